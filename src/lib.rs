@@ -1,1 +1,9 @@
+//! Moves files to FTP and FTPS servers over the AT port of a SIMCom cellular module.
+//!
+//! The floors, each importing only downward: `at`, `ftps`, `dialogue` beside `emulator`,
+//! `modem`, `broker`, `rpc` beside `client`. `ARCHITECTURE.md` tells why.
 
+pub mod at;
+pub mod dialogue;
+pub mod ftps;
+pub mod modem;

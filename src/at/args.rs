@@ -1,0 +1,194 @@
+//! Builds command lines.
+
+use std::fmt;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// An encoded command line with its CR, ready for the port.
+///
+/// Every string in it was checked by the type it came from; [`CommandLine::quoted`] checks once
+/// more, so that no string can end the line and begin a command of its own.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CommandLine {
+    bytes: Bytes,
+    secret: bool,
+}
+
+impl CommandLine {
+    /// A line without arguments, for example `AT+CGMM`.
+    #[must_use]
+    pub fn bare(verb: &'static str) -> Self {
+        CommandLineBuilder::new(verb).finish()
+    }
+
+    /// A line with arguments: `<verb>=<arguments>`.
+    #[must_use]
+    pub fn write(verb: &'static str) -> CommandLineBuilder {
+        let mut builder = CommandLineBuilder::new(verb);
+        builder.bytes.put_u8(b'=');
+        builder
+    }
+
+    /// A read form: `<verb>?`.
+    #[must_use]
+    pub fn read(verb: &'static str) -> Self {
+        let mut builder = CommandLineBuilder::new(verb);
+        builder.bytes.put_u8(b'?');
+        builder.finish()
+    }
+
+    /// A test form: `<verb>=?`.
+    #[must_use]
+    pub fn test(verb: &'static str) -> Self {
+        let mut builder = CommandLineBuilder::new(verb);
+        builder.bytes.put_slice(b"=?");
+        builder.finish()
+    }
+
+    /// The bytes for the port.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// Characters up to the CR.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len().saturating_sub(1)
+    }
+
+    /// Whether the line is empty: never.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether a line from the module is the echo of this one (V.250 §6.2.4).
+    #[must_use]
+    pub fn is_echoed_by(&self, text: &str) -> bool {
+        self.bytes.strip_suffix(b"\r").is_some_and(|line| line == text.as_bytes())
+    }
+}
+
+/// Shows the line; the arguments of a line with a secret are left out.
+impl fmt::Display for CommandLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = String::from_utf8_lossy(&self.bytes);
+        let text = text.trim_end_matches('\r');
+        match text.split_once('=') {
+            Some((verb, _)) if self.secret => write!(f, "{verb}=***"),
+            _ => f.write_str(text),
+        }
+    }
+}
+
+impl fmt::Debug for CommandLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CommandLine({self})")
+    }
+}
+
+/// Collects the arguments of a [`CommandLine`]. Has no `Debug`: it may hold a secret.
+pub struct CommandLineBuilder {
+    bytes: BytesMut,
+    arguments: usize,
+    secret: bool,
+}
+
+impl CommandLineBuilder {
+    fn new(verb: &'static str) -> Self {
+        Self { bytes: BytesMut::from(verb.as_bytes()), arguments: 0, secret: false }
+    }
+
+    fn separate(&mut self) {
+        if self.arguments > 0 {
+            self.bytes.put_u8(b',');
+        }
+        self.arguments += 1;
+    }
+
+    /// Adds a number.
+    #[must_use]
+    pub fn number(mut self, number: u64) -> Self {
+        self.separate();
+        self.bytes.put_slice(number.to_string().as_bytes());
+        self
+    }
+
+    /// Adds a word without quotation marks, for example `I`.
+    #[must_use]
+    pub fn word(mut self, word: &'static str) -> Self {
+        self.separate();
+        self.bytes.put_slice(word.as_bytes());
+        self
+    }
+
+    /// Adds a string in quotation marks. Characters that would end the string or the line are
+    /// left out: the types of the callers refuse them before.
+    #[must_use]
+    pub fn quoted(self, text: &str) -> Self {
+        self.prefixed("", text)
+    }
+
+    /// Adds a string in quotation marks with a prefix outside them, as in `{non-ascii}"C3A4"`.
+    #[must_use]
+    pub fn prefixed(mut self, prefix: &'static str, text: &str) -> Self {
+        debug_assert!(!text.bytes().any(breaks_out), "unchecked string argument");
+        self.separate();
+        self.bytes.put_slice(prefix.as_bytes());
+        self.bytes.put_u8(b'"');
+        self.bytes.extend(text.bytes().filter(|byte| !breaks_out(*byte)));
+        self.bytes.put_u8(b'"');
+        self
+    }
+
+    /// Adds a string that no log may show; the whole line is then shown without arguments.
+    #[must_use]
+    pub fn secret(mut self, text: &str) -> Self {
+        self.secret = true;
+        self.quoted(text)
+    }
+
+    /// Ends the line.
+    #[must_use]
+    pub fn finish(mut self) -> CommandLine {
+        self.bytes.put_u8(b'\r');
+        CommandLine { bytes: self.bytes.freeze(), secret: self.secret }
+    }
+}
+
+/// Whether a byte inside a quoted string would end the string, the line or a prompt's data.
+const fn breaks_out(byte: u8) -> bool {
+    byte == b'"' || byte < 0x20 || byte == 0x7F
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_written_as_v250_has_them() {
+        assert_eq!(CommandLine::bare("AT").bytes().as_ref(), b"AT\r");
+        assert_eq!(CommandLine::read("AT+CMEE").bytes().as_ref(), b"AT+CMEE?\r");
+        assert_eq!(CommandLine::test("AT+CFTPSGET").bytes().as_ref(), b"AT+CFTPSGET=?\r");
+        let line = CommandLine::write("AT+CFTPSGET").quoted("/a b").number(7).word("I").finish();
+        assert_eq!(line.bytes().as_ref(), b"AT+CFTPSGET=\"/a b\",7,I\r");
+        let line = CommandLine::write("AT+CFTPSCWD").prefixed("{non-ascii}", "C3A4").finish();
+        assert_eq!(line.bytes().as_ref(), b"AT+CFTPSCWD={non-ascii}\"C3A4\"\r");
+    }
+
+    #[test]
+    fn a_line_with_a_secret_never_shows_its_arguments() {
+        let line = CommandLine::write("AT+CFTPSLOGIN").quoted("h").number(21).secret("pw").finish();
+        assert_eq!(line.to_string(), "AT+CFTPSLOGIN=***");
+        assert!(!format!("{line:?}").contains("pw"));
+        assert!(line.bytes().ends_with(b"\"h\",21,\"pw\"\r"));
+    }
+
+    #[test]
+    fn an_echo_is_known() {
+        let line = CommandLine::bare("AT+CSQ");
+        assert!(line.is_echoed_by("AT+CSQ"));
+        assert!(!line.is_echoed_by("AT+CSQ?"));
+    }
+}

@@ -1,0 +1,11 @@
+//! Floor 0, the grammar: lines, prompts, counted blocks and command lines (ITU-T V.250).
+//!
+//! Knows no command's meaning, no clock and no I/O.
+
+pub mod args;
+pub mod framer;
+pub mod line;
+
+pub use args::CommandLine;
+pub use framer::{Expect, Frame, Framer};
+pub use line::{ErrorCode, FinalCode, Line};

@@ -1,0 +1,220 @@
+//! Why an operation did not succeed, as far as the dialogue can tell.
+
+use std::fmt;
+
+use crate::at::line::ErrorCode;
+use crate::ftps::errcode::ErrCode;
+use crate::ftps::value::ValueError;
+
+/// An operation that did not succeed: the cause, and where it struck.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}{cause}", Prefix(self.command))]
+pub struct Failure {
+    /// What happened.
+    #[source]
+    pub cause: Cause,
+    /// The AT command under way, without arguments, for example `AT+CFTPSGET`.
+    pub command: Option<&'static str>,
+    /// How far the operation had come.
+    pub stage: Stage,
+    /// Which attempt failed; the first is 1.
+    pub attempt: u32,
+    /// Bytes of content known to have arrived: delivered by a download, named by the server
+    /// for an upload.
+    pub committed: Option<u64>,
+    /// What was found when the failure was looked into.
+    pub finding: Option<Finding>,
+}
+
+impl Failure {
+    /// A failure of the first attempt, with nothing found out about it.
+    #[must_use]
+    pub const fn new(cause: Cause, command: Option<&'static str>, stage: Stage) -> Self {
+        Self { cause, command, stage, attempt: 1, committed: None, finding: None }
+    }
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Cause {
+    /// The module refused the command: `ERROR` or `+CME ERROR`, without an FTPS error code.
+    #[error("the module refused the command{}", Detail(.0))]
+    Refused(Option<ErrorCode>),
+    /// The module reported an error code.
+    #[error("the module reported {0}")]
+    Reported(ErrCode),
+    /// An answer did not come in time.
+    #[error("no {0} in time")]
+    Timeout(Awaited),
+    /// An answer came that the command cannot have.
+    #[error("unexpected answer: {0}")]
+    OutOfOrder(String),
+    /// What came was not a line.
+    #[error("garbage on the line")]
+    Garbled,
+    /// The module restarted.
+    #[error("the module restarted")]
+    Rebooted,
+    /// The port was lost.
+    #[error("the port was lost")]
+    PortLost,
+    /// The module announced that the connection to the server is gone.
+    #[error("the connection to the server was closed")]
+    Disconnected,
+    /// The data connection of the module to the network went down.
+    #[error("the module lost its data connection to the network")]
+    NetworkLost,
+    /// The SIM is missing.
+    #[error("there is no SIM")]
+    SimMissing,
+    /// The SIM asks for a PIN or PUK.
+    #[error("the SIM is locked")]
+    SimLocked,
+    /// The module is not registered with a network.
+    #[error("not registered with a network")]
+    NotRegistered,
+    /// The caller cancelled, or is gone.
+    #[error("cancelled")]
+    Cancelled(Ending),
+    /// The source of an upload closed before its end.
+    #[error("the source ended before it was complete")]
+    SourceGone,
+    /// The source of an upload sent nothing for too long.
+    #[error("the source sent nothing for too long")]
+    SourceStalled,
+    /// The receiver of a download took nothing for too long.
+    #[error("the receiver took nothing for too long")]
+    ReceiverStalled,
+    /// The name exists and was not to be touched.
+    #[error("the name exists on the server")]
+    Exists,
+    /// The sizes before and after do not agree.
+    #[error("the size is {found} bytes, not {expected}")]
+    SizeMismatch {
+        /// Bytes there should be.
+        expected: u64,
+        /// Bytes there are.
+        found: u64,
+    },
+    /// The module does not take this value.
+    #[error("the value {0}")]
+    Unsuitable(#[source] ValueError),
+}
+
+/// What a failure turned out to mean when it was looked into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finding {
+    /// The parent directory does not list the name.
+    NameAbsent,
+    /// The parent directory lists the name.
+    NamePresent,
+    /// The file that was begun is still on the server: deleting it failed.
+    LeftBehind,
+}
+
+/// How far an operation had come when it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// The module or its port.
+    Device,
+    /// The SIM.
+    Sim,
+    /// Registration and the data connection to the network.
+    Network,
+    /// Name resolution.
+    Dns,
+    /// Connecting to the server.
+    Tcp,
+    /// The TLS handshake.
+    Tls,
+    /// User name and password.
+    Login,
+    /// Names and directories.
+    Directory,
+    /// The data connection.
+    Data,
+    /// Making sure of the result.
+    Commit,
+}
+
+impl Stage {
+    /// The name in error details.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Device => "device",
+            Self::Sim => "sim",
+            Self::Network => "network",
+            Self::Dns => "dns",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Login => "login",
+            Self::Directory => "directory",
+            Self::Data => "data",
+            Self::Commit => "commit",
+        }
+    }
+}
+
+/// What did not come in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Awaited {
+    /// `OK`, after the result or without it.
+    FinalCode,
+    /// The result, after `OK`.
+    Result,
+    /// The prompt for data.
+    Prompt,
+    /// The next bytes of a transfer.
+    Data,
+    /// The rest of a counted block.
+    Block,
+    /// Room for more bytes on the port.
+    PortWrite,
+}
+
+impl fmt::Display for Awaited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::FinalCode => "final result code",
+            Self::Result => "result",
+            Self::Prompt => "prompt",
+            Self::Data => "data",
+            Self::Block => "rest of a data block",
+            Self::PortWrite => "room on the port",
+        })
+    }
+}
+
+/// How a cancelled operation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It had not reached the module.
+    BeforeItBegan,
+    /// The rest was taken from the module and thrown away, or the upload was closed where it was.
+    Drained,
+    /// `AT+CFTPSABORT` (SIMCom manual L1218).
+    Aborted,
+}
+
+struct Prefix(Option<&'static str>);
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(command) => write!(f, "{command}: "),
+            None => Ok(()),
+        }
+    }
+}
+
+struct Detail<'a>(&'a Option<ErrorCode>);
+
+impl fmt::Display for Detail<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(code) => write!(f, ": {code}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What a job asks of the module, as a value, and what comes back.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::ftps::value::{Offset, RemotePath, Server, TransferType};
+
+/// One operation: where the module must stand, and what it must do there.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    /// Reached before the task begins, by the shortest way from where the module stands.
+    pub standing: Standing,
+    /// Done once the standing is reached.
+    pub task: Task,
+}
+
+/// Where the module must stand for a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It answers; nothing is said of FTPS.
+    Attached,
+    /// The FTPS service is stopped.
+    Down,
+    /// The FTPS service is started.
+    Started,
+    /// It is logged in.
+    LoggedIn(Place),
+}
+
+/// A server, and how the session there must be set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Logged in to.
+    pub server: Arc<Server>,
+    /// Representation type.
+    pub transfer_type: TransferType,
+    /// Current directory.
+    pub directory: Directory,
+}
+
+/// Which directory must be the current one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Directory {
+    /// No matter which: every path of the task is absolute.
+    Any,
+    /// The one that the server puts the user in at login.
+    Login,
+    /// This one.
+    At(RemotePath),
+}
+
+/// What is done once the standing is reached.
+#[derive(Debug, Clone)]
+pub enum Task {
+    /// Nothing: the standing is all. Answers [`Output::Done`].
+    Stand,
+    /// Asks where the session is (PWD). Answers [`Output::Directory`].
+    WorkingDirectory,
+    /// Moves (CWD) and asks where to (PWD). Answers [`Output::Directory`].
+    ChangeDirectory(RemotePath),
+    /// Creates a directory (MKD). Answers [`Output::Done`].
+    MakeDirectory(RemotePath),
+    /// Removes a directory (RMD). Answers [`Output::Done`].
+    RemoveDirectory(RemotePath),
+    /// Deletes a file (DELE). Answers [`Output::Done`].
+    DeleteFile(RemotePath),
+    /// Asks for the size of a file (SIZE). Answers [`Output::Size`].
+    Size(RemotePath),
+    /// Lists a directory, the current one where there is no path (LIST). The server's text is
+    /// delivered as it is. Answers [`Output::Delivered`].
+    List(Option<RemotePath>),
+    /// Reads a file (GET). Answers [`Output::Delivered`].
+    Download(Download),
+    /// Writes a file from the pieces of the job (PUT). Answers [`Output::Stored`].
+    Upload(Upload),
+}
+
+/// A file to read.
+#[derive(Debug, Clone)]
+pub struct Download {
+    /// The file.
+    pub path: RemotePath,
+    /// First byte wanted.
+    pub offset: Offset,
+}
+
+/// A file to write.
+#[derive(Debug, Clone)]
+pub struct Upload {
+    /// The file.
+    pub path: RemotePath,
+    /// Refuse, without touching it, where the name exists.
+    pub must_be_new: bool,
+    /// Ask the server for the size afterwards and compare.
+    pub verify_size: bool,
+    /// Delete what was begun where the file could not be written whole.
+    pub delete_on_failure: bool,
+}
+
+/// What an operation answers when it succeeds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// It is done; there is nothing to tell.
+    Done,
+    /// The directory, as the server named it.
+    Directory(String),
+    /// Bytes of a file.
+    Size(u64),
+    /// All was delivered.
+    Delivered(Delivered),
+    /// The file was written.
+    Stored(Stored),
+}
+
+/// A finished download or listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivered {
+    /// Bytes handed over.
+    pub bytes: u64,
+    /// How often the link broke and the transfer went on.
+    pub resumes: u32,
+}
+
+/// A finished upload, with the evidence for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Bytes handed to the module.
+    pub sent: u64,
+    /// The module reported success for the transfer.
+    pub acknowledged: bool,
+    /// The size that the server named afterwards; `None` where it was not asked or did not
+    /// tell.
+    pub confirmed: Option<u64>,
+    /// How often the link broke and the transfer went on.
+    pub resumes: u32,
+}
+
+/// What a download hands over while it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivery {
+    /// The transfer begins. Sent once, before any chunk.
+    Began {
+        /// Size of the file on the server, where it tells.
+        size: Option<u64>,
+    },
+    /// Bytes of the file, in order.
+    Chunk(Bytes),
+}
+
+/// A part of an upload's source. The end is said aloud: a source that closes without
+/// [`Piece::End`] is gone, and its file is not whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// The next bytes.
+    Data(Bytes),
+    /// There are no more.
+    End,
+}
+
+/// How far an operation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// What is being done.
+    pub stage: ProgressStage,
+    /// Bytes of content handed to the module, or taken from it.
+    pub bytes: u64,
+}
+
+/// What an operation is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProgressStage {
+    /// Waiting for the link.
+    #[default]
+    Waiting,
+    /// Reaching the standing.
+    Preparing,
+    /// Moving content.
+    Transferring,
+    /// Comparing what the server holds.
+    Verifying,
+}
