@@ -32,7 +32,9 @@ impl Apn {
     pub fn new(name: &str) -> Option<Self> {
         let good = !name.is_empty()
             && name.len() <= 100
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
         good.then(|| Self(name.to_owned()))
     }
 }
@@ -78,8 +80,12 @@ enum Contact {
     /// else the byte means nothing before the next `AT` (V.250 §5.2.1).
     EndContent,
     Settle,
-    Call { tries: u32 },
-    Called { tries: u32 },
+    Call {
+        tries: u32,
+    },
+    Called {
+        tries: u32,
+    },
     Made,
 }
 
@@ -145,7 +151,9 @@ impl BringUp {
                 registration.rssi_dbm = settlement.after("+CSQ:").and_then(facts::rssi_dbm);
             }
             Fact::Registration => {
-                let Claim::Prefix(prefix) = step.claim else { return };
+                let Claim::Prefix(prefix) = step.claim else {
+                    return;
+                };
                 if let Some((registered, roaming)) =
                     settlement.after(prefix).and_then(facts::registration)
                 {
@@ -155,8 +163,10 @@ impl BringUp {
                 }
             }
             Fact::Operator => {
-                registration.operator =
-                    settlement.after("+COPS:").and_then(facts::operator).unwrap_or_default();
+                registration.operator = settlement
+                    .after("+COPS:")
+                    .and_then(facts::operator)
+                    .unwrap_or_default();
             }
         }
     }
@@ -201,7 +211,10 @@ impl Procedure for BringUp {
                     name: "AT",
                     line: CommandLine::bare("AT"),
                     claim: Claim::Nothing,
-                    timing: Timing { accept: CALL_TIMEOUT, ..Timing::DEFAULT },
+                    timing: Timing {
+                        accept: CALL_TIMEOUT,
+                        ..Timing::DEFAULT
+                    },
                 });
             }
             Contact::Called { .. } | Contact::Made => {}
@@ -218,7 +231,10 @@ impl Procedure for BringUp {
             name: step.name,
             line: step.line,
             claim: step.claim,
-            timing: Timing { accept: ANSWER, ..Timing::DEFAULT },
+            timing: Timing {
+                accept: ANSWER,
+                ..Timing::DEFAULT
+            },
         })
     }
 
@@ -239,8 +255,16 @@ impl Procedure for BringUp {
 }
 
 fn text(settlement: &Settlement, prefix: &str) -> String {
-    let line = settlement.info.first().map(String::as_str).unwrap_or_default();
-    line.strip_prefix(prefix).unwrap_or(line).trim().trim_matches('"').to_owned()
+    let line = settlement
+        .info
+        .first()
+        .map(String::as_str)
+        .unwrap_or_default();
+    line.strip_prefix(prefix)
+        .unwrap_or(line)
+        .trim()
+        .trim_matches('"')
+        .to_owned()
 }
 
 fn steps(setup: &Setup) -> Vec<Step> {
@@ -281,7 +305,9 @@ fn steps(setup: &Setup) -> Vec<Step> {
         set("AT+CGREG", |line| line.number(0)),
         set("AT+CEREG", |line| line.number(0)),
         set("AT+CGEREP", |line| line.number(0).number(0)),
-        set("AT+CNMI", |line| line.number(2).number(0).number(0).number(0).number(0)),
+        set("AT+CNMI", |line| {
+            line.number(2).number(0).number(0).number(0).number(0)
+        }),
     ];
     if setup.hardware_flow_control {
         steps.push(set("AT+IFC", |line| line.number(2).number(2)));
@@ -290,7 +316,11 @@ fn steps(setup: &Setup) -> Vec<Step> {
     if let Some(apn) = &setup.apn {
         steps.push(Step {
             name: "AT+CGDCONT",
-            line: CommandLine::write("AT+CGDCONT").number(1).quoted("IP").quoted(&apn.0).finish(),
+            line: CommandLine::write("AT+CGDCONT")
+                .number(1)
+                .quoted("IP")
+                .quoted(&apn.0)
+                .finish(),
             claim: Claim::Nothing,
             fact: Fact::None,
         });

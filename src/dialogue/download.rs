@@ -66,7 +66,10 @@ impl Download {
     fn begin(&mut self, known: Known) -> State {
         match known {
             Known::Size(size) if self.offset > size => {
-                let cause = Cause::SizeMismatch { expected: self.offset, found: size };
+                let cause = Cause::SizeMismatch {
+                    expected: self.offset,
+                    found: size,
+                };
                 State::Finish(Err(self.failure(cause)))
             }
             Known::Size(size) => {
@@ -82,7 +85,10 @@ impl Download {
     fn recheck(&mut self, known: Known) -> State {
         match (known, self.size) {
             (Known::Size(now), Some(before)) if now != before => {
-                let cause = Cause::SizeMismatch { expected: before, found: now };
+                let cause = Cause::SizeMismatch {
+                    expected: before,
+                    found: now,
+                };
                 State::Finish(Err(self.failure(cause)))
             }
             (Known::Size(_) | Known::Present | Known::Undecided(_), _) => {
@@ -90,7 +96,10 @@ impl Download {
                 State::Get
             }
             (known @ (Known::Absent | Known::Failed(_)), _) => {
-                let failure = Failure { committed: Some(self.got), ..unknown(known) };
+                let failure = Failure {
+                    committed: Some(self.got),
+                    ..unknown(known)
+                };
                 State::Finish(Err(failure))
             }
         }
@@ -109,8 +118,15 @@ impl Download {
         let end = self.offset + self.got;
         match self.size {
             Some(size) if self.exact && end != size => {
-                let cause = Cause::SizeMismatch { expected: size, found: end };
-                if end < size { self.go_on(cause) } else { State::Finish(Err(self.failure(cause))) }
+                let cause = Cause::SizeMismatch {
+                    expected: size,
+                    found: end,
+                };
+                if end < size {
+                    self.go_on(cause)
+                } else {
+                    State::Finish(Err(self.failure(cause)))
+                }
             }
             _ => State::Finish(Ok(())),
         }
@@ -132,7 +148,11 @@ impl Download {
     }
 
     fn go_on(&mut self, cause: Cause) -> State {
-        self.fruitless = if self.got > self.mark { 0 } else { self.fruitless + 1 };
+        self.fruitless = if self.got > self.mark {
+            0
+        } else {
+            self.fruitless + 1
+        };
         // Line ends were rewritten: an offset here is no offset there.
         let possible = self.got == 0 || self.exact;
         if !possible || self.fruitless >= FRUITLESS {
@@ -164,7 +184,11 @@ impl Procedure for Download {
                 State::Begin => {
                     // Nothing is left to read, and many servers refuse to begin at the end.
                     let nothing = self.offset > 0 && self.size == Some(self.offset);
-                    self.state = if nothing { State::Finish(Ok(())) } else { State::Get };
+                    self.state = if nothing {
+                        State::Finish(Ok(()))
+                    } else {
+                        State::Get
+                    };
                     return Next::Deliver(Delivery::Began { size: self.size });
                 }
                 State::Get => match self.get() {
@@ -190,7 +214,10 @@ impl Procedure for Download {
                     }
                 },
                 State::Finish(result) => {
-                    let delivered = Delivered { bytes: self.got, resumes: self.resumes };
+                    let delivered = Delivered {
+                        bytes: self.got,
+                        resumes: self.resumes,
+                    };
                     return Next::Finish(result.clone().map(|()| Output::Delivered(delivered)));
                 }
             }
@@ -246,7 +273,10 @@ impl Procedure for Download {
 
     fn give_up(&mut self, failure: Failure) {
         let committed = Some(self.got);
-        self.state = State::Finish(Err(Failure { committed, ..failure }));
+        self.state = State::Finish(Err(Failure {
+            committed,
+            ..failure
+        }));
     }
 
     fn progress(&self) -> Progress {
@@ -254,10 +284,14 @@ impl Procedure for Download {
             State::Inquire(_) | State::Begin => ProgressStage::Preparing,
             _ => ProgressStage::Transferring,
         };
-        Progress { stage, bytes: self.got }
+        Progress {
+            stage,
+            bytes: self.got,
+        }
     }
 
     fn remaining(&self) -> Option<u64> {
-        self.size.map(|size| size.saturating_sub(self.offset + self.got))
+        self.size
+            .map(|size| size.saturating_sub(self.offset + self.got))
     }
 }

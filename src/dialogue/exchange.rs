@@ -152,7 +152,10 @@ impl Exchange {
 
     /// A command said while the content of another is still coming in: that is thrown away.
     pub(crate) fn over(mut self, other: &Self) -> Self {
-        self.block = other.block.map(|block| Block { ours: false, ..block });
+        self.block = other.block.map(|block| Block {
+            ours: false,
+            ..block
+        });
         self
     }
 
@@ -264,13 +267,20 @@ impl Exchange {
     }
 
     fn hear_block(&mut self, bytes: Bytes, now: Moment) -> Heard {
-        let Some(block) = &mut self.block else { return Heard::Nothing };
+        let Some(block) = &mut self.block else {
+            return Heard::Nothing;
+        };
         block.left = block.left.saturating_sub(bytes.len() as u64);
         let (left, ours) = (block.left, block.ours);
         if left == 0 {
             self.block = None;
         }
-        self.deadline = now + if left == 0 { self.patience() } else { self.timing.block };
+        self.deadline = now
+            + if left == 0 {
+                self.patience()
+            } else {
+                self.timing.block
+            };
         if !ours {
             return Heard::Nothing;
         }
@@ -402,7 +412,10 @@ impl Settlement {
 
     /// The rest of the first line of information that begins with the prefix.
     pub(crate) fn after(&self, prefix: &str) -> Option<&str> {
-        self.info.iter().find_map(|line| line.strip_prefix(prefix)).map(str::trim)
+        self.info
+            .iter()
+            .find_map(|line| line.strip_prefix(prefix))
+            .map(str::trim)
     }
 
     /// The reason of a refusal, where the module gave one.

@@ -86,7 +86,10 @@ mod tests {
         assert_eq!(registration("2,5,\"1A2B\",\"0\",7"), Some((true, true)));
         assert_eq!(registration("0,2"), Some((false, false)));
         assert_eq!(registration("1"), None);
-        assert_eq!(operator(" 0,0,\"Example Net\",7"), Some("Example Net".into()));
+        assert_eq!(
+            operator(" 0,0,\"Example Net\",7"),
+            Some("Example Net".into())
+        );
         assert_eq!(operator("0"), None);
     }
 }

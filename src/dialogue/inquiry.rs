@@ -60,7 +60,15 @@ impl Inquiry {
     }
 
     fn new(path: RemotePath, step: Step) -> Self {
-        Self { path, step, number: None, tries: 0, lines: Lines::new(), found: None, unread: false }
+        Self {
+            path,
+            step,
+            number: None,
+            tries: 0,
+            lines: Lines::new(),
+            found: None,
+            unread: false,
+        }
     }
 
     /// The next command, or what is known.
@@ -121,9 +129,9 @@ impl Inquiry {
             // Refused by the server: no such file, a directory, or a server without SIZE.
             Verdict::Failed(Cause::Reported(ErrCode::REJECTED)) => Step::AskList,
             Verdict::Failed(cause) => Step::Known(Known::Failed(cause.clone())),
-            Verdict::Done(_) => {
-                Step::Known(Known::Failed(Cause::OutOfOrder("a size without a number".into())))
-            }
+            Verdict::Done(_) => Step::Known(Known::Failed(Cause::OutOfOrder(
+                "a size without a number".into(),
+            ))),
         }
     }
 
@@ -141,7 +149,11 @@ impl Inquiry {
 
     fn decide(&self) -> Known {
         match &self.found {
-            Some(Facts { kind: Kind::File, size: Some(size), .. }) => Known::Size(*size),
+            Some(Facts {
+                kind: Kind::File,
+                size: Some(size),
+                ..
+            }) => Known::Size(*size),
             Some(_) => Known::Present,
             None if self.unread => Known::Undecided(self.number),
             None => Known::Absent,

@@ -112,7 +112,11 @@ pub(crate) const BUSY_PAUSE: Duration = Duration::from_secs(2);
 /// Whether a command that was tried so often is worth another try. A refusal without a code is
 /// given one new login: most often nobody was logged in.
 pub(crate) fn may_retry(cause: &Cause, tries: u32) -> bool {
-    let limit = if matches!(cause, Cause::Refused(_)) { 2 } else { TRIES };
+    let limit = if matches!(cause, Cause::Refused(_)) {
+        2
+    } else {
+        TRIES
+    };
     is_transient(cause) && tries < limit
 }
 

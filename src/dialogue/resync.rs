@@ -45,7 +45,11 @@ const QUESTIONS: u32 = 3;
 impl Resync {
     /// Begins.
     pub(crate) fn new() -> Self {
-        Self { step: Step::Quiet, tries: 0, ended: None }
+        Self {
+            step: Step::Quiet,
+            tries: 0,
+            ended: None,
+        }
     }
 }
 
@@ -54,7 +58,10 @@ impl Procedure for Resync {
         if let Some(failure) = &self.ended {
             return Next::Finish(Err(failure.clone()));
         }
-        let timing = Timing { accept: ANSWER, ..Timing::DEFAULT };
+        let timing = Timing {
+            accept: ANSWER,
+            ..Timing::DEFAULT
+        };
         match self.step {
             Step::Quiet => {
                 self.step = Step::Ask;
@@ -93,8 +100,11 @@ impl Procedure for Resync {
             Verdict::Done(_) if plain || !settlement.info.is_empty() => Step::Done,
             Verdict::Failed(Cause::Refused(_)) if !plain => Step::Plain,
             Verdict::Failed(cause @ (Cause::PortLost | Cause::Rebooted)) => {
-                self.ended =
-                    Some(Failure::new(cause.clone(), Some(settlement.name), Stage::Device));
+                self.ended = Some(Failure::new(
+                    cause.clone(),
+                    Some(settlement.name),
+                    Stage::Device,
+                ));
                 Step::Done
             }
             _ if self.tries >= QUESTIONS => {

@@ -167,9 +167,9 @@ impl Login {
         match (&place.directory, &self.directory) {
             (Directory::Any, _) | (Directory::Login, Whereabouts::Home) => None,
             (Directory::At(want), Whereabouts::At(at)) if want == at => None,
-            (Directory::At(want), _) if self.home.as_ref() == Some(want) => {
-                (self.directory != Whereabouts::Home).then(|| Command::ChangeDirectory(want.clone()))
-            }
+            (Directory::At(want), _) if self.home.as_ref() == Some(want) => (self.directory
+                != Whereabouts::Home)
+                .then(|| Command::ChangeDirectory(want.clone())),
             // The way back must be known before the login directory is left.
             (Directory::At(_), Whereabouts::Home) if self.home.is_none() => {
                 Some(Command::WorkingDirectory)
@@ -250,7 +250,11 @@ mod tests {
     fn walk(session: &mut Session, standing: &Standing, refuse: &[&str]) -> Vec<String> {
         let mut said = Vec::new();
         while let Some(command) = session.next_towards(standing) {
-            let name = command.verb().name().trim_start_matches("AT+CFTPS").to_owned();
+            let name = command
+                .verb()
+                .name()
+                .trim_start_matches("AT+CFTPS")
+                .to_owned();
             let mut settlement = match command {
                 Command::WorkingDirectory => done(Some(Body::Text("/home/u".into()))),
                 _ => done(None),
@@ -273,7 +277,10 @@ mod tests {
     fn from_unknown_everything_is_ended_before_it_is_begun() {
         let mut session = Session::Unknown;
         let said = walk(&mut session, &at("a", Directory::Any), &["LOGOUT", "STOP"]);
-        assert_eq!(said, ["LOGOUT", "STOP", "START", "SINGLEIP", "LOGIN", "TYPE"]);
+        assert_eq!(
+            said,
+            ["LOGOUT", "STOP", "START", "SINGLEIP", "LOGIN", "TYPE"]
+        );
         assert_eq!(walk(&mut session, &at("a", Directory::Any), &[]), [""; 0]);
     }
 
@@ -281,7 +288,10 @@ mod tests {
     fn another_server_needs_a_new_login_and_nothing_else() {
         let mut session = Session::Unknown;
         walk(&mut session, &at("a", Directory::Any), &[]);
-        assert_eq!(walk(&mut session, &at("b", Directory::Any), &[]), ["LOGOUT", "LOGIN", "TYPE"]);
+        assert_eq!(
+            walk(&mut session, &at("b", Directory::Any), &[]),
+            ["LOGOUT", "LOGIN", "TYPE"]
+        );
     }
 
     #[test]
@@ -295,7 +305,10 @@ mod tests {
             transfer_type: TransferType::Binary,
             directory: Directory::Any,
         });
-        assert_eq!(walk(&mut session, &standing, &[]), ["LOGOUT", "LOGIN", "TYPE"]);
+        assert_eq!(
+            walk(&mut session, &standing, &[]),
+            ["LOGOUT", "LOGIN", "TYPE"]
+        );
     }
 
     #[test]
@@ -315,16 +328,25 @@ mod tests {
         let mut session = Session::Unknown;
         walk(&mut session, &at("a", Directory::Any), &[]);
         session.note(ErrCode::SERVER_TIMEOUT);
-        assert_eq!(walk(&mut session, &at("a", Directory::Any), &[]), ["LOGOUT", "LOGIN", "TYPE"]);
+        assert_eq!(
+            walk(&mut session, &at("a", Directory::Any), &[]),
+            ["LOGOUT", "LOGIN", "TYPE"]
+        );
         session.close();
         let said = walk(&mut session, &at("a", Directory::Any), &["LOGOUT"]);
-        assert_eq!(said, ["LOGOUT", "STOP", "START", "SINGLEIP", "LOGIN", "TYPE"]);
+        assert_eq!(
+            said,
+            ["LOGOUT", "STOP", "START", "SINGLEIP", "LOGIN", "TYPE"]
+        );
     }
 
     #[test]
     fn stopping_ends_what_there_is() {
         let mut session = Session::Unknown;
-        assert_eq!(walk(&mut session, &Standing::Down, &["LOGOUT"]), ["LOGOUT", "STOP"]);
+        assert_eq!(
+            walk(&mut session, &Standing::Down, &["LOGOUT"]),
+            ["LOGOUT", "STOP"]
+        );
         walk(&mut session, &at("a", Directory::Any), &[]);
         assert_eq!(walk(&mut session, &Standing::Down, &[]), ["LOGOUT", "STOP"]);
         assert_eq!(walk(&mut session, &Standing::Started, &[]), ["START"]);

@@ -47,7 +47,10 @@ impl Simple {
     /// Moves, and asks where to.
     pub(crate) fn change_directory(path: RemotePath) -> Self {
         let subject = Some(path.clone());
-        Self::new(vec![Command::ChangeDirectory(path), Command::WorkingDirectory], subject)
+        Self::new(
+            vec![Command::ChangeDirectory(path), Command::WorkingDirectory],
+            subject,
+        )
     }
 
     /// Creates a directory.
@@ -71,7 +74,15 @@ impl Simple {
     }
 
     fn new(commands: Vec<Command>, subject: Option<RemotePath>) -> Self {
-        Self { commands, at: 0, state: State::Say, tries: 0, delivered: 0, answer: None, subject }
+        Self {
+            commands,
+            at: 0,
+            state: State::Say,
+            tries: 0,
+            delivered: 0,
+            answer: None,
+            subject,
+        }
     }
 
     fn output(&mut self) -> Result<Output, Failure> {
@@ -79,23 +90,30 @@ impl Simple {
             (Some(Command::WorkingDirectory), Some(Body::Text(text))) => {
                 Ok(Output::Directory(text))
             }
-            (Some(Command::WorkingDirectory), _) => Err(self.failure(Cause::OutOfOrder(
-                "a directory without a name".into(),
-            ))),
-            (Some(Command::List(_)), _) => {
-                Ok(Output::Delivered(Delivered { bytes: self.delivered, resumes: 0 }))
+            (Some(Command::WorkingDirectory), _) => {
+                Err(self.failure(Cause::OutOfOrder("a directory without a name".into())))
             }
+            (Some(Command::List(_)), _) => Ok(Output::Delivered(Delivered {
+                bytes: self.delivered,
+                resumes: 0,
+            })),
             _ => Ok(Output::Done),
         }
     }
 
     fn failure(&self, cause: Cause) -> Failure {
-        let command = self.commands.get(self.at).map(|command| command.verb().name());
+        let command = self
+            .commands
+            .get(self.at)
+            .map(|command| command.verb().name());
         let stage = match self.commands.get(self.at) {
             Some(Command::List(_)) => Stage::Data,
             _ => Stage::Directory,
         };
-        Failure { attempt: self.tries.max(1), ..Failure::new(cause, command, stage) }
+        Failure {
+            attempt: self.tries.max(1),
+            ..Failure::new(cause, command, stage)
+        }
     }
 
     fn fail(&mut self, cause: &Cause) -> State {
@@ -206,6 +224,9 @@ impl Procedure for Simple {
     }
 
     fn progress(&self) -> Progress {
-        Progress { stage: ProgressStage::Transferring, bytes: self.delivered }
+        Progress {
+            stage: ProgressStage::Transferring,
+            bytes: self.delivered,
+        }
     }
 }

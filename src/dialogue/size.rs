@@ -20,7 +20,10 @@ pub(crate) struct Size {
 impl Size {
     /// Of this file.
     pub(crate) fn new(path: RemotePath) -> Self {
-        Self { inquiry: Inquiry::size(path), ended: None }
+        Self {
+            inquiry: Inquiry::size(path),
+            ended: None,
+        }
     }
 }
 
@@ -46,7 +49,11 @@ impl Procedure for Size {
     }
 
     fn abandon(&mut self, cause: Cause) {
-        self.ended = Some(Failure::new(cause, Some(Verb::Size.name()), Stage::Directory));
+        self.ended = Some(Failure::new(
+            cause,
+            Some(Verb::Size.name()),
+            Stage::Directory,
+        ));
     }
 
     fn give_up(&mut self, failure: Failure) {
@@ -57,13 +64,20 @@ impl Procedure for Size {
 /// The failure that stands for an inquiry without a size.
 pub(crate) fn unknown(known: Known) -> Failure {
     let (cause, finding) = match known {
-        Known::Absent => (Cause::Reported(ErrCode::REJECTED), Some(Finding::NameAbsent)),
-        Known::Size(_) | Known::Present => {
-            (Cause::Reported(ErrCode::REJECTED), Some(Finding::NamePresent))
-        }
+        Known::Absent => (
+            Cause::Reported(ErrCode::REJECTED),
+            Some(Finding::NameAbsent),
+        ),
+        Known::Size(_) | Known::Present => (
+            Cause::Reported(ErrCode::REJECTED),
+            Some(Finding::NamePresent),
+        ),
         Known::Undecided(Some(number)) => (Cause::Undecided(number), None),
         Known::Undecided(None) => (Cause::Reported(ErrCode::REJECTED), None),
         Known::Failed(cause) => (cause, None),
     };
-    Failure { finding, ..Failure::new(cause, Some(Verb::Size.name()), Stage::Directory) }
+    Failure {
+        finding,
+        ..Failure::new(cause, Some(Verb::Size.name()), Stage::Directory)
+    }
 }

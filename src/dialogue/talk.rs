@@ -12,7 +12,9 @@ use super::exchange::{Exchange, Heard, Settlement, Verdict};
 use super::facts::Facts;
 use super::failure::{Awaited, Cause, Ending, Failure, Stage};
 use super::moment::Moment;
-use super::operation::{Delivery, Operation, Output, Piece, Progress, ProgressStage, Standing, Task};
+use super::operation::{
+    Delivery, Operation, Output, Piece, Progress, ProgressStage, Standing, Task,
+};
 use super::procedure::{BUSY_PAUSE, Feed, Next, Procedure, Saying};
 use super::resync::Resync;
 use super::session::Session;
@@ -187,7 +189,10 @@ impl Dialogue {
     pub fn poll(&mut self, now: Moment) -> Step {
         loop {
             if let Some(bytes) = self.outbox.pop_front() {
-                return Step::Write { bytes, until: now + self.patience.write };
+                return Step::Write {
+                    bytes,
+                    until: now + self.patience.write,
+                };
             }
             if let Some(delivery) = self.run.as_mut().and_then(|run| run.deliveries.pop_front()) {
                 return Step::Deliver(delivery);
@@ -196,12 +201,18 @@ impl Dialogue {
                 if exchange.is_open() {
                     return Step::Fetch;
                 }
-                return Step::Listen { until: exchange.deadline() };
+                return Step::Listen {
+                    until: exchange.deadline(),
+                };
             }
             if let Some(silence) = self.silence {
-                return Step::Listen { until: silence.until };
+                return Step::Listen {
+                    until: silence.until,
+                };
             }
-            let Some(run) = &mut self.run else { return Step::Idle };
+            let Some(run) = &mut self.run else {
+                return Step::Idle;
+            };
             if let Some(held) = run.held.take()
                 && matches!(run.activity, Activity::Task)
             {
@@ -219,7 +230,12 @@ impl Dialogue {
             match next {
                 Next::Say(Saying::Ftps(command)) => run.held = Some(Held::Command(command)),
                 Next::Reach => run.held = Some(Held::Standing),
-                Next::Say(Saying::Basic { name, line, claim, timing }) => {
+                Next::Say(Saying::Basic {
+                    name,
+                    line,
+                    claim,
+                    timing,
+                }) => {
                     self.open_exchange(Exchange::basic(name, line, claim, timing, now));
                 }
                 Next::Fetch => return Step::Fetch,
@@ -248,7 +264,9 @@ impl Dialogue {
                 Some(exchange) => exchange.expect(),
                 None => Expect::Line,
             };
-            let Some(frame) = self.framer.pull(expect) else { return };
+            let Some(frame) = self.framer.pull(expect) else {
+                return;
+            };
             self.hear(frame, now);
         }
     }
@@ -359,7 +377,11 @@ impl Dialogue {
             None => Progress::default(),
             Some(run) => {
                 let progress = run.task.progress();
-                let stage = if run.begun { progress.stage } else { ProgressStage::Preparing };
+                let stage = if run.begun {
+                    progress.stage
+                } else {
+                    ProgressStage::Preparing
+                };
                 Progress { stage, ..progress }
             }
         }
@@ -372,7 +394,8 @@ impl Dialogue {
         if !self.connected {
             if run.abandoned {
                 // Nobody waits for it, and nothing can be put in order without a port.
-                run.task.give_up(Failure::new(Cause::PortLost, None, Stage::Device));
+                run.task
+                    .give_up(Failure::new(Cause::PortLost, None, Stage::Device));
                 return None;
             }
             run.held = Some(held);
@@ -437,7 +460,11 @@ impl Dialogue {
 
     fn be_quiet(&mut self, span: Duration, now: Moment) {
         let latest = now + LONGEST_SILENCE;
-        self.silence = Some(Silence { span, until: now + span, latest });
+        self.silence = Some(Silence {
+            span,
+            until: now + span,
+            latest,
+        });
     }
 
     /// An activity or the task came to its end.
@@ -448,9 +475,10 @@ impl Dialogue {
                 let aborted = run.aborted;
                 self.run = None;
                 return Some(Step::Done(result.map_err(|failure| match failure.cause {
-                    Cause::Cancelled(_) if aborted => {
-                        Failure { cause: Cause::Cancelled(Ending::Aborted), ..failure }
-                    }
+                    Cause::Cancelled(_) if aborted => Failure {
+                        cause: Cause::Cancelled(Ending::Aborted),
+                        ..failure
+                    },
                     _ => failure,
                 })));
             }
@@ -522,7 +550,9 @@ impl Dialogue {
             }
             Heard::Prompt => self.prompted(now),
         }
-        let Some(exchange) = &self.exchange else { return };
+        let Some(exchange) = &self.exchange else {
+            return;
+        };
         if exchange.is_interrupted() {
             self.synchronised = false;
             self.end_content(now);
@@ -537,7 +567,11 @@ impl Dialogue {
         let Frame::Line(raw) = frame else { return };
         let text = String::from_utf8_lossy(&raw).into_owned();
         // Content of a command that is over is skipped by its count, not read.
-        if let Some(Report { body: Body::Data(len), .. }) = Report::parse(&text) {
+        if let Some(Report {
+            body: Body::Data(len),
+            ..
+        }) = Report::parse(&text)
+        {
             self.leftover = len;
             return;
         }
@@ -565,7 +599,10 @@ impl Dialogue {
                 self.break_off_transfer(Cause::Disconnected, now);
             }
             Urc::NetworkLost => {
-                warn!(line = text, "the module lost its data connection to the network");
+                warn!(
+                    line = text,
+                    "the module lost its data connection to the network"
+                );
                 self.session = Session::Unknown;
                 self.break_off_transfer(Cause::NetworkLost, now);
             }
@@ -617,7 +654,11 @@ impl Dialogue {
     /// The exchange under way will not be answered.
     fn break_off(&mut self, cause: Cause, now: Moment) {
         self.silence = None;
-        if let Some(settlement) = self.exchange.as_ref().map(|exchange| exchange.broken(cause)) {
+        if let Some(settlement) = self
+            .exchange
+            .as_ref()
+            .map(|exchange| exchange.broken(cause))
+        {
             self.settle(settlement, now);
         }
     }
@@ -625,7 +666,10 @@ impl Dialogue {
     /// As [`Dialogue::break_off`], for exchanges that need the network.
     fn break_off_transfer(&mut self, cause: Cause, now: Moment) {
         let speaking = self.run.as_ref().is_some_and(|run| {
-            matches!(run.activity, Activity::Task | Activity::Plan(Command::Login(_)))
+            matches!(
+                run.activity,
+                Activity::Task | Activity::Plan(Command::Login(_))
+            )
         });
         if speaking && self.exchange.as_ref().is_some_and(Exchange::is_open) {
             // At a prompt everything is content until it is ended.
@@ -661,8 +705,11 @@ impl Dialogue {
                 // Whether the command that was aborted still ends with a report of its own is
                 // not documented: the line must be quiet before the next one.
                 self.synchronised = false;
-                self.session =
-                    if settlement.is_done() { Session::Down } else { Session::Unknown };
+                self.session = if settlement.is_done() {
+                    Session::Down
+                } else {
+                    Session::Unknown
+                };
             }
             Activity::Task => {
                 self.note(&settlement);
@@ -679,19 +726,26 @@ impl Dialogue {
     /// Throws the rest of a download away as long as that is no dearer than an abort, which
     /// costs the login (SIMCom manual L1218); then aborts, where the module can.
     fn mind_the_drain(&mut self, now: Moment) {
-        let (Some(run), Some(exchange)) = (&mut self.run, &self.exchange) else { return };
+        let (Some(run), Some(exchange)) = (&mut self.run, &self.exchange) else {
+            return;
+        };
         let Some(until) = run.drain_until else { return };
         if !exchange.is_receiving() {
             return;
         }
-        let left = run.task.remaining().and_then(|bytes| exchange.estimate(bytes, now));
+        let left = run
+            .task
+            .remaining()
+            .and_then(|bytes| exchange.estimate(bytes, now));
         if !self.profile.abort || (now < until && left.is_none_or(|left| left < ABORT_COST)) {
             return;
         }
         run.drain_until = None;
         run.aborted = true;
         run.activity = Activity::Abort;
-        let Ok(line) = Command::Abort.encode(&self.profile) else { return };
+        let Ok(line) = Command::Abort.encode(&self.profile) else {
+            return;
+        };
         let abort = Exchange::ftps(Command::Abort.verb(), line, now).over(exchange);
         self.open_exchange(abort);
     }
@@ -719,7 +773,9 @@ impl Dialogue {
     }
 
     fn follow_plan(&mut self, command: &Command, settlement: &Settlement, now: Moment) {
-        let Err(cause) = self.session.follow(command, settlement) else { return };
+        let Err(cause) = self.session.follow(command, settlement) else {
+            return;
+        };
         let again = self.replan(command, &cause, now);
         let Some(run) = &mut self.run else { return };
         run.replans += 1;
@@ -728,7 +784,11 @@ impl Dialogue {
         }
         let failure = Failure {
             attempt: run.replans,
-            ..Failure::new(cause.clone(), Some(command.verb().name()), stage(command, &cause))
+            ..Failure::new(
+                cause.clone(),
+                Some(command.verb().name()),
+                stage(command, &cause),
+            )
         };
         self.unreachable(failure);
     }

@@ -101,7 +101,8 @@ impl Upload {
                 State::Finish(Err(failure))
             }
             Known::Undecided(_) => {
-                let cause = Cause::OutOfOrder("a listing that does not tell if a name exists".into());
+                let cause =
+                    Cause::OutOfOrder("a listing that does not tell if a name exists".into());
                 State::Finish(Err(self.failure(cause, Stage::Directory)))
             }
             Known::Failed(cause) => State::Finish(Err(self.failure(cause, Stage::Directory))),
@@ -173,7 +174,10 @@ impl Upload {
                 self.clear_up()
             }
             (Some(_), Some(failure)) => {
-                self.failed = Some(Failure { committed: size, ..failure });
+                self.failed = Some(Failure {
+                    committed: size,
+                    ..failure
+                });
                 self.clear_up()
             }
             // The server does not tell. What the module said stands; where it said nothing,
@@ -191,7 +195,9 @@ impl Upload {
     }
 
     fn deleted(&mut self, verdict: &Verdict) -> State {
-        let Some(mut failure) = self.failed.clone() else { return State::Finish(Ok(())) };
+        let Some(mut failure) = self.failed.clone() else {
+            return State::Finish(Ok(()));
+        };
         match verdict {
             Verdict::Done(_) => failure.committed = Some(0),
             Verdict::Failed(_) => failure.finding = Some(Finding::LeftBehind),
@@ -210,11 +216,17 @@ impl Upload {
         match piece {
             Piece::Data(bytes) => {
                 self.sent += bytes.len() as u64;
-                Feed { bytes: escape::escape(&bytes), end: false }
+                Feed {
+                    bytes: escape::escape(&bytes),
+                    end: false,
+                }
             }
             Piece::End => {
                 self.ended = true;
-                Feed { bytes: Bytes::from_static(&[escape::END]), end: true }
+                Feed {
+                    bytes: Bytes::from_static(&[escape::END]),
+                    end: true,
+                }
             }
         }
     }
@@ -337,7 +349,11 @@ impl Procedure for Upload {
         let finding = self.begun.then_some(Finding::LeftBehind);
         let first = self.failed.take().unwrap_or(failure);
         let stored = self.ended && is_open(&first.cause);
-        self.state = State::Finish(if stored { Ok(()) } else { Err(Failure { finding, ..first }) });
+        self.state = State::Finish(if stored {
+            Ok(())
+        } else {
+            Err(Failure { finding, ..first })
+        });
     }
 
     fn progress(&self) -> Progress {
@@ -346,7 +362,10 @@ impl Procedure for Upload {
             State::Transfer => ProgressStage::Transferring,
             _ => ProgressStage::Verifying,
         };
-        Progress { stage, bytes: self.sent }
+        Progress {
+            stage,
+            bytes: self.sent,
+        }
     }
 }
 
