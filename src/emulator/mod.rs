@@ -27,6 +27,7 @@ pub mod uplink;
 mod tests;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -72,7 +73,6 @@ pub enum Action {
 ///
 /// All times are durations since one origin of the caller's choice and must not go back.
 /// Call [`poll`](Self::poll) after every `handle_*` until it returns [`Action::Wait`].
-#[derive(Debug)]
 pub struct Emulator {
     profile: Profile,
     knobs: Knobs,
@@ -93,6 +93,19 @@ pub struct Emulator {
     last_id: u64,
     faults: Faults,
     hangup: bool,
+    /// The last byte was the end of a line, and nothing has been said since.
+    after_line: bool,
+}
+
+/// Says where the module stands, and nothing that was typed: a line may hold a password.
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator")
+            .field("family", &self.profile.family)
+            .field("power", &self.power)
+            .field("standing", &self.session.standing)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The command being answered, as faults count it.
@@ -125,6 +138,7 @@ impl Emulator {
             last_id: 0,
             faults: Faults::seeded(knobs.seed),
             hangup: false,
+            after_line: false,
             profile,
             knobs,
         };
@@ -144,8 +158,9 @@ impl Emulator {
             let at = cut.as_ref().map_or(rest.len(), |(at, _)| *at);
             let (head, tail) = rest.split_at_checked(at).unwrap_or((rest, &[]));
             let noise = self.noise();
-            let head =
-                self.faults.carry(Direction::FromHost, Bytes::copy_from_slice(head), noise);
+            let head = self
+                .faults
+                .carry(Direction::FromHost, Bytes::copy_from_slice(head), noise);
             self.feed(&head);
             if let Some((_, effect)) = cut {
                 self.strike(effect, Direction::FromHost);
@@ -182,6 +197,7 @@ impl Emulator {
             match self.out.pop(self.now) {
                 Some(Item::Bytes(bytes)) => {
                     let bytes = self.carry_out(bytes);
+                    self.after_line = false;
                     if !bytes.is_empty() {
                         return Action::Send(bytes);
                     }
@@ -192,7 +208,9 @@ impl Emulator {
             }
             self.pull();
         }
-        Action::Wait { until: self.deadline() }
+        Action::Wait {
+            until: self.deadline(),
+        }
     }
 
     /// When [`handle_deadline`](Self::handle_deadline) is to be called next, if ever.
@@ -210,9 +228,7 @@ impl Emulator {
     /// Whether the module is reading its line (RTS is up).
     #[must_use]
     pub fn wants_bytes(&self) -> bool {
-        self.held.len() < HELD_LIMIT
-            && self.out.len() < OUTBOX_LIMIT
-            && !self.congested()
+        self.held.len() < HELD_LIMIT && self.out.len() < OUTBOX_LIMIT && !self.congested()
     }
 
     /// The knobs as they are now.
@@ -260,7 +276,10 @@ impl Emulator {
 
     fn ask(&mut self, ask: Ask) -> u64 {
         self.last_id += 1;
-        self.requests.push_back(Request { id: self.last_id, ask });
+        self.requests.push_back(Request {
+            id: self.last_id,
+            ask,
+        });
         self.last_id
     }
 
