@@ -381,6 +381,68 @@ async fn a_port_closed_in_mid_download_goes_on_with_the_next_opening() {
     .await;
 }
 
+/// A server that takes the login and then leaves every data connection unread.
+async fn stuck_server() -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut control, _) = listener.accept().await.unwrap();
+        control.write_all(b"220 ready\r\n").await.unwrap();
+        let data = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = data.local_addr().unwrap().port();
+        let passive = format!("227 here (127,0,0,1,{},{})\r\n", port / 256, port % 256);
+        let mut line = [0; 256];
+        let mut unread = Vec::new();
+        while let Ok(len @ 1..) = control.read(&mut line).await {
+            let verb = line[..len]
+                .split(|b| b.is_ascii_whitespace())
+                .next()
+                .unwrap();
+            let reply = match verb {
+                b"USER" => "331 password\r\n",
+                b"PASS" => "230 welcome\r\n",
+                b"PASV" => passive.as_str(),
+                b"STOR" => {
+                    unread.push(data.accept().await.unwrap());
+                    "150 now\r\n"
+                }
+                _ => "200 fine\r\n",
+            };
+            control.write_all(reply.as_bytes()).await.unwrap();
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_port_closed_while_the_server_stalls_is_free_at_once() {
+    let address = stuck_server().await;
+    let (module, mut host) = module(Knobs::default());
+    host.log_in(address, 0).await;
+    host.command("AT+CFTPSPUT=\"/f\"", "\r\n>").await;
+    // More than every buffer on the way holds: the module stops reading.
+    let endless = vec![b'a'; 64 << 20];
+    let sending = host.port.write_all(&endless);
+    tokio::time::timeout(Duration::from_secs(1), sending)
+        .await
+        .expect_err("never stopped");
+    drop(host);
+    let _host = Host::new(module.open());
+    let reached = module
+        .remote()
+        .change(|module, now| module.power_cycle(now));
+    tokio::time::timeout(PATIENCE, reached).await.unwrap();
+    let (answered, answer) = tokio::sync::oneshot::channel();
+    module
+        .remote()
+        .change(move |_, _| answered.send(()).unwrap_or_default())
+        .await;
+    tokio::time::timeout(Duration::from_secs(5), answer)
+        .await
+        .expect("still held")
+        .unwrap();
+}
+
 #[tokio::test]
 async fn a_module_can_be_reached_into_while_it_is_served() {
     let (module, mut host) = module(Knobs {
@@ -410,6 +472,10 @@ async fn a_module_can_be_reached_into_while_it_is_served() {
 }
 
 #[tokio::test(start_paused = true)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the clock of this test is tokio's own, paused"
+)]
 async fn a_slow_line_takes_the_time_of_its_baud_rate() {
     let (_module, mut host) = module(Knobs {
         baud: 9600,
