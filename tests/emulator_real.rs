@@ -428,9 +428,8 @@ async fn a_port_closed_while_the_server_stalls_is_free_at_once() {
         .expect_err("never stopped");
     drop(host);
     let _host = Host::new(module.open());
-    let reached = module
-        .remote()
-        .change(|module, now| module.power_cycle(now));
+    let remote = module.remote();
+    let reached = remote.change(|module, now| module.power_cycle(now));
     tokio::time::timeout(PATIENCE, reached).await.unwrap();
     let (answered, answer) = tokio::sync::oneshot::channel();
     module

@@ -152,7 +152,7 @@ impl Module {
                 // Whether the host is still there shows only to those who read or write; a module
                 // that waits for a slow server does neither.
                 () = tokio::time::sleep(LIVENESS), if !reads && !writes => {
-                    writer.write(&[]).await?;
+                    let _none: usize = writer.write(&[]).await?;
                 }
                 () = sleep_until(wake) => {
                     let now = self.now();
