@@ -372,6 +372,40 @@ mod tests {
     }
 
     #[test]
+    fn faults_are_written_in_toml() {
+        #[derive(Deserialize)]
+        struct File {
+            fault: Vec<Fault>,
+        }
+        let text = r#"
+            [[fault]]
+            trigger = { command = { command = "+CFTPSGET", nth = 1, phase = { in_block = 1480 } } }
+            effect = "reboot"
+            [[fault]]
+            trigger = { after = "5s" }
+            effect = { text = "RING" }
+        "#;
+        let file: File = toml::from_str(text).unwrap();
+        let phase = Phase::InBlock(1480);
+        let trigger = Trigger::Command {
+            command: "+CFTPSGET".into(),
+            nth: 1,
+            phase,
+        };
+        let expected = [
+            Fault {
+                trigger,
+                effect: Effect::Reboot,
+            },
+            Fault {
+                trigger: Trigger::After(Duration::from_secs(5)),
+                effect: Effect::Text("RING".into()),
+            },
+        ];
+        assert_eq!(file.fault, expected);
+    }
+
+    #[test]
     fn spoilt_bytes_are_lost_then_doubled() {
         let mut faults = Faults::default();
         faults.spoil(Direction::ToHost, &Effect::Lose(2));

@@ -102,7 +102,8 @@ impl Emulator {
             return;
         };
         if upload.complete {
-            return self.succeed(None);
+            self.succeed(None);
+            return;
         }
         let length = upload.length;
         let from_file = upload.file.is_some();

@@ -223,6 +223,23 @@ fn any_command_can_fail_with_any_code() {
 }
 
 #[test]
+fn a_command_that_failed_has_not_happened() {
+    let mut bench = Bench::quiet(Family::Sim7600);
+    bench.fault("+CFTPSSTART", Phase::BeforeResult, Effect::Fail(10));
+    bench.fault("+CFTPSLOGIN", Phase::BeforeResult, Effect::Fail(5));
+    transcript(
+        &mut bench,
+        &[
+            ("AT+CFTPSSTART", "\r\nOK\r\n\r\n+CFTPSSTART: 10\r\n"),
+            ("AT+CFTPSSTART", "\r\nOK\r\n\r\n+CFTPSSTART: 0\r\n"),
+            (LOGIN, "\r\nOK\r\n\r\n+CFTPSLOGIN: 5\r\n"),
+            ("AT+CFTPSPWD", "\r\nERROR\r\n"),
+            (LOGIN, "\r\nOK\r\n\r\n+CFTPSLOGIN: 0\r\n"),
+        ],
+    );
+}
+
+#[test]
 fn the_server_can_leave_in_mid_download() {
     let mut bench = Bench::logged_in(Family::Sim7600).with_file("/f", &[b'q'; 2960]);
     bench.fault("+CFTPSGET", Phase::InBlock(1480), Effect::PeerClosed);
