@@ -225,19 +225,20 @@ impl Scheduler {
             .map(|(key, waiting)| (self.rank(waiting, now), &waiting.principal, *key))
             .collect();
         ranked.sort_unstable();
-        // The second of a principal comes after the first of every other of the same rank.
-        let mut rounds: HashMap<(bool, Priority, bool, &Principal), u64> = HashMap::new();
+        // The second of a principal comes after the first of every other of the same rank, and
+        // the principals keep their order.
+        let mut rounds: HashMap<(bool, Priority, bool, &Principal), (u64, usize)> = HashMap::new();
         let mut order: Vec<_> = ranked
             .into_iter()
-            .map(
-                |((favoured, priority, away, turn, asked), principal, key)| {
-                    let round = rounds
-                        .entry((favoured, priority, away, principal))
-                        .or_default();
-                    *round += 1;
-                    ((favoured, priority, away, *round, turn, asked), key)
-                },
-            )
+            .enumerate()
+            .map(|(at, ((favoured, priority, away, ..), principal, key))| {
+                let kind = (favoured, priority, away);
+                let (round, first) = rounds
+                    .entry((favoured, priority, away, principal))
+                    .or_insert((0, at));
+                *round += 1;
+                ((kind, *round, *first), key)
+            })
             .collect();
         order.sort_unstable();
         order.into_iter().map(|(_, key)| key).collect()
