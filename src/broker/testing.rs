@@ -12,7 +12,7 @@ use tokio::time::{sleep, sleep_until, timeout};
 use crate::ftps::errcode::ErrCode;
 use crate::ftps::value::{Host, Password, RemotePath, Server, ServerType, Username};
 use crate::modem::failure::{Cause, Ending, Failure, Stage};
-use crate::modem::health::{Health, Identity, Link, Registration};
+use crate::modem::health::{Health, Link};
 use crate::modem::operation::{
     Delivered, Delivery, Directory, Download, Operation, Output, Piece, Place, Progress,
     ProgressStage, Standing, Stored, Task,
@@ -39,11 +39,7 @@ pub(super) fn modem() -> (Modem, mpsc::Receiver<Job>) {
     let (jobs, taken) = mpsc::channel(1);
     let health = Health {
         link: Link::Ready,
-        since: Duration::ZERO,
-        identity: Identity::default(),
-        registration: Registration::default(),
-        logged_in: None,
-        running: None,
+        ..Health::default()
     };
     (Modem::from_parts(jobs, watch::channel(health).1), taken)
 }
