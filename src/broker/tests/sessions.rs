@@ -1,6 +1,7 @@
 //! Virtual sessions.
 
 use super::*;
+use crate::ftps::value::TransferType;
 
 fn request(directory: Option<&str>) -> SessionRequest {
     SessionRequest {
