@@ -167,3 +167,21 @@ async fn a_full_queue_says_so_at_once() {
     settle().await;
     assert!(broker.put(&caller("me"), header("/f")).is_ok());
 }
+
+#[tokio::test(start_paused = true)]
+async fn cancelling_does_not_wait_for_a_client_that_does_not_read() {
+    let limits = Limits {
+        spool: spool::Limits {
+            memory: 1000,
+            disk: 0,
+            ..spool::Limits::default()
+        },
+        ..Limits::default()
+    };
+    let (broker, _) = broker_within(Module::new().file("/long", content(1_000_000)), limits);
+    let reading = busy(&broker).await;
+    // The spool is full, and the link waits.
+    sleep(SECOND).await;
+    let cancelled = broker.cancel(&caller("busy"), reading.operation()).await;
+    assert_eq!(cancelled.unwrap().cost, Module::DRAIN_TIME);
+}
