@@ -1,0 +1,15 @@
+//! The whole way against real FTP servers: gRPC client, daemon, serial line, emulated
+//! module, server, and back. `tests/README.md` tells what runs where.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and waits for real programs by a real clock"
+)]
+
+mod servers;
+#[path = "../support/mod.rs"]
+mod support;
