@@ -35,6 +35,9 @@ const LOG: &str = "server.log";
 /// printable ASCII without a quote, which the module has no escape for.
 const PASSWORD: &str = "Pa55-w0rd;x,y";
 
+/// `openssl passwd -5 -salt cellftpd 'Pa55-w0rd;x,y'`
+const PASSWORD_HASH: &str = "$5$cellftpd$ySChZVIxAOE7jyrAvN7nmVB8z8uYWI.P/UV78zK7zk.";
+
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ServerKind {

@@ -48,8 +48,13 @@ pub(crate) fn python() -> Command {
 /// A program unpacked from a Debian package, with its libraries.
 pub(crate) fn unpacked(relative: &str) -> Command {
     let root = path("servers");
-    let mut command = Command::new(path("servers").join(relative));
+    let mut command = Command::new("prlimit");
     command.env("LD_LIBRARY_PATH", libraries(&root));
+    // A daemon of the old school closes every descriptor it could have inherited, and
+    // where the limit is a million, that takes seconds.
+    command
+        .arg("--nofile=256")
+        .arg(path("servers").join(relative));
     command
 }
 

@@ -5,11 +5,8 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
-use super::{LOG, OWNER, Plan, Security, ServerKind, refuse};
+use super::{LOG, OWNER, PASSWORD_HASH, Plan, Security, ServerKind, refuse};
 use crate::support::tools;
-
-/// `openssl passwd -5 -salt cellftpd 'Pa55-w0rd;x,y'`
-const PASSWORD_HASH: &str = "$5$cellftpd$ySChZVIxAOE7jyrAvN7nmVB8z8uYWI.P/UV78zK7zk.";
 
 pub(super) fn command(plan: &Plan<'_>) -> Command {
     let options = plan.options;

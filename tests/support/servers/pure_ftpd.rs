@@ -1,9 +1,9 @@
 //! pure-ftpd: plain and explicit TLS; virtual users; must be started by root.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::fs;
+use std::process::Command;
 
-use super::{OWNER, PASSWORD, Plan, Security, ServerKind, refuse};
+use super::{OWNER, PASSWORD_HASH, Plan, Security, ServerKind, refuse};
 use crate::support::tools;
 
 pub(super) fn command(plan: &Plan<'_>) -> Command {
@@ -49,23 +49,21 @@ pub(super) fn command(plan: &Plan<'_>) -> Command {
 
 /// Writes the database of users, with the one account in it.
 fn add_user(plan: &Plan<'_>) {
-    let mut child = tools::unpacked("usr/bin/pure-pw")
-        .args(["useradd", ServerKind::PureFtpd.user(), "-m"])
-        .args(["-u", &OWNER.1.to_string(), "-g", &OWNER.1.to_string()])
-        .arg("-d")
-        .arg(plan.root)
-        .arg("-f")
-        .arg(plan.scratch.join("users"))
-        .arg("-F")
+    let users = plan.scratch.join("users");
+    let entry = format!(
+        "{name}:{PASSWORD_HASH}:{id}:{id}::{home}/./::::::::::::\n",
+        name = ServerKind::PureFtpd.user(),
+        id = OWNER.1,
+        home = plan.root.display(),
+    );
+    // By hand, because `pure-pw useradd` and each login after it take seconds for a hash.
+    fs::write(&users, entry).expect("a scratch directory is writable");
+    let status = tools::unpacked("usr/bin/pure-pw")
+        .arg("mkdb")
         .arg(plan.scratch.join("users.pdb"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
+        .arg("-f")
+        .arg(&users)
+        .status()
         .expect("pure-pw starts");
-    let mut input = child.stdin.take().expect("a pipe");
-    // Twice: it asks again to be sure.
-    write!(input, "{PASSWORD}\n{PASSWORD}\n").expect("pure-pw reads");
-    drop(input);
-    let status = child.wait().expect("the child is ours");
     assert!(status.success(), "pure-pw: {status}");
 }
