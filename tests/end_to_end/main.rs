@@ -7,9 +7,16 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
+    clippy::result_large_err,
     reason = "a test fails by panicking, and waits for real programs by a real clock"
 )]
 
+mod content;
+mod errors;
+mod line;
+mod round_trip;
 mod servers;
+mod sharing;
 #[path = "../support/mod.rs"]
 mod support;
+mod unary;

@@ -2,11 +2,11 @@
 //! the daemon and the module.
 
 use std::net::Ipv4Addr;
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::content::{assert_holds, every_byte};
 use crate::support::servers::{Options, Security, Server, ServerKind};
 use crate::support::tools;
 
@@ -269,29 +269,6 @@ fn a_server_can_name_an_address_behind_nat() {
             "{kind:?}: {results}"
         );
     }
-}
-
-/// Every byte value, in an order that does not repeat every 256 bytes.
-fn every_byte(size: usize) -> Vec<u8> {
-    (0..size)
-        .map(|at| (at ^ (at >> 8)).to_le_bytes()[0])
-        .collect()
-}
-
-/// Compares without printing megabytes.
-fn assert_holds(path: &Path, content: &[u8]) {
-    let found = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let differs = found
-        .iter()
-        .zip(content)
-        .position(|(found, wanted)| found != wanted);
-    assert!(
-        found == content,
-        "{}: {} bytes instead of {}, first difference at {differs:?}",
-        path.display(),
-        found.len(),
-        content.len()
-    );
 }
 
 /// The value of an operation that must have gone well.

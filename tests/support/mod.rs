@@ -5,7 +5,12 @@
 //! own, and ends with the value that owns it, also when a test panics or is killed.
 
 pub(crate) mod certificate;
+pub(crate) mod failure;
+pub(crate) mod grpcurl;
 pub(crate) mod process;
+pub(crate) mod python;
 pub(crate) mod servers;
+pub(crate) mod site;
+pub(crate) mod tap;
 pub(crate) mod tools;
 pub(crate) mod wait;

@@ -78,7 +78,6 @@ pub(crate) struct Options {
 
 /// A running server.
 pub(crate) struct Server {
-    pub(crate) kind: ServerKind,
     pub(crate) security: Security,
     pub(crate) host: &'static str,
     pub(crate) port: u16,
@@ -113,11 +112,6 @@ impl ServerKind {
     pub(crate) const ALL: [Self; 4] =
         [Self::Vsftpd, Self::PureFtpd, Self::Proftpd, Self::Pyftpdlib];
 
-    /// What it can do at all.
-    pub(crate) fn offers(self, security: Security) -> bool {
-        self != Self::PureFtpd || matches!(security, Security::None | Security::AuthTls)
-    }
-
     /// Whether it can run here: pure-ftpd changes its root directory or does not start.
     pub(crate) fn runs_here(self) -> bool {
         self != Self::PureFtpd || privileged()
@@ -142,8 +136,6 @@ impl ServerKind {
 }
 
 impl Security {
-    pub(crate) const ALL: [Self; 4] = [Self::None, Self::AuthSsl, Self::AuthTls, Self::Implicit];
-
     /// Its name in the daemon's configuration.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -186,7 +178,6 @@ impl Server {
         };
         let port = plan.port;
         Self {
-            kind,
             security,
             host: "127.0.0.1",
             port,
