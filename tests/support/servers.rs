@@ -136,6 +136,18 @@ impl ServerKind {
 }
 
 impl Security {
+    pub(crate) const ALL: [Self; 4] = [Self::None, Self::AuthSsl, Self::AuthTls, Self::Implicit];
+
+    /// `<server_type>` of AT+CFTPSLOGIN (SIMCom manual L1203).
+    pub(crate) fn server_type(self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::AuthSsl => 1,
+            Self::AuthTls => 2,
+            Self::Implicit => 3,
+        }
+    }
+
     /// Its name in the daemon's configuration.
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -28,10 +28,15 @@ pub(crate) enum Family {
 pub(crate) struct Site {
     daemon: Process,
     tap: Option<Tap>,
-    module: Option<Process>,
+    module: Option<Module>,
     family: Family,
     port: u16,
     scratch: TempDir,
+}
+
+/// An emulated module on a pty of its own.
+pub(crate) struct Module {
+    _process: Process,
 }
 
 impl Family {
@@ -42,6 +47,28 @@ impl Family {
             Self::Sim7600 => "sim7600",
             Self::A7670 => "a7670",
         }
+    }
+}
+
+impl Module {
+    /// Starts one; `link` then leads to its port.
+    pub(crate) fn start(family: Family, link: &Path, options: &[&str]) -> Self {
+        // Of a module that was killed.
+        if link.is_symlink() {
+            std::fs::remove_file(link).expect("the scratch directory is writable");
+        }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cellftpd"));
+        command
+            .args(["emulate", "--family", family.name(), "--link"])
+            .arg(link)
+            .args(options);
+        let mut process = Process::start(&mut command, &link.with_extension("log"));
+        wait::until("pty of the emulator", wait::START, || {
+            let ended = process.ended();
+            assert!(ended.is_none(), "the emulator ended: {ended:?}");
+            link.exists().then_some(())
+        });
+        Self { _process: process }
     }
 }
 
@@ -59,7 +86,7 @@ impl Site {
 
     fn start_with(family: Family, servers: &[(&str, &Server)], tapped: bool) -> Self {
         let scratch = TempDir::with_prefix("cellftpd-").expect("a scratch directory");
-        let module = start_module(family, scratch.path());
+        let module = Module::start(family, &module_path(scratch.path()), &[]);
         let tap =
             tapped.then(|| Tap::new(&module_path(scratch.path()), &scratch.path().join("tap")));
         let device = scratch.path().join(if tapped { "tap" } else { "module" });
@@ -134,14 +161,13 @@ impl Site {
         self.tap.as_mut().expect("started with a tap")
     }
 
-    /// A module that loses power, and its successor that knows nothing.
+    /// A module that loses power: it knows nothing any more, hears nothing for two seconds,
+    /// and then greets as modules at a fixed rate do. The host's end of the line stays open.
     pub(crate) fn reboot_module(&mut self) {
         self.module = None;
         let link = module_path(self.scratch.path());
-        if link.is_symlink() {
-            std::fs::remove_file(&link).expect("the scratch directory is writable");
-        }
-        self.module = Some(start_module(self.family, self.scratch.path()));
+        let cold = ["--cold-start", "--boot-time", "2"];
+        self.module = Some(Module::start(self.family, &link, &cold));
         if let Some(tap) = &mut self.tap {
             tap.follow();
         }
@@ -178,21 +204,6 @@ impl Site {
             UnixStream::connect(&socket).ok()
         });
     }
-}
-
-fn start_module(family: Family, scratch: &Path) -> Process {
-    let link = module_path(scratch);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cellftpd"));
-    command
-        .args(["emulate", "--family", family.name(), "--link"])
-        .arg(&link);
-    let mut module = Process::start(&mut command, &scratch.join("module.log"));
-    wait::until("pty of the emulator", wait::START, || {
-        let ended = module.ended();
-        assert!(ended.is_none(), "the emulator ended: {ended:?}");
-        link.exists().then_some(())
-    });
-    module
 }
 
 fn module_path(scratch: &Path) -> PathBuf {

@@ -1,5 +1,5 @@
-//! A serial line that a test holds in its hands: it records what passes, goes silent, says
-//! something of its own, and can be pulled out and plugged in again.
+//! A serial line that a test holds in its hands: it records what passes, goes silent,
+//! and can be pulled out and plugged in again.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -95,19 +95,6 @@ impl Tap {
     /// Swallows everything, both ways, or lets it pass again.
     pub(crate) fn silence(&self, silent: bool) {
         self.heard.silent.store(silent, Ordering::SeqCst);
-    }
-
-    /// Says something to the host in the module's place.
-    pub(crate) fn say(&self, words: &[u8]) {
-        let plugged = self
-            .plugged
-            .as_ref()
-            .expect("nobody hears an unplugged line");
-        let _context = self.runtime.enter();
-        let mut host = sender(&plugged.master).expect("the pty is open");
-        self.runtime
-            .block_on(host.write_all(words))
-            .expect("the host reads");
     }
 
     /// Every byte that the host has sent so far.
