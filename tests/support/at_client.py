@@ -77,7 +77,8 @@ def main():
     port.expect("AT+CFTPSTYPE=I")
 
     port.command(f'AT+CFTPSPUT="{remote}"', rb"\r\n>")
-    port.write(re.sub(rb"([\x03\x1a])", rb"\x03\1", content) + b"\x1a")
+    escaped = content.replace(b"\x03", b"\x03\x03").replace(b"\x1a", b"\x03\x1a")
+    port.write(escaped + b"\x1a")
     port.until(rb"\r\nOK\r\n\r\n\+CFTPSPUT: 0\r\n")
     port.expect(f'AT+CFTPSSIZE="{remote}"', len(content))
 

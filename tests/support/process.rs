@@ -109,8 +109,9 @@ impl Drop for Process {
         let _ = self.watcher.wait();
         if std::thread::panicking() {
             eprintln!(
-                "---- log of {} ----\n{}",
-                self.name,
+                "---- {} ----
+{}",
+                self.log.display(),
                 tail(&self.log(), 16 * 1024)
             );
         }
