@@ -6,5 +6,6 @@
 pub mod at;
 pub mod broker;
 pub mod dialogue;
+pub mod emulator;
 pub mod ftps;
 pub mod modem;
