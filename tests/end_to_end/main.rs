@@ -7,7 +7,6 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
-    clippy::result_large_err,
     reason = "a test fails by panicking, and waits for real programs by a real clock"
 )]
 

@@ -51,7 +51,7 @@ impl Process {
         let watcher = Command::new("/bin/sh")
             .args([
                 "-c",
-                "cat >/dev/null; kill -KILL -- -$1",
+                "cat >/dev/null; kill -s KILL -- -$1",
                 "watcher",
                 &group.to_string(),
             ])

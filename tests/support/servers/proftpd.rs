@@ -39,7 +39,7 @@ pub(super) fn command(plan: &Plan<'_>) -> Command {
         "ServerType standalone\nServerName cellftpd\nDefaultAddress 127.0.0.1\nPort {port}\n\
          UseIPv6 off\nUseReverseDNS off\nModulePath {modules}\n\
          AuthOrder mod_auth_file.c\nAuthUserFile {users}\nRequireValidShell off\n\
-         UseFtpUsers off\nWtmpLog off\nTransferLog none\nSystemLog {scratch}/{LOG}\n\
+         UseFtpUsers off\nWtmpLog off\nControlsEngine off\nTransferLog none\nSystemLog {scratch}/{LOG}\n\
          PidFile {scratch}/pid\nScoreboardFile {scratch}/scoreboard\nDelayEngine off\n\
          AllowOverwrite on\nAllowRetrieveRestart {restart}\nAllowStoreRestart {restart}\n",
         port = plan.port,
@@ -53,6 +53,14 @@ pub(super) fn command(plan: &Plan<'_>) -> Command {
             text,
             "User {owner}\nGroup {owner}\nDefaultRoot ~\n",
             owner = OWNER.0
+        );
+    } else {
+        // Without its own names it tries to become root.
+        let _ = write!(
+            text,
+            "User {}\nGroup {}\n",
+            own_name("-un"),
+            own_name("-gn")
         );
     }
     if plan.security != Security::None {
@@ -74,6 +82,15 @@ pub(super) fn command(plan: &Plan<'_>) -> Command {
         .args(["--nodaemon", "--quiet", "--config"])
         .arg(file);
     command
+}
+
+/// Name of the user (`-un`) or group (`-gn`) that runs this.
+fn own_name(which: &str) -> String {
+    let output = Command::new("id")
+        .arg(which)
+        .output()
+        .expect("id is on every system");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 fn tls(plan: &Plan<'_>) -> String {
