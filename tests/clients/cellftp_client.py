@@ -35,7 +35,10 @@ class Client:
 
         self.messages = ftps_pb2
         self.timeout = timeout
-        self.channel = grpc.insecure_channel(target)
+        # For a unix socket, gRPC's core would send the percent-encoded path as :authority,
+        # which HTTP/2 servers that hold it against RFC 3986 reset the connection for.
+        options = [("grpc.default_authority", "localhost")] if target.startswith("unix:") else []
+        self.channel = grpc.insecure_channel(target, options)
         self.ftps = ftps_pb2_grpc.FtpsServiceStub(self.channel)
 
     def put(self, options):

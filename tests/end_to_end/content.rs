@@ -46,13 +46,16 @@ pub(crate) fn assert_holds(path: &Path, content: &[u8]) {
     let differs = found
         .iter()
         .zip(content)
-        .position(|(found, wanted)| found != wanted);
+        .take_while(|(found, wanted)| found == wanted)
+        .count();
+    let from = found.get(differs..).unwrap_or_default();
     assert!(
         found == content,
-        "{}: {} bytes instead of {}, first difference at {differs:?}",
+        "{}: {} bytes instead of {}, and other ones from {differs}: {:?}",
         path.display(),
         found.len(),
-        content.len()
+        content.len(),
+        String::from_utf8_lossy(&from[..from.len().min(64)])
     );
 }
 

@@ -58,12 +58,15 @@ impl Failure {
                 .map(|(key, value)| (key.clone(), text(value)))
                 .collect();
         } else if kind.ends_with("google.rpc.BadRequest") {
-            let list = detail["field_violations"].as_array().into_iter().flatten();
+            let list = either(detail, "fieldViolations", "field_violations")
+                .as_array()
+                .into_iter()
+                .flatten();
             self.violations = list
                 .map(|one| (text(&one["field"]), text(&one["description"])))
                 .collect();
         } else if kind.ends_with("google.rpc.RetryInfo") {
-            self.retry_after = text(&detail["retry_delay"])
+            self.retry_after = text(either(detail, "retryDelay", "retry_delay"))
                 .strip_suffix('s')
                 .and_then(|s| s.parse().ok());
         }
@@ -74,6 +77,12 @@ impl Failure {
 #[track_caller]
 pub(crate) fn failed(outcome: Result<Value, Failure>) -> Failure {
     outcome.expect_err("the call should have failed")
+}
+
+/// grpcurl spells fields one way or the other, depending on where it has a message's
+/// description from.
+fn either<'a>(detail: &'a Value, one: &str, other: &str) -> &'a Value {
+    detail.get(one).unwrap_or(&detail[other])
 }
 
 fn text(value: &Value) -> String {

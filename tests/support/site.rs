@@ -161,12 +161,13 @@ impl Site {
         self.tap.as_mut().expect("started with a tap")
     }
 
-    /// A module that loses power: it knows nothing any more, hears nothing for two seconds,
+    /// A module that loses power: it knows nothing any more, hears nothing for five seconds
+    /// (hardware: ten and more),
     /// and then greets as modules at a fixed rate do. The host's end of the line stays open.
     pub(crate) fn reboot_module(&mut self) {
         self.module = None;
         let link = module_path(self.scratch.path());
-        let cold = ["--cold-start", "--boot-time", "2"];
+        let cold = ["--cold-start", "--boot-time", "5"];
         self.module = Some(Module::start(self.family, &link, &cold));
         if let Some(tap) = &mut self.tap {
             tap.follow();
@@ -217,7 +218,7 @@ fn socket(scratch: &Path) -> PathBuf {
 fn configuration(device: &Path, socket: &Path, port: u16, servers: &[(&str, &Server)]) -> String {
     let mut text = format!(
         "[module]\ndevice = '{}'\n[listen]\nunix = '{}'\ntcp = '127.0.0.1:{port}'\n\
-         [log]\nlevel = 'debug'\n",
+         [log]\nlevel = 'info,cellftp=debug'\n",
         device.display(),
         socket.display(),
     );
