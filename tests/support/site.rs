@@ -162,8 +162,8 @@ impl Site {
     }
 
     /// A module that loses power: it knows nothing any more, hears nothing for five seconds
-    /// (hardware: ten and more),
-    /// and then greets as modules at a fixed rate do. The host's end of the line stays open.
+    /// (hardware takes ten and more), and then greets as modules at a fixed rate do. The
+    /// host's end of the line stays open.
     pub(crate) fn reboot_module(&mut self) {
         self.module = None;
         let link = module_path(self.scratch.path());
