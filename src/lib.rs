@@ -7,3 +7,4 @@ pub mod at;
 pub mod dialogue;
 pub mod ftps;
 pub mod modem;
+pub mod proto;
