@@ -4,6 +4,7 @@
 //! `modem`, `broker`, `rpc` beside `client`. `ARCHITECTURE.md` tells why.
 
 pub mod at;
+pub mod client;
 pub mod dialogue;
 pub mod ftps;
 pub mod modem;

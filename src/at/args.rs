@@ -66,7 +66,9 @@ impl CommandLine {
     /// Whether a line from the module is the echo of this one (V.250 §6.2.4).
     #[must_use]
     pub fn is_echoed_by(&self, text: &str) -> bool {
-        self.bytes.strip_suffix(b"\r").is_some_and(|line| line == text.as_bytes())
+        self.bytes
+            .strip_suffix(b"\r")
+            .is_some_and(|line| line == text.as_bytes())
     }
 }
 
@@ -97,7 +99,11 @@ pub struct CommandLineBuilder {
 
 impl CommandLineBuilder {
     fn new(verb: &'static str) -> Self {
-        Self { bytes: BytesMut::from(verb.as_bytes()), arguments: 0, secret: false }
+        Self {
+            bytes: BytesMut::from(verb.as_bytes()),
+            arguments: 0,
+            secret: false,
+        }
     }
 
     fn separate(&mut self) {
@@ -137,7 +143,8 @@ impl CommandLineBuilder {
         self.separate();
         self.bytes.put_slice(prefix.as_bytes());
         self.bytes.put_u8(b'"');
-        self.bytes.extend(text.bytes().filter(|byte| !breaks_out(*byte)));
+        self.bytes
+            .extend(text.bytes().filter(|byte| !breaks_out(*byte)));
         self.bytes.put_u8(b'"');
         self
     }
@@ -153,7 +160,10 @@ impl CommandLineBuilder {
     #[must_use]
     pub fn finish(mut self) -> CommandLine {
         self.bytes.put_u8(b'\r');
-        CommandLine { bytes: self.bytes.freeze(), secret: self.secret }
+        CommandLine {
+            bytes: self.bytes.freeze(),
+            secret: self.secret,
+        }
     }
 }
 
@@ -170,16 +180,29 @@ mod tests {
     fn lines_are_written_as_v250_has_them() {
         assert_eq!(CommandLine::bare("AT").bytes().as_ref(), b"AT\r");
         assert_eq!(CommandLine::read("AT+CMEE").bytes().as_ref(), b"AT+CMEE?\r");
-        assert_eq!(CommandLine::test("AT+CFTPSGET").bytes().as_ref(), b"AT+CFTPSGET=?\r");
-        let line = CommandLine::write("AT+CFTPSGET").quoted("/a b").number(7).word("I").finish();
+        assert_eq!(
+            CommandLine::test("AT+CFTPSGET").bytes().as_ref(),
+            b"AT+CFTPSGET=?\r"
+        );
+        let line = CommandLine::write("AT+CFTPSGET")
+            .quoted("/a b")
+            .number(7)
+            .word("I")
+            .finish();
         assert_eq!(line.bytes().as_ref(), b"AT+CFTPSGET=\"/a b\",7,I\r");
-        let line = CommandLine::write("AT+CFTPSCWD").prefixed("{non-ascii}", "C3A4").finish();
+        let line = CommandLine::write("AT+CFTPSCWD")
+            .prefixed("{non-ascii}", "C3A4")
+            .finish();
         assert_eq!(line.bytes().as_ref(), b"AT+CFTPSCWD={non-ascii}\"C3A4\"\r");
     }
 
     #[test]
     fn a_line_with_a_secret_never_shows_its_arguments() {
-        let line = CommandLine::write("AT+CFTPSLOGIN").quoted("h").number(21).secret("pw").finish();
+        let line = CommandLine::write("AT+CFTPSLOGIN")
+            .quoted("h")
+            .number(21)
+            .secret("pw")
+            .finish();
         assert_eq!(line.to_string(), "AT+CFTPSLOGIN=***");
         assert!(!format!("{line:?}").contains("pw"));
         assert!(line.bytes().ends_with(b"\"h\",21,\"pw\"\r"));

@@ -83,7 +83,9 @@ impl Framer {
     }
 
     fn pull_block(&mut self, len: u64) -> Option<Frame> {
-        let len = usize::try_from(len).unwrap_or(usize::MAX).min(self.buffer.len());
+        let len = usize::try_from(len)
+            .unwrap_or(usize::MAX)
+            .min(self.buffer.len());
         self.scanned = 0;
         (len > 0).then(|| Frame::Block(self.buffer.split_to(len).freeze()))
     }
@@ -114,7 +116,12 @@ impl Framer {
         }
         // An echoed command ends at its CR, and the CR LF of the answer follows: a CR inside a
         // line parts two of them.
-        let end = self.buffer.iter().take(lf).position(|byte| *byte == b'\r').unwrap_or(lf);
+        let end = self
+            .buffer
+            .iter()
+            .take(lf)
+            .position(|byte| *byte == b'\r')
+            .unwrap_or(lf);
         Some(Frame::Line(self.split_line(end)))
     }
 
@@ -126,7 +133,11 @@ impl Framer {
                 self.consume(1);
             }
         }
-        let gap = self.buffer.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let gap = self
+            .buffer
+            .iter()
+            .take_while(|byte| matches!(byte, b'\r' | b'\n'))
+            .count();
         if gap > 0 {
             self.consume(gap);
         }
@@ -136,14 +147,22 @@ impl Framer {
     /// content of a counted block may begin with a further LF.
     fn split_line(&mut self, len: usize) -> Bytes {
         let line = self.buffer.split_to(len).freeze();
-        let crs = self.buffer.iter().take_while(|byte| **byte == b'\r').count();
+        let crs = self
+            .buffer
+            .iter()
+            .take_while(|byte| **byte == b'\r')
+            .count();
         let lf = usize::from(self.buffer.get(crs) == Some(&b'\n'));
         self.consume(crs + lf);
         line
     }
 
     fn find_lf(&mut self) -> Option<usize> {
-        let found = self.buffer.iter().skip(self.scanned).position(|byte| *byte == b'\n');
+        let found = self
+            .buffer
+            .iter()
+            .skip(self.scanned)
+            .position(|byte| *byte == b'\n');
         match found {
             Some(at) => Some(at + self.scanned),
             None => {
@@ -180,7 +199,9 @@ mod tests {
                     None if prompt => Expect::LineOrPrompt,
                     None => Expect::Line,
                 };
-                let Some(frame) = framer.pull(expect) else { break };
+                let Some(frame) = framer.pull(expect) else {
+                    break;
+                };
                 match frame {
                     Frame::Block(part) => {
                         let (left, content) = block.as_mut().unwrap();
@@ -227,13 +248,19 @@ mod tests {
 
     #[test]
     fn an_echo_ends_at_its_cr() {
-        assert_eq!(frames([b"AT\r\r\nOK\r\n".as_slice()]), [line("AT"), line("OK")]);
+        assert_eq!(
+            frames([b"AT\r\r\nOK\r\n".as_slice()]),
+            [line("AT"), line("OK")]
+        );
     }
 
     #[test]
     fn content_is_never_searched() {
         let content = "\n\r\nOK\r\n> +CFTPSGET: 0";
-        let wire = format!("\r\nDATA,{}\r\n{content}\r\n+CFTPSGET: 0\r\n", content.len());
+        let wire = format!(
+            "\r\nDATA,{}\r\n{content}\r\n+CFTPSGET: 0\r\n",
+            content.len()
+        );
         let want = [line(&format!("DATA,{}", content.len())), block(content)];
         let got = frames([wire.as_bytes()]);
         assert_eq!(got[..2], want);
@@ -245,7 +272,10 @@ mod tests {
         assert_eq!(frames([b"\r\n> x\r\n".as_slice()]), [line("> x")]);
         for prompt in ["\r\n>", "\r\n> ", ">\r\n", "\r>"] {
             let wire = format!("put?\r\n{prompt}\r\nOK\r\n");
-            assert_eq!(frames([wire.as_bytes()]), [line("put?"), Frame::Prompt, line("OK")]);
+            assert_eq!(
+                frames([wire.as_bytes()]),
+                [line("put?"), Frame::Prompt, line("OK")]
+            );
         }
     }
 

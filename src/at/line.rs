@@ -43,8 +43,10 @@ impl FinalCode {
             "ERROR" => return Some(Self::Error(None)),
             _ => {}
         }
-        let detail =
-            text.strip_prefix("+CME ERROR:").or_else(|| text.strip_prefix("+CMS ERROR:"))?.trim();
+        let detail = text
+            .strip_prefix("+CME ERROR:")
+            .or_else(|| text.strip_prefix("+CMS ERROR:"))?
+            .trim();
         Some(Self::Error(Some(match detail.parse() {
             Ok(number) => ErrorCode::Number(number),
             Err(_) => ErrorCode::Text(detail.to_owned()),
@@ -101,8 +103,19 @@ mod tests {
     #[test]
     fn only_whole_lines_are_final_codes() {
         assert_eq!(Line::classify(b"OK"), Line::Final(FinalCode::Ok));
-        assert_eq!(Line::classify(b"ERROR"), Line::Final(FinalCode::Error(None)));
-        for text in ["OK ", "ok", "OKAY", "ERROR: 3", "NO CARRIER", "+CMEE: 2", "xOK"] {
+        assert_eq!(
+            Line::classify(b"ERROR"),
+            Line::Final(FinalCode::Error(None))
+        );
+        for text in [
+            "OK ",
+            "ok",
+            "OKAY",
+            "ERROR: 3",
+            "NO CARRIER",
+            "+CMEE: 2",
+            "xOK",
+        ] {
             assert_eq!(Line::classify(text.as_bytes()), Line::Text(text.into()));
         }
     }
@@ -110,7 +123,10 @@ mod tests {
     #[test]
     fn an_error_code_is_a_number_or_a_text() {
         let error = |code| Line::Final(FinalCode::Error(Some(code)));
-        assert_eq!(Line::classify(b"+CME ERROR: 10"), error(ErrorCode::Number(10)));
+        assert_eq!(
+            Line::classify(b"+CME ERROR: 10"),
+            error(ErrorCode::Number(10))
+        );
         assert_eq!(
             Line::classify(b"+CME ERROR:SIM not inserted"),
             error(ErrorCode::Text("SIM not inserted".into()))

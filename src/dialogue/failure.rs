@@ -30,7 +30,14 @@ impl Failure {
     /// A failure of the first attempt, with nothing found out about it.
     #[must_use]
     pub const fn new(cause: Cause, command: Option<&'static str>, stage: Stage) -> Self {
-        Self { cause, command, stage, attempt: 1, committed: None, finding: None }
+        Self {
+            cause,
+            command,
+            stage,
+            attempt: 1,
+            committed: None,
+            finding: None,
+        }
     }
 }
 

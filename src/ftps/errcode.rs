@@ -112,7 +112,9 @@ mod tests {
 
     #[test]
     fn the_failures_of_the_table_are_known_and_no_others() {
-        let known: Vec<u64> = (0..1000).filter(|n| ErrCode::is_known_failure(*n)).collect();
+        let known: Vec<u64> = (0..1000)
+            .filter(|n| ErrCode::is_known_failure(*n))
+            .collect();
         assert_eq!(known, (1..=17).chain([421]).collect::<Vec<_>>());
         for number in known {
             let code = ErrCode::new(u16::try_from(number).unwrap());

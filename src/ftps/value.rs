@@ -54,7 +54,10 @@ fn check_argument(text: &str, max: usize) -> Result<(), ValueError> {
         return Err(ValueError::Empty);
     }
     if text.len() > max {
-        return Err(ValueError::TooLong { len: text.len(), max });
+        return Err(ValueError::TooLong {
+            len: text.len(),
+            max,
+        });
     }
     match text.chars().find(|c| c.is_control() || *c == '"') {
         Some('"') => Err(ValueError::Quote),
@@ -65,7 +68,11 @@ fn check_argument(text: &str, max: usize) -> Result<(), ValueError> {
 
 fn check_ascii(text: &str) -> Result<(), ValueError> {
     check_argument(text, MAX_STRING)?;
-    if text.is_ascii() { Ok(()) } else { Err(ValueError::NotAscii) }
+    if text.is_ascii() {
+        Ok(())
+    } else {
+        Err(ValueError::NotAscii)
+    }
 }
 
 /// A server's host name or address: 1 to 256 printable ASCII bytes without a quotation mark.
@@ -327,13 +334,15 @@ impl Offset {
     /// # Errors
     /// The number is over [`Offset::MAX`].
     pub fn new(bytes: u64) -> Result<Self, ValueError> {
-        u32::try_from(bytes).ok().filter(|b| u64::from(*b) <= Self::MAX).map(Self).ok_or(
-            ValueError::OutOfRange {
+        u32::try_from(bytes)
+            .ok()
+            .filter(|b| u64::from(*b) <= Self::MAX)
+            .map(Self)
+            .ok_or(ValueError::OutOfRange {
                 value: i64::try_from(bytes).unwrap_or(i64::MAX),
                 min: 0,
                 max: i64::from(i32::MAX),
-            },
-        )
+            })
     }
 
     /// The number of bytes skipped.
@@ -380,7 +389,10 @@ mod tests {
         assert_eq!(RemotePath::new(""), Err(ValueError::Empty));
         assert_eq!(
             RemotePath::new("x".repeat(4097)),
-            Err(ValueError::TooLong { len: 4097, max: 4096 })
+            Err(ValueError::TooLong {
+                len: 4097,
+                max: 4096
+            })
         );
     }
 
@@ -397,7 +409,11 @@ mod tests {
             ("a", "../../b", "../b"),
         ];
         for (base, other, want) in cases {
-            assert_eq!(path(base).join(&path(other)).unwrap(), path(want), "{base} + {other}");
+            assert_eq!(
+                path(base).join(&path(other)).unwrap(),
+                path(want),
+                "{base} + {other}"
+            );
         }
     }
 

@@ -40,5 +40,8 @@ pub enum Error {
 }
 
 fn by(holder: &Option<String>) -> String {
-    holder.as_ref().map(|name| format!(": {name}")).unwrap_or_default()
+    holder
+        .as_ref()
+        .map(|name| format!(": {name}"))
+        .unwrap_or_default()
 }

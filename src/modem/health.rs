@@ -87,6 +87,9 @@ pub struct LoggedIn {
 
 impl From<&Server> for LoggedIn {
     fn from(server: &Server) -> Self {
-        Self { host: server.host.clone(), port: server.port.get() }
+        Self {
+            host: server.host.clone(),
+            port: server.port.get(),
+        }
     }
 }
