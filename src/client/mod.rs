@@ -25,6 +25,7 @@ pub use address::Address;
 pub use error::{Error, Refusal};
 pub use get::Download;
 pub use put::PutOptions;
+pub use tonic::Code;
 
 use std::time::Duration;
 
