@@ -1,4 +1,18 @@
-//! Floor 1, the words: the commands, reports and codes of SIMCom's FTPS service.
+//! Floor 1, the words: the commands, reports, codes and listings of SIMCom's FTPS service.
 
+pub mod command;
 pub mod errcode;
+pub mod escape;
+pub mod listing;
+pub mod profile;
+pub mod report;
+pub mod shape;
+pub mod urc;
 pub mod value;
+
+pub use command::{Command, Verb};
+pub use errcode::ErrCode;
+pub use profile::Profile;
+pub use report::{Body, Report};
+pub use shape::{Shape, Timing};
+pub use urc::Urc;

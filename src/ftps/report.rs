@@ -1,0 +1,129 @@
+//! Reports: the lines that tell what an FTPS command came to.
+
+use super::command::Verb;
+
+/// A line `+CFTPS<verb>: <body>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The command it belongs to.
+    pub verb: Verb,
+    /// What it says.
+    pub body: Body,
+}
+
+/// What a report says. What a number means depends on the command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// A number alone: an error code or a size.
+    Number(u64),
+    /// `DATA,<n>`: so many bytes of content follow the line end.
+    Data(u64),
+    /// A size that cannot be an error code: `LEN,<n>` (SIM767XX AT manual V1.06 §15) or
+    /// `0,<n>` (SIM5320).
+    Length(u64),
+    /// A string, decoded from `{non-ascii}"<hex>"` where it came so.
+    Text(String),
+    /// None of these.
+    Other(String),
+}
+
+impl Report {
+    /// Reads a line; `None` where it is no report of a command.
+    ///
+    /// A blank after the colon is usual and may be missing (SIM7500/SIM7600 FTP(S) application
+    /// note V3.00 §5.2.3), numbers may have leading zeros and blanks around them.
+    #[must_use]
+    pub fn parse(line: &str) -> Option<Self> {
+        let (name, body) = line.split_once(':')?;
+        let verb = Verb::ALL.into_iter().find(|verb| verb.report() == name)?;
+        Some(Self { verb, body: Body::parse(body.trim()) })
+    }
+}
+
+impl Body {
+    fn parse(body: &str) -> Self {
+        if let Some(number) = number(body) {
+            return Self::Number(number);
+        }
+        if let Some((word, rest)) = body.split_once(',')
+            && let Some(value) = number(rest)
+        {
+            match word.trim() {
+                "DATA" => return Self::Data(value),
+                "LEN" | "0" => return Self::Length(value),
+                _ => {}
+            }
+        }
+        text(body).map_or_else(|| Self::Other(body.to_owned()), Self::Text)
+    }
+}
+
+fn number(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
+}
+
+fn text(body: &str) -> Option<String> {
+    let (hex, quoted) = match body.strip_prefix("{non-ascii}") {
+        Some(rest) => (true, rest),
+        None => (false, body),
+    };
+    let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;
+    if !hex {
+        return Some(inner.to_owned());
+    }
+    let bytes: Option<Vec<u8>> = (0..inner.len())
+        .step_by(2)
+        .map(|at| inner.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()))
+        .collect();
+    Some(String::from_utf8_lossy(&bytes?).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn reports_are_read_in_every_spelling() {
+        let cases = [
+            ("+CFTPSSTART: 0", Verb::Start, Body::Number(0)),
+            ("+CFTPSSIZE:1261568", Verb::Size, Body::Number(1_261_568)),
+            ("+CFTPSSIZE: LEN,9", Verb::Size, Body::Length(9)),
+            ("+CFTPSSIZE: 0,9", Verb::Size, Body::Length(9)),
+            ("+CFTPSGET: DATA,1480", Verb::Get, Body::Data(1480)),
+            ("+CFTPSGET:DATA, 015", Verb::Get, Body::Data(15)),
+            ("+CFTPSLIST: DATA,0", Verb::List, Body::Data(0)),
+            ("+CFTPSPWD: \"/test12\"", Verb::WorkingDirectory, Body::Text("/test12".into())),
+            ("+CFTPSPWD: \"9\"", Verb::WorkingDirectory, Body::Text("9".into())),
+            ("+CFTPSPWD: 9", Verb::WorkingDirectory, Body::Number(9)),
+            (
+                "+CFTPSPWD: {non-ascii}\"2FC3A4\"",
+                Verb::WorkingDirectory,
+                Body::Text("/\u{e4}".into()),
+            ),
+            ("+CFTPSTYPE: I", Verb::Type, Body::Other("I".into())),
+            ("+CFTPSPUT: BEGIN", Verb::Put, Body::Other("BEGIN".into())),
+        ];
+        for (line, verb, body) in cases {
+            assert_eq!(Report::parse(line), Some(Report { verb, body }), "{line}");
+        }
+    }
+
+    #[test]
+    fn other_lines_are_no_reports() {
+        for line in ["OK", "+CFTPSGETX: 0", "+CFTPS: RECV EVENT", "AT+CFTPSGET: 0", "+CFTPSGET"] {
+            assert_eq!(Report::parse(line), None, "{line}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_makes_the_reader_fail(line: String) {
+            let _ = Report::parse(&line);
+            let _ = Report::parse(&format!("+CFTPSPWD: {{non-ascii}}\"{line}\""));
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! How an exchange is settled and how long each part of it may take, as data.
+
+use std::time::Duration;
+
+use super::command::Verb;
+
+/// What answers a command, and what ends it.
+///
+/// In every shape `ERROR` may stand in place of `OK`, and a report with an error code may come
+/// before or after it, or not at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// A final result code, after any lines of information.
+    Final,
+    /// A final result code and one report, in either order.
+    Report,
+    /// As [`Shape::Report`], and content in counted blocks before the report.
+    Blocks,
+    /// A prompt for content first; once the content is handed over, as [`Shape::Report`].
+    Prompt,
+}
+
+impl Verb {
+    /// How the command is settled.
+    #[must_use]
+    pub const fn shape(self) -> Shape {
+        match self {
+            Self::SingleIp => Shape::Final,
+            Self::List | Self::Get => Shape::Blocks,
+            Self::Put => Shape::Prompt,
+            Self::Start
+            | Self::Stop
+            | Self::Login
+            | Self::Logout
+            | Self::MakeDirectory
+            | Self::RemoveDirectory
+            | Self::DeleteFile
+            | Self::ChangeDirectory
+            | Self::WorkingDirectory
+            | Self::Type
+            | Self::Abort
+            | Self::Size => Shape::Report,
+        }
+    }
+
+    /// How long the parts of the command may take.
+    #[must_use]
+    pub const fn timing(self) -> Timing {
+        // SIMCom's own figures (9 s for all of them, A76XX AT manual V1.09 §17) are too short
+        // in the field; these are the longest times that public logs and libraries show.
+        let outcome = match self {
+            // Activates the PDP context: 5 to 20 s seen.
+            Self::Start => 30,
+            // Name resolution, connection, TLS handshake, password: 10 to 60 s seen.
+            Self::Login => 75,
+            Self::Stop | Self::Logout | Self::Abort => 20,
+            // Between two blocks, and from `OK` to the first: the whole has no limit.
+            Self::List | Self::Get => 60,
+            // From the last byte of content to the report: the module still sends what it
+            // has buffered.
+            Self::Put => 120,
+            _ => 30,
+        };
+        Timing { outcome: Duration::from_secs(outcome), ..Timing::DEFAULT }
+    }
+}
+
+/// How long the parts of an exchange may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// From the command to the first part of its answer.
+    pub accept: Duration,
+    /// From the command to its prompt.
+    pub prompt: Duration,
+    /// From `OK` to the report; between two blocks.
+    pub outcome: Duration,
+    /// From a report to the final result code that follows at once where it comes second, and
+    /// from `ERROR` to the report that may follow.
+    pub trailing: Duration,
+    /// Between two bytes of one counted block.
+    pub block: Duration,
+}
+
+impl Timing {
+    /// For commands that need no network.
+    pub const DEFAULT: Self = Self {
+        accept: Duration::from_secs(10),
+        // The server has answered STOR by then, over a data connection that it accepted.
+        prompt: Duration::from_secs(30),
+        outcome: Duration::from_secs(10),
+        // Half a second is ten times what the longest line takes at 9600 baud.
+        trailing: Duration::from_millis(500),
+        // The module has the bytes already: only flow control can hold them.
+        block: Duration::from_secs(15),
+    };
+}
