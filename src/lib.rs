@@ -4,8 +4,10 @@
 //! `modem`, `broker`, `rpc` beside `client`. `ARCHITECTURE.md` tells why.
 
 pub mod at;
+pub mod broker;
 pub mod client;
 pub mod dialogue;
 pub mod ftps;
 pub mod modem;
 pub mod proto;
+

@@ -1,5 +1,6 @@
 //! Floor 3, the owner: one task has the serial port and runs one job after the other.
 
+pub mod clock;
 pub mod error;
 pub mod health;
 pub mod job;

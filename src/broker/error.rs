@@ -1,0 +1,146 @@
+//! Why an operation did not succeed, as far as those who share the link can tell.
+
+use std::error;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ftps::value::ValueError;
+use crate::modem;
+use crate::modem::JobId;
+use crate::modem::failure::Ending;
+
+/// An operation that did not succeed.
+#[derive(Debug, Clone)]
+pub struct Error {
+    /// What happened.
+    pub cause: Cause,
+    /// The operation; `None` where none was admitted.
+    pub operation: Option<JobId>,
+    /// Bytes known to have arrived: with the caller for a Get, on the server for a Put.
+    pub committed: Option<u64>,
+    /// A file that was begun, or that is wrong, is still on the server: deleting it failed.
+    pub left_behind: bool,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause.fmt(f)
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        self.cause.source()
+    }
+}
+
+impl From<Cause> for Error {
+    fn from(cause: Cause) -> Self {
+        Self {
+            cause,
+            operation: None,
+            committed: None,
+            left_behind: false,
+        }
+    }
+}
+
+/// What went wrong.
+///
+/// The failures of the module that mean one of these are turned into it; [`Cause::Modem`] holds
+/// the rest.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Cause {
+    /// No more operations are admitted now.
+    #[error("{} full", scope(*.own, "operations"))]
+    QueueFull {
+        /// The bound of the caller's own principal was met, not the one of all together.
+        own: bool,
+        /// When a place may be free.
+        retry_after: Duration,
+    },
+    /// No more sessions are opened now.
+    #[error("{} full", scope(*.own, "sessions"))]
+    TooManySessions {
+        /// The bound of the caller's own principal was met, not the one of all together.
+        own: bool,
+    },
+    /// The caller's deadline passed.
+    #[error("the caller's deadline passed")]
+    Expired,
+    /// The caller stopped reading.
+    #[error("the caller stopped reading")]
+    ReaderTooSlow,
+    /// The caller stopped sending.
+    #[error("the caller stopped sending")]
+    WriterTooSlow,
+    /// The configuration has no such server profile.
+    #[error("there is no server profile {0:?}")]
+    ProfileNotFound(String),
+    /// There is no such session, its lease ran out, or it is another principal's.
+    #[error("there is no such session")]
+    SessionNotFound,
+    /// The operation has ended, never was, or is another principal's.
+    #[error("there is no such operation")]
+    OperationNotFound,
+    /// The configuration does not allow servers named by callers.
+    #[error("servers named in a request are not allowed")]
+    InlineNotAllowed,
+    /// The path, read from the session's directory, breaks a rule.
+    #[error("the path {0}")]
+    InvalidPath(#[source] ValueError),
+    /// The server named its directory in a way that no later command could carry.
+    #[error("the server's name of the directory {0}")]
+    UnusableDirectory(#[source] ValueError),
+    /// Sizes that must agree do not.
+    #[error("the size is {found} bytes, not {expected}")]
+    SizeMismatch {
+        /// Bytes there should be.
+        expected: u64,
+        /// Bytes there are.
+        found: u64,
+    },
+    /// The bytes do not have the SHA-256 that they should have.
+    #[error("the SHA-256 of {0} does not agree")]
+    HashMismatch(Hashed),
+    /// The operation was cancelled by call.
+    #[error("cancelled")]
+    Cancelled(Ending),
+    /// The spool failed.
+    #[error("the spool failed")]
+    Spool(#[source] Arc<io::Error>),
+    /// The module, or the one who owns its port, failed.
+    #[error(transparent)]
+    Modem(#[from] modem::Error),
+    /// The owner of the port gave an answer of another kind than the task has.
+    #[error("the answer does not belong to the task")]
+    WrongAnswer,
+}
+
+/// Which bytes a hash was taken of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hashed {
+    /// What the caller sent, against what the caller said.
+    Sent,
+    /// What was read back from the server, against what the caller sent.
+    ReadBack,
+}
+
+impl fmt::Display for Hashed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sent => "the bytes that were sent",
+            Self::ReadBack => "the bytes that were read back",
+        })
+    }
+}
+
+fn scope(own: bool, what: &str) -> String {
+    if own {
+        format!("the caller's share of {what} is")
+    } else {
+        format!("the {what} are")
+    }
+}

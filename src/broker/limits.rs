@@ -1,0 +1,29 @@
+//! The bounds within which many share one link.
+
+use std::time::Duration;
+
+use super::{scheduler, session, spool};
+
+/// All bounds of a [`super::Broker`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Operations, and how long their order may favour others.
+    pub queue: scheduler::Limits,
+    /// Virtual sessions.
+    pub sessions: session::Limits,
+    /// Bytes between callers and the link.
+    pub spool: spool::Limits,
+    /// How callers may dawdle.
+    pub stall: Stall,
+}
+
+/// How long a caller may stand still while bytes could move, before the operation is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stall(pub Duration);
+
+impl Default for Stall {
+    /// 30 s: longer than a pause of TCP on a bad link, shorter than the patience of the next.
+    fn default() -> Self {
+        Self(Duration::from_secs(30))
+    }
+}
