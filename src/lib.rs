@@ -10,4 +10,4 @@ pub mod dialogue;
 pub mod ftps;
 pub mod modem;
 pub mod proto;
-
+pub mod rpc;

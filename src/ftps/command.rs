@@ -121,12 +121,15 @@ impl Command {
                 };
                 CommandLine::write(verb.name()).word(word).finish()
             }
-            Self::SingleIp(on) => {
-                CommandLine::write(verb.name()).number(u64::from(*on)).finish()
-            }
+            Self::SingleIp(on) => CommandLine::write(verb.name())
+                .number(u64::from(*on))
+                .finish(),
         };
         if line.len() > profile.max_line {
-            return Err(ValueError::TooLong { len: line.len(), max: profile.max_line });
+            return Err(ValueError::TooLong {
+                len: line.len(),
+                max: profile.max_line,
+            });
         }
         Ok(line)
     }
@@ -237,7 +240,10 @@ impl Verb {
 
 fn within(text: &str, max: usize) -> Result<(), ValueError> {
     if text.len() > max {
-        return Err(ValueError::TooLong { len: text.len(), max });
+        return Err(ValueError::TooLong {
+            len: text.len(),
+            max,
+        });
     }
     Ok(())
 }
@@ -300,17 +306,29 @@ mod tests {
                 Command::Login(server("u")),
                 "AT+CFTPSLOGIN=\"ftp.example.com\",21,\"u\",\"pa ss,word\",0\r",
             ),
-            (Command::MakeDirectory(path("/a b")), "AT+CFTPSMKD=\"/a b\"\r"),
+            (
+                Command::MakeDirectory(path("/a b")),
+                "AT+CFTPSMKD=\"/a b\"\r",
+            ),
             (Command::Type(TransferType::Binary), "AT+CFTPSTYPE=I\r"),
             (Command::List(None), "AT+CFTPSLIST\r"),
             (Command::List(Some(path("/"))), "AT+CFTPSLIST=\"/\"\r"),
             (Command::Get(path("f"), Offset::ZERO), "AT+CFTPSGET=\"f\"\r"),
-            (Command::Get(path("f"), Offset::new(7).unwrap()), "AT+CFTPSGET=\"f\",7\r"),
-            (Command::Put(path("f"), PutForm::Stream), "AT+CFTPSPUT=\"f\"\r"),
+            (
+                Command::Get(path("f"), Offset::new(7).unwrap()),
+                "AT+CFTPSGET=\"f\",7\r",
+            ),
+            (
+                Command::Put(path("f"), PutForm::Stream),
+                "AT+CFTPSPUT=\"f\"\r",
+            ),
             (
                 Command::Put(
                     path("f"),
-                    PutForm::Block { len: 2048, offset: Offset::new(4096).unwrap() },
+                    PutForm::Block {
+                        len: 2048,
+                        offset: Offset::new(4096).unwrap(),
+                    },
                 ),
                 "AT+CFTPSPUT=\"f\",2048,4096\r",
             ),
@@ -328,7 +346,10 @@ mod tests {
     #[test]
     fn names_outside_ascii_are_refused_where_the_command_has_no_form_for_them() {
         let profile = Profile::careful();
-        for command in [Command::MakeDirectory(path("\u{e4}")), Command::Size(path("\u{e4}"))] {
+        for command in [
+            Command::MakeDirectory(path("\u{e4}")),
+            Command::Size(path("\u{e4}")),
+        ] {
             assert_eq!(command.encode(&profile), Err(ValueError::NotAscii));
         }
     }
@@ -340,7 +361,10 @@ mod tests {
         login.host = Host::new("h".repeat(250)).unwrap();
         login.password = Password::new("p".repeat(250)).unwrap();
         let refused = Command::Login(Arc::new(login)).encode(&Profile::sim7600());
-        assert!(matches!(refused, Err(ValueError::TooLong { max: 559, .. })), "{refused:?}");
+        assert!(
+            matches!(refused, Err(ValueError::TooLong { max: 559, .. })),
+            "{refused:?}"
+        );
     }
 
     #[test]

@@ -9,7 +9,10 @@ const ETX: u8 = 0x03;
 /// Content as it goes on the wire: each 0x03 and each 0x1A gets a 0x03 before it.
 #[must_use]
 pub fn escape(content: &Bytes) -> Bytes {
-    let special = content.iter().filter(|byte| matches!(**byte, ETX | END)).count();
+    let special = content
+        .iter()
+        .filter(|byte| matches!(**byte, ETX | END))
+        .count();
     if special == 0 {
         return content.clone();
     }

@@ -58,7 +58,10 @@ impl Entry {
             ListParser::parse_dos(&line)
         };
         let facts = file.ok().map(|file| Facts::new(&file, posix));
-        if facts.as_ref().is_some_and(|facts| matches!(facts.name.as_str(), "." | "..")) {
+        if facts
+            .as_ref()
+            .is_some_and(|facts| matches!(facts.name.as_str(), "." | ".."))
+        {
             return None;
         }
         Some(Self { facts, raw })
@@ -79,8 +82,14 @@ impl Facts {
             kind,
             size: (kind == Kind::File).then(|| u64::try_from(file.size()).unwrap_or(u64::MAX)),
             modified: Some(file.modified()),
-            permissions: if posix { permissions(file) } else { String::new() },
-            link_target: file.symlink().map(|target| target.to_string_lossy().into_owned()),
+            permissions: if posix {
+                permissions(file)
+            } else {
+                String::new()
+            },
+            link_target: file
+                .symlink()
+                .map(|target| target.to_string_lossy().into_owned()),
         }
     }
 }
@@ -146,12 +155,17 @@ impl Lines {
 }
 
 fn is_total(line: &str) -> bool {
-    line.strip_prefix("total ").is_some_and(|rest| rest.trim().bytes().all(|b| b.is_ascii_digit()))
+    line.strip_prefix("total ")
+        .is_some_and(|rest| rest.trim().bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn permissions(file: &File) -> String {
     let mut text = String::with_capacity(9);
-    for who in [PosixPexQuery::Owner, PosixPexQuery::Group, PosixPexQuery::Others] {
+    for who in [
+        PosixPexQuery::Owner,
+        PosixPexQuery::Group,
+        PosixPexQuery::Others,
+    ] {
         text.push(if file.can_read(who) { 'r' } else { '-' });
         text.push(if file.can_write(who) { 'w' } else { '-' });
         text.push(if file.can_execute(who) { 'x' } else { '-' });
@@ -206,7 +220,9 @@ mod tests {
 
     #[test]
     fn a_link_tells_where_it_leads() {
-        let entry = Entry::parse(Bytes::from_static(b"lrwxrwxrwx 1 u g 3 Jan 01 2024 l -> ../x y"));
+        let entry = Entry::parse(Bytes::from_static(
+            b"lrwxrwxrwx 1 u g 3 Jan 01 2024 l -> ../x y",
+        ));
         let facts = entry.unwrap().facts.unwrap();
         assert_eq!(facts.link_target.as_deref(), Some("../x y"));
         assert_eq!(facts.permissions, "rwxrwxrwx");

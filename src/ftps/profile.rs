@@ -61,7 +61,11 @@ impl Profile {
     /// only some families have but names outside ASCII, which a module without them refuses.
     #[must_use]
     pub const fn careful() -> Self {
-        Self { name: "unknown", non_ascii: NON_ASCII, ..Self::a76xx() }
+        Self {
+            name: "unknown",
+            non_ascii: NON_ASCII,
+            ..Self::a76xx()
+        }
     }
 
     /// The profile of a model, by what `AT+CGMM` answers.
@@ -73,7 +77,10 @@ impl Profile {
             .any(|prefix| model.starts_with(prefix))
         {
             Self::sim7600()
-        } else if ["A76", "SIMCOM_A76"].iter().any(|prefix| model.starts_with(prefix)) {
+        } else if ["A76", "SIMCOM_A76"]
+            .iter()
+            .any(|prefix| model.starts_with(prefix))
+        {
             Self::a76xx()
         } else {
             Self::careful()

@@ -36,7 +36,10 @@ impl Report {
     pub fn parse(line: &str) -> Option<Self> {
         let (name, body) = line.split_once(':')?;
         let verb = Verb::ALL.into_iter().find(|verb| verb.report() == name)?;
-        Some(Self { verb, body: Body::parse(body.trim()) })
+        Some(Self {
+            verb,
+            body: Body::parse(body.trim()),
+        })
     }
 }
 
@@ -75,7 +78,11 @@ fn text(body: &str) -> Option<String> {
     }
     let bytes: Option<Vec<u8>> = (0..inner.len())
         .step_by(2)
-        .map(|at| inner.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()))
+        .map(|at| {
+            inner
+                .get(at..at + 2)
+                .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+        })
         .collect();
     Some(String::from_utf8_lossy(&bytes?).into_owned())
 }
@@ -96,8 +103,16 @@ mod tests {
             ("+CFTPSGET: DATA,1480", Verb::Get, Body::Data(1480)),
             ("+CFTPSGET:DATA, 015", Verb::Get, Body::Data(15)),
             ("+CFTPSLIST: DATA,0", Verb::List, Body::Data(0)),
-            ("+CFTPSPWD: \"/test12\"", Verb::WorkingDirectory, Body::Text("/test12".into())),
-            ("+CFTPSPWD: \"9\"", Verb::WorkingDirectory, Body::Text("9".into())),
+            (
+                "+CFTPSPWD: \"/test12\"",
+                Verb::WorkingDirectory,
+                Body::Text("/test12".into()),
+            ),
+            (
+                "+CFTPSPWD: \"9\"",
+                Verb::WorkingDirectory,
+                Body::Text("9".into()),
+            ),
             ("+CFTPSPWD: 9", Verb::WorkingDirectory, Body::Number(9)),
             (
                 "+CFTPSPWD: {non-ascii}\"2FC3A4\"",
@@ -114,7 +129,13 @@ mod tests {
 
     #[test]
     fn other_lines_are_no_reports() {
-        for line in ["OK", "+CFTPSGETX: 0", "+CFTPS: RECV EVENT", "AT+CFTPSGET: 0", "+CFTPSGET"] {
+        for line in [
+            "OK",
+            "+CFTPSGETX: 0",
+            "+CFTPS: RECV EVENT",
+            "AT+CFTPSGET: 0",
+            "+CFTPSGET",
+        ] {
             assert_eq!(Report::parse(line), None, "{line}");
         }
     }

@@ -61,7 +61,10 @@ impl Verb {
             Self::Put => 120,
             _ => 30,
         };
-        Timing { outcome: Duration::from_secs(outcome), ..Timing::DEFAULT }
+        Timing {
+            outcome: Duration::from_secs(outcome),
+            ..Timing::DEFAULT
+        }
     }
 }
 

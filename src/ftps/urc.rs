@@ -25,7 +25,9 @@ impl Urc {
             return Self::Boot;
         }
         let other = || Self::Other(line.to_owned());
-        let Some((name, body)) = line.split_once(':') else { return other() };
+        let Some((name, body)) = line.split_once(':') else {
+            return other();
+        };
         match (name, body.trim()) {
             // Printed with and without the blank inside.
             ("+CFTPSNOTIFY", "PEER CLOSED" | "PEERCLOSED") => Self::PeerClosed,
@@ -48,7 +50,10 @@ fn is_boot(line: &str) -> bool {
 /// context other than 1, which the FTPS service uses by default, says nothing about it.
 fn is_network_lost(event: &str) -> bool {
     let deactivated = ["ME PDN DEACT", "NW PDN DEACT"];
-    match deactivated.iter().find_map(|prefix| event.strip_prefix(prefix)) {
+    match deactivated
+        .iter()
+        .find_map(|prefix| event.strip_prefix(prefix))
+    {
         Some(context) => matches!(context.trim(), "" | "1"),
         None => matches!(event, "NW DETACH" | "ME DETACH"),
     }
@@ -68,7 +73,10 @@ mod tests {
             ("+CFTPSNOTIFY: FTPS DISCONNECT", Urc::ServiceLost),
             ("+CGEV: ME PDN DEACT 1", Urc::NetworkLost),
             ("+CGEV: NW DETACH", Urc::NetworkLost),
-            ("+CFTPSERRORBUF: \"550 no\"", Urc::ServerText("550 no".into())),
+            (
+                "+CFTPSERRORBUF: \"550 no\"",
+                Urc::ServerText("550 no".into()),
+            ),
         ] {
             assert_eq!(Urc::parse(line), urc, "{line}");
         }
@@ -76,7 +84,13 @@ mod tests {
 
     #[test]
     fn others_do_not() {
-        for line in ["RING", "SMS DONE", "+CMTI: \"SM\",4", "+CGEV: ME PDN DEACT 8", "+CREG: 1"] {
+        for line in [
+            "RING",
+            "SMS DONE",
+            "+CMTI: \"SM\",4",
+            "+CGEV: ME PDN DEACT 8",
+            "+CREG: 1",
+        ] {
             assert_eq!(Urc::parse(line), Urc::Other(line.into()), "{line}");
         }
     }

@@ -64,8 +64,9 @@ impl FromStr for Loopback {
     type Err = LoopbackError;
 
     fn from_str(text: &str) -> Result<Self, LoopbackError> {
-        let address: SocketAddr =
-            text.parse().map_err(|_| LoopbackError::NotAnAddress(text.into()))?;
+        let address: SocketAddr = text
+            .parse()
+            .map_err(|_| LoopbackError::NotAnAddress(text.into()))?;
         if address.ip().is_loopback() {
             Ok(Self(address))
         } else {
@@ -96,7 +97,10 @@ impl UnixDoor {
     /// # Errors
     /// The path is in use, is no socket, or the system refuses.
     pub async fn open(path: &Path, mode: u32) -> Result<Self, Error> {
-        let failed = |source| Error::Bind { at: path.display().to_string(), source };
+        let failed = |source| Error::Bind {
+            at: path.display().to_string(),
+            source,
+        };
         make_way(path).await?;
         // Under its final name the socket appears with its final permissions: nobody slips in
         // between bind and chmod.
@@ -107,7 +111,11 @@ impl UnixDoor {
             .and_then(|()| identity(&temporary))
             .and_then(|identity| fs::rename(&temporary, path).map(|()| identity));
         match named {
-            Ok(identity) => Ok(Self { listener, path: path.into(), identity }),
+            Ok(identity) => Ok(Self {
+                listener,
+                path: path.into(),
+                identity,
+            }),
             Err(source) => {
                 // The first error tells more than what became of the temporary name.
                 let _ = fs::remove_file(&temporary);
@@ -143,12 +151,18 @@ impl Drop for UnixDoor {
 pub async fn tcp(address: Loopback) -> Result<TcpListener, Error> {
     TcpListener::bind(address.get())
         .await
-        .map_err(|source| Error::Bind { at: address.to_string(), source })
+        .map_err(|source| Error::Bind {
+            at: address.to_string(),
+            source,
+        })
 }
 
 /// Finds out that nobody serves at `path`.
 async fn make_way(path: &Path) -> Result<(), Error> {
-    let failed = |source| Error::Bind { at: path.display().to_string(), source };
+    let failed = |source| Error::Bind {
+        at: path.display().to_string(),
+        source,
+    };
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(failed(error)),
@@ -186,7 +200,10 @@ mod tests {
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         assert!(path.exists());
         let door = UnixDoor::open(&path, 0o600).await.unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
         UnixStream::connect(&path).await.unwrap();
         drop(door);
@@ -198,7 +215,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("s");
         let first = UnixDoor::open(&path, 0o600).await.unwrap();
-        assert!(matches!(UnixDoor::open(&path, 0o600).await, Err(Error::InUse(_))));
+        assert!(matches!(
+            UnixDoor::open(&path, 0o600).await,
+            Err(Error::InUse(_))
+        ));
         UnixStream::connect(first.path()).await.unwrap();
     }
 
@@ -207,7 +227,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("s");
         fs::write(&path, "precious").unwrap();
-        assert!(matches!(UnixDoor::open(&path, 0o600).await, Err(Error::NotASocket(_))));
+        assert!(matches!(
+            UnixDoor::open(&path, 0o600).await,
+            Err(Error::NotASocket(_))
+        ));
         assert_eq!(fs::read(&path).unwrap(), b"precious");
     }
 
