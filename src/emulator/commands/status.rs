@@ -1,0 +1,244 @@
+//! The module's identity, SIM, registration and packet-data commands (3GPP TS 27.007), and the
+//! vendor's own that a host uses to bring the port up.
+
+use super::{Outcome, values};
+use crate::emulator::Emulator;
+use crate::emulator::knobs::Sim;
+use crate::emulator::line::{Command, Form, Parameter};
+use crate::emulator::operation::Kind;
+use crate::emulator::outbox::Item;
+use crate::emulator::session::Standing;
+use crate::emulator::uplink::Ask;
+
+/// Commands that store what is written and print it when read: name, value at power-up, and the
+/// line of the test form. UART: SIMCom manual §3.2; `+CATR` §10.2; the rest 3GPP TS 27.007.
+const STORED: &[(&str, &str, &str)] = &[
+    ("+IFC", "0,0", "+IFC: (0,2),(0,2)"),
+    ("+IPR", "115200", "+IPR: (0,9600,19200,38400,57600,115200,230400,460800,921600,3000000)"),
+    ("+CREG", "0", "+CREG: (0-2)"),
+    ("+CGREG", "0", "+CGREG: (0-2)"),
+    ("+CEREG", "0", "+CEREG: (0-2)"),
+    ("+CATR", "0,0", "+CATR: (0-4)"),
+    ("+CGEREP", "0,0", "+CGEREP: (0-2),(0,1)"),
+    ("+CNMI", "2,1,0,0,0", "+CNMI: (0,1,2),(0,1,2,3),(0,2,3),(0,1,2),(0,1)"),
+    ("+CGDCONT", "1,\"IP\",\"\",\"0.0.0.0\",0,0", "+CGDCONT: (1-24),\"IP\",,,(0-2),(0-4)"),
+    ("+CGAUTH", "1,0", "+CGAUTH: (1-24),(0-3),,"),
+    ("+CCLK", "\"80/01/06,00:00:00+00\"", ""),
+    ("+CTZR", "0", "+CTZR: (0,1)"),
+    ("+CTZU", "0", "+CTZU: (0,1)"),
+];
+
+/// The address of the module on its network; RFC 6598 shared space, as carriers use.
+const ADDRESS: &str = "100.64.0.2";
+
+impl Emulator {
+    pub(super) fn status(&mut self, command: &Command) -> Outcome {
+        let name = command.name.as_str();
+        match (name, &command.form) {
+            ("+CGMI" | "+CGMM" | "+CGSN" | "+CGMR" | "+CSUB", _) => self.identity(name, &command.form),
+            ("+CMEE", form) => self.cmee(form),
+            ("+CPIN", form) => self.pin(form),
+            ("+CSQ", Form::Execute(_)) => {
+                let rssi = self.knobs.rssi;
+                self.say(&format!("+CSQ: {rssi},99"));
+                Outcome::Ok
+            }
+            ("+CREG" | "+CGREG" | "+CEREG", Form::Read) => {
+                let mode = self.stored_value(name);
+                let stat = if self.settings.functionality == 1 { self.knobs.registration } else { 0 };
+                self.say(&format!("{name}: {mode},{stat}"));
+                Outcome::Ok
+            }
+            ("+COPS", Form::Read) => {
+                let registered = matches!(self.knobs.registration, 1 | 5);
+                self.say(if registered { "+COPS: 0,0,\"Test Network\",7" } else { "+COPS: 0" });
+                Outcome::Ok
+            }
+            ("+COPS", Form::Write(_)) => Outcome::Ok,
+            ("+CGATT", form) => self.switch(form, |e| &mut e.settings.attached),
+            ("+CGACT", form) => self.activation(form),
+            ("+CGPADDR", Form::Execute(_) | Form::Write(_)) => {
+                let address = if self.settings.pdn_active { ADDRESS } else { "0.0.0.0" };
+                self.say(&format!("+CGPADDR: 1,{address}"));
+                Outcome::Ok
+            }
+            ("+CDNSGIP", Form::Write(text)) => self.resolve(text),
+            ("+CFUN", form) => self.functionality(form),
+            ("+CRESET", Form::Execute(_)) => self.reset(),
+            ("+CPOF", Form::Execute(_)) => Outcome::Error,
+            _ => self.stored_command(name, &command.form),
+        }
+    }
+
+    fn identity(&mut self, name: &str, form: &Form) -> Outcome {
+        let profile = &self.profile;
+        let line = match (name, form) {
+            (_, Form::Test) => return Outcome::Ok,
+            ("+CGMI", Form::Execute(_)) => profile.manufacturer.to_owned(),
+            ("+CGMM", Form::Execute(_)) => profile.model.to_owned(),
+            ("+CGSN", Form::Execute(_)) => profile.imei.to_owned(),
+            ("+CGMR", Form::Execute(_)) => format!("+CGMR: {}", profile.revision),
+            ("+CSUB", Form::Execute(_)) => format!("+CSUB: {}", profile.sub_version),
+            _ => return Outcome::Error,
+        };
+        self.say(&line);
+        Outcome::Ok
+    }
+
+    fn cmee(&mut self, form: &Form) -> Outcome {
+        match form {
+            Form::Test => self.say("+CMEE: (0-2)"),
+            Form::Read => {
+                let mode = self.settings.cmee;
+                self.say(&format!("+CMEE: {mode}"));
+            }
+            Form::Write(mode) => match mode.as_slice() {
+                [mode @ b'0'..=b'2'] => self.settings.cmee = mode - b'0',
+                _ => return Outcome::Error,
+            },
+            Form::Execute(_) => self.settings.cmee = 0,
+        }
+        Outcome::Ok
+    }
+
+    fn pin(&mut self, form: &Form) -> Outcome {
+        match (form, self.settings.sim) {
+            (Form::Test, _) => Outcome::Ok,
+            (_, Sim::Absent) => Outcome::Cme(10),
+            (Form::Read, sim) => {
+                self.say(match sim {
+                    Sim::Pin => "+CPIN: SIM PIN",
+                    Sim::Puk => "+CPIN: SIM PUK",
+                    Sim::Ready | Sim::Absent => "+CPIN: READY",
+                });
+                Outcome::Ok
+            }
+            (Form::Write(pin), Sim::Pin) => {
+                let pin = values(pin).and_then(|v| v.into_iter().next());
+                if pin.as_ref().and_then(Parameter::name) == Some(b"1234") {
+                    self.settings.sim = Sim::Ready;
+                    Outcome::Ok
+                } else {
+                    Outcome::Cme(16)
+                }
+            }
+            _ => Outcome::Cme(3),
+        }
+    }
+
+    fn switch(&mut self, form: &Form, value: fn(&mut Self) -> &mut bool) -> Outcome {
+        let name = self.current.name.clone();
+        match form {
+            Form::Test => self.say(&format!("{name}: (0,1)")),
+            Form::Read => {
+                let on = u8::from(*value(self));
+                self.say(&format!("{name}: {on}"));
+            }
+            Form::Write(on) => match on.as_slice() {
+                b"0" => *value(self) = false,
+                b"1" => *value(self) = true,
+                _ => return Outcome::Error,
+            },
+            Form::Execute(_) => return Outcome::Error,
+        }
+        Outcome::Ok
+    }
+
+    fn activation(&mut self, form: &Form) -> Outcome {
+        match form {
+            Form::Test => self.say("+CGACT: (0,1)"),
+            Form::Read => {
+                let active = u8::from(self.settings.pdn_active);
+                self.say(&format!("+CGACT: 1,{active}"));
+            }
+            Form::Write(text) => match text.as_slice() {
+                b"1,1" | b"1" => self.settings.pdn_active = true,
+                b"0,1" | b"0" => {
+                    self.settings.pdn_active = false;
+                    if self.session.standing != Standing::Idle {
+                        self.ask(Ask::DropAll);
+                        self.session.standing = Standing::NoNetwork;
+                        self.fail_running(10);
+                    }
+                }
+                _ => return Outcome::Error,
+            },
+            Form::Execute(_) => return Outcome::Error,
+        }
+        Outcome::Ok
+    }
+
+    fn resolve(&mut self, text: &[u8]) -> Outcome {
+        let Some(host) = values(text).and_then(|values| {
+            let host = values.first()?.text(254)?;
+            String::from_utf8(host.to_vec()).ok()
+        }) else {
+            return Outcome::Error;
+        };
+        if self.operation.is_some() {
+            return Outcome::Error;
+        }
+        self.begin(Kind::Resolve(host.clone()), Some(Ask::Resolve(host)))
+    }
+
+    fn functionality(&mut self, form: &Form) -> Outcome {
+        match form {
+            Form::Test => self.say("+CFUN: (0-1,4-7),(0-1)"),
+            Form::Read => {
+                let level = self.settings.functionality;
+                self.say(&format!("+CFUN: {level}"));
+            }
+            Form::Write(level) => match level.as_slice() {
+                b"1,1" | b"6" => return self.reset(),
+                [level @ (b'0' | b'1' | b'4')] | [level @ (b'0' | b'1' | b'4'), b',', b'0'] => {
+                    self.settings.functionality = level - b'0';
+                    self.settings.pdn_active = *level == b'1';
+                    if *level != b'1' {
+                        self.network_lost();
+                    }
+                }
+                _ => return Outcome::Error,
+            },
+            Form::Execute(_) => return Outcome::Error,
+        }
+        Outcome::Ok
+    }
+
+    /// `OK`, then the module is gone for a while (SIMCom manual, AT+CRESET).
+    fn reset(&mut self) -> Outcome {
+        if !self.queue.is_empty() {
+            return Outcome::Error;
+        }
+        let (name, nth) = (self.current.name.clone(), self.current.nth);
+        self.final_code(&name, nth, "OK");
+        self.out.push(self.now, Item::Reset);
+        Outcome::Later
+    }
+
+    fn stored_value(&self, name: &str) -> String {
+        self.settings.stored.get(name).cloned().unwrap_or_else(|| {
+            let row = STORED.iter().find(|(known, ..)| *known == name);
+            row.map_or_else(String::new, |(_, value, _)| (*value).to_owned())
+        })
+    }
+
+    fn stored_command(&mut self, name: &str, form: &Form) -> Outcome {
+        let Some(&(name, _, test)) = STORED.iter().find(|(known, ..)| *known == name) else {
+            return self.module_command(name, form);
+        };
+        match form {
+            Form::Test if test.is_empty() => {}
+            Form::Test => self.say(test),
+            Form::Read => {
+                let value = self.stored_value(name);
+                self.say(&format!("{name}: {value}"));
+            }
+            Form::Write(value) => {
+                let value = String::from_utf8_lossy(value).into_owned();
+                self.settings.stored.insert(name, value);
+            }
+            Form::Execute(_) => return Outcome::Error,
+        }
+        Outcome::Ok
+    }
+}

@@ -1,0 +1,319 @@
+//! The choices a real module's firmware makes and no document settles.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How one emulated module behaves where documents are silent or firmware differs.
+///
+/// The defaults follow the vendor's printed logs; see each field. Command names in lists and maps
+/// are written as on the wire without `AT`, for example `+CFTPSPWD`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Knobs {
+    /// Echo of typed bytes at power-up. On: V.250 §6.2.4 recommends `E1`, and logs show it.
+    pub echo: bool,
+    /// Echo of the data typed after a prompt, while echo is on. Off: no log shows it.
+    pub echo_data: bool,
+    /// `AT+CMEE` at power-up: 0 `ERROR`, 1 numbers, 2 text (the manual prints 2 as default).
+    pub cmee: u8,
+    /// Whether result lines have a blank after the colon. The SIM7600 application note omits it
+    /// in `+CFTPSSIZE:1261568`.
+    pub space_after_colon: bool,
+    /// Whether `OK` or the result comes first.
+    pub ok_order: OkOrder,
+    /// The same for single commands.
+    pub ok_order_of: BTreeMap<String, OkOrder>,
+    /// How a failure that the network caused is worded.
+    pub failure_form: FailureForm,
+    /// The same for single commands; `+CFTPSSIZE` is the one where firmware differs most.
+    pub failure_form_of: BTreeMap<String, FailureForm>,
+    /// The bytes of the data prompt.
+    pub prompt: Prompt,
+    /// Largest `DATA` frame in bytes; 0 takes the family's own (1480 or 1024).
+    pub chunk: usize,
+    /// Whether frame sizes vary below that, as they do when a module reports what the network
+    /// just delivered.
+    pub chunk_random: bool,
+    /// Whether a CR LF follows the payload of a frame. Off: field parsers count without it.
+    pub trailing_crlf: bool,
+    /// Whether `DATA,0` precedes the result of a push download, as `AT+CFTPGET` does.
+    pub empty_last_frame: bool,
+    /// `+CFTPSGET: 0` of a cached download comes when the network side is complete (true) or when
+    /// the cache has been read out (false).
+    pub cache_complete_early: bool,
+    /// Bytes the download cache holds. 102,400 is the largest figure the manual prints (L1214).
+    pub cache_limit: usize,
+    /// What happens when the cache is full.
+    pub cache_full: CacheFull,
+    /// STOP while logged in. The A76XX manual (§17.2.4) says `ERROR`; a field log shows success.
+    pub stop_while_logged_in: Verdict,
+    /// START when already started: undocumented; libraries expect it to be refused.
+    pub start_when_started: Verdict,
+    /// LOGIN when already logged in: undocumented; libraries log out first.
+    pub login_when_logged_in: Verdict,
+    /// File commands without a login: owners of SIM7600 boards saw a bare `ERROR`.
+    pub not_logged_in: Verdict,
+    /// An FTPS command while another one is still running.
+    pub busy: Verdict,
+    /// Whether ABORT lets the interrupted command print its own result (code 2) first.
+    pub abort_emits_terminal: bool,
+    /// Whether bytes that arrive between `AT+CFTPSPUT` and the prompt are kept as data (true) or
+    /// lost (false). Lost: it makes a host that does not wait visible.
+    pub keep_early_data: bool,
+    /// From the end of a command line to its first answer byte.
+    #[serde(with = "humantime_serde")]
+    pub command_latency: Duration,
+    /// From what the network said to the result line.
+    #[serde(with = "humantime_serde")]
+    pub result_latency: Duration,
+    /// From power-up to the first line; the UART is deaf before. About 10 s on SIM7600 boards.
+    #[serde(with = "humantime_serde")]
+    pub boot_time: Duration,
+    /// Whether the module is powered up with the emulator and still has to boot.
+    pub cold_start: bool,
+    /// Whether a reset makes the port vanish, as a USB port does; a UART stays.
+    pub reset_hangs_up: bool,
+    /// Bits per second of the line, 10 bits a byte; 0 does not pace, as on USB.
+    pub baud: u32,
+    /// Commands answered with `ERROR`, as firmware that lacks them does.
+    pub refuse: Vec<String>,
+    /// Commands whose `OK` is never sent.
+    pub ok_never: Vec<String>,
+    /// Commands whose result line is never sent.
+    pub result_never: Vec<String>,
+    /// What the SIM says to `AT+CPIN?`.
+    pub sim: Sim,
+    /// `<stat>` of `+CREG` and its kin: 1 home, 5 roaming, 2 searching, 3 denied.
+    pub registration: u8,
+    /// `<rssi>` of `+CSQ`, 0 to 31, 99 unknown.
+    pub rssi: u8,
+    /// Whether data connections resume the TLS session of the control connection. Owners of
+    /// A7670E modules report what happens when they do not and the server insists.
+    pub tls_session_reuse: bool,
+    /// Whether `sslversion` 4 ("all") includes TLS 1.3. Off: the manuals' list ends at TLS 1.2.
+    pub tls13: bool,
+    /// One byte in this many to or from the host is lost; 0 none.
+    pub lose_one_in: u32,
+    /// One byte in this many to or from the host comes twice; 0 none.
+    pub duplicate_one_in: u32,
+    /// Seed of everything random here.
+    pub seed: u64,
+}
+
+impl Default for Knobs {
+    fn default() -> Self {
+        Self {
+            echo: true,
+            echo_data: false,
+            cmee: 2,
+            space_after_colon: true,
+            ok_order: OkOrder::Documented,
+            ok_order_of: BTreeMap::new(),
+            failure_form: FailureForm::Documented,
+            failure_form_of: BTreeMap::new(),
+            prompt: Prompt::Sign,
+            chunk: 0,
+            chunk_random: false,
+            trailing_crlf: false,
+            empty_last_frame: false,
+            cache_complete_early: true,
+            cache_limit: 102_400,
+            cache_full: CacheFull::Stall,
+            stop_while_logged_in: Verdict::Error,
+            start_when_started: Verdict::Error,
+            login_when_logged_in: Verdict::Error,
+            not_logged_in: Verdict::Error,
+            busy: Verdict::Code(3),
+            abort_emits_terminal: false,
+            keep_early_data: false,
+            command_latency: Duration::ZERO,
+            result_latency: Duration::ZERO,
+            boot_time: Duration::from_secs(10),
+            cold_start: false,
+            reset_hangs_up: true,
+            baud: 0,
+            refuse: Vec::new(),
+            ok_never: Vec::new(),
+            result_never: Vec::new(),
+            sim: Sim::Ready,
+            registration: 1,
+            rssi: 23,
+            tls_session_reuse: true,
+            tls13: false,
+            lose_one_in: 0,
+            duplicate_one_in: 0,
+            seed: 1,
+        }
+    }
+}
+
+/// Which of `OK` and the result line comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum OkOrder {
+    /// As the vendor's own logs print it for this family and command.
+    #[default]
+    Documented,
+    /// `OK`, later the result.
+    OkFirst,
+    /// The result, then `OK`.
+    ResultFirst,
+}
+
+/// How the failure of an accepted command is worded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum FailureForm {
+    /// As documented for this family and command.
+    #[default]
+    Documented,
+    /// `OK`, `+X: code` (or the other way round where the order knob says so).
+    OkCode,
+    /// `+X: code`, `ERROR`.
+    CodeError,
+    /// `ERROR`, `+X: code`.
+    ErrorCode,
+    /// A bare `ERROR`.
+    Error,
+}
+
+/// The prompt that asks for data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum Prompt {
+    /// CR LF `>`: what field parsers wait for.
+    #[default]
+    Sign,
+    /// CR LF `>` blank: as the A76XX FTP(S) application note prints it.
+    SignBlank,
+    /// `>` CR LF: on a line of its own, as the A76XX manual prints it.
+    SignLine,
+}
+
+impl Prompt {
+    /// The bytes on the wire.
+    #[must_use]
+    pub const fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::Sign => b"\r\n>",
+            Self::SignBlank => b"\r\n> ",
+            Self::SignLine => b">\r\n",
+        }
+    }
+}
+
+/// What a full download cache does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum CacheFull {
+    /// The server waits until the host has read.
+    #[default]
+    Stall,
+    /// The download fails with code 6.
+    Fail,
+}
+
+/// The state of the SIM card.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum Sim {
+    /// Unlocked.
+    #[default]
+    Ready,
+    /// None in the holder.
+    Absent,
+    /// Waits for its PIN, which is 1234.
+    Pin,
+    /// Waits for its PUK.
+    Puk,
+}
+
+/// What a command gets in a state that does not suit it: `error`, `ok`, or a result code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Verdict {
+    /// A bare `ERROR`.
+    Error,
+    /// It is carried out, or pretended to be.
+    Ok,
+    /// It fails with this result code.
+    Code(u16),
+}
+
+impl FromStr for Verdict {
+    type Err = VerdictError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "error" => Ok(Self::Error),
+            "ok" => Ok(Self::Ok),
+            number => number
+                .parse()
+                .map(Self::Code)
+                .map_err(|_| VerdictError { text: text.to_owned() }),
+        }
+    }
+}
+
+impl TryFrom<String> for Verdict {
+    type Error = VerdictError;
+
+    fn try_from(text: String) -> Result<Self, VerdictError> {
+        text.parse()
+    }
+}
+
+impl From<Verdict> for String {
+    fn from(verdict: Verdict) -> Self {
+        verdict.to_string()
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error => f.write_str("error"),
+            Self::Ok => f.write_str("ok"),
+            Self::Code(code) => write!(f, "{code}"),
+        }
+    }
+}
+
+/// The text is none of `error`, `ok` and a number.
+#[derive(Debug, thiserror::Error)]
+#[error("`{text}` is neither `error`, `ok` nor a result code")]
+pub struct VerdictError {
+    text: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_survives_toml() {
+        let text = toml::to_string(&Knobs::default()).unwrap();
+        assert_eq!(toml::from_str::<Knobs>(&text).unwrap(), Knobs::default());
+    }
+
+    #[test]
+    fn a_misspelt_knob_is_an_error() {
+        assert!(toml::from_str::<Knobs>("ecko = false").is_err());
+    }
+
+    #[test]
+    fn verdicts_are_words_or_codes() {
+        let knobs: Knobs = toml::from_str("busy = \"error\"\nstart_when_started = \"11\"").unwrap();
+        assert_eq!((knobs.busy, knobs.start_when_started), (Verdict::Error, Verdict::Code(11)));
+        assert!("often".parse::<Verdict>().is_err());
+    }
+}

@@ -1,0 +1,302 @@
+//! A SIMCom module in software: it takes the bytes a host types on its AT port and answers with
+//! the bytes a module would, carrying every FTPS command to an FTP server.
+//!
+//! [`Emulator`] is the module without I/O and without a clock: bytes, network events and times go
+//! in, [`Action`]s come out. [`uplink`] holds the two networks behind it (a tree in memory, and a
+//! real FTP client); [`serve`] joins an emulator and a network to a byte stream or a
+//! pseudo-terminal.
+//!
+//! Replies are written as literal bytes by rules of this module alone, from the vendor's
+//! documents: it shares no code with the host side, so a misreading there is not mirrored here.
+
+mod commands;
+mod faults;
+mod input;
+mod knobs;
+mod line;
+mod operation;
+mod outbox;
+mod power;
+mod profile;
+pub mod serve;
+mod session;
+mod storage;
+pub mod uplink;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+
+pub use faults::{Effect, Fault, Phase, Trigger};
+pub use knobs::{CacheFull, FailureForm, Knobs, OkOrder, Prompt, Sim, Verdict, VerdictError};
+pub use profile::{Family, Profile};
+
+use commands::settings::Settings;
+use commands::tls::Contexts;
+use faults::{Direction, Faults, Noise};
+use input::Input;
+use line::{Command, LineBuffer};
+use operation::Operation;
+use outbox::{Item, Outbox};
+use power::Power;
+use session::Session;
+use storage::Storage;
+use uplink::{Ask, Request};
+
+/// Output that may wait before the module stops reading, as a full buffer lowers RTS.
+const OUTBOX_LIMIT: usize = 64 * 1024;
+/// Input kept while a command runs, before the module stops reading.
+const HELD_LIMIT: usize = 4 * 1024;
+
+/// What to do next for an [`Emulator`].
+#[derive(Debug)]
+pub enum Action {
+    /// Send these bytes to the host.
+    Send(Bytes),
+    /// Ask the network.
+    Uplink(Request),
+    /// Nothing until the host, the network or the given time (since the origin) says something.
+    Wait {
+        /// When to call [`Emulator::handle_deadline`], if ever.
+        until: Option<Duration>,
+    },
+    /// The port vanishes: the host's end reads end-of-file. The module lives on (or boots).
+    Hangup,
+}
+
+/// One module: its command line, its FTPS session, its settings, its faults.
+///
+/// All times are durations since one origin of the caller's choice and must not go back.
+/// Call [`poll`](Self::poll) after every `handle_*` until it returns [`Action::Wait`].
+#[derive(Debug)]
+pub struct Emulator {
+    profile: Profile,
+    knobs: Knobs,
+    now: Duration,
+    power: Power,
+    out: Outbox,
+    input: Input,
+    line: LineBuffer,
+    held: BytesMut,
+    queue: VecDeque<Command>,
+    current: Execution,
+    operation: Option<Operation>,
+    session: Session,
+    settings: Settings,
+    storage: Storage,
+    contexts: Contexts,
+    requests: VecDeque<Request>,
+    last_id: u64,
+    faults: Faults,
+    hangup: bool,
+}
+
+/// The command being answered, as faults count it.
+#[derive(Clone, Debug, Default)]
+struct Execution {
+    name: String,
+    nth: u32,
+}
+
+impl Emulator {
+    /// A module that has been up for a while, or is just getting power
+    /// ([`Knobs::cold_start`]).
+    #[must_use]
+    pub fn new(profile: Profile, knobs: Knobs) -> Self {
+        let mut emulator = Self {
+            now: Duration::ZERO,
+            power: Power::On,
+            out: Outbox::default(),
+            input: Input::Commands,
+            line: LineBuffer::default(),
+            held: BytesMut::new(),
+            queue: VecDeque::new(),
+            current: Execution::default(),
+            operation: None,
+            session: Session::default(),
+            settings: Settings::new(&knobs),
+            storage: Storage::new(profile.drives, profile.file_name_limit),
+            contexts: Contexts::default(),
+            requests: VecDeque::new(),
+            last_id: 0,
+            faults: Faults::seeded(knobs.seed),
+            hangup: false,
+            profile,
+            knobs,
+        };
+        if emulator.knobs.cold_start {
+            emulator.power = Power::booting(Duration::ZERO, &emulator.knobs);
+        }
+        emulator
+    }
+
+    /// Bytes from the host. Call it while [`wants_bytes`](Self::wants_bytes); the module takes
+    /// them in any case, but a caller that asks first gives the host flow control.
+    pub fn handle_bytes(&mut self, now: Duration, bytes: &[u8]) {
+        self.advance(now);
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let cut = self.faults.in_bytes(Direction::FromHost, rest.len());
+            let at = cut.as_ref().map_or(rest.len(), |(at, _)| *at);
+            let (head, tail) = rest.split_at_checked(at).unwrap_or((rest, &[]));
+            let noise = self.noise();
+            let head =
+                self.faults.carry(Direction::FromHost, Bytes::copy_from_slice(head), noise);
+            self.feed(&head);
+            if let Some((_, effect)) = cut {
+                self.strike(effect, Direction::FromHost);
+            }
+            rest = tail;
+        }
+    }
+
+    /// Something from the network.
+    pub fn handle_uplink(&mut self, now: Duration, event: uplink::Event) {
+        self.advance(now);
+        match event {
+            uplink::Event::Answer { id, answer } => self.answered(id, answer),
+            uplink::Event::PeerClosed => self.peer_closed(),
+        }
+    }
+
+    /// The time that [`Action::Wait`] named has come.
+    pub fn handle_deadline(&mut self, now: Duration) {
+        self.advance(now);
+    }
+
+    /// What to do next; requests to the network come before bytes to the host.
+    pub fn poll(&mut self) -> Action {
+        self.feed_held();
+        self.pull();
+        loop {
+            if let Some(request) = self.requests.pop_front() {
+                return Action::Uplink(request);
+            }
+            if std::mem::take(&mut self.hangup) {
+                return Action::Hangup;
+            }
+            match self.out.pop(self.now) {
+                Some(Item::Bytes(bytes)) => {
+                    let bytes = self.carry_out(bytes);
+                    if !bytes.is_empty() {
+                        return Action::Send(bytes);
+                    }
+                }
+                Some(Item::Effect(effect)) => self.strike(effect, Direction::ToHost),
+                Some(Item::Reset) => self.reset_now(),
+                None => break,
+            }
+            self.pull();
+        }
+        Action::Wait { until: self.deadline() }
+    }
+
+    /// When [`handle_deadline`](Self::handle_deadline) is to be called next, if ever.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Duration> {
+        let times = [self.out.due(), self.power.due(), self.faults.next_elapsed()];
+        times.into_iter().flatten().min()
+    }
+
+    /// The next request alone, for a caller whose line to the host is busy.
+    pub fn poll_uplink(&mut self) -> Option<Request> {
+        self.requests.pop_front()
+    }
+
+    /// Whether the module is reading its line (RTS is up).
+    #[must_use]
+    pub fn wants_bytes(&self) -> bool {
+        self.held.len() < HELD_LIMIT
+            && self.out.len() < OUTBOX_LIMIT
+            && !self.congested()
+    }
+
+    /// The knobs as they are now.
+    #[must_use]
+    pub const fn knobs(&self) -> &Knobs {
+        &self.knobs
+    }
+
+    /// The knobs, to turn one while the module runs.
+    pub const fn knobs_mut(&mut self) -> &mut Knobs {
+        &mut self.knobs
+    }
+
+    /// Arms a fault.
+    pub fn arm(&mut self, fault: Fault) {
+        self.faults.arm(fault);
+    }
+
+    /// Makes something happen now.
+    pub fn inject(&mut self, now: Duration, effect: Effect) {
+        self.advance(now);
+        self.strike(effect, Direction::ToHost);
+    }
+
+    /// An unsolicited line, with the CR LF on both sides that V.250 gives it.
+    pub fn inject_urc(&mut self, now: Duration, line: &str) {
+        self.advance(now);
+        self.say(line);
+    }
+
+    /// Takes the power away and gives it back: everything is forgotten, the banner follows after
+    /// [`Knobs::boot_time`].
+    pub fn power_cycle(&mut self, now: Duration) {
+        self.advance(now);
+        self.reboot();
+    }
+
+    fn advance(&mut self, now: Duration) {
+        self.now = self.now.max(now);
+        self.boot();
+        for effect in self.faults.elapsed(self.now) {
+            self.strike(effect, Direction::ToHost);
+        }
+    }
+
+    fn ask(&mut self, ask: Ask) -> u64 {
+        self.last_id += 1;
+        self.requests.push_back(Request { id: self.last_id, ask });
+        self.last_id
+    }
+
+    const fn noise(&self) -> Noise {
+        Noise {
+            lose_one_in: self.knobs.lose_one_in,
+            duplicate_one_in: self.knobs.duplicate_one_in,
+        }
+    }
+
+    /// Splits outgoing bytes where a fault by count strikes, and lets the line spoil them.
+    fn carry_out(&mut self, mut bytes: Bytes) -> Bytes {
+        if let Some((at, effect)) = self.faults.in_bytes(Direction::ToHost, bytes.len()) {
+            self.out.push_front(Item::Bytes(bytes.split_off(at)));
+            self.out.push_front(Item::Effect(effect));
+        }
+        let noise = self.noise();
+        self.faults.carry(Direction::ToHost, bytes, noise)
+    }
+
+    fn send(&mut self, bytes: impl Into<Bytes>) {
+        self.out.push(self.now, Item::Bytes(bytes.into()));
+    }
+
+    /// One information line: CR LF text CR LF (V.250 §5.7.1).
+    fn say(&mut self, text: &str) {
+        let text = self.spaced(text);
+        self.send(format!("\r\n{text}\r\n"));
+    }
+
+    /// Applies [`Knobs::space_after_colon`].
+    fn spaced(&self, text: &str) -> String {
+        if self.knobs.space_after_colon {
+            text.to_owned()
+        } else {
+            text.replacen(": ", ":", 1)
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! A pseudo-terminal as the module's serial port.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{Ended, Module};
+
+/// How often a closed port is looked at. The kernel announces the closing of the other side, not
+/// its opening.
+const REOPEN_INTERVAL: Duration = Duration::from_millis(20);
+
+/// The module's side of a pseudo-terminal; hosts open [`path`](Self::path) as a serial port.
+#[derive(Debug)]
+pub struct Pty {
+    master: AsyncFd<OwnedFd>,
+    path: PathBuf,
+}
+
+impl Pty {
+    /// Makes a pseudo-terminal, raw from the start: nothing is echoed or translated by the
+    /// kernel even before a host sets its side up. Needs a running tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// What the system refuses it with.
+    pub fn open() -> io::Result<Self> {
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let master = openpt(flags)?;
+        grantpt(&master)?;
+        unlockpt(&master)?;
+        let path = PathBuf::from(OsString::from_vec(ptsname(&master, Vec::new())?.into_bytes()));
+        let mut modes = tcgetattr(&master)?;
+        modes.make_raw();
+        tcsetattr(&master, OptionalActions::Now, &modes)?;
+        rustix::io::ioctl_fionbio(&master, true)?;
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe for the sake of types that close their descriptor \
+                      early; an OwnedFd keeps its own open for as long as it is registered"
+        )]
+        let master = AsyncFd::new(master)?;
+        Ok(Self { master, path })
+    }
+
+    /// What a host opens.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Serves every opening of the port in turn, until the port vanishes.
+    ///
+    /// While no host has it open the module goes on, and what it says is lost.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the terminal fails with other than being closed on the host's side.
+    pub async fn serve(&mut self, module: &mut Module) -> io::Result<Ended> {
+        loop {
+            match module.serve(self).await {
+                Err(error) if is_closed(&error) => {}
+                other => return other,
+            }
+            let mut nobody = Nobody;
+            tokio::select! {
+                ended = module.serve(&mut nobody) => {
+                    if ended? == Ended::Hangup {
+                        return Ok(Ended::Hangup);
+                    }
+                }
+                () = self.opened() => {}
+            }
+        }
+    }
+
+    /// Waits until a host opens the port.
+    async fn opened(&self) {
+        // With nothing to read into, the kernel says whether the other side is there and takes
+        // nothing away.
+        while let Err(Errno::IO) = rustix::io::write(self.master.get_ref(), &[]).map(drop) {
+            tokio::time::sleep(REOPEN_INTERVAL).await;
+        }
+    }
+}
+
+/// The master of a terminal whose other side is closed fails so.
+fn is_closed(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::IO.raw_os_error())
+}
+
+impl AsyncRead for Pty {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            let mut guard = ready!(self.master.poll_read_ready(cx))?;
+            let unfilled = buffer.initialize_unfilled();
+            match guard.try_io(|fd| Ok(rustix::io::read(fd.get_ref(), unfilled)?)) {
+                Ok(read) => {
+                    buffer.advance(read?);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(_would_block) => {}
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Pty {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            let mut guard = ready!(self.master.poll_write_ready(cx))?;
+            match guard.try_io(|fd| Ok(rustix::io::write(fd.get_ref(), bytes)?)) {
+                Ok(written) => return Poll::Ready(written),
+                Err(_would_block) => {}
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A port that no host has open: nothing comes, everything is lost.
+struct Nobody;
+
+impl AsyncRead for Nobody {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        _buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Nobody {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A symbolic link to a port, removed when dropped.
+#[derive(Debug)]
+pub struct Link {
+    path: PathBuf,
+    target: PathBuf,
+}
+
+impl Link {
+    /// Points `path` at `target`. A link that is there already is replaced in one step; a file is
+    /// not.
+    ///
+    /// # Errors
+    ///
+    /// What the file system refuses it with; `AlreadyExists` where `path` is not a link.
+    pub fn new(path: &Path, target: &Path) -> io::Result<Self> {
+        match std::fs::symlink_metadata(path) {
+            Ok(found) if !found.file_type().is_symlink() => {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            _ => {}
+        }
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(format!(".{}", std::process::id()));
+        let beside = PathBuf::from(beside);
+        std::os::unix::fs::symlink(target, &beside)?;
+        std::fs::rename(&beside, path).inspect_err(|_| {
+            // The one failure worth reporting is the rename's.
+            let _ = std::fs::remove_file(&beside);
+        })?;
+        Ok(Self { path: path.to_owned(), target: target.to_owned() })
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        // Another emulator may have taken the name over.
+        if std::fs::read_link(&self.path).is_ok_and(|target| target == self.target) {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The emulated module with its real network, against a real FTP server in this process.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use cellftp::emulator::serve::pty::Pty;
+use cellftp::emulator::serve::{InProcess, Module, in_process};
+use cellftp::emulator::{Family, Knobs, Profile};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const SIZE: usize = 2 * 1024 * 1024;
+
+/// Every byte value, with what a careless parser would take for answers.
+fn content(len: usize) -> Vec<u8> {
+    let mut bytes: Vec<u8> = (0..=255).cycle().take(1000).collect();
+    bytes.extend_from_slice(b"\r\nOK\r\n\r\n+CFTPSGET: 0\r\n> \x03\x03\x1a\x1a\x03\x1a");
+    bytes.iter().copied().cycle().take(len).collect()
+}
+
+/// As SIMCom manual L1215 has a host escape a stream.
+fn escaped(bytes: &[u8]) -> Vec<u8> {
+    let mut escaped = Vec::with_capacity(bytes.len() + 64);
+    for &byte in bytes {
+        if matches!(byte, 0x03 | 0x1A) {
+            escaped.push(0x03);
+        }
+        escaped.push(byte);
+    }
+    escaped.push(0x1A);
+    escaped
+}
+
+/// A server on a free loopback port that takes anybody in.
+async fn server(root: &Path, tls: Option<(&Path, &Path)>) -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let root = root.to_owned();
+    let mut builder = libunftp::ServerBuilder::new(Box::new(move || {
+        unftp_sbe_fs::Filesystem::new(root.clone()).unwrap()
+    }))
+    .passive_ports(49152..=65535);
+    if let Some((certificate, key)) = tls {
+        builder = builder.ftps(certificate, key);
+    }
+    let server = builder.build().unwrap();
+    tokio::spawn(async move { server.listen(address.to_string()).await });
+    let up = async {
+        while tokio::net::TcpStream::connect(address).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, up).await.unwrap();
+    address
+}
+
+/// A host at the port.
+struct Host<S> {
+    port: S,
+    seen: Vec<u8>,
+}
+
+impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Host<S> {
+    fn new(port: S) -> Self {
+        Self { port, seen: Vec::new() }
+    }
+
+    async fn send(&mut self, bytes: &[u8]) {
+        tokio::time::timeout(PATIENCE, self.port.write_all(bytes)).await.unwrap().unwrap();
+    }
+
+    async fn more(&mut self) {
+        let mut buffer = [0; 8192];
+        let reading = self.port.read(&mut buffer);
+        let len = tokio::time::timeout(PATIENCE, reading).await.expect("no answer").unwrap();
+        assert!(len > 0, "the port closed after {:?}", String::from_utf8_lossy(&self.seen));
+        self.seen.extend_from_slice(&buffer[..len]);
+    }
+
+    /// Everything up to and including `mark`.
+    async fn until(&mut self, mark: &str) -> String {
+        loop {
+            let found = self.seen.windows(mark.len()).position(|w| w == mark.as_bytes());
+            if let Some(at) = found {
+                let taken: Vec<u8> = self.seen.drain(..at + mark.len()).collect();
+                return String::from_utf8_lossy(&taken).into_owned();
+            }
+            self.more().await;
+        }
+    }
+
+    async fn command(&mut self, line: &str, mark: &str) -> String {
+        self.send(format!("{line}\r").as_bytes()).await;
+        self.until(mark).await
+    }
+
+    async fn bytes(&mut self, len: usize) -> Vec<u8> {
+        while self.seen.len() < len {
+            self.more().await;
+        }
+        self.seen.drain(..len).collect()
+    }
+
+    /// The frames of a download, joined.
+    async fn download(&mut self, line: &str) -> Vec<u8> {
+        self.command(line, "\r\nOK\r\n").await;
+        let mut content = Vec::new();
+        loop {
+            assert_eq!(self.bytes(2).await, b"\r\n");
+            let report = self.until("\r\n").await;
+            let report = report.trim_end().strip_prefix("+CFTPSGET: ").unwrap().to_owned();
+            match report.strip_prefix("DATA,") {
+                Some(len) => content.extend(self.bytes(len.parse().unwrap()).await),
+                None => {
+                    assert_eq!(report, "0");
+                    return content;
+                }
+            }
+        }
+    }
+
+    async fn log_in(&mut self, address: SocketAddr, server_type: u8) {
+        self.command("ATE0", "\r\nOK\r\n").await;
+        self.command("AT+CFTPSSTART", "+CFTPSSTART: 0\r\n").await;
+        self.command("AT+CFTPSSINGLEIP=1", "\r\nOK\r\n").await;
+        let (ip, port) = (address.ip(), address.port());
+        let line = format!("AT+CFTPSLOGIN=\"{ip}\",{port},\"anonymous\",\"x\",{server_type}");
+        let answer = self.command(&line, "+CFTPSLOGIN: ").await + &self.until("\r\n").await;
+        assert_eq!(answer, "\r\nOK\r\n\r\n+CFTPSLOGIN: 0\r\n");
+    }
+
+    async fn upload(&mut self, line: &str, content: &[u8]) {
+        self.command(line, "\r\n>").await;
+        self.send(&escaped(content)).await;
+        assert_eq!(self.until("+CFTPSPUT: 0\r\n").await, "\r\nOK\r\n\r\n+CFTPSPUT: 0\r\n");
+    }
+}
+
+fn module(knobs: Knobs) -> (InProcess, Host<DuplexStream>) {
+    let module = in_process(Profile::of(Family::Sim7600), knobs);
+    let host = Host::new(module.open());
+    (module, host)
+}
+
+/// Both ways, whole and from the middle.
+async fn round_trip<S>(host: &mut Host<S>, root: &Path)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    let whole = content(SIZE);
+    host.upload("AT+CFTPSPUT=\"/up.bin\"", &whole).await;
+    assert!(std::fs::read(root.join("up.bin")).unwrap() == whole, "the upload differs");
+    assert!(host.download("AT+CFTPSGET=\"/up.bin\"").await == whole, "the download differs");
+    let half = SIZE / 2;
+    let rest = host.download(&format!("AT+CFTPSGET=\"/up.bin\",{half}")).await;
+    assert!(rest == whole[half..], "the resumed download differs");
+    std::fs::write(root.join("part.bin"), &whole[..half]).unwrap();
+    host.upload(&format!("AT+CFTPSPUT=\"/part.bin\",,{half}"), &whole[half..]).await;
+    assert!(std::fs::read(root.join("part.bin")).unwrap() == whole, "the resumed upload differs");
+}
+
+#[tokio::test]
+async fn plain_ftp_carries_two_mebibytes_both_ways() {
+    let root = tempfile::tempdir().unwrap();
+    let address = server(root.path(), None).await;
+    let (_module, mut host) = module(Knobs::default());
+    host.log_in(address, 0).await;
+    round_trip(&mut host, root.path()).await;
+    host.command("AT+CFTPSLOGOUT", "+CFTPSLOGOUT: 0\r\n\r\nOK\r\n").await;
+}
+
+fn certificate(dir: &Path) -> (std::path::PathBuf, std::path::PathBuf, String) {
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
+    let (certificate, key) = (dir.join("cert.pem"), dir.join("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    (certificate, key, made.cert.pem())
+}
+
+#[tokio::test]
+async fn auth_tls_carries_two_mebibytes_both_ways() {
+    let (root, keys) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (certificate, key, _) = certificate(keys.path());
+    let address = server(root.path(), Some((&certificate, &key))).await;
+    let (_module, mut host) = module(Knobs::default());
+    host.log_in(address, 2).await;
+    round_trip(&mut host, root.path()).await;
+}
+
+#[tokio::test]
+async fn failures_of_the_real_server_have_their_codes() {
+    let root = tempfile::tempdir().unwrap();
+    let address = server(root.path(), None).await;
+    let (_module, mut host) = module(Knobs::default());
+    host.command("ATE0;+CFTPSSTART", "+CFTPSSTART: 0\r\n").await;
+    let ip = address.ip();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for (target, code) in [
+        (format!("\"{ip}\",{free}"), 14),
+        (format!("\"no-such-host.invalid\",{free}"), 12),
+    ] {
+        let line = format!("AT+CFTPSLOGIN={target},\"anonymous\",\"x\",0");
+        host.command(&line, &format!("\r\nOK\r\n\r\n+CFTPSLOGIN: {code}\r\n")).await;
+    }
+    host.command("ATE0", "\r\nOK\r\n").await;
+    let port = address.port();
+    let line = format!("AT+CFTPSLOGIN=\"{ip}\",{port},\"anonymous\",\"x\",0");
+    host.command(&line, "+CFTPSLOGIN: 0\r\n").await;
+    for (line, answer) in [
+        ("AT+CFTPSSIZE=\"/none\"", "\r\nOK\r\n\r\n+CFTPSSIZE: 9\r\n"),
+        ("AT+CFTPSGET=\"/none\"", "\r\nOK\r\n\r\n+CFTPSGET: 9\r\n"),
+        ("AT+CFTPSMKD=\"/dir\"", "\r\nOK\r\n\r\n+CFTPSMKD: 0\r\n"),
+        ("AT+CFTPSCWD=\"/dir\"", "\r\nOK\r\n\r\n+CFTPSCWD: 0\r\n"),
+        ("AT+CFTPSPWD", "\r\n+CFTPSPWD: \"/dir\"\r\n\r\nOK\r\n"),
+        ("AT+CFTPSLIST", "\r\nOK\r\n\r\n+CFTPSLIST: 0\r\n"),
+        ("AT+CFTPSRMD=\"/dir\"", "\r\nOK\r\n\r\n+CFTPSRMD: 0\r\n"),
+        ("AT+CFTPSTYPE=A", "\r\nOK\r\n\r\n+CFTPSTYPE: 0\r\n"),
+    ] {
+        host.send(format!("{line}\r").as_bytes()).await;
+        assert_eq!(String::from_utf8(host.bytes(answer.len()).await).unwrap(), answer, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_pty_survives_being_closed_and_opened_again() {
+    let root = tempfile::tempdir().unwrap();
+    let address = server(root.path(), None).await;
+    let mut module = Module::new(Profile::of(Family::A7670), Knobs::default());
+    let mut pty = Pty::open().unwrap();
+    let path = pty.path().to_str().unwrap().to_owned();
+    tokio::spawn(async move { pty.serve(&mut module).await });
+    let open = || {
+        let builder = tokio_serial::new(&path, 115_200);
+        Host::new(tokio_serial::SerialStream::open(&builder).unwrap())
+    };
+    let mut host = open();
+    host.log_in(address, 0).await;
+    round_trip(&mut host, root.path()).await;
+    for _ in 0..3 {
+        drop(host);
+        host = open();
+        host.command("AT+CFTPSPWD", "\r\nOK\r\n\r\n+CFTPSPWD: \"/\"\r\n").await;
+    }
+}
