@@ -103,6 +103,9 @@ pub enum Cause {
         /// Bytes there are.
         found: u64,
     },
+    /// The answer may be a size or an error code, and the listing does not tell.
+    #[error("the module answered {0}, which may be a size or an error code")]
+    Undecided(u64),
     /// The module does not take this value.
     #[error("the value {0}")]
     Unsuitable(#[source] ValueError),

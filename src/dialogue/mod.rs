@@ -1,4 +1,30 @@
 //! Floor 2, the talk: the host side of the conversation, without I/O and without a clock.
+//!
+//! [`Dialogue`] decides; its owner asks [`Dialogue::poll`] what to do now, does exactly that,
+//! and tells what came of it.
 
+mod bring_up;
+mod download;
+mod exchange;
+pub mod facts;
 pub mod failure;
+mod inquiry;
+mod moment;
 pub mod operation;
+mod procedure;
+mod resync;
+pub mod session;
+mod simple;
+mod size;
+mod step;
+mod talk;
+mod upload;
+
+pub use bring_up::{Apn, Setup};
+pub use facts::Facts;
+pub use failure::Failure;
+pub use moment::Moment;
+pub use operation::{Operation, Output};
+pub use session::Session;
+pub use step::Step;
+pub use talk::{Dialogue, Patience};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::error::Error;
 use super::job::JobId;
+pub use crate::dialogue::facts::{Identity, Registration, Sim};
 use crate::ftps::value::{Host, Server};
 
 /// State of the module and its port. Read at any time; never asks the module.
@@ -23,6 +24,19 @@ pub struct Health {
     pub running: Option<(JobId, Duration)>,
 }
 
+impl Default for Health {
+    fn default() -> Self {
+        Self {
+            link: Link::BringingUp,
+            since: Duration::ZERO,
+            identity: Identity::default(),
+            registration: Registration::default(),
+            logged_in: None,
+            running: None,
+        }
+    }
+}
+
 /// Whether jobs are served.
 #[derive(Debug, Clone)]
 pub enum Link {
@@ -34,46 +48,6 @@ pub enum Link {
     Ready,
     /// The device is open and the module cannot serve.
     Fault(Error),
-}
-
-/// Who made the module.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Identity {
-    /// `AT+CGMI`.
-    pub manufacturer: String,
-    /// `AT+CGMM`.
-    pub model: String,
-    /// `AT+CGMR`.
-    pub firmware: String,
-}
-
-/// SIM and network.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Registration {
-    /// `AT+CPIN?`.
-    pub sim: Sim,
-    /// Registered at home or roaming (`AT+CEREG?`, `AT+CGREG?`, `AT+CREG?`).
-    pub registered: bool,
-    /// Registered in a foreign network.
-    pub roaming: bool,
-    /// Received signal strength in dBm (`AT+CSQ`); `None` where unknown.
-    pub rssi_dbm: Option<i32>,
-    /// Name of the network (`AT+COPS?`).
-    pub operator: String,
-}
-
-/// State of the SIM.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Sim {
-    /// Not asked yet, or no answer.
-    #[default]
-    Unknown,
-    /// Usable.
-    Ready,
-    /// Asks for a PIN or PUK.
-    Locked,
-    /// Not there.
-    Missing,
 }
 
 /// The server that the module is logged in to, without secrets.

@@ -1,17 +1,33 @@
 //! Floor 3, the owner: one task has the serial port and runs one job after the other.
 
+mod actor;
 pub mod clock;
 pub mod error;
 pub mod health;
+mod holder;
 pub mod job;
+pub mod port;
 
 pub use crate::dialogue::failure;
 pub use crate::dialogue::operation;
+pub use crate::dialogue::{Apn, Patience, Setup};
 pub use error::Error;
 pub use health::Health;
 pub use job::{Job, JobId};
 
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use port::Connector;
+
+/// What the owner of the port is told at its start.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// What is set on the module when it is brought up.
+    pub setup: Setup,
+    /// How long the dialogue waits for what no command has a time for.
+    pub patience: Patience,
+}
 
 /// Handle of the task that owns the port. Cheap to clone; when the last clone is dropped the
 /// task logs out, closes the port and ends.
@@ -22,6 +38,25 @@ pub struct Modem {
 }
 
 impl Modem {
+    /// Starts the task that owns the port. It opens the port, brings the module up, and does
+    /// both again by itself whenever they are lost.
+    ///
+    /// The task ends when every [`Modem`] is dropped and it has logged out.
+    pub fn spawn(connector: impl Connector, options: Options) -> (Self, JoinHandle<()>) {
+        // One job waits at the door while another is at the port, so that the port is never
+        // idle for want of one; the queue proper is the caller's.
+        let (jobs_in, jobs) = mpsc::channel(1);
+        let (health_in, health) = watch::channel(Health::default());
+        let actor = actor::ModemActor::new(connector, options, jobs, health_in);
+        (
+            Self {
+                jobs: jobs_in,
+                health,
+            },
+            tokio::spawn(actor.run()),
+        )
+    }
+
     /// Hands over a job. Waits while another job is at the port; the queue in front of the port
     /// is the caller's.
     ///

@@ -1,0 +1,336 @@
+//! Bringing the module from any state to one that serves.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::exchange::{Claim, Settlement, Verdict};
+use super::facts::{self, Facts, Sim};
+use super::failure::{Awaited, Cause, Failure, Stage};
+use super::operation::Output;
+use super::procedure::{Next, Procedure, Saying};
+use crate::at::CommandLine;
+use crate::at::args::CommandLineBuilder;
+use crate::ftps::{Timing, escape};
+
+/// What the configuration wants of the module.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Setup {
+    /// RTS/CTS on the UART (`AT+IFC=2,2`).
+    pub hardware_flow_control: bool,
+    /// Access point name for context 1; nothing is set where there is none.
+    pub apn: Option<Apn>,
+}
+
+/// An access point name: letters, digits, `.` and `-` (3GPP 23.003 §9.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Apn(String);
+
+impl Apn {
+    /// Takes a name.
+    #[must_use]
+    pub fn new(name: &str) -> Option<Self> {
+        let good = !name.is_empty()
+            && name.len() <= 100
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+        good.then(|| Self(name.to_owned()))
+    }
+}
+
+/// Makes contact, sets the dialect, silences unsolicited lines, and asks who is there. Every
+/// command may be repeated, and only those that the rest depends on may not fail.
+#[derive(Debug)]
+pub(crate) struct BringUp {
+    steps: std::vec::IntoIter<Step>,
+    current: Option<Step>,
+    /// To be said once more after a pause.
+    again: Option<Step>,
+    contact: Contact,
+    facts: Facts,
+    sim_tries: u32,
+    ended: Option<Failure>,
+}
+
+#[derive(Debug, Clone)]
+struct Step {
+    name: &'static str,
+    line: CommandLine,
+    claim: Claim,
+    fact: Fact,
+}
+
+/// Which fact an answer holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fact {
+    None,
+    Manufacturer,
+    Model,
+    Firmware,
+    Sim,
+    Signal,
+    Registration,
+    Operator,
+}
+
+#[derive(Debug)]
+enum Contact {
+    /// A program that crashed may have left the module at a prompt: end what it wrote. Anywhere
+    /// else the byte means nothing before the next `AT` (V.250 §5.2.1).
+    EndContent,
+    Settle,
+    Call {
+        tries: u32,
+    },
+    Called {
+        tries: u32,
+    },
+    Made,
+}
+
+/// A module that is starting answers after some 10 s (SIM7600) and is given twice that.
+const CALLS: u32 = 20;
+const CALL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Every answer comes from the module itself. A SIM that is being read delays some of them.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// How often a SIM that is busy is asked again, each time after [`SIM_PAUSE`].
+const SIM_TRIES: u32 = 10;
+const SIM_PAUSE: Duration = Duration::from_secs(1);
+
+impl BringUp {
+    /// Begins.
+    pub(crate) fn new(setup: &Setup) -> Self {
+        Self {
+            steps: steps(setup).into_iter(),
+            current: None,
+            again: None,
+            contact: Contact::EndContent,
+            facts: Facts::default(),
+            sim_tries: 0,
+            ended: None,
+        }
+    }
+
+    /// What the module said of itself so far.
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn heard_call(&mut self, tries: u32, settlement: &Settlement) {
+        self.contact = match &settlement.verdict {
+            Verdict::Done(_) => Contact::Made,
+            Verdict::Failed(cause @ Cause::PortLost) => {
+                self.ended = Some(Failure::new(cause.clone(), Some("AT"), Stage::Device));
+                Contact::Made
+            }
+            _ if tries >= CALLS => {
+                let cause = Cause::Timeout(Awaited::FinalCode);
+                self.ended = Some(Failure::new(cause, Some("AT"), Stage::Device));
+                Contact::Made
+            }
+            _ => Contact::Call { tries },
+        };
+    }
+
+    fn heard_step(&mut self, step: &Step, settlement: &Settlement) {
+        if let Verdict::Failed(cause @ (Cause::PortLost | Cause::Rebooted)) = &settlement.verdict {
+            self.ended = Some(Failure::new(cause.clone(), Some(step.name), Stage::Device));
+            return;
+        }
+        let registration = &mut self.facts.registration;
+        match step.fact {
+            Fact::None => {}
+            Fact::Manufacturer => self.facts.identity.manufacturer = text(settlement, "+CGMI:"),
+            Fact::Model => self.facts.identity.model = text(settlement, "+CGMM:"),
+            Fact::Firmware => self.facts.identity.firmware = text(settlement, "+CGMR:"),
+            Fact::Sim => self.heard_sim(step, settlement),
+            Fact::Signal => {
+                registration.rssi_dbm = settlement.after("+CSQ:").and_then(facts::rssi_dbm);
+            }
+            Fact::Registration => {
+                let Claim::Prefix(prefix) = step.claim else {
+                    return;
+                };
+                if let Some((registered, roaming)) =
+                    settlement.after(prefix).and_then(facts::registration)
+                {
+                    let before = registration.registered.unwrap_or(false);
+                    registration.registered = Some(before || registered);
+                    registration.roaming |= roaming;
+                }
+            }
+            Fact::Operator => {
+                registration.operator = settlement
+                    .after("+COPS:")
+                    .and_then(facts::operator)
+                    .unwrap_or_default();
+            }
+        }
+    }
+
+    fn heard_sim(&mut self, step: &Step, settlement: &Settlement) {
+        let refusal = settlement.refusal();
+        if refusal.is_some_and(|code| code.is_sim_busy()) && self.sim_tries < SIM_TRIES {
+            self.sim_tries += 1;
+            self.again = Some(step.clone());
+            return;
+        }
+        let (sim, cause) = match settlement.after("+CPIN:") {
+            Some("READY") => (Sim::Ready, None),
+            Some(_) => (Sim::Locked, Some(Cause::SimLocked)),
+            None if refusal.is_some_and(|code| code.is_sim_missing()) => {
+                (Sim::Missing, Some(Cause::SimMissing))
+            }
+            None => (Sim::Unknown, None),
+        };
+        self.facts.registration.sim = sim;
+        self.ended = cause.map(|cause| Failure::new(cause, Some(step.name), Stage::Sim));
+    }
+}
+
+impl Procedure for BringUp {
+    fn next(&mut self) -> Next {
+        if let Some(failure) = &self.ended {
+            return Next::Finish(Err(failure.clone()));
+        }
+        match self.contact {
+            Contact::EndContent => {
+                self.contact = Contact::Settle;
+                return Next::Raw(Bytes::from_static(&[escape::END]));
+            }
+            Contact::Settle => {
+                self.contact = Contact::Call { tries: 0 };
+                return Next::Quiet(Duration::from_millis(200));
+            }
+            Contact::Call { tries } => {
+                self.contact = Contact::Called { tries: tries + 1 };
+                return Next::Say(Saying::Basic {
+                    name: "AT",
+                    line: CommandLine::bare("AT"),
+                    claim: Claim::Nothing,
+                    timing: Timing {
+                        accept: CALL_TIMEOUT,
+                        ..Timing::DEFAULT
+                    },
+                });
+            }
+            Contact::Called { .. } | Contact::Made => {}
+        }
+        if self.again.is_some() {
+            self.current = self.again.take();
+            return Next::Quiet(SIM_PAUSE);
+        }
+        let Some(step) = self.current.take().or_else(|| self.steps.next()) else {
+            return Next::Finish(Ok(Output::Done));
+        };
+        self.current = Some(step.clone());
+        Next::Say(Saying::Basic {
+            name: step.name,
+            line: step.line,
+            claim: step.claim,
+            timing: Timing {
+                accept: ANSWER,
+                ..Timing::DEFAULT
+            },
+        })
+    }
+
+    fn heard(&mut self, settlement: &Settlement) {
+        if let Contact::Called { tries } = self.contact {
+            return self.heard_call(tries, settlement);
+        }
+        if let Some(step) = self.current.take() {
+            self.heard_step(&step, settlement);
+        }
+    }
+
+    fn abandon(&mut self, _cause: Cause) {}
+
+    fn give_up(&mut self, failure: Failure) {
+        self.ended = Some(failure);
+    }
+}
+
+fn text(settlement: &Settlement, prefix: &str) -> String {
+    let line = settlement
+        .info
+        .first()
+        .map(String::as_str)
+        .unwrap_or_default();
+    line.strip_prefix(prefix)
+        .unwrap_or(line)
+        .trim()
+        .trim_matches('"')
+        .to_owned()
+}
+
+fn steps(setup: &Setup) -> Vec<Step> {
+    let set = |name, build: fn(CommandLineBuilder) -> CommandLineBuilder| Step {
+        name,
+        line: build(CommandLine::write(name)).finish(),
+        claim: Claim::Nothing,
+        fact: Fact::None,
+    };
+    let bare = |name| Step {
+        name,
+        line: CommandLine::bare(name),
+        claim: Claim::Nothing,
+        fact: Fact::None,
+    };
+    let ask = |name, prefix, fact| Step {
+        name,
+        line: CommandLine::bare(name),
+        claim: Claim::Bare(prefix),
+        fact,
+    };
+    let read = |name, prefix, fact| Step {
+        name,
+        line: CommandLine::read(name),
+        claim: Claim::Prefix(prefix),
+        fact,
+    };
+    let mut steps = vec![
+        bare("ATE0"),
+        bare("ATV1"),
+        // Text reasons for people; numbers are read as well.
+        set("AT+CMEE", |line| line.number(2)),
+        ask("AT+CGMI", "+CGMI:", Fact::Manufacturer),
+        ask("AT+CGMM", "+CGMM:", Fact::Model),
+        ask("AT+CGMR", "+CGMR:", Fact::Firmware),
+        // Unsolicited lines are kept away from content as far as the module allows.
+        set("AT+CREG", |line| line.number(0)),
+        set("AT+CGREG", |line| line.number(0)),
+        set("AT+CEREG", |line| line.number(0)),
+        set("AT+CGEREP", |line| line.number(0).number(0)),
+        set("AT+CNMI", |line| {
+            line.number(2).number(0).number(0).number(0).number(0)
+        }),
+    ];
+    if setup.hardware_flow_control {
+        steps.push(set("AT+IFC", |line| line.number(2).number(2)));
+    }
+    steps.push(read("AT+CPIN", "+CPIN:", Fact::Sim));
+    if let Some(apn) = &setup.apn {
+        steps.push(Step {
+            name: "AT+CGDCONT",
+            line: CommandLine::write("AT+CGDCONT")
+                .number(1)
+                .quoted("IP")
+                .quoted(&apn.0)
+                .finish(),
+            claim: Claim::Nothing,
+            fact: Fact::None,
+        });
+    }
+    steps.extend([
+        ask("AT+CSQ", "+CSQ:", Fact::Signal),
+        read("AT+CEREG", "+CEREG:", Fact::Registration),
+        read("AT+CGREG", "+CGREG:", Fact::Registration),
+        read("AT+CREG", "+CREG:", Fact::Registration),
+        read("AT+COPS", "+COPS:", Fact::Operator),
+    ]);
+    steps
+}

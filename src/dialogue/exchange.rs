@@ -1,0 +1,448 @@
+//! One command line and all that answers it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::failure::{Awaited, Cause};
+use super::moment::Moment;
+use crate::at::{CommandLine, ErrorCode, Expect, FinalCode, Frame, Line};
+use crate::ftps::{Body, ErrCode, Report, Shape, Timing, Verb};
+
+/// One AT line under way: knows what may come next, until when, and when it is settled.
+///
+/// Both orders of final result code and report are accepted, `ERROR` alone or with a report on
+/// either side, and lines of others in between. Counted content is consumed by its count,
+/// also when it belongs to a command that is over.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    name: &'static str,
+    line: CommandLine,
+    claim: Claim,
+    shape: Shape,
+    timing: Timing,
+    final_code: Option<FinalCode>,
+    report: Option<Body>,
+    info: Vec<String>,
+    handover: Handover,
+    block: Option<Block>,
+    deadline: Moment,
+    /// Bytes of content that came.
+    content: u64,
+    said: Moment,
+}
+
+/// Which lines of text belong to the exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// Reports of this command.
+    Report(Verb),
+    /// Information that begins so, for example `+CPIN:`.
+    Prefix(&'static str),
+    /// Information that may stand without any prefix, as the answer to `AT+CGMM` does, or
+    /// with this one.
+    Bare(&'static str),
+    /// None.
+    Nothing,
+}
+
+/// What a frame meant to the exchange.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// Nothing to act on yet.
+    Nothing,
+    /// Content may be sent.
+    Prompt,
+    /// Content came.
+    Content(Bytes),
+    /// A line that does not belong to this exchange.
+    Stray(String),
+}
+
+/// How an exchange ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Settlement {
+    /// The command, for errors.
+    pub(crate) name: &'static str,
+    /// What it came to.
+    pub(crate) verdict: Verdict,
+    /// Every part of the answer came, so that nothing can be taken for the next one's.
+    pub(crate) clean: bool,
+    /// Lines of information.
+    pub(crate) info: Vec<String>,
+    /// The prompt came: content was, or could have been, handed over.
+    pub(crate) prompted: bool,
+}
+
+/// What a command came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It did what was asked; the report, where it carries more than a success code.
+    Done(Option<Body>),
+    /// It did not.
+    Failed(Cause),
+}
+
+/// Handing over content behind a prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Handover {
+    /// The command takes none.
+    None,
+    /// The prompt has not come.
+    Awaited,
+    /// The prompt came; content is on its way.
+    Open,
+    /// All content was written.
+    Closed,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    left: u64,
+    /// The content belongs to this exchange.
+    ours: bool,
+}
+
+impl Exchange {
+    /// An FTPS command.
+    pub(crate) fn ftps(verb: Verb, line: CommandLine, now: Moment) -> Self {
+        let claim = Claim::Report(verb);
+        Self::new(verb.name(), line, claim, verb.shape(), verb.timing(), now)
+    }
+
+    /// Any other command: settled by its final result code.
+    pub(crate) fn basic(
+        name: &'static str,
+        line: CommandLine,
+        claim: Claim,
+        timing: Timing,
+        now: Moment,
+    ) -> Self {
+        Self::new(name, line, claim, Shape::Final, timing, now)
+    }
+
+    fn new(
+        name: &'static str,
+        line: CommandLine,
+        claim: Claim,
+        shape: Shape,
+        timing: Timing,
+        now: Moment,
+    ) -> Self {
+        let (handover, patience) = match shape {
+            Shape::Prompt => (Handover::Awaited, timing.prompt),
+            Shape::Final | Shape::Report | Shape::Blocks => (Handover::None, timing.accept),
+        };
+        Self {
+            name,
+            line,
+            claim,
+            shape,
+            timing,
+            final_code: None,
+            report: None,
+            info: Vec::new(),
+            handover,
+            block: None,
+            deadline: now + patience,
+            content: 0,
+            said: now,
+        }
+    }
+
+    /// A command said while the content of another is still coming in: that is thrown away.
+    pub(crate) fn over(mut self, other: &Self) -> Self {
+        self.block = other.block.map(|block| Block {
+            ours: false,
+            ..block
+        });
+        self
+    }
+
+    /// How long so many further bytes of content would take at the pace so far.
+    pub(crate) fn estimate(&self, bytes: u64, now: Moment) -> Option<Duration> {
+        let pace = (now - self.said).as_secs_f64() / self.content as f64;
+        Duration::try_from_secs_f64(pace * bytes as f64).ok()
+    }
+
+    /// Whether content is coming in.
+    pub(crate) fn is_receiving(&self) -> bool {
+        self.shape == Shape::Blocks && self.report.is_none()
+    }
+
+    /// The line to be written.
+    pub(crate) fn line(&self) -> &CommandLine {
+        &self.line
+    }
+
+    /// What may come next.
+    pub(crate) fn expect(&self) -> Expect {
+        match (self.block, self.handover) {
+            (Some(block), _) => Expect::Block(block.left),
+            (None, Handover::Awaited) => Expect::LineOrPrompt,
+            (None, _) => Expect::Line,
+        }
+    }
+
+    /// When to give up waiting.
+    pub(crate) fn deadline(&self) -> Moment {
+        self.deadline
+    }
+
+    /// Whether content is being handed over.
+    pub(crate) fn is_open(&self) -> bool {
+        self.handover == Handover::Open
+    }
+
+    /// Whether the module ended the command while content was being handed over.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.is_open() && (self.final_code.is_some() || self.report.is_some())
+    }
+
+    /// All content was written.
+    pub(crate) fn close(&mut self, now: Moment) {
+        self.handover = Handover::Closed;
+        self.deadline = now + self.patience();
+    }
+
+    /// Gives up sooner than planned.
+    pub(crate) fn hasten(&mut self, until: Moment) {
+        self.deadline = self.deadline.min(until);
+    }
+
+    /// Takes a frame.
+    pub(crate) fn hear(&mut self, frame: Frame, now: Moment) -> Heard {
+        match frame {
+            Frame::Prompt => {
+                self.open(now);
+                Heard::Prompt
+            }
+            Frame::Block(bytes) => self.hear_block(bytes, now),
+            Frame::Overlong => Heard::Stray("a line too long to be one".into()),
+            Frame::Line(raw) => match Line::classify(&raw) {
+                Line::Final(code) => self.hear_final(code, now),
+                Line::Text(text) => self.hear_text(text, now),
+            },
+        }
+    }
+
+    /// The outcome, once every part that can come has come.
+    pub(crate) fn settled(&self) -> Option<Settlement> {
+        let complete = match (self.shape, &self.final_code) {
+            _ if self.is_open() => false,
+            (Shape::Final, code) => code.is_some(),
+            (_, code) => code.is_some() && self.report.is_some(),
+        };
+        (complete && self.block.is_none_or(|block| !block.ours)).then(|| self.settle(None))
+    }
+
+    /// Content of another command that is still to come once this one is settled.
+    pub(crate) fn leftover(&self) -> u64 {
+        self.block.map_or(0, |block| block.left)
+    }
+
+    /// The outcome now that the deadline has passed.
+    pub(crate) fn expire(&self) -> Settlement {
+        let awaited = match (&self.final_code, &self.report) {
+            _ if self.block.is_some() => Awaited::Block,
+            (None, None) if self.handover == Handover::Awaited => Awaited::Prompt,
+            (None, _) => Awaited::FinalCode,
+            (Some(FinalCode::Ok), None) if self.content > 0 => Awaited::Data,
+            (Some(_), _) => Awaited::Result,
+        };
+        self.settle(Some(awaited))
+    }
+
+    /// The outcome where something else broke the exchange off.
+    pub(crate) fn broken(&self, cause: Cause) -> Settlement {
+        self.settlement(Verdict::Failed(cause), false)
+    }
+
+    fn open(&mut self, now: Moment) {
+        self.handover = Handover::Open;
+        // Whatever came before the prompt was not the outcome.
+        self.final_code = None;
+        self.report = None;
+        self.deadline = now + self.timing.outcome;
+    }
+
+    fn hear_block(&mut self, bytes: Bytes, now: Moment) -> Heard {
+        let Some(block) = &mut self.block else {
+            return Heard::Nothing;
+        };
+        block.left = block.left.saturating_sub(bytes.len() as u64);
+        let (left, ours) = (block.left, block.ours);
+        if left == 0 {
+            self.block = None;
+        }
+        self.deadline = now
+            + if left == 0 {
+                self.patience()
+            } else {
+                self.timing.block
+            };
+        if !ours {
+            return Heard::Nothing;
+        }
+        self.content += bytes.len() as u64;
+        Heard::Content(bytes)
+    }
+
+    fn hear_final(&mut self, code: FinalCode, now: Moment) -> Heard {
+        if self.final_code.is_some() {
+            return Heard::Stray("a second final result code".into());
+        }
+        // `OK` before the prompt is no outcome: the command is only accepted.
+        if self.handover == Handover::Awaited && code == FinalCode::Ok {
+            return Heard::Nothing;
+        }
+        self.final_code = Some(code);
+        self.deadline = now + self.patience();
+        Heard::Nothing
+    }
+
+    fn hear_text(&mut self, text: String, now: Moment) -> Heard {
+        if self.line.is_echoed_by(&text) {
+            return Heard::Nothing;
+        }
+        if let Some(report) = Report::parse(&text) {
+            return self.hear_report(report, text, now);
+        }
+        let ours = match self.claim {
+            Claim::Prefix(prefix) => text.starts_with(prefix),
+            Claim::Bare(prefix) => text.starts_with(prefix) || is_bare_information(&text),
+            Claim::Report(_) | Claim::Nothing => false,
+        };
+        if !ours {
+            return Heard::Stray(text);
+        }
+        self.info.push(text);
+        Heard::Nothing
+    }
+
+    fn hear_report(&mut self, report: Report, text: String, now: Moment) -> Heard {
+        let ours = self.claim == Claim::Report(report.verb);
+        match report.body {
+            // Older modules announce the prompt in words.
+            Body::Other(word) if ours && self.handover == Handover::Awaited && word == "BEGIN" => {
+                self.open(now);
+                Heard::Prompt
+            }
+            Body::Data(0) => {
+                self.deadline = now + self.patience();
+                Heard::Nothing
+            }
+            Body::Data(left) => {
+                let ours = ours && self.shape == Shape::Blocks;
+                self.block = Some(Block { left, ours });
+                self.deadline = now + self.timing.block;
+                Heard::Nothing
+            }
+            body if ours && self.report.is_none() => {
+                self.report = Some(body);
+                self.deadline = now + self.patience();
+                Heard::Nothing
+            }
+            _ => Heard::Stray(text),
+        }
+    }
+
+    /// How long the next part of the answer may take.
+    fn patience(&self) -> Duration {
+        match (&self.final_code, &self.report) {
+            (None, None) if self.content > 0 || self.handover == Handover::Closed => {
+                self.timing.outcome
+            }
+            (None, None) => self.timing.accept,
+            (Some(FinalCode::Ok), None) => self.timing.outcome,
+            (Some(FinalCode::Error(_)), None) | (_, Some(_)) => self.timing.trailing,
+        }
+    }
+
+    fn settle(&self, missing: Option<Awaited>) -> Settlement {
+        let refused = matches!(self.final_code, Some(FinalCode::Error(_)));
+        let verdict = match (&self.final_code, &self.report) {
+            (_, Some(Body::Number(number))) if *number > 0 && self.is_code(refused) => {
+                let code = u16::try_from(*number).unwrap_or(u16::MAX);
+                Verdict::Failed(Cause::Reported(ErrCode::new(code)))
+            }
+            (Some(FinalCode::Error(code)), _) => Verdict::Failed(Cause::Refused(code.clone())),
+            (_, Some(Body::Other(text))) if self.shape != Shape::Final => {
+                Verdict::Failed(Cause::OutOfOrder(text.clone()))
+            }
+            (_, Some(body)) => Verdict::Done(Some(body.clone())),
+            (Some(FinalCode::Ok), None) if self.shape == Shape::Final => Verdict::Done(None),
+            _ => Verdict::Failed(Cause::Timeout(missing.unwrap_or(Awaited::Result))),
+        };
+        // `ERROR` alone is a whole answer: the report that may follow did not.
+        let alone = refused && self.report.is_none() && self.block.is_none();
+        self.settlement(verdict, missing.is_none() || alone)
+    }
+
+    /// Whether a number in the report is an error code. A size has the same shape: it is only
+    /// known to be none where `ERROR` came with it (SIMCom manual L1219).
+    fn is_code(&self, refused: bool) -> bool {
+        self.claim != Claim::Report(Verb::Size) || refused
+    }
+
+    fn settlement(&self, verdict: Verdict, clean: bool) -> Settlement {
+        Settlement {
+            name: self.name,
+            verdict,
+            clean,
+            info: self.info.clone(),
+            prompted: matches!(self.handover, Handover::Open | Handover::Closed),
+        }
+    }
+}
+
+impl Settlement {
+    /// The error code reported, if that is what happened.
+    pub(crate) fn errcode(&self) -> Option<ErrCode> {
+        match self.verdict {
+            Verdict::Failed(Cause::Reported(code)) => Some(code),
+            _ => None,
+        }
+    }
+
+    /// Whether the command did what was asked.
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self.verdict, Verdict::Done(_))
+    }
+
+    /// The rest of the first line of information that begins with the prefix.
+    pub(crate) fn after(&self, prefix: &str) -> Option<&str> {
+        self.info
+            .iter()
+            .find_map(|line| line.strip_prefix(prefix))
+            .map(str::trim)
+    }
+
+    /// The reason of a refusal, where the module gave one.
+    pub(crate) fn refusal(&self) -> Option<&ErrorCode> {
+        match &self.verdict {
+            Verdict::Failed(Cause::Refused(code)) => code.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a line can be an answer without prefix: not an unsolicited line, of which those
+/// without a sign in front are few (SIM7500/SIM7600 AT manual V3.00).
+fn is_bare_information(text: &str) -> bool {
+    const UNSOLICITED: [&str; 9] = [
+        "RDY",
+        "RING",
+        "NO CARRIER",
+        "SMS DONE",
+        "PB DONE",
+        "VOICE CALL",
+        "MISSED_CALL",
+        "SIM REMOVED",
+        "Autobaud",
+    ];
+    !text.starts_with(['+', '*'])
+        && !text.starts_with("AT")
+        && !text.contains("-VOLTAGE WARN")
+        && !UNSOLICITED.iter().any(|word| text.starts_with(word))
+}

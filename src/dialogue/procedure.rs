@@ -1,0 +1,158 @@
+//! What a task looks like to the dialogue that carries it out.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::exchange::{Claim, Settlement};
+use super::failure::{Cause, Failure};
+use super::operation::{Delivery, Output, Piece, Progress};
+use crate::at::CommandLine;
+use crate::ftps::{Command, ErrCode, Timing};
+
+/// A task, one exchange after the other. Decides; does nothing itself.
+///
+/// The dialogue asks [`Procedure::next`] whenever nothing is outstanding. Before it says a
+/// command of the FTPS service it regains the standing of the operation, so that a procedure
+/// which tries again after a failure need not care how the link comes back.
+pub(crate) trait Procedure: Debug + Send {
+    /// What to do now.
+    fn next(&mut self) -> Next;
+
+    /// How the exchange that was asked for ended.
+    fn heard(&mut self, settlement: &Settlement);
+
+    /// Content came. Gives back what the job's receiver gets of it.
+    fn content(&mut self, _bytes: Bytes) -> Option<Delivery> {
+        None
+    }
+
+    /// A piece came from the job's source. Gives back what to write, where a prompt is open.
+    fn feed(&mut self, _piece: Piece) -> Option<Feed> {
+        None
+    }
+
+    /// The prompt came: content may be written.
+    fn prompted(&mut self) -> Option<Feed> {
+        None
+    }
+
+    /// Nobody waits for the outcome any more, or the job cannot go on. The procedure puts
+    /// things in order and finishes with this cause.
+    fn abandon(&mut self, cause: Cause);
+
+    /// The standing cannot be reached. The procedure finishes without another word.
+    fn give_up(&mut self, failure: Failure);
+
+    /// How far it is.
+    fn progress(&self) -> Progress {
+        Progress::default()
+    }
+
+    /// Bytes of content still to come, where that is known.
+    fn remaining(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// What a procedure wants done.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// Say this and hear the answer.
+    Say(Saying),
+    /// Reach the standing of the operation, then ask again.
+    Reach,
+    /// Get a piece from the job's source.
+    Fetch,
+    /// Hand this to the job's receiver.
+    Deliver(Delivery),
+    /// Write this outside any command.
+    Raw(Bytes),
+    /// Wait until the module has said nothing for so long.
+    Quiet(Duration),
+    /// The end.
+    Finish(Result<Output, Failure>),
+}
+
+/// A command to be said.
+#[derive(Debug)]
+pub(crate) enum Saying {
+    /// One of the FTPS service, in the standing of the operation.
+    Ftps(Command),
+    /// Another, whatever the standing.
+    Basic {
+        /// For errors.
+        name: &'static str,
+        /// The line.
+        line: CommandLine,
+        /// Which lines of text belong to the answer.
+        claim: Claim,
+        /// How long it may take.
+        timing: Timing,
+    },
+}
+
+/// Bytes for an open prompt.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Feed {
+    /// As they go on the wire.
+    pub(crate) bytes: Bytes,
+    /// They are the last.
+    pub(crate) end: bool,
+}
+
+/// How often a command is tried where a new try can help.
+pub(crate) const TRIES: u32 = 3;
+
+/// How long the link is left alone after the module reported that it is busy. SIMCom's own tool
+/// and field firmware wait one to five seconds.
+pub(crate) const BUSY_PAUSE: Duration = Duration::from_secs(2);
+
+/// Whether a command that was tried so often is worth another try. A refusal without a code is
+/// given one new login: most often nobody was logged in.
+pub(crate) fn may_retry(cause: &Cause, tries: u32) -> bool {
+    let limit = if matches!(cause, Cause::Refused(_)) {
+        2
+    } else {
+        TRIES
+    };
+    is_transient(cause) && tries < limit
+}
+
+/// Whether a new try can help once the standing was regained.
+pub(crate) fn is_transient(cause: &Cause) -> bool {
+    match cause {
+        Cause::Reported(code) => matches!(
+            *code,
+            ErrCode::BUSY
+                | ErrCode::CLOSED_BY_SERVER
+                | ErrCode::TIMEOUT
+                | ErrCode::TRANSFER_FAILED
+                | ErrCode::NETWORK
+                | ErrCode::STATE
+                | ErrCode::SSL_CLOSED
+                | ErrCode::SERVER_TIMEOUT
+        ),
+        Cause::Refused(None)
+        | Cause::Timeout(_)
+        | Cause::Garbled
+        | Cause::Rebooted
+        | Cause::PortLost
+        | Cause::Disconnected
+        | Cause::NetworkLost => true,
+        Cause::Refused(Some(_))
+        | Cause::OutOfOrder(_)
+        | Cause::SimMissing
+        | Cause::SimLocked
+        | Cause::NotRegistered
+        | Cause::Cancelled(_)
+        | Cause::SourceGone
+        | Cause::SourceStalled
+        | Cause::ReceiverStalled
+        | Cause::Exists
+        | Cause::Undecided(_)
+        | Cause::SizeMismatch { .. }
+        | Cause::Unsuitable(_) => false,
+    }
+}

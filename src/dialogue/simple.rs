@@ -1,0 +1,232 @@
+//! Tasks of one or two commands without content of their own.
+
+use bytes::Bytes;
+
+use super::exchange::{Settlement, Verdict};
+use super::failure::{Cause, Failure, Finding, Stage};
+use super::inquiry::{Inquiry, Known};
+use super::operation::{Delivered, Delivery, Output, Progress, ProgressStage};
+use super::procedure::{Next, Procedure, Saying, may_retry};
+use crate::ftps::value::RemotePath;
+use crate::ftps::{Body, Command, ErrCode};
+
+/// A command, or a few, until one outcome is known.
+#[derive(Debug)]
+pub(crate) struct Simple {
+    /// Said in this order.
+    commands: Vec<Command>,
+    /// Index of the one being said.
+    at: usize,
+    state: State,
+    tries: u32,
+    delivered: u64,
+    answer: Option<Body>,
+    /// The name to look for when the server refuses.
+    subject: Option<RemotePath>,
+}
+
+#[derive(Debug)]
+enum State {
+    Say,
+    Wait,
+    Look(Inquiry, Failure),
+    Finish(Result<(), Failure>),
+}
+
+impl Simple {
+    /// Nothing: the standing is all.
+    pub(crate) fn stand() -> Self {
+        Self::new(Vec::new(), None)
+    }
+
+    /// Asks for the current directory.
+    pub(crate) fn working_directory() -> Self {
+        Self::new(vec![Command::WorkingDirectory], None)
+    }
+
+    /// Moves, and asks where to.
+    pub(crate) fn change_directory(path: RemotePath) -> Self {
+        let subject = Some(path.clone());
+        Self::new(
+            vec![Command::ChangeDirectory(path), Command::WorkingDirectory],
+            subject,
+        )
+    }
+
+    /// Creates a directory.
+    pub(crate) fn make_directory(path: RemotePath) -> Self {
+        Self::new(vec![Command::MakeDirectory(path.clone())], Some(path))
+    }
+
+    /// Removes a directory.
+    pub(crate) fn remove_directory(path: RemotePath) -> Self {
+        Self::new(vec![Command::RemoveDirectory(path.clone())], Some(path))
+    }
+
+    /// Deletes a file.
+    pub(crate) fn delete_file(path: RemotePath) -> Self {
+        Self::new(vec![Command::DeleteFile(path.clone())], Some(path))
+    }
+
+    /// Lists a directory and delivers the text.
+    pub(crate) fn list(path: Option<RemotePath>) -> Self {
+        Self::new(vec![Command::List(path.clone())], path)
+    }
+
+    fn new(commands: Vec<Command>, subject: Option<RemotePath>) -> Self {
+        Self {
+            commands,
+            at: 0,
+            state: State::Say,
+            tries: 0,
+            delivered: 0,
+            answer: None,
+            subject,
+        }
+    }
+
+    fn output(&mut self) -> Result<Output, Failure> {
+        match (self.commands.last(), self.answer.take()) {
+            (Some(Command::WorkingDirectory), Some(Body::Text(text))) => {
+                Ok(Output::Directory(text))
+            }
+            (Some(Command::WorkingDirectory), _) => {
+                Err(self.failure(Cause::OutOfOrder("a directory without a name".into())))
+            }
+            (Some(Command::List(_)), _) => Ok(Output::Delivered(Delivered {
+                bytes: self.delivered,
+                resumes: 0,
+            })),
+            _ => Ok(Output::Done),
+        }
+    }
+
+    fn failure(&self, cause: Cause) -> Failure {
+        let command = self
+            .commands
+            .get(self.at)
+            .map(|command| command.verb().name());
+        let stage = match self.commands.get(self.at) {
+            Some(Command::List(_)) => Stage::Data,
+            _ => Stage::Directory,
+        };
+        Failure {
+            attempt: self.tries.max(1),
+            ..Failure::new(cause, command, stage)
+        }
+    }
+
+    fn fail(&mut self, cause: &Cause) -> State {
+        // What was delivered of a listing cannot be taken back: it is not begun anew.
+        if may_retry(cause, self.tries) && self.delivered == 0 {
+            return State::Say;
+        }
+        let failure = self.failure(cause.clone());
+        match (&self.subject, cause) {
+            (Some(path), Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_))
+                if path.file_name().is_some() =>
+            {
+                State::Look(Inquiry::look(path.clone()), failure)
+            }
+            _ => State::Finish(Err(failure)),
+        }
+    }
+
+    /// What a refusal means now that the parent directory was looked into. A command that was
+    /// said again, since its answer had been lost, is refused where the first one did the work.
+    fn judge(&self, known: &Known, mut failure: Failure) -> Result<(), Failure> {
+        failure.finding = match known {
+            Known::Size(_) | Known::Present => Some(Finding::NamePresent),
+            Known::Absent => Some(Finding::NameAbsent),
+            Known::Undecided(_) | Known::Failed(_) => None,
+        };
+        match (self.commands.get(self.at), failure.finding) {
+            (Some(Command::MakeDirectory(_)), Some(Finding::NamePresent))
+            | (
+                Some(Command::RemoveDirectory(_) | Command::DeleteFile(_)),
+                Some(Finding::NameAbsent),
+            ) if self.tries > 1 => Ok(()),
+            _ => Err(failure),
+        }
+    }
+}
+
+impl Procedure for Simple {
+    fn next(&mut self) -> Next {
+        loop {
+            match &mut self.state {
+                State::Say => {
+                    let Some(command) = self.commands.get(self.at) else {
+                        self.state = State::Finish(Ok(()));
+                        return Next::Reach;
+                    };
+                    self.tries += 1;
+                    self.state = State::Wait;
+                    return Next::Say(Saying::Ftps(command.clone()));
+                }
+                State::Wait => self.state = State::Say,
+                State::Look(inquiry, failure) => match inquiry.next() {
+                    Ok(command) => return Next::Say(Saying::Ftps(command)),
+                    Err(known) => {
+                        let failure = failure.clone();
+                        self.state = State::Finish(self.judge(&known, failure));
+                    }
+                },
+                State::Finish(result) => {
+                    let result = result.clone();
+                    return Next::Finish(result.and_then(|()| self.output()));
+                }
+            }
+        }
+    }
+
+    fn heard(&mut self, settlement: &Settlement) {
+        match &mut self.state {
+            State::Wait => {}
+            State::Look(inquiry, _) => return inquiry.heard(settlement),
+            State::Say | State::Finish(_) => return,
+        }
+        self.state = match &settlement.verdict {
+            Verdict::Done(body) => {
+                self.answer = body.clone();
+                self.at += 1;
+                if self.at < self.commands.len() {
+                    self.tries = 0;
+                    State::Say
+                } else {
+                    State::Finish(Ok(()))
+                }
+            }
+            Verdict::Failed(cause) => self.fail(cause),
+        };
+    }
+
+    fn content(&mut self, bytes: Bytes) -> Option<Delivery> {
+        match &mut self.state {
+            State::Look(inquiry, _) => {
+                inquiry.content(&bytes);
+                None
+            }
+            State::Wait => {
+                self.delivered += bytes.len() as u64;
+                Some(Delivery::Chunk(bytes))
+            }
+            State::Say | State::Finish(_) => None,
+        }
+    }
+
+    fn abandon(&mut self, cause: Cause) {
+        self.state = State::Finish(Err(self.failure(cause)));
+    }
+
+    fn give_up(&mut self, failure: Failure) {
+        self.state = State::Finish(Err(failure));
+    }
+
+    fn progress(&self) -> Progress {
+        Progress {
+            stage: ProgressStage::Transferring,
+            bytes: self.delivered,
+        }
+    }
+}

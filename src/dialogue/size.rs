@@ -1,0 +1,83 @@
+//! The size of a file, as a task.
+
+use bytes::Bytes;
+
+use super::exchange::Settlement;
+use super::failure::{Cause, Failure, Finding, Stage};
+use super::inquiry::{Inquiry, Known};
+use super::operation::{Delivery, Output};
+use super::procedure::{Next, Procedure, Saying};
+use crate::ftps::value::RemotePath;
+use crate::ftps::{ErrCode, Verb};
+
+/// Asks for the size of a file.
+#[derive(Debug)]
+pub(crate) struct Size {
+    inquiry: Inquiry,
+    ended: Option<Failure>,
+}
+
+impl Size {
+    /// Of this file.
+    pub(crate) fn new(path: RemotePath) -> Self {
+        Self {
+            inquiry: Inquiry::size(path),
+            ended: None,
+        }
+    }
+}
+
+impl Procedure for Size {
+    fn next(&mut self) -> Next {
+        if let Some(failure) = &self.ended {
+            return Next::Finish(Err(failure.clone()));
+        }
+        match self.inquiry.next() {
+            Ok(command) => Next::Say(Saying::Ftps(command)),
+            Err(Known::Size(size)) => Next::Finish(Ok(Output::Size(size))),
+            Err(known) => Next::Finish(Err(unknown(known))),
+        }
+    }
+
+    fn heard(&mut self, settlement: &Settlement) {
+        self.inquiry.heard(settlement);
+    }
+
+    fn content(&mut self, bytes: Bytes) -> Option<Delivery> {
+        self.inquiry.content(&bytes);
+        None
+    }
+
+    fn abandon(&mut self, cause: Cause) {
+        self.ended = Some(Failure::new(
+            cause,
+            Some(Verb::Size.name()),
+            Stage::Directory,
+        ));
+    }
+
+    fn give_up(&mut self, failure: Failure) {
+        self.ended = Some(failure);
+    }
+}
+
+/// The failure that stands for an inquiry without a size.
+pub(crate) fn unknown(known: Known) -> Failure {
+    let (cause, finding) = match known {
+        Known::Absent => (
+            Cause::Reported(ErrCode::REJECTED),
+            Some(Finding::NameAbsent),
+        ),
+        Known::Size(_) | Known::Present => (
+            Cause::Reported(ErrCode::REJECTED),
+            Some(Finding::NamePresent),
+        ),
+        Known::Undecided(Some(number)) => (Cause::Undecided(number), None),
+        Known::Undecided(None) => (Cause::Reported(ErrCode::REJECTED), None),
+        Known::Failed(cause) => (cause, None),
+    };
+    Failure {
+        finding,
+        ..Failure::new(cause, Some(Verb::Size.name()), Stage::Directory)
+    }
+}

@@ -1,0 +1,41 @@
+//! What the dialogue wants its owner to do.
+
+use bytes::Bytes;
+
+use super::failure::Failure;
+use super::moment::Moment;
+use super::operation::{Delivery, Output};
+
+/// The next thing to do. Bytes that arrive at the port are handed in at any time.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing is under way: begin an operation, or hand in what arrives unasked.
+    Idle,
+    /// Write these bytes, then ask again. Call [`super::Dialogue::expire`] where they cannot
+    /// all be written by `until`.
+    Write {
+        /// For the port.
+        bytes: Bytes,
+        /// When to give up.
+        until: Moment,
+    },
+    /// Hand this to the receiver, then ask again. Call [`super::Dialogue::abandon`] where it is
+    /// gone or takes nothing for too long.
+    Deliver(Delivery),
+    /// Get a piece from the source and hand it to [`super::Dialogue::feed`]; meanwhile listen.
+    /// Call [`super::Dialogue::abandon`] where it is gone or sends nothing for too long.
+    Fetch,
+    /// Listen until then, and call [`super::Dialogue::expire`] if nothing came.
+    Listen {
+        /// When to give up.
+        until: Moment,
+    },
+    /// Open the port again and call [`super::Dialogue::port_opened`], or
+    /// [`super::Dialogue::expire`] if that did not succeed by then.
+    AwaitPort {
+        /// When to give up.
+        until: Moment,
+    },
+    /// The operation is over. Given once.
+    Done(Result<Output, Failure>),
+}

@@ -1,0 +1,555 @@
+//! The one task that has the port: asks the dialogue what to do, and does exactly that.
+
+use std::future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, info, warn};
+
+use super::clock;
+use super::error::Error;
+use super::health::{Health, Link, LoggedIn};
+use super::job::Job;
+use super::port::{Connector, Port};
+use super::{JobId, Options};
+use crate::dialogue::failure::{Cause, Ending};
+use crate::dialogue::operation::{Delivery, Operation, Output, Piece, Standing, Task};
+use crate::dialogue::{Dialogue, Failure, Moment, Session, Step};
+
+/// Owns the port. The one place where the clock meets the dialogue.
+pub(super) struct ModemActor<C> {
+    connector: C,
+    dialogue: Dialogue,
+    port: Option<Halves>,
+    jobs: mpsc::Receiver<Job>,
+    health: watch::Sender<Health>,
+    origin: Instant,
+    /// What the operation under way is for.
+    purpose: Purpose,
+    /// Why jobs cannot be served, and when to try again.
+    trouble: Option<Trouble>,
+    failures: u32,
+}
+
+struct Halves {
+    reader: ReadHalf<Box<dyn Port>>,
+    writer: WriteHalf<Box<dyn Port>>,
+}
+
+enum Purpose {
+    /// Bringing the module up between two jobs.
+    Attach,
+    /// Logging out before the end.
+    Leave,
+    Job(Box<Current>),
+}
+
+/// The job at the port.
+struct Current {
+    job: Job,
+    since: Duration,
+    /// Its caller was told, or has told us, that it ends.
+    abandoned: bool,
+}
+
+struct Trouble {
+    error: Error,
+    retry: Instant,
+}
+
+/// What ended a wait.
+enum Event {
+    Read(io::Result<usize>),
+    Written(io::Result<usize>),
+    Piece(Option<Piece>),
+    /// There is room for a delivery, or nobody to take one.
+    Room(bool),
+    /// The caller is gone, or wants it ended, or ran out of time.
+    Ended,
+    /// The source or receiver stood still for too long.
+    Stalled,
+    /// The time of the step has passed.
+    Due,
+    Job(Option<Job>),
+    Opened(Result<Box<dyn Port>, Error>),
+}
+
+/// Bytes read at a time: what the tty layer of Linux holds.
+const READ: usize = 4096;
+
+/// Pause after the first failed try to open the port or to bring the module up. Doubled each
+/// time, up to [`LONGEST_RETRY`], after which somebody who plugs the module back in waits no
+/// longer than it takes to boot.
+const FIRST_RETRY: Duration = Duration::from_millis(250);
+const LONGEST_RETRY: Duration = Duration::from_secs(8);
+
+/// So many failed tries to bring the module up, and the port is closed and opened again: a
+/// device that was enumerated anew may have left a dead descriptor.
+const REOPEN_AFTER: u32 = 2;
+
+impl<C: Connector> ModemActor<C> {
+    pub(super) fn new(
+        connector: C,
+        options: Options,
+        jobs: mpsc::Receiver<Job>,
+        health: watch::Sender<Health>,
+    ) -> Self {
+        Self {
+            connector,
+            dialogue: Dialogue::new(options.setup, options.patience),
+            port: None,
+            jobs,
+            health,
+            origin: clock::now(),
+            purpose: Purpose::Attach,
+            trouble: None,
+            failures: 0,
+        }
+    }
+
+    /// Runs until every handle is dropped.
+    pub(super) async fn run(mut self) {
+        loop {
+            self.publish();
+            let now = self.now();
+            match self.dialogue.poll(now) {
+                Step::Idle => {
+                    if !self.idle().await {
+                        return;
+                    }
+                }
+                Step::Write { bytes, until } => self.write(bytes, until).await,
+                Step::Deliver(delivery) => self.deliver(delivery).await,
+                Step::Fetch => self.fetch().await,
+                Step::Listen { until } => self.listen(until).await,
+                Step::AwaitPort { until } => self.await_port(until).await,
+                Step::Done(result) => {
+                    if self.done(result) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn now(&self) -> Moment {
+        Moment::after(clock::now() - self.origin)
+    }
+
+    fn instant(&self, moment: Moment) -> Instant {
+        self.origin + moment.since_origin()
+    }
+
+    /// Nothing is under way: opens the port, brings the module up, or takes the next job.
+    /// Returns whether there is anything left to do.
+    async fn idle(&mut self) -> bool {
+        if self.jobs.is_closed() && self.jobs.is_empty() {
+            return self.leave();
+        }
+        let due = self
+            .trouble
+            .as_ref()
+            .is_none_or(|trouble| trouble.retry <= clock::now());
+        if self.port.is_none() && due {
+            let opened = self.connector.open().await;
+            self.opened(opened);
+            return true;
+        }
+        if self.port.is_some() && !self.dialogue.is_attached() && due {
+            self.purpose = Purpose::Attach;
+            self.dialogue.begin(Operation {
+                standing: Standing::Attached,
+                task: Task::Stand,
+            });
+            return true;
+        }
+        let retry = self.trouble.as_ref().map(|trouble| trouble.retry);
+        let mut buffer = [0; READ];
+        let event = tokio::select! {
+            biased;
+            read = read(&mut self.port, &mut buffer) => Event::Read(read),
+            () = until(retry) => Event::Due,
+            job = self.jobs.recv() => Event::Job(job),
+        };
+        match event {
+            Event::Read(read) => self.received(read, &buffer),
+            Event::Job(Some(job)) => self.admit(job),
+            Event::Job(None) => return self.leave(),
+            _ => {}
+        }
+        true
+    }
+
+    /// Logs out, where there is something to log out from. Returns whether there is.
+    fn leave(&mut self) -> bool {
+        let stands = matches!(
+            self.dialogue.session(),
+            Session::Started(_) | Session::LoggedIn(_) | Session::Closed(_)
+        );
+        if self.port.is_none() || !self.dialogue.is_attached() || !stands {
+            return false;
+        }
+        self.purpose = Purpose::Leave;
+        self.dialogue.begin(Operation {
+            standing: Standing::Down,
+            task: Task::Stand,
+        });
+        true
+    }
+
+    fn admit(&mut self, job: Job) {
+        if job.cancel.is_cancelled() || job.reply.is_closed() {
+            let cause = Cause::Cancelled(Ending::BeforeItBegan);
+            let failure = Failure::new(cause, None, crate::dialogue::failure::Stage::Device);
+            let _ = job.reply.send(Err(Error::Failed(failure)));
+            return;
+        }
+        if let Some(trouble) = &self.trouble {
+            let _ = job.reply.send(Err(trouble.error.clone()));
+            return;
+        }
+        debug!(operation = %job.id, "begins");
+        let since = self.now().since_origin();
+        self.dialogue.begin(job.operation.clone());
+        self.purpose = Purpose::Job(Box::new(Current {
+            job,
+            since,
+            abandoned: false,
+        }));
+    }
+
+    fn opened(&mut self, opened: Result<Box<dyn Port>, Error>) {
+        match opened {
+            Ok(port) => {
+                info!("the port is open");
+                let (reader, writer) = tokio::io::split(port);
+                self.port = Some(Halves { reader, writer });
+                self.trouble = None;
+                self.dialogue.port_opened();
+            }
+            Err(error) => self.troubled(error),
+        }
+    }
+
+    /// Notes why jobs cannot be served, and plans the next try.
+    fn troubled(&mut self, error: Error) {
+        let factor = 2u32.saturating_pow(self.failures.min(10));
+        let pause = FIRST_RETRY.saturating_mul(factor).min(LONGEST_RETRY);
+        if self.failures == 0 {
+            warn!(error = %chain(&error), "the module cannot serve");
+        } else {
+            debug!(error = %chain(&error), again_in = ?pause, "the module still cannot serve");
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.trouble = Some(Trouble {
+            error,
+            retry: clock::now() + pause,
+        });
+    }
+
+    /// The operation under way is over. Returns whether that was the last one.
+    fn done(&mut self, result: Result<Output, Failure>) -> bool {
+        match std::mem::replace(&mut self.purpose, Purpose::Attach) {
+            Purpose::Leave => return true,
+            Purpose::Attach => match result {
+                Ok(_) => {
+                    self.trouble = None;
+                    self.failures = 0;
+                }
+                Err(failure) => {
+                    self.troubled(Error::NotReady(failure));
+                    if self.failures % REOPEN_AFTER == 0 {
+                        self.close();
+                    }
+                }
+            },
+            Purpose::Job(current) => {
+                match &result {
+                    Ok(_) => debug!(operation = %current.job.id, "done"),
+                    Err(failure) => {
+                        info!(operation = %current.job.id, %failure, stage = failure.stage.name(), "failed");
+                    }
+                }
+                // The caller may be gone.
+                let _ = current.job.reply.send(result.map_err(Error::from));
+            }
+        }
+        false
+    }
+
+    async fn write(&mut self, mut bytes: Bytes, until: Moment) {
+        let deadline = self.instant(until);
+        while bytes.has_remaining() {
+            let mut buffer = [0; READ];
+            let event = {
+                let Some(Halves { reader, writer }) = &mut self.port else {
+                    return;
+                };
+                tokio::select! {
+                    biased;
+                    () = self.purpose.ended() => Event::Ended,
+                    read = reader.read(&mut buffer) => Event::Read(read),
+                    written = writer.write(&bytes) => Event::Written(written),
+                    () = sleep_until(deadline) => Event::Due,
+                }
+            };
+            match event {
+                Event::Written(Ok(len)) if len > 0 => bytes.advance(len),
+                Event::Written(Ok(_)) => self.lost(io::ErrorKind::WriteZero.into()),
+                Event::Written(Err(error)) => self.lost(error),
+                Event::Read(read) => self.received(read, &buffer),
+                Event::Ended => self.abandon(Cause::Cancelled(Ending::Drained)),
+                _ => {
+                    let now = self.now();
+                    self.dialogue.write_expired(now);
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn listen(&mut self, moment: Moment) {
+        let deadline = self.instant(moment);
+        let mut buffer = [0; READ];
+        let event = tokio::select! {
+            biased;
+            () = self.purpose.ended() => Event::Ended,
+            read = read(&mut self.port, &mut buffer) => Event::Read(read),
+            () = sleep_until(deadline) => Event::Due,
+        };
+        self.take(event, &buffer);
+    }
+
+    async fn fetch(&mut self) {
+        let mut buffer = [0; READ];
+        let Purpose::Job(current) = &mut self.purpose else {
+            return self.abandon(Cause::SourceGone);
+        };
+        let stalled = clock::now() + current.job.stall;
+        let event = tokio::select! {
+            biased;
+            () = ended(&mut current.job.reply, &current.job.cancel, current.job.deadline),
+                if !current.abandoned => Event::Ended,
+            read = read(&mut self.port, &mut buffer) => Event::Read(read),
+            piece = next_piece(&mut current.job.pieces) => Event::Piece(piece),
+            () = sleep_until(stalled) => Event::Stalled,
+        };
+        match event {
+            Event::Piece(Some(piece)) => {
+                let now = self.now();
+                self.dialogue.feed(piece, now);
+            }
+            Event::Piece(None) => self.abandon(Cause::SourceGone),
+            Event::Stalled => self.abandon(Cause::SourceStalled),
+            event => self.take(event, &buffer),
+        }
+    }
+
+    async fn deliver(&mut self, delivery: Delivery) {
+        let Purpose::Job(current) = &mut self.purpose else {
+            return;
+        };
+        let Some(receiver) = current.job.delivery.clone() else {
+            return;
+        };
+        let stalled = clock::now() + current.job.stall;
+        let event = tokio::select! {
+            biased;
+            () = ended(&mut current.job.reply, &current.job.cancel, current.job.deadline),
+                if !current.abandoned => Event::Ended,
+            permit = receiver.reserve() => Event::Room(match permit {
+                Ok(permit) => {
+                    permit.send(delivery);
+                    true
+                }
+                Err(_) => false,
+            }),
+            () = sleep_until(stalled) => Event::Stalled,
+        };
+        match event {
+            Event::Room(true) => {}
+            Event::Stalled => self.abandon(Cause::ReceiverStalled),
+            _ => self.abandon(Cause::Cancelled(Ending::Drained)),
+        }
+    }
+
+    /// An operation goes on when the port is back.
+    async fn await_port(&mut self, moment: Moment) {
+        let deadline = self.instant(moment);
+        let retry = self.trouble.as_ref().map(|trouble| trouble.retry);
+        let opening = async {
+            until(retry.or_else(|| Some(clock::now()))).await;
+            self.connector.open().await
+        };
+        let event = tokio::select! {
+            biased;
+            () = self.purpose.ended() => Event::Ended,
+            opened = opening => Event::Opened(opened),
+            () = sleep_until(deadline) => Event::Due,
+        };
+        match event {
+            Event::Opened(opened) => self.opened(opened),
+            event => self.take(event, &[]),
+        }
+    }
+
+    /// Acts on what any wait can end with.
+    fn take(&mut self, event: Event, buffer: &[u8]) {
+        match event {
+            Event::Read(read) => self.received(read, buffer),
+            Event::Ended => self.abandon(Cause::Cancelled(Ending::Drained)),
+            _ => {
+                let now = self.now();
+                self.dialogue.expire(now);
+            }
+        }
+    }
+
+    fn received(&mut self, read: io::Result<usize>, buffer: &[u8]) {
+        match read {
+            Ok(0) => self.lost(io::ErrorKind::UnexpectedEof.into()),
+            Ok(len) => {
+                let now = self.now();
+                self.dialogue
+                    .receive(buffer.get(..len).unwrap_or_default(), now);
+            }
+            Err(error) => self.lost(error),
+        }
+    }
+
+    fn abandon(&mut self, cause: Cause) {
+        if let Purpose::Job(current) = &mut self.purpose {
+            current.abandoned = true;
+        }
+        let now = self.now();
+        self.dialogue.abandon(cause, now);
+    }
+
+    /// The port failed.
+    fn lost(&mut self, error: io::Error) {
+        self.failures = 0;
+        self.close();
+        self.troubled(Error::Io(Arc::new(error)));
+    }
+
+    fn close(&mut self) {
+        self.port = None;
+        let now = self.now();
+        self.dialogue.port_lost(now);
+    }
+
+    /// Tells whoever watches what has changed.
+    fn publish(&self) {
+        if let Purpose::Job(current) = &self.purpose {
+            let progress = self.dialogue.progress();
+            current.job.progress.send_if_modified(|before| {
+                let changed = *before != progress;
+                *before = progress;
+                changed
+            });
+        }
+        let running: Option<(JobId, Duration)> = match &self.purpose {
+            Purpose::Job(current) => Some((current.job.id.clone(), current.since)),
+            Purpose::Attach | Purpose::Leave => None,
+        };
+        let logged_in = self
+            .dialogue
+            .session()
+            .server()
+            .map(|server| LoggedIn::from(&**server));
+        self.health.send_if_modified(|health| {
+            let link = self.link();
+            let facts = self.dialogue.facts();
+            let turned = std::mem::discriminant(&link) != std::mem::discriminant(&health.link);
+            let changed = turned
+                || health.running != running
+                || health.logged_in != logged_in
+                || health.identity != facts.identity
+                || health.registration != facts.registration;
+            if turned {
+                health.since = self.now().since_origin();
+            }
+            if changed {
+                health.link = link;
+                health.running = running;
+                health.logged_in = logged_in;
+                health.identity = facts.identity.clone();
+                health.registration = facts.registration.clone();
+            }
+            changed
+        });
+    }
+
+    fn link(&self) -> Link {
+        match &self.trouble {
+            Some(trouble) if self.port.is_none() => Link::Absent(trouble.error.clone()),
+            Some(trouble) => Link::Fault(trouble.error.clone()),
+            None if self.dialogue.is_attached() => Link::Ready,
+            None => Link::BringingUp,
+        }
+    }
+}
+
+impl Purpose {
+    /// Ends when the caller of the job wants it ended.
+    async fn ended(&mut self) {
+        match self {
+            Self::Job(current) if !current.abandoned => {
+                let job = &mut current.job;
+                ended(&mut job.reply, &job.cancel, job.deadline).await;
+            }
+            _ => future::pending().await,
+        }
+    }
+}
+
+/// Ends when nobody waits for a job any more.
+async fn ended(
+    reply: &mut tokio::sync::oneshot::Sender<Result<Output, Error>>,
+    cancel: &tokio_util::sync::CancellationToken,
+    deadline: Option<Instant>,
+) {
+    tokio::select! {
+        () = cancel.cancelled() => {}
+        () = reply.closed() => {}
+        () = until(deadline) => {}
+    }
+}
+
+async fn until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => future::pending().await,
+    }
+}
+
+async fn read(port: &mut Option<Halves>, buffer: &mut [u8]) -> io::Result<usize> {
+    match port {
+        Some(port) => port.reader.read(buffer).await,
+        None => future::pending().await,
+    }
+}
+
+async fn next_piece(pieces: &mut Option<mpsc::Receiver<Piece>>) -> Option<Piece> {
+    match pieces {
+        Some(pieces) => pieces.recv().await,
+        None => None,
+    }
+}
+
+/// An error with all its causes, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

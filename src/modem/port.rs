@@ -1,0 +1,129 @@
+//! The serial port: opened for us alone, and opened again when it is lost.
+
+use std::fs::{File, OpenOptions};
+use std::future::Future;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use rustix::fs::OFlags;
+use rustix::termios::{ControlModes, OptionalActions, tcgetattr, tcsetattr};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_serial::{ErrorKind, FlowControl, SerialPortBuilderExt};
+
+use super::error::Error;
+use super::holder;
+
+/// An open port.
+pub trait Port: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Port for T {}
+
+/// Opens the port, as often as it is lost.
+pub trait Connector: Send + 'static {
+    /// Opens the port once.
+    fn open(&mut self) -> Opening<'_>;
+}
+
+/// A port being opened.
+pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Port>, Error>> + Send + 'a>>;
+
+/// A serial device of the system.
+#[derive(Debug, Clone)]
+pub struct SerialConnector {
+    /// Path of the device; a link that udev keeps is followed anew each time.
+    pub device: PathBuf,
+    /// Bits per second; ignored by USB devices.
+    pub baud: u32,
+    /// RTS/CTS. XON/XOFF is never used: content has all byte values.
+    pub hardware_flow_control: bool,
+}
+
+impl Connector for SerialConnector {
+    fn open(&mut self) -> Opening<'_> {
+        Box::pin(async move {
+            let flow = if self.hardware_flow_control {
+                FlowControl::Hardware
+            } else {
+                FlowControl::None
+            };
+            let device = self.device.to_string_lossy();
+            // Raw mode, TIOCEXCL and an exclusive flock are this crate's defaults.
+            let stream = tokio_serial::new(device.as_ref(), self.baud)
+                .flow_control(flow)
+                .open_native_async()
+                .map_err(|error| self.refused(error))?;
+            self.keep_lines_up();
+            Ok(Box::new(stream) as Box<dyn Port>)
+        })
+    }
+}
+
+impl SerialConnector {
+    fn refused(&self, error: tokio_serial::Error) -> Error {
+        let device = self.device.to_string_lossy().into_owned();
+        let exists = self.device.exists();
+        let source = io::Error::from(error.clone());
+        // A lock or an exclusive mode of another program comes back as "no device".
+        let held = exists && matches!(error.kind, ErrorKind::NoDevice);
+        if held {
+            return Error::PortHeld {
+                device,
+                holder: holder::of(&self.device),
+            };
+        }
+        if exists {
+            return Error::Io(Arc::new(source));
+        }
+        Error::DeviceAbsent {
+            device,
+            source: Arc::new(source),
+        }
+    }
+
+    /// Keeps DTR and RTS as they are when the port is closed: on some boards their fall resets
+    /// the module or ends its data mode (V.250 §6.2.9, `AT&D`).
+    fn keep_lines_up(&self) {
+        let cleared = self.descriptor().and_then(|file| {
+            let mut attributes = tcgetattr(&file)?;
+            attributes.control_modes.remove(ControlModes::HUPCL);
+            Ok(tcsetattr(&file, OptionalActions::Now, &attributes)?)
+        });
+        if let Err(error) = cleared {
+            tracing::debug!(%error, "HUPCL is left as it was");
+        }
+    }
+
+    fn descriptor(&self) -> io::Result<File> {
+        let flags = (OFlags::NOCTTY | OFlags::NONBLOCK).bits();
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(i32::try_from(flags).unwrap_or_default())
+            .open(&self.device)
+    }
+}
+
+/// A port that the program itself provides, such as one end of an in-process stream.
+pub struct StreamConnector<F>(pub F);
+
+impl<F, S> Connector for StreamConnector<F>
+where
+    F: FnMut() -> io::Result<S> + Send + 'static,
+    S: Port + 'static,
+{
+    fn open(&mut self) -> Opening<'_> {
+        let opened = (self.0)();
+        Box::pin(async move {
+            match opened {
+                Ok(stream) => Ok(Box::new(stream) as Box<dyn Port>),
+                Err(error) => Err(Error::DeviceAbsent {
+                    device: "in-process stream".into(),
+                    source: Arc::new(error),
+                }),
+            }
+        })
+    }
+}
