@@ -64,25 +64,41 @@ struct Host<S> {
 
 impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Host<S> {
     fn new(port: S) -> Self {
-        Self { port, seen: Vec::new() }
+        Self {
+            port,
+            seen: Vec::new(),
+        }
     }
 
     async fn send(&mut self, bytes: &[u8]) {
-        tokio::time::timeout(PATIENCE, self.port.write_all(bytes)).await.unwrap().unwrap();
+        tokio::time::timeout(PATIENCE, self.port.write_all(bytes))
+            .await
+            .unwrap()
+            .unwrap();
     }
 
     async fn more(&mut self) {
         let mut buffer = [0; 8192];
         let reading = self.port.read(&mut buffer);
-        let len = tokio::time::timeout(PATIENCE, reading).await.expect("no answer").unwrap();
-        assert!(len > 0, "the port closed after {:?}", String::from_utf8_lossy(&self.seen));
+        let len = tokio::time::timeout(PATIENCE, reading)
+            .await
+            .expect("no answer")
+            .unwrap();
+        assert!(
+            len > 0,
+            "the port closed after {:?}",
+            String::from_utf8_lossy(&self.seen)
+        );
         self.seen.extend_from_slice(&buffer[..len]);
     }
 
     /// Everything up to and including `mark`.
     async fn until(&mut self, mark: &str) -> String {
         loop {
-            let found = self.seen.windows(mark.len()).position(|w| w == mark.as_bytes());
+            let found = self
+                .seen
+                .windows(mark.len())
+                .position(|w| w == mark.as_bytes());
             if let Some(at) = found {
                 let taken: Vec<u8> = self.seen.drain(..at + mark.len()).collect();
                 return String::from_utf8_lossy(&taken).into_owned();
@@ -110,7 +126,11 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Host<S> {
         loop {
             assert_eq!(self.bytes(2).await, b"\r\n");
             let report = self.until("\r\n").await;
-            let report = report.trim_end().strip_prefix("+CFTPSGET: ").unwrap().to_owned();
+            let report = report
+                .trim_end()
+                .strip_prefix("+CFTPSGET: ")
+                .unwrap()
+                .to_owned();
             match report.strip_prefix("DATA,") {
                 Some(len) => content.extend(self.bytes(len.parse().unwrap()).await),
                 None => {
@@ -134,7 +154,10 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Host<S> {
     async fn upload(&mut self, line: &str, content: &[u8]) {
         self.command(line, "\r\n>").await;
         self.send(&escaped(content)).await;
-        assert_eq!(self.until("+CFTPSPUT: 0\r\n").await, "\r\nOK\r\n\r\n+CFTPSPUT: 0\r\n");
+        assert_eq!(
+            self.until("+CFTPSPUT: 0\r\n").await,
+            "\r\nOK\r\n\r\n+CFTPSPUT: 0\r\n"
+        );
     }
 }
 
@@ -151,14 +174,29 @@ where
 {
     let whole = content(SIZE);
     host.upload("AT+CFTPSPUT=\"/up.bin\"", &whole).await;
-    assert!(std::fs::read(root.join("up.bin")).unwrap() == whole, "the upload differs");
-    assert!(host.download("AT+CFTPSGET=\"/up.bin\"").await == whole, "the download differs");
+    assert!(
+        std::fs::read(root.join("up.bin")).unwrap() == whole,
+        "the upload differs"
+    );
+    assert!(
+        host.download("AT+CFTPSGET=\"/up.bin\"").await == whole,
+        "the download differs"
+    );
     let half = SIZE / 2;
-    let rest = host.download(&format!("AT+CFTPSGET=\"/up.bin\",{half}")).await;
+    let rest = host
+        .download(&format!("AT+CFTPSGET=\"/up.bin\",{half}"))
+        .await;
     assert!(rest == whole[half..], "the resumed download differs");
     std::fs::write(root.join("part.bin"), &whole[..half]).unwrap();
-    host.upload(&format!("AT+CFTPSPUT=\"/part.bin\",,{half}"), &whole[half..]).await;
-    assert!(std::fs::read(root.join("part.bin")).unwrap() == whole, "the resumed upload differs");
+    host.upload(
+        &format!("AT+CFTPSPUT=\"/part.bin\",,{half}"),
+        &whole[half..],
+    )
+    .await;
+    assert!(
+        std::fs::read(root.join("part.bin")).unwrap() == whole,
+        "the resumed upload differs"
+    );
 }
 
 #[tokio::test]
@@ -168,7 +206,8 @@ async fn plain_ftp_carries_two_mebibytes_both_ways() {
     let (_module, mut host) = module(Knobs::default());
     host.log_in(address, 0).await;
     round_trip(&mut host, root.path()).await;
-    host.command("AT+CFTPSLOGOUT", "+CFTPSLOGOUT: 0\r\n\r\nOK\r\n").await;
+    host.command("AT+CFTPSLOGOUT", "+CFTPSLOGOUT: 0\r\n\r\nOK\r\n")
+        .await;
 }
 
 fn certificate(dir: &Path) -> (std::path::PathBuf, std::path::PathBuf, String) {
@@ -197,13 +236,18 @@ async fn failures_of_the_real_server_have_their_codes() {
     let (_module, mut host) = module(Knobs::default());
     host.command("ATE0;+CFTPSSTART", "+CFTPSSTART: 0\r\n").await;
     let ip = address.ip();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     for (target, code) in [
         (format!("\"{ip}\",{free}"), 14),
         (format!("\"no-such-host.invalid\",{free}"), 12),
     ] {
         let line = format!("AT+CFTPSLOGIN={target},\"anonymous\",\"x\",0");
-        host.command(&line, &format!("\r\nOK\r\n\r\n+CFTPSLOGIN: {code}\r\n")).await;
+        host.command(&line, &format!("\r\nOK\r\n\r\n+CFTPSLOGIN: {code}\r\n"))
+            .await;
     }
     host.command("ATE0", "\r\nOK\r\n").await;
     let port = address.port();
@@ -220,7 +264,11 @@ async fn failures_of_the_real_server_have_their_codes() {
         ("AT+CFTPSTYPE=A", "\r\nOK\r\n\r\n+CFTPSTYPE: 0\r\n"),
     ] {
         host.send(format!("{line}\r").as_bytes()).await;
-        assert_eq!(String::from_utf8(host.bytes(answer.len()).await).unwrap(), answer, "{line}");
+        assert_eq!(
+            String::from_utf8(host.bytes(answer.len()).await).unwrap(),
+            answer,
+            "{line}"
+        );
     }
 }
 
@@ -242,6 +290,7 @@ async fn a_pty_survives_being_closed_and_opened_again() {
     for _ in 0..3 {
         drop(host);
         host = open();
-        host.command("AT+CFTPSPWD", "\r\nOK\r\n\r\n+CFTPSPWD: \"/\"\r\n").await;
+        host.command("AT+CFTPSPWD", "\r\nOK\r\n\r\n+CFTPSPWD: \"/\"\r\n")
+            .await;
     }
 }

@@ -23,24 +23,35 @@ impl Variables {
     pub(super) fn new(environment: impl IntoIterator<Item = (String, String)>) -> Self {
         let variables = environment.into_iter().filter_map(|(name, text)| {
             let key = name.strip_prefix(PREFIX)?;
-            let key = key.contains(SEPARATOR).then(|| key.replace(SEPARATOR, ".").to_lowercase())?;
+            let key = key
+                .contains(SEPARATOR)
+                .then(|| key.replace(SEPARATOR, ".").to_lowercase())?;
             Some(Variable { name, key, text })
         });
         Self(variables.collect())
     }
 
     pub(super) fn merge_into(self, figment: Figment) -> Figment {
-        self.0.into_iter().fold(figment, |figment, variable| figment.merge(variable))
+        self.0
+            .into_iter()
+            .fold(figment, |figment, variable| figment.merge(variable))
     }
 }
 
 impl Variable {
-    /// The text as the type that its key has: a password of digits stays text.
+    /// The text as the type that its key has: a password of digits stays text, what is a number
+    /// or a list in the file is read as there.
     fn value(&self) -> Value {
-        let text = || Value::from(self.text.as_str());
+        let text = Value::from(self.text.as_str());
         match example(&self.key) {
-            None | Some(Value::String(..)) => text(),
-            Some(_) => self.text.parse().unwrap_or_else(|_| text()),
+            None | Some(Value::String(..)) => text,
+            Some(_) => self
+                .text
+                .parse::<toml::Value>()
+                .ok()
+                .map_or(text.clone(), |value| {
+                    Value::serialize(value).unwrap_or(text)
+                }),
         }
     }
 }
@@ -59,7 +70,9 @@ impl Provider for Variable {
 
 /// The value of a key in a configuration that has them all.
 fn example(key: &str) -> Option<Value> {
-    let server = key.strip_prefix("servers.").and_then(|rest| rest.split_once('.'));
+    let server = key
+        .strip_prefix("servers.")
+        .and_then(|rest| rest.split_once('.'));
     match server {
         Some((_, key)) => Value::serialize(ServerProfile::default()).ok()?.find(key),
         None => Value::serialize(Config::default()).ok()?.find(key),
@@ -78,10 +91,22 @@ mod tests {
     #[test]
     fn a_value_has_the_type_of_its_key() {
         assert_eq!(value("CELLFTPD_MODULE__BAUD", "9600").to_u128(), Some(9600));
-        assert_eq!(value("CELLFTPD_TRANSFERS__ALLOW_INLINE_SERVERS", "true").to_bool(), Some(true));
-        assert_eq!(value("CELLFTPD_SERVERS__A__PASSWORD", "0123").as_str(), Some("0123"));
-        assert_eq!(value("CELLFTPD_LISTEN__UNIX_MODE", "0600").as_str(), Some("0600"));
-        assert_eq!(value("CELLFTPD_SERVERS__A__PORT", "2121").to_u128(), Some(2121));
+        assert_eq!(
+            value("CELLFTPD_TRANSFERS__ALLOW_INLINE_SERVERS", "true").to_bool(),
+            Some(true)
+        );
+        assert_eq!(
+            value("CELLFTPD_SERVERS__A__PASSWORD", "0123").as_str(),
+            Some("0123")
+        );
+        assert_eq!(
+            value("CELLFTPD_LISTEN__UNIX_MODE", "0600").as_str(),
+            Some("0600")
+        );
+        assert_eq!(
+            value("CELLFTPD_SERVERS__A__PORT", "2121").to_u128(),
+            Some(2121)
+        );
     }
 
     #[test]

@@ -35,7 +35,11 @@ pub struct Problem {
 impl Problem {
     /// A rule that the value of `key` breaks. Where the value came from is found out later.
     pub(super) fn new(key: impl Into<String>, rule: impl Into<String>) -> Self {
-        Self { source: String::new(), key: key.into(), rule: rule.into() }
+        Self {
+            source: String::new(),
+            key: key.into(),
+            rule: rule.into(),
+        }
     }
 }
 
@@ -51,5 +55,8 @@ impl fmt::Display for Problem {
 }
 
 fn list(problems: &[Problem]) -> String {
-    problems.iter().map(|problem| format!("\n  {problem}")).collect()
+    problems
+        .iter()
+        .map(|problem| format!("\n  {problem}"))
+        .collect()
 }

@@ -37,7 +37,11 @@ impl Queue {
     pub(super) fn check(&self, problems: &mut Vec<Problem>) {
         at_least_one(problems, "queue.capacity", self.capacity);
         at_least_one(problems, "queue.per_client", self.per_client);
-        at_most(problems, ("queue.per_client", self.per_client), ("queue.capacity", self.capacity));
+        at_most(
+            problems,
+            ("queue.per_client", self.per_client),
+            ("queue.capacity", self.capacity),
+        );
     }
 }
 
@@ -73,10 +77,17 @@ impl Sessions {
     pub(super) fn check(&self, problems: &mut Vec<Problem>) {
         at_least_one(problems, "sessions.max", self.max);
         at_least_one(problems, "sessions.max_per_client", self.max_per_client);
-        at_most(problems, ("sessions.max_per_client", self.max_per_client), ("sessions.max", self.max));
+        at_most(
+            problems,
+            ("sessions.max_per_client", self.max_per_client),
+            ("sessions.max", self.max),
+        );
         positive(problems, "sessions.lease", self.lease);
         if self.lease > self.max_lease {
-            problems.push(Problem::new("sessions.lease", "is longer than sessions.max_lease"));
+            problems.push(Problem::new(
+                "sessions.lease",
+                "is longer than sessions.max_lease",
+            ));
         }
     }
 }
@@ -130,8 +141,16 @@ impl Transfers {
             let rule = format!("is {}, at least {MIN_MEMORY} are needed", self.memory);
             problems.push(Problem::new("transfers.memory", rule));
         }
-        at_most(problems, ("transfers.memory", self.memory), ("transfers.memory_in_all", self.memory_in_all));
-        at_most(problems, ("transfers.disk", self.disk), ("transfers.disk_in_all", self.disk_in_all));
+        at_most(
+            problems,
+            ("transfers.memory", self.memory),
+            ("transfers.memory_in_all", self.memory_in_all),
+        );
+        at_most(
+            problems,
+            ("transfers.disk", self.disk),
+            ("transfers.disk_in_all", self.disk_in_all),
+        );
         if self.directory().is_some_and(Path::is_relative) {
             problems.push(Problem::new("transfers.directory", "is no absolute path"));
         }
@@ -140,7 +159,7 @@ impl Transfers {
 }
 
 /// The bounds as the broker takes them.
-pub(crate) fn to_broker(queue: &Queue, sessions: &Sessions, transfers: &Transfers) -> Limits {
+pub(super) fn to_broker(queue: &Queue, sessions: &Sessions, transfers: &Transfers) -> Limits {
     Limits {
         queue: scheduler::Limits {
             max: queue.capacity,
@@ -182,6 +201,9 @@ fn at_most<T: PartialOrd + std::fmt::Display>(
     (bound, limit): (&str, T),
 ) {
     if value > limit {
-        problems.push(Problem::new(key, format!("is {value}, more than {bound}, which is {limit}")));
+        problems.push(Problem::new(
+            key,
+            format!("is {value}, more than {bound}, which is {limit}"),
+        ));
     }
 }

@@ -46,7 +46,10 @@ impl Listen {
 
     pub(super) fn check(&self, problems: &mut Vec<Problem>) {
         if self.unix().is_none() && self.tcp.is_none() {
-            problems.push(Problem::new("listen", "needs `unix` or `tcp`: nobody could come in"));
+            problems.push(Problem::new(
+                "listen",
+                "needs `unix` or `tcp`: nobody could come in",
+            ));
         }
         if let Some(path) = self.unix() {
             if !path.is_absolute() {
@@ -98,7 +101,9 @@ impl Serialize for Mode {
 
 impl<'de> Deserialize<'de> for Mode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
     }
 }
 

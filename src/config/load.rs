@@ -4,12 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use figment::error::Kind;
-use figment::providers::{Format, Serialized, Toml};
-use figment::{Figment, Metadata};
+use figment::providers::Serialized;
+use figment::value::{Dict, Map};
+use figment::{Figment, Metadata, Profile, Provider};
 
+use super::Config;
 use super::env::Variables;
 use super::error::{Error, Problem};
-use super::Config;
 
 /// Where the configuration is looked for unless a path is given.
 pub const DEFAULT_PATH: &str = "/etc/cellftpd/cellftpd.toml";
@@ -28,11 +29,20 @@ pub fn load(path: Option<&Path>) -> Result<Config, Error> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !explicit => String::new(),
-        Err(source) => return Err(Error::Read { path: path.into(), source }),
+        Err(source) => {
+            return Err(Error::Read {
+                path: path.into(),
+                source,
+            });
+        }
     };
-    parse(&path.display().to_string(), &text, std::env::vars_os().filter_map(|(name, value)| {
-        Some((name.into_string().ok()?, value.into_string().ok()?))
-    }))
+    parse(
+        &path.display().to_string(),
+        &text,
+        std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        }),
+    )
 }
 
 /// Reads the configuration from the text of a file and from variables of the environment.
@@ -45,35 +55,61 @@ pub fn parse(
     text: &str,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Config, Error> {
-    let figment = Figment::from(Serialized::defaults(Config::default()))
-        .merge(Named { name, toml: Toml::string(text) });
+    let figment = Figment::from(Serialized::defaults(Config::default())).merge(Named {
+        name,
+        table: read(name, text)?,
+    });
     let figment = Variables::new(environment).merge_into(figment);
     let config: Config = figment.extract().map_err(|error| {
-        Error::Problems(error.into_iter().map(|error| from_figment(&error)).collect())
+        Error::Problems(
+            error
+                .into_iter()
+                .map(|error| from_figment(&error))
+                .collect(),
+        )
     })?;
     let mut problems = config.problems();
     for problem in &mut problems {
         problem.source = origin(&figment, &problem.key);
     }
-    if problems.is_empty() { Ok(config) } else { Err(Error::Problems(problems)) }
+    if problems.is_empty() {
+        Ok(config)
+    } else {
+        Err(Error::Problems(problems))
+    }
 }
 
-/// A TOML text under the name of its file.
+/// A table under the name of the file that it came from.
 struct Named<'a> {
     name: &'a str,
-    toml: figment::providers::Data<Toml>,
+    table: toml::Table,
 }
 
-impl figment::Provider for Named<'_> {
+impl Provider for Named<'_> {
     fn metadata(&self) -> Metadata {
         Metadata::named(self.name.to_owned())
     }
 
-    fn data(
-        &self,
-    ) -> Result<figment::value::Map<figment::Profile, figment::value::Dict>, figment::Error> {
-        self.toml.data()
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Serialized::defaults(&self.table).data()
     }
+}
+
+/// The file's text as a table. Errors name the place and not the line itself: it may hold a
+/// password.
+fn read(name: &str, text: &str) -> Result<toml::Table, Error> {
+    toml::from_str(text).map_err(|error| {
+        let before = error
+            .span()
+            .and_then(|span| text.get(..span.start))
+            .unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        Error::Problems(vec![Problem {
+            source: format!("{name}:{line}"),
+            key: String::new(),
+            rule: format!("is no TOML: {}", error.message()),
+        }])
+    })
 }
 
 fn from_figment(error: &figment::Error) -> Problem {
@@ -84,8 +120,15 @@ fn from_figment(error: &figment::Error) -> Problem {
         Kind::Message(message) => message.trim_end().to_owned(),
         kind => kind.to_string(),
     };
-    let source = error.metadata.as_ref().map(|metadata| metadata.name.to_string());
-    Problem { source: source.unwrap_or_default(), key: error.path.join("."), rule }
+    let source = error
+        .metadata
+        .as_ref()
+        .map(|metadata| metadata.name.to_string());
+    Problem {
+        source: source.unwrap_or_default(),
+        key: error.path.join("."),
+        rule,
+    }
 }
 
 /// Where a value came from; empty for defaults.
@@ -94,7 +137,11 @@ fn origin(figment: &Figment, key: &str) -> String {
     loop {
         if let Some(metadata) = figment.find_metadata(key) {
             let is_default = metadata.name.contains("Config");
-            return if is_default { String::new() } else { metadata.name.to_string() };
+            return if is_default {
+                String::new()
+            } else {
+                metadata.name.to_string()
+            };
         }
         // A key that was left out is missing in its section.
         match key.rsplit_once('.') {

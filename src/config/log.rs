@@ -17,7 +17,10 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { level: "info".into(), format: Format::default() }
+        Self {
+            level: "info".into(),
+            format: Format::default(),
+        }
     }
 }
 

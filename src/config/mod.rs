@@ -21,6 +21,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::broker::{Limits, Servers};
+
 /// All that can be configured. Every key has a default, so an empty file is a valid one; an
 /// unknown key is an error, so that a misspelt one does not go unnoticed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -49,6 +51,32 @@ impl Config {
     /// A value has no form in TOML.
     pub fn to_redacted_toml(&self) -> Result<String, toml::ser::Error> {
         toml::to_string(self)
+    }
+
+    /// The bounds as the broker takes them.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        limits::to_broker(&self.queue, &self.sessions, &self.transfers)
+    }
+
+    /// The server profiles with their passwords.
+    ///
+    /// # Errors
+    /// A profile is not usable: a password file vanished since the configuration was read.
+    pub fn servers(&self) -> Result<Servers, Error> {
+        let mut servers = Vec::new();
+        let mut problems = Vec::new();
+        for (name, profile) in &self.servers {
+            match profile.resolve(name) {
+                Ok(server) => servers.push((name.clone(), server)),
+                Err(found) => problems.extend(found),
+            }
+        }
+        if problems.is_empty() {
+            Ok(Servers::new(servers, self.transfers.allow_inline_servers))
+        } else {
+            Err(Error::Problems(problems))
+        }
     }
 
     /// Every rule that a single key cannot tell, broken or not.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Problem;
 use crate::emulator::{Family, Knobs};
-use crate::ftps::value::Host;
+use crate::modem::Apn;
 
 /// The module, and how it is reached.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,9 +48,14 @@ impl Module {
                 format!("is {}, the range is 300 to 4000000", self.baud),
             ));
         }
-        // An APN is written in quotes like a host name, and has the same characters.
-        if let Some(Err(rule)) = self.network.apn().map(Host::new) {
-            problems.push(Problem::new("module.network.apn", rule.to_string()));
+        if !self.network.apn.is_empty() && self.network.apn().is_none() {
+            problems.push(Problem::new(
+                "module.network.apn",
+                format!(
+                    "is `{}`; allowed: letters, digits, `.` and `-`",
+                    self.network.apn
+                ),
+            ));
         }
     }
 }
@@ -123,8 +128,8 @@ pub struct Network {
 impl Network {
     /// The access point name, where one is to be set.
     #[must_use]
-    pub fn apn(&self) -> Option<&str> {
-        Some(self.apn.as_str()).filter(|apn| !apn.is_empty())
+    pub fn apn(&self) -> Option<Apn> {
+        Apn::new(&self.apn)
     }
 }
 

@@ -113,7 +113,9 @@ impl ServerProfile {
         }
         let refused = |rule: String| ("password_file", rule);
         if !self.password.0.expose_secret().is_empty() {
-            return Err(refused("is given beside `password`; one of them is enough".into()));
+            return Err(refused(
+                "is given beside `password`; one of them is enough".into(),
+            ));
         }
         let path = if file.is_absolute() {
             file.to_owned()
@@ -154,7 +156,11 @@ impl PartialEq for Secret {
 
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(if self.0.expose_secret().is_empty() { "" } else { "***" })
+        serializer.serialize_str(if self.0.expose_secret().is_empty() {
+            ""
+        } else {
+            "***"
+        })
     }
 }
 

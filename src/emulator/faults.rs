@@ -111,7 +111,10 @@ pub(super) enum Direction {
 
 impl Faults {
     pub(super) fn seeded(seed: u64) -> Self {
-        Self { random: Random::seeded(seed), ..Self::default() }
+        Self {
+            random: Random::seeded(seed),
+            ..Self::default()
+        }
     }
 
     pub(super) fn arm(&mut self, fault: Fault) {
@@ -131,7 +134,10 @@ impl Faults {
             matches!(trigger, Trigger::Command { command: c, nth: n, phase: p }
                 if c == command && *n == nth && *p == phase)
         };
-        self.armed.extract_if(.., |fault| here(&fault.trigger)).map(|fault| fault.effect).collect()
+        self.armed
+            .extract_if(.., |fault| here(&fault.trigger))
+            .map(|fault| fault.effect)
+            .collect()
     }
 
     /// The code armed to take the place of a successful result.
@@ -157,11 +163,11 @@ impl Faults {
         len: usize,
     ) -> Option<(usize, Effect)> {
         self.take_first(start, len, |trigger| match trigger {
-            Trigger::Command { command: c, nth: n, phase: Phase::InBlock(at) }
-                if c == command && *n == nth =>
-            {
-                Some(*at)
-            }
+            Trigger::Command {
+                command: c,
+                nth: n,
+                phase: Phase::InBlock(at),
+            } if c == command && *n == nth => Some(*at),
             _ => None,
         })
     }
@@ -175,11 +181,11 @@ impl Faults {
         len: usize,
     ) -> Option<(usize, Effect)> {
         self.take_first(start, len, |trigger| match trigger {
-            Trigger::Command { command: c, nth: n, phase: Phase::InData(at) }
-                if c == command && *n == nth =>
-            {
-                Some(*at)
-            }
+            Trigger::Command {
+                command: c,
+                nth: n,
+                phase: Phase::InData(at),
+            } if c == command && *n == nth => Some(*at),
             _ => None,
         })
     }
@@ -200,7 +206,10 @@ impl Faults {
     /// The effects whose time has come.
     pub(super) fn elapsed(&mut self, now: Duration) -> Vec<Effect> {
         self.armed
-            .extract_if(.., |fault| matches!(fault.trigger, Trigger::After(at) if at <= now))
+            .extract_if(
+                ..,
+                |fault| matches!(fault.trigger, Trigger::After(at) if at <= now),
+            )
             .map(|fault| fault.effect)
             .collect()
     }
@@ -355,7 +364,10 @@ mod tests {
         });
         assert_eq!(faults.in_block("+CFTPSGET", 1, 1480, 1480), None);
         assert_eq!(faults.in_block("+CFTPSGET", 2, 0, 1480), None);
-        assert_eq!(faults.in_block("+CFTPSGET", 2, 1480, 1480), Some((20, Effect::Silence)));
+        assert_eq!(
+            faults.in_block("+CFTPSGET", 2, 1480, 1480),
+            Some((20, Effect::Silence))
+        );
         assert_eq!(faults.in_block("+CFTPSGET", 2, 1480, 1480), None);
     }
 
@@ -364,17 +376,25 @@ mod tests {
         let mut faults = Faults::default();
         faults.spoil(Direction::ToHost, &Effect::Lose(2));
         faults.spoil(Direction::ToHost, &Effect::Duplicate(1));
-        let carried =
-            faults.carry(Direction::ToHost, Bytes::from_static(b"abcd"), Noise::default());
+        let carried = faults.carry(
+            Direction::ToHost,
+            Bytes::from_static(b"abcd"),
+            Noise::default(),
+        );
         assert_eq!(&carried[..], b"ccd");
     }
 
     #[test]
     fn noise_is_the_same_for_the_same_seed() {
-        let noise = Noise { lose_one_in: 10, duplicate_one_in: 10 };
+        let noise = Noise {
+            lose_one_in: 10,
+            duplicate_one_in: 10,
+        };
         let run = |seed| {
             let bytes = Bytes::from(vec![7; 1000]);
-            Faults::seeded(seed).carry(Direction::FromHost, bytes, noise).len()
+            Faults::seeded(seed)
+                .carry(Direction::FromHost, bytes, noise)
+                .len()
         };
         assert_eq!(run(5), run(5));
         assert_ne!(run(5), 1000);

@@ -58,7 +58,12 @@ impl Emulator {
             self.out.push(self.now, super::Item::Effect(effect));
         }
         let extent = length.map_or(Extent::Stream { escaped: false }, Extent::Remaining);
-        self.input = Input::Data(Data { extent, receipt, command, typed: 0 });
+        self.input = Input::Data(Data {
+            extent,
+            receipt,
+            command,
+            typed: 0,
+        });
     }
 
     /// Typed bytes, as they came over the line.
@@ -86,31 +91,43 @@ impl Emulator {
 
     /// Whether the command line waits for a final code.
     fn occupied(&self) -> bool {
-        self.operation.as_ref().is_some_and(|operation| !operation.accepted)
+        self.operation
+            .as_ref()
+            .is_some_and(|operation| !operation.accepted)
             && matches!(self.input, Input::Commands)
     }
 
     fn hold(&mut self, bytes: &[u8]) {
         let upload = matches!(
             &self.operation,
-            Some(Operation { kind: Kind::Upload(Upload { file: None, .. }), .. })
+            Some(Operation {
+                kind: Kind::Upload(Upload { file: None, .. }),
+                ..
+            })
         );
         if upload && !self.knobs.keep_early_data {
             return;
         }
         let room = HELD_LIMIT.saturating_mul(4).saturating_sub(self.held.len());
-        self.held.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+        self.held
+            .extend_from_slice(bytes.get(..room).unwrap_or(bytes));
     }
 
     /// Reads up to the end of one line; returns what follows it.
     fn feed_commands<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let end = bytes.iter().position(|&byte| byte == b'\r').map_or(bytes.len(), |at| at + 1);
+        let end = bytes
+            .iter()
+            .position(|&byte| byte == b'\r')
+            .map_or(bytes.len(), |at| at + 1);
         let (typed, rest) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
         if self.settings.echo {
             // Control characters other than CR are neither part of a line nor echoed here: the
             // LF of a host that ends lines with CR LF would land behind the answer.
-            let echo: Bytes =
-                typed.iter().copied().filter(|&b| b == b'\r' || b >= b' ').collect();
+            let echo: Bytes = typed
+                .iter()
+                .copied()
+                .filter(|&b| b == b'\r' || b >= b' ')
+                .collect();
             self.send(echo);
         }
         let line = typed.iter().filter_map(|&byte| self.line.push(byte)).next();
@@ -124,7 +141,9 @@ impl Emulator {
 
     /// Reads data; returns what follows its end.
     fn feed_data<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let Input::Data(data) = &mut self.input else { return bytes };
+        let Input::Data(data) = &mut self.input else {
+            return bytes;
+        };
         let (name, nth) = &data.command;
         let cut = self.faults.in_data(name, *nth, data.typed, bytes.len());
         let now = cut.as_ref().map_or(bytes.len(), |(at, _)| *at);
@@ -139,7 +158,9 @@ impl Emulator {
         if ended {
             self.data_complete();
             // A cut past the end of the data never strikes.
-            return bytes.get(bytes.len() - unused.len() - later.len()..).unwrap_or_default();
+            return bytes
+                .get(bytes.len() - unused.len() - later.len()..)
+                .unwrap_or_default();
         }
         if let Some((_, effect)) = cut {
             self.strike(effect, Direction::FromHost);
@@ -148,7 +169,9 @@ impl Emulator {
     }
 
     fn take_data(&mut self, content: Bytes) {
-        let Input::Data(data) = &mut self.input else { return };
+        let Input::Data(data) = &mut self.input else {
+            return;
+        };
         if content.is_empty() {
             return;
         }
@@ -156,7 +179,10 @@ impl Emulator {
             receipt.content.extend_from_slice(&content);
             return;
         }
-        if let Some(Operation { kind: Kind::Upload(upload), .. }) = &mut self.operation
+        if let Some(Operation {
+            kind: Kind::Upload(upload),
+            ..
+        }) = &mut self.operation
             && upload.failed.is_none()
         {
             upload.unconfirmed = upload.unconfirmed.saturating_add(content.len());
@@ -185,16 +211,21 @@ impl Emulator {
     /// Whether the network has not yet taken much of what was typed.
     pub(super) fn congested(&self) -> bool {
         match &self.operation {
-            Some(Operation { kind: Kind::Upload(upload), .. }) => {
-                upload.unconfirmed >= UNCONFIRMED_LIMIT || upload.pieces >= PIECES_LIMIT
-            }
+            Some(Operation {
+                kind: Kind::Upload(upload),
+                ..
+            }) => upload.unconfirmed >= UNCONFIRMED_LIMIT || upload.pieces >= PIECES_LIMIT,
             _ => false,
         }
     }
 
     /// The network took a piece of an upload, or failed to.
     pub(super) fn stored(&mut self, answer: Result<Answer, Failure>) {
-        let Some(Operation { kind: Kind::Upload(upload), .. }) = &mut self.operation else {
+        let Some(Operation {
+            kind: Kind::Upload(upload),
+            ..
+        }) = &mut self.operation
+        else {
             return;
         };
         match answer {

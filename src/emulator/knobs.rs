@@ -256,10 +256,9 @@ impl FromStr for Verdict {
         match text {
             "error" => Ok(Self::Error),
             "ok" => Ok(Self::Ok),
-            number => number
-                .parse()
-                .map(Self::Code)
-                .map_err(|_| VerdictError { text: text.to_owned() }),
+            number => number.parse().map(Self::Code).map_err(|_| VerdictError {
+                text: text.to_owned(),
+            }),
         }
     }
 }
@@ -313,7 +312,10 @@ mod tests {
     #[test]
     fn verdicts_are_words_or_codes() {
         let knobs: Knobs = toml::from_str("busy = \"error\"\nstart_when_started = \"11\"").unwrap();
-        assert_eq!((knobs.busy, knobs.start_when_started), (Verdict::Error, Verdict::Code(11)));
+        assert_eq!(
+            (knobs.busy, knobs.start_when_started),
+            (Verdict::Error, Verdict::Code(11))
+        );
         assert!("often".parse::<Verdict>().is_err());
     }
 }

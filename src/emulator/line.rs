@@ -22,7 +22,11 @@ impl LineBuffer {
             b'\r' => {
                 let typed = std::mem::take(&mut self.typed);
                 let overflow = std::mem::take(&mut self.overflow);
-                Some(if overflow { Typed::TooLong } else { Typed::of(&typed) })
+                Some(if overflow {
+                    Typed::TooLong
+                } else {
+                    Typed::of(&typed)
+                })
             }
             // V.250 §5.2.2: S5, backspace, takes back the last character.
             0x08 => {
@@ -55,7 +59,9 @@ pub(super) enum Typed {
 
 impl Typed {
     fn of(typed: &[u8]) -> Self {
-        let start = typed.windows(2).position(|pair| pair.eq_ignore_ascii_case(b"AT"));
+        let start = typed
+            .windows(2)
+            .position(|pair| pair.eq_ignore_ascii_case(b"AT"));
         match start.and_then(|at| typed.get(at + 2..)) {
             Some(body) => Self::Commands(split(body)),
             None => Self::Noise,
@@ -147,7 +153,13 @@ fn basic(text: &[u8]) -> Result<(Command, &[u8]), SyntaxError> {
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (number, tail) = rest.split_at_checked(digits).ok_or(SyntaxError)?;
     let name = String::from_utf8_lossy(name).to_ascii_uppercase();
-    Ok((Command { name, form: Form::Execute(number.to_vec()) }, tail))
+    Ok((
+        Command {
+            name,
+            form: Form::Execute(number.to_vec()),
+        },
+        tail,
+    ))
 }
 
 /// One parameter of a write form.
@@ -223,26 +235,39 @@ fn parameter(text: &[u8]) -> Result<(Parameter, &[u8]), SyntaxError> {
         let (text, tail) = quoted(text)?;
         return Ok((Parameter::Text(text.to_vec()), tail));
     }
-    let end = text.iter().position(|&byte| byte == b',').unwrap_or(text.len());
+    let end = text
+        .iter()
+        .position(|&byte| byte == b',')
+        .unwrap_or(text.len());
     let (word, tail) = text.split_at_checked(end).ok_or(SyntaxError)?;
     let word = word.trim_ascii_end();
     if word.contains(&b'"') {
         return Err(SyntaxError);
     }
-    let parameter =
-        if word.is_empty() { Parameter::Missing } else { Parameter::Word(word.to_vec()) };
+    let parameter = if word.is_empty() {
+        Parameter::Missing
+    } else {
+        Parameter::Word(word.to_vec())
+    };
     Ok((parameter, tail))
 }
 
 fn quoted(text: &[u8]) -> Result<(&[u8], &[u8]), SyntaxError> {
     let inner = text.strip_prefix(b"\"").ok_or(SyntaxError)?;
-    let end = inner.iter().position(|&byte| byte == b'"').ok_or(SyntaxError)?;
+    let end = inner
+        .iter()
+        .position(|&byte| byte == b'"')
+        .ok_or(SyntaxError)?;
     let (text, tail) = inner.split_at_checked(end).ok_or(SyntaxError)?;
     Ok((text, tail.get(1..).unwrap_or_default()))
 }
 
 fn from_hex(hex: &[u8]) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let digit = |byte: u8| {
+        char::from(byte)
+            .to_digit(16)
+            .and_then(|d| u8::try_from(d).ok())
+    };
     let mut bytes = Vec::with_capacity(hex.len() / 2);
     let mut pairs = hex.chunks_exact(2);
     for pair in &mut pairs {
@@ -333,8 +358,13 @@ mod tests {
                 Parameter::Text("ä".as_bytes().to_vec()),
             ]
         );
-        for broken in [&b"\"a"[..], b"\"a\"b", b"a\"b", b"{non-ascii}\"C3A\"", b"{non-ascii}\"G0\""]
-        {
+        for broken in [
+            &b"\"a"[..],
+            b"\"a\"b",
+            b"a\"b",
+            b"{non-ascii}\"C3A\"",
+            b"{non-ascii}\"G0\"",
+        ] {
             assert_eq!(parameters(broken), Err(SyntaxError), "{broken:?}");
         }
     }

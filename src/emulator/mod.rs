@@ -144,8 +144,9 @@ impl Emulator {
             let at = cut.as_ref().map_or(rest.len(), |(at, _)| *at);
             let (head, tail) = rest.split_at_checked(at).unwrap_or((rest, &[]));
             let noise = self.noise();
-            let head =
-                self.faults.carry(Direction::FromHost, Bytes::copy_from_slice(head), noise);
+            let head = self
+                .faults
+                .carry(Direction::FromHost, Bytes::copy_from_slice(head), noise);
             self.feed(&head);
             if let Some((_, effect)) = cut {
                 self.strike(effect, Direction::FromHost);
@@ -192,7 +193,9 @@ impl Emulator {
             }
             self.pull();
         }
-        Action::Wait { until: self.deadline() }
+        Action::Wait {
+            until: self.deadline(),
+        }
     }
 
     /// When [`handle_deadline`](Self::handle_deadline) is to be called next, if ever.
@@ -210,9 +213,7 @@ impl Emulator {
     /// Whether the module is reading its line (RTS is up).
     #[must_use]
     pub fn wants_bytes(&self) -> bool {
-        self.held.len() < HELD_LIMIT
-            && self.out.len() < OUTBOX_LIMIT
-            && !self.congested()
+        self.held.len() < HELD_LIMIT && self.out.len() < OUTBOX_LIMIT && !self.congested()
     }
 
     /// The knobs as they are now.
@@ -260,7 +261,10 @@ impl Emulator {
 
     fn ask(&mut self, ask: Ask) -> u64 {
         self.last_id += 1;
-        self.requests.push_back(Request { id: self.last_id, ask });
+        self.requests.push_back(Request {
+            id: self.last_id,
+            ask,
+        });
         self.last_id
     }
 

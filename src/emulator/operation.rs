@@ -109,10 +109,11 @@ impl Emulator {
         }
         let name = self.current.name.clone();
         let (order, form) = (self.order_of(&name), self.form_of(&name));
-        let holds_ok =
-            matches!(kind, Kind::Upload(Upload { file: None, .. }) | Kind::Resolve(_));
-        let accepted =
-            !holds_ok && order == OkOrder::OkFirst && form == FailureForm::OkCode;
+        let holds_ok = matches!(
+            kind,
+            Kind::Upload(Upload { file: None, .. }) | Kind::Resolve(_)
+        );
+        let accepted = !holds_ok && order == OkOrder::OkFirst && form == FailureForm::OkCode;
         self.operation = Some(Operation {
             name: name.clone(),
             nth: self.current.nth,
@@ -167,8 +168,16 @@ impl Emulator {
         if let Some(code) = self.result_fault() {
             return self.fail(code);
         }
-        let Some(operation) = self.operation.take() else { return };
-        let Operation { name, nth, order, accepted, .. } = operation;
+        let Some(operation) = self.operation.take() else {
+            return;
+        };
+        let Operation {
+            name,
+            nth,
+            order,
+            accepted,
+            ..
+        } = operation;
         let result = result.unwrap_or_else(|| format!("{name}: 0"));
         if !accepted && order == OkOrder::OkFirst {
             self.final_code(&name, nth, "OK");
@@ -181,12 +190,26 @@ impl Emulator {
 
     /// Ends the operation with a code.
     pub(super) fn fail(&mut self, code: u16) {
-        let Some(operation) = self.operation.take() else { return };
-        let Operation { name, nth, order, form, accepted, kind, .. } = operation;
+        let Some(operation) = self.operation.take() else {
+            return;
+        };
+        let Operation {
+            name,
+            nth,
+            order,
+            form,
+            accepted,
+            kind,
+            ..
+        } = operation;
         let result = format!("{name}: {code}");
         // After data the documents have one form only: OK, then the code (L1215 c).
         let after_data = matches!(&kind, Kind::Upload(upload) if upload.complete);
-        let form = if after_data { FailureForm::OkCode } else { form };
+        let form = if after_data {
+            FailureForm::OkCode
+        } else {
+            form
+        };
         if accepted {
             return self.result(&name, nth, &result);
         }
@@ -213,7 +236,9 @@ impl Emulator {
 
     /// An answer from the network.
     pub(super) fn answered(&mut self, id: u64, answer: Result<Answer, Failure>) {
-        let Some(operation) = &mut self.operation else { return };
+        let Some(operation) = &mut self.operation else {
+            return;
+        };
         if id <= operation.first_id {
             return;
         }
@@ -233,7 +258,9 @@ impl Emulator {
     }
 
     fn progress(&mut self, answer: Answer) {
-        let Some(operation) = &mut self.operation else { return };
+        let Some(operation) = &mut self.operation else {
+            return;
+        };
         let name = &operation.name;
         match (&mut operation.kind, answer) {
             (Kind::Login, Answer::Done) => {
@@ -273,8 +300,11 @@ impl Emulator {
     /// Asks for more of a running download as the line drains.
     pub(super) fn pull(&mut self) {
         let room = self.room_in_target().min(READ);
-        if let Some(Operation { waiting: None, kind: Kind::Download(download), .. }) =
-            &self.operation
+        if let Some(Operation {
+            waiting: None,
+            kind: Kind::Download(download),
+            ..
+        }) = &self.operation
             && download.opened
             && !download.ended
             && room > 0
@@ -285,7 +315,12 @@ impl Emulator {
     }
 
     fn order_of(&self, name: &str) -> OkOrder {
-        let chosen = self.knobs.ok_order_of.get(name).copied().unwrap_or(self.knobs.ok_order);
+        let chosen = self
+            .knobs
+            .ok_order_of
+            .get(name)
+            .copied()
+            .unwrap_or(self.knobs.ok_order);
         match chosen {
             OkOrder::Documented if self.profile.result_first.contains(&name) => {
                 OkOrder::ResultFirst
@@ -299,7 +334,11 @@ impl Emulator {
 
     fn form_of(&self, name: &str) -> FailureForm {
         let knobs = &self.knobs;
-        let chosen = knobs.failure_form_of.get(name).copied().unwrap_or(knobs.failure_form);
+        let chosen = knobs
+            .failure_form_of
+            .get(name)
+            .copied()
+            .unwrap_or(knobs.failure_form);
         match chosen {
             FailureForm::Documented if self.profile.code_then_error.contains(&name) => {
                 FailureForm::CodeError
@@ -321,7 +360,8 @@ impl Emulator {
         if code == "OK" && self.knobs.ok_never.iter().any(|never| never == name) {
             return;
         }
-        self.out.push(due, Item::Bytes(Bytes::from(format!("\r\n{code}\r\n"))));
+        self.out
+            .push(due, Item::Bytes(Bytes::from(format!("\r\n{code}\r\n"))));
     }
 
     /// The result line, unless a knob or a fault swallows or precedes it.
@@ -334,7 +374,8 @@ impl Emulator {
             return;
         }
         let line = self.spaced(line);
-        self.out.push(due, Item::Bytes(Bytes::from(format!("\r\n{line}\r\n"))));
+        self.out
+            .push(due, Item::Bytes(Bytes::from(format!("\r\n{line}\r\n"))));
     }
 
     /// A code that a fault puts in place of success.
@@ -347,6 +388,8 @@ impl Emulator {
     pub(super) fn execution_of_operation(&self) -> (String, u32) {
         self.operation
             .as_ref()
-            .map_or_else(Default::default, |operation| (operation.name.clone(), operation.nth))
+            .map_or_else(Default::default, |operation| {
+                (operation.name.clone(), operation.nth)
+            })
     }
 }

@@ -31,7 +31,10 @@ impl Power {
     /// The SIM lines come half a boot time after the first: they trail by seconds in field logs.
     pub(super) fn booting(now: Duration, knobs: &Knobs) -> Self {
         let until = now + knobs.boot_time;
-        Self::Booting { until, settled: until + knobs.boot_time / 2 }
+        Self::Booting {
+            until,
+            settled: until + knobs.boot_time / 2,
+        }
     }
 
     pub(super) const fn due(self) -> Option<Duration> {

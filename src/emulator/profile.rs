@@ -3,9 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A module family the emulator can play.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Family {
     /// SIM7500 and SIM7600 (Qualcomm MDM), the family of the command description.
@@ -85,7 +83,10 @@ impl Profile {
     /// The test-form line of an FTPS command, or `None` if this family lacks the command.
     #[must_use]
     pub fn ftps_test(&self, name: &str) -> Option<&'static str> {
-        self.ftps.iter().find(|(known, _)| *known == name).map(|(_, line)| *line)
+        self.ftps
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, line)| *line)
     }
 }
 
@@ -116,13 +117,22 @@ const SIM7600: Profile = Profile {
         ("+CFTPSPWD", ""),
         ("+CFTPSTYPE", "+CFTPSTYPE: (A,I)"),
         ("+CFTPSLIST", ""),
-        ("+CFTPSGETFILE", "+CFTPSGETFILE: [{non-ascii}]\"FILEPATH\"[,(1-4)]"),
+        (
+            "+CFTPSGETFILE",
+            "+CFTPSGETFILE: [{non-ascii}]\"FILEPATH\"[,(1-4)]",
+        ),
         (
             "+CFTPSPUTFILE",
             "+CFTPSPUTFILE: [{non-ascii}]\"FILEPATH\"[,(1-3),(0-2147483647)]",
         ),
-        ("+CFTPSGET", "+CFTPSGET: [{non-ascii}]\"FILEPATH\"[,<rest_size>[(0,1)]]"),
-        ("+CFTPSPUT", "+CFTPSPUT: [{non-ascii}]\"FILEPATH\"[,<data_len>[,<rest_size>]]"),
+        (
+            "+CFTPSGET",
+            "+CFTPSGET: [{non-ascii}]\"FILEPATH\"[,<rest_size>[(0,1)]]",
+        ),
+        (
+            "+CFTPSPUT",
+            "+CFTPSPUT: [{non-ascii}]\"FILEPATH\"[,<data_len>[,<rest_size>]]",
+        ),
         ("+CFTPSSINGLEIP", "+CFTPSSINGLEIP: (0,1)"),
         ("+CFTPSCACHERD", ""),
         ("+CFTPSABORT", ""),
@@ -177,9 +187,15 @@ const A7670: Profile = Profile {
         ("+CFTPSTYPE", "+CFTPSTYPE: (A,I)"),
         ("+CFTPSLIST", ""),
         ("+CFTPSGETFILE", "+CFTPSGETFILE: \"FILEPATH\"[,(1-2)]"),
-        ("+CFTPSPUTFILE", "+CFTPSPUTFILE: \"FILEPATH\"[,(1-2)[,<rest_size>]]"),
+        (
+            "+CFTPSPUTFILE",
+            "+CFTPSPUTFILE: \"FILEPATH\"[,(1-2)[,<rest_size>]]",
+        ),
         ("+CFTPSGET", "+CFTPSGET: \"FILEPATH\"[,<rest_size>]"),
-        ("+CFTPSPUT", "+CFTPSPUT: \"FILEPATH\"[,<data_len>[,<rest_size>]]"),
+        (
+            "+CFTPSPUT",
+            "+CFTPSPUT: \"FILEPATH\"[,<data_len>[,<rest_size>]]",
+        ),
         ("+CFTPSSINGLEIP", "+CFTPSSINGLEIP: (0,1)"),
         ("+CFTPSSIZE", "+CFTPSSIZE: \"FILEPATH\""),
         ("+CFTPSSLCFG", "+CFTPSSLCFG: (0,1),(0-9)"),

@@ -108,10 +108,15 @@ impl Module {
             let instant = clock();
             let reads = self.emulator.wants_bytes() && inward.ready(instant);
             let writes = !outgoing.is_empty() && outward.ready(instant);
-            let piece = outgoing.get(..outgoing.len().min(outward.burst)).unwrap_or_default();
+            let piece = outgoing
+                .get(..outgoing.len().min(outward.burst))
+                .unwrap_or_default();
             let room = buffer.get_mut(..READ.min(inward.burst)).unwrap_or_default();
             let wake = [
-                self.emulator.deadline().filter(|_| outgoing.is_empty()).map(|t| self.origin + t),
+                self.emulator
+                    .deadline()
+                    .filter(|_| outgoing.is_empty())
+                    .map(|t| self.origin + t),
                 inward.waking(instant),
                 outward.waking(instant),
             ];
@@ -173,7 +178,9 @@ impl Module {
 
 impl std::fmt::Debug for Module {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Module").field("emulator", &self.emulator).finish_non_exhaustive()
+        f.debug_struct("Module")
+            .field("emulator", &self.emulator)
+            .finish_non_exhaustive()
     }
 }
 
@@ -189,7 +196,10 @@ pub struct InProcess {
 pub fn in_process(profile: Profile, knobs: Knobs) -> InProcess {
     let module = Module::new(profile, knobs);
     let remote = module.remote();
-    InProcess { module: Arc::new(Mutex::new(module)), remote }
+    InProcess {
+        module: Arc::new(Mutex::new(module)),
+        remote,
+    }
 }
 
 impl InProcess {
@@ -228,12 +238,20 @@ impl Pacer {
     fn new(baud: u32) -> Self {
         let bytes_per_second = baud / 10;
         if bytes_per_second == 0 {
-            return Self { per_byte: None, burst: READ, free_at: None };
+            return Self {
+                per_byte: None,
+                burst: READ,
+                free_at: None,
+            };
         }
         // A timer ticks every millisecond; what passes in five of them is one burst.
         let burst = usize::try_from(bytes_per_second / 200).map_or(READ, |n| n.clamp(1, READ));
         let per_byte = Duration::from_secs(1) / bytes_per_second;
-        Self { per_byte: Some(per_byte), burst, free_at: None }
+        Self {
+            per_byte: Some(per_byte),
+            burst,
+            free_at: None,
+        }
     }
 
     fn ready(&self, now: Instant) -> bool {

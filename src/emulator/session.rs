@@ -81,7 +81,9 @@ impl Emulator {
 
     /// Ends the running command, if any, with a code.
     pub(super) fn fail_running(&mut self, code: u16) {
-        let Some(operation) = &mut self.operation else { return };
+        let Some(operation) = &mut self.operation else {
+            return;
+        };
         if let Kind::Upload(upload) = &mut operation.kind
             && upload.prompted
             && !upload.complete

@@ -27,11 +27,21 @@ pub(super) struct StorageError;
 impl Storage {
     /// Empty drives.
     pub(super) fn new(drives: &'static [(char, u64)], name_limit: usize) -> Self {
-        let mut directories: BTreeSet<String> =
-            drives.iter().map(|(drive, _)| format!("{drive}:/")).collect();
+        let mut directories: BTreeSet<String> = drives
+            .iter()
+            .map(|(drive, _)| format!("{drive}:/"))
+            .collect();
         directories.insert(CERTIFICATES.to_owned());
-        let current = drives.first().map_or_else(|| "/".to_owned(), |(d, _)| format!("{d}:/"));
-        Self { files: BTreeMap::new(), directories, drives, name_limit, current }
+        let current = drives
+            .first()
+            .map_or_else(|| "/".to_owned(), |(d, _)| format!("{d}:/"));
+        Self {
+            files: BTreeMap::new(),
+            directories,
+            drives,
+            name_limit,
+            current,
+        }
     }
 
     /// The directory relative names start from.
@@ -46,7 +56,10 @@ impl Storage {
         } else {
             directory(self.resolve(name)?)
         };
-        self.directories.contains(&target).then_some(()).ok_or(StorageError)?;
+        self.directories
+            .contains(&target)
+            .then_some(())
+            .ok_or(StorageError)?;
         self.current = target;
         Ok(())
     }
@@ -60,13 +73,17 @@ impl Storage {
         };
         let inner = full.get(2..).ok_or(StorageError)?;
         let valid = full.len() <= self.name_limit
-            && !inner.bytes().any(|byte| FORBIDDEN.contains(&byte) || byte < b' ');
+            && !inner
+                .bytes()
+                .any(|byte| FORBIDDEN.contains(&byte) || byte < b' ');
         valid.then_some(full).ok_or(StorageError)
     }
 
     /// The content of a file.
     pub(super) fn read(&self, path: &str) -> Option<Bytes> {
-        self.files.get(path).map(|content| Bytes::copy_from_slice(content))
+        self.files
+            .get(path)
+            .map(|content| Bytes::copy_from_slice(content))
     }
 
     /// The size of a file.
@@ -103,15 +120,21 @@ impl Storage {
         if content.len() as u64 > self.room(path) {
             return Err(StorageError);
         }
-        self.files.get_mut(path).ok_or(StorageError)?.extend_from_slice(content);
+        self.files
+            .get_mut(path)
+            .ok_or(StorageError)?
+            .extend_from_slice(content);
         Ok(())
     }
 
     /// Deletes a file, or with `*.*` every file of a directory.
     pub(super) fn delete(&mut self, name: &[u8]) -> Result<(), StorageError> {
         if let Some(head) = name.strip_suffix(b"*.*") {
-            let dir =
-                if head.is_empty() { self.current.clone() } else { directory(self.resolve(head)?) };
+            let dir = if head.is_empty() {
+                self.current.clone()
+            } else {
+                directory(self.resolve(head)?)
+            };
             self.files.retain(|path, _| parent(path) != Some(&dir));
             return Ok(());
         }
@@ -126,7 +149,10 @@ impl Storage {
         if !parent_exists || self.files.contains_key(path.trim_end_matches('/')) {
             return Err(StorageError);
         }
-        self.directories.insert(path).then_some(()).ok_or(StorageError)
+        self.directories
+            .insert(path)
+            .then_some(())
+            .ok_or(StorageError)
     }
 
     /// Removes an empty directory.
@@ -136,7 +162,10 @@ impl Storage {
         if parent(&path).is_none() || !subdirectories.is_empty() || !files.is_empty() {
             return Err(StorageError);
         }
-        self.directories.remove(&path).then_some(()).ok_or(StorageError)
+        self.directories
+            .remove(&path)
+            .then_some(())
+            .ok_or(StorageError)
     }
 
     /// Renames a file.
@@ -182,11 +211,17 @@ impl Storage {
     /// The certificate directory is small: SIMCom manual L1212 warns of it. 256 KiB holds 25
     /// certificates of the largest size CCERTDOWN takes.
     fn total(&self, drive: char) -> u64 {
-        self.drives.iter().find(|(d, _)| *d == drive).map_or(256 * 1024, |(_, total)| *total)
+        self.drives
+            .iter()
+            .find(|(d, _)| *d == drive)
+            .map_or(256 * 1024, |(_, total)| *total)
     }
 
     fn used(&self, drive: char) -> u64 {
-        let on_drive = self.files.iter().filter(|(path, _)| path.starts_with(drive));
+        let on_drive = self
+            .files
+            .iter()
+            .filter(|(path, _)| path.starts_with(drive));
         on_drive.map(|(_, content)| content.len() as u64).sum()
     }
 }

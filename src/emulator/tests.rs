@@ -18,16 +18,32 @@ impl Bench {
     fn new(family: Family, knobs: Knobs) -> Self {
         let mut network = Memory::new();
         network.insert("ftp.example", 21, Server::with_user("user", "pass"));
-        Self { emulator: Emulator::new(Profile::of(family), knobs), network, now: Duration::ZERO }
+        Self {
+            emulator: Emulator::new(Profile::of(family), knobs),
+            network,
+            now: Duration::ZERO,
+        }
     }
 
     fn quiet(family: Family) -> Self {
-        Self::new(family, Knobs { echo: false, ..Knobs::default() })
+        Self::new(
+            family,
+            Knobs {
+                echo: false,
+                ..Knobs::default()
+            },
+        )
     }
 
     /// Started and logged in, echo off.
     fn logged_in(family: Family) -> Self {
-        Self::logged_in_with(family, Knobs { echo: false, ..Knobs::default() })
+        Self::logged_in_with(
+            family,
+            Knobs {
+                echo: false,
+                ..Knobs::default()
+            },
+        )
     }
 
     fn logged_in_with(family: Family, knobs: Knobs) -> Self {
@@ -94,7 +110,10 @@ fn sim7600_application_note_session() {
             ("AT+CFTPSPUT=\"m\",10", "\r\n>"),
         ],
     );
-    assert_eq!(bench.type_bytes(b"abcdefghij"), b"\r\nOK\r\n\r\n+CFTPSPUT: 0\r\n");
+    assert_eq!(
+        bench.type_bytes(b"abcdefghij"),
+        b"\r\nOK\r\n\r\n+CFTPSPUT: 0\r\n"
+    );
     transcript(
         &mut bench,
         &[

@@ -106,6 +106,21 @@ fn reflection() -> tonic_reflection::server::Builder<'static> {
 }
 
 impl Doors {
+    /// Where they are, as clients write it.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<String> {
+        let unix = self
+            .unix
+            .iter()
+            .map(|door| format!("unix:{}", door.path().display()));
+        let tcp = self
+            .tcp
+            .iter()
+            .filter_map(|listener| listener.local_addr().ok());
+        unix.chain(tcp.map(|address| format!("http://{address}")))
+            .collect()
+    }
+
     fn connections(self) -> impl Stream<Item = io::Result<Connection>> {
         let unix = unfold(self.unix, async |door| {
             let door = door?;

@@ -264,6 +264,11 @@ impl Verdict {
                 "MODEM_GARBLED",
                 "the module answered against its own manual; does another program use the port?",
             ),
+            C::Undecided(_) => Self::new(
+                Code::Internal,
+                "SIZE_UNDECIDED",
+                "the directory's listing does not tell either",
+            ),
             C::Rebooted => Self::unavailable("MODEM_REBOOTED", ""),
             C::PortLost => Self::unavailable("PORT_LOST", "the port is being reopened"),
             C::Disconnected => Self::unavailable("SERVER_CLOSED", ""),

@@ -7,7 +7,9 @@ use crate::emulator::line::{Command, Form};
 
 impl Emulator {
     pub(super) fn basic(&mut self, command: &Command) -> Outcome {
-        let Form::Execute(number) = &command.form else { return Outcome::Error };
+        let Form::Execute(number) = &command.form else {
+            return Outcome::Error;
+        };
         match (command.name.as_str(), number.as_slice()) {
             ("E", b"0" | b"") => self.settings.echo = false,
             ("E", b"1") => self.settings.echo = true,

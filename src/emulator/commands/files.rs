@@ -22,9 +22,8 @@ impl Emulator {
     pub(super) fn module_command(&mut self, name: &str, form: &Form) -> Outcome {
         match (name, form) {
             ("+FSCD", Form::Write(text)) => {
-                let moved = name_of(text).and_then(|name| {
-                    self.storage.change_directory(&name).ok()
-                });
+                let moved =
+                    name_of(text).and_then(|name| self.storage.change_directory(&name).ok());
                 if moved.is_none() {
                     return Outcome::Error;
                 }
@@ -77,11 +76,15 @@ impl Emulator {
     fn list_files(&mut self, kind: u8) -> Outcome {
         let (directories, files) = self.storage.list(self.storage.current());
         let mut text = String::new();
-        for (title, names, wanted) in
-            [("SUBDIRECTORIES", directories, kind != 2), ("FILES", files, kind != 1)]
-        {
+        for (title, names, wanted) in [
+            ("SUBDIRECTORIES", directories, kind != 2),
+            ("FILES", files, kind != 1),
+        ] {
             if wanted && !names.is_empty() {
-                text.push_str(&format!("\r\n+FSLS: {title}:\r\n{}\r\n", names.join("\r\n")));
+                text.push_str(&format!(
+                    "\r\n+FSLS: {title}:\r\n{}\r\n",
+                    names.join("\r\n")
+                ));
             }
         }
         self.send(text);
@@ -100,30 +103,49 @@ impl Emulator {
     }
 
     fn rename(&mut self, text: &[u8]) -> Outcome {
-        let Some(values) = values(text) else { return Outcome::Error };
+        let Some(values) = values(text) else {
+            return Outcome::Error;
+        };
         let done = match values.as_slice() {
-            [from, to] => from.name().zip(to.name()).map(|(a, b)| self.storage.rename(a, b)),
+            [from, to] => from
+                .name()
+                .zip(to.name())
+                .map(|(a, b)| self.storage.rename(a, b)),
             _ => None,
         };
-        if done == Some(Ok(())) { Outcome::Ok } else { Outcome::Error }
+        if done == Some(Ok(())) {
+            Outcome::Ok
+        } else {
+            Outcome::Error
+        }
     }
 
     fn attributes(&mut self, text: &[u8]) -> Outcome {
         let size = name_of(text)
             .and_then(|name| self.storage.resolve(&name).ok())
             .and_then(|path| self.storage.size(&path));
-        let Some(size) = size else { return Outcome::Error };
-        let date = if self.profile.attributes_dated { ", 2008/04/28 10:24:46 Tue" } else { "" };
+        let Some(size) = size else {
+            return Outcome::Error;
+        };
+        let date = if self.profile.attributes_dated {
+            ", 2008/04/28 10:24:46 Tue"
+        } else {
+            ""
+        };
         self.say(&format!("+FSATTRI: {size}{date}"));
         Outcome::Ok
     }
 
     /// `AT+CFTRANRX="C:/x",len`: the full path is obligatory.
     fn receive_file(&mut self, text: &[u8]) -> Outcome {
-        let Some(values) = values(text) else { return Outcome::Error };
+        let Some(values) = values(text) else {
+            return Outcome::Error;
+        };
         let path = values.first().and_then(|path| self.full_path(path));
         let length = values.get(1).and_then(Parameter::number);
-        let (Some(path), Some(length)) = (path, length) else { return Outcome::Error };
+        let (Some(path), Some(length)) = (path, length) else {
+            return Outcome::Error;
+        };
         if !self.queue.is_empty() || self.storage.truncate(&path, 0).is_err() {
             return Outcome::Error;
         }
@@ -133,7 +155,10 @@ impl Emulator {
     /// Prompts for content.
     pub(super) fn receive(&mut self, kind: ReceiptKind, length: u64) -> Outcome {
         let Execution { name, nth } = self.current.clone();
-        let receipt = Receipt { kind, content: BytesMut::new() };
+        let receipt = Receipt {
+            kind,
+            content: BytesMut::new(),
+        };
         if length == 0 {
             self.received(receipt, &name, nth);
         } else {
@@ -159,12 +184,16 @@ impl Emulator {
 
     /// `AT+CFTRANTX="C:/x"[,from[,size]]`: frames, `+CFTRANTX: 0`, `OK`.
     fn print_file(&mut self, text: &[u8]) -> Outcome {
-        let Some(values) = values(text) else { return Outcome::Error };
+        let Some(values) = values(text) else {
+            return Outcome::Error;
+        };
         let content = values
             .first()
             .and_then(|path| self.full_path(path))
             .and_then(|path| self.storage.read(&path));
-        let Some(mut content) = content else { return Outcome::Error };
+        let Some(mut content) = content else {
+            return Outcome::Error;
+        };
         let from = match optional(values.get(1)) {
             Optional::Absent => 0,
             Optional::Given(from) => usize::try_from(from).unwrap_or(usize::MAX),
@@ -194,8 +223,7 @@ impl Emulator {
     /// name; an offset resumes a partial file there, whose absence is code 7 (SIM7500/SIM7600
     /// FTP(S) application note V3.00 §5.2.3).
     pub(super) fn get_file(&mut self, text: &[u8]) -> Outcome {
-        let Some((path, local, offset)) = self.file_values(text, self.profile.getfile_roots)
-        else {
+        let Some((path, local, offset)) = self.file_values(text, self.profile.getfile_roots) else {
             return Outcome::Error;
         };
         if let Some(refusal) = self.logged_in() {
@@ -204,32 +232,46 @@ impl Emulator {
         if self.storage.truncate(&local, offset).is_err() {
             return self.begin_and_fail(7);
         }
-        let download = Download { sink: Target::File(local), ..Download::default() };
-        self.begin(Kind::Download(download), Some(Ask::Retrieve { path, offset }))
+        let download = Download {
+            sink: Target::File(local),
+            ..Download::default()
+        };
+        self.begin(
+            Kind::Download(download),
+            Some(Ask::Retrieve { path, offset }),
+        )
     }
 
     /// `"path"[,dir[,rest]]`: the local file is the base name in the root of the chosen drive.
     pub(super) fn put_file(&mut self, text: &[u8]) -> Outcome {
-        let Some((path, local, offset)) = self.file_values(text, self.profile.putfile_roots)
-        else {
+        let Some((path, local, offset)) = self.file_values(text, self.profile.putfile_roots) else {
             return Outcome::Error;
         };
         if let Some(refusal) = self.logged_in() {
             return refusal;
         }
         // 17, "file not exist", by the A76XX FTP(S) application note V1.02.
-        let Some(mut content) = self.storage.read(&local) else { return self.begin_and_fail(17) };
+        let Some(mut content) = self.storage.read(&local) else {
+            return self.begin_and_fail(17);
+        };
         let skip = usize::try_from(offset).unwrap_or(usize::MAX);
         if skip > content.len() {
             return self.begin_and_fail(17);
         }
-        let upload = Upload { file: Some(content.split_off(skip)), ..Upload::default() };
+        let upload = Upload {
+            file: Some(content.split_off(skip)),
+            ..Upload::default()
+        };
         self.begin(Kind::Upload(upload), Some(Ask::StoreBegin { path, offset }))
     }
 
     /// Hands the next piece of a module file to the network, or the end.
     pub(in crate::emulator) fn upload_file_on(&mut self) {
-        let Some(Operation { kind: Kind::Upload(upload), .. }) = &mut self.operation else {
+        let Some(Operation {
+            kind: Kind::Upload(upload),
+            ..
+        }) = &mut self.operation
+        else {
             return;
         };
         let Some(file) = &mut upload.file else { return };
@@ -259,20 +301,22 @@ impl Emulator {
         let path = values.first().and_then(|path| self.path_of(path))?;
         let root = match optional(values.get(1)) {
             Optional::Absent => roots.first(),
-            Optional::Given(number) => {
-                roots.get(usize::try_from(number).ok()?.checked_sub(1)?)
-            }
+            Optional::Given(number) => roots.get(usize::try_from(number).ok()?.checked_sub(1)?),
             Optional::Bad => None,
         }?;
         let offset = rest_size(values.get(2))?;
         let base = path.rsplit(|&byte| byte == b'/').next()?;
-        let base = std::str::from_utf8(base).ok().filter(|base| !base.is_empty())?;
+        let base = std::str::from_utf8(base)
+            .ok()
+            .filter(|base| !base.is_empty())?;
         (values.len() <= 3).then(|| (path.clone(), format!("{root}{base}"), offset))
     }
 
     fn full_path(&self, parameter: &Parameter) -> Option<String> {
         let path = parameter.text(self.profile.file_name_limit)?;
-        (path.get(1) == Some(&b':')).then(|| self.storage.resolve(path).ok()).flatten()
+        (path.get(1) == Some(&b':'))
+            .then(|| self.storage.resolve(path).ok())
+            .flatten()
     }
 }
 

@@ -13,7 +13,9 @@ use crate::emulator::uplink::{Ask, Login, Security, TransferType};
 
 impl Emulator {
     pub(super) fn ftps(&mut self, command: &Command) -> Outcome {
-        let Some(test) = self.profile.ftps_test(&command.name) else { return Outcome::Error };
+        let Some(test) = self.profile.ftps_test(&command.name) else {
+            return Outcome::Error;
+        };
         if command.form == Form::Test {
             if !test.is_empty() {
                 self.say(test);
@@ -39,11 +41,12 @@ impl Emulator {
             ("+CFTPSSIZE", Form::Write(text)) => self.on_path(text, Ask::Size),
             ("+CFTPSCWD", Form::Execute(_)) if self.profile.bare_cwd_prints => {
                 // A76XX FTP(S) application note V1.02 §3.1: without a directory it prints it.
-                self.logged_in().unwrap_or_else(|| self.begin(Kind::Plain, Some(Ask::Pwd)))
+                self.logged_in()
+                    .unwrap_or_else(|| self.begin(Kind::Plain, Some(Ask::Pwd)))
             }
-            ("+CFTPSPWD", Form::Execute(_)) => {
-                self.logged_in().unwrap_or_else(|| self.begin(Kind::Plain, Some(Ask::Pwd)))
-            }
+            ("+CFTPSPWD", Form::Execute(_)) => self
+                .logged_in()
+                .unwrap_or_else(|| self.begin(Kind::Plain, Some(Ask::Pwd))),
             ("+CFTPSTYPE", Form::Write(text)) => self.transfer_type(text),
             ("+CFTPSLIST", Form::Execute(_)) => self.list(None),
             ("+CFTPSLIST", Form::Write(text)) => match self.path(text) {
@@ -159,7 +162,10 @@ impl Emulator {
             }
         }
         let registered = matches!(self.knobs.registration, 1 | 5);
-        if !registered || self.settings.sim != crate::emulator::Sim::Ready || self.settings.functionality != 1 {
+        if !registered
+            || self.settings.sim != crate::emulator::Sim::Ready
+            || self.settings.functionality != 1
+        {
             return self.begin_and_fail(10);
         }
         let outcome = self.settle();
@@ -189,7 +195,9 @@ impl Emulator {
     }
 
     fn login(&mut self, text: &[u8]) -> Outcome {
-        let Some(login) = self.login_values(text) else { return Outcome::Error };
+        let Some(login) = self.login_values(text) else {
+            return Outcome::Error;
+        };
         match self.session.standing {
             Standing::Started => {}
             Standing::Idle => {
@@ -217,7 +225,9 @@ impl Emulator {
             let value = values.get(index)?.text(limit)?;
             String::from_utf8(value.to_vec()).ok()
         };
-        let port = u16::try_from(values.get(1)?.number()?).ok().filter(|port| *port > 0)?;
+        let port = u16::try_from(values.get(1)?.number()?)
+            .ok()
+            .filter(|port| *port > 0)?;
         let (user, password) = match values.len() {
             // TODO-correctness: the grammar lets user and password be left out; anonymous is the
             // only sense that can make.
@@ -249,9 +259,7 @@ impl Emulator {
 
     fn logout(&mut self) -> Outcome {
         match self.session.standing {
-            Standing::LoggedIn | Standing::Dead => {
-                self.begin(Kind::Logout, Some(Ask::Logout))
-            }
+            Standing::LoggedIn | Standing::Dead => self.begin(Kind::Logout, Some(Ask::Logout)),
             Standing::Idle | Standing::Started | Standing::NoNetwork => {
                 self.logged_in().unwrap_or(Outcome::Error)
             }
@@ -276,7 +284,9 @@ impl Emulator {
 
     /// A command whose one parameter is a remote path.
     fn on_path(&mut self, text: &[u8], ask: fn(Bytes) -> Ask) -> Outcome {
-        let Some(path) = self.path(text) else { return Outcome::Error };
+        let Some(path) = self.path(text) else {
+            return Outcome::Error;
+        };
         if let Some(refusal) = self.logged_in() {
             return refusal;
         }
@@ -292,7 +302,9 @@ impl Emulator {
 
     /// A path within the family's limit.
     pub(super) fn path_of(&self, parameter: &Parameter) -> Option<Bytes> {
-        parameter.text(self.profile.path_limit).map(Bytes::copy_from_slice)
+        parameter
+            .text(self.profile.path_limit)
+            .map(Bytes::copy_from_slice)
     }
 
     fn transfer_type(&mut self, text: &[u8]) -> Outcome {

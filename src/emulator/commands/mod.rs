@@ -31,7 +31,10 @@ impl Emulator {
         self.current = Execution::default();
         while let Some(command) = self.queue.pop_front() {
             let name = command.name.clone();
-            self.current = Execution { nth: self.faults.execution(&name), name };
+            self.current = Execution {
+                nth: self.faults.execution(&name),
+                name,
+            };
             match self.dispatch(&command) {
                 Outcome::Ok => {}
                 Outcome::Error => return self.refuse("ERROR"),
@@ -53,7 +56,12 @@ impl Emulator {
     }
 
     fn dispatch(&mut self, command: &Command) -> Outcome {
-        if self.knobs.refuse.iter().any(|refused| *refused == command.name) {
+        if self
+            .knobs
+            .refuse
+            .iter()
+            .any(|refused| *refused == command.name)
+        {
             return Outcome::Error;
         }
         if command.name.starts_with("+CFTPS") {

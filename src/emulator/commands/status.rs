@@ -14,14 +14,26 @@ use crate::emulator::uplink::Ask;
 /// line of the test form. UART: SIMCom manual §3.2; `+CATR` §10.2; the rest 3GPP TS 27.007.
 const STORED: &[(&str, &str, &str)] = &[
     ("+IFC", "0,0", "+IFC: (0,2),(0,2)"),
-    ("+IPR", "115200", "+IPR: (0,9600,19200,38400,57600,115200,230400,460800,921600,3000000)"),
+    (
+        "+IPR",
+        "115200",
+        "+IPR: (0,9600,19200,38400,57600,115200,230400,460800,921600,3000000)",
+    ),
     ("+CREG", "0", "+CREG: (0-2)"),
     ("+CGREG", "0", "+CGREG: (0-2)"),
     ("+CEREG", "0", "+CEREG: (0-2)"),
     ("+CATR", "0,0", "+CATR: (0-4)"),
     ("+CGEREP", "0,0", "+CGEREP: (0-2),(0,1)"),
-    ("+CNMI", "2,1,0,0,0", "+CNMI: (0,1,2),(0,1,2,3),(0,2,3),(0,1,2),(0,1)"),
-    ("+CGDCONT", "1,\"IP\",\"\",\"0.0.0.0\",0,0", "+CGDCONT: (1-24),\"IP\",,,(0-2),(0-4)"),
+    (
+        "+CNMI",
+        "2,1,0,0,0",
+        "+CNMI: (0,1,2),(0,1,2,3),(0,2,3),(0,1,2),(0,1)",
+    ),
+    (
+        "+CGDCONT",
+        "1,\"IP\",\"\",\"0.0.0.0\",0,0",
+        "+CGDCONT: (1-24),\"IP\",,,(0-2),(0-4)",
+    ),
     ("+CGAUTH", "1,0", "+CGAUTH: (1-24),(0-3),,"),
     ("+CCLK", "\"80/01/06,00:00:00+00\"", ""),
     ("+CTZR", "0", "+CTZR: (0,1)"),
@@ -35,7 +47,9 @@ impl Emulator {
     pub(super) fn status(&mut self, command: &Command) -> Outcome {
         let name = command.name.as_str();
         match (name, &command.form) {
-            ("+CGMI" | "+CGMM" | "+CGSN" | "+CGMR" | "+CSUB", _) => self.identity(name, &command.form),
+            ("+CGMI" | "+CGMM" | "+CGSN" | "+CGMR" | "+CSUB", _) => {
+                self.identity(name, &command.form)
+            }
             ("+CMEE", form) => self.cmee(form),
             ("+CPIN", form) => self.pin(form),
             ("+CSQ", Form::Execute(_)) => {
@@ -45,20 +59,32 @@ impl Emulator {
             }
             ("+CREG" | "+CGREG" | "+CEREG", Form::Read) => {
                 let mode = self.stored_value(name);
-                let stat = if self.settings.functionality == 1 { self.knobs.registration } else { 0 };
+                let stat = if self.settings.functionality == 1 {
+                    self.knobs.registration
+                } else {
+                    0
+                };
                 self.say(&format!("{name}: {mode},{stat}"));
                 Outcome::Ok
             }
             ("+COPS", Form::Read) => {
                 let registered = matches!(self.knobs.registration, 1 | 5);
-                self.say(if registered { "+COPS: 0,0,\"Test Network\",7" } else { "+COPS: 0" });
+                self.say(if registered {
+                    "+COPS: 0,0,\"Test Network\",7"
+                } else {
+                    "+COPS: 0"
+                });
                 Outcome::Ok
             }
             ("+COPS", Form::Write(_)) => Outcome::Ok,
             ("+CGATT", form) => self.switch(form, |e| &mut e.settings.attached),
             ("+CGACT", form) => self.activation(form),
             ("+CGPADDR", Form::Execute(_) | Form::Write(_)) => {
-                let address = if self.settings.pdn_active { ADDRESS } else { "0.0.0.0" };
+                let address = if self.settings.pdn_active {
+                    ADDRESS
+                } else {
+                    "0.0.0.0"
+                };
                 self.say(&format!("+CGPADDR: 1,{address}"));
                 Outcome::Ok
             }

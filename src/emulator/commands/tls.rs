@@ -32,12 +32,19 @@ pub(in crate::emulator) struct Contexts(BTreeMap<(u64, String), String>);
 
 impl Contexts {
     fn get(&self, context: u64, key: &str) -> Option<&str> {
-        self.0.get(&(context, key.to_ascii_lowercase())).map(String::as_str)
+        self.0
+            .get(&(context, key.to_ascii_lowercase()))
+            .map(String::as_str)
     }
 
     fn number(&self, context: u64, key: &str) -> u64 {
-        let default = NUMBERS.iter().find(|(name, ..)| *name == key).map_or(0, |row| row.1);
-        self.get(context, key).and_then(|value| value.parse().ok()).unwrap_or(default)
+        let default = NUMBERS
+            .iter()
+            .find(|(name, ..)| *name == key)
+            .map_or(0, |row| row.1);
+        self.get(context, key)
+            .and_then(|value| value.parse().ok())
+            .unwrap_or(default)
     }
 }
 
@@ -66,8 +73,13 @@ impl Emulator {
             }
             ("+CCERTDOWN", Form::Write(text)) => self.certificate(text),
             ("+CCERTLIST", Form::Execute(_)) => {
-                let names: Vec<String> =
-                    self.storage.list(CERTIFICATES).1.into_iter().map(str::to_owned).collect();
+                let names: Vec<String> = self
+                    .storage
+                    .list(CERTIFICATES)
+                    .1
+                    .into_iter()
+                    .map(str::to_owned)
+                    .collect();
                 for name in names {
                     self.say(&format!("+CCERTLIST: \"{name}\""));
                 }
@@ -76,7 +88,11 @@ impl Emulator {
             ("+CCERTDELE", Form::Write(text)) => {
                 let path = certificate_path(values(text).as_deref().unwrap_or_default());
                 let deleted = path.map(|path| self.storage.delete(path.as_bytes()));
-                if deleted == Some(Ok(())) { Outcome::Ok } else { Outcome::Error }
+                if deleted == Some(Ok(())) {
+                    Outcome::Ok
+                } else {
+                    Outcome::Error
+                }
             }
             _ => Outcome::Error,
         }
@@ -114,7 +130,9 @@ impl Emulator {
 
     /// `"key",context,value`, or a context alone to print it.
     fn configure(&mut self, text: &[u8]) -> Outcome {
-        let Some(values) = values(text) else { return Outcome::Error };
+        let Some(values) = values(text) else {
+            return Outcome::Error;
+        };
         let (key, context, value) = match values.as_slice() {
             [context] => {
                 let Some(context) = context.number().filter(|n| *n < CONTEXTS) else {
@@ -128,15 +146,23 @@ impl Emulator {
         };
         let key = key.text(32).and_then(|key| std::str::from_utf8(key).ok());
         let context = context.number().filter(|context| *context < CONTEXTS);
-        let (Some(key), Some(context)) = (key, context) else { return Outcome::Error };
-        let Some(value) = self.accepted(key, value) else { return Outcome::Error };
-        self.contexts.0.insert((context, key.to_ascii_lowercase()), value);
+        let (Some(key), Some(context)) = (key, context) else {
+            return Outcome::Error;
+        };
+        let Some(value) = self.accepted(key, value) else {
+            return Outcome::Error;
+        };
+        self.contexts
+            .0
+            .insert((context, key.to_ascii_lowercase()), value);
         Outcome::Ok
     }
 
     /// A value that suits its key.
     fn accepted(&self, key: &str, value: &Parameter) -> Option<String> {
-        let row = NUMBERS.iter().find(|(name, ..)| name.eq_ignore_ascii_case(key));
+        let row = NUMBERS
+            .iter()
+            .find(|(name, ..)| name.eq_ignore_ascii_case(key));
         if let Some((_, _, least, most)) = row {
             let number = value.number().filter(|n| (least..=most).contains(&n))?;
             return Some(number.to_string());
@@ -171,13 +197,21 @@ impl Emulator {
 
     /// `AT+CCERTDOWN="name",length`.
     fn certificate(&mut self, text: &[u8]) -> Outcome {
-        let Some(values) = values(text) else { return Outcome::Error };
-        let [name, length] = values.as_slice() else { return Outcome::Error };
+        let Some(values) = values(text) else {
+            return Outcome::Error;
+        };
+        let [name, length] = values.as_slice() else {
+            return Outcome::Error;
+        };
         let valid = certificate_path(std::slice::from_ref(name))
             .and_then(|path| self.storage.resolve(path.as_bytes()).ok())
             .is_some();
-        let name = name.text(128).and_then(|name| String::from_utf8(name.to_vec()).ok());
-        let length = length.number().filter(|length| (1..=CERTIFICATE_LIMIT).contains(length));
+        let name = name
+            .text(128)
+            .and_then(|name| String::from_utf8(name.to_vec()).ok());
+        let length = length
+            .number()
+            .filter(|length| (1..=CERTIFICATE_LIMIT).contains(length));
         match (name, length) {
             (Some(name), Some(length)) if valid && self.queue.is_empty() => {
                 self.receive(ReceiptKind::Certificate(name), length)

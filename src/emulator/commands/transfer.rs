@@ -28,12 +28,16 @@ impl Emulator {
 
     /// `"path"[,rest[,cache]]`, SIMCom manual L1214.
     pub(super) fn get(&mut self, text: &[u8]) -> Outcome {
-        let Some(values) = values(text) else { return Outcome::Error };
+        let Some(values) = values(text) else {
+            return Outcome::Error;
+        };
         let most = if self.profile.get_takes_cache { 3 } else { 2 };
         let Some(path) = values.first().and_then(|path| self.path_of(path)) else {
             return Outcome::Error;
         };
-        let Some(offset) = rest_size(values.get(1)) else { return Outcome::Error };
+        let Some(offset) = rest_size(values.get(1)) else {
+            return Outcome::Error;
+        };
         let sink = match optional(values.get(2)) {
             Optional::Absent | Optional::Given(0) => Target::Port,
             Optional::Given(1) => Target::Cache,
@@ -46,13 +50,21 @@ impl Emulator {
             return refusal;
         }
         self.session.cache = BytesMut::new();
-        let download = Download { sink, ..Download::default() };
-        self.begin(Kind::Download(download), Some(Ask::Retrieve { path, offset }))
+        let download = Download {
+            sink,
+            ..Download::default()
+        };
+        self.begin(
+            Kind::Download(download),
+            Some(Ask::Retrieve { path, offset }),
+        )
     }
 
     /// `"path"[,length[,rest]]`, SIMCom manual L1215.
     pub(super) fn put(&mut self, text: &[u8]) -> Outcome {
-        let Some(values) = values(text) else { return Outcome::Error };
+        let Some(values) = values(text) else {
+            return Outcome::Error;
+        };
         let Some(path) = values.first().and_then(|path| self.path_of(path)) else {
             return Outcome::Error;
         };
@@ -61,21 +73,30 @@ impl Emulator {
             Optional::Given(length @ 1..=PUT_LIMIT) => Some(length),
             _ => return Outcome::Error,
         };
-        let Some(offset) = rest_size(values.get(2)) else { return Outcome::Error };
+        let Some(offset) = rest_size(values.get(2)) else {
+            return Outcome::Error;
+        };
         if values.len() > 3 {
             return Outcome::Error;
         }
         if let Some(refusal) = self.logged_in() {
             return refusal;
         }
-        let upload = Upload { length, ..Upload::default() };
+        let upload = Upload {
+            length,
+            ..Upload::default()
+        };
         self.begin(Kind::Upload(upload), Some(Ask::StoreBegin { path, offset }))
     }
 
     /// The server has opened the file of an upload, or confirmed it.
     pub(in crate::emulator) fn upload_opened_or_done(&mut self) {
         let command = self.execution_of_operation();
-        let Some(Operation { kind: Kind::Upload(upload), .. }) = &mut self.operation else {
+        let Some(Operation {
+            kind: Kind::Upload(upload),
+            ..
+        }) = &mut self.operation
+        else {
             return;
         };
         if upload.complete {
@@ -93,7 +114,11 @@ impl Emulator {
 
     /// The host has typed everything: `OK` goes, then the server is asked to confirm.
     pub(in crate::emulator) fn upload_complete(&mut self) {
-        let Some(Operation { kind: Kind::Upload(upload), .. }) = &mut self.operation else {
+        let Some(Operation {
+            kind: Kind::Upload(upload),
+            ..
+        }) = &mut self.operation
+        else {
             return;
         };
         upload.complete = true;
@@ -113,7 +138,11 @@ impl Emulator {
 
     /// More of a download.
     pub(in crate::emulator) fn downloaded(&mut self, answer: Answer) {
-        let Some(Operation { kind: Kind::Download(download), .. }) = &mut self.operation else {
+        let Some(Operation {
+            kind: Kind::Download(download),
+            ..
+        }) = &mut self.operation
+        else {
             return;
         };
         match answer {
@@ -130,7 +159,11 @@ impl Emulator {
     }
 
     fn deliver(&mut self, bytes: Bytes) {
-        let Some(Operation { kind: Kind::Download(download), .. }) = &mut self.operation else {
+        let Some(Operation {
+            kind: Kind::Download(download),
+            ..
+        }) = &mut self.operation
+        else {
             return;
         };
         match &download.sink {
@@ -162,17 +195,23 @@ impl Emulator {
 
     fn downloaded_all(&mut self) {
         self.frames();
-        let Some(Operation { kind: Kind::Download(download), name, .. }) = &mut self.operation
+        let Some(Operation {
+            kind: Kind::Download(download),
+            name,
+            ..
+        }) = &mut self.operation
         else {
             return;
         };
-        if download.sink == Target::Port
-            && self.knobs.empty_last_frame
-        {
+        if download.sink == Target::Port && self.knobs.empty_last_frame {
             let line = format!("{name}: DATA,0");
             self.say(&line);
         }
-        let Some(Operation { kind: Kind::Download(download), .. }) = &self.operation else {
+        let Some(Operation {
+            kind: Kind::Download(download),
+            ..
+        }) = &self.operation
+        else {
             return;
         };
         let late = download.sink == Target::Cache
@@ -185,11 +224,22 @@ impl Emulator {
 
     /// Cuts what has come into frames; the last one may be short.
     fn frames(&mut self) {
-        let largest = if self.knobs.chunk == 0 { self.profile.chunk } else { self.knobs.chunk };
+        let largest = if self.knobs.chunk == 0 {
+            self.profile.chunk
+        } else {
+            self.knobs.chunk
+        };
         loop {
-            let size = if self.knobs.chunk_random { self.faults.up_to(largest) } else { largest };
-            let Some(Operation { kind: Kind::Download(download), name, .. }) =
-                &mut self.operation
+            let size = if self.knobs.chunk_random {
+                self.faults.up_to(largest)
+            } else {
+                largest
+            };
+            let Some(Operation {
+                kind: Kind::Download(download),
+                name,
+                ..
+            }) = &mut self.operation
             else {
                 return;
             };
@@ -236,9 +286,17 @@ impl Emulator {
     /// Bytes the target of a download can take now.
     pub(in crate::emulator) fn room_in_target(&self) -> usize {
         match &self.operation {
-            Some(Operation { kind: Kind::Download(Download { sink: Target::Cache, .. }), .. }) => {
-                self.knobs.cache_limit.saturating_sub(self.session.cache.len())
-            }
+            Some(Operation {
+                kind:
+                    Kind::Download(Download {
+                        sink: Target::Cache,
+                        ..
+                    }),
+                ..
+            }) => self
+                .knobs
+                .cache_limit
+                .saturating_sub(self.session.cache.len()),
             _ => usize::MAX,
         }
     }

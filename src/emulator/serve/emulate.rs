@@ -166,8 +166,10 @@ async fn serve(args: &EmulateArgs, module: &mut Module) -> Result<(), Error> {
             .link
             .as_deref()
             .map(|path| {
-                Link::new(path, pty.path())
-                    .map_err(|source| Error::Link { path: path.to_owned(), source })
+                Link::new(path, pty.path()).map_err(|source| Error::Link {
+                    path: path.to_owned(),
+                    source,
+                })
             })
             .transpose()?;
         let mut stdout = io::stdout();
@@ -187,7 +189,10 @@ impl EmulateArgs {
     ///
     /// [`Error::File`], [`Error::Toml`], [`Error::BootTime`].
     pub fn knobs(&self) -> Result<Knobs, Error> {
-        let mut knobs: Knobs = self.knobs.as_ref().map_or_else(|| Ok(Knobs::default()), read)?;
+        let mut knobs: Knobs = self
+            .knobs
+            .as_ref()
+            .map_or_else(|| Ok(Knobs::default()), read)?;
         set(&mut knobs.echo, self.echo);
         set(&mut knobs.ok_order, self.ok_order);
         set(&mut knobs.failure_form, self.failure_form);
@@ -205,8 +210,8 @@ impl EmulateArgs {
         set(&mut knobs.lose_one_in, self.lose_one_in);
         set(&mut knobs.seed, self.seed);
         if let Some(seconds) = self.boot_time {
-            knobs.boot_time = Duration::try_from_secs_f32(seconds)
-                .map_err(|_| Error::BootTime(seconds))?;
+            knobs.boot_time =
+                Duration::try_from_secs_f32(seconds).map_err(|_| Error::BootTime(seconds))?;
         }
         knobs.cold_start |= self.cold_start;
         knobs.refuse.extend(self.refuse.iter().cloned());
@@ -226,8 +231,12 @@ fn set<T>(knob: &mut T, flag: Option<T>) {
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &PathBuf) -> Result<T, Error> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| Error::File { path: path.clone(), source })?;
-    toml::from_str(&text)
-        .map_err(|source| Error::Toml { path: path.clone(), source: Box::new(source) })
+    let text = std::fs::read_to_string(path).map_err(|source| Error::File {
+        path: path.clone(),
+        source,
+    })?;
+    toml::from_str(&text).map_err(|source| Error::Toml {
+        path: path.clone(),
+        source: Box::new(source),
+    })
 }

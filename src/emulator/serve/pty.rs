@@ -40,7 +40,9 @@ impl Pty {
         let master = openpt(flags)?;
         grantpt(&master)?;
         unlockpt(&master)?;
-        let path = PathBuf::from(OsString::from_vec(ptsname(&master, Vec::new())?.into_bytes()));
+        let path = PathBuf::from(OsString::from_vec(
+            ptsname(&master, Vec::new())?.into_bytes(),
+        ));
         let mut modes = tcgetattr(&master)?;
         modes.make_raw();
         tcsetattr(&master, OptionalActions::Now, &modes)?;
@@ -204,7 +206,10 @@ impl Link {
             // The one failure worth reporting is the rename's.
             let _ = std::fs::remove_file(&beside);
         })?;
-        Ok(Self { path: path.to_owned(), target: target.to_owned() })
+        Ok(Self {
+            path: path.to_owned(),
+            target: target.to_owned(),
+        })
     }
 }
 

@@ -8,9 +8,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use secrecy::ExposeSecret;
 use suppaftp::tokio::{ImplAsyncFtpStream, TransferStream};
 use suppaftp::types::{FileType, FormatControl};
-use secrecy::ExposeSecret;
 use suppaftp::{FtpError, FtpResult, Mode, Status};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -53,7 +53,12 @@ impl Ftp {
     pub fn spawn() -> Self {
         let (to_core, events) = mpsc::channel(QUEUE);
         let (requests, task) = start(to_core.clone());
-        Self { requests, to_core, events, task }
+        Self {
+            requests,
+            to_core,
+            events,
+            task,
+        }
     }
 
     /// Passes a request on, at once.
@@ -69,7 +74,10 @@ impl Ftp {
         // deadline finds it.
         if let Err(unsent) = self.requests.try_send(request) {
             let Request { id, .. } = unsent.into_inner();
-            let _ = self.to_core.try_send(Event::Answer { id, answer: Err(Failure::Unknown) });
+            let _ = self.to_core.try_send(Event::Answer {
+                id,
+                answer: Err(Failure::Unknown),
+            });
         }
     }
 
@@ -104,7 +112,9 @@ async fn run(mut inbox: mpsc::Receiver<Request>, events: mpsc::Sender<Event>) {
                 continue;
             }
         };
-        let Some(Request { id, ask }) = request else { return };
+        let Some(Request { id, ask }) = request else {
+            return;
+        };
         let answer = client.answer(ask).await;
         if let Err(failure) = &answer {
             tracing::debug!(%failure, "the network side of the emulator failed");
@@ -168,15 +178,23 @@ impl Client {
             }
             Ask::DropTransfer => return Ok(Answer::Done),
             Ask::Resolve(host) => {
-                let mut found =
-                    tokio::net::lookup_host((host, 0)).await.map_err(|_| Failure::Dns)?;
-                return found.next().map(|a| Answer::Address(a.ip())).ok_or(Failure::Dns);
+                let mut found = tokio::net::lookup_host((host, 0))
+                    .await
+                    .map_err(|_| Failure::Dns)?;
+                return found
+                    .next()
+                    .map(|a| Answer::Address(a.ip()))
+                    .ok_or(Failure::Dns);
             }
             Ask::Read { max } => return self.read(max).await,
             Ask::StoreData(bytes) => return self.store(bytes).await,
             Ask::StoreEnd => {
                 let transfer = self.transfer.take().ok_or(Failure::State)?;
-                return transfer.finish().await.map(|()| Answer::Done).map_err(failure);
+                return transfer
+                    .finish()
+                    .await
+                    .map(|()| Answer::Done)
+                    .map_err(failure);
             }
             _ => {}
         }
@@ -184,15 +202,25 @@ impl Client {
         self.transfer = match ask {
             Ask::Retrieve { path, offset } => {
                 restart(control, offset).await?;
-                Some(control.retr_as_stream(from_wire(&path)).await.map_err(failure)?)
+                Some(
+                    control
+                        .retr_as_stream(from_wire(&path))
+                        .await
+                        .map_err(failure)?,
+                )
             }
             Ask::StoreBegin { path, offset } => {
                 restart(control, offset).await?;
-                Some(control.put_with_stream(from_wire(&path)).await.map_err(failure)?)
+                Some(
+                    control
+                        .put_with_stream(from_wire(&path))
+                        .await
+                        .map_err(failure)?,
+                )
             }
             Ask::List(path) => {
-                let command = path
-                    .map_or_else(|| "LIST".to_owned(), |p| format!("LIST {}", from_wire(&p)));
+                let command =
+                    path.map_or_else(|| "LIST".to_owned(), |p| format!("LIST {}", from_wire(&p)));
                 let opening = [Status::AboutToSend, Status::AlreadyOpen];
                 let opened = control.custom_data_command(command, &opening).await;
                 Some(opened.map_err(failure)?.1)
@@ -213,7 +241,11 @@ impl Client {
             return Ok(Answer::Data(buffer.freeze()));
         }
         let transfer = self.transfer.take().ok_or(Failure::State)?;
-        transfer.finish().await.map(|()| Answer::End).map_err(failure)
+        transfer
+            .finish()
+            .await
+            .map(|()| Answer::End)
+            .map_err(failure)
     }
 
     async fn store(&mut self, bytes: Bytes) -> Result<Answer, Failure> {
@@ -257,27 +289,36 @@ async fn log_in(login: &Login) -> Result<Control, Failure> {
     let mut control = match login.security {
         Security::Plain | Security::AuthTls => {
             let stream = connect(address).await.map_err(failure)?;
-            let control = Control::connect_with_stream(stream).await.map_err(failure)?;
+            let control = Control::connect_with_stream(stream)
+                .await
+                .map_err(failure)?;
             if login.security == Security::Plain {
                 control
             } else {
-                control.into_secure(ModuleTls::new(login)?, &login.host).await.map_err(failure)?
+                control
+                    .into_secure(ModuleTls::new(login)?, &login.host)
+                    .await
+                    .map_err(failure)?
             }
         }
         Security::AuthSsl | Security::Implicit => {
             let tls = ModuleTls::new(login)?;
-            Control::connect_secure_implicit(address, tls, &login.host).await.map_err(failure)?
+            Control::connect_secure_implicit(address, tls, &login.host)
+                .await
+                .map_err(failure)?
         }
     };
     control.set_encoding(Latin1).await;
-    control.set_mode(if login.passive { Mode::Passive } else { Mode::Active });
+    control.set_mode(if login.passive {
+        Mode::Passive
+    } else {
+        Mode::Active
+    });
     if login.passive && address.is_ipv6() {
         control.set_mode(Mode::ExtendedPassive);
     }
     control.set_passive_nat_workaround(login.single_ip);
-    let mut control = control.passive_stream_builder(|address| {
-        Box::pin(connect(address))
-    });
+    let mut control = control.passive_stream_builder(|address| Box::pin(connect(address)));
     control
         .login(login.user.as_str(), login.password.expose_secret())
         .await
@@ -286,10 +327,16 @@ async fn log_in(login: &Login) -> Result<Control, Failure> {
         // RFC 4217 §9: data connections are in the clear until told otherwise. The client says
         // so itself where it has sent AUTH TLS.
         for command in ["PBSZ 0", "PROT P"] {
-            control.custom_command(command, &[Status::CommandOk]).await.map_err(failure)?;
+            control
+                .custom_command(command, &[Status::CommandOk])
+                .await
+                .map_err(failure)?;
         }
     }
-    control.transfer_type(FileType::Image).await.map_err(failure)?;
+    control
+        .transfer_type(FileType::Image)
+        .await
+        .map_err(failure)?;
     Ok(control)
 }
 
@@ -312,7 +359,9 @@ async fn simple(control: &mut Control, ask: Ask) -> Result<Answer, Failure> {
         Ask::Rmd(path) => control.rmdir(from_wire(&path)).await,
         Ask::Dele(path) => control.rm(from_wire(&path)).await,
         Ask::Type(TransferType::Ascii) => {
-            control.transfer_type(FileType::Ascii(FormatControl::Default)).await
+            control
+                .transfer_type(FileType::Ascii(FormatControl::Default))
+                .await
         }
         Ask::Type(TransferType::Binary) => control.transfer_type(FileType::Image).await,
         Ask::Logout => control.quit().await,

@@ -85,7 +85,10 @@ impl Server {
     #[must_use]
     pub fn with_user(user: &str, password: &str) -> Self {
         let users = BTreeMap::from([(user.to_owned(), password.to_owned())]);
-        Self { users, ..Self::default() }
+        Self {
+            users,
+            ..Self::default()
+        }
     }
 
     fn is_directory(&self, path: &[u8]) -> bool {
@@ -160,7 +163,12 @@ impl Memory {
                     }
                 }
                 Action::Wait { until } => return Settled { until, ..settled },
-                Action::Hangup => return Settled { hung_up: true, ..settled },
+                Action::Hangup => {
+                    return Settled {
+                        hung_up: true,
+                        ..settled
+                    };
+                }
             }
         }
     }
@@ -200,7 +208,11 @@ impl Memory {
             Ask::Resolve(host) => {
                 let known = self.servers.keys().any(|(name, _)| *name == host);
                 let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-                if known { Ok(Answer::Address(address)) } else { Err(Failure::Dns) }
+                if known {
+                    Ok(Answer::Address(address))
+                } else {
+                    Err(Failure::Dns)
+                }
             }
             Ask::Read { max } => self.read(max),
             Ask::StoreData(bytes) => self.store(&bytes),
@@ -214,7 +226,9 @@ impl Memory {
             Ask::Pwd => {
                 self.note("PWD", b"");
                 let session = self.session.as_ref().ok_or(Failure::State)?;
-                Ok(Answer::Directory(Bytes::copy_from_slice(&session.directory)))
+                Ok(Answer::Directory(Bytes::copy_from_slice(
+                    &session.directory,
+                )))
             }
             Ask::Type(TransferType::Ascii) => self.done("TYPE", b"A"),
             Ask::Type(TransferType::Binary) => self.done("TYPE", b"I"),
@@ -222,7 +236,9 @@ impl Memory {
                 self.note("SIZE", &path);
                 let path = self.absolute(&path)?;
                 let content = self.server().and_then(|s| s.files.get(&path));
-                content.map(|c| Answer::Size(c.len() as u64)).ok_or(Failure::Refused)
+                content
+                    .map(|c| Answer::Size(c.len() as u64))
+                    .ok_or(Failure::Refused)
             }
             Ask::Cwd(path) => {
                 self.note("CWD", &path);
@@ -240,9 +256,9 @@ impl Memory {
             Ask::Rmd(path) => self.change("RMD", &path, |server, path| {
                 server.listing(&path).is_empty() && server.directories.remove(&path)
             }),
-            Ask::Dele(path) => {
-                self.change("DELE", &path, |server, path| server.files.remove(&path).is_some())
-            }
+            Ask::Dele(path) => self.change("DELE", &path, |server, path| {
+                server.files.remove(&path).is_some()
+            }),
         }
     }
 
@@ -255,13 +271,21 @@ impl Memory {
         let server = self.servers.get(&key).ok_or(Failure::Connect)?;
         if server.security != login.security {
             let plain = login.security == Security::Plain;
-            return Err(if plain { Failure::Refused } else { Failure::Tls });
+            return Err(if plain {
+                Failure::Refused
+            } else {
+                Failure::Tls
+            });
         }
         let password = server.users.get(&login.user).ok_or(Failure::Refused)?;
         if password != login.password.expose_secret() {
             return Err(Failure::Refused);
         }
-        self.session = Some(Session { server: key, directory: b"/".to_vec(), transfer: None });
+        self.session = Some(Session {
+            server: key,
+            directory: b"/".to_vec(),
+            transfer: None,
+        });
         Ok(Answer::Done)
     }
 
@@ -269,8 +293,14 @@ impl Memory {
         self.note("LIST", path.unwrap_or_default());
         let path = self.absolute(path.unwrap_or(b"."))?;
         self.check(|server| server.is_directory(&path))?;
-        let content = self.server().map(|server| server.listing(&path)).unwrap_or_default();
-        self.open(Transfer::Down { content: content.into(), moved: 0 })
+        let content = self
+            .server()
+            .map(|server| server.listing(&path))
+            .unwrap_or_default();
+        self.open(Transfer::Down {
+            content: content.into(),
+            moved: 0,
+        })
     }
 
     fn retrieve(&mut self, path: &[u8], offset: u64) -> Result<Answer, Failure> {
@@ -279,7 +309,10 @@ impl Memory {
         let path = self.absolute(path)?;
         let start = usize::try_from(self.restart(offset)?).unwrap_or(usize::MAX);
         let file = self.server().and_then(|server| server.files.get(&path));
-        let content = file.ok_or(Failure::Refused)?.get(start..).ok_or(Failure::Refused)?;
+        let content = file
+            .ok_or(Failure::Refused)?
+            .get(start..)
+            .ok_or(Failure::Refused)?;
         let content = Bytes::copy_from_slice(content);
         self.open(Transfer::Down { content, moved: 0 })
     }
@@ -326,12 +359,21 @@ impl Memory {
         let Some(Transfer::Up { path, moved }) = &mut session.transfer else {
             return Err(Failure::State);
         };
-        let server = self.servers.get_mut(&session.server).ok_or(Failure::State)?;
-        let limit = server.close_after.map_or(u64::MAX, |limit| limit.saturating_sub(*moved));
+        let server = self
+            .servers
+            .get_mut(&session.server)
+            .ok_or(Failure::State)?;
+        let limit = server
+            .close_after
+            .map_or(u64::MAX, |limit| limit.saturating_sub(*moved));
         let room = server.room.unwrap_or(u64::MAX);
         let fits = usize::try_from(limit.min(room)).map_or(bytes.len(), |n| n.min(bytes.len()));
         let kept = bytes.get(..fits).unwrap_or(bytes);
-        server.files.entry(path.clone()).or_default().extend_from_slice(kept);
+        server
+            .files
+            .entry(path.clone())
+            .or_default()
+            .extend_from_slice(kept);
         *moved = moved.saturating_add(fits as u64);
         if let Some(room) = &mut server.room {
             *room = room.saturating_sub(fits as u64);
@@ -341,7 +383,11 @@ impl Memory {
         }
         session.transfer = None;
         // RFC 959 §4.2.2: 452, insufficient storage, is a refusal; a close is a close.
-        Err(if room < limit { Failure::Refused } else { Failure::Closed })
+        Err(if room < limit {
+            Failure::Refused
+        } else {
+            Failure::Closed
+        })
     }
 
     fn open(&mut self, transfer: Transfer) -> Result<Answer, Failure> {
@@ -368,17 +414,28 @@ impl Memory {
         self.note(verb, path);
         let path = self.absolute(path)?;
         let server = self.server_of_session()?;
-        if action(server, path) { Ok(Answer::Done) } else { Err(Failure::Refused) }
+        if action(server, path) {
+            Ok(Answer::Done)
+        } else {
+            Err(Failure::Refused)
+        }
     }
 
     fn done(&mut self, verb: &str, argument: &[u8]) -> Result<Answer, Failure> {
         self.note(verb, argument);
-        self.session.as_ref().map(|_| Answer::Done).ok_or(Failure::State)
+        self.session
+            .as_ref()
+            .map(|_| Answer::Done)
+            .ok_or(Failure::State)
     }
 
     fn check(&self, holds: impl FnOnce(&Server) -> bool) -> Result<(), Failure> {
         let server = self.server().ok_or(Failure::State)?;
-        if holds(server) { Ok(()) } else { Err(Failure::Refused) }
+        if holds(server) {
+            Ok(())
+        } else {
+            Err(Failure::Refused)
+        }
     }
 
     fn server(&self) -> Option<&Server> {
@@ -392,7 +449,11 @@ impl Memory {
 
     fn absolute(&self, path: &[u8]) -> Result<Vec<u8>, Failure> {
         let session = self.session.as_ref().ok_or(Failure::State)?;
-        let base: &[u8] = if path.starts_with(b"/") { b"" } else { &session.directory };
+        let base: &[u8] = if path.starts_with(b"/") {
+            b""
+        } else {
+            &session.directory
+        };
         let mut parts: Vec<&[u8]> = Vec::new();
         for part in base.split(|&b| b == b'/').chain(path.split(|&b| b == b'/')) {
             match part {
@@ -414,7 +475,8 @@ impl Memory {
 
     fn note(&mut self, verb: &str, argument: &[u8]) {
         let argument = String::from_utf8_lossy(argument);
-        self.seen.push(format!("{verb} {argument}").trim_end().to_owned());
+        self.seen
+            .push(format!("{verb} {argument}").trim_end().to_owned());
     }
 }
 

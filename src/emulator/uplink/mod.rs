@@ -260,6 +260,9 @@ impl Failure {
     /// Whether the control connection is gone with it.
     #[must_use]
     pub const fn ends_session(self) -> bool {
-        matches!(self, Self::Closed | Self::Timeout | Self::Network | Self::ServerTimeout)
+        matches!(
+            self,
+            Self::Closed | Self::Timeout | Self::Network | Self::ServerTimeout
+        )
     }
 }

@@ -107,7 +107,7 @@ impl From<Status> for proto::GetStatusResponse {
             }),
             registration: Some(proto::Registration {
                 sim: sim.into(),
-                registered: health.registration.registered,
+                registered: health.registration.registered.unwrap_or_default(),
                 roaming: health.registration.roaming,
                 rssi_dbm: health.registration.rssi_dbm,
                 operator: health.registration.operator,

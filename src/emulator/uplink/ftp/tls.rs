@@ -53,7 +53,12 @@ impl ModuleTls {
             Arc::new(config)
         };
         let security = login.security;
-        Ok(Self { control, data, security, control_is_up: AtomicBool::new(false) })
+        Ok(Self {
+            control,
+            data,
+            security,
+            control_is_up: AtomicBool::new(false),
+        })
     }
 
     async fn secure(&self, domain: &str, mut stream: TcpStream) -> FtpResult<Stream> {
@@ -61,24 +66,37 @@ impl ModuleTls {
         let auth_ssl = is_control && self.security == Security::AuthSsl;
         if auth_ssl {
             reply(&mut stream, b"220").await?;
-            stream.write_all(b"AUTH SSL\r\n").await.map_err(FtpError::ConnectionError)?;
+            stream
+                .write_all(b"AUTH SSL\r\n")
+                .await
+                .map_err(FtpError::ConnectionError)?;
             reply(&mut stream, b"234").await?;
         }
-        let config = if is_control { &self.control } else { &self.data };
+        let config = if is_control {
+            &self.control
+        } else {
+            &self.data
+        };
         let name = ServerName::try_from(domain.to_owned())
             .map_err(|error| FtpError::SecureError(error.to_string()))?;
         let stream = TlsConnector::from(Arc::clone(config))
             .connect(name, stream)
             .await
             .map_err(|error| FtpError::SecureError(error.to_string()))?;
-        let said = if auth_ssl { Bytes::from_static(GREETING) } else { Bytes::new() };
+        let said = if auth_ssl {
+            Bytes::from_static(GREETING)
+        } else {
+            Bytes::new()
+        };
         Ok(Stream { said, stream })
     }
 }
 
 impl fmt::Debug for ModuleTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ModuleTls").field("security", &self.security).finish_non_exhaustive()
+        f.debug_struct("ModuleTls")
+            .field("security", &self.security)
+            .finish_non_exhaustive()
     }
 }
 
@@ -112,7 +130,9 @@ async fn reply(stream: &mut TcpStream, code: &[u8; 3]) -> FtpResult<()> {
         if byte != b'\n' {
             continue;
         }
-        let last = text.strip_suffix(b"\n").and_then(|t| t.rsplit(|b| *b == b'\n').next());
+        let last = text
+            .strip_suffix(b"\n")
+            .and_then(|t| t.rsplit(|b| *b == b'\n').next());
         if last.is_some_and(|line| line.get(3) == Some(&b' ') && line.starts_with(code)) {
             return Ok(());
         }
@@ -145,15 +165,20 @@ fn config(settings: &TlsSettings) -> Result<ClientConfig, Failure> {
         let mut roots = RootCertStore::empty();
         let pem = settings.ca.as_deref().unwrap_or_default();
         for certificate in CertificateDer::pem_slice_iter(pem) {
-            roots.add(certificate.map_err(|_| Failure::Tls)?).map_err(|_| Failure::Tls)?;
+            roots
+                .add(certificate.map_err(|_| Failure::Tls)?)
+                .map_err(|_| Failure::Tls)?;
         }
         builder.with_root_certificates(roots)
     } else {
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(provider)))
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Unverified(provider)))
     };
     let mut config = match &settings.identity {
         Some(identity) => {
-            let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&identity.chain).collect();
+            let chain: Result<Vec<_>, _> =
+                CertificateDer::pem_slice_iter(&identity.chain).collect();
             let key = PrivateKeyDer::from_pem_slice(&identity.key);
             builder
                 .with_client_auth_cert(
