@@ -324,7 +324,7 @@ impl Dialogue {
         if run.await_port.is_some_and(|until| until <= now) {
             let failure = Failure::new(Cause::PortLost, None, Stage::Device);
             run.await_port = None;
-            run.activity = Activity::Task;
+            run.held = None;
             run.task.give_up(failure);
         }
     }

@@ -1,0 +1,304 @@
+//! A dialogue and an emulated module joined in virtual time.
+
+use std::collections::VecDeque;
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cellftp::dialogue::failure::Cause;
+use cellftp::dialogue::operation::{Delivery, Directory, Output, Piece, Place, Standing, Task};
+use cellftp::dialogue::{Dialogue, Failure, Moment, Operation, Patience, Setup, Step};
+use cellftp::emulator::uplink::memory::{Memory, Server as Peer};
+use cellftp::emulator::{Action, Emulator, Family, Knobs, Profile};
+use cellftp::ftps::value::{
+    Host, Password, RemotePath, Server, ServerType, TransferType, Username,
+};
+
+/// Host name of the server that every [`Link`] has.
+pub(crate) const HOST: &str = "ftp.example";
+
+/// Bytes the line holds before flow control stops the module: a UART driver's buffer.
+const LINE: usize = 4096;
+
+/// One module, one network, one host.
+pub(crate) struct Link {
+    pub(crate) dialogue: Dialogue,
+    pub(crate) module: Emulator,
+    pub(crate) network: Memory,
+    pub(crate) now: Duration,
+    /// Bytes handed from one side to the other at a time.
+    pub(crate) cut: usize,
+    /// The port is there.
+    pub(crate) plugged: bool,
+    to_host: VecDeque<u8>,
+    to_module: VecDeque<u8>,
+    /// All that went to the module.
+    pub(crate) written: Vec<u8>,
+    /// Steps left before something is done to the link.
+    script: Option<Script>,
+}
+
+type Script = Box<dyn FnMut(&mut Link, &Seen)>;
+
+/// What a script can look at before each step.
+pub(crate) struct Seen {
+    /// Bytes of content delivered so far.
+    pub(crate) delivered: usize,
+    /// Pieces taken from the source so far.
+    pub(crate) fetched: usize,
+}
+
+/// How an operation ended.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) result: Result<Output, Failure>,
+    pub(crate) content: Vec<u8>,
+    pub(crate) size: Option<u64>,
+    pub(crate) took: Duration,
+}
+
+impl Link {
+    pub(crate) fn new(family: Family, knobs: Knobs) -> Self {
+        let mut network = Memory::new();
+        network.insert(HOST, 21, Peer::with_user("user", "pass"));
+        network.insert("other.example", 21, Peer::with_user("user", "pass"));
+        let mut dialogue = Dialogue::new(Setup::default(), Patience::default());
+        dialogue.port_opened();
+        Self {
+            dialogue,
+            module: Emulator::new(Profile::of(family), knobs),
+            network,
+            now: Duration::ZERO,
+            cut: 4096,
+            plugged: true,
+            to_host: VecDeque::new(),
+            to_module: VecDeque::new(),
+            written: Vec::new(),
+            script: None,
+        }
+    }
+
+    pub(crate) fn sim7600() -> Self {
+        Self::new(Family::Sim7600, Knobs::default())
+    }
+
+    pub(crate) fn peer(&mut self) -> &mut Peer {
+        self.network.server_mut(HOST, 21).unwrap()
+    }
+
+    pub(crate) fn file(&mut self, path: &str) -> Option<Vec<u8>> {
+        self.peer().files.get(path.as_bytes()).cloned()
+    }
+
+    pub(crate) fn with_file(mut self, path: &str, content: &[u8]) -> Self {
+        self.peer().files.insert(path.into(), content.to_vec());
+        self
+    }
+
+    /// Called before each step of the next operation.
+    pub(crate) fn with_script(mut self, script: impl FnMut(&mut Link, &Seen) + 'static) -> Self {
+        self.script = Some(Box::new(script));
+        self
+    }
+
+    /// Runs an operation to its end.
+    pub(crate) fn run(&mut self, operation: Operation, pieces: Vec<Piece>) -> Outcome {
+        let began = self.now;
+        let mut pieces = VecDeque::from(pieces);
+        let mut outcome = Outcome {
+            result: Ok(Output::Done),
+            content: Vec::new(),
+            size: None,
+            took: began,
+        };
+        let mut seen = Seen {
+            delivered: 0,
+            fetched: 0,
+        };
+        self.dialogue.begin(operation);
+        let mut steps = 0u64;
+        loop {
+            steps += 1;
+            assert!(steps < 20_000_000, "no end in sight");
+            assert!(self.now - began < Duration::from_secs(7200), "hangs");
+            if let Some(mut script) = self.script.take() {
+                script(self, &seen);
+                self.script = Some(script);
+            }
+            let now = Moment::after(self.now);
+            match self.dialogue.poll(now) {
+                Step::Idle => panic!("idle in the middle of an operation"),
+                Step::Write { bytes, .. } => {
+                    self.written.extend_from_slice(&bytes);
+                    self.to_module.extend(bytes);
+                    self.exchange();
+                }
+                Step::Deliver(Delivery::Began { size }) => outcome.size = size,
+                Step::Deliver(Delivery::Chunk(bytes)) => {
+                    outcome.content.extend_from_slice(&bytes);
+                    seen.delivered += bytes.len();
+                }
+                Step::Fetch => match pieces.pop_front() {
+                    // What the module says first is heard first.
+                    _ if self.exchange() => {}
+                    Some(piece) => {
+                        seen.fetched += 1;
+                        self.dialogue.feed(piece, now);
+                    }
+                    None => self.dialogue.abandon(Cause::SourceGone, now),
+                },
+                Step::Listen { until } => {
+                    if !self.exchange() {
+                        self.pass_time(Some(until.since_origin()));
+                    }
+                }
+                Step::AwaitPort { until } => {
+                    if self.plugged {
+                        self.dialogue.port_opened();
+                    } else {
+                        self.now = until.since_origin().min(self.now + Duration::from_secs(1));
+                        self.dialogue.expire(Moment::after(self.now));
+                    }
+                }
+                Step::Done(result) => {
+                    outcome.result = result;
+                    outcome.took = self.now - began;
+                    return outcome;
+                }
+            }
+        }
+    }
+
+    /// The module's port vanishes.
+    pub(crate) fn unplug(&mut self) {
+        self.plugged = false;
+        self.to_host.clear();
+        self.to_module.clear();
+        self.dialogue.port_lost(Moment::after(self.now));
+    }
+
+    /// Moves what waits on either side. Returns whether the host got anything.
+    fn exchange(&mut self) -> bool {
+        self.module.handle_deadline(self.now);
+        loop {
+            let mut moved = false;
+            while self.module.wants_bytes() && !self.to_module.is_empty() {
+                let len = self.cut.min(self.to_module.len());
+                let part: Vec<u8> = self.to_module.drain(..len).collect();
+                self.module.handle_bytes(self.now, &part);
+                self.settle();
+                moved = true;
+            }
+            self.settle();
+            if !moved {
+                break;
+            }
+        }
+        if !self.plugged {
+            self.to_host.clear();
+        }
+        let len = self.cut.min(self.to_host.len());
+        let part: Vec<u8> = self.to_host.drain(..len).collect();
+        if part.is_empty() {
+            return false;
+        }
+        self.dialogue.receive(&part, Moment::after(self.now));
+        true
+    }
+
+    /// Lets the module speak, as long as the line has room.
+    fn settle(&mut self) {
+        while self.to_host.len() < LINE {
+            match self.module.poll() {
+                Action::Send(bytes) => self.to_host.extend(bytes),
+                Action::Uplink(request) => {
+                    if let Some(event) = self.network.answer(request) {
+                        self.module.handle_uplink(self.now, event);
+                    }
+                }
+                Action::Wait { .. } => return,
+                Action::Hangup => return self.unplug(),
+            }
+        }
+    }
+
+    /// Nothing moves: goes to whatever happens next.
+    fn pass_time(&mut self, until: Option<Duration>) {
+        let module = self.module.deadline().filter(|at| *at > self.now);
+        let next = [until, module].into_iter().flatten().min();
+        let Some(next) = next else {
+            panic!("nothing will ever happen")
+        };
+        self.now = self.now.max(next);
+        self.module.handle_deadline(self.now);
+        self.settle();
+        if self.to_host.is_empty() && until.is_some_and(|until| until <= self.now) {
+            self.dialogue.expire(Moment::after(self.now));
+        }
+    }
+}
+
+pub(crate) fn server(host: &str) -> Arc<Server> {
+    Arc::new(Server {
+        host: Host::new(host).unwrap(),
+        port: NonZeroU16::new(21).unwrap(),
+        username: Username::new("user").unwrap(),
+        password: Password::new("pass").unwrap(),
+        server_type: ServerType::Ftp,
+        single_ip: true,
+    })
+}
+
+pub(crate) fn path(text: &str) -> RemotePath {
+    RemotePath::new(text).unwrap()
+}
+
+/// An operation on the server that every link has.
+pub(crate) fn on(task: Task) -> Operation {
+    at(HOST, task)
+}
+
+/// An operation on a server.
+pub(crate) fn at(host: &str, task: Task) -> Operation {
+    Operation {
+        standing: Standing::LoggedIn(Place {
+            server: server(host),
+            transfer_type: TransferType::Binary,
+            directory: Directory::Any,
+        }),
+        task,
+    }
+}
+
+/// Content as pieces, ended.
+pub(crate) fn pieces(content: &[u8]) -> Vec<Piece> {
+    let data = content
+        .chunks(3000)
+        .map(|part| Piece::Data(Bytes::copy_from_slice(part)));
+    data.chain([Piece::End]).collect()
+}
+
+/// So many bytes that look like everything the protocol has.
+pub(crate) fn nasty(len: usize) -> Vec<u8> {
+    let parts: [&[u8]; 8] = [
+        b"\r\nOK\r\n",
+        b"\r\n+CFTPSGET: 0\r\n",
+        b"\r\n+CFTPSPUT: 0\r\n",
+        b"> ",
+        &[0x03; 17],
+        &[0x1A; 19],
+        b"\r\n+CFTPSGET: DATA,5\r\n",
+        b"\r\nERROR\r\nRDY\r\n",
+    ];
+    let mut content = Vec::with_capacity(len + 600);
+    let mut turn = 0usize;
+    while content.len() < len {
+        content.extend_from_slice(parts[turn % parts.len()]);
+        let value = u8::try_from(turn % 256).unwrap();
+        content.extend((0..=255u8).map(|byte| byte.wrapping_add(value)));
+        turn += 1;
+    }
+    content.truncate(len);
+    content
+}
