@@ -68,7 +68,7 @@ impl From<Cause> for Error {
 impl From<modem::Error> for Error {
     fn from(error: modem::Error) -> Self {
         let modem::Error::Failed(failure) = &error else {
-            return Cause::Modem(error).into();
+            return Cause::Modem(Box::new(error)).into();
         };
         let (committed, finding) = (failure.committed, failure.finding);
         let cause = match failure.cause {

@@ -115,7 +115,10 @@ fn read(name: &str, text: &str) -> Result<toml::Table, Error> {
 fn from_figment(error: &figment::Error) -> Problem {
     let rule = match &error.kind {
         Kind::UnknownField(field, allowed) => {
-            format!("there is no key `{field}`; allowed: {}", allowed.join(", "))
+            format!(
+                "there is no key `{field}`; allowed: `{}`",
+                allowed.join("`, `")
+            )
         }
         Kind::Message(message) => message.trim_end().to_owned(),
         kind => kind.to_string(),

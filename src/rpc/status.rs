@@ -377,10 +377,11 @@ impl Verdict {
 }
 
 fn failure_of(cause: &Cause) -> Option<&Failure> {
-    match cause {
-        Cause::Modem(modem::Error::Failed(failure) | modem::Error::NotReady(failure)) => {
-            Some(failure)
-        }
+    let Cause::Modem(error) = cause else {
+        return None;
+    };
+    match error.as_ref() {
+        modem::Error::Failed(failure) | modem::Error::NotReady(failure) => Some(failure),
         _ => None,
     }
 }
