@@ -36,7 +36,7 @@ pub(crate) struct Args {
     )]
     profile: Option<String>,
 
-    /// Open session of the daemon, instead of a profile
+    /// Open session of the daemon; goes before a profile
     #[arg(long, global = true, value_name = "ID")]
     session: Option<String>,
 
@@ -211,7 +211,8 @@ mod tests {
         for args in [before, after] {
             assert_eq!(args.target().unwrap(), Target::Profile("office".into()));
         }
-        assert!(Args::try_parse_from(["cellftp", "ls", "-p", "a", "--session", "b"]).is_err());
+        let both = Args::try_parse_from(["cellftp", "ls", "-p", "a", "--session", "b"]).unwrap();
+        assert_eq!(both.target().unwrap(), Target::Session("b".into()));
     }
 
     #[test]

@@ -179,33 +179,14 @@ impl Failure {
     }
 }
 
+/// What can be done with this program; what can be done elsewhere, the daemon's message tells.
 fn advice(reason: &str) -> Option<&'static str> {
     Some(match reason {
-        "PROFILE_NOT_FOUND" => {
-            "Profiles are the [servers.NAME] sections of the daemon's configuration."
-        }
-        "SESSION_NOT_FOUND" => "The session was closed or its lease ran out; open a new one.",
-        "LOGIN_REFUSED" => {
-            "Check user name and password of the profile. The daemon does not try again by itself: \
-             servers lock accounts."
-        }
-        "SERVER_REFUSED" => "Check that the user may do this, and that the path is right.",
         "ALREADY_EXISTS" => "Choose another name, or --if-exists overwrite.",
-        "TLS_ALERT" => {
-            "Check the profile's `security`, and on the server: certificate, TLS versions, and \
-             whether it insists on TLS session reuse for data connections."
-        }
-        "DEVICE_ABSENT" => "Check that the module has power and that module.device is right.",
-        "PORT_HELD" => "End the other program, or tell ModemManager to leave the port alone.",
-        "SIM_MISSING" => "Put a SIM into the module.",
-        "SIM_LOCKED" => "Unlock the SIM: cellftpd does not enter PINs.",
-        "NOT_REGISTERED" => "Check antenna, subscription and coverage (cellftp status).",
         "QUEUE_FULL" => "Many operations wait; see `cellftp status`.",
-        "DNS" => "Check the profile's host name; an IP address works without DNS.",
-        "CONNECT" => {
-            "Check host and port of the profile, and that a firewall lets data connections through."
+        "NOT_REGISTERED" | "DEVICE_ABSENT" | "MODEM_NOT_READY" => {
+            "`cellftp status` shows the state of the module."
         }
-        "INLINE_SERVERS_DISABLED" => "Use a profile, or set transfers.allow_inline_servers.",
         _ => return None,
     })
 }
@@ -298,14 +279,14 @@ mod tests {
 
     #[test]
     fn people_read_message_reason_and_advice() {
-        let text = refused(Code::PermissionDenied, "LOGIN_REFUSED").to_text();
+        let text = refused(Code::AlreadyExists, "ALREADY_EXISTS").to_text();
         for part in [
             "the sentence",
-            "LOGIN_REFUSED",
+            "ALREADY_EXISTS",
             "errcode 9",
             "path is empty",
             "in 2 s",
-            "lock",
+            "--if-exists",
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }
