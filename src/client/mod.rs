@@ -207,13 +207,22 @@ impl Client {
 
     /// Tonic's own time limit ends with a response's headers; this one holds for a whole stream.
     async fn limited<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        match self.timeout {
-            None => call.await,
-            Some(timeout) => tokio::time::timeout(timeout.saturating_add(GRACE), call)
-                .await
-                .unwrap_or(Err(Error::Timeout(timeout))),
+        let Some(limit) = self.timeout else {
+            return call.await;
+        };
+        match tokio::time::timeout(limit.saturating_add(GRACE), call).await {
+            Ok(Err(Error::Refused(refusal))) if is_local_timeout(&refusal) => {
+                Err(Error::Timeout(limit))
+            }
+            Ok(outcome) => outcome,
+            Err(_) => Err(Error::Timeout(limit)),
         }
     }
+}
+
+/// Whether tonic ended a call by itself: it says CANCELLED, as if somebody had wished it.
+fn is_local_timeout(refusal: &Refusal) -> bool {
+    refusal.code == Code::Cancelled && refusal.reason.is_empty()
 }
 
 impl Target {

@@ -6,11 +6,35 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
 
 use super::{auth, status};
-use crate::broker::{Caller, modem};
+use crate::broker::{Caller, Cause, Error, modem};
 
 /// The daemon answers this much before the caller's deadline (or a tenth of a shorter one), so
 /// that the answer, which tells what was under way, arrives while the caller still listens.
 const HEAD_START: Duration = Duration::from_millis(50);
+
+/// Of that, the broker has this much to answer in its own words; then the answer is ours. Ending an
+/// operation on the link can take long, and nobody would wait for it.
+const OWN_WORDS: Duration = Duration::from_millis(25);
+
+/// Does a call's work, for as long as its caller waits.
+pub(super) async fn within<T>(
+    caller: &Caller,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Status> {
+    tokio::select! {
+        biased;
+        done = work => done.map_err(|error| status::of(&error)),
+        () = given_up(caller) => Err(status::of(&Cause::Expired.into())),
+    }
+}
+
+/// Completes when the caller gives up, or never.
+pub(super) async fn given_up(caller: &Caller) {
+    match caller.deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline + OWN_WORDS).await,
+        None => std::future::pending().await,
+    }
+}
 
 /// Reads a call's principal and deadline.
 pub(super) fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
@@ -59,6 +83,22 @@ fn parse(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broker::Principal;
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_longer_than_the_caller() {
+        let deadline = modem::clock::now() + Duration::from_secs(3);
+        let principal = Principal::new("x");
+        let caller = Caller {
+            principal,
+            deadline: Some(deadline),
+        };
+        assert_eq!(within(&caller, async { Ok(7) }).await.unwrap(), 7);
+        let status = within(&caller, std::future::pending::<Result<(), Error>>()).await;
+        assert_eq!(status.unwrap_err().code(), tonic::Code::DeadlineExceeded);
+        let late = modem::clock::now() - deadline;
+        assert!(late < HEAD_START, "{late:?}");
+    }
 
     #[test]
     fn time_limits_are_read_as_the_protocol_writes_them() {

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::call::caller;
+use super::call::{caller, within};
 use super::convert::{request, response};
 use super::{put, status, stream};
 use crate::broker::failure::Ending;
@@ -41,11 +41,7 @@ impl FtpsService for Ftps {
     ) -> Answer<OpenSessionResponse> {
         let caller = caller(&request)?;
         let wish = request::open_session(request.into_inner()).map_err(status::invalid)?;
-        let session = self
-            .broker
-            .open_session(&caller, wish)
-            .await
-            .map_err(refused)?;
+        let session = within(&caller, self.broker.open_session(&caller, wish)).await?;
         Ok(Response::new(OpenSessionResponse {
             session_id: session.id.as_str().into(),
             directory: session.directory,
@@ -70,11 +66,7 @@ impl FtpsService for Ftps {
         let caller = caller(&request)?;
         let (id, path) =
             request::change_directory(request.into_inner()).map_err(status::invalid)?;
-        let directory = self
-            .broker
-            .change_directory(&caller, &id, &path)
-            .await
-            .map_err(refused)?;
+        let directory = within(&caller, self.broker.change_directory(&caller, &id, &path)).await?;
         Ok(Response::new(ChangeDirectoryResponse { directory }))
     }
 
@@ -120,23 +112,15 @@ impl FtpsService for Ftps {
         let caller = caller(&request)?;
         let (target, path) =
             request::place_to_list(request.into_inner()).map_err(status::invalid)?;
-        let reading = self
-            .broker
-            .list(&caller, &target, path.as_ref())
-            .await
-            .map_err(refused)?;
-        Ok(Response::new(Box::pin(stream::list(reading))))
+        let reading = within(&caller, self.broker.list(&caller, &target, path.as_ref())).await?;
+        Ok(Response::new(Box::pin(stream::list(reading, caller))))
     }
 
     async fn get_size(&self, request: Request<GetSizeRequest>) -> Answer<GetSizeResponse> {
         let caller = caller(&request)?;
         let GetSizeRequest { target, path } = request.into_inner();
         let (target, path) = request::place(target, path).map_err(status::invalid)?;
-        let size = self
-            .broker
-            .size(&caller, &target, &path)
-            .await
-            .map_err(refused)?;
+        let size = within(&caller, self.broker.size(&caller, &target, &path)).await?;
         Ok(Response::new(GetSizeResponse {
             size: response::signed(size),
         }))
@@ -149,10 +133,7 @@ impl FtpsService for Ftps {
         let caller = caller(&request)?;
         let MakeDirectoryRequest { target, path } = request.into_inner();
         let (target, path) = request::place(target, path).map_err(status::invalid)?;
-        self.broker
-            .make_directory(&caller, &target, &path)
-            .await
-            .map_err(refused)?;
+        within(&caller, self.broker.make_directory(&caller, &target, &path)).await?;
         Ok(Response::new(MakeDirectoryResponse {}))
     }
 
@@ -163,10 +144,11 @@ impl FtpsService for Ftps {
         let caller = caller(&request)?;
         let RemoveDirectoryRequest { target, path } = request.into_inner();
         let (target, path) = request::place(target, path).map_err(status::invalid)?;
-        self.broker
-            .remove_directory(&caller, &target, &path)
-            .await
-            .map_err(refused)?;
+        within(
+            &caller,
+            self.broker.remove_directory(&caller, &target, &path),
+        )
+        .await?;
         Ok(Response::new(RemoveDirectoryResponse {}))
     }
 
@@ -174,10 +156,7 @@ impl FtpsService for Ftps {
         let caller = caller(&request)?;
         let DeleteFileRequest { target, path } = request.into_inner();
         let (target, path) = request::place(target, path).map_err(status::invalid)?;
-        self.broker
-            .delete_file(&caller, &target, &path)
-            .await
-            .map_err(refused)?;
+        within(&caller, self.broker.delete_file(&caller, &target, &path)).await?;
         Ok(Response::new(DeleteFileResponse {}))
     }
 
@@ -186,12 +165,10 @@ impl FtpsService for Ftps {
     async fn get(&self, request: Request<GetRequest>) -> Answer<Self::GetStream> {
         let caller = caller(&request)?;
         let (target, path, offset) = request::get(request.into_inner()).map_err(status::invalid)?;
-        let reading = self
-            .broker
-            .get(&caller, &target, &path, offset)
-            .await
-            .map_err(refused)?;
-        Ok(Response::new(Box::pin(stream::get(reading, offset))))
+        let reading = within(&caller, self.broker.get(&caller, &target, &path, offset)).await?;
+        Ok(Response::new(Box::pin(stream::get(
+            reading, caller, offset,
+        ))))
     }
 
     type PutStream = Answers<PutResponse>;
@@ -208,7 +185,7 @@ impl FtpsService for Ftps {
         };
         let header = request::put_header(header).map_err(status::invalid)?;
         let writing = self.broker.put(&caller, header).map_err(refused)?;
-        Ok(Response::new(Box::pin(put::run(writing, incoming))))
+        Ok(Response::new(Box::pin(put::run(writing, incoming, caller))))
     }
 
     async fn cancel_operation(
@@ -217,11 +194,7 @@ impl FtpsService for Ftps {
     ) -> Answer<CancelOperationResponse> {
         let caller = caller(&request)?;
         let id = request::operation(request.into_inner().operation_id).map_err(status::invalid)?;
-        let cancelled = self
-            .broker
-            .cancel(&caller, &JobId::new(id))
-            .await
-            .map_err(refused)?;
+        let cancelled = within(&caller, self.broker.cancel(&caller, &JobId::new(id))).await?;
         let ending = match cancelled.ending {
             Ending::BeforeItBegan => crate::proto::Ending::BeforeItBegan,
             Ending::Drained => crate::proto::Ending::Drained,

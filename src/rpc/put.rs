@@ -8,10 +8,11 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
+use super::call::given_up;
 use super::convert::request;
 use super::status;
-use crate::broker::JobId;
 use crate::broker::put::{PutProgress, Writing};
+use crate::broker::{Caller, Cause, JobId};
 use crate::proto::put_request::Message;
 use crate::proto::{self, PutFinish, PutRequest, PutResponse, put_response};
 
@@ -23,50 +24,66 @@ const REPORT: Duration = Duration::from_millis(500);
 /// the result's.
 const WAITING: usize = 4;
 
-/// Moves the chunks of `incoming` to `writing` until the caller finishes, fails or leaves.
+/// Moves the chunks of `incoming` to `writing` until the caller finishes, fails, leaves or gives
+/// up.
 ///
 /// Runs in a task of its own: an upload goes on although its caller reads no progress.
 pub(super) fn run(
     writing: Writing,
     incoming: Streaming<PutRequest>,
+    caller: Caller,
 ) -> impl Stream<Item = Result<PutResponse, Status>> + Send {
     let (answers, stream) = mpsc::channel(WAITING);
     let reporter = Reporter::new(&writing, answers);
-    tokio::spawn(drive(writing, incoming, reporter));
+    tokio::spawn(drive(writing, incoming, caller, reporter));
     ReceiverStream::new(stream)
 }
 
-/// The caller left: there is nobody to answer. Dropping the [`Writing`] cancels the operation.
-struct Gone;
+/// Why an upload ends without a result. Dropping its [`Writing`] cancels the operation.
+enum Stop {
+    /// The caller left: there is nobody to answer.
+    Gone,
+    /// The caller is told.
+    Refused(Status),
+}
 
-async fn drive(mut writing: Writing, mut incoming: Streaming<PutRequest>, mut reporter: Reporter) {
-    let outcome = async {
-        let finish = match take_chunks(&mut writing, &mut incoming, &mut reporter).await? {
-            Ok(finish) => finish,
-            Err(refused) => return Ok(Err(refused)),
-        };
-        let sha256 = match request::put_finish(&finish) {
-            Ok(sha256) => sha256,
-            Err(invalid) => return Ok(Err(status::invalid(invalid))),
-        };
-        let result = reporter
-            .meanwhile(async {
-                tokio::select! {
-                    result = writing.finish(sha256) => result.map_err(|error| status::of(&error)),
-                    extra = surplus(&mut incoming) => Err(extra),
-                }
-            })
-            .await?;
-        Ok(result)
+impl From<Status> for Stop {
+    fn from(status: Status) -> Self {
+        Self::Refused(status)
     }
-    .await;
-    match outcome {
-        Ok(result) => {
-            let message = result.map(|result| put_response::Message::Result(result.into()));
-            reporter.end(message).await;
+}
+
+async fn drive(
+    mut writing: Writing,
+    mut incoming: Streaming<PutRequest>,
+    caller: Caller,
+    mut reporter: Reporter,
+) {
+    let work = async {
+        let finish = take_chunks(&mut writing, &mut incoming, &mut reporter).await?;
+        let sha256 = request::put_finish(&finish).map_err(status::invalid)?;
+        let result = async {
+            tokio::select! {
+                result = writing.finish(sha256) => result.map_err(|error| status::of(&error)),
+                extra = surplus(&mut incoming) => Err(extra),
+            }
+        };
+        Ok(reporter.meanwhile(result).await??)
+    };
+    let outcome = tokio::select! {
+        biased;
+        outcome = work => outcome,
+        () = given_up(&caller) => Err(Stop::Refused(status::of(&Cause::Expired.into()))),
+    };
+    let answer = match outcome {
+        Ok(result) => Ok(put_response::Message::Result(result.into())),
+        Err(Stop::Refused(status)) => Err(status),
+        Err(Stop::Gone) => {
+            tracing::debug!(operation = %reporter.operation, "the caller left");
+            return;
         }
-        Err(Gone) => tracing::debug!(operation = %reporter.operation, "the caller left"),
-    }
+    };
+    reporter.end(answer).await;
 }
 
 /// Hands over chunks until `finish`.
@@ -74,44 +91,30 @@ async fn take_chunks(
     writing: &mut Writing,
     incoming: &mut Streaming<PutRequest>,
     reporter: &mut Reporter,
-) -> Result<Result<PutFinish, Status>, Gone> {
+) -> Result<PutFinish, Stop> {
     loop {
-        let message = reporter
-            .meanwhile(async {
-                tokio::select! {
-                    message = incoming.message() => message,
-                    error = writing.failed() => Err(status::of(&error)),
-                }
-            })
-            .await?;
-        let chunk = match message {
-            Err(status) => return Ok(Err(status)),
-            Ok(None) => return Ok(Err(status::unfinished())),
-            Ok(Some(PutRequest {
-                message: Some(Message::Chunk(chunk)),
-            })) => chunk,
-            Ok(Some(PutRequest {
-                message: Some(Message::Finish(finish)),
-            })) => {
-                return Ok(Ok(finish));
-            }
-            Ok(Some(PutRequest {
-                message: Some(Message::Header(_)),
-            })) => {
-                return Ok(Err(status::out_of_order("header", "came a second time")));
-            }
-            Ok(Some(PutRequest { message: None })) => {
-                return Ok(Err(status::out_of_order(
-                    "message",
-                    "is neither chunk nor finish",
-                )));
+        let message = async {
+            tokio::select! {
+                message = incoming.message() => message,
+                error = writing.failed() => Err(status::of(&error)),
             }
         };
-        if chunk.is_empty() {
-            continue;
-        }
-        if let Err(error) = reporter.meanwhile(writing.push(chunk)).await? {
-            return Ok(Err(status::of(&error)));
+        let Some(request) = reporter.meanwhile(message).await?? else {
+            return Err(status::unfinished().into());
+        };
+        match request.message {
+            Some(Message::Chunk(chunk)) if chunk.is_empty() => {}
+            Some(Message::Chunk(chunk)) => {
+                let pushed = reporter.meanwhile(writing.push(chunk)).await?;
+                pushed.map_err(|error| status::of(&error))?;
+            }
+            Some(Message::Finish(finish)) => return Ok(finish),
+            Some(Message::Header(_)) => {
+                return Err(status::out_of_order("header", "came a second time").into());
+            }
+            None => {
+                return Err(status::out_of_order("message", "is neither chunk nor finish").into());
+            }
         }
     }
 }
@@ -148,12 +151,12 @@ impl Reporter {
     }
 
     /// Waits for `work`, reporting at intervals; or until the caller has left.
-    async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Gone> {
+    async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Stop> {
         tokio::pin!(work);
         loop {
             tokio::select! {
                 biased;
-                () = self.answers.closed() => return Err(Gone),
+                () = self.answers.closed() => return Err(Stop::Gone),
                 result = &mut work => return Ok(result),
                 _ = self.clock.tick() => self.report(),
             }

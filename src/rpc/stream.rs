@@ -5,8 +5,9 @@ use futures_util::stream::try_unfold;
 use tokio_stream::{Stream, StreamExt};
 use tonic::Status;
 
+use super::call::within;
 use super::convert::response;
-use super::status;
+use crate::broker::Caller;
 use crate::broker::get::{GetResult, Next, Reading};
 use crate::ftps::listing::Lines;
 use crate::ftps::value::Offset;
@@ -16,6 +17,7 @@ use crate::proto::{self, GetInfo, GetResponse, ListResponse};
 /// Info, chunks, result.
 pub(super) fn get(
     reading: Reading,
+    caller: Caller,
     offset: Offset,
 ) -> impl Stream<Item = Result<GetResponse, Status>> + Send {
     let info = Message::Info(GetInfo {
@@ -23,16 +25,14 @@ pub(super) fn get(
         size: reading.size().map(response::signed),
         offset: response::signed(offset.get()),
     });
-    let rest = try_unfold(Some(reading), async |reading| {
-        let Some(mut reading) = reading else {
+    let rest = try_unfold(Some((reading, caller)), async |state| {
+        let Some((mut reading, caller)) = state else {
             return Ok(None);
         };
-        Ok(Some(
-            match reading.next().await.map_err(|error| status::of(&error))? {
-                Next::Chunk(chunk) => (Message::Chunk(chunk), Some(reading)),
-                Next::End(result) => (Message::Result(result.into()), None),
-            },
-        ))
+        Ok(Some(match within(&caller, reading.next()).await? {
+            Next::Chunk(chunk) => (Message::Chunk(chunk), Some((reading, caller))),
+            Next::End(result) => (Message::Result(result.into()), None),
+        }))
     });
     tokio_stream::once(Ok(info)).chain(rest).map(|message| {
         message.map(|message| GetResponse {
@@ -42,17 +42,18 @@ pub(super) fn get(
 }
 
 /// The entries of each part of the listing, as it comes.
-pub(super) fn list(reading: Reading) -> impl Stream<Item = Result<ListResponse, Status>> + Send {
-    try_unfold(Some((reading, Lines::new())), async |state| {
-        let Some((mut reading, mut lines)) = state else {
+pub(super) fn list(
+    reading: Reading,
+    caller: Caller,
+) -> impl Stream<Item = Result<ListResponse, Status>> + Send {
+    try_unfold(Some((reading, caller, Lines::new())), async |state| {
+        let Some((mut reading, caller, mut lines)) = state else {
             return Ok(None);
         };
-        Ok(Some(
-            match reading.next().await.map_err(|error| status::of(&error))? {
-                Next::Chunk(chunk) => (response(lines.push(&chunk)), Some((reading, lines))),
-                Next::End(_) => (response(lines.finish()), None),
-            },
-        ))
+        Ok(Some(match within(&caller, reading.next()).await? {
+            Next::Chunk(chunk) => (response(lines.push(&chunk)), Some((reading, caller, lines))),
+            Next::End(_) => (response(lines.finish()), None),
+        }))
     })
     // A part that holds no whole line has nothing to tell.
     .filter(|response: &Result<ListResponse, Status>| {
