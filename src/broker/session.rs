@@ -1,5 +1,7 @@
 //! Virtual sessions: a server, a directory and a transfer type of the caller's own.
 
+mod calls;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use uuid::Uuid;
 use super::caller::Principal;
 use super::error::Cause;
 use super::location::Location;
+pub use calls::{SessionInfo, SessionRequest};
 
 /// Names a session. Not a secret: a session can be used by its own principal only.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -30,6 +30,8 @@ pub(crate) struct Exchange {
     /// Bytes of content that came.
     content: u64,
     said: Moment,
+    /// The line came back.
+    echoed: bool,
 }
 
 /// Which lines of text belong to the exchange.
@@ -147,6 +149,7 @@ impl Exchange {
             deadline: now + patience,
             content: 0,
             said: now,
+            echoed: false,
         }
     }
 
@@ -163,6 +166,11 @@ impl Exchange {
     pub(crate) fn estimate(&self, bytes: u64, now: Moment) -> Option<Duration> {
         let pace = (now - self.said).as_secs_f64() / self.content as f64;
         Duration::try_from_secs_f64(pace * bytes as f64).ok()
+    }
+
+    /// Whether the module echoes what is written to it.
+    pub(crate) fn is_echoed(&self) -> bool {
+        self.echoed
     }
 
     /// Whether content is coming in.
@@ -303,6 +311,7 @@ impl Exchange {
 
     fn hear_text(&mut self, text: String, now: Moment) -> Heard {
         if self.line.is_echoed_by(&text) {
+            self.echoed = true;
             return Heard::Nothing;
         }
         if let Some(report) = Report::parse(&text) {

@@ -1,6 +1,7 @@
 //! The dialogue against the emulated module, in virtual time: no runtime, no clock, no network.
 
 mod link;
+mod matrix;
 
 use std::time::Duration;
 
