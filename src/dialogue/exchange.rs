@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::failure::{Awaited, Cause};
 use super::moment::Moment;
@@ -29,6 +29,10 @@ pub(crate) struct Exchange {
     deadline: Moment,
     /// Bytes of content that came.
     content: u64,
+    /// A block that came whole and is believed once the line after it shows that its count was
+    /// right: a line slipped into it, or a lost byte, would shift what follows.
+    unproven: BytesMut,
+    garbled: bool,
     said: Moment,
     /// The line came back.
     echoed: bool,
@@ -148,6 +152,8 @@ impl Exchange {
             block: None,
             deadline: now + patience,
             content: 0,
+            unproven: BytesMut::new(),
+            garbled: false,
             said: now,
             echoed: false,
         }
@@ -226,12 +232,17 @@ impl Exchange {
                 Heard::Prompt
             }
             Frame::Block(bytes) => self.hear_block(bytes, now),
-            Frame::Overlong => Heard::Stray("a line too long to be one".into()),
-            Frame::Line(raw) => match Line::classify(&raw) {
-                Line::Final(code) => self.hear_final(code, now),
-                Line::Text(text) => self.hear_text(text, now),
-            },
+            Frame::Overlong | Frame::Torn if !self.is_receiving() => {
+                Heard::Stray("bytes that are no line".into())
+            }
+            Frame::Overlong | Frame::Torn => self.garble(),
+            Frame::Line(raw) => self.hear_line(&raw, now),
         }
+    }
+
+    /// Whether what comes in is no longer what the module meant to send.
+    pub(crate) fn is_garbled(&self) -> bool {
+        self.garbled
     }
 
     /// The outcome, once every part that can come has come.
@@ -274,6 +285,35 @@ impl Exchange {
         self.deadline = now + self.timing.outcome;
     }
 
+    fn hear_line(&mut self, raw: &[u8], now: Moment) -> Heard {
+        let heard = match Line::classify(raw) {
+            Line::Final(code) => self.hear_final(code, now),
+            Line::Text(text) => self.hear_text(text, now),
+        };
+        match heard {
+            // Content that comes as lines has lost the line that announced it.
+            Heard::Stray(text) if self.is_receiving() && is_bare_information(&text) => {
+                self.garble()
+            }
+            Heard::Stray(text) => Heard::Stray(text),
+            heard if self.unproven.is_empty() => heard,
+            _ => self.prove(),
+        }
+    }
+
+    /// The block before was whole.
+    fn prove(&mut self) -> Heard {
+        self.content += self.unproven.len() as u64;
+        Heard::Content(self.unproven.split().freeze())
+    }
+
+    /// The block before was not what the module meant to send, and neither can be what follows.
+    fn garble(&mut self) -> Heard {
+        self.unproven.clear();
+        self.garbled = true;
+        Heard::Nothing
+    }
+
     fn hear_block(&mut self, bytes: Bytes, now: Moment) -> Heard {
         let Some(block) = &mut self.block else {
             return Heard::Nothing;
@@ -289,11 +329,14 @@ impl Exchange {
             } else {
                 self.timing.block
             };
-        if !ours {
-            return Heard::Nothing;
+        if ours {
+            self.unproven.extend_from_slice(&bytes);
         }
-        self.content += bytes.len() as u64;
-        Heard::Content(bytes)
+        // A block longer than any that is known is handed on as it comes.
+        if self.unproven.len() > LONGEST_BLOCK {
+            return self.prove();
+        }
+        Heard::Nothing
     }
 
     fn hear_final(&mut self, code: FinalCode, now: Moment) -> Heard {
@@ -435,6 +478,9 @@ impl Settlement {
         }
     }
 }
+
+/// Blocks of up to 1480 bytes are documented (SIMCom manual L1211).
+const LONGEST_BLOCK: usize = 64 * 1024;
 
 /// Whether a line can be an answer without prefix: not an unsolicited line, of which those
 /// without a sign in front are few (SIM7500/SIM7600 AT manual V3.00).

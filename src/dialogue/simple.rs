@@ -31,7 +31,7 @@ pub(crate) struct Simple {
 enum State {
     Say,
     Wait,
-    Look(Inquiry, Failure),
+    Look(Box<Inquiry>, Failure),
     Finish(Result<(), Failure>),
 }
 
@@ -130,7 +130,7 @@ impl Simple {
             (Some(path), Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_))
                 if path.file_name().is_some() =>
             {
-                State::Look(Inquiry::look(path.clone()), failure)
+                State::Look(Box::new(Inquiry::look(path.clone())), failure)
             }
             _ => State::Finish(Err(failure)),
         }

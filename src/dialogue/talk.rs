@@ -217,8 +217,8 @@ impl Dialogue {
             let Some(run) = &mut self.run else {
                 return Step::Idle;
             };
-            if let Some(held) = run.held.take()
-                && matches!(run.activity, Activity::Task)
+            if matches!(run.activity, Activity::Task)
+                && let Some(held) = run.held.take()
             {
                 if let Some(step) = self.reach(held, now) {
                     return step;
@@ -257,6 +257,13 @@ impl Dialogue {
 
     /// Bytes came from the port.
     pub fn receive(&mut self, bytes: &[u8], now: Moment) {
+        if let Some(silence) = &mut self.silence
+            && !self.synchronised
+        {
+            // Rests of content, perhaps: whatever they spell, they are no lines.
+            silence.until = (now + silence.span).min(silence.latest);
+            return;
+        }
         match &mut self.echo {
             Some(echo) => self.framer.push(&echo.filter(bytes)),
             None => self.framer.push(bytes),
@@ -569,6 +576,11 @@ impl Dialogue {
         let Some(exchange) = &self.exchange else {
             return;
         };
+        if exchange.is_garbled() {
+            warn!("content and count do not agree: bytes were lost or slipped in");
+            self.break_off(Cause::Garbled, now);
+            return;
+        }
         if exchange.is_interrupted() {
             self.synchronised = false;
             self.end_content(now);

@@ -1,5 +1,6 @@
 //! The dialogue against the emulated module, in virtual time: no runtime, no clock, no network.
 
+mod faults;
 mod link;
 mod matrix;
 
