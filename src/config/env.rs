@@ -104,7 +104,7 @@ mod tests {
             Some("0600")
         );
         assert_eq!(
-            value("CELLFTPD_SERVERS__A__PORT", "2121").to_u128(),
+            value("CELLFTPD_SERVERS__A__PORT", "2121").to_i128(),
             Some(2121)
         );
     }
