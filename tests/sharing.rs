@@ -118,6 +118,7 @@ fn server(host: &str) -> Server {
         password: Password::new("pass").unwrap(),
         server_type: ServerType::Ftp,
         single_ip: true,
+        tls: TlsPolicy::unverified(),
     }
 }
 
