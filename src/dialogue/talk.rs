@@ -213,8 +213,9 @@ impl Dialogue {
             let Some(run) = &mut self.run else {
                 return Step::Idle;
             };
-            if let Some(held) = run.held.take()
-                && matches!(run.activity, Activity::Task)
+            // On the way up or back in step it goes on waiting.
+            if matches!(run.activity, Activity::Task)
+                && let Some(held) = run.held.take()
             {
                 if let Some(step) = self.reach(held, now) {
                     return step;
