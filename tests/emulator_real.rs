@@ -1,11 +1,18 @@
 //! The emulated module with its real network, against a real FTP server in this process.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot be set up should fail where it stands"
+)]
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use cellftp::emulator::serve::pty::Pty;
-use cellftp::emulator::serve::{InProcess, Module, in_process};
+use cellftp::emulator::serve::pty::{Link, Pty};
+use cellftp::emulator::serve::{InProcess, Module, emulate, in_process};
 use cellftp::emulator::{Family, Knobs, Profile};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
@@ -41,7 +48,9 @@ async fn server(root: &Path, tls: Option<(&Path, &Path)>) -> SocketAddr {
     let mut builder = libunftp::ServerBuilder::new(Box::new(move || {
         unftp_sbe_fs::Filesystem::new(root.clone()).unwrap()
     }))
-    .passive_ports(49152..=65535);
+    // An address no machine has (RFC 5737): only a module that keeps to the address of the
+    // control connection gets its data. Clients are never led there, since SINGLEIP is 1.
+    .passive_host(std::net::Ipv4Addr::new(192, 0, 2, 1));
     if let Some((certificate, key)) = tls {
         builder = builder.ftps(certificate, key);
     }
@@ -210,9 +219,8 @@ async fn plain_ftp_carries_two_mebibytes_both_ways() {
         .await;
 }
 
-fn certificate(dir: &Path) -> (std::path::PathBuf, std::path::PathBuf, String) {
-    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let made = rcgen::generate_simple_self_signed(names).unwrap();
+fn certificate(dir: &Path, name: &str) -> (std::path::PathBuf, std::path::PathBuf, String) {
+    let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
     let (certificate, key) = (dir.join("cert.pem"), dir.join("key.pem"));
     std::fs::write(&certificate, made.cert.pem()).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
@@ -222,7 +230,7 @@ fn certificate(dir: &Path) -> (std::path::PathBuf, std::path::PathBuf, String) {
 #[tokio::test]
 async fn auth_tls_carries_two_mebibytes_both_ways() {
     let (root, keys) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let (certificate, key, _) = certificate(keys.path());
+    let (certificate, key, _) = certificate(keys.path(), "127.0.0.1");
     let address = server(root.path(), Some((&certificate, &key))).await;
     let (_module, mut host) = module(Knobs::default());
     host.log_in(address, 2).await;
@@ -234,7 +242,8 @@ async fn failures_of_the_real_server_have_their_codes() {
     let root = tempfile::tempdir().unwrap();
     let address = server(root.path(), None).await;
     let (_module, mut host) = module(Knobs::default());
-    host.command("ATE0;+CFTPSSTART", "+CFTPSSTART: 0\r\n").await;
+    host.command("ATE0;+CFTPSSINGLEIP=1;+CFTPSSTART", "+CFTPSSTART: 0\r\n")
+        .await;
     let ip = address.ip();
     let free = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -249,7 +258,6 @@ async fn failures_of_the_real_server_have_their_codes() {
         host.command(&line, &format!("\r\nOK\r\n\r\n+CFTPSLOGIN: {code}\r\n"))
             .await;
     }
-    host.command("ATE0", "\r\nOK\r\n").await;
     let port = address.port();
     let line = format!("AT+CFTPSLOGIN=\"{ip}\",{port},\"anonymous\",\"x\",0");
     host.command(&line, "+CFTPSLOGIN: 0\r\n").await;
@@ -293,4 +301,241 @@ async fn a_pty_survives_being_closed_and_opened_again() {
         host.command("AT+CFTPSPWD", "\r\nOK\r\n\r\n+CFTPSPWD: \"/\"\r\n")
             .await;
     }
+}
+
+/// Types a certificate in and has context 0 verify against it.
+async fn trust<S>(host: &mut Host<S>, pem: &str)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    host.command("ATE0", "\r\nOK\r\n").await;
+    host.command(&format!("AT+CCERTDOWN=\"ca.pem\",{}", pem.len()), "\r\n>")
+        .await;
+    host.send(pem.as_bytes()).await;
+    host.until("\r\nOK\r\n").await;
+    host.command("AT+CSSLCFG=\"cacert\",0,\"ca.pem\"", "\r\nOK\r\n")
+        .await;
+    host.command("AT+CSSLCFG=\"authmode\",0,1", "\r\nOK\r\n")
+        .await;
+}
+
+#[tokio::test]
+async fn a_module_told_to_verify_takes_only_the_right_certificate() {
+    let (root, keys) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let other_keys = tempfile::tempdir().unwrap();
+    let (right, key, right_pem) = certificate(keys.path(), "127.0.0.1");
+    let (elsewhere, other_key, elsewhere_pem) = certificate(other_keys.path(), "ftp.example");
+    let address = server(root.path(), Some((&right, &key))).await;
+    let named_wrongly = server(root.path(), Some((&elsewhere, &other_key))).await;
+
+    let (_module, mut host) = module(Knobs::default());
+    trust(&mut host, &right_pem).await;
+    host.log_in(address, 2).await;
+    host.upload("AT+CFTPSPUT=\"/v.bin\"", b"verified").await;
+    assert_eq!(
+        std::fs::read(root.path().join("v.bin")).unwrap(),
+        b"verified"
+    );
+
+    for (target, pem) in [(address, &elsewhere_pem), (named_wrongly, &elsewhere_pem)] {
+        let (_module, mut host) = module(Knobs::default());
+        trust(&mut host, pem).await;
+        host.command("AT+CFTPSSTART", "+CFTPSSTART: 0\r\n").await;
+        let (ip, port) = (target.ip(), target.port());
+        let line = format!("AT+CFTPSLOGIN=\"{ip}\",{port},\"anonymous\",\"x\",2");
+        host.command(&line, "\r\nOK\r\n\r\n+CFTPSLOGIN: 1\r\n")
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn obsolete_tls_versions_end_in_an_alert() {
+    let (root, keys) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (certificate, key, _) = certificate(keys.path(), "127.0.0.1");
+    let address = server(root.path(), Some((&certificate, &key))).await;
+    let (_module, mut host) = module(Knobs::default());
+    host.command("ATE0;+CSSLCFG=\"sslversion\",0,2", "\r\nOK\r\n")
+        .await;
+    host.command("AT+CFTPSSTART", "+CFTPSSTART: 0\r\n").await;
+    let (ip, port) = (address.ip(), address.port());
+    let line = format!("AT+CFTPSLOGIN=\"{ip}\",{port},\"anonymous\",\"x\",2");
+    host.command(&line, "+CFTPSLOGIN: 1\r\n").await;
+}
+
+#[tokio::test]
+async fn a_port_closed_in_mid_download_goes_on_with_the_next_opening() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("f"), vec![b'q'; 100_000]).unwrap();
+    let address = server(root.path(), None).await;
+    let (module, mut host) = module(Knobs::default());
+    host.log_in(address, 0).await;
+    host.command("AT+CFTPSGET=\"/f\"", "+CFTPSGET: DATA,1480\r\n")
+        .await;
+    drop(host);
+    let mut host = Host::new(module.open());
+    host.until("\r\n+CFTPSGET: 0\r\n").await;
+    host.command(
+        "AT+CFTPSSIZE=\"/f\"",
+        "\r\nOK\r\n\r\n+CFTPSSIZE: 100000\r\n",
+    )
+    .await;
+}
+
+/// A server that takes the login and then leaves every data connection unread.
+async fn stuck_server() -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut control, _) = listener.accept().await.unwrap();
+        control.write_all(b"220 ready\r\n").await.unwrap();
+        let data = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = data.local_addr().unwrap().port();
+        let passive = format!("227 here (127,0,0,1,{},{})\r\n", port / 256, port % 256);
+        let mut line = [0; 256];
+        let mut unread = Vec::new();
+        while let Ok(len @ 1..) = control.read(&mut line).await {
+            let verb = line[..len]
+                .split(|b| b.is_ascii_whitespace())
+                .next()
+                .unwrap();
+            let reply = match verb {
+                b"USER" => "331 password\r\n",
+                b"PASS" => "230 welcome\r\n",
+                b"PASV" => passive.as_str(),
+                b"STOR" => {
+                    unread.push(data.accept().await.unwrap());
+                    "150 now\r\n"
+                }
+                _ => "200 fine\r\n",
+            };
+            control.write_all(reply.as_bytes()).await.unwrap();
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_port_closed_while_the_server_stalls_is_free_at_once() {
+    let address = stuck_server().await;
+    let (module, mut host) = module(Knobs::default());
+    host.log_in(address, 0).await;
+    host.command("AT+CFTPSPUT=\"/f\"", "\r\n>").await;
+    // More than every buffer on the way holds: the module stops reading.
+    let endless = vec![b'a'; 64 << 20];
+    let sending = host.port.write_all(&endless);
+    tokio::time::timeout(Duration::from_secs(1), sending)
+        .await
+        .expect_err("never stopped");
+    drop(host);
+    let mut host = Host::new(module.open());
+    // Long enough for the module to notice, far less than the server's own timeout.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    module
+        .remote()
+        .change(|module, now| module.inject_urc(now, "RING"))
+        .await;
+    host.until("\r\nRING\r\n").await;
+}
+
+#[tokio::test]
+async fn a_module_can_be_reached_into_while_it_is_served() {
+    let (module, mut host) = module(Knobs {
+        boot_time: Duration::ZERO,
+        ..Knobs::default()
+    });
+    host.command("AT", "\r\nOK\r\n").await;
+    module
+        .remote()
+        .change(|module, now| module.inject_urc(now, "RING"))
+        .await;
+    host.until("\r\nRING\r\n").await;
+    module
+        .remote()
+        .change(|module, now| module.power_cycle(now))
+        .await;
+    host.until("\r\nRDY\r\n\r\n+CPIN: READY\r\n").await;
+    host.send(b"AT+CRESET\r").await;
+    host.until("\r\nOK\r\n").await;
+    let mut left = Vec::new();
+    tokio::time::timeout(PATIENCE, host.port.read_to_end(&mut left))
+        .await
+        .unwrap()
+        .unwrap();
+    let mut host = Host::new(module.open());
+    host.until("\r\nRDY\r\n").await;
+}
+
+#[tokio::test(start_paused = true)]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the clock of this test is tokio's own, paused"
+)]
+async fn a_slow_line_takes_the_time_of_its_baud_rate() {
+    let (_module, mut host) = module(Knobs {
+        baud: 9600,
+        echo: false,
+        ..Knobs::default()
+    });
+    let start = tokio::time::Instant::now();
+    let answer = host.command("AT+CFTPSGETFILE=?", "OK\r\n").await;
+    let bytes = "AT+CFTPSGETFILE=?\r".len() + answer.len();
+    let expected = Duration::from_secs(1) * u32::try_from(bytes).unwrap() / 960;
+    let taken = start.elapsed();
+    assert!(
+        taken > expected * 8 / 10 && taken < expected * 12 / 10,
+        "{taken:?}, not {expected:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_link_leads_to_the_port_and_leaves_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let link = dir.path().join("modem");
+    std::os::unix::fs::symlink("/nowhere", &link).unwrap();
+    let parsed = <Cli as clap::Parser>::parse_from([
+        "emulate",
+        "--link",
+        link.to_str().unwrap(),
+        "--family",
+        "a7670",
+        "--echo",
+        "false",
+        "--refuse",
+        "+CSQ",
+    ]);
+    let running = tokio::spawn(emulate::run(parsed.args));
+    let made = async {
+        while !std::fs::read_link(&link).unwrap().starts_with("/dev/pts") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, made).await.unwrap();
+    let builder = tokio_serial::new(link.to_str().unwrap(), 115_200);
+    let mut host = Host::new(tokio_serial::SerialStream::open(&builder).unwrap());
+    assert_eq!(
+        host.command("AT+CGMM", "OK\r\n").await,
+        "\r\nA7670E-FASE\r\n\r\nOK\r\n"
+    );
+    assert_eq!(
+        host.command("AT+CSQ", "\r\nERROR\r\n").await,
+        "\r\nERROR\r\n"
+    );
+    running.abort();
+    running.await.unwrap_err();
+    assert!(!link.is_symlink(), "the link was left behind");
+}
+
+#[test]
+fn a_link_never_replaces_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("precious");
+    std::fs::write(&file, "x").unwrap();
+    assert!(Link::new(&file, Path::new("/dev/null")).is_err());
+    assert_eq!(std::fs::read(&file).unwrap(), b"x");
+}
+
+#[derive(clap::Parser)]
+struct Cli {
+    #[command(flatten)]
+    args: emulate::EmulateArgs,
 }

@@ -27,6 +27,9 @@ pub enum Frame {
     Block(Bytes),
     /// A line longer than any that a module sends was thrown away, to its end.
     Overlong,
+    /// What stands between the block before and the next line is not what stood there after
+    /// other blocks: bytes were lost or slipped in, and the block is not what was sent.
+    Torn,
 }
 
 /// Cuts bytes into frames. Holds at most one line and what was pushed after it.
@@ -40,6 +43,19 @@ pub struct Framer {
     /// A prompt was pulled: one blank after it belongs to it (`> `, A76XX FTP(S) application
     /// note V1.02 §3.1), and may still be on its way.
     after_prompt: bool,
+    /// The line ends since the end of a block, until the next line begins.
+    gap: Option<Gap>,
+    /// The line ends that stand after a block on this port, once one was seen.
+    usual_gap: Option<Gap>,
+}
+
+/// Line ends between a block and the next line: none, one or two times CR LF are known of
+/// modules, and each module keeps to its own.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Gap {
+    len: usize,
+    /// Only CR LF pairs.
+    paired: bool,
 }
 
 /// Longest line accepted, in bytes. The longest that the manuals allow is an answer with one
@@ -71,9 +87,12 @@ impl Framer {
         }
     }
 
-    /// Forgets what was received.
+    /// Forgets what was received, but not the module's ways.
     pub fn clear(&mut self) {
-        *self = Self::new();
+        *self = Self {
+            usual_gap: self.usual_gap,
+            ..Self::new()
+        };
     }
 
     /// Whether everything received was pulled, but for line ends.
@@ -86,13 +105,23 @@ impl Framer {
         let len = usize::try_from(len)
             .unwrap_or(usize::MAX)
             .min(self.buffer.len());
+        if len == 0 {
+            return None;
+        }
         self.scanned = 0;
-        (len > 0).then(|| Frame::Block(self.buffer.split_to(len).freeze()))
+        self.gap = Some(Gap {
+            len: 0,
+            paired: true,
+        });
+        Some(Frame::Block(self.buffer.split_to(len).freeze()))
     }
 
     fn pull_line(&mut self, prompt: bool) -> Option<Frame> {
         if !self.skipping {
             self.skip_gap();
+            if self.is_torn() {
+                return Some(Frame::Torn);
+            }
             if prompt && self.buffer.first() == Some(&b'>') {
                 self.consume(1);
                 self.after_prompt = true;
@@ -133,14 +162,41 @@ impl Framer {
                 self.consume(1);
             }
         }
-        let gap = self
+        let ends = self
             .buffer
             .iter()
-            .take_while(|byte| matches!(byte, b'\r' | b'\n'))
-            .count();
-        if gap > 0 {
-            self.consume(gap);
+            .take_while(|byte| matches!(byte, b'\r' | b'\n'));
+        let mut len = 0;
+        for byte in ends {
+            if let Some(gap) = &mut self.gap {
+                let want = if gap.len.is_multiple_of(2) {
+                    b'\r'
+                } else {
+                    b'\n'
+                };
+                gap.paired &= *byte == want;
+                gap.len += 1;
+            }
+            len += 1;
         }
+        if len > 0 {
+            self.consume(len);
+        }
+    }
+
+    /// Judges the gap after a block, once the next line has begun.
+    fn is_torn(&mut self) -> bool {
+        if self.buffer.is_empty() {
+            return false;
+        }
+        let Some(gap) = self.gap.take() else {
+            return false;
+        };
+        let known = gap.paired && matches!(gap.len, 0 | 2 | 4);
+        if known && self.usual_gap.is_none() {
+            self.usual_gap = Some(gap);
+        }
+        self.usual_gap != Some(gap)
     }
 
     /// Takes a line of `len` bytes and its line end: any CRs, and one LF, after which the
@@ -224,7 +280,7 @@ mod tests {
                         prompt = false;
                         frames.push(Frame::Prompt);
                     }
-                    Frame::Overlong => frames.push(Frame::Overlong),
+                    frame @ (Frame::Overlong | Frame::Torn) => frames.push(frame),
                 }
             }
         }
@@ -265,6 +321,52 @@ mod tests {
         let got = frames([wire.as_bytes()]);
         assert_eq!(got[..2], want);
         assert_eq!(got[2..], [line("+CFTPSGET: 0")]);
+    }
+
+    #[test]
+    fn a_byte_too_much_or_too_few_in_a_block_is_noticed() {
+        let good = b"DATA,3\r\nabc\r\nDATA,3\r\nabc\r\nX: 0\r\n".as_slice();
+        assert!(!frames([good]).contains(&Frame::Torn));
+        for bad in [
+            b"DATA,3\r\nabc\r\nDATA,3\r\nabbc\r\nX: 0\r\n".as_slice(),
+            b"DATA,3\r\nabc\r\nDATA,3\r\nab\n\n\r\nX: 0\r\n",
+            b"DATA,3\r\nabc\r\nDATA,3\r\na\r\n\r\n\r\nX: 0\r\n",
+            b"DATA,3\r\nabc\r\nDATA,3\r\nab\r\nX: 0\r\n",
+        ] {
+            assert!(
+                frames([bad]).contains(&Frame::Torn),
+                "{}",
+                bad.escape_ascii()
+            );
+            assert!(
+                frames(bad.chunks(1)).contains(&Frame::Torn),
+                "{}",
+                bad.escape_ascii()
+            );
+        }
+    }
+
+    #[test]
+    fn a_byte_too_much_or_too_few_in_a_block_is_noticed() {
+        let good = b"DATA,3\r\nabc\r\nDATA,3\r\nabc\r\nX: 0\r\n".as_slice();
+        assert!(!frames([good]).contains(&Frame::Torn));
+        for bad in [
+            b"DATA,3\r\nabc\r\nDATA,3\r\nabbc\r\nX: 0\r\n".as_slice(),
+            b"DATA,3\r\nabc\r\nDATA,3\r\nab\n\n\r\nX: 0\r\n",
+            b"DATA,3\r\nabc\r\nDATA,3\r\na\r\n\r\n\r\nX: 0\r\n",
+            b"DATA,3\r\nabc\r\nDATA,3\r\nab\r\nX: 0\r\n",
+        ] {
+            assert!(
+                frames([bad]).contains(&Frame::Torn),
+                "{}",
+                bad.escape_ascii()
+            );
+            assert!(
+                frames(bad.chunks(1)).contains(&Frame::Torn),
+                "{}",
+                bad.escape_ascii()
+            );
+        }
     }
 
     #[test]

@@ -35,14 +35,14 @@ pub(crate) struct Download {
 
 #[derive(Debug)]
 enum State {
-    Inquire(Inquiry),
+    Inquire(Box<Inquiry>),
     Begin,
     Get,
     Wait,
     /// The file is looked at again before the transfer goes on.
-    Recheck(Inquiry),
+    Recheck(Box<Inquiry>),
     /// Why the server refused is looked into.
-    Look(Inquiry, Failure),
+    Look(Box<Inquiry>, Failure),
     Finish(Result<(), Failure>),
 }
 
@@ -50,7 +50,7 @@ impl Download {
     /// Of a file, in a transfer type.
     pub(crate) fn new(what: operation::Download, transfer_type: TransferType) -> Self {
         Self {
-            state: State::Inquire(Inquiry::size(what.path.clone())),
+            state: State::Inquire(Box::new(Inquiry::size(what.path.clone()))),
             path: what.path,
             offset: what.offset.get(),
             exact: transfer_type == TransferType::Binary,
@@ -117,16 +117,13 @@ impl Download {
     fn complete(&mut self) -> State {
         let end = self.offset + self.got;
         match self.size {
+            // Which bytes are missing is not known: it may be whole blocks out of the middle.
             Some(size) if self.exact && end != size => {
                 let cause = Cause::SizeMismatch {
                     expected: size,
                     found: end,
                 };
-                if end < size {
-                    self.go_on(cause)
-                } else {
-                    State::Finish(Err(self.failure(cause)))
-                }
+                State::Finish(Err(self.failure(cause)))
             }
             _ => State::Finish(Ok(())),
         }
@@ -142,7 +139,7 @@ impl Download {
         }
         let failure = self.failure(cause.clone());
         if *cause == Cause::Reported(ErrCode::REJECTED) && self.got == 0 && self.size.is_none() {
-            return State::Look(Inquiry::look(self.path.clone()), failure);
+            return State::Look(Box::new(Inquiry::look(self.path.clone())), failure);
         }
         State::Finish(Err(failure))
     }
@@ -161,7 +158,7 @@ impl Download {
         if self.got == 0 {
             return State::Get;
         }
-        State::Recheck(Inquiry::size(self.path.clone()))
+        State::Recheck(Box::new(Inquiry::size(self.path.clone())))
     }
 
     fn failure(&self, cause: Cause) -> Failure {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::failure::{Awaited, Cause};
 use super::moment::Moment;
@@ -29,7 +29,13 @@ pub(crate) struct Exchange {
     deadline: Moment,
     /// Bytes of content that came.
     content: u64,
+    /// A block that came whole and is believed once the line after it shows that its count was
+    /// right: a line slipped into it, or a lost byte, would shift what follows.
+    unproven: BytesMut,
+    garbled: bool,
     said: Moment,
+    /// The line came back.
+    echoed: bool,
 }
 
 /// Which lines of text belong to the exchange.
@@ -146,7 +152,10 @@ impl Exchange {
             block: None,
             deadline: now + patience,
             content: 0,
+            unproven: BytesMut::new(),
+            garbled: false,
             said: now,
+            echoed: false,
         }
     }
 
@@ -163,6 +172,11 @@ impl Exchange {
     pub(crate) fn estimate(&self, bytes: u64, now: Moment) -> Option<Duration> {
         let pace = (now - self.said).as_secs_f64() / self.content as f64;
         Duration::try_from_secs_f64(pace * bytes as f64).ok()
+    }
+
+    /// Whether the module echoes what is written to it.
+    pub(crate) fn is_echoed(&self) -> bool {
+        self.echoed
     }
 
     /// Whether content is coming in.
@@ -218,12 +232,17 @@ impl Exchange {
                 Heard::Prompt
             }
             Frame::Block(bytes) => self.hear_block(bytes, now),
-            Frame::Overlong => Heard::Stray("a line too long to be one".into()),
-            Frame::Line(raw) => match Line::classify(&raw) {
-                Line::Final(code) => self.hear_final(code, now),
-                Line::Text(text) => self.hear_text(text, now),
-            },
+            Frame::Overlong | Frame::Torn if !self.is_receiving() => {
+                Heard::Stray("bytes that are no line".into())
+            }
+            Frame::Overlong | Frame::Torn => self.garble(),
+            Frame::Line(raw) => self.hear_line(&raw, now),
         }
+    }
+
+    /// Whether what comes in is no longer what the module meant to send.
+    pub(crate) fn is_garbled(&self) -> bool {
+        self.garbled
     }
 
     /// The outcome, once every part that can come has come.
@@ -266,6 +285,35 @@ impl Exchange {
         self.deadline = now + self.timing.outcome;
     }
 
+    fn hear_line(&mut self, raw: &[u8], now: Moment) -> Heard {
+        let heard = match Line::classify(raw) {
+            Line::Final(code) => self.hear_final(code, now),
+            Line::Text(text) => self.hear_text(text, now),
+        };
+        match heard {
+            // Content that comes as lines has lost the line that announced it.
+            Heard::Stray(text) if self.is_receiving() && is_bare_information(&text) => {
+                self.garble()
+            }
+            Heard::Stray(text) => Heard::Stray(text),
+            heard if self.unproven.is_empty() => heard,
+            _ => self.prove(),
+        }
+    }
+
+    /// The block before was whole.
+    fn prove(&mut self) -> Heard {
+        self.content += self.unproven.len() as u64;
+        Heard::Content(self.unproven.split().freeze())
+    }
+
+    /// The block before was not what the module meant to send, and neither can be what follows.
+    fn garble(&mut self) -> Heard {
+        self.unproven.clear();
+        self.garbled = true;
+        Heard::Nothing
+    }
+
     fn hear_block(&mut self, bytes: Bytes, now: Moment) -> Heard {
         let Some(block) = &mut self.block else {
             return Heard::Nothing;
@@ -281,11 +329,14 @@ impl Exchange {
             } else {
                 self.timing.block
             };
-        if !ours {
-            return Heard::Nothing;
+        if ours {
+            self.unproven.extend_from_slice(&bytes);
         }
-        self.content += bytes.len() as u64;
-        Heard::Content(bytes)
+        // A block longer than any that is known is handed on as it comes.
+        if self.unproven.len() > LONGEST_BLOCK {
+            return self.prove();
+        }
+        Heard::Nothing
     }
 
     fn hear_final(&mut self, code: FinalCode, now: Moment) -> Heard {
@@ -303,6 +354,7 @@ impl Exchange {
 
     fn hear_text(&mut self, text: String, now: Moment) -> Heard {
         if self.line.is_echoed_by(&text) {
+            self.echoed = true;
             return Heard::Nothing;
         }
         if let Some(report) = Report::parse(&text) {
@@ -426,6 +478,9 @@ impl Settlement {
         }
     }
 }
+
+/// Blocks of up to 1480 bytes are documented (SIMCom manual L1211).
+const LONGEST_BLOCK: usize = 64 * 1024;
 
 /// Whether a line can be an answer without prefix: not an unsolicited line, of which those
 /// without a sign in front are few (SIM7500/SIM7600 AT manual V3.00).

@@ -107,9 +107,10 @@ impl Inquiry {
                 Step::Known(self.decide())
             }
             // A directory that cannot be listed tells nothing; that is no failure of the link.
-            (Step::AskList, Verdict::Failed(Cause::Reported(ErrCode::REJECTED))) => {
-                Step::Known(Known::Undecided(self.number))
-            }
+            (
+                Step::AskList,
+                Verdict::Failed(Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)),
+            ) => Step::Known(Known::Undecided(self.number)),
             (Step::AskList, Verdict::Failed(cause)) => Step::Known(Known::Failed(cause.clone())),
             (Step::Known(known), _) => Step::Known(known.clone()),
         };
@@ -127,7 +128,10 @@ impl Inquiry {
                 }
             }
             // Refused by the server: no such file, a directory, or a server without SIZE.
-            Verdict::Failed(Cause::Reported(ErrCode::REJECTED)) => Step::AskList,
+            Verdict::Failed(Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)) => {
+                self.tries = 0;
+                Step::AskList
+            }
             Verdict::Failed(cause) => Step::Known(Known::Failed(cause.clone())),
             Verdict::Done(_) => Step::Known(Known::Failed(Cause::OutOfOrder(
                 "a size without a number".into(),

@@ -5,6 +5,7 @@
 
 mod bring_up;
 mod download;
+mod echo;
 mod exchange;
 pub mod facts;
 pub mod failure;

@@ -120,6 +120,16 @@ pub(crate) fn may_retry(cause: &Cause, tries: u32) -> bool {
     is_transient(cause) && tries < limit
 }
 
+/// Whether the command may have been carried out all the same: its answer was lost, or the
+/// connection was.
+pub(crate) fn is_lost(cause: &Cause) -> bool {
+    let untouched = matches!(
+        cause,
+        Cause::Refused(_) | Cause::Reported(ErrCode::BUSY | ErrCode::STATE)
+    );
+    is_transient(cause) && !untouched
+}
+
 /// Whether a new try can help once the standing was regained.
 pub(crate) fn is_transient(cause: &Cause) -> bool {
     match cause {

@@ -6,7 +6,7 @@ use super::exchange::{Settlement, Verdict};
 use super::failure::{Cause, Failure, Finding, Stage};
 use super::inquiry::{Inquiry, Known};
 use super::operation::{Delivered, Delivery, Output, Progress, ProgressStage};
-use super::procedure::{Next, Procedure, Saying, may_retry};
+use super::procedure::{Next, Procedure, Saying, is_lost, may_retry};
 use crate::ftps::value::RemotePath;
 use crate::ftps::{Body, Command, ErrCode};
 
@@ -19,6 +19,8 @@ pub(crate) struct Simple {
     at: usize,
     state: State,
     tries: u32,
+    /// The outcome of an earlier try is not known.
+    lost: bool,
     delivered: u64,
     answer: Option<Body>,
     /// The name to look for when the server refuses.
@@ -29,7 +31,7 @@ pub(crate) struct Simple {
 enum State {
     Say,
     Wait,
-    Look(Inquiry, Failure),
+    Look(Box<Inquiry>, Failure),
     Finish(Result<(), Failure>),
 }
 
@@ -79,6 +81,7 @@ impl Simple {
             at: 0,
             state: State::Say,
             tries: 0,
+            lost: false,
             delivered: 0,
             answer: None,
             subject,
@@ -117,6 +120,7 @@ impl Simple {
     }
 
     fn fail(&mut self, cause: &Cause) -> State {
+        self.lost |= is_lost(cause);
         // What was delivered of a listing cannot be taken back: it is not begun anew.
         if may_retry(cause, self.tries) && self.delivered == 0 {
             return State::Say;
@@ -126,7 +130,7 @@ impl Simple {
             (Some(path), Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_))
                 if path.file_name().is_some() =>
             {
-                State::Look(Inquiry::look(path.clone()), failure)
+                State::Look(Box::new(Inquiry::look(path.clone())), failure)
             }
             _ => State::Finish(Err(failure)),
         }
@@ -145,7 +149,7 @@ impl Simple {
             | (
                 Some(Command::RemoveDirectory(_) | Command::DeleteFile(_)),
                 Some(Finding::NameAbsent),
-            ) if self.tries > 1 => Ok(()),
+            ) if self.lost => Ok(()),
             _ => Err(failure),
         }
     }

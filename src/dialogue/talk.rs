@@ -8,6 +8,7 @@ use tracing::{debug, info, warn};
 
 use super::bring_up::{BringUp, Setup};
 use super::download::Download;
+use super::echo::Echo;
 use super::exchange::{Exchange, Heard, Settlement, Verdict};
 use super::facts::Facts;
 use super::failure::{Awaited, Cause, Ending, Failure, Stage};
@@ -46,6 +47,8 @@ pub struct Dialogue {
     session: Session,
     run: Option<Run>,
     exchange: Option<Exchange>,
+    /// The echo of content behind a prompt, where the module echoes.
+    echo: Option<Echo>,
     /// Content of a command that is over, arriving with no exchange under way.
     leftover: u64,
     silence: Option<Silence>,
@@ -156,6 +159,7 @@ impl Dialogue {
             session: Session::Unknown,
             run: None,
             exchange: None,
+            echo: None,
             leftover: 0,
             silence: None,
             outbox: VecDeque::new(),
@@ -213,7 +217,6 @@ impl Dialogue {
             let Some(run) = &mut self.run else {
                 return Step::Idle;
             };
-            // On the way up or back in step it goes on waiting.
             if matches!(run.activity, Activity::Task)
                 && let Some(held) = run.held.take()
             {
@@ -254,11 +257,25 @@ impl Dialogue {
 
     /// Bytes came from the port.
     pub fn receive(&mut self, bytes: &[u8], now: Moment) {
-        self.framer.push(bytes);
+        if let Some(silence) = &mut self.silence
+            && !self.synchronised
+        {
+            // Rests of content, perhaps: whatever they spell, they are no lines.
+            silence.until = (now + silence.span).min(silence.latest);
+            return;
+        }
+        match &mut self.echo {
+            Some(echo) => self.framer.push(&echo.filter(bytes)),
+            None => self.framer.push(bytes),
+        }
         if let Some(silence) = &mut self.silence {
             silence.until = (now + silence.span).min(silence.latest);
         }
         self.mind_the_drain(now);
+        self.pull(now);
+    }
+
+    fn pull(&mut self, now: Moment) {
         loop {
             let expect = match &self.exchange {
                 _ if self.leftover > 0 => Expect::Block(self.leftover),
@@ -317,8 +334,13 @@ impl Dialogue {
             if exchange.deadline() > now {
                 return;
             }
-            let settlement = exchange.expire();
-            self.settle(settlement, now);
+            if let Some(held) = self.echo.take().map(|mut echo| echo.release()) {
+                self.framer.push(&held);
+                self.pull(now);
+            }
+            if let Some(settlement) = self.exchange.as_ref().map(Exchange::expire) {
+                self.settle(settlement, now);
+            }
             return;
         }
         let Some(run) = &mut self.run else { return };
@@ -554,6 +576,11 @@ impl Dialogue {
         let Some(exchange) = &self.exchange else {
             return;
         };
+        if exchange.is_garbled() {
+            warn!("content and count do not agree: bytes were lost or slipped in");
+            self.break_off(Cause::Garbled, now);
+            return;
+        }
         if exchange.is_interrupted() {
             self.synchronised = false;
             self.end_content(now);
@@ -613,6 +640,9 @@ impl Dialogue {
     }
 
     fn prompted(&mut self, now: Moment) {
+        if self.exchange.as_ref().is_some_and(Exchange::is_echoed) {
+            self.echo = Some(Echo::default());
+        }
         let Some(run) = &mut self.run else { return };
         let feed = run.task.prompted();
         if run.abandoned {
@@ -624,6 +654,9 @@ impl Dialogue {
 
     fn write(&mut self, feed: Option<Feed>, now: Moment) {
         let Some(feed) = feed else { return };
+        if let Some(echo) = &mut self.echo {
+            echo.expect(&feed.bytes);
+        }
         if !feed.bytes.is_empty() {
             self.outbox.push_back(feed.bytes);
         }
@@ -636,6 +669,9 @@ impl Dialogue {
 
     /// Ends content that is being handed over, where it is.
     fn end_content(&mut self, now: Moment) {
+        if let Some(echo) = &mut self.echo {
+            echo.expect(&[escape::END]);
+        }
         self.outbox.push_back(Bytes::from_static(&[escape::END]));
         if let Some(exchange) = &mut self.exchange {
             exchange.close(now);
@@ -645,6 +681,7 @@ impl Dialogue {
     /// The state of the module is lost.
     fn forget(&mut self) {
         self.framer.clear();
+        self.echo = None;
         self.leftover = 0;
         self.outbox.clear();
         self.attached = false;
@@ -683,6 +720,7 @@ impl Dialogue {
     }
 
     fn settle(&mut self, settlement: Settlement, now: Moment) {
+        self.echo = None;
         if let Some(exchange) = self.exchange.take() {
             self.leftover = exchange.leftover();
         }

@@ -343,7 +343,7 @@ impl Random {
     }
 
     fn one_in(&mut self, n: u32) -> bool {
-        n > 0 && self.next() % u64::from(n) == 0
+        n > 0 && self.next().is_multiple_of(u64::from(n))
     }
 }
 
@@ -369,6 +369,40 @@ mod tests {
             Some((20, Effect::Silence))
         );
         assert_eq!(faults.in_block("+CFTPSGET", 2, 1480, 1480), None);
+    }
+
+    #[test]
+    fn faults_are_written_in_toml() {
+        #[derive(Deserialize)]
+        struct File {
+            fault: Vec<Fault>,
+        }
+        let text = r#"
+            [[fault]]
+            trigger = { command = { command = "+CFTPSGET", nth = 1, phase = { in_block = 1480 } } }
+            effect = "reboot"
+            [[fault]]
+            trigger = { after = "5s" }
+            effect = { text = "RING" }
+        "#;
+        let file: File = toml::from_str(text).unwrap();
+        let phase = Phase::InBlock(1480);
+        let trigger = Trigger::Command {
+            command: "+CFTPSGET".into(),
+            nth: 1,
+            phase,
+        };
+        let expected = [
+            Fault {
+                trigger,
+                effect: Effect::Reboot,
+            },
+            Fault {
+                trigger: Trigger::After(Duration::from_secs(5)),
+                effect: Effect::Text("RING".into()),
+            },
+        ];
+        assert_eq!(file.fault, expected);
     }
 
     #[test]

@@ -69,7 +69,13 @@ impl Emulator {
     /// Typed bytes, as they came over the line.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
-        while !rest.is_empty() && self.power.listens() {
+        while let Some(&first) = rest.first()
+            && self.power.listens()
+        {
+            if std::mem::take(&mut self.after_line) && first == b'\n' {
+                rest = rest.get(1..).unwrap_or_default();
+                continue;
+            }
             rest = match &self.input {
                 Input::Data(_) => self.feed_data(rest),
                 Input::Commands if self.occupied() => {
@@ -136,6 +142,9 @@ impl Emulator {
             Some(Typed::TooLong | Typed::Commands(Err(_))) => self.say("ERROR"),
             Some(Typed::Commands(Ok(commands))) => self.execute(commands),
         }
+        // Field code ends lines with CR LF; a LF that comes before the module has said anything
+        // belongs to the line, even where data is expected next.
+        self.after_line = typed.ends_with(b"\r");
         rest
     }
 

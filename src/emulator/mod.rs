@@ -27,6 +27,7 @@ pub mod uplink;
 mod tests;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -72,7 +73,6 @@ pub enum Action {
 ///
 /// All times are durations since one origin of the caller's choice and must not go back.
 /// Call [`poll`](Self::poll) after every `handle_*` until it returns [`Action::Wait`].
-#[derive(Debug)]
 pub struct Emulator {
     profile: Profile,
     knobs: Knobs,
@@ -93,6 +93,19 @@ pub struct Emulator {
     last_id: u64,
     faults: Faults,
     hangup: bool,
+    /// The last byte was the end of a line, and nothing has been said since.
+    after_line: bool,
+}
+
+/// Says where the module stands, and nothing that was typed: a line may hold a password.
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator")
+            .field("family", &self.profile.family)
+            .field("power", &self.power)
+            .field("standing", &self.session.standing)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The command being answered, as faults count it.
@@ -125,6 +138,7 @@ impl Emulator {
             last_id: 0,
             faults: Faults::seeded(knobs.seed),
             hangup: false,
+            after_line: false,
             profile,
             knobs,
         };
@@ -183,6 +197,7 @@ impl Emulator {
             match self.out.pop(self.now) {
                 Some(Item::Bytes(bytes)) => {
                     let bytes = self.carry_out(bytes);
+                    self.after_line = false;
                     if !bytes.is_empty() {
                         return Action::Send(bytes);
                     }

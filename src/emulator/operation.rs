@@ -141,35 +141,34 @@ impl Emulator {
         }
     }
 
-    /// Begins and succeeds at once, for commands that ask nobody.
-    pub(super) fn settle(&mut self) -> Outcome {
-        match self.begin(Kind::Plain, None) {
-            Outcome::Later => {
-                self.succeed(None);
-                Outcome::Later
-            }
-            refused => refused,
+    /// Begins and succeeds at once, for commands that ask nobody; the module then stands there.
+    pub(super) fn settle_into(&mut self, standing: Standing) -> Outcome {
+        let outcome = self.begin(Kind::Plain, None);
+        let stood = self.session.standing;
+        if outcome == Outcome::Later && self.succeed(None) && stood != standing {
+            self.leave(standing);
         }
+        outcome
     }
 
     /// Begins and fails at once.
     pub(super) fn begin_and_fail(&mut self, code: u16) -> Outcome {
-        match self.begin(Kind::Plain, None) {
-            Outcome::Later => {
-                self.fail(code);
-                Outcome::Later
-            }
-            refused => refused,
+        let outcome = self.begin(Kind::Plain, None);
+        if outcome == Outcome::Later {
+            self.fail(code);
         }
+        outcome
     }
 
-    /// Ends the operation well. The result is `+NAME: 0` unless another is given.
-    pub(super) fn succeed(&mut self, result: Option<String>) {
+    /// Ends the operation well, unless a fault has it fail; says which. The result is `+NAME: 0`
+    /// unless another is given.
+    pub(super) fn succeed(&mut self, result: Option<String>) -> bool {
         if let Some(code) = self.result_fault() {
-            return self.fail(code);
+            self.fail(code);
+            return false;
         }
         let Some(operation) = self.operation.take() else {
-            return;
+            return false;
         };
         let Operation {
             name,
@@ -186,6 +185,7 @@ impl Emulator {
         if !accepted && order == OkOrder::ResultFirst {
             self.final_code(&name, nth, "OK");
         }
+        true
     }
 
     /// Ends the operation with a code.
@@ -202,7 +202,11 @@ impl Emulator {
             kind,
             ..
         } = operation;
-        let result = format!("{name}: {code}");
+        let result = match &kind {
+            // SIMCom manual, AT+CDNSGIP: 0 and a code of its own, 10 for any DNS error.
+            Kind::Resolve(_) => format!("{name}: 0,10"),
+            _ => format!("{name}: {code}"),
+        };
         // After data the documents have one form only: OK, then the code (L1215 c).
         let after_data = matches!(&kind, Kind::Upload(upload) if upload.complete);
         let form = if after_data {
@@ -262,39 +266,42 @@ impl Emulator {
             return;
         };
         let name = &operation.name;
-        match (&mut operation.kind, answer) {
+        let result = match (&mut operation.kind, answer) {
             (Kind::Login, Answer::Done) => {
-                self.session.standing = Standing::LoggedIn;
-                self.succeed(None);
+                if self.succeed(None) {
+                    self.session.standing = Standing::LoggedIn;
+                } else {
+                    self.ask(Ask::DropAll);
+                }
+                return;
             }
             (Kind::Logout, _) => {
                 self.leave(Standing::Started);
-                self.succeed(None);
+                None
             }
             (Kind::Abort, _) => {
                 self.leave(Standing::Idle);
-                self.succeed(None);
+                None
             }
             (Kind::Type(transfer_type), Answer::Done) => {
-                self.session.transfer_type = *transfer_type;
-                self.succeed(None);
+                let transfer_type = *transfer_type;
+                if self.succeed(None) {
+                    self.session.transfer_type = transfer_type;
+                }
+                return;
             }
             (Kind::Plain, Answer::Directory(path)) => {
-                let result = format!("{name}: {}", super::line::printed_path(&path));
-                self.succeed(Some(result));
+                Some(format!("{name}: {}", super::line::printed_path(&path)))
             }
-            (Kind::Plain, Answer::Size(size)) => {
-                let result = format!("{name}: {size}");
-                self.succeed(Some(result));
-            }
+            (Kind::Plain, Answer::Size(size)) => Some(format!("{name}: {size}")),
             (Kind::Resolve(host), Answer::Address(address)) => {
-                let result = format!("{name}: 1,\"{host}\",\"{address}\"");
-                self.succeed(Some(result));
+                Some(format!("{name}: 1,\"{host}\",\"{address}\""))
             }
-            (Kind::Download(_), answer) => self.downloaded(answer),
-            (Kind::Upload(_), _) => self.upload_opened_or_done(),
-            _ => self.succeed(None),
-        }
+            (Kind::Download(_), answer) => return self.downloaded(answer),
+            (Kind::Upload(_), _) => return self.upload_opened_or_done(),
+            _ => None,
+        };
+        self.succeed(result);
     }
 
     /// Asks for more of a running download as the line drains.

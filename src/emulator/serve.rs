@@ -23,6 +23,8 @@ pub mod pty;
 const READ: usize = 4096;
 /// Bytes an in-process port holds in each direction: a UART driver's buffer.
 const PORT_BUFFER: usize = 4096;
+/// How often a stream that is neither read nor written is looked at.
+const LIVENESS: Duration = Duration::from_millis(100);
 /// Interventions that may wait for a port to be open.
 const INTERVENTIONS: usize = 16;
 
@@ -146,6 +148,11 @@ impl Module {
                 Some(intervention) = self.interventions.recv() => {
                     let now = self.now();
                     intervention(&mut self.emulator, now);
+                }
+                // Whether the host is still there shows only to those who read or write; a module
+                // that waits for a slow server does neither.
+                () = tokio::time::sleep(LIVENESS), if !reads && !writes => {
+                    let _none: usize = writer.write(&[]).await?;
                 }
                 () = sleep_until(wake) => {
                     let now = self.now();

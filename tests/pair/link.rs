@@ -120,14 +120,18 @@ impl Link {
         let mut steps = 0u64;
         loop {
             steps += 1;
-            assert!(steps < 20_000_000, "no end in sight");
+            assert!(steps < 200_000, "no end in sight");
             assert!(self.now - began < Duration::from_secs(7200), "hangs");
             if let Some(mut script) = self.script.take() {
                 script(self, &seen);
                 self.script = Some(script);
             }
             let now = Moment::after(self.now);
-            match self.dialogue.poll(now) {
+            let step = self.dialogue.poll(now);
+            if std::env::var_os("TRACE").is_some() {
+                eprintln!("{:?} {step:?}", self.now);
+            }
+            match step {
                 Step::Idle => panic!("idle in the middle of an operation"),
                 Step::Write { bytes, .. } => {
                     self.written.extend_from_slice(&bytes);
@@ -139,9 +143,9 @@ impl Link {
                     outcome.content.extend_from_slice(&bytes);
                     seen.delivered += bytes.len();
                 }
+                // What the module says first is heard first.
+                Step::Fetch if self.exchange() => {}
                 Step::Fetch => match pieces.pop_front() {
-                    // What the module says first is heard first.
-                    _ if self.exchange() => {}
                     Some(piece) => {
                         seen.fetched += 1;
                         self.dialogue.feed(piece, now);
@@ -168,6 +172,13 @@ impl Link {
                 }
             }
         }
+    }
+
+    /// Somebody else made the module echo what is typed, after we switched that off.
+    pub(crate) fn switch_echo_on(&mut self) {
+        self.module.handle_bytes(self.now, b"ATE1\r");
+        self.settle();
+        self.to_host.clear();
     }
 
     /// The module's port vanishes.
@@ -202,6 +213,9 @@ impl Link {
         let part: Vec<u8> = self.to_host.drain(..len).collect();
         if part.is_empty() {
             return false;
+        }
+        if std::env::var_os("TRACE").is_some() {
+            eprintln!("<- {:?}", String::from_utf8_lossy(&part));
         }
         self.dialogue.receive(&part, Moment::after(self.now));
         true

@@ -1,6 +1,8 @@
 //! The dialogue against the emulated module, in virtual time: no runtime, no clock, no network.
 
+mod faults;
 mod link;
+mod matrix;
 
 use std::time::Duration;
 

@@ -136,7 +136,7 @@ impl Emulator {
     fn verdict(&mut self, verdict: Verdict) -> Outcome {
         match verdict {
             Verdict::Error => Outcome::Error,
-            Verdict::Ok => self.settle(),
+            Verdict::Ok => self.settle_into(self.session.standing),
             Verdict::Code(code) => self.begin_and_fail(code),
         }
     }
@@ -168,11 +168,8 @@ impl Emulator {
         {
             return self.begin_and_fail(10);
         }
-        let outcome = self.settle();
-        if outcome == Outcome::Later {
-            self.settings.pdn_active = true;
-            self.session.standing = Standing::Started;
-        }
+        let outcome = self.settle_into(Standing::Started);
+        self.settings.pdn_active |= self.session.standing == Standing::Started;
         outcome
     }
 
@@ -187,11 +184,7 @@ impl Emulator {
             },
             Standing::Started | Standing::NoNetwork => {}
         }
-        let outcome = self.settle();
-        if outcome == Outcome::Later {
-            self.leave(Standing::Idle);
-        }
-        outcome
+        self.settle_into(Standing::Idle)
     }
 
     fn login(&mut self, text: &[u8]) -> Outcome {

@@ -56,12 +56,7 @@ impl Emulator {
     }
 
     fn dispatch(&mut self, command: &Command) -> Outcome {
-        if self
-            .knobs
-            .refuse
-            .iter()
-            .any(|refused| *refused == command.name)
-        {
+        if self.knobs.refuse.contains(&command.name) {
             return Outcome::Error;
         }
         if command.name.starts_with("+CFTPS") {

@@ -68,6 +68,8 @@ impl Emulator {
         let Some(path) = values.first().and_then(|path| self.path_of(path)) else {
             return Outcome::Error;
         };
+        // TODO-correctness: an empty length before a `<rest_size>` is stream mode by V.250 §5.4.2
+        // (a value left out is the default); no document shows it.
         let length = match optional(values.get(1)) {
             Optional::Absent => None,
             Optional::Given(length @ 1..=PUT_LIMIT) => Some(length),
@@ -100,7 +102,8 @@ impl Emulator {
             return;
         };
         if upload.complete {
-            return self.succeed(None);
+            self.succeed(None);
+            return;
         }
         let length = upload.length;
         let from_file = upload.file.is_some();

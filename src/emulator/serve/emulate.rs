@@ -28,7 +28,7 @@ pub struct EmulateArgs {
     /// TOML file with knobs; flags win over it
     #[arg(long, value_name = "FILE")]
     pub knobs: Option<PathBuf>,
-    /// TOML file with faults: [[fault]] with trigger and effect
+    /// TOML file with faults, one table `fault` with trigger and effect for each
     #[arg(long, value_name = "FILE")]
     pub faults: Option<PathBuf>,
     /// Echo at power-up

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use rustix::io::Errno;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
@@ -26,6 +27,8 @@ const REOPEN_INTERVAL: Duration = Duration::from_millis(20);
 pub struct Pty {
     master: AsyncFd<OwnedFd>,
     path: PathBuf,
+    /// What a host typed while it was being noticed.
+    early: Bytes,
 }
 
 impl Pty {
@@ -53,7 +56,11 @@ impl Pty {
                       early; an OwnedFd keeps its own open for as long as it is registered"
         )]
         let master = AsyncFd::new(master)?;
-        Ok(Self { master, path })
+        Ok(Self {
+            master,
+            path,
+            early: Bytes::new(),
+        })
     }
 
     /// What a host opens.
@@ -82,17 +89,25 @@ impl Pty {
                         return Ok(Ended::Hangup);
                     }
                 }
-                () = self.opened() => {}
+                early = self.opened() => self.early = early?,
             }
         }
     }
 
-    /// Waits until a host opens the port.
-    async fn opened(&self) {
-        // With nothing to read into, the kernel says whether the other side is there and takes
-        // nothing away.
-        while let Err(Errno::IO) = rustix::io::write(self.master.get_ref(), &[]).map(drop) {
-            tokio::time::sleep(REOPEN_INTERVAL).await;
+    /// Waits until a host opens the port, and returns what it has typed already.
+    async fn opened(&self) -> io::Result<Bytes> {
+        let mut buffer = [0; 256];
+        loop {
+            match rustix::io::read(self.master.get_ref(), &mut buffer) {
+                Err(Errno::IO) => tokio::time::sleep(REOPEN_INTERVAL).await,
+                Err(Errno::AGAIN) => return Ok(Bytes::new()),
+                Err(error) => return Err(error.into()),
+                Ok(len) => {
+                    return Ok(Bytes::copy_from_slice(
+                        buffer.get(..len).unwrap_or_default(),
+                    ));
+                }
+            }
         }
     }
 }
@@ -108,8 +123,16 @@ impl AsyncRead for Pty {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if !this.early.is_empty() {
+            let early = this
+                .early
+                .split_to(this.early.len().min(buffer.remaining()));
+            buffer.put_slice(&early);
+            return Poll::Ready(Ok(()));
+        }
         loop {
-            let mut guard = ready!(self.master.poll_read_ready(cx))?;
+            let mut guard = ready!(this.master.poll_read_ready(cx))?;
             let unfilled = buffer.initialize_unfilled();
             match guard.try_io(|fd| Ok(rustix::io::read(fd.get_ref(), unfilled)?)) {
                 Ok(read) => {

@@ -4,26 +4,25 @@
 //! everything ends the task and starts a new one, which closes data and control connection at
 //! once: servers leave stale replies behind after `ABOR`.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use secrecy::ExposeSecret;
 use suppaftp::tokio::{ImplAsyncFtpStream, TransferStream};
 use suppaftp::types::{FileType, FormatControl};
-use suppaftp::{FtpError, FtpResult, Mode, Status};
+use suppaftp::{FtpError, Status};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::{Answer, Ask, Event, Failure, Login, Request, Security, TransferType};
+use super::{Answer, Ask, Event, Failure, Request, Security, TransferType};
 
 mod latin1;
+mod login;
 mod tls;
 
-use latin1::{Latin1, from_wire, to_wire};
-use tls::{ModuleTls, Stream};
+use latin1::{from_wire, to_wire};
+use login::log_in;
+use tls::Stream;
 
 /// Requests and events that may wait between the core and the task. Uploads are bounded by bytes
 /// in the core; this many pieces of the smallest useful size fit beside them.
@@ -33,6 +32,8 @@ const QUEUE: usize = 1024;
 const SERVER_TIMEOUT: Duration = Duration::from_secs(60);
 /// Longest wait for the answer to QUIT.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest wait for a server to close its side of a finished upload.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// Longest wait for a TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -134,7 +135,7 @@ struct Client {
     // Before the control connection, so that it is dropped first.
     transfer: Option<TransferStream<Stream>>,
     control: Option<Control>,
-    implicit: bool,
+    security: Option<Security>,
 }
 
 impl Client {
@@ -156,7 +157,7 @@ impl Client {
         let answer = match answer.unwrap_or(Err(Failure::Timeout)) {
             // Owners of A7670E modules saw code 14 in place of 1 where a data connection of an
             // implicit session failed its handshake.
-            Err(Failure::Tls) if self.implicit => Err(Failure::Connect),
+            Err(Failure::Tls) if self.security == Some(Security::Implicit) => Err(Failure::Connect),
             answer => answer,
         };
         if transfers && answer.is_err() {
@@ -169,7 +170,7 @@ impl Client {
         match ask {
             Ask::Login(login) => {
                 self.control = Some(log_in(&login).await?);
-                self.implicit = login.security == Security::Implicit;
+                self.security = Some(login.security);
                 return Ok(Answer::Done);
             }
             Ask::DropAll => {
@@ -188,14 +189,7 @@ impl Client {
             }
             Ask::Read { max } => return self.read(max).await,
             Ask::StoreData(bytes) => return self.store(bytes).await,
-            Ask::StoreEnd => {
-                let transfer = self.transfer.take().ok_or(Failure::State)?;
-                return transfer
-                    .finish()
-                    .await
-                    .map(|()| Answer::Done)
-                    .map_err(failure);
-            }
+            Ask::StoreEnd => return self.store_end().await,
             _ => {}
         }
         let control = self.control.as_mut().ok_or(Failure::State)?;
@@ -211,19 +205,13 @@ impl Client {
             }
             Ask::StoreBegin { path, offset } => {
                 restart(control, offset).await?;
-                Some(
-                    control
-                        .put_with_stream(from_wire(&path))
-                        .await
-                        .map_err(failure)?,
-                )
+                // Not the client's own upload: that one lets a reset of the data connection hide
+                // the reply that says why.
+                Some(open(control, format!("STOR {}", from_wire(&path))).await?)
             }
-            Ask::List(path) => {
-                let command =
-                    path.map_or_else(|| "LIST".to_owned(), |p| format!("LIST {}", from_wire(&p)));
-                let opening = [Status::AboutToSend, Status::AlreadyOpen];
-                let opened = control.custom_data_command(command, &opening).await;
-                Some(opened.map_err(failure)?.1)
+            Ask::List(None) => Some(open(control, "LIST".to_owned()).await?),
+            Ask::List(Some(path)) => {
+                Some(open(control, format!("LIST {}", from_wire(&path))).await?)
             }
             ask => return simple(control, ask).await,
         };
@@ -256,6 +244,24 @@ impl Client {
         }
     }
 
+    /// Ends an upload; the server's reply alone decides whether it has the file.
+    async fn store_end(&mut self) -> Result<Answer, Failure> {
+        let mut transfer = self.transfer.take().ok_or(Failure::State)?;
+        let closed = transfer.shutdown().await;
+        if closed.is_ok() && self.security != Some(Security::Plain) {
+            // Closing a socket with unread bytes (TLS 1.3 session tickets) resets it, and the
+            // server may lose the end of the file: it closes first.
+            let mut unread = [0; 1024];
+            let drain = async { while transfer.read(&mut unread).await.is_ok_and(|n| n > 0) {} };
+            let _ = tokio::time::timeout(DRAIN_TIMEOUT, drain).await;
+        }
+        transfer
+            .finish()
+            .await
+            .map(|()| Answer::Done)
+            .map_err(failure)
+    }
+
     /// Why a data connection broke off: the reply on the control connection says it, or nothing
     /// does. The break is the transfer's failure, not the session's.
     async fn broken_off(&mut self) -> Failure {
@@ -281,70 +287,10 @@ impl Client {
     }
 }
 
-async fn log_in(login: &Login) -> Result<Control, Failure> {
-    let mut addresses = tokio::net::lookup_host((login.host.as_str(), login.port))
-        .await
-        .map_err(|_| Failure::Dns)?;
-    let address = addresses.next().ok_or(Failure::Dns)?;
-    let mut control = match login.security {
-        Security::Plain | Security::AuthTls => {
-            let stream = connect(address).await.map_err(failure)?;
-            let control = Control::connect_with_stream(stream)
-                .await
-                .map_err(failure)?;
-            if login.security == Security::Plain {
-                control
-            } else {
-                control
-                    .into_secure(ModuleTls::new(login)?, &login.host)
-                    .await
-                    .map_err(failure)?
-            }
-        }
-        Security::AuthSsl | Security::Implicit => {
-            let tls = ModuleTls::new(login)?;
-            Control::connect_secure_implicit(address, tls, &login.host)
-                .await
-                .map_err(failure)?
-        }
-    };
-    control.set_encoding(Latin1).await;
-    control.set_mode(if login.passive {
-        Mode::Passive
-    } else {
-        Mode::Active
-    });
-    if login.passive && address.is_ipv6() {
-        control.set_mode(Mode::ExtendedPassive);
-    }
-    control.set_passive_nat_workaround(login.single_ip);
-    let mut control = control.passive_stream_builder(|address| Box::pin(connect(address)));
-    control
-        .login(login.user.as_str(), login.password.expose_secret())
-        .await
-        .map_err(failure)?;
-    if matches!(login.security, Security::AuthSsl | Security::Implicit) {
-        // RFC 4217 §9: data connections are in the clear until told otherwise. The client says
-        // so itself where it has sent AUTH TLS.
-        for command in ["PBSZ 0", "PROT P"] {
-            control
-                .custom_command(command, &[Status::CommandOk])
-                .await
-                .map_err(failure)?;
-        }
-    }
-    control
-        .transfer_type(FileType::Image)
-        .await
-        .map_err(failure)?;
-    Ok(control)
-}
-
-async fn connect(address: SocketAddr) -> FtpResult<TcpStream> {
-    match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
-        Ok(connected) => connected.map_err(FtpError::ConnectionError),
-        Err(late) => Err(FtpError::ConnectionError(late.into())),
-    }
+async fn open(control: &mut Control, command: String) -> Result<TransferStream<Stream>, Failure> {
+    let opening = [Status::AboutToSend, Status::AlreadyOpen];
+    let opened = control.custom_data_command(command, &opening).await;
+    opened.map(|(_, transfer)| transfer).map_err(failure)
 }
 
 async fn restart(control: &mut Control, offset: u64) -> Result<(), Failure> {

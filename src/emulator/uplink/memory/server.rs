@@ -1,0 +1,98 @@
+//! A server in memory, with the moods of real ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::emulator::uplink::Security;
+
+/// One server. Every field may be changed between two requests.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Passwords by user name.
+    pub users: BTreeMap<String, String>,
+    /// Files by absolute path.
+    pub files: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Directories by absolute path, without a final slash; the root is always there.
+    pub directories: BTreeSet<Vec<u8>>,
+    /// The one kind of protection it accepts.
+    pub security: Security,
+    /// What it does with REST.
+    pub rest: Rest,
+    /// Bytes it can still store.
+    pub room: Option<u64>,
+    /// Closes the control and data connections after so many content bytes of one transfer.
+    pub close_after: Option<u64>,
+    /// Leaves every request unanswered.
+    pub silent: bool,
+}
+
+/// How a server treats REST.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rest {
+    /// As RFC 3659 §5 says.
+    #[default]
+    Honour,
+    /// 502.
+    Refuse,
+    /// 350, and the transfer starts at 0 all the same.
+    Ignore,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            users: BTreeMap::new(),
+            files: BTreeMap::new(),
+            directories: BTreeSet::new(),
+            security: Security::Plain,
+            rest: Rest::Honour,
+            room: None,
+            close_after: None,
+            silent: false,
+        }
+    }
+}
+
+impl Server {
+    /// A plain server with one user.
+    #[must_use]
+    pub fn with_user(user: &str, password: &str) -> Self {
+        let users = BTreeMap::from([(user.to_owned(), password.to_owned())]);
+        Self {
+            users,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn is_directory(&self, path: &[u8]) -> bool {
+        path == b"/" || self.directories.contains(path)
+    }
+
+    pub(super) fn listing(&self, directory: &[u8]) -> Vec<u8> {
+        let mut text = Vec::new();
+        let here = |path: &[u8]| parent(path) == directory;
+        for path in self.directories.iter().filter(|path| here(path)) {
+            text.extend_from_slice(b"drwxr-xr-x 2 ftp ftp 4096 Mar 19 13:51 ");
+            text.extend_from_slice(base(path));
+            text.extend_from_slice(b"\r\n");
+        }
+        for (path, content) in self.files.iter().filter(|(path, _)| here(path)) {
+            let entry = format!("-rw-r--r-- 1 ftp ftp {} Mar 19 13:51 ", content.len());
+            text.extend_from_slice(entry.as_bytes());
+            text.extend_from_slice(base(path));
+            text.extend_from_slice(b"\r\n");
+        }
+        text
+    }
+}
+
+/// The directory a path lies in.
+pub(super) fn parent(path: &[u8]) -> &[u8] {
+    match path.iter().rposition(|&byte| byte == b'/') {
+        Some(0) | None => b"/",
+        Some(at) => path.get(..at).unwrap_or(b"/"),
+    }
+}
+
+fn base(path: &[u8]) -> &[u8] {
+    path.rsplit(|&byte| byte == b'/').next().unwrap_or(path)
+}

@@ -1,0 +1,211 @@
+//! Every operation under every combination of what the documents leave open.
+
+use cellftp::dialogue::failure::Finding;
+use cellftp::dialogue::operation::{Output, Standing, Task};
+use cellftp::dialogue::{Failure, Operation};
+use cellftp::emulator::{FailureForm, Family, Knobs, OkOrder, Prompt};
+
+use crate::link::{Link, Seen, nasty, on, path, pieces};
+use crate::{get, put};
+
+/// Lines that nobody asked for (SIM7500/SIM7600 AT manual V3.00 and A76XX AT manual V1.09).
+const NOISE: [&str; 12] = [
+    "+CMTI: \"SM\",4",
+    "RING",
+    "+CREG: 1",
+    "+CGEV: EPS PDN ACT 1",
+    "PB DONE",
+    "SMS DONE",
+    "+CPIN: READY",
+    "NO CARRIER",
+    "UNDER-VOLTAGE WARNNING",
+    "+CTZV: \"22/11/26,19:00:00+04\"",
+    "+CGEV: ME PDN DEACT 8",
+    "+CMTE: 1",
+];
+
+struct Variant {
+    family: Family,
+    knobs: Knobs,
+    echo: bool,
+    noise: bool,
+    cut: usize,
+}
+
+fn variants(family: Family) -> Vec<Variant> {
+    let mut variants = Vec::new();
+    let prompts = [Prompt::Sign, Prompt::SignBlank, Prompt::SignLine];
+    for ok_order in [OkOrder::Documented, OkOrder::OkFirst, OkOrder::ResultFirst] {
+        for failure_form in [
+            FailureForm::Documented,
+            FailureForm::OkCode,
+            FailureForm::CodeError,
+            FailureForm::ErrorCode,
+            FailureForm::Error,
+        ] {
+            for bits in 0..64u32 {
+                let bit = |at: u32| bits >> at & 1 == 1;
+                for cut in [1, 7, 4096] {
+                    let turn = variants.len();
+                    variants.push(Variant {
+                        family,
+                        knobs: Knobs {
+                            ok_order,
+                            failure_form,
+                            space_after_colon: bit(0),
+                            trailing_crlf: bit(3),
+                            empty_last_frame: bit(4),
+                            echo_data: bit(5),
+                            chunk_random: turn % 2 == 0,
+                            prompt: prompts[turn % 3],
+                            ..Knobs::default()
+                        },
+                        echo: bit(1),
+                        noise: bit(2),
+                        cut,
+                    });
+                }
+            }
+        }
+    }
+    variants
+}
+
+/// Slips in a line every few steps, slower than the line carries it away.
+fn noise(turn: usize, cut: usize) -> impl FnMut(&mut Link, &Seen) {
+    let every = 5 + 60 / cut;
+    let mut step = turn;
+    move |link, _| {
+        step += 1;
+        if step.is_multiple_of(every) {
+            link.module
+                .inject_urc(link.now, NOISE[step / every % NOISE.len()]);
+        }
+    }
+}
+
+struct Check<'a> {
+    link: Link,
+    variant: &'a Variant,
+    cases: &'a mut u64,
+}
+
+impl Check<'_> {
+    fn run(
+        &mut self,
+        operation: Operation,
+        content: Option<&[u8]>,
+    ) -> (Result<Output, Failure>, Vec<u8>) {
+        *self.cases += 1;
+        if self.variant.echo {
+            self.link.switch_echo_on();
+        }
+        let outcome = self
+            .link
+            .run(operation, content.map(pieces).unwrap_or_default());
+        (outcome.result, outcome.content)
+    }
+
+    fn good(&mut self, operation: Operation) -> Output {
+        let what = format!("{operation:?}");
+        let (result, _) = self.run(operation, None);
+        result.unwrap_or_else(|failure| panic!("{what}: {failure:?}"))
+    }
+
+    fn refused(&mut self, task: Task, finding: Finding) {
+        let what = format!("{task:?}");
+        let (result, content) = self.run(on(task), None);
+        let failure = result.expect_err(&what);
+        assert_eq!(failure.finding, Some(finding), "{what}: {failure:?}");
+        assert!(content.is_empty());
+    }
+
+    fn round_trip(&mut self, name: &str, content: &[u8]) {
+        self.run(on(put(name)), Some(content)).0.unwrap();
+        assert_eq!(self.link.file(name).unwrap(), content);
+        assert_eq!(
+            self.good(on(Task::Size(path(name)))),
+            Output::Size(content.len() as u64)
+        );
+        let (result, got) = self.run(on(get(name)), None);
+        result.unwrap();
+        assert_eq!(got, content);
+    }
+
+    fn everything(&mut self) {
+        let stand = |standing| Operation {
+            standing,
+            task: Task::Stand,
+        };
+        self.good(stand(Standing::Started));
+        self.good(stand(Standing::Down));
+        self.good(on(Task::MakeDirectory(path("/d"))));
+        self.refused(Task::MakeDirectory(path("/d")), Finding::NamePresent);
+        assert_eq!(
+            self.good(on(Task::ChangeDirectory(path("/d")))),
+            Output::Directory("/d".into())
+        );
+        assert_eq!(
+            self.good(on(Task::WorkingDirectory)),
+            Output::Directory("/d".into())
+        );
+        self.round_trip("/d/f", &nasty(3001));
+        self.round_trip("/d/nine", b"ninebytes");
+        self.round_trip("/d/none", b"");
+        let (result, listing) = self.run(on(Task::List(Some(path("/d")))), None);
+        result.unwrap();
+        assert_eq!(String::from_utf8(listing).unwrap().lines().count(), 3);
+        for task in [
+            get("/d/x"),
+            Task::Size(path("/d/x")),
+            Task::DeleteFile(path("/d/x")),
+        ] {
+            self.refused(task, Finding::NameAbsent);
+        }
+        for name in ["/d/f", "/d/nine", "/d/none"] {
+            self.good(on(Task::DeleteFile(path(name))));
+        }
+        self.good(on(Task::RemoveDirectory(path("/d"))));
+        self.refused(Task::RemoveDirectory(path("/d")), Finding::NameAbsent);
+        self.good(stand(Standing::Down));
+    }
+}
+
+fn matrix(family: Family) {
+    let mut cases = 0;
+    let variants = variants(family);
+    for (turn, variant) in variants.iter().enumerate() {
+        let mut link = Link::new(variant.family, variant.knobs.clone());
+        link.cut = variant.cut;
+        if variant.noise {
+            link = link.with_script(noise(turn, variant.cut));
+        }
+        let said = format!(
+            "{:?} {:?} echo={} noise={} cut={}",
+            variant.family, variant.knobs, variant.echo, variant.noise, variant.cut
+        );
+        let check = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            Check {
+                link,
+                variant,
+                cases: &mut cases,
+            }
+            .everything();
+        }));
+        assert!(check.is_ok(), "under {said}");
+    }
+    println!(
+        "{family:?}: {cases} operations under {} variants",
+        variants.len()
+    );
+}
+
+#[test]
+fn every_operation_is_right_under_every_answer_of_a_sim7600() {
+    matrix(Family::Sim7600);
+}
+
+#[test]
+fn every_operation_is_right_under_every_answer_of_an_a7670() {
+    matrix(Family::A7670);
+}
