@@ -2,24 +2,17 @@
 //! that the transcript names.
 
 use std::collections::VecDeque;
-use std::num::NonZeroU16;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use cellftp::dialogue::failure::{Cause, Failure, Finding};
-use cellftp::dialogue::operation::{
-    Delivery, Directory, Download, Operation, Output, Piece, Place, Standing, Task, Upload,
-};
+use cellftp::dialogue::operation::{Delivery, Operation, Output, Piece, Standing, Task};
 use cellftp::dialogue::{Dialogue, Moment, Patience, Setup, Step};
 use cellftp::emulator::Family;
-use cellftp::emulator::uplink::Security;
-use cellftp::ftps::value::{
-    self, Host, Offset, Password, RemotePath, ServerType, TransferType, Username,
-};
 
 use crate::cut::Cut;
-use crate::format::{By, Form, Given, HOST, Item, Transcript, Whose, parse};
+use crate::format::{By, Form, Given, Item, Transcript, Whose};
+use crate::task::{logged_in, operation};
 
 /// A conversation that takes longer than this has no end.
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -100,7 +93,7 @@ impl<'a> Replay<'a> {
             Given::Unknown => &[Standing::Attached],
             Given::Stopped => &[Standing::Down],
             Given::Started => &[Standing::Started],
-            Given::LoggedIn => &[replay.logged_in()?],
+            Given::LoggedIn => &[logged_in(&transcript.server)?],
         };
         for standing in standings {
             replay.stand(standing.clone())?;
@@ -135,7 +128,7 @@ impl<'a> Replay<'a> {
         if self.running {
             return Err("an @do inside another".into());
         }
-        let (operation, content) = self.operation(words)?;
+        let (operation, content) = operation(&self.transcript.server, words)?;
         let content = content
             .chunks(3)
             .map(|part| Piece::Data(Bytes::copy_from_slice(part)));
@@ -303,83 +296,6 @@ impl<'a> Replay<'a> {
                 }
             }
         })
-    }
-
-    fn operation(&self, words: &[u8]) -> Result<(Operation, Vec<u8>), String> {
-        let mut words = words.splitn(3, |byte| *byte == b' ');
-        let name = words.next().unwrap_or_default();
-        let name = String::from_utf8_lossy(name).into_owned();
-        let text = words.next().map(String::from_utf8_lossy);
-        let rest = words.next().unwrap_or_default();
-        let path = || -> Result<RemotePath, String> {
-            let text = text.as_deref().ok_or("a path is missing")?;
-            RemotePath::new(text).map_err(|error| error.to_string())
-        };
-        let mut content = Vec::new();
-        let task = match name.as_str() {
-            "start" | "stop" | "login" => Task::Stand,
-            "pwd" => Task::WorkingDirectory,
-            "cwd" => Task::ChangeDirectory(path()?),
-            "mkd" => Task::MakeDirectory(path()?),
-            "rmd" => Task::RemoveDirectory(path()?),
-            "dele" => Task::DeleteFile(path()?),
-            "size" => Task::Size(path()?),
-            "list" => Task::List(text.is_some().then(path).transpose()?),
-            "get" => {
-                let from = String::from_utf8_lossy(rest);
-                let from = if from.is_empty() {
-                    0
-                } else {
-                    parse(Some(&from))?
-                };
-                Task::Download(Download {
-                    path: path()?,
-                    offset: Offset::new(from).map_err(|error| error.to_string())?,
-                })
-            }
-            "put" | "put-unverified" => {
-                content = rest.to_vec();
-                Task::Upload(Upload {
-                    path: path()?,
-                    must_be_new: false,
-                    verify_size: name == "put",
-                    delete_on_failure: true,
-                })
-            }
-            _ => return Err(format!("`{name}` is no operation")),
-        };
-        let standing = match name.as_str() {
-            "start" => Standing::Started,
-            "stop" => Standing::Down,
-            _ => self.logged_in()?,
-        };
-        Ok((Operation { standing, task }, content))
-    }
-
-    fn logged_in(&self) -> Result<Standing, String> {
-        let server = &self.transcript.server;
-        let value = |error: value::ValueError| error.to_string();
-        Ok(Standing::LoggedIn(Place {
-            server: Arc::new(value::Server {
-                host: Host::new(HOST).map_err(value)?,
-                port: NonZeroU16::new(server.port).ok_or("port 0")?,
-                username: Username::new("user").map_err(value)?,
-                password: Password::new("pass").map_err(value)?,
-                server_type: match server.security {
-                    Security::Plain => ServerType::Ftp,
-                    Security::AuthSsl => ServerType::AuthSsl,
-                    Security::AuthTls => ServerType::AuthTls,
-                    Security::Implicit => ServerType::Implicit,
-                },
-                single_ip: server.single_ip,
-            }),
-            transfer_type: if server.ascii {
-                TransferType::Ascii
-            } else {
-                TransferType::Binary
-            },
-            directory: Directory::Any,
-        }))
     }
 }
 

@@ -11,6 +11,8 @@ mod format;
 mod frames;
 mod host;
 mod module;
+mod read;
+mod task;
 
 use std::error::Error;
 use std::fs;
