@@ -1,11 +1,18 @@
 //! Moves files to FTP and FTPS servers over the AT port of a SIMCom cellular module.
 //!
 //! The floors, each importing only downward: `at`, `ftps`, `dialogue` beside `emulator`,
-//! `modem`, `broker`, `rpc` beside `client`. `ARCHITECTURE.md` tells why.
+//! `modem`, `broker`, `rpc` beside `client`; above them the entrance. `ARCHITECTURE.md` tells why.
 
 pub mod at;
 pub mod broker;
+pub mod client;
+pub mod config;
+pub mod daemon;
+pub mod demo;
 pub mod dialogue;
 pub mod emulator;
 pub mod ftps;
 pub mod modem;
+pub mod proto;
+pub mod rpc;
+pub mod telemetry;

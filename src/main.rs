@@ -1,1 +1,107 @@
-fn main() {}
+//! `cellftpd`: the command line of the daemon.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use cellftp::config::{self, Config};
+use cellftp::emulator::serve::emulate::{self, EmulateArgs};
+use cellftp::{daemon, demo, telemetry};
+use clap::{Parser, Subcommand};
+use tokio::runtime::Runtime;
+
+/// Owns a SIMCom cellular module and serves FTP and FTPS transfers over gRPC.
+#[derive(Debug, Parser)]
+#[command(name = "cellftpd", version, max_term_width = 100, after_help = HELP)]
+struct Args {
+    /// Configuration file; without it, /etc/cellftpd/cellftpd.toml where it exists
+    #[arg(long, global = true, env = "CELLFTPD_CONFIG", value_name = "PATH")]
+    config: Option<PathBuf>,
+
+    /// Without a command, the daemon serves
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve an emulated module on a pseudo-terminal
+    Emulate(Box<EmulateArgs>),
+    /// Show a transfer through an emulated module and a real FTP server
+    Demo(demo::DemoArgs),
+    /// Read the configuration and say whether it is usable
+    CheckConfig,
+    /// Print the configuration in force, without secrets
+    PrintConfig,
+}
+
+const HELP: &str = "\
+Every key of the configuration can be set by a variable CELLFTPD_SECTION__KEY, for example \
+CELLFTPD_LISTEN__TCP=127.0.0.1:50051.
+
+Exit codes: 0 stopped by a signal, or done; 1 failed; 2 the command line or the configuration is \
+not usable.";
+
+/// What systemd's and other scripts see of a configuration that is not usable.
+const NOT_USABLE: u8 = 2;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let code = if error.is::<config::Error>() {
+                NOT_USABLE
+            } else {
+                1
+            };
+            let mut text = format!("cellftpd: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                text += &format!(": {error}");
+                cause = error.source();
+            }
+            // There is nobody left to tell when standard error is gone.
+            let _ = writeln!(io::stderr().lock(), "{text}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn run(args: Args) -> Result<(), Box<dyn Error>> {
+    let load = || config::load(args.config.as_deref());
+    match args.command {
+        None => serve(&load()?),
+        Some(Command::Emulate(emulate)) => Ok(Runtime::new()?.block_on(emulate::run(*emulate))?),
+        Some(Command::Demo(demo)) => Ok(Runtime::new()?.block_on(demo::run(demo))?),
+        Some(Command::CheckConfig) => {
+            load()?;
+            Ok(writeln!(
+                io::stdout().lock(),
+                "the configuration is usable"
+            )?)
+        }
+        Some(Command::PrintConfig) => Ok(write!(
+            io::stdout().lock(),
+            "{}",
+            load()?.to_redacted_toml()?
+        )?),
+    }
+}
+
+fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
+    telemetry::init(&config.log)?;
+    Ok(Runtime::new()?.block_on(daemon::run(config))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+}

@@ -347,29 +347,6 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_too_much_or_too_few_in_a_block_is_noticed() {
-        let good = b"DATA,3\r\nabc\r\nDATA,3\r\nabc\r\nX: 0\r\n".as_slice();
-        assert!(!frames([good]).contains(&Frame::Torn));
-        for bad in [
-            b"DATA,3\r\nabc\r\nDATA,3\r\nabbc\r\nX: 0\r\n".as_slice(),
-            b"DATA,3\r\nabc\r\nDATA,3\r\nab\n\n\r\nX: 0\r\n",
-            b"DATA,3\r\nabc\r\nDATA,3\r\na\r\n\r\n\r\nX: 0\r\n",
-            b"DATA,3\r\nabc\r\nDATA,3\r\nab\r\nX: 0\r\n",
-        ] {
-            assert!(
-                frames([bad]).contains(&Frame::Torn),
-                "{}",
-                bad.escape_ascii()
-            );
-            assert!(
-                frames(bad.chunks(1)).contains(&Frame::Torn),
-                "{}",
-                bad.escape_ascii()
-            );
-        }
-    }
-
-    #[test]
     fn a_prompt_is_one_only_where_it_is_awaited() {
         assert_eq!(frames([b"\r\n> x\r\n".as_slice()]), [line("> x")]);
         for prompt in ["\r\n>", "\r\n> ", ">\r\n", "\r>"] {

@@ -6,10 +6,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinError;
+
 use crate::ftps::value::ValueError;
 use crate::modem;
 use crate::modem::JobId;
-use crate::modem::failure::Ending;
+use crate::modem::failure::{self, Ending, Finding};
 
 /// An operation that did not succeed.
 #[derive(Debug, Clone)]
@@ -22,6 +24,22 @@ pub struct Error {
     pub committed: Option<u64>,
     /// A file that was begun, or that is wrong, is still on the server: deleting it failed.
     pub left_behind: bool,
+}
+
+impl Error {
+    /// The error of an operation whose task ended without an answer: by a panic, or because
+    /// the daemon is stopping.
+    pub(super) fn lost(operation: &JobId, how: &JoinError) -> Self {
+        let cause = if how.is_panic() {
+            Cause::WrongAnswer
+        } else {
+            Cause::Modem(Box::new(modem::Error::Stopping))
+        };
+        Self {
+            operation: Some(operation.clone()),
+            ..cause.into()
+        }
+    }
 }
 
 impl fmt::Display for Error {
@@ -43,6 +61,30 @@ impl From<Cause> for Error {
             operation: None,
             committed: None,
             left_behind: false,
+        }
+    }
+}
+
+impl From<modem::Error> for Error {
+    fn from(error: modem::Error) -> Self {
+        let modem::Error::Failed(failure) = &error else {
+            return Cause::Modem(Box::new(error)).into();
+        };
+        let (committed, finding) = (failure.committed, failure.finding);
+        let cause = match failure.cause {
+            failure::Cause::Cancelled(ending) => Cause::Cancelled(ending),
+            failure::Cause::ReceiverStalled => Cause::ReaderTooSlow,
+            failure::Cause::SourceStalled => Cause::WriterTooSlow,
+            failure::Cause::SizeMismatch { expected, found } => {
+                Cause::SizeMismatch { expected, found }
+            }
+            _ => Cause::Modem(Box::new(error)),
+        };
+        let left_behind = finding == Some(Finding::LeftBehind);
+        Self {
+            committed,
+            left_behind,
+            ..cause.into()
         }
     }
 }
@@ -113,10 +155,17 @@ pub enum Cause {
     Spool(#[source] Arc<io::Error>),
     /// The module, or the one who owns its port, failed.
     #[error(transparent)]
-    Modem(#[from] modem::Error),
-    /// The owner of the port gave an answer of another kind than the task has.
-    #[error("the answer does not belong to the task")]
+    Modem(Box<modem::Error>),
+    /// An answer that cannot be: of another kind than the task has, or none at all.
+    #[error("no right answer came, which is a defect of this program")]
     WrongAnswer,
+}
+
+impl Cause {
+    /// Whether the caller ended the operation, by wish or by its deadline.
+    pub(super) const fn is_the_callers(&self) -> bool {
+        matches!(self, Self::Cancelled(_) | Self::Expired)
+    }
 }
 
 /// Which bytes a hash was taken of.

@@ -11,54 +11,62 @@ pub mod session;
 pub mod spool;
 pub mod status;
 
+mod link;
+mod location;
+mod operation;
+mod tally;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
 pub use crate::modem::{self, JobId, failure, health};
 pub use caller::{Caller, Principal, ServerChoice, Target};
 pub use error::{Cause, Error};
 pub use limits::Limits;
 pub use servers::Servers;
-pub use session::SessionId;
+pub use session::{SessionId, SessionInfo, SessionRequest};
 pub use status::Status;
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
+use tracing::Instrument;
 
-use crate::ftps::value::{Offset, RemotePath, TransferType};
+use crate::ftps::value::{Offset, RemotePath};
 use crate::modem::failure::Ending;
-use crate::modem::{Health, Modem};
-use get::Reading;
+use crate::modem::operation::{Download, Output, Standing, Task};
+use crate::modem::{Health, Modem, clock};
+use get::{Deliver, Reading};
+use link::Link;
+use location::Location;
+use operation::{Admission, Feed, Operation, Operations, SessionUse};
 use put::{PutHeader, Writing};
+use scheduler::Priority;
+use session::Sessions;
+use spool::Spools;
 
-/// Shares one module among many callers. Cheap to clone.
+/// Shares one module among many callers. Cheap to clone. Its calls need a tokio runtime.
 ///
 /// Every operation is admitted or refused at once, waits for its turn, has the link to itself,
 /// and gets exactly one answer. Dropping the future of a call, or the [`Reading`] or [`Writing`]
 /// it gave, cancels the operation.
 #[derive(Debug, Clone)]
-pub struct Broker;
-
-/// A session that was opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SessionInfo {
-    /// Names the session in later calls.
-    pub id: SessionId,
-    /// Its directory, as the server named it.
-    pub directory: String,
-    /// The lease that was granted.
-    pub lease: Duration,
+pub struct Broker {
+    shared: Arc<Shared>,
 }
 
-/// What a new session shall be.
-#[derive(Debug, Clone)]
-pub struct SessionRequest {
-    /// Its server.
-    pub server: ServerChoice,
-    /// Directory to begin in; `None`: the login directory.
-    pub directory: Option<RemotePath>,
-    /// Its transfer type.
-    pub transfer_type: TransferType,
-    /// How long it lives unused; `None`: the default. Cut to the maximum.
-    pub lease: Option<Duration>,
+#[derive(Debug)]
+struct Shared {
+    link: Arc<Link>,
+    operations: Arc<Operations>,
+    sessions: Arc<Mutex<Sessions>>,
+    servers: Servers,
+    spools: Arc<Spools>,
+    stall: Duration,
+    started: Instant,
 }
 
 /// An operation that was cancelled.
@@ -71,108 +79,126 @@ pub struct Cancelled {
 }
 
 impl Broker {
-    /// Shares a module. Needs a tokio runtime when it is first used.
+    /// Shares a module.
     #[must_use]
     pub fn new(modem: Modem, servers: Servers, limits: Limits) -> Self {
-        todo!("{modem:?} {servers:?} {limits:?}")
-    }
-
-    /// Opens a virtual session: logs in and lets the server confirm the directory.
-    pub async fn open_session(
-        &self,
-        caller: &Caller,
-        request: SessionRequest,
-    ) -> Result<SessionInfo, Error> {
-        todo!("{caller:?} {request:?}")
-    }
-
-    /// Ends a session. What it has queued or running goes on.
-    pub fn close_session(&self, caller: &Caller, id: &SessionId) -> Result<(), Error> {
-        todo!("{caller:?} {id:?}")
-    }
-
-    /// Moves a session; answers the directory as the server named it.
-    pub async fn change_directory(
-        &self,
-        caller: &Caller,
-        id: &SessionId,
-        path: &RemotePath,
-    ) -> Result<String, Error> {
-        todo!("{caller:?} {id:?} {path:?}")
-    }
-
-    /// The directory of a session, as the server named it.
-    pub fn working_directory(&self, caller: &Caller, id: &SessionId) -> Result<String, Error> {
-        todo!("{caller:?} {id:?}")
-    }
-
-    /// Sets the transfer type of a session.
-    pub fn set_transfer_type(
-        &self,
-        caller: &Caller,
-        id: &SessionId,
-        to: TransferType,
-    ) -> Result<(), Error> {
-        todo!("{caller:?} {id:?} {to:?}")
-    }
-
-    /// The transfer type of a session.
-    pub fn transfer_type(&self, caller: &Caller, id: &SessionId) -> Result<TransferType, Error> {
-        todo!("{caller:?} {id:?}")
+        Self {
+            shared: Arc::new(Shared {
+                link: Link::new(modem, limits.queue),
+                operations: Arc::default(),
+                sessions: Arc::new(Mutex::new(Sessions::new(limits.sessions))),
+                servers,
+                spools: Arc::new(Spools::new(limits.spool)),
+                stall: limits.stall.0,
+                started: clock::now(),
+            }),
+        }
     }
 
     /// Lists a directory, the session's (or the login directory) where there is no path. The
-    /// chunks are the server's text as it is: `ftps::listing` reads it.
+    /// chunks are the server's text as it is. Returns when the listing begins on the link.
+    ///
+    /// # Errors
+    /// Why there is no listing.
     pub async fn list(
         &self,
         caller: &Caller,
         target: &Target,
         path: Option<&RemotePath>,
     ) -> Result<Reading, Error> {
-        todo!("{caller:?} {target:?} {path:?}")
+        let (location, session) = self.locate(caller, target)?;
+        let (standing, path) = match path {
+            Some(path) => location
+                .locate(path)
+                .map(|(standing, path)| (standing, Some(path)))?,
+            None => location.here(),
+        };
+        let operation = self.admit(caller, "List", location, session)?;
+        let job = Deliver {
+            priority: Priority::Interactive,
+            standing,
+            task: Task::List(path),
+        };
+        Reading::begin(operation, job, &self.shared.spools, self.shared.stall).await
     }
 
     /// The size of a file in bytes.
+    ///
+    /// # Errors
+    /// Why it is not known.
     pub async fn size(
         &self,
         caller: &Caller,
         target: &Target,
         path: &RemotePath,
     ) -> Result<u64, Error> {
-        todo!("{caller:?} {target:?} {path:?}")
+        match self
+            .simple(caller, "GetSize", target, path, Task::Size)
+            .await?
+        {
+            (_, Output::Size(size)) => Ok(size),
+            (id, _) => Err(Error {
+                operation: Some(id),
+                ..Cause::WrongAnswer.into()
+            }),
+        }
     }
 
     /// Creates a directory.
+    ///
+    /// # Errors
+    /// Why it was not created.
     pub async fn make_directory(
         &self,
         caller: &Caller,
         target: &Target,
         path: &RemotePath,
     ) -> Result<(), Error> {
-        todo!("{caller:?} {target:?} {path:?}")
+        self.simple(caller, "MakeDirectory", target, path, Task::MakeDirectory)
+            .await
+            .map(drop)
     }
 
     /// Removes a directory.
+    ///
+    /// # Errors
+    /// Why it was not removed.
     pub async fn remove_directory(
         &self,
         caller: &Caller,
         target: &Target,
         path: &RemotePath,
     ) -> Result<(), Error> {
-        todo!("{caller:?} {target:?} {path:?}")
+        self.simple(
+            caller,
+            "RemoveDirectory",
+            target,
+            path,
+            Task::RemoveDirectory,
+        )
+        .await
+        .map(drop)
     }
 
     /// Deletes a file.
+    ///
+    /// # Errors
+    /// Why it was not deleted.
     pub async fn delete_file(
         &self,
         caller: &Caller,
         target: &Target,
         path: &RemotePath,
     ) -> Result<(), Error> {
-        todo!("{caller:?} {target:?} {path:?}")
+        self.simple(caller, "DeleteFile", target, path, Task::DeleteFile)
+            .await
+            .map(drop)
     }
 
     /// Reads a file from `offset` on. Returns when the transfer begins on the link.
+    ///
+    /// # Errors
+    /// Why the transfer did not begin.
     pub async fn get(
         &self,
         caller: &Caller,
@@ -180,29 +206,169 @@ impl Broker {
         path: &RemotePath,
         offset: Offset,
     ) -> Result<Reading, Error> {
-        todo!("{caller:?} {target:?} {path:?} {offset:?}")
+        let (location, session) = self.locate(caller, target)?;
+        let (standing, path) = location.locate(path)?;
+        let operation = self.admit(caller, "Get", location, session)?;
+        let task = Task::Download(Download { path, offset });
+        let job = Deliver {
+            priority: Priority::Normal,
+            standing,
+            task,
+        };
+        Reading::begin(operation, job, &self.shared.spools, self.shared.stall).await
     }
 
     /// Admits the writing of a file. Returns at once; the bytes follow through [`Writing`].
+    ///
+    /// # Errors
+    /// Why it was not admitted. Nothing of it reaches the module.
     pub fn put(&self, caller: &Caller, header: PutHeader) -> Result<Writing, Error> {
-        todo!("{caller:?} {header:?}")
+        let (location, session) = self.locate(caller, &header.target)?;
+        let operation = self.admit(caller, "Put", location, session)?;
+        Ok(Writing::begin(
+            operation,
+            &header,
+            &self.shared.spools,
+            self.shared.stall,
+        )?)
     }
 
     /// Ends an operation of the same principal, waits until the link is free of it, and tells how
     /// it ended. Dropping this future does not take the wish back.
+    ///
+    /// # Errors
+    /// [`Cause::OperationNotFound`], also where it ended by itself meanwhile.
     pub async fn cancel(&self, caller: &Caller, operation: &JobId) -> Result<Cancelled, Error> {
-        todo!("{caller:?} {operation:?}")
+        let wished = clock::now();
+        match self
+            .shared
+            .operations
+            .call_off(&caller.principal, operation)
+            .await
+        {
+            Some(ending) => Ok(Cancelled {
+                ending,
+                cost: clock::now().duration_since(wished),
+            }),
+            None => Err(Cause::OperationNotFound.into()),
+        }
     }
 
     /// What is known now; never waits and never asks the module.
     #[must_use]
     pub fn status(&self) -> Status {
-        todo!()
+        let now = clock::now();
+        let health = self.shared.link.modem.health().borrow().clone();
+        let profile = health
+            .logged_in
+            .as_ref()
+            .and_then(|at| self.shared.servers.name_of(at));
+        Status {
+            lasted: now
+                .duration_since(self.shared.started)
+                .saturating_sub(health.since),
+            profile: profile.map(str::to_owned),
+            running: self.shared.operations.running(now),
+            queued: self.shared.link.waiting(),
+            sessions: self.sessions().count(now),
+            health,
+        }
     }
 
     /// What is known of the module, now and at every change.
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
-        todo!()
+        self.shared.link.modem.health()
+    }
+
+    /// One job on one path that answers once.
+    async fn simple(
+        &self,
+        caller: &Caller,
+        method: &'static str,
+        target: &Target,
+        path: &RemotePath,
+        task: fn(RemotePath) -> Task,
+    ) -> Result<(JobId, Output), Error> {
+        let (location, session) = self.locate(caller, target)?;
+        let (standing, path) = location.locate(path)?;
+        let operation = self.admit(caller, method, location, session)?;
+        let id = operation.id.clone();
+        self.run(operation, standing, task(path))
+            .await
+            .map(|output| (id, output))
+    }
+
+    /// Does the one job of an operation; cancels it when dropped.
+    async fn run(
+        &self,
+        operation: Arc<Operation>,
+        standing: Standing,
+        task: Task,
+    ) -> Result<Output, Error> {
+        let id = operation.id.clone();
+        let _cancel = operation.cancel.clone().drop_guard();
+        let span = operation.span();
+        let job = async move {
+            let outcome = operation
+                .run(Priority::Interactive, standing, task, Feed::default())
+                .await;
+            operation.log(&outcome);
+            outcome
+        };
+        let answer = tokio::spawn(job.instrument(span)).await;
+        answer.unwrap_or_else(|how| Err(Error::lost(&id, &how)))
+    }
+
+    fn admit(
+        &self,
+        caller: &Caller,
+        method: &'static str,
+        location: Location,
+        session: Option<SessionUse>,
+    ) -> Result<Arc<Operation>, Cause> {
+        let stall = self.shared.stall;
+        let admission = Admission {
+            caller,
+            method,
+            location,
+            session,
+            stall,
+        };
+        self.shared.operations.admit(&self.shared.link, admission)
+    }
+
+    /// Where a target's relative paths are read from.
+    fn locate(
+        &self,
+        caller: &Caller,
+        target: &Target,
+    ) -> Result<(Location, Option<SessionUse>), Cause> {
+        let choice = match target {
+            Target::Profile(name) => ServerChoice::Profile(name.clone()),
+            Target::Inline(server) => ServerChoice::Inline(Arc::clone(server)),
+            Target::Session(id) => {
+                let location = self
+                    .sessions()
+                    .begin_use(&caller.principal, id, clock::now())?;
+                let sessions = Arc::clone(&self.shared.sessions);
+                return Ok((
+                    location,
+                    Some(SessionUse {
+                        sessions,
+                        id: id.clone(),
+                    }),
+                ));
+            }
+        };
+        Ok((Location::login(self.shared.servers.resolve(&choice)?), None))
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        // No code panics while it holds the lock; were it so, the sessions are still sessions.
+        self.shared
+            .sessions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,14 +1,24 @@
 //! Bytes on their way from a caller to the server.
 
+mod drive;
+
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::Instrument;
 
 use super::caller::Target;
-use super::error::Error;
+use super::error::{Cause, Error, Hashed};
+use super::operation::Operation;
+use super::spool::{Spools, WriteError, Writer};
+use super::tally::Tally;
 use crate::ftps::value::RemotePath;
-use crate::modem::JobId;
+use crate::modem::{self, JobId, failure};
+use drive::Driver;
 
 /// What a file that is written shall be.
 #[derive(Debug, Clone)]
@@ -23,7 +33,8 @@ pub struct PutHeader {
     pub verify: Verify,
     /// Delete what was begun where the file could not be written whole.
     pub delete_on_failure: bool,
-    /// Bytes to come, where the caller knows.
+    /// Bytes to come, where the caller knows. Other than what then comes fails the Put; nothing
+    /// is set aside for it.
     pub size: Option<u64>,
     /// A file written last, holding size and SHA-256 of the first: absolute, or relative to the
     /// directory of `path`. Written only where the first is verified, so it needs a `verify`
@@ -45,8 +56,24 @@ pub enum Verify {
 
 /// An upload under way. Dropping it before [`Writing::finish`] has answered cancels the
 /// operation; without `finish` the file is never completed.
+///
+/// The link is asked for when the first bytes have come, so that a caller who only opens holds
+/// nobody up; one that sends nothing for the time of [`super::limits::Stall`], before that or on
+/// the link, has failed.
 #[derive(Debug)]
-pub struct Writing;
+pub struct Writing {
+    operation: JobId,
+    declared: Option<u64>,
+    tally: Tally,
+    writer: Option<Writer>,
+    whole: Option<oneshot::Sender<Tally>>,
+    fault: Fault,
+    progress: watch::Receiver<PutProgress>,
+    driver: JoinHandle<Result<PutResult, Error>>,
+    failed: Option<Error>,
+    cancel: CancellationToken,
+    _cancel: DropGuard,
+}
 
 /// How far a Put is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -102,33 +129,155 @@ pub enum PutState {
 }
 
 impl Writing {
+    /// Begins an operation that takes bytes.
+    pub(super) fn begin(
+        operation: Arc<Operation>,
+        header: &PutHeader,
+        spools: &Arc<Spools>,
+        stall: Duration,
+    ) -> Result<Self, Cause> {
+        let (writer, reader) = spools.to_link();
+        let (whole, tally) = oneshot::channel();
+        let (report, progress) = watch::channel(PutProgress::default());
+        let fault = Fault::default();
+        let (id, cancel) = (operation.id.clone(), operation.cancel.clone());
+        let span = operation.span();
+        let driver = Driver::new(operation, header, reader, tally, report, stall)?;
+        let driver = tokio::spawn(driver.run(fault.clone()).instrument(span));
+        Ok(Self {
+            operation: id,
+            declared: header.size,
+            tally: Tally::default(),
+            writer: Some(writer),
+            whole: Some(whole),
+            fault,
+            progress,
+            driver,
+            failed: None,
+            _cancel: cancel.clone().drop_guard(),
+            cancel,
+        })
+    }
+
     /// Names the operation.
     #[must_use]
-    pub fn operation(&self) -> &JobId {
-        todo!()
+    pub const fn operation(&self) -> &JobId {
+        &self.operation
     }
 
     /// How far it is, now and at every change.
     #[must_use]
     pub fn progress(&self) -> watch::Receiver<PutProgress> {
-        todo!()
+        self.progress.clone()
     }
 
-    /// Hands over the next bytes; waits while the spool is full. Once it has failed, the
-    /// operation is over.
+    /// Hands over the next bytes; waits while the spool is full. Dropping the future before it
+    /// completes leaves a part of them handed over: drop the [`Writing`] then.
+    ///
+    /// # Errors
+    /// Why the operation is over.
     pub async fn push(&mut self, bytes: Bytes) -> Result<(), Error> {
-        todo!("{bytes:?}")
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        let found = self.tally.size.saturating_add(bytes.len() as u64);
+        if let Some(expected) = self.declared.filter(|declared| found > *declared) {
+            return Err(self.fail(Cause::SizeMismatch { expected, found }).await);
+        }
+        self.tally.add(&bytes);
+        let Some(writer) = self.writer.as_mut() else {
+            return Err(self.failed().await);
+        };
+        match writer.write(bytes).await {
+            Ok(()) => Ok(()),
+            Err(WriteError::Gone | WriteError::Stalled) => Err(self.failed().await),
+            Err(WriteError::Io(error)) => Err(self.fail(Cause::Spool(Arc::new(error))).await),
+        }
     }
 
     /// Completes when the operation has failed while bytes are still awaited. Cancel-safe: for a
     /// `select!` beside the caller's stream.
     pub async fn failed(&mut self) -> Error {
-        todo!()
+        if let Some(error) = &self.failed {
+            return error.clone();
+        }
+        let error = match (&mut self.driver).await {
+            Ok(Err(error)) => error,
+            // It cannot succeed before it was told that all bytes are there.
+            Ok(Ok(_)) => {
+                let operation = Some(self.operation.clone());
+                Error {
+                    operation,
+                    ..Cause::WrongAnswer.into()
+                }
+            }
+            Err(how) => Error::lost(&self.operation, &how),
+        };
+        self.failed = Some(error.clone());
+        error
     }
 
     /// Says that all bytes were pushed, and waits for the result. `sha256`, where the caller has
     /// it, is compared with the bytes that were pushed before the file is completed.
-    pub async fn finish(self, sha256: Option<[u8; 32]>) -> Result<PutResult, Error> {
-        todo!("{sha256:?}")
+    ///
+    /// # Errors
+    /// Why the file is not there as it should be. A failure of the sentinel leaves the file
+    /// itself, whole and verified: `committed` is its size.
+    pub async fn finish(mut self, sha256: Option<[u8; 32]>) -> Result<PutResult, Error> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        let found = self.tally.size;
+        if let Some(expected) = self.declared.filter(|declared| found != *declared) {
+            return Err(self.fail(Cause::SizeMismatch { expected, found }).await);
+        }
+        if sha256.is_some_and(|sha256| sha256 != self.tally.sha256()) {
+            return Err(self.fail(Cause::HashMismatch(Hashed::Sent)).await);
+        }
+        if let Some(whole) = self.whole.take() {
+            // A driver that is gone has its answer ready.
+            let _ = whole.send(self.tally.clone());
+        }
+        if let Some(writer) = self.writer.as_mut() {
+            writer.end();
+        }
+        let finished = (&mut self.driver).await;
+        finished.unwrap_or_else(|how| Err(Error::lost(&self.operation, &how)))
+    }
+
+    /// Ends the operation for a fault that was found here, and waits until it has ended.
+    async fn fail(&mut self, cause: Cause) -> Error {
+        self.fault.set(cause);
+        self.cancel.cancel();
+        self.writer = None;
+        self.failed().await
+    }
+}
+
+/// Why the caller's side ended the operation, where it was not the caller's wish.
+#[derive(Debug, Clone, Default)]
+struct Fault(Arc<Mutex<Option<Cause>>>);
+
+impl Fault {
+    fn set(&self, cause: Cause) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(cause);
+    }
+
+    /// The error of an operation that was ended: the fault's cause, if there is one.
+    fn explain(&self, error: Error) -> Error {
+        let fault = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // The module may see the end of the source before the wish to cancel.
+        let source_gone = matches!(&error.cause, Cause::Modem(error)
+            if matches!(&**error, modem::Error::Failed(failure)
+                if failure.cause == failure::Cause::SourceGone));
+        match fault {
+            Some(cause) if source_gone || matches!(error.cause, Cause::Cancelled(_)) => {
+                Error { cause, ..error }
+            }
+            _ => error,
+        }
     }
 }

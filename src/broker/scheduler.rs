@@ -1,6 +1,16 @@
-//! Who goes next.
+//! Who goes next: the queue in front of the link, without I/O and without a clock.
+//!
+//! An operation is admitted once, asks for the link once for each job it has, and leaves. The
+//! order of those who ask is one tuple, [`Scheduler::rank`]: what comes first in it decides first.
 
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::caller::Principal;
+use crate::ftps::value::Server;
 
 /// Bounds of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,3 +35,252 @@ impl Default for Limits {
         }
     }
 }
+
+/// The queue as a value.
+#[derive(Debug)]
+pub(super) struct Scheduler {
+    limits: Limits,
+    admitted: HashMap<Key, Principal>,
+    waiting: BTreeMap<Key, Waiting>,
+    running: Option<(Key, Instant)>,
+    shares: HashMap<Principal, Share>,
+    /// The server that the last job left the module at.
+    server: Option<Arc<Server>>,
+    keys: u64,
+    asked: u64,
+    turns: u64,
+    /// How long a job has the link, as it was lately.
+    tenancy: Duration,
+}
+
+/// Names an admitted operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Key(u64);
+
+/// What a job that asks for the link is like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wish {
+    /// How urgent it is.
+    pub(super) priority: Priority,
+    /// The server it goes to.
+    pub(super) server: Arc<Server>,
+    /// From when on it must not be begun.
+    pub(super) deadline: Option<Instant>,
+}
+
+/// How urgent a job is; the first is the most urgent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Priority {
+    /// Short: somebody waits for the answer.
+    Interactive,
+    /// Moves a file.
+    Normal,
+}
+
+impl Priority {
+    const COUNT: usize = 2;
+}
+
+/// A bound was met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Full {
+    /// The bound of the principal, not the one of all together.
+    pub(super) own: bool,
+    /// When a place may be free.
+    pub(super) retry_after: Duration,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    wish: Wish,
+    principal: Principal,
+    since: Instant,
+    order: u64,
+}
+
+/// What one principal has, and what it had.
+#[derive(Debug, Default)]
+struct Share {
+    admitted: usize,
+    /// Number of its last turn; 0 before the first.
+    last_turn: u64,
+    /// When its last turn of each priority began.
+    served: [Option<Instant>; Priority::COUNT],
+}
+
+/// Smaller goes first.
+type Rank = (bool, Priority, bool, u64, u64);
+
+impl Scheduler {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            admitted: HashMap::new(),
+            waiting: BTreeMap::new(),
+            running: None,
+            shares: HashMap::new(),
+            server: None,
+            keys: 0,
+            asked: 0,
+            turns: 0,
+            tenancy: Duration::from_secs(1),
+        }
+    }
+
+    /// Gives an operation a place, which it has until it leaves.
+    pub(super) fn admit(&mut self, principal: &Principal) -> Result<Key, Full> {
+        let own = self.shares.get(principal).map_or(0, |share| share.admitted);
+        if own >= self.limits.max_per_principal {
+            return Err(self.full(true));
+        }
+        if self.admitted.len() >= self.limits.max {
+            return Err(self.full(false));
+        }
+        self.keys += 1;
+        let key = Key(self.keys);
+        self.admitted.insert(key, principal.clone());
+        self.shares.entry(principal.clone()).or_default().admitted += 1;
+        Ok(key)
+    }
+
+    /// An admitted operation asks for the link.
+    pub(super) fn ask(&mut self, key: Key, wish: Wish, now: Instant) {
+        if let Some(principal) = self.admitted.get(&key) {
+            self.asked += 1;
+            let principal = principal.clone();
+            self.waiting.insert(
+                key,
+                Waiting {
+                    wish,
+                    principal,
+                    since: now,
+                    order: self.asked,
+                },
+            );
+        }
+    }
+
+    /// An operation that asked does not want the link any more.
+    pub(super) fn withdraw(&mut self, key: Key) {
+        self.waiting.remove(&key);
+    }
+
+    /// Gives the link, where it is free, to the one who goes next. Never to one whose deadline
+    /// has passed.
+    pub(super) fn next(&mut self, now: Instant) -> Option<Key> {
+        if self.running.is_some() {
+            return None;
+        }
+        let (key, _) = self
+            .waiting
+            .iter()
+            .filter(|(_, waiting)| waiting.wish.deadline.is_none_or(|deadline| now < deadline))
+            .min_by_key(|(_, waiting)| self.rank(waiting, now))?;
+        let key = *key;
+        let chosen = self.waiting.remove(&key)?;
+        self.turns += 1;
+        let share = self.shares.entry(chosen.principal).or_default();
+        share.last_turn = self.turns;
+        if let Some(served) = share.served.get_mut(chosen.wish.priority as usize) {
+            *served = Some(now);
+        }
+        self.server = Some(chosen.wish.server);
+        self.running = Some((key, now));
+        Some(key)
+    }
+
+    /// The job that had the link is over.
+    pub(super) fn done(&mut self, key: Key, now: Instant) {
+        if let Some((_, since)) = self.running.take_if(|(running, _)| *running == key) {
+            // An eighth of the newest: one long transfer does not make the estimate useless.
+            self.tenancy = (self.tenancy * 7 + now.duration_since(since)) / 8;
+        }
+    }
+
+    /// An operation has ended.
+    pub(super) fn leave(&mut self, key: Key, now: Instant) {
+        self.withdraw(key);
+        self.done(key, now);
+        if let Some(principal) = self.admitted.remove(&key) {
+            if let Some(share) = self.shares.get_mut(&principal) {
+                share.admitted -= 1;
+            }
+            // Who had a turn when matters only while somebody waits.
+            if self.waiting.is_empty() {
+                self.shares.retain(|_, share| share.admitted > 0);
+            }
+        }
+    }
+
+    /// Jobs that wait for the link.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Those who wait, in the order that is to be expected if nobody comes or goes.
+    pub(super) fn order(&self, now: Instant) -> Vec<Key> {
+        let mut ranked: Vec<(Rank, &Principal, Key)> = self
+            .waiting
+            .iter()
+            .map(|(key, waiting)| (self.rank(waiting, now), &waiting.principal, *key))
+            .collect();
+        ranked.sort_unstable();
+        // The second of a principal comes after the first of every other of the same rank, and
+        // the principals keep their order.
+        let mut rounds: HashMap<(bool, Priority, bool, &Principal), (u64, usize)> = HashMap::new();
+        let mut order: Vec<_> = ranked
+            .into_iter()
+            .enumerate()
+            .map(|(at, ((favoured, priority, away, ..), principal, key))| {
+                let kind = (favoured, priority, away);
+                let (round, first) = rounds
+                    .entry((favoured, priority, away, principal))
+                    .or_insert((0, at));
+                *round += 1;
+                ((kind, *round, *first), key)
+            })
+            .collect();
+        order.sort_unstable();
+        order.into_iter().map(|(_, key)| key).collect()
+    }
+
+    /// What decides, in this order: who has waited over the limit of patience; the more urgent;
+    /// the server that the module is logged in to; the principal whose last turn is longest ago;
+    /// who asked first.
+    ///
+    /// Patience is counted from the principal's last turn of the same priority: a client with
+    /// five hundred jobs is not starving while one after the other is served.
+    fn rank(&self, waiting: &Waiting, now: Instant) -> Rank {
+        let share = self.shares.get(&waiting.principal);
+        let priority = waiting.wish.priority;
+        let served = share.and_then(|share| share.served.get(priority as usize).copied().flatten());
+        let since = served.map_or(waiting.since, |served| served.max(waiting.since));
+        let starving = now.duration_since(since) >= self.limits.patience;
+        let turn = share.map_or(0, |share| share.last_turn);
+        if starving {
+            return (false, Priority::Interactive, false, turn, waiting.order);
+        }
+        (
+            true,
+            priority,
+            self.server.as_ref() != Some(&waiting.wish.server),
+            turn,
+            waiting.order,
+        )
+    }
+
+    fn full(&self, own: bool) -> Full {
+        let jobs = u32::try_from(self.waiting.len())
+            .unwrap_or(u32::MAX)
+            .saturating_add(1);
+        // A second lets the link breathe; who comes back after a minute finds another world.
+        let retry_after = self
+            .tenancy
+            .saturating_mul(jobs)
+            .clamp(Duration::from_secs(1), Duration::from_secs(60));
+        Full { own, retry_after }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,17 @@
 //! Virtual sessions: a server, a directory and a transfer type of the caller's own.
 
+mod calls;
+
+use std::collections::HashMap;
 use std::time::Duration;
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::caller::Principal;
+use super::error::Cause;
+use super::location::Location;
+pub use calls::{SessionInfo, SessionRequest};
 
 /// Names a session. Not a secret: a session can be used by its own principal only.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -42,6 +53,250 @@ impl Default for Limits {
             max_per_principal: 256,
             lease: Duration::from_secs(600),
             max_lease: Duration::from_secs(86_400),
+        }
+    }
+}
+
+/// All sessions that are open. `now` is a parameter of all that depends on a lease.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    limits: Limits,
+    open: HashMap<SessionId, VirtualSession>,
+}
+
+/// One client's own view of the link.
+#[derive(Debug)]
+struct VirtualSession {
+    principal: Principal,
+    location: Location,
+    lease: Duration,
+    expires: Instant,
+    /// Operations under way in it; it does not expire while there are any.
+    uses: usize,
+}
+
+impl VirtualSession {
+    fn is_over(&self, now: Instant) -> bool {
+        self.uses == 0 && now >= self.expires
+    }
+}
+
+impl Sessions {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            open: HashMap::new(),
+        }
+    }
+
+    /// Whether one more may be opened.
+    pub(super) fn room(&mut self, principal: &Principal, now: Instant) -> Result<(), Cause> {
+        self.open.retain(|_, session| !session.is_over(now));
+        let own = self
+            .open
+            .values()
+            .filter(|session| session.principal == *principal)
+            .count();
+        if own >= self.limits.max_per_principal {
+            return Err(Cause::TooManySessions { own: true });
+        }
+        if self.open.len() >= self.limits.max {
+            return Err(Cause::TooManySessions { own: false });
+        }
+        Ok(())
+    }
+
+    /// Opens a session. Answers its name and the lease that is granted.
+    pub(super) fn open(
+        &mut self,
+        principal: Principal,
+        location: Location,
+        lease: Option<Duration>,
+        now: Instant,
+    ) -> Result<(SessionId, Duration), Cause> {
+        self.room(&principal, now)?;
+        let lease = lease
+            .unwrap_or(self.limits.lease)
+            .min(self.limits.max_lease);
+        let id = SessionId(Uuid::new_v4().to_string());
+        let session = VirtualSession {
+            principal,
+            location,
+            lease,
+            expires: now + lease,
+            uses: 0,
+        };
+        self.open.insert(id.clone(), session);
+        Ok((id, lease))
+    }
+
+    /// Ends a session.
+    pub(super) fn close(
+        &mut self,
+        principal: &Principal,
+        id: &SessionId,
+        now: Instant,
+    ) -> Result<(), Cause> {
+        self.find(principal, id, now)?;
+        self.open.remove(id);
+        Ok(())
+    }
+
+    /// Where a session is. Its lease begins anew.
+    pub(super) fn location(
+        &mut self,
+        principal: &Principal,
+        id: &SessionId,
+        now: Instant,
+    ) -> Result<&mut Location, Cause> {
+        self.find(principal, id, now)
+            .map(|session| &mut session.location)
+    }
+
+    /// Where a session is, for an operation that begins: until [`Sessions::end_use`] the session
+    /// does not expire.
+    pub(super) fn begin_use(
+        &mut self,
+        principal: &Principal,
+        id: &SessionId,
+        now: Instant,
+    ) -> Result<Location, Cause> {
+        let session = self.find(principal, id, now)?;
+        session.uses += 1;
+        Ok(session.location.clone())
+    }
+
+    /// An operation has ended. Nothing where the session was closed meanwhile.
+    pub(super) fn end_use(&mut self, id: &SessionId, now: Instant) {
+        if let Some(session) = self.open.get_mut(id) {
+            session.uses = session.uses.saturating_sub(1);
+            session.expires = now + session.lease;
+        }
+    }
+
+    /// Open sessions.
+    pub(super) fn count(&self, now: Instant) -> usize {
+        self.open
+            .values()
+            .filter(|session| !session.is_over(now))
+            .count()
+    }
+
+    fn find(
+        &mut self,
+        principal: &Principal,
+        id: &SessionId,
+        now: Instant,
+    ) -> Result<&mut VirtualSession, Cause> {
+        let session = self
+            .open
+            .get_mut(id)
+            .filter(|session| session.principal == *principal && !session.is_over(now))
+            .ok_or(Cause::SessionNotFound)?;
+        session.expires = now + session.lease;
+        Ok(session)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::testing::server;
+    use crate::modem::clock;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn sessions() -> Sessions {
+        Sessions::new(Limits {
+            max: 3,
+            max_per_principal: 2,
+            lease: 10 * MINUTE,
+            max_lease: 60 * MINUTE,
+        })
+    }
+
+    fn open(sessions: &mut Sessions, name: &str, now: Instant) -> Result<SessionId, Cause> {
+        let location = Location::login(server("h"));
+        sessions
+            .open(Principal::new(name), location, None, now)
+            .map(|(id, _)| id)
+    }
+
+    #[test]
+    fn a_session_lives_as_long_as_it_is_used() {
+        let (mut sessions, start) = (sessions(), clock::now());
+        let me = Principal::new("me");
+        let id = open(&mut sessions, "me", start).unwrap();
+        sessions.location(&me, &id, start + 9 * MINUTE).unwrap();
+        sessions.location(&me, &id, start + 18 * MINUTE).unwrap();
+        assert_eq!(sessions.count(start + 28 * MINUTE), 0);
+        assert!(matches!(
+            sessions.location(&me, &id, start + 28 * MINUTE),
+            Err(Cause::SessionNotFound)
+        ));
+    }
+
+    #[test]
+    fn a_session_does_not_end_under_a_long_operation() {
+        let (mut sessions, start) = (sessions(), clock::now());
+        let me = Principal::new("me");
+        let id = open(&mut sessions, "me", start).unwrap();
+        sessions.begin_use(&me, &id, start).unwrap();
+        let late = start + 300 * MINUTE;
+        assert_eq!(sessions.count(late), 1);
+        sessions.end_use(&id, late);
+        sessions.location(&me, &id, late + 9 * MINUTE).unwrap();
+        sessions.close(&me, &id, late).unwrap();
+        sessions.end_use(&id, late);
+        assert_eq!(sessions.count(late), 0);
+    }
+
+    #[test]
+    fn another_principals_session_cannot_be_told_from_none() {
+        let (mut sessions, now) = (sessions(), clock::now());
+        let id = open(&mut sessions, "me", now).unwrap();
+        let other = Principal::new("other");
+        assert!(matches!(
+            sessions.location(&other, &id, now),
+            Err(Cause::SessionNotFound)
+        ));
+        assert!(matches!(
+            sessions.begin_use(&other, &id, now),
+            Err(Cause::SessionNotFound)
+        ));
+        assert!(matches!(
+            sessions.close(&other, &id, now),
+            Err(Cause::SessionNotFound)
+        ));
+        assert_eq!(sessions.count(now), 1);
+    }
+
+    #[test]
+    fn sessions_are_bounded_and_those_that_ended_do_not_count() {
+        let (mut sessions, now) = (sessions(), clock::now());
+        open(&mut sessions, "a", now).unwrap();
+        open(&mut sessions, "a", now).unwrap();
+        assert!(matches!(
+            open(&mut sessions, "a", now),
+            Err(Cause::TooManySessions { own: true })
+        ));
+        open(&mut sessions, "b", now).unwrap();
+        assert!(matches!(
+            open(&mut sessions, "c", now),
+            Err(Cause::TooManySessions { own: false })
+        ));
+        open(&mut sessions, "a", now + 10 * MINUTE).unwrap();
+    }
+
+    #[test]
+    fn a_lease_is_cut_to_the_longest() {
+        let (mut sessions, now) = (sessions(), clock::now());
+        for (asked, granted) in [(None, 10), (Some(5), 5), (Some(600), 60)] {
+            let lease = asked.map(|minutes| minutes * MINUTE);
+            let location = Location::login(server("h"));
+            let name = Principal::new(granted.to_string());
+            let (_, lease) = sessions.open(name, location, lease, now).unwrap();
+            assert_eq!(lease, granted * MINUTE);
         }
     }
 }

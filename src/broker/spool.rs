@@ -1,6 +1,26 @@
-//! Bytes between a caller and the link, in order and within bounds.
+//! Bytes between a caller and the link: one writer, one reader, in order and within bounds.
+//!
+//! Bytes stay in memory while there is room, go to a file without a name when there is none,
+//! and when that is full, or not allowed, the writer waits.
 
+mod budget;
+mod reader;
+mod ring;
+
+use std::collections::VecDeque;
+use std::io;
 use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use budget::Budget;
+pub(super) use reader::{Reader, Spooled};
+use ring::Ring;
 
 /// Most bytes handed over at once.
 pub const MAX_CHUNK: usize = 64 * 1024;
@@ -25,7 +45,7 @@ pub struct Limits {
 impl Default for Limits {
     /// 1 MiB an operation holds ten seconds of the link at 921600 baud: enough for every client
     /// that reads at all, so that nothing goes to disk, which is flash and wears out. 32 MiB in
-    /// all fit the smallest computers. 64 MiB on disk are ten minutes of the link.
+    /// all fit the smallest computers. 64 MiB on disk are twelve minutes of the link.
     fn default() -> Self {
         Self {
             memory: 1 << 20,
@@ -36,3 +56,298 @@ impl Default for Limits {
         }
     }
 }
+
+/// What all spools together may take.
+#[derive(Debug)]
+pub(super) struct Spools {
+    limits: Limits,
+    memory: Budget,
+    disk: Budget,
+    /// Something was given back.
+    freed: Notify,
+}
+
+impl Spools {
+    pub(super) fn new(limits: Limits) -> Self {
+        let memory = Budget::new(limits.memory_in_all);
+        let disk = Budget::new(limits.disk_in_all);
+        Self {
+            limits,
+            memory,
+            disk,
+            freed: Notify::new(),
+        }
+    }
+
+    /// A spool for a writer that must not wait for its reader: it may go to disk, and is given
+    /// up when it is full and the reader takes nothing for `stall`.
+    pub(super) fn from_link(self: &Arc<Self>, stall: Duration) -> (Writer, Reader) {
+        self.open(self.limits.disk, Some(stall))
+    }
+
+    /// A spool for a writer that can wait: it stays in memory.
+    pub(super) fn to_link(self: &Arc<Self>) -> (Writer, Reader) {
+        self.open(0, None)
+    }
+
+    fn open(self: &Arc<Self>, disk: u64, stall: Option<Duration>) -> (Writer, Reader) {
+        let spool = Arc::new(Spool {
+            spools: Arc::clone(self),
+            disk,
+            state: Mutex::default(),
+            arrived: Notify::new(),
+            taken: Notify::new(),
+        });
+        (
+            Writer {
+                spool: Arc::clone(&spool),
+                stall,
+            },
+            Reader { spool },
+        )
+    }
+}
+
+/// What the two ends share.
+#[derive(Debug)]
+struct Spool {
+    spools: Arc<Spools>,
+    /// Bytes allowed on disk.
+    disk: u64,
+    state: Mutex<State>,
+    /// The reader has something to look at.
+    arrived: Notify,
+    /// The writer has something to look at.
+    taken: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Read before the ring.
+    memory: VecDeque<BytesMut>,
+    /// Bytes in `memory`.
+    in_memory: u64,
+    /// Bytes of memory taken from the budget; an empty spool's one chunk may be beyond it.
+    accounted: u64,
+    /// Read after the memory.
+    ring: Option<Ring>,
+    end: Option<End>,
+    reader_gone: bool,
+}
+
+/// How the writer left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It said that there is no more.
+    Whole,
+    /// It did not.
+    Broken,
+}
+
+impl State {
+    fn on_disk(&self) -> u64 {
+        self.ring.as_ref().map_or(0, Ring::unread)
+    }
+}
+
+impl Spool {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No code panics while it holds the lock; were it so, the state is still a state.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends to the memory, if there is room.
+    fn remember(&self, state: &mut State, part: &[u8]) -> bool {
+        let len = part.len() as u64;
+        let within = state.in_memory + len <= self.spools.limits.memory;
+        if within && self.spools.memory.take(len) {
+            state.accounted += len;
+        } else if state.in_memory > 0 {
+            return false;
+        }
+        state.in_memory += len;
+        // Small parts share an allocation: a caller that sends single bytes costs no more.
+        match state.memory.back_mut() {
+            Some(last) if last.len() + part.len() <= MAX_CHUNK => last.extend_from_slice(part),
+            _ => state.memory.push_back(BytesMut::from(part)),
+        }
+        true
+    }
+
+    /// Takes the first bytes out of the memory.
+    fn recall(&self, state: &mut State) -> Option<Bytes> {
+        let chunk = state.memory.pop_front()?.freeze();
+        state.in_memory -= chunk.len() as u64;
+        self.release(state);
+        Some(chunk)
+    }
+
+    /// Gives back what the memory does not hold any more.
+    fn release(&self, state: &mut State) {
+        let surplus = state.accounted.saturating_sub(state.in_memory);
+        state.accounted -= surplus;
+        self.spools.memory.give(surplus);
+        self.spools.freed.notify_waiters();
+    }
+
+    /// Throws away all that is held.
+    fn clear(&self) {
+        let mut state = self.state();
+        state.memory.clear();
+        state.in_memory = 0;
+        if let Some(ring) = state.ring.take() {
+            self.spools.disk.give(ring.len());
+        }
+        self.release(&mut state);
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+/// Why bytes could not be spooled.
+#[derive(Debug)]
+pub(super) enum WriteError {
+    /// The reader is gone.
+    Gone,
+    /// The reader took nothing for too long.
+    Stalled,
+    /// The file failed.
+    Io(io::Error),
+}
+
+/// Where bytes go in. Dropped without [`Writer::end`], the spool is broken.
+#[derive(Debug)]
+pub(super) struct Writer {
+    spool: Arc<Spool>,
+    stall: Option<Duration>,
+}
+
+impl Writer {
+    /// Puts bytes in; waits while there is no room. Dropping the future leaves a part of them.
+    pub(super) async fn write(&mut self, mut bytes: Bytes) -> Result<(), WriteError> {
+        while !bytes.is_empty() {
+            let part = bytes.split_to(bytes.len().min(MAX_CHUNK));
+            self.write_part(part).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_part(&mut self, part: Bytes) -> Result<(), WriteError> {
+        let spool = Arc::clone(&self.spool);
+        let stalled = async {
+            match self.stall {
+                Some(stall) => loop {
+                    tokio::select! {
+                        () = spool.taken.notified() => {}
+                        () = sleep(stall) => return,
+                    }
+                },
+                None => std::future::pending().await,
+            }
+        };
+        let mut stalled = pin!(stalled);
+        loop {
+            // Listens before it looks, so that nothing freed in between is missed.
+            let mut freed = pin!(spool.spools.freed.notified());
+            freed.as_mut().enable();
+            if self.try_write(&part).await? {
+                return Ok(());
+            }
+            tokio::select! {
+                () = freed => {}
+                () = &mut stalled => return Err(WriteError::Stalled),
+            }
+        }
+    }
+
+    /// Puts one part in, if there is room.
+    async fn try_write(&self, part: &Bytes) -> Result<bool, WriteError> {
+        let len = part.len() as u64;
+        let spills = {
+            let mut state = self.spool.state();
+            if state.reader_gone {
+                return Err(WriteError::Gone);
+            }
+            if state.on_disk() == 0 && self.spool.remember(&mut state, part) {
+                drop(state);
+                self.spool.arrived.notify_one();
+                return Ok(true);
+            }
+            state.ring.is_some()
+        };
+        if len > self.spool.disk {
+            return Ok(false);
+        }
+        if !spills {
+            let ring = Ring::create(self.spool.spools.limits.directory.clone(), self.spool.disk)
+                .await
+                .map_err(WriteError::Io)?;
+            self.spool.state().ring = Some(ring);
+        }
+        let Some(slot) = ({
+            let mut state = self.spool.state();
+            state
+                .ring
+                .as_mut()
+                .and_then(|ring| ring.reserve(len, &self.spool.spools.disk))
+        }) else {
+            return Ok(false);
+        };
+        slot.write(part.clone()).await.map_err(WriteError::Io)?;
+        if let Some(ring) = self.spool.state().ring.as_mut() {
+            ring.commit_write(len);
+        }
+        self.spool.arrived.notify_one();
+        Ok(true)
+    }
+
+    /// Says that there is no more.
+    pub(super) fn end(&mut self) {
+        self.close(End::Whole);
+    }
+
+    /// Waits until all bytes are read, or the reader is gone. `false`: the reader took nothing
+    /// for `stall`, and what it left is thrown away.
+    pub(super) async fn drained(&mut self, stall: Duration) -> bool {
+        loop {
+            {
+                let state = self.spool.state();
+                if state.reader_gone || (state.in_memory == 0 && state.on_disk() == 0) {
+                    return true;
+                }
+            }
+            tokio::select! {
+                () = self.spool.taken.notified() => {}
+                () = sleep(stall) => {
+                    self.discard();
+                    return false;
+                }
+            }
+        }
+    }
+
+    /// Throws away what is not read yet; the reader finds the spool broken.
+    pub(super) fn discard(&mut self) {
+        self.spool.state().end = Some(End::Broken);
+        self.spool.clear();
+        self.spool.arrived.notify_one();
+    }
+
+    fn close(&self, end: End) {
+        self.spool.state().end.get_or_insert(end);
+        self.spool.arrived.notify_one();
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.close(End::Broken);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -78,6 +78,8 @@ pub(crate) struct Settlement {
     pub(crate) info: Vec<String>,
     /// The prompt came: content was, or could have been, handed over.
     pub(crate) prompted: bool,
+    /// The line came back.
+    pub(crate) echoed: bool,
 }
 
 /// What a command came to.
@@ -444,6 +446,7 @@ impl Exchange {
             clean,
             info: self.info.clone(),
             prompted: matches!(self.handover, Handover::Open | Handover::Closed),
+            echoed: self.echoed,
         }
     }
 }

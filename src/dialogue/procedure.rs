@@ -45,6 +45,12 @@ pub(crate) trait Procedure: Debug + Send {
     /// The standing cannot be reached. The procedure finishes without another word.
     fn give_up(&mut self, failure: Failure);
 
+    /// The standing had to be reached anew since the task's last command. Returns whether the
+    /// task begins again, instead of saying what it was about to say.
+    fn begin_again(&mut self) -> bool {
+        false
+    }
+
     /// How far it is.
     fn progress(&self) -> Progress {
         Progress::default()

@@ -243,6 +243,7 @@ mod tests {
             clean: true,
             info: Vec::new(),
             prompted: false,
+            echoed: false,
         }
     }
 

@@ -123,6 +123,8 @@ impl Simple {
         self.lost |= is_lost(cause);
         // What was delivered of a listing cannot be taken back: it is not begun anew.
         if may_retry(cause, self.tries) && self.delivered == 0 {
+            // In a new session the first command counts for nothing.
+            self.at = 0;
             return State::Say;
         }
         let failure = self.failure(cause.clone());
@@ -195,7 +197,6 @@ impl Procedure for Simple {
                 self.answer = body.clone();
                 self.at += 1;
                 if self.at < self.commands.len() {
-                    self.tries = 0;
                     State::Say
                 } else {
                     State::Finish(Ok(()))
@@ -225,6 +226,16 @@ impl Procedure for Simple {
 
     fn give_up(&mut self, failure: Failure) {
         self.state = State::Finish(Err(failure));
+    }
+
+    fn begin_again(&mut self) -> bool {
+        // What the first command did is lost with the session.
+        let lost = self.at > 0 && matches!(self.state, State::Wait);
+        if lost {
+            self.at = 0;
+            self.state = State::Say;
+        }
+        lost
     }
 
     fn progress(&self) -> Progress {

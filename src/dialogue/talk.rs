@@ -25,7 +25,7 @@ use super::step::Step;
 use super::upload::Upload;
 use crate::at::{Expect, Frame, Framer};
 use crate::ftps::value::TransferType;
-use crate::ftps::{Body, Command, ErrCode, Profile, Report, Urc, escape};
+use crate::ftps::{Body, Command, ErrCode, Profile, Report, Urc, Verb, escape};
 
 /// The host's side of the conversation with one module.
 ///
@@ -44,6 +44,8 @@ pub struct Dialogue {
     attached: bool,
     /// Every answer so far was whole: the next one belongs to the next command.
     synchronised: bool,
+    /// It went on echoing after it was told not to.
+    echoes: bool,
     session: Session,
     run: Option<Run>,
     exchange: Option<Exchange>,
@@ -90,6 +92,8 @@ struct Run {
     /// The rest of a download that nobody wants is thrown away until then.
     drain_until: Option<Moment>,
     aborted: bool,
+    /// The task changed the directory.
+    moved: bool,
     /// How often the standing was lost and planned anew.
     replans: u32,
     /// Commands of the plan said since the task last had its way.
@@ -156,6 +160,7 @@ impl Dialogue {
             connected: false,
             attached: false,
             synchronised: false,
+            echoes: false,
             session: Session::Unknown,
             run: None,
             exchange: None,
@@ -183,6 +188,7 @@ impl Dialogue {
             abandoned: false,
             drain_until: None,
             aborted: false,
+            moved: false,
             replans: 0,
             planned: 0,
             await_port: None,
@@ -447,8 +453,12 @@ impl Dialogue {
             self.open_ftps(&planned, now);
             return None;
         }
+        let anew = run.begun && run.planned > 0;
         run.begun = true;
         run.planned = 0;
+        if anew && run.task.begin_again() {
+            return None;
+        }
         if let Held::Command(command) = held {
             self.open_ftps(&command, now);
         }
@@ -468,6 +478,7 @@ impl Dialogue {
                         clean: true,
                         info: Vec::new(),
                         prompted: false,
+                        echoed: false,
                     },
                     now,
                 );
@@ -496,6 +507,9 @@ impl Dialogue {
         match std::mem::replace(&mut run.activity, Activity::Task) {
             Activity::Task | Activity::Plan(_) => {
                 let aborted = run.aborted;
+                if run.moved {
+                    self.session.moved(None);
+                }
                 self.run = None;
                 return Some(Step::Done(result.map_err(|failure| match failure.cause {
                     Cause::Cancelled(_) if aborted => Failure {
@@ -508,9 +522,10 @@ impl Dialogue {
             Activity::Abort => {}
             Activity::Resync(_) => match result {
                 Ok(_) => self.synchronised = true,
+                // Perhaps it is starting: bringing it up waits for that.
                 Err(failure) => {
+                    debug!(%failure, "no answer; bringing the module up");
                     self.attached = false;
-                    self.unreachable(failure);
                 }
             },
             Activity::BringUp(bring_up) => {
@@ -727,6 +742,7 @@ impl Dialogue {
         if !settlement.clean {
             self.synchronised = false;
         }
+        self.mind_the_echo(settlement.echoed);
         match &settlement.verdict {
             Verdict::Done(_) => debug!(command = settlement.name, "done"),
             Verdict::Failed(cause) => debug!(command = settlement.name, %cause, "failed"),
@@ -759,6 +775,22 @@ impl Dialogue {
                     run.task.heard(&settlement);
                 }
             }
+        }
+    }
+
+    /// An echo, though it was switched off: the module has started anew without our seeing it,
+    /// and nothing that was set is set any more.
+    fn mind_the_echo(&mut self, echoed: bool) {
+        let bringing_up = self
+            .run
+            .as_ref()
+            .is_some_and(|run| matches!(run.activity, Activity::BringUp(_)));
+        if bringing_up {
+            self.echoes = echoed;
+        } else if echoed && !self.echoes && self.attached {
+            info!("the module echoes again: it has started anew");
+            self.attached = false;
+            self.session = Session::Unknown;
         }
     }
 
@@ -806,8 +838,11 @@ impl Dialogue {
             ) => self.session = Session::Unknown,
             Verdict::Failed(_) => {}
         }
-        if settlement.is_done() && settlement.name == crate::ftps::Verb::ChangeDirectory.name() {
-            self.session.moved(None);
+        if settlement.is_done() && settlement.name == Verb::ChangeDirectory.name() {
+            // Only noted at the end: the rest of the task belongs to where it went.
+            if let Some(run) = &mut self.run {
+                run.moved = true;
+            }
         }
     }
 

@@ -93,7 +93,8 @@ impl Timing {
         outcome: Duration::from_secs(10),
         // Half a second is ten times what the longest line takes at 9600 baud.
         trailing: Duration::from_millis(500),
-        // The module has the bytes already: only flow control can hold them.
-        block: Duration::from_secs(15),
+        // The module has the bytes already. Shorter than any restart, whose first lines would
+        // be taken for the rest of the block.
+        block: Duration::from_secs(3),
     };
 }

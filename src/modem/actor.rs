@@ -263,7 +263,7 @@ impl<C: Connector> ModemActor<C> {
                 }
                 Err(failure) => {
                     self.troubled(Error::NotReady(failure));
-                    if self.failures % REOPEN_AFTER == 0 {
+                    if self.failures.is_multiple_of(REOPEN_AFTER) {
                         self.close();
                     }
                 }

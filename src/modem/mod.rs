@@ -57,6 +57,15 @@ impl Modem {
         )
     }
 
+    /// A handle of whoever takes the jobs.
+    #[cfg(test)]
+    pub(crate) const fn from_parts(
+        jobs: mpsc::Sender<Job>,
+        health: watch::Receiver<Health>,
+    ) -> Self {
+        Self { jobs, health }
+    }
+
     /// Hands over a job. Waits while another job is at the port; the queue in front of the port
     /// is the caller's.
     ///

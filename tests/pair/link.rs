@@ -128,9 +128,6 @@ impl Link {
             }
             let now = Moment::after(self.now);
             let step = self.dialogue.poll(now);
-            if std::env::var_os("TRACE").is_some() {
-                eprintln!("{:?} {step:?}", self.now);
-            }
             match step {
                 Step::Idle => panic!("idle in the middle of an operation"),
                 Step::Write { bytes, .. } => {
@@ -214,9 +211,6 @@ impl Link {
         if part.is_empty() {
             return false;
         }
-        if std::env::var_os("TRACE").is_some() {
-            eprintln!("<- {:?}", String::from_utf8_lossy(&part));
-        }
         self.dialogue.receive(&part, Moment::after(self.now));
         true
     }
@@ -283,6 +277,15 @@ pub(crate) fn at(host: &str, task: Task) -> Operation {
         }),
         task,
     }
+}
+
+/// An operation in a directory of the server that every link has.
+pub(crate) fn inside(directory: &str, task: Task) -> Operation {
+    let mut operation = on(task);
+    if let Standing::LoggedIn(place) = &mut operation.standing {
+        place.directory = Directory::At(path(directory));
+    }
+    operation
 }
 
 /// Content as pieces, ended.

@@ -1,5 +1,14 @@
 //! The dialogue against the emulated module, in virtual time: no runtime, no clock, no network.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that is wrong should stop where it is"
+)]
+
 mod faults;
 mod link;
 mod matrix;
@@ -7,7 +16,9 @@ mod matrix;
 use std::time::Duration;
 
 use cellftp::dialogue::failure::{Cause, Finding};
-use cellftp::dialogue::operation::{Delivered, Download, Output, Piece, Stored, Task, Upload};
+use cellftp::dialogue::operation::{
+    Delivered, Directory, Download, Output, Piece, Standing, Stored, Task, Upload,
+};
 use cellftp::emulator::{Effect, Family, Knobs};
 use cellftp::ftps::ErrCode;
 use cellftp::ftps::value::Offset;
@@ -124,6 +135,22 @@ fn directories_are_made_entered_listed_and_removed() {
             .result
             .unwrap_err();
         assert_eq!(gone.finding, Some(Finding::NameAbsent), "{gone:?}");
+    }
+}
+
+#[test]
+fn a_relative_move_is_answered_from_where_it_went() {
+    for family in both() {
+        let mut link = Link::new(family, Knobs::default());
+        link.peer().directories.insert(b"/d".to_vec());
+        let mut operation = on(Task::ChangeDirectory(path("d")));
+        if let Standing::LoggedIn(place) = &mut operation.standing {
+            place.directory = Directory::Login;
+        }
+        for _ in 0..2 {
+            let moved = link.run(operation.clone(), vec![]).result;
+            assert_eq!(moved, Ok(Output::Directory("/d".into())));
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use cellftp::dialogue::operation::{Output, Standing, Task};
 use cellftp::dialogue::{Failure, Operation};
 use cellftp::emulator::{FailureForm, Family, Knobs, OkOrder, Prompt};
 
-use crate::link::{Link, Seen, nasty, on, path, pieces};
+use crate::link::{Link, Seen, inside, nasty, on, path, pieces};
 use crate::{get, put};
 
 /// Lines that nobody asked for (SIM7500/SIM7600 AT manual V3.00 and A76XX AT manual V1.09).
@@ -146,7 +146,7 @@ impl Check<'_> {
             Output::Directory("/d".into())
         );
         assert_eq!(
-            self.good(on(Task::WorkingDirectory)),
+            self.good(inside("/d", Task::WorkingDirectory)),
             Output::Directory("/d".into())
         );
         self.round_trip("/d/f", &nasty(3001));

@@ -1,1 +1,61 @@
-fn main() {}
+//! `cellftp`: moves files over the cellular module that `cellftpd` owns.
+
+mod args;
+mod exit;
+mod get;
+mod ls;
+mod output;
+mod progress;
+mod put;
+mod status;
+
+use std::process::ExitCode;
+
+use cellftp::client::Client;
+use clap::Parser;
+use tokio::runtime::Builder;
+
+use args::{Args, Command};
+use exit::Failure;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let json = args.json;
+    let outcome = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => {
+            let outcome = runtime.block_on(run_until_interrupted(args));
+            // A read of standard input that still waits must not hold up the end.
+            runtime.shutdown_background();
+            outcome
+        }
+        Err(error) => Err(Failure::Start(error)),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.print(json);
+            failure.exit_code()
+        }
+    }
+}
+
+async fn run_until_interrupted(args: Args) -> Result<(), Failure> {
+    tokio::select! {
+        outcome = run(args) => outcome,
+        // Dropping the call cancels the operation; nothing half-written keeps its name.
+        _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+    }
+}
+
+async fn run(args: Args) -> Result<(), Failure> {
+    let mut client = Client::connect(&args.address()?).await?;
+    if let Some(timeout) = args.timeout {
+        client = client.with_timeout(timeout);
+    }
+    match &args.command {
+        Command::Put(put) => put::run(&args, put, &client).await,
+        Command::Get(get) => get::run(&args, get, &client).await,
+        Command::Ls(ls) => ls::run(&args, ls, &client).await,
+        Command::Status => status::run(&args, &client).await,
+    }
+}

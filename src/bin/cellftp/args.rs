@@ -1,0 +1,223 @@
+//! The command line.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cellftp::client::{Address, Error, IfExists, OnFailure, Target, Verify};
+use clap::{Parser, Subcommand, ValueEnum};
+use humantime_serde::re::humantime;
+
+use crate::exit::Failure;
+
+/// Moves files to and from FTP and FTPS servers over the cellular module that cellftpd owns.
+#[derive(Debug, Parser)]
+#[command(name = "cellftp", version, max_term_width = 100, after_help = crate::exit::HELP)]
+pub(crate) struct Args {
+    /// Where the daemon listens: unix:/path or http://127.0.0.1:port
+    #[arg(
+        long,
+        global = true,
+        env = "CELLFTP_ADDRESS",
+        default_value = "unix:/run/cellftpd/cellftpd.sock"
+    )]
+    address: Address,
+
+    /// The daemon's unix socket; short for --address unix:PATH
+    #[arg(long, global = true, value_name = "PATH")]
+    socket: Option<PathBuf>,
+
+    /// Server profile of the daemon's configuration
+    #[arg(
+        short,
+        long,
+        global = true,
+        env = "CELLFTP_PROFILE",
+        conflicts_with = "session"
+    )]
+    profile: Option<String>,
+
+    /// Open session of the daemon; goes before a profile
+    #[arg(long, global = true, value_name = "ID")]
+    session: Option<String>,
+
+    /// Time limit for the whole operation, for example 90s or 10m
+    #[arg(long, global = true, value_parser = humantime::parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+
+    /// Results on stdout and errors on stderr as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write a local file to the server
+    Put(Put),
+    /// Read a file of the server
+    Get(Get),
+    /// List a directory of the server
+    Ls(Ls),
+    /// Show the state of the module and of the link
+    Status,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Put {
+    /// File to send; - is standard input
+    pub(crate) local: PathBuf,
+
+    /// Path on the server; ends in / to keep the local file's name
+    pub(crate) remote: String,
+
+    /// What happens where the name exists on the server
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) if_exists: Existing,
+
+    /// How the result is made sure of
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) verify: Check,
+
+    /// What becomes of a file that could not be written whole
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) on_failure: Remains,
+
+    /// Second file, written after the first is verified; holds its size and SHA-256
+    #[arg(long, value_name = "NAME", default_value = "")]
+    pub(crate) sentinel: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Get {
+    /// Path on the server
+    pub(crate) remote: String,
+
+    /// File or directory to write to; - is standard output
+    pub(crate) local: PathBuf,
+
+    /// What happens where the local file exists
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) if_exists: Existing,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Ls {
+    /// Directory on the server; without it, the session's or the login directory
+    #[arg(default_value = "")]
+    pub(crate) path: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Existing {
+    /// Replace it
+    #[default]
+    Overwrite,
+    /// Leave it alone and fail
+    Fail,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Check {
+    /// Ask the server for the size
+    #[default]
+    Size,
+    /// Read the file back and compare SHA-256; costs the transfer again
+    ReadBack,
+    /// Trust the module's report
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Remains {
+    /// Delete it from the server
+    #[default]
+    Delete,
+    /// Leave what is there
+    Keep,
+}
+
+impl Args {
+    /// Where the daemon is looked for.
+    pub(crate) fn address(&self) -> Result<Address, Error> {
+        match &self.socket {
+            None => Ok(self.address.clone()),
+            Some(path) => format!("unix:{}", path.display()).parse(),
+        }
+    }
+
+    /// The server that is meant.
+    pub(crate) fn target(&self) -> Result<Target, Failure> {
+        match (&self.session, &self.profile) {
+            (Some(id), _) => Ok(Target::Session(id.clone())),
+            (None, Some(name)) => Ok(Target::Profile(name.clone())),
+            (None, None) => Err(Failure::Usage(
+                "which server? Name a profile of the daemon's configuration with --profile NAME \
+                 (or CELLFTP_PROFILE), or an open session with --session ID"
+                    .into(),
+            )),
+        }
+    }
+}
+
+/// Whether a path stands for standard input or output.
+pub(crate) fn is_standard_stream(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+impl From<Existing> for IfExists {
+    fn from(existing: Existing) -> Self {
+        match existing {
+            Existing::Overwrite => Self::Overwrite,
+            Existing::Fail => Self::Fail,
+        }
+    }
+}
+
+impl From<Check> for Verify {
+    fn from(check: Check) -> Self {
+        match check {
+            Check::Size => Self::Size,
+            Check::ReadBack => Self::ReadBack,
+            Check::None => Self::None,
+        }
+    }
+}
+
+impl From<Remains> for OnFailure {
+    fn from(remains: Remains) -> Self {
+        match remains {
+            Remains::Delete => Self::Delete,
+            Remains::Keep => Self::Keep,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn options_stand_before_or_after_the_command() {
+        let before = Args::try_parse_from(["cellftp", "-p", "office", "ls", "/x"]).unwrap();
+        let after = Args::try_parse_from(["cellftp", "ls", "/x", "--profile", "office"]).unwrap();
+        for args in [before, after] {
+            assert_eq!(args.target().unwrap(), Target::Profile("office".into()));
+        }
+        let both = Args::try_parse_from(["cellftp", "ls", "-p", "a", "--session", "b"]).unwrap();
+        assert_eq!(both.target().unwrap(), Target::Session("b".into()));
+    }
+
+    #[test]
+    fn a_socket_goes_before_the_address() {
+        let args = Args::try_parse_from(["cellftp", "status", "--socket", "/run/x.sock"]).unwrap();
+        assert_eq!(args.address().unwrap(), Address::Unix("/run/x.sock".into()));
+    }
+}

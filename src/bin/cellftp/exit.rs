@@ -1,0 +1,305 @@
+//! How a run that did not succeed ends: its exit code, its words, and what to do about it.
+
+use std::error::Error as _;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use cellftp::client::{Code, Error, Refusal};
+use serde_json::json;
+
+/// The promise about exit codes.
+pub(crate) const HELP: &str = "\
+Exit codes:
+  0  done
+  1  another error
+  2  the command line or a request's field is wrong
+  3  not found: the file, the directory, the profile or the session
+  4  denied: by the server, by the daemon, or by the local file system
+  5  unavailable now: the daemon, the module or the link; trying again may help
+  6  the time limit passed
+  7  verification failed: what arrived is not what was sent
+  8  cancelled";
+
+/// A run that did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The command line does not say enough.
+    #[error("{0}")]
+    Usage(String),
+    /// The local file exists and was not to be touched.
+    #[error("{0} exists")]
+    Exists(String),
+    /// The local file cannot be opened, created or renamed.
+    #[error("{path}: {source}")]
+    Local {
+        /// The file.
+        path: String,
+        #[source]
+        source: io::Error,
+    },
+    /// The output cannot be written.
+    #[error("standard output: {0}")]
+    Output(#[from] io::Error),
+    /// The system refuses what every program needs.
+    #[error("cannot start: {0}")]
+    Start(#[source] io::Error),
+    /// The call failed.
+    #[error(transparent)]
+    Call(#[from] Error),
+    /// Ctrl-C.
+    #[error("cancelled")]
+    Interrupted,
+}
+
+impl Failure {
+    /// As [`HELP`] promises.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.number())
+    }
+
+    /// Tells on standard error what happened and what to do.
+    pub(crate) fn print(&self, json: bool) {
+        let text = if json {
+            self.to_json().to_string()
+        } else {
+            self.to_text()
+        };
+        // There is nobody left to tell when standard error is gone.
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    fn number(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Local { source, .. } => local_number(source),
+            Self::Interrupted => 8,
+            Self::Exists(_) | Self::Output(_) | Self::Start(_) => 1,
+            Self::Call(error) => match error {
+                Error::Address { .. } => 2,
+                Error::Connect { .. } => 5,
+                Error::Timeout(_) => 6,
+                Error::Mismatch { .. } => 7,
+                Error::Read(source) | Error::Write(source) => local_number(source),
+                Error::Incomplete | Error::Protocol(_) => 1,
+                Error::Refused(refusal) => refusal_number(refusal),
+            },
+        }
+    }
+
+    fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Call(Error::Refused(refusal)) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    fn to_text(&self) -> String {
+        let mut text = format!("cellftp: {}", self.sentence());
+        if let Some(refusal) = self.refusal() {
+            for (field, rule) in &refusal.violations {
+                text += &format!("\n  {field} {rule}");
+            }
+            let details = refusal
+                .metadata
+                .iter()
+                .map(|(key, value)| format!("{key} {value}"));
+            let known: Vec<String> = [refusal.reason.clone()]
+                .into_iter()
+                .filter(|r| !r.is_empty())
+                .chain(details)
+                .collect();
+            if !known.is_empty() {
+                text += &format!("\n  [{}]", known.join(", "));
+            }
+            if let Some(wait) = refusal.retry_after {
+                text += &format!("\n  Try again in {} s.", wait.as_secs_f64().ceil());
+            }
+        }
+        if let Some(advice) = self.advice() {
+            text += &format!("\n  {advice}");
+        }
+        text
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        let refusal = self.refusal();
+        let mut error = json!({
+            "exit_code": self.number(),
+            "message": self.sentence(),
+            "advice": self.advice(),
+        });
+        if let (Some(refusal), Some(fields)) = (refusal, error.as_object_mut()) {
+            fields.insert("code".into(), json!(code_name(refusal.code)));
+            fields.insert("reason".into(), json!(refusal.reason));
+            fields.insert("metadata".into(), json!(refusal.metadata));
+            fields.insert(
+                "retry_after_seconds".into(),
+                json!(refusal.retry_after.map(|wait| wait.as_secs_f64())),
+            );
+            let violations = refusal.violations.iter();
+            fields.insert(
+                "violations".into(),
+                violations
+                    .map(|(field, rule)| json!({ "field": field, "description": rule }))
+                    .collect(),
+            );
+        }
+        json!({ "error": error })
+    }
+
+    /// The message, with the causes that it does not already tell.
+    fn sentence(&self) -> String {
+        let mut sentence = self.to_string();
+        let mut cause = match self {
+            Self::Call(error) => error.source(),
+            _ => None,
+        };
+        while let Some(error) = cause {
+            let text = error.to_string();
+            if !sentence.contains(&text) {
+                sentence += &format!(": {text}");
+            }
+            cause = error.source();
+        }
+        sentence
+    }
+
+    fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Exists(_) => Some("Choose another name, or --if-exists overwrite."),
+            Self::Call(Error::Connect { .. }) => Some(
+                "Is cellftpd running (systemctl status cellftpd), is the address right \
+                 (--address, CELLFTP_ADDRESS), and may you open its socket?",
+            ),
+            Self::Call(Error::Timeout(_)) => {
+                Some("Give it more time with --timeout, or see with `cellftp status` who is first.")
+            }
+            _ => self.refusal().and_then(|refusal| advice(&refusal.reason)),
+        }
+    }
+}
+
+/// What can be done with this program; what can be done elsewhere, the daemon's message tells.
+fn advice(reason: &str) -> Option<&'static str> {
+    Some(match reason {
+        "ALREADY_EXISTS" => "Choose another name, or --if-exists overwrite.",
+        "QUEUE_FULL" => "Many operations wait; see `cellftp status`.",
+        "NOT_REGISTERED" | "DEVICE_ABSENT" | "MODEM_NOT_READY" => {
+            "`cellftp status` shows the state of the module."
+        }
+        _ => return None,
+    })
+}
+
+fn refusal_number(refusal: &Refusal) -> u8 {
+    match (refusal.code, refusal.reason.as_str()) {
+        (_, "SIZE_MISMATCH" | "HASH_MISMATCH") => 7,
+        (Code::InvalidArgument, _) => 2,
+        (Code::NotFound, _) => 3,
+        (Code::PermissionDenied | Code::Unauthenticated, _) => 4,
+        (Code::Unavailable | Code::ResourceExhausted, _) => 5,
+        (Code::DeadlineExceeded, _) => 6,
+        (Code::Cancelled, _) => 8,
+        _ => 1,
+    }
+}
+
+fn local_number(error: &io::Error) -> u8 {
+    match error.kind() {
+        io::ErrorKind::NotFound => 3,
+        io::ErrorKind::PermissionDenied => 4,
+        _ => 1,
+    }
+}
+
+/// The name of a code in gRPC's documentation.
+fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn refused(code: Code, reason: &str) -> Failure {
+        let refusal = Refusal {
+            code,
+            message: "the sentence".into(),
+            reason: reason.into(),
+            metadata: [("errcode".to_string(), "9".to_string())].into(),
+            retry_after: Some(Duration::from_millis(1500)),
+            violations: vec![("path".into(), "is empty".into())],
+        };
+        Failure::Call(Error::Refused(Box::new(refusal)))
+    }
+
+    #[test]
+    fn exit_codes_keep_their_promise() {
+        let cases = [
+            (Code::InvalidArgument, "BAD_FIELDS", 2),
+            (Code::NotFound, "FILE_NOT_FOUND", 3),
+            (Code::PermissionDenied, "LOGIN_REFUSED", 4),
+            (Code::Unavailable, "LINK_TIMEOUT", 5),
+            (Code::ResourceExhausted, "QUEUE_FULL", 5),
+            (Code::DeadlineExceeded, "DEADLINE_PASSED", 6),
+            (Code::Aborted, "SIZE_MISMATCH", 7),
+            (Code::Aborted, "HASH_MISMATCH", 7),
+            (Code::Aborted, "TRANSFER_FAILED", 1),
+            (Code::Cancelled, "CANCELLED", 8),
+            (Code::Internal, "MODEM_ERROR", 1),
+        ];
+        for (code, reason, want) in cases {
+            assert_eq!(refused(code, reason).number(), want, "{code:?} {reason}");
+        }
+        assert_eq!(Failure::Interrupted.number(), 8);
+        assert_eq!(
+            Failure::Call(Error::Timeout(Duration::from_secs(1))).number(),
+            6
+        );
+    }
+
+    #[test]
+    fn people_read_message_reason_and_advice() {
+        let text = refused(Code::AlreadyExists, "ALREADY_EXISTS").to_text();
+        for part in [
+            "the sentence",
+            "ALREADY_EXISTS",
+            "errcode 9",
+            "path is empty",
+            "in 2 s",
+            "--if-exists",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+
+    #[test]
+    fn programs_read_the_same() {
+        let error = refused(Code::NotFound, "FILE_NOT_FOUND").to_json();
+        let error = &error["error"];
+        assert_eq!(error["code"], "NOT_FOUND");
+        assert_eq!(error["reason"], "FILE_NOT_FOUND");
+        assert_eq!(error["metadata"]["errcode"], "9");
+        assert_eq!(error["exit_code"], 3);
+        assert_eq!(error["violations"][0]["field"], "path");
+    }
+}

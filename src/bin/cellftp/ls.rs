@@ -1,0 +1,110 @@
+//! `cellftp ls [PATH]`.
+
+use cellftp::client::{Client, Entry, EntryKind};
+use serde_json::json;
+
+use crate::args::{Args, Ls};
+use crate::exit::Failure;
+use crate::output::{Plain, print};
+
+pub(crate) async fn run(args: &Args, ls: &Ls, client: &Client) -> Result<(), Failure> {
+    let entries = client.list(&args.target()?, &ls.path).await?;
+    let text: String = entries.iter().map(line).collect();
+    print(args.json, text, || entries.iter().map(value).collect())
+}
+
+fn line(entry: &Entry) -> String {
+    if entry.name.is_empty() {
+        return format!(
+            "?          {}\n",
+            Plain(&String::from_utf8_lossy(&entry.raw))
+        );
+    }
+    let kind = match entry.kind() {
+        EntryKind::Directory => 'd',
+        EntryKind::Link => 'l',
+        EntryKind::File => '-',
+        EntryKind::Unspecified => '?',
+    };
+    let permissions = if entry.permissions.is_empty() {
+        "         "
+    } else {
+        &entry.permissions
+    };
+    let size = entry.size.map(|size| size.to_string()).unwrap_or_default();
+    let modified = entry
+        .modified
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let mut line = format!(
+        "{kind}{} {size:>12} {modified:20} {}",
+        Plain(permissions),
+        Plain(&entry.name)
+    );
+    if !entry.link_target.is_empty() {
+        line += &format!(" -> {}", Plain(&entry.link_target));
+    }
+    line + "\n"
+}
+
+fn value(entry: &Entry) -> serde_json::Value {
+    let kind = match entry.kind() {
+        EntryKind::Directory => Some("directory"),
+        EntryKind::Link => Some("link"),
+        EntryKind::File => Some("file"),
+        EntryKind::Unspecified => None,
+    };
+    json!({
+        "name": entry.name,
+        "kind": kind,
+        "size": entry.size,
+        "modified": entry.modified.as_ref().map(ToString::to_string),
+        "permissions": entry.permissions,
+        "link_target": entry.link_target,
+        "raw": String::from_utf8_lossy(&entry.raw),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_shows_what_is_known() {
+        let file = Entry {
+            name: "a b.txt".into(),
+            kind: EntryKind::File.into(),
+            size: Some(1434),
+            permissions: "rw-r--r--".into(),
+            modified: Some(prost_types::Timestamp {
+                seconds: 0,
+                nanos: 0,
+            }),
+            ..Default::default()
+        };
+        assert_eq!(
+            line(&file),
+            "-rw-r--r--         1434 1970-01-01T00:00:00Z a b.txt\n"
+        );
+        let unread = Entry {
+            raw: "total\x1b 3".into(),
+            ..Default::default()
+        };
+        assert_eq!(line(&unread), "?          total\\u{1b} 3\n");
+    }
+
+    #[test]
+    fn programs_get_names_and_numbers() {
+        let link = Entry {
+            name: "l".into(),
+            kind: EntryKind::Link.into(),
+            link_target: "/t".into(),
+            ..Default::default()
+        };
+        let value = value(&link);
+        assert_eq!(value["kind"], "link");
+        assert_eq!(value["link_target"], "/t");
+        assert!(value["size"].is_null());
+    }
+}

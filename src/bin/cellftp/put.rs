@@ -1,0 +1,101 @@
+//! `cellftp put LOCAL REMOTE`.
+
+use std::path::Path;
+
+use cellftp::client::{Client, PutOptions, PutProgress, PutResult, PutStage, PutState};
+use indicatif::ProgressBar;
+use serde_json::json;
+use tokio::fs::File;
+use tokio::io::AsyncRead;
+
+use crate::args::{Args, Put, is_standard_stream};
+use crate::exit::Failure;
+use crate::output::{hex, print, seconds};
+use crate::progress;
+
+pub(crate) async fn run(args: &Args, put: &Put, client: &Client) -> Result<(), Failure> {
+    let target = args.target()?;
+    let remote = remote_path(put)?;
+    let (mut source, size) = open(&put.local).await?;
+    let options = PutOptions {
+        if_exists: put.if_exists.into(),
+        verify: put.verify.into(),
+        on_failure: put.on_failure.into(),
+        size,
+        sentinel: put.sentinel.clone(),
+    };
+    let bar = progress::bar(args.json, size);
+    let result = client
+        .put(&target, &remote, &options, &mut source, |report| {
+            show(&bar, report)
+        })
+        .await;
+    bar.finish_and_clear();
+    let result = result?;
+    print(args.json, text(&remote, &result), || {
+        json!({
+            "path": remote,
+            "size": result.size,
+            "sha256": hex(&result.sha256),
+            "state": result.state().as_str_name(),
+            "evidence": result.evidence,
+            "resumes": result.resumes,
+            "elapsed_seconds": seconds(result.elapsed.as_ref()),
+        })
+    })
+}
+
+/// The remote name; a path that ends in `/` takes the local file's.
+fn remote_path(put: &Put) -> Result<String, Failure> {
+    if !put.remote.ends_with('/') {
+        return Ok(put.remote.clone());
+    }
+    match put.local.file_name().and_then(|name| name.to_str()) {
+        Some(name) if !is_standard_stream(&put.local) => Ok(format!("{}{name}", put.remote)),
+        _ => Err(Failure::Usage(format!(
+            "{} needs a file name at its end",
+            put.remote
+        ))),
+    }
+}
+
+async fn open(local: &Path) -> Result<(Box<dyn AsyncRead + Unpin>, Option<u64>), Failure> {
+    if is_standard_stream(local) {
+        return Ok((Box::new(tokio::io::stdin()), None));
+    }
+    let failed = |source| Failure::Local {
+        path: local.display().to_string(),
+        source,
+    };
+    let file = File::open(local).await.map_err(failed)?;
+    let metadata = file.metadata().await.map_err(failed)?;
+    if metadata.is_dir() {
+        return Err(failed(std::io::ErrorKind::IsADirectory.into()));
+    }
+    // A pipe or a device tells no size before its end.
+    let size = metadata.is_file().then_some(metadata.len());
+    Ok((Box::new(file), size))
+}
+
+fn show(bar: &ProgressBar, report: &PutProgress) {
+    bar.set_message(match report.stage() {
+        PutStage::Queued => format!("{} first", report.queue_position),
+        PutStage::Verifying => "verifying".into(),
+        PutStage::Sending | PutStage::Unspecified => "sending".into(),
+    });
+    bar.set_position(u64::try_from(report.sent).unwrap_or_default());
+}
+
+fn text(remote: &str, result: &PutResult) -> String {
+    let state = match result.state() {
+        PutState::VerifiedSize => "size verified",
+        PutState::VerifiedHash => "content verified",
+        PutState::Unverified => "unverified",
+        PutState::Indeterminate | PutState::Unspecified => "outcome unknown",
+    };
+    format!(
+        "{remote}: {} bytes, {state}, SHA-256 {}\n",
+        result.size,
+        hex(&result.sha256)
+    )
+}

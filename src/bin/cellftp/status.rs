@@ -1,0 +1,137 @@
+//! `cellftp status`.
+
+use cellftp::client::{Client, GetStatusResponse, LinkState, SimState};
+use serde_json::json;
+
+use crate::args::Args;
+use crate::exit::Failure;
+use crate::output::{print, seconds};
+
+pub(crate) async fn run(args: &Args, client: &Client) -> Result<(), Failure> {
+    let status = client.status().await?;
+    print(args.json, text(&status), || value(&status))
+}
+
+fn text(status: &GetStatusResponse) -> String {
+    let mut rows = vec![("link", link(status))];
+    if let Some(identity) = status
+        .identity
+        .as_ref()
+        .filter(|identity| !identity.model.is_empty())
+    {
+        rows.push((
+            "module",
+            format!(
+                "{} {}, firmware {}",
+                identity.manufacturer, identity.model, identity.firmware
+            ),
+        ));
+    }
+    if let Some(registration) = &status.registration {
+        rows.push(("sim", sim(registration.sim()).into()));
+        let network = match (registration.registered, registration.roaming) {
+            (false, _) => "not registered".to_string(),
+            (true, false) => format!("registered {}", registration.operator),
+            (true, true) => format!("roaming {}", registration.operator),
+        };
+        rows.push(("network", network.trim_end().into()));
+        if let Some(rssi) = registration.rssi_dbm {
+            rows.push(("signal", format!("{rssi} dBm")));
+        }
+    }
+    if let Some(server) = &status.logged_in {
+        let profile = Some(server.profile.as_str()).filter(|name| !name.is_empty());
+        let suffix = profile.map(|name| format!(" ({name})")).unwrap_or_default();
+        rows.push(("server", format!("{}:{}{suffix}", server.host, server.port)));
+    }
+    if let Some(running) = &status.running {
+        let time = seconds(running.running.as_ref()).unwrap_or_default();
+        rows.push((
+            "running",
+            format!(
+                "{} for {time:.0} s, {}",
+                running.method, running.operation_id
+            ),
+        ));
+    }
+    rows.push(("queued", status.queued.to_string()));
+    rows.push(("sessions", status.sessions.to_string()));
+    rows.iter()
+        .map(|(name, value)| format!("{name:9} {value}\n"))
+        .collect()
+}
+
+fn link(status: &GetStatusResponse) -> String {
+    let state = match status.state() {
+        LinkState::DeviceAbsent => "device absent",
+        LinkState::BringingUp => "bringing up",
+        LinkState::Ready => "ready",
+        LinkState::Fault => "fault",
+        LinkState::Unspecified => "unknown",
+    };
+    let mut text = state.to_string();
+    if let Some(since) = seconds(status.since.as_ref()) {
+        text += &format!(" for {since:.0} s");
+    }
+    if !status.detail.is_empty() {
+        text += &format!(": {}", status.detail);
+    }
+    text
+}
+
+fn sim(state: SimState) -> &'static str {
+    match state {
+        SimState::Ready => "ready",
+        SimState::Locked => "locked",
+        SimState::Missing => "missing",
+        SimState::Unspecified => "unknown",
+    }
+}
+
+fn value(status: &GetStatusResponse) -> serde_json::Value {
+    json!({
+        "state": status.state().as_str_name(),
+        "detail": status.detail,
+        "since_seconds": seconds(status.since.as_ref()),
+        "identity": status.identity.as_ref().map(|identity| json!({
+            "manufacturer": identity.manufacturer,
+            "model": identity.model,
+            "firmware": identity.firmware,
+        })),
+        "registration": status.registration.as_ref().map(|registration| json!({
+            "sim": registration.sim().as_str_name(),
+            "registered": registration.registered,
+            "roaming": registration.roaming,
+            "rssi_dbm": registration.rssi_dbm,
+            "operator": registration.operator,
+        })),
+        "logged_in": status.logged_in.as_ref().map(|server| json!({
+            "profile": server.profile,
+            "host": server.host,
+            "port": server.port,
+        })),
+        "running": status.running.as_ref().map(|running| json!({
+            "operation_id": running.operation_id,
+            "method": running.method,
+            "running_seconds": seconds(running.running.as_ref()),
+        })),
+        "queued": status.queued,
+        "sessions": status.sessions,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absent_device_says_why() {
+        let status = GetStatusResponse {
+            state: LinkState::DeviceAbsent.into(),
+            detail: "the serial device /dev/x is not there".into(),
+            ..Default::default()
+        };
+        assert!(text(&status).starts_with("link      device absent: the serial device /dev/x"));
+        assert_eq!(value(&status)["state"], "LINK_STATE_DEVICE_ABSENT");
+    }
+}

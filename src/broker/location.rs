@@ -1,0 +1,146 @@
+//! Where the paths of an operation are read from.
+
+use std::sync::Arc;
+
+use super::error::Cause;
+use crate::ftps::value::{RemotePath, Server, TransferType};
+use crate::modem::operation::{Directory, Place, Standing};
+
+/// A server, the directory that relative paths are read from, and how content is represented.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Location {
+    pub(super) server: Arc<Server>,
+    pub(super) transfer_type: TransferType,
+    pub(super) base: Base,
+    /// The directory as the server named it; empty until it was asked.
+    pub(super) name: String,
+}
+
+/// The directory that relative paths are read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Base {
+    /// The one that the server puts the user in at login, whatever its name.
+    Login,
+    /// This one, from the root on: paths are made absolute, and the module may stand anywhere.
+    Absolute(RemotePath),
+    /// This one, in a server's own way of naming: the module has to go there.
+    Named(RemotePath),
+}
+
+impl Location {
+    /// The login directory of a server.
+    pub(super) const fn login(server: Arc<Server>) -> Self {
+        Self {
+            server,
+            transfer_type: TransferType::Binary,
+            base: Base::Login,
+            name: String::new(),
+        }
+    }
+
+    /// Moves to the directory that the server named.
+    pub(super) fn enter(&mut self, name: String) -> Result<(), Cause> {
+        self.base = match RemotePath::new(name.as_str()) {
+            Ok(path) if path.is_absolute() => Base::Absolute(path),
+            Ok(path) => Base::Named(path),
+            Err(error) => return Err(Cause::UnusableDirectory(error)),
+        };
+        self.name = name;
+        Ok(())
+    }
+
+    /// Stays in the login directory and learns its name, which may be one that no command can
+    /// carry.
+    pub(super) fn learn(&mut self, name: String) {
+        if self.enter(name.clone()).is_err() {
+            self.name = name;
+        }
+    }
+
+    /// Where the module must stand for a path, and the path that is then right.
+    pub(super) fn locate(&self, path: &RemotePath) -> Result<(Standing, RemotePath), Cause> {
+        let (directory, path) = match &self.base {
+            Base::Absolute(base) => (Directory::Any, base.join(path).map_err(Cause::InvalidPath)?),
+            _ if path.is_absolute() => (Directory::Any, path.clone()),
+            Base::Login => (Directory::Login, path.clone()),
+            Base::Named(base) => (Directory::At(base.clone()), path.clone()),
+        };
+        Ok((self.standing(directory), path))
+    }
+
+    /// Where the module must stand for the directory itself, and its path where one is needed.
+    pub(super) fn here(&self) -> (Standing, Option<RemotePath>) {
+        let (directory, path) = match &self.base {
+            Base::Login => (Directory::Login, None),
+            Base::Absolute(base) => (Directory::Any, Some(base.clone())),
+            Base::Named(base) => (Directory::At(base.clone()), None),
+        };
+        (self.standing(directory), path)
+    }
+
+    fn standing(&self, directory: Directory) -> Standing {
+        Standing::LoggedIn(Place {
+            server: Arc::clone(&self.server),
+            transfer_type: self.transfer_type,
+            directory,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::testing::{path, server};
+
+    fn located(location: &Location, text: &str) -> (Directory, String) {
+        let (standing, path) = location.locate(&path(text)).unwrap();
+        let Standing::LoggedIn(place) = standing else {
+            panic!("not logged in")
+        };
+        (place.directory, path.as_str().to_owned())
+    }
+
+    #[test]
+    fn without_a_known_directory_a_relative_path_is_read_at_login() {
+        let location = Location::login(server("h"));
+        assert_eq!(
+            located(&location, "a/../b"),
+            (Directory::Login, "a/../b".into())
+        );
+        assert_eq!(located(&location, "/a"), (Directory::Any, "/a".into()));
+    }
+
+    #[test]
+    fn in_an_absolute_directory_every_path_is_absolute() {
+        let mut location = Location::login(server("h"));
+        location.enter("/home/u".into()).unwrap();
+        assert_eq!(
+            located(&location, "../b"),
+            (Directory::Any, "/home/b".into())
+        );
+        assert_eq!(location.here().1, Some(path("/home/u")));
+    }
+
+    #[test]
+    fn in_a_directory_named_otherwise_the_module_goes_there() {
+        let mut location = Location::login(server("h"));
+        location.enter("DISK:[U]".into()).unwrap();
+        assert_eq!(
+            located(&location, "b"),
+            (Directory::At(path("DISK:[U]")), "b".into())
+        );
+        assert_eq!(location.here().1, None);
+    }
+
+    #[test]
+    fn a_name_that_no_command_can_carry_is_good_for_the_login_directory_only() {
+        let mut location = Location::login(server("h"));
+        let name = "/a\"b".to_owned();
+        assert!(matches!(
+            location.enter(name.clone()),
+            Err(Cause::UnusableDirectory(_))
+        ));
+        location.learn(name.clone());
+        assert_eq!((location.base, location.name), (Base::Login, name));
+    }
+}

@@ -1,0 +1,319 @@
+//! An operation from its admission to its one answer, and all that live.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::Span;
+use uuid::Uuid;
+
+use super::caller::{Caller, Principal};
+use super::error::{Cause, Error};
+use super::link::{Link, Slot, Turn};
+use super::location::Location;
+use super::scheduler::{Priority, Wish};
+use super::session::{SessionId, Sessions};
+use super::status::Running;
+use crate::modem::failure::Ending;
+use crate::modem::operation::{self, Delivery, Output, Piece, Progress, Standing, Task};
+use crate::modem::{Job, JobId, clock};
+
+/// All operations that live, by their names.
+#[derive(Debug, Default)]
+pub(super) struct Operations {
+    live: Mutex<HashMap<JobId, Weak<Operation>>>,
+}
+
+/// One operation: whose it is, where it goes, and what became of it.
+///
+/// It lives in a task of its own that no caller can drop, so that the link is given on only when
+/// the module is free; the caller holds [`Operation::cancel`].
+#[derive(Debug)]
+pub(super) struct Operation {
+    pub(super) id: JobId,
+    pub(super) location: Location,
+    /// Ends the operation.
+    pub(super) cancel: CancellationToken,
+    /// How many go first.
+    pub(super) ahead: watch::Sender<usize>,
+    method: &'static str,
+    principal: Principal,
+    deadline: Option<Instant>,
+    stall: Duration,
+    link: Arc<Link>,
+    operations: Arc<Operations>,
+    facts: Mutex<Facts>,
+    /// How it was cancelled. Closed when the operation has ended.
+    ending: watch::Sender<Option<Ending>>,
+    slot: Slot,
+    _session: Option<SessionUse>,
+}
+
+/// What an operation is made of.
+pub(super) struct Admission<'a> {
+    pub(super) caller: &'a Caller,
+    pub(super) method: &'static str,
+    pub(super) location: Location,
+    pub(super) session: Option<SessionUse>,
+    pub(super) stall: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Facts {
+    /// `CancelOperation` was called.
+    called_off: bool,
+    on_link_since: Option<Instant>,
+    /// Time on the link, without the job that has it.
+    on_link: Duration,
+}
+
+/// What goes along with a job.
+#[derive(Debug, Default)]
+pub(super) struct Feed {
+    pub(super) pieces: Option<mpsc::Receiver<Piece>>,
+    pub(super) delivery: Option<mpsc::Sender<Delivery>>,
+    pub(super) progress: watch::Sender<Progress>,
+}
+
+impl Operations {
+    /// Makes an operation, where the link admits it.
+    pub(super) fn admit(
+        self: &Arc<Self>,
+        link: &Arc<Link>,
+        admission: Admission<'_>,
+    ) -> Result<Arc<Operation>, Cause> {
+        let Admission {
+            caller,
+            method,
+            location,
+            session,
+            stall,
+        } = admission;
+        if caller
+            .deadline
+            .is_some_and(|deadline| clock::now() >= deadline)
+        {
+            return Err(Cause::Expired);
+        }
+        let slot = link
+            .admit(&caller.principal)
+            .map_err(|full| Cause::QueueFull {
+                own: full.own,
+                retry_after: full.retry_after,
+            })?;
+        let operation = Arc::new(Operation {
+            id: JobId::new(Uuid::new_v4().to_string()),
+            location,
+            cancel: CancellationToken::new(),
+            ahead: watch::Sender::default(),
+            method,
+            principal: caller.principal.clone(),
+            deadline: caller.deadline,
+            stall,
+            link: Arc::clone(link),
+            operations: Arc::clone(self),
+            facts: Mutex::default(),
+            ending: watch::Sender::default(),
+            slot,
+            _session: session,
+        });
+        self.live()
+            .insert(operation.id.clone(), Arc::downgrade(&operation));
+        Ok(operation)
+    }
+
+    /// Calls an operation off, and waits until it has ended. `None`: there is none of this name
+    /// and principal, or it ended in another way.
+    pub(super) async fn call_off(&self, principal: &Principal, id: &JobId) -> Option<Ending> {
+        let mut ending = {
+            let operation = self.live().get(id)?.upgrade()?;
+            if operation.principal != *principal {
+                return None;
+            }
+            operation.facts().called_off = true;
+            operation.cancel.cancel();
+            operation.ending.subscribe()
+        };
+        while ending.changed().await.is_ok() {}
+        *ending.borrow()
+    }
+
+    /// The operation that has the link.
+    pub(super) fn running(&self, now: Instant) -> Option<Running> {
+        // Upgraded first: the last owner of an operation takes the lock as it drops it.
+        let live: Vec<_> = self.live().values().filter_map(Weak::upgrade).collect();
+        live.iter().find_map(|operation| {
+            let since = operation.facts().on_link_since?;
+            Some(Running {
+                operation: operation.id.clone(),
+                method: operation.method,
+                principal: operation.principal.clone(),
+                elapsed: now.duration_since(since),
+            })
+        })
+    }
+
+    fn live(&self) -> MutexGuard<'_, HashMap<JobId, Weak<Operation>>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Operation {
+    /// Waits for the link and does one job with it.
+    pub(super) async fn run(
+        &self,
+        priority: Priority,
+        standing: Standing,
+        task: Task,
+        feed: Feed,
+    ) -> Result<Output, Error> {
+        let turn = self.turn(priority).await?;
+        self.submit(turn, standing, task, feed).await
+    }
+
+    /// Waits for the link, for as long as the caller does.
+    pub(super) async fn turn(&self, priority: Priority) -> Result<Turn, Error> {
+        let server = Arc::clone(&self.location.server);
+        let wish = Wish {
+            priority,
+            server,
+            deadline: self.deadline,
+        };
+        let turn = tokio::select! {
+            biased;
+            () = self.cancelled() => return Err(self.ended_by_caller(Ending::BeforeItBegan)),
+            turn = self.slot.turn(wish, &self.ahead) => turn,
+        };
+        turn.ok_or_else(|| self.error(crate::modem::Error::Stopping))
+    }
+
+    /// Does one job. Gives the link on when the module is free.
+    pub(super) async fn submit(
+        &self,
+        turn: Turn,
+        standing: Standing,
+        task: Task,
+        feed: Feed,
+    ) -> Result<Output, Error> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job {
+            id: self.id.clone(),
+            operation: operation::Operation { standing, task },
+            pieces: feed.pieces,
+            delivery: feed.delivery,
+            progress: feed.progress,
+            cancel: self.cancel.clone(),
+            deadline: self.deadline,
+            stall: self.stall,
+            reply,
+        };
+        let began = clock::now();
+        self.facts().on_link_since = Some(began);
+        let answer = match self.link.modem.submit(job).await {
+            Ok(()) => answer.await.unwrap_or(Err(crate::modem::Error::Stopping)),
+            Err(_) => Err(crate::modem::Error::Stopping),
+        };
+        {
+            let mut facts = self.facts();
+            facts.on_link_since = None;
+            facts.on_link += clock::now().duration_since(began);
+        }
+        drop(turn);
+        answer.map_err(|error| {
+            let error = self.error(error);
+            match error.cause {
+                Cause::Cancelled(ending) => Error {
+                    cause: self.ended_by_caller(ending).cause,
+                    ..error
+                },
+                _ => error,
+            }
+        })
+    }
+
+    /// Completes when the caller has had enough: it left, called the operation off, or its
+    /// deadline passed.
+    pub(super) async fn cancelled(&self) {
+        let expired = async {
+            match self.deadline {
+                Some(deadline) => sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.cancel.cancelled() => {}
+            () = expired => {}
+        }
+    }
+
+    /// The error of an operation that the caller ended, and how it ended on the link.
+    pub(super) fn ended_by_caller(&self, ending: Ending) -> Error {
+        self.ending.send_replace(Some(ending));
+        let expired = self
+            .deadline
+            .is_some_and(|deadline| clock::now() >= deadline);
+        if expired && !self.facts().called_off {
+            return self.error(Cause::Expired);
+        }
+        self.error(Cause::Cancelled(ending))
+    }
+
+    /// An error of this operation.
+    pub(super) fn error(&self, cause: impl Into<Error>) -> Error {
+        Error {
+            operation: Some(self.id.clone()),
+            ..cause.into()
+        }
+    }
+
+    /// Time on the link so far.
+    pub(super) fn on_link(&self) -> Duration {
+        self.facts().on_link
+    }
+
+    /// The span of all that is done for it.
+    pub(super) fn span(&self) -> Span {
+        tracing::info_span!(
+            "operation",
+            operation = %self.id,
+            principal = %self.principal,
+            method = self.method,
+        )
+    }
+
+    /// Writes down how it ended.
+    pub(super) fn log<T>(&self, outcome: &Result<T, Error>) {
+        let on_link = self.on_link();
+        match outcome {
+            Ok(_) => tracing::info!(?on_link, "done"),
+            Err(error) => tracing::info!(?on_link, %error, "failed"),
+        }
+    }
+
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        self.operations.live().remove(&self.id);
+    }
+}
+
+/// Keeps a session from expiring while an operation in it is under way.
+#[derive(Debug)]
+pub(super) struct SessionUse {
+    pub(super) sessions: Arc<Mutex<Sessions>>,
+    pub(super) id: SessionId,
+}
+
+impl Drop for SessionUse {
+    fn drop(&mut self) {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.end_use(&self.id, clock::now());
+    }
+}

@@ -1,0 +1,378 @@
+//! The work of a Put behind its caller's back: upload, verification, sentinel.
+
+use std::fmt::Write as _;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
+
+use super::{Fault, PutHeader, PutProgress, PutResult, PutStage, PutState, Verify};
+use crate::broker::error::{Cause, Error, Hashed};
+use crate::broker::operation::{Feed, Operation};
+use crate::broker::scheduler::Priority;
+use crate::broker::spool::{Reader, Spooled};
+use crate::broker::tally::Tally;
+use crate::ftps::value::{Offset, RemotePath, TransferType};
+use crate::modem::failure::Ending;
+use crate::modem::operation::{
+    Delivery, Download, Output, Piece, Progress, ProgressStage, Standing, Stored, Task, Upload,
+};
+
+/// Pieces between the spool and the module: one that is sent while the next is at hand.
+const PIECES: usize = 2;
+
+/// Deliveries between the module and a hash: as for a Get.
+const DELIVERIES: usize = 8;
+
+/// A Put that runs to its end whatever becomes of its caller.
+#[derive(Debug)]
+pub(super) struct Driver {
+    operation: Arc<Operation>,
+    standing: Standing,
+    path: RemotePath,
+    must_be_new: bool,
+    verify: Verify,
+    delete_on_failure: bool,
+    sentinel: Option<RemotePath>,
+    reader: Reader,
+    whole: oneshot::Receiver<Tally>,
+    report: watch::Sender<PutProgress>,
+    stall: Duration,
+}
+
+impl Driver {
+    pub(super) fn new(
+        operation: Arc<Operation>,
+        header: &PutHeader,
+        reader: Reader,
+        whole: oneshot::Receiver<Tally>,
+        report: watch::Sender<PutProgress>,
+        stall: Duration,
+    ) -> Result<Self, Cause> {
+        let (standing, path) = operation.location.locate(&header.path)?;
+        let sentinel = header.sentinel.as_ref().map(|name| match path.parent() {
+            Some(directory) => directory.join(name).map_err(Cause::InvalidPath),
+            None => Ok(name.clone()),
+        });
+        Ok(Self {
+            operation,
+            standing,
+            path,
+            must_be_new: header.must_be_new,
+            verify: header.verify,
+            delete_on_failure: header.delete_on_failure,
+            sentinel: sentinel.transpose()?,
+            reader,
+            whole,
+            report,
+            stall,
+        })
+    }
+
+    pub(super) async fn run(mut self, fault: Fault) -> Result<PutResult, Error> {
+        let outcome = self.write().await.map_err(|error| fault.explain(error));
+        self.operation.log(&outcome);
+        outcome
+    }
+
+    async fn write(&mut self) -> Result<PutResult, Error> {
+        self.first_bytes().await?;
+        let stored = self.upload().await?;
+        self.report
+            .send_modify(|report| report.stage = PutStage::Verifying);
+        // Sent before the end of the bytes, without which there is no success.
+        let tally = match self.whole.try_recv() {
+            Ok(tally) if tally.size == stored.sent => tally,
+            Ok(tally) => {
+                let cause = Cause::SizeMismatch {
+                    expected: tally.size,
+                    found: stored.sent,
+                };
+                return Err(self.operation.error(cause));
+            }
+            Err(_) => return Err(self.operation.error(Cause::WrongAnswer)),
+        };
+        let mut result = self.judge(&stored, &tally)?;
+        if self.verify == Verify::ReadBack {
+            self.read_back(&tally, &mut result).await?;
+        }
+        if let Some(sentinel) = self.sentinel.clone() {
+            self.write_sentinel(sentinel, &mut result).await?;
+        }
+        result.elapsed = self.operation.on_link();
+        Ok(result)
+    }
+
+    /// Waits until there is something to send.
+    async fn first_bytes(&mut self) -> Result<(), Error> {
+        tokio::select! {
+            biased;
+            () = self.operation.cancelled() => {
+                Err(self.operation.ended_by_caller(Ending::BeforeItBegan))
+            }
+            ready = timeout(self.stall, self.reader.ready()) => {
+                ready.map_err(|_| self.operation.error(Cause::WriterTooSlow))
+            }
+        }
+    }
+
+    async fn upload(&mut self) -> Result<Stored, Error> {
+        let upload = Upload {
+            path: self.path.clone(),
+            must_be_new: self.must_be_new,
+            verify_size: self.compares_sizes(),
+            delete_on_failure: self.delete_on_failure,
+        };
+        let (pieces, source) = mpsc::channel(PIECES);
+        let progress = watch::Sender::default();
+        let mut job_progress = progress.subscribe();
+        let mut ahead = self.operation.ahead.subscribe();
+        let feed = Feed {
+            pieces: Some(source),
+            progress,
+            ..Feed::default()
+        };
+        let operation = &self.operation;
+        let reader = &mut self.reader;
+        let job = async {
+            let turn = operation.turn(Priority::Normal).await?;
+            let submit = operation.submit(turn, self.standing.clone(), Task::Upload(upload), feed);
+            let mut submit = pin!(submit);
+            tokio::select! {
+                biased;
+                answer = &mut submit => answer,
+                () = feed_pieces(reader, pieces) => submit.await,
+            }
+        };
+        let mut job = pin!(job);
+        let answer = loop {
+            tokio::select! {
+                biased;
+                answer = &mut job => break answer?,
+                Ok(()) = ahead.changed() => {
+                    let ahead = *ahead.borrow_and_update();
+                    self.report.send_modify(|report| report.ahead = ahead);
+                }
+                Ok(()) = job_progress.changed() => {
+                    let progress = *job_progress.borrow_and_update();
+                    self.report.send_modify(|report| report.follow(progress));
+                }
+            }
+        };
+        match answer {
+            Output::Stored(stored) => Ok(stored),
+            _ => Err(self.operation.error(Cause::WrongAnswer)),
+        }
+    }
+
+    /// What is known after the upload alone.
+    fn judge(&self, stored: &Stored, tally: &Tally) -> Result<PutResult, Error> {
+        let acknowledged = if stored.acknowledged {
+            "the module reported success"
+        } else {
+            "the module's report of success was lost"
+        };
+        let (state, about_size) = match stored.confirmed {
+            _ if !self.compares_sizes() => (None, self.why_sizes_are_not_compared()),
+            Some(found) if found == stored.sent => (
+                Some(PutState::VerifiedSize),
+                "the server names the size that was sent",
+            ),
+            Some(found) => {
+                let cause = Cause::SizeMismatch {
+                    expected: stored.sent,
+                    found,
+                };
+                return Err(Error {
+                    committed: Some(found),
+                    ..self.operation.error(cause)
+                });
+            }
+            None => (None, "the server does not tell the size"),
+        };
+        let state = state.unwrap_or(if stored.acknowledged {
+            PutState::Unverified
+        } else {
+            PutState::Indeterminate
+        });
+        Ok(PutResult {
+            size: stored.sent,
+            sha256: tally.sha256(),
+            state,
+            evidence: format!("{acknowledged}; {about_size}"),
+            resumes: stored.resumes,
+            elapsed: Duration::ZERO,
+        })
+    }
+
+    /// In ASCII, line ends may be rewritten, and the size on the server is another one rightly
+    /// (RFC 3659 §4.1).
+    fn compares_sizes(&self) -> bool {
+        self.verify != Verify::Nothing
+            && self.operation.location.transfer_type == TransferType::Binary
+    }
+
+    const fn why_sizes_are_not_compared(&self) -> &'static str {
+        match self.verify {
+            Verify::Nothing => "nothing else was asked",
+            Verify::Size | Verify::ReadBack => "the sizes of an ASCII transfer do not compare",
+        }
+    }
+
+    /// Reads the file back and compares. What cannot be read leaves the result as it is.
+    async fn read_back(&mut self, tally: &Tally, result: &mut PutResult) -> Result<(), Error> {
+        let (delivery, mut deliveries) = mpsc::channel(DELIVERIES);
+        let feed = Feed {
+            delivery: Some(delivery),
+            ..Feed::default()
+        };
+        let download = Download {
+            path: self.path.clone(),
+            offset: Offset::ZERO,
+        };
+        let job = self.operation.run(
+            Priority::Normal,
+            self.standing.clone(),
+            Task::Download(download),
+            feed,
+        );
+        let mut found = Tally::default();
+        let hash = async {
+            while let Some(delivery) = deliveries.recv().await {
+                if let Delivery::Chunk(chunk) = delivery {
+                    found.add(&chunk);
+                }
+            }
+        };
+        match tokio::join!(job, hash).0 {
+            Ok(Output::Delivered(_)) if found.sha256() == tally.sha256() => {
+                result.state = PutState::VerifiedHash;
+                result
+                    .evidence
+                    .push_str("; what was read back has the SHA-256 of what was sent");
+                Ok(())
+            }
+            Ok(Output::Delivered(_)) => {
+                let error = self.operation.error(Cause::HashMismatch(Hashed::ReadBack));
+                let left_behind = self.delete_on_failure && !self.delete().await;
+                Err(Error {
+                    committed: Some(found.size),
+                    left_behind,
+                    ..error
+                })
+            }
+            Ok(_) => Err(self.operation.error(Cause::WrongAnswer)),
+            Err(error) if error.cause.is_the_callers() => Err(Error {
+                committed: Some(tally.size),
+                ..error
+            }),
+            Err(error) => {
+                // Writing to a String does not fail.
+                let _ = write!(result.evidence, "; reading it back failed: {error}");
+                Ok(())
+            }
+        }
+    }
+
+    /// Deletes the file, and says whether that worked.
+    async fn delete(&self) -> bool {
+        let task = Task::DeleteFile(self.path.clone());
+        let deleted = self.operation.run(
+            Priority::Normal,
+            self.standing.clone(),
+            task,
+            Feed::default(),
+        );
+        deleted.await.is_ok()
+    }
+
+    /// Writes the file that tells readers that the first is whole.
+    async fn write_sentinel(&self, path: RemotePath, result: &mut PutResult) -> Result<(), Error> {
+        if !matches!(
+            result.state,
+            PutState::VerifiedSize | PutState::VerifiedHash
+        ) {
+            result.evidence.push_str("; the sentinel was not written");
+            return Ok(());
+        }
+        let mut content = format!("size={}\nsha256=", result.size);
+        for byte in result.sha256 {
+            let _ = write!(content, "{byte:02x}");
+        }
+        content.push('\n');
+        let size = content.len() as u64;
+        let (pieces, source) = mpsc::channel(PIECES);
+        for piece in [Piece::Data(Bytes::from(content)), Piece::End] {
+            // There is room for both, and the receiver is at hand.
+            let _ = pieces.try_send(piece);
+        }
+        let mut standing = self.standing.clone();
+        if let Standing::LoggedIn(place) = &mut standing {
+            place.transfer_type = TransferType::Binary;
+        }
+        let upload = Upload {
+            path,
+            must_be_new: false,
+            verify_size: true,
+            delete_on_failure: true,
+        };
+        let feed = Feed {
+            pieces: Some(source),
+            ..Feed::default()
+        };
+        let answer = self
+            .operation
+            .run(Priority::Normal, standing, Task::Upload(upload), feed)
+            .await;
+        let error = match answer {
+            Ok(Output::Stored(stored)) if stored.confirmed.is_none_or(|found| found == size) => {
+                result.evidence.push_str("; the sentinel was written");
+                return Ok(());
+            }
+            Ok(Output::Stored(stored)) => {
+                let found = stored.confirmed.unwrap_or_default();
+                self.operation.error(Cause::SizeMismatch {
+                    expected: size,
+                    found,
+                })
+            }
+            Ok(_) => self.operation.error(Cause::WrongAnswer),
+            Err(error) => error,
+        };
+        Err(Error {
+            committed: Some(result.size),
+            ..error
+        })
+    }
+}
+
+impl PutProgress {
+    fn follow(&mut self, progress: Progress) {
+        self.sent = progress.bytes;
+        self.stage = match progress.stage {
+            ProgressStage::Waiting => PutStage::Queued,
+            ProgressStage::Preparing | ProgressStage::Transferring => PutStage::Sending,
+            ProgressStage::Verifying => PutStage::Verifying,
+        };
+    }
+}
+
+/// Takes bytes from the spool to the module. Returns at the end, or when one of them is gone.
+async fn feed_pieces(reader: &mut Reader, pieces: mpsc::Sender<Piece>) {
+    loop {
+        let piece = match reader.read().await {
+            Ok(Spooled::Data(bytes)) => Piece::Data(bytes),
+            Ok(Spooled::End) => Piece::End,
+            // Closing without the end says that the source is gone. This spool has no file that
+            // could fail.
+            Ok(Spooled::Broken) | Err(_) => return,
+        };
+        let end = piece == Piece::End;
+        if pieces.send(piece).await.is_err() || end {
+            return;
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! An amount that many share.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Bytes that are left of a bound.
+#[derive(Debug)]
+pub(super) struct Budget {
+    left: Mutex<u64>,
+}
+
+impl Budget {
+    pub(super) const fn new(bound: u64) -> Self {
+        Self {
+            left: Mutex::new(bound),
+        }
+    }
+
+    /// Takes all of `amount`, or nothing and answers `false`.
+    pub(super) fn take(&self, amount: u64) -> bool {
+        let mut left = self.left();
+        match left.checked_sub(amount) {
+            Some(rest) => {
+                *left = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Gives back what was taken.
+    pub(super) fn give(&self, amount: u64) {
+        let mut left = self.left();
+        *left = left.saturating_add(amount);
+    }
+
+    fn left(&self) -> MutexGuard<'_, u64> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is left, for tests that nothing is lost.
+    #[cfg(test)]
+    pub(super) fn rest(&self) -> u64 {
+        *self.left()
+    }
+}

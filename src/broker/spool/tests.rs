@@ -1,0 +1,217 @@
+use proptest::prelude::*;
+use tokio::time::{Duration, timeout};
+
+use super::*;
+
+const STALL: Duration = Duration::from_secs(30);
+
+fn spools(memory: u64, memory_in_all: u64, disk: u64, disk_in_all: u64) -> Arc<Spools> {
+    Arc::new(Spools::new(Limits {
+        memory,
+        memory_in_all,
+        disk,
+        disk_in_all,
+        directory: None,
+    }))
+}
+
+fn bytes(len: usize) -> Bytes {
+    (0..len).map(|at| u8::try_from(at % 251).unwrap()).collect()
+}
+
+async fn read_all(reader: &mut Reader) -> (Vec<u8>, Spooled) {
+    let mut all = Vec::new();
+    loop {
+        match reader.read().await.unwrap() {
+            Spooled::Data(chunk) => {
+                assert!((1..=MAX_CHUNK).contains(&chunk.len()));
+                all.extend_from_slice(&chunk);
+            }
+            end => return (all, end),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fits_in_memory_makes_no_file() {
+    let spools = spools(1000, 1000, 1000, 1000);
+    let (mut writer, mut reader) = spools.from_link(STALL);
+    writer.write(bytes(1000)).await.unwrap();
+    writer.end();
+    assert!(writer.spool.state().ring.is_none());
+    assert_eq!(
+        read_all(&mut reader).await,
+        (bytes(1000).to_vec(), Spooled::End)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_fit_goes_to_disk_and_all_is_given_back() {
+    let spools = spools(10, 10, 100, 100);
+    let (mut writer, mut reader) = spools.from_link(STALL);
+    for part in [10, 60, 40] {
+        writer.write(bytes(part)).await.unwrap();
+    }
+    assert_eq!((spools.memory.rest(), spools.disk.rest()), (0, 0));
+    writer.end();
+    let (all, end) = read_all(&mut reader).await;
+    assert_eq!((all.len(), end), (110, Spooled::End));
+    drop((writer, reader));
+    assert_eq!((spools.memory.rest(), spools.disk.rest()), (10, 100));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_writer_waits_for_its_reader_and_gives_up_on_one_that_stalls() {
+    let spools = spools(10, 10, 0, 0);
+    let (mut writer, mut reader) = spools.from_link(STALL);
+    writer.write(bytes(10)).await.unwrap();
+    let (written, ()) = tokio::join!(writer.write(bytes(10)), async {
+        sleep(STALL - Duration::from_secs(1)).await;
+        assert!(matches!(reader.read().await.unwrap(), Spooled::Data(_)));
+    });
+    written.unwrap();
+    let began = crate::modem::clock::now();
+    assert!(matches!(
+        writer.write(bytes(10)).await,
+        Err(WriteError::Stalled)
+    ));
+    assert_eq!(began.elapsed(), STALL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spool_that_is_empty_takes_a_chunk_though_others_have_taken_everything() {
+    let spools = spools(10, 10, 0, 0);
+    let (mut greedy, _kept) = spools.to_link();
+    greedy.write(bytes(10)).await.unwrap();
+    let (mut writer, mut reader) = spools.to_link();
+    let whole = bytes(5 * MAX_CHUNK);
+    let (written, (all, end)) = tokio::join!(
+        async {
+            writer.write(whole.clone()).await.unwrap();
+            writer.end();
+        },
+        read_all(&mut reader)
+    );
+    let () = written;
+    assert_eq!(end, Spooled::End);
+    assert!(all == whole);
+    assert_eq!(
+        spools.memory.rest(),
+        0,
+        "what was never taken is not given back"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn room_that_another_spool_gives_back_is_found() {
+    let spools = spools(10, 10, 0, 0);
+    let (mut first, first_reader) = spools.to_link();
+    first.write(bytes(9)).await.unwrap();
+    let (mut second, _reader) = spools.to_link();
+    second.write(bytes(1)).await.unwrap();
+    let (written, ()) = tokio::join!(timeout(STALL, second.write(bytes(5))), async {
+        sleep(Duration::from_secs(1)).await;
+        drop(first_reader);
+    });
+    written.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_writer_that_leaves_without_a_word_breaks_the_spool() {
+    let spools = spools(10, 10, 0, 0);
+    let (mut writer, mut reader) = spools.to_link();
+    writer.write(bytes(3)).await.unwrap();
+    drop(writer);
+    assert_eq!(
+        read_all(&mut reader).await,
+        (bytes(3).to_vec(), Spooled::Broken)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_leaves_is_noticed_and_frees_everything() {
+    let spools = spools(10, 10, 100, 100);
+    let (mut writer, reader) = spools.from_link(STALL);
+    writer.write(bytes(10)).await.unwrap();
+    writer.write(bytes(50)).await.unwrap();
+    drop(reader);
+    assert!(matches!(
+        writer.write(bytes(1)).await,
+        Err(WriteError::Gone)
+    ));
+    assert!(writer.drained(STALL).await);
+    assert_eq!((spools.memory.rest(), spools.disk.rest()), (10, 100));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_fetched_in_time_is_thrown_away() {
+    let spools = spools(100, 100, 0, 0);
+    let (mut writer, mut reader) = spools.from_link(STALL);
+    writer.write(bytes(40)).await.unwrap();
+    writer.end();
+    assert!(!writer.drained(STALL).await);
+    assert_eq!(reader.read().await.unwrap(), Spooled::Broken);
+    assert_eq!(spools.memory.rest(), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn single_bytes_share_their_memory() {
+    let spools = spools(1000, 1000, 0, 0);
+    let (mut writer, _reader) = spools.to_link();
+    for _ in 0..1000 {
+        writer.write(bytes(1)).await.unwrap();
+    }
+    assert_eq!(writer.spool.state().memory.len(), 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever the sizes, the bounds and the pace: the bytes come out as they went in.
+    #[test]
+    fn bytes_come_out_as_they_went_in(
+        parts in prop::collection::vec(1_usize..40, 1..40),
+        pauses in prop::collection::vec(0_u64..3, 40),
+        memory in 0_u64..60,
+        disk in 0_u64..60,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let whole = bytes(parts.iter().sum());
+        let all = runtime.block_on(async {
+            let spools = spools(memory, memory, disk, disk);
+            let (mut writer, mut reader) = spools.open(disk, None);
+            let mut left = whole.clone();
+            let writing = async {
+                for (part, pause) in parts.iter().zip(&pauses) {
+                    writer.write(left.split_to(*part)).await.unwrap();
+                    assert!(spools.memory.rest() <= memory && spools.disk.rest() <= disk);
+                    sleep(Duration::from_secs(*pause)).await;
+                }
+                writer.end();
+            };
+            let reading = async {
+                let mut all = Vec::new();
+                for pause in pauses.iter().rev().cycle() {
+                    match reader.read().await.unwrap() {
+                        Spooled::Data(chunk) => all.extend_from_slice(&chunk),
+                        end => {
+                            assert_eq!(end, Spooled::End);
+                            break;
+                        }
+                    }
+                    sleep(Duration::from_secs(*pause)).await;
+                }
+                all
+            };
+            let ((), all) = tokio::join!(writing, reading);
+            drop((writer, reader));
+            assert_eq!((spools.memory.rest(), spools.disk.rest()), (memory, disk));
+            all
+        });
+        prop_assert_eq!(all, whole);
+    }
+}

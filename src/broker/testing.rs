@@ -1,0 +1,248 @@
+//! What the tests of this floor share: values, and a module that does what it is told.
+
+use std::collections::HashMap;
+use std::future::pending;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, sleep_until, timeout};
+
+use crate::ftps::errcode::ErrCode;
+use crate::ftps::value::{Host, Password, RemotePath, Server, ServerType, Username};
+use crate::modem::failure::{Cause, Ending, Failure, Stage};
+use crate::modem::health::{Health, Link};
+use crate::modem::operation::{
+    Delivered, Delivery, Directory, Download, Operation, Output, Piece, Place, Progress,
+    ProgressStage, Standing, Stored, Task,
+};
+use crate::modem::{Error, Job, Modem};
+
+pub(super) fn path(text: &str) -> RemotePath {
+    RemotePath::new(text).unwrap()
+}
+
+pub(super) fn server(host: &str) -> Arc<Server> {
+    Arc::new(Server {
+        host: Host::new(host).unwrap(),
+        port: ServerType::Ftp.default_port(),
+        username: Username::new("u").unwrap(),
+        password: Password::new("p").unwrap(),
+        server_type: ServerType::Ftp,
+        single_ip: true,
+    })
+}
+
+/// A module whose jobs the test takes itself.
+pub(super) fn modem() -> (Modem, mpsc::Receiver<Job>) {
+    let (jobs, taken) = mpsc::channel(1);
+    let health = Health {
+        link: Link::Ready,
+        ..Health::default()
+    };
+    (Modem::from_parts(jobs, watch::channel(health).1), taken)
+}
+
+/// A module with a server behind it: files by path, and time that passes on the link.
+#[derive(Clone, Default)]
+pub(super) struct Module {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    files: HashMap<String, Vec<u8>>,
+    log: Vec<(Standing, Task)>,
+    cancelled: usize,
+    corrupts: bool,
+    upload_answer: Option<(bool, Option<u64>)>,
+    had_two: bool,
+}
+
+impl Module {
+    /// Bytes that go over the link at once.
+    const CHUNK: usize = 1000;
+    /// How long they take; and how long it takes to begin.
+    pub(super) const CHUNK_TIME: Duration = Duration::from_millis(10);
+    /// How long a cancelled job still has the link.
+    pub(super) const DRAIN_TIME: Duration = Duration::from_millis(300);
+
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn file(self, name: &str, content: Vec<u8>) -> Self {
+        self.state().files.insert(name.to_owned(), content);
+        self
+    }
+
+    /// Takes jobs from now on.
+    pub(super) fn start(&self) -> Modem {
+        let (modem, mut jobs) = modem();
+        let module = self.clone();
+        tokio::spawn(async move {
+            while let Some(job) = jobs.recv().await {
+                module.serve(job, &jobs).await;
+            }
+        });
+        modem
+    }
+
+    pub(super) fn content(&self, name: &str) -> Option<Vec<u8>> {
+        self.state().files.get(name).cloned()
+    }
+
+    /// All jobs that reached it.
+    pub(super) fn log(&self) -> Vec<(Standing, Task)> {
+        self.state().log.clone()
+    }
+
+    /// Jobs that were cancelled on it.
+    pub(super) fn cancelled(&self) -> usize {
+        self.state().cancelled
+    }
+
+    /// From now on the first byte of every file is stored wrong.
+    pub(super) fn corrupts(&self) {
+        self.state().corrupts = true;
+    }
+
+    /// What it says of an upload, whatever is true.
+    pub(super) fn answers_uploads(&self, acknowledged: bool, confirmed: Option<u64>) {
+        self.state().upload_answer = Some((acknowledged, confirmed));
+    }
+
+    /// Whether it was never given a job while it had one.
+    pub(super) fn never_had_two(&self) -> bool {
+        !self.state().had_two
+    }
+
+    async fn serve(&self, mut job: Job, others: &mpsc::Receiver<Job>) {
+        let Operation { standing, task } = job.operation.clone();
+        self.state().log.push((standing.clone(), task.clone()));
+        let cancel = job.cancel.clone();
+        let deadline = job.deadline;
+        let expired = async {
+            match deadline {
+                Some(deadline) => sleep_until(deadline).await,
+                None => pending().await,
+            }
+        };
+        let answer = tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(Ending::Drained),
+            () = expired => Err(Ending::Drained),
+            answer = self.work(&mut job, standing, task) => Ok(answer),
+        };
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(ending) => {
+                sleep(Self::DRAIN_TIME).await;
+                self.state().cancelled += 1;
+                Err(failed(Cause::Cancelled(ending)))
+            }
+        };
+        self.state().had_two |= !others.is_empty();
+        let Job { reply, .. } = job;
+        drop(reply.send(answer));
+    }
+
+    async fn work(&self, job: &mut Job, standing: Standing, task: Task) -> Result<Output, Error> {
+        sleep(Self::CHUNK_TIME).await;
+        let missing = || failed(Cause::Reported(ErrCode::REJECTED));
+        match task {
+            Task::WorkingDirectory => Ok(Output::Directory("/home".into())),
+            Task::ChangeDirectory(to) if to.as_str().ends_with("missing") => Err(missing()),
+            Task::ChangeDirectory(to) => match standing {
+                Standing::LoggedIn(Place {
+                    directory: Directory::Login,
+                    ..
+                }) => Ok(Output::Directory(
+                    path("/home").join(&to).unwrap().to_string(),
+                )),
+                _ => Ok(Output::Directory(to.to_string())),
+            },
+            Task::Size(name) => {
+                let size = self.content(name.as_str()).ok_or_else(missing)?.len();
+                Ok(Output::Size(size as u64))
+            }
+            Task::DeleteFile(name) => self
+                .state()
+                .files
+                .remove(name.as_str())
+                .map(|_| Output::Done)
+                .ok_or_else(missing),
+            Task::Download(Download { path: name, .. }) | Task::List(Some(name)) => {
+                let content = self.content(name.as_str()).ok_or_else(missing)?;
+                self.deliver(job, &content).await
+            }
+            Task::Upload(upload) => self.store(job, upload.path, upload.verify_size).await,
+            _ => Ok(Output::Done),
+        }
+    }
+
+    async fn deliver(&self, job: &mut Job, content: &[u8]) -> Result<Output, Error> {
+        let delivery = job.delivery.take().unwrap();
+        let bytes = content.len() as u64;
+        let mut next = Delivery::Began { size: Some(bytes) };
+        for chunk in content.chunks(Self::CHUNK).map(Some).chain([None]) {
+            match timeout(job.stall, delivery.send(next)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => {
+                    sleep(Self::DRAIN_TIME).await;
+                    self.state().cancelled += 1;
+                    return Err(failed(Cause::Cancelled(Ending::Drained)));
+                }
+                Err(_) => return Err(failed(Cause::ReceiverStalled)),
+            }
+            let Some(chunk) = chunk else { break };
+            sleep(Self::CHUNK_TIME).await;
+            next = Delivery::Chunk(Bytes::copy_from_slice(chunk));
+        }
+        Ok(Output::Delivered(Delivered { bytes, resumes: 0 }))
+    }
+
+    async fn store(&self, job: &mut Job, to: RemotePath, asks: bool) -> Result<Output, Error> {
+        let mut pieces = job.pieces.take().unwrap();
+        let mut content = Vec::new();
+        loop {
+            match timeout(job.stall, pieces.recv()).await {
+                Ok(Some(Piece::Data(bytes))) => {
+                    let chunks = u32::try_from(bytes.len().div_ceil(Self::CHUNK)).unwrap();
+                    sleep(Self::CHUNK_TIME * chunks).await;
+                    content.extend_from_slice(&bytes);
+                    let bytes = content.len() as u64;
+                    job.progress.send_replace(Progress {
+                        stage: ProgressStage::Transferring,
+                        bytes,
+                    });
+                }
+                Ok(Some(Piece::End)) => break,
+                Ok(None) => return Err(failed(Cause::SourceGone)),
+                Err(_) => return Err(failed(Cause::SourceStalled)),
+            }
+        }
+        let sent = content.len() as u64;
+        let mut state = self.state();
+        if let (true, Some(first)) = (state.corrupts, content.first_mut()) {
+            *first ^= 1;
+        }
+        state.files.insert(to.to_string(), content);
+        let (acknowledged, confirmed) = state.upload_answer.unwrap_or((true, asks.then_some(sent)));
+        Ok(Output::Stored(Stored {
+            sent,
+            acknowledged,
+            confirmed,
+            resumes: 0,
+        }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+}
+
+fn failed(cause: Cause) -> Error {
+    Error::Failed(Failure::new(cause, None, Stage::Data))
+}

@@ -1,0 +1,162 @@
+//! The floor as a whole, in virtual time, over a module that is played by a task.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::error::Hashed;
+use super::get::{GetResult, Next};
+use super::put::{PutResult, PutStage, PutState, Verify};
+use super::testing::{Module, path, server};
+use super::*;
+use crate::modem::failure;
+use crate::modem::operation::{Directory, Place};
+use failure::Finding;
+
+mod ending;
+mod getting;
+mod model;
+mod putting;
+mod sessions;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn caller(name: &str) -> Caller {
+    Caller {
+        principal: Principal::new(name),
+        deadline: None,
+    }
+}
+
+fn profile() -> Target {
+    Target::Profile("a".into())
+}
+
+/// A broker over a module.
+fn broker(module: Module) -> (Broker, Module) {
+    broker_within(module, Limits::default())
+}
+
+fn broker_within(module: Module, limits: Limits) -> (Broker, Module) {
+    let profiles = ["a", "b"].map(|name| (name.to_owned(), (*server(name)).clone()));
+    let broker = Broker::new(module.start(), Servers::new(profiles, false), limits);
+    (broker, module)
+}
+
+fn header(name: &str) -> PutHeader {
+    PutHeader {
+        target: profile(),
+        path: path(name),
+        must_be_new: false,
+        verify: Verify::Size,
+        delete_on_failure: true,
+        size: None,
+        sentinel: None,
+    }
+}
+
+async fn get(broker: &Broker, name: &str) -> Result<(Vec<u8>, GetResult), Error> {
+    let me = caller("me");
+    let mut reading = broker
+        .get(&me, &profile(), &path(name), Offset::ZERO)
+        .await?;
+    let mut all = Vec::new();
+    loop {
+        match reading.next().await? {
+            Next::Chunk(chunk) => all.extend_from_slice(&chunk),
+            Next::End(result) => return Ok((all, result)),
+        }
+    }
+}
+
+async fn put(broker: &Broker, header: PutHeader, content: &[u8]) -> Result<PutResult, Error> {
+    let mut writing = broker.put(&caller("me"), header)?;
+    for part in content.chunks(1000) {
+        writing.push(Bytes::copy_from_slice(part)).await?;
+    }
+    writing.finish(None).await
+}
+
+fn content(len: usize) -> Vec<u8> {
+    (0..len).map(|at| u8::try_from(at % 253).unwrap()).collect()
+}
+
+/// Waits until all tasks that can go on have gone on.
+async fn settle() {
+    sleep(Duration::from_millis(1)).await;
+}
+
+/// A Get of another principal that has the link until the module's file ends.
+async fn busy(broker: &Broker) -> Reading {
+    broker
+        .get(&caller("busy"), &profile(), &path("/long"), Offset::ZERO)
+        .await
+        .unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_status_names_who_runs_and_who_waits() {
+    let (broker, _) = broker(Module::new().file("/long", content(100_000)));
+    let reading = busy(&broker).await;
+    let asking = tokio::spawn({
+        let broker = broker.clone();
+        async move { broker.size(&caller("me"), &profile(), &path("/long")).await }
+    });
+    sleep(SECOND / 2).await;
+    let status = broker.status();
+    let running = status.running.unwrap();
+    assert_eq!(
+        (&running.operation, running.method),
+        (reading.operation(), "Get")
+    );
+    assert_eq!(running.elapsed, SECOND / 2 + Module::CHUNK_TIME);
+    assert_eq!(status.queued, 1);
+    drop(reading);
+    assert_eq!(asking.await.unwrap().unwrap(), 100_000);
+}
+
+#[test]
+fn what_the_module_found_out_is_carried_up() {
+    let failure = failure::Failure {
+        committed: Some(7),
+        finding: Some(Finding::LeftBehind),
+        ..failure::Failure::new(
+            failure::Cause::SizeMismatch {
+                expected: 9,
+                found: 7,
+            },
+            None,
+            failure::Stage::Commit,
+        )
+    };
+    let error = Error::from(modem::Error::Failed(failure));
+    assert!(matches!(
+        error.cause,
+        Cause::SizeMismatch {
+            expected: 9,
+            found: 7
+        }
+    ));
+    assert_eq!((error.committed, error.left_behind), (Some(7), true));
+}
+
+#[test]
+fn handles_can_be_sent_to_other_tasks() {
+    fn sendable<T: Send>(_: &T) {}
+    fn shareable<T: Send + Sync + 'static>() {}
+    shareable::<Broker>();
+    let (broker, me) = (broker_of_nothing(), caller("me"));
+    let (at, name) = (profile(), path("/f"));
+    sendable(&broker.get(&me, &at, &name, Offset::ZERO));
+    sendable(&broker.size(&me, &at, &name));
+    sendable(&broker.cancel(&me, &JobId::new("x")));
+    shareable::<Reading>();
+    shareable::<Writing>();
+}
+
+fn broker_of_nothing() -> Broker {
+    Broker::new(testing::modem().0, Servers::default(), Limits::default())
+}

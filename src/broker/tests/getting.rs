@@ -1,0 +1,121 @@
+//! Gets and listings.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_file_comes_whole_with_its_hash() {
+    let (broker, _) = broker(Module::new().file("/f", content(100_000)));
+    let (all, result) = get(&broker, "/f").await.unwrap();
+    assert!(all == content(100_000));
+    assert_eq!(result.size, 100_000);
+    let mut tally = tally::Tally::default();
+    tally.add(&all);
+    assert_eq!(result.sha256, tally.sha256());
+    assert_eq!(result.elapsed, 101 * Module::CHUNK_TIME);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_file_ends_at_once_and_says_so_again() {
+    let (broker, _) = broker(Module::new().file("/f", content(0)));
+    let me = caller("me");
+    let mut reading = broker
+        .get(&me, &profile(), &path("/f"), Offset::ZERO)
+        .await
+        .unwrap();
+    assert_eq!(reading.size(), Some(0));
+    let first = reading.next().await.unwrap();
+    assert!(matches!(&first, Next::End(result) if result.size == 0));
+    assert_eq!(reading.next().await.unwrap(), first);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_not_there_is_an_error_with_the_operation() {
+    let (broker, _) = broker(Module::new());
+    let error = get(&broker, "/f").await.unwrap_err();
+    assert!(matches!(error.cause, Cause::Modem(_)));
+    assert!(error.operation.is_some());
+    settle().await;
+    assert!(broker.status().running.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_stops_reading_frees_the_link_and_then_fails() {
+    let limits = Limits {
+        spool: spool::Limits {
+            memory: 10_000,
+            disk: 10_000,
+            ..spool::Limits::default()
+        },
+        ..Limits::default()
+    };
+    let module = Module::new()
+        .file("/long", content(1_000_000))
+        .file("/f", content(10));
+    let (broker, _) = broker_within(module, limits);
+    let mut slow = busy(&broker).await;
+    let began = clock::now();
+    get(&broker, "/f").await.unwrap();
+    assert!(began.elapsed() < 32 * SECOND, "{:?}", began.elapsed());
+    let error = loop {
+        match slow.next().await {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error.cause, Cause::ReaderTooSlow), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_never_fetches_what_has_come_loses_it() {
+    let (broker, _) = broker(Module::new().file("/long", content(5000)));
+    let mut slow = busy(&broker).await;
+    sleep(60 * SECOND).await;
+    let error = slow.next().await.unwrap_err();
+    assert!(matches!(error.cause, Cause::ReaderTooSlow), "{error:?}");
+    assert_eq!(error.committed, Some(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_client_gets_everything_though_the_link_went_on() {
+    let (broker, _) = broker(Module::new().file("/long", content(300_000)));
+    let mut slow = busy(&broker).await;
+    let mut all = Vec::new();
+    loop {
+        sleep(20 * SECOND).await;
+        match slow.next().await.unwrap() {
+            Next::Chunk(chunk) => all.extend_from_slice(&chunk),
+            Next::End(_) => break,
+        }
+        assert!(
+            broker.status().running.is_none(),
+            "the link is free after 3 s"
+        );
+    }
+    assert!(all == content(300_000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_cancels_and_the_next_gets_the_link() {
+    let module = Module::new()
+        .file("/long", content(10_000_000))
+        .file("/f", content(10));
+    let (broker, module) = broker(module);
+    let reading = busy(&broker).await;
+    drop(reading);
+    get(&broker, "/f").await.unwrap();
+    assert_eq!(module.cancelled(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listing_comes_as_it_is() {
+    let (broker, _) = broker(Module::new().file("/d", b"-rw-r--r-- 1 f\r\n".to_vec()));
+    let me = caller("me");
+    let mut reading = broker
+        .list(&me, &profile(), Some(&path("/d")))
+        .await
+        .unwrap();
+    let Next::Chunk(text) = reading.next().await.unwrap() else {
+        panic!("no text")
+    };
+    assert_eq!(text, "-rw-r--r-- 1 f\r\n");
+}

@@ -1,0 +1,128 @@
+//! A model: random clients that come, vanish and run out of time.
+
+use super::*;
+
+/// What one client of the model does.
+#[derive(Debug, Clone)]
+struct Act {
+    principal: u8,
+    kind: u8,
+    starts: u64,
+    patience: Option<u64>,
+    cancels: Option<u64>,
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let act = (
+        0_u8..3,
+        0_u8..4,
+        0_u64..3000,
+        prop::option::of(0_u64..3000),
+        prop::option::of(0_u64..3000),
+    );
+    let act = act.prop_map(|(principal, kind, starts, patience, cancels)| Act {
+        principal,
+        kind,
+        starts,
+        patience,
+        cancels,
+    });
+    prop::collection::vec(act, 1..30)
+}
+
+/// Does what it is told and checks that the answer is its own.
+async fn perform(broker: Broker, at: usize, act: Act, start: Instant) {
+    let millis = Duration::from_millis;
+    sleep(millis(act.starts)).await;
+    let me = Caller {
+        principal: Principal::new(act.principal.to_string()),
+        deadline: act.cancels.map(|after| start + millis(act.starts + after)),
+    };
+    let size = 1000 + at * 7;
+    let name = path(&format!("/{at}"));
+    let work = async {
+        match act.kind {
+            0 => {
+                if let Ok(found) = broker.size(&me, &profile(), &name).await {
+                    assert_eq!(found, size as u64);
+                }
+            }
+            1 | 2 => {
+                let Ok(mut reading) = broker.get(&me, &profile(), &name, Offset::ZERO).await else {
+                    return;
+                };
+                let mut all = Vec::new();
+                loop {
+                    match reading.next().await {
+                        Ok(Next::Chunk(chunk)) => all.extend_from_slice(&chunk),
+                        Ok(Next::End(_)) => break assert!(all == content(size)),
+                        Err(_) => break,
+                    }
+                }
+            }
+            _ => {
+                let header = PutHeader {
+                    path: path(&format!("/put{at}")),
+                    ..header("/f")
+                };
+                let Ok(mut writing) = broker.put(&me, header) else {
+                    return;
+                };
+                for part in content(size).chunks(300) {
+                    if writing.push(Bytes::copy_from_slice(part)).await.is_err() {
+                        return;
+                    }
+                }
+                if let Ok(result) = writing.finish(None).await {
+                    assert_eq!(result.size, size as u64);
+                }
+            }
+        }
+    };
+    // One that loses patience vanishes in the midst of it.
+    match act.patience {
+        Some(patience) => drop(timeout(millis(patience), work).await),
+        None => work.await,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// Whoever comes, vanishes or runs out of time: everybody gets an answer of their own, one
+    /// job has the link at a time, and in the end nothing is left.
+    #[test]
+    fn every_admitted_job_gets_its_own_answer(acts in acts()) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let module = (0..acts.len()).fold(Module::new(), |module, at| {
+                module.file(&format!("/{at}"), content(1000 + at * 7))
+            });
+            let (broker, module) = broker(module);
+            let start = clock::now();
+            let clients: Vec<JoinHandle<()>> = acts
+                .iter()
+                .cloned()
+                .enumerate()
+                .map(|(at, act)| tokio::spawn(perform(broker.clone(), at, act, start)))
+                .collect();
+            for client in clients {
+                timeout(600 * SECOND, client).await.expect("nobody waits for ever").unwrap();
+            }
+            sleep(60 * SECOND).await;
+            let status = broker.status();
+            assert!(status.running.is_none());
+            assert_eq!(status.queued, 0);
+            assert!(module.never_had_two());
+            // All places are free again.
+            let all: Vec<_> = (0..1024)
+                .map(|_| broker.put(&caller("me"), header("/f")).unwrap())
+                .collect();
+            drop(all);
+        });
+    }
+}

@@ -1,0 +1,223 @@
+//! Puts.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_file_is_written_and_its_size_compared() {
+    let (broker, module) = broker(Module::new());
+    let result = put(&broker, header("/f"), &content(50_000)).await.unwrap();
+    assert_eq!(module.content("/f"), Some(content(50_000)));
+    assert_eq!(
+        (result.size, result.state),
+        (50_000, PutState::VerifiedSize)
+    );
+    assert!(
+        result.evidence.contains("the server names the size"),
+        "{}",
+        result.evidence
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_file_is_written() {
+    let (broker, module) = broker(Module::new());
+    put(&broker, header("/f"), &[]).await.unwrap();
+    assert_eq!(module.content("/f"), Some(Vec::new()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_dropped_before_its_end_is_never_completed() {
+    let (broker, module) = broker(Module::new());
+    let mut writing = broker.put(&caller("me"), header("/f")).unwrap();
+    writing.push(Bytes::from(content(5000))).await.unwrap();
+    sleep(SECOND).await;
+    drop(writing);
+    sleep(SECOND).await;
+    assert_eq!(module.content("/f"), None);
+    assert!(broker.status().running.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_sends_nothing_never_has_the_link() {
+    let module = Module::new().file("/f", content(10));
+    let (broker, module) = broker(module);
+    let mut writing = broker.put(&caller("me"), header("/g")).unwrap();
+    get(&broker, "/f").await.unwrap();
+    let error = writing.failed().await;
+    assert!(matches!(error.cause, Cause::WriterTooSlow), "{error:?}");
+    assert!(writing.push(Bytes::from_static(b"x")).await.is_err());
+    assert_eq!(module.log().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_stops_sending_loses_the_link() {
+    let (broker, module) = broker(Module::new().file("/f", content(10)));
+    let mut writing = broker.put(&caller("me"), header("/g")).unwrap();
+    writing.push(Bytes::from_static(b"x")).await.unwrap();
+    settle().await;
+    let began = clock::now();
+    get(&broker, "/f").await.unwrap();
+    assert!(began.elapsed() < 31 * SECOND);
+    let error = writing.finish(None).await.unwrap_err();
+    assert!(matches!(error.cause, Cause::WriterTooSlow), "{error:?}");
+    assert_eq!(module.content("/g"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_or_less_than_declared_is_refused_before_the_file_is_complete() {
+    let (broker, module) = broker(Module::new());
+    for (declared, sent) in [(100, 101), (100, 99)] {
+        let header = PutHeader {
+            size: Some(declared),
+            ..header("/f")
+        };
+        let error = put(&broker, header, &content(sent)).await.unwrap_err();
+        assert!(
+            matches!(error.cause, Cause::SizeMismatch { expected: 100, found } if found == sent as u64),
+            "{error:?}"
+        );
+        assert_eq!(module.content("/f"), None);
+    }
+    let header = PutHeader {
+        size: Some(u64::MAX),
+        ..header("/f")
+    };
+    assert!(
+        put(&broker, header, &content(10)).await.is_err(),
+        "nothing is set aside for it"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_hash_is_found_before_the_file_is_complete() {
+    let (broker, module) = broker(Module::new());
+    let mut writing = broker.put(&caller("me"), header("/f")).unwrap();
+    writing.push(Bytes::from_static(b"abc")).await.unwrap();
+    sleep(SECOND).await;
+    let error = writing.finish(Some([0; 32])).await.unwrap_err();
+    assert!(
+        matches!(error.cause, Cause::HashMismatch(Hashed::Sent)),
+        "{error:?}"
+    );
+    assert_eq!(module.content("/f"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn reading_back_compares_the_bytes_and_deletes_what_is_wrong() {
+    let (broker, module) = broker(Module::new());
+    let read_back = || PutHeader {
+        verify: Verify::ReadBack,
+        ..header("/f")
+    };
+    let result = put(&broker, read_back(), &content(3000)).await.unwrap();
+    assert_eq!(result.state, PutState::VerifiedHash);
+    module.corrupts();
+    let error = put(&broker, read_back(), &content(3000)).await.unwrap_err();
+    assert!(
+        matches!(error.cause, Cause::HashMismatch(Hashed::ReadBack)),
+        "{error:?}"
+    );
+    assert!(!error.left_behind);
+    assert_eq!(module.content("/f"), None);
+    let keep = PutHeader {
+        delete_on_failure: false,
+        ..read_back()
+    };
+    put(&broker, keep, &content(3000)).await.unwrap_err();
+    assert!(module.content("/f").is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sentinel_follows_a_verified_file_and_no_other() {
+    let (broker, module) = broker(Module::new());
+    let sentinel = Some(path("f.ok"));
+    let with = PutHeader {
+        sentinel: sentinel.clone(),
+        ..header("/d/f")
+    };
+    put(&broker, with, b"abc").await.unwrap();
+    let text = String::from_utf8(module.content("/d/f.ok").unwrap()).unwrap();
+    // SHA-256 of "abc" (FIPS 180-2, appendix B.1).
+    assert_eq!(
+        text,
+        "size=3\nsha256=ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n"
+    );
+    let without = PutHeader {
+        sentinel,
+        verify: Verify::Nothing,
+        ..header("/e/f")
+    };
+    let result = put(&broker, without, b"abc").await.unwrap();
+    assert_eq!(result.state, PutState::Unverified);
+    assert_eq!(module.content("/e/f.ok"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_size_that_nobody_tells_is_no_proof() {
+    for (acknowledged, state) in [
+        (true, PutState::Unverified),
+        (false, PutState::Indeterminate),
+    ] {
+        let (broker, module) = broker(Module::new());
+        module.answers_uploads(acknowledged, None);
+        let result = put(&broker, header("/f"), b"abc").await.unwrap();
+        assert_eq!(result.state, state);
+    }
+    let (broker, module) = broker(Module::new());
+    module.answers_uploads(true, Some(2));
+    let error = put(&broker, header("/f"), b"abc").await.unwrap_err();
+    assert!(
+        matches!(
+            error.cause,
+            Cause::SizeMismatch {
+                expected: 3,
+                found: 2
+            }
+        ),
+        "{error:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_tells_the_place_and_the_bytes() {
+    let (broker, _) = broker(Module::new().file("/long", content(100_000)));
+    let first = busy(&broker).await;
+    let waiting: Vec<_> = (0..2)
+        .map(|_| {
+            let broker = broker.clone();
+            tokio::spawn(async move { put(&broker, header("/g"), b"x").await })
+        })
+        .collect();
+    settle().await;
+    let mut writing = broker.put(&caller("me"), header("/f")).unwrap();
+    let progress = writing.progress();
+    writing.push(Bytes::from(content(3000))).await.unwrap();
+    settle().await;
+    let seen = *progress.borrow();
+    assert_eq!((seen.stage, seen.ahead), (PutStage::Queued, 2));
+    drop(first);
+    for waiting in waiting {
+        waiting.await.unwrap().unwrap();
+    }
+    sleep(SECOND).await;
+    let seen = *progress.borrow();
+    assert_eq!(
+        (seen.stage, seen.sent, seen.ahead),
+        (PutStage::Sending, 3000, 0)
+    );
+    writing.finish(None).await.unwrap();
+    assert_eq!(progress.borrow().stage, PutStage::Verifying);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_writer_is_held_back_while_it_waits_for_the_link() {
+    let (broker, module) = broker(Module::new().file("/long", content(100_000)));
+    let _first = busy(&broker).await;
+    let mut writing = broker.put(&caller("me"), header("/f")).unwrap();
+    let big = content(3 << 20);
+    let pushed = timeout(SECOND / 2, writing.push(Bytes::from(big.clone()))).await;
+    assert!(pushed.is_err(), "3 MiB are more than the spool takes");
+    drop(writing);
+    put(&broker, header("/f"), &big).await.unwrap();
+    assert!(module.content("/f").unwrap() == big);
+}

@@ -1,0 +1,157 @@
+//! Virtual sessions.
+
+use super::*;
+use crate::ftps::value::TransferType;
+
+fn request(directory: Option<&str>) -> SessionRequest {
+    SessionRequest {
+        server: ServerChoice::Profile("a".into()),
+        directory: directory.map(path),
+        transfer_type: TransferType::Binary,
+        lease: None,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_reads_paths_from_its_own_directory() {
+    let (broker, module) = broker(Module::new());
+    let me = caller("me");
+    let one = broker.open_session(&me, request(None)).await.unwrap();
+    let two = broker.open_session(&me, request(Some("/x"))).await.unwrap();
+    assert_eq!(
+        (one.directory.as_str(), two.directory.as_str()),
+        ("/home", "/x")
+    );
+    assert_eq!(
+        broker
+            .change_directory(&me, &one.id, &path("y"))
+            .await
+            .unwrap(),
+        "/home/y"
+    );
+    assert_eq!(broker.working_directory(&me, &two.id).unwrap(), "/x");
+    for (session, full) in [(&one, "/home/y/f"), (&two, "/x/f")] {
+        let target = Target::Session(session.id.clone());
+        broker
+            .make_directory(&me, &target, &path("f"))
+            .await
+            .unwrap();
+        let (standing, task) = module.log().pop().unwrap();
+        assert!(matches!(task, Task::MakeDirectory(made) if made == path(full)));
+        assert!(matches!(
+            standing,
+            Standing::LoggedIn(Place {
+                directory: Directory::Any,
+                ..
+            })
+        ));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_directory_that_is_refused_leaves_the_session_where_it_was() {
+    let (broker, _) = broker(Module::new());
+    let me = caller("me");
+    let session = broker.open_session(&me, request(None)).await.unwrap();
+    assert!(
+        broker
+            .change_directory(&me, &session.id, &path("missing"))
+            .await
+            .is_err()
+    );
+    assert_eq!(broker.working_directory(&me, &session.id).unwrap(), "/home");
+    assert!(
+        broker
+            .open_session(&me, request(Some("missing")))
+            .await
+            .is_err()
+    );
+    assert_eq!(broker.status().sessions, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_transfer_type_is_the_sessions_own() {
+    let (broker, module) = broker(Module::new());
+    let me = caller("me");
+    let session = broker.open_session(&me, request(None)).await.unwrap();
+    broker
+        .set_transfer_type(&me, &session.id, TransferType::Ascii)
+        .unwrap();
+    assert_eq!(
+        broker.transfer_type(&me, &session.id).unwrap(),
+        TransferType::Ascii
+    );
+    let target = Target::Session(session.id);
+    let header = PutHeader {
+        target,
+        ..header("f")
+    };
+    let result = put(&broker, header, b"abc").await.unwrap();
+    assert_eq!(
+        result.state,
+        PutState::Unverified,
+        "sizes do not compare in ASCII"
+    );
+    let (standing, _) = module.log().pop().unwrap();
+    assert!(matches!(
+        standing,
+        Standing::LoggedIn(Place {
+            transfer_type: TransferType::Ascii,
+            ..
+        })
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_is_its_principals_own_and_ends() {
+    let (broker, _) = broker(Module::new());
+    let me = caller("me");
+    let session = broker.open_session(&me, request(None)).await.unwrap();
+    let target = Target::Session(session.id.clone());
+    let error = broker
+        .size(&caller("you"), &target, &path("f"))
+        .await
+        .unwrap_err();
+    assert!(matches!(error.cause, Cause::SessionNotFound));
+    sleep(session.lease).await;
+    let error = broker.size(&me, &target, &path("f")).await.unwrap_err();
+    assert!(matches!(error.cause, Cause::SessionNotFound));
+    assert_eq!(broker.status().sessions, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_operation_keeps_its_session() {
+    let (broker, _) = broker(Module::new().file("/home/f", content(1_000_000)));
+    let me = caller("me");
+    let lease = Some(SECOND);
+    let session = broker
+        .open_session(
+            &me,
+            SessionRequest {
+                lease,
+                ..request(None)
+            },
+        )
+        .await
+        .unwrap();
+    let target = Target::Session(session.id.clone());
+    let mut reading = broker
+        .get(&me, &target, &path("f"), Offset::ZERO)
+        .await
+        .unwrap();
+    while !matches!(reading.next().await.unwrap(), Next::End(_)) {}
+    broker.close_session(&me, &session.id).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn unknown_servers_are_refused() {
+    let (broker, module) = broker(Module::new());
+    let me = caller("me");
+    let unknown = Target::Profile("x".into());
+    let error = broker.size(&me, &unknown, &path("f")).await.unwrap_err();
+    assert!(matches!(error.cause, Cause::ProfileNotFound(name) if name == "x"));
+    let inline = Target::Inline(server("x"));
+    let error = broker.size(&me, &inline, &path("f")).await.unwrap_err();
+    assert!(matches!(error.cause, Cause::InlineNotAllowed));
+    assert!(module.log().is_empty());
+}

@@ -1,0 +1,90 @@
+//! Where the daemon listens, as people write it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::error::Error;
+
+/// Where the daemon listens: `unix:/path/to/socket` or `http://127.0.0.1:port`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// A unix socket.
+    Unix(PathBuf),
+    /// A TCP port, without TLS: `host:port`.
+    Tcp(String),
+}
+
+impl Address {
+    /// As tonic takes it.
+    pub(super) fn uri(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl FromStr for Address {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let refused = |why| Error::Address {
+            address: text.into(),
+            why,
+        };
+        if let Some(path) = text.strip_prefix("unix:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            if !path.starts_with('/') {
+                return Err(refused("the path of a unix socket begins with `/`"));
+            }
+            Ok(Self::Unix(path.into()))
+        } else if let Some(authority) = text.strip_prefix("http://") {
+            let authority = authority.trim_end_matches('/');
+            match authority.rsplit_once(':') {
+                Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
+                    Ok(Self::Tcp(authority.into()))
+                }
+                _ => Err(refused(
+                    "a host and a port are needed, as in `http://127.0.0.1:50051`",
+                )),
+            }
+        } else {
+            Err(refused("it begins with `unix:` or `http://`"))
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Tcp(authority) => write!(f, "http://{authority}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_people_write_them() {
+        let unix = Address::Unix("/run/x.sock".into());
+        assert_eq!("unix:/run/x.sock".parse::<Address>().unwrap(), unix);
+        assert_eq!("unix:///run/x.sock".parse::<Address>().unwrap(), unix);
+        assert_eq!(unix.to_string(), "unix:/run/x.sock");
+        let tcp = "http://127.0.0.1:50051/".parse::<Address>().unwrap();
+        assert_eq!(tcp, Address::Tcp("127.0.0.1:50051".into()));
+        assert_eq!(tcp.to_string(), "http://127.0.0.1:50051");
+    }
+
+    #[test]
+    fn a_refused_address_says_what_is_allowed() {
+        for (text, want) in [
+            ("unix:run/x.sock", "begins with `/`"),
+            ("http://127.0.0.1", "a host and a port"),
+            ("127.0.0.1:50051", "begins with `unix:` or `http://`"),
+        ] {
+            let error = text.parse::<Address>().unwrap_err().to_string();
+            assert!(error.contains(want) && error.contains(text), "{error}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Why a call did not succeed, as its caller sees it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+/// A call that did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address cannot be read.
+    #[error("the address `{address}` cannot be used: {why}")]
+    Address {
+        /// As it was given.
+        address: String,
+        /// The rule that it breaks.
+        why: &'static str,
+    },
+    /// Nothing answers at the address.
+    #[error("the daemon does not answer at {address}")]
+    Connect {
+        /// Where it was looked for.
+        address: String,
+        /// What the system said.
+        #[source]
+        source: Box<tonic::transport::Error>,
+    },
+    /// The daemon answered with an error.
+    #[error(transparent)]
+    Refused(#[from] Box<Refusal>),
+    /// The call was not over in the time that its caller gave it.
+    #[error("the call was not over after {0:?}")]
+    Timeout(Duration),
+    /// The file's source failed.
+    #[error("the file could not be read")]
+    Read(#[source] io::Error),
+    /// The file's destination failed.
+    #[error("the file could not be written")]
+    Write(#[source] io::Error),
+    /// The stream ended before its result: what arrived is not whole.
+    #[error("the daemon ended the stream before its result; what arrived is incomplete")]
+    Incomplete,
+    /// What arrived is not what was sent.
+    #[error("{what} differs: the daemon sent {sent}, {arrived} arrived")]
+    Mismatch {
+        /// What was compared.
+        what: &'static str,
+        /// By the result's account.
+        sent: String,
+        /// By this side's account.
+        arrived: String,
+    },
+    /// The daemon sent what the contract does not allow.
+    #[error("the daemon broke the contract: {0}")]
+    Protocol(String),
+}
+
+/// An error status of the daemon with its details.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// The gRPC status code.
+    pub code: Code,
+    /// A sentence for people.
+    pub message: String,
+    /// A word for programs, from `google.rpc.ErrorInfo`; empty where the daemon sent none.
+    pub reason: String,
+    /// `command`, `errcode`, `stage`, `attempt`, `committed_size`, `operation_id`: what applies.
+    pub metadata: BTreeMap<String, String>,
+    /// When to come again, where that helps.
+    pub retry_after: Option<Duration>,
+    /// Fields of the request that break a rule, and the rule.
+    pub violations: Vec<(String, String)>,
+}
+
+impl From<Status> for Refusal {
+    fn from(status: Status) -> Self {
+        let details = status.get_error_details();
+        let info = details.error_info();
+        Self {
+            code: status.code(),
+            message: status.message().into(),
+            reason: info.map(|info| info.reason.clone()).unwrap_or_default(),
+            metadata: info
+                .map(|info| info.metadata.clone().into_iter().collect())
+                .unwrap_or_default(),
+            retry_after: details.retry_info().and_then(|info| info.retry_delay),
+            violations: details
+                .bad_request()
+                .map(|bad| {
+                    let fields = bad.field_violations.iter();
+                    fields
+                        .map(|v| (v.field.clone(), v.description.clone()))
+                        .collect()
+                })
+                .unwrap_or_default(),
+        }
+    }
+}
+
+impl From<Status> for Error {
+    fn from(status: Status) -> Self {
+        Self::Refused(Box::new(status.into()))
+    }
+}

@@ -1,0 +1,164 @@
+//! Reading a file through the daemon.
+
+use std::fmt;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::time::Sleep;
+use tonic::Streaming;
+
+use super::{Client, Error, GRACE, Target};
+use crate::proto::get_response::Message;
+use crate::proto::{GetInfo, GetRequest, GetResponse, GetResult};
+
+/// A file that arrives. Dropping it cancels the operation.
+#[derive(Debug)]
+pub struct Download {
+    info: GetInfo,
+    stream: Streaming<GetResponse>,
+    received: u64,
+    hash: Sha256,
+    limit: Option<(Duration, Pin<Box<Sleep>>)>,
+    result: Option<GetResult>,
+}
+
+impl Client {
+    /// Begins to read a file from `offset` on; returns when the transfer begins on the link.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn get(&self, target: &Target, path: &str, offset: u64) -> Result<Download, Error> {
+        let request = GetRequest {
+            target: Some(target.to_proto()),
+            path: path.into(),
+            // An offset beyond i64 is beyond the daemon's limit too, and refused there by name.
+            offset: i64::try_from(offset).unwrap_or(i64::MAX),
+        };
+        let limit = self.timeout.map(|limit| {
+            (
+                limit,
+                Box::pin(tokio::time::sleep(limit.saturating_add(GRACE))),
+            )
+        });
+        let mut ftps = self.ftps.clone();
+        let (stream, info) = self
+            .limited(async {
+                let mut stream = ftps.get(self.request(request)).await?.into_inner();
+                match stream
+                    .message()
+                    .await?
+                    .and_then(|response| response.message)
+                {
+                    Some(Message::Info(info)) => Ok((stream, info)),
+                    Some(_) => Err(Error::Protocol(
+                        "a stream that does not begin with info".into(),
+                    )),
+                    None => Err(Error::Incomplete),
+                }
+            })
+            .await?;
+        Ok(Download {
+            info,
+            stream,
+            received: 0,
+            hash: Sha256::new(),
+            limit,
+            result: None,
+        })
+    }
+}
+
+impl Download {
+    /// What was known when the transfer began.
+    #[must_use]
+    pub fn info(&self) -> &GetInfo {
+        &self.info
+    }
+
+    /// The daemon's account of the transfer, once [`Download::chunk`] has returned `None`.
+    #[must_use]
+    pub fn result(&self) -> Option<&GetResult> {
+        self.result.as_ref()
+    }
+
+    /// The next bytes; `None` when all have arrived and their number and SHA-256 are those of
+    /// the daemon's result.
+    ///
+    /// # Errors
+    /// The transfer failed or what arrived is not what was sent. The chunks before are then no
+    /// whole file.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        if self.result.is_some() {
+            return Ok(None);
+        }
+        let message = match &mut self.limit {
+            None => self.stream.message().await?,
+            Some((limit, passed)) => tokio::select! {
+                message = self.stream.message() => message?,
+                () = passed => return Err(Error::Timeout(*limit)),
+            },
+        };
+        match message.and_then(|response| response.message) {
+            Some(Message::Chunk(chunk)) => {
+                self.received += chunk.len() as u64;
+                self.hash.update(&chunk);
+                Ok(Some(chunk))
+            }
+            Some(Message::Result(result)) => {
+                self.check(&result)?;
+                self.result = Some(result);
+                Ok(None)
+            }
+            Some(Message::Info(_)) => Err(Error::Protocol("a second info".into())),
+            None => Err(Error::Incomplete),
+        }
+    }
+
+    /// Writes the rest of the file to `sink` and tells `arrived` the number of bytes after each
+    /// chunk.
+    ///
+    /// # Errors
+    /// As [`Download::chunk`], and where the sink fails. What the sink took is then incomplete.
+    pub async fn copy_to(
+        mut self,
+        sink: &mut (impl AsyncWrite + Unpin),
+        mut arrived: impl FnMut(u64),
+    ) -> Result<GetResult, Error> {
+        while let Some(chunk) = self.chunk().await? {
+            sink.write_all(&chunk).await.map_err(Error::Write)?;
+            arrived(self.received);
+        }
+        sink.flush().await.map_err(Error::Write)?;
+        self.result.ok_or(Error::Incomplete)
+    }
+
+    fn check(&self, result: &GetResult) -> Result<(), Error> {
+        if i64::try_from(self.received) != Ok(result.size) {
+            return Err(Error::Mismatch {
+                what: "the number of bytes",
+                sent: result.size.to_string(),
+                arrived: self.received.to_string(),
+            });
+        }
+        let hash = self.hash.clone().finalize();
+        if hash.as_slice() != result.sha256.as_ref() {
+            return Err(Error::Mismatch {
+                what: "the SHA-256",
+                sent: Hex(&result.sha256).to_string(),
+                arrived: Hex(&hash).to_string(),
+            });
+        }
+        Ok(())
+    }
+}
+
+struct Hex<'a>(&'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}

@@ -1,0 +1,237 @@
+//! Floor 5, beside the face: a client of the daemon for Rust programs, and all that `cellftp`
+//! needs.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), cellftp::client::Error> {
+//! use cellftp::client::{Client, Target};
+//!
+//! let client = Client::connect(&"unix:/run/cellftpd/cellftpd.sock".parse()?).await?;
+//! let size = client.size(&Target::Profile("office".into()), "/inbox/report.pdf").await?;
+//! # let _ = size;
+//! # Ok(())
+//! # }
+//! ```
+
+mod address;
+mod error;
+mod get;
+mod put;
+
+pub use crate::proto::{
+    Entry, EntryKind, GetInfo, GetResult, GetStatusResponse, IfExists, LinkState, OnFailure,
+    PutProgress, PutResult, PutStage, PutState, SimState, Verify,
+};
+pub use address::Address;
+pub use error::{Error, Refusal};
+pub use get::Download;
+pub use put::PutOptions;
+pub use tonic::Code;
+
+use std::time::Duration;
+
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Response, Status};
+
+use crate::proto::ftps_service_client::FtpsServiceClient;
+use crate::proto::modem_service_client::ModemServiceClient;
+use crate::proto::{self, target};
+
+/// Largest piece of a file in one message. The daemon sends no larger ones, and its limit for a
+/// message (4 MiB, gRPC's custom) stays far away.
+const CHUNK: usize = 64 * 1024;
+
+/// How long the daemon may take to accept a connection. It is on this machine.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Added to the caller's time limit before the client gives up by itself: the daemon knows the
+/// limit too, and its answer says what was under way.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A connection to the daemon. Cheap to clone; clones share the connection.
+#[derive(Debug, Clone)]
+pub struct Client {
+    ftps: FtpsServiceClient<Channel>,
+    modem: ModemServiceClient<Channel>,
+    timeout: Option<Duration>,
+}
+
+/// Where an operation goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A server profile of the daemon's configuration.
+    Profile(String),
+    /// An open session, by its id.
+    Session(String),
+}
+
+impl Client {
+    /// Connects to the daemon.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] where nothing answers at the address within five seconds.
+    pub async fn connect(address: &Address) -> Result<Self, Error> {
+        let failed = |source: tonic::transport::Error| Error::Connect {
+            address: address.to_string(),
+            source: Box::new(source),
+        };
+        let channel = Endpoint::from_shared(address.uri())
+            .map_err(failed)?
+            .connect_timeout(CONNECT_TIMEOUT)
+            .connect()
+            .await
+            .map_err(failed)?;
+        Ok(Self {
+            ftps: FtpsServiceClient::new(channel.clone()),
+            modem: ModemServiceClient::new(channel),
+            timeout: None,
+        })
+    }
+
+    /// The same connection with a time limit for each call, from its beginning to its end. What
+    /// has not begun when it passes never reaches the module.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// What the daemon knows of the module. Never waits for a transfer.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn status(&self) -> Result<GetStatusResponse, Error> {
+        let mut modem = self.modem.clone();
+        self.unary(modem.get_status(self.request(proto::GetStatusRequest {})))
+            .await
+    }
+
+    /// Opens a session and tells its id and directory. It ends by [`Client::close_session`] or
+    /// when it was not used for the daemon's lease.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn open_session(
+        &self,
+        profile: &str,
+        directory: &str,
+    ) -> Result<proto::OpenSessionResponse, Error> {
+        let request = proto::OpenSessionRequest {
+            target: Some(proto::open_session_request::Target::Profile(profile.into())),
+            directory: directory.into(),
+            ..Default::default()
+        };
+        self.unary(self.ftps.clone().open_session(self.request(request)))
+            .await
+    }
+
+    /// Ends a session.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn close_session(&self, session_id: &str) -> Result<(), Error> {
+        let request = proto::CloseSessionRequest {
+            session_id: session_id.into(),
+        };
+        self.unary(self.ftps.clone().close_session(self.request(request)))
+            .await
+            .map(drop)
+    }
+
+    /// The size of a file in bytes.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn size(&self, target: &Target, path: &str) -> Result<u64, Error> {
+        let request = proto::GetSizeRequest {
+            target: Some(target.to_proto()),
+            path: path.into(),
+        };
+        let response = self
+            .unary(self.ftps.clone().get_size(self.request(request)))
+            .await?;
+        u64::try_from(response.size)
+            .map_err(|_| Error::Protocol(format!("a size of {} bytes", response.size)))
+    }
+
+    /// The entries of a directory in the server's order; of the session's or the login
+    /// directory where `path` is empty.
+    ///
+    /// # Errors
+    /// The call failed. Entries that came before are lost: the list is incomplete.
+    pub async fn list(&self, target: &Target, path: &str) -> Result<Vec<Entry>, Error> {
+        let request = proto::ListRequest {
+            target: Some(target.to_proto()),
+            path: path.into(),
+        };
+        let mut ftps = self.ftps.clone();
+        self.limited(async {
+            let mut stream = ftps.list(self.request(request)).await?.into_inner();
+            let mut entries = Vec::new();
+            while let Some(response) = stream.message().await? {
+                entries.extend(response.entries);
+            }
+            Ok(entries)
+        })
+        .await
+    }
+
+    /// Ends an operation, and tells how it was ended.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn cancel(
+        &self,
+        operation_id: &str,
+    ) -> Result<proto::CancelOperationResponse, Error> {
+        let request = proto::CancelOperationRequest {
+            operation_id: operation_id.into(),
+        };
+        self.unary(self.ftps.clone().cancel_operation(self.request(request)))
+            .await
+    }
+
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        if let Some(timeout) = self.timeout {
+            request.set_timeout(timeout);
+        }
+        request
+    }
+
+    async fn unary<T>(
+        &self,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, Error> {
+        self.limited(async { Ok(call.await?.into_inner()) }).await
+    }
+
+    /// Tonic's own time limit ends with a response's headers; this one holds for a whole stream.
+    async fn limited<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let Some(limit) = self.timeout else {
+            return call.await;
+        };
+        match tokio::time::timeout(limit.saturating_add(GRACE), call).await {
+            Ok(Err(Error::Refused(refusal))) if is_local_timeout(&refusal) => {
+                Err(Error::Timeout(limit))
+            }
+            Ok(outcome) => outcome,
+            Err(_) => Err(Error::Timeout(limit)),
+        }
+    }
+}
+
+/// Whether tonic ended a call by itself: it says CANCELLED, as if somebody had wished it.
+fn is_local_timeout(refusal: &Refusal) -> bool {
+    refusal.code == Code::Cancelled && refusal.reason.is_empty()
+}
+
+impl Target {
+    fn to_proto(&self) -> proto::Target {
+        proto::Target {
+            target: Some(match self {
+                Self::Profile(name) => target::Target::Profile(name.clone()),
+                Self::Session(id) => target::Target::SessionId(id.clone()),
+            }),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Why a configuration is not usable: the place, the key, and what is allowed there.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// A configuration that is not usable.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("the configuration file {path} cannot be read")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Keys or values are wrong.
+    #[error("the configuration is not usable:{}", list(.0))]
+    Problems(Vec<Problem>),
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The file or environment variable that the value came from; empty where it is a default.
+    pub source: String,
+    /// The key, for example `listen.tcp`; empty where the text is no TOML.
+    pub key: String,
+    /// What is wrong and what is allowed. Never holds a secret.
+    pub rule: String,
+}
+
+impl Problem {
+    /// A rule that the value of `key` breaks. Where the value came from is found out later.
+    pub(super) fn new(key: impl Into<String>, rule: impl Into<String>) -> Self {
+        Self {
+            source: String::new(),
+            key: key.into(),
+            rule: rule.into(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in [&self.source, &self.key] {
+            if !part.is_empty() {
+                write!(f, "{part}: ")?;
+            }
+        }
+        f.write_str(&self.rule)
+    }
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems
+        .iter()
+        .map(|problem| format!("\n  {problem}"))
+        .collect()
+}

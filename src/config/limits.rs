@@ -1,0 +1,209 @@
+//! `[queue]`, `[sessions]`, `[transfers]`: the bounds within which clients share one link.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::Problem;
+use crate::broker::limits::{Limits, Stall};
+use crate::broker::{scheduler, session, spool};
+
+/// Operations that wait for the link or have it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Queue {
+    /// Operations in all.
+    pub capacity: usize,
+    /// Operations of one client.
+    pub per_client: usize,
+    /// How long the order may favour others before it goes by fairness alone.
+    #[serde(with = "humantime_serde")]
+    pub patience: Duration,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        let limits = scheduler::Limits::default();
+        Self {
+            capacity: limits.max,
+            per_client: limits.max_per_principal,
+            patience: limits.patience,
+        }
+    }
+}
+
+impl Queue {
+    pub(super) fn check(&self, problems: &mut Vec<Problem>) {
+        at_least_one(problems, "queue.capacity", self.capacity);
+        at_least_one(problems, "queue.per_client", self.per_client);
+        at_most(
+            problems,
+            ("queue.per_client", self.per_client),
+            ("queue.capacity", self.capacity),
+        );
+    }
+}
+
+/// Virtual sessions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sessions {
+    /// Sessions in all.
+    pub max: usize,
+    /// Sessions of one client.
+    pub max_per_client: usize,
+    /// How long a session lives unused, where its client does not say.
+    #[serde(with = "humantime_serde")]
+    pub lease: Duration,
+    /// The longest that a client can have.
+    #[serde(with = "humantime_serde")]
+    pub max_lease: Duration,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        let limits = session::Limits::default();
+        Self {
+            max: limits.max,
+            max_per_client: limits.max_per_principal,
+            lease: limits.lease,
+            max_lease: limits.max_lease,
+        }
+    }
+}
+
+impl Sessions {
+    pub(super) fn check(&self, problems: &mut Vec<Problem>) {
+        at_least_one(problems, "sessions.max", self.max);
+        at_least_one(problems, "sessions.max_per_client", self.max_per_client);
+        at_most(
+            problems,
+            ("sessions.max_per_client", self.max_per_client),
+            ("sessions.max", self.max),
+        );
+        positive(problems, "sessions.lease", self.lease);
+        if self.lease > self.max_lease {
+            problems.push(Problem::new(
+                "sessions.lease",
+                "is longer than sessions.max_lease",
+            ));
+        }
+    }
+}
+
+/// Bytes on their way between clients and the link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Transfers {
+    /// Whether a request may name a server of its own, with its password.
+    pub allow_inline_servers: bool,
+    /// Bytes of memory for one transfer.
+    pub memory: u64,
+    /// Bytes of memory for all transfers.
+    pub memory_in_all: u64,
+    /// Bytes on disk for one transfer, once its memory is full.
+    pub disk: u64,
+    /// Bytes on disk for all transfers.
+    pub disk_in_all: u64,
+    /// Directory for them; empty: the system's for temporary files.
+    pub directory: PathBuf,
+    /// How long a client may stand still before its transfer is ended.
+    #[serde(with = "humantime_serde")]
+    pub stall: Duration,
+}
+
+impl Default for Transfers {
+    fn default() -> Self {
+        let limits = spool::Limits::default();
+        Self {
+            allow_inline_servers: false,
+            memory: limits.memory,
+            memory_in_all: limits.memory_in_all,
+            disk: limits.disk,
+            disk_in_all: limits.disk_in_all,
+            directory: PathBuf::new(),
+            stall: Stall::default().0,
+        }
+    }
+}
+
+/// Least memory for one transfer in bytes: one message of a client has to fit.
+const MIN_MEMORY: u64 = 64 * 1024;
+
+impl Transfers {
+    fn directory(&self) -> Option<&Path> {
+        Some(self.directory.as_path()).filter(|path| !path.as_os_str().is_empty())
+    }
+
+    pub(super) fn check(&self, problems: &mut Vec<Problem>) {
+        if self.memory < MIN_MEMORY {
+            let rule = format!("is {}, at least {MIN_MEMORY} are needed", self.memory);
+            problems.push(Problem::new("transfers.memory", rule));
+        }
+        at_most(
+            problems,
+            ("transfers.memory", self.memory),
+            ("transfers.memory_in_all", self.memory_in_all),
+        );
+        at_most(
+            problems,
+            ("transfers.disk", self.disk),
+            ("transfers.disk_in_all", self.disk_in_all),
+        );
+        if self.directory().is_some_and(Path::is_relative) {
+            problems.push(Problem::new("transfers.directory", "is no absolute path"));
+        }
+        positive(problems, "transfers.stall", self.stall);
+    }
+}
+
+/// The bounds as the broker takes them.
+pub(super) fn to_broker(queue: &Queue, sessions: &Sessions, transfers: &Transfers) -> Limits {
+    Limits {
+        queue: scheduler::Limits {
+            max: queue.capacity,
+            max_per_principal: queue.per_client,
+            patience: queue.patience,
+        },
+        sessions: session::Limits {
+            max: sessions.max,
+            max_per_principal: sessions.max_per_client,
+            lease: sessions.lease,
+            max_lease: sessions.max_lease,
+        },
+        spool: spool::Limits {
+            memory: transfers.memory,
+            memory_in_all: transfers.memory_in_all,
+            disk: transfers.disk,
+            disk_in_all: transfers.disk_in_all,
+            directory: transfers.directory().map(Into::into),
+        },
+        stall: Stall(transfers.stall),
+    }
+}
+
+fn at_least_one(problems: &mut Vec<Problem>, key: &str, value: usize) {
+    if value == 0 {
+        problems.push(Problem::new(key, "is 0, at least 1 is needed"));
+    }
+}
+
+fn positive(problems: &mut Vec<Problem>, key: &str, value: Duration) {
+    if value.is_zero() {
+        problems.push(Problem::new(key, "is 0, a time such as `30s` is needed"));
+    }
+}
+
+fn at_most<T: PartialOrd + std::fmt::Display>(
+    problems: &mut Vec<Problem>,
+    (key, value): (&str, T),
+    (bound, limit): (&str, T),
+) {
+    if value > limit {
+        problems.push(Problem::new(
+            key,
+            format!("is {value}, more than {bound}, which is {limit}"),
+        ));
+    }
+}

@@ -1,0 +1,134 @@
+//! `[listen]`: where clients come in.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::error::Problem;
+use crate::rpc::listen::Loopback;
+
+/// Longest path of a unix socket in bytes: 108 with a zero at its end (unix(7)), less the eleven
+/// that its temporary name has more.
+const MAX_PATH: usize = 107 - 11;
+
+/// Where clients come in: a unix socket, a loopback TCP port, or both.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Listen {
+    /// Path of a unix socket; empty: none.
+    pub unix: PathBuf,
+    /// Permission bits of the socket: who may write to it may use the daemon.
+    pub unix_mode: Mode,
+    /// Loopback address and port; empty: none.
+    #[serde(with = "optional")]
+    pub tcp: Option<Loopback>,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            unix: "/run/cellftpd/cellftpd.sock".into(),
+            // The daemon's own user and group.
+            unix_mode: Mode(0o660),
+            tcp: None,
+        }
+    }
+}
+
+impl Listen {
+    /// The path of the unix socket, where one is wanted.
+    #[must_use]
+    pub fn unix(&self) -> Option<&Path> {
+        Some(self.unix.as_path()).filter(|path| !path.as_os_str().is_empty())
+    }
+
+    pub(super) fn check(&self, problems: &mut Vec<Problem>) {
+        if self.unix().is_none() && self.tcp.is_none() {
+            problems.push(Problem::new(
+                "listen",
+                "needs `unix` or `tcp`: nobody could come in",
+            ));
+        }
+        if let Some(path) = self.unix() {
+            if !path.is_absolute() {
+                problems.push(Problem::new("listen.unix", "is no absolute path"));
+            }
+            if path.as_os_str().len() > MAX_PATH {
+                let rule = format!("is longer than {MAX_PATH} bytes, the limit of unix sockets");
+                problems.push(Problem::new("listen.unix", rule));
+            }
+        }
+    }
+}
+
+/// Permission bits, written as octal digits in quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mode(u32);
+
+impl Mode {
+    /// The bits.
+    #[must_use]
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+}
+
+impl FromStr for Mode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        u32::from_str_radix(text, 8)
+            .ok()
+            .filter(|bits| *bits <= 0o777)
+            .map(Self)
+            .ok_or_else(|| format!("is `{text}`; allowed: octal digits up to \"0777\""))
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04o}", self.0)
+    }
+}
+
+impl Serialize for Mode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Mode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
+    }
+}
+
+/// TOML has no word for nothing: an empty text stands for it.
+mod optional {
+    use super::{Deserialize, Deserializer, Loopback, Serializer, de};
+
+    #[expect(clippy::ref_option, reason = "the shape that serde calls")]
+    pub(super) fn serialize<S: Serializer>(
+        value: &Option<Loopback>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => serializer.collect_str(value),
+            None => serializer.serialize_str(""),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Loopback>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        text.parse().map(Some).map_err(de::Error::custom)
+    }
+}

@@ -1,0 +1,96 @@
+//! The configuration: defaults, then the file, then the environment, each over the one before.
+
+mod env;
+mod error;
+mod limits;
+mod listen;
+mod load;
+mod log;
+mod module;
+mod server;
+
+pub use error::{Error, Problem};
+pub use limits::{Queue, Sessions, Transfers};
+pub use listen::{Listen, Mode};
+pub use load::{DEFAULT_PATH, load, parse};
+pub use log::{Format, Log};
+pub use module::{Device, Emulator, FlowControl, Module, Network};
+pub use server::{Secret, Security, ServerProfile};
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::broker::{Limits, Servers};
+
+/// All that can be configured. Every key has a default, so an empty file is a valid one; an
+/// unknown key is an error, so that a misspelt one does not go unnoticed.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The cellular module and its port.
+    pub module: Module,
+    /// Where clients come in.
+    pub listen: Listen,
+    /// Operations that wait for the link.
+    pub queue: Queue,
+    /// Virtual sessions.
+    pub sessions: Sessions,
+    /// Bytes on their way.
+    pub transfers: Transfers,
+    /// What the daemon tells about itself.
+    pub log: Log,
+    /// Server profiles by name.
+    pub servers: BTreeMap<String, ServerProfile>,
+}
+
+impl Config {
+    /// The configuration as TOML, with every value that is in force and without secrets.
+    ///
+    /// # Errors
+    /// A value has no form in TOML.
+    pub fn to_redacted_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+
+    /// The bounds as the broker takes them.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        limits::to_broker(&self.queue, &self.sessions, &self.transfers)
+    }
+
+    /// The server profiles with their passwords.
+    ///
+    /// # Errors
+    /// A profile is not usable: a password file vanished since the configuration was read.
+    pub fn servers(&self) -> Result<Servers, Error> {
+        let mut servers = Vec::new();
+        let mut problems = Vec::new();
+        for (name, profile) in &self.servers {
+            match profile.resolve(name) {
+                Ok(server) => servers.push((name.clone(), server)),
+                Err(found) => problems.extend(found),
+            }
+        }
+        if problems.is_empty() {
+            Ok(Servers::new(servers, self.transfers.allow_inline_servers))
+        } else {
+            Err(Error::Problems(problems))
+        }
+    }
+
+    /// Every rule that a single key cannot tell, broken or not.
+    fn problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        self.module.check(&mut problems);
+        self.listen.check(&mut problems);
+        self.queue.check(&mut problems);
+        self.sessions.check(&mut problems);
+        self.transfers.check(&mut problems);
+        self.log.check(&mut problems);
+        for (name, server) in &self.servers {
+            server.check(name, &mut problems);
+        }
+        problems
+    }
+}

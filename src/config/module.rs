@@ -1,0 +1,144 @@
+//! `[module]`: the cellular module and its port.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::Problem;
+use crate::emulator::{Family, Knobs};
+use crate::modem::Apn;
+
+/// The module, and how it is reached.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Module {
+    /// The AT port.
+    pub device: Device,
+    /// Bits per second of a UART; a USB port takes any.
+    pub baud: u32,
+    /// How a UART keeps either side from being overrun.
+    pub flow_control: FlowControl,
+    /// The connection to the network.
+    pub network: Network,
+    /// The emulated module.
+    pub emulator: Emulator,
+}
+
+impl Default for Module {
+    fn default() -> Self {
+        Self {
+            device: Device::default(),
+            // What SIM7500/SIM7600 and A76xx modules have when they leave the factory.
+            baud: 115_200,
+            flow_control: FlowControl::default(),
+            network: Network::default(),
+            emulator: Emulator::default(),
+        }
+    }
+}
+
+impl Module {
+    pub(super) fn check(&self, problems: &mut Vec<Problem>) {
+        // `AT+IPR` of the modules goes from 300 to 3686400 (SIM7500/SIM7600 UART application
+        // note V2.00), the note for the newest firmware to 4000000.
+        if !(300..=4_000_000).contains(&self.baud) {
+            problems.push(Problem::new(
+                "module.baud",
+                format!("is {}, the range is 300 to 4000000", self.baud),
+            ));
+        }
+        if !self.network.apn.is_empty() && self.network.apn().is_none() {
+            problems.push(Problem::new(
+                "module.network.apn",
+                format!(
+                    "is `{}`; allowed: letters, digits, `.` and `-`",
+                    self.network.apn
+                ),
+            ));
+        }
+    }
+}
+
+/// A serial device, or the emulator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Device {
+    /// A serial device by its path.
+    Serial(PathBuf),
+    /// The emulated module, inside the daemon.
+    Emulator,
+}
+
+impl Default for Device {
+    /// The link that the udev rules of the package make for the AT port.
+    fn default() -> Self {
+        Self::Serial("/dev/simcom-at".into())
+    }
+}
+
+impl TryFrom<String> for Device {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "emulator" => Ok(Self::Emulator),
+            path if path.starts_with('/') => Ok(Self::Serial(text.into())),
+            _ => Err(format!(
+                "is `{text}`; allowed: the absolute path of a serial device, or `emulator`"
+            )),
+        }
+    }
+}
+
+impl From<Device> for String {
+    fn from(device: Device) -> Self {
+        device.to_string()
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Serial(path) => path.display().fmt(f),
+            Self::Emulator => f.write_str("emulator"),
+        }
+    }
+}
+
+/// How a UART keeps either side from being overrun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FlowControl {
+    /// Nothing does; right for USB ports, which do it by themselves.
+    #[default]
+    None,
+    /// RTS and CTS.
+    Hardware,
+}
+
+/// The connection to the network.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Network {
+    /// Access point name; empty: what the module has is left alone.
+    pub apn: String,
+}
+
+impl Network {
+    /// The access point name, where one is to be set.
+    #[must_use]
+    pub fn apn(&self) -> Option<Apn> {
+        Apn::new(&self.apn)
+    }
+}
+
+/// The emulated module; used where `module.device` is `emulator`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Emulator {
+    /// Which modules it behaves like.
+    pub family: Family,
+    /// What firmware does differently.
+    pub knobs: Knobs,
+}

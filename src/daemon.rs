@@ -1,0 +1,229 @@
+//! The daemon: port, module, broker and face put together, from the first signal to the last.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::broker::Broker;
+use crate::broker::health::{Health, Link};
+use crate::config::{self, Config, Device, FlowControl, Module};
+use crate::emulator::{Profile, serve::in_process};
+use crate::modem::port::{SerialConnector, StreamConnector};
+use crate::modem::{Modem, Options, Setup};
+use crate::rpc::listen::{self, UnixDoor};
+use crate::rpc::{self, Doors};
+
+/// How long running calls have to end after a wish to stop. systemd waits 90 s before it kills
+/// (`DefaultTimeoutStopSec=`), and the module needs the rest.
+const CALLS_GRACE: Duration = Duration::from_secs(30);
+
+/// How long the module has to log out and let go of the port after that: two commands of 20 s
+/// each.
+const MODULE_GRACE: Duration = Duration::from_secs(45);
+
+/// Why the daemon does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration is not usable.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// Clients cannot come in.
+    #[error(transparent)]
+    Listen(#[from] listen::Error),
+    /// The server failed.
+    #[error(transparent)]
+    Serve(#[from] rpc::server::Error),
+    /// The system refuses what every daemon needs.
+    #[error("signals cannot be received")]
+    Signals(#[source] io::Error),
+}
+
+/// A daemon with its doors open.
+#[derive(Debug)]
+pub struct Daemon {
+    broker: Broker,
+    module: JoinHandle<()>,
+    doors: Doors,
+}
+
+impl Daemon {
+    /// Opens the doors and begins to bring the module up. Callers that come before the module is
+    /// ready are told so.
+    ///
+    /// # Errors
+    /// A password cannot be read, or a door does not open.
+    pub async fn open(config: &Config) -> Result<Self, Error> {
+        let servers = config.servers()?;
+        // The doors first: a daemon that nobody can reach must not touch the module, which may
+        // be another daemon's.
+        let unix = match config.listen.unix() {
+            Some(path) => Some(UnixDoor::open(path, config.listen.unix_mode.bits()).await?),
+            None => None,
+        };
+        let tcp = match config.listen.tcp {
+            Some(address) => Some(listen::tcp(address).await?),
+            None => None,
+        };
+        let doors = Doors { unix, tcp };
+        for door in doors.addresses() {
+            tracing::info!("listening on {door}");
+        }
+        let (modem, module) = spawn(&config.module);
+        let broker = Broker::new(modem, servers, config.limits());
+        Ok(Self {
+            broker,
+            module,
+            doors,
+        })
+    }
+
+    /// The TCP address, with the port that the system chose where none was configured.
+    #[must_use]
+    pub fn tcp(&self) -> Option<SocketAddr> {
+        self.doors
+            .tcp
+            .as_ref()
+            .and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// The state of the module, now and at every change.
+    #[must_use]
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.broker.health()
+    }
+
+    /// Serves until `stop` is cancelled; then ends the calls, logs out and closes the port.
+    ///
+    /// # Errors
+    /// The server failed.
+    pub async fn serve(self, stop: CancellationToken) -> Result<(), Error> {
+        let Self {
+            broker,
+            module,
+            doors,
+        } = self;
+        let served = rpc::serve(broker, doors, stop, CALLS_GRACE).await;
+        // The last handle of the module went with the server: the module's task is ending.
+        if timeout(MODULE_GRACE, module).await.is_err() {
+            tracing::warn!("the module did not let go of its port within {MODULE_GRACE:?}");
+        }
+        Ok(served?)
+    }
+}
+
+/// Runs the daemon until SIGINT or SIGTERM, and keeps systemd informed where it is the parent.
+///
+/// # Errors
+/// The daemon could not start, or its server failed.
+pub async fn run(config: &Config) -> Result<(), Error> {
+    let stop = CancellationToken::new();
+    stop_on_signal(stop.clone())?;
+    let daemon = Daemon::open(config).await?;
+    let supervisor = tokio::spawn(keep_informed(daemon.health(), stop.clone()));
+    let served = daemon.serve(stop).await;
+    supervisor.abort();
+    served
+}
+
+fn spawn(config: &Module) -> (Modem, JoinHandle<()>) {
+    let hardware_flow_control = config.flow_control == FlowControl::Hardware;
+    let setup = Setup {
+        hardware_flow_control,
+        apn: config.network.apn(),
+    };
+    let options = Options {
+        setup,
+        ..Options::default()
+    };
+    match &config.device {
+        Device::Serial(device) => {
+            let connector = SerialConnector {
+                device: device.clone(),
+                baud: config.baud,
+                hardware_flow_control,
+            };
+            Modem::spawn(connector, options)
+        }
+        Device::Emulator => {
+            let profile = Profile::of(config.emulator.family);
+            let module = in_process(profile, config.emulator.knobs.clone());
+            Modem::spawn(StreamConnector(move || Ok(module.open())), options)
+        }
+    }
+}
+
+fn stop_on_signal(stop: CancellationToken) -> Result<(), Error> {
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("stopping");
+        stop.cancel();
+    });
+    Ok(())
+}
+
+/// Tells systemd when the daemon is ready, what the module does, and that all is well, as long as
+/// this runtime turns (sd_notify(3)). Without systemd, each of these does nothing.
+async fn keep_informed(mut health: watch::Receiver<Health>, stop: CancellationToken) {
+    notify(&[
+        NotifyState::Ready,
+        NotifyState::Status(&status(&health.borrow_and_update().link)),
+    ]);
+    // Twice as often as systemd looks, as it asks for (sd_watchdog_enabled(3)).
+    let mut watchdog = sd_notify::watchdog_enabled().map(|period| {
+        let mut watchdog = interval(period / 2);
+        watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        watchdog
+    });
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            () = stop.cancelled(), if !stopping => {
+                stopping = true;
+                notify(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
+            }
+            changed = health.changed(), if !stopping => {
+                if changed.is_err() {
+                    return;
+                }
+                notify(&[NotifyState::Status(&status(&health.borrow_and_update().link))]);
+            }
+            () = tick(&mut watchdog) => notify(&[NotifyState::Watchdog]),
+        }
+    }
+}
+
+async fn tick(watchdog: &mut Option<tokio::time::Interval>) {
+    match watchdog {
+        Some(watchdog) => {
+            watchdog.tick().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!(%error, "systemd could not be informed");
+    }
+}
+
+fn status(link: &Link) -> String {
+    match link {
+        Link::Absent(error) => error.to_string(),
+        Link::BringingUp => "bringing the module up".into(),
+        Link::Ready => "ready".into(),
+        Link::Fault(error) => format!("the module cannot serve: {error}"),
+    }
+}

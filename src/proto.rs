@@ -1,0 +1,17 @@
+//! The generated messages, clients and servers of `proto/cellftp/v1/`. A leaf: only `rpc` and
+//! `client` import it.
+
+#![expect(
+    missing_docs,
+    unused_qualifications,
+    clippy::allow_attributes_without_reason,
+    clippy::allow_attributes,
+    reason = "generated code; the .proto files carry the documentation"
+)]
+
+tonic::include_proto!("cellftp.v1");
+
+/// The encoded `google.protobuf.FileDescriptorSet` of the package with all that it imports, for
+/// server reflection.
+pub const FILE_DESCRIPTOR_SET: &[u8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/descriptor_set.bin"));

@@ -1,0 +1,141 @@
+//! What a call brings along beside its message: who makes it, and how long it may take.
+
+use std::time::Duration;
+
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Status};
+
+use super::{auth, status};
+use crate::broker::{Caller, Cause, Error, modem};
+
+/// The daemon answers this much before the caller's deadline (or a tenth of a shorter one), so
+/// that the answer, which tells what was under way, arrives while the caller still listens.
+const HEAD_START: Duration = Duration::from_millis(50);
+
+/// Of that, the broker has this much to answer in its own words; then the answer is ours. Ending an
+/// operation on the link can take long, and nobody would wait for it.
+const OWN_WORDS: Duration = Duration::from_millis(25);
+
+/// Does a call's work, for as long as its caller waits.
+pub(super) async fn within<T>(
+    caller: &Caller,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Status> {
+    tokio::select! {
+        biased;
+        done = work => done.map_err(|error| status::of(&error)),
+        () = given_up(caller) => Err(status::of(&Cause::Expired.into())),
+    }
+}
+
+/// Completes when the caller gives up, or never.
+pub(super) async fn given_up(caller: &Caller) {
+    match caller.deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline + OWN_WORDS).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Reads a call's principal and deadline.
+pub(super) fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
+    let principal = auth::principal(request)?;
+    let limit = time_limit(request.metadata())?;
+    // A deadline beyond the clock's reach is none.
+    let deadline = limit.and_then(|limit| modem::clock::now().checked_add(limit));
+    Ok(Caller {
+        principal,
+        deadline,
+    })
+}
+
+fn time_limit(metadata: &MetadataMap) -> Result<Option<Duration>, Status> {
+    let Some(value) = metadata.get("grpc-timeout") else {
+        return Ok(None);
+    };
+    let limit = value.to_str().ok().and_then(parse).ok_or_else(|| {
+        status::bad_metadata(
+            "grpc-timeout",
+            "is not up to eight digits and one of H M S m u n",
+        )
+    })?;
+    Ok(Some(limit.saturating_sub(HEAD_START.min(limit / 10))))
+}
+
+/// `TimeoutValue TimeoutUnit` of the gRPC protocol over HTTP/2.
+fn parse(text: &str) -> Option<Duration> {
+    let unit = text.chars().last().filter(char::is_ascii)?;
+    let digits = text.get(..text.len() - 1)?;
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let number: u64 = digits.parse().ok()?;
+    Some(match unit {
+        'H' => Duration::from_secs(number * 3600),
+        'M' => Duration::from_secs(number * 60),
+        'S' => Duration::from_secs(number),
+        'm' => Duration::from_millis(number),
+        'u' => Duration::from_micros(number),
+        'n' => Duration::from_nanos(number),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::Principal;
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_longer_than_the_caller() {
+        let deadline = modem::clock::now() + Duration::from_secs(3);
+        let principal = Principal::new("x");
+        let caller = Caller {
+            principal,
+            deadline: Some(deadline),
+        };
+        assert_eq!(within(&caller, async { Ok(7) }).await.unwrap(), 7);
+        let status = within(&caller, std::future::pending::<Result<(), Error>>()).await;
+        assert_eq!(status.unwrap_err().code(), tonic::Code::DeadlineExceeded);
+        let late = modem::clock::now() - deadline;
+        assert!(late < HEAD_START, "{late:?}");
+    }
+
+    #[test]
+    fn time_limits_are_read_as_the_protocol_writes_them() {
+        let cases = [
+            ("99999999H", Some(Duration::from_secs(359_999_996_400))),
+            ("2M", Some(Duration::from_secs(120))),
+            ("15S", Some(Duration::from_secs(15))),
+            ("1500m", Some(Duration::from_millis(1500))),
+            ("7u", Some(Duration::from_micros(7))),
+            ("0n", Some(Duration::ZERO)),
+            ("", None),
+            ("S", None),
+            ("123456789S", None),
+            ("-1S", None),
+            ("1s", None),
+            ("1é", None),
+        ];
+        for (text, want) in cases {
+            assert_eq!(parse(text), want, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_answer_gets_a_head_start() {
+        let mut metadata = MetadataMap::new();
+        assert_eq!(time_limit(&metadata).unwrap(), None);
+        metadata.insert("grpc-timeout", "10S".parse().unwrap());
+        assert_eq!(
+            time_limit(&metadata).unwrap(),
+            Some(Duration::from_millis(9950))
+        );
+        metadata.insert("grpc-timeout", "100m".parse().unwrap());
+        assert_eq!(
+            time_limit(&metadata).unwrap(),
+            Some(Duration::from_millis(90))
+        );
+        metadata.insert("grpc-timeout", "soon".parse().unwrap());
+        assert!(time_limit(&metadata).is_err());
+    }
+}

@@ -1,0 +1,4 @@
+//! Messages to values and back: the only place where both are known.
+
+pub(super) mod request;
+pub(super) mod response;

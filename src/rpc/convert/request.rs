@@ -1,0 +1,305 @@
+//! Requests to values. A request is read whole: every field that breaks a rule is named, not the
+//! first alone.
+
+use std::num::NonZeroU16;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tonic_types::FieldViolation;
+
+use crate::broker::put::{PutHeader, Verify};
+use crate::broker::{ServerChoice, SessionId, SessionRequest, Target};
+use crate::ftps::value::{
+    Host, Offset, Password, RemotePath, Server, ServerType, TransferType, Username, ValueError,
+};
+use crate::proto;
+
+/// Collects the fields that break a rule, while a request is read.
+#[derive(Debug, Default)]
+pub(in crate::rpc) struct Fields {
+    violations: Vec<FieldViolation>,
+}
+
+/// A request that is not served, with every reason.
+#[derive(Debug)]
+pub(in crate::rpc) struct Invalid(pub(in crate::rpc) Vec<FieldViolation>);
+
+impl Fields {
+    fn refuse<T>(&mut self, field: &str, rule: impl Into<String>) -> Option<T> {
+        self.violations.push(FieldViolation::new(field, rule));
+        None
+    }
+
+    fn check<T>(&mut self, field: &str, value: Result<T, ValueError>) -> Option<T> {
+        match value {
+            Ok(value) => Some(value),
+            Err(error) => self.refuse(field, error.to_string()),
+        }
+    }
+
+    /// The value, where nothing was refused.
+    fn finish<T>(self, value: Option<T>) -> Result<T, Invalid> {
+        match value {
+            Some(value) if self.violations.is_empty() => Ok(value),
+            _ => Err(Invalid(self.violations)),
+        }
+    }
+
+    fn target(&mut self, field: &str, target: Option<proto::Target>) -> Option<Target> {
+        use proto::target::Target as Message;
+        match target.and_then(|target| target.target) {
+            Some(Message::Profile(name)) => self
+                .named(&format!("{field}.profile"), name)
+                .map(Target::Profile),
+            Some(Message::SessionId(id)) => self
+                .named(&format!("{field}.session_id"), id)
+                .map(|id| Target::Session(SessionId::new(id))),
+            Some(Message::Server(server)) => self
+                .server(&format!("{field}.server"), server)
+                .map(Target::Inline),
+            None => self.refuse(field, "names no profile, session or server"),
+        }
+    }
+
+    fn named(&mut self, field: &str, name: String) -> Option<String> {
+        if name.is_empty() {
+            self.refuse(field, "is empty")
+        } else {
+            Some(name)
+        }
+    }
+
+    fn server(&mut self, field: &str, server: proto::Server) -> Option<Arc<Server>> {
+        let server_type = match server.security() {
+            proto::Security::None => Some(ServerType::Ftp),
+            proto::Security::AuthSsl => Some(ServerType::AuthSsl),
+            proto::Security::AuthTls => Some(ServerType::AuthTls),
+            proto::Security::Implicit => Some(ServerType::Implicit),
+            proto::Security::Unspecified => self.refuse(
+                &format!("{field}.security"),
+                "is not specified; none, AUTH SSL, AUTH TLS and implicit TLS are different ports \
+                 and risks, so there is no default",
+            ),
+        };
+        let port = match (server.port, server_type) {
+            (0, Some(server_type)) => Some(server_type.default_port()),
+            (0, None) => None,
+            (port, _) => u16::try_from(port)
+                .ok()
+                .and_then(NonZeroU16::new)
+                .or_else(|| {
+                    self.refuse(
+                        &format!("{field}.port"),
+                        format!("is {port}, the range is 1 to 65535"),
+                    )
+                }),
+        };
+        let host = self.check(&format!("{field}.host"), Host::new(server.host));
+        let username = self.check(&format!("{field}.username"), Username::new(server.username));
+        let password = self.check(&format!("{field}.password"), Password::new(server.password));
+        Some(Arc::new(Server {
+            host: host?,
+            port: port?,
+            username: username?,
+            password: password?,
+            server_type: server_type?,
+            // Most servers stand behind address translation (SIMCom manual L1216).
+            single_ip: server.single_ip.unwrap_or(true),
+        }))
+    }
+
+    fn path(&mut self, field: &str, path: String) -> Option<RemotePath> {
+        self.check(field, RemotePath::new(path))
+    }
+
+    /// `Some(None)` for an empty path.
+    fn optional_path(&mut self, field: &str, path: String) -> Option<Option<RemotePath>> {
+        if path.is_empty() {
+            Some(None)
+        } else {
+            self.path(field, path).map(Some)
+        }
+    }
+
+    fn choice<T: TryFrom<i32>>(&mut self, field: &str, number: i32) -> Option<T> {
+        T::try_from(number)
+            .ok()
+            .or_else(|| self.refuse(field, format!("is {number}, which has no meaning here")))
+    }
+
+    fn count(&mut self, field: &str, number: i64) -> Option<u64> {
+        u64::try_from(number)
+            .ok()
+            .or_else(|| self.refuse(field, format!("is {number}, less than 0")))
+    }
+}
+
+/// A target and a path on it, as most requests have them.
+pub(in crate::rpc) fn place(
+    target: Option<proto::Target>,
+    path: String,
+) -> Result<(Target, RemotePath), Invalid> {
+    let mut fields = Fields::default();
+    let target = fields.target("target", target);
+    let path = fields.path("path", path);
+    fields.finish(target.zip(path))
+}
+
+/// A target and a path on it that may be left out.
+pub(in crate::rpc) fn place_to_list(
+    request: proto::ListRequest,
+) -> Result<(Target, Option<RemotePath>), Invalid> {
+    let mut fields = Fields::default();
+    let target = fields.target("target", request.target);
+    let path = fields.optional_path("path", request.path);
+    fields.finish(target.zip(path))
+}
+
+pub(in crate::rpc) fn get(
+    request: proto::GetRequest,
+) -> Result<(Target, RemotePath, Offset), Invalid> {
+    let mut fields = Fields::default();
+    let target = fields.target("target", request.target);
+    let path = fields.path("path", request.path);
+    let offset = fields
+        .count("offset", request.offset)
+        .and_then(|offset| fields.check("offset", Offset::new(offset)));
+    fields.finish(
+        target
+            .zip(path)
+            .zip(offset)
+            .map(|((target, path), offset)| (target, path, offset)),
+    )
+}
+
+pub(in crate::rpc) fn open_session(
+    request: proto::OpenSessionRequest,
+) -> Result<SessionRequest, Invalid> {
+    use proto::open_session_request::Target as Message;
+    let mut fields = Fields::default();
+    let server = match request.target {
+        Some(Message::Profile(name)) => fields.named("profile", name).map(ServerChoice::Profile),
+        Some(Message::Server(server)) => fields.server("server", server).map(ServerChoice::Inline),
+        None => fields.refuse("target", "names no profile or server"),
+    };
+    let directory = fields.optional_path("directory", request.directory);
+    let transfer_type = fields
+        .choice("transfer_type", request.transfer_type)
+        .map(|choice| transfer_type(choice).unwrap_or_default());
+    let lease = match request.lease.map(Duration::try_from).transpose() {
+        Ok(lease) => Some(lease),
+        Err(_) => fields.refuse("lease", "is less than 0"),
+    };
+    let request = (|| {
+        Some(SessionRequest {
+            server: server?,
+            directory: directory?,
+            transfer_type: transfer_type?,
+            lease: lease?,
+        })
+    })();
+    fields.finish(request)
+}
+
+pub(in crate::rpc) fn session(id: String) -> Result<SessionId, Invalid> {
+    let mut fields = Fields::default();
+    let id = fields.named("session_id", id);
+    fields.finish(id.map(SessionId::new))
+}
+
+pub(in crate::rpc) fn change_directory(
+    request: proto::ChangeDirectoryRequest,
+) -> Result<(SessionId, RemotePath), Invalid> {
+    let mut fields = Fields::default();
+    let id = fields
+        .named("session_id", request.session_id)
+        .map(SessionId::new);
+    let path = fields.path("path", request.path);
+    fields.finish(id.zip(path))
+}
+
+pub(in crate::rpc) fn set_transfer_type(
+    request: proto::SetTransferTypeRequest,
+) -> Result<(SessionId, TransferType), Invalid> {
+    let mut fields = Fields::default();
+    let id = fields
+        .named("session_id", request.session_id)
+        .map(SessionId::new);
+    let to = fields
+        .choice("transfer_type", request.transfer_type)
+        .and_then(|choice| {
+            transfer_type(choice).or_else(|| fields.refuse("transfer_type", "is not specified"))
+        });
+    fields.finish(id.zip(to))
+}
+
+pub(in crate::rpc) fn operation(id: String) -> Result<String, Invalid> {
+    let mut fields = Fields::default();
+    let id = fields.named("operation_id", id);
+    fields.finish(id)
+}
+
+pub(in crate::rpc) fn put_header(header: proto::PutHeader) -> Result<PutHeader, Invalid> {
+    let mut fields = Fields::default();
+    let target = fields.target("header.target", header.target);
+    let path = fields.path("header.path", header.path);
+    let must_be_new = fields
+        .choice("header.if_exists", header.if_exists)
+        .map(|choice| matches!(choice, proto::IfExists::Fail));
+    let verify = fields
+        .choice("header.verify", header.verify)
+        .map(|choice| match choice {
+            proto::Verify::Unspecified | proto::Verify::Size => Verify::Size,
+            proto::Verify::ReadBack => Verify::ReadBack,
+            proto::Verify::None => Verify::Nothing,
+        });
+    let delete_on_failure = fields
+        .choice("header.on_failure", header.on_failure)
+        .map(|choice| !matches!(choice, proto::OnFailure::Keep));
+    let size = match header.size {
+        None => Some(None),
+        Some(size) => fields.count("header.size", size).map(Some),
+    };
+    let sentinel = fields.optional_path("header.sentinel", header.sentinel);
+    if matches!(sentinel, Some(Some(_))) && verify == Some(Verify::Nothing) {
+        fields.refuse::<()>(
+            "header.sentinel",
+            "is written only after the file is verified, so `verify` cannot be NONE",
+        );
+    }
+    let header = (|| {
+        Some(PutHeader {
+            target: target?,
+            path: path?,
+            must_be_new: must_be_new?,
+            verify: verify?,
+            delete_on_failure: delete_on_failure?,
+            size: size?,
+            sentinel: sentinel?,
+        })
+    })();
+    fields.finish(header)
+}
+
+pub(in crate::rpc) fn put_finish(finish: &proto::PutFinish) -> Result<Option<[u8; 32]>, Invalid> {
+    let mut fields = Fields::default();
+    let sha256 = match finish.sha256.as_ref() {
+        [] => Some(None),
+        bytes => match <[u8; 32]>::try_from(bytes) {
+            Ok(hash) => Some(Some(hash)),
+            Err(_) => fields.refuse(
+                "finish.sha256",
+                format!("is {} bytes long, a SHA-256 has 32", bytes.len()),
+            ),
+        },
+    };
+    fields.finish(sha256)
+}
+
+fn transfer_type(choice: proto::TransferType) -> Option<TransferType> {
+    match choice {
+        proto::TransferType::Unspecified => None,
+        proto::TransferType::Binary => Some(TransferType::Binary),
+        proto::TransferType::Ascii => Some(TransferType::Ascii),
+    }
+}

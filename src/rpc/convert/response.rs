@@ -1,0 +1,163 @@
+//! Values to responses.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+
+use crate::broker::Status;
+use crate::broker::health::{Link, Sim};
+use crate::broker::put::{PutProgress, PutResult, PutStage, PutState};
+use crate::ftps::listing;
+use crate::ftps::value::TransferType;
+use crate::proto;
+
+impl From<TransferType> for proto::TransferType {
+    fn from(transfer_type: TransferType) -> Self {
+        match transfer_type {
+            TransferType::Binary => Self::Binary,
+            TransferType::Ascii => Self::Ascii,
+        }
+    }
+}
+
+impl From<listing::Entry> for proto::Entry {
+    fn from(entry: listing::Entry) -> Self {
+        let Some(facts) = entry.facts else {
+            return Self {
+                raw: entry.raw,
+                ..Self::default()
+            };
+        };
+        let kind = match facts.kind {
+            listing::Kind::File => proto::EntryKind::File,
+            listing::Kind::Directory => proto::EntryKind::Directory,
+            listing::Kind::Link => proto::EntryKind::Link,
+        };
+        Self {
+            name: facts.name,
+            kind: kind.into(),
+            size: facts.size.map(signed),
+            modified: facts.modified.map(timestamp),
+            permissions: facts.permissions,
+            link_target: facts.link_target.unwrap_or_default(),
+            raw: entry.raw,
+        }
+    }
+}
+
+impl From<PutProgress> for proto::PutProgress {
+    /// The operation's id is not known here; the caller adds it.
+    fn from(progress: PutProgress) -> Self {
+        let stage = match progress.stage {
+            PutStage::Queued => proto::PutStage::Queued,
+            PutStage::Sending => proto::PutStage::Sending,
+            PutStage::Verifying => proto::PutStage::Verifying,
+        };
+        Self {
+            operation_id: String::new(),
+            stage: stage.into(),
+            sent: signed(progress.sent),
+            queue_position: i32::try_from(progress.ahead).unwrap_or(i32::MAX),
+        }
+    }
+}
+
+impl From<PutResult> for proto::PutResult {
+    fn from(result: PutResult) -> Self {
+        let state = match result.state {
+            PutState::VerifiedSize => proto::PutState::VerifiedSize,
+            PutState::VerifiedHash => proto::PutState::VerifiedHash,
+            PutState::Unverified => proto::PutState::Unverified,
+            PutState::Indeterminate => proto::PutState::Indeterminate,
+        };
+        Self {
+            size: signed(result.size),
+            sha256: Bytes::copy_from_slice(&result.sha256),
+            state: state.into(),
+            evidence: result.evidence,
+            resumes: count(result.resumes),
+            elapsed: Some(duration(result.elapsed)),
+        }
+    }
+}
+
+impl From<Status> for proto::GetStatusResponse {
+    fn from(status: Status) -> Self {
+        let health = status.health;
+        let (state, detail) = match &health.link {
+            Link::Absent(error) => (proto::LinkState::DeviceAbsent, chain(error)),
+            Link::BringingUp => (proto::LinkState::BringingUp, String::new()),
+            Link::Ready => (proto::LinkState::Ready, String::new()),
+            Link::Fault(error) => (proto::LinkState::Fault, chain(error)),
+        };
+        let sim = match health.registration.sim {
+            Sim::Unknown => proto::SimState::Unspecified,
+            Sim::Ready => proto::SimState::Ready,
+            Sim::Locked => proto::SimState::Locked,
+            Sim::Missing => proto::SimState::Missing,
+        };
+        Self {
+            state: state.into(),
+            detail,
+            since: Some(duration(status.lasted)),
+            identity: Some(proto::Identity {
+                manufacturer: health.identity.manufacturer,
+                model: health.identity.model,
+                firmware: health.identity.firmware,
+            }),
+            registration: Some(proto::Registration {
+                sim: sim.into(),
+                registered: health.registration.registered.unwrap_or_default(),
+                roaming: health.registration.roaming,
+                rssi_dbm: health.registration.rssi_dbm,
+                operator: health.registration.operator,
+            }),
+            logged_in: health.logged_in.map(|server| proto::LoggedIn {
+                profile: status.profile.unwrap_or_default(),
+                host: server.host.as_str().into(),
+                port: u32::from(server.port),
+            }),
+            running: status.running.map(|running| proto::Operation {
+                operation_id: running.operation.as_str().into(),
+                method: running.method.into(),
+                running: Some(duration(running.elapsed)),
+            }),
+            queued: i32::try_from(status.queued).unwrap_or(i32::MAX),
+            sessions: i32::try_from(status.sessions).unwrap_or(i32::MAX),
+        }
+    }
+}
+
+/// A size as the contract has it. No file of an FTP server reaches 2^63 bytes.
+pub(in crate::rpc) fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+pub(in crate::rpc) fn count(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+pub(in crate::rpc) fn duration(duration: Duration) -> prost_types::Duration {
+    prost_types::Duration::try_from(duration).unwrap_or(prost_types::Duration {
+        seconds: i64::MAX,
+        nanos: 0,
+    })
+}
+
+fn timestamp(time: SystemTime) -> prost_types::Timestamp {
+    time.into()
+}
+
+/// An error with its causes, each once.
+pub(in crate::rpc) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.ends_with(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    text
+}

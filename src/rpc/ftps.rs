@@ -1,0 +1,216 @@
+//! `FtpsService`: each method reads its request, makes one call of the broker, and answers.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::call::{caller, within};
+use super::convert::{request, response};
+use super::{put, status, stream};
+use crate::broker::failure::Ending;
+use crate::broker::{Broker, Error, JobId};
+use crate::proto::ftps_service_server::FtpsService;
+use crate::proto::*;
+
+/// How long an upload may be open without its header. Callers send it with the call itself.
+const HEADER: Duration = Duration::from_secs(30);
+
+type Answer<T> = Result<Response<T>, Status>;
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// The FTP operations.
+#[derive(Debug, Clone)]
+pub(super) struct Ftps {
+    broker: Broker,
+}
+
+impl Ftps {
+    pub(super) fn new(broker: Broker) -> Self {
+        Self { broker }
+    }
+}
+
+#[tonic::async_trait]
+impl FtpsService for Ftps {
+    async fn open_session(
+        &self,
+        request: Request<OpenSessionRequest>,
+    ) -> Answer<OpenSessionResponse> {
+        let caller = caller(&request)?;
+        let wish = request::open_session(request.into_inner()).map_err(status::invalid)?;
+        let session = within(&caller, self.broker.open_session(&caller, wish)).await?;
+        Ok(Response::new(OpenSessionResponse {
+            session_id: session.id.as_str().into(),
+            directory: session.directory,
+            lease: Some(response::duration(session.lease)),
+        }))
+    }
+
+    async fn close_session(
+        &self,
+        request: Request<CloseSessionRequest>,
+    ) -> Answer<CloseSessionResponse> {
+        let caller = caller(&request)?;
+        let id = request::session(request.into_inner().session_id).map_err(status::invalid)?;
+        self.broker.close_session(&caller, &id).map_err(refused)?;
+        Ok(Response::new(CloseSessionResponse {}))
+    }
+
+    async fn change_directory(
+        &self,
+        request: Request<ChangeDirectoryRequest>,
+    ) -> Answer<ChangeDirectoryResponse> {
+        let caller = caller(&request)?;
+        let (id, path) =
+            request::change_directory(request.into_inner()).map_err(status::invalid)?;
+        let directory = within(&caller, self.broker.change_directory(&caller, &id, &path)).await?;
+        Ok(Response::new(ChangeDirectoryResponse { directory }))
+    }
+
+    async fn get_working_directory(
+        &self,
+        request: Request<GetWorkingDirectoryRequest>,
+    ) -> Answer<GetWorkingDirectoryResponse> {
+        let caller = caller(&request)?;
+        let id = request::session(request.into_inner().session_id).map_err(status::invalid)?;
+        let directory = self
+            .broker
+            .working_directory(&caller, &id)
+            .map_err(refused)?;
+        Ok(Response::new(GetWorkingDirectoryResponse { directory }))
+    }
+
+    async fn set_transfer_type(
+        &self,
+        request: Request<SetTransferTypeRequest>,
+    ) -> Answer<SetTransferTypeResponse> {
+        let caller = caller(&request)?;
+        let (id, to) = request::set_transfer_type(request.into_inner()).map_err(status::invalid)?;
+        self.broker
+            .set_transfer_type(&caller, &id, to)
+            .map_err(refused)?;
+        Ok(Response::new(SetTransferTypeResponse {}))
+    }
+
+    async fn get_transfer_type(
+        &self,
+        request: Request<GetTransferTypeRequest>,
+    ) -> Answer<GetTransferTypeResponse> {
+        let caller = caller(&request)?;
+        let id = request::session(request.into_inner().session_id).map_err(status::invalid)?;
+        let transfer_type = self.broker.transfer_type(&caller, &id).map_err(refused)?;
+        let transfer_type = TransferType::from(transfer_type).into();
+        Ok(Response::new(GetTransferTypeResponse { transfer_type }))
+    }
+
+    type ListStream = Answers<ListResponse>;
+
+    async fn list(&self, request: Request<ListRequest>) -> Answer<Self::ListStream> {
+        let caller = caller(&request)?;
+        let (target, path) =
+            request::place_to_list(request.into_inner()).map_err(status::invalid)?;
+        let reading = within(&caller, self.broker.list(&caller, &target, path.as_ref())).await?;
+        Ok(Response::new(Box::pin(stream::list(reading, caller))))
+    }
+
+    async fn get_size(&self, request: Request<GetSizeRequest>) -> Answer<GetSizeResponse> {
+        let caller = caller(&request)?;
+        let GetSizeRequest { target, path } = request.into_inner();
+        let (target, path) = request::place(target, path).map_err(status::invalid)?;
+        let size = within(&caller, self.broker.size(&caller, &target, &path)).await?;
+        Ok(Response::new(GetSizeResponse {
+            size: response::signed(size),
+        }))
+    }
+
+    async fn make_directory(
+        &self,
+        request: Request<MakeDirectoryRequest>,
+    ) -> Answer<MakeDirectoryResponse> {
+        let caller = caller(&request)?;
+        let MakeDirectoryRequest { target, path } = request.into_inner();
+        let (target, path) = request::place(target, path).map_err(status::invalid)?;
+        within(&caller, self.broker.make_directory(&caller, &target, &path)).await?;
+        Ok(Response::new(MakeDirectoryResponse {}))
+    }
+
+    async fn remove_directory(
+        &self,
+        request: Request<RemoveDirectoryRequest>,
+    ) -> Answer<RemoveDirectoryResponse> {
+        let caller = caller(&request)?;
+        let RemoveDirectoryRequest { target, path } = request.into_inner();
+        let (target, path) = request::place(target, path).map_err(status::invalid)?;
+        within(
+            &caller,
+            self.broker.remove_directory(&caller, &target, &path),
+        )
+        .await?;
+        Ok(Response::new(RemoveDirectoryResponse {}))
+    }
+
+    async fn delete_file(&self, request: Request<DeleteFileRequest>) -> Answer<DeleteFileResponse> {
+        let caller = caller(&request)?;
+        let DeleteFileRequest { target, path } = request.into_inner();
+        let (target, path) = request::place(target, path).map_err(status::invalid)?;
+        within(&caller, self.broker.delete_file(&caller, &target, &path)).await?;
+        Ok(Response::new(DeleteFileResponse {}))
+    }
+
+    type GetStream = Answers<GetResponse>;
+
+    async fn get(&self, request: Request<GetRequest>) -> Answer<Self::GetStream> {
+        let caller = caller(&request)?;
+        let (target, path, offset) = request::get(request.into_inner()).map_err(status::invalid)?;
+        let reading = within(&caller, self.broker.get(&caller, &target, &path, offset)).await?;
+        Ok(Response::new(Box::pin(stream::get(
+            reading, caller, offset,
+        ))))
+    }
+
+    type PutStream = Answers<PutResponse>;
+
+    async fn put(&self, request: Request<Streaming<PutRequest>>) -> Answer<Self::PutStream> {
+        let caller = caller(&request)?;
+        let mut incoming = request.into_inner();
+        let first = timeout(HEADER, incoming.message())
+            .await
+            .map_err(|_| status::no_header())??;
+        let header = match first.ok_or_else(status::unfinished)?.message {
+            Some(put_request::Message::Header(header)) => header,
+            _ => return Err(status::out_of_order("header", "must be the first message")),
+        };
+        let header = request::put_header(header).map_err(status::invalid)?;
+        let writing = self.broker.put(&caller, header).map_err(refused)?;
+        Ok(Response::new(Box::pin(put::run(writing, incoming, caller))))
+    }
+
+    async fn cancel_operation(
+        &self,
+        request: Request<CancelOperationRequest>,
+    ) -> Answer<CancelOperationResponse> {
+        let caller = caller(&request)?;
+        let id = request::operation(request.into_inner().operation_id).map_err(status::invalid)?;
+        let cancelled = within(&caller, self.broker.cancel(&caller, &JobId::new(id))).await?;
+        let ending = match cancelled.ending {
+            Ending::BeforeItBegan => crate::proto::Ending::BeforeItBegan,
+            Ending::Drained => crate::proto::Ending::Drained,
+            Ending::Aborted => crate::proto::Ending::Aborted,
+        };
+        Ok(Response::new(CancelOperationResponse {
+            ending: ending.into(),
+            cost: Some(response::duration(cancelled.cost)),
+        }))
+    }
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that map_err takes"
+)]
+fn refused(error: Error) -> Status {
+    status::of(&error)
+}

@@ -1,0 +1,247 @@
+//! The doors: a unix socket, and a TCP port that only this machine reaches.
+
+use std::fmt;
+use std::fs::{self, Permissions};
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::str::FromStr;
+
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+
+/// Why a door does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another daemon serves at the path.
+    #[error("another process serves on the unix socket {0}; end it, or choose another path")]
+    InUse(PathBuf),
+    /// The path is taken by something that no daemon left behind.
+    #[error("{0} exists and is no socket; it is left alone")]
+    NotASocket(PathBuf),
+    /// The system refuses.
+    #[error("cannot listen on {at}")]
+    Bind {
+        /// Path or address.
+        at: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// A TCP address that only this machine reaches.
+///
+/// Others are refused: without TLS, anyone on the way could read the files and act for the
+/// caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loopback(SocketAddr);
+
+impl Loopback {
+    /// The address.
+    #[must_use]
+    pub fn get(self) -> SocketAddr {
+        self.0
+    }
+}
+
+/// Why a TCP address is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoopbackError {
+    /// It is no address with a port.
+    #[error("`{0}` is no address with a port, as `127.0.0.1:50051` or `[::1]:50051`")]
+    NotAnAddress(String),
+    /// Other machines reach it.
+    #[error(
+        "{0} is reachable from other machines, and without TLS cellftpd serves only this one: \
+         use a loopback address, as `127.0.0.1:50051`, or a unix socket"
+    )]
+    Reachable(SocketAddr),
+}
+
+impl FromStr for Loopback {
+    type Err = LoopbackError;
+
+    fn from_str(text: &str) -> Result<Self, LoopbackError> {
+        let address: SocketAddr = text
+            .parse()
+            .map_err(|_| LoopbackError::NotAnAddress(text.into()))?;
+        if address.ip().is_loopback() {
+            Ok(Self(address))
+        } else {
+            Err(LoopbackError::Reachable(address))
+        }
+    }
+}
+
+impl fmt::Display for Loopback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A unix socket that listens; dropped, it takes its path away.
+#[derive(Debug)]
+pub struct UnixDoor {
+    listener: UnixListener,
+    path: PathBuf,
+    /// Device and inode, to recognise the path as ours.
+    identity: (u64, u64),
+}
+
+impl UnixDoor {
+    /// Listens at `path` with the permission bits `mode`. A socket that a daemon left behind
+    /// when it died is replaced.
+    ///
+    /// # Errors
+    /// The path is in use, is no socket, or the system refuses.
+    pub async fn open(path: &Path, mode: u32) -> Result<Self, Error> {
+        let failed = |source| Error::Bind {
+            at: path.display().to_string(),
+            source,
+        };
+        make_way(path).await?;
+        // Under its final name the socket appears with its final permissions: nobody slips in
+        // between bind and chmod.
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let temporary = path.with_file_name(format!(".{name}.{}", process::id()));
+        let listener = UnixListener::bind(&temporary).map_err(failed)?;
+        let named = fs::set_permissions(&temporary, Permissions::from_mode(mode))
+            .and_then(|()| identity(&temporary))
+            .and_then(|identity| fs::rename(&temporary, path).map(|()| identity));
+        match named {
+            Ok(identity) => Ok(Self {
+                listener,
+                path: path.into(),
+                identity,
+            }),
+            Err(source) => {
+                // The first error tells more than what became of the temporary name.
+                let _ = fs::remove_file(&temporary);
+                Err(failed(source))
+            }
+        }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn listener(&self) -> &UnixListener {
+        &self.listener
+    }
+}
+
+impl Drop for UnixDoor {
+    fn drop(&mut self) {
+        if identity(&self.path).is_ok_and(|found| found == self.identity) {
+            // A path that stays is replaced by the next daemon.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Listens on a TCP port.
+///
+/// # Errors
+/// The system refuses.
+pub async fn tcp(address: Loopback) -> Result<TcpListener, Error> {
+    TcpListener::bind(address.get())
+        .await
+        .map_err(|source| Error::Bind {
+            at: address.to_string(),
+            source,
+        })
+}
+
+/// Finds out that nobody serves at `path`.
+async fn make_way(path: &Path) -> Result<(), Error> {
+    let failed = |source| Error::Bind {
+        at: path.display().to_string(),
+        source,
+    };
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+        Ok(found) if !found.file_type().is_socket() => return Err(Error::NotASocket(path.into())),
+        Ok(_) => {}
+    }
+    match UnixStream::connect(path).await {
+        Ok(_) => Err(Error::InUse(path.into())),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    fs::symlink_metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_served_without_tls() {
+        assert!("127.0.0.1:0".parse::<Loopback>().is_ok());
+        assert!("[::1]:50051".parse::<Loopback>().is_ok());
+        let error = "0.0.0.0:50051".parse::<Loopback>().unwrap_err().to_string();
+        assert!(error.contains("without TLS"), "{error}");
+        assert!("localhost:1".parse::<Loopback>().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_was_left_behind_is_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        assert!(path.exists());
+        let door = UnixDoor::open(&path, 0o600).await.unwrap();
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        UnixStream::connect(&path).await.unwrap();
+        drop(door);
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_live_daemon_keeps_its_path() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let first = UnixDoor::open(&path, 0o600).await.unwrap();
+        assert!(matches!(
+            UnixDoor::open(&path, 0o600).await,
+            Err(Error::InUse(_))
+        ));
+        UnixStream::connect(first.path()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_socket_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        fs::write(&path, "precious").unwrap();
+        assert!(matches!(
+            UnixDoor::open(&path, 0o600).await,
+            Err(Error::NotASocket(_))
+        ));
+        assert_eq!(fs::read(&path).unwrap(), b"precious");
+    }
+
+    #[tokio::test]
+    async fn a_path_that_is_another_daemons_by_now_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let first = UnixDoor::open(&path, 0o600).await.unwrap();
+        fs::remove_file(&path).unwrap();
+        let second = UnixDoor::open(&path, 0o600).await.unwrap();
+        drop(first);
+        assert!(second.path().exists());
+    }
+}

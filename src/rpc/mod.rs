@@ -1,0 +1,15 @@
+//! Floor 5, the face: the gRPC services, and nothing of what they do.
+
+mod auth;
+mod call;
+mod convert;
+mod ftps;
+mod health;
+pub mod listen;
+mod module;
+mod put;
+pub mod server;
+pub mod status;
+mod stream;
+
+pub use server::{Doors, serve};

@@ -1,0 +1,31 @@
+//! `ModemService`.
+
+use tonic::{Request, Response, Status};
+
+use super::call::caller;
+use crate::broker::Broker;
+use crate::proto::modem_service_server::ModemService;
+use crate::proto::{GetStatusRequest, GetStatusResponse};
+
+/// The module itself.
+#[derive(Debug, Clone)]
+pub(super) struct Module {
+    broker: Broker,
+}
+
+impl Module {
+    pub(super) fn new(broker: Broker) -> Self {
+        Self { broker }
+    }
+}
+
+#[tonic::async_trait]
+impl ModemService for Module {
+    async fn get_status(
+        &self,
+        request: Request<GetStatusRequest>,
+    ) -> Result<Response<GetStatusResponse>, Status> {
+        caller(&request)?;
+        Ok(Response::new(self.broker.status().into()))
+    }
+}

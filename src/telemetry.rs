@@ -1,0 +1,139 @@
+//! The log: tracing's events, on standard error.
+
+use std::fmt;
+use std::io::{self, IsTerminal};
+
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::FmtContext;
+use tracing_subscriber::fmt::format::{self, FormatEvent, FormatFields, Writer};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::TryInitError;
+
+use crate::config::{Format, Log};
+
+/// Why the log cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The level cannot be read.
+    #[error("the log level cannot be read")]
+    Level(#[from] tracing_subscriber::filter::ParseError),
+    /// The process logs already.
+    #[error("the log is set up already")]
+    Twice(#[from] TryInitError),
+}
+
+/// Sends events to standard error, as configured.
+///
+/// # Errors
+/// The level cannot be read, or the process logs already.
+pub fn init(log: &Log) -> Result<(), Error> {
+    use tracing_subscriber::util::SubscriberInitExt as _;
+
+    let filter = EnvFilter::builder().parse(&log.level)?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
+    match log.format {
+        Format::Json => builder.json().finish().try_init()?,
+        Format::Journal => builder.event_format(Journal::new()).finish().try_init()?,
+        Format::Auto if journal_listens() => {
+            builder.event_format(Journal::new()).finish().try_init()?;
+        }
+        Format::Auto | Format::Text => {
+            builder
+                .with_ansi(io::stderr().is_terminal())
+                .finish()
+                .try_init()?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether standard error goes to systemd's journal (systemd.exec(5), `$JOURNAL_STREAM`).
+fn journal_listens() -> bool {
+    std::env::var_os("JOURNAL_STREAM").is_some()
+}
+
+/// One line an event, with the priority that the journal reads before it (sd-daemon(3)).
+struct Journal(format::Format<format::Full, ()>);
+
+impl Journal {
+    fn new() -> Self {
+        Self(
+            format::format()
+                .without_time()
+                .with_level(false)
+                .with_ansi(false),
+        )
+    }
+
+    fn priority(level: Level) -> u8 {
+        match level {
+            Level::ERROR => 3,
+            Level::WARN => 4,
+            Level::INFO => 6,
+            Level::DEBUG | Level::TRACE => 7,
+        }
+    }
+}
+
+impl<S, N> FormatEvent<S, N> for Journal
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        write!(writer, "<{}>", Self::priority(*event.metadata().level()))?;
+        self.0.format_event(context, writer, event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_journal_gets_priorities_and_no_time() {
+        let sink = Sink::default();
+        let writer = sink.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .event_format(Journal::new())
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::warn!(port = 1, "careful");
+            tracing::info!("well");
+        });
+        let text = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "<4>cellftp::telemetry::tests: careful port=1",
+                "<6>cellftp::telemetry::tests: well"
+            ]
+        );
+    }
+}

@@ -1,0 +1,267 @@
+//! The configuration: its file says what is in force, and its errors say what to do.
+#![expect(clippy::expect_used, reason = "a test says what is wrong by panicking")]
+
+use std::fs;
+use std::time::Duration;
+
+use cellftp::config::{Config, Device, Error, FlowControl, ServerProfile, load, parse};
+use cellftp::ftps::value::ServerType;
+
+const SHIPPED: &str = include_str!("../config/cellftpd.toml");
+const DEMO: &str = include_str!("../config/demo.toml");
+
+/// The file with every key that is commented out in force. Prose has a blank after its `#`.
+fn uncommented() -> String {
+    let line = |line: &str| match line.strip_prefix('#') {
+        Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => key.into(),
+        _ => line.to_string(),
+    };
+    SHIPPED.lines().map(|text| line(text) + "\n").collect()
+}
+
+fn read(text: &str) -> Result<Config, Error> {
+    parse("test.toml", text, [])
+}
+
+fn refusal(text: &str) -> String {
+    read(text)
+        .expect_err("this configuration is not usable")
+        .to_string()
+}
+
+/// Every key of a table with the sections that it is in.
+fn keys(prefix: &str, table: &toml::Table) -> Vec<String> {
+    let mut all = Vec::new();
+    for (name, value) in table {
+        let key = if prefix.is_empty() {
+            name.clone()
+        } else {
+            format!("{prefix}.{name}")
+        };
+        match value.as_table().filter(|table| !table.is_empty()) {
+            Some(table) => all.extend(keys(&key, table)),
+            None => all.push(key),
+        }
+    }
+    all.sort();
+    all
+}
+
+#[test]
+fn the_shipped_file_changes_nothing() {
+    assert_eq!(read(SHIPPED).unwrap(), Config::default());
+}
+
+#[test]
+fn what_the_shipped_file_comments_out_is_the_default() {
+    let mut config = read(&uncommented()).unwrap();
+    let example = config
+        .servers
+        .remove("example")
+        .expect("an example of a server");
+    assert_eq!(config, Config::default());
+    let host = "ftp.example.com".into();
+    assert_eq!(
+        example,
+        ServerProfile {
+            host,
+            ..ServerProfile::default()
+        }
+    );
+}
+
+#[test]
+fn the_shipped_file_has_every_key() {
+    let mut all = Config::default();
+    all.servers
+        .insert("example".into(), ServerProfile::default());
+    let want = keys("", &toml::Table::try_from(all).unwrap());
+    let have = keys("", &uncommented().parse().unwrap());
+    assert_eq!(have, want);
+}
+
+#[test]
+fn the_demo_file_is_usable() {
+    let config = read(DEMO).unwrap();
+    assert_eq!(config.module.device, Device::Emulator);
+    config.servers().unwrap();
+}
+
+#[test]
+fn a_small_file_is_enough() {
+    let config = read(
+        "[module]\ndevice = \"/dev/ttyUSB2\"\nflow_control = \"hardware\"\n\
+         [listen]\nunix = \"\"\ntcp = \"127.0.0.1:50051\"\n\
+         [servers.office]\nhost = \"ftp.example\"\nsecurity = \"implicit\"\npassword = \"p\"\n",
+    )
+    .unwrap();
+    assert_eq!(config.module.device, Device::Serial("/dev/ttyUSB2".into()));
+    assert_eq!(config.module.flow_control, FlowControl::Hardware);
+    assert_eq!(config.listen.unix(), None);
+    let server = config.servers["office"].resolve("office").unwrap();
+    assert_eq!(server.server_type, ServerType::Implicit);
+    assert_eq!(server.port.get(), 990);
+    assert_eq!(server.password.expose(), "p");
+}
+
+#[test]
+fn the_environment_goes_before_the_file() {
+    let environment = [
+        ("CELLFTPD_QUEUE__CAPACITY", "2000"),
+        ("CELLFTPD_SESSIONS__LEASE", "1m 30s"),
+        ("CELLFTPD_SERVERS__OFFICE__PASSWORD", "0123"),
+        (
+            "CELLFTPD_MODULE__EMULATOR__KNOBS__REFUSE",
+            "[\"+CFTPSSIZE\"]",
+        ),
+        ("CELLFTPD_CONFIG", "/nowhere"),
+        ("HOME", "/root"),
+    ];
+    let environment = environment.map(|(name, value)| (name.to_string(), value.to_string()));
+    let text = "[queue]\ncapacity = 1500\n[servers.office]\nhost = \"ftp.example\"\n";
+    let config = parse("test.toml", text, environment).unwrap();
+    assert_eq!(config.queue.capacity, 2000);
+    assert_eq!(config.sessions.lease, Duration::from_secs(90));
+    assert_eq!(config.module.emulator.knobs.refuse, ["+CFTPSSIZE"]);
+    let server = config.servers["office"].resolve("office").unwrap();
+    assert_eq!(server.password.expose(), "0123");
+}
+
+#[test]
+fn errors_name_place_key_and_what_is_allowed() {
+    let cases: &[(&str, &[&str])] = &[
+        (
+            "[listen]\nunx = \"/x\"\n",
+            &["test.toml", "listen", "`unx`", "`unix`"],
+        ),
+        ("[lissten]\n", &["test.toml", "`lissten`", "`listen`"]),
+        (
+            "[module]\nbaud = \"fast\"\n",
+            &["test.toml", "module.baud", "fast"],
+        ),
+        (
+            "[module]\nbaud = 299\n",
+            &["test.toml", "module.baud", "300 to 4000000"],
+        ),
+        (
+            "[module]\ndevice = \"ttyUSB2\"\n",
+            &["module.device", "`emulator`", "absolute path"],
+        ),
+        (
+            "[module]\nflow_control = \"xon\"\n",
+            &["module.flow_control", "`none` or `hardware`"],
+        ),
+        (
+            "[module.network]\napn = \"a b\"\n",
+            &["module.network.apn", "letters"],
+        ),
+        (
+            "[listen]\ntcp = \"0.0.0.0:1\"\n",
+            &["test.toml", "listen.tcp", "without TLS"],
+        ),
+        (
+            "[listen]\nunix_mode = \"rw\"\n",
+            &["listen.unix_mode", "octal"],
+        ),
+        ("[listen]\nunix = \"\"\n", &["listen", "`unix` or `tcp`"]),
+        (
+            "[queue]\nper_client = 9999\n",
+            &["test.toml", "queue.per_client", "queue.capacity"],
+        ),
+        ("[sessions]\nlease = \"soon\"\n", &["sessions.lease"]),
+        (
+            "[sessions]\nlease = \"2days\"\n",
+            &["sessions.lease", "max_lease"],
+        ),
+        ("[log]\nlevel = \"cellftp=loud\"\n", &["log.level", "trace"]),
+        ("[servers.a]\n", &["servers.a.host", "is empty"]),
+        (
+            "[servers.a]\nhost = \"h\"\nusername = 'a\"b'\n",
+            &["servers.a.username", "quotation"],
+        ),
+        (
+            "[servers.a]\nhost = \"h\"\nport = 70000\n",
+            &["servers.a.port", "70000"],
+        ),
+        (
+            "[servers.a]\nhost = \"h\"\nsecurity = \"tls\"\n",
+            &["servers.a.security", "auth-tls"],
+        ),
+        (
+            "[servers.a]\nhost = \"h\"\npassword_file = \"x\"\n",
+            &["password_file", "credential"],
+        ),
+        (
+            "[servers.a]\nhost = \"h\"\npassword_file = \"/no/x\"\n",
+            &["password_file", "/no/x"],
+        ),
+        ("[module\n", &["test.toml:1", "no TOML"]),
+    ];
+    for (text, parts) in cases {
+        let error = refusal(text);
+        for part in *parts {
+            assert!(
+                error.contains(part),
+                "{part:?} is missing for {text:?}:\n{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let error = refusal("[module]\nbaud = 1\n[servers.a]\nhost = \"\"\nusername = \"\"\n");
+    for key in ["module.baud", "servers.a.host", "servers.a.username"] {
+        assert!(error.contains(key), "{key} is missing:\n{error}");
+    }
+}
+
+#[test]
+fn a_password_shows_nowhere() {
+    let secret = "hunter2";
+    let config = read(&format!(
+        "[servers.a]\nhost = \"h\"\npassword = \"{secret}\"\n"
+    ))
+    .unwrap();
+    let printed = config.to_redacted_toml().unwrap();
+    assert!(printed.contains("password = \"***\""), "{printed}");
+    assert!(!printed.contains(secret) && !format!("{config:?}").contains(secret));
+
+    let number = "20261122";
+    for text in [
+        format!("[servers.a]\nhost = \"h\"\npassword = {number}\n"),
+        format!("[servers.a]\nhost = \"h\"\npassword = {number}x\n"),
+        format!("[servers.a]\nhost = \"h\"\npassword = \"\\n{number}\"\n"),
+    ] {
+        let error = refusal(&text);
+        assert!(
+            error.contains("test.toml") && !error.contains(number),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_password_comes_from_a_file_without_its_line_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("password");
+    fs::write(&file, "s3cret \r\n").unwrap();
+    let text = format!(
+        "[servers.a]\nhost = \"h\"\npassword_file = {:?}\n",
+        file.display().to_string()
+    );
+    let config = read(&text).unwrap();
+    assert_eq!(
+        config.servers["a"].resolve("a").unwrap().password.expose(),
+        "s3cret "
+    );
+
+    let both = format!("{text}password = \"p\"\n");
+    assert!(refusal(&both).contains("one of them is enough"));
+}
+
+#[test]
+fn a_file_that_is_named_must_be_there() {
+    let error = load(Some("/no/such/file.toml".as_ref())).unwrap_err();
+    assert!(error.to_string().contains("/no/such/file.toml"));
+}

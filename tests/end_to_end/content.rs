@@ -1,0 +1,76 @@
+//! Bytes that a careless reader of a serial line trips over, and how to compare them.
+
+use std::path::Path;
+
+/// What the line itself means something by: final codes, reports, frames, prompts, and the
+/// bytes that end or escape an upload.
+const TRAPS: [&[u8]; 10] = [
+    b"\r\nOK\r\n",
+    b"\r\nERROR\r\n",
+    b"\r\n+CFTPSGET: 0\r\n",
+    b"\r\n+CFTPSGET: DATA,1480\r\n",
+    b"\r\n+CFTPSPUT: 0\r\n",
+    b"\r\n+CFTPSNOTIFY: PEER CLOSED\r\n",
+    b"\r\n> ",
+    &[0x03; 40],
+    &[0x1A; 40],
+    b"\x03\x1A\x1A\x03\x03\x03\x1A",
+];
+
+/// `size` bytes: every byte value, then traps among noise.
+pub(crate) fn traps(size: usize) -> Vec<u8> {
+    let mut content: Vec<u8> = (0..=u8::MAX).collect();
+    let mut noise = Noise(0x9E37_79B9_7F4A_7C15);
+    while content.len() < size {
+        content.extend_from_slice(TRAPS[noise.below(TRAPS.len())]);
+        // Often none: traps that follow each other at once.
+        for _ in 0..noise.below(64).saturating_sub(16) {
+            content.push(noise.next().to_le_bytes()[0]);
+        }
+    }
+    content.truncate(size);
+    content
+}
+
+/// Every byte value, in an order that does not repeat every 256 bytes.
+pub(crate) fn every_byte(size: usize) -> Vec<u8> {
+    (0..size)
+        .map(|at| (at ^ (at >> 8)).to_le_bytes()[0])
+        .collect()
+}
+
+/// Compares a file without printing megabytes.
+#[track_caller]
+pub(crate) fn assert_holds(path: &Path, content: &[u8]) {
+    let found = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let differs = found
+        .iter()
+        .zip(content)
+        .take_while(|(found, wanted)| found == wanted)
+        .count();
+    let from = found.get(differs..).unwrap_or_default();
+    assert!(
+        found == content,
+        "{}: {} bytes instead of {}, and other ones from {differs}: {:?}",
+        path.display(),
+        found.len(),
+        content.len(),
+        String::from_utf8_lossy(&from[..from.len().min(64)])
+    );
+}
+
+/// Xorshift: the same noise in every run.
+struct Noise(u64);
+
+impl Noise {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.next() >> 33).unwrap_or(0) % limit
+    }
+}

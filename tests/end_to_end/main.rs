@@ -1,0 +1,22 @@
+//! The whole way against real FTP servers: gRPC client, daemon, serial line, emulated
+//! module, server, and back. `tests/README.md` tells what runs where.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and waits for real programs by a real clock"
+)]
+
+mod content;
+mod errors;
+mod line;
+mod module;
+mod round_trip;
+mod servers;
+mod sharing;
+#[path = "../support/mod.rs"]
+mod support;
+mod unary;

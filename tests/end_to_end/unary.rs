@@ -1,0 +1,233 @@
+//! The calls with one question and one answer, by grpcurl, which knows the services by
+//! reflection alone.
+
+use serde_json::{Value, json};
+
+use crate::content::assert_holds;
+use crate::support::failure::failed;
+use crate::support::servers::{Security, Server, ServerKind};
+use crate::support::site::{Family, Site};
+use crate::support::tools;
+
+#[test]
+fn vsftpd_over_sim7600() {
+    if tools::wanted("vsftpd_over_sim7600") {
+        every_operation(Family::Sim7600, ServerKind::Vsftpd, Security::Implicit);
+    }
+}
+
+#[test]
+fn vsftpd_over_a7670() {
+    if tools::wanted("vsftpd_over_a7670") {
+        every_operation(Family::A7670, ServerKind::Vsftpd, Security::None);
+    }
+}
+
+#[test]
+fn proftpd_over_sim7600() {
+    if tools::wanted("proftpd_over_sim7600") {
+        every_operation(Family::Sim7600, ServerKind::Proftpd, Security::None);
+    }
+}
+
+#[test]
+fn pure_ftpd_over_a7670() {
+    if tools::wanted("pure_ftpd_over_a7670") {
+        every_operation(Family::A7670, ServerKind::PureFtpd, Security::AuthTls);
+    }
+}
+
+#[test]
+fn pyftpdlib_over_sim7600() {
+    if tools::wanted("pyftpdlib_over_sim7600") {
+        every_operation(Family::Sim7600, ServerKind::Pyftpdlib, Security::AuthSsl);
+    }
+}
+
+fn every_operation(family: Family, kind: ServerKind, security: Security) {
+    if !kind.runs_here() {
+        eprintln!("{kind:?} runs only when started by root");
+        return;
+    }
+    let server = Server::start(kind, security);
+    let site = Site::start(family, &[("server", &server)]);
+    by_profile(&site, &server);
+    by_session(&site, &server);
+}
+
+fn by_profile(site: &Site, server: &Server) {
+    let call = |method: &str, relative: &str| {
+        let path = server.remote(relative);
+        site.ftps(
+            method,
+            &json!({"target": {"profile": "server"}, "path": path}),
+        )
+    };
+    call("MakeDirectory", "folder").expect("a new directory");
+    assert!(server.local("folder").is_dir());
+    assert_eq!(
+        failed(call("MakeDirectory", "folder")).code,
+        "ALREADY_EXISTS"
+    );
+
+    server.place("folder/five", b"12345");
+    assert_eq!(call("GetSize", "folder/five").expect("a size")["size"], "5");
+    failed(call("GetSize", "folder/six")).expect("NOT_FOUND", "FILE_NOT_FOUND");
+
+    let listing = call("List", "folder").expect("a listing");
+    let entry = &listing["entries"][0];
+    assert_eq!(entry["name"], "five", "{listing:#}");
+    assert_eq!(entry["size"], "5", "{listing:#}");
+    assert_eq!(entry["kind"], "ENTRY_KIND_FILE", "{listing:#}");
+
+    let messages = site
+        .grpcurl_tcp()
+        .stream(
+            "cellftp.v1.FtpsService/Get",
+            &json!({"target": {"profile": "server"}, "path": server.remote("folder/five"),
+                    "offset": 2}),
+        )
+        .expect("a file");
+    assert_eq!(messages[0]["info"]["offset"], "2", "{messages:#?}");
+    assert_eq!(messages[1]["chunk"], "MzQ1", "{messages:#?}");
+    assert_eq!(messages[2]["result"]["size"], "3", "{messages:#?}");
+
+    // Not empty: most servers refuse, and none may leave a file without its directory.
+    let failure = failed(call("RemoveDirectory", "folder"));
+    assert!(!failure.reason.is_empty(), "{failure:#?}");
+    call("DeleteFile", "folder/five").expect("deleted");
+    assert!(!server.local("folder/five").exists());
+    failed(call("DeleteFile", "folder/five")).expect("NOT_FOUND", "FILE_NOT_FOUND");
+    call("RemoveDirectory", "folder").expect("removed");
+    assert!(!server.local("folder").exists());
+}
+
+fn by_session(site: &Site, server: &Server) {
+    let deep = server.remote("outer/inner");
+    for path in ["outer", "outer/inner"] {
+        let request = json!({"target": {"profile": "server"}, "path": server.remote(path)});
+        site.ftps("MakeDirectory", &request)
+            .expect("a new directory");
+    }
+    server.place("outer/inner/file", b"123456789");
+
+    let missing = json!({"profile": "server", "directory": server.remote("nowhere")});
+    failed(site.ftps("OpenSession", &missing)).expect("NOT_FOUND", "FILE_NOT_FOUND");
+    let request = json!({"profile": "server", "directory": deep});
+    let opened = site.ftps("OpenSession", &request).expect("a session");
+    assert_eq!(opened["directory"], deep, "{opened:#}");
+    let id = opened["sessionId"].as_str().expect("an id");
+    let other = site
+        .ftps("OpenSession", &json!({"profile": "server"}))
+        .expect("a session");
+
+    let session = |extra: Value| {
+        let mut request = json!({"sessionId": id});
+        request.as_object_mut().expect("an object").extend(
+            extra
+                .as_object()
+                .expect("an object")
+                .iter()
+                .map(|(k, v)| (k.clone(), v.clone())),
+        );
+        request
+    };
+    let relative = json!({"target": {"sessionId": id}, "path": "file"});
+    assert_eq!(
+        site.ftps("GetSize", &relative).expect("a size")["size"],
+        "9"
+    );
+
+    let up = site
+        .ftps("ChangeDirectory", &session(json!({"path": ".."})))
+        .expect("moved");
+    assert_eq!(up["directory"], server.remote("outer"), "{up:#}");
+    let missing = session(json!({"path": "nowhere"}));
+    failed(site.ftps("ChangeDirectory", &missing)).expect("NOT_FOUND", "FILE_NOT_FOUND");
+    let here = site
+        .ftps("GetWorkingDirectory", &session(json!({})))
+        .expect("a directory");
+    assert_eq!(
+        here["directory"],
+        server.remote("outer"),
+        "a failed move is no move"
+    );
+    // The other session never left its directory.
+    let there = site
+        .ftps(
+            "GetWorkingDirectory",
+            &json!({"sessionId": other["sessionId"]}),
+        )
+        .expect("a directory");
+    assert_eq!(there["directory"], other["directory"]);
+
+    let ascii = session(json!({"transferType": "TRANSFER_TYPE_ASCII"}));
+    site.ftps("SetTransferType", &ascii).expect("set");
+    let found = site
+        .ftps("GetTransferType", &session(json!({})))
+        .expect("a type");
+    assert_eq!(found["transferType"], "TRANSFER_TYPE_ASCII");
+
+    site.ftps("CloseSession", &session(json!({})))
+        .expect("closed");
+    failed(site.ftps("GetSize", &relative)).expect("NOT_FOUND", "SESSION_NOT_FOUND");
+}
+
+#[test]
+fn health_and_reflection() {
+    if !tools::wanted("health_and_reflection") {
+        return;
+    }
+    let server = Server::start(ServerKind::Vsftpd, Security::None);
+    let site = Site::start(Family::Sim7600, &[("server", &server)]);
+    let (unix, tcp) = (site.grpcurl(), site.grpcurl_tcp());
+
+    let services = unix.reflect(&["list"]);
+    for service in [
+        "cellftp.v1.FtpsService",
+        "cellftp.v1.ModemService",
+        "grpc.health.v1.Health",
+    ] {
+        assert!(services.lines().any(|line| line == service), "{services}");
+    }
+    let put = tcp.reflect(&["describe", "cellftp.v1.FtpsService.Put"]);
+    assert!(put.contains("stream .cellftp.v1.PutRequest"), "{put}");
+
+    for service in ["", "cellftp.v1.FtpsService"] {
+        let request = json!({"service": service});
+        let health = tcp
+            .call("grpc.health.v1.Health/Check", &request)
+            .expect("known");
+        assert_eq!(health["status"], "SERVING", "{service:?}");
+    }
+
+    let status = site.status();
+    assert_eq!(status["state"], "LINK_STATE_READY", "{status:#}");
+    assert_eq!(status["registration"]["registered"], true, "{status:#}");
+    let model = status["identity"]["model"].as_str().unwrap_or_default();
+    assert!(model.contains("SIM7600"), "{status:#}");
+}
+
+#[test]
+fn a_put_by_grpcurl() {
+    if !tools::wanted("a_put_by_grpcurl") {
+        return;
+    }
+    let server = Server::start(ServerKind::Proftpd, Security::AuthTls);
+    let site = Site::start(Family::Sim7600, &[("server", &server)]);
+    let header = json!({"header": {"target": {"profile": "server"},
+                                   "path": server.remote("file"), "size": 5}});
+    let messages = [
+        header,
+        json!({"chunk": "MTIz"}),
+        json!({"chunk": "NDU="}),
+        json!({"finish": {}}),
+    ];
+    let answers = site
+        .grpcurl()
+        .stream_of("cellftp.v1.FtpsService/Put", &messages)
+        .expect("a file on the server");
+    let result = &answers.last().expect("a result")["result"];
+    assert_eq!(result["state"], "PUT_STATE_VERIFIED_SIZE", "{answers:#?}");
+    assert_holds(&server.local("file"), b"12345");
+}

@@ -1,0 +1,369 @@
+//! The unary calls and listings.
+
+use std::time::Duration;
+
+use cellftp::client::{Client, EntryKind, LinkState};
+use cellftp::proto::{self, TransferType, open_session_request, target::Target};
+use tokio::time::timeout;
+use tonic::{Code, Request};
+use tonic_types::StatusExt;
+
+use crate::house::{House, here, refused, target};
+
+fn session(id: &str) -> Option<proto::Target> {
+    Some(proto::Target {
+        target: Some(Target::SessionId(id.into())),
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_has_a_directory_and_a_type_of_its_own() {
+    let house = House::ready().await;
+    let mut ftps = house.ftps().await;
+    std::fs::create_dir_all(house.root().join("a/b")).unwrap();
+    house.store("a/b/file", b"12345");
+
+    let opened = house
+        .client()
+        .await
+        .open_session("here", "/a")
+        .await
+        .unwrap();
+    assert_eq!(opened.directory, "/a");
+    assert!(opened.lease.unwrap().seconds > 0);
+    let session_id = opened.session_id;
+
+    let request = proto::ChangeDirectoryRequest {
+        session_id: session_id.clone(),
+        path: "b".into(),
+    };
+    let moved = ftps.change_directory(request).await.unwrap().into_inner();
+    assert_eq!(moved.directory, "/a/b");
+    let request = proto::GetWorkingDirectoryRequest {
+        session_id: session_id.clone(),
+    };
+    let directory = ftps
+        .get_working_directory(request)
+        .await
+        .unwrap()
+        .into_inner()
+        .directory;
+    assert_eq!(directory, "/a/b");
+
+    let request = proto::GetTransferTypeRequest {
+        session_id: session_id.clone(),
+    };
+    let before = ftps
+        .get_transfer_type(request.clone())
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(before.transfer_type(), TransferType::Binary);
+    let change = proto::SetTransferTypeRequest {
+        session_id: session_id.clone(),
+        transfer_type: TransferType::Ascii.into(),
+    };
+    ftps.set_transfer_type(change).await.unwrap();
+    let after = ftps.get_transfer_type(request).await.unwrap().into_inner();
+    assert_eq!(after.transfer_type(), TransferType::Ascii);
+
+    let request = proto::GetSizeRequest {
+        target: session(&session_id),
+        path: "file".into(),
+    };
+    assert_eq!(ftps.get_size(request).await.unwrap().into_inner().size, 5);
+
+    let close = proto::CloseSessionRequest {
+        session_id: session_id.clone(),
+    };
+    ftps.close_session(close.clone()).await.unwrap();
+    refused(
+        ftps.close_session(close).await,
+        Code::NotFound,
+        "SESSION_NOT_FOUND",
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_belongs_to_who_opened_it() {
+    let house = House::ready().await;
+    let opened = house.client().await.open_session("here", "").await.unwrap();
+    let stranger = Client::connect(&house.tcp.parse().unwrap()).await.unwrap();
+    let closed = stranger
+        .close_session(&opened.session_id)
+        .await
+        .unwrap_err();
+    assert!(closed.to_string().contains("no such session"), "{closed}");
+    house
+        .client()
+        .await
+        .close_session(&opened.session_id)
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn directories_and_files_come_and_go() {
+    let house = House::ready().await;
+    let mut ftps = house.ftps().await;
+    let path = || "/new".to_string();
+
+    let make = proto::MakeDirectoryRequest {
+        target: target(),
+        path: path(),
+    };
+    ftps.make_directory(make.clone()).await.unwrap();
+    assert!(house.root().join("new").is_dir());
+    refused(
+        ftps.make_directory(make).await,
+        Code::AlreadyExists,
+        "ALREADY_EXISTS",
+    );
+
+    house.store("new/file one", b"x");
+    let entries = house.client().await.list(&here(), "/new").await.unwrap();
+    assert_eq!(entries.len(), 1);
+    assert_eq!(entries[0].name, "file one");
+    assert_eq!(entries[0].kind(), EntryKind::File);
+    assert_eq!(entries[0].size, Some(1));
+    assert!(entries[0].raw.ends_with(b"file one"));
+
+    let delete = proto::DeleteFileRequest {
+        target: target(),
+        path: "/new/file one".into(),
+    };
+    ftps.delete_file(delete.clone()).await.unwrap();
+    refused(
+        ftps.delete_file(delete).await,
+        Code::NotFound,
+        "FILE_NOT_FOUND",
+    );
+
+    let remove = proto::RemoveDirectoryRequest {
+        target: target(),
+        path: path(),
+    };
+    ftps.remove_directory(remove).await.unwrap();
+    assert!(!house.root().join("new").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_listing_is_whole() {
+    let house = House::ready().await;
+    for number in 0..300 {
+        house.store(&format!("a file with a longer name, number {number}"), b"");
+    }
+    let entries = house.client().await.list(&here(), "").await.unwrap();
+    assert_eq!(entries.len(), 300);
+    assert!(
+        entries
+            .iter()
+            .all(|entry| entry.name.starts_with("a file with"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_file_has_no_size() {
+    let house = House::ready().await;
+    let request = proto::GetSizeRequest {
+        target: target(),
+        path: "/none".into(),
+    };
+    let status = refused(
+        house.ftps().await.get_size(request).await,
+        Code::NotFound,
+        "FILE_NOT_FOUND",
+    );
+    let info = status.get_details_error_info().unwrap();
+    assert!(info.metadata.contains_key("operation_id"), "{info:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_bad_field_is_named() {
+    let house = House::ready().await;
+    let mut ftps = house.ftps().await;
+    let request = proto::GetRequest {
+        target: Some(proto::Target {
+            target: Some(Target::Profile(String::new())),
+        }),
+        path: "a\"\r\nAT+CFTPSDELE=\"b".into(),
+        offset: -1,
+    };
+    let status = refused(
+        ftps.get(request).await,
+        Code::InvalidArgument,
+        "INVALID_FIELDS",
+    );
+    let bad = status.get_details_bad_request().unwrap();
+    let fields: Vec<&str> = bad
+        .field_violations
+        .iter()
+        .map(|v| v.field.as_str())
+        .collect();
+    assert_eq!(fields, ["target.profile", "path", "offset"]);
+
+    let server = proto::Server {
+        port: 70_000,
+        password: "a\"b".into(),
+        ..Default::default()
+    };
+    let request = proto::OpenSessionRequest {
+        target: Some(open_session_request::Target::Server(server)),
+        transfer_type: 7,
+        ..Default::default()
+    };
+    let status = refused(
+        ftps.open_session(request).await,
+        Code::InvalidArgument,
+        "INVALID_FIELDS",
+    );
+    let bad = status.get_details_bad_request().unwrap();
+    let fields: Vec<&str> = bad
+        .field_violations
+        .iter()
+        .map(|v| v.field.as_str())
+        .collect();
+    let want = [
+        "server.security",
+        "server.port",
+        "server.host",
+        "server.username",
+        "server.password",
+    ];
+    assert_eq!(fields, [&want[..], &["transfer_type"]].concat());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_exist_is_named() {
+    let house = House::ready().await;
+    let mut ftps = house.ftps().await;
+    let nowhere = Some(proto::Target {
+        target: Some(Target::Profile("nowhere".into())),
+    });
+    let request = proto::GetSizeRequest {
+        target: nowhere,
+        path: "/x".into(),
+    };
+    refused(
+        ftps.get_size(request).await,
+        Code::NotFound,
+        "PROFILE_NOT_FOUND",
+    );
+    let request = proto::GetSizeRequest {
+        target: session("none"),
+        path: "/x".into(),
+    };
+    refused(
+        ftps.get_size(request).await,
+        Code::NotFound,
+        "SESSION_NOT_FOUND",
+    );
+    let request = proto::CancelOperationRequest {
+        operation_id: "none".into(),
+    };
+    refused(
+        ftps.cancel_operation(request).await,
+        Code::NotFound,
+        "OPERATION_NOT_FOUND",
+    );
+    let long = format!("/{}", "x".repeat(5000));
+    let request = proto::DeleteFileRequest {
+        target: target(),
+        path: long,
+    };
+    refused(
+        ftps.delete_file(request).await,
+        Code::InvalidArgument,
+        "INVALID_FIELDS",
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_in_a_request_is_served_only_where_allowed() {
+    let inline = |port: u16| proto::GetSizeRequest {
+        target: Some(proto::Target {
+            target: Some(Target::Server(proto::Server {
+                host: "127.0.0.1".into(),
+                port: port.into(),
+                username: "anyone".into(),
+                security: proto::Security::None.into(),
+                ..Default::default()
+            })),
+        }),
+        path: "/x".into(),
+    };
+    let house = House::ready().await;
+    let outcome = house.ftps().await.get_size(inline(house.ftp_port)).await;
+    refused(outcome, Code::PermissionDenied, "INLINE_SERVERS_DISABLED");
+
+    let house = House::with("[transfers]\nallow_inline_servers = true\n").await;
+    house.store("x", b"123");
+    let answer = house
+        .ftps()
+        .await
+        .get_size(inline(house.ftp_port))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(answer.size, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_tells_of_the_module() {
+    let house = House::ready().await;
+    let status = house.client().await.status().await.unwrap();
+    assert_eq!(status.state(), LinkState::Ready);
+    assert!(status.identity.unwrap().model.contains("7600"));
+    assert!(status.registration.unwrap().registered);
+    assert_eq!(status.sessions, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_module_calls_end_and_the_status_says_why() {
+    let house = House::without_module().await;
+    let request = proto::GetSizeRequest {
+        target: target(),
+        path: "/x".into(),
+    };
+    let outcome = house.ftps().await.get_size(request).await;
+    let status = refused(outcome, Code::Unavailable, "DEVICE_ABSENT");
+    assert!(
+        status.message().contains("/no/such/device"),
+        "{}",
+        status.message()
+    );
+    assert!(status.get_details_retry_info().is_some());
+
+    let status = house.client().await.status().await.unwrap();
+    assert_eq!(status.state(), LinkState::DeviceAbsent);
+    assert!(
+        status.detail.contains("/no/such/device"),
+        "{}",
+        status.detail
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_that_passes_is_the_callers_own() {
+    let house = House::slow().await;
+    house.store("big", &[7; 200_000]);
+    let mut request = Request::new(proto::GetRequest {
+        target: target(),
+        path: "/big".into(),
+        offset: 0,
+    });
+    request.set_timeout(Duration::from_millis(1500));
+    let mut stream = house.ftps().await.get(request).await.unwrap().into_inner();
+    let ended = async {
+        loop {
+            match stream.message().await {
+                Ok(Some(_)) => {}
+                ended => break ended,
+            }
+        }
+    };
+    // Not only when the module is done with it, which takes four seconds.
+    let ended = timeout(Duration::from_secs(3), ended).await.unwrap();
+    refused(ended, Code::DeadlineExceeded, "DEADLINE_PASSED");
+    house.client().await.size(&here(), "/big").await.unwrap();
+}

@@ -1,0 +1,193 @@
+//! A daemon with all that is around it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cellftp::broker::health::Link;
+use cellftp::client::{Address, Client, Target};
+use cellftp::config::parse;
+use cellftp::daemon::Daemon;
+use cellftp::proto;
+use cellftp::proto::ftps_service_client::FtpsServiceClient;
+use libunftp::ServerBuilder;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+use unftp_sbe_fs::Filesystem;
+
+/// No step of a test takes nearly as long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A daemon, its emulated module, and an FTP server that takes anybody in.
+pub(crate) struct House {
+    scratch: TempDir,
+    pub(crate) tcp: String,
+    pub(crate) ftp_port: u16,
+    pub(crate) stop: CancellationToken,
+    pub(crate) serving: JoinHandle<()>,
+}
+
+impl House {
+    /// Everything up and the module ready.
+    pub(crate) async fn ready() -> Self {
+        Self::with("").await
+    }
+
+    /// The same with a module whose line moves 46080 bytes a second: transfers take their time.
+    pub(crate) async fn slow() -> Self {
+        Self::with("[module.emulator.knobs]\nbaud = 460800\n").await
+    }
+
+    /// The same with more configuration.
+    pub(crate) async fn with(more: &str) -> Self {
+        let (house, daemon) = Self::open("emulator", more).await;
+        let mut health = daemon.health();
+        let house = house.serve(daemon);
+        let ready = health.wait_for(|health| matches!(health.link, Link::Ready));
+        timeout(PATIENCE, ready).await.unwrap().unwrap();
+        house
+    }
+
+    /// A daemon whose module is not there.
+    pub(crate) async fn without_module() -> Self {
+        let (house, daemon) = Self::open("/no/such/device", "").await;
+        let mut health = daemon.health();
+        let house = house.serve(daemon);
+        let absent = health.wait_for(|health| matches!(health.link, Link::Absent(_)));
+        timeout(PATIENCE, absent).await.unwrap().unwrap();
+        house
+    }
+
+    async fn open(device: &str, more: &str) -> (Self, Daemon) {
+        let scratch = tempfile::tempdir().unwrap();
+        let root = scratch.path().join("server");
+        std::fs::create_dir(&root).unwrap();
+        let port = ftp_server(root).await;
+        let text = format!(
+            "[module]\ndevice = \"{device}\"\n\
+             [listen]\nunix = \"{}\"\ntcp = \"127.0.0.1:0\"\n\
+             [servers.here]\nhost = \"127.0.0.1\"\nport = {port}\nsecurity = \"none\"\n{more}",
+            scratch.path().join("s").display(),
+        );
+        let config = parse("test.toml", &text, []).unwrap();
+        let daemon = Daemon::open(&config).await.unwrap();
+        let tcp = format!("http://{}", daemon.tcp().unwrap());
+        let house = Self {
+            scratch,
+            tcp,
+            ftp_port: port,
+            stop: CancellationToken::new(),
+            serving: tokio::spawn(async {}),
+        };
+        (house, daemon)
+    }
+
+    fn serve(mut self, daemon: Daemon) -> Self {
+        let stop = self.stop.clone();
+        self.serving = tokio::spawn(async move { daemon.serve(stop).await.unwrap() });
+        self
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.scratch.path().join("s")
+    }
+
+    /// Files of the FTP server.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.scratch.path().join("server")
+    }
+
+    pub(crate) fn store(&self, name: &str, content: &[u8]) {
+        std::fs::write(self.root().join(name), content).unwrap();
+    }
+
+    /// A client at the unix socket.
+    pub(crate) async fn client(&self) -> Client {
+        Client::connect(&Address::Unix(self.socket()))
+            .await
+            .unwrap()
+    }
+
+    /// The bare stub at the unix socket.
+    pub(crate) async fn ftps(&self) -> FtpsServiceClient<Channel> {
+        FtpsServiceClient::new(self.channel().await)
+    }
+
+    pub(crate) async fn channel(&self) -> Channel {
+        connect(&self.socket()).await
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+pub(crate) async fn connect(socket: &Path) -> Channel {
+    Endpoint::from_shared(format!("unix:{}", socket.display()))
+        .unwrap()
+        .connect()
+        .await
+        .unwrap()
+}
+
+/// The profile of the house's FTP server.
+pub(crate) fn here() -> Target {
+    Target::Profile("here".into())
+}
+
+/// The same as the stub takes it.
+pub(crate) fn target() -> Option<proto::Target> {
+    Some(proto::Target {
+        target: Some(proto::target::Target::Profile("here".into())),
+    })
+}
+
+/// Every byte value, and what a careless parser takes for answers.
+pub(crate) fn content(size: usize) -> Vec<u8> {
+    let mut pattern: Vec<u8> = (0..=255).collect();
+    pattern.extend_from_slice(b"\r\nOK\r\n\r\n+CFTPSGET: 0\r\n\r\n> \x03\x03\x1a\x1a\x03\x1a");
+    pattern.iter().copied().cycle().take(size).collect()
+}
+
+/// Code and reason of an error.
+pub(crate) fn kind(status: &Status) -> (Code, String) {
+    let reason = status.get_details_error_info().map(|info| info.reason);
+    (status.code(), reason.unwrap_or_default())
+}
+
+/// Asserts code and reason.
+#[track_caller]
+pub(crate) fn refused<T>(outcome: Result<T, Status>, code: Code, reason: &str) -> Status {
+    match outcome {
+        Ok(_) => panic!("this was to end in {code:?} {reason}"),
+        Err(status) => {
+            assert_eq!(kind(&status), (code, reason.to_string()), "{status:?}");
+            status
+        }
+    }
+}
+
+async fn ftp_server(root: PathBuf) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            let root = root.clone();
+            let open = Box::new(move || Filesystem::new(root.clone()).unwrap());
+            tokio::spawn(
+                ServerBuilder::new(open)
+                    .build()
+                    .unwrap()
+                    .service(connection),
+            );
+        }
+    });
+    port
+}

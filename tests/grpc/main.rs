@@ -1,0 +1,12 @@
+//! The gRPC services in one process: a client, the daemon with an emulated module, and an FTP
+//! server, over real sockets on this machine.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test says what is wrong by panicking"
+)]
+
+mod calls;
+mod doors;
+mod house;
+mod streams;

@@ -1,0 +1,383 @@
+//! The errors that clients see, frozen: programs rely on the code, the reason and the metadata.
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+
+use std::fmt::Write;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cellftp::at::line::ErrorCode;
+use cellftp::broker::error::Hashed;
+use cellftp::broker::failure::{self, Awaited, Ending, Failure, Finding, Stage};
+use cellftp::broker::{Cause, Error, JobId, modem};
+use cellftp::ftps::errcode::ErrCode;
+use cellftp::ftps::value::ValueError;
+use cellftp::rpc::status;
+use tonic::Status;
+use tonic_types::StatusExt;
+
+/// `what -> CODE REASON key=value.. retry=seconds field`, one row an error.
+fn row(what: &str, error: impl Into<Error>) -> String {
+    let status = status::of(&error.into());
+    let details = status.get_error_details();
+    let info = details.error_info().unwrap();
+    assert_eq!(info.domain, status::DOMAIN);
+    let mut row = format!("{what} -> {:?} {}", status.code(), info.reason);
+    let mut metadata: Vec<_> = info.metadata.iter().collect();
+    metadata.sort();
+    for (key, value) in metadata {
+        write!(row, " {key}={value}").unwrap();
+    }
+    if let Some(delay) = details.retry_info().and_then(|retry| retry.retry_delay) {
+        write!(row, " retry={}", delay.as_secs_f64()).unwrap();
+    }
+    for violation in details
+        .bad_request()
+        .map(|bad| &bad.field_violations)
+        .into_iter()
+        .flatten()
+    {
+        write!(row, " field={}", violation.field).unwrap();
+    }
+    assert_sentence(&status);
+    row
+}
+
+/// A message tells something, and nothing twice.
+fn assert_sentence(status: &Status) {
+    let message = status.message();
+    assert!(message.len() > 5, "{message}");
+    let parts: Vec<&str> = message.split(": ").collect();
+    for (at, part) in parts.iter().enumerate() {
+        assert!(
+            !parts.iter().skip(at + 1).any(|later| later == part),
+            "twice: {message}"
+        );
+    }
+}
+
+fn compare(rows: &[String], want: &str) {
+    let want: Vec<&str> = want
+        .lines()
+        .map(str::trim)
+        .filter(|row| !row.is_empty())
+        .collect();
+    for (have, want) in rows.iter().zip(&want) {
+        assert_eq!(have, want);
+    }
+    assert_eq!(rows.len(), want.len(), "{rows:#?}");
+}
+
+fn failed(cause: failure::Cause, command: &'static str, stage: Stage) -> Failure {
+    Failure::new(cause, Some(command), stage)
+}
+
+fn modem(error: modem::Error) -> Error {
+    error.into()
+}
+
+fn of_failure(failure: Failure) -> Error {
+    modem(modem::Error::Failed(failure))
+}
+
+#[test]
+fn errors_of_those_who_share_the_link() {
+    let retry_after = Duration::from_secs(3);
+    let full = io::Error::from(io::ErrorKind::StorageFull);
+    let broken = io::Error::from(io::ErrorKind::PermissionDenied);
+    let causes = [
+        (
+            "queue",
+            Cause::QueueFull {
+                own: false,
+                retry_after,
+            },
+        ),
+        (
+            "own share",
+            Cause::QueueFull {
+                own: true,
+                retry_after,
+            },
+        ),
+        ("sessions", Cause::TooManySessions { own: true }),
+        ("deadline", Cause::Expired),
+        ("reader", Cause::ReaderTooSlow),
+        ("writer", Cause::WriterTooSlow),
+        ("profile", Cause::ProfileNotFound("x".into())),
+        ("session", Cause::SessionNotFound),
+        ("operation", Cause::OperationNotFound),
+        ("inline", Cause::InlineNotAllowed),
+        (
+            "path",
+            Cause::InvalidPath(ValueError::TooLong {
+                len: 5000,
+                max: 4096,
+            }),
+        ),
+        ("directory", Cause::UnusableDirectory(ValueError::Quote)),
+        (
+            "size",
+            Cause::SizeMismatch {
+                expected: 2,
+                found: 1,
+            },
+        ),
+        ("hash sent", Cause::HashMismatch(Hashed::Sent)),
+        ("hash read back", Cause::HashMismatch(Hashed::ReadBack)),
+        ("cancelled", Cause::Cancelled(Ending::Drained)),
+        ("disk full", Cause::Spool(Arc::new(full))),
+        ("disk", Cause::Spool(Arc::new(broken))),
+        ("answer", Cause::WrongAnswer),
+    ];
+    let rows: Vec<String> = causes
+        .into_iter()
+        .map(|(what, cause)| row(what, cause))
+        .collect();
+    compare(
+        &rows,
+        "queue -> ResourceExhausted QUEUE_FULL retry=3
+         own share -> ResourceExhausted QUEUE_FULL retry=3
+         sessions -> ResourceExhausted TOO_MANY_SESSIONS
+         deadline -> DeadlineExceeded DEADLINE_PASSED
+         reader -> ResourceExhausted READER_TOO_SLOW
+         writer -> ResourceExhausted WRITER_TOO_SLOW
+         profile -> NotFound PROFILE_NOT_FOUND
+         session -> NotFound SESSION_NOT_FOUND
+         operation -> NotFound OPERATION_NOT_FOUND
+         inline -> PermissionDenied INLINE_SERVERS_DISABLED
+         path -> InvalidArgument INVALID_FIELDS field=path
+         directory -> FailedPrecondition UNUSABLE_DIRECTORY
+         size -> Aborted SIZE_MISMATCH
+         hash sent -> Aborted HASH_MISMATCH
+         hash read back -> Aborted HASH_MISMATCH
+         cancelled -> Cancelled CANCELLED
+         disk full -> ResourceExhausted SPOOL_FULL retry=5
+         disk -> Internal SPOOL_FAILED
+         answer -> Internal WRONG_ANSWER",
+    );
+}
+
+#[test]
+fn errors_of_the_owner_of_the_port() {
+    let device = || "/dev/x".to_string();
+    let source = || Arc::new(io::Error::from(io::ErrorKind::NotFound));
+    let sim = Failure::new(failure::Cause::SimLocked, Some("AT+CPIN?"), Stage::Sim);
+    let odd = Failure::new(failure::Cause::Garbled, Some("ATE0"), Stage::Device);
+    let errors = [
+        (
+            "absent",
+            modem::Error::DeviceAbsent {
+                device: device(),
+                source: source(),
+            },
+        ),
+        (
+            "held",
+            modem::Error::PortHeld {
+                device: device(),
+                holder: Some("minicom (7)".into()),
+            },
+        ),
+        ("io", modem::Error::Io(source())),
+        ("not ready, SIM", modem::Error::NotReady(sim)),
+        ("not ready, odd", modem::Error::NotReady(odd)),
+        ("stopping", modem::Error::Stopping),
+    ];
+    let rows: Vec<String> = errors
+        .into_iter()
+        .map(|(what, error)| row(what, error))
+        .collect();
+    compare(
+        &rows,
+        "absent -> Unavailable DEVICE_ABSENT retry=5
+         held -> FailedPrecondition PORT_HELD
+         io -> Unavailable PORT_FAILED retry=5
+         not ready, SIM -> FailedPrecondition SIM_LOCKED attempt=1 command=AT+CPIN? stage=sim
+         not ready, odd -> Unavailable MODEM_NOT_READY attempt=1 command=ATE0 stage=device retry=5
+         stopping -> Unavailable STOPPING retry=5",
+    );
+}
+
+#[test]
+fn errors_of_the_dialogue() {
+    use failure::Cause as C;
+    let causes = [
+        C::Refused(None),
+        C::Refused(Some(ErrorCode::Number(100))),
+        C::Timeout(Awaited::Result),
+        C::OutOfOrder("+X: 1".into()),
+        C::Garbled,
+        C::Rebooted,
+        C::PortLost,
+        C::Disconnected,
+        C::NetworkLost,
+        C::SimMissing,
+        C::SimLocked,
+        C::NotRegistered,
+        C::Cancelled(Ending::Aborted),
+        C::SourceGone,
+        C::SourceStalled,
+        C::ReceiverStalled,
+        C::Exists,
+        C::SizeMismatch {
+            expected: 2,
+            found: 1,
+        },
+        C::Undecided(9),
+        C::Unsuitable(ValueError::TooLong { len: 300, max: 256 }),
+    ];
+    let rows: Vec<String> = causes
+        .into_iter()
+        .map(|cause| {
+            let what = cause.to_string();
+            row(&what, of_failure(failed(cause, "AT+CFTPSGET", Stage::Data)))
+        })
+        .collect();
+    let rows: Vec<String> = rows
+        .into_iter()
+        .map(|row| row.replace(" attempt=1 command=AT+CFTPSGET stage=data", " *"))
+        .collect();
+    compare(
+        &rows,
+        "the module refused the command -> Internal MODEM_ERROR *
+         the module refused the command: CME error 100 -> Internal MODEM_ERROR *
+         no result in time -> Unavailable MODEM_SILENT * retry=5
+         unexpected answer: +X: 1 -> Internal MODEM_GARBLED *
+         garbage on the line -> Internal MODEM_GARBLED *
+         the module restarted -> Unavailable MODEM_REBOOTED * retry=5
+         the port was lost -> Unavailable PORT_LOST * retry=5
+         the connection to the server was closed -> Unavailable SERVER_CLOSED * retry=5
+         the module lost its data connection to the network -> Unavailable NETWORK * retry=5
+         there is no SIM -> FailedPrecondition SIM_MISSING *
+         the SIM is locked -> FailedPrecondition SIM_LOCKED *
+         not registered with a network -> Unavailable NOT_REGISTERED * retry=5
+         cancelled -> Cancelled CANCELLED
+         the source ended before it was complete -> Cancelled UNFINISHED *
+         the source sent nothing for too long -> ResourceExhausted WRITER_TOO_SLOW
+         the receiver took nothing for too long -> ResourceExhausted READER_TOO_SLOW
+         the name exists on the server -> AlreadyExists ALREADY_EXISTS *
+         the size is 1 bytes, not 2 -> Aborted SIZE_MISMATCH
+         the module answered 9, which may be a size or an error code -> Internal SIZE_UNDECIDED *
+         the value is 300 bytes long, the limit is 256 -> InvalidArgument BAD_PARAMETER *",
+    );
+}
+
+#[test]
+fn error_codes_of_the_module() {
+    let rows: Vec<String> = (1..=17)
+        .chain([99, 421])
+        .map(|number| {
+            let cause = failure::Cause::Reported(ErrCode::new(number));
+            row(
+                &number.to_string(),
+                of_failure(failed(cause, "AT+CFTPSDELE", Stage::Directory)),
+            )
+            .replace(
+                &format!(" attempt=1 command=AT+CFTPSDELE errcode={number} stage=directory"),
+                " *",
+            )
+        })
+        .collect();
+    compare(
+        &rows,
+        "1 -> FailedPrecondition TLS_ALERT *
+         2 -> Unknown MODEM_UNKNOWN *
+         3 -> Unavailable MODEM_BUSY * retry=5
+         4 -> Unavailable SERVER_CLOSED * retry=5
+         5 -> Unavailable LINK_TIMEOUT * retry=5
+         6 -> Aborted TRANSFER_FAILED *
+         7 -> Internal MODULE_MEMORY *
+         8 -> InvalidArgument BAD_PARAMETER *
+         9 -> PermissionDenied SERVER_REFUSED *
+         10 -> Unavailable NETWORK * retry=5
+         11 -> Internal MODEM_STATE *
+         12 -> Unavailable DNS * retry=5
+         13 -> Unavailable SOCKET * retry=5
+         14 -> Unavailable CONNECT * retry=5
+         15 -> Unavailable SOCKET * retry=5
+         16 -> Unavailable TLS_CLOSED * retry=5
+         17 -> Internal MODULE_FILE *
+         99 -> Unknown MODEM_UNKNOWN *
+         421 -> Unavailable SERVER_TIMEOUT * retry=5",
+    );
+}
+
+#[test]
+fn what_a_look_at_the_server_shows_decides() {
+    use Finding::{NameAbsent, NamePresent};
+    let cases = [
+        (9, "AT+CFTPSLOGIN", Stage::Login, None),
+        (9, "AT+CFTPSGET", Stage::Data, Some(NameAbsent)),
+        (9, "AT+CFTPSDELE", Stage::Directory, Some(NamePresent)),
+        (9, "AT+CFTPSMKD", Stage::Directory, Some(NamePresent)),
+        (9, "AT+CFTPSMKD", Stage::Directory, Some(NameAbsent)),
+        (9, "AT+CFTPSPUT", Stage::Data, Some(NameAbsent)),
+        (7, "AT+CFTPSSIZE", Stage::Directory, Some(NameAbsent)),
+        (17, "AT+CFTPSGET", Stage::Data, Some(NameAbsent)),
+    ];
+    let rows: Vec<String> = cases
+        .into_iter()
+        .map(|(number, command, stage, finding)| {
+            let cause = failure::Cause::Reported(ErrCode::new(number));
+            let failure = Failure {
+                finding,
+                ..failed(cause, command, stage)
+            };
+            let all = row(
+                &format!("{number} {command} {finding:?}"),
+                of_failure(failure),
+            );
+            all.split(" attempt").next().unwrap().to_string()
+        })
+        .collect();
+    compare(
+        &rows,
+        "9 AT+CFTPSLOGIN None -> PermissionDenied LOGIN_REFUSED
+         9 AT+CFTPSGET Some(NameAbsent) -> NotFound FILE_NOT_FOUND
+         9 AT+CFTPSDELE Some(NamePresent) -> PermissionDenied SERVER_REFUSED
+         9 AT+CFTPSMKD Some(NamePresent) -> AlreadyExists ALREADY_EXISTS
+         9 AT+CFTPSMKD Some(NameAbsent) -> PermissionDenied SERVER_REFUSED
+         9 AT+CFTPSPUT Some(NameAbsent) -> PermissionDenied SERVER_REFUSED
+         7 AT+CFTPSSIZE Some(NameAbsent) -> NotFound FILE_NOT_FOUND
+         17 AT+CFTPSGET Some(NameAbsent) -> NotFound FILE_NOT_FOUND",
+    );
+}
+
+#[test]
+fn tls_trouble_on_the_data_connection_is_named() {
+    let cause = || failure::Cause::Reported(ErrCode::SSL_ALERT);
+    let data = status::of(&of_failure(failed(cause(), "AT+CFTPSLIST", Stage::Data)));
+    assert!(
+        data.message().contains("session reuse"),
+        "{}",
+        data.message()
+    );
+    let login = status::of(&of_failure(failed(cause(), "AT+CFTPSLOGIN", Stage::Tls)));
+    assert!(
+        login.message().contains("certificate"),
+        "{}",
+        login.message()
+    );
+}
+
+#[test]
+fn what_was_done_so_far_is_told() {
+    let cause = failure::Cause::Reported(ErrCode::TRANSFER_FAILED);
+    let failure = Failure {
+        attempt: 3,
+        committed: Some(4096),
+        finding: Some(Finding::LeftBehind),
+        ..failed(cause, "AT+CFTPSPUT", Stage::Data)
+    };
+    let error = Error {
+        operation: Some(JobId::new("op-1")),
+        ..of_failure(failure)
+    };
+    assert_eq!(
+        row("put", error.clone()),
+        "put -> Aborted TRANSFER_FAILED attempt=3 command=AT+CFTPSPUT committed_size=4096 \
+         errcode=6 left_behind=true operation_id=op-1 stage=data"
+    );
+    assert!(status::of(&error).message().contains("still on the server"));
+}

@@ -1,0 +1,36 @@
+//! A certificate that a test makes for itself.
+
+use std::path::{Path, PathBuf};
+
+use rcgen::{CertificateParams, IsCa, KeyPair};
+
+/// A self-signed certificate for `localhost` and 127.0.0.1, as PEM files.
+pub(crate) struct Certificate {
+    /// The certificate alone: what a client is to trust.
+    pub(crate) public: PathBuf,
+    /// Key and certificate in one file, as every server here accepts it.
+    pub(crate) with_key: PathBuf,
+}
+
+impl Certificate {
+    /// Makes one in `folder`.
+    pub(crate) fn make(folder: &Path) -> Self {
+        let names = ["localhost", "127.0.0.1"].map(str::to_owned);
+        let mut params = CertificateParams::new(names).expect("the names are well formed");
+        // OpenSSL's clients ask for basicConstraints in what they trust.
+        params.is_ca = IsCa::ExplicitNoCa;
+        let key = KeyPair::generate().expect("an ECDSA key on P-256");
+        let public = params
+            .self_signed(&key)
+            .expect("a key signs its own certificate")
+            .pem();
+        let made = Self {
+            public: folder.join("cert.pem"),
+            with_key: folder.join("key.pem"),
+        };
+        std::fs::write(&made.public, &public).expect("a scratch directory is writable");
+        std::fs::write(&made.with_key, key.serialize_pem() + &public)
+            .expect("a scratch directory is writable");
+        made
+    }
+}

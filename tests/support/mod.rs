@@ -1,0 +1,16 @@
+//! What the end-to-end tests stand on: real FTP servers, the daemon and the emulator as
+//! processes, a tap on the line between them, and the gRPC clients of other languages.
+//!
+//! Everything here listens on loopback only, on free ports, in a scratch directory of its
+//! own, and ends with the value that owns it, also when a test panics or is killed.
+
+pub(crate) mod certificate;
+pub(crate) mod failure;
+pub(crate) mod grpcurl;
+pub(crate) mod process;
+pub(crate) mod python;
+pub(crate) mod servers;
+pub(crate) mod site;
+pub(crate) mod tap;
+pub(crate) mod tools;
+pub(crate) mod wait;

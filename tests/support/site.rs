@@ -1,0 +1,238 @@
+//! Everything between a client and its servers: the daemon, the line, the emulated module.
+
+use std::fmt::Write as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::failure::Failure;
+use super::grpcurl::{Address, Grpcurl};
+use super::process::Process;
+use super::python::PythonClient;
+use super::servers::Server;
+use super::tap::Tap;
+use super::wait;
+
+/// A family of modules that the emulator knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    Sim7600,
+    A7670,
+}
+
+/// One installation. Its parts end in the order of the fields: daemon, line, module.
+pub(crate) struct Site {
+    daemon: Process,
+    tap: Option<Tap>,
+    module: Option<Module>,
+    family: Family,
+    port: u16,
+    scratch: TempDir,
+}
+
+/// An emulated module on a pty of its own.
+pub(crate) struct Module {
+    _process: Process,
+}
+
+impl Family {
+    pub(crate) const ALL: [Self; 2] = [Self::Sim7600, Self::A7670];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sim7600 => "sim7600",
+            Self::A7670 => "a7670",
+        }
+    }
+}
+
+impl Module {
+    /// Starts one; `link` then leads to its port.
+    pub(crate) fn start(family: Family, link: &Path, options: &[&str]) -> Self {
+        // Of a module that was killed.
+        if link.is_symlink() {
+            std::fs::remove_file(link).expect("the scratch directory is writable");
+        }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cellftpd"));
+        command
+            .args(["emulate", "--family", family.name(), "--link"])
+            .arg(link)
+            .args(options);
+        let mut process = Process::start(&mut command, &link.with_extension("log"));
+        wait::until("pty of the emulator", wait::START, || {
+            let ended = process.ended();
+            assert!(ended.is_none(), "the emulator ended: {ended:?}");
+            link.exists().then_some(())
+        });
+        Self { _process: process }
+    }
+}
+
+impl Site {
+    /// Starts a daemon with a profile for each server, named by the caller, on the pty of
+    /// an emulated module, and waits until it can serve.
+    pub(crate) fn start(family: Family, servers: &[(&str, &Server)]) -> Self {
+        Self::start_with(family, servers, false)
+    }
+
+    /// The same, with a tap on the line.
+    pub(crate) fn start_tapped(family: Family, servers: &[(&str, &Server)]) -> Self {
+        Self::start_with(family, servers, true)
+    }
+
+    fn start_with(family: Family, servers: &[(&str, &Server)], tapped: bool) -> Self {
+        let scratch = TempDir::with_prefix("cellftpd-").expect("a scratch directory");
+        let module = Module::start(family, &module_path(scratch.path()), &[]);
+        let tap =
+            tapped.then(|| Tap::new(&module_path(scratch.path()), &scratch.path().join("tap")));
+        let device = scratch.path().join(if tapped { "tap" } else { "module" });
+        let port = wait::free_port();
+        let config = scratch.path().join("cellftpd.toml");
+        std::fs::write(
+            &config,
+            configuration(&device, &socket(scratch.path()), port, servers),
+        )
+        .expect("a scratch directory is writable");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cellftpd"));
+        command
+            .arg("--config")
+            .arg(&config)
+            .env_remove("NOTIFY_SOCKET");
+        let daemon = Process::start(&mut command, &scratch.path().join("daemon.log"));
+        let mut site = Self {
+            daemon,
+            tap,
+            module: Some(module),
+            family,
+            port,
+            scratch,
+        };
+        site.await_listening();
+        site.await_state("LINK_STATE_READY", wait::START);
+        site
+    }
+
+    /// grpcurl over the unix socket.
+    pub(crate) fn grpcurl(&self) -> Grpcurl {
+        Grpcurl::new(self.unix())
+    }
+
+    /// grpcurl over TCP.
+    pub(crate) fn grpcurl_tcp(&self) -> Grpcurl {
+        Grpcurl::new(self.tcp())
+    }
+
+    /// A Python client over TCP.
+    pub(crate) fn python(&self) -> PythonClient {
+        PythonClient::start(&self.tcp(), self.scratch.path())
+    }
+
+    /// A Python client over the unix socket.
+    pub(crate) fn python_unix(&self) -> PythonClient {
+        PythonClient::start(&self.unix(), self.scratch.path())
+    }
+
+    /// A method of FtpsService by grpcurl.
+    pub(crate) fn ftps(&self, method: &str, request: &Value) -> Result<Value, Failure> {
+        self.grpcurl()
+            .call(&format!("cellftp.v1.FtpsService/{method}"), request)
+    }
+
+    /// `ModemService.GetStatus`.
+    pub(crate) fn status(&self) -> Value {
+        self.grpcurl()
+            .call("cellftp.v1.ModemService/GetStatus", &json!({}))
+            .expect("GetStatus works whatever the module does")
+    }
+
+    /// Waits until the link is in a state.
+    pub(crate) fn await_state(&self, state: &str, limit: Duration) {
+        wait::until(state, limit, || {
+            (self.status()["state"] == state).then_some(())
+        });
+    }
+
+    /// The line, where it is tapped.
+    pub(crate) fn tap(&mut self) -> &mut Tap {
+        self.tap.as_mut().expect("started with a tap")
+    }
+
+    /// A module that loses power: it knows nothing any more, hears nothing for five seconds
+    /// (hardware takes ten and more), and then greets as modules at a fixed rate do. The
+    /// host's end of the line stays open.
+    pub(crate) fn reboot_module(&mut self) {
+        self.module = None;
+        let link = module_path(self.scratch.path());
+        let cold = ["--cold-start", "--boot-time", "5"];
+        self.module = Some(Module::start(self.family, &link, &cold));
+        if let Some(tap) = &mut self.tap {
+            tap.follow();
+        }
+    }
+
+    /// A scratch file.
+    pub(crate) fn scratch(&self, name: &str) -> PathBuf {
+        self.scratch.path().join(name)
+    }
+
+    /// Asks the daemon to end, and tells whether it did so with exit code 0.
+    pub(crate) fn stop(&mut self) -> bool {
+        self.daemon.stop(Duration::from_secs(30)).success()
+    }
+
+    /// What the daemon has logged.
+    pub(crate) fn log(&self) -> String {
+        self.daemon.log()
+    }
+
+    fn unix(&self) -> Address {
+        Address::Unix(socket(self.scratch.path()).to_string_lossy().into_owned())
+    }
+
+    fn tcp(&self) -> Address {
+        Address::Tcp(format!("127.0.0.1:{}", self.port))
+    }
+
+    fn await_listening(&mut self) {
+        let socket = socket(self.scratch.path());
+        wait::until("socket of the daemon", wait::START, || {
+            let ended = self.daemon.ended();
+            assert!(ended.is_none(), "the daemon ended: {ended:?}");
+            UnixStream::connect(&socket).ok()
+        });
+    }
+}
+
+fn module_path(scratch: &Path) -> PathBuf {
+    scratch.join("module")
+}
+
+fn socket(scratch: &Path) -> PathBuf {
+    scratch.join("cellftpd.sock")
+}
+
+fn configuration(device: &Path, socket: &Path, port: u16, servers: &[(&str, &Server)]) -> String {
+    let mut text = format!(
+        "[module]\ndevice = '{}'\n[listen]\nunix = '{}'\ntcp = '127.0.0.1:{port}'\n\
+         [log]\nlevel = 'info,cellftp=debug'\n",
+        device.display(),
+        socket.display(),
+    );
+    for (name, server) in servers {
+        let _ = write!(
+            text,
+            "[servers.{name}]\nhost = '{}'\nport = {}\nsecurity = '{}'\nusername = '{}'\n\
+             password = '{}'\n",
+            server.host,
+            server.port,
+            server.security.name(),
+            server.user,
+            server.password,
+        );
+    }
+    text
+}

@@ -1,0 +1,199 @@
+//! A serial line that a test holds in its hands: it records what passes, goes silent,
+//! and can be pulled out and plugged in again.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::OFlags;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::unix::pipe;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+
+/// A pty of its own before the module's.
+pub(crate) struct Tap {
+    runtime: Runtime,
+    link: PathBuf,
+    module: PathBuf,
+    heard: Arc<Heard>,
+    plugged: Option<Plugged>,
+}
+
+/// What has passed, and whether it passes.
+#[derive(Default)]
+struct Heard {
+    from_host: Mutex<Vec<u8>>,
+    silent: AtomicBool,
+}
+
+/// The line while it is there.
+struct Plugged {
+    /// Also held by the tasks; the host sees a hang-up when the last holder is gone.
+    master: File,
+    /// Kept open, so that the master sees no hang-up while the host reopens.
+    _slave: File,
+    up: JoinHandle<()>,
+    down: JoinHandle<()>,
+}
+
+impl Tap {
+    /// Puts a tap before the serial device `module`; the host is to open `link`.
+    pub(crate) fn new(module: &Path, link: &Path) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let mut tap = Self {
+            runtime,
+            link: link.to_owned(),
+            module: module.to_owned(),
+            heard: Arc::default(),
+            plugged: None,
+        };
+        tap.plug();
+        tap
+    }
+
+    /// Connects a new pty at the link, and the module as it is now.
+    pub(crate) fn plug(&mut self) {
+        self.unplug();
+        let (master, slave, path) = pty().expect("a pty");
+        self.wire(master, slave);
+        symlink(path, &self.link).expect("the link is gone while unplugged");
+    }
+
+    /// Takes the device away, as when a USB plug is pulled.
+    pub(crate) fn unplug(&mut self) {
+        if let Some(plugged) = self.plugged.take() {
+            std::fs::remove_file(&self.link).expect("the link is ours");
+            self.unwire(plugged);
+        }
+    }
+
+    /// Goes over to a module that was started anew, without the host's end being touched.
+    pub(crate) fn follow(&mut self) {
+        if let Some(Plugged {
+            master,
+            _slave: slave,
+            up,
+            down,
+        }) = self.plugged.take()
+        {
+            self.end([up, down]);
+            self.wire(master, slave);
+        }
+    }
+
+    /// Swallows everything, both ways, or lets it pass again.
+    pub(crate) fn silence(&self, silent: bool) {
+        self.heard.silent.store(silent, Ordering::SeqCst);
+    }
+
+    /// Every byte that the host has sent so far.
+    pub(crate) fn heard(&self) -> Vec<u8> {
+        self.heard.bytes().clone()
+    }
+
+    fn wire(&mut self, master: File, slave: File) {
+        let module = open(&self.module).expect("the module's device is there");
+        let _context = self.runtime.enter();
+        let from_host = receiver(&master).expect("the pty is open");
+        let to_host = sender(&master).expect("the pty is open");
+        let from_module = receiver(&module).expect("the pty is open");
+        let to_module = sender(&module).expect("the pty is open");
+        let up = tokio::spawn(pass(from_host, to_module, self.heard.clone(), true));
+        let down = tokio::spawn(pass(from_module, to_host, self.heard.clone(), false));
+        self.plugged = Some(Plugged {
+            master,
+            _slave: slave,
+            up,
+            down,
+        });
+    }
+
+    fn unwire(&self, plugged: Plugged) {
+        self.end([plugged.up, plugged.down]);
+    }
+
+    fn end(&self, tasks: [JoinHandle<()>; 2]) {
+        for task in tasks {
+            task.abort();
+            // Cancelled, which is what was asked for.
+            let _ = self.runtime.block_on(task);
+        }
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        if let Some(plugged) = self.plugged.take() {
+            let _ = std::fs::remove_file(&self.link);
+            self.unwire(plugged);
+        }
+    }
+}
+
+impl Heard {
+    fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.from_host
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Passes bytes on until an end is gone; what nobody takes is lost, as on a wire.
+async fn pass(mut from: pipe::Receiver, mut to: pipe::Sender, heard: Arc<Heard>, host: bool) {
+    let mut buffer = [0; 4096];
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        let bytes = &buffer[..count];
+        if host {
+            heard.bytes().extend_from_slice(bytes);
+        }
+        if !heard.silent.load(Ordering::SeqCst) && to.write_all(bytes).await.is_err() {
+            break;
+        }
+    }
+}
+
+/// A raw pty: its master, its slave, and the slave's path.
+fn pty() -> io::Result<(File, File, PathBuf)> {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+    grantpt(&master)?;
+    unlockpt(&master)?;
+    rustix::fs::fcntl_setfl(&master, OFlags::NONBLOCK)?;
+    let path = ptsname(&master, Vec::new())?;
+    let path = PathBuf::from(path.to_string_lossy().into_owned());
+    let slave = open(&path)?;
+    Ok((master.into(), slave, path))
+}
+
+/// Opens a terminal, raw and without waiting.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NOCTTY | OFlags::NONBLOCK).bits().cast_signed();
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(flags)
+        .open(path)?;
+    let mut modes = tcgetattr(&file)?;
+    modes.make_raw();
+    tcsetattr(&file, OptionalActions::Now, &modes)?;
+    Ok(file)
+}
+
+/// tokio's pipes do for any descriptor that can be polled, without unsafe code.
+fn receiver(file: &File) -> io::Result<pipe::Receiver> {
+    pipe::Receiver::from_file_unchecked(file.try_clone()?)
+}
+
+fn sender(file: &File) -> io::Result<pipe::Sender> {
+    pipe::Sender::from_file_unchecked(file.try_clone()?)
+}
