@@ -109,7 +109,7 @@ impl<'a> Replay<'a> {
             let now = Moment::after(self.now);
             match self.dialogue.poll(now) {
                 Step::Write { bytes, .. } => {
-                    let answer = agree(&bytes, self.transcript.family);
+                    let answer = agree(&bytes, self.transcript);
                     self.dialogue.receive(answer.as_bytes(), now);
                 }
                 Step::Listen { until } => {
@@ -317,20 +317,24 @@ fn failed(failure: &Failure) -> String {
 }
 
 /// The answer of a module that is in order.
-fn agree(line: &[u8], family: Family) -> String {
-    let line = String::from_utf8_lossy(line);
+fn agree(bytes: &[u8], transcript: &Transcript) -> String {
+    let line = String::from_utf8_lossy(bytes);
     let line = line.trim_end_matches('\r');
-    let name = line.split(['=', '?']).next().unwrap_or(line);
-    let model = match family {
-        Family::Sim7600 => "SIMCOM_SIM7600E",
-        Family::A7670 => "A7670E",
-    };
-    match (line, name.strip_prefix("AT+CFTPS")) {
-        ("\x1A", _) => String::new(),
-        ("AT+CGMM", _) => format!("\r\n{model}\r\n\r\nOK\r\n"),
-        ("AT+CMEE?", _) => "\r\n+CMEE: 2\r\n\r\nOK\r\n".into(),
-        ("AT+CPIN?", _) => "\r\n+CPIN: READY\r\n\r\nOK\r\n".into(),
-        (_, None | Some("SINGLEIP")) => "\r\nOK\r\n".into(),
-        (_, Some(verb)) => format!("\r\nOK\r\n\r\n+CFTPS{verb}: 0\r\n"),
+    if line == "\x1A" {
+        return String::new();
     }
+    let name = line.split(['=', '?']).next().unwrap_or(line);
+    let answer = match (line, name.strip_prefix("AT+CFTPS")) {
+        ("AT+CGMM", _) => match transcript.family {
+            Family::Sim7600 => "SIMCOM_SIM7600E\r\n\r\nOK".into(),
+            Family::A7670 => "A7670E\r\n\r\nOK".into(),
+        },
+        ("AT+CMEE?", _) => "+CMEE: 2\r\n\r\nOK".into(),
+        ("AT+CPIN?", _) => "+CPIN: READY\r\n\r\nOK".into(),
+        (_, None | Some("SINGLEIP")) => "OK".into(),
+        (_, Some(verb)) => format!("OK\r\n\r\n+CFTPS{verb}: 0"),
+    };
+    let echo = if transcript.knobs.echo { line } else { "" };
+    let end = if echo.is_empty() { "" } else { "\r" };
+    format!("{echo}{end}\r\n{answer}\r\n")
 }
