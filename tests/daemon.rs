@@ -6,6 +6,7 @@
     reason = "a test says what is wrong by panicking, and that it cannot run by printing"
 )]
 
+use std::cell::RefCell;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -24,6 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 struct Service {
     scratch: TempDir,
     notifications: UnixDatagram,
+    heard: RefCell<Vec<String>>,
     process: Child,
 }
 
@@ -51,6 +53,7 @@ impl Service {
         Self {
             scratch,
             notifications,
+            heard: RefCell::default(),
             process,
         }
     }
@@ -59,20 +62,15 @@ impl Service {
         self.scratch.path().join("s")
     }
 
-    /// Waits for a notification with this line.
+    /// Waits for a notification with this line, or finds it among those that came before.
     fn hear(&self, line: &str) {
+        let mut heard = self.heard.borrow_mut();
         let mut buffer = [0; 4096];
-        loop {
-            let size = self
-                .notifications
-                .recv(&mut buffer)
-                .unwrap_or_else(|error| {
-                    panic!("{line} was not heard: {error}");
-                });
+        while !heard.iter().any(|heard| heard == line) {
+            let received = self.notifications.recv(&mut buffer);
+            let size = received.unwrap_or_else(|error| panic!("no {line} in {heard:?}: {error}"));
             let text = String::from_utf8_lossy(buffer.get(..size).unwrap());
-            if text.lines().any(|heard| heard == line) {
-                return;
-            }
+            heard.extend(text.lines().map(str::to_owned));
         }
     }
 

@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_value_has_the_type_of_its_key() {
-        assert_eq!(value("CELLFTPD_MODULE__BAUD", "9600").to_u128(), Some(9600));
+        assert_eq!(value("CELLFTPD_MODULE__BAUD", "9600").to_i128(), Some(9600));
         assert_eq!(
             value("CELLFTPD_TRANSFERS__ALLOW_INLINE_SERVERS", "true").to_bool(),
             Some(true)
@@ -104,7 +104,7 @@ mod tests {
             Some("0600")
         );
         assert_eq!(
-            value("CELLFTPD_SERVERS__A__PORT", "2121").to_u128(),
+            value("CELLFTPD_SERVERS__A__PORT", "2121").to_i128(),
             Some(2121)
         );
     }

@@ -27,13 +27,7 @@ pub(crate) struct Args {
     socket: Option<PathBuf>,
 
     /// Server profile of the daemon's configuration
-    #[arg(
-        short,
-        long,
-        global = true,
-        env = "CELLFTP_PROFILE",
-        conflicts_with = "session"
-    )]
+    #[arg(short, long, global = true, env = "CELLFTP_PROFILE")]
     profile: Option<String>,
 
     /// Open session of the daemon; goes before a profile

@@ -1,0 +1,251 @@
+//! What the module sends, and what that changes.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tracing::{debug, info, warn};
+
+use super::Dialogue;
+use super::run::Activity;
+use crate::at::{Expect, Frame};
+use crate::dialogue::echo::Echo;
+use crate::dialogue::exchange::{Exchange, Heard};
+use crate::dialogue::failure::Cause;
+use crate::dialogue::moment::Moment;
+use crate::dialogue::procedure::Feed;
+use crate::dialogue::session::Session;
+use crate::ftps::{Body, Command, Report, Urc, escape};
+
+/// What an abort costs, since it logs out and stops the service: START and LOGIN take 15 s in a
+/// mobile network that is neither good nor bad.
+pub(super) const ABORT_COST: Duration = Duration::from_secs(15);
+
+/// After the server closed the connection the module should report soon.
+const AFTER_CLOSE: Duration = Duration::from_secs(10);
+
+impl Dialogue {
+    pub(super) fn pull(&mut self, now: Moment) {
+        loop {
+            let expect = match &self.exchange {
+                _ if self.leftover > 0 => Expect::Block(self.leftover),
+                Some(exchange) => exchange.expect(),
+                None => Expect::Line,
+            };
+            let Some(frame) = self.framer.pull(expect) else {
+                return;
+            };
+            self.hear(frame, now);
+        }
+    }
+
+    pub(super) fn hear(&mut self, frame: Frame, now: Moment) {
+        if let Frame::Block(bytes) = &frame
+            && self.leftover > 0
+        {
+            self.leftover = self.leftover.saturating_sub(bytes.len() as u64);
+            return;
+        }
+        let Some(exchange) = &mut self.exchange else {
+            self.overhear(frame, now);
+            return;
+        };
+        match exchange.hear(frame, now) {
+            Heard::Nothing => {}
+            Heard::Stray(text) => self.stray(&text, now),
+            Heard::Content(bytes) => {
+                if let Some(run) = &mut self.run {
+                    let delivery = run.task.content(bytes);
+                    run.deliveries.extend(delivery);
+                }
+            }
+            Heard::Prompt => self.prompted(now),
+        }
+        let Some(exchange) = &self.exchange else {
+            return;
+        };
+        if exchange.is_garbled() {
+            warn!("content and count do not agree: bytes were lost or slipped in");
+            self.break_off(Cause::Garbled, now);
+            return;
+        }
+        if exchange.is_interrupted() {
+            self.synchronised = false;
+            self.end_content(now);
+        }
+        if let Some(settlement) = self.exchange.as_ref().and_then(Exchange::settled) {
+            self.settle(settlement, now);
+        }
+    }
+
+    /// A frame came while no command is under way.
+    pub(super) fn overhear(&mut self, frame: Frame, now: Moment) {
+        let Frame::Line(raw) = frame else { return };
+        let text = String::from_utf8_lossy(&raw).into_owned();
+        // Content of a command that is over is skipped by its count, not read.
+        if let Some(Report {
+            body: Body::Data(len),
+            ..
+        }) = Report::parse(&text)
+        {
+            self.leftover = len;
+            return;
+        }
+        self.stray(&text, now);
+    }
+
+    /// A line that belongs to no command.
+    pub(super) fn stray(&mut self, text: &str, now: Moment) {
+        match Urc::parse(text) {
+            Urc::Boot => {
+                warn!(line = text, "the module has started");
+                self.forget();
+                self.break_off(Cause::Rebooted, now);
+            }
+            Urc::PeerClosed => {
+                info!("the server closed the connection");
+                self.session.close();
+                if let Some(exchange) = &mut self.exchange {
+                    exchange.hasten(now + AFTER_CLOSE);
+                }
+            }
+            Urc::ServiceLost => {
+                warn!("the module lost the FTPS service");
+                self.session = Session::Unknown;
+                self.break_off_transfer(Cause::Disconnected, now);
+            }
+            Urc::NetworkLost => {
+                warn!(
+                    line = text,
+                    "the module lost its data connection to the network"
+                );
+                self.session = Session::Unknown;
+                self.break_off_transfer(Cause::NetworkLost, now);
+            }
+            Urc::ServerText(words) => info!(words, "the server said"),
+            Urc::Other(line) => debug!(line, "unsolicited"),
+        }
+    }
+
+    pub(super) fn prompted(&mut self, now: Moment) {
+        if self.exchange.as_ref().is_some_and(Exchange::is_echoed) {
+            self.echo = Some(Echo::default());
+        }
+        let Some(run) = &mut self.run else { return };
+        let feed = run.task.prompted();
+        if run.abandoned {
+            self.end_content(now);
+        } else {
+            self.write(feed, now);
+        }
+    }
+
+    pub(super) fn write(&mut self, feed: Option<Feed>, now: Moment) {
+        let Some(feed) = feed else { return };
+        if let Some(echo) = &mut self.echo {
+            echo.expect(&feed.bytes);
+        }
+        if !feed.bytes.is_empty() {
+            self.outbox.push_back(feed.bytes);
+        }
+        if feed.end
+            && let Some(exchange) = &mut self.exchange
+        {
+            exchange.close(now);
+        }
+    }
+
+    /// Ends content that is being handed over, where it is.
+    pub(super) fn end_content(&mut self, now: Moment) {
+        if let Some(echo) = &mut self.echo {
+            echo.expect(&[escape::END]);
+        }
+        self.outbox.push_back(Bytes::from_static(&[escape::END]));
+        if let Some(exchange) = &mut self.exchange {
+            exchange.close(now);
+        }
+    }
+
+    /// The state of the module is lost.
+    pub(super) fn forget(&mut self) {
+        self.framer.clear();
+        self.echo = None;
+        self.leftover = 0;
+        self.outbox.clear();
+        self.attached = false;
+        self.synchronised = false;
+        self.session = Session::Unknown;
+    }
+
+    /// The exchange under way will not be answered.
+    pub(super) fn break_off(&mut self, cause: Cause, now: Moment) {
+        self.silence = None;
+        if let Some(settlement) = self
+            .exchange
+            .as_ref()
+            .map(|exchange| exchange.broken(cause))
+        {
+            self.settle(settlement, now);
+        }
+    }
+
+    /// As [`Dialogue::break_off`], for exchanges that need the network.
+    pub(super) fn break_off_transfer(&mut self, cause: Cause, now: Moment) {
+        let speaking = self.run.as_ref().is_some_and(|run| {
+            matches!(
+                run.activity,
+                Activity::Task | Activity::Plan(Command::Login(_))
+            )
+        });
+        if speaking && self.exchange.as_ref().is_some_and(Exchange::is_open) {
+            // At a prompt everything is content until it is ended.
+            self.end_content(now);
+            return;
+        }
+        if speaking {
+            self.break_off(cause, now);
+        }
+    }
+
+    /// An echo, though it was switched off: the module has started anew without our seeing it,
+    /// and nothing that was set is set any more.
+    pub(super) fn mind_the_echo(&mut self, echoed: bool) {
+        let bringing_up = self
+            .run
+            .as_ref()
+            .is_some_and(|run| matches!(run.activity, Activity::BringUp(_)));
+        if bringing_up {
+            self.echoes = echoed;
+        } else if echoed && !self.echoes && self.attached {
+            info!("the module echoes again: it has started anew");
+            self.attached = false;
+            self.session = Session::Unknown;
+        }
+    }
+
+    /// Throws the rest of a download away as long as that is no dearer than an abort, which
+    /// costs the login (SIMCom manual L1218); then aborts, where the module can.
+    pub(super) fn mind_the_drain(&mut self, now: Moment) {
+        let (Some(run), Some(exchange)) = (&mut self.run, &self.exchange) else {
+            return;
+        };
+        let Some(until) = run.drain_until else { return };
+        if !exchange.is_receiving() {
+            return;
+        }
+        let left = run
+            .task
+            .remaining()
+            .and_then(|bytes| exchange.estimate(bytes, now));
+        if !self.profile.abort || (now < until && left.is_none_or(|left| left < ABORT_COST)) {
+            return;
+        }
+        run.drain_until = None;
+        run.aborted = true;
+        run.activity = Activity::Abort;
+        let Ok(line) = Command::Abort.encode(&self.profile) else {
+            return;
+        };
+        let abort = Exchange::ftps(Command::Abort.verb(), line, now).over(exchange);
+        self.open_exchange(abort);
+    }
+}

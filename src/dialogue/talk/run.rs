@@ -1,0 +1,107 @@
+//! The operation under way, and who is speaking for it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::dialogue::bring_up::BringUp;
+use crate::dialogue::download::Download;
+use crate::dialogue::moment::Moment;
+use crate::dialogue::operation::{Delivery, Operation, Standing, Task};
+use crate::dialogue::procedure::Procedure;
+use crate::dialogue::resync::Resync;
+use crate::dialogue::simple::Simple;
+use crate::dialogue::size::Size;
+use crate::dialogue::upload::Upload;
+use crate::ftps::Command;
+use crate::ftps::value::TransferType;
+
+/// The operation under way.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) standing: Standing,
+    pub(super) task: Box<dyn Procedure>,
+    pub(super) activity: Activity,
+    /// What waits for the standing to be reached.
+    pub(super) held: Option<Held>,
+    /// The standing was reached once.
+    pub(super) begun: bool,
+    pub(super) deliveries: VecDeque<Delivery>,
+    pub(super) abandoned: bool,
+    /// The rest of a download that nobody wants is thrown away until then.
+    pub(super) drain_until: Option<Moment>,
+    pub(super) aborted: bool,
+    /// The task changed the directory.
+    pub(super) moved: bool,
+    /// How often the standing was lost and planned anew.
+    pub(super) replans: u32,
+    /// Commands of the plan said since the task last had its way.
+    pub(super) planned: u32,
+    pub(super) await_port: Option<Moment>,
+}
+
+impl Run {
+    /// An operation at its beginning.
+    pub(super) fn new(operation: Operation) -> Self {
+        let transfer_type = match &operation.standing {
+            Standing::LoggedIn(place) => place.transfer_type,
+            _ => TransferType::default(),
+        };
+        Self {
+            standing: operation.standing,
+            task: procedure(operation.task, transfer_type),
+            activity: Activity::Task,
+            held: None,
+            begun: false,
+            deliveries: VecDeque::new(),
+            abandoned: false,
+            drain_until: None,
+            aborted: false,
+            moved: false,
+            replans: 0,
+            planned: 0,
+            await_port: None,
+        }
+    }
+}
+
+/// What a task waits for the standing with.
+#[derive(Debug)]
+pub(super) enum Held {
+    /// Only the standing is wanted.
+    Standing,
+    /// A command is to be said there.
+    Command(Command),
+}
+
+/// Who is speaking.
+#[derive(Debug)]
+pub(super) enum Activity {
+    Task,
+    Plan(Command),
+    Resync(Resync),
+    BringUp(Box<BringUp>),
+    Abort,
+}
+
+/// Waiting for the module to be quiet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Silence {
+    pub(super) span: Duration,
+    pub(super) until: Moment,
+    pub(super) latest: Moment,
+}
+
+fn procedure(task: Task, transfer_type: TransferType) -> Box<dyn Procedure> {
+    match task {
+        Task::Stand => Box::new(Simple::stand()),
+        Task::WorkingDirectory => Box::new(Simple::working_directory()),
+        Task::ChangeDirectory(path) => Box::new(Simple::change_directory(path)),
+        Task::MakeDirectory(path) => Box::new(Simple::make_directory(path)),
+        Task::RemoveDirectory(path) => Box::new(Simple::remove_directory(path)),
+        Task::DeleteFile(path) => Box::new(Simple::delete_file(path)),
+        Task::List(path) => Box::new(Simple::list(path)),
+        Task::Size(path) => Box::new(Size::new(path)),
+        Task::Download(what) => Box::new(Download::new(what, transfer_type)),
+        Task::Upload(what) => Box::new(Upload::new(what, transfer_type)),
+    }
+}

@@ -1,0 +1,318 @@
+//! Reaching the standing of an operation, and what each command on the way comes to.
+
+use std::time::Duration;
+
+use tracing::{debug, info};
+
+use super::Dialogue;
+use super::run::{Activity, Held, Silence};
+use crate::dialogue::bring_up::BringUp;
+use crate::dialogue::exchange::{Exchange, Settlement, Verdict};
+use crate::dialogue::failure::{Cause, Ending, Failure, Stage};
+use crate::dialogue::moment::Moment;
+use crate::dialogue::operation::Output;
+use crate::dialogue::procedure::{BUSY_PAUSE, Procedure};
+use crate::dialogue::resync::Resync;
+use crate::dialogue::session::Session;
+use crate::dialogue::step::Step;
+use crate::ftps::{Command, ErrCode, Profile, Verb};
+
+/// How often a lost standing is planned anew in one operation, beyond what the task's own tries
+/// account for: a module that answers nonsense for ever is not asked for ever.
+const REPLANS: u32 = 12;
+
+/// The longest way from one standing to another is LOGOUT, STOP, START, SINGLEIP, LOGIN, TYPE,
+/// PWD, CWD; a plan that needs more than twice that goes round in circles.
+const PLAN: u32 = 16;
+
+/// How long content that nobody wants any more may keep the line busy before the module is asked
+/// all the same.
+const LONGEST_SILENCE: Duration = Duration::from_secs(600);
+
+impl Dialogue {
+    /// Reaches the standing of the operation by one command, or carries out what waits for it.
+    pub(super) fn reach(&mut self, held: Held, now: Moment) -> Option<Step> {
+        let patience = self.patience.port;
+        let run = self.run.as_mut()?;
+        if !self.connected {
+            if run.abandoned {
+                // Nobody waits for it, and nothing can be put in order without a port.
+                run.task
+                    .give_up(Failure::new(Cause::PortLost, None, Stage::Device));
+                return None;
+            }
+            run.held = Some(held);
+            let until = *run.await_port.get_or_insert(now + patience);
+            return Some(Step::AwaitPort { until });
+        }
+        if !self.attached {
+            run.held = Some(held);
+            run.activity = Activity::BringUp(Box::new(BringUp::new(&self.setup)));
+            return None;
+        }
+        if !self.synchronised {
+            run.held = Some(held);
+            run.activity = Activity::Resync(Resync::new());
+            return None;
+        }
+        if let Some(planned) = self.session.next_towards(&run.standing) {
+            run.held = Some(held);
+            run.planned += 1;
+            if run.planned > PLAN {
+                let cause = Cause::OutOfOrder("a module that does not stay where it was".into());
+                self.unreachable(Failure::new(cause, None, Stage::Device));
+                return None;
+            }
+            run.activity = Activity::Plan(planned.clone());
+            self.open_ftps(&planned, now);
+            return None;
+        }
+        let anew = run.begun && run.planned > 0;
+        run.begun = true;
+        run.planned = 0;
+        if anew && run.task.begin_again() {
+            return None;
+        }
+        if let Held::Command(command) = held {
+            self.open_ftps(&command, now);
+        }
+        None
+    }
+
+    pub(super) fn open_ftps(&mut self, command: &Command, now: Moment) {
+        match command.encode(&self.profile) {
+            Ok(line) => self.open_exchange(Exchange::ftps(command.verb(), line, now)),
+            Err(error) => {
+                let cause = Cause::Unsuitable(error);
+                let name = command.verb().name();
+                self.settle(
+                    Settlement {
+                        name,
+                        verdict: Verdict::Failed(cause),
+                        clean: true,
+                        info: Vec::new(),
+                        prompted: false,
+                        echoed: false,
+                    },
+                    now,
+                );
+            }
+        }
+    }
+
+    pub(super) fn open_exchange(&mut self, exchange: Exchange) {
+        debug!(line = %exchange.line(), "to the module");
+        self.outbox.push_back(exchange.line().bytes().clone());
+        self.exchange = Some(exchange);
+    }
+
+    pub(super) fn be_quiet(&mut self, span: Duration, now: Moment) {
+        let latest = now + LONGEST_SILENCE;
+        self.silence = Some(Silence {
+            span,
+            until: now + span,
+            latest,
+        });
+    }
+
+    /// An activity or the task came to its end.
+    pub(super) fn finish(&mut self, result: Result<Output, Failure>) -> Option<Step> {
+        let run = self.run.as_mut()?;
+        match std::mem::replace(&mut run.activity, Activity::Task) {
+            Activity::Task | Activity::Plan(_) => {
+                let aborted = run.aborted;
+                if run.moved {
+                    self.session.moved(None);
+                }
+                self.run = None;
+                return Some(Step::Done(result.map_err(|failure| match failure.cause {
+                    Cause::Cancelled(_) if aborted => Failure {
+                        cause: Cause::Cancelled(Ending::Aborted),
+                        ..failure
+                    },
+                    _ => failure,
+                })));
+            }
+            Activity::Abort => {}
+            Activity::Resync(_) => match result {
+                Ok(_) => self.synchronised = true,
+                // Perhaps it is starting: bringing it up waits for that.
+                Err(failure) => {
+                    debug!(%failure, "no answer; bringing the module up");
+                    self.attached = false;
+                }
+            },
+            Activity::BringUp(bring_up) => {
+                self.facts = bring_up.facts().clone();
+                match result {
+                    Ok(_) => self.brought_up(),
+                    Err(failure) => self.unreachable(failure),
+                }
+            }
+        }
+        None
+    }
+
+    pub(super) fn brought_up(&mut self) {
+        self.attached = true;
+        self.synchronised = true;
+        self.profile = Profile::of_model(&self.facts.identity.model);
+        let identity = &self.facts.identity;
+        info!(
+            manufacturer = identity.manufacturer,
+            model = identity.model,
+            firmware = identity.firmware,
+            family = self.profile.name,
+            "the module is up"
+        );
+    }
+
+    /// The standing cannot be reached; unless the way there only broke and can be tried again.
+    pub(super) fn unreachable(&mut self, failure: Failure) {
+        if let Some(run) = &mut self.run {
+            run.activity = Activity::Task;
+            if matches!(failure.cause, Cause::Rebooted | Cause::PortLost) && run.replans < REPLANS {
+                run.replans += 1;
+                return;
+            }
+            run.held = None;
+            run.task.give_up(failure);
+        }
+    }
+
+    pub(super) fn settle(&mut self, settlement: Settlement, now: Moment) {
+        self.echo = None;
+        if let Some(exchange) = self.exchange.take() {
+            self.leftover = exchange.leftover();
+        }
+        if !settlement.clean {
+            self.synchronised = false;
+        }
+        self.mind_the_echo(settlement.echoed);
+        match &settlement.verdict {
+            Verdict::Done(_) => debug!(command = settlement.name, "done"),
+            Verdict::Failed(cause) => debug!(command = settlement.name, %cause, "failed"),
+        }
+        let Some(run) = &mut self.run else { return };
+        match &mut run.activity {
+            Activity::Resync(resync) => resync.heard(&settlement),
+            Activity::BringUp(bring_up) => bring_up.heard(&settlement),
+            Activity::Plan(planned) => {
+                let planned = planned.clone();
+                run.activity = Activity::Task;
+                self.follow_plan(&planned, &settlement, now);
+            }
+            Activity::Abort => {
+                // Whether the command that was aborted still ends with a report of its own is
+                // not documented: the line must be quiet before the next one.
+                self.synchronised = false;
+                self.session = if settlement.is_done() {
+                    Session::Down
+                } else {
+                    Session::Unknown
+                };
+            }
+            Activity::Task => {
+                self.note(&settlement);
+                if settlement.errcode() == Some(ErrCode::BUSY) {
+                    self.be_quiet(BUSY_PAUSE, now);
+                }
+                if let Some(run) = &mut self.run {
+                    run.task.heard(&settlement);
+                }
+            }
+        }
+    }
+
+    /// What a task's command came to changes where the module stands.
+    pub(super) fn note(&mut self, settlement: &Settlement) {
+        match &settlement.verdict {
+            Verdict::Done(_) => {}
+            Verdict::Failed(Cause::Reported(code)) => self.session.note(*code),
+            // Nobody is logged in, whatever we believed.
+            Verdict::Failed(Cause::Refused(None)) => self.session.close(),
+            Verdict::Failed(
+                Cause::Timeout(_)
+                | Cause::Garbled
+                | Cause::Disconnected
+                | Cause::NetworkLost
+                | Cause::Rebooted
+                | Cause::PortLost,
+            ) => self.session = Session::Unknown,
+            Verdict::Failed(_) => {}
+        }
+        if settlement.is_done() && settlement.name == Verb::ChangeDirectory.name() {
+            // Only noted at the end: the rest of the task belongs to where it went.
+            if let Some(run) = &mut self.run {
+                run.moved = true;
+            }
+        }
+    }
+
+    pub(super) fn follow_plan(&mut self, command: &Command, settlement: &Settlement, now: Moment) {
+        let Err(cause) = self.session.follow(command, settlement) else {
+            return;
+        };
+        let again = self.replan(command, &cause, now);
+        let Some(run) = &mut self.run else { return };
+        run.replans += 1;
+        if again && run.replans <= REPLANS && !run.abandoned {
+            return;
+        }
+        let failure = Failure {
+            attempt: run.replans,
+            ..Failure::new(
+                cause.clone(),
+                Some(command.verb().name()),
+                stage(command, &cause),
+            )
+        };
+        self.unreachable(failure);
+    }
+
+    /// Whether a plan that failed can be tried again, after putting the session where it must
+    /// now be taken to stand.
+    pub(super) fn replan(&mut self, command: &Command, cause: &Cause, now: Moment) -> bool {
+        let first = self.run.as_ref().is_some_and(|run| run.replans == 0);
+        match cause {
+            // The caller's account may be locked by a second try.
+            Cause::Reported(ErrCode::REJECTED) => {
+                if !matches!(command, Command::Login(_)) {
+                    return false;
+                }
+                self.session = Session::Unknown;
+                false
+            }
+            Cause::Reported(ErrCode::BUSY) => {
+                self.be_quiet(BUSY_PAUSE, now);
+                self.run.as_ref().is_some_and(|run| run.replans < 5)
+            }
+            Cause::Unsuitable(_) => false,
+            Cause::Rebooted | Cause::PortLost => true,
+            // Once more from the beginning: the service may have been left up, or half up.
+            _ => {
+                self.session = Session::Unknown;
+                first
+            }
+        }
+    }
+}
+
+/// How far a plan had come when a command of it failed.
+fn stage(command: &Command, cause: &Cause) -> Stage {
+    match (command, cause) {
+        (_, Cause::Timeout(_) | Cause::Rebooted | Cause::PortLost | Cause::Garbled) => {
+            Stage::Device
+        }
+        (Command::Login(_), Cause::Reported(code)) => match *code {
+            ErrCode::DNS => Stage::Dns,
+            ErrCode::CREATE_SOCKET | ErrCode::CONNECT_SOCKET | ErrCode::TIMEOUT => Stage::Tcp,
+            ErrCode::SSL_ALERT | ErrCode::SSL_CLOSED => Stage::Tls,
+            ErrCode::NETWORK => Stage::Network,
+            _ => Stage::Login,
+        },
+        (Command::Login(_), _) => Stage::Login,
+        (Command::Start | Command::Stop, _) => Stage::Network,
+        _ => Stage::Directory,
+    }
+}
