@@ -53,7 +53,7 @@ pub(crate) fn operation(server: &Server, words: &[u8]) -> Result<(Operation, Vec
                 path: path()?,
                 must_be_new: false,
                 verify_size: name == "put",
-                delete_on_failure: true,
+                delete_on_failure: name == "put",
             })
         }
         _ => return Err(format!("`{name}` is no operation")),
