@@ -48,13 +48,17 @@ enum State {
     Put,
     Transfer,
     Verify(Inquiry),
+    /// What the name has after a failed transfer: what was not touched is not deleted.
+    Compare,
     Delete,
     Deleting,
+    /// Whether anything is left, now that it could not be deleted.
+    Look(Box<Inquiry>),
     Finish(Result<(), Failure>),
 }
 
-/// The number that SIZE answered before the transfer. A file that had the size of ours before
-/// is no proof that ours arrived, if the outcome is lost.
+/// What SIZE answered. A file that had the size of ours before is no proof that ours arrived, if
+/// the outcome is lost; and one that still has the size it had is not ours to delete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Before {
     /// Not asked, or no answer.
@@ -63,6 +67,18 @@ enum Before {
     Nothing,
     /// This, if it was no error code.
     Number(u64),
+}
+
+impl Before {
+    fn of(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Done(Some(Body::Number(number) | Body::Length(number))) => {
+                Self::Number(*number)
+            }
+            Verdict::Failed(Cause::Reported(ErrCode::REJECTED)) => Self::Nothing,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 impl Upload {
@@ -189,20 +205,48 @@ impl Upload {
     /// Ends with the failure, after deleting what was begun where that is wanted.
     fn clear_up(&mut self) -> State {
         if self.what.delete_on_failure && self.begun {
-            return State::Delete;
+            return State::Compare;
         }
         State::Finish(self.failed.clone().map_or(Ok(()), Err))
     }
 
+    /// A server that refuses a transfer may do so before it touches the file that was there.
+    fn compared(&self, after: Before) -> State {
+        match (self.before, after) {
+            (Before::Number(before), Before::Number(after)) if before == after => {
+                State::Finish(self.failed.clone().map_or(Ok(()), Err))
+            }
+            (Before::Number(_) | Before::Nothing, Before::Number(_)) => State::Delete,
+            _ => self.look(),
+        }
+    }
+
+    fn look(&self) -> State {
+        State::Look(Box::new(Inquiry::look(self.what.path.clone())))
+    }
+
+    fn looked(&self, known: &Known) -> State {
+        let Some(failure) = self.failed.clone() else {
+            return State::Finish(Ok(()));
+        };
+        let finding = match known {
+            Known::Absent => failure.finding,
+            _ => Some(Finding::LeftBehind),
+        };
+        State::Finish(Err(Failure { finding, ..failure }))
+    }
+
     fn deleted(&mut self, verdict: &Verdict) -> State {
-        let Some(mut failure) = self.failed.clone() else {
+        let Some(failure) = self.failed.clone() else {
             return State::Finish(Ok(()));
         };
         match verdict {
-            Verdict::Done(_) => failure.committed = Some(0),
-            Verdict::Failed(_) => failure.finding = Some(Finding::LeftBehind),
+            Verdict::Done(_) => State::Finish(Err(Failure {
+                committed: Some(0),
+                ..failure
+            })),
+            Verdict::Failed(_) => self.look(),
         }
-        State::Finish(Err(failure))
     }
 
     fn failure(&self, cause: Cause, stage: Stage) -> Failure {
@@ -241,9 +285,11 @@ impl Procedure for Upload {
                     Err(known) => self.state = self.free(known),
                 },
                 State::Fetch if self.held.is_none() => return Next::Fetch,
-                State::Fetch if self.what.verify_size => self.state = State::Before,
+                State::Fetch if self.what.verify_size || self.what.delete_on_failure => {
+                    self.state = State::Before;
+                }
                 State::Fetch => self.state = State::Put,
-                State::Before => {
+                State::Before | State::Compare => {
                     let command = Command::Size(self.what.path.clone());
                     return Next::Say(Saying::Ftps(command));
                 }
@@ -265,6 +311,10 @@ impl Procedure for Upload {
                     return Next::Say(Saying::Ftps(command));
                 }
                 State::Deleting => self.state = State::Delete,
+                State::Look(inquiry) => match inquiry.next() {
+                    Ok(command) => return Next::Say(Saying::Ftps(command)),
+                    Err(known) => self.state = self.looked(&known),
+                },
                 State::Finish(result) => {
                     let stored = Stored {
                         sent: self.sent,
@@ -281,16 +331,12 @@ impl Procedure for Upload {
     fn heard(&mut self, settlement: &Settlement) {
         self.state = match &mut self.state {
             State::Free(inquiry) | State::Verify(inquiry) => return inquiry.heard(settlement),
+            State::Look(inquiry) => return inquiry.heard(settlement),
             State::Before => {
-                self.before = match &settlement.verdict {
-                    Verdict::Done(Some(Body::Number(number) | Body::Length(number))) => {
-                        Before::Number(*number)
-                    }
-                    Verdict::Failed(Cause::Reported(ErrCode::REJECTED)) => Before::Nothing,
-                    _ => Before::Unknown,
-                };
+                self.before = Before::of(&settlement.verdict);
                 State::Put
             }
+            State::Compare => self.compared(Before::of(&settlement.verdict)),
             State::Transfer => {
                 self.open = false;
                 self.begun |= settlement.prompted;
@@ -307,8 +353,10 @@ impl Procedure for Upload {
     }
 
     fn content(&mut self, bytes: Bytes) -> Option<operation::Delivery> {
-        if let State::Free(inquiry) | State::Verify(inquiry) = &mut self.state {
-            inquiry.content(&bytes);
+        match &mut self.state {
+            State::Free(inquiry) | State::Verify(inquiry) => inquiry.content(&bytes),
+            State::Look(inquiry) => inquiry.content(&bytes),
+            _ => {}
         }
         None
     }
@@ -339,7 +387,12 @@ impl Procedure for Upload {
             State::Free(_) | State::Fetch | State::Before | State::Put => {
                 self.state = State::Finish(Err(failure));
             }
-            State::Verify(_) | State::Delete | State::Deleting | State::Finish(_) => {}
+            State::Verify(_)
+            | State::Compare
+            | State::Delete
+            | State::Deleting
+            | State::Look(_)
+            | State::Finish(_) => {}
         }
     }
 
