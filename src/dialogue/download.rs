@@ -78,7 +78,7 @@ impl Download {
             }
             // The server does not tell; the transfer itself will.
             Known::Present | Known::Undecided(_) => State::Begin,
-            Known::Absent | Known::Failed(_) => State::Finish(Err(unknown(known))),
+            Known::Absent | Known::Failed(..) => State::Finish(Err(unknown(known))),
         }
     }
 
@@ -95,7 +95,7 @@ impl Download {
                 self.resumes += 1;
                 State::Get
             }
-            (known @ (Known::Absent | Known::Failed(_)), _) => {
+            (known @ (Known::Absent | Known::Failed(..)), _) => {
                 let failure = Failure {
                     committed: Some(self.got),
                     ..unknown(known)
