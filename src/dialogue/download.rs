@@ -29,6 +29,8 @@ pub(crate) struct Download {
     /// `got` when the last command was said.
     mark: u64,
     fruitless: u32,
+    /// Why the data connection did not come about, in the fruitless tries so far.
+    obstacle: Option<Cause>,
     resumes: u32,
     abandoned: bool,
 }
@@ -58,6 +60,7 @@ impl Download {
             got: 0,
             mark: 0,
             fruitless: 0,
+            obstacle: None,
             resumes: 0,
             abandoned: false,
         }
@@ -135,7 +138,15 @@ impl Download {
             Cause::Reported(ErrCode::CONNECT_SOCKET | ErrCode::CREATE_SOCKET)
         );
         if is_transient(cause) || data_channel {
-            return self.go_on(cause.clone());
+            if self.got > self.mark {
+                self.obstacle = None;
+            }
+            if data_channel {
+                self.obstacle = Some(cause.clone());
+            }
+            // Servers may close the control connection over it; that is not the reason then.
+            let reason = self.obstacle.clone().unwrap_or_else(|| cause.clone());
+            return self.go_on(reason);
         }
         let failure = self.failure(cause.clone());
         if *cause == Cause::Reported(ErrCode::REJECTED) && self.got == 0 && self.size.is_none() {
