@@ -19,6 +19,7 @@ use cellftp::broker::{
 };
 use cellftp::emulator::uplink::memory::{Memory, Server as Uplink};
 use cellftp::emulator::{Emulator, Family, Knobs, Profile};
+use cellftp::ftps::tls::TlsPolicy;
 use cellftp::ftps::value::{
     Host, Offset, Password, RemotePath, Server, ServerType, TransferType, Username,
 };

@@ -10,3 +10,4 @@ mod calls;
 mod doors;
 mod house;
 mod streams;
+mod tls;
