@@ -373,7 +373,7 @@ fn tls_trouble_on_the_data_connection_is_named() {
 fn a_module_that_does_not_take_what_tls_must_prove_is_told_from_one_in_trouble() {
     let refused = |command, stage| {
         let failure = failed(failure::Cause::Refused(None), command, stage);
-        row(&stage.name().to_owned(), of_failure(failure))
+        row(stage.name(), of_failure(failure))
     };
     let rows = [
         refused("AT+CCERTDOWN", Stage::Tls),
