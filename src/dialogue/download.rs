@@ -303,3 +303,38 @@ impl Procedure for Download {
             .map(|size| size.saturating_sub(self.offset + self.got))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_data_connection_is_named_and_not_the_goodbye_that_followed() {
+        let what = operation::Download {
+            path: RemotePath::new("/f").unwrap(),
+            offset: Offset::ZERO,
+        };
+        let mut download = Download::new(what, TransferType::Binary);
+        let codes = [
+            ErrCode::CLOSED_BY_SERVER,
+            ErrCode::CONNECT_SOCKET,
+            ErrCode::CLOSED_BY_SERVER,
+        ];
+        for code in codes {
+            download.state = State::Wait;
+            download.heard(&Settlement {
+                name: Verb::Get.name(),
+                verdict: Verdict::Failed(Cause::Reported(code)),
+                clean: true,
+                info: Vec::new(),
+                prompted: false,
+                echoed: false,
+            });
+        }
+        let Next::Finish(Err(failure)) = download.next() else {
+            panic!("three fruitless tries are enough");
+        };
+        assert_eq!(failure.cause, Cause::Reported(ErrCode::CONNECT_SOCKET));
+        assert_eq!(failure.stage, Stage::Data);
+    }
+}

@@ -310,24 +310,3 @@ fn every_form_of_answer_is_understood() {
     }
     println!("{cases} cases");
 }
-
-#[test]
-fn a_download_names_the_data_connection_and_not_the_goodbye_that_followed() {
-    for family in both() {
-        let ca = certificate();
-        let mut link = link(family, Knobs::default(), &ca);
-        for (nth, code) in [(1, 4), (2, 14), (3, 4)] {
-            link.module.arm(Fault {
-                trigger: Trigger::Command {
-                    command: "+CFTPSGET".into(),
-                    nth,
-                    phase: Phase::BeforeResult,
-                },
-                effect: Effect::Fail(code),
-            });
-        }
-        let failure = read(&mut link, required(&ca)).unwrap_err();
-        assert_eq!(failure.cause, Cause::Reported(ErrCode::CONNECT_SOCKET));
-        assert_eq!(failure.stage, Stage::Data);
-    }
-}
