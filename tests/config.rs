@@ -55,10 +55,11 @@ fn the_shipped_file_changes_nothing() {
 
 /// A file with a certificate.
 fn certificate() -> (tempfile::TempDir, String) {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().expect("a scratch directory");
     let path = directory.path().join("ca.pem");
-    let made = rcgen::generate_simple_self_signed(["ftp.example.com".to_owned()]).unwrap();
-    fs::write(&path, made.cert.pem()).unwrap();
+    let made = rcgen::generate_simple_self_signed(["ftp.example.com".to_owned()])
+        .expect("a key signs its own certificate");
+    fs::write(&path, made.cert.pem()).expect("a scratch directory is writable");
     let path = path.display().to_string();
     (directory, path)
 }
