@@ -3,7 +3,9 @@
 //! [`Dialogue`] decides; its owner asks [`Dialogue::poll`] what to do now, does exactly that,
 //! and tells what came of it.
 
+mod blocks;
 mod bring_up;
+mod cache;
 mod download;
 mod echo;
 mod exchange;
@@ -14,6 +16,7 @@ mod moment;
 pub mod operation;
 mod procedure;
 mod resync;
+mod route;
 pub mod session;
 mod simple;
 mod size;
@@ -21,8 +24,8 @@ mod step;
 mod talk;
 mod upload;
 
-pub use bring_up::{Apn, Setup};
-pub use facts::Facts;
+pub use bring_up::{Apn, DownloadForm, Setup, UploadForm};
+pub use facts::{Capabilities, Facts};
 pub use failure::Failure;
 pub use moment::Moment;
 pub use operation::{Operation, Output};

@@ -1,12 +1,13 @@
-//! Writing a file: one escaped stream behind a prompt.
+//! Writing a file: one escaped stream behind a prompt, or blocks.
 
 use bytes::Bytes;
 
+use super::blocks::Blocks;
 use super::exchange::{Settlement, Verdict};
 use super::failure::{Cause, Failure, Finding, Stage};
 use super::inquiry::{Inquiry, Known};
 use super::operation::{self, Output, Piece, Progress, ProgressStage, Stored};
-use super::procedure::{Feed, Next, Procedure, Saying, is_transient, may_retry};
+use super::procedure::{Feed, Next, Procedure, Saying, Ways, is_transient, may_retry};
 use crate::ftps::command::PutForm;
 use crate::ftps::value::TransferType;
 use crate::ftps::{Body, Command, ErrCode, Verb, escape};
@@ -22,6 +23,12 @@ pub(crate) struct Upload {
     state: State,
     /// The piece that waits for the prompt.
     held: Option<Piece>,
+    ways: Ways,
+    /// Bytes are written as they are, so that sizes and offsets mean something.
+    exact: bool,
+    /// The content, where it goes in blocks.
+    blocks: Option<Blocks>,
+    resumes: u32,
     sent: u64,
     tries: u32,
     /// What the server said of the name before the transfer.
@@ -43,10 +50,18 @@ enum State {
     /// Whether the name is free.
     Free(Inquiry),
     Fetch,
+    /// What the module can do is asked for.
+    Reach,
     /// Which size the name has before.
     Before,
+    /// The next block is taken from the source.
+    Gather,
     Put,
     Transfer,
+    /// Whether the server has what it should after the first blocks.
+    Check(Inquiry),
+    /// How much the server has of a block whose outcome was lost.
+    Recover(Inquiry, Failure),
     Verify(Inquiry),
     Delete,
     Deleting,
@@ -68,7 +83,8 @@ enum Before {
 impl Upload {
     /// Of a file, in a transfer type. Where line ends may be rewritten, sizes cannot be compared.
     pub(crate) fn new(mut what: operation::Upload, transfer_type: TransferType) -> Self {
-        what.verify_size &= transfer_type == TransferType::Binary;
+        let exact = transfer_type == TransferType::Binary;
+        what.verify_size &= exact;
         let state = if what.must_be_new {
             State::Free(Inquiry::look(what.path.clone()))
         } else {
@@ -78,6 +94,10 @@ impl Upload {
             what,
             state,
             held: None,
+            ways: Ways::default(),
+            exact,
+            blocks: None,
+            resumes: 0,
             sent: 0,
             tries: 0,
             before: Before::Unknown,
@@ -109,17 +129,124 @@ impl Upload {
         }
     }
 
-    /// The transfer is over, as far as the module tells.
-    fn transferred(&mut self, verdict: &Verdict) -> State {
+    /// The content begins to go its way, of which there is a choice now.
+    fn begin(&mut self) -> State {
+        if self.ways.blocks && self.exact {
+            let mut blocks = Blocks::default();
+            self.held
+                .take()
+                .into_iter()
+                .for_each(|piece| blocks.push(piece));
+            self.blocks = Some(blocks);
+        }
+        State::Gather
+    }
+
+    /// What comes next of the content.
+    fn gather(&mut self) -> State {
+        match &mut self.blocks {
+            None => State::Put,
+            // An empty file has no block: it goes as a stream of nothing.
+            Some(blocks) if blocks.is_over() && blocks.offset() == 0 => {
+                self.blocks = None;
+                self.held = Some(Piece::End);
+                State::Put
+            }
+            Some(blocks) if blocks.is_over() => {
+                self.ended = true;
+                self.complete()
+            }
+            Some(blocks) => match blocks.cut() {
+                true => State::Put,
+                false => State::Gather,
+            },
+        }
+    }
+
+    fn put(&self) -> Result<Command, Failure> {
+        let form = match &self.blocks {
+            None => Ok(PutForm::Stream),
+            Some(blocks) => blocks.form(),
+        };
+        let path = self.what.path.clone();
+        form.map(|form| Command::Put(path, form))
+            .map_err(|error| self.failure(Cause::Unsuitable(error), Stage::Data))
+    }
+
+    /// The module reported success for all of it.
+    fn complete(&mut self) -> State {
+        self.acknowledged = true;
+        if self.what.verify_size {
+            State::Verify(Inquiry::size(self.what.path.clone()))
+        } else {
+            State::Finish(Ok(()))
+        }
+    }
+
+    /// A block is over, as far as the module tells.
+    fn block_transferred(&mut self, verdict: &Verdict) -> State {
+        let Some(blocks) = &mut self.blocks else {
+            return State::Gather;
+        };
         match verdict {
-            Verdict::Done(_) if self.ended => {
-                self.acknowledged = true;
-                if self.what.verify_size {
-                    State::Verify(Inquiry::size(self.what.path.clone()))
-                } else {
-                    State::Finish(Ok(()))
+            Verdict::Done(_) if blocks.arrived() => {
+                State::Check(Inquiry::size(self.what.path.clone()))
+            }
+            Verdict::Done(_) => State::Gather,
+            Verdict::Failed(cause) => {
+                let again = is_transient(cause) && blocks.lost();
+                let failure = self.failure(cause.clone(), Stage::Data);
+                self.begun |= matches!(cause, Cause::Timeout(_));
+                match self.blocks.as_ref().map_or(0, Blocks::offset) {
+                    _ if !again => self.fail(failure),
+                    // The first block writes the file anew, whatever there was of it.
+                    0 => State::Put,
+                    _ => State::Recover(Inquiry::size(self.what.path.clone()), failure),
                 }
             }
+        }
+    }
+
+    /// Whether the server has the blocks that it should have.
+    fn checked(&mut self, known: &Known) -> State {
+        let expected = self.blocks.as_ref().map_or(0, Blocks::offset);
+        let found = match known {
+            Known::Size(found) => *found,
+            Known::Absent => 0,
+            // The server does not tell; what it says in the end decides.
+            Known::Present | Known::Undecided(_) => return State::Gather,
+            Known::Failed(cause) => {
+                return self.fail(self.failure(cause.clone(), Stage::Commit));
+            }
+        };
+        if found == expected {
+            return State::Gather;
+        }
+        self.fail(Failure {
+            committed: Some(found),
+            ..self.failure(Cause::SizeMismatch { expected, found }, Stage::Commit)
+        })
+    }
+
+    /// A block can be sent again where everything before it is there.
+    fn recovered(&mut self, known: &Known, failure: Failure) -> State {
+        let before = self.blocks.as_ref().map_or(0, Blocks::offset);
+        match known {
+            Known::Size(found) if *found >= before => {
+                self.resumes += 1;
+                State::Put
+            }
+            _ => self.fail(failure),
+        }
+    }
+
+    /// The transfer is over, as far as the module tells.
+    fn transferred(&mut self, verdict: &Verdict) -> State {
+        if self.blocks.is_some() {
+            return self.block_transferred(verdict);
+        }
+        match verdict {
+            Verdict::Done(_) if self.ended => self.complete(),
             Verdict::Done(_) => {
                 let cause = Cause::OutOfOrder("success before the end of the content".into());
                 self.fail(self.failure(cause, Stage::Data))
@@ -208,6 +335,7 @@ impl Upload {
     fn failure(&self, cause: Cause, stage: Stage) -> Failure {
         Failure {
             attempt: self.tries.max(1),
+            committed: self.blocks.as_ref().map(Blocks::offset),
             ..Failure::new(cause, Some(Verb::Put.name()), stage)
         }
     }
@@ -241,17 +369,40 @@ impl Procedure for Upload {
                     Err(known) => self.state = self.free(known),
                 },
                 State::Fetch if self.held.is_none() => return Next::Fetch,
-                State::Fetch if self.what.verify_size => self.state = State::Before,
-                State::Fetch => self.state = State::Put,
+                State::Fetch => {
+                    self.state = State::Reach;
+                    return Next::Reach;
+                }
+                State::Reach if self.what.verify_size => self.state = State::Before,
+                State::Reach => self.state = self.begin(),
+                State::Gather => match self.gather() {
+                    State::Gather => return Next::Fetch,
+                    state => self.state = state,
+                },
+                State::Check(inquiry) => match inquiry.next() {
+                    Ok(command) => return Next::Say(Saying::Ftps(command)),
+                    Err(known) => self.state = self.checked(&known),
+                },
+                State::Recover(inquiry, failure) => match inquiry.next() {
+                    Ok(command) => return Next::Say(Saying::Ftps(command)),
+                    Err(known) => {
+                        let failure = failure.clone();
+                        self.state = self.recovered(&known, failure);
+                    }
+                },
                 State::Before => {
                     let command = Command::Size(self.what.path.clone());
                     return Next::Say(Saying::Ftps(command));
                 }
                 State::Put => {
                     self.tries += 1;
-                    self.state = State::Transfer;
-                    let command = Command::Put(self.what.path.clone(), PutForm::Stream);
-                    return Next::Say(Saying::Ftps(command));
+                    match self.put() {
+                        Ok(command) => {
+                            self.state = State::Transfer;
+                            return Next::Say(Saying::Ftps(command));
+                        }
+                        Err(failure) => self.state = self.fail(failure),
+                    }
                 }
                 // While a prompt is open the dialogue asks for the next piece.
                 State::Transfer => return Next::Fetch,
@@ -270,7 +421,7 @@ impl Procedure for Upload {
                         sent: self.sent,
                         acknowledged: self.acknowledged,
                         confirmed: self.confirmed,
-                        resumes: 0,
+                        resumes: self.resumes,
                     };
                     return Next::Finish(result.clone().map(|()| Output::Stored(stored)));
                 }
@@ -280,7 +431,10 @@ impl Procedure for Upload {
 
     fn heard(&mut self, settlement: &Settlement) {
         self.state = match &mut self.state {
-            State::Free(inquiry) | State::Verify(inquiry) => return inquiry.heard(settlement),
+            State::Free(inquiry)
+            | State::Verify(inquiry)
+            | State::Check(inquiry)
+            | State::Recover(inquiry, _) => return inquiry.heard(settlement),
             State::Before => {
                 self.before = match &settlement.verdict {
                     Verdict::Done(Some(Body::Number(number) | Body::Length(number))) => {
@@ -289,7 +443,7 @@ impl Procedure for Upload {
                     Verdict::Failed(Cause::Reported(ErrCode::REJECTED)) => Before::Nothing,
                     _ => Before::Unknown,
                 };
-                State::Put
+                self.begin()
             }
             State::Transfer => {
                 self.open = false;
@@ -302,18 +456,35 @@ impl Procedure for Upload {
                 }
             }
             State::Deleting => self.deleted(&settlement.verdict),
-            State::Fetch | State::Put | State::Delete | State::Finish(_) => return,
+            State::Fetch
+            | State::Reach
+            | State::Gather
+            | State::Put
+            | State::Delete
+            | State::Finish(_) => return,
         };
     }
 
     fn content(&mut self, bytes: Bytes) -> Option<operation::Delivery> {
-        if let State::Free(inquiry) | State::Verify(inquiry) = &mut self.state {
+        if let State::Free(inquiry)
+        | State::Verify(inquiry)
+        | State::Check(inquiry)
+        | State::Recover(inquiry, _) = &mut self.state
+        {
             inquiry.content(&bytes);
         }
         None
     }
 
+    fn equip(&mut self, ways: Ways) {
+        self.ways = ways;
+    }
+
     fn feed(&mut self, piece: Piece) -> Option<Feed> {
+        if let Some(blocks) = &mut self.blocks {
+            blocks.push(piece);
+            return None;
+        }
         if self.open {
             return Some(self.write(piece));
         }
@@ -324,6 +495,11 @@ impl Procedure for Upload {
     fn prompted(&mut self) -> Option<Feed> {
         self.open = true;
         self.begun = true;
+        if let Some(blocks) = &self.blocks {
+            let bytes = blocks.block();
+            self.sent = blocks.offset() + bytes.len() as u64;
+            return Some(Feed { bytes, end: true });
+        }
         let piece = self.held.take()?;
         Some(self.write(piece))
     }
@@ -336,8 +512,12 @@ impl Procedure for Upload {
         let failure = self.failure(cause, Stage::Data);
         match self.state {
             State::Transfer => self.failed = Some(failure),
-            State::Free(_) | State::Fetch | State::Before | State::Put => {
+            State::Free(_) | State::Fetch | State::Reach | State::Before => {
                 self.state = State::Finish(Err(failure));
+            }
+            State::Gather | State::Put | State::Check(_) | State::Recover(..) => {
+                self.failed = Some(failure);
+                self.state = self.clear_up();
             }
             State::Verify(_) | State::Delete | State::Deleting | State::Finish(_) => {}
         }
@@ -358,8 +538,13 @@ impl Procedure for Upload {
 
     fn progress(&self) -> Progress {
         let stage = match self.state {
-            State::Free(_) | State::Fetch | State::Before | State::Put => ProgressStage::Preparing,
-            State::Transfer => ProgressStage::Transferring,
+            State::Free(_) | State::Fetch | State::Reach | State::Before => {
+                ProgressStage::Preparing
+            }
+            State::Put if self.blocks.is_none() => ProgressStage::Preparing,
+            State::Gather | State::Put | State::Transfer | State::Check(_) | State::Recover(..) => {
+                ProgressStage::Transferring
+            }
             _ => ProgressStage::Verifying,
         };
         Progress {
