@@ -30,7 +30,7 @@ pub enum Error {
 pub fn init(log: &Log) -> Result<(), Error> {
     use tracing_subscriber::util::SubscriberInitExt as _;
 
-    let filter = EnvFilter::builder().parse(&log.level)?;
+    let filter = filter(&log.level)?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr);
@@ -48,6 +48,14 @@ pub fn init(log: &Log) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// What is logged. The FTP client of the embedded emulator writes every line that it sends into
+/// its own log, passwords included: that one stays silent at any level.
+fn filter(level: &str) -> Result<EnvFilter, tracing_subscriber::filter::ParseError> {
+    Ok(EnvFilter::builder()
+        .parse(level)?
+        .add_directive("suppaftp=off".parse()?))
 }
 
 /// Whether standard error goes to systemd's journal (systemd.exec(5), `$JOURNAL_STREAM`).
@@ -135,5 +143,15 @@ mod tests {
                 "<6>cellftp::telemetry::tests: well"
             ]
         );
+    }
+
+    #[test]
+    fn no_level_lets_the_ftp_client_log_passwords() {
+        for level in ["trace", "suppaftp=trace", "info,suppaftp=debug"] {
+            let filter = super::filter(level).unwrap().to_string();
+            assert!(filter.contains("suppaftp=off"), "{filter}");
+            assert!(!filter.contains("suppaftp=trace"), "{filter}");
+            assert!(!filter.contains("suppaftp=debug"), "{filter}");
+        }
     }
 }

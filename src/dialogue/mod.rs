@@ -3,7 +3,6 @@
 //! [`Dialogue`] decides; its owner asks [`Dialogue::poll`] what to do now, does exactly that,
 //! and tells what came of it.
 
-mod blocks;
 mod bring_up;
 mod cache;
 mod download;

@@ -1,16 +1,20 @@
 //! Writing a file: one escaped stream behind a prompt, or blocks.
 
+mod blocks;
+mod clear;
+
 use bytes::Bytes;
 
-use super::blocks::Blocks;
+use blocks::Blocks;
+use clear::Before;
+
 use super::exchange::{Settlement, Verdict};
 use super::failure::{Cause, Failure, Finding, Stage};
 use super::inquiry::{Inquiry, Known};
 use super::operation::{self, Output, Piece, Progress, ProgressStage, Stored};
 use super::procedure::{Feed, Next, Procedure, Saying, Ways, is_transient, may_retry};
-use crate::ftps::command::PutForm;
 use crate::ftps::value::TransferType;
-use crate::ftps::{Body, Command, ErrCode, Verb, escape};
+use crate::ftps::{Command, ErrCode, Verb, escape};
 
 /// Writes a file and makes sure of it.
 ///
@@ -63,21 +67,13 @@ enum State {
     /// How much the server has of a block whose outcome was lost.
     Recover(Inquiry, Failure),
     Verify(Inquiry),
+    /// What the name has after a failed transfer: what was not touched is not deleted.
+    Compare,
     Delete,
     Deleting,
+    /// Whether anything is left, now that it could not be deleted.
+    Look(Box<Inquiry>),
     Finish(Result<(), Failure>),
-}
-
-/// The number that SIZE answered before the transfer. A file that had the size of ours before
-/// is no proof that ours arrived, if the outcome is lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Before {
-    /// Not asked, or no answer.
-    Unknown,
-    /// The server refused: there is no such file.
-    Nothing,
-    /// This, if it was no error code.
-    Number(u64),
 }
 
 impl Upload {
@@ -129,50 +125,6 @@ impl Upload {
         }
     }
 
-    /// The content begins to go its way, of which there is a choice now.
-    fn begin(&mut self) -> State {
-        if self.ways.blocks && self.exact {
-            let mut blocks = Blocks::default();
-            self.held
-                .take()
-                .into_iter()
-                .for_each(|piece| blocks.push(piece));
-            self.blocks = Some(blocks);
-        }
-        State::Gather
-    }
-
-    /// What comes next of the content.
-    fn gather(&mut self) -> State {
-        match &mut self.blocks {
-            None => State::Put,
-            // An empty file has no block: it goes as a stream of nothing.
-            Some(blocks) if blocks.is_over() && blocks.offset() == 0 => {
-                self.blocks = None;
-                self.held = Some(Piece::End);
-                State::Put
-            }
-            Some(blocks) if blocks.is_over() => {
-                self.ended = true;
-                self.complete()
-            }
-            Some(blocks) => match blocks.cut() {
-                true => State::Put,
-                false => State::Gather,
-            },
-        }
-    }
-
-    fn put(&self) -> Result<Command, Failure> {
-        let form = match &self.blocks {
-            None => Ok(PutForm::Stream),
-            Some(blocks) => blocks.form(),
-        };
-        let path = self.what.path.clone();
-        form.map(|form| Command::Put(path, form))
-            .map_err(|error| self.failure(Cause::Unsuitable(error), Stage::Data))
-    }
-
     /// The module reported success for all of it.
     fn complete(&mut self) -> State {
         self.acknowledged = true;
@@ -180,63 +132,6 @@ impl Upload {
             State::Verify(Inquiry::size(self.what.path.clone()))
         } else {
             State::Finish(Ok(()))
-        }
-    }
-
-    /// A block is over, as far as the module tells.
-    fn block_transferred(&mut self, verdict: &Verdict) -> State {
-        let Some(blocks) = &mut self.blocks else {
-            return State::Gather;
-        };
-        match verdict {
-            Verdict::Done(_) if blocks.arrived() => {
-                State::Check(Inquiry::size(self.what.path.clone()))
-            }
-            Verdict::Done(_) => State::Gather,
-            Verdict::Failed(cause) => {
-                let again = is_transient(cause) && blocks.lost();
-                let failure = self.failure(cause.clone(), Stage::Data);
-                self.begun |= matches!(cause, Cause::Timeout(_));
-                match self.blocks.as_ref().map_or(0, Blocks::offset) {
-                    _ if !again => self.fail(failure),
-                    // The first block writes the file anew, whatever there was of it.
-                    0 => State::Put,
-                    _ => State::Recover(Inquiry::size(self.what.path.clone()), failure),
-                }
-            }
-        }
-    }
-
-    /// Whether the server has the blocks that it should have.
-    fn checked(&mut self, known: &Known) -> State {
-        let expected = self.blocks.as_ref().map_or(0, Blocks::offset);
-        let found = match known {
-            Known::Size(found) => *found,
-            Known::Absent => 0,
-            // The server does not tell; what it says in the end decides.
-            Known::Present | Known::Undecided(_) => return State::Gather,
-            Known::Failed(cause) => {
-                return self.fail(self.failure(cause.clone(), Stage::Commit));
-            }
-        };
-        if found == expected {
-            return State::Gather;
-        }
-        self.fail(Failure {
-            committed: Some(found),
-            ..self.failure(Cause::SizeMismatch { expected, found }, Stage::Commit)
-        })
-    }
-
-    /// A block can be sent again where everything before it is there.
-    fn recovered(&mut self, known: &Known, failure: Failure) -> State {
-        let before = self.blocks.as_ref().map_or(0, Blocks::offset);
-        match known {
-            Known::Size(found) if *found >= before => {
-                self.resumes += 1;
-                State::Put
-            }
-            _ => self.fail(failure),
         }
     }
 
@@ -313,25 +208,6 @@ impl Upload {
         }
     }
 
-    /// Ends with the failure, after deleting what was begun where that is wanted.
-    fn clear_up(&mut self) -> State {
-        if self.what.delete_on_failure && self.begun {
-            return State::Delete;
-        }
-        State::Finish(self.failed.clone().map_or(Ok(()), Err))
-    }
-
-    fn deleted(&mut self, verdict: &Verdict) -> State {
-        let Some(mut failure) = self.failed.clone() else {
-            return State::Finish(Ok(()));
-        };
-        match verdict {
-            Verdict::Done(_) => failure.committed = Some(0),
-            Verdict::Failed(_) => failure.finding = Some(Finding::LeftBehind),
-        }
-        State::Finish(Err(failure))
-    }
-
     fn failure(&self, cause: Cause, stage: Stage) -> Failure {
         Failure {
             attempt: self.tries.max(1),
@@ -373,7 +249,9 @@ impl Procedure for Upload {
                     self.state = State::Reach;
                     return Next::Reach;
                 }
-                State::Reach if self.what.verify_size => self.state = State::Before,
+                State::Reach if self.what.verify_size || self.what.delete_on_failure => {
+                    self.state = State::Before;
+                }
                 State::Reach => self.state = self.begin(),
                 State::Gather => match self.gather() {
                     State::Gather => return Next::Fetch,
@@ -390,7 +268,7 @@ impl Procedure for Upload {
                         self.state = self.recovered(&known, failure);
                     }
                 },
-                State::Before => {
+                State::Before | State::Compare => {
                     let command = Command::Size(self.what.path.clone());
                     return Next::Say(Saying::Ftps(command));
                 }
@@ -416,6 +294,10 @@ impl Procedure for Upload {
                     return Next::Say(Saying::Ftps(command));
                 }
                 State::Deleting => self.state = State::Delete,
+                State::Look(inquiry) => match inquiry.next() {
+                    Ok(command) => return Next::Say(Saying::Ftps(command)),
+                    Err(known) => self.state = self.looked(&known),
+                },
                 State::Finish(result) => {
                     let stored = Stored {
                         sent: self.sent,
@@ -435,16 +317,12 @@ impl Procedure for Upload {
             | State::Verify(inquiry)
             | State::Check(inquiry)
             | State::Recover(inquiry, _) => return inquiry.heard(settlement),
+            State::Look(inquiry) => return inquiry.heard(settlement),
             State::Before => {
-                self.before = match &settlement.verdict {
-                    Verdict::Done(Some(Body::Number(number) | Body::Length(number))) => {
-                        Before::Number(*number)
-                    }
-                    Verdict::Failed(Cause::Reported(ErrCode::REJECTED)) => Before::Nothing,
-                    _ => Before::Unknown,
-                };
+                self.before = Before::of(&settlement.verdict);
                 self.begin()
             }
+            State::Compare => self.compared(Before::of(&settlement.verdict)),
             State::Transfer => {
                 self.open = false;
                 self.begun |= settlement.prompted;
@@ -466,12 +344,13 @@ impl Procedure for Upload {
     }
 
     fn content(&mut self, bytes: Bytes) -> Option<operation::Delivery> {
-        if let State::Free(inquiry)
-        | State::Verify(inquiry)
-        | State::Check(inquiry)
-        | State::Recover(inquiry, _) = &mut self.state
-        {
-            inquiry.content(&bytes);
+        match &mut self.state {
+            State::Free(inquiry)
+            | State::Verify(inquiry)
+            | State::Check(inquiry)
+            | State::Recover(inquiry, _) => inquiry.content(&bytes),
+            State::Look(inquiry) => inquiry.content(&bytes),
+            _ => {}
         }
         None
     }
@@ -519,7 +398,12 @@ impl Procedure for Upload {
                 self.failed = Some(failure);
                 self.state = self.clear_up();
             }
-            State::Verify(_) | State::Delete | State::Deleting | State::Finish(_) => {}
+            State::Verify(_)
+            | State::Compare
+            | State::Delete
+            | State::Deleting
+            | State::Look(_)
+            | State::Finish(_) => {}
         }
     }
 

@@ -23,6 +23,7 @@ use cellftp::dialogue::failure::{Cause, Finding};
 use cellftp::dialogue::operation::{
     Delivered, Directory, Download, Output, Piece, Standing, Stored, Task, Upload,
 };
+use cellftp::dialogue::{Dialogue, Moment, Patience, Setup, Step};
 use cellftp::emulator::{Effect, Family, Knobs};
 use cellftp::ftps::ErrCode;
 use cellftp::ftps::value::Offset;
@@ -205,6 +206,51 @@ fn a_source_that_vanishes_leaves_nothing_behind() {
         link.run(on(put("/f")), pieces(b"next")).result.unwrap();
         assert_eq!(link.file("/f").unwrap(), b"next");
     }
+}
+
+/// A module that takes an upload and refuses it at the end, with a file of 8 bytes before and
+/// after it: the server never touched it.
+#[test]
+fn a_refused_upload_does_not_cost_the_file_that_was_there() {
+    let mut dialogue = Dialogue::new(Setup::default(), Patience::default());
+    dialogue.port_opened();
+    dialogue.begin(on(put("/f")));
+    let mut said = Vec::new();
+    let mut source = pieces(b"anything").into_iter();
+    let mut now = Moment::ORIGIN;
+    let failure = loop {
+        match dialogue.poll(now) {
+            Step::Write { bytes, .. } => {
+                let line = String::from_utf8_lossy(&bytes).into_owned();
+                let answer: &[u8] = match line.trim_end() {
+                    "anything" => b"",
+                    "\u{1a}" if said.is_empty() => b"",
+                    "\u{1a}" => b"\r\nOK\r\n\r\n+CFTPSPUT: 9\r\n",
+                    "AT+CFTPSSIZE=\"/f\"" => b"\r\nOK\r\n\r\n+CFTPSSIZE: 88\r\n",
+                    "AT+CFTPSPUT=\"/f\"" => b"\r\n>",
+                    "AT+CFTPSSTART" => b"\r\nOK\r\n\r\n+CFTPSSTART: 0\r\n",
+                    "AT+CFTPSTYPE=I" => b"\r\nOK\r\n\r\n+CFTPSTYPE: 0\r\n",
+                    line if line.starts_with("AT+CFTPSLOGIN") => {
+                        b"\r\nOK\r\n\r\n+CFTPSLOGIN: 0\r\n"
+                    }
+                    "AT+CFTPSLOGOUT" | "AT+CFTPSSTOP" => b"\r\nERROR\r\n",
+                    _ => b"\r\nOK\r\n",
+                };
+                said.push(line);
+                dialogue.receive(answer, now);
+            }
+            Step::Fetch => dialogue.feed(source.next().unwrap(), now),
+            Step::Listen { until } => {
+                now = until;
+                dialogue.expire(now);
+            }
+            Step::Done(result) => break result.unwrap_err(),
+            step => panic!("{step:?}"),
+        }
+    };
+    assert_eq!(failure.cause, Cause::Reported(ErrCode::REJECTED));
+    assert_eq!(failure.finding, None);
+    assert!(said.iter().all(|line| !line.contains("DELE")), "{said:?}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! One line of a listing: what can be told from it without guessing.
 
+use std::path::Path;
+
 use suppaftp::list::{File, ListParser};
 
 use super::{Facts, Kind};
@@ -23,7 +25,7 @@ fn posix(line: &str) -> Option<Facts> {
     let file = columns(start, rest)
         .into_iter()
         .find_map(|line| ListParser::parse_posix(&line).ok())?;
-    let tail = match file.symlink() {
+    let tail = match target(&file) {
         Some(target) => format!("{} -> {}", file.name(), target.to_str()?),
         None => file.name().to_owned(),
     };
@@ -98,6 +100,12 @@ fn has_time(name: &str) -> bool {
         .all(|part| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
+/// Where a link leads, where the server tells.
+fn target(file: &File) -> Option<&Path> {
+    let target = file.symlink()?;
+    (!target.as_os_str().is_empty()).then_some(target)
+}
+
 fn facts(file: &File, name: String) -> Facts {
     let kind = if file.is_symlink() {
         Kind::Link
@@ -112,9 +120,7 @@ fn facts(file: &File, name: String) -> Facts {
         size: (kind == Kind::File).then(|| u64::try_from(file.size()).unwrap_or(u64::MAX)),
         modified: Some(file.modified()),
         permissions: String::new(),
-        link_target: file
-            .symlink()
-            .map(|target| target.to_string_lossy().into_owned()),
+        link_target: target(file).map(|target| target.to_string_lossy().into_owned()),
     }
 }
 

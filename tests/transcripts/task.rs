@@ -1,0 +1,96 @@
+//! The operations that a transcript names.
+
+use std::num::NonZeroU16;
+use std::sync::Arc;
+
+use cellftp::dialogue::operation::{Directory, Download, Operation, Place, Standing, Task, Upload};
+use cellftp::emulator::uplink::Security;
+use cellftp::ftps::value::{
+    self, Host, Offset, Password, RemotePath, ServerType, TransferType, Username,
+};
+
+use crate::format::{HOST, Server, parse};
+
+/// Reads the words of an `@do`: the operation, and the content of an upload.
+///
+/// # Errors
+/// Says which word is wrong.
+pub(crate) fn operation(server: &Server, words: &[u8]) -> Result<(Operation, Vec<u8>), String> {
+    let mut words = words.splitn(3, |byte| *byte == b' ');
+    let name = words.next().unwrap_or_default();
+    let name = String::from_utf8_lossy(name).into_owned();
+    let text = words.next().map(String::from_utf8_lossy);
+    let rest = words.next().unwrap_or_default();
+    let path = || -> Result<RemotePath, String> {
+        let text = text.as_deref().ok_or("a path is missing")?;
+        RemotePath::new(text).map_err(|error| error.to_string())
+    };
+    let mut content = Vec::new();
+    let task = match name.as_str() {
+        "start" | "stop" | "login" => Task::Stand,
+        "pwd" => Task::WorkingDirectory,
+        "cwd" => Task::ChangeDirectory(path()?),
+        "mkd" => Task::MakeDirectory(path()?),
+        "rmd" => Task::RemoveDirectory(path()?),
+        "dele" => Task::DeleteFile(path()?),
+        "size" => Task::Size(path()?),
+        "list" => Task::List(text.is_some().then(path).transpose()?),
+        "get" => {
+            let from = String::from_utf8_lossy(rest);
+            let from = if from.is_empty() {
+                0
+            } else {
+                parse(Some(&from))?
+            };
+            Task::Download(Download {
+                path: path()?,
+                offset: Offset::new(from).map_err(|error| error.to_string())?,
+            })
+        }
+        "put" | "put-unverified" => {
+            content = rest.to_vec();
+            Task::Upload(Upload {
+                path: path()?,
+                must_be_new: false,
+                verify_size: name == "put",
+                delete_on_failure: name == "put",
+            })
+        }
+        _ => return Err(format!("`{name}` is no operation")),
+    };
+    let standing = match name.as_str() {
+        "start" => Standing::Started,
+        "stop" => Standing::Down,
+        _ => logged_in(server)?,
+    };
+    Ok((Operation { standing, task }, content))
+}
+
+/// Logged in to the server of a transcript.
+///
+/// # Errors
+/// Says which value is wrong.
+pub(crate) fn logged_in(server: &Server) -> Result<Standing, String> {
+    let value = |error: value::ValueError| error.to_string();
+    Ok(Standing::LoggedIn(Place {
+        server: Arc::new(value::Server {
+            host: Host::new(HOST).map_err(value)?,
+            port: NonZeroU16::new(server.port).ok_or("port 0")?,
+            username: Username::new("user").map_err(value)?,
+            password: Password::new("pass").map_err(value)?,
+            server_type: match server.security {
+                Security::Plain => ServerType::Ftp,
+                Security::AuthSsl => ServerType::AuthSsl,
+                Security::AuthTls => ServerType::AuthTls,
+                Security::Implicit => ServerType::Implicit,
+            },
+            single_ip: server.single_ip,
+        }),
+        transfer_type: if server.ascii {
+            TransferType::Ascii
+        } else {
+            TransferType::Binary
+        },
+        directory: Directory::Any,
+    }))
+}
