@@ -15,9 +15,8 @@ use crate::broker::Broker;
 use crate::broker::health::{Health, Link};
 use crate::config::{self, Config, Device, FlowControl, Module, Transfers};
 use crate::emulator::{Profile, serve::in_process};
-use crate::ftps::Quirks;
 use crate::modem::port::{SerialConnector, StreamConnector};
-use crate::modem::{Modem, Options, Setup};
+use crate::modem::{Modem, Options, Quirks, Setup};
 use crate::rpc::listen::{self, UnixDoor};
 use crate::rpc::{self, Doors};
 

@@ -112,6 +112,8 @@ impl Profile {
     /// exist (L1217, L1218).
     pub fn heed(&mut self, probe: Probe, answer: Option<&str>) {
         match (probe, answer) {
+            // It is there, and its parameters are not told.
+            (Probe::Get | Probe::Put, Some("")) => {}
             (Probe::Get, Some(grammar)) => {
                 self.cache = grammar.contains("(0,1)");
                 self.non_ascii = grammar.contains("{non-ascii}");
@@ -207,6 +209,7 @@ mod tests {
         let grammar = "[{non-ascii}]\"FILEPATH\"[,<rest_size>[,(0,1)]]";
         profile.heed(Probe::Get, Some(grammar));
         profile.heed(Probe::Abort, Some(""));
+        profile.heed(Probe::Get, Some(""));
         assert!(profile.cache && profile.abort && profile.non_ascii);
         profile.heed(Probe::Get, Some("\"FILEPATH\"[,<rest_size>]"));
         profile.heed(Probe::Put, Some("\"FILEPATH\""));

@@ -8,5 +8,6 @@
 
 mod calls;
 mod doors;
+mod forms;
 mod house;
 mod streams;
