@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cellftp::dialogue::failure::{Cause, Failure, Finding};
 use cellftp::dialogue::operation::{Delivery, Operation, Output, Piece, Standing, Task};
-use cellftp::dialogue::{Dialogue, Moment, Patience, Setup, Step};
+use cellftp::dialogue::{Dialogue, DownloadForm, Moment, Patience, Setup, Step, UploadForm};
 use cellftp::emulator::Family;
 
 use crate::cut::Cut;
@@ -76,7 +76,7 @@ impl<'a> Replay<'a> {
         let mut replay = Self {
             transcript,
             cut,
-            dialogue: Dialogue::new(Setup::default(), Patience::default()),
+            dialogue: Dialogue::new(setup(transcript), Patience::default()),
             now: Duration::ZERO,
             items: transcript.items.iter().collect(),
             done: 0,
@@ -314,6 +314,17 @@ fn failed(failure: &Failure) -> String {
         Some(Finding::LeftBehind) => " left behind",
     };
     format!("failure {cause}{finding}")
+}
+
+fn setup(transcript: &Transcript) -> Setup {
+    if !transcript.pieces {
+        return Setup::default();
+    }
+    Setup {
+        download: DownloadForm::Pull,
+        upload: UploadForm::Blocks,
+        ..Setup::default()
+    }
 }
 
 /// The answer of a module that is in order.
