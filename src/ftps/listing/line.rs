@@ -130,11 +130,14 @@ mod tests {
 
     use super::*;
 
-    /// What is read of lines as odd servers print them: name, kind, size.
+    /// Name, kind and size of what is read.
+    type Read<'a> = Option<(&'a str, Kind, Option<u64>)>;
+
+    /// What is read of lines as odd servers print them.
     #[test]
     fn odd_servers_are_read_or_left_alone() {
         use Kind::{Directory, File, Link};
-        let table: &[(&str, Option<(&str, Kind, Option<u64>)>)] = &[
+        let table: &[(&str, Read<'_>)] = &[
             // unix: times and years, blanks, marks behind the permissions.
             (
                 "-rw-r--r-- 1 u g 10 Mar 19 13:51 a b  c",
