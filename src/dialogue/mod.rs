@@ -21,6 +21,7 @@ mod simple;
 mod size;
 mod step;
 mod talk;
+mod tls;
 mod upload;
 
 pub use bring_up::{Apn, DownloadForm, Setup, UploadForm};

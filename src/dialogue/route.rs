@@ -59,6 +59,7 @@ mod tests {
                 password: Password::new("p").unwrap(),
                 server_type: ServerType::Ftp,
                 single_ip: true,
+                tls: crate::ftps::tls::TlsPolicy::unverified(),
             }),
             transfer_type: TransferType::Binary,
             directory: Directory::Any,

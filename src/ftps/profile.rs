@@ -21,8 +21,10 @@ pub struct Profile {
     pub blocks: bool,
     /// Has `AT+CFTPSMODE`, which chooses between passive and active data connections.
     pub mode: bool,
-    /// Has `AT+CFTPSSLCFG`, which binds TLS contexts to the service.
-    pub tls_contexts: bool,
+    /// SSL contexts of the FTPS service.
+    pub tls_contexts: &'static [u8],
+    /// Has `AT+CFTPSSLCFG`, which binds a context to control and data connections.
+    pub binds_tls: bool,
     /// Takes names outside ASCII as `{non-ascii}"<hex>"`, where the command has that form.
     pub non_ascii: bool,
 }
@@ -51,7 +53,11 @@ impl Profile {
             cache: true,
             blocks: true,
             mode: false,
-            tls_contexts: false,
+            // TODO-correctness: which of the ten contexts the service uses is documented nowhere.
+            // The first is what SIMCom's other services begin with; a login with a wrong CA, which
+            // must fail, tells on hardware.
+            tls_contexts: &[0],
+            binds_tls: false,
             non_ascii: true,
         }
     }
@@ -68,7 +74,8 @@ impl Profile {
             cache: false,
             blocks: true,
             mode: true,
-            tls_contexts: true,
+            tls_contexts: &[0],
+            binds_tls: true,
             non_ascii: false,
         }
     }
@@ -80,7 +87,6 @@ impl Profile {
         Self {
             name: "unknown",
             mode: false,
-            tls_contexts: false,
             non_ascii: true,
             ..Self::a76xx()
         }
@@ -123,7 +129,7 @@ impl Profile {
             }
             (Probe::Abort, Some(_)) => self.abort = true,
             (Probe::Mode, answer) => self.mode = answer.is_some(),
-            (Probe::TlsContexts, answer) => self.tls_contexts = answer.is_some(),
+            (Probe::TlsContexts, answer) => self.binds_tls = answer.is_some(),
             (Probe::Get | Probe::Put | Probe::Abort, None) => {}
         }
     }

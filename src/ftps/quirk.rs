@@ -120,7 +120,7 @@ impl Quirk {
             (&mut profile.cache, self.cache),
             (&mut profile.blocks, self.blocks),
             (&mut profile.mode, self.mode),
-            (&mut profile.tls_contexts, self.tls_contexts),
+            (&mut profile.binds_tls, self.tls_contexts),
             (&mut profile.non_ascii, self.non_ascii),
         ] {
             *field = value.unwrap_or(*field);

@@ -20,4 +20,5 @@ mod servers;
 mod sharing;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;
 mod unary;

@@ -11,3 +11,4 @@ mod doors;
 mod forms;
 mod house;
 mod streams;
+mod tls;

@@ -16,6 +16,7 @@ use crate::dialogue::resync::Resync;
 use crate::dialogue::route::route;
 use crate::dialogue::session::Session;
 use crate::dialogue::step::Step;
+use crate::dialogue::tls::Secured;
 use crate::ftps::{Command, ErrCode, Verb};
 
 /// How often a lost standing is planned anew in one operation, beyond what the task's own tries
@@ -65,6 +66,13 @@ impl Dialogue {
         let towards = routed.as_ref().map_or(&run.standing, |(there, _)| there);
         if let Some(planned) = self.session.next_towards(towards, &self.profile) {
             run.towards = towards.clone();
+            if let Command::Login(server) = &planned
+                && let Some(setup) = self.tls.towards(server, &self.profile)
+            {
+                run.held = Some(held);
+                run.activity = Activity::SecureLogin(Box::new(setup));
+                return None;
+            }
             run.planned += 1;
             let moves = match &held {
                 // A move goes by one component at least: a byte and its slash.
@@ -173,14 +181,34 @@ impl Dialogue {
                     Err(failure) => self.unreachable(failure),
                 }
             }
+            Activity::SecureLogin(setup) => match result {
+                Ok(_) => self.tls.reached(&setup),
+                Err(failure) => {
+                    self.tls.broken(&setup);
+                    self.unsecured(failure);
+                }
+            },
         }
         None
+    }
+
+    /// The module did not take what TLS must prove. Once more, in case an answer was lost; then
+    /// nobody logs in.
+    fn unsecured(&mut self, failure: Failure) {
+        let Some(run) = &mut self.run else { return };
+        let first = run.replans == 0;
+        run.replans += 1;
+        if !first || run.abandoned {
+            let attempt = run.replans;
+            self.unreachable(Failure { attempt, ..failure });
+        }
     }
 
     pub(super) fn brought_up(&mut self) {
         self.attached = true;
         self.synchronised = true;
         self.profile = self.facts.capabilities.profile.clone();
+        self.tls = Secured::default();
         let identity = &self.facts.identity;
         info!(
             manufacturer = identity.manufacturer,
@@ -222,6 +250,7 @@ impl Dialogue {
         match &mut run.activity {
             Activity::Resync(resync) => resync.heard(&settlement),
             Activity::BringUp(bring_up) => bring_up.heard(&settlement),
+            Activity::SecureLogin(setup) => setup.heard(&settlement),
             Activity::Plan(planned) => {
                 let planned = planned.clone();
                 run.activity = Activity::Task;
@@ -319,6 +348,14 @@ impl Dialogue {
                 }
                 self.session = Session::Unknown;
                 false
+            }
+            Cause::Reported(ErrCode::SSL_ALERT) => {
+                self.session = Session::Unknown;
+                first
+                    && match command {
+                        Command::Login(server) => self.tls.doubt(server),
+                        _ => true,
+                    }
             }
             Cause::Reported(ErrCode::BUSY) => {
                 self.be_quiet(BUSY_PAUSE, now);

@@ -177,7 +177,7 @@ impl Upload {
             Known::Absent => 0,
             // The server does not tell; what it says in the end decides.
             Known::Present | Known::Undecided(_) => return State::Gather,
-            Known::Failed(cause) => {
+            Known::Failed(_, cause) => {
                 return self.fail(self.failure(cause.clone(), Stage::Commit));
             }
         };

@@ -2,3 +2,4 @@
 
 pub(super) mod request;
 pub(super) mod response;
+mod tls;

@@ -150,7 +150,7 @@ impl From<(Identity, &Capabilities)> for proto::GetCapabilitiesResponse {
             cache: profile.cache,
             blocks: profile.blocks,
             mode: profile.mode,
-            tls_contexts: profile.tls_contexts,
+            tls_contexts: profile.binds_tls,
             non_ascii_commands: non_ascii.map(|verb| verb.name().into()).collect(),
             probe: capabilities.answers.iter().map(probe).collect(),
         }
