@@ -259,7 +259,7 @@ fn errors_of_the_dialogue() {
          the name exists on the server -> AlreadyExists ALREADY_EXISTS *
          the size is 1 bytes, not 2 -> Aborted SIZE_MISMATCH
          the module answered 9, which may be a size or an error code -> Internal SIZE_UNDECIDED *
-         the value is 300 bytes long, the limit is 256 -> InvalidArgument BAD_PARAMETER *",
+         the value is 300 bytes long, the limit is 256 -> InvalidArgument BAD_PARAMETER * field=path",
     );
 }
 

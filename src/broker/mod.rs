@@ -37,6 +37,7 @@ use tracing::Instrument;
 
 use crate::ftps::value::{Offset, RemotePath};
 use crate::modem::failure::Ending;
+use crate::modem::health::{Capabilities, Identity};
 use crate::modem::operation::{Download, Output, Standing, Task};
 use crate::modem::{Health, Modem, clock};
 use get::{Deliver, Reading};
@@ -273,6 +274,14 @@ impl Broker {
             sessions: self.sessions().count(now),
             health,
         }
+    }
+
+    /// What the module is and can do, as far as it was asked; never waits.
+    #[must_use]
+    pub fn capabilities(&self) -> (Identity, Arc<Capabilities>) {
+        let health = self.shared.link.modem.health();
+        let health = health.borrow();
+        (health.identity.clone(), Arc::clone(&health.capabilities))
     }
 
     /// What is known of the module, now and at every change.

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use super::failure::{Awaited, Cause};
 use super::moment::Moment;
 use crate::at::{CommandLine, ErrorCode, Expect, FinalCode, Frame, Line};
-use crate::ftps::{Body, ErrCode, Report, Shape, Timing, Verb};
+use crate::ftps::{Body, Command, ErrCode, Report, Shape, Timing, Urc, Verb};
 
 /// One AT line under way: knows what may come next, until when, and when it is settled.
 ///
@@ -28,6 +28,8 @@ pub(crate) struct Exchange {
     /// To be written at once when the prompt has come.
     content_to_write: Option<Bytes>,
     block: Option<Block>,
+    /// Content has come into the cache.
+    announced: bool,
     deadline: Moment,
     /// Bytes of content that came.
     content: u64,
@@ -114,10 +116,12 @@ struct Block {
 }
 
 impl Exchange {
-    /// An FTPS command.
-    pub(crate) fn ftps(verb: Verb, line: CommandLine, now: Moment) -> Self {
-        let claim = Claim::Report(verb);
-        Self::new(verb.name(), line, claim, verb.shape(), verb.timing(), now)
+    /// An FTPS command, encoded.
+    pub(crate) fn ftps(command: &Command, line: CommandLine, now: Moment) -> Self {
+        let verb = command.verb();
+        let claim = Claim::Report(command.reporter());
+        let (shape, timing) = (command.shape(), verb.timing());
+        Self::new(verb.name(), line, claim, shape, timing, now)
     }
 
     /// Any other command: settled by its final result code.
@@ -162,7 +166,7 @@ impl Exchange {
     ) -> Self {
         let (handover, patience) = match shape {
             Shape::Prompt => (Handover::Awaited, timing.prompt),
-            Shape::Final | Shape::Report | Shape::Blocks => (Handover::None, timing.accept),
+            _ => (Handover::None, timing.accept),
         };
         Self {
             name,
@@ -176,6 +180,7 @@ impl Exchange {
             handover,
             content_to_write: None,
             block: None,
+            announced: false,
             deadline: now + patience,
             content: 0,
             unproven: BytesMut::new(),
@@ -205,9 +210,14 @@ impl Exchange {
         self.echoed
     }
 
-    /// Whether content is coming in.
+    /// Whether content is being pushed by the module, which nothing but an abort can stop.
     pub(crate) fn is_receiving(&self) -> bool {
         self.shape == Shape::Blocks && self.report.is_none()
+    }
+
+    /// Whether counted content may come in.
+    fn takes_content(&self) -> bool {
+        self.is_receiving() || self.shape == Shape::CacheRead
     }
 
     /// The line to be written.
@@ -258,7 +268,7 @@ impl Exchange {
                 Heard::Prompt
             }
             Frame::Block(bytes) => self.hear_block(bytes, now),
-            Frame::Overlong | Frame::Torn if !self.is_receiving() => {
+            Frame::Overlong | Frame::Torn if !self.takes_content() => {
                 Heard::Stray("bytes that are no line".into())
             }
             Frame::Overlong | Frame::Torn => self.garble(),
@@ -275,7 +285,8 @@ impl Exchange {
     pub(crate) fn settled(&self) -> Option<Settlement> {
         let complete = match (self.shape, &self.final_code) {
             _ if self.is_open() => false,
-            (Shape::Final, code) => code.is_some(),
+            (Shape::Final | Shape::CacheRead, code) => code.is_some(),
+            (Shape::Cached, Some(FinalCode::Ok)) => self.announced || self.report.is_some(),
             (_, code) => code.is_some() && self.report.is_some(),
         };
         (complete && self.block.is_none_or(|block| !block.ours)).then(|| self.settle(None))
@@ -318,7 +329,7 @@ impl Exchange {
         };
         match heard {
             // Content that comes as lines has lost the line that announced it.
-            Heard::Stray(text) if self.is_receiving() && is_bare_information(&text) => {
+            Heard::Stray(text) if self.takes_content() && is_bare_information(&text) => {
                 self.garble()
             }
             Heard::Stray(text) => Heard::Stray(text),
@@ -383,13 +394,23 @@ impl Exchange {
             self.echoed = true;
             return Heard::Nothing;
         }
+        if let Claim::Prefix(prefix) = self.claim
+            && text.starts_with(prefix)
+        {
+            self.info.push(text);
+            return Heard::Nothing;
+        }
         if let Some(report) = Report::parse(&text) {
             return self.hear_report(report, text, now);
         }
+        if self.shape == Shape::Cached && Urc::parse(&text) == Urc::Received {
+            self.announced = true;
+            self.deadline = now + self.patience();
+            return Heard::Nothing;
+        }
         let ours = match self.claim {
-            Claim::Prefix(prefix) => text.starts_with(prefix),
             Claim::Bare(prefix) => text.starts_with(prefix) || is_bare_information(&text),
-            Claim::Report(_) | Claim::Nothing => false,
+            Claim::Report(_) | Claim::Prefix(_) | Claim::Nothing => false,
         };
         if !ours {
             return Heard::Stray(text);
@@ -411,7 +432,7 @@ impl Exchange {
                 Heard::Nothing
             }
             Body::Data(left) => {
-                let ours = ours && self.shape == Shape::Blocks;
+                let ours = ours && self.takes_content();
                 self.block = Some(Block { left, ours });
                 self.deadline = now + self.timing.block;
                 Heard::Nothing
@@ -449,7 +470,11 @@ impl Exchange {
                 Verdict::Failed(Cause::OutOfOrder(text.clone()))
             }
             (_, Some(body)) => Verdict::Done(Some(body.clone())),
-            (Some(FinalCode::Ok), None) if self.shape == Shape::Final => Verdict::Done(None),
+            (Some(FinalCode::Ok), None)
+                if self.announced || matches!(self.shape, Shape::Final | Shape::CacheRead) =>
+            {
+                Verdict::Done(None)
+            }
             _ => Verdict::Failed(Cause::Timeout(missing.unwrap_or(Awaited::Result))),
         };
         // `ERROR` alone is a whole answer: the report that may follow did not.
@@ -458,9 +483,11 @@ impl Exchange {
     }
 
     /// Whether a number in the report is an error code. A size has the same shape: it is only
-    /// known to be none where `ERROR` came with it (SIMCom manual L1219).
+    /// known to be none where `ERROR` came with it (SIMCom manual L1219). So has the length of
+    /// the cache (L1217).
     fn is_code(&self, refused: bool) -> bool {
-        self.claim != Claim::Report(Verb::Size) || refused
+        let count = [Verb::Size, Verb::CacheRead].map(Claim::Report);
+        !count.contains(&self.claim) || refused
     }
 
     fn settlement(&self, verdict: Verdict, clean: bool) -> Settlement {

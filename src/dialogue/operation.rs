@@ -39,6 +39,17 @@ pub struct Place {
     pub directory: Directory,
 }
 
+impl Place {
+    /// Moves that are no absolute paths go on from where the session is: the way to an absolute
+    /// directory, cut into steps. A server's own way of naming directories stands for itself.
+    pub(crate) fn goes_by_steps(&self) -> bool {
+        match &self.directory {
+            Directory::At(path) => path.is_absolute(),
+            Directory::Any | Directory::Login => true,
+        }
+    }
+}
+
 /// Which directory must be the current one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Directory {

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::bring_up::Setup;
+use super::bring_up::{DownloadForm, Setup, UploadForm};
 use super::echo::Echo;
 use super::exchange::Exchange;
 use super::facts::Facts;
 use super::failure::{Awaited, Cause, Ending, Failure, Stage};
 use super::moment::Moment;
 use super::operation::{Operation, Output, Piece, Progress, ProgressStage};
-use super::procedure::{Next, Procedure, Saying};
+use super::procedure::{Next, Procedure, Saying, Ways};
 use super::session::Session;
 use super::step::Step;
 use super::tls::Secured;
@@ -305,6 +305,15 @@ impl Dialogue {
     #[must_use]
     pub fn is_attached(&self) -> bool {
         self.attached
+    }
+
+    /// The ways that content takes: what the configuration wants, as far as the module can.
+    fn ways(&self) -> Ways {
+        Ways {
+            pull: self.setup.download == DownloadForm::Pull && self.profile.cache,
+            blocks: self.setup.upload == UploadForm::Blocks && self.profile.blocks,
+            abort: self.profile.abort,
+        }
     }
 
     /// How far the operation is.

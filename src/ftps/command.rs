@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::profile::Profile;
+use super::shape::Shape;
 use super::value::{Offset, RemotePath, Server, TransferType, ValueError};
 use crate::at::CommandLine;
 use crate::at::args::CommandLineBuilder;
@@ -34,6 +35,12 @@ pub enum Command {
     List(Option<RemotePath>),
     /// Reads a file to the port (L1214), pushed in frames.
     Get(RemotePath, Offset),
+    /// Reads a file to the module's cache (L1214 b).
+    GetToCache(RemotePath, Offset),
+    /// Asks how many bytes the cache holds (L1217).
+    CacheLength,
+    /// Reads the next bytes out of the cache (L1217).
+    CacheRead,
     /// Writes a file from the port (L1215).
     Put(RemotePath, PutForm),
     /// Sets the address of data connections (L1216).
@@ -60,11 +67,66 @@ impl Command {
             Self::WorkingDirectory => Verb::WorkingDirectory,
             Self::Type(_) => Verb::Type,
             Self::List(_) => Verb::List,
-            Self::Get(..) => Verb::Get,
+            Self::Get(..) | Self::GetToCache(..) => Verb::Get,
+            Self::CacheLength | Self::CacheRead => Verb::CacheRead,
             Self::Put(..) => Verb::Put,
             Self::SingleIp(_) => Verb::SingleIp,
             Self::Abort => Verb::Abort,
             Self::Size(_) => Verb::Size,
+        }
+    }
+
+    /// How the command is settled.
+    #[must_use]
+    pub const fn shape(&self) -> Shape {
+        match self {
+            Self::GetToCache(..) => Shape::Cached,
+            Self::CacheRead => Shape::CacheRead,
+            _ => self.verb().shape(),
+        }
+    }
+
+    /// Whose reports answer the command: what is read out of the cache comes under the name of
+    /// the download that filled it (L1217).
+    #[must_use]
+    pub const fn reporter(&self) -> Verb {
+        match self {
+            Self::CacheRead => Verb::Get,
+            _ => self.verb(),
+        }
+    }
+
+    /// The path that the command is about.
+    #[must_use]
+    pub const fn path(&self) -> Option<&RemotePath> {
+        match self {
+            Self::MakeDirectory(path)
+            | Self::RemoveDirectory(path)
+            | Self::DeleteFile(path)
+            | Self::ChangeDirectory(path)
+            | Self::List(Some(path))
+            | Self::Get(path, _)
+            | Self::GetToCache(path, _)
+            | Self::Put(path, _)
+            | Self::Size(path) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The same command about another path; itself, where it is about none.
+    #[must_use]
+    pub fn with_path(&self, path: RemotePath) -> Self {
+        match self {
+            Self::MakeDirectory(_) => Self::MakeDirectory(path),
+            Self::RemoveDirectory(_) => Self::RemoveDirectory(path),
+            Self::DeleteFile(_) => Self::DeleteFile(path),
+            Self::ChangeDirectory(_) => Self::ChangeDirectory(path),
+            Self::List(Some(_)) => Self::List(Some(path)),
+            Self::Get(_, offset) => Self::Get(path, *offset),
+            Self::GetToCache(_, offset) => Self::GetToCache(path, *offset),
+            Self::Put(_, form) => Self::Put(path, *form),
+            Self::Size(_) => Self::Size(path),
+            other => other.clone(),
         }
     }
 
@@ -75,9 +137,13 @@ impl Command {
     pub fn encode(&self, profile: &Profile) -> Result<CommandLine, ValueError> {
         let verb = self.verb();
         let line = match self {
-            Self::Start | Self::Stop | Self::Logout | Self::WorkingDirectory | Self::Abort => {
-                CommandLine::bare(verb.name())
-            }
+            Self::Start
+            | Self::Stop
+            | Self::Logout
+            | Self::WorkingDirectory
+            | Self::Abort
+            | Self::CacheRead => CommandLine::bare(verb.name()),
+            Self::CacheLength => CommandLine::read(verb.name()),
             Self::List(None) => CommandLine::bare(verb.name()),
             Self::Login(server) => {
                 let limit = profile.max_credential;
@@ -105,6 +171,10 @@ impl Command {
                     rest => line.number(rest).finish(),
                 }
             }
+            Self::GetToCache(path, offset) => path_argument(verb, path, profile)?
+                .number(offset.get())
+                .number(1)
+                .finish(),
             Self::Put(path, form) => {
                 let line = path_argument(verb, path, profile)?;
                 match form {
@@ -183,13 +253,15 @@ pub enum Verb {
     SingleIp,
     /// `CFTPSABORT`
     Abort,
+    /// `CFTPSCACHERD`
+    CacheRead,
     /// `CFTPSSIZE`
     Size,
 }
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Start,
         Self::Stop,
         Self::Login,
@@ -205,6 +277,7 @@ impl Verb {
         Self::Put,
         Self::SingleIp,
         Self::Abort,
+        Self::CacheRead,
         Self::Size,
     ];
 
@@ -227,6 +300,7 @@ impl Verb {
             Self::Put => "AT+CFTPSPUT",
             Self::SingleIp => "AT+CFTPSSINGLEIP",
             Self::Abort => "AT+CFTPSABORT",
+            Self::CacheRead => "AT+CFTPSCACHERD",
             Self::Size => "AT+CFTPSSIZE",
         }
     }
@@ -246,6 +320,11 @@ fn within(text: &str, max: usize) -> Result<(), ValueError> {
         });
     }
     Ok(())
+}
+
+/// Whether a command takes a path on this module.
+pub(crate) fn takes(verb: Verb, path: &RemotePath, profile: &Profile) -> bool {
+    path_argument(verb, path, profile).is_ok()
 }
 
 /// Begins a line whose first argument is a path. Names outside ASCII go as hexadecimal UTF-8
@@ -320,6 +399,12 @@ mod tests {
                 Command::Get(path("f"), Offset::new(7).unwrap()),
                 "AT+CFTPSGET=\"f\",7\r",
             ),
+            (
+                Command::GetToCache(path("f"), Offset::ZERO),
+                "AT+CFTPSGET=\"f\",0,1\r",
+            ),
+            (Command::CacheLength, "AT+CFTPSCACHERD?\r"),
+            (Command::CacheRead, "AT+CFTPSCACHERD\r"),
             (
                 Command::Put(path("f"), PutForm::Stream),
                 "AT+CFTPSPUT=\"f\"\r",

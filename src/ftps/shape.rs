@@ -16,6 +16,11 @@ pub enum Shape {
     Report,
     /// As [`Shape::Report`], and content in counted blocks before the report.
     Blocks,
+    /// A final result code and the news that content has come into the cache, or a report
+    /// instead (SIMCom manual L1214 b). The report may also come later, under any command.
+    Cached,
+    /// Content in counted blocks, then a final result code; a report may come with it.
+    CacheRead,
     /// A prompt for content first; once the content is handed over, as [`Shape::Report`].
     Prompt,
 }
@@ -39,6 +44,7 @@ impl Verb {
             | Self::WorkingDirectory
             | Self::Type
             | Self::Abort
+            | Self::CacheRead
             | Self::Size => Shape::Report,
         }
     }

@@ -5,7 +5,9 @@ use tonic::{Request, Response, Status};
 use super::call::caller;
 use crate::broker::Broker;
 use crate::proto::modem_service_server::ModemService;
-use crate::proto::{GetStatusRequest, GetStatusResponse};
+use crate::proto::{
+    GetCapabilitiesRequest, GetCapabilitiesResponse, GetStatusRequest, GetStatusResponse,
+};
 
 /// The module itself.
 #[derive(Debug, Clone)]
@@ -27,5 +29,14 @@ impl ModemService for Module {
     ) -> Result<Response<GetStatusResponse>, Status> {
         caller(&request)?;
         Ok(Response::new(self.broker.status().into()))
+    }
+
+    async fn get_capabilities(
+        &self,
+        request: Request<GetCapabilitiesRequest>,
+    ) -> Result<Response<GetCapabilitiesResponse>, Status> {
+        caller(&request)?;
+        let (identity, capabilities) = self.broker.capabilities();
+        Ok(Response::new((identity, &*capabilities).into()))
     }
 }

@@ -298,11 +298,20 @@ impl Verdict {
             C::ReceiverStalled => Self::of_cause(&Cause::ReaderTooSlow),
             C::Exists => Self::new(Code::AlreadyExists, "ALREADY_EXISTS", ""),
             C::SizeMismatch { .. } => Self::new(Code::Aborted, "SIZE_MISMATCH", ""),
-            C::Unsuitable(_) => Self::new(
-                Code::InvalidArgument,
-                "BAD_PARAMETER",
-                "this module takes less than others",
-            ),
+            C::Unsuitable(rule) => {
+                let field = match failure.command {
+                    Some("AT+CFTPSLOGIN") => "target",
+                    _ => "path",
+                };
+                Self {
+                    field: Some(FieldViolation::new(field, rule.to_string())),
+                    ..Self::new(
+                        Code::InvalidArgument,
+                        "BAD_PARAMETER",
+                        "this command takes no more on this module",
+                    )
+                }
+            }
         }
     }
 

@@ -14,6 +14,7 @@ mod content;
 mod errors;
 mod line;
 mod module;
+mod pieces;
 mod round_trip;
 mod servers;
 mod sharing;

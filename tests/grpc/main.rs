@@ -8,6 +8,7 @@
 
 mod calls;
 mod doors;
+mod forms;
 mod house;
 mod streams;
 mod tls;

@@ -10,8 +10,12 @@
 )]
 
 mod faults;
+mod forms;
+mod found;
 mod link;
 mod matrix;
+mod names;
+mod never;
 mod tls;
 
 use std::time::Duration;

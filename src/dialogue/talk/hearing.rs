@@ -95,6 +95,12 @@ impl Dialogue {
 
     /// A line that belongs to no command.
     pub(super) fn stray(&mut self, text: &str, now: Moment) {
+        if let (Some(report), Some(run)) = (Report::parse(text), &mut self.run)
+            && let Some(code) = run.task.overhear(&report)
+        {
+            self.session.note(code);
+            return;
+        }
         match Urc::parse(text) {
             Urc::Boot => {
                 warn!(line = text, "the module has started");
@@ -121,6 +127,8 @@ impl Dialogue {
                 self.session = Session::Unknown;
                 self.break_off_transfer(Cause::NetworkLost, now);
             }
+            // A download that has begun asks for itself what the cache holds.
+            Urc::Received => {}
             Urc::ServerText(words) => info!(words, "the server said"),
             Urc::Other(line) => debug!(line, "unsolicited"),
         }
@@ -136,7 +144,8 @@ impl Dialogue {
         }
         let Some(run) = &mut self.run else { return };
         let feed = run.task.prompted();
-        if run.abandoned {
+        // A block is handed over whole, whoever waits for it: no byte would end it early.
+        if run.abandoned && !feed.as_ref().is_some_and(|feed| feed.end) {
             self.end_content(now);
         } else {
             self.write(feed, now);
@@ -249,7 +258,7 @@ impl Dialogue {
         let Ok(line) = Command::Abort.encode(&self.profile) else {
             return;
         };
-        let abort = Exchange::ftps(Command::Abort.verb(), line, now).over(exchange);
+        let abort = Exchange::ftps(&Command::Abort, line, now).over(exchange);
         self.open_exchange(abort);
     }
 }

@@ -20,6 +20,8 @@ use crate::ftps::value::TransferType;
 #[derive(Debug)]
 pub(super) struct Run {
     pub(super) standing: Standing,
+    /// Where the plan under way leads: the standing, or a directory on the way of a long path.
+    pub(super) towards: Standing,
     pub(super) task: Box<dyn Procedure>,
     pub(super) activity: Activity,
     /// What waits for the standing to be reached.
@@ -48,6 +50,7 @@ impl Run {
             _ => TransferType::default(),
         };
         Self {
+            towards: operation.standing.clone(),
             standing: operation.standing,
             task: procedure(operation.task, transfer_type),
             activity: Activity::Task,
