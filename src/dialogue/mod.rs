@@ -18,6 +18,7 @@ pub mod session;
 mod simple;
 mod size;
 mod step;
+mod storage;
 mod talk;
 mod upload;
 

@@ -38,6 +38,11 @@ pub(crate) trait Procedure: Debug + Send {
         None
     }
 
+    /// How content that cannot be completed is ended.
+    fn end_of_content(&self) -> EndOfContent {
+        EndOfContent::Mark
+    }
+
     /// Nobody waits for the outcome any more, or the job cannot go on. The procedure puts
     /// things in order and finishes with this cause.
     fn abandon(&mut self, cause: Cause);
@@ -108,6 +113,15 @@ pub(crate) struct Feed {
     pub(crate) end: bool,
 }
 
+/// How content behind a prompt is ended before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EndOfContent {
+    /// By the mark that ends a stream.
+    Mark,
+    /// The module takes so many bytes more before it hears a command again: they are zeros.
+    Fill(u64),
+}
+
 /// How often a command is tried where a new try can help.
 pub(crate) const TRIES: u32 = 3;
 
@@ -167,6 +181,8 @@ pub(crate) fn is_transient(cause: &Cause) -> bool {
         | Cause::SourceStalled
         | Cause::ReceiverStalled
         | Cause::Exists
+        | Cause::NotOnModule
+        | Cause::DriveFull { .. }
         | Cause::Undecided(_)
         | Cause::SizeMismatch { .. }
         | Cause::Unsuitable(_) => false,

@@ -7,6 +7,7 @@ pub mod listing;
 pub mod profile;
 pub mod report;
 pub mod shape;
+pub mod storage;
 pub mod urc;
 pub mod value;
 
@@ -15,4 +16,5 @@ pub use errcode::ErrCode;
 pub use profile::Profile;
 pub use report::{Body, Report};
 pub use shape::{Shape, Timing};
+pub use storage::{Storage, StorageVerb};
 pub use urc::Urc;

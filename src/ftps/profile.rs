@@ -1,6 +1,7 @@
 //! What a module family can do: rows of data.
 
 use super::command::Verb;
+use super::storage::Drive;
 
 /// The limits and abilities of a module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,11 @@ pub struct Profile {
     pub max_line: usize,
     /// Has `AT+CFTPSABORT`.
     pub abort: bool,
+    /// Longest path on a drive of the module, in bytes.
+    pub max_module_path: usize,
+    /// Drives that GETFILE and PUTFILE reach, by their `<dir>` number. The first is the default
+    /// of the commands.
+    pub drives: &'static [(Drive, u8)],
     /// Verbs that take `{non-ascii}"<hex>"`.
     non_ascii: &'static [Verb],
 }
@@ -25,6 +31,8 @@ const NON_ASCII: &[Verb] = &[
     Verb::DeleteFile,
     Verb::ChangeDirectory,
     Verb::List,
+    Verb::GetFile,
+    Verb::PutFile,
     Verb::Get,
     Verb::Put,
 ];
@@ -40,6 +48,8 @@ impl Profile {
             max_credential: 256,
             max_line: 559,
             abort: true,
+            max_module_path: 254,
+            drives: &[(Drive::F, 1), (Drive::D, 2), (Drive::E, 3)],
             non_ascii: NON_ASCII,
         }
     }
@@ -53,6 +63,8 @@ impl Profile {
             max_credential: 128,
             max_line: 559,
             abort: false,
+            max_module_path: 115,
+            drives: &[(Drive::C, 1), (Drive::D, 2)],
             non_ascii: &[],
         }
     }
@@ -64,6 +76,8 @@ impl Profile {
         Self {
             name: "unknown",
             non_ascii: NON_ASCII,
+            // The one number that all families agree on.
+            drives: &[(Drive::D, 2)],
             ..Self::a76xx()
         }
     }
@@ -85,6 +99,13 @@ impl Profile {
         } else {
             Self::careful()
         }
+    }
+
+    /// The `<dir>` number of a drive.
+    #[must_use]
+    pub fn drive_number(&self, drive: Drive) -> Option<u8> {
+        let row = self.drives.iter().find(|(known, _)| *known == drive);
+        row.map(|(_, number)| *number)
     }
 
     /// Whether a command takes names outside ASCII.

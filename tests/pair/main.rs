@@ -12,6 +12,7 @@
 mod faults;
 mod link;
 mod matrix;
+mod storage;
 
 use std::time::Duration;
 

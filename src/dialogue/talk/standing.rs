@@ -15,7 +15,7 @@ use crate::dialogue::procedure::{BUSY_PAUSE, Procedure};
 use crate::dialogue::resync::Resync;
 use crate::dialogue::session::Session;
 use crate::dialogue::step::Step;
-use crate::ftps::{Command, ErrCode, Profile, Verb};
+use crate::ftps::{Command, ErrCode, Profile, Storage, StorageVerb, Verb};
 
 /// How often a lost standing is planned anew in one operation, beyond what the task's own tries
 /// account for: a module that answers nonsense for ever is not asked for ever.
@@ -74,6 +74,9 @@ impl Dialogue {
             return None;
         }
         if let Held::Command(command) = held {
+            if let Command::SingleIp(on) = command {
+                self.session.readdressed(on);
+            }
             self.open_ftps(&command, now);
         }
         None
@@ -81,7 +84,12 @@ impl Dialogue {
 
     pub(super) fn open_ftps(&mut self, command: &Command, now: Moment) {
         match command.encode(&self.profile) {
-            Ok(line) => self.open_exchange(Exchange::ftps(command.verb(), line, now)),
+            Ok(line) => {
+                if matches!(command, Command::Storage(Storage::Read(..))) {
+                    self.framer.forget_gap();
+                }
+                self.open_exchange(Exchange::of(command, line, now));
+            }
             Err(error) => {
                 let cause = Cause::Unsuitable(error);
                 let name = command.verb().name();
@@ -182,6 +190,10 @@ impl Dialogue {
 
     pub(super) fn settle(&mut self, settlement: Settlement, now: Moment) {
         self.echo = None;
+        self.fill = 0;
+        if settlement.name == StorageVerb::Read.name() {
+            self.framer.forget_gap();
+        }
         if let Some(exchange) = self.exchange.take() {
             self.leftover = exchange.leftover();
         }
@@ -229,6 +241,8 @@ impl Dialogue {
         match &settlement.verdict {
             Verdict::Done(_) => {}
             Verdict::Failed(Cause::Reported(code)) => self.session.note(*code),
+            // The file system's refusals say nothing about the server.
+            Verdict::Failed(Cause::Refused(None)) if !is_of_the_service(settlement.name) => {}
             // Nobody is logged in, whatever we believed.
             Verdict::Failed(Cause::Refused(None)) => self.session.close(),
             Verdict::Failed(
@@ -296,6 +310,11 @@ impl Dialogue {
             }
         }
     }
+}
+
+/// Whether a command is one of the FTPS service.
+fn is_of_the_service(name: &str) -> bool {
+    name.starts_with("AT+CFTPS")
 }
 
 /// How far a plan had come when a command of it failed.
