@@ -93,7 +93,7 @@ pub enum Cause {
     #[error("the receiver took nothing for too long")]
     ReceiverStalled,
     /// The name exists and was not to be touched.
-    #[error("the name exists on the server")]
+    #[error("the name exists")]
     Exists,
     /// The module does not hold the file, or has no such directory or drive.
     #[error("the module has no such file or directory")]

@@ -9,4 +9,5 @@
 mod calls;
 mod doors;
 mod house;
+mod storage;
 mod streams;

@@ -2,3 +2,4 @@
 
 pub(super) mod request;
 pub(super) mod response;
+pub(super) mod storage;

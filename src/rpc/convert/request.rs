@@ -25,12 +25,12 @@ pub(in crate::rpc) struct Fields {
 pub(in crate::rpc) struct Invalid(pub(in crate::rpc) Vec<FieldViolation>);
 
 impl Fields {
-    fn refuse<T>(&mut self, field: &str, rule: impl Into<String>) -> Option<T> {
+    pub(super) fn refuse<T>(&mut self, field: &str, rule: impl Into<String>) -> Option<T> {
         self.violations.push(FieldViolation::new(field, rule));
         None
     }
 
-    fn check<T>(&mut self, field: &str, value: Result<T, ValueError>) -> Option<T> {
+    pub(super) fn check<T>(&mut self, field: &str, value: Result<T, ValueError>) -> Option<T> {
         match value {
             Ok(value) => Some(value),
             Err(error) => self.refuse(field, error.to_string()),
@@ -38,14 +38,14 @@ impl Fields {
     }
 
     /// The value, where nothing was refused.
-    fn finish<T>(self, value: Option<T>) -> Result<T, Invalid> {
+    pub(super) fn finish<T>(self, value: Option<T>) -> Result<T, Invalid> {
         match value {
             Some(value) if self.violations.is_empty() => Ok(value),
             _ => Err(Invalid(self.violations)),
         }
     }
 
-    fn target(&mut self, field: &str, target: Option<proto::Target>) -> Option<Target> {
+    pub(super) fn target(&mut self, field: &str, target: Option<proto::Target>) -> Option<Target> {
         use proto::target::Target as Message;
         match target.and_then(|target| target.target) {
             Some(Message::Profile(name)) => self
@@ -108,7 +108,7 @@ impl Fields {
         }))
     }
 
-    fn path(&mut self, field: &str, path: String) -> Option<RemotePath> {
+    pub(super) fn path(&mut self, field: &str, path: String) -> Option<RemotePath> {
         self.check(field, RemotePath::new(path))
     }
 
@@ -121,13 +121,13 @@ impl Fields {
         }
     }
 
-    fn choice<T: TryFrom<i32>>(&mut self, field: &str, number: i32) -> Option<T> {
+    pub(super) fn choice<T: TryFrom<i32>>(&mut self, field: &str, number: i32) -> Option<T> {
         T::try_from(number)
             .ok()
             .or_else(|| self.refuse(field, format!("is {number}, which has no meaning here")))
     }
 
-    fn count(&mut self, field: &str, number: i64) -> Option<u64> {
+    pub(super) fn count(&mut self, field: &str, number: i64) -> Option<u64> {
         u64::try_from(number)
             .ok()
             .or_else(|| self.refuse(field, format!("is {number}, less than 0")))
