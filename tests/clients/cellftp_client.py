@@ -120,6 +120,11 @@ class Client:
             ]
         }
 
+    def size(self, options):
+        """The size of a file."""
+        request = self.messages.GetSizeRequest(target=self.target(options), path=options.remote)
+        return {"size": self.ftps.GetSize(request, timeout=self.timeout).size}
+
     def target(self, options):
         if options.session:
             return self.messages.Target(session_id=options.session)
@@ -275,8 +280,8 @@ def command_parser():
     get.add_argument("--offset", type=int, default=0)
     get.add_argument("--vanish-after", type=int, metavar="BYTES")
 
-    listing = commands.add_parser("list", parents=[where])
-    listing.set_defaults(vanish_after=None)
+    for plain in ("list", "size"):
+        commands.add_parser(plain, parents=[where]).set_defaults(vanish_after=None)
     return parser
 
 
@@ -291,7 +296,7 @@ def main():
         "arguments",
         nargs=argparse.REMAINDER,
         metavar="COMMAND",
-        help="put, get, list, or batch",
+        help="put, get, list, size, or batch",
     )
     options = parser.parse_args()
     if options.stubs:

@@ -9,6 +9,7 @@ use crate::support::python::PythonClient;
 use crate::support::servers::{Security, Server, ServerKind};
 use crate::support::site::{Family, Site};
 use crate::support::tools;
+use crate::unary;
 
 /// Sizes about the limits of the line: nothing, one byte, a frame of 1024 or 1480 bytes, a
 /// block of 2048, and one that is many of each.
@@ -60,7 +61,7 @@ fn round_trip(family: Family, kind: ServerKind, security: Security) {
     }
     let server = Server::start(kind, security);
     let mut site = Site::start(family, &[("server", &server)]);
-    let folder = server.remote("folder");
+    let folder = server.remote("files");
     site.ftps(
         "MakeDirectory",
         &json!({"target": {"profile": "server"}, "path": folder}),
@@ -94,6 +95,9 @@ fn round_trip(family: Family, kind: ServerKind, security: Security) {
         .collect();
     assert_eq!(listed, wanted, "{listing:#}");
 
+    true_sizes(&server, &mut python);
+    unary::every_operation(&site, &server);
+
     assert!(site.stop(), "the daemon ends with exit code 0");
     assert!(
         !site.log().contains(server.password),
@@ -101,9 +105,26 @@ fn round_trip(family: Family, kind: ServerKind, security: Security) {
     );
 }
 
+/// Sizes that a module's answer cannot tell from its error codes, and a file that is not there.
+fn true_sizes(server: &Server, python: &mut PythonClient) {
+    for size in (0..=18).chain([421]) {
+        let name = format!("files/of-{size}");
+        server.place(&name, &vec![b'x'; size]);
+        let answer = python
+            .call(&["size", "--profile", "server", &server.remote(&name)])
+            .unwrap_or_else(|failure| panic!("size of {name}: {failure:#?}"));
+        assert_eq!(answer["size"], size, "{name}");
+    }
+    let absent = server.remote("files/absent");
+    let failure = python
+        .call(&["size", "--profile", "server", &absent])
+        .expect_err("a file that is not there has no size");
+    failure.expect("NOT_FOUND", "FILE_NOT_FOUND");
+}
+
 /// Puts and gets a file named by its size.
 fn up_and_down(site: &Site, server: &Server, python: &mut PythonClient, content: &[u8]) {
-    let name = format!("folder/{}", content.len());
+    let name = format!("files/{}", content.len());
     let remote = server.remote(&name);
     let (up, down) = (site.scratch("up"), site.scratch("down"));
     std::fs::write(&up, content).expect("a scratch directory is writable");

@@ -9,50 +9,10 @@ use crate::support::servers::{Security, Server, ServerKind};
 use crate::support::site::{Family, Site};
 use crate::support::tools;
 
-#[test]
-fn vsftpd_over_sim7600() {
-    if tools::wanted("vsftpd_over_sim7600") {
-        every_operation(Family::Sim7600, ServerKind::Vsftpd, Security::Implicit);
-    }
-}
-
-#[test]
-fn vsftpd_over_a7670() {
-    if tools::wanted("vsftpd_over_a7670") {
-        every_operation(Family::A7670, ServerKind::Vsftpd, Security::None);
-    }
-}
-
-#[test]
-fn proftpd_over_sim7600() {
-    if tools::wanted("proftpd_over_sim7600") {
-        every_operation(Family::Sim7600, ServerKind::Proftpd, Security::None);
-    }
-}
-
-#[test]
-fn pure_ftpd_over_a7670() {
-    if tools::wanted("pure_ftpd_over_a7670") {
-        every_operation(Family::A7670, ServerKind::PureFtpd, Security::AuthTls);
-    }
-}
-
-#[test]
-fn pyftpdlib_over_sim7600() {
-    if tools::wanted("pyftpdlib_over_sim7600") {
-        every_operation(Family::Sim7600, ServerKind::Pyftpdlib, Security::AuthSsl);
-    }
-}
-
-fn every_operation(family: Family, kind: ServerKind, security: Security) {
-    if !kind.runs_here() {
-        eprintln!("{kind:?} runs only when started by root");
-        return;
-    }
-    let server = Server::start(kind, security);
-    let site = Site::start(family, &[("server", &server)]);
-    by_profile(&site, &server);
-    by_session(&site, &server);
+/// Every call that works on a server, with a profile and with sessions.
+pub(crate) fn every_operation(site: &Site, server: &Server) {
+    by_profile(site, server);
+    by_session(site, server);
 }
 
 fn by_profile(site: &Site, server: &Server) {

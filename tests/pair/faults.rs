@@ -28,6 +28,11 @@ fn effects() -> Vec<(&'static str, Effect)> {
         ("stray OK", text("\r\nOK\r\n")),
         ("stray ERROR", text("\r\nERROR\r\n")),
         ("stray report", text("\r\n+CFTPSCWD: 0\r\n")),
+        ("report of the last command", text("\r\n+CFTPSSIZE: 7\r\n")),
+        ("prompt from nowhere", text("\r\n>")),
+        ("end of a download", text("\r\n+CFTPSGET: 0\r\n")),
+        ("header from nowhere", text("\r\n+CFTPSGET: DATA,9\r\n")),
+        ("much garbage", Effect::Garbage(300)),
     ];
     for code in [1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 13, 14, 16, 17, 421] {
         effects.push(("error code", Effect::Fail(code)));
