@@ -253,8 +253,8 @@ impl Dialogue {
             return;
         };
         let Some(until) = run.drain_until else { return };
-        let moves = exchange.is_moving_a_file();
-        if !moves && !(exchange.is_receiving() && exchange.is_of_the_server()) {
+        let receives = exchange.is_receiving() && exchange.is_of_the_server();
+        if !(receives || exchange.is_moving_a_file()) {
             return;
         }
         let left = run
