@@ -17,6 +17,7 @@ mod module;
 mod round_trip;
 mod servers;
 mod sharing;
+mod storage;
 #[path = "../support/mod.rs"]
 mod support;
 mod unary;
