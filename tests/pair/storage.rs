@@ -1,10 +1,12 @@
 //! Files on the module, and the data address mode.
 
-use cellftp::dialogue::failure::{Cause, Finding};
+use std::time::Duration;
+
+use cellftp::dialogue::failure::{Cause, Ending, Finding};
 use cellftp::dialogue::operation::{
     Delivered, ModuleTransfer, Moved, Output, Piece, Standing, Stored, Task, WriteModuleFile,
 };
-use cellftp::dialogue::{Failure, Operation};
+use cellftp::dialogue::{Failure, Moment, Operation};
 use cellftp::emulator::{Effect, FailureForm, Family, Knobs, OkOrder};
 use cellftp::ftps::storage::{Drive, ModulePath};
 use cellftp::ftps::value::{Offset, RemotePath};
@@ -304,6 +306,42 @@ fn a_module_that_reboots_at_work_on_a_file_is_waited_for() {
         assert_eq!(moved.confirmed, Some(100_000));
         let read = alone(Task::ReadModuleFile(file(family, "f")));
         assert_eq!(link.run(read, vec![]).content, content);
+    }
+}
+
+#[test]
+fn a_fetch_that_nobody_wants_any_more_is_aborted_where_the_module_can() {
+    // Before the module has accepted the command, and after.
+    for (family, at, ending) in [
+        (Family::Sim7600, 1, Ending::Aborted),
+        (Family::Sim7600, 2, Ending::Aborted),
+        (Family::A7670, 1, Ending::Drained),
+        (Family::A7670, 2, Ending::Drained),
+    ] {
+        let knobs = Knobs {
+            ok_order: OkOrder::OkFirst,
+            result_latency: Duration::from_secs(30),
+            ..Knobs::default()
+        };
+        let content = nasty(5000);
+        let mut steps = 0;
+        let mut link = Link::new(family, knobs)
+            .with_file("/f", &content)
+            .with_script(move |link, _| {
+                let fetching = link.written.windows(12).any(|w| w == b"CFTPSGETFILE");
+                steps += u32::from(fetching);
+                if steps == at {
+                    let now = Moment::after(link.now);
+                    let wish = Cause::Cancelled(Ending::Drained);
+                    link.dialogue.abandon(wish, now);
+                }
+            });
+        let fetch = on(Task::Fetch(transfer(family, "/f", 0)));
+        let failure = failed(&mut link, fetch, vec![]);
+        assert_eq!(failure.cause, Cause::Cancelled(ending), "{family:?} {at}");
+        let aborts = link.written.windows(10).filter(|w| w == b"CFTPSABORT");
+        assert_eq!(aborts.count(), usize::from(ending == Ending::Aborted));
+        assert_eq!(link.run(on(get("/f")), vec![]).content, content);
     }
 }
 
