@@ -83,10 +83,10 @@ fn module_files(family: Family, kind: ServerKind, security: Security) {
     assert_holds(&server.local("new.bin"), &other);
 
     cellftp(&site, &["rm", &on_module]).expect("deleted");
-    assert_eq!(cellftp(&site, &["rm", &on_module]).unwrap_err(), 3);
+    assert_eq!(cellftp(&site, &["rm", &on_module]), Err(3));
     let none = server.remote("none");
-    assert_eq!(cellftp(&site, &["fetch", &none, drive]).unwrap_err(), 3);
-    assert_eq!(cellftp(&site, &["send", &none, drive]).unwrap_err(), 3);
+    assert_eq!(cellftp(&site, &["fetch", &none, drive]), Err(3));
+    assert_eq!(cellftp(&site, &["send", &none, drive]), Err(3));
 }
 
 /// `cellftp module ...`: the document that it prints, or its exit code.
