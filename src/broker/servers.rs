@@ -19,9 +19,16 @@ impl Servers {
     /// Takes the profiles of the configuration.
     #[must_use]
     pub fn new(profiles: impl IntoIterator<Item = (String, Server)>, inline_allowed: bool) -> Self {
-        let profiles = profiles
-            .into_iter()
-            .map(|(name, server)| (name, Arc::new(server)));
+        let profiles = profiles.into_iter().map(|(name, server)| {
+            if server.is_unverified() {
+                tracing::warn!(
+                    profile = name,
+                    "the server of this profile is not verified: whoever sits on the way can read \
+                     and change everything"
+                );
+            }
+            (name, Arc::new(server))
+        });
         Self {
             profiles: profiles.collect(),
             inline_allowed,
@@ -36,7 +43,16 @@ impl Servers {
                 .get(name)
                 .cloned()
                 .ok_or_else(|| Cause::ProfileNotFound(name.clone())),
-            ServerChoice::Inline(server) if self.inline_allowed => Ok(Arc::clone(server)),
+            ServerChoice::Inline(server) if self.inline_allowed => {
+                if server.is_unverified() {
+                    tracing::warn!(
+                        host = server.host.as_str(),
+                        "a request names a server that is not verified: whoever sits on the way \
+                         can read and change everything"
+                    );
+                }
+                Ok(Arc::clone(server))
+            }
             ServerChoice::Inline(_) => Err(Cause::InlineNotAllowed),
         }
     }

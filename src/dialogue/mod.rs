@@ -20,6 +20,7 @@ mod size;
 mod step;
 mod storage;
 mod talk;
+mod tls;
 mod upload;
 
 pub use bring_up::{Apn, Setup};

@@ -348,6 +348,7 @@ mod tests {
     use std::num::NonZeroU16;
 
     use super::*;
+    use crate::ftps::tls::TlsPolicy;
     use crate::ftps::value::{Host, Password, ServerType, Username};
 
     fn encoded(command: &Command) -> String {
@@ -367,6 +368,7 @@ mod tests {
             password: Password::new("pa ss,word").unwrap(),
             server_type: ServerType::Ftp,
             single_ip: true,
+            tls: TlsPolicy::unverified(),
         })
     }
 

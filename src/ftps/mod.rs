@@ -8,6 +8,7 @@ pub mod profile;
 pub mod report;
 pub mod shape;
 pub mod storage;
+pub mod tls;
 pub mod urc;
 pub mod value;
 

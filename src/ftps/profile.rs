@@ -21,6 +21,10 @@ pub struct Profile {
     /// Drives that GETFILE and PUTFILE reach, by their `<dir>` number. The first is the default
     /// of the commands.
     pub drives: &'static [(Drive, u8)],
+    /// SSL contexts of the FTPS service.
+    pub tls_contexts: &'static [u8],
+    /// Has `AT+CFTPSSLCFG`, which binds a context to control and data connections.
+    pub binds_tls: bool,
     /// Verbs that take `{non-ascii}"<hex>"`.
     non_ascii: &'static [Verb],
 }
@@ -50,6 +54,11 @@ impl Profile {
             abort: true,
             max_module_path: 254,
             drives: &[(Drive::F, 1), (Drive::D, 2), (Drive::E, 3)],
+            // TODO-correctness: which of the ten contexts the service uses is documented nowhere.
+            // The first is what SIMCom's other services begin with; a login with a wrong CA, which
+            // must fail, tells on hardware.
+            tls_contexts: &[0],
+            binds_tls: false,
             non_ascii: NON_ASCII,
         }
     }
@@ -65,6 +74,8 @@ impl Profile {
             abort: false,
             max_module_path: 115,
             drives: &[(Drive::C, 1), (Drive::D, 2)],
+            tls_contexts: &[0],
+            binds_tls: true,
             non_ascii: &[],
         }
     }

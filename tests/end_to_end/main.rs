@@ -20,4 +20,5 @@ mod sharing;
 mod storage;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;
 mod unary;

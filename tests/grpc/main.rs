@@ -11,3 +11,4 @@ mod doors;
 mod house;
 mod storage;
 mod streams;
+mod tls;

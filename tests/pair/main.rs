@@ -13,6 +13,7 @@ mod faults;
 mod link;
 mod matrix;
 mod storage;
+mod tls;
 
 use std::time::Duration;
 

@@ -8,6 +8,7 @@ use cellftp::dialogue::operation::{
 };
 use cellftp::emulator::uplink::Security;
 use cellftp::ftps::storage::{Drive, ModulePath};
+use cellftp::ftps::tls::TlsPolicy;
 use cellftp::ftps::value::{
     self, Host, Offset, Password, RemotePath, ServerType, TransferType, Username,
 };
@@ -123,6 +124,7 @@ pub(crate) fn logged_in(server: &Server) -> Result<Standing, String> {
                 Security::Implicit => ServerType::Implicit,
             },
             single_ip: server.single_ip,
+            tls: TlsPolicy::unverified(),
         }),
         transfer_type: if server.ascii {
             TransferType::Ascii

@@ -78,7 +78,7 @@ impl Fetch {
             }
             // The server does not tell; the transfer itself will.
             Known::Present | Known::Undecided(_) => State::Module(self.inquiry()),
-            Known::Absent | Known::Failed(_) => State::Finish(Err(unknown(known))),
+            Known::Absent | Known::Failed(..) => State::Finish(Err(unknown(known))),
         }
     }
 

@@ -12,6 +12,7 @@ use crate::dialogue::resync::Resync;
 use crate::dialogue::simple::Simple;
 use crate::dialogue::size::Size;
 use crate::dialogue::storage::{Fetch, Look, Mode, Print, Send, Store};
+use crate::dialogue::tls::TlsSetup;
 use crate::dialogue::upload::Upload;
 use crate::ftps::Command;
 use crate::ftps::value::TransferType;
@@ -81,6 +82,7 @@ pub(super) enum Activity {
     Plan(Command),
     Resync(Resync),
     BringUp(Box<BringUp>),
+    SecureLogin(Box<TlsSetup>),
     Abort,
 }
 

@@ -3,3 +3,4 @@
 pub(super) mod request;
 pub(super) mod response;
 pub(super) mod storage;
+mod tls;

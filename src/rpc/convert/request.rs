@@ -94,6 +94,7 @@ impl Fields {
                     )
                 }),
         };
+        let tls = server_type.and_then(|server_type| self.tls(field, &server, server_type));
         let host = self.check(&format!("{field}.host"), Host::new(server.host));
         let username = self.check(&format!("{field}.username"), Username::new(server.username));
         let password = self.check(&format!("{field}.password"), Password::new(server.password));
@@ -105,6 +106,7 @@ impl Fields {
             server_type: server_type?,
             // Most servers stand behind address translation (SIMCom manual L1216).
             single_ip: server.single_ip.unwrap_or(true),
+            tls: tls?,
         }))
     }
 
