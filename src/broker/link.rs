@@ -179,7 +179,7 @@ mod tests {
     fn wish() -> Wish {
         Wish {
             priority: Priority::Normal,
-            server: server("h"),
+            server: Some(server("h")),
             deadline: None,
         }
     }

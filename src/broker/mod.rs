@@ -14,6 +14,8 @@ pub mod status;
 mod link;
 mod location;
 mod operation;
+mod service;
+pub mod storage;
 mod tally;
 #[cfg(test)]
 mod testing;
@@ -35,7 +37,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use crate::ftps::value::{Offset, RemotePath};
+use crate::ftps::value::{Offset, RemotePath, Server};
 use crate::modem::failure::Ending;
 use crate::modem::health::{Capabilities, Identity};
 use crate::modem::operation::{Download, Output, Standing, Task};
@@ -225,9 +227,10 @@ impl Broker {
     /// Why it was not admitted. Nothing of it reaches the module.
     pub fn put(&self, caller: &Caller, header: PutHeader) -> Result<Writing, Error> {
         let (location, session) = self.locate(caller, &header.target)?;
-        let operation = self.admit(caller, "Put", location, session)?;
+        let operation = self.admit(caller, "Put", location.clone(), session)?;
         Ok(Writing::begin(
             operation,
+            &location,
             &header,
             &self.shared.spools,
             self.shared.stall,
@@ -315,12 +318,24 @@ impl Broker {
         standing: Standing,
         task: Task,
     ) -> Result<Output, Error> {
+        self.run_at(operation, Priority::Interactive, standing, task)
+            .await
+    }
+
+    /// As [`Broker::run`], as urgent as is said.
+    async fn run_at(
+        &self,
+        operation: Arc<Operation>,
+        priority: Priority,
+        standing: Standing,
+        task: Task,
+    ) -> Result<Output, Error> {
         let id = operation.id.clone();
         let _cancel = operation.cancel.clone().drop_guard();
         let span = operation.span();
         let job = async move {
             let outcome = operation
-                .run(Priority::Interactive, standing, task, Feed::default())
+                .run(priority, standing, task, Feed::default())
                 .await;
             operation.log(&outcome);
             outcome
@@ -336,11 +351,22 @@ impl Broker {
         location: Location,
         session: Option<SessionUse>,
     ) -> Result<Arc<Operation>, Cause> {
+        self.admit_at(caller, method, Some(location.server), session)
+    }
+
+    /// As [`Broker::admit`]; without a server, an operation about the module alone.
+    fn admit_at(
+        &self,
+        caller: &Caller,
+        method: &'static str,
+        server: Option<Arc<Server>>,
+        session: Option<SessionUse>,
+    ) -> Result<Arc<Operation>, Cause> {
         let stall = self.shared.stall;
         let admission = Admission {
             caller,
             method,
-            location,
+            server,
             session,
             stall,
         };

@@ -13,10 +13,10 @@ use uuid::Uuid;
 use super::caller::{Caller, Principal};
 use super::error::{Cause, Error};
 use super::link::{Link, Slot, Turn};
-use super::location::Location;
 use super::scheduler::{Priority, Wish};
 use super::session::{SessionId, Sessions};
 use super::status::Running;
+use crate::ftps::value::Server;
 use crate::modem::failure::Ending;
 use crate::modem::operation::{self, Delivery, Output, Piece, Progress, Standing, Task};
 use crate::modem::{Job, JobId, clock};
@@ -34,12 +34,13 @@ pub(super) struct Operations {
 #[derive(Debug)]
 pub(super) struct Operation {
     pub(super) id: JobId,
-    pub(super) location: Location,
     /// Ends the operation.
     pub(super) cancel: CancellationToken,
     /// How many go first.
     pub(super) ahead: watch::Sender<usize>,
     method: &'static str,
+    /// Where it goes; `None` where it is about the module alone.
+    server: Option<Arc<Server>>,
     principal: Principal,
     deadline: Option<Instant>,
     stall: Duration,
@@ -56,7 +57,7 @@ pub(super) struct Operation {
 pub(super) struct Admission<'a> {
     pub(super) caller: &'a Caller,
     pub(super) method: &'static str,
-    pub(super) location: Location,
+    pub(super) server: Option<Arc<Server>>,
     pub(super) session: Option<SessionUse>,
     pub(super) stall: Duration,
 }
@@ -88,7 +89,7 @@ impl Operations {
         let Admission {
             caller,
             method,
-            location,
+            server,
             session,
             stall,
         } = admission;
@@ -106,7 +107,7 @@ impl Operations {
             })?;
         let operation = Arc::new(Operation {
             id: JobId::new(Uuid::new_v4().to_string()),
-            location,
+            server,
             cancel: CancellationToken::new(),
             ahead: watch::Sender::default(),
             method,
@@ -176,10 +177,9 @@ impl Operation {
 
     /// Waits for the link, for as long as the caller does.
     pub(super) async fn turn(&self, priority: Priority) -> Result<Turn, Error> {
-        let server = Arc::clone(&self.location.server);
         let wish = Wish {
             priority,
-            server,
+            server: self.server.clone(),
             deadline: self.deadline,
         };
         let turn = tokio::select! {

@@ -62,8 +62,8 @@ pub(super) struct Key(u64);
 pub(super) struct Wish {
     /// How urgent it is.
     pub(super) priority: Priority,
-    /// The server it goes to.
-    pub(super) server: Arc<Server>,
+    /// The server it goes to; `None` where it leaves the module's login alone.
+    pub(super) server: Option<Arc<Server>>,
     /// From when on it must not be begun.
     pub(super) deadline: Option<Instant>,
 }
@@ -184,7 +184,9 @@ impl Scheduler {
         if let Some(served) = share.served.get_mut(chosen.wish.priority as usize) {
             *served = Some(now);
         }
-        self.server = Some(chosen.wish.server);
+        if chosen.wish.server.is_some() {
+            self.server = chosen.wish.server;
+        }
         self.running = Some((key, now));
         Some(key)
     }
@@ -263,7 +265,7 @@ impl Scheduler {
         (
             true,
             priority,
-            self.server.as_ref() != Some(&waiting.wish.server),
+            waiting.wish.server.is_some() && self.server != waiting.wish.server,
             turn,
             waiting.order,
         )

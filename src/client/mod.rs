@@ -16,15 +16,18 @@ mod address;
 mod error;
 mod get;
 mod put;
+mod storage;
 
 pub use crate::proto::{
-    Entry, EntryKind, GetInfo, GetResult, GetStatusResponse, IfExists, LinkState, OnFailure,
-    PutProgress, PutResult, PutStage, PutState, SimState, Verify,
+    Entry, EntryKind, FetchToModuleResponse, GetInfo, GetResult, GetStatusResponse, IfExists,
+    LinkState, ModuleEntry, ModuleSpace, OnFailure, PutProgress, PutResult, PutStage, PutState,
+    ReadModuleFileResult, SendFromModuleResponse, SimState, Verify, WriteModuleFileResponse,
 };
 pub use address::Address;
 pub use error::{Error, Refusal};
 pub use get::Download;
 pub use put::PutOptions;
+pub use storage::ModuleReadProgress;
 pub use tonic::Code;
 
 use std::time::Duration;
@@ -34,6 +37,7 @@ use tonic::{Request, Response, Status};
 
 use crate::proto::ftps_service_client::FtpsServiceClient;
 use crate::proto::modem_service_client::ModemServiceClient;
+use crate::proto::module_storage_service_client::ModuleStorageServiceClient;
 use crate::proto::{self, target};
 
 /// Largest piece of a file in one message. The daemon sends no larger ones, and its limit for a
@@ -52,6 +56,7 @@ const GRACE: Duration = Duration::from_secs(2);
 pub struct Client {
     ftps: FtpsServiceClient<Channel>,
     modem: ModemServiceClient<Channel>,
+    storage: ModuleStorageServiceClient<Channel>,
     timeout: Option<Duration>,
 }
 
@@ -82,7 +87,8 @@ impl Client {
             .map_err(failed)?;
         Ok(Self {
             ftps: FtpsServiceClient::new(channel.clone()),
-            modem: ModemServiceClient::new(channel),
+            modem: ModemServiceClient::new(channel.clone()),
+            storage: ModuleStorageServiceClient::new(channel),
             timeout: None,
         })
     }

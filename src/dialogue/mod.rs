@@ -20,6 +20,7 @@ pub mod session;
 mod simple;
 mod size;
 mod step;
+mod storage;
 mod talk;
 mod tls;
 mod upload;

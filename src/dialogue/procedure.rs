@@ -53,6 +53,11 @@ pub(crate) trait Procedure: Debug + Send {
         false
     }
 
+    /// How content that cannot be completed is ended.
+    fn end_of_content(&self) -> EndOfContent {
+        EndOfContent::Mark
+    }
+
     /// Nobody waits for the outcome any more, or the job cannot go on. The procedure puts
     /// things in order and finishes with this cause.
     fn abandon(&mut self, cause: Cause);
@@ -145,6 +150,15 @@ pub(crate) struct Feed {
     pub(crate) end: bool,
 }
 
+/// How content behind a prompt is ended before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EndOfContent {
+    /// By the mark that ends a stream.
+    Mark,
+    /// The module takes so many bytes more before it hears a command again: they are zeros.
+    Fill(u64),
+}
+
 /// How often a command is tried where a new try can help.
 pub(crate) const TRIES: u32 = 3;
 
@@ -204,6 +218,8 @@ pub(crate) fn is_transient(cause: &Cause) -> bool {
         | Cause::SourceStalled
         | Cause::ReceiverStalled
         | Cause::Exists
+        | Cause::NotOnModule
+        | Cause::DriveFull { .. }
         | Cause::Undecided(_)
         | Cause::SizeMismatch { .. }
         | Cause::Unsuitable(_) => false,

@@ -154,6 +154,16 @@ impl Session {
         }
     }
 
+    /// The data address mode was set outside the plan. It only counts before a login (SIMCom
+    /// manual L1216), so that a login under another one ends before its next use.
+    pub(crate) fn readdressed(&mut self, single_ip: bool) {
+        match self {
+            Self::Started(mode) => *mode = Some(single_ip),
+            Self::LoggedIn(_) | Self::Closed(_) => *self = Self::Closed(single_ip),
+            Self::Unknown | Self::Busy | Self::LoggedOut | Self::Down => {}
+        }
+    }
+
     /// The module moved to a directory outside the plan.
     pub(crate) fn moved(&mut self, directory: Option<RemotePath>) {
         if let Self::LoggedIn(login) = self {
@@ -395,6 +405,22 @@ mod tests {
         walk(&mut session, &at("a", Directory::Any), &[]);
         assert_eq!(walk(&mut session, &Standing::Down, &[]), ["LOGOUT", "STOP"]);
         assert_eq!(walk(&mut session, &Standing::Started, &[]), ["START"]);
+    }
+
+    #[test]
+    fn a_mode_set_by_hand_lasts_until_the_next_login() {
+        let mut session = Session::Unknown;
+        walk(&mut session, &at("a", Directory::Any), &[]);
+        session.readdressed(false);
+        assert_eq!(
+            walk(&mut session, &at("a", Directory::Any), &[]),
+            ["LOGOUT", "SINGLEIP", "LOGIN", "TYPE"]
+        );
+        session.readdressed(true);
+        assert_eq!(
+            walk(&mut session, &at("a", Directory::Any), &[]),
+            ["LOGOUT", "LOGIN", "TYPE"]
+        );
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::profile::Profile;
-use super::shape::Shape;
+use super::shape::{Shape, Timing};
+use super::storage::{Drive, Storage, StorageVerb};
 use super::value::{Offset, RemotePath, Server, TransferType, ValueError};
 use crate::at::CommandLine;
 use crate::at::args::CommandLineBuilder;
@@ -43,12 +44,20 @@ pub enum Command {
     CacheRead,
     /// Writes a file from the port (L1215).
     Put(RemotePath, PutForm),
+    /// Reads a file to a drive of the module (L1212).
+    GetFile(ModuleFile),
+    /// Writes a file from a drive of the module (L1213).
+    PutFile(ModuleFile),
+    /// Asks for the address of data connections (L1216).
+    ReadSingleIp,
     /// Sets the address of data connections (L1216).
     SingleIp(bool),
     /// Ends what is under way, logs out and drops the PDP context (L1218).
     Abort,
     /// Asks for the size of a file (L1219).
     Size(RemotePath),
+    /// Of the module's own file system.
+    Storage(Storage),
 }
 
 impl Command {
@@ -70,9 +79,31 @@ impl Command {
             Self::Get(..) | Self::GetToCache(..) => Verb::Get,
             Self::CacheLength | Self::CacheRead => Verb::CacheRead,
             Self::Put(..) => Verb::Put,
+            Self::GetFile(_) => Verb::GetFile,
+            Self::PutFile(_) => Verb::PutFile,
+            Self::ReadSingleIp => Verb::ReadSingleIp,
             Self::SingleIp(_) => Verb::SingleIp,
             Self::Abort => Verb::Abort,
             Self::Size(_) => Verb::Size,
+            Self::Storage(storage) => Verb::Storage(storage.verb()),
+        }
+    }
+
+    /// How long the parts of the command may take.
+    #[must_use]
+    pub fn timing(&self) -> Timing {
+        match self {
+            Self::GetFile(file) | Self::PutFile(file) => Timing::of_module_file(file.bytes),
+            other => other.verb().timing(),
+        }
+    }
+
+    /// Bytes of content that the command announces and then takes behind its prompt.
+    #[must_use]
+    pub const fn literal(&self) -> Option<u64> {
+        match self {
+            Self::Storage(Storage::Write(_, len)) => Some(*len as u64),
+            _ => None,
         }
     }
 
@@ -191,6 +222,18 @@ impl Command {
                 };
                 CommandLine::write(verb.name()).word(word).finish()
             }
+            Self::GetFile(file) | Self::PutFile(file) => {
+                let number = profile
+                    .drive_number(file.drive)
+                    .ok_or(ValueError::UnknownDrive)?;
+                let line = path_argument(verb, &file.path, profile)?.number(u64::from(number));
+                match file.offset.get() {
+                    0 => line.finish(),
+                    rest => line.number(rest).finish(),
+                }
+            }
+            Self::Storage(storage) => storage.encode(profile)?,
+            Self::ReadSingleIp => CommandLine::read(verb.name()),
             Self::SingleIp(on) => CommandLine::write(verb.name())
                 .number(u64::from(*on))
                 .finish(),
@@ -203,6 +246,20 @@ impl Command {
         }
         Ok(line)
     }
+}
+
+/// A file that goes between the server and a drive of the module, where it has the last
+/// component of the remote path as its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModuleFile {
+    /// On the server.
+    pub path: RemotePath,
+    /// On the module.
+    pub drive: Drive,
+    /// The byte to go on at.
+    pub offset: Offset,
+    /// Bytes to be moved, where known: the module says nothing until it is done.
+    pub bytes: Option<u64>,
 }
 
 /// How the content of an upload is handed over (L1215).
@@ -249,6 +306,12 @@ pub enum Verb {
     Get,
     /// `CFTPSPUT`
     Put,
+    /// `CFTPSGETFILE`
+    GetFile,
+    /// `CFTPSPUTFILE`
+    PutFile,
+    /// `CFTPSSINGLEIP?`
+    ReadSingleIp,
     /// `CFTPSSINGLEIP`
     SingleIp,
     /// `CFTPSABORT`
@@ -257,11 +320,13 @@ pub enum Verb {
     CacheRead,
     /// `CFTPSSIZE`
     Size,
+    /// One of the file system.
+    Storage(StorageVerb),
 }
 
 impl Verb {
-    /// Every verb.
-    pub const ALL: [Self; 17] = [
+    /// Every verb that is answered by a report.
+    pub const ALL: [Self; 20] = [
         Self::Start,
         Self::Stop,
         Self::Login,
@@ -275,10 +340,13 @@ impl Verb {
         Self::List,
         Self::Get,
         Self::Put,
+        Self::GetFile,
+        Self::PutFile,
         Self::SingleIp,
         Self::Abort,
         Self::CacheRead,
         Self::Size,
+        Self::Storage(StorageVerb::Read),
     ];
 
     /// The command as it is typed, without arguments.
@@ -298,10 +366,13 @@ impl Verb {
             Self::List => "AT+CFTPSLIST",
             Self::Get => "AT+CFTPSGET",
             Self::Put => "AT+CFTPSPUT",
-            Self::SingleIp => "AT+CFTPSSINGLEIP",
+            Self::GetFile => "AT+CFTPSGETFILE",
+            Self::PutFile => "AT+CFTPSPUTFILE",
+            Self::SingleIp | Self::ReadSingleIp => "AT+CFTPSSINGLEIP",
             Self::Abort => "AT+CFTPSABORT",
             Self::CacheRead => "AT+CFTPSCACHERD",
             Self::Size => "AT+CFTPSSIZE",
+            Self::Storage(verb) => verb.name(),
         }
     }
 
@@ -420,6 +491,7 @@ mod tests {
                 "AT+CFTPSPUT=\"f\",2048,4096\r",
             ),
             (Command::SingleIp(true), "AT+CFTPSSINGLEIP=1\r"),
+            (Command::ReadSingleIp, "AT+CFTPSSINGLEIP?\r"),
             (
                 Command::ChangeDirectory(path("/\u{e4}")),
                 "AT+CFTPSCWD={non-ascii}\"2FC3A4\"\r",
@@ -428,6 +500,33 @@ mod tests {
         for (command, want) in cases {
             assert_eq!(encoded(&command), want);
         }
+    }
+
+    #[test]
+    fn a_drive_goes_by_the_number_that_the_family_gives_it() {
+        let file = |drive, offset| ModuleFile {
+            path: path("/d/f"),
+            drive,
+            offset: Offset::new(offset).unwrap(),
+            bytes: None,
+        };
+        let line = |command: Command, profile: &Profile| {
+            let line = command.encode(profile)?;
+            Ok(String::from_utf8(line.bytes().to_vec()).unwrap())
+        };
+        let (sim7600, a76xx) = (Profile::sim7600(), Profile::a76xx());
+        let get = Command::GetFile(file(Drive::E, 0));
+        assert_eq!(
+            line(get.clone(), &sim7600).unwrap(),
+            "AT+CFTPSGETFILE=\"/d/f\",3\r"
+        );
+        assert_eq!(line(get, &a76xx), Err(ValueError::UnknownDrive));
+        let put = Command::PutFile(file(Drive::C, 5));
+        assert_eq!(
+            line(put.clone(), &a76xx).unwrap(),
+            "AT+CFTPSPUTFILE=\"/d/f\",1,5\r"
+        );
+        assert_eq!(line(put, &sim7600), Err(ValueError::UnknownDrive));
     }
 
     #[test]
@@ -457,7 +556,7 @@ mod tests {
     #[test]
     fn every_verb_has_its_report() {
         for verb in Verb::ALL {
-            assert!(verb.report().starts_with("+CFTPS"), "{verb:?}");
+            assert!(verb.report().starts_with("+CFT"), "{verb:?}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a module can do: rows of data for the families, refined by what the module itself says.
 
 use super::command::Verb;
+use super::storage::Drive;
 
 /// The limits and abilities of a module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,11 @@ pub struct Profile {
     pub blocks: bool,
     /// Has `AT+CFTPSMODE`, which chooses between passive and active data connections.
     pub mode: bool,
+    /// Longest path on a drive of the module, in bytes.
+    pub max_module_path: usize,
+    /// Drives that GETFILE and PUTFILE reach, by their `<dir>` number. The first is the default
+    /// of the commands.
+    pub drives: &'static [(Drive, u8)],
     /// SSL contexts of the FTPS service.
     pub tls_contexts: &'static [u8],
     /// Has `AT+CFTPSSLCFG`, which binds a context to control and data connections.
@@ -30,11 +36,13 @@ pub struct Profile {
 }
 
 /// Verbs that the SIM7500/SIM7600 manual documents with `{non-ascii}` (L1206 to L1215).
-pub const NON_ASCII: [Verb; 6] = [
+pub const NON_ASCII: [Verb; 8] = [
     Verb::RemoveDirectory,
     Verb::DeleteFile,
     Verb::ChangeDirectory,
     Verb::List,
+    Verb::GetFile,
+    Verb::PutFile,
     Verb::Get,
     Verb::Put,
 ];
@@ -53,6 +61,8 @@ impl Profile {
             cache: true,
             blocks: true,
             mode: false,
+            max_module_path: 254,
+            drives: &[(Drive::F, 1), (Drive::D, 2), (Drive::E, 3)],
             // TODO-correctness: which of the ten contexts the service uses is documented nowhere.
             // The first is what SIMCom's other services begin with; a login with a wrong CA, which
             // must fail, tells on hardware.
@@ -74,6 +84,8 @@ impl Profile {
             cache: false,
             blocks: true,
             mode: true,
+            max_module_path: 115,
+            drives: &[(Drive::C, 1), (Drive::D, 2)],
             tls_contexts: &[0],
             binds_tls: true,
             non_ascii: false,
@@ -88,6 +100,8 @@ impl Profile {
             name: "unknown",
             mode: false,
             non_ascii: true,
+            // The one number that all families agree on.
+            drives: &[(Drive::D, 2)],
             ..Self::a76xx()
         }
     }
@@ -132,6 +146,13 @@ impl Profile {
             (Probe::TlsContexts, answer) => self.binds_tls = answer.is_some(),
             (Probe::Get | Probe::Put | Probe::Abort, None) => {}
         }
+    }
+
+    /// The `<dir>` number of a drive.
+    #[must_use]
+    pub fn drive_number(&self, drive: Drive) -> Option<u8> {
+        let row = self.drives.iter().find(|(known, _)| *known == drive);
+        row.map(|(_, number)| *number)
     }
 
     /// Whether a command takes names outside ASCII.

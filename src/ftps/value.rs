@@ -32,6 +32,15 @@ pub enum ValueError {
         /// Bytes allowed.
         max: usize,
     },
+    /// No drive of the module at the beginning.
+    #[error("does not begin with a drive of the module (C:, D:, E: or F:)")]
+    NoDrive,
+    /// A drive that the command does not reach on this family of modules.
+    #[error("is on a drive that this module has no number for")]
+    UnknownDrive,
+    /// A name that the module's file system does not take.
+    #[error("is no name for a file on the module")]
+    NotAFileName,
     /// A number outside its range.
     #[error("is {value}, the range is {min} to {max}")]
     OutOfRange {

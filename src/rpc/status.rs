@@ -297,6 +297,16 @@ impl Verdict {
             C::SourceStalled => Self::of_cause(&Cause::WriterTooSlow),
             C::ReceiverStalled => Self::of_cause(&Cause::ReaderTooSlow),
             C::Exists => Self::new(Code::AlreadyExists, "ALREADY_EXISTS", ""),
+            C::NotOnModule => Self::new(
+                Code::NotFound,
+                "FILE_NOT_FOUND",
+                "ListModuleFiles shows what the drives of the module hold",
+            ),
+            C::DriveFull { .. } => Self::new(
+                Code::FailedPrecondition,
+                "MODULE_FULL",
+                "delete files of the module, or take another drive",
+            ),
             C::SizeMismatch { .. } => Self::new(Code::Aborted, "SIZE_MISMATCH", ""),
             C::Unsuitable(rule) => {
                 let field = match failure.command {

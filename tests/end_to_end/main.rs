@@ -18,6 +18,7 @@ mod pieces;
 mod round_trip;
 mod servers;
 mod sharing;
+mod storage;
 #[path = "../support/mod.rs"]
 mod support;
 mod tls;

@@ -10,5 +10,6 @@ mod calls;
 mod doors;
 mod forms;
 mod house;
+mod storage;
 mod streams;
 mod tls;

@@ -16,6 +16,7 @@ mod link;
 mod matrix;
 mod names;
 mod never;
+mod storage;
 mod tls;
 
 use std::time::Duration;

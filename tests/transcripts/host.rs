@@ -295,6 +295,24 @@ impl<'a> Replay<'a> {
                     (false, size) => format!("sent {sent}, the server says {size:?}"),
                 }
             }
+            Output::Moved(moved) => match moved.confirmed {
+                None => format!("moved {}", moved.size),
+                Some(size) => format!("moved {} confirmed {size}", moved.size),
+            },
+            Output::ModuleFiles(files) => {
+                let names = files.iter().map(|(entry, size)| match size {
+                    Some(size) => format!(" {} {size}", entry.name),
+                    None => format!(" {}", entry.name),
+                });
+                format!("files{}", names.collect::<String>())
+            }
+            Output::Space(drives) => {
+                let drives = drives
+                    .iter()
+                    .map(|space| format!(" {} {} {}", space.drive.name(), space.total, space.used));
+                format!("room{}", drives.collect::<String>())
+            }
+            Output::SingleIp(on) => format!("mode {}", u8::from(*on)),
         })
     }
 }

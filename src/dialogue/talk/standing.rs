@@ -17,7 +17,7 @@ use crate::dialogue::route::route;
 use crate::dialogue::session::Session;
 use crate::dialogue::step::Step;
 use crate::dialogue::tls::Secured;
-use crate::ftps::{Command, ErrCode, Verb};
+use crate::ftps::{Command, ErrCode, Storage, StorageVerb, Verb};
 
 /// How often a lost standing is planned anew in one operation, beyond what the task's own tries
 /// account for: a module that answers nonsense for ever is not asked for ever.
@@ -100,6 +100,9 @@ impl Dialogue {
         }
         match (routed, held) {
             (Some((_, command)), _) | (None, Held::Command(command)) => {
+                if let Command::SingleIp(on) = command {
+                    self.session.readdressed(on);
+                }
                 self.open_ftps(&command, now);
             }
             (None, Held::Standing) => {}
@@ -109,7 +112,12 @@ impl Dialogue {
 
     pub(super) fn open_ftps(&mut self, command: &Command, now: Moment) {
         match command.encode(&self.profile) {
-            Ok(line) => self.open_exchange(Exchange::ftps(command, line, now)),
+            Ok(line) => {
+                if matches!(command, Command::Storage(Storage::Read(..))) {
+                    self.framer.forget_gap();
+                }
+                self.open_exchange(Exchange::of(command, line, now));
+            }
             Err(error) => {
                 let cause = Cause::Unsuitable(error);
                 let name = command.verb().name();
@@ -235,6 +243,10 @@ impl Dialogue {
 
     pub(super) fn settle(&mut self, settlement: Settlement, now: Moment) {
         self.echo = None;
+        self.fill = 0;
+        if settlement.name == StorageVerb::Read.name() {
+            self.framer.forget_gap();
+        }
         if let Some(exchange) = self.exchange.take() {
             self.leftover = exchange.leftover();
         }
@@ -283,6 +295,8 @@ impl Dialogue {
         match &settlement.verdict {
             Verdict::Done(_) => {}
             Verdict::Failed(Cause::Reported(code)) => self.session.note(*code),
+            // The file system's refusals say nothing about the server.
+            Verdict::Failed(Cause::Refused(None)) if !is_of_the_service(settlement.name) => {}
             // Nobody is logged in, whatever we believed.
             Verdict::Failed(Cause::Refused(None)) => self.session.close(),
             Verdict::Failed(
@@ -374,6 +388,11 @@ impl Dialogue {
             }
         }
     }
+}
+
+/// Whether a command is one of the FTPS service.
+fn is_of_the_service(name: &str) -> bool {
+    name.starts_with("AT+CFTPS")
 }
 
 /// How far a plan had come when a command of it failed.
