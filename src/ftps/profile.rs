@@ -127,9 +127,8 @@ impl Profile {
 
     /// Takes note of what the module answered to a test command.
     ///
-    /// An answer says what there is. `ERROR` says that `AT+CFTPSMODE` or `AT+CFTPSSLCFG` is not
-    /// there, and nothing of the others: the manual shows no test form for some commands that
-    /// exist (L1217, L1218).
+    /// An answer says what there is. `ERROR` says that `AT+CFTPSMODE` is not there, and nothing of
+    /// the others: the manual shows no test form for some commands that exist (L1217, L1218).
     pub fn heed(&mut self, probe: Probe, answer: Option<&str>) {
         match (probe, answer) {
             // It is there, and its parameters are not told.
@@ -143,8 +142,10 @@ impl Profile {
             }
             (Probe::Abort, Some(_)) => self.abort = true,
             (Probe::Mode, answer) => self.mode = answer.is_some(),
-            (Probe::TlsContexts, answer) => self.binds_tls = answer.is_some(),
-            (Probe::Get | Probe::Put | Probe::Abort, None) => {}
+            (Probe::TlsContexts, Some(_)) => self.binds_tls = true,
+            // That a family binds its contexts is not unlearnt: a login that must be verified
+            // would then be done without.
+            (Probe::Get | Probe::Put | Probe::Abort | Probe::TlsContexts, None) => {}
         }
     }
 

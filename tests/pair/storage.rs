@@ -339,7 +339,7 @@ fn a_fetch_that_nobody_wants_any_more_is_aborted_where_the_module_can() {
         let fetch = on(Task::Fetch(transfer(family, "/f", 0)));
         let failure = failed(&mut link, fetch, vec![]);
         assert_eq!(failure.cause, Cause::Cancelled(ending), "{family:?} {at}");
-        let aborts = link.written.windows(10).filter(|w| w == b"CFTPSABORT");
+        let aborts = link.written.windows(11).filter(|w| w == b"CFTPSABORT\r");
         assert_eq!(aborts.count(), usize::from(ending == Ending::Aborted));
         assert_eq!(link.run(on(get("/f")), vec![]).content, content);
     }
