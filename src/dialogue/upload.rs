@@ -203,6 +203,11 @@ impl Upload {
                 });
                 self.clear_up()
             }
+            // The server does not tell, and the module has said that it failed.
+            (None, Some(failure)) if !is_unheard(&failure.cause) => {
+                self.failed = Some(failure);
+                self.clear_up()
+            }
             // The server does not tell. What the module said stands; where it said nothing,
             // the outcome stays open, and a file that may be whole is not deleted.
             (None, _) => State::Finish(Ok(())),
@@ -412,8 +417,11 @@ impl Procedure for Upload {
         // The first failure is the reason; that the link did not come back only keeps the
         // leftovers where they are.
         let finding = self.begun.then_some(Finding::LeftBehind);
+        let stored = match &self.failed {
+            None => self.acknowledged,
+            Some(first) => self.ended && is_unheard(&first.cause),
+        };
         let first = self.failed.take().unwrap_or(failure);
-        let stored = self.ended && is_open(&first.cause);
         self.state = State::Finish(if stored {
             Ok(())
         } else {
@@ -443,4 +451,21 @@ impl Procedure for Upload {
 /// lost on the way to the outcome. A refusal leaves nothing open.
 fn is_open(cause: &Cause) -> bool {
     matches!(cause, Cause::Reported(code) if *code != ErrCode::REJECTED) || is_transient(cause)
+}
+
+/// Whether the module's word on the outcome was lost: it fell silent, or told of the connection
+/// and not of the transfer.
+fn is_unheard(cause: &Cause) -> bool {
+    match cause {
+        Cause::Reported(code) => matches!(
+            *code,
+            ErrCode::CLOSED_BY_SERVER
+                | ErrCode::TIMEOUT
+                | ErrCode::NETWORK
+                | ErrCode::SSL_CLOSED
+                | ErrCode::SERVER_TIMEOUT
+        ),
+        Cause::Refused(_) => false,
+        cause => is_transient(cause),
+    }
 }

@@ -26,7 +26,7 @@ use cellftp::dialogue::operation::{
     Delivered, Directory, Download, Output, Piece, Standing, Stored, Task, Upload,
 };
 use cellftp::dialogue::{Dialogue, Moment, Patience, Setup, Step};
-use cellftp::emulator::{Effect, Family, Knobs};
+use cellftp::emulator::{Effect, Family, Fault, Knobs, Phase, Trigger};
 use cellftp::ftps::ErrCode;
 use cellftp::ftps::value::Offset;
 
@@ -253,6 +253,48 @@ fn a_refused_upload_does_not_cost_the_file_that_was_there() {
     assert_eq!(failure.cause, Cause::Reported(ErrCode::REJECTED));
     assert_eq!(failure.finding, None);
     assert!(said.iter().all(|line| !line.contains("DELE")), "{said:?}");
+}
+
+/// What a server that insists on TLS session reuse made of an upload: the data connection failed,
+/// and so did every look afterwards.
+#[test]
+fn an_upload_that_failed_is_not_called_undecided_because_the_server_does_not_tell() {
+    for family in both() {
+        for code in [1, 6, 14] {
+            let mut link = Link::new(family, Knobs::default());
+            link.run(on(Task::WorkingDirectory), vec![]).result.unwrap();
+            let strike = |command: &str, nth, effect| Fault {
+                trigger: Trigger::Command {
+                    command: command.into(),
+                    nth,
+                    phase: Phase::BeforeResult,
+                },
+                effect,
+            };
+            // A test command at bring-up counts as one.
+            for nth in 1..4 {
+                link.module
+                    .arm(strike("+CFTPSPUT", nth, Effect::Fail(code)));
+            }
+            for nth in 2..9 {
+                link.module
+                    .arm(strike("+CFTPSSIZE", nth, Effect::Fail(code)));
+            }
+            for nth in 1..9 {
+                link.module
+                    .arm(strike("+CFTPSLIST", nth, Effect::Fail(code)));
+            }
+            let failure = link
+                .run(on(put("/f")), pieces(b"content"))
+                .result
+                .unwrap_err();
+            assert_eq!(
+                failure.cause,
+                Cause::Reported(ErrCode::new(code)),
+                "{family:?}"
+            );
+        }
+    }
 }
 
 #[test]
