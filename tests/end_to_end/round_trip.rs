@@ -9,7 +9,7 @@ use crate::support::python::PythonClient;
 use crate::support::servers::{Security, Server, ServerKind};
 use crate::support::site::{Family, Site};
 use crate::support::tools;
-use crate::unary;
+use crate::{storage, unary};
 
 /// Sizes about the limits of the line: nothing, one byte, a frame of 1024 or 1480 bytes, a
 /// block of 2048, and one that is many of each.
@@ -96,13 +96,27 @@ fn round_trip(family: Family, kind: ServerKind, security: Security) {
     assert_eq!(listed, wanted, "{listing:#}");
 
     true_sizes(&server, &mut python);
+    unary::the_service(&site);
     unary::every_operation(&site, &server);
+    storage::module_files(family, &site, &server);
 
     assert!(site.stop(), "the daemon ends with exit code 0");
     assert!(
         !site.log().contains(server.password),
         "the password is in the daemon's log"
     );
+    drop(site);
+    in_pieces(family, &server);
+}
+
+/// The other form of both transfers: pulled out of the cache where the module has one, and in
+/// blocks.
+fn in_pieces(family: Family, server: &Server) {
+    let site = Site::start_in_pieces(family, &[("server", server)]);
+    let mut python = site.python();
+    for size in [0, 1, 2049, 10_000] {
+        up_and_down(&site, server, &mut python, &traps(size));
+    }
 }
 
 /// Sizes that a module's answer cannot tell from its error codes, and a file that is not there.

@@ -15,6 +15,27 @@ pub(crate) fn every_operation(site: &Site, server: &Server) {
     by_session(site, server);
 }
 
+/// The calls that move the module's one FTPS service, whatever sessions there are.
+pub(crate) fn the_service(site: &Site) {
+    let call = |method: &str, request: &Value| {
+        let method = format!("cellftp.v1.ModemService/{method}");
+        site.grpcurl_tcp()
+            .call(&method, request)
+            .unwrap_or_else(|failure| panic!("{method}: {failure:#?}"))
+    };
+    call("StopFtps", &json!({}));
+    call("StartFtps", &json!({}));
+    for mode in [
+        "DATA_ADDRESS_MODE_FROM_REPLY",
+        "DATA_ADDRESS_MODE_SAME_AS_CONTROL",
+    ] {
+        call("SetDataAddressMode", &json!({"mode": mode}));
+        assert_eq!(call("GetDataAddressMode", &json!({}))["mode"], mode);
+    }
+    let able = call("GetCapabilities", &json!({}));
+    assert!(able.is_object(), "{able:#}");
+}
+
 fn by_profile(site: &Site, server: &Server) {
     let call = |method: &str, relative: &str| {
         let path = server.remote(relative);
