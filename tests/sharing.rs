@@ -123,6 +123,7 @@ fn server(host: &str) -> Server {
 
 fn caller(name: &str) -> Caller {
     Caller {
+        priority: None,
         principal: Principal::new(name),
         deadline: None,
     }

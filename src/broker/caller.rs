@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::scheduler::Priority;
 use super::session::SessionId;
 use crate::ftps::value::Server;
 
@@ -40,6 +41,9 @@ pub struct Caller {
     /// When the caller gives up. What has not begun by then is never sent to the module; what
     /// runs is cancelled.
     pub deadline: Option<Instant>,
+    /// How urgent a transfer is; `None`: as the server profile says. What moves no file is
+    /// always [`Priority::Interactive`].
+    pub priority: Option<Priority>,
 }
 
 /// Where an operation goes.

@@ -5,38 +5,62 @@ use std::sync::Arc;
 
 use super::caller::ServerChoice;
 use super::error::Cause;
+use super::location::{Location, Profile};
+use super::scheduler::Priority;
 use crate::ftps::value::Server;
 use crate::modem::health::LoggedIn;
 
 /// Server profiles by name, and whether callers may name servers of their own.
 #[derive(Debug, Clone, Default)]
 pub struct Servers {
-    profiles: HashMap<String, Arc<Server>>,
+    profiles: HashMap<String, Known>,
     inline_allowed: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Known {
+    server: Arc<Server>,
+    profile: Profile,
 }
 
 impl Servers {
     /// Takes the profiles of the configuration.
     #[must_use]
     pub fn new(profiles: impl IntoIterator<Item = (String, Server)>, inline_allowed: bool) -> Self {
-        let profiles = profiles
-            .into_iter()
-            .map(|(name, server)| (name, Arc::new(server)));
+        let profiles = profiles.into_iter().map(|(name, server)| {
+            let profile = Profile {
+                name: Some(name.as_str().into()),
+                priority: Priority::default(),
+            };
+            let server = Arc::new(server);
+            (name, Known { server, profile })
+        });
         Self {
             profiles: profiles.collect(),
             inline_allowed,
         }
     }
 
-    /// The server of a choice.
-    pub(super) fn resolve(&self, choice: &ServerChoice) -> Result<Arc<Server>, Cause> {
+    /// Says how urgent the transfers of a profile are where their callers do not say.
+    #[must_use]
+    pub fn with_priority(mut self, profile: &str, priority: Priority) -> Self {
+        if let Some(known) = self.profiles.get_mut(profile) {
+            known.profile.priority = priority;
+        }
+        self
+    }
+
+    /// The login directory of a chosen server.
+    pub(super) fn resolve(&self, choice: &ServerChoice) -> Result<Location, Cause> {
         match choice {
             ServerChoice::Profile(name) => self
                 .profiles
                 .get(name)
-                .cloned()
+                .map(|known| Location::of(Arc::clone(&known.server), known.profile.clone()))
                 .ok_or_else(|| Cause::ProfileNotFound(name.clone())),
-            ServerChoice::Inline(server) if self.inline_allowed => Ok(Arc::clone(server)),
+            ServerChoice::Inline(server) if self.inline_allowed => {
+                Ok(Location::login(Arc::clone(server)))
+            }
             ServerChoice::Inline(_) => Err(Cause::InlineNotAllowed),
         }
     }
@@ -45,7 +69,7 @@ impl Servers {
     pub(super) fn name_of(&self, logged_in: &LoggedIn) -> Option<&str> {
         self.profiles
             .iter()
-            .filter(|(_, server)| LoggedIn::from(server.as_ref()) == *logged_in)
+            .filter(|(_, known)| LoggedIn::from(known.server.as_ref()) == *logged_in)
             .map(|(name, _)| name.as_str())
             .min()
     }

@@ -14,15 +14,19 @@
 
 mod address;
 mod error;
+mod events;
 mod get;
 mod put;
 
 pub use crate::proto::{
-    Entry, EntryKind, GetInfo, GetResult, GetStatusResponse, IfExists, LinkState, OnFailure,
-    PutProgress, PutResult, PutStage, PutState, SimState, Verify,
+    Entry, EntryKind, GetInfo, GetResult, GetStatusResponse, IfExists, LinkState,
+    ListQueueResponse, OnFailure, OperationInfo, OperationState, Priority, PutProgress, PutResult,
+    PutStage, PutState, QueuedOperation, SessionChange, SimState, Verify, WatchEventsResponse,
+    operation_event, watch_events_response,
 };
 pub use address::Address;
 pub use error::{Error, Refusal};
+pub use events::Events;
 pub use get::Download;
 pub use put::PutOptions;
 pub use tonic::Code;
@@ -53,6 +57,7 @@ pub struct Client {
     ftps: FtpsServiceClient<Channel>,
     modem: ModemServiceClient<Channel>,
     timeout: Option<Duration>,
+    priority: Priority,
 }
 
 /// Where an operation goes.
@@ -84,6 +89,7 @@ impl Client {
             ftps: FtpsServiceClient::new(channel.clone()),
             modem: ModemServiceClient::new(channel),
             timeout: None,
+            priority: Priority::Unspecified,
         })
     }
 
@@ -95,6 +101,14 @@ impl Client {
         self
     }
 
+    /// The same connection with an urgency for each Get and Put, instead of the one of the server
+    /// profile.
+    #[must_use]
+    pub fn with_priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
     /// What the daemon knows of the module. Never waits for a transfer.
     ///
     /// # Errors
@@ -103,6 +117,27 @@ impl Client {
         let mut modem = self.modem.clone();
         self.unary(modem.get_status(self.request(proto::GetStatusRequest {})))
             .await
+    }
+
+    /// The operation on the link and all that wait.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn queue(&self) -> Result<ListQueueResponse, Error> {
+        let mut modem = self.modem.clone();
+        self.unary(modem.list_queue(self.request(proto::ListQueueRequest {})))
+            .await
+    }
+
+    /// Watches what happens from now on. The sessions do not expire meanwhile.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn events(&self, session_ids: Vec<String>) -> Result<Events, Error> {
+        let request = self.request(proto::WatchEventsRequest { session_ids });
+        let mut modem = self.modem.clone();
+        let events = self.unary(modem.watch_events(request)).await?;
+        Ok(Events::new(events))
     }
 
     /// Opens a session and tells its id and directory. It ends by [`Client::close_session`] or

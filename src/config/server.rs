@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::error::Problem;
+use crate::broker::scheduler;
 use crate::ftps::value::{Host, Password, Server, ServerType, Username};
 
 /// Where systemd puts the credentials of a service (systemd.exec(5)).
@@ -34,6 +35,8 @@ pub struct ServerProfile {
     /// Data connections go to the address of the control connection instead of the one in the
     /// server's reply.
     pub single_ip: bool,
+    /// How urgent Get and Put are where their callers do not say.
+    pub priority: Priority,
 }
 
 impl Default for ServerProfile {
@@ -47,6 +50,7 @@ impl Default for ServerProfile {
             password_file: PathBuf::new(),
             // Most servers stand behind address translation (SIMCom manual L1216).
             single_ip: true,
+            priority: Priority::default(),
         }
     }
 }
@@ -64,6 +68,29 @@ pub enum Security {
     AuthTls,
     /// TLS from the first byte.
     Implicit,
+}
+
+/// How urgent a transfer is beside others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Priority {
+    /// Somebody waits for it.
+    Interactive,
+    /// Before what nobody waits for.
+    #[default]
+    Normal,
+    /// Nobody waits for it.
+    Bulk,
+}
+
+impl From<Priority> for scheduler::Priority {
+    fn from(priority: Priority) -> Self {
+        match priority {
+            Priority::Interactive => Self::Interactive,
+            Priority::Normal => Self::Normal,
+            Priority::Bulk => Self::Bulk,
+        }
+    }
 }
 
 impl ServerProfile {

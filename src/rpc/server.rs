@@ -76,7 +76,8 @@ pub async fn serve(
                 .max_decoding_message_size(MAX_MESSAGE),
         )
         .add_service(
-            ModemServiceServer::new(Module::new(broker)).max_decoding_message_size(MAX_MESSAGE),
+            ModemServiceServer::new(Module::new(broker.clone(), stop.clone()))
+                .max_decoding_message_size(MAX_MESSAGE),
         )
         .add_service(health)
         // Old and new clients ask for reflection by different names.
@@ -89,7 +90,7 @@ pub async fn serve(
     };
     tokio::select! {
         served = server => Ok(served?),
-        () = async { tokio::join!(follow, std::future::pending::<()>()); } => Ok(()),
+        () = async { tokio::join!(follow, broker.upkeep()); } => Ok(()),
         () = forced => {
             tracing::warn!("calls still ran after {grace:?}; their connections are closed");
             Ok(())

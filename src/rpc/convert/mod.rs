@@ -1,4 +1,5 @@
 //! Messages to values and back: the only place where both are known.
 
+mod events;
 pub(super) mod request;
 pub(super) mod response;
