@@ -168,6 +168,8 @@ fn stop_on_signal(stop: CancellationToken) -> Result<(), Error> {
             _ = terminate.recv() => {}
         }
         tracing::info!("stopping");
+        // Here and not where the rest is told: with nothing to end, the daemon is gone at once.
+        notify(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
         stop.cancel();
     });
     Ok(())
@@ -186,14 +188,9 @@ async fn keep_informed(mut health: watch::Receiver<Health>, stop: CancellationTo
         watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
         watchdog
     });
-    let mut stopping = false;
     loop {
         tokio::select! {
-            () = stop.cancelled(), if !stopping => {
-                stopping = true;
-                notify(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
-            }
-            changed = health.changed(), if !stopping => {
+            changed = health.changed(), if !stop.is_cancelled() => {
                 if changed.is_err() {
                     return;
                 }

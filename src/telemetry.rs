@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn no_level_lets_the_ftp_client_log_passwords() {
         for level in ["trace", "suppaftp=trace", "info,suppaftp=debug"] {
-            let filter = super::filter(level).unwrap().to_string();
+            let filter = filter(level).unwrap().to_string();
             assert!(filter.contains("suppaftp=off"), "{filter}");
             assert!(!filter.contains("suppaftp=trace"), "{filter}");
             assert!(!filter.contains("suppaftp=debug"), "{filter}");

@@ -5,6 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use cellftp::config::{Config, Device, Error, FlowControl, ServerProfile, load, parse};
+use cellftp::ftps::tls::{TlsFloor, TlsPolicy};
 use cellftp::ftps::value::ServerType;
 
 const SHIPPED: &str = include_str!("../config/cellftpd.toml");
@@ -52,9 +53,22 @@ fn the_shipped_file_changes_nothing() {
     assert_eq!(read(SHIPPED).unwrap(), Config::default());
 }
 
+/// A file with a certificate.
+fn certificate() -> (tempfile::TempDir, String) {
+    let directory = tempfile::tempdir().expect("a scratch directory");
+    let path = directory.path().join("ca.pem");
+    let made = rcgen::generate_simple_self_signed(["ftp.example.com".to_owned()])
+        .expect("a key signs its own certificate");
+    fs::write(&path, made.cert.pem()).expect("a scratch directory is writable");
+    let path = path.display().to_string();
+    (directory, path)
+}
+
 #[test]
 fn what_the_shipped_file_comments_out_is_the_default() {
-    let mut config = read(&uncommented()).unwrap();
+    let (_directory, ca) = certificate();
+    let text = uncommented().replace("/etc/cellftpd/ca.pem", &ca);
+    let mut config = read(&text).unwrap();
     let example = config
         .servers
         .remove("example")
@@ -65,6 +79,7 @@ fn what_the_shipped_file_comments_out_is_the_default() {
         example,
         ServerProfile {
             host,
+            ca_file: ca.into(),
             ..ServerProfile::default()
         }
     );
@@ -92,7 +107,8 @@ fn a_small_file_is_enough() {
     let config = read(
         "[module]\ndevice = \"/dev/ttyUSB2\"\nflow_control = \"hardware\"\n\
          [listen]\nunix = \"\"\ntcp = \"127.0.0.1:50051\"\n\
-         [servers.office]\nhost = \"ftp.example\"\nsecurity = \"implicit\"\npassword = \"p\"\n",
+         [servers.office]\nhost = \"ftp.example\"\nsecurity = \"implicit\"\npassword = \"p\"\n\
+         verify = \"none\"\n",
     )
     .unwrap();
     assert_eq!(config.module.device, Device::Serial("/dev/ttyUSB2".into()));
@@ -118,7 +134,8 @@ fn the_environment_goes_before_the_file() {
         ("HOME", "/root"),
     ];
     let environment = environment.map(|(name, value)| (name.to_string(), value.to_string()));
-    let text = "[queue]\ncapacity = 1500\n[servers.office]\nhost = \"ftp.example\"\n";
+    let text = "[queue]\ncapacity = 1500\n[servers.office]\nhost = \"ftp.example\"\n\
+        security = \"none\"\n";
     let config = parse("test.toml", text, environment).unwrap();
     assert_eq!(config.queue.capacity, 2000);
     assert_eq!(config.sessions.lease, Duration::from_secs(90));
@@ -188,6 +205,30 @@ fn errors_name_place_key_and_what_is_allowed() {
             &["servers.a.security", "auth-tls"],
         ),
         (
+            "[servers.a]\nhost = \"h\"\n",
+            &["servers.a.ca_file", "is empty", "verify = \"none\""],
+        ),
+        (
+            "[servers.a]\nhost = \"h\"\nca_file = \"/no/x\"\n",
+            &["servers.a.ca_file", "/no/x"],
+        ),
+        (
+            "[servers.a]\nhost = \"h\"\nca_file = \"/dev/null\"\n",
+            &["servers.a.ca_file", "no certificate"],
+        ),
+        (
+            "[servers.a]\nhost = \"h\"\nca_file = \"/x\"\nverify = \"none\"\n",
+            &["servers.a.ca_file", "verify"],
+        ),
+        (
+            "[servers.a]\nhost = \"h\"\nca_file = \"/x\"\nsecurity = \"none\"\n",
+            &["servers.a.ca_file", "security"],
+        ),
+        (
+            "[servers.a]\nhost = \"h\"\ntls_floor = \"1.3\"\n",
+            &["servers.a.tls_floor", "1.2", "any"],
+        ),
+        (
             "[servers.a]\nhost = \"h\"\npassword_file = \"x\"\n",
             &["password_file", "credential"],
         ),
@@ -220,7 +261,7 @@ fn all_problems_are_told_at_once() {
 fn a_password_shows_nowhere() {
     let secret = "hunter2";
     let config = read(&format!(
-        "[servers.a]\nhost = \"h\"\npassword = \"{secret}\"\n"
+        "[servers.a]\nhost = \"h\"\nsecurity = \"none\"\npassword = \"{secret}\"\n"
     ))
     .unwrap();
     let printed = config.to_redacted_toml().unwrap();
@@ -247,7 +288,7 @@ fn a_password_comes_from_a_file_without_its_line_end() {
     let file = directory.path().join("password");
     fs::write(&file, "s3cret \r\n").unwrap();
     let text = format!(
-        "[servers.a]\nhost = \"h\"\npassword_file = {:?}\n",
+        "[servers.a]\nhost = \"h\"\nsecurity = \"none\"\npassword_file = {:?}\n",
         file.display().to_string()
     );
     let config = read(&text).unwrap();
@@ -258,6 +299,23 @@ fn a_password_comes_from_a_file_without_its_line_end() {
 
     let both = format!("{text}password = \"p\"\n");
     assert!(refusal(&both).contains("one of them is enough"));
+}
+
+#[test]
+fn a_server_is_verified_unless_that_is_given_up_in_so_many_words() {
+    let (_directory, ca) = certificate();
+    let resolve = |more: &str| {
+        let config = read(&format!("[servers.a]\nhost = \"ftp.example\"\n{more}")).unwrap();
+        config.servers["a"].resolve("a").unwrap()
+    };
+    let verified = resolve(&format!("ca_file = {ca:?}\n"));
+    assert!(!verified.is_unverified() && verified.tls.sni);
+    assert_eq!(verified.tls.floor, TlsFloor::Tls12);
+    assert!(verified.tls.ca().is_some());
+    let open = resolve("verify = \"none\"\ntls_floor = \"any\"\nsni = false\n");
+    assert!(open.is_unverified());
+    assert_eq!(open.tls, TlsPolicy::unverified());
+    assert!(!resolve("security = \"none\"\n").is_unverified());
 }
 
 #[test]

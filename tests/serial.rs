@@ -1,11 +1,5 @@
 //! The serial port as the system has it: a pseudo-terminal, opened by the real crate.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that is wrong should stop where it is"
-)]
-
 use std::path::PathBuf;
 
 use cellftp::emulator::serve::pty::Pty;

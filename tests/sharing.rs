@@ -19,6 +19,7 @@ use cellftp::broker::{
 };
 use cellftp::emulator::uplink::memory::{Memory, Server as Uplink};
 use cellftp::emulator::{Emulator, Family, Knobs, Profile};
+use cellftp::ftps::tls::TlsPolicy;
 use cellftp::ftps::value::{
     Host, Offset, Password, RemotePath, Server, ServerType, TransferType, Username,
 };
@@ -118,6 +119,7 @@ fn server(host: &str) -> Server {
         password: Password::new("pass").unwrap(),
         server_type: ServerType::Ftp,
         single_ip: true,
+        tls: TlsPolicy::unverified(),
     }
 }
 

@@ -355,11 +355,36 @@ fn tls_trouble_on_the_data_connection_is_named() {
         "{}",
         data.message()
     );
+    // Implicit TLS: the same trouble by another number.
+    let cause_14 = failure::Cause::Reported(ErrCode::CONNECT_SOCKET);
+    let implicit = status::of(&of_failure(failed(cause_14, "AT+CFTPSPUT", Stage::Data)));
+    assert!(
+        implicit.message().contains("session reuse"),
+        "{}",
+        implicit.message()
+    );
     let login = status::of(&of_failure(failed(cause(), "AT+CFTPSLOGIN", Stage::Tls)));
     assert!(
         login.message().contains("certificate"),
         "{}",
         login.message()
+    );
+}
+
+#[test]
+fn a_module_that_does_not_take_what_tls_must_prove_is_told_from_one_in_trouble() {
+    let refused = |command, stage| {
+        let failure = failed(failure::Cause::Refused(None), command, stage);
+        row(stage.name(), of_failure(failure))
+    };
+    let rows = [
+        refused("AT+CCERTDOWN", Stage::Tls),
+        refused("AT+CFTPSLIST", Stage::Data),
+    ];
+    compare(
+        &rows,
+        "tls -> FailedPrecondition TLS_SETUP_REFUSED attempt=1 command=AT+CCERTDOWN stage=tls
+         data -> Internal MODEM_ERROR attempt=1 command=AT+CFTPSLIST stage=data",
     );
 }
 

@@ -6,8 +6,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 /// An encoded command line with its CR, ready for the port.
 ///
-/// Every string in it was checked by the type it came from; [`CommandLine::quoted`] checks once
-/// more, so that no string can end the line and begin a command of its own.
+/// Every string in it was checked by the type it came from; [`CommandLineBuilder::quoted`] checks
+/// once more, so that no string can end the line and begin a command of its own.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CommandLine {
     bytes: Bytes,

@@ -1,7 +1,7 @@
 //! Who goes next: the queue in front of the link, without I/O and without a clock.
 //!
 //! An operation is admitted once, asks for the link once for each job it has, and leaves. The
-//! order of those who ask is one tuple, [`Scheduler::rank`]: what comes first in it decides first.
+//! order of those who ask is one tuple, `Scheduler::rank`: what comes first in it decides first.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

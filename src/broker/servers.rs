@@ -28,6 +28,13 @@ impl Servers {
     #[must_use]
     pub fn new(profiles: impl IntoIterator<Item = (String, Server)>, inline_allowed: bool) -> Self {
         let profiles = profiles.into_iter().map(|(name, server)| {
+            if server.is_unverified() {
+                tracing::warn!(
+                    profile = name,
+                    "the server of this profile is not verified: whoever sits on the way can read \
+                     and change everything"
+                );
+            }
             let profile = Profile {
                 name: Some(name.as_str().into()),
                 priority: Priority::default(),
@@ -59,6 +66,13 @@ impl Servers {
                 .map(|known| Location::of(Arc::clone(&known.server), known.profile.clone()))
                 .ok_or_else(|| Cause::ProfileNotFound(name.clone())),
             ServerChoice::Inline(server) if self.inline_allowed => {
+                if server.is_unverified() {
+                    tracing::warn!(
+                        host = server.host.as_str(),
+                        "a request names a server that is not verified: whoever sits on the way \
+                         can read and change everything"
+                    );
+                }
                 Ok(Location::login(Arc::clone(server)))
             }
             ServerChoice::Inline(_) => Err(Cause::InlineNotAllowed),

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, sleep_until, timeout};
 
 use crate::ftps::errcode::ErrCode;
+use crate::ftps::tls::TlsPolicy;
 use crate::ftps::value::{Host, Password, RemotePath, Server, ServerType, Username};
 use crate::modem::failure::{Cause, Ending, Failure, Stage};
 use crate::modem::health::{Health, Link, LoggedIn};
@@ -31,6 +32,7 @@ pub(super) fn server(host: &str) -> Arc<Server> {
         password: Password::new("p").unwrap(),
         server_type: ServerType::Ftp,
         single_ip: true,
+        tls: TlsPolicy::unverified(),
     })
 }
 

@@ -15,7 +15,7 @@ pub use listen::{Listen, Mode};
 pub use load::{DEFAULT_PATH, load, parse};
 pub use log::{Format, Log};
 pub use module::{Device, Emulator, FlowControl, Module, Network};
-pub use server::{Priority, Secret, Security, ServerProfile};
+pub use server::{Floor, Priority, Secret, Security, ServerProfile, Verification};
 
 use std::collections::BTreeMap;
 

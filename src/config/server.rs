@@ -3,13 +3,14 @@
 use std::fmt;
 use std::fs;
 use std::num::NonZeroU16;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::error::Problem;
 use crate::broker::scheduler;
+use crate::ftps::tls::{CaCertificate, TlsFloor, TlsPolicy, Verify};
 use crate::ftps::value::{Host, Password, Server, ServerType, Username};
 
 /// Where systemd puts the credentials of a service (systemd.exec(5)).
@@ -37,6 +38,15 @@ pub struct ServerProfile {
     pub single_ip: bool,
     /// How urgent Get and Put are where their callers do not say.
     pub priority: Priority,
+    /// Whether the server must prove who it is. Counts only with TLS, as the keys below.
+    pub verify: Verification,
+    /// PEM file with the certificate that signed the server's, or with the server's own. A
+    /// relative path is one of systemd's credentials of the service.
+    pub ca_file: PathBuf,
+    /// The oldest TLS version that will do.
+    pub tls_floor: Floor,
+    /// The module names the server in the handshake; never done where `host` is an address.
+    pub sni: bool,
 }
 
 impl Default for ServerProfile {
@@ -51,8 +61,35 @@ impl Default for ServerProfile {
             // Most servers stand behind address translation (SIMCom manual L1216).
             single_ip: true,
             priority: Priority::default(),
+            verify: Verification::default(),
+            ca_file: PathBuf::new(),
+            tls_floor: Floor::default(),
+            sni: true,
         }
     }
+}
+
+/// Whether a server must prove who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verification {
+    /// By a certificate that `ca_file` vouches for.
+    #[default]
+    Required,
+    /// Anybody will do who answers at the address.
+    None,
+}
+
+/// The oldest TLS version that will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Floor {
+    /// TLS 1.2.
+    #[default]
+    #[serde(rename = "1.2")]
+    Tls12,
+    /// Whatever module and server agree on.
+    #[serde(rename = "any")]
+    Any,
 }
 
 /// How the control and data connections are protected.
@@ -113,14 +150,16 @@ impl ServerProfile {
         let username = Username::new(self.username.as_str())
             .map_err(|rule| refuse("username", rule.to_string()));
         let password = self.password().map_err(|(key, rule)| refuse(key, rule));
-        match (host, username, password) {
-            (Ok(host), Ok(username), Ok(password)) => Ok(Server {
+        let tls = self.tls().map_err(|rule| refuse("ca_file", rule));
+        match (host, username, password, tls) {
+            (Ok(host), Ok(username), Ok(password), Ok(tls)) => Ok(Server {
                 host,
                 port: NonZeroU16::new(self.port).unwrap_or(server_type.default_port()),
                 username,
                 password,
                 server_type,
                 single_ip: self.single_ip,
+                tls,
             }),
             _ => Err(problems),
         }
@@ -144,18 +183,7 @@ impl ServerProfile {
                 "is given beside `password`; one of them is enough".into(),
             ));
         }
-        let path = if file.is_absolute() {
-            file.to_owned()
-        } else {
-            let directory = std::env::var_os(CREDENTIALS).ok_or_else(|| {
-                refused(format!(
-                    "is a relative path, so one of systemd's credentials, and there are none \
-                     (${CREDENTIALS} is not set); allowed: an absolute path, or the name of a \
-                     credential (LoadCredential= in the unit)"
-                ))
-            })?;
-            PathBuf::from(directory).join(file)
-        };
+        let path = locate(file).map_err(refused)?;
         let text = fs::read_to_string(&path)
             .map_err(|error| refused(format!("{}: {error}", path.display())))?;
         // Editors end a file with a line end that is no part of the password.
@@ -163,6 +191,61 @@ impl ServerProfile {
         let text = text.strip_suffix('\r').unwrap_or(text);
         Password::new(text).map_err(|rule| refused(format!("the password {rule}")))
     }
+
+    /// What TLS must prove; or what is wrong with `ca_file`.
+    fn tls(&self) -> Result<TlsPolicy, String> {
+        let file = self.ca_file.as_path();
+        let named = !file.as_os_str().is_empty();
+        let verify = match (self.security, self.verify) {
+            (Security::None, _) if named => {
+                return Err("is given, but `security` is \"none\": there is no TLS".into());
+            }
+            (Security::None, _) => return Ok(TlsPolicy::unverified()),
+            (_, Verification::None) if named => {
+                return Err(
+                    "is given, but `verify` is \"none\": nothing would be held against it".into(),
+                );
+            }
+            (_, Verification::None) => Verify::None,
+            (_, Verification::Required) if !named => {
+                return Err("is empty, and the modules know no authority of their own; allowed: a PEM file with \
+                     the certificate that signed the server's, or with the server's own; or \
+                     verify = \"none\", which lets anybody on the way read and change everything"
+                    .into());
+            }
+            (_, Verification::Required) => {
+                let path = locate(file)?;
+                let text =
+                    fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+                let ca = CaCertificate::from_pem(&text)
+                    .map_err(|rule| format!("{} {rule}", path.display()))?;
+                Verify::Required(ca)
+            }
+        };
+        Ok(TlsPolicy {
+            verify,
+            floor: match self.tls_floor {
+                Floor::Tls12 => TlsFloor::Tls12,
+                Floor::Any => TlsFloor::Any,
+            },
+            sni: TlsPolicy::sni_for(&self.host, self.sni),
+        })
+    }
+}
+
+/// Where a file is: a relative path is one of systemd's credentials.
+fn locate(file: &Path) -> Result<PathBuf, String> {
+    if file.is_absolute() {
+        return Ok(file.to_owned());
+    }
+    let directory = std::env::var_os(CREDENTIALS).ok_or_else(|| {
+        format!(
+            "is a relative path, so one of systemd's credentials, and there are none \
+             (${CREDENTIALS} is not set); allowed: an absolute path, or the name of a \
+             credential (LoadCredential= in the unit)"
+        )
+    })?;
+    Ok(PathBuf::from(directory).join(file))
 }
 
 /// A password in the configuration. Written out, it is `***`, or empty where there is none.

@@ -29,6 +29,8 @@ pub(crate) struct Download {
     /// `got` when the last command was said.
     mark: u64,
     fruitless: u32,
+    /// Why the data connection did not come about, in the fruitless tries so far.
+    obstacle: Option<Cause>,
     resumes: u32,
     abandoned: bool,
 }
@@ -58,6 +60,7 @@ impl Download {
             got: 0,
             mark: 0,
             fruitless: 0,
+            obstacle: None,
             resumes: 0,
             abandoned: false,
         }
@@ -78,7 +81,7 @@ impl Download {
             }
             // The server does not tell; the transfer itself will.
             Known::Present | Known::Undecided(_) => State::Begin,
-            Known::Absent | Known::Failed(_) => State::Finish(Err(unknown(known))),
+            Known::Absent | Known::Failed(..) => State::Finish(Err(unknown(known))),
         }
     }
 
@@ -95,7 +98,7 @@ impl Download {
                 self.resumes += 1;
                 State::Get
             }
-            (known @ (Known::Absent | Known::Failed(_)), _) => {
+            (known @ (Known::Absent | Known::Failed(..)), _) => {
                 let failure = Failure {
                     committed: Some(self.got),
                     ..unknown(known)
@@ -135,7 +138,15 @@ impl Download {
             Cause::Reported(ErrCode::CONNECT_SOCKET | ErrCode::CREATE_SOCKET)
         );
         if is_transient(cause) || data_channel {
-            return self.go_on(cause.clone());
+            if self.got > self.mark {
+                self.obstacle = None;
+            }
+            if data_channel {
+                self.obstacle = Some(cause.clone());
+            }
+            // Servers may close the control connection over it; that is not the reason then.
+            let reason = self.obstacle.clone().unwrap_or_else(|| cause.clone());
+            return self.go_on(reason);
         }
         let failure = self.failure(cause.clone());
         if *cause == Cause::Reported(ErrCode::REJECTED) && self.got == 0 && self.size.is_none() {
@@ -290,5 +301,40 @@ impl Procedure for Download {
     fn remaining(&self) -> Option<u64> {
         self.size
             .map(|size| size.saturating_sub(self.offset + self.got))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_data_connection_is_named_and_not_the_goodbye_that_followed() {
+        let what = operation::Download {
+            path: RemotePath::new("/f").unwrap(),
+            offset: Offset::ZERO,
+        };
+        let mut download = Download::new(what, TransferType::Binary);
+        let codes = [
+            ErrCode::CLOSED_BY_SERVER,
+            ErrCode::CONNECT_SOCKET,
+            ErrCode::CLOSED_BY_SERVER,
+        ];
+        for code in codes {
+            download.state = State::Wait;
+            download.heard(&Settlement {
+                name: Verb::Get.name(),
+                verdict: Verdict::Failed(Cause::Reported(code)),
+                clean: true,
+                info: Vec::new(),
+                prompted: false,
+                echoed: false,
+            });
+        }
+        let Next::Finish(Err(failure)) = download.next() else {
+            panic!("three fruitless tries are enough");
+        };
+        assert_eq!(failure.cause, Cause::Reported(ErrCode::CONNECT_SOCKET));
+        assert_eq!(failure.stage, Stage::Data);
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Exchange {
     report: Option<Body>,
     info: Vec<String>,
     handover: Handover,
+    /// To be written at once when the prompt has come.
+    content_to_write: Option<Bytes>,
     block: Option<Block>,
     deadline: Moment,
     /// Bytes of content that came.
@@ -129,6 +131,27 @@ impl Exchange {
         Self::new(name, line, claim, Shape::Final, timing, now)
     }
 
+    /// Any other command that prompts for content: settled by its final result code.
+    pub(crate) fn with_content(
+        name: &'static str,
+        line: CommandLine,
+        content: Bytes,
+        timing: Timing,
+        now: Moment,
+    ) -> Self {
+        Self {
+            handover: Handover::Awaited,
+            content_to_write: Some(content),
+            deadline: now + timing.prompt,
+            ..Self::basic(name, line, Claim::Nothing, timing, now)
+        }
+    }
+
+    /// The content that it brought along, once.
+    pub(crate) fn take_content(&mut self) -> Option<Bytes> {
+        self.content_to_write.take()
+    }
+
     fn new(
         name: &'static str,
         line: CommandLine,
@@ -151,6 +174,7 @@ impl Exchange {
             report: None,
             info: Vec::new(),
             handover,
+            content_to_write: None,
             block: None,
             deadline: now + patience,
             content: 0,

@@ -7,7 +7,7 @@ use super::failure::Cause;
 use super::procedure::may_retry;
 use crate::ftps::listing::{Entry, Facts, Kind, Lines};
 use crate::ftps::value::RemotePath;
-use crate::ftps::{Body, Command, ErrCode};
+use crate::ftps::{Body, Command, ErrCode, Verb};
 
 /// A question about one name on the server; part of several procedures.
 ///
@@ -37,8 +37,8 @@ pub(crate) enum Known {
     Absent,
     /// It cannot be told; the number that the module gave, if it gave one.
     Undecided(Option<u64>),
-    /// The question could not be asked.
-    Failed(Cause),
+    /// The question could not be asked: this command failed.
+    Failed(Verb, Cause),
 }
 
 #[derive(Debug)]
@@ -111,7 +111,9 @@ impl Inquiry {
                 Step::AskList,
                 Verdict::Failed(Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)),
             ) => Step::Known(Known::Undecided(self.number)),
-            (Step::AskList, Verdict::Failed(cause)) => Step::Known(Known::Failed(cause.clone())),
+            (Step::AskList, Verdict::Failed(cause)) => {
+                Step::Known(Known::Failed(Verb::List, cause.clone()))
+            }
             (Step::Known(known), _) => Step::Known(known.clone()),
         };
     }
@@ -132,10 +134,11 @@ impl Inquiry {
                 self.tries = 0;
                 Step::AskList
             }
-            Verdict::Failed(cause) => Step::Known(Known::Failed(cause.clone())),
-            Verdict::Done(_) => Step::Known(Known::Failed(Cause::OutOfOrder(
-                "a size without a number".into(),
-            ))),
+            Verdict::Failed(cause) => Step::Known(Known::Failed(Verb::Size, cause.clone())),
+            Verdict::Done(_) => Step::Known(Known::Failed(
+                Verb::Size,
+                Cause::OutOfOrder("a size without a number".into()),
+            )),
         }
     }
 

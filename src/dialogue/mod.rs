@@ -19,6 +19,7 @@ mod simple;
 mod size;
 mod step;
 mod talk;
+mod tls;
 mod upload;
 
 pub use bring_up::{Apn, Setup};

@@ -97,6 +97,17 @@ pub(crate) enum Saying {
         /// How long it may take.
         timing: Timing,
     },
+    /// Another that asks for content, whatever the standing.
+    Content {
+        /// For errors.
+        name: &'static str,
+        /// The line, which tells the module how much will come.
+        line: CommandLine,
+        /// Written as it is once the prompt has come.
+        content: Bytes,
+        /// How long it may take.
+        timing: Timing,
+    },
 }
 
 /// Bytes for an open prompt.

@@ -215,6 +215,7 @@ mod tests {
 
     use super::*;
     use crate::dialogue::failure::Awaited;
+    use crate::ftps::tls::TlsPolicy;
     use crate::ftps::value::{Host, Password, ServerType, Username};
 
     fn server(host: &str) -> Arc<Server> {
@@ -225,6 +226,7 @@ mod tests {
             password: Password::new("p").unwrap(),
             server_type: ServerType::Ftp,
             single_ip: true,
+            tls: TlsPolicy::unverified(),
         })
     }
 

@@ -144,7 +144,7 @@ impl Simple {
         failure.finding = match known {
             Known::Size(_) | Known::Present => Some(Finding::NamePresent),
             Known::Absent => Some(Finding::NameAbsent),
-            Known::Undecided(_) | Known::Failed(_) => None,
+            Known::Undecided(_) | Known::Failed(..) => None,
         };
         match (self.commands.get(self.at), failure.finding) {
             (Some(Command::MakeDirectory(_)), Some(Finding::NamePresent))

@@ -63,21 +63,22 @@ impl Procedure for Size {
 
 /// The failure that stands for an inquiry without a size.
 pub(crate) fn unknown(known: Known) -> Failure {
-    let (cause, finding) = match known {
-        Known::Absent => (
-            Cause::Reported(ErrCode::REJECTED),
-            Some(Finding::NameAbsent),
-        ),
-        Known::Size(_) | Known::Present => (
-            Cause::Reported(ErrCode::REJECTED),
-            Some(Finding::NamePresent),
-        ),
-        Known::Undecided(Some(number)) => (Cause::Undecided(number), None),
-        Known::Undecided(None) => (Cause::Reported(ErrCode::REJECTED), None),
-        Known::Failed(cause) => (cause, None),
+    let rejected = Cause::Reported(ErrCode::REJECTED);
+    let (verb, cause, finding) = match known {
+        Known::Absent => (Verb::Size, rejected, Some(Finding::NameAbsent)),
+        Known::Size(_) | Known::Present => (Verb::Size, rejected, Some(Finding::NamePresent)),
+        Known::Undecided(Some(number)) => (Verb::Size, Cause::Undecided(number), None),
+        Known::Undecided(None) => (Verb::Size, rejected, None),
+        Known::Failed(verb, cause) => (verb, cause, None),
+    };
+    // A listing needs a data connection, with troubles of its own.
+    let stage = if verb == Verb::List {
+        Stage::Data
+    } else {
+        Stage::Directory
     };
     Failure {
         finding,
-        ..Failure::new(cause, Some(Verb::Size.name()), Stage::Directory)
+        ..Failure::new(cause, Some(verb.name()), stage)
     }
 }

@@ -19,6 +19,7 @@ use super::operation::{Operation, Output, Piece, Progress, ProgressStage};
 use super::procedure::{Next, Procedure, Saying};
 use super::session::Session;
 use super::step::Step;
+use super::tls::Secured;
 use crate::at::Framer;
 use crate::ftps::Profile;
 use hearing::ABORT_COST;
@@ -44,6 +45,7 @@ pub struct Dialogue {
     /// It went on echoing after it was told not to.
     echoes: bool,
     session: Session,
+    tls: Secured,
     run: Option<Run>,
     exchange: Option<Exchange>,
     /// The echo of content behind a prompt, where the module echoes.
@@ -89,6 +91,7 @@ impl Dialogue {
             synchronised: false,
             echoes: false,
             session: Session::Unknown,
+            tls: Secured::default(),
             run: None,
             exchange: None,
             echo: None,
@@ -144,6 +147,7 @@ impl Dialogue {
                 Activity::Task | Activity::Plan(_) => run.task.next(),
                 Activity::Resync(resync) => resync.next(),
                 Activity::BringUp(bring_up) => bring_up.next(),
+                Activity::SecureLogin(setup) => setup.next(),
                 Activity::Abort => Next::Finish(Ok(Output::Done)),
             };
             match next {
@@ -156,6 +160,15 @@ impl Dialogue {
                     timing,
                 }) => {
                     self.open_exchange(Exchange::basic(name, line, claim, timing, now));
+                }
+                Next::Say(Saying::Content {
+                    name,
+                    line,
+                    content,
+                    timing,
+                }) => {
+                    let exchange = Exchange::with_content(name, line, content, timing, now);
+                    self.open_exchange(exchange);
                 }
                 Next::Fetch => return Step::Fetch,
                 Next::Deliver(delivery) => return Step::Deliver(delivery),

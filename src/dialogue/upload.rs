@@ -7,6 +7,7 @@ use super::failure::{Cause, Failure, Finding, Stage};
 use super::inquiry::{Inquiry, Known};
 use super::operation::{self, Output, Piece, Progress, ProgressStage, Stored};
 use super::procedure::{Feed, Next, Procedure, Saying, is_transient, may_retry};
+use super::size::unknown;
 use crate::ftps::command::PutForm;
 use crate::ftps::value::TransferType;
 use crate::ftps::{Body, Command, ErrCode, Verb, escape};
@@ -121,7 +122,7 @@ impl Upload {
                     Cause::OutOfOrder("a listing that does not tell if a name exists".into());
                 State::Finish(Err(self.failure(cause, Stage::Directory)))
             }
-            Known::Failed(cause) => State::Finish(Err(self.failure(cause, Stage::Directory))),
+            known @ Known::Failed(..) => State::Finish(Err(unknown(known))),
         }
     }
 

@@ -276,6 +276,7 @@ mod tests {
     use std::num::NonZeroU16;
 
     use super::*;
+    use crate::ftps::tls::TlsPolicy;
     use crate::ftps::value::{Host, Password, ServerType, Username};
 
     fn encoded(command: &Command) -> String {
@@ -295,6 +296,7 @@ mod tests {
             password: Password::new("pa ss,word").unwrap(),
             server_type: ServerType::Ftp,
             single_ip: true,
+            tls: TlsPolicy::unverified(),
         })
     }
 

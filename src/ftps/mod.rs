@@ -7,6 +7,7 @@ pub mod listing;
 pub mod profile;
 pub mod report;
 pub mod shape;
+pub mod tls;
 pub mod urc;
 pub mod value;
 

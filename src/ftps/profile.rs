@@ -15,6 +15,10 @@ pub struct Profile {
     pub max_line: usize,
     /// Has `AT+CFTPSABORT`.
     pub abort: bool,
+    /// SSL contexts of the FTPS service.
+    pub tls_contexts: &'static [u8],
+    /// Has `AT+CFTPSSLCFG`, which binds a context to control and data connections.
+    pub binds_tls: bool,
     /// Verbs that take `{non-ascii}"<hex>"`.
     non_ascii: &'static [Verb],
 }
@@ -40,6 +44,11 @@ impl Profile {
             max_credential: 256,
             max_line: 559,
             abort: true,
+            // TODO-correctness: which of the ten contexts the service uses is documented nowhere.
+            // The first is what SIMCom's other services begin with; a login with a wrong CA, which
+            // must fail, tells on hardware.
+            tls_contexts: &[0],
+            binds_tls: false,
             non_ascii: NON_ASCII,
         }
     }
@@ -53,6 +62,8 @@ impl Profile {
             max_credential: 128,
             max_line: 559,
             abort: false,
+            tls_contexts: &[0],
+            binds_tls: true,
             non_ascii: &[],
         }
     }

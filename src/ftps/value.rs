@@ -5,6 +5,8 @@ use std::num::NonZeroU16;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::tls::TlsPolicy;
+
 /// Why a value was refused, in words for the person who sent it.
 ///
 /// The value itself is not repeated: it may be a secret.
@@ -353,7 +355,7 @@ impl Offset {
 }
 
 /// All that a login needs: what `AT+CFTPSLOGIN` takes, and the data address mode that must be
-/// set before it (SIMCom manual L1203, L1216).
+/// set before it (SIMCom manual L1203, L1216), and what is asked of TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     /// Host name or address.
@@ -369,6 +371,16 @@ pub struct Server {
     /// Data connections go to the control connection's address (`AT+CFTPSSINGLEIP=1`) instead
     /// of the one in the server's reply, which is wrong behind most address translation.
     pub single_ip: bool,
+    /// What TLS must prove; counts only where `server_type` has TLS.
+    pub tls: TlsPolicy,
+}
+
+impl Server {
+    /// Whether TLS is spoken to whoever answers.
+    #[must_use]
+    pub const fn is_unverified(&self) -> bool {
+        self.server_type.is_tls() && self.tls.ca().is_none()
+    }
 }
 
 #[cfg(test)]

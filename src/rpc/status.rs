@@ -259,6 +259,12 @@ impl Verdict {
     fn of_failure(failure: &Failure) -> Self {
         use failure::Cause as C;
         match &failure.cause {
+            C::Refused(_) if failure.stage == Stage::Tls => Self::new(
+                Code::FailedPrecondition,
+                "TLS_SETUP_REFUSED",
+                "the module does not take what TLS must prove, so it was not let log in; does its \
+                 firmware have this setting, and its memory room for a certificate?",
+            ),
             C::Refused(_) => Self::new(Code::Internal, "MODEM_ERROR", ""),
             C::Reported(code) => Self::of_report(*code, failure),
             C::Timeout(_) => {
@@ -314,12 +320,15 @@ impl Verdict {
                 Code::FailedPrecondition,
                 "TLS_ALERT",
                 "the login went well, so the TLS of the data connection is the likely cause: does \
-                 the server insist on TLS session reuse, which these modules do not do?",
+                 the server insist on TLS session reuse (vsftpd's require_ssl_reuse), which these \
+                 modules do not do?",
             ),
             ErrCode::SSL_ALERT => Self::new(
                 Code::FailedPrecondition,
                 "TLS_ALERT",
-                "check the profile's `security`, and the server's certificate and TLS versions",
+                "the server did not prove who it is, or the two have no TLS version in common: \
+                 check the certificate that it is verified by (`ca_file`), its host name, \
+                 `security` and `tls_floor`",
             ),
             ErrCode::UNKNOWN => Self::new(Code::Unknown, "MODEM_UNKNOWN", ""),
             ErrCode::BUSY => Self::unavailable("MODEM_BUSY", ""),
@@ -339,10 +348,14 @@ impl Verdict {
             ),
             ErrCode::DNS => Self::unavailable("DNS", "check the profile's host name"),
             ErrCode::CREATE_SOCKET | ErrCode::CLOSE_SOCKET => Self::unavailable("SOCKET", ""),
-            ErrCode::CONNECT_SOCKET => Self::unavailable(
+            ErrCode::CONNECT_SOCKET if failure.stage == Stage::Data => Self::unavailable(
                 "CONNECT",
-                "check host and port, and that a firewall lets data connections through",
+                "the login went well, so it is the data connection: check that a firewall lets it \
+                 through; with implicit TLS, modules report a data connection whose TLS fails in \
+                 the same way, so check also whether the server insists on TLS session reuse \
+                 (vsftpd's require_ssl_reuse), which they do not do",
             ),
+            ErrCode::CONNECT_SOCKET => Self::unavailable("CONNECT", "check host and port"),
             ErrCode::STATE => Self::new(Code::Internal, "MODEM_STATE", ""),
             _ => Self::new(Code::Unknown, "MODEM_UNKNOWN", ""),
         }

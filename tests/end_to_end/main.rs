@@ -19,4 +19,5 @@ mod servers;
 mod sharing;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;
 mod unary;

@@ -7,6 +7,8 @@
 )]
 
 mod calls;
+mod crowd;
 mod doors;
 mod house;
 mod streams;
+mod tls;

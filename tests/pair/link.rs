@@ -11,6 +11,7 @@ use cellftp::dialogue::operation::{Delivery, Directory, Output, Piece, Place, St
 use cellftp::dialogue::{Dialogue, Failure, Moment, Operation, Patience, Setup, Step};
 use cellftp::emulator::uplink::memory::{Memory, Server as Peer};
 use cellftp::emulator::{Action, Emulator, Family, Knobs, Profile};
+use cellftp::ftps::tls::TlsPolicy;
 use cellftp::ftps::value::{
     Host, Password, RemotePath, Server, ServerType, TransferType, Username,
 };
@@ -255,6 +256,7 @@ pub(crate) fn server(host: &str) -> Arc<Server> {
         password: Password::new("pass").unwrap(),
         server_type: ServerType::Ftp,
         single_ip: true,
+        tls: TlsPolicy::unverified(),
     })
 }
 

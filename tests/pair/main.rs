@@ -12,6 +12,7 @@
 mod faults;
 mod link;
 mod matrix;
+mod tls;
 
 use std::time::Duration;
 

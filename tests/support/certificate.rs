@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rcgen::{CertificateParams, IsCa, KeyPair};
 
-/// A self-signed certificate for `localhost` and 127.0.0.1, as PEM files.
+/// A self-signed certificate, as PEM files.
 pub(crate) struct Certificate {
     /// The certificate alone: what a client is to trust.
     pub(crate) public: PathBuf,
@@ -13,9 +13,12 @@ pub(crate) struct Certificate {
 }
 
 impl Certificate {
-    /// Makes one in `folder`.
-    pub(crate) fn make(folder: &Path) -> Self {
-        let names = ["localhost", "127.0.0.1"].map(str::to_owned);
+    /// The names of the machine that the tests run on.
+    pub(crate) const HERE: &[&str] = &["localhost", "127.0.0.1"];
+
+    /// Makes one in `folder`, for a server with these names.
+    pub(crate) fn make(folder: &Path, names: &[&str]) -> Self {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).expect("the names are well formed");
         // OpenSSL's clients ask for basicConstraints in what they trust.
         params.is_ca = IsCa::ExplicitNoCa;

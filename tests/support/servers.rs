@@ -74,6 +74,8 @@ pub(crate) struct Options {
     pub(crate) bytes_per_second: Option<u64>,
     /// Names this address in replies to PASV, like a server behind NAT.
     pub(crate) announced_address: Option<Ipv4Addr>,
+    /// Shows a certificate for this name, which is not its own.
+    pub(crate) false_name: Option<&'static str>,
 }
 
 /// A running server.
@@ -87,6 +89,8 @@ pub(crate) struct Server {
     pub(crate) root: PathBuf,
     /// What it must show to a client that asks.
     pub(crate) certificate: PathBuf,
+    /// Whether the daemon's profile asks for that.
+    pub(crate) verify: bool,
     /// What it calls `root`: empty, or the path itself where it cannot change its root.
     home: String,
     // Before `scratch`, so that it ends before its files go.
@@ -171,7 +175,11 @@ impl Server {
         let root = scratch.path().join("root");
         fs::create_dir(&root).expect("a scratch directory is writable");
         give_away(&root);
-        let certificate = Certificate::make(scratch.path());
+        let names = options
+            .false_name
+            .as_ref()
+            .map_or(Certificate::HERE, std::slice::from_ref);
+        let certificate = Certificate::make(scratch.path(), names);
         let mut plan = Plan {
             port: 0,
             security,
@@ -198,6 +206,7 @@ impl Server {
             home: home(kind, &root),
             root,
             certificate: certificate.public,
+            verify: true,
             process,
             scratch,
         }
@@ -319,7 +328,10 @@ fn greeting(plan: &Plan<'_>) -> std::io::Result<String> {
     socket.set_read_timeout(Some(Duration::from_secs(2)))?;
     let stream: Box<dyn Read> = if plan.security == Security::Implicit {
         Box::new(StreamOwned::new(
-            tls_client(&plan.certificate.public),
+            tls_client(
+                &plan.certificate.public,
+                plan.options.false_name.unwrap_or("localhost"),
+            ),
             socket,
         ))
     } else {
@@ -330,7 +342,7 @@ fn greeting(plan: &Plan<'_>) -> std::io::Result<String> {
     Ok(line)
 }
 
-fn tls_client(certificate: &Path) -> ClientConnection {
+fn tls_client(certificate: &Path, name: &'static str) -> ClientConnection {
     let mut roots = RootCertStore::empty();
     let der = CertificateDer::from_pem_file(certificate).expect("we wrote it");
     roots.add(der).expect("we made it");
@@ -340,7 +352,7 @@ fn tls_client(certificate: &Path) -> ClientConnection {
             .expect("ring has them")
             .with_root_certificates(roots)
             .with_no_client_auth();
-    let name = ServerName::try_from("localhost").expect("a host name");
+    let name = ServerName::try_from(name).expect("a host name");
     ClientConnection::new(Arc::new(config), name).expect("the configuration is whole")
 }
 

@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::grpcurl::{Address, Grpcurl};
 use super::process::Process;
 use super::python::PythonClient;
-use super::servers::Server;
+use super::servers::{Security, Server};
 use super::tap::Tap;
 use super::wait;
 
@@ -76,17 +76,27 @@ impl Site {
     /// Starts a daemon with a profile for each server, named by the caller, on the pty of
     /// an emulated module, and waits until it can serve.
     pub(crate) fn start(family: Family, servers: &[(&str, &Server)]) -> Self {
-        Self::start_with(family, servers, false)
+        Self::start_with(family, servers, &[], false)
     }
 
     /// The same, with a tap on the line.
     pub(crate) fn start_tapped(family: Family, servers: &[(&str, &Server)]) -> Self {
-        Self::start_with(family, servers, true)
+        Self::start_with(family, servers, &[], true)
     }
 
-    fn start_with(family: Family, servers: &[(&str, &Server)], tapped: bool) -> Self {
+    /// The same, with options of `cellftpd emulate` for the module.
+    pub(crate) fn start_on(family: Family, servers: &[(&str, &Server)], module: &[&str]) -> Self {
+        Self::start_with(family, servers, module, false)
+    }
+
+    fn start_with(
+        family: Family,
+        servers: &[(&str, &Server)],
+        module: &[&str],
+        tapped: bool,
+    ) -> Self {
         let scratch = TempDir::with_prefix("cellftpd-").expect("a scratch directory");
-        let module = Module::start(family, &module_path(scratch.path()), &[]);
+        let module = Module::start(family, &module_path(scratch.path()), module);
         let tap =
             tapped.then(|| Tap::new(&module_path(scratch.path()), &scratch.path().join("tap")));
         let device = scratch.path().join(if tapped { "tap" } else { "module" });
@@ -233,6 +243,11 @@ fn configuration(device: &Path, socket: &Path, port: u16, servers: &[(&str, &Ser
             server.user,
             server.password,
         );
+        if server.security != Security::None && server.verify {
+            let _ = writeln!(text, "ca_file = '{}'", server.certificate.display());
+        } else if server.security != Security::None {
+            text += "verify = 'none'\n";
+        }
     }
     text
 }

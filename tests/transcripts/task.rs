@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cellftp::dialogue::operation::{Directory, Download, Operation, Place, Standing, Task, Upload};
 use cellftp::emulator::uplink::Security;
+use cellftp::ftps::tls::TlsPolicy;
 use cellftp::ftps::value::{
     self, Host, Offset, Password, RemotePath, ServerType, TransferType, Username,
 };
@@ -85,6 +86,7 @@ pub(crate) fn logged_in(server: &Server) -> Result<Standing, String> {
                 Security::Implicit => ServerType::Implicit,
             },
             single_ip: server.single_ip,
+            tls: TlsPolicy::unverified(),
         }),
         transfer_type: if server.ascii {
             TransferType::Ascii

@@ -234,5 +234,7 @@ async fn the_request_goes_before_the_profile_and_bulk_goes_last() {
         ]
     );
     drop(reading);
-    asking.map(|task| task.abort());
+    for task in asking {
+        task.abort();
+    }
 }

@@ -130,6 +130,10 @@ impl Dialogue {
         if self.exchange.as_ref().is_some_and(Exchange::is_echoed) {
             self.echo = Some(Echo::default());
         }
+        if let Some(bytes) = self.exchange.as_mut().and_then(Exchange::take_content) {
+            self.write(Some(Feed { bytes, end: true }), now);
+            return;
+        }
         let Some(run) = &mut self.run else { return };
         let feed = run.task.prompted();
         if run.abandoned {

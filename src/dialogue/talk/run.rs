@@ -11,6 +11,7 @@ use crate::dialogue::procedure::Procedure;
 use crate::dialogue::resync::Resync;
 use crate::dialogue::simple::Simple;
 use crate::dialogue::size::Size;
+use crate::dialogue::tls::TlsSetup;
 use crate::dialogue::upload::Upload;
 use crate::ftps::Command;
 use crate::ftps::value::TransferType;
@@ -80,6 +81,7 @@ pub(super) enum Activity {
     Plan(Command),
     Resync(Resync),
     BringUp(Box<BringUp>),
+    SecureLogin(Box<TlsSetup>),
     Abort,
 }
 

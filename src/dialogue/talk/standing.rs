@@ -15,6 +15,7 @@ use crate::dialogue::procedure::{BUSY_PAUSE, Procedure};
 use crate::dialogue::resync::Resync;
 use crate::dialogue::session::Session;
 use crate::dialogue::step::Step;
+use crate::dialogue::tls::Secured;
 use crate::ftps::{Command, ErrCode, Profile, Verb};
 
 /// How often a lost standing is planned anew in one operation, beyond what the task's own tries
@@ -57,6 +58,12 @@ impl Dialogue {
         }
         if let Some(planned) = self.session.next_towards(&run.standing) {
             run.held = Some(held);
+            if let Command::Login(server) = &planned
+                && let Some(setup) = self.tls.towards(server, &self.profile)
+            {
+                run.activity = Activity::SecureLogin(Box::new(setup));
+                return None;
+            }
             run.planned += 1;
             if run.planned > PLAN {
                 let cause = Cause::OutOfOrder("a module that does not stay where it was".into());
@@ -149,14 +156,34 @@ impl Dialogue {
                     Err(failure) => self.unreachable(failure),
                 }
             }
+            Activity::SecureLogin(setup) => match result {
+                Ok(_) => self.tls.reached(&setup),
+                Err(failure) => {
+                    self.tls.broken(&setup);
+                    self.unsecured(failure);
+                }
+            },
         }
         None
+    }
+
+    /// The module did not take what TLS must prove. Once more, in case an answer was lost; then
+    /// nobody logs in.
+    fn unsecured(&mut self, failure: Failure) {
+        let Some(run) = &mut self.run else { return };
+        let first = run.replans == 0;
+        run.replans += 1;
+        if !first || run.abandoned {
+            let attempt = run.replans;
+            self.unreachable(Failure { attempt, ..failure });
+        }
     }
 
     pub(super) fn brought_up(&mut self) {
         self.attached = true;
         self.synchronised = true;
         self.profile = Profile::of_model(&self.facts.identity.model);
+        self.tls = Secured::default();
         let identity = &self.facts.identity;
         info!(
             manufacturer = identity.manufacturer,
@@ -197,6 +224,7 @@ impl Dialogue {
         match &mut run.activity {
             Activity::Resync(resync) => resync.heard(&settlement),
             Activity::BringUp(bring_up) => bring_up.heard(&settlement),
+            Activity::SecureLogin(setup) => setup.heard(&settlement),
             Activity::Plan(planned) => {
                 let planned = planned.clone();
                 run.activity = Activity::Task;
@@ -282,6 +310,14 @@ impl Dialogue {
                 }
                 self.session = Session::Unknown;
                 false
+            }
+            Cause::Reported(ErrCode::SSL_ALERT) => {
+                self.session = Session::Unknown;
+                first
+                    && match command {
+                        Command::Login(server) => self.tls.doubt(server),
+                        _ => true,
+                    }
             }
             Cause::Reported(ErrCode::BUSY) => {
                 self.be_quiet(BUSY_PAUSE, now);

@@ -21,6 +21,7 @@ pub use server::{Rest, Server};
 pub struct Memory {
     servers: BTreeMap<(String, u16), Server>,
     session: Option<Session>,
+    last_login: Option<Login>,
     seen: Vec<String>,
 }
 
@@ -68,6 +69,12 @@ impl Memory {
     /// The FTP operations since the last call, as `VERB argument`.
     pub fn take_seen(&mut self) -> Vec<String> {
         std::mem::take(&mut self.seen)
+    }
+
+    /// What the last login amounted to, whether it went well or not.
+    #[must_use]
+    pub fn last_login(&self) -> Option<&Login> {
+        self.last_login.as_ref()
     }
 
     /// The server ends the session for idleness; deliver what comes back, if anything.
@@ -188,6 +195,7 @@ impl Memory {
 
     fn login(&mut self, login: &Login) -> Result<Answer, Failure> {
         self.note("LOGIN", login.user.as_bytes());
+        self.last_login = Some(login.clone());
         if !self.servers.keys().any(|(host, _)| *host == login.host) {
             return Err(Failure::Dns);
         }
@@ -200,6 +208,9 @@ impl Memory {
             } else {
                 Failure::Tls
             });
+        }
+        if login.security != Security::Plain && !server.shakes_hands(&login.control_tls) {
+            return Err(Failure::Tls);
         }
         let password = server.users.get(&login.user).ok_or(Failure::Refused)?;
         if password != login.password.expose_secret() {

@@ -3,3 +3,4 @@
 mod events;
 pub(super) mod request;
 pub(super) mod response;
+mod tls;

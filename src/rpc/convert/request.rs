@@ -26,7 +26,7 @@ pub(in crate::rpc) struct Fields {
 pub(in crate::rpc) struct Invalid(pub(in crate::rpc) Vec<FieldViolation>);
 
 impl Fields {
-    fn refuse<T>(&mut self, field: &str, rule: impl Into<String>) -> Option<T> {
+    pub(super) fn refuse<T>(&mut self, field: &str, rule: impl Into<String>) -> Option<T> {
         self.violations.push(FieldViolation::new(field, rule));
         None
     }
@@ -95,6 +95,7 @@ impl Fields {
                     )
                 }),
         };
+        let tls = server_type.and_then(|server_type| self.tls(field, &server, server_type));
         let host = self.check(&format!("{field}.host"), Host::new(server.host));
         let username = self.check(&format!("{field}.username"), Username::new(server.username));
         let password = self.check(&format!("{field}.password"), Password::new(server.password));
@@ -106,6 +107,7 @@ impl Fields {
             server_type: server_type?,
             // Most servers stand behind address translation (SIMCom manual L1216).
             single_ip: server.single_ip.unwrap_or(true),
+            tls: tls?,
         }))
     }
 
@@ -122,7 +124,7 @@ impl Fields {
         }
     }
 
-    fn choice<T: TryFrom<i32>>(&mut self, field: &str, number: i32) -> Option<T> {
+    pub(super) fn choice<T: TryFrom<i32>>(&mut self, field: &str, number: i32) -> Option<T> {
         T::try_from(number)
             .ok()
             .or_else(|| self.refuse(field, format!("is {number}, which has no meaning here")))

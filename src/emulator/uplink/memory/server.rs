@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::emulator::uplink::Security;
+use bytes::Bytes;
+
+use crate::emulator::uplink::{Security, TlsSettings, TlsVersions};
 
 /// One server. Every field may be changed between two requests.
 #[derive(Clone, Debug)]
@@ -15,6 +17,8 @@ pub struct Server {
     pub directories: BTreeSet<Vec<u8>>,
     /// The one kind of protection it accepts.
     pub security: Security,
+    /// What vouches for its certificate, in PEM: a module that verifies must hold just this.
+    pub ca: Option<Bytes>,
     /// What it does with REST.
     pub rest: Rest,
     /// Bytes it can still store.
@@ -44,6 +48,7 @@ impl Default for Server {
             files: BTreeMap::new(),
             directories: BTreeSet::new(),
             security: Security::Plain,
+            ca: None,
             rest: Rest::Honour,
             room: None,
             close_after: None,
@@ -61,6 +66,12 @@ impl Server {
             users,
             ..Self::default()
         }
+    }
+
+    /// Whether a handshake with these settings goes well.
+    pub(super) fn shakes_hands(&self, tls: &TlsSettings) -> bool {
+        tls.versions != TlsVersions::Obsolete
+            && (!tls.verify_server || (self.ca.is_some() && tls.ca == self.ca))
     }
 
     pub(super) fn is_directory(&self, path: &[u8]) -> bool {
