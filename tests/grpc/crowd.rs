@@ -167,7 +167,8 @@ async fn a_thousand_clients_get_their_own() {
                 _ => {
                     let sent = content(size + 1);
                     let options = PutOptions::default();
-                    let put = client.put(&at, &path, &options, &mut sent.as_slice(), |_| ());
+                    let mut source = sent.as_slice();
+                    let put = client.put(&at, &path, &options, &mut source, |_| ());
                     assert_eq!(put.await.unwrap().state(), PutState::VerifiedSize);
                 }
             }
