@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::{env, error, fs};
 
-const FILES: [&str; 2] = [
+const FILES: [&str; 3] = [
     "proto/cellftp/v1/ftps.proto",
     "proto/cellftp/v1/modem.proto",
+    "proto/cellftp/v1/storage.proto",
 ];
 
 fn main() -> Result<(), Box<dyn error::Error>> {

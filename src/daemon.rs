@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::Broker;
 use crate::broker::health::{Health, Link};
-use crate::config::{self, Config, Device, FlowControl, Module};
+use crate::config::{self, Config, Device, FlowControl, Module, Transfers};
 use crate::emulator::{Profile, serve::in_process};
 use crate::modem::port::{SerialConnector, StreamConnector};
-use crate::modem::{Modem, Options, Setup};
+use crate::modem::{Modem, Options, Quirks, Setup};
 use crate::rpc::listen::{self, UnixDoor};
 use crate::rpc::{self, Doors};
 
@@ -61,6 +61,7 @@ impl Daemon {
     /// A password cannot be read, or a door does not open.
     pub async fn open(config: &Config) -> Result<Self, Error> {
         let servers = config.servers()?;
+        let quirks = config.module.quirks()?;
         // The doors first: a daemon that nobody can reach must not touch the module, which may
         // be another daemon's.
         let unix = match config.listen.unix() {
@@ -75,7 +76,7 @@ impl Daemon {
         for door in doors.addresses() {
             tracing::info!("listening on {door}");
         }
-        let (modem, module) = spawn(&config.module);
+        let (modem, module) = spawn(&config.module, &config.transfers, quirks);
         let broker = Broker::new(modem, servers, config.limits());
         Ok(Self {
             broker,
@@ -132,11 +133,14 @@ pub async fn run(config: &Config) -> Result<(), Error> {
     served
 }
 
-fn spawn(config: &Module) -> (Modem, JoinHandle<()>) {
+fn spawn(config: &Module, transfers: &Transfers, quirks: Quirks) -> (Modem, JoinHandle<()>) {
     let hardware_flow_control = config.flow_control == FlowControl::Hardware;
     let setup = Setup {
         hardware_flow_control,
         apn: config.network.apn(),
+        download: transfers.download.into(),
+        upload: transfers.upload.into(),
+        quirks,
     };
     let options = Options {
         setup,

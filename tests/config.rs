@@ -323,3 +323,43 @@ fn a_file_that_is_named_must_be_there() {
     let error = load(Some("/no/such/file.toml".as_ref())).unwrap_err();
     assert!(error.to_string().contains("/no/such/file.toml"));
 }
+
+const QUIRKS: &str = include_str!("../config/quirks.toml");
+
+#[test]
+fn the_shipped_quirks_are_an_example_that_can_be_read() {
+    use cellftp::ftps::{Profile, Quirks};
+    assert_eq!(Quirks::parse(QUIRKS).unwrap(), Quirks::default());
+    let line = |line: &str| match line.strip_prefix('#') {
+        Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => key.into(),
+        _ => line.to_string(),
+    };
+    let text: String = QUIRKS.lines().map(|text| line(text) + "\n").collect();
+    let quirks = Quirks::parse(&text).unwrap();
+    let mut profile = Profile::sim7600();
+    let names = quirks.apply("SIMCOM_SIM7600E", "LE11B08SIM7600M22", &mut profile);
+    assert_eq!(names, ["the cache of early firmware loses bytes"]);
+    // The example changes what it is about, and nothing else.
+    let without_cache = Profile {
+        cache: false,
+        ..Profile::sim7600()
+    };
+    assert_eq!(profile, without_cache);
+}
+
+#[test]
+fn quirks_that_cannot_be_read_are_a_problem_of_their_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("quirks.toml");
+    let named = |path: &str| format!("[module]\nquirks = {path:?}\n");
+    let text = named(&file.display().to_string());
+    assert!(refusal(&text).contains("module.quirks"));
+    fs::write(&file, "[[quirk]]\nname = \"a\"\nchache = true\n").unwrap();
+    let error = refusal(&text);
+    assert!(
+        error.contains("module.quirks") && error.contains("chache"),
+        "{error}"
+    );
+    fs::write(&file, "[[quirk]]\nname = \"a\"\ncache = true\n").unwrap();
+    assert!(read(&text).unwrap().module.quirks().is_ok());
+}

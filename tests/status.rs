@@ -222,6 +222,8 @@ fn errors_of_the_dialogue() {
         C::SourceStalled,
         C::ReceiverStalled,
         C::Exists,
+        C::NotOnModule,
+        C::DriveFull { size: 2, free: 1 },
         C::SizeMismatch {
             expected: 2,
             found: 1,
@@ -258,10 +260,12 @@ fn errors_of_the_dialogue() {
          the source ended before it was complete -> Cancelled UNFINISHED *
          the source sent nothing for too long -> ResourceExhausted WRITER_TOO_SLOW
          the receiver took nothing for too long -> ResourceExhausted READER_TOO_SLOW
-         the name exists on the server -> AlreadyExists ALREADY_EXISTS *
+         the name exists -> AlreadyExists ALREADY_EXISTS *
+         the module has no such file or directory -> NotFound FILE_NOT_FOUND *
+         the file of 2 bytes does not fit: 1 bytes are free on the drive -> FailedPrecondition MODULE_FULL *
          the size is 1 bytes, not 2 -> Aborted SIZE_MISMATCH
          the module answered 9, which may be a size or an error code -> Internal SIZE_UNDECIDED *
-         the value is 300 bytes long, the limit is 256 -> InvalidArgument BAD_PARAMETER *",
+         the value is 300 bytes long, the limit is 256 -> InvalidArgument BAD_PARAMETER * field=path",
     );
 }
 

@@ -129,6 +129,18 @@ impl CommandLineBuilder {
         self
     }
 
+    /// Adds a string without quotation marks, as the file-system commands take names. Characters
+    /// that would end the argument or the line are left out: the types of the callers refuse them
+    /// before.
+    #[must_use]
+    pub fn unquoted(mut self, text: &str) -> Self {
+        let ends = |byte: u8| breaks_out(byte) || matches!(byte, b',' | b';');
+        debug_assert!(!text.bytes().any(ends), "unchecked argument");
+        self.separate();
+        self.bytes.extend(text.bytes().filter(|byte| !ends(*byte)));
+        self
+    }
+
     /// Adds a string in quotation marks. Characters that would end the string or the line are
     /// left out: the types of the callers refuse them before.
     #[must_use]
@@ -188,8 +200,9 @@ mod tests {
             .quoted("/a b")
             .number(7)
             .word("I")
+            .unquoted("F:/x")
             .finish();
-        assert_eq!(line.bytes().as_ref(), b"AT+CFTPSGET=\"/a b\",7,I\r");
+        assert_eq!(line.bytes().as_ref(), b"AT+CFTPSGET=\"/a b\",7,I,F:/x\r");
         let line = CommandLine::write("AT+CFTPSCWD")
             .prefixed("{non-ascii}", "C3A4")
             .finish();

@@ -95,6 +95,12 @@ impl Framer {
         };
     }
 
+    /// What stood after the blocks of one command says nothing about those of the next: each
+    /// command of a module may have its own way.
+    pub fn forget_gap(&mut self) {
+        self.usual_gap = None;
+    }
+
     /// Whether everything received was pulled, but for line ends.
     #[must_use]
     pub fn is_idle(&self) -> bool {

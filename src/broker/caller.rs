@@ -41,8 +41,8 @@ pub struct Caller {
     /// When the caller gives up. What has not begun by then is never sent to the module; what
     /// runs is cancelled.
     pub deadline: Option<Instant>,
-    /// How urgent a transfer is; `None`: as the server profile says. What moves no file is
-    /// always [`Priority::Interactive`].
+    /// How urgent a Get or Put is; `None`: as the server profile says. What moves a file of the
+    /// module is always [`Priority::Normal`], what moves no file [`Priority::Interactive`].
     pub priority: Option<Priority>,
 }
 

@@ -118,18 +118,20 @@ impl Costs {
     }
 
     /// How long each of those who wait has to: `rest` is what the job on the link still takes, `at`
-    /// the server that it leaves the module at, and `queue` the jobs in their order.
+    /// the server that it leaves the module at, and `queue` the jobs in their order, without a
+    /// server where they are about the module alone.
     pub(super) fn starts<'a>(
         &self,
         rest: Duration,
         at: Option<&'a Server>,
-        queue: impl IntoIterator<Item = (&'a Server, Load)>,
+        queue: impl IntoIterator<Item = (Option<&'a Server>, Load)>,
     ) -> Vec<Duration> {
         let (mut free, mut at) = (rest, at);
         let starts = queue.into_iter().map(|(server, load)| {
             let begins = free;
-            free = free.saturating_add(self.of(load, Way::between(at, server)));
-            at = Some(server);
+            let way = server.map_or(Way::There, |server| Way::between(at, server));
+            free = free.saturating_add(self.of(load, way));
+            at = server.or(at);
             begins
         });
         starts.collect()
@@ -169,13 +171,15 @@ mod tests {
     fn who_waits_begins_when_those_before_are_done() {
         let (a, b) = (server("a"), server("b"));
         let queue = [
-            (&*a, Load::Small),
-            (&*b, Load::Up(Some(3000))),
-            (&*b, Load::Down(None)),
-            (&*a, Load::Small),
+            (Some(&*a), Load::Small),
+            (Some(&*b), Load::Up(Some(3000))),
+            (None, Load::Small),
+            (Some(&*b), Load::Down(None)),
+            (Some(&*a), Load::Small),
         ];
         let starts = costs().starts(2 * SECOND, Some(&a), queue);
-        assert_eq!(starts, [2 * SECOND, 3 * SECOND, 14 * SECOND, 17 * SECOND]);
+        let seconds = [2, 3, 14, 15, 18].map(|seconds| seconds * SECOND);
+        assert_eq!(starts, seconds);
         let starts = costs().starts(Duration::ZERO, None, queue);
         assert_eq!(starts[1], 7 * SECOND, "the first has to log in");
     }

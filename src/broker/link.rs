@@ -77,16 +77,27 @@ impl Link {
         self.queue().costs
     }
 
-    /// Takes in what a job cost, and where it left the module.
-    pub(super) fn learn(&self, spent: Spent, standing: Standing) {
+    /// Takes in what a job cost, where that tells of others, and where it left the module. What
+    /// is about the module alone does not tell what the way to a server costs.
+    pub(super) fn learn(&self, spent: Option<Spent>, standing: Standing) {
         let mut queue = self.queue();
-        queue
-            .costs
-            .learn(spent.load, spent.way, spent.took, spent.bytes);
-        queue.left_at = match standing {
-            Standing::LoggedIn(place) => Some(place),
-            Standing::Attached | Standing::Down | Standing::Started => None,
-        };
+        match standing {
+            Standing::LoggedIn(place) => {
+                if let Some(spent) = spent {
+                    let Spent {
+                        load,
+                        way,
+                        took,
+                        bytes,
+                    } = spent;
+                    queue.costs.learn(load, way, took, bytes);
+                }
+                queue.left_at = Some(place);
+            }
+            Standing::Down => queue.logged_out(),
+            // A login that there was, there is still.
+            Standing::Attached | Standing::Started => {}
+        }
     }
 
     /// The place of each one that waits.
@@ -114,9 +125,7 @@ impl Link {
 
     /// The module is logged in nowhere any more.
     pub(super) fn logged_out(&self) {
-        let mut queue = self.queue();
-        queue.scheduler.logged_out();
-        queue.left_at = None;
+        self.queue().logged_out();
     }
 
     /// Jobs that wait.
@@ -168,6 +177,11 @@ impl Link {
 }
 
 impl Queue {
+    fn logged_out(&mut self) {
+        self.scheduler.logged_out();
+        self.left_at = None;
+    }
+
     fn places(&self, now: Instant) -> impl Iterator<Item = (Key, Place)> + use<> {
         let starts = self.scheduler.starts(&self.costs, now).into_iter();
         starts.enumerate().map(move |(ahead, (key, wait))| {
@@ -292,7 +306,7 @@ mod tests {
     fn wish() -> Wish {
         Wish {
             priority: Priority::Normal,
-            server: server("h"),
+            server: Some(server("h")),
             deadline: None,
             load: Load::Small,
         }

@@ -18,6 +18,8 @@ pub mod upkeep;
 mod link;
 mod location;
 mod operation;
+mod service;
+pub mod storage;
 mod tally;
 #[cfg(test)]
 mod testing;
@@ -41,6 +43,7 @@ use tracing::Instrument;
 
 use crate::ftps::value::{Offset, RemotePath};
 use crate::modem::failure::Ending;
+use crate::modem::health::{Capabilities, Identity};
 use crate::modem::operation::{Download, Output, Standing, Task};
 use crate::modem::{Health, Modem, clock};
 use events::Events;
@@ -230,9 +233,10 @@ impl Broker {
     /// Why it was not admitted. Nothing of it reaches the module.
     pub fn put(&self, caller: &Caller, header: PutHeader) -> Result<Writing, Error> {
         let (location, session) = self.locate(caller, &header.target)?;
-        let operation = self.admit(caller, "Put", location, session)?;
+        let operation = self.admit(caller, "Put", location.clone(), session)?;
         Ok(Writing::begin(
             operation,
+            &location,
             &header,
             &self.shared.spools,
             self.shared.stall,
@@ -279,6 +283,14 @@ impl Broker {
             sessions: self.sessions().count(now),
             health,
         }
+    }
+
+    /// What the module is and can do, as far as it was asked; never waits.
+    #[must_use]
+    pub fn capabilities(&self) -> (Identity, Arc<Capabilities>) {
+        let health = self.shared.link.modem.health();
+        let health = health.borrow();
+        (health.identity.clone(), Arc::clone(&health.capabilities))
     }
 
     /// What is known of the module, now and at every change.
@@ -331,14 +343,32 @@ impl Broker {
         location: Location,
         session: Option<SessionUse>,
     ) -> Result<Arc<Operation>, Cause> {
+        let priority = match method {
+            "Get" | "Put" => caller.priority.unwrap_or(location.profile.priority),
+            _ => Priority::Interactive,
+        };
+        self.admit_at(caller, method, priority, Some(location), session)
+    }
+
+    /// As [`Broker::admit`], as urgent as is said; without a location, an operation about the
+    /// module alone.
+    fn admit_at(
+        &self,
+        caller: &Caller,
+        method: &'static str,
+        priority: Priority,
+        location: Option<Location>,
+        session: Option<SessionUse>,
+    ) -> Result<Arc<Operation>, Cause> {
+        let (server, profile) = location
+            .map(|location| (location.server, location.profile))
+            .unzip();
         let admission = Admission {
             caller,
             method,
-            priority: match method {
-                "Get" | "Put" => caller.priority.unwrap_or(location.profile.priority),
-                _ => Priority::Interactive,
-            },
-            location,
+            priority,
+            server,
+            profile: profile.unwrap_or_default(),
             session,
             stall: self.shared.stall,
             events: Arc::clone(&self.shared.events),

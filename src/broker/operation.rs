@@ -15,11 +15,12 @@ use super::error::{Cause, Error};
 use super::estimate::{Load, Way};
 use super::events::{About, Events, OperationChange, Outcome, What};
 use super::link::{Link, Place, Slot, Spent, Turn};
-use super::location::Location;
+use super::location::Profile;
 use super::queue::{Queued, State};
 use super::scheduler::{Priority, Wish};
 use super::session::{SessionId, Sessions};
 use super::status::Running;
+use crate::ftps::value::Server;
 use crate::modem::failure::Ending;
 use crate::modem::health::LoggedIn;
 use crate::modem::operation::{self, Delivery, Output, Piece, Progress, Standing, Task};
@@ -38,13 +39,15 @@ pub(super) struct Operations {
 #[derive(Debug)]
 pub(super) struct Operation {
     pub(super) id: JobId,
-    pub(super) location: Location,
     /// Ends the operation.
     pub(super) cancel: CancellationToken,
     /// Its place while it waits.
     pub(super) place: watch::Sender<Place>,
     priority: Priority,
     method: &'static str,
+    /// Where it goes; `None` where it is about the module alone.
+    server: Option<Arc<Server>>,
+    profile: Profile,
     principal: Principal,
     deadline: Option<Instant>,
     stall: Duration,
@@ -64,7 +67,9 @@ pub(super) struct Admission<'a> {
     pub(super) caller: &'a Caller,
     pub(super) method: &'static str,
     pub(super) priority: Priority,
-    pub(super) location: Location,
+    pub(super) server: Option<Arc<Server>>,
+    /// The profile of the server, where there is one.
+    pub(super) profile: Profile,
     pub(super) session: Option<SessionUse>,
     pub(super) stall: Duration,
     pub(super) events: Arc<Events>,
@@ -103,7 +108,8 @@ impl Operations {
         let Admission {
             caller,
             method,
-            location,
+            server,
+            profile,
             session,
             stall,
             priority,
@@ -123,7 +129,8 @@ impl Operations {
             })?;
         let operation = Arc::new(Operation {
             id: JobId::new(Uuid::new_v4().to_string()),
-            location,
+            server,
+            profile,
             cancel: CancellationToken::new(),
             place: watch::Sender::default(),
             priority,
@@ -235,10 +242,9 @@ impl Operation {
 
     /// Waits for the link, for as long as the caller does.
     pub(super) async fn turn(&self, load: Load) -> Result<Turn, Error> {
-        let server = Arc::clone(&self.location.server);
         let wish = Wish {
             priority: self.priority,
-            server,
+            server: self.server.clone(),
             deadline: self.deadline,
             load,
         };
@@ -287,13 +293,12 @@ impl Operation {
             facts.on_link += took;
         }
         if let Ok(output) = &answer {
-            let bytes = moved(output);
-            let spent = Spent {
+            let spent = moved(output).map(|bytes| Spent {
                 load,
                 way,
                 took,
                 bytes,
-            };
+            });
             self.link.learn(spent, standing);
         }
         drop(turn);
@@ -369,16 +374,19 @@ impl Operation {
             operation: self.id.clone(),
             method: self.method,
             principal: Some(self.principal.clone()),
-            profile: self.location.profile.name.clone(),
+            profile: self.profile.name.clone(),
             priority: self.priority,
         }
     }
 
-    /// What lies between the module and the server now.
+    /// What lies between the module and the server now: nothing, where there is no server.
     fn way(&self) -> Way {
+        let Some(server) = &self.server else {
+            return Way::There;
+        };
         let health = self.link.modem.health();
         let health = health.borrow();
-        let to = LoggedIn::from(self.location.server.as_ref());
+        let to = LoggedIn::from(server.as_ref());
         Way::between(health.logged_in.as_ref(), &to)
     }
 
@@ -460,18 +468,23 @@ const TELL: Duration = Duration::from_secs(1);
 /// What a task moves, as far as it tells.
 const fn load(task: &Task) -> Load {
     match task {
-        Task::Upload(_) => Load::Up(None),
-        Task::Download(_) | Task::List(_) => Load::Down(None),
+        Task::Upload(_) | Task::Send(_) => Load::Up(None),
+        Task::WriteModuleFile(what) => Load::Up(Some(what.size as u64)),
+        Task::Download(_) | Task::List(_) | Task::Fetch(_) | Task::ReadModuleFile(_) => {
+            Load::Down(None)
+        }
         _ => Load::Small,
     }
 }
 
-/// Bytes of a transfer that is over.
-const fn moved(output: &Output) -> u64 {
+/// Bytes of a transfer that is over; `None` where they did not cross the port, so that its time
+/// says nothing of others.
+const fn moved(output: &Output) -> Option<u64> {
     match output {
-        Output::Delivered(delivered) => delivered.bytes,
-        Output::Stored(stored) => stored.sent,
-        _ => 0,
+        Output::Delivered(delivered) => Some(delivered.bytes),
+        Output::Stored(stored) => Some(stored.sent),
+        Output::Moved(_) => None,
+        _ => Some(0),
     }
 }
 

@@ -14,6 +14,7 @@ use tracing::Instrument;
 use super::caller::Target;
 use super::error::{Cause, Error, Hashed};
 use super::link::Place;
+use super::location::Location;
 use super::operation::Operation;
 use super::spool::{Spools, WriteError, Writer};
 use super::tally::Tally;
@@ -133,6 +134,7 @@ impl Writing {
     /// Begins an operation that takes bytes.
     pub(super) fn begin(
         operation: Arc<Operation>,
+        location: &Location,
         header: &PutHeader,
         spools: &Arc<Spools>,
         stall: Duration,
@@ -143,7 +145,7 @@ impl Writing {
         let fault = Fault::default();
         let (id, cancel) = (operation.id.clone(), operation.cancel.clone());
         let span = operation.span();
-        let driver = Driver::new(operation, header, reader, tally, report, stall)?;
+        let driver = Driver::new(operation, location, header, reader, tally, report, stall)?;
         let driver = tokio::spawn(driver.run(fault.clone()).instrument(span));
         Ok(Self {
             operation: id,

@@ -75,8 +75,8 @@ pub(super) struct Key(u64);
 pub(super) struct Wish {
     /// How urgent it is.
     pub(super) priority: Priority,
-    /// The server it goes to.
-    pub(super) server: Arc<Server>,
+    /// The server it goes to; `None` where it leaves the module's login alone.
+    pub(super) server: Option<Arc<Server>>,
     /// From when on it must not be begun.
     pub(super) deadline: Option<Instant>,
     /// What it moves.
@@ -204,8 +204,14 @@ impl Scheduler {
         if let Some(served) = share.served.get_mut(chosen.wish.priority as usize) {
             *served = Some(now);
         }
-        let way = Way::between(self.server.as_ref(), &chosen.wish.server);
-        self.server = Some(chosen.wish.server);
+        let way = match chosen.wish.server {
+            Some(server) => {
+                let way = Way::between(self.server.as_ref(), &server);
+                self.server = Some(server);
+                way
+            }
+            None => Way::There,
+        };
         self.running = Some(Running {
             key,
             since: now,
@@ -258,7 +264,7 @@ impl Scheduler {
             Some(costs.of(load, way).saturating_sub(now - running.since))
         });
         let queue = order.iter().filter_map(|key| self.waiting.get(key));
-        let jobs = queue.map(|waiting| (&*waiting.wish.server, waiting.wish.load));
+        let jobs = queue.map(|waiting| (waiting.wish.server.as_deref(), waiting.wish.load));
         let starts = costs.starts(rest.unwrap_or_default(), self.server.as_deref(), jobs);
         order.into_iter().zip(starts).collect()
     }
@@ -346,7 +352,7 @@ impl Scheduler {
         (
             true,
             priority,
-            self.server.as_ref() != Some(&waiting.wish.server),
+            waiting.wish.server.is_some() && self.server != waiting.wish.server,
             turn,
             waiting.order,
         )

@@ -109,7 +109,12 @@ impl Download {
                 Ok(Some(chunk))
             }
             Some(Message::Result(result)) => {
-                self.check(&result)?;
+                check(
+                    self.received,
+                    self.hash.clone(),
+                    result.size,
+                    &result.sha256,
+                )?;
                 self.result = Some(result);
                 Ok(None)
             }
@@ -135,25 +140,26 @@ impl Download {
         sink.flush().await.map_err(Error::Write)?;
         self.result.ok_or(Error::Incomplete)
     }
+}
 
-    fn check(&self, result: &GetResult) -> Result<(), Error> {
-        if i64::try_from(self.received) != Ok(result.size) {
-            return Err(Error::Mismatch {
-                what: "the number of bytes",
-                sent: result.size.to_string(),
-                arrived: self.received.to_string(),
-            });
-        }
-        let hash = self.hash.clone().finalize();
-        if hash.as_slice() != result.sha256.as_ref() {
-            return Err(Error::Mismatch {
-                what: "the SHA-256",
-                sent: Hex(&result.sha256).to_string(),
-                arrived: Hex(&hash).to_string(),
-            });
-        }
-        Ok(())
+/// Whether what arrived is what was sent, by number and SHA-256.
+pub(super) fn check(received: u64, hash: Sha256, size: i64, sha256: &[u8]) -> Result<(), Error> {
+    if i64::try_from(received) != Ok(size) {
+        return Err(Error::Mismatch {
+            what: "the number of bytes",
+            sent: size.to_string(),
+            arrived: received.to_string(),
+        });
     }
+    let hash = hash.finalize();
+    if hash.as_slice() != sha256 {
+        return Err(Error::Mismatch {
+            what: "the SHA-256",
+            sent: Hex(sha256).to_string(),
+            arrived: Hex(&hash).to_string(),
+        });
+    }
+    Ok(())
 }
 
 struct Hex<'a>(&'a [u8]);

@@ -17,18 +17,21 @@ mod error;
 mod events;
 mod get;
 mod put;
+mod storage;
 
 pub use crate::proto::{
-    Entry, EntryKind, GetInfo, GetResult, GetStatusResponse, IfExists, LinkState,
-    ListQueueResponse, OnFailure, OperationInfo, OperationState, Priority, PutProgress, PutResult,
-    PutStage, PutState, QueuedOperation, SessionChange, SimState, Verify, WatchEventsResponse,
-    operation_event, watch_events_response,
+    Entry, EntryKind, FetchToModuleResponse, GetInfo, GetResult, GetStatusResponse, IfExists,
+    LinkState, ListQueueResponse, ModuleEntry, ModuleSpace, OnFailure, OperationInfo,
+    OperationState, Priority, PutProgress, PutResult, PutStage, PutState, QueuedOperation,
+    ReadModuleFileResult, SendFromModuleResponse, SessionChange, SimState, Verify,
+    WatchEventsResponse, WriteModuleFileResponse, operation_event, watch_events_response,
 };
 pub use address::Address;
 pub use error::{Error, Refusal};
 pub use events::Events;
 pub use get::Download;
 pub use put::PutOptions;
+pub use storage::ModuleReadProgress;
 pub use tonic::Code;
 
 use std::time::Duration;
@@ -38,6 +41,7 @@ use tonic::{Request, Response, Status};
 
 use crate::proto::ftps_service_client::FtpsServiceClient;
 use crate::proto::modem_service_client::ModemServiceClient;
+use crate::proto::module_storage_service_client::ModuleStorageServiceClient;
 use crate::proto::{self, target};
 
 /// Largest piece of a file in one message. The daemon sends no larger ones, and its limit for a
@@ -56,6 +60,7 @@ const GRACE: Duration = Duration::from_secs(2);
 pub struct Client {
     ftps: FtpsServiceClient<Channel>,
     modem: ModemServiceClient<Channel>,
+    storage: ModuleStorageServiceClient<Channel>,
     timeout: Option<Duration>,
     priority: Priority,
 }
@@ -87,7 +92,8 @@ impl Client {
             .map_err(failed)?;
         Ok(Self {
             ftps: FtpsServiceClient::new(channel.clone()),
-            modem: ModemServiceClient::new(channel),
+            modem: ModemServiceClient::new(channel.clone()),
+            storage: ModuleStorageServiceClient::new(channel),
             timeout: None,
             priority: Priority::Unspecified,
         })

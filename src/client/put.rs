@@ -15,7 +15,7 @@ use crate::proto::{
 
 /// Chunks read ahead of the connection: enough to keep it busy, little enough that a progress
 /// bar does not run ahead of the link.
-const READ_AHEAD: usize = 2;
+pub(super) const READ_AHEAD: usize = 2;
 
 /// How a file is to be written. The default is the daemon's: overwrite, compare the size, delete
 /// what could not be written whole.
@@ -121,14 +121,19 @@ async fn feed(
     }
 }
 
-enum Stop {
+/// Why a source is read no further.
+pub(super) enum Stop {
+    /// The call has ended: its answer tells why.
     CallEnded,
+    /// The source failed.
     Failed(Error),
 }
 
 /// What the source has now, as a chunk; `None` at its end. A source that trickles is passed on as
 /// it comes: waiting for a full chunk would look to the daemon like one that stands still.
-async fn read_chunk(source: &mut (impl AsyncRead + Unpin)) -> Result<Option<Bytes>, Error> {
+pub(super) async fn read_chunk(
+    source: &mut (impl AsyncRead + Unpin),
+) -> Result<Option<Bytes>, Error> {
     let mut chunk = BytesMut::with_capacity(CHUNK);
     let read = source
         .take(CHUNK as u64)

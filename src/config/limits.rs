@@ -1,12 +1,12 @@
-//! `[queue]`, `[sessions]`, `[transfers]`: the bounds within which clients share one link.
+//! `[queue]`, `[sessions]`: the bounds within which clients share one link.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::error::Problem;
 use super::module::Module;
+use super::transfers::Transfers;
 use crate::broker::limits::{Limits, Stall};
 use crate::broker::{scheduler, session, spool, upkeep};
 
@@ -93,72 +93,6 @@ impl Sessions {
     }
 }
 
-/// Bytes on their way between clients and the link.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Transfers {
-    /// Whether a request may name a server of its own, with its password.
-    pub allow_inline_servers: bool,
-    /// Bytes of memory for one transfer.
-    pub memory: u64,
-    /// Bytes of memory for all transfers.
-    pub memory_in_all: u64,
-    /// Bytes on disk for one transfer, once its memory is full.
-    pub disk: u64,
-    /// Bytes on disk for all transfers.
-    pub disk_in_all: u64,
-    /// Directory for them; empty: the system's for temporary files.
-    pub directory: PathBuf,
-    /// How long a client may stand still before its transfer is ended.
-    #[serde(with = "humantime_serde")]
-    pub stall: Duration,
-}
-
-impl Default for Transfers {
-    fn default() -> Self {
-        let limits = spool::Limits::default();
-        Self {
-            allow_inline_servers: false,
-            memory: limits.memory,
-            memory_in_all: limits.memory_in_all,
-            disk: limits.disk,
-            disk_in_all: limits.disk_in_all,
-            directory: PathBuf::new(),
-            stall: Stall::default().0,
-        }
-    }
-}
-
-/// Least memory for one transfer in bytes: one message of a client has to fit.
-const MIN_MEMORY: u64 = 64 * 1024;
-
-impl Transfers {
-    fn directory(&self) -> Option<&Path> {
-        Some(self.directory.as_path()).filter(|path| !path.as_os_str().is_empty())
-    }
-
-    pub(super) fn check(&self, problems: &mut Vec<Problem>) {
-        if self.memory < MIN_MEMORY {
-            let rule = format!("is {}, at least {MIN_MEMORY} are needed", self.memory);
-            problems.push(Problem::new("transfers.memory", rule));
-        }
-        at_most(
-            problems,
-            ("transfers.memory", self.memory),
-            ("transfers.memory_in_all", self.memory_in_all),
-        );
-        at_most(
-            problems,
-            ("transfers.disk", self.disk),
-            ("transfers.disk_in_all", self.disk_in_all),
-        );
-        if self.directory().is_some_and(Path::is_relative) {
-            problems.push(Problem::new("transfers.directory", "is no absolute path"));
-        }
-        positive(problems, "transfers.stall", self.stall);
-    }
-}
-
 /// The bounds as the broker takes them.
 pub(super) fn to_broker(
     module: &Module,
@@ -199,13 +133,13 @@ fn at_least_one(problems: &mut Vec<Problem>, key: &str, value: usize) {
     }
 }
 
-fn positive(problems: &mut Vec<Problem>, key: &str, value: Duration) {
+pub(super) fn positive(problems: &mut Vec<Problem>, key: &str, value: Duration) {
     if value.is_zero() {
         problems.push(Problem::new(key, "is 0, a time such as `30s` is needed"));
     }
 }
 
-fn at_most<T: PartialOrd + std::fmt::Display>(
+pub(super) fn at_most<T: PartialOrd + std::fmt::Display>(
     problems: &mut Vec<Problem>,
     (key, value): (&str, T),
     (bound, limit): (&str, T),

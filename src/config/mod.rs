@@ -8,14 +8,16 @@ mod load;
 mod log;
 mod module;
 mod server;
+mod transfers;
 
 pub use error::{Error, Problem};
-pub use limits::{Queue, Sessions, Transfers};
+pub use limits::{Queue, Sessions};
 pub use listen::{Listen, Mode};
 pub use load::{DEFAULT_PATH, load, parse};
 pub use log::{Format, Log};
 pub use module::{Device, Emulator, FlowControl, Module, Network};
 pub use server::{Floor, Priority, Secret, Security, ServerProfile, Verification};
+pub use transfers::{Download, Transfers, Upload};
 
 use std::collections::BTreeMap;
 

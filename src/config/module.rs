@@ -1,14 +1,16 @@
 //! `[module]`: the cellular module and its port.
 
 use std::fmt;
+use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::Problem;
+use super::error::{Error, Problem};
 use crate::broker::upkeep;
 use crate::emulator::{Family, Knobs};
+use crate::ftps::Quirks;
 use crate::modem::Apn;
 
 /// The module, and how it is reached.
@@ -27,6 +29,8 @@ pub struct Module {
     /// While it is idle, the server hears from it so often; 0: never.
     #[serde(with = "humantime_serde")]
     pub keep_alive: Duration,
+    /// File with quirks of single models and firmware; empty: none.
+    pub quirks: PathBuf,
     /// The connection to the network.
     pub network: Network,
     /// The emulated module.
@@ -43,6 +47,7 @@ impl Default for Module {
             flow_control: FlowControl::default(),
             idle_logout: upkeep.idle_logout,
             keep_alive: upkeep.keep_alive,
+            quirks: PathBuf::new(),
             network: Network::default(),
             emulator: Emulator::default(),
         }
@@ -50,7 +55,32 @@ impl Default for Module {
 }
 
 impl Module {
+    /// The quirks.
+    ///
+    /// # Errors
+    /// The file cannot be read, or something in it is wrong.
+    pub fn quirks(&self) -> Result<Quirks, Error> {
+        self.read_quirks()
+            .map_err(|problem| Error::Problems(vec![problem]))
+    }
+
+    fn read_quirks(&self) -> Result<Quirks, Problem> {
+        if self.quirks.as_os_str().is_empty() {
+            return Ok(Quirks::default());
+        }
+        let refused = |error: &dyn std::error::Error| {
+            let mut rule = format!("{}: {error}", self.quirks.display());
+            if let Some(cause) = error.source() {
+                rule = format!("{rule}: {cause}");
+            }
+            Problem::new("module.quirks", rule.trim_end())
+        };
+        let text = fs::read_to_string(&self.quirks).map_err(|error| refused(&error))?;
+        Quirks::parse(&text).map_err(|error| refused(&error))
+    }
+
     pub(super) fn check(&self, problems: &mut Vec<Problem>) {
+        problems.extend(self.read_quirks().err());
         // `AT+IPR` of the modules goes from 300 to 3686400 (SIM7500/SIM7600 UART application
         // note V2.00), the note for the newest firmware to 4000000.
         if !(300..=4_000_000).contains(&self.baud) {

@@ -5,13 +5,14 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::exchange::{Claim, Settlement, Verdict};
-use super::facts::{self, Facts, Sim};
+use super::facts::{self, Capabilities, Facts, Identity, Sim};
 use super::failure::{Awaited, Cause, Failure, Stage};
 use super::operation::Output;
 use super::procedure::{Next, Procedure, Saying};
 use crate::at::CommandLine;
 use crate::at::args::CommandLineBuilder;
-use crate::ftps::{Timing, escape};
+use crate::ftps::profile::Probe;
+use crate::ftps::{Quirks, Timing, escape};
 
 /// What the configuration wants of the module.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +21,34 @@ pub struct Setup {
     pub hardware_flow_control: bool,
     /// Access point name for context 1; nothing is set where there is none.
     pub apn: Option<Apn>,
+    /// How files are read.
+    pub download: DownloadForm,
+    /// How files are written.
+    pub upload: UploadForm,
+    /// What is known of single models and firmware.
+    pub quirks: Quirks,
+}
+
+/// How files are read, where the module has the choice.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DownloadForm {
+    /// The module pushes them: the quickest, and every family has it.
+    #[default]
+    Push,
+    /// Out of the module's cache, piece by piece. It can be left between two pieces, and the
+    /// module never sends faster than it is asked.
+    Pull,
+}
+
+/// How files are written, where the module has the choice.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum UploadForm {
+    /// As one stream.
+    #[default]
+    Stream,
+    /// In blocks, each with an FTP transfer of its own. A broken link costs one block; the
+    /// server must be able to go on with a file (REST before STOR).
+    Blocks,
 }
 
 /// An access point name: letters, digits, `.` and `-` (3GPP 23.003 §9.1).
@@ -50,6 +79,8 @@ pub(crate) struct BringUp {
     contact: Contact,
     facts: Facts,
     sim_tries: u32,
+    /// Not applied yet.
+    quirks: Option<Quirks>,
     ended: Option<Failure>,
 }
 
@@ -72,6 +103,8 @@ enum Fact {
     Signal,
     Registration,
     Operator,
+    /// What the module can do.
+    Ability(Probe),
 }
 
 #[derive(Debug)]
@@ -79,7 +112,13 @@ enum Contact {
     /// A program that crashed may have left the module at a prompt: end what it wrote. Anywhere
     /// else the byte means nothing before the next `AT` (V.250 §5.2.1).
     EndContent,
-    Settle,
+    /// It may wait for the rest of a block: see [`FILLER`].
+    Fill {
+        tries: u32,
+    },
+    Settle {
+        tries: u32,
+    },
     Call {
         tries: u32,
     },
@@ -92,6 +131,14 @@ enum Contact {
 /// A module that is starting answers after some 10 s (SIM7600) and is given twice that.
 const CALLS: u32 = 20;
 const CALL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A block that a crashed program began has no end mark: the module takes so many bytes, at most
+/// 2048 (SIMCom manual L1215), for content, and hears nothing before. Its file is broken
+/// whatever is done, and its name is not known. It is filled up with bytes that no text holds, so
+/// that whoever reads it sees where it ends, and that mean nothing on a command line (V.250
+/// §5.2.2). A module that is only starting is given time before.
+const FILLER: [u8; 2048] = [0; 2048];
+const FILL_AFTER: u32 = 3;
 
 /// Every answer comes from the module itself. A SIM that is being read delays some of them.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -110,6 +157,7 @@ impl BringUp {
             contact: Contact::EndContent,
             facts: Facts::default(),
             sim_tries: 0,
+            quirks: Some(setup.quirks.clone()),
             ended: None,
         }
     }
@@ -117,6 +165,25 @@ impl BringUp {
     /// What the module said of itself so far.
     pub(crate) fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// What is left to be set, now that every question was answered.
+    fn last(&mut self) -> Option<Step> {
+        let quirks = self.quirks.take()?;
+        let Identity {
+            model, firmware, ..
+        } = &self.facts.identity;
+        let capabilities = &mut self.facts.capabilities;
+        capabilities.quirks = quirks.apply(model, firmware, &mut capabilities.profile);
+        // Passive: a server cannot reach a module in a mobile network (A76XX AT manual V1.09
+        // §17).
+        let passive = || CommandLine::write("AT+CFTPSMODE").number(1).finish();
+        capabilities.profile.mode.then(|| Step {
+            name: "AT+CFTPSMODE",
+            line: passive(),
+            claim: Claim::Nothing,
+            fact: Fact::None,
+        })
     }
 
     fn heard_call(&mut self, tries: u32, settlement: &Settlement) {
@@ -131,6 +198,7 @@ impl BringUp {
                 self.ended = Some(Failure::new(cause, Some("AT"), Stage::Device));
                 Contact::Made
             }
+            _ if tries == FILL_AFTER => Contact::Fill { tries },
             _ => Contact::Call { tries },
         };
     }
@@ -144,8 +212,17 @@ impl BringUp {
         match step.fact {
             Fact::None => {}
             Fact::Manufacturer => self.facts.identity.manufacturer = text(settlement, "+CGMI:"),
-            Fact::Model => self.facts.identity.model = text(settlement, "+CGMM:"),
+            Fact::Model => {
+                self.facts.identity.model = text(settlement, "+CGMM:");
+                let model = &self.facts.identity.model;
+                self.facts.capabilities = Capabilities::of_model(model);
+            }
             Fact::Firmware => self.facts.identity.firmware = text(settlement, "+CGMR:"),
+            Fact::Ability(probe) => {
+                let known = settlement.is_done();
+                let answer = known.then(|| settlement.after(probe.prefix()).unwrap_or_default());
+                self.facts.capabilities.heed(probe, answer);
+            }
             Fact::Sim => self.heard_sim(step, settlement),
             Fact::Signal => {
                 registration.rssi_dbm = settlement.after("+CSQ:").and_then(facts::rssi_dbm);
@@ -198,11 +275,16 @@ impl Procedure for BringUp {
         }
         match self.contact {
             Contact::EndContent => {
-                self.contact = Contact::Settle;
-                return Next::Raw(Bytes::from_static(&[escape::END]));
+                self.contact = Contact::Settle { tries: 0 };
+                // Twice: behind an ETX, the first is content.
+                return Next::Raw(Bytes::from_static(&[escape::END; 2]));
             }
-            Contact::Settle => {
-                self.contact = Contact::Call { tries: 0 };
+            Contact::Fill { tries } => {
+                self.contact = Contact::Settle { tries };
+                return Next::Raw(Bytes::from_static(&FILLER));
+            }
+            Contact::Settle { tries } => {
+                self.contact = Contact::Call { tries };
                 return Next::Quiet(Duration::from_millis(200));
             }
             Contact::Call { tries } => {
@@ -223,7 +305,8 @@ impl Procedure for BringUp {
             self.current = self.again.take();
             return Next::Quiet(SIM_PAUSE);
         }
-        let Some(step) = self.current.take().or_else(|| self.steps.next()) else {
+        let step = self.current.take().or_else(|| self.steps.next());
+        let Some(step) = step.or_else(|| self.last()) else {
             return Next::Finish(Ok(Output::Done));
         };
         self.current = Some(step.clone());
@@ -309,6 +392,12 @@ fn steps(setup: &Setup) -> Vec<Step> {
             line.number(2).number(0).number(0).number(0).number(0)
         }),
     ];
+    steps.extend(Probe::ALL.map(|probe| Step {
+        name: probe.command(),
+        line: CommandLine::test(probe.command()),
+        claim: Claim::Prefix(probe.prefix()),
+        fact: Fact::Ability(probe),
+    }));
     if setup.hardware_flow_control {
         steps.push(set("AT+IFC", |line| line.number(2).number(2)));
     }

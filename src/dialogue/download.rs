@@ -1,19 +1,24 @@
-//! Reading a file: pushed by the module in counted blocks.
+//! Reading a file: pushed by the module in counted blocks, or pulled out of its cache.
 
 use bytes::Bytes;
 
+use super::cache::{Cache, Turn};
 use super::exchange::{Settlement, Verdict};
 use super::failure::{Cause, Failure, Finding, Stage};
 use super::inquiry::{Inquiry, Known};
 use super::operation::{self, Delivered, Delivery, Output, Progress, ProgressStage};
-use super::procedure::{Next, Procedure, Saying, is_transient};
+use super::procedure::{Next, Procedure, Saying, Ways, is_transient};
 use super::size::unknown;
 use crate::ftps::value::{Offset, RemotePath, TransferType};
-use crate::ftps::{Command, ErrCode, Verb};
+use crate::ftps::{Command, ErrCode, Report, Verb};
 
 /// How often in a row a transfer goes on without having moved a byte in between. Every new try
 /// costs a login.
 const FRUITLESS: u32 = 3;
+
+/// A rest of the cache that is read sooner than START and LOGIN are done: 256 commands of 1024
+/// bytes (SIMCom manual L1217), each a few tens of milliseconds.
+const SOON_READ: u64 = 256 * 1024;
 
 /// Asks for the size, then for the content, and goes on at the byte it had come to where the
 /// link breaks.
@@ -33,6 +38,9 @@ pub(crate) struct Download {
     obstacle: Option<Cause>,
     resumes: u32,
     abandoned: bool,
+    ways: Ways,
+    /// A download was left going on in the module.
+    left: bool,
 }
 
 #[derive(Debug)]
@@ -41,6 +49,14 @@ enum State {
     Begin,
     Get,
     Wait,
+    /// The download goes to the cache.
+    Fill,
+    /// It is read out of the cache.
+    Pull(Cache),
+    /// It is not wanted any more, but may still go on in the module.
+    Leave(Cache, Failure),
+    /// It is being aborted in the module; this follows.
+    Abort(Box<State>),
     /// The file is looked at again before the transfer goes on.
     Recheck(Box<Inquiry>),
     /// Why the server refused is looked into.
@@ -63,6 +79,8 @@ impl Download {
             obstacle: None,
             resumes: 0,
             abandoned: false,
+            ways: Ways::default(),
+            left: false,
         }
     }
 
@@ -111,8 +129,31 @@ impl Download {
     fn get(&mut self) -> Result<Command, Failure> {
         self.mark = self.got;
         match Offset::new(self.offset + self.got) {
+            Ok(offset) if self.ways.pull => Ok(Command::GetToCache(self.path.clone(), offset)),
             Ok(offset) => Ok(Command::Get(self.path.clone(), offset)),
             Err(error) => Err(self.failure(Cause::Unsuitable(error))),
+        }
+    }
+
+    /// Ends what goes on in the module before whatever was to come.
+    fn abort(&mut self) -> Next {
+        let then = std::mem::replace(&mut self.state, State::Get);
+        self.state = State::Abort(Box::new(then));
+        Next::Say(Saying::Ftps(Command::Abort))
+    }
+
+    /// Whether every byte of the file is there.
+    fn is_whole(&self) -> bool {
+        self.exact && self.size == Some(self.offset + self.got)
+    }
+
+    fn result(&self) -> Result<Output, Failure> {
+        match &self.state {
+            State::Finish(Err(failure)) => Err(failure.clone()),
+            _ => Ok(Output::Delivered(Delivered {
+                bytes: self.got,
+                resumes: self.resumes,
+            })),
         }
     }
 
@@ -172,6 +213,20 @@ impl Download {
         State::Recheck(Box::new(Inquiry::size(self.path.clone())))
     }
 
+    /// Ends with a failure, once nothing goes on in the module.
+    fn end(&mut self, failure: Failure) {
+        let state = std::mem::replace(&mut self.state, State::Get);
+        self.state = match state {
+            State::Pull(cache) => State::Leave(cache, failure),
+            // Nobody can tell yet whether it began.
+            State::Fill => {
+                self.left = true;
+                State::Finish(Err(failure))
+            }
+            _ => State::Finish(Err(failure)),
+        };
+    }
+
     fn failure(&self, cause: Cause) -> Failure {
         Failure {
             attempt: self.resumes + self.fruitless.max(1),
@@ -184,6 +239,8 @@ impl Download {
 impl Procedure for Download {
     fn next(&mut self) -> Next {
         loop {
+            let whole = self.is_whole();
+            let soon = self.remaining().is_some_and(|bytes| bytes <= SOON_READ);
             match &mut self.state {
                 State::Inquire(inquiry) => match inquiry.next() {
                     Ok(command) => return Next::Say(Saying::Ftps(command)),
@@ -201,12 +258,55 @@ impl Procedure for Download {
                 }
                 State::Get => match self.get() {
                     Ok(command) => {
-                        self.state = State::Wait;
+                        self.state = match command {
+                            Command::GetToCache(..) => State::Fill,
+                            _ => State::Wait,
+                        };
+                        self.left = false;
                         return Next::Say(Saying::Ftps(command));
                     }
                     Err(failure) => self.state = State::Finish(Err(failure)),
                 },
-                State::Wait => self.state = State::Get,
+                State::Wait | State::Fill => self.state = State::Get,
+                State::Pull(cache) => match cache.next(whole) {
+                    Turn::Say(command) => return Next::Say(Saying::Ftps(command)),
+                    Turn::Pause(span) => return Next::Quiet(span),
+                    Turn::Over(Ok(())) => {
+                        self.left = !cache.is_at_rest();
+                        self.state = self.complete();
+                    }
+                    Turn::Over(Err(cause)) => {
+                        let stuck = cache.is_stuck() && self.ways.abort;
+                        self.state = self.fail(&cause);
+                        if stuck {
+                            return self.abort();
+                        }
+                    }
+                },
+                // At rest it costs nothing. A rest that is soon read is thrown away; else it is
+                // aborted, which costs the login (SIMCom manual L1218).
+                State::Leave(cache, failure) => {
+                    let failure = failure.clone();
+                    let turn = if cache.is_at_rest() {
+                        Turn::Over(Ok(()))
+                    } else if self.ways.abort && !soon {
+                        self.state = State::Finish(Err(failure));
+                        return self.abort();
+                    } else {
+                        cache.next(whole)
+                    };
+                    match turn {
+                        Turn::Say(command) => return Next::Say(Saying::Ftps(command)),
+                        Turn::Pause(span) => return Next::Quiet(span),
+                        Turn::Over(_) => {
+                            self.left = !cache.is_at_rest();
+                            self.state = State::Finish(Err(failure));
+                        }
+                    }
+                }
+                State::Abort(then) => {
+                    self.state = std::mem::replace(&mut **then, State::Get);
+                }
                 State::Recheck(inquiry) => match inquiry.next() {
                     Ok(command) => return Next::Say(Saying::Ftps(command)),
                     Err(known) => self.state = self.recheck(known),
@@ -221,13 +321,7 @@ impl Procedure for Download {
                         self.state = State::Finish(Err(failure));
                     }
                 },
-                State::Finish(result) => {
-                    let delivered = Delivered {
-                        bytes: self.got,
-                        resumes: self.resumes,
-                    };
-                    return Next::Finish(result.clone().map(|()| Output::Delivered(delivered)));
-                }
+                State::Finish(_) => return Next::Finish(self.result()),
             }
         }
     }
@@ -241,7 +335,12 @@ impl Procedure for Download {
                 Verdict::Done(_) => self.complete(),
                 Verdict::Failed(cause) => self.fail(cause),
             },
-            State::Begin | State::Get | State::Finish(_) => return,
+            State::Fill => match &settlement.verdict {
+                Verdict::Done(_) => State::Pull(Cache::new(settlement)),
+                Verdict::Failed(cause) => self.fail(cause),
+            },
+            State::Pull(cache) | State::Leave(cache, _) => return cache.heard(settlement),
+            State::Begin | State::Get | State::Abort(_) | State::Finish(_) => return,
         };
     }
 
@@ -251,20 +350,28 @@ impl Procedure for Download {
                 inquiry.content(&bytes);
                 None
             }
-            State::Wait => {
+            State::Wait | State::Pull(..) => {
                 let end = self.offset + self.got + bytes.len() as u64;
                 if self.exact && self.size.is_some_and(|size| end > size) {
                     // More than there is: an offset was ignored, or lines fell into the content.
                     let found = end;
                     let expected = self.size.unwrap_or_default();
                     let failure = self.failure(Cause::SizeMismatch { expected, found });
-                    self.state = State::Finish(Err(failure));
+                    self.end(failure);
                     return None;
                 }
                 self.got += bytes.len() as u64;
+                if let State::Pull(cache) = &mut self.state {
+                    cache.content(bytes.len() as u64);
+                }
                 Some(Delivery::Chunk(bytes))
             }
-            State::Begin | State::Get | State::Finish(_) => {
+            State::Leave(cache, _) => {
+                cache.content(bytes.len() as u64);
+                self.got += bytes.len() as u64;
+                None
+            }
+            State::Begin | State::Get | State::Fill | State::Abort(_) | State::Finish(_) => {
                 // Abandoned: the module cannot be stopped, the rest is thrown away.
                 self.got += bytes.len() as u64;
                 None
@@ -272,10 +379,38 @@ impl Procedure for Download {
         }
     }
 
+    fn equip(&mut self, ways: Ways) {
+        self.ways = ways;
+    }
+
+    fn overhear(&mut self, report: &Report) -> Option<ErrCode> {
+        match &mut self.state {
+            State::Pull(cache) | State::Leave(cache, _) => cache.overhear(report),
+            _ => None,
+        }
+    }
+
+    fn begin_again(&mut self) -> bool {
+        // What the cache held is lost with the session.
+        match &self.state {
+            State::Pull(..) => self.state = self.go_on(Cause::Disconnected),
+            State::Leave(_, failure) => self.state = State::Finish(Err(failure.clone())),
+            State::Abort(_) => {}
+            _ => return false,
+        }
+        self.left = false;
+        true
+    }
+
+    fn leaves_open(&self) -> bool {
+        self.left
+    }
+
     fn abandon(&mut self, cause: Cause) {
         if !self.abandoned {
             self.abandoned = true;
-            self.state = State::Finish(Err(self.failure(cause)));
+            let failure = self.failure(cause);
+            self.end(failure);
         }
     }
 

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use super::failure::{Awaited, Cause};
 use super::moment::Moment;
 use crate::at::{CommandLine, ErrorCode, Expect, FinalCode, Frame, Line};
-use crate::ftps::{Body, ErrCode, Report, Shape, Timing, Verb};
+use crate::ftps::{Body, Command, ErrCode, Report, Shape, StorageVerb, Timing, Urc, Verb};
 
 /// One AT line under way: knows what may come next, until when, and when it is settled.
 ///
@@ -28,7 +28,13 @@ pub(crate) struct Exchange {
     /// To be written at once when the prompt has come.
     content_to_write: Option<Bytes>,
     block: Option<Block>,
+    /// Content has come into the cache.
+    announced: bool,
     deadline: Moment,
+    /// Bytes that the command announced, behind a prompt or, where there are none, without one.
+    literal: Option<u64>,
+    /// `OK` came before the report, where it belongs after it: another may follow.
+    hasty: bool,
     /// Bytes of content that came.
     content: u64,
     /// A block that came whole and is believed once the line after it shows that its count was
@@ -50,6 +56,8 @@ pub(crate) enum Claim {
     /// Information that may stand without any prefix, as the answer to `AT+CGMM` does, or
     /// with this one.
     Bare(&'static str),
+    /// Names of files under the titles of a listing.
+    Names,
     /// None.
     Nothing,
 }
@@ -114,10 +122,25 @@ struct Block {
 }
 
 impl Exchange {
-    /// An FTPS command.
-    pub(crate) fn ftps(verb: Verb, line: CommandLine, now: Moment) -> Self {
-        let claim = Claim::Report(verb);
-        Self::new(verb.name(), line, claim, verb.shape(), verb.timing(), now)
+    /// A command of the FTPS service or of the module's file system, with the time that its
+    /// arguments ask for.
+    pub(crate) fn of(command: &Command, line: CommandLine, now: Moment) -> Self {
+        let verb = command.verb();
+        let claim = match verb {
+            Verb::ReadSingleIp => Claim::Prefix("+CFTPSSINGLEIP:"),
+            Verb::Storage(StorageVerb::Enter) => Claim::Prefix("+FSCD:"),
+            Verb::Storage(StorageVerb::Count) => Claim::Prefix("+FSLS:"),
+            Verb::Storage(StorageVerb::List) => Claim::Names,
+            Verb::Storage(StorageVerb::Attributes) => Claim::Prefix("+FSATTRI:"),
+            Verb::Storage(StorageVerb::Space) => Claim::Prefix("+FSMEM:"),
+            _ => Claim::Report(command.reporter()),
+        };
+        let (shape, timing) = (command.shape(), command.timing());
+        let exchange = Self::new(verb.name(), line, claim, shape, timing, now);
+        Self {
+            literal: command.literal(),
+            ..exchange
+        }
     }
 
     /// Any other command: settled by its final result code.
@@ -161,8 +184,8 @@ impl Exchange {
         now: Moment,
     ) -> Self {
         let (handover, patience) = match shape {
-            Shape::Prompt => (Handover::Awaited, timing.prompt),
-            Shape::Final | Shape::Report | Shape::Blocks => (Handover::None, timing.accept),
+            Shape::Prompt | Shape::Literal => (Handover::Awaited, timing.prompt),
+            _ => (Handover::None, timing.accept),
         };
         Self {
             name,
@@ -176,7 +199,10 @@ impl Exchange {
             handover,
             content_to_write: None,
             block: None,
+            announced: false,
             deadline: now + patience,
+            literal: None,
+            hasty: false,
             content: 0,
             unproven: BytesMut::new(),
             garbled: false,
@@ -205,9 +231,31 @@ impl Exchange {
         self.echoed
     }
 
-    /// Whether content is coming in.
+    /// Whether content is being pushed by the module, which nothing but an abort can stop.
     pub(crate) fn is_receiving(&self) -> bool {
         self.shape == Shape::Blocks && self.report.is_none()
+    }
+
+    /// Whether counted content may come in.
+    fn takes_content(&self) -> bool {
+        self.is_receiving() || self.shape == Shape::CacheRead
+    }
+
+    /// Whether the module moves a file by itself.
+    pub(crate) fn is_of_a_module_file(&self) -> bool {
+        matches!(self.claim, Claim::Report(Verb::GetFile | Verb::PutFile))
+    }
+
+    /// Whether the module does so now, and takes other commands meanwhile.
+    pub(crate) fn is_moving_a_file(&self) -> bool {
+        self.is_of_a_module_file()
+            && self.final_code == Some(FinalCode::Ok)
+            && self.report.is_none()
+    }
+
+    /// Whether the content comes from the server, which an abort would end.
+    pub(crate) fn is_of_the_server(&self) -> bool {
+        !matches!(self.claim, Claim::Report(Verb::Storage(_)))
     }
 
     /// The line to be written.
@@ -258,7 +306,7 @@ impl Exchange {
                 Heard::Prompt
             }
             Frame::Block(bytes) => self.hear_block(bytes, now),
-            Frame::Overlong | Frame::Torn if !self.is_receiving() => {
+            Frame::Overlong | Frame::Torn if !self.takes_content() => {
                 Heard::Stray("bytes that are no line".into())
             }
             Frame::Overlong | Frame::Torn => self.garble(),
@@ -275,7 +323,8 @@ impl Exchange {
     pub(crate) fn settled(&self) -> Option<Settlement> {
         let complete = match (self.shape, &self.final_code) {
             _ if self.is_open() => false,
-            (Shape::Final, code) => code.is_some(),
+            (Shape::Final | Shape::CacheRead | Shape::Literal, code) => code.is_some(),
+            (Shape::Cached, Some(FinalCode::Ok)) => self.announced || self.report.is_some(),
             (_, code) => code.is_some() && self.report.is_some(),
         };
         (complete && self.block.is_none_or(|block| !block.ours)).then(|| self.settle(None))
@@ -318,7 +367,7 @@ impl Exchange {
         };
         match heard {
             // Content that comes as lines has lost the line that announced it.
-            Heard::Stray(text) if self.is_receiving() && is_bare_information(&text) => {
+            Heard::Stray(text) if self.takes_content() && is_bare_information(&text) => {
                 self.garble()
             }
             Heard::Stray(text) => Heard::Stray(text),
@@ -370,9 +419,14 @@ impl Exchange {
             return Heard::Stray("a second final result code".into());
         }
         // `OK` before the prompt is no outcome: the command is only accepted.
-        if self.handover == Handover::Awaited && code == FinalCode::Ok {
+        if self.handover == Handover::Awaited && code == FinalCode::Ok && self.literal != Some(0) {
             return Heard::Nothing;
         }
+        // One example of the manual has the `OK` of CFTRANTX before the data (SIMCom manual
+        // L2012), all others after the report.
+        self.hasty = code == FinalCode::Ok
+            && self.report.is_none()
+            && self.claim == Claim::Report(Verb::Storage(StorageVerb::Read));
         self.final_code = Some(code);
         self.deadline = now + self.patience();
         Heard::Nothing
@@ -383,13 +437,24 @@ impl Exchange {
             self.echoed = true;
             return Heard::Nothing;
         }
+        if let Claim::Prefix(prefix) = self.claim
+            && text.starts_with(prefix)
+        {
+            self.info.push(text);
+            return Heard::Nothing;
+        }
         if let Some(report) = Report::parse(&text) {
             return self.hear_report(report, text, now);
         }
+        if self.shape == Shape::Cached && Urc::parse(&text) == Urc::Received {
+            self.announced = true;
+            self.deadline = now + self.patience();
+            return Heard::Nothing;
+        }
         let ours = match self.claim {
-            Claim::Prefix(prefix) => text.starts_with(prefix),
             Claim::Bare(prefix) => text.starts_with(prefix) || is_bare_information(&text),
-            Claim::Report(_) | Claim::Nothing => false,
+            Claim::Names => text.starts_with("+FSLS:") || (!self.info.is_empty() && is_name(&text)),
+            Claim::Prefix(_) | Claim::Report(_) | Claim::Nothing => false,
         };
         if !ours {
             return Heard::Stray(text);
@@ -411,7 +476,7 @@ impl Exchange {
                 Heard::Nothing
             }
             Body::Data(left) => {
-                let ours = ours && self.shape == Shape::Blocks;
+                let ours = ours && self.takes_content();
                 self.block = Some(Block { left, ours });
                 self.deadline = now + self.timing.block;
                 Heard::Nothing
@@ -449,7 +514,12 @@ impl Exchange {
                 Verdict::Failed(Cause::OutOfOrder(text.clone()))
             }
             (_, Some(body)) => Verdict::Done(Some(body.clone())),
-            (Some(FinalCode::Ok), None) if self.shape == Shape::Final => Verdict::Done(None),
+            (Some(FinalCode::Ok), None)
+                if self.announced
+                    || matches!(self.shape, Shape::Final | Shape::CacheRead | Shape::Literal) =>
+            {
+                Verdict::Done(None)
+            }
             _ => Verdict::Failed(Cause::Timeout(missing.unwrap_or(Awaited::Result))),
         };
         // `ERROR` alone is a whole answer: the report that may follow did not.
@@ -458,16 +528,18 @@ impl Exchange {
     }
 
     /// Whether a number in the report is an error code. A size has the same shape: it is only
-    /// known to be none where `ERROR` came with it (SIMCom manual L1219).
+    /// known to be none where `ERROR` came with it (SIMCom manual L1219). So have the length of
+    /// the cache (L1217) and the mode that SINGLEIP may repeat (A76XX AT manual V1.09 §17).
     fn is_code(&self, refused: bool) -> bool {
-        self.claim != Claim::Report(Verb::Size) || refused
+        let value = [Verb::Size, Verb::CacheRead, Verb::SingleIp].map(Claim::Report);
+        refused || !value.contains(&self.claim)
     }
 
     fn settlement(&self, verdict: Verdict, clean: bool) -> Settlement {
         Settlement {
             name: self.name,
             verdict,
-            clean,
+            clean: clean && !self.hasty,
             info: self.info.clone(),
             prompted: matches!(self.handover, Handover::Open | Handover::Closed),
             echoed: self.echoed,
@@ -508,6 +580,23 @@ impl Settlement {
 
 /// Blocks of up to 1480 bytes are documented (SIMCom manual L1211).
 const LONGEST_BLOCK: usize = 64 * 1024;
+
+/// Whether a line can be the name of a file, which holds no colon, and is none of the unsolicited
+/// lines that hold none either (SIM7500/SIM7600 AT manual V3.00).
+fn is_name(text: &str) -> bool {
+    const UNSOLICITED: [&str; 6] = [
+        "RDY",
+        "RING",
+        "NO CARRIER",
+        "SMS DONE",
+        "PB DONE",
+        "SIM REMOVED",
+    ];
+    !text.starts_with(['+', '*'])
+        && !text.contains(':')
+        && !text.contains("-VOLTAGE WARN")
+        && !UNSOLICITED.contains(&text)
+}
 
 /// Whether a line can be an answer without prefix: not an unsolicited line, of which those
 /// without a sign in front are few (SIM7500/SIM7600 AT manual V3.00).

@@ -1,5 +1,8 @@
 //! What the module says of itself when it is brought up.
 
+use crate::ftps::Profile;
+use crate::ftps::profile::Probe;
+
 /// Who made the module, and how it stands with SIM and network.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
@@ -7,6 +10,43 @@ pub struct Facts {
     pub identity: Identity,
     /// SIM and network.
     pub registration: Registration,
+    /// What it can do.
+    pub capabilities: Capabilities,
+}
+
+/// What the module can do, and how that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capabilities {
+    /// What holds: the family's, refined by the probe, with the quirks over it.
+    pub profile: Profile,
+    /// Names of the quirks.
+    pub quirks: Vec<String>,
+    /// What each test command was answered; `None`: with a refusal, or not at all.
+    pub answers: Vec<(Probe, Option<String>)>,
+}
+
+impl Default for Capabilities {
+    /// Of a module of which nothing is known.
+    fn default() -> Self {
+        Self::of_model("")
+    }
+}
+
+impl Capabilities {
+    /// Of a model that was not probed.
+    pub(crate) fn of_model(model: &str) -> Self {
+        Self {
+            profile: Profile::of_model(model),
+            quirks: Vec::new(),
+            answers: Vec::new(),
+        }
+    }
+
+    /// Takes note of an answer of the probe.
+    pub(crate) fn heed(&mut self, probe: Probe, answer: Option<&str>) {
+        self.profile.heed(probe, answer);
+        self.answers.push((probe, answer.map(str::to_owned)));
+    }
 }
 
 /// Who made the module; empty until it was asked.

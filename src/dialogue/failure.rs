@@ -93,8 +93,19 @@ pub enum Cause {
     #[error("the receiver took nothing for too long")]
     ReceiverStalled,
     /// The name exists and was not to be touched.
-    #[error("the name exists on the server")]
+    #[error("the name exists")]
     Exists,
+    /// The module does not hold the file, or has no such directory or drive.
+    #[error("the module has no such file or directory")]
+    NotOnModule,
+    /// The drive of the module has not so much room.
+    #[error("the file of {size} bytes does not fit: {free} bytes are free on the drive")]
+    DriveFull {
+        /// Bytes of the file.
+        size: u64,
+        /// Bytes free on the drive.
+        free: u64,
+    },
     /// The sizes before and after do not agree.
     #[error("the size is {found} bytes, not {expected}")]
     SizeMismatch {

@@ -49,9 +49,14 @@ enum Step {
 }
 
 impl Inquiry {
-    /// Asks for the size.
+    /// Asks for the size; by the parent directory's listing where the name is not ASCII, for
+    /// which no module's `AT+CFTPSSIZE` has a form (SIMCom manual L1219).
     pub(crate) fn size(path: RemotePath) -> Self {
-        Self::new(path, Step::AskSize)
+        let step = match path.file_name() {
+            Some(name) if !name.is_ascii() => Step::AskList,
+            _ => Step::AskSize,
+        };
+        Self::new(path, step)
     }
 
     /// Looks into the parent directory only.

@@ -4,6 +4,7 @@
 //! and tells what came of it.
 
 mod bring_up;
+mod cache;
 mod download;
 mod echo;
 mod exchange;
@@ -14,16 +15,18 @@ mod moment;
 pub mod operation;
 mod procedure;
 mod resync;
+mod route;
 pub mod session;
 mod simple;
 mod size;
 mod step;
+mod storage;
 mod talk;
 mod tls;
 mod upload;
 
-pub use bring_up::{Apn, Setup};
-pub use facts::Facts;
+pub use bring_up::{Apn, DownloadForm, Setup, UploadForm};
+pub use facts::{Capabilities, Facts};
 pub use failure::Failure;
 pub use moment::Moment;
 pub use operation::{Operation, Output};

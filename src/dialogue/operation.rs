@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::ftps::storage::{Drive, Entry, ModulePath, Space};
 use crate::ftps::value::{Offset, RemotePath, Server, TransferType};
 
 /// One operation: where the module must stand, and what it must do there.
@@ -37,6 +38,17 @@ pub struct Place {
     pub transfer_type: TransferType,
     /// Current directory.
     pub directory: Directory,
+}
+
+impl Place {
+    /// Moves that are no absolute paths go on from where the session is: the way to an absolute
+    /// directory, cut into steps. A server's own way of naming directories stands for itself.
+    pub(crate) fn goes_by_steps(&self) -> bool {
+        match &self.directory {
+            Directory::At(path) => path.is_absolute(),
+            Directory::Any | Directory::Login => true,
+        }
+    }
 }
 
 /// Which directory must be the current one.
@@ -74,6 +86,27 @@ pub enum Task {
     Download(Download),
     /// Writes a file from the pieces of the job (PUT). Answers [`Output::Stored`].
     Upload(Upload),
+    /// Reads a file of the server to a drive of the module (GETFILE). Answers
+    /// [`Output::Moved`].
+    Fetch(ModuleTransfer),
+    /// Writes a file of the server from a drive of the module (PUTFILE). Answers
+    /// [`Output::Moved`].
+    Send(ModuleTransfer),
+    /// Lists a directory of the module. Answers [`Output::ModuleFiles`].
+    ListModule(ModulePath),
+    /// Deletes a file of the module. Answers [`Output::Done`].
+    DeleteModuleFile(ModulePath),
+    /// Reads a file of the module to the job's receiver. Answers [`Output::Delivered`].
+    ReadModuleFile(ModulePath),
+    /// Writes a file of the module from the job's pieces. Answers [`Output::Stored`].
+    WriteModuleFile(WriteModuleFile),
+    /// Asks for the room on a drive, or on all there are. Answers [`Output::Space`].
+    Space(Option<Drive>),
+    /// Asks whether data connections go to the address of the control connection. Answers
+    /// [`Output::SingleIp`].
+    ReadSingleIp,
+    /// Sets it, until the next login sets it as its server has it. Answers [`Output::Done`].
+    SingleIp(bool),
 }
 
 /// A file to read.
@@ -98,6 +131,31 @@ pub struct Upload {
     pub delete_on_failure: bool,
 }
 
+/// A file that goes between the server and a drive of the module, where it has the last component
+/// of the remote path as its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModuleTransfer {
+    /// On the server.
+    pub path: RemotePath,
+    /// On the module, by [`ModulePath::of_remote`] of `path`.
+    pub file: ModulePath,
+    /// The byte to go on at. A fetch needs so many bytes on the module.
+    pub offset: Offset,
+    /// Refuse to fetch, without touching it, where the module holds a file of the name.
+    pub must_be_new: bool,
+}
+
+/// A file to write on the module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriteModuleFile {
+    /// The file.
+    pub file: ModulePath,
+    /// Its size, which the module wants to know first.
+    pub size: u32,
+    /// Refuse, without touching it, where the file exists.
+    pub must_be_new: bool,
+}
+
 /// What an operation answers when it succeeds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
@@ -111,6 +169,25 @@ pub enum Output {
     Delivered(Delivered),
     /// The file was written.
     Stored(Stored),
+    /// The file was moved between server and module.
+    Moved(Moved),
+    /// The names in a directory of the module, and the size of each file where it is told.
+    ModuleFiles(Vec<(Entry, Option<u64>)>),
+    /// Room on drives of the module.
+    Space(Vec<Space>),
+    /// Data connections go to the address of the control connection.
+    SingleIp(bool),
+}
+
+/// A file that was moved between server and module, with the evidence for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// Its size on the module.
+    pub size: u64,
+    /// The server names the same size; `None` where it does not tell.
+    pub confirmed: Option<u64>,
+    /// How often the link broke and the transfer went on.
+    pub resumes: u32,
 }
 
 /// A finished download or listing.

@@ -9,7 +9,7 @@ use super::exchange::{Claim, Settlement};
 use super::failure::{Cause, Failure};
 use super::operation::{Delivery, Output, Piece, Progress};
 use crate::at::CommandLine;
-use crate::ftps::{Command, ErrCode, Timing};
+use crate::ftps::{Command, ErrCode, Report, Timing};
 
 /// A task, one exchange after the other. Decides; does nothing itself.
 ///
@@ -38,6 +38,26 @@ pub(crate) trait Procedure: Debug + Send {
         None
     }
 
+    /// A report came that answers no exchange. Gives back its error code, where the report is
+    /// this task's and tells of a failure.
+    fn overhear(&mut self, _report: &Report) -> Option<ErrCode> {
+        None
+    }
+
+    /// What the module can do is known: the task's standing is reached. Called each time before
+    /// the task goes on.
+    fn equip(&mut self, _ways: Ways) {}
+
+    /// Whether something of the task goes on in the module after its end.
+    fn leaves_open(&self) -> bool {
+        false
+    }
+
+    /// How content that cannot be completed is ended.
+    fn end_of_content(&self) -> EndOfContent {
+        EndOfContent::Mark
+    }
+
     /// Nobody waits for the outcome any more, or the job cannot go on. The procedure puts
     /// things in order and finishes with this cause.
     fn abandon(&mut self, cause: Cause);
@@ -60,6 +80,17 @@ pub(crate) trait Procedure: Debug + Send {
     fn remaining(&self) -> Option<u64> {
         None
     }
+}
+
+/// The ways that content takes on this module.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Ways {
+    /// Files are read through the module's cache.
+    pub(crate) pull: bool,
+    /// Files are written in blocks.
+    pub(crate) blocks: bool,
+    /// What goes on in the module can be aborted.
+    pub(crate) abort: bool,
 }
 
 /// What a procedure wants done.
@@ -117,6 +148,15 @@ pub(crate) struct Feed {
     pub(crate) bytes: Bytes,
     /// They are the last.
     pub(crate) end: bool,
+}
+
+/// How content behind a prompt is ended before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EndOfContent {
+    /// By the mark that ends a stream.
+    Mark,
+    /// The module takes so many bytes more before it hears a command again: they are zeros.
+    Fill(u64),
 }
 
 /// How often a command is tried where a new try can help.
@@ -178,6 +218,8 @@ pub(crate) fn is_transient(cause: &Cause) -> bool {
         | Cause::SourceStalled
         | Cause::ReceiverStalled
         | Cause::Exists
+        | Cause::NotOnModule
+        | Cause::DriveFull { .. }
         | Cause::Undecided(_)
         | Cause::SizeMismatch { .. }
         | Cause::Unsuitable(_) => false,

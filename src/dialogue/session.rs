@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::exchange::{Settlement, Verdict};
 use super::failure::Cause;
 use super::operation::{Directory, Place, Standing};
+use crate::ftps::command::takes;
 use crate::ftps::value::{RemotePath, Server, TransferType};
-use crate::ftps::{Body, Command, ErrCode};
+use crate::ftps::{Body, Command, ErrCode, Profile, Verb};
 
 /// Where the module's one FTPS session stands.
 ///
@@ -15,6 +16,8 @@ use crate::ftps::{Body, Command, ErrCode};
 pub enum Session {
     /// Not known: a program before us may have left it anywhere.
     Unknown,
+    /// A command that was begun before still runs: nothing but an abort ends it.
+    Busy,
     /// As unknown, but logged out.
     LoggedOut,
     /// The service is stopped.
@@ -48,11 +51,13 @@ enum Whereabouts {
 }
 
 impl Session {
-    /// The next command towards a standing; `None` where it is reached.
+    /// The next command towards a standing; `None` where it is reached. A directory that is too
+    /// long a path for the module is reached by several moves.
     #[must_use]
-    pub fn next_towards(&self, standing: &Standing) -> Option<Command> {
+    pub fn next_towards(&self, standing: &Standing, profile: &Profile) -> Option<Command> {
         match (self, standing) {
             (_, Standing::Attached) => None,
+            (Self::Busy, _) => Some(Command::Abort),
             (Self::Down, Standing::Down) => None,
             (Self::Unknown | Self::Closed(_) | Self::LoggedIn(_), Standing::Down) => {
                 Some(Command::Logout)
@@ -72,11 +77,13 @@ impl Session {
                     Command::SingleIp(place.server.single_ip)
                 })
             }
-            (Self::LoggedIn(login), Standing::LoggedIn(place)) => login.next_towards(place),
+            (Self::LoggedIn(login), Standing::LoggedIn(place)) => {
+                login.next_towards(place, profile)
+            }
         }
     }
 
-    /// Takes note of what a command of the plan came to.
+    /// Takes note of what a command of the plan towards a standing came to.
     ///
     /// # Errors
     /// Gives the cause back where the plan cannot go on.
@@ -84,6 +91,7 @@ impl Session {
         &mut self,
         command: &Command,
         settlement: &Settlement,
+        standing: &Standing,
     ) -> Result<(), Cause> {
         let outcome = match &settlement.verdict {
             Verdict::Done(body) => Ok(body.clone()),
@@ -94,6 +102,7 @@ impl Session {
             (Command::Logout, outcome) => match (&*self, outcome) {
                 (Self::LoggedIn(login), Ok(_)) => Self::Started(Some(login.server.single_ip)),
                 (Self::Closed(single_ip), Ok(_)) => Self::Started(Some(*single_ip)),
+                (_, Err(Cause::Reported(ErrCode::BUSY))) => Self::Busy,
                 (_, Ok(_) | Err(Cause::Refused(_) | Cause::Reported(_) | Cause::Timeout(_))) => {
                     Self::LoggedOut
                 }
@@ -101,6 +110,12 @@ impl Session {
             },
             (Command::Stop, Ok(_) | Err(Cause::Refused(_) | Cause::Reported(_))) => Self::Down,
             (Command::Stop, Err(Cause::Timeout(_))) => Self::Down,
+            // It logs out and drops the PDP context (SIMCom manual L1218).
+            (Command::Abort, Ok(_)) => Self::Down,
+            // There was nothing to abort, or the module has no such command.
+            (Command::Abort, Err(Cause::Refused(_) | Cause::Reported(_) | Cause::Timeout(_))) => {
+                Self::LoggedOut
+            }
             (Command::Start, Ok(_)) => Self::Started(None),
             // A module that cannot set the mode decides by itself; data connections tell.
             (Command::SingleIp(on), Ok(_) | Err(Cause::Refused(_))) => Self::Started(Some(*on)),
@@ -114,7 +129,7 @@ impl Session {
                 let Self::LoggedIn(login) = self else {
                     return outcome.map(drop);
                 };
-                return login.follow(command, outcome);
+                return login.follow(command, outcome, standing);
             }
         };
         *self = next;
@@ -139,6 +154,16 @@ impl Session {
         }
     }
 
+    /// The data address mode was set outside the plan. It only counts before a login (SIMCom
+    /// manual L1216), so that a login under another one ends before its next use.
+    pub(crate) fn readdressed(&mut self, single_ip: bool) {
+        match self {
+            Self::Started(mode) => *mode = Some(single_ip),
+            Self::LoggedIn(_) | Self::Closed(_) => *self = Self::Closed(single_ip),
+            Self::Unknown | Self::Busy | Self::LoggedOut | Self::Down => {}
+        }
+    }
+
     /// The module moved to a directory outside the plan.
     pub(crate) fn moved(&mut self, directory: Option<RemotePath>) {
         if let Self::LoggedIn(login) = self {
@@ -157,7 +182,7 @@ impl Session {
 }
 
 impl Login {
-    fn next_towards(&self, place: &Place) -> Option<Command> {
+    fn next_towards(&self, place: &Place, profile: &Profile) -> Option<Command> {
         if self.server != place.server {
             return Some(Command::Logout);
         }
@@ -167,33 +192,60 @@ impl Login {
         match (&place.directory, &self.directory) {
             (Directory::Any, _) | (Directory::Login, Whereabouts::Home) => None,
             (Directory::At(want), Whereabouts::At(at)) if want == at => None,
-            (Directory::At(want), _) if self.home.as_ref() == Some(want) => (self.directory
-                != Whereabouts::Home)
-                .then(|| Command::ChangeDirectory(want.clone())),
+            (Directory::At(want), _) if self.home.as_ref() == Some(want) => {
+                (self.directory != Whereabouts::Home).then(|| self.step(want, profile))
+            }
             // The way back must be known before the login directory is left.
             (Directory::At(_), Whereabouts::Home) if self.home.is_none() => {
                 Some(Command::WorkingDirectory)
             }
-            (Directory::At(want), _) => Some(Command::ChangeDirectory(want.clone())),
+            (Directory::At(want), _) => Some(self.step(want, profile)),
             (Directory::Login, _) => Some(match &self.home {
-                Some(home) => Command::ChangeDirectory(home.clone()),
+                Some(home) => self.step(home, profile),
                 None => Command::Logout,
             }),
         }
+    }
+
+    /// The next move towards a directory: as far as the module's limit for a path allows.
+    fn step(&self, want: &RemotePath, profile: &Profile) -> Command {
+        let fits = |path: &RemotePath| takes(Verb::ChangeDirectory, path, profile);
+        if fits(want) || !want.is_absolute() {
+            return Command::ChangeDirectory(want.clone());
+        }
+        let from = match &self.directory {
+            Whereabouts::At(at) => Some(at),
+            Whereabouts::Home => self.home.as_ref(),
+            Whereabouts::Unknown => None,
+        };
+        let rest = from.and_then(|from| want.below(from));
+        Command::ChangeDirectory(rest.as_ref().unwrap_or(want).longest_start(fits))
     }
 
     fn follow(
         &mut self,
         command: &Command,
         outcome: Result<Option<Body>, Cause>,
+        standing: &Standing,
     ) -> Result<(), Cause> {
         match (command, outcome?) {
             (Command::Type(transfer_type), _) => self.transfer_type = Some(*transfer_type),
             (Command::ChangeDirectory(path), _) => {
-                self.directory = if self.home.as_ref() == Some(path) {
+                let path = match (standing, &self.directory) {
+                    (Standing::LoggedIn(place), from) if place.goes_by_steps() => {
+                        let from = match from {
+                            Whereabouts::At(at) => Some(at),
+                            Whereabouts::Home => self.home.as_ref(),
+                            Whereabouts::Unknown => None,
+                        };
+                        from.unwrap_or(path).join(path).map_err(Cause::Unsuitable)?
+                    }
+                    _ => path.clone(),
+                };
+                self.directory = if self.home.as_ref() == Some(&path) {
                     Whereabouts::Home
                 } else {
-                    Whereabouts::At(path.clone())
+                    Whereabouts::At(path)
                 };
             }
             (Command::WorkingDirectory, Some(Body::Text(text))) => {
@@ -252,7 +304,7 @@ mod tests {
     /// Plans and lets every command succeed, but for the refusals that are asked for.
     fn walk(session: &mut Session, standing: &Standing, refuse: &[&str]) -> Vec<String> {
         let mut said = Vec::new();
-        while let Some(command) = session.next_towards(standing) {
+        while let Some(command) = session.next_towards(standing, &Profile::sim7600()) {
             let name = command
                 .verb()
                 .name()
@@ -265,7 +317,7 @@ mod tests {
             if refuse.contains(&name.as_str()) {
                 settlement.verdict = Verdict::Failed(Cause::Refused(None));
             }
-            session.follow(&command, &settlement).unwrap();
+            session.follow(&command, &settlement, standing).unwrap();
             said.push(name);
             assert!(said.len() < 20, "no end: {said:?}");
         }
@@ -356,12 +408,29 @@ mod tests {
     }
 
     #[test]
+    fn a_mode_set_by_hand_lasts_until_the_next_login() {
+        let mut session = Session::Unknown;
+        walk(&mut session, &at("a", Directory::Any), &[]);
+        session.readdressed(false);
+        assert_eq!(
+            walk(&mut session, &at("a", Directory::Any), &[]),
+            ["LOGOUT", "SINGLEIP", "LOGIN", "TYPE"]
+        );
+        session.readdressed(true);
+        assert_eq!(
+            walk(&mut session, &at("a", Directory::Any), &[]),
+            ["LOGOUT", "LOGIN", "TYPE"]
+        );
+    }
+
+    #[test]
     fn a_refused_login_ends_the_plan() {
         let mut session = Session::Started(Some(true));
         let command = Command::Login(server("a"));
         let mut refused = done(None);
         refused.verdict = Verdict::Failed(Cause::Reported(ErrCode::REJECTED));
-        let cause = session.follow(&command, &refused).unwrap_err();
+        let standing = at("a", Directory::Any);
+        let cause = session.follow(&command, &refused, &standing).unwrap_err();
         assert_eq!(cause, Cause::Reported(ErrCode::REJECTED));
         assert_eq!(session, Session::Started(Some(true)));
     }
@@ -372,7 +441,9 @@ mod tests {
         walk(&mut session, &at("a", Directory::Any), &[]);
         let mut silent = done(None);
         silent.verdict = Verdict::Failed(Cause::Timeout(Awaited::Result));
-        session.follow(&Command::Logout, &silent).unwrap();
+        session
+            .follow(&Command::Logout, &silent, &Standing::Down)
+            .unwrap();
         assert_eq!(session, Session::LoggedOut);
     }
 }

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::bring_up::Setup;
+use super::bring_up::{DownloadForm, Setup, UploadForm};
 use super::echo::Echo;
 use super::exchange::Exchange;
 use super::facts::Facts;
 use super::failure::{Awaited, Cause, Ending, Failure, Stage};
 use super::moment::Moment;
 use super::operation::{Operation, Output, Piece, Progress, ProgressStage};
-use super::procedure::{Next, Procedure, Saying};
+use super::procedure::{Next, Procedure, Saying, Ways};
 use super::session::Session;
 use super::step::Step;
 use super::tls::Secured;
@@ -53,6 +53,8 @@ pub struct Dialogue {
     /// Content of a command that is over, arriving with no exchange under way.
     leftover: u64,
     silence: Option<Silence>,
+    /// Zeros still to be written where content ended before its announced length.
+    fill: u64,
     outbox: VecDeque<Bytes>,
 }
 
@@ -97,6 +99,7 @@ impl Dialogue {
             echo: None,
             leftover: 0,
             silence: None,
+            fill: 0,
             outbox: VecDeque::new(),
         }
     }
@@ -115,6 +118,10 @@ impl Dialogue {
                     bytes,
                     until: now + self.patience.write,
                 };
+            }
+            if self.fill > 0 {
+                self.fill_up(now);
+                continue;
             }
             if let Some(delivery) = self.run.as_mut().and_then(|run| run.deliveries.pop_front()) {
                 return Step::Deliver(delivery);
@@ -201,6 +208,7 @@ impl Dialogue {
         }
         self.mind_the_drain(now);
         self.pull(now);
+        self.mind_the_drain(now);
     }
 
     /// A piece came from the source, as [`Step::Fetch`] asked.
@@ -229,6 +237,14 @@ impl Dialogue {
         run.task.abandon(cause);
         if self.exchange.as_ref().is_some_and(Exchange::is_open) {
             self.end_content(now);
+        } else if self
+            .exchange
+            .as_ref()
+            .is_some_and(Exchange::is_of_a_module_file)
+        {
+            // Nothing comes that could be thrown away until the module is done.
+            run.drain_until = Some(now);
+            self.mind_the_drain(now);
         } else if self.exchange.as_ref().is_some_and(Exchange::is_receiving) {
             run.drain_until = Some(now + ABORT_COST);
             self.mind_the_drain(now);
@@ -305,6 +321,15 @@ impl Dialogue {
     #[must_use]
     pub fn is_attached(&self) -> bool {
         self.attached
+    }
+
+    /// The ways that content takes: what the configuration wants, as far as the module can.
+    fn ways(&self) -> Ways {
+        Ways {
+            pull: self.setup.download == DownloadForm::Pull && self.profile.cache,
+            blocks: self.setup.upload == UploadForm::Blocks && self.profile.blocks,
+            abort: self.profile.abort,
+        }
     }
 
     /// How far the operation is.

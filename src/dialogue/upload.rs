@@ -1,16 +1,21 @@
-//! Writing a file: one escaped stream behind a prompt.
+//! Writing a file: one escaped stream behind a prompt, or blocks.
+
+mod blocks;
+mod clear;
 
 use bytes::Bytes;
+
+use blocks::Blocks;
+use clear::Before;
 
 use super::exchange::{Settlement, Verdict};
 use super::failure::{Cause, Failure, Finding, Stage};
 use super::inquiry::{Inquiry, Known};
 use super::operation::{self, Output, Piece, Progress, ProgressStage, Stored};
-use super::procedure::{Feed, Next, Procedure, Saying, is_transient, may_retry};
+use super::procedure::{Feed, Next, Procedure, Saying, Ways, is_transient, may_retry};
 use super::size::unknown;
-use crate::ftps::command::PutForm;
 use crate::ftps::value::TransferType;
-use crate::ftps::{Body, Command, ErrCode, Verb, escape};
+use crate::ftps::{Command, ErrCode, Verb, escape};
 
 /// Writes a file and makes sure of it.
 ///
@@ -23,6 +28,12 @@ pub(crate) struct Upload {
     state: State,
     /// The piece that waits for the prompt.
     held: Option<Piece>,
+    ways: Ways,
+    /// Bytes are written as they are, so that sizes and offsets mean something.
+    exact: bool,
+    /// The content, where it goes in blocks.
+    blocks: Option<Blocks>,
+    resumes: u32,
     sent: u64,
     tries: u32,
     /// What the server said of the name before the transfer.
@@ -44,10 +55,18 @@ enum State {
     /// Whether the name is free.
     Free(Inquiry),
     Fetch,
+    /// What the module can do is asked for.
+    Reach,
     /// Which size the name has before.
     Before,
+    /// The next block is taken from the source.
+    Gather,
     Put,
     Transfer,
+    /// Whether the server has what it should after the first blocks.
+    Check(Inquiry),
+    /// How much the server has of a block whose outcome was lost.
+    Recover(Inquiry, Failure),
     Verify(Inquiry),
     /// What the name has after a failed transfer: what was not touched is not deleted.
     Compare,
@@ -58,34 +77,11 @@ enum State {
     Finish(Result<(), Failure>),
 }
 
-/// What SIZE answered. A file that had the size of ours before is no proof that ours arrived, if
-/// the outcome is lost; and one that still has the size it had is not ours to delete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Before {
-    /// Not asked, or no answer.
-    Unknown,
-    /// The server refused: there is no such file.
-    Nothing,
-    /// This, if it was no error code.
-    Number(u64),
-}
-
-impl Before {
-    fn of(verdict: &Verdict) -> Self {
-        match verdict {
-            Verdict::Done(Some(Body::Number(number) | Body::Length(number))) => {
-                Self::Number(*number)
-            }
-            Verdict::Failed(Cause::Reported(ErrCode::REJECTED)) => Self::Nothing,
-            _ => Self::Unknown,
-        }
-    }
-}
-
 impl Upload {
     /// Of a file, in a transfer type. Where line ends may be rewritten, sizes cannot be compared.
     pub(crate) fn new(mut what: operation::Upload, transfer_type: TransferType) -> Self {
-        what.verify_size &= transfer_type == TransferType::Binary;
+        let exact = transfer_type == TransferType::Binary;
+        what.verify_size &= exact;
         let state = if what.must_be_new {
             State::Free(Inquiry::look(what.path.clone()))
         } else {
@@ -95,6 +91,10 @@ impl Upload {
             what,
             state,
             held: None,
+            ways: Ways::default(),
+            exact,
+            blocks: None,
+            resumes: 0,
             sent: 0,
             tries: 0,
             before: Before::Unknown,
@@ -126,17 +126,23 @@ impl Upload {
         }
     }
 
+    /// The module reported success for all of it.
+    fn complete(&mut self) -> State {
+        self.acknowledged = true;
+        if self.what.verify_size {
+            State::Verify(Inquiry::size(self.what.path.clone()))
+        } else {
+            State::Finish(Ok(()))
+        }
+    }
+
     /// The transfer is over, as far as the module tells.
     fn transferred(&mut self, verdict: &Verdict) -> State {
+        if self.blocks.is_some() {
+            return self.block_transferred(verdict);
+        }
         match verdict {
-            Verdict::Done(_) if self.ended => {
-                self.acknowledged = true;
-                if self.what.verify_size {
-                    State::Verify(Inquiry::size(self.what.path.clone()))
-                } else {
-                    State::Finish(Ok(()))
-                }
-            }
+            Verdict::Done(_) if self.ended => self.complete(),
             Verdict::Done(_) => {
                 let cause = Cause::OutOfOrder("success before the end of the content".into());
                 self.fail(self.failure(cause, Stage::Data))
@@ -203,56 +209,10 @@ impl Upload {
         }
     }
 
-    /// Ends with the failure, after deleting what was begun where that is wanted.
-    fn clear_up(&mut self) -> State {
-        if self.what.delete_on_failure && self.begun {
-            return State::Compare;
-        }
-        State::Finish(self.failed.clone().map_or(Ok(()), Err))
-    }
-
-    /// A server that refuses a transfer may do so before it touches the file that was there.
-    fn compared(&self, after: Before) -> State {
-        match (self.before, after) {
-            (Before::Number(before), Before::Number(after)) if before == after => {
-                State::Finish(self.failed.clone().map_or(Ok(()), Err))
-            }
-            (Before::Number(_) | Before::Nothing, Before::Number(_)) => State::Delete,
-            _ => self.look(),
-        }
-    }
-
-    fn look(&self) -> State {
-        State::Look(Box::new(Inquiry::look(self.what.path.clone())))
-    }
-
-    fn looked(&self, known: &Known) -> State {
-        let Some(failure) = self.failed.clone() else {
-            return State::Finish(Ok(()));
-        };
-        let finding = match known {
-            Known::Absent => failure.finding,
-            _ => Some(Finding::LeftBehind),
-        };
-        State::Finish(Err(Failure { finding, ..failure }))
-    }
-
-    fn deleted(&mut self, verdict: &Verdict) -> State {
-        let Some(failure) = self.failed.clone() else {
-            return State::Finish(Ok(()));
-        };
-        match verdict {
-            Verdict::Done(_) => State::Finish(Err(Failure {
-                committed: Some(0),
-                ..failure
-            })),
-            Verdict::Failed(_) => self.look(),
-        }
-    }
-
     fn failure(&self, cause: Cause, stage: Stage) -> Failure {
         Failure {
             attempt: self.tries.max(1),
+            committed: self.blocks.as_ref().map(Blocks::offset),
             ..Failure::new(cause, Some(Verb::Put.name()), stage)
         }
     }
@@ -286,19 +246,42 @@ impl Procedure for Upload {
                     Err(known) => self.state = self.free(known),
                 },
                 State::Fetch if self.held.is_none() => return Next::Fetch,
-                State::Fetch if self.what.verify_size || self.what.delete_on_failure => {
+                State::Fetch => {
+                    self.state = State::Reach;
+                    return Next::Reach;
+                }
+                State::Reach if self.what.verify_size || self.what.delete_on_failure => {
                     self.state = State::Before;
                 }
-                State::Fetch => self.state = State::Put,
+                State::Reach => self.state = self.begin(),
+                State::Gather => match self.gather() {
+                    State::Gather => return Next::Fetch,
+                    state => self.state = state,
+                },
+                State::Check(inquiry) => match inquiry.next() {
+                    Ok(command) => return Next::Say(Saying::Ftps(command)),
+                    Err(known) => self.state = self.checked(&known),
+                },
+                State::Recover(inquiry, failure) => match inquiry.next() {
+                    Ok(command) => return Next::Say(Saying::Ftps(command)),
+                    Err(known) => {
+                        let failure = failure.clone();
+                        self.state = self.recovered(&known, failure);
+                    }
+                },
                 State::Before | State::Compare => {
                     let command = Command::Size(self.what.path.clone());
                     return Next::Say(Saying::Ftps(command));
                 }
                 State::Put => {
                     self.tries += 1;
-                    self.state = State::Transfer;
-                    let command = Command::Put(self.what.path.clone(), PutForm::Stream);
-                    return Next::Say(Saying::Ftps(command));
+                    match self.put() {
+                        Ok(command) => {
+                            self.state = State::Transfer;
+                            return Next::Say(Saying::Ftps(command));
+                        }
+                        Err(failure) => self.state = self.fail(failure),
+                    }
                 }
                 // While a prompt is open the dialogue asks for the next piece.
                 State::Transfer => return Next::Fetch,
@@ -321,7 +304,7 @@ impl Procedure for Upload {
                         sent: self.sent,
                         acknowledged: self.acknowledged,
                         confirmed: self.confirmed,
-                        resumes: 0,
+                        resumes: self.resumes,
                     };
                     return Next::Finish(result.clone().map(|()| Output::Stored(stored)));
                 }
@@ -331,11 +314,14 @@ impl Procedure for Upload {
 
     fn heard(&mut self, settlement: &Settlement) {
         self.state = match &mut self.state {
-            State::Free(inquiry) | State::Verify(inquiry) => return inquiry.heard(settlement),
+            State::Free(inquiry)
+            | State::Verify(inquiry)
+            | State::Check(inquiry)
+            | State::Recover(inquiry, _) => return inquiry.heard(settlement),
             State::Look(inquiry) => return inquiry.heard(settlement),
             State::Before => {
                 self.before = Before::of(&settlement.verdict);
-                State::Put
+                self.begin()
             }
             State::Compare => self.compared(Before::of(&settlement.verdict)),
             State::Transfer => {
@@ -349,20 +335,36 @@ impl Procedure for Upload {
                 }
             }
             State::Deleting => self.deleted(&settlement.verdict),
-            State::Fetch | State::Put | State::Delete | State::Finish(_) => return,
+            State::Fetch
+            | State::Reach
+            | State::Gather
+            | State::Put
+            | State::Delete
+            | State::Finish(_) => return,
         };
     }
 
     fn content(&mut self, bytes: Bytes) -> Option<operation::Delivery> {
         match &mut self.state {
-            State::Free(inquiry) | State::Verify(inquiry) => inquiry.content(&bytes),
+            State::Free(inquiry)
+            | State::Verify(inquiry)
+            | State::Check(inquiry)
+            | State::Recover(inquiry, _) => inquiry.content(&bytes),
             State::Look(inquiry) => inquiry.content(&bytes),
             _ => {}
         }
         None
     }
 
+    fn equip(&mut self, ways: Ways) {
+        self.ways = ways;
+    }
+
     fn feed(&mut self, piece: Piece) -> Option<Feed> {
+        if let Some(blocks) = &mut self.blocks {
+            blocks.push(piece);
+            return None;
+        }
         if self.open {
             return Some(self.write(piece));
         }
@@ -373,6 +375,11 @@ impl Procedure for Upload {
     fn prompted(&mut self) -> Option<Feed> {
         self.open = true;
         self.begun = true;
+        if let Some(blocks) = &self.blocks {
+            let bytes = blocks.block();
+            self.sent = blocks.offset() + bytes.len() as u64;
+            return Some(Feed { bytes, end: true });
+        }
         let piece = self.held.take()?;
         Some(self.write(piece))
     }
@@ -385,8 +392,12 @@ impl Procedure for Upload {
         let failure = self.failure(cause, Stage::Data);
         match self.state {
             State::Transfer => self.failed = Some(failure),
-            State::Free(_) | State::Fetch | State::Before | State::Put => {
+            State::Free(_) | State::Fetch | State::Reach | State::Before => {
                 self.state = State::Finish(Err(failure));
+            }
+            State::Gather | State::Put | State::Check(_) | State::Recover(..) => {
+                self.failed = Some(failure);
+                self.state = self.clear_up();
             }
             State::Verify(_)
             | State::Compare
@@ -412,8 +423,13 @@ impl Procedure for Upload {
 
     fn progress(&self) -> Progress {
         let stage = match self.state {
-            State::Free(_) | State::Fetch | State::Before | State::Put => ProgressStage::Preparing,
-            State::Transfer => ProgressStage::Transferring,
+            State::Free(_) | State::Fetch | State::Reach | State::Before => {
+                ProgressStage::Preparing
+            }
+            State::Put if self.blocks.is_none() => ProgressStage::Preparing,
+            State::Gather | State::Put | State::Transfer | State::Check(_) | State::Recover(..) => {
+                ProgressStage::Transferring
+            }
             _ => ProgressStage::Verifying,
         };
         Progress {

@@ -108,7 +108,18 @@ impl Emulator {
             return Outcome::Error;
         }
         let name = self.current.name.clone();
-        let (order, form) = (self.order_of(&name), self.form_of(&name));
+        let (mut order, form) = (self.order_of(&name), self.form_of(&name));
+        if matches!(
+            &kind,
+            Kind::Download(Download {
+                sink: Target::Cache,
+                ..
+            })
+        ) {
+            // The cache is read while the download runs, so that `OK` cannot wait for its end
+            // (L1214 b).
+            order = OkOrder::OkFirst;
+        }
         let holds_ok = matches!(
             kind,
             Kind::Upload(Upload { file: None, .. }) | Kind::Resolve(_)

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::profile::Profile;
+use super::shape::{Shape, Timing};
+use super::storage::{Drive, Storage, StorageVerb};
 use super::value::{Offset, RemotePath, Server, TransferType, ValueError};
 use crate::at::CommandLine;
 use crate::at::args::CommandLineBuilder;
@@ -34,14 +36,28 @@ pub enum Command {
     List(Option<RemotePath>),
     /// Reads a file to the port (L1214), pushed in frames.
     Get(RemotePath, Offset),
+    /// Reads a file to the module's cache (L1214 b).
+    GetToCache(RemotePath, Offset),
+    /// Asks how many bytes the cache holds (L1217).
+    CacheLength,
+    /// Reads the next bytes out of the cache (L1217).
+    CacheRead,
     /// Writes a file from the port (L1215).
     Put(RemotePath, PutForm),
+    /// Reads a file to a drive of the module (L1212).
+    GetFile(ModuleFile),
+    /// Writes a file from a drive of the module (L1213).
+    PutFile(ModuleFile),
+    /// Asks for the address of data connections (L1216).
+    ReadSingleIp,
     /// Sets the address of data connections (L1216).
     SingleIp(bool),
     /// Ends what is under way, logs out and drops the PDP context (L1218).
     Abort,
     /// Asks for the size of a file (L1219).
     Size(RemotePath),
+    /// Of the module's own file system.
+    Storage(Storage),
 }
 
 impl Command {
@@ -60,11 +76,88 @@ impl Command {
             Self::WorkingDirectory => Verb::WorkingDirectory,
             Self::Type(_) => Verb::Type,
             Self::List(_) => Verb::List,
-            Self::Get(..) => Verb::Get,
+            Self::Get(..) | Self::GetToCache(..) => Verb::Get,
+            Self::CacheLength | Self::CacheRead => Verb::CacheRead,
             Self::Put(..) => Verb::Put,
+            Self::GetFile(_) => Verb::GetFile,
+            Self::PutFile(_) => Verb::PutFile,
+            Self::ReadSingleIp => Verb::ReadSingleIp,
             Self::SingleIp(_) => Verb::SingleIp,
             Self::Abort => Verb::Abort,
             Self::Size(_) => Verb::Size,
+            Self::Storage(storage) => Verb::Storage(storage.verb()),
+        }
+    }
+
+    /// How long the parts of the command may take.
+    #[must_use]
+    pub fn timing(&self) -> Timing {
+        match self {
+            Self::GetFile(file) | Self::PutFile(file) => Timing::of_module_file(file.bytes),
+            other => other.verb().timing(),
+        }
+    }
+
+    /// Bytes of content that the command announces and then takes behind its prompt.
+    #[must_use]
+    pub const fn literal(&self) -> Option<u64> {
+        match self {
+            Self::Storage(Storage::Write(_, len)) => Some(*len as u64),
+            _ => None,
+        }
+    }
+
+    /// How the command is settled.
+    #[must_use]
+    pub const fn shape(&self) -> Shape {
+        match self {
+            Self::GetToCache(..) => Shape::Cached,
+            Self::CacheRead => Shape::CacheRead,
+            _ => self.verb().shape(),
+        }
+    }
+
+    /// Whose reports answer the command: what is read out of the cache comes under the name of
+    /// the download that filled it (L1217).
+    #[must_use]
+    pub const fn reporter(&self) -> Verb {
+        match self {
+            Self::CacheRead => Verb::Get,
+            _ => self.verb(),
+        }
+    }
+
+    /// The path that the command is about.
+    #[must_use]
+    pub const fn path(&self) -> Option<&RemotePath> {
+        match self {
+            Self::MakeDirectory(path)
+            | Self::RemoveDirectory(path)
+            | Self::DeleteFile(path)
+            | Self::ChangeDirectory(path)
+            | Self::List(Some(path))
+            | Self::Get(path, _)
+            | Self::GetToCache(path, _)
+            | Self::Put(path, _)
+            | Self::Size(path) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The same command about another path; itself, where it is about none.
+    #[must_use]
+    pub fn with_path(&self, path: RemotePath) -> Self {
+        match self {
+            Self::MakeDirectory(_) => Self::MakeDirectory(path),
+            Self::RemoveDirectory(_) => Self::RemoveDirectory(path),
+            Self::DeleteFile(_) => Self::DeleteFile(path),
+            Self::ChangeDirectory(_) => Self::ChangeDirectory(path),
+            Self::List(Some(_)) => Self::List(Some(path)),
+            Self::Get(_, offset) => Self::Get(path, *offset),
+            Self::GetToCache(_, offset) => Self::GetToCache(path, *offset),
+            Self::Put(_, form) => Self::Put(path, *form),
+            Self::Size(_) => Self::Size(path),
+            other => other.clone(),
         }
     }
 
@@ -75,9 +168,13 @@ impl Command {
     pub fn encode(&self, profile: &Profile) -> Result<CommandLine, ValueError> {
         let verb = self.verb();
         let line = match self {
-            Self::Start | Self::Stop | Self::Logout | Self::WorkingDirectory | Self::Abort => {
-                CommandLine::bare(verb.name())
-            }
+            Self::Start
+            | Self::Stop
+            | Self::Logout
+            | Self::WorkingDirectory
+            | Self::Abort
+            | Self::CacheRead => CommandLine::bare(verb.name()),
+            Self::CacheLength => CommandLine::read(verb.name()),
             Self::List(None) => CommandLine::bare(verb.name()),
             Self::Login(server) => {
                 let limit = profile.max_credential;
@@ -105,6 +202,10 @@ impl Command {
                     rest => line.number(rest).finish(),
                 }
             }
+            Self::GetToCache(path, offset) => path_argument(verb, path, profile)?
+                .number(offset.get())
+                .number(1)
+                .finish(),
             Self::Put(path, form) => {
                 let line = path_argument(verb, path, profile)?;
                 match form {
@@ -121,6 +222,18 @@ impl Command {
                 };
                 CommandLine::write(verb.name()).word(word).finish()
             }
+            Self::GetFile(file) | Self::PutFile(file) => {
+                let number = profile
+                    .drive_number(file.drive)
+                    .ok_or(ValueError::UnknownDrive)?;
+                let line = path_argument(verb, &file.path, profile)?.number(u64::from(number));
+                match file.offset.get() {
+                    0 => line.finish(),
+                    rest => line.number(rest).finish(),
+                }
+            }
+            Self::Storage(storage) => storage.encode(profile)?,
+            Self::ReadSingleIp => CommandLine::read(verb.name()),
             Self::SingleIp(on) => CommandLine::write(verb.name())
                 .number(u64::from(*on))
                 .finish(),
@@ -133,6 +246,20 @@ impl Command {
         }
         Ok(line)
     }
+}
+
+/// A file that goes between the server and a drive of the module, where it has the last
+/// component of the remote path as its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModuleFile {
+    /// On the server.
+    pub path: RemotePath,
+    /// On the module.
+    pub drive: Drive,
+    /// The byte to go on at.
+    pub offset: Offset,
+    /// Bytes to be moved, where known: the module says nothing until it is done.
+    pub bytes: Option<u64>,
 }
 
 /// How the content of an upload is handed over (L1215).
@@ -179,17 +306,27 @@ pub enum Verb {
     Get,
     /// `CFTPSPUT`
     Put,
+    /// `CFTPSGETFILE`
+    GetFile,
+    /// `CFTPSPUTFILE`
+    PutFile,
+    /// `CFTPSSINGLEIP?`
+    ReadSingleIp,
     /// `CFTPSSINGLEIP`
     SingleIp,
     /// `CFTPSABORT`
     Abort,
+    /// `CFTPSCACHERD`
+    CacheRead,
     /// `CFTPSSIZE`
     Size,
+    /// One of the file system.
+    Storage(StorageVerb),
 }
 
 impl Verb {
-    /// Every verb.
-    pub const ALL: [Self; 16] = [
+    /// Every verb that is answered by a report.
+    pub const ALL: [Self; 20] = [
         Self::Start,
         Self::Stop,
         Self::Login,
@@ -203,9 +340,13 @@ impl Verb {
         Self::List,
         Self::Get,
         Self::Put,
+        Self::GetFile,
+        Self::PutFile,
         Self::SingleIp,
         Self::Abort,
+        Self::CacheRead,
         Self::Size,
+        Self::Storage(StorageVerb::Read),
     ];
 
     /// The command as it is typed, without arguments.
@@ -225,9 +366,13 @@ impl Verb {
             Self::List => "AT+CFTPSLIST",
             Self::Get => "AT+CFTPSGET",
             Self::Put => "AT+CFTPSPUT",
-            Self::SingleIp => "AT+CFTPSSINGLEIP",
+            Self::GetFile => "AT+CFTPSGETFILE",
+            Self::PutFile => "AT+CFTPSPUTFILE",
+            Self::SingleIp | Self::ReadSingleIp => "AT+CFTPSSINGLEIP",
             Self::Abort => "AT+CFTPSABORT",
+            Self::CacheRead => "AT+CFTPSCACHERD",
             Self::Size => "AT+CFTPSSIZE",
+            Self::Storage(verb) => verb.name(),
         }
     }
 
@@ -246,6 +391,11 @@ fn within(text: &str, max: usize) -> Result<(), ValueError> {
         });
     }
     Ok(())
+}
+
+/// Whether a command takes a path on this module.
+pub(crate) fn takes(verb: Verb, path: &RemotePath, profile: &Profile) -> bool {
+    path_argument(verb, path, profile).is_ok()
 }
 
 /// Begins a line whose first argument is a path. Names outside ASCII go as hexadecimal UTF-8
@@ -321,6 +471,12 @@ mod tests {
                 "AT+CFTPSGET=\"f\",7\r",
             ),
             (
+                Command::GetToCache(path("f"), Offset::ZERO),
+                "AT+CFTPSGET=\"f\",0,1\r",
+            ),
+            (Command::CacheLength, "AT+CFTPSCACHERD?\r"),
+            (Command::CacheRead, "AT+CFTPSCACHERD\r"),
+            (
                 Command::Put(path("f"), PutForm::Stream),
                 "AT+CFTPSPUT=\"f\"\r",
             ),
@@ -335,6 +491,7 @@ mod tests {
                 "AT+CFTPSPUT=\"f\",2048,4096\r",
             ),
             (Command::SingleIp(true), "AT+CFTPSSINGLEIP=1\r"),
+            (Command::ReadSingleIp, "AT+CFTPSSINGLEIP?\r"),
             (
                 Command::ChangeDirectory(path("/\u{e4}")),
                 "AT+CFTPSCWD={non-ascii}\"2FC3A4\"\r",
@@ -343,6 +500,33 @@ mod tests {
         for (command, want) in cases {
             assert_eq!(encoded(&command), want);
         }
+    }
+
+    #[test]
+    fn a_drive_goes_by_the_number_that_the_family_gives_it() {
+        let file = |drive, offset| ModuleFile {
+            path: path("/d/f"),
+            drive,
+            offset: Offset::new(offset).unwrap(),
+            bytes: None,
+        };
+        let line = |command: Command, profile: &Profile| {
+            let line = command.encode(profile)?;
+            Ok(String::from_utf8(line.bytes().to_vec()).unwrap())
+        };
+        let (sim7600, a76xx) = (Profile::sim7600(), Profile::a76xx());
+        let get = Command::GetFile(file(Drive::E, 0));
+        assert_eq!(
+            line(get.clone(), &sim7600).unwrap(),
+            "AT+CFTPSGETFILE=\"/d/f\",3\r"
+        );
+        assert_eq!(line(get, &a76xx), Err(ValueError::UnknownDrive));
+        let put = Command::PutFile(file(Drive::C, 5));
+        assert_eq!(
+            line(put.clone(), &a76xx).unwrap(),
+            "AT+CFTPSPUTFILE=\"/d/f\",1,5\r"
+        );
+        assert_eq!(line(put, &sim7600), Err(ValueError::UnknownDrive));
     }
 
     #[test]
@@ -372,7 +556,7 @@ mod tests {
     #[test]
     fn every_verb_has_its_report() {
         for verb in Verb::ALL {
-            assert!(verb.report().starts_with("+CFTPS"), "{verb:?}");
+            assert!(verb.report().starts_with("+CFT"), "{verb:?}");
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Listings: the server's own text, cut into lines and read as far as it can be.
 
+mod line;
+
 use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
-use suppaftp::list::{File, ListParser, PosixPexQuery};
 
 /// One line of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub struct Facts {
     pub size: Option<u64>,
     /// As printed, taken as UTC. A line without a year means the last such day.
     pub modified: Option<SystemTime>,
-    /// For example `rwxr-xr-x`; empty where the server sends none.
+    /// As the server prints them, for example `rwxr-xr-x`; empty where it prints none.
     pub permissions: String,
     /// Where a link leads.
     pub link_target: Option<String>,
@@ -51,13 +52,7 @@ impl Entry {
         if line.trim().is_empty() || is_total(&line) {
             return None;
         }
-        let posix = line.starts_with(['-', 'd', 'l', 'b', 'c', 'p', 's']);
-        let file = if posix {
-            ListParser::parse_posix(&line)
-        } else {
-            ListParser::parse_dos(&line)
-        };
-        let facts = file.ok().map(|file| Facts::new(&file, posix));
+        let facts = line::read(&line);
         if facts
             .as_ref()
             .is_some_and(|facts| matches!(facts.name.as_str(), "." | ".."))
@@ -65,32 +60,6 @@ impl Entry {
             return None;
         }
         Some(Self { facts, raw })
-    }
-}
-
-impl Facts {
-    fn new(file: &File, posix: bool) -> Self {
-        let kind = if file.is_symlink() {
-            Kind::Link
-        } else if file.is_directory() {
-            Kind::Directory
-        } else {
-            Kind::File
-        };
-        Self {
-            name: file.name().to_owned(),
-            kind,
-            size: (kind == Kind::File).then(|| u64::try_from(file.size()).unwrap_or(u64::MAX)),
-            modified: Some(file.modified()),
-            permissions: if posix {
-                permissions(file)
-            } else {
-                String::new()
-            },
-            link_target: file
-                .symlink()
-                .map(|target| target.to_string_lossy().into_owned()),
-        }
     }
 }
 
@@ -157,20 +126,6 @@ impl Lines {
 fn is_total(line: &str) -> bool {
     line.strip_prefix("total ")
         .is_some_and(|rest| rest.trim().bytes().all(|b| b.is_ascii_digit()))
-}
-
-fn permissions(file: &File) -> String {
-    let mut text = String::with_capacity(9);
-    for who in [
-        PosixPexQuery::Owner,
-        PosixPexQuery::Group,
-        PosixPexQuery::Others,
-    ] {
-        text.push(if file.can_read(who) { 'r' } else { '-' });
-        text.push(if file.can_write(who) { 'w' } else { '-' });
-        text.push(if file.can_execute(who) { 'x' } else { '-' });
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
-//! What a module family can do: rows of data.
+//! What a module can do: rows of data for the families, refined by what the module itself says.
 
 use super::command::Verb;
+use super::storage::Drive;
 
 /// The limits and abilities of a module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,20 +16,33 @@ pub struct Profile {
     pub max_line: usize,
     /// Has `AT+CFTPSABORT`.
     pub abort: bool,
+    /// Reads files through a cache: `<using_cache>` of `AT+CFTPSGET`, and `AT+CFTPSCACHERD`.
+    pub cache: bool,
+    /// Writes files in blocks: `<data_len>` and `<rest_size>` of `AT+CFTPSPUT`.
+    pub blocks: bool,
+    /// Has `AT+CFTPSMODE`, which chooses between passive and active data connections.
+    pub mode: bool,
+    /// Longest path on a drive of the module, in bytes.
+    pub max_module_path: usize,
+    /// Drives that GETFILE and PUTFILE reach, by their `<dir>` number. The first is the default
+    /// of the commands.
+    pub drives: &'static [(Drive, u8)],
     /// SSL contexts of the FTPS service.
     pub tls_contexts: &'static [u8],
     /// Has `AT+CFTPSSLCFG`, which binds a context to control and data connections.
     pub binds_tls: bool,
-    /// Verbs that take `{non-ascii}"<hex>"`.
-    non_ascii: &'static [Verb],
+    /// Takes names outside ASCII as `{non-ascii}"<hex>"`, where the command has that form.
+    pub non_ascii: bool,
 }
 
 /// Verbs that the SIM7500/SIM7600 manual documents with `{non-ascii}` (L1206 to L1215).
-const NON_ASCII: &[Verb] = &[
+pub const NON_ASCII: [Verb; 8] = [
     Verb::RemoveDirectory,
     Verb::DeleteFile,
     Verb::ChangeDirectory,
     Verb::List,
+    Verb::GetFile,
+    Verb::PutFile,
     Verb::Get,
     Verb::Put,
 ];
@@ -44,16 +58,21 @@ impl Profile {
             max_credential: 256,
             max_line: 559,
             abort: true,
+            cache: true,
+            blocks: true,
+            mode: false,
+            max_module_path: 254,
+            drives: &[(Drive::F, 1), (Drive::D, 2), (Drive::E, 3)],
             // TODO-correctness: which of the ten contexts the service uses is documented nowhere.
             // The first is what SIMCom's other services begin with; a login with a wrong CA, which
             // must fail, tells on hardware.
             tls_contexts: &[0],
             binds_tls: false,
-            non_ascii: NON_ASCII,
+            non_ascii: true,
         }
     }
 
-    /// A76xx (A76XX AT manual V1.09 §17): shorter strings, no abort.
+    /// A76xx (A76XX AT manual V1.09 §17): shorter strings, no abort, no cache.
     #[must_use]
     pub const fn a76xx() -> Self {
         Self {
@@ -62,9 +81,14 @@ impl Profile {
             max_credential: 128,
             max_line: 559,
             abort: false,
+            cache: false,
+            blocks: true,
+            mode: true,
+            max_module_path: 115,
+            drives: &[(Drive::C, 1), (Drive::D, 2)],
             tls_contexts: &[0],
             binds_tls: true,
-            non_ascii: &[],
+            non_ascii: false,
         }
     }
 
@@ -74,7 +98,10 @@ impl Profile {
     pub const fn careful() -> Self {
         Self {
             name: "unknown",
-            non_ascii: NON_ASCII,
+            mode: false,
+            non_ascii: true,
+            // The one number that all families agree on.
+            drives: &[(Drive::D, 2)],
             ..Self::a76xx()
         }
     }
@@ -98,10 +125,91 @@ impl Profile {
         }
     }
 
+    /// Takes note of what the module answered to a test command.
+    ///
+    /// An answer says what there is. `ERROR` says that `AT+CFTPSMODE` is not there, and nothing of
+    /// the others: the manual shows no test form for some commands that exist (L1217, L1218).
+    pub fn heed(&mut self, probe: Probe, answer: Option<&str>) {
+        match (probe, answer) {
+            // It is there, and its parameters are not told.
+            (Probe::Get | Probe::Put, Some("")) => {}
+            (Probe::Get, Some(grammar)) => {
+                self.cache = grammar.contains("(0,1)");
+                self.non_ascii = grammar.contains("{non-ascii}");
+            }
+            (Probe::Put, Some(grammar)) => {
+                self.blocks = grammar.contains("<data_len>") && grammar.contains("<rest_size>");
+            }
+            (Probe::Abort, Some(_)) => self.abort = true,
+            (Probe::Mode, answer) => self.mode = answer.is_some(),
+            (Probe::TlsContexts, Some(_)) => self.binds_tls = true,
+            // That a family binds its contexts is not unlearnt: a login that must be verified
+            // would then be done without.
+            (Probe::Get | Probe::Put | Probe::Abort | Probe::TlsContexts, None) => {}
+        }
+    }
+
+    /// The `<dir>` number of a drive.
+    #[must_use]
+    pub fn drive_number(&self, drive: Drive) -> Option<u8> {
+        let row = self.drives.iter().find(|(known, _)| *known == drive);
+        row.map(|(_, number)| *number)
+    }
+
     /// Whether a command takes names outside ASCII.
     #[must_use]
     pub fn takes_non_ascii(&self, verb: Verb) -> bool {
-        self.non_ascii.contains(&verb)
+        self.non_ascii && NON_ASCII.contains(&verb)
+    }
+}
+
+/// A test command that decides something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probe {
+    /// `AT+CFTPSGET=?`: the cache, and names outside ASCII.
+    Get,
+    /// `AT+CFTPSPUT=?`: blocks.
+    Put,
+    /// `AT+CFTPSABORT=?`.
+    Abort,
+    /// `AT+CFTPSMODE=?`.
+    Mode,
+    /// `AT+CFTPSSLCFG=?`.
+    TlsContexts,
+}
+
+impl Probe {
+    /// Every probe.
+    pub const ALL: [Self; 5] = [
+        Self::Get,
+        Self::Put,
+        Self::Abort,
+        Self::Mode,
+        Self::TlsContexts,
+    ];
+
+    /// The command as it is typed, without `=?`.
+    #[must_use]
+    pub const fn command(self) -> &'static str {
+        match self {
+            Self::Get => Verb::Get.name(),
+            Self::Put => Verb::Put.name(),
+            Self::Abort => Verb::Abort.name(),
+            Self::Mode => "AT+CFTPSMODE",
+            Self::TlsContexts => "AT+CFTPSSLCFG",
+        }
+    }
+
+    /// What stands before the grammar in the answer.
+    #[must_use]
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::Get => "+CFTPSGET:",
+            Self::Put => "+CFTPSPUT:",
+            Self::Abort => "+CFTPSABORT:",
+            Self::Mode => "+CFTPSMODE:",
+            Self::TlsContexts => "+CFTPSSLCFG:",
+        }
     }
 }
 
@@ -121,5 +229,30 @@ mod tests {
         ] {
             assert_eq!(Profile::of_model(model).name, family, "{model}");
         }
+    }
+
+    #[test]
+    fn a_module_is_believed_about_itself() {
+        let mut profile = Profile::careful();
+        let grammar = "[{non-ascii}]\"FILEPATH\"[,<rest_size>[,(0,1)]]";
+        profile.heed(Probe::Get, Some(grammar));
+        profile.heed(Probe::Abort, Some(""));
+        profile.heed(Probe::Get, Some(""));
+        assert!(profile.cache && profile.abort && profile.non_ascii);
+        profile.heed(Probe::Get, Some("\"FILEPATH\"[,<rest_size>]"));
+        profile.heed(Probe::Put, Some("\"FILEPATH\""));
+        assert!(!profile.cache && !profile.non_ascii && !profile.blocks);
+    }
+
+    #[test]
+    fn a_refused_question_proves_little() {
+        let mut profile = Profile::sim7600();
+        for probe in Probe::ALL {
+            profile.heed(probe, None);
+        }
+        assert_eq!(profile, Profile::sim7600());
+        let mut profile = Profile::a76xx();
+        profile.heed(Probe::Mode, None);
+        assert!(!profile.mode);
     }
 }

@@ -16,8 +16,15 @@ pub enum Shape {
     Report,
     /// As [`Shape::Report`], and content in counted blocks before the report.
     Blocks,
+    /// A final result code and the news that content has come into the cache, or a report
+    /// instead (SIMCom manual L1214 b). The report may also come later, under any command.
+    Cached,
+    /// Content in counted blocks, then a final result code; a report may come with it.
+    CacheRead,
     /// A prompt for content first; once the content is handed over, as [`Shape::Report`].
     Prompt,
+    /// A prompt for so many bytes as the command announced; then a final result code.
+    Literal,
 }
 
 impl Verb {
@@ -25,7 +32,8 @@ impl Verb {
     #[must_use]
     pub const fn shape(self) -> Shape {
         match self {
-            Self::SingleIp => Shape::Final,
+            Self::SingleIp | Self::ReadSingleIp => Shape::Final,
+            Self::Storage(verb) => verb.shape(),
             Self::List | Self::Get => Shape::Blocks,
             Self::Put => Shape::Prompt,
             Self::Start
@@ -39,6 +47,9 @@ impl Verb {
             | Self::WorkingDirectory
             | Self::Type
             | Self::Abort
+            | Self::CacheRead
+            | Self::GetFile
+            | Self::PutFile
             | Self::Size => Shape::Report,
         }
     }
@@ -59,6 +70,9 @@ impl Verb {
             // From the last byte of content to the report: the module still sends what it
             // has buffered.
             Self::Put => 120,
+            Self::Storage(verb) => return verb.timing(),
+            // Where the size is not known; see [`Timing::of_module_file`].
+            Self::GetFile | Self::PutFile => MODULE_FILE_LONGEST,
             _ => 30,
         };
         Timing {
@@ -67,6 +81,13 @@ impl Verb {
         }
     }
 }
+
+/// Longest wait for a file that the module moves by itself, in seconds: 60 to 900 s are seen in
+/// the field.
+const MODULE_FILE_LONGEST: u64 = 900;
+
+/// Bytes a second that a module moves by itself at least: what a 2G network gives.
+const MODULE_FILE_RATE: u64 = 10 * 1024;
 
 /// How long the parts of an exchange may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,4 +118,31 @@ impl Timing {
         // be taken for the rest of the block.
         block: Duration::from_secs(3),
     };
+
+    /// For GETFILE and PUTFILE, which report nothing until the whole file is moved: the time of
+    /// an upload's end and of so many bytes; the longest that was seen where the size is unknown.
+    #[must_use]
+    pub fn of_module_file(bytes: Option<u64>) -> Self {
+        let outcome = bytes.map_or(MODULE_FILE_LONGEST, |bytes| {
+            (120 + bytes / MODULE_FILE_RATE).min(MODULE_FILE_LONGEST)
+        });
+        Self {
+            outcome: Duration::from_secs(outcome),
+            ..Self::DEFAULT
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_the_module_moves_has_the_time_of_its_size() {
+        let seconds = |bytes| Timing::of_module_file(bytes).outcome.as_secs();
+        assert_eq!(seconds(Some(0)), 120);
+        assert_eq!(seconds(Some(1 << 20)), 222);
+        assert_eq!(seconds(Some(1 << 40)), 900);
+        assert_eq!(seconds(None), 900);
+    }
 }

@@ -11,6 +11,8 @@ pub enum Urc {
     ServiceLost,
     /// The data connection to the network is down.
     NetworkLost,
+    /// `+CFTPS: RECV EVENT`: content has come into the cache (SIMCom manual L1214 b).
+    Received,
     /// `+CFTPSERRORBUF:` the server's own words (A76xx).
     ServerText(String),
     /// Anything else.
@@ -32,6 +34,7 @@ impl Urc {
             // Printed with and without the blank inside.
             ("+CFTPSNOTIFY", "PEER CLOSED" | "PEERCLOSED") => Self::PeerClosed,
             ("+CFTPSNOTIFY", "FTPS DISCONNECT" | "FTPSDISCONNECT") => Self::ServiceLost,
+            ("+CFTPS", "RECV EVENT") => Self::Received,
             ("+CFTPSERRORBUF", text) => Self::ServerText(text.trim_matches('"').to_owned()),
             ("+CGEV", event) if is_network_lost(event) => Self::NetworkLost,
             _ => other(),
@@ -73,6 +76,7 @@ mod tests {
             ("+CFTPSNOTIFY: FTPS DISCONNECT", Urc::ServiceLost),
             ("+CGEV: ME PDN DEACT 1", Urc::NetworkLost),
             ("+CGEV: NW DETACH", Urc::NetworkLost),
+            ("+CFTPS: RECV EVENT", Urc::Received),
             (
                 "+CFTPSERRORBUF: \"550 no\"",
                 Urc::ServerText("550 no".into()),

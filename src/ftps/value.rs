@@ -32,6 +32,15 @@ pub enum ValueError {
         /// Bytes allowed.
         max: usize,
     },
+    /// No drive of the module at the beginning.
+    #[error("does not begin with a drive of the module (C:, D:, E: or F:)")]
+    NoDrive,
+    /// A drive that the command does not reach on this family of modules.
+    #[error("is on a drive that this module has no number for")]
+    UnknownDrive,
+    /// A name that the module's file system does not take.
+    #[error("is no name for a file on the module")]
+    NotAFileName,
     /// A number outside its range.
     #[error("is {value}, the range is {min} to {max}")]
     OutOfRange {
@@ -230,6 +239,30 @@ impl RemotePath {
             (true, _) => Self::new(format!("/{joined}")),
             (false, true) => Self::new("."),
             (false, false) => Self::new(joined),
+        }
+    }
+
+    /// What is left of an absolute path below a directory; `None` where it does not lie there.
+    #[must_use]
+    pub fn below(&self, directory: &Self) -> Option<Self> {
+        let base = directory.0.trim_end_matches('/');
+        let rest = self.0.strip_prefix(base)?.strip_prefix('/')?;
+        let rest = rest.trim_start_matches('/');
+        (directory.is_absolute() && !rest.is_empty()).then(|| Self(rest.to_owned()))
+    }
+
+    /// The longest beginning, cut between two components, that is good; the first component
+    /// where none is.
+    #[must_use]
+    pub fn longest_start(&self, good: impl Fn(&Self) -> bool) -> Self {
+        let mut end = self.0.len();
+        loop {
+            let start = Self(self.0.get(..end).unwrap_or(&self.0).to_owned());
+            let cut = start.0.rfind('/').filter(|at| *at > 0);
+            match cut {
+                Some(at) if !good(&start) => end = at,
+                _ => return start,
+            }
         }
     }
 
@@ -437,6 +470,20 @@ mod tests {
         assert_eq!(path("/").parent(), None);
         assert_eq!(path("/a/b").file_name(), Some("b"));
         assert_eq!(path("/").file_name(), None);
+    }
+
+    #[test]
+    fn a_path_is_cut_between_components() {
+        let long = path("/aa/bb/cc");
+        assert_eq!(long.below(&path("/aa")), Some(path("bb/cc")));
+        assert_eq!(long.below(&RemotePath::root()), Some(path("aa/bb/cc")));
+        assert_eq!(long.below(&path("/a")), None);
+        assert_eq!(long.below(&long), None);
+        let start = |path: &RemotePath, max| path.longest_start(|p| p.as_str().len() <= max);
+        assert_eq!(start(&long, 9), long);
+        assert_eq!(start(&long, 8), path("/aa/bb"));
+        assert_eq!(start(&long, 2), path("/aa"));
+        assert_eq!(start(&path("aa/bb"), 4), path("aa"));
     }
 
     #[test]

@@ -470,6 +470,7 @@ impl<C: Connector> ModemActor<C> {
                 || health.running != running
                 || health.logged_in != logged_in
                 || health.identity != facts.identity
+                || *health.capabilities != facts.capabilities
                 || health.registration != facts.registration;
             if turned {
                 health.since = self.now().since_origin();
@@ -479,6 +480,7 @@ impl<C: Connector> ModemActor<C> {
                 health.running = running;
                 health.logged_in = logged_in;
                 health.identity = facts.identity.clone();
+                health.capabilities = Arc::new(facts.capabilities.clone());
                 health.registration = facts.registration.clone();
             }
             changed

@@ -1,10 +1,11 @@
 //! What the owner of the port knows of the module, for anyone to look at.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::Error;
 use super::job::JobId;
-pub use crate::dialogue::facts::{Identity, Registration, Sim};
+pub use crate::dialogue::facts::{Capabilities, Identity, Registration, Sim};
 use crate::ftps::value::{Host, Server};
 
 /// State of the module and its port. Read at any time; never asks the module.
@@ -16,6 +17,8 @@ pub struct Health {
     pub since: Duration,
     /// Who made the module; empty until it was asked.
     pub identity: Identity,
+    /// What the module can do.
+    pub capabilities: Arc<Capabilities>,
     /// SIM and network, as last seen.
     pub registration: Registration,
     /// The server that the module is logged in to.
@@ -30,6 +33,7 @@ impl Default for Health {
             link: Link::BringingUp,
             since: Duration::ZERO,
             identity: Identity::default(),
+            capabilities: Arc::default(),
             registration: Registration::default(),
             logged_in: None,
             running: None,

@@ -10,7 +10,8 @@ pub mod port;
 
 pub use crate::dialogue::failure;
 pub use crate::dialogue::operation;
-pub use crate::dialogue::{Apn, Patience, Setup};
+pub use crate::dialogue::{Apn, DownloadForm, Patience, Setup, UploadForm};
+pub use crate::ftps::Quirks;
 pub use error::Error;
 pub use health::Health;
 pub use job::{Job, JobId};

@@ -1,29 +1,39 @@
 //! `grpc.health.v1`: whether each service can do its job now.
 
 use tokio::sync::watch;
+use tonic::server::NamedService;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use super::ftps::Ftps;
 use super::module::Module;
+use super::storage::ModuleStorage;
 use crate::broker::health::{Health, Link};
 use crate::proto::ftps_service_server::FtpsServiceServer;
 use crate::proto::modem_service_server::ModemServiceServer;
+use crate::proto::module_storage_service_server::ModuleStorageServiceServer;
 
-/// Follows the module until nobody reports on it any more. `FtpsService` serves while the module
-/// does; `ModemService` always does, since its status tells why the other does not.
+/// Follows the module until nobody reports on it any more. `FtpsService` and
+/// `ModuleStorageService` serve while the module does; `ModemService` always does, since its status tells why the other does not.
 pub(super) async fn follow(reporter: HealthReporter, mut health: watch::Receiver<Health>) {
     reporter.set_serving::<ModemServiceServer<Module>>().await;
     loop {
         let status = status(&health.borrow_and_update().link);
-        let name = <FtpsServiceServer<Ftps> as tonic::server::NamedService>::NAME;
-        reporter.set_service_status(name, status).await;
+        set(&reporter, status).await;
         if health.changed().await.is_err() {
-            reporter
-                .set_service_status(name, ServingStatus::NotServing)
-                .await;
+            set(&reporter, ServingStatus::NotServing).await;
             return;
         }
+    }
+}
+
+async fn set(reporter: &HealthReporter, status: ServingStatus) {
+    let names = [
+        <FtpsServiceServer<Ftps> as NamedService>::NAME,
+        <ModuleStorageServiceServer<ModuleStorage> as NamedService>::NAME,
+    ];
+    for name in names {
+        reporter.set_service_status(name, status).await;
     }
 }
 

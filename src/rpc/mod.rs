@@ -10,6 +10,7 @@ mod module;
 mod put;
 pub mod server;
 pub mod status;
+mod storage;
 mod stream;
 
 pub use server::{Doors, serve};

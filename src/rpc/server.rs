@@ -17,10 +17,12 @@ use super::ftps::Ftps;
 use super::health;
 use super::listen::UnixDoor;
 use super::module::Module;
+use super::storage::ModuleStorage;
 use crate::broker::Broker;
 use crate::proto::FILE_DESCRIPTOR_SET;
 use crate::proto::ftps_service_server::FtpsServiceServer;
 use crate::proto::modem_service_server::ModemServiceServer;
+use crate::proto::module_storage_service_server::ModuleStorageServiceServer;
 
 /// Largest message taken, in bytes: gRPC's custom. No chunk needs more.
 const MAX_MESSAGE: usize = 4 * 1024 * 1024;
@@ -77,6 +79,10 @@ pub async fn serve(
         )
         .add_service(
             ModemServiceServer::new(Module::new(broker.clone(), stop.clone()))
+                .max_decoding_message_size(MAX_MESSAGE),
+        )
+        .add_service(
+            ModuleStorageServiceServer::new(ModuleStorage::new(broker.clone()))
                 .max_decoding_message_size(MAX_MESSAGE),
         )
         .add_service(health)

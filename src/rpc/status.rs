@@ -302,12 +302,31 @@ impl Verdict {
             C::SourceStalled => Self::of_cause(&Cause::WriterTooSlow),
             C::ReceiverStalled => Self::of_cause(&Cause::ReaderTooSlow),
             C::Exists => Self::new(Code::AlreadyExists, "ALREADY_EXISTS", ""),
-            C::SizeMismatch { .. } => Self::new(Code::Aborted, "SIZE_MISMATCH", ""),
-            C::Unsuitable(_) => Self::new(
-                Code::InvalidArgument,
-                "BAD_PARAMETER",
-                "this module takes less than others",
+            C::NotOnModule => Self::new(
+                Code::NotFound,
+                "FILE_NOT_FOUND",
+                "ListModuleFiles shows what the drives of the module hold",
             ),
+            C::DriveFull { .. } => Self::new(
+                Code::FailedPrecondition,
+                "MODULE_FULL",
+                "delete files of the module, or take another drive",
+            ),
+            C::SizeMismatch { .. } => Self::new(Code::Aborted, "SIZE_MISMATCH", ""),
+            C::Unsuitable(rule) => {
+                let field = match failure.command {
+                    Some("AT+CFTPSLOGIN") => "target",
+                    _ => "path",
+                };
+                Self {
+                    field: Some(FieldViolation::new(field, rule.to_string())),
+                    ..Self::new(
+                        Code::InvalidArgument,
+                        "BAD_PARAMETER",
+                        "this command takes no more on this module",
+                    )
+                }
+            }
         }
     }
 

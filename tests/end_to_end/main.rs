@@ -14,9 +14,11 @@ mod content;
 mod errors;
 mod line;
 mod module;
+mod pieces;
 mod round_trip;
 mod servers;
 mod sharing;
+mod storage;
 #[path = "../support/mod.rs"]
 mod support;
 mod tls;

@@ -146,6 +146,7 @@ fn health_and_reflection() {
     for service in [
         "cellftp.v1.FtpsService",
         "cellftp.v1.ModemService",
+        "cellftp.v1.ModuleStorageService",
         "grpc.health.v1.Health",
     ] {
         assert!(services.lines().any(|line| line == service), "{services}");

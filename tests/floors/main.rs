@@ -53,7 +53,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tonic_prost", FACE),
     ("prost", FACE),
     ("prost_types", FACE),
-    ("suppaftp", &["ftps/listing.rs", "emulator/uplink/ftp"]),
+    ("suppaftp", &["ftps/listing", "emulator/uplink/ftp"]),
     ("libunftp", &["demo"]),
     ("unftp_sbe_fs", &["demo"]),
 ];

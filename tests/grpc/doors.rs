@@ -49,7 +49,12 @@ async fn both_doors_serve() {
 #[tokio::test(flavor = "multi_thread")]
 async fn health_follows_the_module() {
     let house = House::ready().await;
-    for service in ["", "cellftp.v1.FtpsService", "cellftp.v1.ModemService"] {
+    for service in [
+        "",
+        "cellftp.v1.FtpsService",
+        "cellftp.v1.ModemService",
+        "cellftp.v1.ModuleStorageService",
+    ] {
         let status = health(house.channel().await, service).await;
         assert_eq!(status, ServingStatus::Serving, "{service:?}");
     }
@@ -63,8 +68,10 @@ async fn health_follows_the_module() {
     assert_eq!(unknown.code(), Code::NotFound);
 
     let house = House::without_module().await;
-    let status = health(house.channel().await, "cellftp.v1.FtpsService").await;
-    assert_eq!(status, ServingStatus::NotServing);
+    for service in ["cellftp.v1.FtpsService", "cellftp.v1.ModuleStorageService"] {
+        let status = health(house.channel().await, service).await;
+        assert_eq!(status, ServingStatus::NotServing);
+    }
     for service in ["", "cellftp.v1.ModemService"] {
         assert_eq!(
             health(house.channel().await, service).await,
@@ -79,6 +86,7 @@ async fn reflection_lists_services_by_both_names() {
     let want = [
         "cellftp.v1.FtpsService",
         "cellftp.v1.ModemService",
+        "cellftp.v1.ModuleStorageService",
         "grpc.health.v1.Health",
     ];
 

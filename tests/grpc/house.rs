@@ -45,7 +45,16 @@ impl House {
 
     /// The same with more configuration.
     pub(crate) async fn with(more: &str) -> Self {
-        let (house, daemon) = Self::open("emulator", more).await;
+        Self::up("", more).await
+    }
+
+    /// The same with more about the module.
+    pub(crate) async fn with_module(module: &str) -> Self {
+        Self::up(module, "").await
+    }
+
+    async fn up(module: &str, more: &str) -> Self {
+        let (house, daemon) = Self::open("emulator", module, more).await;
         let mut health = daemon.health();
         let house = house.serve(daemon);
         let ready = health.wait_for(|health| matches!(health.link, Link::Ready));
@@ -67,7 +76,7 @@ impl House {
 
     /// A daemon whose module is not there.
     pub(crate) async fn without_module() -> Self {
-        let (house, daemon) = Self::open("/no/such/device", "").await;
+        let (house, daemon) = Self::open("/no/such/device", "", "").await;
         let mut health = daemon.health();
         let house = house.serve(daemon);
         let absent = health.wait_for(|health| matches!(health.link, Link::Absent(_)));
@@ -75,13 +84,13 @@ impl House {
         house
     }
 
-    async fn open(device: &str, more: &str) -> (Self, Daemon) {
+    async fn open(device: &str, module: &str, more: &str) -> (Self, Daemon) {
         let scratch = tempfile::tempdir().unwrap();
         let root = scratch.path().join("server");
         std::fs::create_dir(&root).unwrap();
         let port = ftp_server(root).await;
         let text = format!(
-            "[module]\ndevice = \"{device}\"\n\
+            "[module]\ndevice = \"{device}\"\n{module}\
              [listen]\nunix = \"{}\"\ntcp = \"127.0.0.1:0\"\n\
              [servers.here]\nhost = \"127.0.0.1\"\nport = {port}\nsecurity = \"none\"\n{}",
             scratch.path().join("s").display(),

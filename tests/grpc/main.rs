@@ -10,6 +10,8 @@
 mod calls;
 mod crowd;
 mod doors;
+mod forms;
 mod house;
+mod storage;
 mod streams;
 mod tls;

@@ -8,7 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use cellftp::dialogue::failure::Cause;
 use cellftp::dialogue::operation::{Delivery, Directory, Output, Piece, Place, Standing, Task};
-use cellftp::dialogue::{Dialogue, Failure, Moment, Operation, Patience, Setup, Step};
+use cellftp::dialogue::{
+    Dialogue, DownloadForm, Failure, Moment, Operation, Patience, Setup, Step, UploadForm,
+};
 use cellftp::emulator::uplink::memory::{Memory, Server as Peer};
 use cellftp::emulator::{Action, Emulator, Family, Knobs, Profile};
 use cellftp::ftps::tls::TlsPolicy;
@@ -82,6 +84,37 @@ impl Link {
 
     pub(crate) fn sim7600() -> Self {
         Self::new(Family::Sim7600, Knobs::default())
+    }
+
+    /// Set up otherwise; before anything was said.
+    pub(crate) fn with_setup(mut self, setup: Setup) -> Self {
+        self.dialogue = Dialogue::new(setup, Patience::default());
+        self.dialogue.port_opened();
+        self
+    }
+
+    /// Files are read through the cache and written in blocks, where the module can.
+    pub(crate) fn piecewise(self) -> Self {
+        self.with_setup(Setup {
+            download: DownloadForm::Pull,
+            upload: UploadForm::Blocks,
+            ..Setup::default()
+        })
+    }
+
+    /// A program that was here before types this, and is gone.
+    pub(crate) fn typed_before(&mut self, bytes: &[u8]) {
+        self.to_module.extend(bytes);
+        self.exchange_with_nobody();
+    }
+
+    fn exchange_with_nobody(&mut self) {
+        while self.module.wants_bytes() && !self.to_module.is_empty() {
+            let part: Vec<u8> = self.to_module.drain(..).collect();
+            self.module.handle_bytes(self.now, &part);
+            self.settle();
+        }
+        self.to_host.clear();
     }
 
     pub(crate) fn peer(&mut self) -> &mut Peer {

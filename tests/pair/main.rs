@@ -10,8 +10,13 @@
 )]
 
 mod faults;
+mod forms;
+mod found;
 mod link;
 mod matrix;
+mod names;
+mod never;
+mod storage;
 mod tls;
 
 use std::time::Duration;

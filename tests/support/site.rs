@@ -76,17 +76,27 @@ impl Site {
     /// Starts a daemon with a profile for each server, named by the caller, on the pty of
     /// an emulated module, and waits until it can serve.
     pub(crate) fn start(family: Family, servers: &[(&str, &Server)]) -> Self {
-        Self::start_with(family, servers, &[], false)
+        Self::start_with(family, servers, &[], false, &[])
     }
 
     /// The same, with a tap on the line.
     pub(crate) fn start_tapped(family: Family, servers: &[(&str, &Server)]) -> Self {
-        Self::start_with(family, servers, &[], true)
+        Self::start_with(family, servers, &[], true, &[])
+    }
+
+    /// The same as [`Site::start`], with content that goes in pieces: files are read through
+    /// the module's cache, where it has one, and written in blocks.
+    pub(crate) fn start_in_pieces(family: Family, servers: &[(&str, &Server)]) -> Self {
+        let pieces = [
+            ("CELLFTPD_TRANSFERS__DOWNLOAD", "pull"),
+            ("CELLFTPD_TRANSFERS__UPLOAD", "blocks"),
+        ];
+        Self::start_with(family, servers, &[], false, &pieces)
     }
 
     /// The same, with options of `cellftpd emulate` for the module.
     pub(crate) fn start_on(family: Family, servers: &[(&str, &Server)], module: &[&str]) -> Self {
-        Self::start_with(family, servers, module, false)
+        Self::start_with(family, servers, module, false, &[])
     }
 
     fn start_with(
@@ -94,6 +104,7 @@ impl Site {
         servers: &[(&str, &Server)],
         module: &[&str],
         tapped: bool,
+        environment: &[(&str, &str)],
     ) -> Self {
         let scratch = TempDir::with_prefix("cellftpd-").expect("a scratch directory");
         let module = Module::start(family, &module_path(scratch.path()), module);
@@ -111,6 +122,7 @@ impl Site {
         command
             .arg("--config")
             .arg(&config)
+            .envs(environment.iter().copied())
             .env_remove("NOTIFY_SOCKET");
         let daemon = Process::start(&mut command, &scratch.path().join("daemon.log"));
         let mut site = Self {

@@ -20,6 +20,8 @@ pub(crate) struct Transcript {
     pub(crate) given: Given,
     /// Levels at which it cannot be replayed, with the reason.
     pub(crate) without: BTreeMap<Level, String>,
+    /// Our host reads through the cache and writes in blocks.
+    pub(crate) pieces: bool,
     pub(crate) knobs: Knobs,
     pub(crate) faults: Vec<Fault>,
     pub(crate) server: Server,

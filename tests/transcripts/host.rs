@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cellftp::dialogue::failure::{Cause, Failure, Finding};
 use cellftp::dialogue::operation::{Delivery, Operation, Output, Piece, Standing, Task};
-use cellftp::dialogue::{Dialogue, Moment, Patience, Setup, Step};
+use cellftp::dialogue::{Dialogue, DownloadForm, Moment, Patience, Setup, Step, UploadForm};
 use cellftp::emulator::Family;
 
 use crate::cut::Cut;
@@ -76,7 +76,7 @@ impl<'a> Replay<'a> {
         let mut replay = Self {
             transcript,
             cut,
-            dialogue: Dialogue::new(Setup::default(), Patience::default()),
+            dialogue: Dialogue::new(setup(transcript), Patience::default()),
             now: Duration::ZERO,
             items: transcript.items.iter().collect(),
             done: 0,
@@ -295,6 +295,24 @@ impl<'a> Replay<'a> {
                     (false, size) => format!("sent {sent}, the server says {size:?}"),
                 }
             }
+            Output::Moved(moved) => match moved.confirmed {
+                None => format!("moved {}", moved.size),
+                Some(size) => format!("moved {} confirmed {size}", moved.size),
+            },
+            Output::ModuleFiles(files) => {
+                let names = files.iter().map(|(entry, size)| match size {
+                    Some(size) => format!(" {} {size}", entry.name),
+                    None => format!(" {}", entry.name),
+                });
+                format!("files{}", names.collect::<String>())
+            }
+            Output::Space(drives) => {
+                let drives = drives
+                    .iter()
+                    .map(|space| format!(" {} {} {}", space.drive.name(), space.total, space.used));
+                format!("room{}", drives.collect::<String>())
+            }
+            Output::SingleIp(on) => format!("mode {}", u8::from(*on)),
         })
     }
 }
@@ -316,11 +334,22 @@ fn failed(failure: &Failure) -> String {
     format!("failure {cause}{finding}")
 }
 
+fn setup(transcript: &Transcript) -> Setup {
+    if !transcript.pieces {
+        return Setup::default();
+    }
+    Setup {
+        download: DownloadForm::Pull,
+        upload: UploadForm::Blocks,
+        ..Setup::default()
+    }
+}
+
 /// The answer of a module that is in order.
 fn agree(bytes: &[u8], transcript: &Transcript) -> String {
     let line = String::from_utf8_lossy(bytes);
     let line = line.trim_end_matches('\r');
-    if line == "\x1A" {
+    if line.trim_matches('\x1A').is_empty() {
         return String::new();
     }
     let name = line.split(['=', '?']).next().unwrap_or(line);
@@ -331,6 +360,10 @@ fn agree(bytes: &[u8], transcript: &Transcript) -> String {
         },
         ("AT+CMEE?", _) => "+CMEE: 2\r\n\r\nOK".into(),
         ("AT+CPIN?", _) => "+CPIN: READY\r\n\r\nOK".into(),
+        // Not every platform of the A76xx has MODE, and SIM7600 has neither.
+        ("AT+CFTPSMODE=?", _) => "ERROR".into(),
+        ("AT+CFTPSSLCFG=?", _) if transcript.family == Family::Sim7600 => "ERROR".into(),
+        (line, _) if line.ends_with("=?") => "OK".into(),
         (_, None | Some("SINGLEIP")) => "OK".into(),
         (_, Some(verb)) => format!("OK\r\n\r\n+CFTPS{verb}: 0"),
     };

@@ -29,6 +29,7 @@ struct Reader {
     family: Option<Family>,
     given: Option<Given>,
     without: BTreeMap<Level, String>,
+    pieces: bool,
     knobs: String,
     faults: Vec<Fault>,
     server: Option<Server>,
@@ -112,6 +113,7 @@ impl Reader {
                 };
                 self.without.insert(level, reason.to_owned());
             }
+            "pieces" => self.pieces = true,
             "knob" => self.knobs.push_str(&format!("{rest}\n")),
             "fail" => self.faults.push(failure(rest)?),
             "server" => set_server(server, rest)?,
@@ -147,6 +149,7 @@ impl Reader {
             family: self.family.ok_or("no @family")?,
             given: self.given.ok_or("no @given")?,
             without: self.without,
+            pieces: self.pieces,
             knobs: toml::from_str(&knobs).map_err(|error| error.to_string())?,
             faults: self.faults,
             server: self.server.unwrap_or_default(),

@@ -3,8 +3,11 @@
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
-use cellftp::dialogue::operation::{Directory, Download, Operation, Place, Standing, Task, Upload};
+use cellftp::dialogue::operation::{
+    Directory, Download, ModuleTransfer, Operation, Place, Standing, Task, Upload, WriteModuleFile,
+};
 use cellftp::emulator::uplink::Security;
+use cellftp::ftps::storage::{Drive, ModulePath};
 use cellftp::ftps::tls::TlsPolicy;
 use cellftp::ftps::value::{
     self, Host, Offset, Password, RemotePath, ServerType, TransferType, Username,
@@ -25,6 +28,24 @@ pub(crate) fn operation(server: &Server, words: &[u8]) -> Result<(Operation, Vec
     let path = || -> Result<RemotePath, String> {
         let text = text.as_deref().ok_or("a path is missing")?;
         RemotePath::new(text).map_err(|error| error.to_string())
+    };
+    let file = || -> Result<ModulePath, String> {
+        let text = text.as_deref().ok_or("a path is missing")?;
+        ModulePath::new(text).map_err(|error| error.to_string())
+    };
+    let transfer = || -> Result<ModuleTransfer, String> {
+        let rest = String::from_utf8_lossy(rest);
+        let (drive, from) = rest.split_once(' ').unwrap_or((&rest, "0"));
+        let value = |error: value::ValueError| error.to_string();
+        let path = path()?;
+        let name = path.file_name().unwrap_or_default();
+        let file = ModulePath::of_remote(Drive::new(drive).map_err(value)?, name);
+        Ok(ModuleTransfer {
+            file: file.map_err(value)?,
+            path,
+            offset: Offset::new(parse(Some(from))?).map_err(value)?,
+            must_be_new: false,
+        })
     };
     let mut content = Vec::new();
     let task = match name.as_str() {
@@ -57,11 +78,28 @@ pub(crate) fn operation(server: &Server, words: &[u8]) -> Result<(Operation, Vec
                 delete_on_failure: name == "put",
             })
         }
+        "fetch" => Task::Fetch(transfer()?),
+        "send" => Task::Send(transfer()?),
+        "module-ls" => Task::ListModule(file()?),
+        "module-rm" => Task::DeleteModuleFile(file()?),
+        "module-get" => Task::ReadModuleFile(file()?),
+        "module-df" => Task::Space(Some(file()?.drive())),
+        "module-put" => {
+            content = rest.to_vec();
+            Task::WriteModuleFile(WriteModuleFile {
+                file: file()?,
+                size: u32::try_from(content.len()).map_err(|error| error.to_string())?,
+                must_be_new: false,
+            })
+        }
+        "mode" => Task::ReadSingleIp,
         _ => return Err(format!("`{name}` is no operation")),
     };
     let standing = match name.as_str() {
         "start" => Standing::Started,
         "stop" => Standing::Down,
+        "mode" => Standing::Attached,
+        name if name.starts_with("module-") => Standing::Attached,
         _ => logged_in(server)?,
     };
     Ok((Operation { standing, task }, content))

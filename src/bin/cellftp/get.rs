@@ -22,7 +22,7 @@ pub(crate) async fn run(args: &Args, get: &Get, client: &Client) -> Result<(), F
         copy(args, download, &mut tokio::io::stdout()).await?;
         return Ok(());
     }
-    let local = local_path(get)?;
+    let local = local_path(&get.local, &get.remote)?;
     if get.if_exists == Existing::Fail && local.exists() {
         return Err(Failure::Exists(local.display().to_string()));
     }
@@ -65,28 +65,27 @@ async fn copy(
 }
 
 /// The local name; a directory takes the remote file's.
-fn local_path(get: &Get) -> Result<PathBuf, Failure> {
-    if !get.local.is_dir() {
-        return Ok(get.local.clone());
+pub(crate) fn local_path(local: &Path, remote: &str) -> Result<PathBuf, Failure> {
+    if !local.is_dir() {
+        return Ok(local.to_owned());
     }
-    match get.remote.rsplit('/').next() {
-        Some(name) if !matches!(name, "" | "." | "..") => Ok(get.local.join(name)),
+    match remote.rsplit('/').next() {
+        Some(name) if !matches!(name, "" | "." | "..") => Ok(local.join(name)),
         _ => Err(Failure::Usage(format!(
-            "{} does not end in a file name",
-            get.remote
+            "{remote} does not end in a file name"
         ))),
     }
 }
 
 /// A file under a temporary name in its directory, so that no half-written file ever has the name
 /// of a whole one. Dropped before it is complete, it is deleted.
-struct Partial {
+pub(crate) struct Partial {
     file: NamedTempFile,
     path: PathBuf,
 }
 
 impl Partial {
-    fn create(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn create(path: &Path) -> Result<Self, Failure> {
         let directory = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
@@ -104,7 +103,7 @@ impl Partial {
         })
     }
 
-    fn writer(&self) -> Result<tokio::fs::File, Failure> {
+    pub(crate) fn writer(&self) -> Result<tokio::fs::File, Failure> {
         let file: File = self
             .file
             .as_file()
@@ -114,7 +113,7 @@ impl Partial {
     }
 
     /// Gives the file its name, once its bytes are on the disk.
-    fn complete(self, if_exists: Existing) -> Result<(), Failure> {
+    pub(crate) fn complete(self, if_exists: Existing) -> Result<(), Failure> {
         let Self { file, path } = self;
         file.as_file()
             .sync_all()

@@ -5,6 +5,7 @@ mod events;
 mod exit;
 mod get;
 mod ls;
+mod module;
 mod output;
 mod progress;
 mod put;
@@ -61,6 +62,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Put(put) => put::run(&args, put, &client).await,
         Command::Get(get) => get::run(&args, get, &client).await,
         Command::Ls(ls) => ls::run(&args, ls, &client).await,
+        Command::Module { command } => module::run(&args, command, &client).await,
         Command::Status => status::run(&args, &client).await,
         Command::Queue => queue::run(&args, &client).await,
         Command::Events => events::run(&args, &client).await,

@@ -59,7 +59,10 @@ fn remote_path(put: &Put) -> Result<String, Failure> {
     }
 }
 
-async fn open(local: &Path) -> Result<(Box<dyn AsyncRead + Unpin>, Option<u64>), Failure> {
+/// A local file, and its size where that is known before its end.
+pub(crate) async fn open(
+    local: &Path,
+) -> Result<(Box<dyn AsyncRead + Unpin>, Option<u64>), Failure> {
     if is_standard_stream(local) {
         return Ok((Box::new(tokio::io::stdin()), None));
     }

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::{Fault, PutHeader, PutProgress, PutResult, PutStage, PutState, Verify};
 use crate::broker::error::{Cause, Error, Hashed};
 use crate::broker::estimate::Load;
+use crate::broker::location::Location;
 use crate::broker::operation::{Feed, Operation};
 use crate::broker::spool::{Reader, Spooled};
 use crate::broker::tally::Tally;
@@ -32,6 +33,7 @@ const DELIVERIES: usize = 8;
 pub(super) struct Driver {
     operation: Arc<Operation>,
     standing: Standing,
+    transfer_type: TransferType,
     path: RemotePath,
     must_be_new: bool,
     verify: Verify,
@@ -48,13 +50,14 @@ pub(super) struct Driver {
 impl Driver {
     pub(super) fn new(
         operation: Arc<Operation>,
+        location: &Location,
         header: &PutHeader,
         reader: Reader,
         whole: oneshot::Receiver<Tally>,
         report: watch::Sender<PutProgress>,
         stall: Duration,
     ) -> Result<Self, Cause> {
-        let (standing, path) = operation.location.locate(&header.path)?;
+        let (standing, path) = location.locate(&header.path)?;
         let sentinel = header.sentinel.as_ref().map(|name| match path.parent() {
             Some(directory) => directory.join(name).map_err(Cause::InvalidPath),
             None => Ok(name.clone()),
@@ -62,6 +65,7 @@ impl Driver {
         Ok(Self {
             operation,
             standing,
+            transfer_type: location.transfer_type,
             path,
             must_be_new: header.must_be_new,
             verify: header.verify,
@@ -218,8 +222,7 @@ impl Driver {
     /// In ASCII, line ends may be rewritten, and the size on the server is another one rightly
     /// (RFC 3659 §4.1).
     fn compares_sizes(&self) -> bool {
-        self.verify != Verify::Nothing
-            && self.operation.location.transfer_type == TransferType::Binary
+        self.verify != Verify::Nothing && self.transfer_type == TransferType::Binary
     }
 
     const fn why_sizes_are_not_compared(&self) -> &'static str {

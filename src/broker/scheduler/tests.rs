@@ -18,7 +18,7 @@ fn scheduler(max: usize, max_per_principal: usize) -> Scheduler {
 fn wish(priority: Priority, host: &str) -> Wish {
     Wish {
         priority,
-        server: server(host),
+        server: Some(server(host)),
         deadline: None,
         load: Load::Small,
     }

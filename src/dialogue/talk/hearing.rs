@@ -12,7 +12,7 @@ use crate::dialogue::echo::Echo;
 use crate::dialogue::exchange::{Exchange, Heard};
 use crate::dialogue::failure::Cause;
 use crate::dialogue::moment::Moment;
-use crate::dialogue::procedure::Feed;
+use crate::dialogue::procedure::{EndOfContent, Feed};
 use crate::dialogue::session::Session;
 use crate::ftps::{Body, Command, Report, Urc, escape};
 
@@ -95,6 +95,12 @@ impl Dialogue {
 
     /// A line that belongs to no command.
     pub(super) fn stray(&mut self, text: &str, now: Moment) {
+        if let (Some(report), Some(run)) = (Report::parse(text), &mut self.run)
+            && let Some(code) = run.task.overhear(&report)
+        {
+            self.session.note(code);
+            return;
+        }
         match Urc::parse(text) {
             Urc::Boot => {
                 warn!(line = text, "the module has started");
@@ -121,6 +127,8 @@ impl Dialogue {
                 self.session = Session::Unknown;
                 self.break_off_transfer(Cause::NetworkLost, now);
             }
+            // A download that has begun asks for itself what the cache holds.
+            Urc::Received => {}
             Urc::ServerText(words) => info!(words, "the server said"),
             Urc::Other(line) => debug!(line, "unsolicited"),
         }
@@ -136,7 +144,8 @@ impl Dialogue {
         }
         let Some(run) = &mut self.run else { return };
         let feed = run.task.prompted();
-        if run.abandoned {
+        // A block is handed over whole, whoever waits for it: no byte would end it early.
+        if run.abandoned && !feed.as_ref().is_some_and(|feed| feed.end) {
             self.end_content(now);
         } else {
             self.write(feed, now);
@@ -160,6 +169,16 @@ impl Dialogue {
 
     /// Ends content that is being handed over, where it is.
     pub(super) fn end_content(&mut self, now: Moment) {
+        let end = self.run.as_ref().map(|run| run.task.end_of_content());
+        if let Some(EndOfContent::Fill(left)) = end {
+            let over = self.exchange.as_ref().is_some_and(Exchange::is_interrupted);
+            if left > 0 && !over {
+                self.fill = left;
+            } else if let Some(exchange) = &mut self.exchange {
+                exchange.close(now);
+            }
+            return;
+        }
         if let Some(echo) = &mut self.echo {
             echo.expect(&[escape::END]);
         }
@@ -169,12 +188,26 @@ impl Dialogue {
         }
     }
 
+    /// Writes the next zeros that end content before its announced length.
+    pub(super) fn fill_up(&mut self, now: Moment) {
+        static ZEROS: [u8; 4096] = [0; 4096];
+        let len = usize::try_from(self.fill).unwrap_or(usize::MAX);
+        let bytes = Bytes::from_static(ZEROS.get(..len).unwrap_or(&ZEROS));
+        self.fill -= bytes.len() as u64;
+        let feed = Feed {
+            end: self.fill == 0,
+            bytes,
+        };
+        self.write(Some(feed), now);
+    }
+
     /// The state of the module is lost.
     pub(super) fn forget(&mut self) {
         self.framer.clear();
         self.echo = None;
         self.leftover = 0;
         self.outbox.clear();
+        self.fill = 0;
         self.attached = false;
         self.synchronised = false;
         self.session = Session::Unknown;
@@ -233,7 +266,8 @@ impl Dialogue {
             return;
         };
         let Some(until) = run.drain_until else { return };
-        if !exchange.is_receiving() {
+        let receives = exchange.is_receiving() && exchange.is_of_the_server();
+        if !(receives || exchange.is_moving_a_file()) {
             return;
         }
         let left = run
@@ -249,7 +283,7 @@ impl Dialogue {
         let Ok(line) = Command::Abort.encode(&self.profile) else {
             return;
         };
-        let abort = Exchange::ftps(Command::Abort.verb(), line, now).over(exchange);
+        let abort = Exchange::of(&Command::Abort, line, now).over(exchange);
         self.open_exchange(abort);
     }
 }

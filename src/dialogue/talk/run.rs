@@ -11,6 +11,7 @@ use crate::dialogue::procedure::Procedure;
 use crate::dialogue::resync::Resync;
 use crate::dialogue::simple::Simple;
 use crate::dialogue::size::Size;
+use crate::dialogue::storage::{Fetch, Look, Mode, Print, Send, Store};
 use crate::dialogue::tls::TlsSetup;
 use crate::dialogue::upload::Upload;
 use crate::ftps::Command;
@@ -20,6 +21,8 @@ use crate::ftps::value::TransferType;
 #[derive(Debug)]
 pub(super) struct Run {
     pub(super) standing: Standing,
+    /// Where the plan under way leads: the standing, or a directory on the way of a long path.
+    pub(super) towards: Standing,
     pub(super) task: Box<dyn Procedure>,
     pub(super) activity: Activity,
     /// What waits for the standing to be reached.
@@ -48,6 +51,7 @@ impl Run {
             _ => TransferType::default(),
         };
         Self {
+            towards: operation.standing.clone(),
             standing: operation.standing,
             task: procedure(operation.task, transfer_type),
             activity: Activity::Task,
@@ -105,5 +109,14 @@ fn procedure(task: Task, transfer_type: TransferType) -> Box<dyn Procedure> {
         Task::Size(path) => Box::new(Size::new(path)),
         Task::Download(what) => Box::new(Download::new(what, transfer_type)),
         Task::Upload(what) => Box::new(Upload::new(what, transfer_type)),
+        Task::Fetch(what) => Box::new(Fetch::new(what)),
+        Task::Send(what) => Box::new(Send::new(what)),
+        Task::ListModule(directory) => Box::new(Look::list(directory)),
+        Task::DeleteModuleFile(file) => Box::new(Look::delete(file)),
+        Task::Space(drive) => Box::new(Look::space(drive)),
+        Task::ReadModuleFile(file) => Box::new(Print::new(file)),
+        Task::WriteModuleFile(what) => Box::new(Store::new(what)),
+        Task::ReadSingleIp => Box::new(Mode::read()),
+        Task::SingleIp(on) => Box::new(Mode::set(on)),
     }
 }

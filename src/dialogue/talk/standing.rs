@@ -13,18 +13,20 @@ use crate::dialogue::moment::Moment;
 use crate::dialogue::operation::Output;
 use crate::dialogue::procedure::{BUSY_PAUSE, Procedure};
 use crate::dialogue::resync::Resync;
+use crate::dialogue::route::route;
 use crate::dialogue::session::Session;
 use crate::dialogue::step::Step;
 use crate::dialogue::tls::Secured;
-use crate::ftps::{Command, ErrCode, Profile, Verb};
+use crate::ftps::{Command, ErrCode, Storage, StorageVerb, Verb};
 
 /// How often a lost standing is planned anew in one operation, beyond what the task's own tries
 /// account for: a module that answers nonsense for ever is not asked for ever.
 const REPLANS: u32 = 12;
 
 /// The longest way from one standing to another is LOGOUT, STOP, START, SINGLEIP, LOGIN, TYPE,
-/// PWD, CWD; a plan that needs more than twice that goes round in circles.
-const PLAN: u32 = 16;
+/// PWD, CWD; a plan that needs more than twice that goes round in circles. A long path adds its
+/// moves.
+const PLAN: usize = 16;
 
 /// How long content that nobody wants any more may keep the line busy before the module is asked
 /// all the same.
@@ -34,6 +36,7 @@ impl Dialogue {
     /// Reaches the standing of the operation by one command, or carries out what waits for it.
     pub(super) fn reach(&mut self, held: Held, now: Moment) -> Option<Step> {
         let patience = self.patience.port;
+        let ways = self.ways();
         let run = self.run.as_mut()?;
         if !self.connected {
             if run.abandoned {
@@ -56,16 +59,30 @@ impl Dialogue {
             run.activity = Activity::Resync(Resync::new());
             return None;
         }
-        if let Some(planned) = self.session.next_towards(&run.standing) {
-            run.held = Some(held);
+        let routed = match &held {
+            Held::Command(command) => route(&run.standing, command, &self.profile),
+            Held::Standing => None,
+        };
+        let towards = routed.as_ref().map_or(&run.standing, |(there, _)| there);
+        if let Some(planned) = self.session.next_towards(towards, &self.profile) {
+            run.towards = towards.clone();
             if let Command::Login(server) = &planned
                 && let Some(setup) = self.tls.towards(server, &self.profile)
             {
+                run.held = Some(held);
                 run.activity = Activity::SecureLogin(Box::new(setup));
                 return None;
             }
             run.planned += 1;
-            if run.planned > PLAN {
+            let moves = match &held {
+                // A move goes by one component at least: a byte and its slash.
+                Held::Command(command) if routed.is_some() => {
+                    command.path().map_or(0, |path| path.as_str().len() / 2)
+                }
+                _ => 0,
+            };
+            run.held = Some(held);
+            if run.planned as usize > PLAN + moves {
                 let cause = Cause::OutOfOrder("a module that does not stay where it was".into());
                 self.unreachable(Failure::new(cause, None, Stage::Device));
                 return None;
@@ -77,18 +94,30 @@ impl Dialogue {
         let anew = run.begun && run.planned > 0;
         run.begun = true;
         run.planned = 0;
+        run.task.equip(ways);
         if anew && run.task.begin_again() {
             return None;
         }
-        if let Held::Command(command) = held {
-            self.open_ftps(&command, now);
+        match (routed, held) {
+            (Some((_, command)), _) | (None, Held::Command(command)) => {
+                if let Command::SingleIp(on) = command {
+                    self.session.readdressed(on);
+                }
+                self.open_ftps(&command, now);
+            }
+            (None, Held::Standing) => {}
         }
         None
     }
 
     pub(super) fn open_ftps(&mut self, command: &Command, now: Moment) {
         match command.encode(&self.profile) {
-            Ok(line) => self.open_exchange(Exchange::ftps(command.verb(), line, now)),
+            Ok(line) => {
+                if matches!(command, Command::Storage(Storage::Read(..))) {
+                    self.framer.forget_gap();
+                }
+                self.open_exchange(Exchange::of(command, line, now));
+            }
             Err(error) => {
                 let cause = Cause::Unsuitable(error);
                 let name = command.verb().name();
@@ -130,6 +159,10 @@ impl Dialogue {
                 let aborted = run.aborted;
                 if run.moved {
                     self.session.moved(None);
+                }
+                if run.task.leaves_open() {
+                    self.synchronised = false;
+                    self.session = Session::Unknown;
                 }
                 self.run = None;
                 return Some(Step::Done(result.map_err(|failure| match failure.cause {
@@ -182,7 +215,7 @@ impl Dialogue {
     pub(super) fn brought_up(&mut self) {
         self.attached = true;
         self.synchronised = true;
-        self.profile = Profile::of_model(&self.facts.identity.model);
+        self.profile = self.facts.capabilities.profile.clone();
         self.tls = Secured::default();
         let identity = &self.facts.identity;
         info!(
@@ -190,6 +223,7 @@ impl Dialogue {
             model = identity.model,
             firmware = identity.firmware,
             family = self.profile.name,
+            quirks = ?self.facts.capabilities.quirks,
             "the module is up"
         );
     }
@@ -209,6 +243,10 @@ impl Dialogue {
 
     pub(super) fn settle(&mut self, settlement: Settlement, now: Moment) {
         self.echo = None;
+        self.fill = 0;
+        if settlement.name == StorageVerb::Read.name() {
+            self.framer.forget_gap();
+        }
         if let Some(exchange) = self.exchange.take() {
             self.leftover = exchange.leftover();
         }
@@ -257,6 +295,8 @@ impl Dialogue {
         match &settlement.verdict {
             Verdict::Done(_) => {}
             Verdict::Failed(Cause::Reported(code)) => self.session.note(*code),
+            // The file system's refusals say nothing about the server.
+            Verdict::Failed(Cause::Refused(None)) if !is_of_the_service(settlement.name) => {}
             // Nobody is logged in, whatever we believed.
             Verdict::Failed(Cause::Refused(None)) => self.session.close(),
             Verdict::Failed(
@@ -269,6 +309,17 @@ impl Dialogue {
             ) => self.session = Session::Unknown,
             Verdict::Failed(_) => {}
         }
+        if settlement.name == Verb::Abort.name() {
+            // As for an abort of the conductor's own.
+            self.synchronised = false;
+            self.session = Session::Unknown;
+            if let Some(run) = &mut self.run {
+                run.aborted = settlement.is_done();
+            }
+            if settlement.is_done() {
+                self.session = Session::Down;
+            }
+        }
         if settlement.is_done() && settlement.name == Verb::ChangeDirectory.name() {
             // Only noted at the end: the rest of the task belongs to where it went.
             if let Some(run) = &mut self.run {
@@ -278,7 +329,8 @@ impl Dialogue {
     }
 
     pub(super) fn follow_plan(&mut self, command: &Command, settlement: &Settlement, now: Moment) {
-        let Err(cause) = self.session.follow(command, settlement) else {
+        let Some(run) = &self.run else { return };
+        let Err(cause) = self.session.follow(command, settlement, &run.towards) else {
             return;
         };
         let again = self.replan(command, &cause, now);
@@ -325,13 +377,22 @@ impl Dialogue {
             }
             Cause::Unsuitable(_) => false,
             Cause::Rebooted | Cause::PortLost => true,
-            // Once more from the beginning: the service may have been left up, or half up.
+            // Once more from the beginning: the service may have been left up, or half up, or
+            // at work for a program that is gone.
             _ => {
-                self.session = Session::Unknown;
+                self.session = match command {
+                    Command::Start => Session::Busy,
+                    _ => Session::Unknown,
+                };
                 first
             }
         }
     }
+}
+
+/// Whether a command is one of the FTPS service.
+fn is_of_the_service(name: &str) -> bool {
+    name.starts_with("AT+CFTPS")
 }
 
 /// How far a plan had come when a command of it failed.

@@ -3,4 +3,5 @@
 mod events;
 pub(super) mod request;
 pub(super) mod response;
+pub(super) mod storage;
 mod tls;

@@ -31,7 +31,7 @@ impl Fields {
         None
     }
 
-    fn check<T>(&mut self, field: &str, value: Result<T, ValueError>) -> Option<T> {
+    pub(super) fn check<T>(&mut self, field: &str, value: Result<T, ValueError>) -> Option<T> {
         match value {
             Ok(value) => Some(value),
             Err(error) => self.refuse(field, error.to_string()),
@@ -39,14 +39,14 @@ impl Fields {
     }
 
     /// The value, where nothing was refused.
-    fn finish<T>(self, value: Option<T>) -> Result<T, Invalid> {
+    pub(super) fn finish<T>(self, value: Option<T>) -> Result<T, Invalid> {
         match value {
             Some(value) if self.violations.is_empty() => Ok(value),
             _ => Err(Invalid(self.violations)),
         }
     }
 
-    fn target(&mut self, field: &str, target: Option<proto::Target>) -> Option<Target> {
+    pub(super) fn target(&mut self, field: &str, target: Option<proto::Target>) -> Option<Target> {
         use proto::target::Target as Message;
         match target.and_then(|target| target.target) {
             Some(Message::Profile(name)) => self
@@ -111,7 +111,7 @@ impl Fields {
         }))
     }
 
-    fn path(&mut self, field: &str, path: String) -> Option<RemotePath> {
+    pub(super) fn path(&mut self, field: &str, path: String) -> Option<RemotePath> {
         self.check(field, RemotePath::new(path))
     }
 
@@ -140,7 +140,7 @@ impl Fields {
         })
     }
 
-    fn count(&mut self, field: &str, number: i64) -> Option<u64> {
+    pub(super) fn count(&mut self, field: &str, number: i64) -> Option<u64> {
         u64::try_from(number)
             .ok()
             .or_else(|| self.refuse(field, format!("is {number}, less than 0")))

@@ -5,10 +5,11 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::broker::health::{Link, Sim};
+use crate::broker::health::{Capabilities, Identity, Link, Sim};
 use crate::broker::put::{PutProgress, PutResult, PutStage, PutState};
 use crate::broker::{Status, modem};
 use crate::ftps::listing;
+use crate::ftps::profile::{NON_ASCII, Probe};
 use crate::ftps::value::TransferType;
 use crate::proto;
 
@@ -124,6 +125,34 @@ impl From<Status> for proto::GetStatusResponse {
             }),
             queued: number(status.queued),
             sessions: number(status.sessions),
+        }
+    }
+}
+
+impl From<(Identity, &Capabilities)> for proto::GetCapabilitiesResponse {
+    fn from((identity, capabilities): (Identity, &Capabilities)) -> Self {
+        let profile = &capabilities.profile;
+        let length = |bytes| i32::try_from(bytes).unwrap_or(i32::MAX);
+        let probe = |(probe, answer): &(Probe, Option<String>)| proto::ProbeAnswer {
+            command: format!("{}=?", probe.command()),
+            answer: answer.clone(),
+        };
+        let non_ascii = NON_ASCII.into_iter().filter(|_| profile.non_ascii);
+        Self {
+            family: profile.name.into(),
+            model: identity.model,
+            firmware: identity.firmware,
+            quirks: capabilities.quirks.clone(),
+            max_path: length(profile.max_path),
+            max_credential: length(profile.max_credential),
+            max_line: length(profile.max_line),
+            abort: profile.abort,
+            cache: profile.cache,
+            blocks: profile.blocks,
+            mode: profile.mode,
+            tls_contexts: profile.binds_tls,
+            non_ascii_commands: non_ascii.map(|verb| verb.name().into()).collect(),
+            probe: capabilities.answers.iter().map(probe).collect(),
         }
     }
 }

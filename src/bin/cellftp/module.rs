@@ -1,0 +1,213 @@
+//! `cellftp module ...`: files on the module.
+
+use cellftp::client::{Client, IfExists, ModuleEntry, ModuleSpace};
+use serde_json::json;
+
+use crate::args::{Args, Existing, ModuleCommand, ModuleGet, ModulePut, is_standard_stream};
+use crate::exit::Failure;
+use crate::get::{Partial, local_path};
+use crate::output::{Plain, hex, print, seconds};
+use crate::progress;
+use crate::put::open;
+
+pub(crate) async fn run(
+    args: &Args,
+    command: &ModuleCommand,
+    client: &Client,
+) -> Result<(), Failure> {
+    match command {
+        ModuleCommand::Ls { directory } => {
+            let entries = client.list_module_files(directory).await?;
+            let text: String = entries.iter().map(line).collect();
+            print(args.json, text, || entries.iter().map(entry).collect())
+        }
+        ModuleCommand::Df => {
+            let drives = client.module_space("").await?;
+            let text: String = drives.iter().map(room).collect();
+            print(args.json, text, || drives.iter().map(space).collect())
+        }
+        ModuleCommand::Rm { path } => {
+            client.delete_module_file(path).await?;
+            print(args.json, "", || json!({ "path": path }))
+        }
+        ModuleCommand::Get(wish) => get(args, wish, client).await,
+        ModuleCommand::Put(wish) => put(args, wish, client).await,
+        ModuleCommand::Fetch(wish) => {
+            let target = args.target()?;
+            let if_exists = IfExists::from(wish.if_exists);
+            let result = client
+                .fetch_to_module(&target, &wish.remote, &wish.drive, wish.offset, if_exists)
+                .await?;
+            let text = format!(
+                "{}: {} bytes, {}\n",
+                Plain(&result.module_path),
+                result.size,
+                verified(result.verified)
+            );
+            print(args.json, text, || {
+                json!({
+                    "path": result.module_path,
+                    "size": result.size,
+                    "verified": result.verified,
+                    "resumes": result.resumes,
+                    "elapsed_seconds": seconds(result.elapsed.as_ref()),
+                })
+            })
+        }
+        ModuleCommand::Send(wish) => {
+            let target = args.target()?;
+            let result = client
+                .send_from_module(&target, &wish.remote, &wish.drive, wish.offset)
+                .await?;
+            let text = format!(
+                "{}: {} bytes, {}\n",
+                wish.remote,
+                result.size,
+                verified(result.verified)
+            );
+            print(args.json, text, || {
+                json!({
+                    "path": wish.remote,
+                    "size": result.size,
+                    "verified": result.verified,
+                    "elapsed_seconds": seconds(result.elapsed.as_ref()),
+                })
+            })
+        }
+    }
+}
+
+async fn get(args: &Args, wish: &ModuleGet, client: &Client) -> Result<(), Failure> {
+    let bar = progress::bar(args.json, Some(0));
+    let show = |told: cellftp::client::ModuleReadProgress| {
+        bar.set_length(told.size);
+        bar.set_position(told.arrived);
+    };
+    if is_standard_stream(&wish.local) {
+        let mut stdout = tokio::io::stdout();
+        let result = client.read_module_file(&wish.path, &mut stdout, show).await;
+        bar.finish_and_clear();
+        result?;
+        return Ok(());
+    }
+    let local = local_path(&wish.local, &wish.path)?;
+    if wish.if_exists == Existing::Fail && local.exists() {
+        return Err(Failure::Exists(local.display().to_string()));
+    }
+    let partial = Partial::create(&local)?;
+    let mut writer = partial.writer()?;
+    let result = client.read_module_file(&wish.path, &mut writer, show).await;
+    bar.finish_and_clear();
+    let result = result?;
+    partial.complete(wish.if_exists)?;
+    let text = format!(
+        "{}: {} bytes, SHA-256 {}\n",
+        local.display(),
+        result.size,
+        hex(&result.sha256)
+    );
+    print(args.json, text, || {
+        json!({
+            "path": local.display().to_string(),
+            "size": result.size,
+            "sha256": hex(&result.sha256),
+            "elapsed_seconds": seconds(result.elapsed.as_ref()),
+        })
+    })
+}
+
+async fn put(args: &Args, wish: &ModulePut, client: &Client) -> Result<(), Failure> {
+    let (mut source, size) = open(&wish.local).await?;
+    // The module wants to know first.
+    let size = size.or(wish.size).ok_or_else(|| {
+        Failure::Usage(format!(
+            "{} does not tell its size, which the module wants to know first: name it with --size",
+            wish.local.display()
+        ))
+    })?;
+    let bar = progress::bar(args.json, Some(size));
+    let if_exists = IfExists::from(wish.if_exists);
+    let result = client
+        .write_module_file(&wish.path, size, if_exists, &mut source, |taken| {
+            bar.set_position(taken);
+        })
+        .await;
+    bar.finish_and_clear();
+    let result = result?;
+    let text = format!(
+        "{}: {} bytes, SHA-256 {}\n",
+        wish.path,
+        result.size,
+        hex(&result.sha256)
+    );
+    print(args.json, text, || {
+        json!({
+            "path": wish.path,
+            "size": result.size,
+            "sha256": hex(&result.sha256),
+            "elapsed_seconds": seconds(result.elapsed.as_ref()),
+        })
+    })
+}
+
+fn line(entry: &ModuleEntry) -> String {
+    let kind = if entry.directory { 'd' } else { '-' };
+    let size = entry.size.map(|size| size.to_string()).unwrap_or_default();
+    format!("{kind} {size:>12} {}\n", Plain(&entry.name))
+}
+
+fn entry(entry: &ModuleEntry) -> serde_json::Value {
+    json!({
+        "name": entry.name,
+        "kind": if entry.directory { "directory" } else { "file" },
+        "size": entry.size,
+    })
+}
+
+fn room(drive: &ModuleSpace) -> String {
+    let free = drive.total.saturating_sub(drive.used);
+    format!(
+        "{} {:>12} bytes, {:>12} used, {free:>12} free\n",
+        drive.drive, drive.total, drive.used
+    )
+}
+
+fn space(drive: &ModuleSpace) -> serde_json::Value {
+    json!({
+        "drive": drive.drive,
+        "total": drive.total,
+        "used": drive.used,
+        "free": drive.total.saturating_sub(drive.used),
+    })
+}
+
+fn verified(verified: bool) -> &'static str {
+    if verified {
+        "size verified"
+    } else {
+        "unverified"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_show_what_is_known() {
+        let file = ModuleEntry {
+            name: "a\u{1b}b".into(),
+            directory: false,
+            size: Some(12),
+        };
+        assert_eq!(line(&file), "-           12 a\\u{1b}b\n");
+        assert_eq!(entry(&file)["kind"], "file");
+        let drive = ModuleSpace {
+            drive: "F:".into(),
+            total: 100,
+            used: 30,
+        };
+        assert!(room(&drive).ends_with(" 70 free\n"));
+        assert_eq!(space(&drive)["free"], 70);
+    }
+}

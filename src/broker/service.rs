@@ -1,0 +1,69 @@
+//! The module's own service: started, stopped, and where its data connections go.
+
+use super::Broker;
+use super::caller::Caller;
+use super::error::{Cause, Error};
+use super::scheduler::Priority;
+use crate::modem::operation::{Output, Standing, Task};
+
+impl Broker {
+    /// Starts the FTPS service of the module.
+    ///
+    /// # Errors
+    /// Why it is not started.
+    pub async fn start_ftps(&self, caller: &Caller) -> Result<(), Error> {
+        self.on_module(caller, "StartFtps", Standing::Started, Task::Stand)
+            .await
+            .map(drop)
+    }
+
+    /// Logs out and stops the FTPS service of the module. Virtual sessions live on.
+    ///
+    /// # Errors
+    /// Why it is not stopped.
+    pub async fn stop_ftps(&self, caller: &Caller) -> Result<(), Error> {
+        self.on_module(caller, "StopFtps", Standing::Down, Task::Stand)
+            .await
+            .map(drop)
+    }
+
+    /// Whether data connections go to the address of the control connection, as the module
+    /// says.
+    ///
+    /// # Errors
+    /// Why it is not known.
+    pub async fn single_ip(&self, caller: &Caller) -> Result<bool, Error> {
+        let standing = Standing::Attached;
+        match self
+            .on_module(caller, "GetDataAddressMode", standing, Task::ReadSingleIp)
+            .await?
+        {
+            Output::SingleIp(on) => Ok(on),
+            _ => Err(Cause::WrongAnswer.into()),
+        }
+    }
+
+    /// Sets whether data connections go to the address of the control connection, until the next
+    /// login sets it as its server has it.
+    ///
+    /// # Errors
+    /// Why it is not set.
+    pub async fn set_single_ip(&self, caller: &Caller, on: bool) -> Result<(), Error> {
+        let task = Task::SingleIp(on);
+        self.on_module(caller, "SetDataAddressMode", Standing::Started, task)
+            .await
+            .map(drop)
+    }
+
+    /// One job about the module alone that answers once.
+    pub(super) async fn on_module(
+        &self,
+        caller: &Caller,
+        method: &'static str,
+        standing: Standing,
+        task: Task,
+    ) -> Result<Output, Error> {
+        let operation = self.admit_at(caller, method, Priority::Interactive, None, None)?;
+        self.run(operation, standing, task).await
+    }
+}

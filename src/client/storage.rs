@@ -1,0 +1,221 @@
+//! Files on the module, through the daemon.
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::get::check;
+use super::put::{READ_AHEAD, Stop, read_chunk};
+use super::{Client, Error, Target};
+use crate::proto::read_module_file_response::Message as Read;
+use crate::proto::write_module_file_request::Message as Write;
+use crate::proto::{
+    DeleteModuleFileRequest, FetchToModuleRequest, FetchToModuleResponse, GetModuleSpaceRequest,
+    IfExists, ListModuleFilesRequest, ModuleEntry, ModuleSpace, PutFinish, ReadModuleFileRequest,
+    ReadModuleFileResult, SendFromModuleRequest, SendFromModuleResponse, WriteModuleFileHeader,
+    WriteModuleFileRequest, WriteModuleFileResponse,
+};
+
+/// What a read of a module file tells as it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ModuleReadProgress {
+    /// Bytes that arrived.
+    pub arrived: u64,
+    /// Bytes of the file.
+    pub size: u64,
+}
+
+impl Client {
+    /// The names in a directory of the module, for example `F:`.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn list_module_files(&self, directory: &str) -> Result<Vec<ModuleEntry>, Error> {
+        let request = self.request(ListModuleFilesRequest {
+            directory: directory.into(),
+        });
+        let mut storage = self.storage.clone();
+        let response = self.unary(storage.list_module_files(request)).await?;
+        Ok(response.entries)
+    }
+
+    /// Deletes a file of the module.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn delete_module_file(&self, path: &str) -> Result<(), Error> {
+        let request = self.request(DeleteModuleFileRequest { path: path.into() });
+        self.unary(self.storage.clone().delete_module_file(request))
+            .await
+            .map(drop)
+    }
+
+    /// Room on a drive of the module; on all there are where `drive` is empty.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn module_space(&self, drive: &str) -> Result<Vec<ModuleSpace>, Error> {
+        let request = self.request(GetModuleSpaceRequest {
+            drive: drive.into(),
+        });
+        let mut storage = self.storage.clone();
+        let response = self.unary(storage.get_module_space(request)).await?;
+        Ok(response.drives)
+    }
+
+    /// Has the module read a file of the server to one of its drives; from `offset` on where it
+    /// has so many bytes of it.
+    ///
+    /// # Errors
+    /// The call failed. What came stays on the module.
+    pub async fn fetch_to_module(
+        &self,
+        target: &Target,
+        path: &str,
+        drive: &str,
+        offset: u64,
+        if_exists: IfExists,
+    ) -> Result<FetchToModuleResponse, Error> {
+        let request = self.request(FetchToModuleRequest {
+            target: Some(target.to_proto()),
+            path: path.into(),
+            drive: drive.into(),
+            offset: i64::try_from(offset).unwrap_or(i64::MAX),
+            if_exists: if_exists.into(),
+        });
+        self.unary(self.storage.clone().fetch_to_module(request))
+            .await
+    }
+
+    /// Has the module write a file of the server from one of its drives; from `offset` on where
+    /// the server has so many bytes of it.
+    ///
+    /// # Errors
+    /// The call failed. The server may have a part of the file.
+    pub async fn send_from_module(
+        &self,
+        target: &Target,
+        path: &str,
+        drive: &str,
+        offset: u64,
+    ) -> Result<SendFromModuleResponse, Error> {
+        let request = self.request(SendFromModuleRequest {
+            target: Some(target.to_proto()),
+            path: path.into(),
+            drive: drive.into(),
+            offset: i64::try_from(offset).unwrap_or(i64::MAX),
+        });
+        self.unary(self.storage.clone().send_from_module(request))
+            .await
+    }
+
+    /// Writes a file of the module to `sink`, and tells `progress` how far it is.
+    ///
+    /// # Errors
+    /// The call failed, the sink did, or what arrived is not what was sent. What the sink took is
+    /// then incomplete.
+    pub async fn read_module_file(
+        &self,
+        path: &str,
+        sink: &mut (impl AsyncWrite + Unpin),
+        mut progress: impl FnMut(ModuleReadProgress),
+    ) -> Result<ReadModuleFileResult, Error> {
+        let request = self.request(ReadModuleFileRequest { path: path.into() });
+        let mut storage = self.storage.clone();
+        self.limited(async {
+            let mut stream = storage.read_module_file(request).await?.into_inner();
+            let mut told = ModuleReadProgress {
+                arrived: 0,
+                size: 0,
+            };
+            let mut hash = Sha256::new();
+            while let Some(response) = stream.message().await? {
+                match response.message {
+                    Some(Read::Info(info)) => {
+                        told.size = u64::try_from(info.size).unwrap_or_default();
+                    }
+                    Some(Read::Chunk(chunk)) => {
+                        hash.update(&chunk);
+                        sink.write_all(&chunk).await.map_err(Error::Write)?;
+                        told.arrived += chunk.len() as u64;
+                        progress(told);
+                    }
+                    Some(Read::Result(result)) => {
+                        check(told.arrived, hash, result.size, &result.sha256)?;
+                        sink.flush().await.map_err(Error::Write)?;
+                        return Ok(result);
+                    }
+                    None => {}
+                }
+            }
+            Err(Error::Incomplete)
+        })
+        .await
+    }
+
+    /// Writes the `size` bytes that `source` holds to a file of the module, and tells `progress`
+    /// how many the daemon has taken.
+    ///
+    /// # Errors
+    /// The source failed, or the call did. The module is then left without the file.
+    pub async fn write_module_file(
+        &self,
+        path: &str,
+        size: u64,
+        if_exists: IfExists,
+        source: &mut (impl AsyncRead + Unpin),
+        progress: impl FnMut(u64),
+    ) -> Result<WriteModuleFileResponse, Error> {
+        let header = WriteModuleFileHeader {
+            path: path.into(),
+            // A size beyond i64 is beyond the daemon's limit too, and refused there by name.
+            size: i64::try_from(size).unwrap_or(i64::MAX),
+            if_exists: if_exists.into(),
+        };
+        let (requests, outgoing) = mpsc::channel(READ_AHEAD);
+        let request = self.request(ReceiverStream::new(outgoing));
+        let mut storage = self.storage.clone();
+        self.limited(async {
+            let answer = storage.write_module_file(request);
+            tokio::pin!(answer);
+            tokio::select! {
+                // The answer can come before the source is read: a refusal ends the call.
+                result = &mut answer => Ok(result?.into_inner()),
+                fed = feed(header, source, requests, progress) => match fed {
+                    Ok(()) | Err(Stop::CallEnded) => Ok(answer.await?.into_inner()),
+                    Err(Stop::Failed(error)) => Err(error),
+                },
+            }
+        })
+        .await
+    }
+}
+
+/// Sends header, chunks and finish.
+async fn feed(
+    header: WriteModuleFileHeader,
+    source: &mut (impl AsyncRead + Unpin),
+    requests: mpsc::Sender<WriteModuleFileRequest>,
+    mut progress: impl FnMut(u64),
+) -> Result<(), Stop> {
+    let send = async |message| {
+        let message = Some(message);
+        requests
+            .send(WriteModuleFileRequest { message })
+            .await
+            .map_err(|_| Stop::CallEnded)
+    };
+    send(Write::Header(header)).await?;
+    let mut hash = Sha256::new();
+    let mut taken = 0;
+    while let Some(chunk) = read_chunk(source).await.map_err(Stop::Failed)? {
+        hash.update(&chunk);
+        taken += chunk.len() as u64;
+        send(Write::Chunk(chunk)).await?;
+        progress(taken);
+    }
+    let sha256 = Bytes::copy_from_slice(&hash.finalize());
+    send(Write::Finish(PutFinish { sha256 })).await
+}

@@ -1,0 +1,128 @@
+//! `[transfers]`: bytes on their way between clients and the link, and how they go.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::Problem;
+use super::limits::{at_most, positive};
+use crate::broker::limits::Stall;
+use crate::broker::spool;
+use crate::modem::{DownloadForm, UploadForm};
+
+/// Bytes on their way between clients and the link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Transfers {
+    /// Whether a request may name a server of its own, with its password.
+    pub allow_inline_servers: bool,
+    /// Bytes of memory for one transfer.
+    pub memory: u64,
+    /// Bytes of memory for all transfers.
+    pub memory_in_all: u64,
+    /// Bytes on disk for one transfer, once its memory is full.
+    pub disk: u64,
+    /// Bytes on disk for all transfers.
+    pub disk_in_all: u64,
+    /// Directory for them; empty: the system's for temporary files.
+    pub directory: PathBuf,
+    /// How long a client may stand still before its transfer is ended.
+    #[serde(with = "humantime_serde")]
+    pub stall: Duration,
+    /// How files are read.
+    pub download: Download,
+    /// How files are written.
+    pub upload: Upload,
+}
+
+impl Default for Transfers {
+    fn default() -> Self {
+        let limits = spool::Limits::default();
+        Self {
+            allow_inline_servers: false,
+            memory: limits.memory,
+            memory_in_all: limits.memory_in_all,
+            disk: limits.disk,
+            disk_in_all: limits.disk_in_all,
+            directory: PathBuf::new(),
+            stall: Stall::default().0,
+            download: Download::default(),
+            upload: Upload::default(),
+        }
+    }
+}
+
+/// Least memory for one transfer in bytes: one message of a client has to fit.
+const MIN_MEMORY: u64 = 64 * 1024;
+
+impl Transfers {
+    pub(super) fn directory(&self) -> Option<&Path> {
+        Some(self.directory.as_path()).filter(|path| !path.as_os_str().is_empty())
+    }
+
+    pub(super) fn check(&self, problems: &mut Vec<Problem>) {
+        if self.memory < MIN_MEMORY {
+            let rule = format!("is {}, at least {MIN_MEMORY} are needed", self.memory);
+            problems.push(Problem::new("transfers.memory", rule));
+        }
+        at_most(
+            problems,
+            ("transfers.memory", self.memory),
+            ("transfers.memory_in_all", self.memory_in_all),
+        );
+        at_most(
+            problems,
+            ("transfers.disk", self.disk),
+            ("transfers.disk_in_all", self.disk_in_all),
+        );
+        if self.directory().is_some_and(Path::is_relative) {
+            problems.push(Problem::new("transfers.directory", "is no absolute path"));
+        }
+        positive(problems, "transfers.stall", self.stall);
+    }
+}
+
+/// How files are read, where the module has the choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Download {
+    /// What is best for the module: `push`.
+    #[default]
+    Auto,
+    /// The module pushes them.
+    Push,
+    /// Out of the module's cache, where it has one.
+    Pull,
+}
+
+impl From<Download> for DownloadForm {
+    fn from(download: Download) -> Self {
+        match download {
+            Download::Auto | Download::Push => Self::Push,
+            Download::Pull => Self::Pull,
+        }
+    }
+}
+
+/// How files are written, where the module has the choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Upload {
+    /// What is best for the module: `stream`.
+    #[default]
+    Auto,
+    /// As one stream.
+    Stream,
+    /// In blocks of at most 2048 bytes, where the module takes them.
+    Blocks,
+}
+
+impl From<Upload> for UploadForm {
+    fn from(upload: Upload) -> Self {
+        match upload {
+            Upload::Auto | Upload::Stream => Self::Stream,
+            Upload::Blocks => Self::Blocks,
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! A download in the module's cache, and how it is read out.
+
+use std::time::Duration;
+
+use super::exchange::{Settlement, Verdict};
+use super::failure::{Awaited, Cause};
+use crate::ftps::{Body, Command, ErrCode, Report, Verb};
+
+/// Reads what has come, a command for each piece, and asks how much there is when that is done.
+///
+/// `+CFTPSGET: 0` says that the network has done its part, whatever is still to be read
+/// (SIMCom manual L1214 b); it may come at any time. The end is that report and an empty cache.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    step: Step,
+    /// Bytes that are known to wait.
+    waiting: u64,
+    /// How the network's part ended.
+    network: Option<Result<(), ErrCode>>,
+    /// How often in a row there was nothing.
+    dry: u32,
+    /// The last read gave something.
+    gained: bool,
+}
+
+/// What to do next with a cache.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Say this.
+    Say(Command),
+    /// Nothing has come: give it time.
+    Pause(Duration),
+    /// It is over.
+    Over(Result<(), Cause>),
+}
+
+#[derive(Debug)]
+enum Step {
+    Pause,
+    Ask,
+    Asked,
+    Read,
+    Reading,
+    Over(Result<(), Cause>),
+}
+
+/// Between two questions while nothing has come. Together with [`DRY`] it is as long as the
+/// module may be silent in a download that it pushes.
+const PAUSE: Duration = Duration::from_secs(1);
+const DRY: u32 = 60;
+
+/// The same where every byte of the file is there and only the report is missing.
+const DRY_WHEN_WHOLE: u32 = 5;
+
+impl Cache {
+    /// A download that was accepted, as this settlement of `AT+CFTPSGET` tells.
+    pub(crate) fn new(settlement: &Settlement) -> Self {
+        let ended = matches!(settlement.verdict, Verdict::Done(Some(_)));
+        Self {
+            step: Step::Ask,
+            waiting: 0,
+            network: ended.then_some(Ok(())),
+            dry: 0,
+            gained: false,
+        }
+    }
+
+    /// What to do now; `whole` says that every byte of the file is there.
+    pub(crate) fn next(&mut self, whole: bool) -> Turn {
+        // What is left in the cache of a download that failed is read again from its offset.
+        if let Some(Err(code)) = self.network {
+            return Turn::Over(Err(Cause::Reported(code)));
+        }
+        match &self.step {
+            Step::Pause => {
+                self.dry += 1;
+                self.step = Step::Ask;
+                if whole && self.dry > DRY_WHEN_WHOLE {
+                    return Turn::Over(Ok(()));
+                }
+                if self.dry > DRY {
+                    return Turn::Over(Err(Cause::Timeout(Awaited::Data)));
+                }
+                Turn::Pause(PAUSE)
+            }
+            Step::Ask | Step::Asked => {
+                self.step = Step::Asked;
+                Turn::Say(Command::CacheLength)
+            }
+            Step::Read | Step::Reading => {
+                self.step = Step::Reading;
+                self.gained = false;
+                Turn::Say(Command::CacheRead)
+            }
+            Step::Over(result) => Turn::Over(result.clone()),
+        }
+    }
+
+    /// How the last command ended.
+    pub(crate) fn heard(&mut self, settlement: &Settlement) {
+        let body = match &settlement.verdict {
+            Verdict::Done(body) => body,
+            Verdict::Failed(cause) => {
+                self.step = Step::Over(Err(cause.clone()));
+                return;
+            }
+        };
+        self.step = match (&self.step, body) {
+            (Step::Asked, Some(Body::Number(0))) if self.network.is_some() => Step::Over(Ok(())),
+            (Step::Asked, Some(Body::Number(0))) => Step::Pause,
+            (Step::Asked, Some(Body::Number(waiting))) => {
+                self.waiting = *waiting;
+                Step::Read
+            }
+            (Step::Asked, _) => Step::Over(Err(Cause::OutOfOrder(
+                "a cache whose length is no number".into(),
+            ))),
+            (Step::Reading, report) => {
+                if report.is_some() {
+                    self.network = Some(Ok(()));
+                }
+                match self.waiting {
+                    // What was said to wait is not there.
+                    _ if !self.gained => Step::Pause,
+                    0 => Step::Ask,
+                    _ => Step::Read,
+                }
+            }
+            _ => return,
+        };
+    }
+
+    /// Bytes came out of the cache.
+    pub(crate) fn content(&mut self, len: u64) {
+        self.waiting = self.waiting.saturating_sub(len);
+        self.dry = 0;
+        self.gained = true;
+    }
+
+    /// A report that answers no command. Gives back the code of a failure.
+    pub(crate) fn overhear(&mut self, report: &Report) -> Option<ErrCode> {
+        let (Verb::Get, Body::Number(number)) = (report.verb, &report.body) else {
+            return None;
+        };
+        let code = ErrCode::new(u16::try_from(*number).unwrap_or(u16::MAX));
+        let failed = *number > 0;
+        self.network = Some(if failed { Err(code) } else { Ok(()) });
+        failed.then_some(code)
+    }
+
+    /// Whether nothing comes any more, though the network has not done its part.
+    pub(crate) fn is_stuck(&self) -> bool {
+        let over =
+            |cause: &Cause| matches!(cause, Cause::Timeout(Awaited::Data) | Cause::OutOfOrder(_));
+        self.network.is_none()
+            && (self.dry > DRY || matches!(&self.step, Step::Over(Err(cause)) if over(cause)))
+    }
+
+    /// Whether the network has done its part, so that nothing goes on in the module.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.network.is_some()
+    }
+}

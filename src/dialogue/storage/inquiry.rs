@@ -1,0 +1,81 @@
+//! Whether the module holds a file, and of which size.
+
+use super::again;
+use crate::dialogue::exchange::{Settlement, Verdict};
+use crate::dialogue::failure::Cause;
+use crate::ftps::storage::{self, ModulePath};
+use crate::ftps::{Command, Storage};
+
+/// A question about one file of the module; part of several procedures. Goes to its directory
+/// first, where it leaves the file system.
+#[derive(Debug)]
+pub(super) struct FileInquiry {
+    file: ModulePath,
+    step: Step,
+    tries: u32,
+}
+
+/// What was found out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum FileKnown {
+    /// It is there and has this size.
+    Size(u64),
+    /// The directory is there, a file of the name is not.
+    Absent,
+    /// There is no such directory or drive.
+    NoDirectory,
+    /// The question could not be asked.
+    Failed(Cause),
+}
+
+#[derive(Debug)]
+enum Step {
+    Enter,
+    Ask,
+    Known(FileKnown),
+}
+
+impl FileInquiry {
+    pub(super) fn new(file: ModulePath) -> Self {
+        Self {
+            file,
+            step: Step::Enter,
+            tries: 0,
+        }
+    }
+
+    /// The next command, or what is known.
+    pub(super) fn next(&self) -> Result<Command, FileKnown> {
+        match &self.step {
+            Step::Enter => Ok(Command::Storage(Storage::Enter(self.file.directory()))),
+            Step::Ask => Ok(Command::Storage(Storage::Attributes(self.file.clone()))),
+            Step::Known(known) => Err(known.clone()),
+        }
+    }
+
+    /// How the last command ended.
+    pub(super) fn heard(&mut self, settlement: &Settlement) {
+        self.step = match (&self.step, &settlement.verdict) {
+            (Step::Enter, Verdict::Done(_)) => Step::Ask,
+            (Step::Enter, Verdict::Failed(Cause::Refused(_))) => {
+                Step::Known(FileKnown::NoDirectory)
+            }
+            (Step::Ask, Verdict::Done(_)) => {
+                let size = settlement.after("+FSATTRI:").and_then(storage::size);
+                Step::Known(size.map_or_else(
+                    || FileKnown::Failed(Cause::OutOfOrder("a file without a size".into())),
+                    FileKnown::Size,
+                ))
+            }
+            (Step::Ask, Verdict::Failed(Cause::Refused(_))) => Step::Known(FileKnown::Absent),
+            // The module may have started anew meanwhile, and stand in another directory.
+            (Step::Enter | Step::Ask, Verdict::Failed(cause)) if again(cause, &mut self.tries) => {
+                Step::Enter
+            }
+            (Step::Enter | Step::Ask, Verdict::Failed(cause)) => {
+                Step::Known(FileKnown::Failed(cause.clone()))
+            }
+            (Step::Known(known), _) => Step::Known(known.clone()),
+        };
+    }
+}

@@ -1,0 +1,260 @@
+//! Tasks on the module's file system without content of their own: list, delete, room.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::{again, failure};
+use crate::dialogue::exchange::{Settlement, Verdict};
+use crate::dialogue::failure::{Cause, Failure, Stage};
+use crate::dialogue::operation::Output;
+use crate::dialogue::procedure::{Next, Procedure, Saying, TRIES};
+use crate::ftps::storage::{self, Drive, Entry, ModulePath, Space};
+use crate::ftps::{Command, Storage, StorageVerb};
+
+/// Goes to a directory and asks there.
+#[derive(Debug)]
+pub(crate) struct Look {
+    wish: Wish,
+    step: Step,
+    tries: u32,
+    /// How many names there are, where the module tells.
+    count: Option<usize>,
+    /// Names whose size is to be asked for; those done.
+    ahead: VecDeque<Entry>,
+    entries: Vec<(Entry, Option<u64>)>,
+    spaces: Vec<Space>,
+    ended: Option<Failure>,
+}
+
+#[derive(Debug)]
+enum Wish {
+    List(ModulePath),
+    Delete(ModulePath),
+    /// Room on the first of these; any that is missing is passed over where all are asked for.
+    Space {
+        drives: VecDeque<Drive>,
+        all: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Enter,
+    Count,
+    List,
+    /// The names did not agree with their number: a line slipped in.
+    Quiet,
+    Size,
+    Delete,
+    /// It was refused: is there such a file?
+    Why,
+    Space,
+    Done,
+}
+
+/// Lets whatever the module still says of a listing pass.
+const QUIET: Duration = Duration::from_millis(200);
+
+impl Look {
+    /// Lists a directory, with the size of each file.
+    pub(crate) fn list(directory: ModulePath) -> Self {
+        Self::new(Wish::List(directory))
+    }
+
+    /// Deletes a file.
+    pub(crate) fn delete(file: ModulePath) -> Self {
+        Self::new(Wish::Delete(file))
+    }
+
+    /// Asks for the room on a drive, or on all there are.
+    pub(crate) fn space(drive: Option<Drive>) -> Self {
+        let drives = drive.map_or_else(|| Drive::ALL.into(), |drive| [drive].into());
+        Self::new(Wish::Space {
+            drives,
+            all: drive.is_none(),
+        })
+    }
+
+    fn new(wish: Wish) -> Self {
+        Self {
+            wish,
+            step: Step::Enter,
+            tries: 0,
+            count: None,
+            ahead: VecDeque::new(),
+            entries: Vec::new(),
+            spaces: Vec::new(),
+            ended: None,
+        }
+    }
+
+    fn command(&self) -> Option<Storage> {
+        Some(match (self.step, &self.wish) {
+            (Step::Enter, Wish::List(directory)) => Storage::Enter(directory.clone()),
+            (Step::Enter, Wish::Delete(file)) => Storage::Enter(file.directory()),
+            (Step::Enter, Wish::Space { drives, .. }) => {
+                Storage::Enter(ModulePath::root(*drives.front()?))
+            }
+            (Step::Count, _) => Storage::Count,
+            (Step::List, _) => Storage::List,
+            (Step::Size, Wish::List(directory)) => {
+                let name = &self.ahead.front()?.name;
+                let base = directory.as_str().trim_end_matches('/');
+                Storage::Attributes(ModulePath::new(&format!("{base}/{name}")).ok()?)
+            }
+            (Step::Delete, Wish::Delete(file)) => Storage::Delete(file.clone()),
+            (Step::Why, Wish::Delete(file)) => Storage::Attributes(file.clone()),
+            (Step::Space, _) => Storage::Space,
+            _ => return None,
+        })
+    }
+
+    /// The directory is the current one.
+    fn entered(&self) -> Step {
+        match self.wish {
+            Wish::List(_) => Step::Count,
+            Wish::Delete(_) => Step::Delete,
+            Wish::Space { .. } => Step::Space,
+        }
+    }
+
+    fn listed(&mut self, settlement: &Settlement) -> Step {
+        let entries = storage::entries(settlement.info.iter().map(String::as_str));
+        if self.count.is_some_and(|count| count != entries.len()) {
+            self.tries += 1;
+            if self.tries >= TRIES {
+                let cause = Cause::OutOfOrder("a listing of another length than it said".into());
+                self.fail(cause, StorageVerb::List.name());
+            }
+            return Step::Quiet;
+        }
+        self.ahead = entries.into();
+        self.next_size()
+    }
+
+    /// Sets directories, and files whose names cannot be said, aside without a size.
+    fn next_size(&mut self) -> Step {
+        while let Some(entry) = self.ahead.front() {
+            let sayable = ModulePath::of_remote(Drive::C, &entry.name).is_ok();
+            if !entry.directory && sayable {
+                return Step::Size;
+            }
+            let entry = self.ahead.pop_front();
+            self.entries.extend(entry.map(|entry| (entry, None)));
+        }
+        Step::Done
+    }
+
+    fn sized(&mut self, size: Option<u64>) -> Step {
+        let entry = self.ahead.pop_front();
+        self.entries.extend(entry.map(|entry| (entry, size)));
+        self.next_size()
+    }
+
+    fn measured(&mut self, settlement: &Settlement) -> Step {
+        let Wish::Space { drives, .. } = &mut self.wish else {
+            return Step::Done;
+        };
+        let space = drives
+            .pop_front()
+            .zip(settlement.after("+FSMEM:"))
+            .and_then(|(drive, answer)| Space::parse(answer, drive));
+        let last = drives.is_empty();
+        match space {
+            Some(space) => self.spaces.push(space),
+            None => {
+                let cause = Cause::OutOfOrder("room without numbers".into());
+                self.fail(cause, StorageVerb::Space.name());
+            }
+        }
+        if last { Step::Done } else { Step::Enter }
+    }
+
+    fn refused(&mut self, name: &'static str, cause: &Cause) -> Step {
+        match (self.step, &mut self.wish) {
+            // A drive that this module does not have.
+            (Step::Enter, Wish::Space { drives, all: true }) => {
+                drives.pop_front();
+                if drives.is_empty() {
+                    return Step::Done;
+                }
+                return Step::Enter;
+            }
+            // Not every firmware counts.
+            (Step::Count, _) => return Step::List,
+            // Gone meanwhile, or no file at all.
+            (Step::Size, _) => return self.sized(None),
+            (Step::Delete, _) => return Step::Why,
+            (Step::Enter | Step::Why, _) => self.fail(Cause::NotOnModule, name),
+            _ => self.fail(cause.clone(), name),
+        }
+        Step::Done
+    }
+
+    fn fail(&mut self, cause: Cause, name: &'static str) {
+        let failed = failure(cause, name, Stage::Device, self.tries);
+        self.ended.get_or_insert(failed);
+    }
+
+    fn output(&mut self) -> Output {
+        match self.wish {
+            Wish::List(_) => Output::ModuleFiles(std::mem::take(&mut self.entries)),
+            Wish::Delete(_) => Output::Done,
+            Wish::Space { .. } => Output::Space(std::mem::take(&mut self.spaces)),
+        }
+    }
+}
+
+impl Procedure for Look {
+    fn next(&mut self) -> Next {
+        if let Some(failure) = &self.ended {
+            return Next::Finish(Err(failure.clone()));
+        }
+        if self.step == Step::Quiet {
+            self.step = Step::Enter;
+            return Next::Quiet(QUIET);
+        }
+        match self.command() {
+            Some(command) => Next::Say(Saying::Ftps(Command::Storage(command))),
+            None => Next::Finish(Ok(self.output())),
+        }
+    }
+
+    fn heard(&mut self, settlement: &Settlement) {
+        self.step = match (&settlement.verdict, self.step) {
+            (Verdict::Done(_), Step::Enter) => self.entered(),
+            (Verdict::Done(_), Step::Count) => {
+                self.count = settlement.after("+FSLS:").and_then(storage::count);
+                Step::List
+            }
+            (Verdict::Done(_), Step::List) => self.listed(settlement),
+            (Verdict::Done(_), Step::Size) => {
+                self.sized(settlement.after("+FSATTRI:").and_then(storage::size))
+            }
+            (Verdict::Done(_), Step::Space) => self.measured(settlement),
+            // It is there, and cannot be deleted.
+            (Verdict::Done(_), Step::Why) => {
+                self.fail(Cause::Refused(None), StorageVerb::Delete.name());
+                Step::Done
+            }
+            (Verdict::Done(_), _) => Step::Done,
+            (Verdict::Failed(cause @ Cause::Refused(_)), _) => self.refused(settlement.name, cause),
+            (Verdict::Failed(cause), _) => {
+                if !again(cause, &mut self.tries) {
+                    self.fail(cause.clone(), settlement.name);
+                }
+                // The module may have started anew, and stand in another directory.
+                self.entries.clear();
+                Step::Enter
+            }
+        };
+    }
+
+    fn abandon(&mut self, cause: Cause) {
+        self.ended = Some(Failure::new(cause, None, Stage::Device));
+    }
+
+    fn give_up(&mut self, failure: Failure) {
+        self.ended = Some(failure);
+    }
+}

@@ -1,0 +1,161 @@
+//! Reading a file of the module.
+
+use bytes::Bytes;
+
+use super::inquiry::{FileInquiry, FileKnown};
+use super::{again, failure};
+use crate::dialogue::exchange::{Settlement, Verdict};
+use crate::dialogue::failure::{Cause, Failure, Stage};
+use crate::dialogue::operation::{Delivered, Delivery, Output, Progress, ProgressStage};
+use crate::dialogue::procedure::{Next, Procedure, Saying};
+use crate::ftps::storage::ModulePath;
+use crate::ftps::{Command, Storage, StorageVerb};
+
+/// Asks for the size, then for the content, and goes on at the byte it had come to where the
+/// answer is lost.
+#[derive(Debug)]
+pub(crate) struct Print {
+    file: ModulePath,
+    state: State,
+    size: u64,
+    got: u64,
+    tries: u32,
+    resumes: u32,
+}
+
+#[derive(Debug)]
+enum State {
+    Inquire(FileInquiry),
+    Begin,
+    Say,
+    Wait,
+    Finish(Result<(), Failure>),
+}
+
+impl Print {
+    /// Of this file.
+    pub(crate) fn new(file: ModulePath) -> Self {
+        Self {
+            state: State::Inquire(FileInquiry::new(file.clone())),
+            file,
+            size: 0,
+            got: 0,
+            tries: 0,
+            resumes: 0,
+        }
+    }
+
+    fn begin(&mut self, known: FileKnown) -> State {
+        match known {
+            FileKnown::Size(size) => {
+                self.size = size;
+                State::Begin
+            }
+            FileKnown::Absent | FileKnown::NoDirectory => self.fail(Cause::NotOnModule),
+            FileKnown::Failed(cause) => self.fail(cause),
+        }
+    }
+
+    fn printed(&mut self, verdict: &Verdict) -> State {
+        match verdict {
+            Verdict::Done(_) if self.got == self.size => State::Finish(Ok(())),
+            // Whole frames were lost, or the file has changed.
+            Verdict::Done(_) => {
+                let (expected, found) = (self.size, self.got);
+                self.fail(Cause::SizeMismatch { expected, found })
+            }
+            Verdict::Failed(cause) if again(cause, &mut self.tries) => {
+                self.resumes += u32::from(self.got > 0);
+                State::Say
+            }
+            Verdict::Failed(cause) => self.fail(cause.clone()),
+        }
+    }
+
+    fn fail(&self, cause: Cause) -> State {
+        let failure = Failure {
+            committed: Some(self.got),
+            ..failure(cause, StorageVerb::Read.name(), Stage::Data, self.tries)
+        };
+        State::Finish(Err(failure))
+    }
+}
+
+impl Procedure for Print {
+    fn next(&mut self) -> Next {
+        loop {
+            match &mut self.state {
+                State::Inquire(inquiry) => match inquiry.next() {
+                    Ok(command) => return Next::Say(Saying::Ftps(command)),
+                    Err(known) => self.state = self.begin(known),
+                },
+                State::Begin => {
+                    self.state = State::Say;
+                    let size = Some(self.size);
+                    return Next::Deliver(Delivery::Began { size });
+                }
+                // Whether an empty file is printed as no frame or refused is not documented.
+                State::Say if self.got == self.size => self.state = State::Finish(Ok(())),
+                State::Say => {
+                    self.state = State::Wait;
+                    let command = Storage::Read(self.file.clone(), self.got);
+                    return Next::Say(Saying::Ftps(Command::Storage(command)));
+                }
+                State::Wait => self.state = State::Say,
+                State::Finish(result) => {
+                    let delivered = Delivered {
+                        bytes: self.got,
+                        resumes: self.resumes,
+                    };
+                    return Next::Finish(result.clone().map(|()| Output::Delivered(delivered)));
+                }
+            }
+        }
+    }
+
+    fn heard(&mut self, settlement: &Settlement) {
+        self.state = match &mut self.state {
+            State::Inquire(inquiry) => return inquiry.heard(settlement),
+            State::Wait => self.printed(&settlement.verdict),
+            State::Begin | State::Say | State::Finish(_) => return,
+        };
+    }
+
+    fn content(&mut self, bytes: Bytes) -> Option<Delivery> {
+        if !matches!(self.state, State::Wait) {
+            // Abandoned: the module cannot be stopped, the rest is thrown away.
+            return None;
+        }
+        let found = self.got + bytes.len() as u64;
+        if found > self.size {
+            let expected = self.size;
+            self.state = self.fail(Cause::SizeMismatch { expected, found });
+            return None;
+        }
+        self.got = found;
+        Some(Delivery::Chunk(bytes))
+    }
+
+    fn abandon(&mut self, cause: Cause) {
+        self.state = self.fail(cause);
+    }
+
+    fn give_up(&mut self, failure: Failure) {
+        let committed = Some(self.got);
+        self.state = State::Finish(Err(Failure {
+            committed,
+            ..failure
+        }));
+    }
+
+    fn progress(&self) -> Progress {
+        Progress {
+            stage: ProgressStage::Transferring,
+            bytes: self.got,
+        }
+    }
+
+    fn remaining(&self) -> Option<u64> {
+        Some(self.size.saturating_sub(self.got))
+    }
+}

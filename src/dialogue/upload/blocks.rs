@@ -1,0 +1,231 @@
+//! The content of an upload, cut into blocks.
+
+use bytes::{Bytes, BytesMut};
+
+use super::{State, Upload};
+use crate::dialogue::exchange::Verdict;
+use crate::dialogue::failure::{Cause, Failure, Stage};
+use crate::dialogue::inquiry::{Inquiry, Known};
+use crate::dialogue::operation::Piece;
+use crate::dialogue::procedure::is_transient;
+use crate::ftps::Command;
+use crate::ftps::command::PutForm;
+use crate::ftps::value::{Offset, ValueError};
+
+/// Takes pieces as they come and gives blocks of the length that the module takes at most. The
+/// block under way is kept until the server has it, so that it can be sent again.
+#[derive(Debug, Default)]
+pub(super) struct Blocks {
+    /// Taken from the source, not cut yet.
+    rest: BytesMut,
+    /// The source has ended.
+    ended: bool,
+    block: Bytes,
+    /// Where the block under way goes: what the server has before it.
+    offset: u64,
+    arrived: u32,
+    fruitless: u32,
+}
+
+/// `<data_len>` (SIMCom manual L1215).
+const LONGEST: u16 = 2048;
+
+/// How often in a row one block is sent again. Every new try may cost a login.
+const FRUITLESS: u32 = 3;
+
+/// After so many blocks the server's size is compared: the second is the first that begins
+/// beyond the start, and shows whether the server goes on with a file, or ignores that, appends,
+/// or fills with zeros.
+const CHECKED: u32 = 2;
+
+impl Blocks {
+    /// Takes a piece.
+    pub(super) fn push(&mut self, piece: Piece) {
+        match piece {
+            Piece::Data(bytes) => self.rest.extend_from_slice(&bytes),
+            Piece::End => self.ended = true,
+        }
+    }
+
+    /// Cuts the next block, where one can be cut.
+    pub(super) fn cut(&mut self) -> bool {
+        let longest = usize::from(LONGEST);
+        if self.rest.is_empty() || (self.rest.len() < longest && !self.ended) {
+            return false;
+        }
+        self.block = self.rest.split_to(self.rest.len().min(longest)).freeze();
+        true
+    }
+
+    /// How the block under way is announced.
+    ///
+    /// # Errors
+    /// It begins beyond what the module can count.
+    pub(super) fn form(&self) -> Result<PutForm, ValueError> {
+        Ok(PutForm::Block {
+            len: u16::try_from(self.block.len()).unwrap_or(LONGEST),
+            offset: Offset::new(self.offset)?,
+        })
+    }
+
+    /// The block under way.
+    pub(super) fn block(&self) -> Bytes {
+        self.block.clone()
+    }
+
+    /// Bytes that the server has, as far as the module told.
+    pub(super) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The block has arrived. Gives back whether the server's size is to be compared.
+    pub(super) fn arrived(&mut self) -> bool {
+        self.offset += self.block.len() as u64;
+        self.block = Bytes::new();
+        self.arrived = self.arrived.saturating_add(1);
+        self.fruitless = 0;
+        self.arrived <= CHECKED
+    }
+
+    /// The block may not have arrived. Gives back whether it is worth another try.
+    pub(super) fn lost(&mut self) -> bool {
+        self.fruitless += 1;
+        self.fruitless < FRUITLESS
+    }
+
+    /// Everything has arrived.
+    pub(super) fn is_over(&self) -> bool {
+        self.ended && self.rest.is_empty() && self.block.is_empty()
+    }
+}
+
+/// How an upload goes in blocks.
+impl Upload {
+    /// The content begins to go its way, of which there is a choice now.
+    pub(super) fn begin(&mut self) -> State {
+        if self.ways.blocks && self.exact {
+            let mut blocks = Blocks::default();
+            self.held
+                .take()
+                .into_iter()
+                .for_each(|piece| blocks.push(piece));
+            self.blocks = Some(blocks);
+        }
+        State::Gather
+    }
+
+    /// What comes next of the content.
+    pub(super) fn gather(&mut self) -> State {
+        match &mut self.blocks {
+            None => State::Put,
+            // An empty file has no block: it goes as a stream of nothing.
+            Some(blocks) if blocks.is_over() && blocks.offset() == 0 => {
+                self.blocks = None;
+                self.held = Some(Piece::End);
+                State::Put
+            }
+            Some(blocks) if blocks.is_over() => {
+                self.ended = true;
+                self.complete()
+            }
+            Some(blocks) => match blocks.cut() {
+                true => State::Put,
+                false => State::Gather,
+            },
+        }
+    }
+
+    pub(super) fn put(&self) -> Result<Command, Failure> {
+        let form = match &self.blocks {
+            None => Ok(PutForm::Stream),
+            Some(blocks) => blocks.form(),
+        };
+        let path = self.what.path.clone();
+        form.map(|form| Command::Put(path, form))
+            .map_err(|error| self.failure(Cause::Unsuitable(error), Stage::Data))
+    }
+
+    /// A block is over, as far as the module tells.
+    pub(super) fn block_transferred(&mut self, verdict: &Verdict) -> State {
+        let Some(blocks) = &mut self.blocks else {
+            return State::Gather;
+        };
+        match verdict {
+            Verdict::Done(_) if blocks.arrived() => {
+                State::Check(Inquiry::size(self.what.path.clone()))
+            }
+            Verdict::Done(_) => State::Gather,
+            Verdict::Failed(cause) => {
+                let again = is_transient(cause) && blocks.lost();
+                let failure = self.failure(cause.clone(), Stage::Data);
+                self.begun |= matches!(cause, Cause::Timeout(_));
+                match self.blocks.as_ref().map_or(0, Blocks::offset) {
+                    _ if !again => self.fail(failure),
+                    // The first block writes the file anew, whatever there was of it.
+                    0 => State::Put,
+                    _ => State::Recover(Inquiry::size(self.what.path.clone()), failure),
+                }
+            }
+        }
+    }
+
+    /// Whether the server has the blocks that it should have.
+    pub(super) fn checked(&mut self, known: &Known) -> State {
+        let expected = self.blocks.as_ref().map_or(0, Blocks::offset);
+        let found = match known {
+            Known::Size(found) => *found,
+            Known::Absent => 0,
+            // The server does not tell; what it says in the end decides.
+            Known::Present | Known::Undecided(_) => return State::Gather,
+            Known::Failed(_, cause) => {
+                return self.fail(self.failure(cause.clone(), Stage::Commit));
+            }
+        };
+        if found == expected {
+            return State::Gather;
+        }
+        self.fail(Failure {
+            committed: Some(found),
+            ..self.failure(Cause::SizeMismatch { expected, found }, Stage::Commit)
+        })
+    }
+
+    /// A block can be sent again where everything before it is there.
+    pub(super) fn recovered(&mut self, known: &Known, failure: Failure) -> State {
+        let before = self.blocks.as_ref().map_or(0, Blocks::offset);
+        match known {
+            Known::Size(found) if *found >= before => {
+                self.resumes += 1;
+                State::Put
+            }
+            _ => self.fail(failure),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_of_any_length_become_blocks_of_one() {
+        for piece in [1, 100, 2048, 5000] {
+            let content: Vec<u8> = (0..=255).cycle().take(5000).collect();
+            let mut blocks = Blocks::default();
+            let mut whole = Vec::new();
+            let mut lengths = Vec::new();
+            let pieces = content.chunks(piece).map(Bytes::copy_from_slice);
+            for piece in pieces.map(Piece::Data).chain([Piece::End]) {
+                blocks.push(piece);
+                while blocks.cut() {
+                    assert_eq!(blocks.offset(), whole.len() as u64);
+                    whole.extend_from_slice(&blocks.block());
+                    lengths.push(blocks.block().len());
+                    blocks.arrived();
+                }
+            }
+            assert_eq!((whole, lengths), (content, vec![2048, 2048, 904]));
+            assert!(blocks.is_over());
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Clearing up after an upload that failed: what was begun is deleted, what was not touched stays.
+
+use super::{State, Upload};
+use crate::dialogue::exchange::Verdict;
+use crate::dialogue::failure::{Cause, Failure, Finding};
+use crate::dialogue::inquiry::{Inquiry, Known};
+use crate::ftps::{Body, ErrCode};
+
+impl Upload {
+    /// Ends with the failure, after deleting what was begun where that is wanted.
+    pub(super) fn clear_up(&mut self) -> State {
+        if self.what.delete_on_failure && self.begun {
+            // A block that arrived has taken the place of whatever was there.
+            return match &self.blocks {
+                Some(blocks) if blocks.offset() > 0 => State::Delete,
+                _ => State::Compare,
+            };
+        }
+        State::Finish(self.failed.clone().map_or(Ok(()), Err))
+    }
+
+    /// A server that refuses a transfer may do so before it touches the file that was there.
+    pub(super) fn compared(&self, after: Before) -> State {
+        match (self.before, after) {
+            (Before::Number(before), Before::Number(after)) if before == after => {
+                State::Finish(self.failed.clone().map_or(Ok(()), Err))
+            }
+            (Before::Number(_) | Before::Nothing, Before::Number(_)) => State::Delete,
+            _ => self.look(),
+        }
+    }
+
+    pub(super) fn look(&self) -> State {
+        State::Look(Box::new(Inquiry::look(self.what.path.clone())))
+    }
+
+    pub(super) fn looked(&self, known: &Known) -> State {
+        let Some(failure) = self.failed.clone() else {
+            return State::Finish(Ok(()));
+        };
+        let finding = match known {
+            Known::Absent => failure.finding,
+            _ => Some(Finding::LeftBehind),
+        };
+        State::Finish(Err(Failure { finding, ..failure }))
+    }
+
+    pub(super) fn deleted(&mut self, verdict: &Verdict) -> State {
+        let Some(failure) = self.failed.clone() else {
+            return State::Finish(Ok(()));
+        };
+        match verdict {
+            Verdict::Done(_) => State::Finish(Err(Failure {
+                committed: Some(0),
+                ..failure
+            })),
+            Verdict::Failed(_) => self.look(),
+        }
+    }
+}
+
+/// What SIZE answered. A file that had the size of ours before is no proof that ours arrived, if
+/// the outcome is lost; and one that still has the size it had is not ours to delete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Before {
+    /// Not asked, or no answer.
+    Unknown,
+    /// The server refused: there is no such file.
+    Nothing,
+    /// This, if it was no error code.
+    Number(u64),
+}
+
+impl Before {
+    pub(super) fn of(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Done(Some(Body::Number(number) | Body::Length(number))) => {
+                Self::Number(*number)
+            }
+            Verdict::Failed(Cause::Reported(ErrCode::REJECTED)) => Self::Nothing,
+            _ => Self::Unknown,
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Files on the module: their names, the commands that move them, and what these print.
+
+mod answer;
+mod path;
+
+pub use answer::{Entry, Space, count, entries, size};
+pub use path::{Drive, ModulePath};
+
+use super::profile::Profile;
+use super::shape::{Shape, Timing};
+use super::value::ValueError;
+use crate::at::CommandLine;
+
+/// A command of the module's file system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Storage {
+    /// Makes a directory the current one (L2001).
+    Enter(ModulePath),
+    /// Counts what the current directory holds (L2004).
+    Count,
+    /// Lists the current directory (L2004).
+    List,
+    /// Deletes a file of the directory (L2005).
+    Delete(ModulePath),
+    /// Asks for the size of a file of the directory (L2007).
+    Attributes(ModulePath),
+    /// Asks for total and used bytes of the current drive (L2008).
+    Space,
+    /// Takes a file in (L2011): so many literal bytes behind a prompt.
+    Write(ModulePath, u32),
+    /// Prints a file from this byte on (L2012).
+    Read(ModulePath, u64),
+}
+
+/// Names of the commands of the file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StorageVerb {
+    /// `FSCD`
+    Enter,
+    /// `FSLS?`
+    Count,
+    /// `FSLS`
+    List,
+    /// `FSDEL`
+    Delete,
+    /// `FSATTRI`
+    Attributes,
+    /// `FSMEM`
+    Space,
+    /// `CFTRANRX`
+    Write,
+    /// `CFTRANTX`
+    Read,
+}
+
+impl Storage {
+    /// Which command it is.
+    #[must_use]
+    pub const fn verb(&self) -> StorageVerb {
+        match self {
+            Self::Enter(_) => StorageVerb::Enter,
+            Self::Count => StorageVerb::Count,
+            Self::List => StorageVerb::List,
+            Self::Delete(_) => StorageVerb::Delete,
+            Self::Attributes(_) => StorageVerb::Attributes,
+            Self::Space => StorageVerb::Space,
+            Self::Write(..) => StorageVerb::Write,
+            Self::Read(..) => StorageVerb::Read,
+        }
+    }
+
+    /// The line for the port.
+    ///
+    /// # Errors
+    /// Says which limit of the module the path breaks. Nothing may be written then.
+    pub fn encode(&self, profile: &Profile) -> Result<CommandLine, ValueError> {
+        let name = self.verb().name();
+        let path = match self {
+            Self::Count => return Ok(CommandLine::read(name)),
+            Self::List | Self::Space => return Ok(CommandLine::bare(name)),
+            Self::Enter(path)
+            | Self::Delete(path)
+            | Self::Attributes(path)
+            | Self::Write(path, _)
+            | Self::Read(path, _) => path,
+        };
+        let (len, max) = (path.as_str().len(), profile.max_module_path);
+        if len > max {
+            return Err(ValueError::TooLong { len, max });
+        }
+        let line = CommandLine::write(name);
+        // These two take the name of a file of the current directory.
+        let file = path.name().ok_or(ValueError::NotAFileName);
+        Ok(match self {
+            // Printed without quotation marks in every example; a blank needs them.
+            Self::Delete(_) | Self::Attributes(_) => match file? {
+                file if file.contains(' ') => line.quoted(file).finish(),
+                file => line.unquoted(file).finish(),
+            },
+            Self::Write(path, len) => line.quoted(path.as_str()).number(u64::from(*len)).finish(),
+            Self::Read(path, 0) => line.quoted(path.as_str()).finish(),
+            Self::Read(path, from) => line.quoted(path.as_str()).number(*from).finish(),
+            Self::Enter(_) | Self::Count | Self::List | Self::Space => {
+                line.unquoted(path.as_str()).finish()
+            }
+        })
+    }
+}
+
+impl StorageVerb {
+    /// The command as it is typed, without arguments.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Enter => "AT+FSCD",
+            Self::Count | Self::List => "AT+FSLS",
+            Self::Delete => "AT+FSDEL",
+            Self::Attributes => "AT+FSATTRI",
+            Self::Space => "AT+FSMEM",
+            Self::Write => "AT+CFTRANRX",
+            Self::Read => "AT+CFTRANTX",
+        }
+    }
+
+    /// How the command is settled.
+    #[must_use]
+    pub const fn shape(self) -> Shape {
+        match self {
+            Self::Read => Shape::Blocks,
+            Self::Write => Shape::Literal,
+            _ => Shape::Final,
+        }
+    }
+
+    /// How long the parts of the command may take.
+    #[must_use]
+    pub const fn timing(self) -> Timing {
+        match self {
+            // No manual has figures. Flash that is being cleaned up can hold a write for seconds;
+            // a minute is beyond anything but a fault.
+            Self::Write | Self::Delete => Timing {
+                accept: FLASH,
+                outcome: FLASH,
+                ..Timing::DEFAULT
+            },
+            _ => Timing::DEFAULT,
+        }
+    }
+}
+
+const FLASH: std::time::Duration = std::time::Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> ModulePath {
+        ModulePath::new(text).unwrap()
+    }
+
+    #[test]
+    fn commands_are_written_as_the_manual_has_them() {
+        let file = || path("F:/a.txt");
+        for (command, want) in [
+            (Storage::Enter(path("F:/")), "AT+FSCD=F:/\r"),
+            (Storage::Count, "AT+FSLS?\r"),
+            (Storage::List, "AT+FSLS\r"),
+            (Storage::Delete(file()), "AT+FSDEL=a.txt\r"),
+            (Storage::Delete(path("F:/a b")), "AT+FSDEL=\"a b\"\r"),
+            (Storage::Attributes(file()), "AT+FSATTRI=a.txt\r"),
+            (Storage::Space, "AT+FSMEM\r"),
+            (Storage::Write(file(), 7), "AT+CFTRANRX=\"F:/a.txt\",7\r"),
+            (Storage::Read(file(), 0), "AT+CFTRANTX=\"F:/a.txt\"\r"),
+            (Storage::Read(file(), 9), "AT+CFTRANTX=\"F:/a.txt\",9\r"),
+        ] {
+            let line = command.encode(&Profile::sim7600()).unwrap();
+            assert_eq!(line.bytes().as_ref(), want.as_bytes());
+        }
+        let long = path(&format!("C:/{}", "x".repeat(200)));
+        let refused = Storage::Read(long, 0).encode(&Profile::a76xx());
+        assert!(matches!(refused, Err(ValueError::TooLong { max: 115, .. })));
+    }
+}

@@ -1,0 +1,121 @@
+//! What the commands of the module's file system print.
+
+use super::Drive;
+
+/// One name in a directory of the module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name.
+    pub name: String,
+    /// It is a directory.
+    pub directory: bool,
+}
+
+/// Reads the lines that `AT+FSLS` prints: two sections, each left out where it is empty, with the
+/// colon after the first one's title missing in one example (L2002).
+#[must_use]
+pub fn entries<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<Entry> {
+    let mut directory = false;
+    let mut entries = Vec::new();
+    for line in lines {
+        match line.strip_prefix("+FSLS:") {
+            Some(title) => directory = title.trim().starts_with("SUBDIRECTORIES"),
+            None => entries.push(Entry {
+                name: line.to_owned(),
+                directory,
+            }),
+        }
+    }
+    entries
+}
+
+/// Reads what `AT+FSLS?` prints after its name: how many names the directory holds.
+#[must_use]
+pub fn count(answer: &str) -> Option<usize> {
+    let mut sum = 0;
+    for part in answer.split(',') {
+        sum += part.rsplit(':').next()?.trim().parse::<usize>().ok()?;
+    }
+    Some(sum)
+}
+
+/// Reads what `AT+FSATTRI` prints after its name: a size, on the SIM7600 followed by a date.
+#[must_use]
+pub fn size(answer: &str) -> Option<u64> {
+    answer.split(',').next()?.trim().parse().ok()
+}
+
+/// Bytes of a drive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// The drive.
+    pub drive: Drive,
+    /// Bytes it holds.
+    pub total: u64,
+    /// Bytes of them in use.
+    pub used: u64,
+}
+
+impl Space {
+    /// Reads what `AT+FSMEM` prints after its name, for a drive: `C:(total, used)`, one or more.
+    #[must_use]
+    pub fn parse(answer: &str, drive: Drive) -> Option<Self> {
+        let (_, rest) = answer.split_once(drive.name())?;
+        let (inner, _) = rest.trim_start().strip_prefix('(')?.split_once(')')?;
+        let (total, used) = inner.split_once(',')?;
+        Some(Self {
+            drive,
+            total: total.trim().parse().ok()?,
+            used: used.trim().parse().ok()?,
+        })
+    }
+
+    /// Bytes that are free.
+    #[must_use]
+    pub const fn free(&self) -> u64 {
+        self.total.saturating_sub(self.used)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_read() {
+        let lines = [
+            "+FSLS: SUBDIRECTORIES:",
+            "Audio",
+            "+FSLS: FILES:",
+            "a b.txt",
+            "OKAY",
+        ];
+        let names: Vec<_> = entries(lines)
+            .into_iter()
+            .map(|entry| (entry.name, entry.directory))
+            .collect();
+        let want = [("Audio", true), ("a b.txt", false), ("OKAY", false)];
+        assert_eq!(
+            names,
+            want.map(|(name, directory)| (name.into(), directory))
+        );
+        assert!(
+            entries(["+FSLS: SUBDIRECTORIES", "x"])
+                .first()
+                .unwrap()
+                .directory
+        );
+        assert_eq!(count(" SUBDIRECTORIES:2,FILES:3"), Some(5));
+        assert_eq!(count("SUBDIRECTORIES"), None);
+        assert_eq!(size(" 8604, 2008/04/28 10:24:46 Tue"), Some(8604));
+        assert_eq!(size("12"), Some(12));
+        assert_eq!(size(""), None);
+        let space = Space::parse(" C:(11348480, 2201600)", Drive::C).unwrap();
+        assert_eq!(
+            (space.total, space.used, space.free()),
+            (11_348_480, 2_201_600, 9_146_880)
+        );
+        assert!(Space::parse("C:(1,1),D:(3,2)", Drive::D).is_some());
+        assert_eq!(Space::parse("C:(1, 2)", Drive::F), None);
+    }
+}

@@ -1,0 +1,211 @@
+//! Names of files on the module.
+
+use std::fmt;
+
+use crate::ftps::value::ValueError;
+
+/// A drive of the module (SIMCom manual, "AT Commands for File System").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Drive {
+    /// Local storage.
+    C,
+    /// Memory card.
+    D,
+    /// Multimedia storage of the SIM7600.
+    E,
+    /// Cache of the SIM7600.
+    F,
+}
+
+impl Drive {
+    /// Every drive that a family has.
+    pub const ALL: [Self; 4] = [Self::C, Self::D, Self::E, Self::F];
+
+    /// Reads `F:` or `F:/`.
+    ///
+    /// # Errors
+    /// [`ValueError::NoDrive`]
+    pub fn new(text: &str) -> Result<Self, ValueError> {
+        let name = text.strip_suffix('/').unwrap_or(text);
+        Self::ALL
+            .into_iter()
+            .find(|drive| drive.name() == name)
+            .ok_or(ValueError::NoDrive)
+    }
+
+    /// As people write it: `F:`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::C => "C:",
+            Self::D => "D:",
+            Self::E => "E:",
+            Self::F => "F:",
+        }
+    }
+}
+
+/// A file or directory on a drive: `F:/a/b.txt`, or `F:/` for the root.
+///
+/// Printable ASCII without what the file system forbids; names begin with a letter, a digit or an
+/// underline and do not end with a dot; at most 254 bytes in all (SIMCom manual, "AT Commands for
+/// File System"). The names outside ASCII that the SIM7600 can hold are left out: the A76xx has
+/// none.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ModulePath {
+    drive: Drive,
+    text: String,
+}
+
+impl ModulePath {
+    /// Takes a path.
+    ///
+    /// # Errors
+    /// Says which rule of the type the text breaks.
+    pub fn new(text: &str) -> Result<Self, ValueError> {
+        if text.is_empty() {
+            return Err(ValueError::Empty);
+        }
+        if text.len() > MAX_PATH {
+            return Err(ValueError::TooLong {
+                len: text.len(),
+                max: MAX_PATH,
+            });
+        }
+        let (head, tail) = text.split_at_checked(2).ok_or(ValueError::NoDrive)?;
+        let drive = Drive::new(head)?;
+        let inner = match tail.strip_prefix('/') {
+            Some(inner) => inner.strip_suffix('/').unwrap_or(inner),
+            None if tail.is_empty() => "",
+            None => return Err(ValueError::NoDrive),
+        };
+        if !inner.is_empty() {
+            inner.split('/').try_for_each(check_name)?;
+        }
+        Ok(Self {
+            drive,
+            text: format!("{}/{inner}", drive.name()),
+        })
+    }
+
+    /// The root of a drive.
+    #[must_use]
+    pub fn root(drive: Drive) -> Self {
+        Self {
+            drive,
+            text: format!("{}/", drive.name()),
+        }
+    }
+
+    /// The file that GETFILE and PUTFILE use for a remote path: its last component, in the root of
+    /// a drive.
+    ///
+    /// # Errors
+    /// The file system does not take such a name.
+    pub fn of_remote(drive: Drive, name: &str) -> Result<Self, ValueError> {
+        check_name(name)?;
+        Self::new(&format!("{}/{name}", drive.name()))
+    }
+
+    /// The whole path.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The drive.
+    #[must_use]
+    pub const fn drive(&self) -> Drive {
+        self.drive
+    }
+
+    /// The last component; `None` for a root.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        let name = self.text.rsplit('/').next().unwrap_or_default();
+        (!name.is_empty()).then_some(name)
+    }
+
+    /// The directory that holds the last component; of a root, itself.
+    #[must_use]
+    pub fn directory(&self) -> Self {
+        let end = self.text.rfind('/').unwrap_or_default();
+        match self.text.get(..end) {
+            Some(head) if head.len() > 2 => Self {
+                drive: self.drive,
+                text: head.to_owned(),
+            },
+            _ => Self::root(self.drive),
+        }
+    }
+}
+
+impl fmt::Display for ModulePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Longest full name (SIMCom manual, "AT Commands for File System"); the A76xx takes less.
+const MAX_PATH: usize = 254;
+
+/// What the file system does not take in a name.
+const FORBIDDEN: &[char] = &['\\', ':', '*', '?', '"', '<', '>', '|', ',', ';', '/'];
+
+fn check_name(name: &str) -> Result<(), ValueError> {
+    if name.is_empty() {
+        return Err(ValueError::Empty);
+    }
+    if let Some(control) = name.chars().find(|c| c.is_control()) {
+        return Err(ValueError::Control(u32::from(control)));
+    }
+    if !name.is_ascii() {
+        return Err(ValueError::NotAscii);
+    }
+    let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    if !begins || name.ends_with(['.', ' ']) || name.contains(FORBIDDEN) {
+        return Err(ValueError::NotAFileName);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> ModulePath {
+        ModulePath::new(text).unwrap()
+    }
+
+    #[test]
+    fn a_path_has_drive_directory_and_name() {
+        let file = path("F:/a/b c.txt");
+        assert_eq!((file.drive(), file.name()), (Drive::F, Some("b c.txt")));
+        assert_eq!(file.directory(), path("F:/a"));
+        assert_eq!(path("F:/a/").as_str(), "F:/a");
+        assert_eq!(path("F:/a").directory(), ModulePath::root(Drive::F));
+        assert_eq!(path("F:").as_str(), "F:/");
+        assert_eq!(path("F:/").name(), None);
+    }
+
+    #[test]
+    fn names_that_the_file_system_forbids_are_refused() {
+        for (text, error) in [
+            ("", ValueError::Empty),
+            ("a.txt", ValueError::NoDrive),
+            ("/a.txt", ValueError::NoDrive),
+            ("Z:/a", ValueError::NoDrive),
+            ("F:a", ValueError::NoDrive),
+            ("F:/a//b", ValueError::Empty),
+            ("F:/../b", ValueError::NotAFileName),
+            ("F:/a.", ValueError::NotAFileName),
+            ("F:/a;AT", ValueError::NotAFileName),
+            ("F:/a\"b", ValueError::NotAFileName),
+            ("F:/a,b", ValueError::NotAFileName),
+            ("F:/a\rb", ValueError::Control(13)),
+            ("F:/\u{e4}", ValueError::NotAscii),
+        ] {
+            assert_eq!(ModulePath::new(text), Err(error), "{text:?}");
+        }
+    }
+}

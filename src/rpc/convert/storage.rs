@@ -1,0 +1,122 @@
+//! Requests about files on the module to values.
+
+use super::request::{Fields, Invalid};
+use crate::broker::storage::{Transfer, WriteModuleFile};
+use crate::ftps::storage::{Drive, ModulePath};
+use crate::ftps::value::{Offset, ValueError};
+use crate::proto;
+
+pub(in crate::rpc) fn fetch_to_module(
+    request: proto::FetchToModuleRequest,
+) -> Result<Transfer, Invalid> {
+    let mut fields = Fields::default();
+    let if_exists = fields.choice("if_exists", request.if_exists);
+    let what = (request.target, request.path, request.drive, request.offset);
+    let transfer = transfer(&mut fields, what).zip(if_exists);
+    fields.finish(transfer.map(|(transfer, choice)| Transfer {
+        must_be_new: matches!(choice, proto::IfExists::Fail),
+        ..transfer
+    }))
+}
+
+pub(in crate::rpc) fn send_from_module(
+    request: proto::SendFromModuleRequest,
+) -> Result<Transfer, Invalid> {
+    let mut fields = Fields::default();
+    let what = (request.target, request.path, request.drive, request.offset);
+    let transfer = transfer(&mut fields, what);
+    fields.finish(transfer)
+}
+
+/// A drive or directory of the module, or a file.
+pub(in crate::rpc) fn module_path(field: &str, path: String) -> Result<ModulePath, Invalid> {
+    let mut fields = Fields::default();
+    let path = fields.check(field, ModulePath::new(&path));
+    fields.finish(path)
+}
+
+/// A file of the module.
+pub(in crate::rpc) fn module_file(field: &str, path: String) -> Result<ModulePath, Invalid> {
+    let mut fields = Fields::default();
+    let file = fields.module_file(field, &path);
+    fields.finish(file)
+}
+
+pub(in crate::rpc) fn write_module_file(
+    header: proto::WriteModuleFileHeader,
+) -> Result<WriteModuleFile, Invalid> {
+    let mut fields = Fields::default();
+    let file = fields.module_file("header.path", &header.path);
+    let size = fields
+        .count("header.size", header.size)
+        // The module takes as much as its largest offset.
+        .and_then(|size| fields.check("header.size", Offset::new(size)))
+        .and_then(|size| u32::try_from(size.get()).ok());
+    let must_be_new = fields
+        .choice("header.if_exists", header.if_exists)
+        .map(|choice| matches!(choice, proto::IfExists::Fail));
+    let header = (|| {
+        Some(WriteModuleFile {
+            file: file?,
+            size: size?,
+            must_be_new: must_be_new?,
+        })
+    })();
+    fields.finish(header)
+}
+
+/// `None` for an empty name.
+pub(in crate::rpc) fn optional_drive(drive: String) -> Result<Option<Drive>, Invalid> {
+    if drive.is_empty() {
+        return Ok(None);
+    }
+    let mut fields = Fields::default();
+    let drive = fields.check("drive", Drive::new(&drive));
+    fields.finish(drive.map(Some))
+}
+
+pub(in crate::rpc) fn single_ip(mode: i32) -> Result<bool, Invalid> {
+    use proto::DataAddressMode as Mode;
+    let mut fields = Fields::default();
+    let on = match fields.choice("mode", mode) {
+        Some(Mode::Unspecified) => fields.refuse("mode", "is not specified"),
+        Some(Mode::FromReply) => Some(false),
+        Some(Mode::SameAsControl) => Some(true),
+        None => None,
+    };
+    fields.finish(on)
+}
+
+fn transfer(
+    fields: &mut Fields,
+    (target, path, drive, offset): (Option<proto::Target>, String, String, i64),
+) -> Option<Transfer> {
+    let target = fields.target("target", target);
+    let path = fields.path("path", path);
+    let drive = fields.check("drive", Drive::new(&drive));
+    if let (Some(path), Some(drive)) = (&path, drive) {
+        // The name that the file has on the module.
+        let name = path.file_name().unwrap_or_default();
+        fields.check("path", ModulePath::of_remote(drive, name));
+    }
+    let offset = fields
+        .count("offset", offset)
+        .and_then(|offset| fields.check("offset", Offset::new(offset)));
+    Some(Transfer {
+        target: target?,
+        path: path?,
+        drive: drive?,
+        offset: offset?,
+        must_be_new: false,
+    })
+}
+
+impl Fields {
+    fn module_file(&mut self, field: &str, path: &str) -> Option<ModulePath> {
+        let file = ModulePath::new(path).and_then(|path| match path.name() {
+            Some(_) => Ok(path),
+            None => Err(ValueError::NotAFileName),
+        });
+        self.check(field, file)
+    }
+}

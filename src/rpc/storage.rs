@@ -1,0 +1,244 @@
+//! `ModuleStorageService`: each method reads its request, makes one call of the broker, and
+//! answers.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::try_unfold;
+use tokio::time::timeout;
+use tokio_stream::{Stream, StreamExt};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::call::{caller, within};
+use super::convert::{request, response, storage};
+use super::status;
+use crate::broker::get::{Next, Reading};
+use crate::broker::storage::{TransferResult, WritingToModule, Written};
+use crate::broker::{Broker, Caller, Cause, Error};
+use crate::proto::module_storage_service_server::ModuleStorageService;
+use crate::proto::read_module_file_response::Message as Read;
+use crate::proto::write_module_file_request::Message as Write;
+use crate::proto::*;
+
+/// How long a caller may send nothing before the module is asked for: as long as it may once it
+/// has the link.
+const STALL: Duration = Duration::from_secs(30);
+
+type Answer<T> = Result<Response<T>, Status>;
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// Files on the module.
+#[derive(Debug, Clone)]
+pub(super) struct ModuleStorage {
+    broker: Broker,
+}
+
+impl ModuleStorage {
+    pub(super) fn new(broker: Broker) -> Self {
+        Self { broker }
+    }
+}
+
+#[tonic::async_trait]
+impl ModuleStorageService for ModuleStorage {
+    async fn fetch_to_module(
+        &self,
+        request: Request<FetchToModuleRequest>,
+    ) -> Answer<FetchToModuleResponse> {
+        let caller = caller(&request)?;
+        let transfer = storage::fetch_to_module(request.into_inner()).map_err(status::invalid)?;
+        let result = within(&caller, self.broker.fetch_to_module(&caller, transfer)).await?;
+        Ok(Response::new(result.into()))
+    }
+
+    async fn send_from_module(
+        &self,
+        request: Request<SendFromModuleRequest>,
+    ) -> Answer<SendFromModuleResponse> {
+        let caller = caller(&request)?;
+        let transfer = storage::send_from_module(request.into_inner()).map_err(status::invalid)?;
+        let result = within(&caller, self.broker.send_from_module(&caller, transfer)).await?;
+        Ok(Response::new(result.into()))
+    }
+
+    async fn list_module_files(
+        &self,
+        request: Request<ListModuleFilesRequest>,
+    ) -> Answer<ListModuleFilesResponse> {
+        let caller = caller(&request)?;
+        let directory = storage::module_path("directory", request.into_inner().directory)
+            .map_err(status::invalid)?;
+        let files = within(&caller, self.broker.list_module_files(&caller, directory)).await?;
+        let entries = files.into_iter().map(|(entry, size)| ModuleEntry {
+            name: entry.name,
+            directory: entry.directory,
+            size: size.map(response::signed),
+        });
+        Ok(Response::new(ListModuleFilesResponse {
+            entries: entries.collect(),
+        }))
+    }
+
+    async fn delete_module_file(
+        &self,
+        request: Request<DeleteModuleFileRequest>,
+    ) -> Answer<DeleteModuleFileResponse> {
+        let caller = caller(&request)?;
+        let file =
+            storage::module_file("path", request.into_inner().path).map_err(status::invalid)?;
+        within(&caller, self.broker.delete_module_file(&caller, file)).await?;
+        Ok(Response::new(DeleteModuleFileResponse {}))
+    }
+
+    type ReadModuleFileStream = Answers<ReadModuleFileResponse>;
+
+    async fn read_module_file(
+        &self,
+        request: Request<ReadModuleFileRequest>,
+    ) -> Answer<Self::ReadModuleFileStream> {
+        let caller = caller(&request)?;
+        let file =
+            storage::module_file("path", request.into_inner().path).map_err(status::invalid)?;
+        let reading = within(&caller, self.broker.read_module_file(&caller, file)).await?;
+        Ok(Response::new(Box::pin(read(reading, caller))))
+    }
+
+    async fn write_module_file(
+        &self,
+        request: Request<Streaming<WriteModuleFileRequest>>,
+    ) -> Answer<WriteModuleFileResponse> {
+        let caller = caller(&request)?;
+        let mut incoming = request.into_inner();
+        let header = match next(&mut incoming).await? {
+            Write::Header(header) => header,
+            _ => return Err(status::out_of_order("header", "must be the first message")),
+        };
+        let header = storage::write_module_file(header).map_err(status::invalid)?;
+        let writing = self
+            .broker
+            .write_module_file(&caller, header)
+            .map_err(|error| status::of(&error))?;
+        let written = within_status(&caller, write(writing, incoming)).await?;
+        Ok(Response::new(written.into()))
+    }
+
+    async fn get_module_space(
+        &self,
+        request: Request<GetModuleSpaceRequest>,
+    ) -> Answer<GetModuleSpaceResponse> {
+        let caller = caller(&request)?;
+        let drive = storage::optional_drive(request.into_inner().drive).map_err(status::invalid)?;
+        let space = within(&caller, self.broker.module_space(&caller, drive)).await?;
+        let drives = space.into_iter().map(|space| ModuleSpace {
+            drive: space.drive.name().into(),
+            total: response::signed(space.total),
+            used: response::signed(space.used),
+        });
+        Ok(Response::new(GetModuleSpaceResponse {
+            drives: drives.collect(),
+        }))
+    }
+}
+
+/// Info, chunks, result.
+fn read(
+    reading: Reading,
+    caller: Caller,
+) -> impl Stream<Item = Result<ReadModuleFileResponse, Status>> + Send {
+    let info = Read::Info(ReadModuleFileInfo {
+        operation_id: reading.operation().as_str().into(),
+        size: response::signed(reading.size().unwrap_or_default()),
+    });
+    let rest = try_unfold(Some((reading, caller)), async |state| {
+        let Some((mut reading, caller)) = state else {
+            return Ok(None);
+        };
+        Ok(Some(match within(&caller, reading.next()).await? {
+            Next::Chunk(chunk) => (Read::Chunk(chunk), Some((reading, caller))),
+            Next::End(result) => {
+                let result = ReadModuleFileResult {
+                    size: response::signed(result.size),
+                    sha256: Bytes::copy_from_slice(&result.sha256),
+                    elapsed: Some(response::duration(result.elapsed)),
+                };
+                (Read::Result(result), None)
+            }
+        }))
+    });
+    tokio_stream::once(Ok(info)).chain(rest).map(|message| {
+        message.map(|message| ReadModuleFileResponse {
+            message: Some(message),
+        })
+    })
+}
+
+/// Takes chunks until `finish`. Dropping `writing` before cancels the operation.
+async fn write(
+    mut writing: WritingToModule,
+    mut incoming: Streaming<WriteModuleFileRequest>,
+) -> Result<Written, Status> {
+    let refused = |error: Error| status::of(&error);
+    loop {
+        match next(&mut incoming).await? {
+            Write::Chunk(chunk) => writing.push(chunk).await.map_err(refused)?,
+            Write::Finish(finish) => {
+                let sha256 = request::put_finish(&finish).map_err(status::invalid)?;
+                return writing.finish(sha256).await.map_err(refused);
+            }
+            Write::Header(_) => {
+                return Err(status::out_of_order("header", "came a second time"));
+            }
+        }
+    }
+}
+
+async fn next(incoming: &mut Streaming<WriteModuleFileRequest>) -> Result<Write, Status> {
+    let message = timeout(STALL, incoming.message())
+        .await
+        .map_err(|_| status::of(&Cause::WriterTooSlow.into()))??;
+    message
+        .ok_or_else(status::unfinished)?
+        .message
+        .ok_or_else(|| status::out_of_order("message", "is neither header, chunk nor finish"))
+}
+
+/// As [`within`], for work that answers in our own words.
+async fn within_status<T>(
+    caller: &Caller,
+    work: impl Future<Output = Result<T, Status>>,
+) -> Result<T, Status> {
+    within(caller, async { Ok(work.await) }).await?
+}
+
+impl From<TransferResult> for FetchToModuleResponse {
+    fn from(result: TransferResult) -> Self {
+        Self {
+            module_path: result.file.as_str().into(),
+            size: response::signed(result.size),
+            verified: result.verified,
+            resumes: response::count(result.resumes),
+            elapsed: Some(response::duration(result.elapsed)),
+        }
+    }
+}
+
+impl From<TransferResult> for SendFromModuleResponse {
+    fn from(result: TransferResult) -> Self {
+        Self {
+            size: response::signed(result.size),
+            verified: result.verified,
+            elapsed: Some(response::duration(result.elapsed)),
+        }
+    }
+}
+
+impl From<Written> for WriteModuleFileResponse {
+    fn from(written: Written) -> Self {
+        Self {
+            size: response::signed(written.size),
+            sha256: Bytes::copy_from_slice(&written.sha256),
+            elapsed: Some(response::duration(written.elapsed)),
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! Files on the module, and the module's own service.
+
+use bytes::Bytes;
+use cellftp::client::{Client, Error, IfExists};
+use cellftp::proto::modem_service_client::ModemServiceClient;
+use cellftp::proto::module_storage_service_client::ModuleStorageServiceClient;
+use cellftp::proto::write_module_file_request::Message;
+use cellftp::proto::{
+    self, DataAddressMode, PutFinish, WriteModuleFileHeader, WriteModuleFileRequest,
+    WriteModuleFileResponse,
+};
+use tokio_stream::iter;
+use tonic::transport::Channel;
+use tonic::{Code, Response, Status};
+use tonic_types::StatusExt;
+
+use crate::house::{House, content, here, refused, target};
+
+async fn storage(house: &House) -> ModuleStorageServiceClient<Channel> {
+    ModuleStorageServiceClient::new(house.channel().await)
+}
+
+async fn write(client: &Client, path: &str, content: &[u8]) -> Result<(), Error> {
+    let size = content.len() as u64;
+    let written = client
+        .write_module_file(path, size, IfExists::Overwrite, &mut &*content, |_| ())
+        .await?;
+    assert_eq!(u64::try_from(written.size).unwrap(), size);
+    Ok(())
+}
+
+async fn read(client: &Client, path: &str) -> Result<Vec<u8>, Error> {
+    let mut back = Vec::new();
+    client.read_module_file(path, &mut back, |_| ()).await?;
+    Ok(back)
+}
+
+fn header(size: i64) -> Message {
+    Message::Header(WriteModuleFileHeader {
+        path: "F:/x".into(),
+        size,
+        ..Default::default()
+    })
+}
+
+fn chunk(bytes: &'static [u8]) -> Message {
+    Message::Chunk(Bytes::from_static(bytes))
+}
+
+fn finish() -> Message {
+    Message::Finish(PutFinish::default())
+}
+
+async fn say(
+    house: &House,
+    messages: Vec<Message>,
+) -> Result<Response<WriteModuleFileResponse>, Status> {
+    let messages: Vec<_> = messages
+        .into_iter()
+        .map(|message| WriteModuleFileRequest {
+            message: Some(message),
+        })
+        .collect();
+    storage(house).await.write_module_file(iter(messages)).await
+}
+
+fn reason(error: Error) -> (Code, String) {
+    let Error::Refused(refusal) = error else {
+        panic!("{error}");
+    };
+    (refusal.code, refusal.reason)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_go_to_the_module_and_come_back() {
+    let house = House::ready().await;
+    let client = house.client().await;
+    for size in [0, 1, 512, 65_536, 65_537, 300_000] {
+        let sent = content(size);
+        write(&client, "F:/file.bin", &sent).await.unwrap();
+        assert!(
+            read(&client, "F:/file.bin").await.unwrap() == sent,
+            "{size}"
+        );
+    }
+    let entries = client.list_module_files("F:").await.unwrap();
+    assert_eq!(entries.len(), 1);
+    assert_eq!(
+        (entries[0].name.as_str(), entries[0].size),
+        ("file.bin", Some(300_000))
+    );
+    let drives = client.module_space("").await.unwrap();
+    assert_eq!(drives.len(), 4);
+    let cache = client.module_space("F:").await.unwrap();
+    assert_eq!(cache[0].used, 300_000);
+    client.delete_module_file("F:/file.bin").await.unwrap();
+    let missing = (Code::NotFound, "FILE_NOT_FOUND".to_owned());
+    let deleted = client.delete_module_file("F:/file.bin").await;
+    assert_eq!(reason(deleted.unwrap_err()), missing);
+    let unread = read(&client, "F:/file.bin").await.unwrap_err();
+    assert_eq!(reason(unread), missing);
+    assert_eq!(client.list_module_files("F:/").await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_module_fetches_and_sends_by_itself() {
+    let house = House::ready().await;
+    let client = house.client().await;
+    let sent = content(200_000);
+    house.store("report.bin", &sent);
+    let fetched = client
+        .fetch_to_module(&here(), "/report.bin", "F:", 0, IfExists::Overwrite)
+        .await
+        .unwrap();
+    assert_eq!(fetched.module_path, "F:/report.bin");
+    assert_eq!((fetched.size, fetched.verified), (200_000, true));
+    assert!(read(&client, "F:/report.bin").await.unwrap() == sent);
+
+    std::fs::create_dir(house.root().join("up")).unwrap();
+    let result = client
+        .send_from_module(&here(), "/up/report.bin", "F:", 0)
+        .await
+        .unwrap();
+    assert_eq!((result.size, result.verified), (200_000, true));
+    let arrived = std::fs::read(house.root().join("up/report.bin")).unwrap();
+    assert!(arrived == sent);
+
+    write(&client, "F:/report.bin", &sent[..70_000])
+        .await
+        .unwrap();
+    client
+        .fetch_to_module(&here(), "/report.bin", "F:", 70_000, IfExists::Overwrite)
+        .await
+        .unwrap();
+    assert!(read(&client, "F:/report.bin").await.unwrap() == sent);
+
+    let exists = client
+        .fetch_to_module(&here(), "/report.bin", "F:", 0, IfExists::Fail)
+        .await;
+    assert_eq!(
+        reason(exists.unwrap_err()),
+        (Code::AlreadyExists, "ALREADY_EXISTS".to_owned())
+    );
+    for (path, drive, want) in [
+        ("/none", "F:", (Code::NotFound, "FILE_NOT_FOUND")),
+        (
+            "/report.bin",
+            "C:",
+            (Code::InvalidArgument, "BAD_PARAMETER"),
+        ),
+        ("/a:b", "F:", (Code::InvalidArgument, "INVALID_FIELDS")),
+        ("/a", "", (Code::InvalidArgument, "INVALID_FIELDS")),
+    ] {
+        let outcome = client
+            .fetch_to_module(&here(), path, drive, 0, IfExists::Overwrite)
+            .await;
+        let (code, why) = reason(outcome.unwrap_err());
+        assert_eq!((code, why.as_str()), want, "{path} {drive}");
+    }
+    let outcome = client.send_from_module(&here(), "/none", "F:", 0).await;
+    assert_eq!(
+        reason(outcome.unwrap_err()),
+        (Code::NotFound, "FILE_NOT_FOUND".to_owned())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_is_not_finished_leaves_nothing() {
+    let house = House::ready().await;
+    let client = house.client().await;
+    let cases = [
+        (
+            vec![header(6), chunk(b"abc"), chunk(b"def")],
+            (Code::Cancelled, "UNFINISHED"),
+        ),
+        (
+            vec![header(6), chunk(b"ab"), chunk(b"c"), finish()],
+            (Code::Aborted, "SIZE_MISMATCH"),
+        ),
+        (
+            vec![header(2), chunk(b"a"), chunk(b"bc"), finish()],
+            (Code::Aborted, "SIZE_MISMATCH"),
+        ),
+        (
+            vec![
+                header(3),
+                chunk(b"abc"),
+                Message::Finish(PutFinish {
+                    sha256: Bytes::from_static(&[7; 32]),
+                }),
+            ],
+            (Code::Aborted, "HASH_MISMATCH"),
+        ),
+        (
+            vec![chunk(b"abc")],
+            (Code::InvalidArgument, "INVALID_FIELDS"),
+        ),
+        (
+            vec![header(-1), finish()],
+            (Code::InvalidArgument, "INVALID_FIELDS"),
+        ),
+        (
+            vec![header(2_000_000_000), finish()],
+            (Code::Aborted, "SIZE_MISMATCH"),
+        ),
+    ];
+    for (messages, (code, reason)) in cases {
+        refused(say(&house, messages).await, code, reason);
+    }
+    // Cancelled work is put in order before the next is done.
+    assert_eq!(client.list_module_files("F:").await.unwrap(), []);
+    write(&client, "F:/x", b"whole").await.unwrap();
+    assert_eq!(read(&client, "F:/x").await.unwrap(), b"whole");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_without_room_is_refused_before_it_moves() {
+    let house = House::ready().await;
+    let client = house.client().await;
+    let mut endless = tokio::io::repeat(7);
+    let outcome = client
+        .write_module_file("F:/x", 2_000_000_000, IfExists::Fail, &mut endless, |_| ())
+        .await;
+    assert_eq!(
+        reason(outcome.unwrap_err()),
+        (Code::FailedPrecondition, "MODULE_FULL".to_owned())
+    );
+    assert_eq!(client.list_module_files("F:").await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_paths_are_named() {
+    let house = House::ready().await;
+    let mut storage = storage(&house).await;
+    for path in ["", "x", "Z:/x", "F:", "F:/a\"b", "F:/a\rAT", "F:/../x"] {
+        let request = proto::DeleteModuleFileRequest { path: path.into() };
+        let status = refused(
+            storage.delete_module_file(request).await,
+            Code::InvalidArgument,
+            "INVALID_FIELDS",
+        );
+        let bad = status.get_details_bad_request().unwrap();
+        assert_eq!(bad.field_violations[0].field, "path", "{path:?}");
+    }
+    let request = proto::FetchToModuleRequest {
+        target: target(),
+        path: "/".into(),
+        drive: "F".into(),
+        offset: -1,
+        if_exists: 9,
+    };
+    let status = refused(
+        storage.fetch_to_module(request).await,
+        Code::InvalidArgument,
+        "INVALID_FIELDS",
+    );
+    let bad = status.get_details_bad_request().unwrap();
+    let fields: Vec<&str> = bad
+        .field_violations
+        .iter()
+        .map(|violation| violation.field.as_str())
+        .collect();
+    assert_eq!(fields, ["if_exists", "drive", "offset"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_leaves_frees_the_link() {
+    let house = House::slow().await;
+    let client = house.client().await;
+    // Four seconds of the line at least.
+    house.store("big", &content(200_000));
+    client
+        .fetch_to_module(&here(), "/big", "F:", 0, IfExists::Overwrite)
+        .await
+        .unwrap();
+    let request = proto::ReadModuleFileRequest {
+        path: "F:/big".into(),
+    };
+    let stream = storage(&house).await.read_module_file(request).await;
+    drop(stream.unwrap());
+    assert_eq!(client.list_module_files("F:").await.unwrap().len(), 1);
+    assert_eq!(client.size(&here(), "/big").await.unwrap(), 200_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_is_started_stopped_and_set() {
+    let house = House::ready().await;
+    house.store("f", b"abc");
+    let client = house.client().await;
+    let mut modem = ModemServiceClient::new(house.channel().await);
+    modem.start_ftps(proto::StartFtpsRequest {}).await.unwrap();
+    assert_eq!(client.size(&here(), "/f").await.unwrap(), 3);
+    assert!(client.status().await.unwrap().logged_in.is_some());
+    modem.stop_ftps(proto::StopFtpsRequest {}).await.unwrap();
+    assert!(client.status().await.unwrap().logged_in.is_none());
+
+    let mode = proto::GetDataAddressModeRequest {};
+    assert_eq!(client.size(&here(), "/f").await.unwrap(), 3);
+    let told = modem.get_data_address_mode(mode).await.unwrap();
+    assert_eq!(told.into_inner().mode(), DataAddressMode::SameAsControl);
+    let set = proto::SetDataAddressModeRequest {
+        mode: DataAddressMode::FromReply.into(),
+    };
+    modem.set_data_address_mode(set).await.unwrap();
+    let told = modem.get_data_address_mode(mode).await.unwrap();
+    assert_eq!(told.into_inner().mode(), DataAddressMode::FromReply);
+    assert_eq!(client.size(&here(), "/f").await.unwrap(), 3);
+    let told = modem.get_data_address_mode(mode).await.unwrap();
+    assert_eq!(told.into_inner().mode(), DataAddressMode::SameAsControl);
+    let unset = proto::SetDataAddressModeRequest { mode: 0 };
+    refused(
+        modem.set_data_address_mode(unset).await,
+        Code::InvalidArgument,
+        "INVALID_FIELDS",
+    );
+}

@@ -1,0 +1,87 @@
+//! A module in the state that a crashed program left it in.
+
+use cellftp::dialogue::operation::{Output, Task};
+use cellftp::emulator::{Family, Knobs};
+
+use crate::link::{Link, on, path, pieces};
+use crate::{both, get, put};
+
+/// Logged in by somebody else: as another user, to another server.
+fn taken(family: Family) -> Link {
+    let mut link = Link::new(family, Knobs::default()).with_file("/f", b"ours");
+    link.peer().users.insert("other".into(), "secret".into());
+    for line in [
+        "ATE1\r",
+        "AT+CFTPSSTART\r",
+        "AT+CFTPSLOGIN=\"ftp.example\",21,\"other\",\"secret\",0\r",
+    ] {
+        link.typed_before(line.as_bytes());
+    }
+    assert_eq!(link.network.take_seen(), ["LOGIN other"]);
+    link
+}
+
+fn works(link: &mut Link) {
+    let got = link.run(on(get("/f")), vec![]);
+    assert_eq!(got.content, b"ours", "{:?}", got.result);
+    link.run(on(put("/g")), pieces(b"new")).result.unwrap();
+    assert_eq!(link.file("/g").unwrap(), b"new");
+}
+
+#[test]
+fn a_login_of_somebody_else_is_not_used() {
+    for family in both() {
+        let mut link = taken(family);
+        works(&mut link);
+        let seen = link.network.take_seen();
+        assert_eq!(seen[..2], ["QUIT", "LOGIN user"], "{family:?}: {seen:?}");
+    }
+}
+
+#[test]
+fn a_stream_is_ended_where_it_was() {
+    for family in both() {
+        for (typed, kept) in [
+            (&b"half a file"[..], &b"half a file"[..]),
+            // Behind an ETX the mark for the end is content, once.
+            (b"half\x03", b"half\x1a"),
+        ] {
+            let mut link = taken(family);
+            link.typed_before(b"AT+CFTPSPUT=\"/orphan\"\r");
+            link.typed_before(typed);
+            works(&mut link);
+            assert_eq!(link.file("/orphan").unwrap(), kept, "{family:?}");
+        }
+    }
+}
+
+#[test]
+fn a_block_is_filled_up_so_that_it_shows() {
+    for family in both() {
+        for len in [20, 500, 2048] {
+            let mut link = taken(family);
+            link.typed_before(format!("AT+CFTPSPUT=\"/orphan\",{len}\r").as_bytes());
+            link.typed_before(b"half a file");
+            works(&mut link);
+            let orphan = link.file("/orphan").unwrap();
+            assert_eq!(orphan.len(), len);
+            let rest = orphan.strip_prefix(b"half a file\x1a\x1a").unwrap();
+            // What it takes to find out, and bytes that no text holds.
+            let calls = rest.strip_suffix(&vec![0; rest.len() - rest.len().min(9)][..]);
+            assert!(
+                rest.iter().all(|byte| b"AT\r\0".contains(byte)),
+                "{calls:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn nothing_is_filled_where_a_module_answers() {
+    for family in both() {
+        let mut link = taken(family);
+        let size = link.run(on(Task::Size(path("/f"))), vec![]).result;
+        assert_eq!(size, Ok(Output::Size(4)));
+        assert!(!link.written.contains(&0));
+    }
+}

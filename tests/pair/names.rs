@@ -1,0 +1,142 @@
+//! Paths that are too long for the module, and names outside ASCII.
+
+use cellftp::dialogue::failure::{Cause, Finding};
+use cellftp::dialogue::operation::{Output, Task};
+use cellftp::emulator::Knobs;
+use cellftp::ftps::ErrCode;
+use cellftp::ftps::value::ValueError;
+
+use crate::link::{Link, nasty, on, path, pieces};
+use crate::{both, get, put};
+
+/// Makes a directory so deep that no command takes its path; gives it back.
+fn deep(link: &mut Link) -> String {
+    let mut directory = String::new();
+    for level in 0..12 {
+        directory = format!("{directory}/{}{level:02}", "d".repeat(58));
+        link.peer()
+            .directories
+            .insert(directory.clone().into_bytes());
+    }
+    directory
+}
+
+#[test]
+fn every_operation_reaches_a_path_that_is_too_long_for_its_command() {
+    for family in both() {
+        for piecewise in [false, true] {
+            let mut link = Link::new(family, Knobs::default());
+            if piecewise {
+                link = link.piecewise();
+            }
+            let directory = deep(&mut link);
+            let at = |name: &str| format!("{directory}/{name}");
+            let done = |link: &mut Link, task: Task| link.run(on(task), vec![]).result.unwrap();
+            let content = nasty(5000);
+            link.run(on(put(&at("f"))), pieces(&content))
+                .result
+                .unwrap();
+            assert_eq!(link.file(&at("f")).unwrap(), content);
+            assert_eq!(
+                done(&mut link, Task::Size(path(&at("f")))),
+                Output::Size(5000)
+            );
+            assert_eq!(link.run(on(get(&at("f"))), vec![]).content, content);
+            done(&mut link, Task::MakeDirectory(path(&at("new"))));
+            let moved = done(&mut link, Task::ChangeDirectory(path(&at("new"))));
+            assert_eq!(moved, Output::Directory(at("new")));
+            let list = link.run(on(Task::List(Some(path(&directory)))), vec![]);
+            let list = String::from_utf8(list.content).unwrap();
+            assert!(
+                list.contains(" f\r\n") && list.contains(" new\r\n"),
+                "{list}"
+            );
+            done(&mut link, Task::RemoveDirectory(path(&at("new"))));
+            done(&mut link, Task::DeleteFile(path(&at("f"))));
+            let absent = link.run(on(get(&at("f"))), vec![]).result.unwrap_err();
+            assert_eq!(absent.cause, Cause::Reported(ErrCode::REJECTED));
+            assert_eq!(absent.finding, Some(Finding::NameAbsent));
+            // Short paths are as good as before.
+            link.run(on(put("/f")), pieces(b"x")).result.unwrap();
+            assert_eq!(link.file("/f").unwrap(), b"x");
+        }
+    }
+}
+
+#[test]
+fn a_reboot_on_the_way_is_no_end_of_it() {
+    let mut link = Link::sim7600();
+    let file = format!("{}/f", deep(&mut link));
+    let content = nasty(50_000);
+    let mut rebooted = false;
+    let mut link = link
+        .with_file(&file, &content)
+        .with_script(move |link, seen| {
+            if !rebooted && seen.delivered > 20_000 {
+                rebooted = true;
+                link.module
+                    .inject(link.now, cellftp::emulator::Effect::Reboot);
+            }
+        });
+    let got = link.run(on(get(&file)), vec![]);
+    assert_eq!(got.content, content, "{:?}", got.result);
+}
+
+#[test]
+fn a_component_that_is_too_long_is_named_as_the_reason() {
+    for family in both() {
+        let mut link = Link::new(family, Knobs::default());
+        let name = format!("/{}", "n".repeat(300));
+        for task in [
+            get(&name),
+            Task::DeleteFile(path(&name)),
+            put(&format!("{name}/f")),
+        ] {
+            let failure = link.run(on(task), pieces(b"x")).result.unwrap_err();
+            assert!(
+                matches!(failure.cause, Cause::Unsuitable(ValueError::TooLong { .. })),
+                "{failure:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn names_outside_ascii_go_where_the_command_has_a_form() {
+    let mut link = Link::sim7600();
+    let content = nasty(3000);
+    let name = "/\u{fc}ber/\u{e4}";
+    link.peer().directories.insert("/\u{fc}ber".into());
+    link.run(on(put(name)), pieces(&content)).result.unwrap();
+    assert_eq!(link.file(name).unwrap(), content);
+    assert_eq!(link.run(on(get(name)), vec![]).content, content);
+    let size = |link: &mut Link, name| link.run(on(Task::Size(path(name))), vec![]).result;
+    // SIZE has no form: the listing tells.
+    assert_eq!(size(&mut link, name), Ok(Output::Size(3000)));
+    let absent = size(&mut link, "/\u{fc}ber/\u{f6}").unwrap_err();
+    assert_eq!(absent.finding, Some(Finding::NameAbsent));
+    // A command without a form is said from the directory, where only that is outside ASCII.
+    let make = Task::MakeDirectory(path("/\u{fc}ber/d"));
+    assert_eq!(link.run(on(make), vec![]).result, Ok(Output::Done));
+    let make = Task::MakeDirectory(path("/\u{e9}"));
+    let refused = link.run(on(make), vec![]).result.unwrap_err();
+    assert_eq!(refused.cause, Cause::Unsuitable(ValueError::NotAscii));
+    assert_eq!(refused.command, Some("AT+CFTPSMKD"));
+}
+
+#[test]
+fn names_outside_ascii_are_refused_by_a_family_without_a_form() {
+    let mut link = Link::new(cellftp::emulator::Family::A7670, Knobs::default());
+    link = link.with_file("/\u{e4}", b"abc");
+    for task in [
+        get("/\u{e4}"),
+        put("/\u{e4}"),
+        Task::DeleteFile(path("/\u{e4}")),
+    ] {
+        let refused = link.run(on(task), pieces(b"x")).result.unwrap_err();
+        assert_eq!(refused.cause, Cause::Unsuitable(ValueError::NotAscii));
+    }
+    assert_eq!(link.file("/\u{e4}").unwrap(), b"abc");
+    let size = link.run(on(Task::Size(path("/\u{e4}"))), vec![]).result;
+    assert_eq!(size, Ok(Output::Size(3)));
+}

@@ -1,0 +1,114 @@
+//! Answers of which a part never comes: told in time, and the next operation is right.
+
+use std::time::Duration;
+
+use cellftp::dialogue::failure::{Awaited, Cause};
+use cellftp::dialogue::operation::{Output, Task};
+use cellftp::emulator::{Family, Knobs};
+
+use crate::link::{Link, Outcome, nasty, on, path, pieces};
+use crate::{both, get, put};
+
+/// Every command that an operation says, with an operation that says it.
+fn cases() -> Vec<(&'static str, Task)> {
+    vec![
+        ("+CFTPSSTART", Task::WorkingDirectory),
+        ("+CFTPSSTOP", Task::WorkingDirectory),
+        ("+CFTPSLOGIN", Task::WorkingDirectory),
+        ("+CFTPSLOGOUT", Task::WorkingDirectory),
+        ("+CFTPSSINGLEIP", Task::WorkingDirectory),
+        ("+CFTPSTYPE", Task::WorkingDirectory),
+        ("+CFTPSPWD", Task::WorkingDirectory),
+        ("+CFTPSCWD", Task::ChangeDirectory(path("/d"))),
+        ("+CFTPSMKD", Task::MakeDirectory(path("/new"))),
+        ("+CFTPSRMD", Task::RemoveDirectory(path("/d"))),
+        ("+CFTPSDELE", Task::DeleteFile(path("/f"))),
+        ("+CFTPSSIZE", Task::Size(path("/f"))),
+        ("+CFTPSLIST", Task::List(Some(path("/")))),
+        ("+CFTPSGET", get("/f")),
+        ("+CFTPSPUT", put("/up")),
+    ]
+}
+
+fn link(family: Family, knobs: Knobs, piecewise: bool) -> Link {
+    let mut link = Link::new(family, knobs).with_file("/f", &nasty(3000));
+    link.peer().directories.insert(b"/d".to_vec());
+    if piecewise { link.piecewise() } else { link }
+}
+
+fn run(link: &mut Link, task: &Task) -> Outcome {
+    link.run(on(task.clone()), pieces(&nasty(3000)))
+}
+
+/// What a half answer may come to: the truth, or that it did not come.
+fn is_honest(link: &mut Link, task: &Task, outcome: &Outcome) -> bool {
+    match (&outcome.result, task) {
+        (Err(failure), _) => {
+            matches!(
+                failure.cause,
+                Cause::Timeout(
+                    Awaited::FinalCode | Awaited::Result | Awaited::Data | Awaited::Prompt
+                )
+            ) || failure.finding.is_some()
+        }
+        (Ok(_), Task::Download(_)) => outcome.content == nasty(3000),
+        (Ok(_), Task::Upload(_)) => link.file("/up").is_some_and(|file| file == nasty(3000)),
+        (Ok(output), Task::Size(_)) => *output == Output::Size(3000),
+        (Ok(_), Task::MakeDirectory(_)) => link.peer().directories.contains(&b"/new"[..]),
+        (Ok(_), Task::RemoveDirectory(_)) => !link.peer().directories.contains(&b"/d"[..]),
+        (Ok(_), Task::DeleteFile(_)) => link.file("/f").is_none(),
+        (Ok(_), _) => true,
+    }
+}
+
+fn check(knobs: fn(Vec<String>) -> Knobs) {
+    let mut told = 0;
+    for family in both() {
+        for piecewise in [false, true] {
+            for (command, task) in cases() {
+                let what = format!("{family:?} {command} piecewise={piecewise}");
+                let mut link = link(family, knobs(vec![command.into()]), piecewise);
+                let outcome = run(&mut link, &task);
+                assert!(
+                    is_honest(&mut link, &task, &outcome),
+                    "{what}: {:?}",
+                    outcome.result
+                );
+                told += u32::from(outcome.result.is_err());
+                // Three tries of the longest command, and a way to each.
+                assert!(
+                    outcome.took < Duration::from_secs(900),
+                    "{what}: {:?}",
+                    outcome.took
+                );
+                // A command that the half answer does not strike works as ever.
+                if !matches!(
+                    command,
+                    "+CFTPSSTART" | "+CFTPSLOGIN" | "+CFTPSSINGLEIP" | "+CFTPSTYPE" | "+CFTPSMKD"
+                ) {
+                    let next = link.run(on(Task::MakeDirectory(path("/next"))), vec![]);
+                    assert_eq!(next.result, Ok(Output::Done), "after {what}");
+                    assert!(link.peer().directories.contains(&b"/next"[..]));
+                }
+            }
+        }
+    }
+    assert!(told > 0, "nothing was ever missed");
+    println!("{told} half answers were told");
+}
+
+#[test]
+fn a_result_without_ok_ends_in_time() {
+    check(|ok_never| Knobs {
+        ok_never,
+        ..Knobs::default()
+    });
+}
+
+#[test]
+fn an_ok_without_result_ends_in_time() {
+    check(|result_never| Knobs {
+        result_never,
+        ..Knobs::default()
+    });
+}
