@@ -125,6 +125,7 @@ fn server(host: &str) -> Server {
 
 fn caller(name: &str) -> Caller {
     Caller {
+        priority: None,
         principal: Principal::new(name),
         deadline: None,
     }
@@ -326,4 +327,24 @@ async fn sessions_move_without_moving_each_other() {
         panic!("nothing is listed");
     };
     assert!(String::from_utf8_lossy(&text).ends_with(" f\r\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_module_logs_out_and_the_next_operation_logs_in_again() {
+    for family in [Family::Sim7600, Family::A7670] {
+        let world = World::new(family);
+        let (broker, [one, _]) = (&world.broker, HOSTS);
+        world.store(one, "/f", content(1, 10));
+        let keeper = broker.clone();
+        let keeping = tokio::spawn(async move { keeper.upkeep().await });
+        for _ in 0..2 {
+            let size = broker.size(&caller("me"), &at(one), &path("/f")).await;
+            assert_eq!(size.unwrap(), 10);
+            sleep(Duration::from_secs(100)).await;
+            assert!(broker.health().borrow().logged_in.is_some());
+            sleep(Duration::from_secs(50)).await;
+            assert!(broker.health().borrow().logged_in.is_none(), "{family:?}");
+        }
+        keeping.abort();
+    }
 }

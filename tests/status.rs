@@ -101,6 +101,7 @@ fn errors_of_those_who_share_the_link() {
             },
         ),
         ("sessions", Cause::TooManySessions { own: true }),
+        ("watchers", Cause::TooManyWatchers { own: true }),
         ("deadline", Cause::Expired),
         ("reader", Cause::ReaderTooSlow),
         ("writer", Cause::WriterTooSlow),
@@ -139,6 +140,7 @@ fn errors_of_those_who_share_the_link() {
         "queue -> ResourceExhausted QUEUE_FULL retry=3
          own share -> ResourceExhausted QUEUE_FULL retry=3
          sessions -> ResourceExhausted TOO_MANY_SESSIONS
+         watchers -> ResourceExhausted TOO_MANY_WATCHERS
          deadline -> DeadlineExceeded DEADLINE_PASSED
          reader -> ResourceExhausted READER_TOO_SLOW
          writer -> ResourceExhausted WRITER_TOO_SLOW

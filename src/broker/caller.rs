@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::scheduler::Priority;
 use super::session::SessionId;
 use crate::ftps::value::Server;
 
@@ -40,6 +41,9 @@ pub struct Caller {
     /// When the caller gives up. What has not begun by then is never sent to the module; what
     /// runs is cancelled.
     pub deadline: Option<Instant>,
+    /// How urgent a Get or Put is; `None`: as the server profile says. What moves a file of the
+    /// module is always [`Priority::Normal`], what moves no file [`Priority::Interactive`].
+    pub priority: Option<Priority>,
 }
 
 /// Where an operation goes.

@@ -109,6 +109,12 @@ pub enum Cause {
         /// The bound of the caller's own principal was met, not the one of all together.
         own: bool,
     },
+    /// No more watchers are taken now.
+    #[error("{} full", scope(*.own, "watchers"))]
+    TooManyWatchers {
+        /// The bound of the caller's own principal was met, not the one of all together.
+        own: bool,
+    },
     /// The caller's deadline passed.
     #[error("the caller's deadline passed")]
     Expired,

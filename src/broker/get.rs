@@ -11,7 +11,6 @@ use tracing::Instrument;
 
 use super::error::{Cause, Error};
 use super::operation::{Feed, Operation};
-use super::scheduler::Priority;
 use super::spool::{Reader, Spooled, Spools, WriteError, Writer};
 use super::tally::Tally;
 use crate::modem::JobId;
@@ -155,7 +154,6 @@ impl Reading {
 /// A job that delivers.
 #[derive(Debug)]
 pub(super) struct Deliver {
-    pub(super) priority: Priority,
     pub(super) standing: Standing,
     pub(super) task: Task,
 }
@@ -203,16 +201,13 @@ async fn drive(
         delivery: Some(delivery),
         ..Feed::default()
     };
-    let (answer, pumped) = tokio::join!(
-        operation.run(job.priority, job.standing, job.task, feed),
-        async {
-            tokio::select! {
-                biased;
-                () = operation.cancelled() => Ok(()),
-                pumped = pump(deliveries, &mut writer, begin) => pumped,
-            }
-        },
-    );
+    let (answer, pumped) = tokio::join!(operation.run(job.standing, job.task, feed), async {
+        tokio::select! {
+            biased;
+            () = operation.cancelled() => Ok(()),
+            pumped = pump(&operation, deliveries, &mut writer, begin) => pumped,
+        }
+    },);
     let outcome = match (pumped, answer) {
         (Err(WriteError::Stalled), _) => Err(operation.error(Cause::ReaderTooSlow)),
         (Err(WriteError::Io(error)), _) => Err(operation.error(Cause::Spool(Arc::new(error)))),
@@ -242,21 +237,28 @@ async fn drive(
 
 /// Takes deliveries to the spool.
 async fn pump(
+    operation: &Operation,
     mut deliveries: mpsc::Receiver<Delivery>,
     writer: &mut Writer,
     begin: oneshot::Sender<Option<u64>>,
 ) -> Result<(), WriteError> {
     let mut begin = Some(begin);
+    let mut moved = 0;
     while let Some(delivery) = deliveries.recv().await {
         let (size, chunk) = match delivery {
             Delivery::Began { size } => (size, Bytes::new()),
             Delivery::Chunk(chunk) => (None, chunk),
         };
         if let Some(begin) = begin.take() {
+            if let Some(size) = size {
+                operation.sized(size);
+            }
             // A caller that is gone cancels in its own way.
             let _ = begin.send(size);
         }
+        moved += chunk.len() as u64;
         writer.write(chunk).await?;
+        operation.moved(moved);
     }
     Ok(())
 }

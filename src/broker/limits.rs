@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{scheduler, session, spool};
+use super::{scheduler, session, spool, upkeep};
 
 /// All bounds of a [`super::Broker`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,6 +15,8 @@ pub struct Limits {
     pub spool: spool::Limits,
     /// How callers may dawdle.
     pub stall: Stall,
+    /// What an idle link may cost.
+    pub upkeep: upkeep::Limits,
 }
 
 /// How long a caller may stand still while bytes could move, before the operation is ended.

@@ -2,11 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 
 use super::caller::Principal;
+use super::estimate::{Costs, Load, Way};
 use super::scheduler::{Full, Key, Limits, Scheduler, Wish};
+use crate::modem::operation::{self, Standing};
 use crate::modem::{Modem, clock};
 
 /// The module, and the queue in front of it.
@@ -20,19 +24,33 @@ pub(super) struct Link {
 struct Queue {
     scheduler: Scheduler,
     waiters: HashMap<Key, Waiter>,
+    costs: Costs,
+    /// Where the last job that succeeded left the module, if it is logged in.
+    left_at: Option<operation::Place>,
 }
 
 #[derive(Debug)]
 struct Waiter {
     grant: oneshot::Sender<Turn>,
-    ahead: watch::Sender<usize>,
+    place: watch::Sender<Place>,
+}
+
+/// A place in the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Place {
+    /// Operations that go first.
+    pub ahead: usize,
+    /// When its turn is expected; `None` before that was estimated.
+    pub start: Option<Instant>,
 }
 
 impl Link {
     pub(super) fn new(modem: Modem, limits: Limits) -> Arc<Self> {
         let queue = Queue {
-            scheduler: Scheduler::new(limits),
+            scheduler: Scheduler::new(limits, clock::now()),
             waiters: HashMap::new(),
+            costs: Costs::default(),
+            left_at: None,
         };
         Arc::new(Self {
             modem,
@@ -47,6 +65,67 @@ impl Link {
             link: Arc::clone(self),
             key,
         })
+    }
+
+    /// Operations that have a place.
+    pub(super) fn admitted(&self) -> usize {
+        self.queue().scheduler.admitted()
+    }
+
+    /// What the work costs, as it was measured.
+    pub(super) fn costs(&self) -> Costs {
+        self.queue().costs
+    }
+
+    /// Takes in what a job cost, where that tells of others, and where it left the module. What
+    /// is about the module alone does not tell what the way to a server costs.
+    pub(super) fn learn(&self, spent: Option<Spent>, standing: Standing) {
+        let mut queue = self.queue();
+        match standing {
+            Standing::LoggedIn(place) => {
+                if let Some(spent) = spent {
+                    let Spent {
+                        load,
+                        way,
+                        took,
+                        bytes,
+                    } = spent;
+                    queue.costs.learn(load, way, took, bytes);
+                }
+                queue.left_at = Some(place);
+            }
+            Standing::Down => queue.logged_out(),
+            // A login that there was, there is still.
+            Standing::Attached | Standing::Started => {}
+        }
+    }
+
+    /// The place of each one that waits.
+    pub(super) fn places(&self, now: Instant) -> HashMap<Key, Place> {
+        self.queue().places(now).collect()
+    }
+
+    /// How long nobody has had the link, and how long not even a chore; `None` while somebody has
+    /// it or waits for it.
+    pub(super) fn quiet(&self, now: Instant) -> Option<(Duration, Duration)> {
+        self.queue().scheduler.quiet(now)
+    }
+
+    /// The link for a chore, where nobody has it or waits for it, and where the last job left the
+    /// module.
+    pub(super) fn chore(self: &Arc<Self>) -> Option<(Turn, Option<operation::Place>)> {
+        let mut queue = self.queue();
+        let key = queue.scheduler.next_chore(clock::now())?;
+        let turn = Turn {
+            link: Some(Arc::clone(self)),
+            key,
+        };
+        Some((turn, queue.left_at.clone()))
+    }
+
+    /// The module is logged in nowhere any more.
+    pub(super) fn logged_out(&self) {
+        self.queue().logged_out();
     }
 
     /// Jobs that wait.
@@ -81,14 +160,54 @@ impl Link {
                 }
             }
         }
-        for (ahead, key) in queue.scheduler.order(now).into_iter().enumerate() {
+        // Most do not look at their place, and working it out takes its time.
+        if !queue.waiters.values().any(Waiter::looks) {
+            return;
+        }
+        for (key, place) in queue.places(now) {
             if let Some(waiter) = queue.waiters.get(&key) {
-                waiter
-                    .ahead
-                    .send_if_modified(|place| std::mem::replace(place, ahead) != ahead);
+                waiter.place.send_if_modified(|before| {
+                    let moved = before.ahead != place.ahead || before.start.is_none();
+                    *before = place;
+                    moved
+                });
             }
         }
     }
+}
+
+impl Queue {
+    fn logged_out(&mut self) {
+        self.scheduler.logged_out();
+        self.left_at = None;
+    }
+
+    fn places(&self, now: Instant) -> impl Iterator<Item = (Key, Place)> + use<> {
+        let starts = self.scheduler.starts(&self.costs, now).into_iter();
+        starts.enumerate().map(move |(ahead, (key, wait))| {
+            let start = now.checked_add(wait);
+            (key, Place { ahead, start })
+        })
+    }
+}
+
+impl Waiter {
+    fn looks(&self) -> bool {
+        self.place.receiver_count() > 0
+    }
+}
+
+/// What a job cost.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spent {
+    /// What it was to move.
+    pub(super) load: Load,
+    /// What lay between the module and its server.
+    pub(super) way: Way,
+    /// Its time on the link.
+    pub(super) took: Duration,
+    /// Bytes that it moved.
+    pub(super) bytes: u64,
 }
 
 /// An operation's place among those admitted. Dropping it gives the place away.
@@ -99,9 +218,19 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// Waits for the link. Dropping the future steps out of the queue. `ahead` is told how many
+    /// Names it among those that wait.
+    pub(super) const fn key(&self) -> Key {
+        self.key
+    }
+
+    /// The size of what it moves now was found out.
+    pub(super) fn sized(&self, bytes: u64) {
+        self.link.queue().scheduler.sized(self.key, bytes);
+    }
+
+    /// Waits for the link. Dropping the future steps out of the queue. `place` is told how many
     /// go first.
-    pub(super) async fn turn(&self, wish: Wish, ahead: &watch::Sender<usize>) -> Option<Turn> {
+    pub(super) async fn turn(&self, wish: Wish, place: &watch::Sender<Place>) -> Option<Turn> {
         // Dropped last: a turn that nobody took gives the link on.
         let (grant, granted) = oneshot::channel();
         let _asking = Asking { slot: self };
@@ -111,7 +240,7 @@ impl Slot {
                 self.key,
                 Waiter {
                     grant,
-                    ahead: ahead.clone(),
+                    place: place.clone(),
                 },
             );
             queue.scheduler.ask(self.key, wish, clock::now());
@@ -166,8 +295,6 @@ impl Drop for Turn {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::broker::scheduler::Priority;
     use crate::broker::testing::{self, server};
@@ -181,6 +308,7 @@ mod tests {
             priority: Priority::Normal,
             server: Some(server("h")),
             deadline: None,
+            load: Load::Small,
         }
     }
 
@@ -190,18 +318,23 @@ mod tests {
         let slots: Vec<_> = (0..3)
             .map(|_| link.admit(&Principal::new("p")).unwrap())
             .collect();
-        let ahead: Vec<_> = (0..3).map(|_| watch::Sender::new(0)).collect();
+        let ahead: Vec<_> = (0..3)
+            .map(|_| watch::Sender::new(Place::default()))
+            .collect();
+        let _looks: Vec<_> = ahead.iter().map(watch::Sender::subscribe).collect();
         let first = slots[0].turn(wish(), &ahead[0]).await.unwrap();
         let ((), third, ()) = tokio::join!(
             async {
                 let turn = slots[1].turn(wish(), &ahead[1]).await;
                 assert!(turn.is_some());
-                assert_eq!(*ahead[2].borrow(), 0);
+                assert_eq!(ahead[2].borrow().ahead, 0);
             },
             slots[2].turn(wish(), &ahead[2]),
             async {
                 tokio::time::sleep(Duration::from_secs(1)).await;
-                assert_eq!((*ahead[1].borrow(), *ahead[2].borrow()), (0, 1));
+                let places = [1, 2].map(|at| *ahead[at].borrow());
+                assert_eq!(places.map(|place| place.ahead), [0, 1]);
+                assert!(places[0].start < places[1].start);
                 assert_eq!(link.waiting(), 2);
                 drop(first);
             }
@@ -216,7 +349,7 @@ mod tests {
         let slots: Vec<_> = (0..3)
             .map(|_| link.admit(&Principal::new("p")).unwrap())
             .collect();
-        let ahead = watch::Sender::new(0);
+        let ahead = watch::Sender::new(Place::default());
         let first = slots[0].turn(wish(), &ahead).await;
         {
             let leaving = slots[1].turn(wish(), &ahead);
@@ -237,7 +370,7 @@ mod tests {
         let slots: Vec<_> = (0..3)
             .map(|_| link.admit(&Principal::new("p")).unwrap())
             .collect();
-        let ahead = watch::Sender::new(0);
+        let ahead = watch::Sender::new(Place::default());
         let first = slots[0].turn(wish(), &ahead).await;
         let mut second = Box::pin(slots[1].turn(wish(), &ahead));
         assert!(futures_util::poll!(&mut second).is_pending());

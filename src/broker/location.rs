@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::error::Cause;
+use super::scheduler::Priority;
 use crate::ftps::value::{RemotePath, Server, TransferType};
 use crate::modem::operation::{Directory, Place, Standing};
 
@@ -14,6 +15,17 @@ pub(super) struct Location {
     pub(super) base: Base,
     /// The directory as the server named it; empty until it was asked.
     pub(super) name: String,
+    /// What the configuration says of the server.
+    pub(super) profile: Profile,
+}
+
+/// A server's profile, as far as it concerns the order of jobs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Profile {
+    /// Its name; `None` for a server named inline.
+    pub(super) name: Option<Arc<str>>,
+    /// How urgent transfers are where their callers do not say.
+    pub(super) priority: Priority,
 }
 
 /// The directory that relative paths are read from.
@@ -29,12 +41,21 @@ pub(super) enum Base {
 
 impl Location {
     /// The login directory of a server.
-    pub(super) const fn login(server: Arc<Server>) -> Self {
+    pub(super) fn login(server: Arc<Server>) -> Self {
         Self {
             server,
             transfer_type: TransferType::Binary,
             base: Base::Login,
             name: String::new(),
+            profile: Profile::default(),
+        }
+    }
+
+    /// The login directory of a server of the configuration.
+    pub(super) fn of(server: Arc<Server>, profile: Profile) -> Self {
+        Self {
+            profile,
+            ..Self::login(server)
         }
     }
 

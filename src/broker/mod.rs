@@ -2,14 +2,18 @@
 
 pub mod caller;
 pub mod error;
+pub mod estimate;
+pub mod events;
 pub mod get;
 pub mod limits;
 pub mod put;
+pub mod queue;
 pub mod scheduler;
 pub mod servers;
 pub mod session;
 pub mod spool;
 pub mod status;
+pub mod upkeep;
 
 mod link;
 mod location;
@@ -37,11 +41,12 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use crate::ftps::value::{Offset, RemotePath, Server};
+use crate::ftps::value::{Offset, RemotePath};
 use crate::modem::failure::Ending;
 use crate::modem::health::{Capabilities, Identity};
 use crate::modem::operation::{Download, Output, Standing, Task};
 use crate::modem::{Health, Modem, clock};
+use events::Events;
 use get::{Deliver, Reading};
 use link::Link;
 use location::Location;
@@ -65,10 +70,12 @@ pub struct Broker {
 struct Shared {
     link: Arc<Link>,
     operations: Arc<Operations>,
+    events: Arc<Events>,
     sessions: Arc<Mutex<Sessions>>,
     servers: Servers,
     spools: Arc<Spools>,
     stall: Duration,
+    upkeep: upkeep::Limits,
     started: Instant,
 }
 
@@ -85,14 +92,18 @@ impl Broker {
     /// Shares a module.
     #[must_use]
     pub fn new(modem: Modem, servers: Servers, limits: Limits) -> Self {
+        let events = Arc::<Events>::default();
+        let sessions = Sessions::new(limits.sessions, Arc::clone(&events));
         Self {
             shared: Arc::new(Shared {
                 link: Link::new(modem, limits.queue),
                 operations: Arc::default(),
-                sessions: Arc::new(Mutex::new(Sessions::new(limits.sessions))),
+                events,
+                sessions: Arc::new(Mutex::new(sessions)),
                 servers,
                 spools: Arc::new(Spools::new(limits.spool)),
                 stall: limits.stall.0,
+                upkeep: limits.upkeep,
                 started: clock::now(),
             }),
         }
@@ -118,7 +129,6 @@ impl Broker {
         };
         let operation = self.admit(caller, "List", location, session)?;
         let job = Deliver {
-            priority: Priority::Interactive,
             standing,
             task: Task::List(path),
         };
@@ -213,11 +223,7 @@ impl Broker {
         let (standing, path) = location.locate(path)?;
         let operation = self.admit(caller, "Get", location, session)?;
         let task = Task::Download(Download { path, offset });
-        let job = Deliver {
-            priority: Priority::Normal,
-            standing,
-            task,
-        };
+        let job = Deliver { standing, task };
         Reading::begin(operation, job, &self.shared.spools, self.shared.stall).await
     }
 
@@ -318,25 +324,11 @@ impl Broker {
         standing: Standing,
         task: Task,
     ) -> Result<Output, Error> {
-        self.run_at(operation, Priority::Interactive, standing, task)
-            .await
-    }
-
-    /// As [`Broker::run`], as urgent as is said.
-    async fn run_at(
-        &self,
-        operation: Arc<Operation>,
-        priority: Priority,
-        standing: Standing,
-        task: Task,
-    ) -> Result<Output, Error> {
         let id = operation.id.clone();
         let _cancel = operation.cancel.clone().drop_guard();
         let span = operation.span();
         let job = async move {
-            let outcome = operation
-                .run(priority, standing, task, Feed::default())
-                .await;
+            let outcome = operation.run(standing, task, Feed::default()).await;
             operation.log(&outcome);
             outcome
         };
@@ -351,24 +343,35 @@ impl Broker {
         location: Location,
         session: Option<SessionUse>,
     ) -> Result<Arc<Operation>, Cause> {
-        self.admit_at(caller, method, Some(location.server), session)
+        let priority = match method {
+            "Get" | "Put" => caller.priority.unwrap_or(location.profile.priority),
+            _ => Priority::Interactive,
+        };
+        self.admit_at(caller, method, priority, Some(location), session)
     }
 
-    /// As [`Broker::admit`]; without a server, an operation about the module alone.
+    /// As [`Broker::admit`], as urgent as is said; without a location, an operation about the
+    /// module alone.
     fn admit_at(
         &self,
         caller: &Caller,
         method: &'static str,
-        server: Option<Arc<Server>>,
+        priority: Priority,
+        location: Option<Location>,
         session: Option<SessionUse>,
     ) -> Result<Arc<Operation>, Cause> {
-        let stall = self.shared.stall;
+        let (server, profile) = location
+            .map(|location| (location.server, location.profile))
+            .unzip();
         let admission = Admission {
             caller,
             method,
+            priority,
             server,
+            profile: profile.unwrap_or_default(),
             session,
-            stall,
+            stall: self.shared.stall,
+            events: Arc::clone(&self.shared.events),
         };
         self.shared.operations.admit(&self.shared.link, admission)
     }
@@ -383,20 +386,27 @@ impl Broker {
             Target::Profile(name) => ServerChoice::Profile(name.clone()),
             Target::Inline(server) => ServerChoice::Inline(Arc::clone(server)),
             Target::Session(id) => {
-                let location = self
-                    .sessions()
-                    .begin_use(&caller.principal, id, clock::now())?;
-                let sessions = Arc::clone(&self.shared.sessions);
-                return Ok((
-                    location,
-                    Some(SessionUse {
-                        sessions,
-                        id: id.clone(),
-                    }),
-                ));
+                let (location, session) = self.use_session(caller, id)?;
+                return Ok((location, Some(session)));
             }
         };
-        Ok((Location::login(self.shared.servers.resolve(&choice)?), None))
+        Ok((self.shared.servers.resolve(&choice)?, None))
+    }
+
+    /// Where a session is; it does not expire while the second answer lives.
+    fn use_session(
+        &self,
+        caller: &Caller,
+        id: &SessionId,
+    ) -> Result<(Location, SessionUse), Cause> {
+        let location = self
+            .sessions()
+            .begin_use(&caller.principal, id, clock::now())?;
+        let session = SessionUse {
+            sessions: Arc::clone(&self.shared.sessions),
+            id: id.clone(),
+        };
+        Ok((location, session))
     }
 
     fn sessions(&self) -> MutexGuard<'_, Sessions> {

@@ -12,12 +12,17 @@ use uuid::Uuid;
 
 use super::caller::{Caller, Principal};
 use super::error::{Cause, Error};
-use super::link::{Link, Slot, Turn};
+use super::estimate::{Load, Way};
+use super::events::{About, Events, OperationChange, Outcome, What};
+use super::link::{Link, Place, Slot, Spent, Turn};
+use super::location::Profile;
+use super::queue::{Queued, State};
 use super::scheduler::{Priority, Wish};
 use super::session::{SessionId, Sessions};
 use super::status::Running;
 use crate::ftps::value::Server;
 use crate::modem::failure::Ending;
+use crate::modem::health::LoggedIn;
 use crate::modem::operation::{self, Delivery, Output, Piece, Progress, Standing, Task};
 use crate::modem::{Job, JobId, clock};
 
@@ -36,16 +41,20 @@ pub(super) struct Operation {
     pub(super) id: JobId,
     /// Ends the operation.
     pub(super) cancel: CancellationToken,
-    /// How many go first.
-    pub(super) ahead: watch::Sender<usize>,
+    /// Its place while it waits.
+    pub(super) place: watch::Sender<Place>,
+    priority: Priority,
     method: &'static str,
     /// Where it goes; `None` where it is about the module alone.
     server: Option<Arc<Server>>,
+    profile: Profile,
     principal: Principal,
     deadline: Option<Instant>,
     stall: Duration,
     link: Arc<Link>,
     operations: Arc<Operations>,
+    events: Arc<Events>,
+    admitted: Instant,
     facts: Mutex<Facts>,
     /// How it was cancelled. Closed when the operation has ended.
     ending: watch::Sender<Option<Ending>>,
@@ -57,9 +66,13 @@ pub(super) struct Operation {
 pub(super) struct Admission<'a> {
     pub(super) caller: &'a Caller,
     pub(super) method: &'static str,
+    pub(super) priority: Priority,
     pub(super) server: Option<Arc<Server>>,
+    /// The profile of the server, where there is one.
+    pub(super) profile: Profile,
     pub(super) session: Option<SessionUse>,
     pub(super) stall: Duration,
+    pub(super) events: Arc<Events>,
 }
 
 #[derive(Debug, Default)]
@@ -69,6 +82,12 @@ struct Facts {
     on_link_since: Option<Instant>,
     /// Time on the link, without the job that has it.
     on_link: Duration,
+    /// Bytes that its transfer has moved.
+    bytes: u64,
+    /// When that was last told.
+    told: Option<Instant>,
+    started: bool,
+    ended: bool,
 }
 
 /// What goes along with a job.
@@ -90,8 +109,11 @@ impl Operations {
             caller,
             method,
             server,
+            profile,
             session,
             stall,
+            priority,
+            events,
         } = admission;
         if caller
             .deadline
@@ -108,14 +130,18 @@ impl Operations {
         let operation = Arc::new(Operation {
             id: JobId::new(Uuid::new_v4().to_string()),
             server,
+            profile,
             cancel: CancellationToken::new(),
-            ahead: watch::Sender::default(),
+            place: watch::Sender::default(),
+            priority,
             method,
             principal: caller.principal.clone(),
             deadline: caller.deadline,
             stall,
             link: Arc::clone(link),
             operations: Arc::clone(self),
+            events,
+            admitted: clock::now(),
             facts: Mutex::default(),
             ending: watch::Sender::default(),
             slot,
@@ -123,6 +149,9 @@ impl Operations {
         });
         self.live()
             .insert(operation.id.clone(), Arc::downgrade(&operation));
+        operation.tell(OperationChange::Admitted {
+            admitted: link.admitted(),
+        });
         Ok(operation)
     }
 
@@ -157,6 +186,43 @@ impl Operations {
         })
     }
 
+    /// All operations as `principal` may see them: the one on the link, those that wait in their
+    /// order, the others by age.
+    pub(super) fn list(&self, principal: &Principal, link: &Link, now: Instant) -> Vec<Queued> {
+        let live: Vec<_> = self.live().values().filter_map(Weak::upgrade).collect();
+        let places = link.places(now);
+        let listed = live.iter().map(|operation| {
+            let mut about = operation.about();
+            if about.principal.as_ref() != Some(principal) {
+                about.hide();
+            }
+            let (on_link, bytes) = {
+                let facts = operation.facts();
+                (facts.on_link_since, facts.bytes)
+            };
+            let state = match (on_link, places.get(&operation.slot.key())) {
+                (Some(since), _) => State::Running {
+                    elapsed: now.duration_since(since),
+                },
+                (None, Some(place)) => State::Waiting(*place),
+                (None, None) => State::Aside,
+            };
+            Queued {
+                about,
+                state,
+                bytes,
+                admitted: operation.admitted,
+            }
+        });
+        let mut listed: Vec<_> = listed.collect();
+        listed.sort_by_key(|queued| match queued.state {
+            State::Running { .. } => (0, 0, queued.admitted),
+            State::Waiting(place) => (1, place.ahead, queued.admitted),
+            State::Aside => (2, 0, queued.admitted),
+        });
+        listed
+    }
+
     fn live(&self) -> MutexGuard<'_, HashMap<JobId, Weak<Operation>>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -166,26 +232,26 @@ impl Operation {
     /// Waits for the link and does one job with it.
     pub(super) async fn run(
         &self,
-        priority: Priority,
         standing: Standing,
         task: Task,
         feed: Feed,
     ) -> Result<Output, Error> {
-        let turn = self.turn(priority).await?;
+        let turn = self.turn(load(&task)).await?;
         self.submit(turn, standing, task, feed).await
     }
 
     /// Waits for the link, for as long as the caller does.
-    pub(super) async fn turn(&self, priority: Priority) -> Result<Turn, Error> {
+    pub(super) async fn turn(&self, load: Load) -> Result<Turn, Error> {
         let wish = Wish {
-            priority,
+            priority: self.priority,
             server: self.server.clone(),
             deadline: self.deadline,
+            load,
         };
         let turn = tokio::select! {
             biased;
             () = self.cancelled() => return Err(self.ended_by_caller(Ending::BeforeItBegan)),
-            turn = self.slot.turn(wish, &self.ahead) => turn,
+            turn = self.slot.turn(wish, &self.place) => turn,
         };
         turn.ok_or_else(|| self.error(crate::modem::Error::Stopping))
     }
@@ -199,9 +265,13 @@ impl Operation {
         feed: Feed,
     ) -> Result<Output, Error> {
         let (reply, answer) = oneshot::channel();
+        let (load, way) = (load(&task), self.way());
         let job = Job {
             id: self.id.clone(),
-            operation: operation::Operation { standing, task },
+            operation: operation::Operation {
+                standing: standing.clone(),
+                task,
+            },
             pieces: feed.pieces,
             delivery: feed.delivery,
             progress: feed.progress,
@@ -211,15 +281,25 @@ impl Operation {
             reply,
         };
         let began = clock::now();
-        self.facts().on_link_since = Some(began);
+        self.began(began);
         let answer = match self.link.modem.submit(job).await {
             Ok(()) => answer.await.unwrap_or(Err(crate::modem::Error::Stopping)),
             Err(_) => Err(crate::modem::Error::Stopping),
         };
+        let took = clock::now().duration_since(began);
         {
             let mut facts = self.facts();
             facts.on_link_since = None;
-            facts.on_link += clock::now().duration_since(began);
+            facts.on_link += took;
+        }
+        if let Ok(output) = &answer {
+            let spent = moved(output).map(|bytes| Spent {
+                load,
+                way,
+                took,
+                bytes,
+            });
+            self.link.learn(spent, standing);
         }
         drop(turn);
         answer.map_err(|error| {
@@ -269,6 +349,47 @@ impl Operation {
         }
     }
 
+    /// The size of what is being moved was found out.
+    pub(super) fn sized(&self, bytes: u64) {
+        self.slot.sized(bytes);
+    }
+
+    /// So many bytes have moved so far.
+    pub(super) fn moved(&self, bytes: u64) {
+        let now = clock::now();
+        {
+            let mut facts = self.facts();
+            facts.bytes = bytes;
+            if facts.told.is_some_and(|told| now < told + TELL) {
+                return;
+            }
+            facts.told = Some(now);
+        }
+        self.tell(OperationChange::Progress { bytes });
+    }
+
+    /// The operation as its own principal may see it.
+    fn about(&self) -> About {
+        About {
+            operation: self.id.clone(),
+            method: self.method,
+            principal: Some(self.principal.clone()),
+            profile: self.profile.name.clone(),
+            priority: self.priority,
+        }
+    }
+
+    /// What lies between the module and the server now: nothing, where there is no server.
+    fn way(&self) -> Way {
+        let Some(server) = &self.server else {
+            return Way::There;
+        };
+        let health = self.link.modem.health();
+        let health = health.borrow();
+        let to = LoggedIn::from(server.as_ref());
+        Way::between(health.logged_in.as_ref(), &to)
+    }
+
     /// Time on the link so far.
     pub(super) fn on_link(&self) -> Duration {
         self.facts().on_link
@@ -284,13 +405,48 @@ impl Operation {
         )
     }
 
-    /// Writes down how it ended.
+    /// Writes down how it ended, and tells those who watch.
     pub(super) fn log<T>(&self, outcome: &Result<T, Error>) {
         let on_link = self.on_link();
         match outcome {
-            Ok(_) => tracing::info!(?on_link, "done"),
-            Err(error) => tracing::info!(?on_link, %error, "failed"),
+            Ok(_) => {
+                tracing::info!(?on_link, "done");
+                self.end(Outcome::Done);
+            }
+            Err(error) => {
+                tracing::info!(?on_link, %error, "failed");
+                self.end(Outcome::Failed(Some(Box::new(error.clone()))));
+            }
         }
+    }
+
+    /// It has the link, for the first time or again.
+    fn began(&self, now: Instant) {
+        let first = {
+            let mut facts = self.facts();
+            facts.on_link_since = Some(now);
+            !std::mem::replace(&mut facts.started, true)
+        };
+        if first {
+            let waited = now.duration_since(self.admitted);
+            self.tell(OperationChange::Started { waited });
+        }
+    }
+
+    fn end(&self, outcome: Outcome) {
+        let on_link = {
+            let mut facts = self.facts();
+            if std::mem::replace(&mut facts.ended, true) {
+                return;
+            }
+            facts.on_link
+        };
+        self.tell(OperationChange::Ended { on_link, outcome });
+    }
+
+    fn tell(&self, change: OperationChange) {
+        let about = self.about();
+        self.events.tell(What::Operation { about, change });
     }
 
     fn facts(&self) -> MutexGuard<'_, Facts> {
@@ -300,7 +456,35 @@ impl Operation {
 
 impl Drop for Operation {
     fn drop(&mut self) {
+        // One that was refused before its work began, or whose task was lost, has not told it.
+        self.end(Outcome::Failed(None));
         self.operations.live().remove(&self.id);
+    }
+}
+
+/// Time between two reports of how far an operation is: a watcher is a person or a log.
+const TELL: Duration = Duration::from_secs(1);
+
+/// What a task moves, as far as it tells.
+const fn load(task: &Task) -> Load {
+    match task {
+        Task::Upload(_) | Task::Send(_) => Load::Up(None),
+        Task::WriteModuleFile(what) => Load::Up(Some(what.size as u64)),
+        Task::Download(_) | Task::List(_) | Task::Fetch(_) | Task::ReadModuleFile(_) => {
+            Load::Down(None)
+        }
+        _ => Load::Small,
+    }
+}
+
+/// Bytes of a transfer that is over; `None` where they did not cross the port, so that its time
+/// says nothing of others.
+const fn moved(output: &Output) -> Option<u64> {
+    match output {
+        Output::Delivered(delivered) => Some(delivered.bytes),
+        Output::Stored(stored) => Some(stored.sent),
+        Output::Moved(_) => None,
+        _ => Some(0),
     }
 }
 

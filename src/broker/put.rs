@@ -13,6 +13,7 @@ use tracing::Instrument;
 
 use super::caller::Target;
 use super::error::{Cause, Error, Hashed};
+use super::link::Place;
 use super::location::Location;
 use super::operation::Operation;
 use super::spool::{Spools, WriteError, Writer};
@@ -83,8 +84,8 @@ pub struct PutProgress {
     pub stage: PutStage,
     /// Bytes handed to the module.
     pub sent: u64,
-    /// Operations that go first, while it is queued.
-    pub ahead: usize,
+    /// Its place, while it is queued.
+    pub place: Place,
 }
 
 /// What a Put is doing.

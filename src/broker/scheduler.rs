@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::caller::Principal;
+use super::estimate::{Costs, Load, Way};
 use crate::ftps::value::Server;
 
 /// Bounds of the queue.
@@ -42,7 +43,7 @@ pub(super) struct Scheduler {
     limits: Limits,
     admitted: HashMap<Key, Principal>,
     waiting: BTreeMap<Key, Waiting>,
-    running: Option<(Key, Instant)>,
+    running: Option<Running>,
     shares: HashMap<Principal, Share>,
     /// The server that the last job left the module at.
     server: Option<Arc<Server>>,
@@ -51,6 +52,18 @@ pub(super) struct Scheduler {
     turns: u64,
     /// How long a job has the link, as it was lately.
     tenancy: Duration,
+    /// When the last job was over; and when the last of those jobs and chores.
+    idle: Instant,
+    silent: Instant,
+}
+
+/// Who has the link.
+#[derive(Debug)]
+struct Running {
+    key: Key,
+    since: Instant,
+    /// What it does; `None` for a chore that nobody asked for.
+    job: Option<(Load, Way)>,
 }
 
 /// Names an admitted operation.
@@ -66,19 +79,24 @@ pub(super) struct Wish {
     pub(super) server: Option<Arc<Server>>,
     /// From when on it must not be begun.
     pub(super) deadline: Option<Instant>,
+    /// What it moves.
+    pub(super) load: Load,
 }
 
 /// How urgent a job is; the first is the most urgent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Priority {
-    /// Short: somebody waits for the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub enum Priority {
+    /// Somebody waits for the answer.
     Interactive,
     /// Moves a file.
+    #[default]
     Normal,
+    /// Moves a file that nobody waits for.
+    Bulk,
 }
 
 impl Priority {
-    const COUNT: usize = 2;
+    const COUNT: usize = 3;
 }
 
 /// A bound was met.
@@ -112,7 +130,7 @@ struct Share {
 type Rank = (bool, Priority, bool, u64, u64);
 
 impl Scheduler {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Limits, now: Instant) -> Self {
         Self {
             limits,
             admitted: HashMap::new(),
@@ -124,6 +142,8 @@ impl Scheduler {
             asked: 0,
             turns: 0,
             tenancy: Duration::from_secs(1),
+            idle: now,
+            silent: now,
         }
     }
 
@@ -184,18 +204,80 @@ impl Scheduler {
         if let Some(served) = share.served.get_mut(chosen.wish.priority as usize) {
             *served = Some(now);
         }
-        if chosen.wish.server.is_some() {
-            self.server = chosen.wish.server;
-        }
-        self.running = Some((key, now));
+        let way = match chosen.wish.server {
+            Some(server) => {
+                let way = Way::between(self.server.as_ref(), &server);
+                self.server = Some(server);
+                way
+            }
+            None => Way::There,
+        };
+        self.running = Some(Running {
+            key,
+            since: now,
+            job: Some((chosen.wish.load, way)),
+        });
         Some(key)
+    }
+
+    /// Gives the link to a chore that nobody asked for, where nobody has it or waits for it.
+    pub(super) fn next_chore(&mut self, now: Instant) -> Option<Key> {
+        if self.running.is_some() || !self.waiting.is_empty() {
+            return None;
+        }
+        self.keys += 1;
+        let key = Key(self.keys);
+        self.running = Some(Running {
+            key,
+            since: now,
+            job: None,
+        });
+        Some(key)
+    }
+
+    /// How long nobody has had the link, and how long not even a chore; `None` while somebody has
+    /// it or waits for it.
+    pub(super) fn quiet(&self, now: Instant) -> Option<(Duration, Duration)> {
+        let free = self.running.is_none() && self.waiting.is_empty();
+        free.then(|| (now - self.idle, now - self.silent))
+    }
+
+    /// The module is logged in nowhere any more.
+    pub(super) fn logged_out(&mut self) {
+        self.server = None;
+    }
+
+    /// The size of what is moved now was found out.
+    pub(super) fn sized(&mut self, key: Key, bytes: u64) {
+        if let Some(Running { job, .. }) = self.running.as_mut().filter(|held| held.key == key)
+            && let Some((Load::Up(size) | Load::Down(size), _)) = job
+        {
+            *size = Some(bytes);
+        }
+    }
+
+    /// How long each of those who wait, in their order, will have to.
+    pub(super) fn starts(&self, costs: &Costs, now: Instant) -> Vec<(Key, Duration)> {
+        let order = self.order(now);
+        let rest = self.running.as_ref().and_then(|running| {
+            let (load, way) = running.job?;
+            Some(costs.of(load, way).saturating_sub(now - running.since))
+        });
+        let queue = order.iter().filter_map(|key| self.waiting.get(key));
+        let jobs = queue.map(|waiting| (waiting.wish.server.as_deref(), waiting.wish.load));
+        let starts = costs.starts(rest.unwrap_or_default(), self.server.as_deref(), jobs);
+        order.into_iter().zip(starts).collect()
     }
 
     /// The job that had the link is over.
     pub(super) fn done(&mut self, key: Key, now: Instant) {
-        if let Some((_, since)) = self.running.take_if(|(running, _)| *running == key) {
-            // An eighth of the newest: one long transfer does not make the estimate useless.
-            self.tenancy = (self.tenancy * 7 + now.duration_since(since)) / 8;
+        if let Some(running) = self.running.take_if(|running| running.key == key) {
+            self.silent = now;
+            if running.job.is_some() {
+                self.idle = now;
+                // An eighth of the newest: one long transfer does not make the estimate useless.
+                self.tenancy = (self.tenancy * 7 + now.duration_since(running.since)) / 8;
+            }
         }
     }
 
@@ -212,6 +294,11 @@ impl Scheduler {
                 self.shares.retain(|_, share| share.admitted > 0);
             }
         }
+    }
+
+    /// Operations admitted and not yet ended.
+    pub(super) fn admitted(&self) -> usize {
+        self.admitted.len()
     }
 
     /// Jobs that wait for the link.

@@ -5,14 +5,22 @@ use std::sync::Arc;
 
 use super::caller::ServerChoice;
 use super::error::Cause;
+use super::location::{Location, Profile};
+use super::scheduler::Priority;
 use crate::ftps::value::Server;
 use crate::modem::health::LoggedIn;
 
 /// Server profiles by name, and whether callers may name servers of their own.
 #[derive(Debug, Clone, Default)]
 pub struct Servers {
-    profiles: HashMap<String, Arc<Server>>,
+    profiles: HashMap<String, Known>,
     inline_allowed: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Known {
+    server: Arc<Server>,
+    profile: Profile,
 }
 
 impl Servers {
@@ -27,7 +35,12 @@ impl Servers {
                      and change everything"
                 );
             }
-            (name, Arc::new(server))
+            let profile = Profile {
+                name: Some(name.as_str().into()),
+                priority: Priority::default(),
+            };
+            let server = Arc::new(server);
+            (name, Known { server, profile })
         });
         Self {
             profiles: profiles.collect(),
@@ -35,13 +48,22 @@ impl Servers {
         }
     }
 
-    /// The server of a choice.
-    pub(super) fn resolve(&self, choice: &ServerChoice) -> Result<Arc<Server>, Cause> {
+    /// Says how urgent the transfers of a profile are where their callers do not say.
+    #[must_use]
+    pub fn with_priority(mut self, profile: &str, priority: Priority) -> Self {
+        if let Some(known) = self.profiles.get_mut(profile) {
+            known.profile.priority = priority;
+        }
+        self
+    }
+
+    /// The login directory of a chosen server.
+    pub(super) fn resolve(&self, choice: &ServerChoice) -> Result<Location, Cause> {
         match choice {
             ServerChoice::Profile(name) => self
                 .profiles
                 .get(name)
-                .cloned()
+                .map(|known| Location::of(Arc::clone(&known.server), known.profile.clone()))
                 .ok_or_else(|| Cause::ProfileNotFound(name.clone())),
             ServerChoice::Inline(server) if self.inline_allowed => {
                 if server.is_unverified() {
@@ -51,7 +73,7 @@ impl Servers {
                          can read and change everything"
                     );
                 }
-                Ok(Arc::clone(server))
+                Ok(Location::login(Arc::clone(server)))
             }
             ServerChoice::Inline(_) => Err(Cause::InlineNotAllowed),
         }
@@ -61,7 +83,7 @@ impl Servers {
     pub(super) fn name_of(&self, logged_in: &LoggedIn) -> Option<&str> {
         self.profiles
             .iter()
-            .filter(|(_, server)| LoggedIn::from(server.as_ref()) == *logged_in)
+            .filter(|(_, known)| LoggedIn::from(known.server.as_ref()) == *logged_in)
             .map(|(name, _)| name.as_str())
             .min()
     }

@@ -3,6 +3,7 @@
 use super::Broker;
 use super::caller::Caller;
 use super::error::{Cause, Error};
+use super::scheduler::Priority;
 use crate::modem::operation::{Output, Standing, Task};
 
 impl Broker {
@@ -62,7 +63,7 @@ impl Broker {
         standing: Standing,
         task: Task,
     ) -> Result<Output, Error> {
-        let operation = self.admit_at(caller, method, None, None)?;
+        let operation = self.admit_at(caller, method, Priority::Interactive, None, None)?;
         self.run(operation, standing, task).await
     }
 }

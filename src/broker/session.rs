@@ -3,6 +3,7 @@
 mod calls;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -10,6 +11,7 @@ use uuid::Uuid;
 
 use super::caller::Principal;
 use super::error::Cause;
+use super::events::{Events, SessionChange, What};
 use super::location::Location;
 pub use calls::{SessionInfo, SessionRequest};
 
@@ -62,6 +64,7 @@ impl Default for Limits {
 pub(super) struct Sessions {
     limits: Limits,
     open: HashMap<SessionId, VirtualSession>,
+    events: Arc<Events>,
 }
 
 /// One client's own view of the link.
@@ -82,16 +85,25 @@ impl VirtualSession {
 }
 
 impl Sessions {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Limits, events: Arc<Events>) -> Self {
         Self {
             limits,
             open: HashMap::new(),
+            events,
+        }
+    }
+
+    /// Ends the sessions whose leases ran out.
+    pub(super) fn sweep(&mut self, now: Instant) {
+        let over = self.open.extract_if(|_, session| session.is_over(now));
+        for (id, session) in over {
+            tell(&self.events, session.principal, id, SessionChange::Expired);
         }
     }
 
     /// Whether one more may be opened.
     pub(super) fn room(&mut self, principal: &Principal, now: Instant) -> Result<(), Cause> {
-        self.open.retain(|_, session| !session.is_over(now));
+        self.sweep(now);
         let own = self
             .open
             .values()
@@ -126,7 +138,9 @@ impl Sessions {
             expires: now + lease,
             uses: 0,
         };
+        let principal = session.principal.clone();
         self.open.insert(id.clone(), session);
+        tell(&self.events, principal, id.clone(), SessionChange::Opened);
         Ok((id, lease))
     }
 
@@ -139,6 +153,8 @@ impl Sessions {
     ) -> Result<(), Cause> {
         self.find(principal, id, now)?;
         self.open.remove(id);
+        let (principal, id) = (principal.clone(), id.clone());
+        tell(&self.events, principal, id, SessionChange::Closed);
         Ok(())
     }
 
@@ -198,6 +214,11 @@ impl Sessions {
     }
 }
 
+fn tell(events: &Events, principal: Principal, id: SessionId, change: SessionChange) {
+    let own = Some((principal, id));
+    events.tell(What::Session { own, change });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,12 +228,13 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn sessions() -> Sessions {
-        Sessions::new(Limits {
+        let limits = Limits {
             max: 3,
             max_per_principal: 2,
             lease: 10 * MINUTE,
             max_lease: 60 * MINUTE,
-        })
+        };
+        Sessions::new(limits, Arc::default())
     }
 
     fn open(sessions: &mut Sessions, name: &str, now: Instant) -> Result<SessionId, Cause> {

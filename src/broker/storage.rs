@@ -109,9 +109,8 @@ impl Broker {
         caller: &Caller,
         file: ModulePath,
     ) -> Result<Reading, Error> {
-        let operation = self.admit_at(caller, "ReadModuleFile", None, None)?;
+        let operation = self.admit_at(caller, "ReadModuleFile", Priority::Normal, None, None)?;
         let job = Deliver {
-            priority: Priority::Normal,
             standing: Standing::Attached,
             task: Task::ReadModuleFile(file),
         };
@@ -128,7 +127,7 @@ impl Broker {
         caller: &Caller,
         what: WriteModuleFile,
     ) -> Result<WritingToModule, Error> {
-        let operation = self.admit_at(caller, "WriteModuleFile", None, None)?;
+        let operation = self.admit_at(caller, "WriteModuleFile", Priority::Normal, None, None)?;
         Ok(WritingToModule::new(operation, what))
     }
 
@@ -179,12 +178,9 @@ impl Broker {
             offset: transfer.offset,
             must_be_new: transfer.must_be_new,
         });
-        let operation = self.admit(caller, method, location, session)?;
+        let operation = self.admit_at(caller, method, Priority::Normal, Some(location), session)?;
         let timed = std::sync::Arc::clone(&operation);
-        match self
-            .run_at(operation, Priority::Normal, standing, task)
-            .await?
-        {
+        match self.run(operation, standing, task).await? {
             Output::Moved(Moved {
                 size,
                 confirmed,

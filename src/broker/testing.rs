@@ -13,7 +13,7 @@ use crate::ftps::errcode::ErrCode;
 use crate::ftps::tls::TlsPolicy;
 use crate::ftps::value::{Host, Password, RemotePath, Server, ServerType, Username};
 use crate::modem::failure::{Cause, Ending, Failure, Stage};
-use crate::modem::health::{Health, Link};
+use crate::modem::health::{Health, Link, LoggedIn};
 use crate::modem::operation::{
     Delivered, Delivery, Directory, Download, Operation, Output, Piece, Place, Progress,
     ProgressStage, Standing, Stored, Task,
@@ -38,9 +38,14 @@ pub(super) fn server(host: &str) -> Arc<Server> {
 
 /// A module whose jobs the test takes itself.
 pub(super) fn modem() -> (Modem, mpsc::Receiver<Job>) {
+    modem_at(None)
+}
+
+fn modem_at(logged_in: Option<LoggedIn>) -> (Modem, mpsc::Receiver<Job>) {
     let (jobs, taken) = mpsc::channel(1);
     let health = Health {
         link: Link::Ready,
+        logged_in,
         ..Health::default()
     };
     (Modem::from_parts(jobs, watch::channel(health).1), taken)
@@ -60,6 +65,7 @@ struct State {
     corrupts: bool,
     upload_answer: Option<(bool, Option<u64>)>,
     had_two: bool,
+    logged_in: bool,
 }
 
 impl Module {
@@ -81,7 +87,11 @@ impl Module {
 
     /// Takes jobs from now on.
     pub(super) fn start(&self) -> Modem {
-        let (modem, mut jobs) = modem();
+        let (modem, mut jobs) = if self.state().logged_in {
+            modem_at(Some(LoggedIn::from(server("a").as_ref())))
+        } else {
+            modem()
+        };
         let module = self.clone();
         tokio::spawn(async move {
             while let Some(job) = jobs.recv().await {
@@ -103,6 +113,11 @@ impl Module {
     /// Jobs that were cancelled on it.
     pub(super) fn cancelled(&self) -> usize {
         self.state().cancelled
+    }
+
+    /// It says that it is logged in, whatever it does.
+    pub(super) fn logged_in(&self) {
+        self.state().logged_in = true;
     }
 
     /// From now on the first byte of every file is stored wrong.

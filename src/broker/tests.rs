@@ -21,11 +21,13 @@ mod getting;
 mod model;
 mod putting;
 mod sessions;
+mod watching;
 
 const SECOND: Duration = Duration::from_secs(1);
 
 fn caller(name: &str) -> Caller {
     Caller {
+        priority: None,
         principal: Principal::new(name),
         deadline: None,
     }

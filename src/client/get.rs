@@ -36,6 +36,7 @@ impl Client {
             path: path.into(),
             // An offset beyond i64 is beyond the daemon's limit too, and refused there by name.
             offset: i64::try_from(offset).unwrap_or(i64::MAX),
+            priority: self.priority.into(),
         };
         let limit = self.timeout.map(|limit| {
             (

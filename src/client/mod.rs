@@ -14,17 +14,21 @@
 
 mod address;
 mod error;
+mod events;
 mod get;
 mod put;
 mod storage;
 
 pub use crate::proto::{
     Entry, EntryKind, FetchToModuleResponse, GetInfo, GetResult, GetStatusResponse, IfExists,
-    LinkState, ModuleEntry, ModuleSpace, OnFailure, PutProgress, PutResult, PutStage, PutState,
-    ReadModuleFileResult, SendFromModuleResponse, SimState, Verify, WriteModuleFileResponse,
+    LinkState, ListQueueResponse, ModuleEntry, ModuleSpace, OnFailure, OperationInfo,
+    OperationState, Priority, PutProgress, PutResult, PutStage, PutState, QueuedOperation,
+    ReadModuleFileResult, SendFromModuleResponse, SessionChange, SimState, Verify,
+    WatchEventsResponse, WriteModuleFileResponse, operation_event, watch_events_response,
 };
 pub use address::Address;
 pub use error::{Error, Refusal};
+pub use events::Events;
 pub use get::Download;
 pub use put::PutOptions;
 pub use storage::ModuleReadProgress;
@@ -58,6 +62,7 @@ pub struct Client {
     modem: ModemServiceClient<Channel>,
     storage: ModuleStorageServiceClient<Channel>,
     timeout: Option<Duration>,
+    priority: Priority,
 }
 
 /// Where an operation goes.
@@ -90,6 +95,7 @@ impl Client {
             modem: ModemServiceClient::new(channel.clone()),
             storage: ModuleStorageServiceClient::new(channel),
             timeout: None,
+            priority: Priority::Unspecified,
         })
     }
 
@@ -101,6 +107,14 @@ impl Client {
         self
     }
 
+    /// The same connection with an urgency for each Get and Put, instead of the one of the server
+    /// profile.
+    #[must_use]
+    pub fn with_priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
     /// What the daemon knows of the module. Never waits for a transfer.
     ///
     /// # Errors
@@ -109,6 +123,27 @@ impl Client {
         let mut modem = self.modem.clone();
         self.unary(modem.get_status(self.request(proto::GetStatusRequest {})))
             .await
+    }
+
+    /// The operation on the link and all that wait.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn queue(&self) -> Result<ListQueueResponse, Error> {
+        let mut modem = self.modem.clone();
+        self.unary(modem.list_queue(self.request(proto::ListQueueRequest {})))
+            .await
+    }
+
+    /// Watches what happens from now on. The sessions do not expire meanwhile.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn events(&self, session_ids: Vec<String>) -> Result<Events, Error> {
+        let request = self.request(proto::WatchEventsRequest { session_ids });
+        let mut modem = self.modem.clone();
+        let events = self.unary(modem.watch_events(request)).await?;
+        Ok(Events::new(events))
     }
 
     /// Opens a session and tells its id and directory. It ends by [`Client::close_session`] or

@@ -60,6 +60,7 @@ impl Client {
                 .size
                 .map(|size| i64::try_from(size).unwrap_or(i64::MAX)),
             sentinel: options.sentinel.clone(),
+            priority: self.priority.into(),
         };
         let (requests, outgoing) = mpsc::channel(READ_AHEAD);
         let mut ftps = self.ftps.clone();

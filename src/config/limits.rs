@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::error::Problem;
+use super::module::Module;
 use super::transfers::Transfers;
 use crate::broker::limits::{Limits, Stall};
-use crate::broker::{scheduler, session, spool};
+use crate::broker::{scheduler, session, spool, upkeep};
 
 /// Operations that wait for the link or have it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,8 +94,17 @@ impl Sessions {
 }
 
 /// The bounds as the broker takes them.
-pub(super) fn to_broker(queue: &Queue, sessions: &Sessions, transfers: &Transfers) -> Limits {
+pub(super) fn to_broker(
+    module: &Module,
+    queue: &Queue,
+    sessions: &Sessions,
+    transfers: &Transfers,
+) -> Limits {
     Limits {
+        upkeep: upkeep::Limits {
+            idle_logout: module.idle_logout,
+            keep_alive: module.keep_alive,
+        },
         queue: scheduler::Limits {
             max: queue.capacity,
             max_per_principal: queue.per_client,

@@ -16,7 +16,7 @@ pub use listen::{Listen, Mode};
 pub use load::{DEFAULT_PATH, load, parse};
 pub use log::{Format, Log};
 pub use module::{Device, Emulator, FlowControl, Module, Network};
-pub use server::{Floor, Secret, Security, ServerProfile, Verification};
+pub use server::{Floor, Priority, Secret, Security, ServerProfile, Verification};
 pub use transfers::{Download, Transfers, Upload};
 
 use std::collections::BTreeMap;
@@ -58,7 +58,7 @@ impl Config {
     /// The bounds as the broker takes them.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        limits::to_broker(&self.queue, &self.sessions, &self.transfers)
+        limits::to_broker(&self.module, &self.queue, &self.sessions, &self.transfers)
     }
 
     /// The server profiles with their passwords.
@@ -74,11 +74,14 @@ impl Config {
                 Err(found) => problems.extend(found),
             }
         }
-        if problems.is_empty() {
-            Ok(Servers::new(servers, self.transfers.allow_inline_servers))
-        } else {
-            Err(Error::Problems(problems))
+        if !problems.is_empty() {
+            return Err(Error::Problems(problems));
         }
+        let known = Servers::new(servers, self.transfers.allow_inline_servers);
+        let profiles = self.servers.iter();
+        Ok(profiles.fold(known, |known, (name, profile)| {
+            known.with_priority(name, profile.priority.into())
+        }))
     }
 
     /// Every rule that a single key cannot tell, broken or not.

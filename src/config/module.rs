@@ -3,10 +3,12 @@
 use std::fmt;
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Problem};
+use crate::broker::upkeep;
 use crate::emulator::{Family, Knobs};
 use crate::ftps::Quirks;
 use crate::modem::Apn;
@@ -21,6 +23,12 @@ pub struct Module {
     pub baud: u32,
     /// How a UART keeps either side from being overrun.
     pub flow_control: FlowControl,
+    /// After so long without work the module logs out; 0: never.
+    #[serde(with = "humantime_serde")]
+    pub idle_logout: Duration,
+    /// While it is idle, the server hears from it so often; 0: never.
+    #[serde(with = "humantime_serde")]
+    pub keep_alive: Duration,
     /// File with quirks of single models and firmware; empty: none.
     pub quirks: PathBuf,
     /// The connection to the network.
@@ -31,11 +39,14 @@ pub struct Module {
 
 impl Default for Module {
     fn default() -> Self {
+        let upkeep = upkeep::Limits::default();
         Self {
             device: Device::default(),
             // What SIM7500/SIM7600 and A76xx modules have when they leave the factory.
             baud: 115_200,
             flow_control: FlowControl::default(),
+            idle_logout: upkeep.idle_logout,
+            keep_alive: upkeep.keep_alive,
             quirks: PathBuf::new(),
             network: Network::default(),
             emulator: Emulator::default(),

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::error::Problem;
+use crate::broker::scheduler;
 use crate::ftps::tls::{CaCertificate, TlsFloor, TlsPolicy, Verify};
 use crate::ftps::value::{Host, Password, Server, ServerType, Username};
 
@@ -35,6 +36,8 @@ pub struct ServerProfile {
     /// Data connections go to the address of the control connection instead of the one in the
     /// server's reply.
     pub single_ip: bool,
+    /// How urgent Get and Put are where their callers do not say.
+    pub priority: Priority,
     /// Whether the server must prove who it is. Counts only with TLS, as the keys below.
     pub verify: Verification,
     /// PEM file with the certificate that signed the server's, or with the server's own. A
@@ -57,6 +60,7 @@ impl Default for ServerProfile {
             password_file: PathBuf::new(),
             // Most servers stand behind address translation (SIMCom manual L1216).
             single_ip: true,
+            priority: Priority::default(),
             verify: Verification::default(),
             ca_file: PathBuf::new(),
             tls_floor: Floor::default(),
@@ -101,6 +105,29 @@ pub enum Security {
     AuthTls,
     /// TLS from the first byte.
     Implicit,
+}
+
+/// How urgent a transfer is beside others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Priority {
+    /// Somebody waits for it.
+    Interactive,
+    /// Before what nobody waits for.
+    #[default]
+    Normal,
+    /// Nobody waits for it.
+    Bulk,
+}
+
+impl From<Priority> for scheduler::Priority {
+    fn from(priority: Priority) -> Self {
+        match priority {
+            Priority::Interactive => Self::Interactive,
+            Priority::Normal => Self::Normal,
+            Priority::Bulk => Self::Bulk,
+        }
+    }
 }
 
 impl ServerProfile {

@@ -43,6 +43,7 @@ pub(super) fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
     // A deadline beyond the clock's reach is none.
     let deadline = limit.and_then(|limit| modem::clock::now().checked_add(limit));
     Ok(Caller {
+        priority: None,
         principal,
         deadline,
     })
@@ -90,6 +91,7 @@ mod tests {
         let deadline = modem::clock::now() + Duration::from_secs(3);
         let principal = Principal::new("x");
         let caller = Caller {
+            priority: None,
             principal,
             deadline: Some(deadline),
         };

@@ -163,8 +163,10 @@ impl FtpsService for Ftps {
     type GetStream = Answers<GetResponse>;
 
     async fn get(&self, request: Request<GetRequest>) -> Answer<Self::GetStream> {
-        let caller = caller(&request)?;
-        let (target, path, offset) = request::get(request.into_inner()).map_err(status::invalid)?;
+        let mut caller = caller(&request)?;
+        let (target, path, offset, priority) =
+            request::get(request.into_inner()).map_err(status::invalid)?;
+        caller.priority = priority;
         let reading = within(&caller, self.broker.get(&caller, &target, &path, offset)).await?;
         Ok(Response::new(Box::pin(stream::get(
             reading, caller, offset,
@@ -174,7 +176,7 @@ impl FtpsService for Ftps {
     type PutStream = Answers<PutResponse>;
 
     async fn put(&self, request: Request<Streaming<PutRequest>>) -> Answer<Self::PutStream> {
-        let caller = caller(&request)?;
+        let mut caller = caller(&request)?;
         let mut incoming = request.into_inner();
         let first = timeout(HEADER, incoming.message())
             .await
@@ -183,7 +185,8 @@ impl FtpsService for Ftps {
             Some(put_request::Message::Header(header)) => header,
             _ => return Err(status::out_of_order("header", "must be the first message")),
         };
-        let header = request::put_header(header).map_err(status::invalid)?;
+        let (header, priority) = request::put_header(header).map_err(status::invalid)?;
+        caller.priority = priority;
         let writing = self.broker.put(&caller, header).map_err(refused)?;
         Ok(Response::new(Box::pin(put::run(writing, incoming, caller))))
     }

@@ -1,11 +1,18 @@
 //! `ModemService`.
 
+use std::pin::Pin;
+
+use futures_util::stream::try_unfold;
+use tokio_stream::Stream;
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::call::{caller, within};
+use super::call::{caller, given_up, within};
+use super::convert::request;
 use super::convert::storage::single_ip;
 use super::status;
-use crate::broker::Broker;
+use crate::broker::events::Watcher;
+use crate::broker::{Broker, Caller, Cause, Error, modem};
 use crate::proto::modem_service_server::ModemService;
 use crate::proto::*;
 
@@ -15,11 +22,13 @@ type Answer<T> = Result<Response<T>, Status>;
 #[derive(Debug, Clone)]
 pub(super) struct Module {
     broker: Broker,
+    /// The daemon ends: nobody can watch it any longer.
+    stop: CancellationToken,
 }
 
 impl Module {
-    pub(super) fn new(broker: Broker) -> Self {
-        Self { broker }
+    pub(super) fn new(broker: Broker, stop: CancellationToken) -> Self {
+        Self { broker, stop }
     }
 }
 
@@ -31,6 +40,32 @@ impl ModemService for Module {
     ) -> Result<Response<GetStatusResponse>, Status> {
         caller(&request)?;
         Ok(Response::new(self.broker.status().into()))
+    }
+
+    async fn list_queue(
+        &self,
+        request: Request<ListQueueRequest>,
+    ) -> Result<Response<ListQueueResponse>, Status> {
+        let caller = caller(&request)?;
+        Ok(Response::new(self.broker.queue(&caller).into()))
+    }
+
+    type WatchEventsStream =
+        Pin<Box<dyn Stream<Item = Result<WatchEventsResponse, Status>> + Send>>;
+
+    async fn watch_events(
+        &self,
+        request: Request<WatchEventsRequest>,
+    ) -> Result<Response<Self::WatchEventsStream>, Status> {
+        let caller = caller(&request)?;
+        let sessions =
+            request::sessions(request.into_inner().session_ids).map_err(status::invalid)?;
+        let watcher = self
+            .broker
+            .watch(&caller, &sessions)
+            .map_err(|error| status::of(&error))?;
+        let events = watch(watcher, caller, self.stop.clone());
+        Ok(Response::new(Box::pin(events)))
     }
 
     async fn get_capabilities(
@@ -78,4 +113,25 @@ impl ModemService for Module {
         within(&caller, self.broker.set_single_ip(&caller, on)).await?;
         Ok(Response::new(SetDataAddressModeResponse {}))
     }
+}
+
+fn watch(
+    watcher: Watcher,
+    caller: Caller,
+    stop: CancellationToken,
+) -> impl Stream<Item = Result<WatchEventsResponse, Status>> + Send {
+    try_unfold((watcher, caller, stop), async |mut state| {
+        let (watcher, caller, stop) = &mut state;
+        let heard = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Err(stopping()),
+            () = given_up(caller) => return Err(status::of(&Cause::Expired.into())),
+            heard = watcher.next() => heard.ok_or_else(stopping)?,
+        };
+        Ok(Some((heard.into(), state)))
+    })
+}
+
+fn stopping() -> Status {
+    status::of(&Error::from(modem::Error::Stopping))
 }

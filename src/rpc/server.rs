@@ -78,11 +78,11 @@ pub async fn serve(
                 .max_decoding_message_size(MAX_MESSAGE),
         )
         .add_service(
-            ModemServiceServer::new(Module::new(broker.clone()))
+            ModemServiceServer::new(Module::new(broker.clone(), stop.clone()))
                 .max_decoding_message_size(MAX_MESSAGE),
         )
         .add_service(
-            ModuleStorageServiceServer::new(ModuleStorage::new(broker))
+            ModuleStorageServiceServer::new(ModuleStorage::new(broker.clone()))
                 .max_decoding_message_size(MAX_MESSAGE),
         )
         .add_service(health)
@@ -96,7 +96,7 @@ pub async fn serve(
     };
     tokio::select! {
         served = server => Ok(served?),
-        () = async { tokio::join!(follow, std::future::pending::<()>()); } => Ok(()),
+        () = async { tokio::join!(follow, broker.upkeep()); } => Ok(()),
         () = forced => {
             tracing::warn!("calls still ran after {grace:?}; their connections are closed");
             Ok(())

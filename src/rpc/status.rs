@@ -158,6 +158,11 @@ impl Verdict {
                 "TOO_MANY_SESSIONS",
                 "close sessions that are no longer used",
             ),
+            Cause::TooManyWatchers { .. } => Self::new(
+                Code::ResourceExhausted,
+                "TOO_MANY_WATCHERS",
+                "one WatchEvents tells everything; end those that nobody reads",
+            ),
             Cause::Expired => Self::new(Code::DeadlineExceeded, "DEADLINE_PASSED", ""),
             Cause::ReaderTooSlow => Self::new(
                 Code::ResourceExhausted,

@@ -188,6 +188,7 @@ async fn every_bad_field_is_named() {
         }),
         path: "a\"\r\nAT+CFTPSDELE=\"b".into(),
         offset: -1,
+        priority: 0,
     };
     let status = refused(
         ftps.get(request).await,
@@ -351,6 +352,7 @@ async fn a_deadline_that_passes_is_the_callers_own() {
         target: target(),
         path: "/big".into(),
         offset: 0,
+        priority: 0,
     });
     request.set_timeout(Duration::from_millis(1500));
     let mut stream = house.ftps().await.get(request).await.unwrap().into_inner();

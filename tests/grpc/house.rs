@@ -62,6 +62,18 @@ impl House {
         house
     }
 
+    /// The same with a profile of the same server for each of these users.
+    pub(crate) async fn with_users(names: &[&str]) -> Self {
+        let profile = |name: &&str| {
+            format!(
+                "[servers.{name}]\nhost = \"127.0.0.1\"\nport = PORT\nsecurity = \"none\"\n\
+                 username = \"{name}\"\n"
+            )
+        };
+        let profiles: String = names.iter().map(profile).collect();
+        Self::with(&profiles).await
+    }
+
     /// A daemon whose module is not there.
     pub(crate) async fn without_module() -> Self {
         let (house, daemon) = Self::open("/no/such/device", "", "").await;
@@ -80,8 +92,9 @@ impl House {
         let text = format!(
             "[module]\ndevice = \"{device}\"\n{module}\
              [listen]\nunix = \"{}\"\ntcp = \"127.0.0.1:0\"\n\
-             [servers.here]\nhost = \"127.0.0.1\"\nport = {port}\nsecurity = \"none\"\n{more}",
+             [servers.here]\nhost = \"127.0.0.1\"\nport = {port}\nsecurity = \"none\"\n{}",
             scratch.path().join("s").display(),
+            more.replace("PORT", &port.to_string()),
         );
         let config = parse("test.toml", &text, []).unwrap();
         let daemon = Daemon::open(&config).await.unwrap();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cellftp::client::{Address, Error, IfExists, OnFailure, Target, Verify};
+use cellftp::client::{Address, Error, IfExists, OnFailure, Priority, Target, Verify};
 use clap::{Parser, Subcommand, ValueEnum};
 use humantime_serde::re::humantime;
 
@@ -32,11 +32,15 @@ pub(crate) struct Args {
 
     /// Open session of the daemon; goes before a profile
     #[arg(long, global = true, value_name = "ID")]
-    session: Option<String>,
+    pub(crate) session: Option<String>,
 
     /// Time limit for the whole operation, for example 90s or 10m
     #[arg(long, global = true, value_parser = humantime::parse_duration)]
     pub(crate) timeout: Option<Duration>,
+
+    /// How urgent a transfer is beside others; without it, as the server profile says
+    #[arg(long, global = true, value_enum)]
+    pub(crate) priority: Option<Urgency>,
 
     /// Results on stdout and errors on stderr as JSON
     #[arg(long, global = true)]
@@ -56,6 +60,10 @@ pub(crate) enum Command {
     Ls(Ls),
     /// Show the state of the module and of the link
     Status,
+    /// Show the operation on the link and those that wait
+    Queue,
+    /// Show what happens, until interrupted; with --session, that session does not expire meanwhile
+    Events,
     /// Files on the module itself
     Module {
         #[command(subcommand)]
@@ -222,6 +230,16 @@ pub(crate) enum Remains {
     Keep,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Urgency {
+    /// Somebody waits for it
+    Interactive,
+    /// Before what nobody waits for
+    Normal,
+    /// Nobody waits for it
+    Bulk,
+}
+
 impl Args {
     /// Where the daemon is looked for.
     pub(crate) fn address(&self) -> Result<Address, Error> {
@@ -248,6 +266,16 @@ impl Args {
 /// Whether a path stands for standard input or output.
 pub(crate) fn is_standard_stream(path: &Path) -> bool {
     path.as_os_str() == "-"
+}
+
+impl From<Urgency> for Priority {
+    fn from(urgency: Urgency) -> Self {
+        match urgency {
+            Urgency::Interactive => Self::Interactive,
+            Urgency::Normal => Self::Normal,
+            Urgency::Bulk => Self::Bulk,
+        }
+    }
 }
 
 impl From<Existing> for IfExists {

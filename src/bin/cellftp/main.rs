@@ -1,6 +1,7 @@
 //! `cellftp`: moves files over the cellular module that `cellftpd` owns.
 
 mod args;
+mod events;
 mod exit;
 mod get;
 mod ls;
@@ -8,6 +9,7 @@ mod module;
 mod output;
 mod progress;
 mod put;
+mod queue;
 mod status;
 
 use std::process::ExitCode;
@@ -53,11 +55,16 @@ async fn run(args: Args) -> Result<(), Failure> {
     if let Some(timeout) = args.timeout {
         client = client.with_timeout(timeout);
     }
+    if let Some(urgency) = args.priority {
+        client = client.with_priority(urgency.into());
+    }
     match &args.command {
         Command::Put(put) => put::run(&args, put, &client).await,
         Command::Get(get) => get::run(&args, get, &client).await,
         Command::Ls(ls) => ls::run(&args, ls, &client).await,
         Command::Module { command } => module::run(&args, command, &client).await,
         Command::Status => status::run(&args, &client).await,
+        Command::Queue => queue::run(&args, &client).await,
+        Command::Events => events::run(&args, &client).await,
     }
 }

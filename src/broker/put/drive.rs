@@ -11,9 +11,9 @@ use tokio::time::timeout;
 
 use super::{Fault, PutHeader, PutProgress, PutResult, PutStage, PutState, Verify};
 use crate::broker::error::{Cause, Error, Hashed};
+use crate::broker::estimate::Load;
 use crate::broker::location::Location;
 use crate::broker::operation::{Feed, Operation};
-use crate::broker::scheduler::Priority;
 use crate::broker::spool::{Reader, Spooled};
 use crate::broker::tally::Tally;
 use crate::ftps::value::{Offset, RemotePath, TransferType};
@@ -38,6 +38,8 @@ pub(super) struct Driver {
     must_be_new: bool,
     verify: Verify,
     delete_on_failure: bool,
+    /// Bytes to come, where the caller knows.
+    size: Option<u64>,
     sentinel: Option<RemotePath>,
     reader: Reader,
     whole: oneshot::Receiver<Tally>,
@@ -68,6 +70,7 @@ impl Driver {
             must_be_new: header.must_be_new,
             verify: header.verify,
             delete_on_failure: header.delete_on_failure,
+            size: header.size,
             sentinel: sentinel.transpose()?,
             reader,
             whole,
@@ -133,16 +136,17 @@ impl Driver {
         let (pieces, source) = mpsc::channel(PIECES);
         let progress = watch::Sender::default();
         let mut job_progress = progress.subscribe();
-        let mut ahead = self.operation.ahead.subscribe();
+        let mut place = self.operation.place.subscribe();
         let feed = Feed {
             pieces: Some(source),
             progress,
             ..Feed::default()
         };
         let operation = &self.operation;
+        let size = self.size;
         let reader = &mut self.reader;
         let job = async {
-            let turn = operation.turn(Priority::Normal).await?;
+            let turn = operation.turn(Load::Up(size)).await?;
             let submit = operation.submit(turn, self.standing.clone(), Task::Upload(upload), feed);
             let mut submit = pin!(submit);
             tokio::select! {
@@ -156,12 +160,15 @@ impl Driver {
             tokio::select! {
                 biased;
                 answer = &mut job => break answer?,
-                Ok(()) = ahead.changed() => {
-                    let ahead = *ahead.borrow_and_update();
-                    self.report.send_modify(|report| report.ahead = ahead);
+                Ok(()) = place.changed() => {
+                    let place = *place.borrow_and_update();
+                    self.report.send_modify(|report| report.place = place);
                 }
                 Ok(()) = job_progress.changed() => {
                     let progress = *job_progress.borrow_and_update();
+                    if progress.stage == ProgressStage::Transferring {
+                        operation.moved(progress.bytes);
+                    }
                     self.report.send_modify(|report| report.follow(progress));
                 }
             }
@@ -236,12 +243,9 @@ impl Driver {
             path: self.path.clone(),
             offset: Offset::ZERO,
         };
-        let job = self.operation.run(
-            Priority::Normal,
-            self.standing.clone(),
-            Task::Download(download),
-            feed,
-        );
+        let job = self
+            .operation
+            .run(self.standing.clone(), Task::Download(download), feed);
         let mut found = Tally::default();
         let hash = async {
             while let Some(delivery) = deliveries.recv().await {
@@ -283,12 +287,9 @@ impl Driver {
     /// Deletes the file, and says whether that worked.
     async fn delete(&self) -> bool {
         let task = Task::DeleteFile(self.path.clone());
-        let deleted = self.operation.run(
-            Priority::Normal,
-            self.standing.clone(),
-            task,
-            Feed::default(),
-        );
+        let deleted = self
+            .operation
+            .run(self.standing.clone(), task, Feed::default());
         deleted.await.is_ok()
     }
 
@@ -328,7 +329,7 @@ impl Driver {
         };
         let answer = self
             .operation
-            .run(Priority::Normal, standing, Task::Upload(upload), feed)
+            .run(standing, Task::Upload(upload), feed)
             .await;
         let error = match answer {
             Ok(Output::Stored(stored)) if stored.confirmed.is_none_or(|found| found == size) => {

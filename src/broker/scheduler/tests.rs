@@ -7,11 +7,12 @@ use crate::modem::clock;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn scheduler(max: usize, max_per_principal: usize) -> Scheduler {
-    Scheduler::new(Limits {
+    let limits = Limits {
         max,
         max_per_principal,
         patience: 10 * SECOND,
-    })
+    };
+    Scheduler::new(limits, clock::now())
 }
 
 fn wish(priority: Priority, host: &str) -> Wish {
@@ -19,6 +20,7 @@ fn wish(priority: Priority, host: &str) -> Wish {
         priority,
         server: Some(server(host)),
         deadline: None,
+        load: Load::Small,
     }
 }
 
@@ -160,6 +162,56 @@ fn retrying_is_advised_within_a_second_and_a_minute() {
     assert_eq!(queue.admit(&other).unwrap_err().retry_after, 60 * SECOND);
 }
 
+#[test]
+fn bulk_goes_last_and_yet_in_time() {
+    let (mut queue, start) = (scheduler(100, 100), clock::now());
+    let bulk = admit(&mut queue, "bulk", wish(Priority::Bulk, "a"), start);
+    let normal = admit(&mut queue, "normal", wish(Priority::Normal, "b"), start);
+    assert_eq!(queue.order(start), [normal, bulk]);
+    assert_eq!(serve(&mut queue, start), Some(normal));
+    let late = start + 10 * SECOND;
+    admit(&mut queue, "normal", wish(Priority::Interactive, "b"), late);
+    assert_eq!(serve(&mut queue, late), Some(bulk), "patience has ended");
+}
+
+#[test]
+fn a_chore_never_goes_before_anybody() {
+    let (mut queue, start) = (scheduler(10, 10), clock::now());
+    let job = admit(&mut queue, "p", wish(Priority::Bulk, "a"), start);
+    assert_eq!((queue.next_chore(start), queue.quiet(start)), (None, None));
+    queue.next(start);
+    assert_eq!((queue.next_chore(start), queue.quiet(start)), (None, None));
+    queue.done(job, start + SECOND);
+    let chore = queue.next_chore(start + 2 * SECOND).unwrap();
+    queue.done(chore, start + 3 * SECOND);
+    let quiet = queue.quiet(start + 4 * SECOND);
+    assert_eq!(
+        quiet,
+        Some((3 * SECOND, SECOND)),
+        "a chore ends no idleness"
+    );
+}
+
+#[test]
+fn the_estimate_follows_the_order_and_what_the_link_still_has_to_do() {
+    let (mut queue, start) = (scheduler(10, 10), clock::now());
+    let costs = Costs::default();
+    let transfer = Wish {
+        load: Load::Down(None),
+        ..wish(Priority::Normal, "a")
+    };
+    let running = admit(&mut queue, "p", transfer, start);
+    queue.next(start);
+    queue.sized(running, costs.down * 10);
+    let far = admit(&mut queue, "p", wish(Priority::Normal, "b"), start);
+    let near = admit(&mut queue, "q", wish(Priority::Normal, "a"), start);
+    let rest = costs.login + costs.small + 9 * SECOND;
+    assert_eq!(
+        queue.starts(&costs, start + SECOND),
+        [(near, rest), (far, rest + costs.small)]
+    );
+}
+
 proptest! {
     /// Between two turns of one principal, every other that waits has a turn.
     #[test]
@@ -212,7 +264,7 @@ proptest! {
                             prop_assert!(own < 5 && inside.len() < 12);
                             inside.push((key, name));
                             let priority =
-                                if pick % 2 == 0 { Priority::Normal } else { Priority::Interactive };
+                                [Priority::Interactive, Priority::Normal, Priority::Bulk][at(3)];
                             queue.ask(key, wish(priority, &(pick % 3).to_string()), now);
                             waiting.push(key);
                         }

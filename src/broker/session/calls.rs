@@ -45,11 +45,11 @@ impl Broker {
         caller: &Caller,
         request: SessionRequest,
     ) -> Result<SessionInfo, Error> {
-        let server = self.shared.servers.resolve(&request.server)?;
+        let there = self.shared.servers.resolve(&request.server)?;
         self.sessions().room(&caller.principal, clock::now())?;
         let mut location = Location {
             transfer_type: request.transfer_type,
-            ..Location::login(server)
+            ..there
         };
         let (standing, task) = match &request.directory {
             Some(directory) => {

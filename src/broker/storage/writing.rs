@@ -12,7 +12,6 @@ use tracing::Instrument;
 use super::WriteModuleFile;
 use crate::broker::error::{Cause, Error, Hashed};
 use crate::broker::operation::{Feed, Operation};
-use crate::broker::scheduler::Priority;
 use crate::broker::spool::MAX_CHUNK;
 use crate::broker::tally::Tally;
 use crate::modem::JobId;
@@ -174,9 +173,7 @@ async fn write(
         ..Feed::default()
     };
     let task = Task::WriteModuleFile(what);
-    let answer = operation
-        .run(Priority::Normal, Standing::Attached, task, feed)
-        .await;
+    let answer = operation.run(Standing::Attached, task, feed).await;
     let outcome = match answer {
         Ok(Output::Stored(stored)) => Ok((stored, operation.on_link())),
         Ok(_) => Err(operation.error(Cause::WrongAnswer)),

@@ -77,6 +77,7 @@ async fn a_deadline_is_met_by_an_answer_whatever_the_link_does() {
     let _first = busy(&broker).await;
     let began = clock::now();
     let me = Caller {
+        priority: None,
         deadline: Some(began + SECOND / 2),
         ..caller("me")
     };
@@ -93,6 +94,7 @@ async fn a_deadline_is_met_by_an_answer_whatever_the_link_does() {
 async fn a_deadline_that_passes_on_the_link_ends_the_job() {
     let (broker, _) = broker(Module::new().file("/long", content(100_000)));
     let me = Caller {
+        priority: None,
         deadline: Some(clock::now() + SECOND / 2),
         ..caller("me")
     };

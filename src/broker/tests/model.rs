@@ -35,6 +35,7 @@ async fn perform(broker: Broker, at: usize, act: Act, start: Instant) {
     let millis = Duration::from_millis;
     sleep(millis(act.starts)).await;
     let me = Caller {
+        priority: None,
         principal: Principal::new(act.principal.to_string()),
         deadline: act.cancels.map(|after| start + millis(act.starts + after)),
     };

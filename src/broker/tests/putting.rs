@@ -194,7 +194,7 @@ async fn progress_tells_the_place_and_the_bytes() {
     writing.push(Bytes::from(content(3000))).await.unwrap();
     settle().await;
     let seen = *progress.borrow();
-    assert_eq!((seen.stage, seen.ahead), (PutStage::Queued, 2));
+    assert_eq!((seen.stage, seen.place.ahead), (PutStage::Queued, 2));
     drop(first);
     for waiting in waiting {
         waiting.await.unwrap().unwrap();
@@ -202,7 +202,7 @@ async fn progress_tells_the_place_and_the_bytes() {
     sleep(SECOND).await;
     let seen = *progress.borrow();
     assert_eq!(
-        (seen.stage, seen.sent, seen.ahead),
+        (seen.stage, seen.sent, seen.place.ahead),
         (PutStage::Sending, 3000, 0)
     );
     writing.finish(None).await.unwrap();

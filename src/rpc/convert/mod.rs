@@ -1,5 +1,6 @@
 //! Messages to values and back: the only place where both are known.
 
+mod events;
 pub(super) mod request;
 pub(super) mod response;
 pub(super) mod storage;

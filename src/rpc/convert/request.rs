@@ -8,6 +8,7 @@ use std::time::Duration;
 use tonic_types::FieldViolation;
 
 use crate::broker::put::{PutHeader, Verify};
+use crate::broker::scheduler::Priority;
 use crate::broker::{ServerChoice, SessionId, SessionRequest, Target};
 use crate::ftps::value::{
     Host, Offset, Password, RemotePath, Server, ServerType, TransferType, Username, ValueError,
@@ -129,6 +130,16 @@ impl Fields {
             .or_else(|| self.refuse(field, format!("is {number}, which has no meaning here")))
     }
 
+    /// `Some(None)` where it is not specified.
+    fn priority(&mut self, field: &str, number: i32) -> Option<Option<Priority>> {
+        Some(match self.choice(field, number)? {
+            proto::Priority::Unspecified => None,
+            proto::Priority::Interactive => Some(Priority::Interactive),
+            proto::Priority::Normal => Some(Priority::Normal),
+            proto::Priority::Bulk => Some(Priority::Bulk),
+        })
+    }
+
     pub(super) fn count(&mut self, field: &str, number: i64) -> Option<u64> {
         u64::try_from(number)
             .ok()
@@ -159,19 +170,16 @@ pub(in crate::rpc) fn place_to_list(
 
 pub(in crate::rpc) fn get(
     request: proto::GetRequest,
-) -> Result<(Target, RemotePath, Offset), Invalid> {
+) -> Result<(Target, RemotePath, Offset, Option<Priority>), Invalid> {
     let mut fields = Fields::default();
     let target = fields.target("target", request.target);
     let path = fields.path("path", request.path);
     let offset = fields
         .count("offset", request.offset)
         .and_then(|offset| fields.check("offset", Offset::new(offset)));
-    fields.finish(
-        target
-            .zip(path)
-            .zip(offset)
-            .map(|((target, path), offset)| (target, path, offset)),
-    )
+    let priority = fields.priority("priority", request.priority);
+    let read = (|| Some((target?, path?, offset?, priority?)))();
+    fields.finish(read)
 }
 
 pub(in crate::rpc) fn open_session(
@@ -209,6 +217,16 @@ pub(in crate::rpc) fn session(id: String) -> Result<SessionId, Invalid> {
     fields.finish(id.map(SessionId::new))
 }
 
+pub(in crate::rpc) fn sessions(ids: Vec<String>) -> Result<Vec<SessionId>, Invalid> {
+    let mut fields = Fields::default();
+    let ids = ids.into_iter().enumerate();
+    let ids: Vec<_> = ids
+        .filter_map(|(at, id)| fields.named(&format!("session_ids[{at}]"), id))
+        .map(SessionId::new)
+        .collect();
+    fields.finish(Some(ids))
+}
+
 pub(in crate::rpc) fn change_directory(
     request: proto::ChangeDirectoryRequest,
 ) -> Result<(SessionId, RemotePath), Invalid> {
@@ -241,7 +259,9 @@ pub(in crate::rpc) fn operation(id: String) -> Result<String, Invalid> {
     fields.finish(id)
 }
 
-pub(in crate::rpc) fn put_header(header: proto::PutHeader) -> Result<PutHeader, Invalid> {
+pub(in crate::rpc) fn put_header(
+    header: proto::PutHeader,
+) -> Result<(PutHeader, Option<Priority>), Invalid> {
     let mut fields = Fields::default();
     let target = fields.target("header.target", header.target);
     let path = fields.path("header.path", header.path);
@@ -263,6 +283,7 @@ pub(in crate::rpc) fn put_header(header: proto::PutHeader) -> Result<PutHeader, 
         Some(size) => fields.count("header.size", size).map(Some),
     };
     let sentinel = fields.optional_path("header.sentinel", header.sentinel);
+    let priority = fields.priority("header.priority", header.priority);
     if matches!(sentinel, Some(Some(_))) && verify == Some(Verify::Nothing) {
         fields.refuse::<()>(
             "header.sentinel",
@@ -270,7 +291,7 @@ pub(in crate::rpc) fn put_header(header: proto::PutHeader) -> Result<PutHeader, 
         );
     }
     let header = (|| {
-        Some(PutHeader {
+        let header = PutHeader {
             target: target?,
             path: path?,
             must_be_new: must_be_new?,
@@ -278,7 +299,8 @@ pub(in crate::rpc) fn put_header(header: proto::PutHeader) -> Result<PutHeader, 
             delete_on_failure: delete_on_failure?,
             size: size?,
             sentinel: sentinel?,
-        })
+        };
+        Some((header, priority?))
     })();
     fields.finish(header)
 }

@@ -3,10 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
-use crate::broker::Status;
 use crate::broker::health::{Capabilities, Identity, Link, Sim};
 use crate::broker::put::{PutProgress, PutResult, PutStage, PutState};
+use crate::broker::{Status, modem};
 use crate::ftps::listing;
 use crate::ftps::profile::{NON_ASCII, Probe};
 use crate::ftps::value::TransferType;
@@ -58,7 +59,11 @@ impl From<PutProgress> for proto::PutProgress {
             operation_id: String::new(),
             stage: stage.into(),
             sent: signed(progress.sent),
-            queue_position: i32::try_from(progress.ahead).unwrap_or(i32::MAX),
+            queue_position: number(progress.place.ahead),
+            estimated_start: match progress.stage {
+                PutStage::Queued => progress.place.start.map(moment),
+                PutStage::Sending | PutStage::Verifying => None,
+            },
         }
     }
 }
@@ -85,12 +90,7 @@ impl From<PutResult> for proto::PutResult {
 impl From<Status> for proto::GetStatusResponse {
     fn from(status: Status) -> Self {
         let health = status.health;
-        let (state, detail) = match &health.link {
-            Link::Absent(error) => (proto::LinkState::DeviceAbsent, chain(error)),
-            Link::BringingUp => (proto::LinkState::BringingUp, String::new()),
-            Link::Ready => (proto::LinkState::Ready, String::new()),
-            Link::Fault(error) => (proto::LinkState::Fault, chain(error)),
-        };
+        let (state, detail) = link(&health.link);
         let sim = match health.registration.sim {
             Sim::Unknown => proto::SimState::Unspecified,
             Sim::Ready => proto::SimState::Ready,
@@ -123,8 +123,8 @@ impl From<Status> for proto::GetStatusResponse {
                 method: running.method.into(),
                 running: Some(duration(running.elapsed)),
             }),
-            queued: i32::try_from(status.queued).unwrap_or(i32::MAX),
-            sessions: i32::try_from(status.sessions).unwrap_or(i32::MAX),
+            queued: number(status.queued),
+            sessions: number(status.sessions),
         }
     }
 }
@@ -173,8 +173,27 @@ pub(in crate::rpc) fn duration(duration: Duration) -> prost_types::Duration {
     })
 }
 
-fn timestamp(time: SystemTime) -> prost_types::Timestamp {
+pub(super) fn timestamp(time: SystemTime) -> prost_types::Timestamp {
     time.into()
+}
+
+/// A moment of the daemon's own clock, as the time of day.
+pub(super) fn moment(at: Instant) -> prost_types::Timestamp {
+    timestamp(modem::clock::wall(at))
+}
+
+pub(super) fn number(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+/// State of the link, and what is wrong with it.
+pub(super) fn link(link: &Link) -> (proto::LinkState, String) {
+    match link {
+        Link::Absent(error) => (proto::LinkState::DeviceAbsent, chain(error)),
+        Link::BringingUp => (proto::LinkState::BringingUp, String::new()),
+        Link::Ready => (proto::LinkState::Ready, String::new()),
+        Link::Fault(error) => (proto::LinkState::Fault, chain(error)),
+    }
 }
 
 /// An error with its causes, each once.

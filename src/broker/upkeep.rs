@@ -1,0 +1,184 @@
+//! What is due although nobody asks for it: leases that run out, news of the link, and what an
+//! idle link costs.
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::events::What;
+use super::{Broker, clock};
+use crate::modem::operation::{Directory, Operation, Place, Standing, Task};
+use crate::modem::{Job, JobId};
+
+/// What an idle link may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// When nobody has used the link for so long, the module logs out and stops the FTPS service,
+    /// which lets go of the data connection to the network too; zero: never. The next operation
+    /// logs in again.
+    pub idle_logout: Duration,
+    /// While the module is logged in and idle, the server is asked for the directory so often, so
+    /// that it does not close the connection; zero: never.
+    pub keep_alive: Duration,
+}
+
+impl Default for Limits {
+    /// Two minutes outlast the pauses within one piece of work, and end before the five minutes
+    /// that a server has to bear silence at least (RFC 1123 §4.1.3.2).
+    fn default() -> Self {
+        Self {
+            idle_logout: Duration::from_secs(120),
+            keep_alive: Duration::ZERO,
+        }
+    }
+}
+
+/// How late what is due may be done. Nobody waits for it.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What an idle link makes necessary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Chore {
+    LogOut,
+    KeepAlive,
+}
+
+impl Limits {
+    /// What is due when nobody has had the link for `idle`, and not even a chore for `silent`.
+    fn due(&self, idle: Duration, silent: Duration) -> Option<Chore> {
+        let reached = |limit: Duration, time| !limit.is_zero() && time >= limit;
+        if reached(self.idle_logout, idle) {
+            Some(Chore::LogOut)
+        } else if reached(self.keep_alive, silent) {
+            Some(Chore::KeepAlive)
+        } else {
+            None
+        }
+    }
+}
+
+impl Broker {
+    /// Does what is due although nobody asks for it, as long as it is polled. Without it sessions
+    /// end unseen, nobody is told of the link, and the module stays logged in.
+    pub async fn upkeep(&self) -> Infallible {
+        tokio::join!(self.tell_of_the_link(), self.tick()).1
+    }
+
+    async fn tell_of_the_link(&self) -> Infallible {
+        let mut health = self.health();
+        let mut told = None;
+        loop {
+            let (link, logged_in) = {
+                let health = health.borrow_and_update();
+                (health.link.clone(), health.logged_in.clone())
+            };
+            let news = (std::mem::discriminant(&link), logged_in.clone());
+            if told.as_ref() != Some(&news) {
+                told = Some(news);
+                self.shared.events.tell(What::Link { link, logged_in });
+            }
+            if health.changed().await.is_err() {
+                return pending().await;
+            }
+        }
+    }
+
+    async fn tick(&self) -> Infallible {
+        let mut clock = interval(TICK);
+        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            clock.tick().await;
+            self.sessions().sweep(clock::now());
+            if let Some(chore) = self.chore_due() {
+                self.perform(chore).await;
+            }
+        }
+    }
+
+    fn chore_due(&self) -> Option<Chore> {
+        let link = &self.shared.link;
+        link.modem.health().borrow().logged_in.as_ref()?;
+        let (idle, silent) = link.quiet(clock::now())?;
+        self.shared.upkeep.due(idle, silent)
+    }
+
+    /// Does a chore, unless somebody wants the link.
+    async fn perform(&self, chore: Chore) {
+        let link = &self.shared.link;
+        let Some((turn, left_at)) = link.chore() else {
+            return;
+        };
+        let operation = match (chore, left_at) {
+            (Chore::KeepAlive, Some(place)) => Operation {
+                standing: Standing::LoggedIn(Place {
+                    directory: Directory::Any,
+                    ..place
+                }),
+                task: Task::WorkingDirectory,
+            },
+            // Where no job succeeded there is no connection worth keeping.
+            (Chore::LogOut, _) | (Chore::KeepAlive, None) => Operation {
+                standing: Standing::Down,
+                task: Task::Stand,
+            },
+        };
+        let logs_out = operation.standing == Standing::Down;
+        let (reply, answer) = oneshot::channel();
+        let job = Job {
+            id: JobId::new(Uuid::new_v4().to_string()),
+            operation,
+            pieces: None,
+            delivery: None,
+            progress: watch::Sender::default(),
+            cancel: CancellationToken::new(),
+            deadline: None,
+            stall: self.shared.stall,
+            reply,
+        };
+        if link.modem.submit(job).await.is_err() {
+            return;
+        }
+        match answer.await {
+            Ok(Ok(_)) => tracing::debug!(?chore, "done"),
+            Ok(Err(error)) => tracing::info!(?chore, %error, "failed"),
+            Err(_) => tracing::debug!(?chore, "the module is stopping"),
+        }
+        if logs_out {
+            link.logged_out();
+        }
+        drop(turn);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn what_is_due_depends_on_how_long_it_was_quiet() {
+        let limits = Limits {
+            idle_logout: 60 * SECOND,
+            keep_alive: 20 * SECOND,
+        };
+        let cases = [
+            (59, 19, None),
+            (59, 20, Some(Chore::KeepAlive)),
+            (60, 0, Some(Chore::LogOut)),
+        ];
+        for (idle, silent, due) in cases {
+            assert_eq!(limits.due(idle * SECOND, silent * SECOND), due);
+        }
+        let never = Limits {
+            idle_logout: Duration::ZERO,
+            keep_alive: Duration::ZERO,
+        };
+        assert_eq!(never.due(Duration::MAX, Duration::MAX), None);
+    }
+}
