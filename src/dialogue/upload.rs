@@ -36,6 +36,8 @@ pub(crate) struct Upload {
     resumes: u32,
     sent: u64,
     tries: u32,
+    /// How often the server was asked what is left of a failed transfer; begins with 1.
+    compares: u32,
     /// What the server said of the name before the transfer.
     before: Before,
     /// The prompt is open.
@@ -97,6 +99,7 @@ impl Upload {
             resumes: 0,
             sent: 0,
             tries: 0,
+            compares: 1,
             before: Before::Unknown,
             open: false,
             ended: false,
@@ -328,7 +331,14 @@ impl Procedure for Upload {
                 self.before = Before::of(&settlement.verdict);
                 self.begin()
             }
-            State::Compare => self.compared(Before::of(&settlement.verdict)),
+            State::Compare => match &settlement.verdict {
+                // The server that closed the connection over it is asked in a new one.
+                Verdict::Failed(cause) if may_retry(cause, self.compares) => {
+                    self.compares += 1;
+                    return;
+                }
+                verdict => self.compared(Before::of(verdict)),
+            },
             State::Transfer => {
                 self.open = false;
                 self.begun |= settlement.prompted;
