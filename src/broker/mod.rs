@@ -222,7 +222,11 @@ impl Broker {
         let (location, session) = self.locate(caller, target)?;
         let (standing, path) = location.locate(path)?;
         let operation = self.admit(caller, "Get", location, session)?;
-        let task = Task::Download(Download { path, offset });
+        let task = Task::Download(Download {
+            path,
+            offset,
+            begun: None,
+        });
         let job = Deliver { standing, task };
         Reading::begin(operation, job, &self.shared.spools, self.shared.stall).await
     }

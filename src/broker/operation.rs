@@ -23,7 +23,8 @@ use super::status::Running;
 use crate::ftps::value::Server;
 use crate::modem::failure::Ending;
 use crate::modem::health::LoggedIn;
-use crate::modem::operation::{self, Delivery, Output, Piece, Progress, Standing, Task};
+use crate::modem::operation::{self, Delivery, Output, Progress, Standing, Task};
+use crate::modem::source::Source;
 use crate::modem::{Job, JobId, clock};
 
 /// All operations that live, by their names.
@@ -91,9 +92,11 @@ struct Facts {
 }
 
 /// What goes along with a job.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Feed {
-    pub(super) pieces: Option<mpsc::Receiver<Piece>>,
+    pub(super) source: Option<Box<dyn Source>>,
+    /// Others wait for the link.
+    pub(super) make_way: CancellationToken,
     pub(super) delivery: Option<mpsc::Sender<Delivery>>,
     pub(super) progress: watch::Sender<Progress>,
 }
@@ -272,10 +275,11 @@ impl Operation {
                 standing: standing.clone(),
                 task,
             },
-            pieces: feed.pieces,
+            source: feed.source,
             delivery: feed.delivery,
             progress: feed.progress,
             cancel: self.cancel.clone(),
+            make_way: feed.make_way,
             deadline: self.deadline,
             stall: self.stall,
             reply,

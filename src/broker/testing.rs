@@ -18,6 +18,7 @@ use crate::modem::operation::{
     Delivered, Delivery, Directory, Download, Operation, Output, Piece, Place, Progress,
     ProgressStage, Standing, Stored, Task,
 };
+use crate::modem::source::Supply;
 use crate::modem::{Error, Job, Modem};
 
 pub(super) fn path(text: &str) -> RemotePath {
@@ -221,11 +222,11 @@ impl Module {
     }
 
     async fn store(&self, job: &mut Job, to: RemotePath, asks: bool) -> Result<Output, Error> {
-        let mut pieces = job.pieces.take().unwrap();
+        let mut source = job.source.take().unwrap();
         let mut content = Vec::new();
         loop {
-            match timeout(job.stall, pieces.recv()).await {
-                Ok(Some(Piece::Data(bytes))) => {
+            match timeout(job.stall, source.piece(content.len() as u64)).await {
+                Ok(Supply::Piece(Piece::Data(bytes))) => {
                     let chunks = u32::try_from(bytes.len().div_ceil(Self::CHUNK)).unwrap();
                     sleep(Self::CHUNK_TIME * chunks).await;
                     content.extend_from_slice(&bytes);
@@ -235,8 +236,10 @@ impl Module {
                         bytes,
                     });
                 }
-                Ok(Some(Piece::End)) => break,
-                Ok(None) => return Err(failed(Cause::SourceGone)),
+                Ok(Supply::Piece(Piece::End)) => break,
+                Ok(Supply::Gone | Supply::Forgotten) => {
+                    return Err(failed(Cause::SourceGone));
+                }
                 Err(_) => return Err(failed(Cause::SourceStalled)),
             }
         }

@@ -132,7 +132,8 @@ impl Broker {
         let job = Job {
             id: JobId::new(Uuid::new_v4().to_string()),
             operation,
-            pieces: None,
+            source: None,
+            make_way: CancellationToken::new(),
             delivery: None,
             progress: watch::Sender::default(),
             cancel: CancellationToken::new(),

@@ -1,13 +1,14 @@
 //! Reading a file: pushed by the module in counted blocks, or pulled out of its cache.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::cache::{Cache, Turn};
 use super::exchange::{Settlement, Verdict};
 use super::failure::{Cause, Failure, Finding, Stage};
 use super::inquiry::{Inquiry, Known};
-use super::operation::{self, Delivered, Delivery, Output, Progress, ProgressStage};
-use super::procedure::{Next, Procedure, Saying, Ways, is_transient};
+use super::operation::{self, BegunDownload, Delivered, Delivery, Output, Progress, ProgressStage};
+use super::procedure::{Next, Procedure, Saying, WayOut, Ways, is_transient};
+use super::seam::{Meeting, Overlap, Seam};
 use super::size::unknown;
 use crate::ftps::value::{Offset, RemotePath, TransferType};
 use crate::ftps::{Command, ErrCode, Report, Verb};
@@ -31,6 +32,15 @@ pub(crate) struct Download {
     state: State,
     size: Option<u64>,
     got: u64,
+    seam: Seam,
+    /// What the server sends again when the transfer goes on, until it was compared.
+    overlap: Option<Overlap>,
+    /// The server sends files from their beginning only.
+    no_rest: bool,
+    /// It goes on after it made way, not after a break.
+    returned: bool,
+    /// Others wait for the link.
+    yields: bool,
     /// `got` when the last command was said.
     mark: u64,
     fruitless: u32,
@@ -61,23 +71,36 @@ enum State {
     Recheck(Box<Inquiry>),
     /// Why the server refused is looked into.
     Look(Box<Inquiry>, Failure),
+    Yield,
     Finish(Result<(), Failure>),
 }
 
 impl Download {
     /// Of a file, in a transfer type.
     pub(crate) fn new(what: operation::Download, transfer_type: TransferType) -> Self {
+        let inquiry = Box::new(Inquiry::size(what.path.clone()));
+        let returned = what.begun.is_some();
+        let begun = what.begun.unwrap_or_default();
         Self {
-            state: State::Inquire(Box::new(Inquiry::size(what.path.clone()))),
+            state: if returned {
+                State::Recheck(inquiry)
+            } else {
+                State::Inquire(inquiry)
+            },
             path: what.path,
             offset: what.offset.get(),
             exact: transfer_type == TransferType::Binary,
-            size: None,
-            got: 0,
-            mark: 0,
+            size: begun.size,
+            got: begun.got,
+            seam: begun.seam,
+            overlap: None,
+            no_rest: false,
+            returned,
+            yields: false,
+            mark: begun.got,
             fruitless: 0,
             obstacle: None,
-            resumes: 0,
+            resumes: begun.resumes,
             abandoned: false,
             ways: Ways::default(),
             left: false,
@@ -106,14 +129,10 @@ impl Download {
     fn recheck(&mut self, known: Known) -> State {
         match (known, self.size) {
             (Known::Size(now), Some(before)) if now != before => {
-                let cause = Cause::SizeMismatch {
-                    expected: before,
-                    found: now,
-                };
-                State::Finish(Err(self.failure(cause)))
+                State::Finish(Err(self.failure(Cause::SourceChanged)))
             }
             (Known::Size(_) | Known::Present | Known::Undecided(_), _) => {
-                self.resumes += 1;
+                self.resumes += u32::from(!std::mem::take(&mut self.returned));
                 State::Get
             }
             (known @ (Known::Absent | Known::Failed(..)), _) => {
@@ -128,7 +147,12 @@ impl Download {
 
     fn get(&mut self) -> Result<Command, Failure> {
         self.mark = self.got;
-        match Offset::new(self.offset + self.got) {
+        let position = self.offset + self.got;
+        let tail = self.seam.tail();
+        let compared = position - tail.len() as u64;
+        let from = if self.no_rest { 0 } else { compared };
+        self.overlap = (from < position).then(|| Overlap::new(compared - from, tail));
+        match Offset::new(from) {
             Ok(offset) if self.ways.pull => Ok(Command::GetToCache(self.path.clone(), offset)),
             Ok(offset) => Ok(Command::Get(self.path.clone(), offset)),
             Err(error) => Err(self.failure(Cause::Unsuitable(error))),
@@ -150,6 +174,12 @@ impl Download {
     fn result(&self) -> Result<Output, Failure> {
         match &self.state {
             State::Finish(Err(failure)) => Err(failure.clone()),
+            State::Yield => Ok(Output::DownloadYielded(BegunDownload {
+                got: self.got,
+                size: self.size,
+                seam: self.seam.clone(),
+                resumes: self.resumes,
+            })),
             _ => Ok(Output::Delivered(Delivered {
                 bytes: self.got,
                 resumes: self.resumes,
@@ -174,6 +204,12 @@ impl Download {
     }
 
     fn fail(&mut self, cause: &Cause) -> State {
+        let went_on = self.offset + self.got > 0 && !self.no_rest && self.exact;
+        if *cause == Cause::Reported(ErrCode::REJECTED) && went_on && self.got == self.mark {
+            // The offset is refused, perhaps, and not the file.
+            self.no_rest = true;
+            return State::Get;
+        }
         let data_channel = matches!(
             cause,
             Cause::Reported(ErrCode::CONNECT_SOCKET | ErrCode::CREATE_SOCKET)
@@ -213,6 +249,42 @@ impl Download {
         State::Recheck(Box::new(Inquiry::size(self.path.clone())))
     }
 
+    /// Takes away what the server sent before, once it proves to be that.
+    fn behind_the_overlap(&mut self, bytes: Bytes) -> Option<Bytes> {
+        let Some(overlap) = &mut self.overlap else {
+            return Some(bytes);
+        };
+        match overlap.add(bytes) {
+            Meeting::Open => None,
+            Meeting::Fits(behind) => {
+                self.overlap = None;
+                Some(behind)
+            }
+            Meeting::Differs(behind) => {
+                let found = overlap.found();
+                let from_the_beginning =
+                    self.offset == 0 && !self.no_rest && self.seam.head().starts_with(&found);
+                if !from_the_beginning {
+                    let failure = self.failure(Cause::SourceChanged);
+                    self.end(failure);
+                    return None;
+                }
+                // The offset was ignored: what is known already comes first.
+                self.no_rest = true;
+                let tail = self.seam.tail();
+                self.overlap = Some(Overlap::new(self.got - tail.len() as u64, tail));
+                let mut again = BytesMut::from(&*found);
+                again.extend_from_slice(&behind);
+                self.behind_the_overlap(again.freeze())
+            }
+        }
+    }
+
+    /// Whether it can go on later.
+    fn can_yield(&self) -> bool {
+        self.yields && !self.abandoned && (self.got == 0 || self.exact)
+    }
+
     /// Ends with a failure, once nothing goes on in the module.
     fn end(&mut self, failure: Failure) {
         let state = std::mem::replace(&mut self.state, State::Get);
@@ -241,6 +313,19 @@ impl Procedure for Download {
         loop {
             let whole = self.is_whole();
             let soon = self.remaining().is_some_and(|bytes| bytes <= SOON_READ);
+            if self.can_yield() {
+                match &self.state {
+                    State::Get | State::Wait | State::Fill | State::Recheck(_) => {
+                        self.state = State::Yield;
+                    }
+                    State::Pull(cache) if cache.is_at_rest() => {}
+                    State::Pull(_) if self.ways.abort && !soon => {
+                        self.state = State::Yield;
+                        return self.abort();
+                    }
+                    _ => {}
+                }
+            }
             match &mut self.state {
                 State::Inquire(inquiry) => match inquiry.next() {
                     Ok(command) => return Next::Say(Saying::Ftps(command)),
@@ -321,7 +406,7 @@ impl Procedure for Download {
                         self.state = State::Finish(Err(failure));
                     }
                 },
-                State::Finish(_) => return Next::Finish(self.result()),
+                State::Yield | State::Finish(_) => return Next::Finish(self.result()),
             }
         }
     }
@@ -340,7 +425,7 @@ impl Procedure for Download {
                 Verdict::Failed(cause) => self.fail(cause),
             },
             State::Pull(cache) | State::Leave(cache, _) => return cache.heard(settlement),
-            State::Begin | State::Get | State::Abort(_) | State::Finish(_) => return,
+            State::Begin | State::Get | State::Abort(_) | State::Yield | State::Finish(_) => return,
         };
     }
 
@@ -351,6 +436,13 @@ impl Procedure for Download {
                 None
             }
             State::Wait | State::Pull(..) => {
+                if let State::Pull(cache) = &mut self.state {
+                    cache.content(bytes.len() as u64);
+                }
+                let bytes = self.behind_the_overlap(bytes)?;
+                if bytes.is_empty() {
+                    return None;
+                }
                 let end = self.offset + self.got + bytes.len() as u64;
                 if self.exact && self.size.is_some_and(|size| end > size) {
                     // More than there is: an offset was ignored, or lines fell into the content.
@@ -361,9 +453,7 @@ impl Procedure for Download {
                     return None;
                 }
                 self.got += bytes.len() as u64;
-                if let State::Pull(cache) = &mut self.state {
-                    cache.content(bytes.len() as u64);
-                }
+                self.seam.add(&bytes);
                 Some(Delivery::Chunk(bytes))
             }
             State::Leave(cache, _) => {
@@ -371,6 +461,8 @@ impl Procedure for Download {
                 self.got += bytes.len() as u64;
                 None
             }
+            // Made way: what comes now comes again later.
+            State::Yield => None,
             State::Begin | State::Get | State::Fill | State::Abort(_) | State::Finish(_) => {
                 // Abandoned: the module cannot be stopped, the rest is thrown away.
                 self.got += bytes.len() as u64;
@@ -404,6 +496,15 @@ impl Procedure for Download {
 
     fn leaves_open(&self) -> bool {
         self.left
+    }
+
+    fn make_way(&mut self, pushed: bool) -> WayOut {
+        self.yields = true;
+        if pushed && self.can_yield() && matches!(self.state, State::Wait) {
+            self.state = State::Yield;
+            return WayOut::Abort;
+        }
+        WayOut::Later
     }
 
     fn abandon(&mut self, cause: Cause) {
@@ -448,6 +549,7 @@ mod tests {
         let what = operation::Download {
             path: RemotePath::new("/f").unwrap(),
             offset: Offset::ZERO,
+            begun: None,
         };
         let mut download = Download::new(what, TransferType::Binary);
         let codes = [

@@ -86,6 +86,9 @@ pub enum Cause {
     /// The source of an upload closed before its end.
     #[error("the source ended before it was complete")]
     SourceGone,
+    /// The source of an upload does not hold any more what would have to be sent again.
+    #[error("the source does not hold the beginning any more")]
+    SourceForgotten,
     /// The source of an upload sent nothing for too long.
     #[error("the source sent nothing for too long")]
     SourceStalled,
@@ -114,6 +117,9 @@ pub enum Cause {
         /// Bytes there are.
         found: u64,
     },
+    /// What the server holds is not what the transfer began with.
+    #[error("the file on the server is another one now")]
+    SourceChanged,
     /// The answer may be a size or an error code, and the listing does not tell.
     #[error("the module answered {0}, which may be a size or an error code")]
     Undecided(u64),

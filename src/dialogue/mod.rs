@@ -16,6 +16,7 @@ pub mod operation;
 mod procedure;
 mod resync;
 mod route;
+mod seam;
 pub mod session;
 mod simple;
 mod size;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::seam::Seam;
 use crate::ftps::storage::{Drive, Entry, ModulePath, Space};
 use crate::ftps::value::{Offset, RemotePath, Server, TransferType};
 
@@ -82,9 +83,11 @@ pub enum Task {
     /// Lists a directory, the current one where there is no path (LIST). The server's text is
     /// delivered as it is. Answers [`Output::Delivered`].
     List(Option<RemotePath>),
-    /// Reads a file (GET). Answers [`Output::Delivered`].
+    /// Reads a file (GET). Answers [`Output::Delivered`], or [`Output::DownloadYielded`] where it
+    /// was asked to make way.
     Download(Download),
-    /// Writes a file from the pieces of the job (PUT). Answers [`Output::Stored`].
+    /// Writes a file from the pieces of the job (PUT). Answers [`Output::Stored`], or
+    /// [`Output::UploadYielded`] where it was asked to make way.
     Upload(Upload),
     /// Reads a file of the server to a drive of the module (GETFILE). Answers
     /// [`Output::Moved`].
@@ -116,6 +119,21 @@ pub struct Download {
     pub path: RemotePath,
     /// First byte wanted.
     pub offset: Offset,
+    /// What an earlier job came to that made way.
+    pub begun: Option<BegunDownload>,
+}
+
+/// A download that made way, as far as it had come.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BegunDownload {
+    /// Bytes handed over.
+    pub got: u64,
+    /// Size of the file on the server, where it tells.
+    pub size: Option<u64>,
+    /// The first and the last of the bytes handed over, by which the file is known again.
+    pub(crate) seam: Seam,
+    /// How often the link broke and the transfer went on.
+    pub resumes: u32,
 }
 
 /// A file to write.
@@ -129,6 +147,33 @@ pub struct Upload {
     pub verify_size: bool,
     /// Delete what was begun where the file could not be written whole.
     pub delete_on_failure: bool,
+    /// What an earlier job came to that made way, or was lost.
+    pub begun: Option<BegunUpload>,
+}
+
+/// An upload that made way, as far as it had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BegunUpload {
+    /// Bytes handed to the module. The server has as many, or fewer if the job was lost.
+    pub at: u64,
+    /// What the name had before the first byte.
+    pub before: Before,
+    /// How often the link broke and the transfer went on.
+    pub resumes: u32,
+}
+
+/// What a name had before an upload began. A file that had the size of ours before is no proof
+/// that ours arrived, if the outcome is lost; and one that still has the size it had is not ours
+/// to delete, or to go on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Before {
+    /// Not asked, or no answer.
+    #[default]
+    Unknown,
+    /// The server refused: there was no such file.
+    Nothing,
+    /// A file of this size, if it was no error code.
+    Number(u64),
 }
 
 /// A file that goes between the server and a drive of the module, where it has the last component
@@ -169,6 +214,10 @@ pub enum Output {
     Delivered(Delivered),
     /// The file was written.
     Stored(Stored),
+    /// The upload made way and can go on from here.
+    UploadYielded(BegunUpload),
+    /// The download made way and can go on from here.
+    DownloadYielded(BegunDownload),
     /// The file was moved between server and module.
     Moved(Moved),
     /// The names in a directory of the module, and the size of each file where it is told.

@@ -33,6 +33,17 @@ pub(crate) trait Procedure: Debug + Send {
         None
     }
 
+    /// The byte of the content that the next piece must begin with.
+    fn position(&self) -> u64 {
+        0
+    }
+
+    /// Others wait for the link. The procedure finishes as soon as it can go on later, if it can
+    /// do that at all. `pushed`: content is coming in that only an abort can stop.
+    fn make_way(&mut self, _pushed: bool) -> WayOut {
+        WayOut::Later
+    }
+
     /// The prompt came: content may be written.
     fn prompted(&mut self) -> Option<Feed> {
         None
@@ -50,6 +61,11 @@ pub(crate) trait Procedure: Debug + Send {
 
     /// Whether something of the task goes on in the module after its end.
     fn leaves_open(&self) -> bool {
+        false
+    }
+
+    /// Whether the content that is being handed over cannot be completed.
+    fn is_cut_short(&self) -> bool {
         false
     }
 
@@ -89,8 +105,21 @@ pub(crate) struct Ways {
     pub(crate) pull: bool,
     /// Files are written in blocks.
     pub(crate) blocks: bool,
+    /// Files can be written from an offset.
+    pub(crate) rest: bool,
     /// What goes on in the module can be aborted.
     pub(crate) abort: bool,
+}
+
+/// How a task that is asked to make way gets there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WayOut {
+    /// By itself, when it next decides; or not at all.
+    Later,
+    /// Once the content that is being handed over was ended where it is.
+    EndContent,
+    /// Once the content that is being pushed was aborted.
+    Abort,
 }
 
 /// What a procedure wants done.
@@ -216,6 +245,8 @@ pub(crate) fn is_transient(cause: &Cause) -> bool {
         | Cause::Cancelled(_)
         | Cause::SourceGone
         | Cause::SourceStalled
+        | Cause::SourceForgotten
+        | Cause::SourceChanged
         | Cause::ReceiverStalled
         | Cause::Exists
         | Cause::NotOnModule

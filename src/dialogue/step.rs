@@ -22,9 +22,13 @@ pub enum Step {
     /// Hand this to the receiver, then ask again. Call [`super::Dialogue::abandon`] where it is
     /// gone or takes nothing for too long.
     Deliver(Delivery),
-    /// Get a piece from the source and hand it to [`super::Dialogue::feed`]; meanwhile listen.
-    /// Call [`super::Dialogue::abandon`] where it is gone or sends nothing for too long.
-    Fetch,
+    /// Get the piece that begins at this byte of the content from the source and hand it to
+    /// [`super::Dialogue::feed`]; meanwhile listen. Call [`super::Dialogue::abandon`] where it is
+    /// gone, does not hold that byte any more, or sends nothing for too long.
+    Fetch {
+        /// The byte. Goes back where a transfer that broke goes on.
+        offset: u64,
+    },
     /// Listen until then, and call [`super::Dialogue::expire`] if nothing came.
     Listen {
         /// When to give up.

@@ -16,7 +16,7 @@ use super::facts::Facts;
 use super::failure::{Awaited, Cause, Ending, Failure, Stage};
 use super::moment::Moment;
 use super::operation::{Operation, Output, Piece, Progress, ProgressStage};
-use super::procedure::{Next, Procedure, Saying, Ways};
+use super::procedure::{Next, Procedure, Saying, WayOut, Ways};
 use super::session::Session;
 use super::step::Step;
 use super::tls::Secured;
@@ -128,7 +128,7 @@ impl Dialogue {
             }
             if let Some(exchange) = &self.exchange {
                 if exchange.is_open() {
-                    return Step::Fetch;
+                    return self.fetch();
                 }
                 return Step::Listen {
                     until: exchange.deadline(),
@@ -177,7 +177,7 @@ impl Dialogue {
                     let exchange = Exchange::with_content(name, line, content, timing, now);
                     self.open_exchange(exchange);
                 }
-                Next::Fetch => return Step::Fetch,
+                Next::Fetch => return self.fetch(),
                 Next::Deliver(delivery) => return Step::Deliver(delivery),
                 Next::Raw(bytes) => self.outbox.push_back(bytes),
                 Next::Quiet(span) => self.be_quiet(span, now),
@@ -217,7 +217,32 @@ impl Dialogue {
         // A piece that was fetched while the module ended the transfer has nowhere to go.
         if self.exchange.as_ref().is_none_or(Exchange::is_open) {
             let feed = run.task.feed(piece);
+            let cut_short = run.task.is_cut_short();
             self.write(feed, now);
+            if cut_short {
+                self.end_content(now);
+            }
+        }
+    }
+
+    /// Others wait for the link. A transfer that can go on later finishes as soon as possible, with
+    /// [`Output::UploadYielded`] or [`Output::DownloadYielded`]; all else goes on.
+    pub fn make_way(&mut self, now: Moment) {
+        let Some(run) = &mut self.run else { return };
+        if run.abandoned {
+            return;
+        }
+        let pushed = self
+            .exchange
+            .as_ref()
+            .is_some_and(|exchange| exchange.is_receiving() && exchange.is_of_the_server());
+        match run.task.make_way(pushed && self.profile.abort) {
+            WayOut::Later => {}
+            WayOut::EndContent => self.end_content(now),
+            WayOut::Abort => {
+                run.drain_until = Some(now);
+                self.mind_the_drain(now);
+            }
         }
     }
 
@@ -323,11 +348,17 @@ impl Dialogue {
         self.attached
     }
 
+    fn fetch(&self) -> Step {
+        let offset = self.run.as_ref().map_or(0, |run| run.task.position());
+        Step::Fetch { offset }
+    }
+
     /// The ways that content takes: what the configuration wants, as far as the module can.
     fn ways(&self) -> Ways {
         Ways {
             pull: self.setup.download == DownloadForm::Pull && self.profile.cache,
             blocks: self.setup.upload == UploadForm::Blocks && self.profile.blocks,
+            rest: self.profile.blocks,
             abort: self.profile.abort,
         }
     }

@@ -2,26 +2,31 @@
 
 mod blocks;
 mod clear;
+mod rejoin;
+mod resume;
+mod verify;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use blocks::Blocks;
-use clear::Before;
+use rejoin::Rejoin;
 
 use super::exchange::{Settlement, Verdict};
 use super::failure::{Cause, Failure, Finding, Stage};
 use super::inquiry::{Inquiry, Known};
-use super::operation::{self, Output, Piece, Progress, ProgressStage, Stored};
-use super::procedure::{Feed, Next, Procedure, Saying, Ways, is_transient, may_retry};
+use super::operation::{self, Before, Output, Piece, Progress, ProgressStage, Stored};
+use super::procedure::{Feed, Next, Procedure, Saying, WayOut, Ways};
 use super::size::unknown;
 use crate::ftps::value::TransferType;
-use crate::ftps::{Command, ErrCode, Verb, escape};
+use crate::ftps::{Body, Command, ErrCode, Verb, escape};
 
 /// Writes a file and makes sure of it.
 ///
 /// The file is begun once its first piece is there, so that a source which never sends holds
-/// nothing open on the server. A transfer whose outcome was lost is not repeated: the size on
-/// the server decides.
+/// nothing open on the server. Where the link breaks, or others wait for it, the transfer goes on
+/// at what the server has (see [`rejoin`]), in blocks, since the stream cannot begin at an offset
+/// (SIMCom manual L1215); where that cannot be relied on, it starts over. A transfer whose outcome
+/// alone was lost is not repeated: the size on the server decides.
 #[derive(Debug)]
 pub(crate) struct Upload {
     what: operation::Upload,
@@ -40,6 +45,8 @@ pub(crate) struct Upload {
     compares: u32,
     /// What the server said of the name before the transfer.
     before: Before,
+    /// That was asked.
+    prepared: bool,
     /// The prompt is open.
     open: bool,
     /// Every byte and the end were written.
@@ -48,8 +55,19 @@ pub(crate) struct Upload {
     begun: bool,
     acknowledged: bool,
     confirmed: Option<u64>,
-    /// Why the transfer failed, while the server is asked what it has.
+    /// Why the transfer failed for good, while things are put in order.
     failed: Option<Failure>,
+    /// Why it broke off last.
+    broken: Option<Failure>,
+    /// The server does not go on with a file.
+    no_rest: bool,
+    restarts: u32,
+    /// The most that the server had when the transfer started over.
+    farthest: u64,
+    /// Others wait for the link.
+    yields: bool,
+    /// The stream was ended for them, not by the source.
+    paused: bool,
 }
 
 #[derive(Debug)]
@@ -67,8 +85,10 @@ enum State {
     Transfer,
     /// Whether the server has what it should after the first blocks.
     Check(Inquiry),
-    /// How much the server has of a block whose outcome was lost.
-    Recover(Inquiry, Failure),
+    /// How much the server has of what broke off.
+    Recover(Inquiry),
+    /// Whether that is ours.
+    Rejoin(Rejoin),
     Verify(Inquiry),
     /// What the name has after a failed transfer: what was not touched is not deleted.
     Compare,
@@ -76,6 +96,7 @@ enum State {
     Deleting,
     /// Whether anything is left, now that it could not be deleted.
     Look(Box<Inquiry>),
+    Yield,
     Finish(Result<(), Failure>),
 }
 
@@ -84,10 +105,11 @@ impl Upload {
     pub(crate) fn new(mut what: operation::Upload, transfer_type: TransferType) -> Self {
         let exact = transfer_type == TransferType::Binary;
         what.verify_size &= exact;
-        let state = if what.must_be_new {
-            State::Free(Inquiry::look(what.path.clone()))
-        } else {
-            State::Fetch
+        let begun = what.begun.filter(|begun| begun.at > 0);
+        let state = match begun {
+            Some(_) => State::Recover(Inquiry::size(what.path.clone())),
+            None if what.must_be_new => State::Free(Inquiry::look(what.path.clone())),
+            None => State::Fetch,
         };
         Self {
             what,
@@ -96,17 +118,24 @@ impl Upload {
             ways: Ways::default(),
             exact,
             blocks: None,
-            resumes: 0,
-            sent: 0,
+            resumes: begun.map_or(0, |begun| begun.resumes),
+            sent: begun.map_or(0, |begun| begun.at),
             tries: 0,
             compares: 1,
-            before: Before::Unknown,
+            before: begun.map_or(Before::Unknown, |begun| begun.before),
+            prepared: begun.is_some(),
             open: false,
             ended: false,
-            begun: false,
+            begun: begun.is_some(),
             acknowledged: false,
             confirmed: None,
             failed: None,
+            broken: None,
+            no_rest: false,
+            restarts: 0,
+            farthest: 0,
+            yields: false,
+            paused: false,
         }
     }
 
@@ -129,92 +158,38 @@ impl Upload {
         }
     }
 
-    /// The module reported success for all of it.
-    fn complete(&mut self) -> State {
-        self.acknowledged = true;
-        if self.what.verify_size {
-            State::Verify(Inquiry::size(self.what.path.clone()))
-        } else {
-            State::Finish(Ok(()))
-        }
-    }
-
-    /// The transfer is over, as far as the module tells.
-    fn transferred(&mut self, verdict: &Verdict) -> State {
-        if self.blocks.is_some() {
-            return self.block_transferred(verdict);
-        }
-        match verdict {
-            Verdict::Done(_) if self.ended => self.complete(),
-            Verdict::Done(_) => {
-                let cause = Cause::OutOfOrder("success before the end of the content".into());
-                self.fail(self.failure(cause, Stage::Data))
-            }
-            Verdict::Failed(cause) => {
-                // Not a byte was taken from the source: nothing speaks against a new try.
-                if !self.begun && may_retry(cause, self.tries) {
-                    return State::Put;
-                }
-                // Without a prompt in time the server may have created the file all the same.
-                self.begun |= matches!(cause, Cause::Timeout(_));
-                self.fail(self.failure(cause.clone(), Stage::Data))
-            }
-        }
-    }
-
-    fn fail(&mut self, failure: Failure) -> State {
-        if !self.begun {
-            return State::Finish(Err(failure));
-        }
-        let open = is_open(&failure.cause);
-        self.failed = Some(failure);
-        // All was written and only the outcome is lost: the server may have it whole.
-        if self.ended && open {
-            return State::Verify(Inquiry::size(self.what.path.clone()));
-        }
-        self.clear_up()
-    }
-
-    fn verified(&mut self, known: Known) -> State {
-        let size = match known {
-            Known::Size(size) => Some(size),
+    /// The question that the state asks, where it asks one.
+    fn inquiry(&mut self) -> Option<&mut Inquiry> {
+        match &mut self.state {
+            State::Free(inquiry)
+            | State::Verify(inquiry)
+            | State::Check(inquiry)
+            | State::Recover(inquiry) => Some(inquiry),
+            State::Look(inquiry) => Some(inquiry),
             _ => None,
-        };
-        let told = match self.before {
-            _ if self.acknowledged => true,
-            Before::Nothing => true,
-            Before::Number(before) => before != self.sent,
-            Before::Unknown => false,
-        };
-        match (size, self.failed.take()) {
-            (Some(size), _) if size == self.sent => {
-                self.confirmed = told.then_some(size);
-                State::Finish(Ok(()))
-            }
-            (Some(found), None) => {
-                let expected = self.sent;
-                self.failed = Some(Failure {
-                    committed: size,
-                    ..self.failure(Cause::SizeMismatch { expected, found }, Stage::Commit)
-                });
-                self.clear_up()
-            }
-            (Some(_), Some(failure)) => {
-                self.failed = Some(Failure {
-                    committed: size,
-                    ..failure
-                });
-                self.clear_up()
-            }
-            // The server does not tell, and the module has said that it failed.
-            (None, Some(failure)) if !is_unheard(&failure.cause) => {
-                self.failed = Some(failure);
-                self.clear_up()
-            }
-            // The server does not tell. What the module said stands; where it said nothing,
-            // the outcome stays open, and a file that may be whole is not deleted.
-            (None, _) => State::Finish(Ok(())),
         }
+    }
+
+    /// Such a question was answered.
+    fn answered(&mut self, known: Known) -> State {
+        match self.state {
+            State::Free(_) => self.free(known),
+            State::Verify(_) => self.verified(known),
+            State::Check(_) => self.checked(&known),
+            State::Recover(_) => self.recovered(&known),
+            _ => self.looked(&known),
+        }
+    }
+
+    fn result(&self, result: &Result<(), Failure>) -> Result<Output, Failure> {
+        result.clone().map(|()| {
+            Output::Stored(Stored {
+                sent: self.sent,
+                acknowledged: self.acknowledged,
+                confirmed: self.confirmed,
+                resumes: self.resumes,
+            })
+        })
     }
 
     fn failure(&self, cause: Cause, stage: Stage) -> Failure {
@@ -229,9 +204,19 @@ impl Upload {
         match piece {
             Piece::Data(bytes) => {
                 self.sent += bytes.len() as u64;
+                let content = escape::escape(&bytes);
+                self.paused = self.yields && self.can_pause();
+                if !self.paused {
+                    return Feed {
+                        bytes: content,
+                        end: false,
+                    };
+                }
+                let mut last = BytesMut::from(content);
+                last.extend_from_slice(&[escape::END]);
                 Feed {
-                    bytes: escape::escape(&bytes),
-                    end: false,
+                    bytes: last.freeze(),
+                    end: true,
                 }
             }
             Piece::End => {
@@ -248,34 +233,29 @@ impl Upload {
 impl Procedure for Upload {
     fn next(&mut self) -> Next {
         loop {
-            match &mut self.state {
-                State::Free(inquiry) => match inquiry.next() {
+            if self.failed.is_some() && self.is_under_way() {
+                self.state = self.clear_up();
+            } else if self.yields && self.can_yield() {
+                self.state = State::Yield;
+            }
+            if let Some(inquiry) = self.inquiry() {
+                match inquiry.next() {
                     Ok(command) => return Next::Say(Saying::Ftps(command)),
-                    Err(known) => self.state = self.free(known),
-                },
+                    Err(known) => self.state = self.answered(known),
+                }
+                continue;
+            }
+            match &mut self.state {
                 State::Fetch if self.held.is_none() => return Next::Fetch,
+                State::Fetch if self.prepared => self.state = self.begin(),
                 State::Fetch => {
                     self.state = State::Reach;
                     return Next::Reach;
                 }
-                State::Reach if self.what.verify_size || self.what.delete_on_failure => {
-                    self.state = State::Before;
-                }
-                State::Reach => self.state = self.begin(),
+                State::Reach => self.state = State::Before,
                 State::Gather => match self.gather() {
                     State::Gather => return Next::Fetch,
                     state => self.state = state,
-                },
-                State::Check(inquiry) => match inquiry.next() {
-                    Ok(command) => return Next::Say(Saying::Ftps(command)),
-                    Err(known) => self.state = self.checked(&known),
-                },
-                State::Recover(inquiry, failure) => match inquiry.next() {
-                    Ok(command) => return Next::Say(Saying::Ftps(command)),
-                    Err(known) => {
-                        let failure = failure.clone();
-                        self.state = self.recovered(&known, failure);
-                    }
                 },
                 State::Before | State::Compare => {
                     let command = Command::Size(self.what.path.clone());
@@ -293,9 +273,10 @@ impl Procedure for Upload {
                 }
                 // While a prompt is open the dialogue asks for the next piece.
                 State::Transfer => return Next::Fetch,
-                State::Verify(inquiry) => match inquiry.next() {
-                    Ok(command) => return Next::Say(Saying::Ftps(command)),
-                    Err(known) => self.state = self.verified(known),
+                State::Rejoin(rejoin) => match rejoin.next(&self.what.path) {
+                    Ok(Some(command)) => return Next::Say(Saying::Ftps(command)),
+                    Ok(None) => return Next::Fetch,
+                    Err(fits) => self.state = self.rejoined(fits),
                 },
                 State::Delete => {
                     self.state = State::Deleting;
@@ -303,41 +284,35 @@ impl Procedure for Upload {
                     return Next::Say(Saying::Ftps(command));
                 }
                 State::Deleting => self.state = State::Delete,
-                State::Look(inquiry) => match inquiry.next() {
-                    Ok(command) => return Next::Say(Saying::Ftps(command)),
-                    Err(known) => self.state = self.looked(&known),
-                },
-                State::Finish(result) => {
-                    let stored = Stored {
-                        sent: self.sent,
-                        acknowledged: self.acknowledged,
-                        confirmed: self.confirmed,
-                        resumes: self.resumes,
-                    };
-                    return Next::Finish(result.clone().map(|()| Output::Stored(stored)));
+                State::Yield => {
+                    return Next::Finish(Ok(Output::UploadYielded(self.begun_upload())));
                 }
+                State::Finish(result) => {
+                    let result = result.clone();
+                    return Next::Finish(self.result(&result));
+                }
+                State::Free(_)
+                | State::Check(_)
+                | State::Recover(_)
+                | State::Verify(_)
+                | State::Look(_) => {}
             }
         }
     }
 
     fn heard(&mut self, settlement: &Settlement) {
+        if let Some(inquiry) = self.inquiry() {
+            return inquiry.heard(settlement);
+        }
         self.state = match &mut self.state {
-            State::Free(inquiry)
-            | State::Verify(inquiry)
-            | State::Check(inquiry)
-            | State::Recover(inquiry, _) => return inquiry.heard(settlement),
-            State::Look(inquiry) => return inquiry.heard(settlement),
             State::Before => {
                 self.before = Before::of(&settlement.verdict);
+                self.prepared = true;
                 self.begin()
             }
-            State::Compare => match &settlement.verdict {
-                // The server that closed the connection over it is asked in a new one.
-                Verdict::Failed(cause) if may_retry(cause, self.compares) => {
-                    self.compares += 1;
-                    return;
-                }
-                verdict => self.compared(Before::of(verdict)),
+            State::Compare => match self.hear_compare(&settlement.verdict) {
+                Some(state) => state,
+                None => return,
             },
             State::Transfer => {
                 self.open = false;
@@ -349,24 +324,17 @@ impl Procedure for Upload {
                     None => self.transferred(&settlement.verdict),
                 }
             }
+            State::Rejoin(rejoin) => return rejoin.heard(&settlement.verdict),
             State::Deleting => self.deleted(&settlement.verdict),
-            State::Fetch
-            | State::Reach
-            | State::Gather
-            | State::Put
-            | State::Delete
-            | State::Finish(_) => return,
+            _ => return,
         };
     }
 
     fn content(&mut self, bytes: Bytes) -> Option<operation::Delivery> {
-        match &mut self.state {
-            State::Free(inquiry)
-            | State::Verify(inquiry)
-            | State::Check(inquiry)
-            | State::Recover(inquiry, _) => inquiry.content(&bytes),
-            State::Look(inquiry) => inquiry.content(&bytes),
-            _ => {}
+        if let State::Rejoin(rejoin) = &mut self.state {
+            rejoin.content(&bytes);
+        } else if let Some(inquiry) = self.inquiry() {
+            inquiry.content(&bytes);
         }
         None
     }
@@ -376,6 +344,10 @@ impl Procedure for Upload {
     }
 
     fn feed(&mut self, piece: Piece) -> Option<Feed> {
+        if let State::Rejoin(rejoin) = &mut self.state {
+            rejoin.feed(&piece);
+            return None;
+        }
         if let Some(blocks) = &mut self.blocks {
             blocks.push(piece);
             return None;
@@ -385,6 +357,14 @@ impl Procedure for Upload {
         }
         self.held = Some(piece);
         None
+    }
+
+    fn position(&self) -> u64 {
+        match (&self.state, &self.blocks) {
+            (State::Rejoin(rejoin), _) => rejoin.position(),
+            (_, Some(blocks)) => blocks.position(),
+            (_, None) => self.sent,
+        }
     }
 
     fn prompted(&mut self) -> Option<Feed> {
@@ -399,28 +379,26 @@ impl Procedure for Upload {
         Some(self.write(piece))
     }
 
+    fn make_way(&mut self, _pushed: bool) -> WayOut {
+        self.yields = true;
+        if self.can_pause() {
+            self.paused = true;
+            return WayOut::EndContent;
+        }
+        WayOut::Later
+    }
+
     fn abandon(&mut self, cause: Cause) {
         // What is complete but for its verification is no longer given up.
         if self.ended || self.failed.is_some() {
             return;
         }
-        let failure = self.failure(cause, Stage::Data);
-        match self.state {
-            State::Transfer => self.failed = Some(failure),
-            State::Free(_) | State::Fetch | State::Reach | State::Before => {
-                self.state = State::Finish(Err(failure));
-            }
-            State::Gather | State::Put | State::Check(_) | State::Recover(..) => {
-                self.failed = Some(failure);
-                self.state = self.clear_up();
-            }
-            State::Verify(_)
-            | State::Compare
-            | State::Delete
-            | State::Deleting
-            | State::Look(_)
-            | State::Finish(_) => {}
-        }
+        let failure = match (&self.broken, &cause) {
+            // It would have to start over, and cannot: what broke it is the reason.
+            (Some(broken), Cause::SourceForgotten) => broken.clone(),
+            _ => self.failure(cause, Stage::Data),
+        };
+        self.failed = Some(failure);
     }
 
     fn give_up(&mut self, failure: Failure) {
@@ -429,9 +407,10 @@ impl Procedure for Upload {
         let finding = self.begun.then_some(Finding::LeftBehind);
         let stored = match &self.failed {
             None => self.acknowledged,
-            Some(first) => self.ended && is_unheard(&first.cause),
+            Some(first) => self.ended && verify::is_unheard(&first.cause),
         };
-        let first = self.failed.take().unwrap_or(failure);
+        let broken = self.broken.take();
+        let first = self.failed.take().or(broken).unwrap_or(failure);
         self.state = State::Finish(if stored {
             Ok(())
         } else {
@@ -445,9 +424,13 @@ impl Procedure for Upload {
                 ProgressStage::Preparing
             }
             State::Put if self.blocks.is_none() => ProgressStage::Preparing,
-            State::Gather | State::Put | State::Transfer | State::Check(_) | State::Recover(..) => {
-                ProgressStage::Transferring
-            }
+            State::Gather
+            | State::Put
+            | State::Transfer
+            | State::Check(_)
+            | State::Recover(_)
+            | State::Rejoin(_)
+            | State::Yield => ProgressStage::Transferring,
             _ => ProgressStage::Verifying,
         };
         Progress {
@@ -457,25 +440,14 @@ impl Procedure for Upload {
     }
 }
 
-/// Whether the server may hold the whole file all the same: the connection or the module was
-/// lost on the way to the outcome. A refusal leaves nothing open.
-fn is_open(cause: &Cause) -> bool {
-    matches!(cause, Cause::Reported(code) if *code != ErrCode::REJECTED) || is_transient(cause)
-}
-
-/// Whether the module's word on the outcome was lost: it fell silent, or told of the connection
-/// and not of the transfer.
-fn is_unheard(cause: &Cause) -> bool {
-    match cause {
-        Cause::Reported(code) => matches!(
-            *code,
-            ErrCode::CLOSED_BY_SERVER
-                | ErrCode::TIMEOUT
-                | ErrCode::NETWORK
-                | ErrCode::SSL_CLOSED
-                | ErrCode::SERVER_TIMEOUT
-        ),
-        Cause::Refused(_) => false,
-        cause => is_transient(cause),
+impl Before {
+    fn of(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Done(Some(Body::Number(number) | Body::Length(number))) => {
+                Self::Number(*number)
+            }
+            Verdict::Failed(Cause::Reported(ErrCode::REJECTED)) => Self::Nothing,
+            _ => Self::Unknown,
+        }
     }
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::clock;
@@ -16,9 +17,10 @@ use super::error::Error;
 use super::health::{Health, Link, LoggedIn};
 use super::job::Job;
 use super::port::{Connector, Port};
+use super::source::{Source, Supply};
 use super::{JobId, Options};
 use crate::dialogue::failure::{Cause, Ending};
-use crate::dialogue::operation::{Delivery, Operation, Output, Piece, Standing, Task};
+use crate::dialogue::operation::{Delivery, Operation, Output, Standing, Task};
 use crate::dialogue::{Dialogue, Failure, Moment, Session, Step};
 
 /// Owns the port. The one place where the clock meets the dialogue.
@@ -55,6 +57,8 @@ struct Current {
     since: Duration,
     /// Its caller was told, or has told us, that it ends.
     abandoned: bool,
+    /// It was told that others wait.
+    makes_way: bool,
 }
 
 struct Trouble {
@@ -66,17 +70,25 @@ struct Trouble {
 enum Event {
     Read(io::Result<usize>),
     Written(io::Result<usize>),
-    Piece(Option<Piece>),
+    Piece(Supply),
     /// There is room for a delivery, or nobody to take one.
     Room(bool),
-    /// The caller is gone, or wants it ended, or ran out of time.
-    Ended,
+    /// Something is wanted of the job.
+    Asked(Ask),
     /// The source or receiver stood still for too long.
     Stalled,
     /// The time of the step has passed.
     Due,
     Job(Option<Job>),
     Opened(Result<Box<dyn Port>, Error>),
+}
+
+/// What is wanted of a job while it runs.
+enum Ask {
+    /// The caller is gone, or wants it ended, or ran out of time.
+    End,
+    /// Others wait for the link.
+    MakeWay,
 }
 
 /// Bytes read at a time: what the tty layer of Linux holds.
@@ -125,7 +137,7 @@ impl<C: Connector> ModemActor<C> {
                 }
                 Step::Write { bytes, until } => self.write(bytes, until).await,
                 Step::Deliver(delivery) => self.deliver(delivery).await,
-                Step::Fetch => self.fetch().await,
+                Step::Fetch { offset } => self.fetch(offset).await,
                 Step::Listen { until } => self.listen(until).await,
                 Step::AwaitPort { until } => self.await_port(until).await,
                 Step::Done(result) => {
@@ -220,6 +232,7 @@ impl<C: Connector> ModemActor<C> {
             job,
             since,
             abandoned: false,
+            makes_way: false,
         }));
     }
 
@@ -292,7 +305,7 @@ impl<C: Connector> ModemActor<C> {
                 };
                 tokio::select! {
                     biased;
-                    () = self.purpose.ended() => Event::Ended,
+                    ask = self.purpose.asked() => Event::Asked(ask),
                     read = reader.read(&mut buffer) => Event::Read(read),
                     written = writer.write(&bytes) => Event::Written(written),
                     () = sleep_until(deadline) => Event::Due,
@@ -303,7 +316,7 @@ impl<C: Connector> ModemActor<C> {
                 Event::Written(Ok(_)) => self.lost(io::ErrorKind::WriteZero.into()),
                 Event::Written(Err(error)) => self.lost(error),
                 Event::Read(read) => self.received(read, &buffer),
-                Event::Ended => self.abandon(Cause::Cancelled(Ending::Drained)),
+                Event::Asked(ask) => self.ask(&ask),
                 _ => {
                     let now = self.now();
                     self.dialogue.write_expired(now);
@@ -318,14 +331,14 @@ impl<C: Connector> ModemActor<C> {
         let mut buffer = [0; READ];
         let event = tokio::select! {
             biased;
-            () = self.purpose.ended() => Event::Ended,
+            ask = self.purpose.asked() => Event::Asked(ask),
             read = read(&mut self.port, &mut buffer) => Event::Read(read),
             () = sleep_until(deadline) => Event::Due,
         };
         self.take(event, &buffer);
     }
 
-    async fn fetch(&mut self) {
+    async fn fetch(&mut self, offset: u64) {
         let mut buffer = [0; READ];
         let Purpose::Job(current) = &mut self.purpose else {
             return self.abandon(Cause::SourceGone);
@@ -333,18 +346,19 @@ impl<C: Connector> ModemActor<C> {
         let stalled = clock::now() + current.job.stall;
         let event = tokio::select! {
             biased;
-            () = ended(&mut current.job.reply, &current.job.cancel, current.job.deadline),
-                if !current.abandoned => Event::Ended,
+            ask = asked(&mut current.job.reply, &current.job.cancel, &current.job.make_way,
+                current.job.deadline, current.makes_way), if !current.abandoned => Event::Asked(ask),
             read = read(&mut self.port, &mut buffer) => Event::Read(read),
-            piece = next_piece(&mut current.job.pieces) => Event::Piece(piece),
+            supply = supply(&mut current.job.source, offset) => Event::Piece(supply),
             () = sleep_until(stalled) => Event::Stalled,
         };
         match event {
-            Event::Piece(Some(piece)) => {
+            Event::Piece(Supply::Piece(piece)) => {
                 let now = self.now();
                 self.dialogue.feed(piece, now);
             }
-            Event::Piece(None) => self.abandon(Cause::SourceGone),
+            Event::Piece(Supply::Gone) => self.abandon(Cause::SourceGone),
+            Event::Piece(Supply::Forgotten) => self.abandon(Cause::SourceForgotten),
             Event::Stalled => self.abandon(Cause::SourceStalled),
             event => self.take(event, &buffer),
         }
@@ -360,8 +374,8 @@ impl<C: Connector> ModemActor<C> {
         let stalled = clock::now() + current.job.stall;
         let event = tokio::select! {
             biased;
-            () = ended(&mut current.job.reply, &current.job.cancel, current.job.deadline),
-                if !current.abandoned => Event::Ended,
+            ask = asked(&mut current.job.reply, &current.job.cancel, &current.job.make_way,
+                current.job.deadline, current.makes_way), if !current.abandoned => Event::Asked(ask),
             permit = receiver.reserve() => Event::Room(match permit {
                 Ok(permit) => {
                     permit.send(delivery);
@@ -374,6 +388,7 @@ impl<C: Connector> ModemActor<C> {
         match event {
             Event::Room(true) => {}
             Event::Stalled => self.abandon(Cause::ReceiverStalled),
+            Event::Asked(ask) => self.ask(&ask),
             _ => self.abandon(Cause::Cancelled(Ending::Drained)),
         }
     }
@@ -388,7 +403,7 @@ impl<C: Connector> ModemActor<C> {
         };
         let event = tokio::select! {
             biased;
-            () = self.purpose.ended() => Event::Ended,
+            ask = self.purpose.asked() => Event::Asked(ask),
             opened = opening => Event::Opened(opened),
             () = sleep_until(deadline) => Event::Due,
         };
@@ -402,7 +417,7 @@ impl<C: Connector> ModemActor<C> {
     fn take(&mut self, event: Event, buffer: &[u8]) {
         match event {
             Event::Read(read) => self.received(read, buffer),
-            Event::Ended => self.abandon(Cause::Cancelled(Ending::Drained)),
+            Event::Asked(ask) => self.ask(&ask),
             _ => {
                 let now = self.now();
                 self.dialogue.expire(now);
@@ -419,6 +434,19 @@ impl<C: Connector> ModemActor<C> {
                     .receive(buffer.get(..len).unwrap_or_default(), now);
             }
             Err(error) => self.lost(error),
+        }
+    }
+
+    fn ask(&mut self, ask: &Ask) {
+        match ask {
+            Ask::End => self.abandon(Cause::Cancelled(Ending::Drained)),
+            Ask::MakeWay => {
+                if let Purpose::Job(current) = &mut self.purpose {
+                    current.makes_way = true;
+                }
+                let now = self.now();
+                self.dialogue.make_way(now);
+            }
         }
     }
 
@@ -498,28 +526,41 @@ impl<C: Connector> ModemActor<C> {
 }
 
 impl Purpose {
-    /// Ends when the caller of the job wants it ended.
-    async fn ended(&mut self) {
+    /// Ends when something is wanted of the job.
+    async fn asked(&mut self) -> Ask {
         match self {
             Self::Job(current) if !current.abandoned => {
+                let told = current.makes_way;
                 let job = &mut current.job;
-                ended(&mut job.reply, &job.cancel, job.deadline).await;
+                asked(
+                    &mut job.reply,
+                    &job.cancel,
+                    &job.make_way,
+                    job.deadline,
+                    told,
+                )
+                .await
             }
             _ => future::pending().await,
         }
     }
 }
 
-/// Ends when nobody waits for a job any more.
-async fn ended(
-    reply: &mut tokio::sync::oneshot::Sender<Result<Output, Error>>,
-    cancel: &tokio_util::sync::CancellationToken,
+/// Ends when nobody waits for a job any more, or when others wait for the link and the job was
+/// not told.
+async fn asked(
+    reply: &mut oneshot::Sender<Result<Output, Error>>,
+    cancel: &CancellationToken,
+    make_way: &CancellationToken,
     deadline: Option<Instant>,
-) {
+    told: bool,
+) -> Ask {
     tokio::select! {
-        () = cancel.cancelled() => {}
-        () = reply.closed() => {}
-        () = until(deadline) => {}
+        biased;
+        () = cancel.cancelled() => Ask::End,
+        () = reply.closed() => Ask::End,
+        () = until(deadline) => Ask::End,
+        () = make_way.cancelled(), if !told => Ask::MakeWay,
     }
 }
 
@@ -537,10 +578,10 @@ async fn read(port: &mut Option<Halves>, buffer: &mut [u8]) -> io::Result<usize>
     }
 }
 
-async fn next_piece(pieces: &mut Option<mpsc::Receiver<Piece>>) -> Option<Piece> {
-    match pieces {
-        Some(pieces) => pieces.recv().await,
-        None => None,
+async fn supply(source: &mut Option<Box<dyn Source>>, offset: u64) -> Supply {
+    match source {
+        Some(source) => source.piece(offset).await,
+        None => Supply::Gone,
     }
 }
 

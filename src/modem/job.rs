@@ -8,7 +8,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::error::Error;
-use crate::dialogue::operation::{Delivery, Operation, Output, Piece, Progress};
+use super::source::Source;
+use crate::dialogue::operation::{Delivery, Operation, Output, Progress};
 
 /// Names an operation in logs, events and errors.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -41,8 +42,8 @@ pub struct Job {
     pub id: JobId,
     /// What is to be done.
     pub operation: Operation,
-    /// Source of an upload. Closed without [`Piece::End`]: the source is gone.
-    pub pieces: Option<mpsc::Receiver<Piece>>,
+    /// Content of an upload.
+    pub source: Option<Box<dyn Source>>,
     /// Where a download or listing goes. A full channel holds the link for at most
     /// [`Job::stall`]; a closed one cancels the job.
     pub delivery: Option<mpsc::Sender<Delivery>>,
@@ -50,6 +51,9 @@ pub struct Job {
     pub progress: watch::Sender<Progress>,
     /// The caller's wish to end it.
     pub cancel: CancellationToken,
+    /// Others wait for the link: a transfer that can go on later gives it up as soon as it can,
+    /// and answers how far it came.
+    pub make_way: CancellationToken,
     /// The caller's own deadline; the job is cancelled when it passes.
     pub deadline: Option<Instant>,
     /// How long a source or a receiver may stand still before the link is taken from it.

@@ -7,6 +7,7 @@ pub mod health;
 mod holder;
 pub mod job;
 pub mod port;
+pub mod source;
 
 pub use crate::dialogue::failure;
 pub use crate::dialogue::operation;

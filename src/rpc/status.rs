@@ -299,6 +299,12 @@ impl Verdict {
             }
             C::Cancelled(_) => Self::new(Code::Cancelled, "CANCELLED", ""),
             C::SourceGone => Self::new(Code::Cancelled, "UNFINISHED", ""),
+            C::SourceForgotten => Self::new(
+                Code::Aborted,
+                "TRANSFER_FAILED",
+                "it would have to start over, and the beginning is not kept: send it again",
+            ),
+            C::SourceChanged => Self::new(Code::Aborted, "SOURCE_CHANGED", ""),
             C::SourceStalled => Self::of_cause(&Cause::WriterTooSlow),
             C::ReceiverStalled => Self::of_cause(&Cause::ReaderTooSlow),
             C::Exists => Self::new(Code::AlreadyExists, "ALREADY_EXISTS", ""),

@@ -176,27 +176,36 @@ fn a_reboot_in_a_block_costs_that_block() {
     }
 }
 
+/// It is given the file as one stream then, where the source still has all of it.
 #[test]
 fn a_server_that_cannot_go_on_is_found_out_at_the_second_block() {
     for rest in [Rest::Ignore, Rest::Refuse] {
         for family in crate::both() {
-            let mut link = Link::new(family, Knobs::default()).piecewise();
-            link.peer().rest = rest;
-            let outcome = link.run(on(put("/f")), pieces(&nasty(100_000)));
-            let failure = outcome.result.unwrap_err();
-            let honest = match rest {
-                Rest::Refuse => Cause::Reported(ErrCode::REJECTED),
-                _ => Cause::SizeMismatch {
-                    expected: 4096,
-                    found: 2048,
-                },
-            };
-            assert_eq!(failure.cause, honest);
-            assert_eq!(link.file("/f"), None, "what was begun is deleted");
-            let puts = String::from_utf8_lossy(&link.written)
-                .matches("AT+CFTPSPUT=\"")
-                .count();
-            assert_eq!(puts, 2);
+            for kept in [usize::MAX, 2000] {
+                let mut link = Link::new(family, Knobs::default()).piecewise();
+                link.peer().rest = rest;
+                link.kept = kept;
+                let content = nasty(100_000);
+                let outcome = link.run(on(put("/f")), pieces(&content));
+                let lines = String::from_utf8_lossy(&link.written);
+                let puts = lines.matches("AT+CFTPSPUT=\"").count();
+                if kept == usize::MAX {
+                    outcome.result.unwrap();
+                    assert_eq!(puts, 3);
+                    assert!(link.file("/f").unwrap() == content);
+                    continue;
+                }
+                assert_eq!(puts, 2);
+                let honest = match rest {
+                    Rest::Refuse => Cause::Reported(ErrCode::REJECTED),
+                    _ => Cause::SizeMismatch {
+                        expected: 4096,
+                        found: 2048,
+                    },
+                };
+                assert_eq!(outcome.result.unwrap_err().cause, honest);
+                assert_eq!(link.file("/f"), None, "what was begun is deleted");
+            }
         }
     }
 }

@@ -34,6 +34,8 @@ pub(crate) struct Link {
     pub(crate) cut: usize,
     /// The port is there.
     pub(crate) plugged: bool,
+    /// Bytes behind the last one fetched that a source can give again.
+    pub(crate) kept: usize,
     to_host: VecDeque<u8>,
     to_module: VecDeque<u8>,
     /// All that went to the module.
@@ -50,6 +52,56 @@ pub(crate) struct Seen {
     pub(crate) delivered: usize,
     /// Pieces taken from the source so far.
     pub(crate) fetched: usize,
+}
+
+/// The content of an upload, as far as it is kept.
+struct Source {
+    content: Vec<u8>,
+    /// Where each piece begins.
+    starts: Vec<usize>,
+    ended: bool,
+    farthest: usize,
+}
+
+impl Source {
+    fn new(pieces: Vec<Piece>) -> Self {
+        let mut source = Self {
+            content: Vec::new(),
+            starts: Vec::new(),
+            ended: false,
+            farthest: 0,
+        };
+        for piece in pieces {
+            match piece {
+                Piece::Data(bytes) => {
+                    source.starts.push(source.content.len());
+                    source.content.extend_from_slice(&bytes);
+                }
+                Piece::End => source.ended = true,
+            }
+        }
+        source
+    }
+
+    fn piece(&mut self, offset: u64, kept: usize) -> Result<Piece, Cause> {
+        let offset = usize::try_from(offset).unwrap();
+        if offset < self.farthest.saturating_sub(kept) {
+            return Err(Cause::SourceForgotten);
+        }
+        if offset == self.content.len() {
+            return if self.ended {
+                Ok(Piece::End)
+            } else {
+                Err(Cause::SourceGone)
+            };
+        }
+        let next = self.starts.iter().find(|start| **start > offset);
+        let end = next.copied().unwrap_or(self.content.len());
+        self.farthest = self.farthest.max(end);
+        Ok(Piece::Data(Bytes::copy_from_slice(
+            &self.content[offset..end],
+        )))
+    }
 }
 
 /// How an operation ended.
@@ -75,6 +127,7 @@ impl Link {
             now: Duration::ZERO,
             cut: 4096,
             plugged: true,
+            kept: usize::MAX,
             to_host: VecDeque::new(),
             to_module: VecDeque::new(),
             written: Vec::new(),
@@ -139,7 +192,7 @@ impl Link {
     /// Runs an operation to its end.
     pub(crate) fn run(&mut self, operation: Operation, pieces: Vec<Piece>) -> Outcome {
         let began = self.now;
-        let mut pieces = VecDeque::from(pieces);
+        let mut source = Source::new(pieces);
         let mut outcome = Outcome {
             result: Ok(Output::Done),
             content: Vec::new(),
@@ -175,13 +228,13 @@ impl Link {
                     seen.delivered += bytes.len();
                 }
                 // What the module says first is heard first.
-                Step::Fetch if self.exchange() => {}
-                Step::Fetch => match pieces.pop_front() {
-                    Some(piece) => {
+                Step::Fetch { .. } if self.exchange() => {}
+                Step::Fetch { offset } => match source.piece(offset, self.kept) {
+                    Ok(piece) => {
                         seen.fetched += 1;
                         self.dialogue.feed(piece, now);
                     }
-                    None => self.dialogue.abandon(Cause::SourceGone, now),
+                    Err(cause) => self.dialogue.abandon(cause, now),
                 },
                 Step::Listen { until } => {
                     if !self.exchange() {

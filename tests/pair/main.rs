@@ -9,10 +9,12 @@
     reason = "a test that is wrong should stop where it is"
 )]
 
+mod breaks;
 mod faults;
 mod forms;
 mod found;
 mod link;
+mod making_way;
 mod matrix;
 mod names;
 mod never;
@@ -40,6 +42,7 @@ fn get_from(file: &str, offset: u64) -> Task {
     Task::Download(Download {
         path: path(file),
         offset: Offset::new(offset).unwrap(),
+        begun: None,
     })
 }
 
@@ -49,6 +52,7 @@ fn put(file: &str) -> Task {
         must_be_new: false,
         verify_size: true,
         delete_on_failure: true,
+        begun: None,
     })
 }
 
@@ -190,6 +194,7 @@ fn a_file_that_exists_is_left_alone_where_that_is_asked() {
         must_be_new: true,
         verify_size: true,
         delete_on_failure: true,
+        begun: None,
     });
     let failure = link.run(on(task), pieces(b"new")).result.unwrap_err();
     assert_eq!(failure.cause, Cause::Exists);
@@ -241,7 +246,7 @@ fn a_refused_upload_does_not_cost_the_file_that_was_there() {
                 said.push(line);
                 dialogue.receive(answer, now);
             }
-            Step::Fetch => dialogue.feed(source.next().unwrap(), now),
+            Step::Fetch { .. } => dialogue.feed(source.next().unwrap(), now),
             Step::Listen { until } => {
                 now = until;
                 dialogue.expire(now);

@@ -201,8 +201,8 @@ impl<'a> Replay<'a> {
             Step::Write { bytes, .. } => self.written.extend(bytes),
             Step::Deliver(Delivery::Chunk(bytes)) => self.content.extend_from_slice(&bytes),
             Step::Deliver(Delivery::Began { .. }) => {}
-            Step::Fetch | Step::Listen { .. } if heard => self.deliver(),
-            Step::Fetch => match self.pieces.pop_front() {
+            Step::Fetch { .. } | Step::Listen { .. } if heard => self.deliver(),
+            Step::Fetch { .. } => match self.pieces.pop_front() {
                 Some(piece) => self.dialogue.feed(piece, now),
                 None => return Err("wants more content than there is".into()),
             },

@@ -67,6 +67,7 @@ pub(crate) fn operation(server: &Server, words: &[u8]) -> Result<(Operation, Vec
             Task::Download(Download {
                 path: path()?,
                 offset: Offset::new(from).map_err(|error| error.to_string())?,
+                begun: None,
             })
         }
         "put" | "put-unverified" => {
@@ -76,6 +77,7 @@ pub(crate) fn operation(server: &Server, words: &[u8]) -> Result<(Operation, Vec
                 must_be_new: false,
                 verify_size: name == "put",
                 delete_on_failure: name == "put",
+                begun: None,
             })
         }
         "fetch" => Task::Fetch(transfer()?),

@@ -21,6 +21,7 @@ use crate::modem::failure::Ending;
 use crate::modem::operation::{
     Delivery, Download, Output, Piece, Progress, ProgressStage, Standing, Stored, Task, Upload,
 };
+use crate::modem::source::Once;
 
 /// Pieces between the spool and the module: one that is sent while the next is at hand.
 const PIECES: usize = 2;
@@ -132,13 +133,14 @@ impl Driver {
             must_be_new: self.must_be_new,
             verify_size: self.compares_sizes(),
             delete_on_failure: self.delete_on_failure,
+            begun: None,
         };
         let (pieces, source) = mpsc::channel(PIECES);
         let progress = watch::Sender::default();
         let mut job_progress = progress.subscribe();
         let mut place = self.operation.place.subscribe();
         let feed = Feed {
-            pieces: Some(source),
+            source: Some(Box::new(Once::new(source))),
             progress,
             ..Feed::default()
         };
@@ -242,6 +244,7 @@ impl Driver {
         let download = Download {
             path: self.path.clone(),
             offset: Offset::ZERO,
+            begun: None,
         };
         let job = self
             .operation
@@ -322,9 +325,10 @@ impl Driver {
             must_be_new: false,
             verify_size: true,
             delete_on_failure: true,
+            begun: None,
         };
         let feed = Feed {
-            pieces: Some(source),
+            source: Some(Box::new(Once::new(source))),
             ..Feed::default()
         };
         let answer = self

@@ -16,6 +16,7 @@ use crate::broker::spool::MAX_CHUNK;
 use crate::broker::tally::Tally;
 use crate::modem::JobId;
 use crate::modem::operation::{Output, Piece, Standing, Stored, Task};
+use crate::modem::source::Once;
 
 /// Pieces between the caller and the module: one that is sent while the next is at hand.
 const PIECES: usize = 2;
@@ -169,7 +170,7 @@ async fn write(
     source: mpsc::Receiver<Piece>,
 ) -> Result<(Stored, Duration), Error> {
     let feed = Feed {
-        pieces: Some(source),
+        source: Some(Box::new(Once::new(source))),
         ..Feed::default()
     };
     let task = Task::WriteModuleFile(what);

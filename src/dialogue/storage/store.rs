@@ -259,11 +259,19 @@ impl Procedure for Store {
         None
     }
 
+    fn position(&self) -> u64 {
+        self.sent
+    }
+
     fn prompted(&mut self) -> Option<Feed> {
         self.open = true;
         self.begun = true;
         let piece = self.held.take()?;
         self.write(piece)
+    }
+
+    fn is_cut_short(&self) -> bool {
+        self.open && self.failed.is_some()
     }
 
     fn end_of_content(&self) -> EndOfContent {

@@ -1,5 +1,7 @@
 //! The content of an upload, cut into blocks.
 
+use std::ops::RangeInclusive;
+
 use bytes::{Bytes, BytesMut};
 
 use super::{State, Upload};
@@ -8,9 +10,9 @@ use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::inquiry::{Inquiry, Known};
 use crate::dialogue::operation::Piece;
 use crate::dialogue::procedure::is_transient;
-use crate::ftps::Command;
 use crate::ftps::command::PutForm;
 use crate::ftps::value::{Offset, ValueError};
+use crate::ftps::{Command, ErrCode};
 
 /// Takes pieces as they come and gives blocks of the length that the module takes at most. The
 /// block under way is kept until the server has it, so that it can be sent again.
@@ -21,6 +23,8 @@ pub(super) struct Blocks {
     /// The source has ended.
     ended: bool,
     block: Bytes,
+    /// Where the first block went.
+    start: u64,
     /// Where the block under way goes: what the server has before it.
     offset: u64,
     arrived: u32,
@@ -39,6 +43,35 @@ const FRUITLESS: u32 = 3;
 const CHECKED: u32 = 2;
 
 impl Blocks {
+    /// Of what follows so many bytes that the server has.
+    pub(super) fn at(offset: u64) -> Self {
+        Self {
+            start: offset,
+            offset,
+            ..Self::default()
+        }
+    }
+
+    /// The byte that the next piece must begin with.
+    pub(super) fn position(&self) -> u64 {
+        self.offset + (self.block.len() + self.rest.len()) as u64
+    }
+
+    /// What the server may have while the block under way is uncertain.
+    pub(super) fn bounds(&self) -> RangeInclusive<u64> {
+        self.offset..=self.offset + self.block.len() as u64
+    }
+
+    /// Whether a block has arrived behind what the server had.
+    pub(super) fn has_gone_on(&self) -> bool {
+        self.arrived > u32::from(self.start == 0)
+    }
+
+    /// Whether a block has arrived.
+    pub(super) fn has_begun(&self) -> bool {
+        self.arrived > 0
+    }
+
     /// Takes a piece.
     pub(super) fn push(&mut self, piece: Piece) {
         match piece {
@@ -103,7 +136,7 @@ impl Blocks {
 impl Upload {
     /// The content begins to go its way, of which there is a choice now.
     pub(super) fn begin(&mut self) -> State {
-        if self.ways.blocks && self.exact {
+        if self.ways.blocks && self.exact && !self.no_rest {
             let mut blocks = Blocks::default();
             self.held
                 .take()
@@ -125,8 +158,13 @@ impl Upload {
                 State::Put
             }
             Some(blocks) if blocks.is_over() => {
+                let begun = blocks.has_begun();
                 self.ended = true;
-                self.complete()
+                if begun {
+                    self.complete()
+                } else {
+                    self.is_whole()
+                }
             }
             Some(blocks) => match blocks.cut() {
                 true => State::Put,
@@ -157,13 +195,19 @@ impl Upload {
             Verdict::Done(_) => State::Gather,
             Verdict::Failed(cause) => {
                 let again = is_transient(cause) && blocks.lost();
+                let gone_on = blocks.has_gone_on();
+                let offset = blocks.offset();
                 let failure = self.failure(cause.clone(), Stage::Data);
                 self.begun |= matches!(cause, Cause::Timeout(_));
-                match self.blocks.as_ref().map_or(0, Blocks::offset) {
+                match offset {
+                    // Refused with an offset, where it took the file from the first byte.
+                    1.. if !gone_on && *cause == Cause::Reported(ErrCode::REJECTED) => {
+                        self.without_rest(failure)
+                    }
                     _ if !again => self.fail(failure),
                     // The first block writes the file anew, whatever there was of it.
                     0 => State::Put,
-                    _ => State::Recover(Inquiry::size(self.what.path.clone()), failure),
+                    _ => self.break_off(failure),
                 }
             }
         }
@@ -184,22 +228,10 @@ impl Upload {
         if found == expected {
             return State::Gather;
         }
-        self.fail(Failure {
+        self.without_rest(Failure {
             committed: Some(found),
             ..self.failure(Cause::SizeMismatch { expected, found }, Stage::Commit)
         })
-    }
-
-    /// A block can be sent again where everything before it is there.
-    pub(super) fn recovered(&mut self, known: &Known, failure: Failure) -> State {
-        let before = self.blocks.as_ref().map_or(0, Blocks::offset);
-        match known {
-            Known::Size(found) if *found >= before => {
-                self.resumes += 1;
-                State::Put
-            }
-            _ => self.fail(failure),
-        }
     }
 }
 

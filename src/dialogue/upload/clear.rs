@@ -2,9 +2,10 @@
 
 use super::{State, Upload};
 use crate::dialogue::exchange::Verdict;
-use crate::dialogue::failure::{Cause, Failure, Finding};
+use crate::dialogue::failure::{Failure, Finding};
 use crate::dialogue::inquiry::{Inquiry, Known};
-use crate::ftps::{Body, ErrCode};
+use crate::dialogue::operation::Before;
+use crate::dialogue::procedure::may_retry;
 
 impl Upload {
     /// Ends with the failure, after deleting what was begun where that is wanted.
@@ -17,6 +18,18 @@ impl Upload {
             };
         }
         State::Finish(self.failed.clone().map_or(Ok(()), Err))
+    }
+
+    /// The server was asked what the name has now; once more in a new connection, where it
+    /// closed the old one over it.
+    pub(super) fn hear_compare(&mut self, verdict: &Verdict) -> Option<State> {
+        match verdict {
+            Verdict::Failed(cause) if may_retry(cause, self.compares) => {
+                self.compares += 1;
+                None
+            }
+            verdict => Some(self.compared(Before::of(verdict))),
+        }
     }
 
     /// A server that refuses a transfer may do so before it touches the file that was there.
@@ -55,30 +68,6 @@ impl Upload {
                 ..failure
             })),
             Verdict::Failed(_) => self.look(),
-        }
-    }
-}
-
-/// What SIZE answered. A file that had the size of ours before is no proof that ours arrived, if
-/// the outcome is lost; and one that still has the size it had is not ours to delete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Before {
-    /// Not asked, or no answer.
-    Unknown,
-    /// The server refused: there is no such file.
-    Nothing,
-    /// This, if it was no error code.
-    Number(u64),
-}
-
-impl Before {
-    pub(super) fn of(verdict: &Verdict) -> Self {
-        match verdict {
-            Verdict::Done(Some(Body::Number(number) | Body::Length(number))) => {
-                Self::Number(*number)
-            }
-            Verdict::Failed(Cause::Reported(ErrCode::REJECTED)) => Self::Nothing,
-            _ => Self::Unknown,
         }
     }
 }

@@ -1,0 +1,159 @@
+//! How an upload goes on after a break, or after it made way.
+
+use super::rejoin::Rejoin;
+use super::{Blocks, State, Upload};
+use crate::dialogue::failure::{Cause, Failure, Stage};
+use crate::dialogue::inquiry::{Inquiry, Known};
+use crate::dialogue::operation::{Before, BegunUpload};
+
+/// How often in all an upload starts over where nothing else is possible.
+const RESTARTS: u32 = 3;
+
+impl Upload {
+    /// It broke off: goes on at what the server has.
+    pub(super) fn break_off(&mut self, failure: Failure) -> State {
+        self.broken = Some(failure);
+        State::Recover(Inquiry::size(self.what.path.clone()))
+    }
+
+    /// The server told how much it has.
+    pub(super) fn recovered(&mut self, known: &Known) -> State {
+        self.ended = false;
+        let found = match known {
+            Known::Size(found) => *found,
+            Known::Absent => 0,
+            Known::Present | Known::Undecided(_) | Known::Failed(..) => {
+                let failure = self.cannot_go_on();
+                return self.fail(failure);
+            }
+        };
+        if let Some(failure) = &mut self.broken {
+            failure.committed = Some(found);
+        }
+        if let Some(blocks) = &self.blocks {
+            // Written again, a part of the block that is there does no harm.
+            if blocks.bounds().contains(&found) {
+                self.resumes += 1;
+                return State::Put;
+            }
+            return self.start_over(found);
+        }
+        let ours = match self.before {
+            Before::Nothing => true,
+            Before::Number(before) => before != found,
+            Before::Unknown => false,
+        };
+        if ours && (1..=self.sent).contains(&found) && self.can_rest() {
+            State::Rejoin(Rejoin::new(found))
+        } else {
+            self.start_over(found)
+        }
+    }
+
+    /// What the server has was compared with the source.
+    pub(super) fn rejoined(&mut self, fits: bool) -> State {
+        let State::Rejoin(rejoin) = &self.state else {
+            return State::Gather;
+        };
+        let at = rejoin.at();
+        if !fits {
+            return self.start_over(0);
+        }
+        if self.broken.take().is_some() {
+            self.resumes += 1;
+        }
+        self.sent = at;
+        self.blocks = Some(Blocks::at(at));
+        State::Gather
+    }
+
+    /// The server does not go on with a file as it should.
+    pub(super) fn without_rest(&mut self, failure: Failure) -> State {
+        self.no_rest = true;
+        self.ended = false;
+        self.broken = Some(failure);
+        let reached = self.sent;
+        self.start_over(reached)
+    }
+
+    /// Begins with the first byte again, unless that came no further before.
+    fn start_over(&mut self, reached: u64) -> State {
+        let further = reached > self.farthest || self.restarts == 0;
+        if self.restarts >= RESTARTS || (self.no_rest && !further) {
+            let failure = self.cannot_go_on();
+            return self.fail(failure);
+        }
+        self.farthest = self.farthest.max(reached);
+        self.restarts += 1;
+        self.resumes += 1;
+        self.blocks = None;
+        self.held = None;
+        self.sent = 0;
+        State::Fetch
+    }
+
+    fn cannot_go_on(&mut self) -> Failure {
+        let unknown = Cause::OutOfOrder("a server that does not tell what it has".into());
+        let failure = self.failure(unknown, Stage::Commit);
+        self.broken.take().unwrap_or(failure)
+    }
+
+    /// Whether the file can be written from an offset.
+    pub(super) fn can_rest(&self) -> bool {
+        self.ways.rest && self.exact && !self.no_rest
+    }
+
+    /// Whether the open stream can be ended where it is, to go on later.
+    pub(super) fn can_pause(&self) -> bool {
+        matches!(self.state, State::Transfer)
+            && self.open
+            && self.blocks.is_none()
+            && !self.ended
+            && self.failed.is_none()
+            && self.sent > 0
+            && self.can_rest()
+            && self.before != Before::Unknown
+    }
+
+    /// Whether it can make way here and now.
+    pub(super) fn can_yield(&self) -> bool {
+        let between = matches!(
+            self.state,
+            State::Fetch
+                | State::Reach
+                | State::Gather
+                | State::Put
+                | State::Check(_)
+                | State::Recover(_)
+                | State::Rejoin(_)
+        );
+        let over = self.blocks.as_ref().is_some_and(Blocks::is_over);
+        let can_go_on = self.sent > 0 && self.can_rest() && self.before != Before::Unknown;
+        between && !over && (!self.begun || can_go_on)
+    }
+
+    /// Whether it has come neither to its end nor to a failure.
+    pub(super) fn is_under_way(&self) -> bool {
+        matches!(
+            self.state,
+            State::Free(_)
+                | State::Fetch
+                | State::Reach
+                | State::Before
+                | State::Gather
+                | State::Put
+                | State::Check(_)
+                | State::Recover(_)
+                | State::Rejoin(_)
+        )
+    }
+
+    /// As far as it has come.
+    pub(super) fn begun_upload(&self) -> BegunUpload {
+        BegunUpload {
+            at: if self.begun { self.sent } else { 0 },
+            before: self.before,
+            resumes: self.resumes,
+        }
+    }
+}

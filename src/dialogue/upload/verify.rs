@@ -1,0 +1,142 @@
+//! Whether an upload succeeded: the module's word, and the server's size.
+
+use super::{State, Upload};
+use crate::dialogue::exchange::Verdict;
+use crate::dialogue::failure::{Cause, Failure, Stage};
+use crate::dialogue::inquiry::{Inquiry, Known};
+use crate::dialogue::operation::Before;
+use crate::dialogue::procedure::{is_transient, may_retry};
+use crate::ftps::ErrCode;
+
+impl Upload {
+    /// The module reported success for all of it.
+    pub(super) fn complete(&mut self) -> State {
+        self.acknowledged = true;
+        if self.what.verify_size {
+            State::Verify(Inquiry::size(self.what.path.clone()))
+        } else {
+            State::Finish(Ok(()))
+        }
+    }
+
+    /// The server had all of it already when the transfer went on.
+    pub(super) fn is_whole(&mut self) -> State {
+        State::Verify(Inquiry::size(self.what.path.clone()))
+    }
+
+    /// The transfer is over, as far as the module tells.
+    pub(super) fn transferred(&mut self, verdict: &Verdict) -> State {
+        if self.blocks.is_some() {
+            return self.block_transferred(verdict);
+        }
+        match verdict {
+            Verdict::Done(_) if self.ended => self.complete(),
+            Verdict::Done(_) if self.paused => State::Yield,
+            Verdict::Done(_) => {
+                let cause = Cause::OutOfOrder("success before the end of the content".into());
+                self.fail(self.failure(cause, Stage::Data))
+            }
+            Verdict::Failed(cause) => {
+                // Not a byte was taken from the source: nothing speaks against a new try.
+                if !self.begun && may_retry(cause, self.tries) {
+                    return State::Put;
+                }
+                // Without a prompt in time the server may have created the file all the same.
+                self.begun |= matches!(cause, Cause::Timeout(_));
+                let failure = self.failure(cause.clone(), Stage::Data);
+                // What the server has of it decides how it goes on, now or later.
+                if self.paused && is_transient(cause) {
+                    return State::Yield;
+                }
+                if self.begun && !self.ended && self.exact && is_transient(cause) {
+                    return self.break_off(failure);
+                }
+                self.fail(failure)
+            }
+        }
+    }
+
+    /// It failed for good, unless only the outcome is open.
+    pub(super) fn fail(&mut self, failure: Failure) -> State {
+        if !self.begun {
+            return State::Finish(Err(failure));
+        }
+        let open = is_open(&failure.cause);
+        self.failed = Some(failure);
+        // All was written and only the outcome is lost: the server may have it whole.
+        if self.ended && open {
+            return State::Verify(Inquiry::size(self.what.path.clone()));
+        }
+        self.clear_up()
+    }
+
+    /// The server told the size, or did not.
+    pub(super) fn verified(&mut self, known: Known) -> State {
+        let size = match known {
+            Known::Size(size) => Some(size),
+            _ => None,
+        };
+        let told = match self.before {
+            _ if self.acknowledged => true,
+            Before::Nothing => true,
+            Before::Number(before) => before != self.sent,
+            Before::Unknown => false,
+        };
+        match (size, self.failed.take()) {
+            (Some(size), _) if size == self.sent => {
+                self.confirmed = told.then_some(size);
+                State::Finish(Ok(()))
+            }
+            (Some(found), None) => {
+                let expected = self.sent;
+                self.failed = Some(Failure {
+                    committed: size,
+                    ..self.failure(Cause::SizeMismatch { expected, found }, Stage::Commit)
+                });
+                self.clear_up()
+            }
+            (Some(_), Some(failure)) if self.exact && is_transient(&failure.cause) => {
+                self.broken = Some(failure);
+                self.recovered(&known)
+            }
+            (Some(_), Some(failure)) => {
+                self.failed = Some(Failure {
+                    committed: size,
+                    ..failure
+                });
+                self.clear_up()
+            }
+            // The server does not tell, and the module has said that it failed.
+            (None, Some(failure)) if !is_unheard(&failure.cause) => {
+                self.failed = Some(failure);
+                self.clear_up()
+            }
+            // The server does not tell. What the module said stands; where it said nothing,
+            // the outcome stays open, and a file that may be whole is not deleted.
+            (None, _) => State::Finish(Ok(())),
+        }
+    }
+}
+
+/// Whether the server may hold the whole file all the same: the connection or the module was
+/// lost on the way to the outcome. A refusal leaves nothing open.
+fn is_open(cause: &Cause) -> bool {
+    matches!(cause, Cause::Reported(code) if *code != ErrCode::REJECTED) || is_transient(cause)
+}
+
+/// Whether the module's word on the outcome was lost: it fell silent, or told of the connection
+/// and not of the transfer.
+pub(super) fn is_unheard(cause: &Cause) -> bool {
+    match cause {
+        Cause::Reported(code) => matches!(
+            *code,
+            ErrCode::CLOSED_BY_SERVER
+                | ErrCode::TIMEOUT
+                | ErrCode::NETWORK
+                | ErrCode::SSL_CLOSED
+                | ErrCode::SERVER_TIMEOUT
+        ),
+        Cause::Refused(_) => false,
+        cause => is_transient(cause),
+    }
+}

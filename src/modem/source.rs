@@ -1,0 +1,60 @@
+//! Where the content of an upload comes from.
+
+use futures_util::future::BoxFuture;
+use tokio::sync::mpsc;
+
+use crate::dialogue::operation::Piece;
+
+/// The content of an upload, asked for by position: a transfer that broke goes on at what the
+/// server has, which may be before what it asked for last.
+pub trait Source: Send {
+    /// Waits for the piece that begins at this byte. Dropping the future loses nothing: the same
+    /// byte can be asked for again.
+    fn piece(&mut self, offset: u64) -> BoxFuture<'_, Supply>;
+}
+
+/// What a source answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Supply {
+    /// The piece, or the end.
+    Piece(Piece),
+    /// The other side is gone, and the content is not whole.
+    Gone,
+    /// That byte is not held any more.
+    Forgotten,
+}
+
+/// A source that can be read once, from the beginning. Closed without [`Piece::End`], it is gone.
+#[derive(Debug)]
+pub struct Once {
+    pieces: mpsc::Receiver<Piece>,
+    position: u64,
+}
+
+impl Once {
+    /// Reads a channel.
+    #[must_use]
+    pub const fn new(pieces: mpsc::Receiver<Piece>) -> Self {
+        Self {
+            pieces,
+            position: 0,
+        }
+    }
+}
+
+impl Source for Once {
+    fn piece(&mut self, offset: u64) -> BoxFuture<'_, Supply> {
+        Box::pin(async move {
+            if offset != self.position {
+                return Supply::Forgotten;
+            }
+            let Some(piece) = self.pieces.recv().await else {
+                return Supply::Gone;
+            };
+            if let Piece::Data(bytes) = &piece {
+                self.position += bytes.len() as u64;
+            }
+            Supply::Piece(piece)
+        })
+    }
+}
