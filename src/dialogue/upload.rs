@@ -252,7 +252,10 @@ impl Procedure for Upload {
                     self.state = State::Reach;
                     return Next::Reach;
                 }
-                State::Reach => self.state = State::Before,
+                State::Reach if self.what.verify_size || self.what.delete_on_failure => {
+                    self.state = State::Before;
+                }
+                State::Reach => self.state = self.begin(),
                 State::Gather => match self.gather() {
                     State::Gather => return Next::Fetch,
                     state => self.state = state,

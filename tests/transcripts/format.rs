@@ -93,6 +93,8 @@ pub(crate) enum Form {
     Line,
     Raw,
     Content,
+    /// Content that the host has already, sent again where a transfer goes on.
+    Again,
     Prompt,
 }
 
@@ -159,7 +161,7 @@ fn check_counts(transcript: &Transcript) -> Result<(), String> {
         let mut due = 0usize;
         let mut last = 0;
         for said in transcript.said(not).filter(|said| said.by == By::Module) {
-            if said.form == Form::Content {
+            if matches!(said.form, Form::Content | Form::Again) {
                 due = due
                     .checked_sub(said.bytes.len())
                     .ok_or(format!("line {}: more content than announced", said.number))?;

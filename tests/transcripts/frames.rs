@@ -58,7 +58,7 @@ pub(crate) fn replay(transcript: &Transcript, cut: Cut) -> Result<(), String> {
 /// The frames that the author of the transcript sees in a line of it.
 fn frames(said: &Said) -> Vec<Frame> {
     match said.form {
-        Form::Content => vec![Frame::Block(said.bytes.clone().into())],
+        Form::Content | Form::Again => vec![Frame::Block(said.bytes.clone().into())],
         Form::Prompt => vec![Frame::Prompt],
         Form::Line | Form::Raw => said
             .bytes

@@ -313,6 +313,8 @@ impl<'a> Replay<'a> {
                 format!("room{}", drives.collect::<String>())
             }
             Output::SingleIp(on) => format!("mode {}", u8::from(*on)),
+            Output::UploadYielded(begun) => format!("made way at {}", begun.at),
+            Output::DownloadYielded(begun) => format!("made way at {}", begun.got),
         })
     }
 }

@@ -57,6 +57,7 @@ impl Reader {
             ">~" => (By::Host, Form::Raw),
             "<" => (By::Module, Form::Line),
             "<|" => (By::Module, Form::Content),
+            "<=" => (By::Module, Form::Again),
             "<~" => (By::Module, Form::Raw),
             "<?" => (By::Module, Form::Prompt),
             _ => return Err(format!("`{marker}` is no marker")),
