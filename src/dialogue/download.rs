@@ -205,10 +205,14 @@ impl Download {
 
     fn fail(&mut self, cause: &Cause) -> State {
         let went_on = self.offset + self.got > 0 && !self.no_rest && self.exact;
-        if *cause == Cause::Reported(ErrCode::REJECTED) && went_on && self.got == self.mark {
-            // The offset is refused, perhaps, and not the file.
-            self.no_rest = true;
-            return State::Get;
+        if *cause == Cause::Reported(ErrCode::REJECTED) && went_on {
+            if self.got == self.mark {
+                // The offset is refused, perhaps, and not the file.
+                self.no_rest = true;
+                return State::Get;
+            }
+            // It was the data connection that ended early (RFC 959 §4.2.2: 426, 451).
+            return self.go_on(cause.clone());
         }
         let data_channel = matches!(
             cause,

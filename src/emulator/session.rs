@@ -88,8 +88,9 @@ impl Emulator {
             && upload.prompted
             && !upload.complete
         {
-            // SIMCom manual L1215 (c): a failure during input is reported after it.
-            upload.failed = Some(code);
+            // SIMCom manual L1215 (c): a failure during input is reported after it; the first,
+            // since those that follow are of its making.
+            upload.failed.get_or_insert(code);
             return;
         }
         operation.waiting = None;

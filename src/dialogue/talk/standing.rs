@@ -19,8 +19,8 @@ use crate::dialogue::step::Step;
 use crate::dialogue::tls::Secured;
 use crate::ftps::{Command, ErrCode, Storage, StorageVerb, Verb};
 
-/// How often a lost standing is planned anew in one operation, beyond what the task's own tries
-/// account for: a module that answers nonsense for ever is not asked for ever.
+/// How often a lost standing is planned anew before the task has its way again, whose own tries
+/// are bounded: a module that answers nonsense for ever is not asked for ever.
 const REPLANS: u32 = 12;
 
 /// The longest way from one standing to another is LOGOUT, STOP, START, SINGLEIP, LOGIN, TYPE,
@@ -94,6 +94,8 @@ impl Dialogue {
         let anew = run.begun && run.planned > 0;
         run.begun = true;
         run.planned = 0;
+        // Each way there may fail once: a transfer that outlives many breaks has had many.
+        run.replans = 0;
         run.task.equip(ways);
         if anew && run.task.begin_again() {
             return None;

@@ -59,7 +59,7 @@ impl Upload {
         if !fits {
             return self.start_over(0);
         }
-        if self.broken.take().is_some() {
+        if self.broken.is_some() {
             self.resumes += 1;
         }
         self.sent = at;
