@@ -26,6 +26,8 @@ const SOON_READ: u64 = 256 * 1024;
 pub(crate) struct Download {
     path: RemotePath,
     offset: u64,
+    /// Bytes that may come, from the offset on.
+    limit: Option<u64>,
     /// Bytes are as the server holds them, so that sizes can be compared.
     exact: bool,
     state: State,
@@ -71,6 +73,7 @@ impl Download {
             state: State::Inquire(Box::new(Inquiry::size(what.path.clone()))),
             path: what.path,
             offset: what.offset.get(),
+            limit: what.limit,
             exact: transfer_type == TransferType::Binary,
             size: None,
             got: 0,
@@ -94,6 +97,14 @@ impl Download {
                 State::Finish(Err(self.failure(cause)))
             }
             Known::Size(size) => {
+                let size_left = size - self.offset;
+                if let Some(limit) = self.limit.filter(|limit| size_left > *limit) {
+                    let cause = Cause::OverLimit {
+                        size: size_left,
+                        limit,
+                    };
+                    return State::Finish(Err(self.failure(cause)));
+                }
                 self.size = Some(size);
                 State::Begin
             }
@@ -448,6 +459,7 @@ mod tests {
         let what = operation::Download {
             path: RemotePath::new("/f").unwrap(),
             offset: Offset::ZERO,
+            limit: None,
         };
         let mut download = Download::new(what, TransferType::Binary);
         let codes = [

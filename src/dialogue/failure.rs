@@ -114,6 +114,14 @@ pub enum Cause {
         /// Bytes there are.
         found: u64,
     },
+    /// More is to be moved than the operation may.
+    #[error("{size} bytes are to be moved, and {limit} are allowed")]
+    OverLimit {
+        /// Bytes to be moved.
+        size: u64,
+        /// Bytes that may be.
+        limit: u64,
+    },
     /// The answer may be a size or an error code, and the listing does not tell.
     #[error("the module answered {0}, which may be a size or an error code")]
     Undecided(u64),

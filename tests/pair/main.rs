@@ -40,6 +40,7 @@ fn get_from(file: &str, offset: u64) -> Task {
     Task::Download(Download {
         path: path(file),
         offset: Offset::new(offset).unwrap(),
+        limit: None,
     })
 }
 

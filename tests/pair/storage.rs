@@ -49,6 +49,7 @@ pub(crate) fn transfer(family: Family, remote: &str, offset: usize) -> ModuleTra
         path,
         offset: Offset::new(offset as u64).unwrap(),
         must_be_new: false,
+        limit: None,
     }
 }
 

@@ -242,6 +242,7 @@ impl Driver {
         let download = Download {
             path: self.path.clone(),
             offset: Offset::ZERO,
+            limit: None,
         };
         let job = self
             .operation
