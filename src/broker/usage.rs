@@ -124,6 +124,7 @@ impl Usage {
             profile: profile.data,
             air: Air::to(server, blocks.then_some(BLOCK)),
             brought: AtomicU64::new(0),
+            booked: AtomicU64::new(0),
         }
     }
 
@@ -153,6 +154,8 @@ pub(super) struct Allowance {
     air: Air,
     /// Bytes that its caller has announced or brought for an upload.
     brought: AtomicU64,
+    /// What was booked for it so far.
+    booked: AtomicU64,
 }
 
 impl Allowance {
@@ -177,12 +180,12 @@ impl Allowance {
         } else {
             0
         };
-        self.afford(up.cost(self.air, bytes).saturating_add(back))
+        self.afford_in_all(up.cost(self.air, bytes).saturating_add(back))
     }
 
     /// Whether a download may have moved so many bytes, where nobody knows its size.
     pub(super) fn download(&self, bytes: u64) -> Result<(), Cause> {
-        self.afford(self.air.whole(bytes))
+        self.afford_in_all(self.air.whole(bytes))
     }
 
     /// Lets a job begin whose least cost can be afforded, and tells its task the size that it may
@@ -219,6 +222,7 @@ impl Allowance {
             return;
         };
         self.usage.ledger(now()).book(&self.account, volume);
+        self.booked.fetch_add(volume.air, Ordering::Relaxed);
         self.usage.changed.store(true, Ordering::Relaxed);
         super::metrics::moved(volume, job.resumes);
     }
@@ -232,11 +236,18 @@ impl Allowance {
         }
     }
 
+    /// Whether so many bytes can be had beside what was booked.
     fn afford(&self, needed: u64) -> Result<(), Cause> {
         match self.tightest() {
             Some(standing) if needed > standing.left() => Err(self.refusal(standing, needed)),
             _ => Ok(()),
         }
+    }
+
+    /// Whether so many bytes can be had, among them those that were booked for this operation: its
+    /// job may have ended before its caller has all.
+    fn afford_in_all(&self, needed: u64) -> Result<(), Cause> {
+        self.afford(needed.saturating_sub(self.booked.load(Ordering::Relaxed)))
     }
 
     fn refusal(&self, standing: Standing, needed: u64) -> Cause {
