@@ -1,6 +1,5 @@
 //! What the values on the way of every byte cost, beside copying the same bytes: look at the ratios
 //! within one run, since the times are the machine's. `cargo bench`.
-#![expect(missing_docs, reason = "what a function measures is its name")]
 #![expect(clippy::unwrap_used, reason = "a measurement of what fails is none")]
 
 use std::hint::black_box;
