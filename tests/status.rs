@@ -9,6 +9,7 @@ use std::time::Duration;
 use cellftp::at::line::ErrorCode;
 use cellftp::broker::error::Hashed;
 use cellftp::broker::failure::{self, Awaited, Ending, Failure, Finding, Stage};
+use cellftp::broker::usage::{Exceeded, Period, Scope, Standing};
 use cellftp::broker::{Cause, Error, JobId, modem};
 use cellftp::ftps::errcode::ErrCode;
 use cellftp::ftps::value::ValueError;
@@ -80,6 +81,19 @@ fn of_failure(failure: Failure) -> Error {
     modem(modem::Error::Failed(failure))
 }
 
+fn budget(scope: Scope, period: Period, retry_after: Option<Duration>) -> Cause {
+    Cause::DataBudget(Exceeded {
+        standing: Standing {
+            scope,
+            period,
+            limit: 50,
+            used: 40,
+        },
+        needed: 70,
+        retry_after,
+    })
+}
+
 #[test]
 fn errors_of_those_who_share_the_link() {
     let retry_after = Duration::from_secs(3);
@@ -102,6 +116,14 @@ fn errors_of_those_who_share_the_link() {
         ),
         ("sessions", Cause::TooManySessions { own: true }),
         ("watchers", Cause::TooManyWatchers { own: true }),
+        (
+            "data of the day",
+            budget(Scope::Module, Period::Day, Some(retry_after)),
+        ),
+        (
+            "more than a month has",
+            budget(Scope::Profile, Period::Month, None),
+        ),
         ("deadline", Cause::Expired),
         ("reader", Cause::ReaderTooSlow),
         ("writer", Cause::WriterTooSlow),
@@ -141,6 +163,8 @@ fn errors_of_those_who_share_the_link() {
          own share -> ResourceExhausted QUEUE_FULL retry=3
          sessions -> ResourceExhausted TOO_MANY_SESSIONS
          watchers -> ResourceExhausted TOO_MANY_WATCHERS
+         data of the day -> ResourceExhausted DATA_BUDGET left=10 limit=per_day needed=70 retry=3
+         more than a month has -> ResourceExhausted DATA_BUDGET left=10 limit=profile_per_month needed=70
          deadline -> DeadlineExceeded DEADLINE_PASSED
          reader -> ResourceExhausted READER_TOO_SLOW
          writer -> ResourceExhausted WRITER_TOO_SLOW
@@ -228,6 +252,7 @@ fn errors_of_the_dialogue() {
             expected: 2,
             found: 1,
         },
+        C::OverLimit { size: 2, limit: 1 },
         C::Undecided(9),
         C::Unsuitable(ValueError::TooLong { len: 300, max: 256 }),
     ];
@@ -264,6 +289,7 @@ fn errors_of_the_dialogue() {
          the module has no such file or directory -> NotFound FILE_NOT_FOUND *
          the file of 2 bytes does not fit: 1 bytes are free on the drive -> FailedPrecondition MODULE_FULL *
          the size is 1 bytes, not 2 -> Aborted SIZE_MISMATCH
+         2 bytes are to be moved, and 1 are allowed -> ResourceExhausted DATA_BUDGET *
          the module answered 9, which may be a size or an error code -> Internal SIZE_UNDECIDED *
          the value is 300 bytes long, the limit is 256 -> InvalidArgument BAD_PARAMETER * field=path",
     );

@@ -152,6 +152,7 @@ impl Default for Events {
 impl Events {
     /// Tells an event. Never waits for a watcher.
     pub(super) fn tell(&self, what: What) {
+        super::metrics::event(&what);
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         log.sequence += 1;
         let event = Event {

@@ -6,6 +6,7 @@ pub mod estimate;
 pub mod events;
 pub mod get;
 pub mod limits;
+pub mod metrics;
 pub mod put;
 pub mod queue;
 pub mod scheduler;
@@ -14,6 +15,7 @@ pub mod session;
 pub mod spool;
 pub mod status;
 pub mod upkeep;
+pub mod usage;
 
 mod link;
 mod location;
@@ -55,6 +57,7 @@ use put::{PutHeader, Writing};
 use scheduler::Priority;
 use session::Sessions;
 use spool::Spools;
+use usage::Usage;
 
 /// Shares one module among many callers. Cheap to clone. Its calls need a tokio runtime.
 ///
@@ -76,6 +79,7 @@ struct Shared {
     spools: Arc<Spools>,
     stall: Duration,
     upkeep: upkeep::Limits,
+    usage: Arc<Usage>,
     started: Instant,
 }
 
@@ -104,6 +108,7 @@ impl Broker {
                 spools: Arc::new(Spools::new(limits.spool)),
                 stall: limits.stall.0,
                 upkeep: limits.upkeep,
+                usage: Usage::new(limits.usage),
                 started: clock::now(),
             }),
         }
@@ -226,6 +231,7 @@ impl Broker {
             path,
             offset,
             begun: None,
+            limit: None,
         });
         let job = Deliver { standing, task };
         Reading::begin(operation, job, &self.shared.spools, self.shared.stall).await
@@ -237,6 +243,11 @@ impl Broker {
     /// Why it was not admitted. Nothing of it reaches the module.
     pub fn put(&self, caller: &Caller, header: PutHeader) -> Result<Writing, Error> {
         let (location, session) = self.locate(caller, &header.target)?;
+        if let Some(size) = header.size {
+            let read_back = header.verify == put::Verify::ReadBack;
+            self.allowance(Some(&caller.principal), &location)
+                .upload(size, read_back)?;
+        }
         let operation = self.admit(caller, "Put", location.clone(), session)?;
         Ok(Writing::begin(
             operation,
@@ -285,6 +296,7 @@ impl Broker {
             running: self.shared.operations.running(now),
             queued: self.shared.link.waiting(),
             sessions: self.sessions().count(now),
+            data: self.shared.usage.total(),
             health,
         }
     }
@@ -364,6 +376,12 @@ impl Broker {
         location: Option<Location>,
         session: Option<SessionUse>,
     ) -> Result<Arc<Operation>, Cause> {
+        let allowance = location
+            .as_ref()
+            .map(|location| self.allowance(Some(&caller.principal), location));
+        if let Some(allowance) = &allowance {
+            allowance.open()?;
+        }
         let (server, profile) = location
             .map(|location| (location.server, location.profile))
             .unzip();
@@ -374,6 +392,7 @@ impl Broker {
             server,
             profile: profile.unwrap_or_default(),
             session,
+            allowance: allowance.map(Arc::new),
             stall: self.shared.stall,
             events: Arc::clone(&self.shared.events),
         };

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::caller::Principal;
+use super::usage::Counts;
 use crate::modem::{Health, JobId};
 
 /// State of the module, of the link and of those who share it.
@@ -20,6 +21,8 @@ pub struct Status {
     pub queued: usize,
     /// Open sessions.
     pub sessions: usize,
+    /// What has moved on this day and in this month.
+    pub data: Counts,
 }
 
 /// The operation on the link.

@@ -177,6 +177,7 @@ impl Broker {
             file: file.clone(),
             offset: transfer.offset,
             must_be_new: transfer.must_be_new,
+            limit: None,
         });
         let operation = self.admit_at(caller, method, Priority::Normal, Some(location), session)?;
         let timed = std::sync::Arc::clone(&operation);

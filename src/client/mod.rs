@@ -20,7 +20,8 @@ mod put;
 mod storage;
 
 pub use crate::proto::{
-    Entry, EntryKind, FetchToModuleResponse, GetInfo, GetResult, GetStatusResponse, IfExists,
+    DataLimit, DataPeriod, DataScope, DataUsage, DataVolume, Entry, EntryKind,
+    FetchToModuleResponse, GetInfo, GetResult, GetStatusResponse, GetUsageResponse, IfExists,
     LinkState, ListQueueResponse, ModuleEntry, ModuleSpace, OnFailure, OperationInfo,
     OperationState, Priority, PutProgress, PutResult, PutStage, PutState, QueuedOperation,
     ReadModuleFileResult, SendFromModuleResponse, SessionChange, SimState, Verify,
@@ -122,6 +123,16 @@ impl Client {
     pub async fn status(&self) -> Result<GetStatusResponse, Error> {
         let mut modem = self.modem.clone();
         self.unary(modem.get_status(self.request(proto::GetStatusRequest {})))
+            .await
+    }
+
+    /// How much data has moved, for all and for this caller, and what is allowed.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn usage(&self) -> Result<GetUsageResponse, Error> {
+        let mut modem = self.modem.clone();
+        self.unary(modem.get_usage(self.request(proto::GetUsageRequest {})))
             .await
     }
 

@@ -27,6 +27,8 @@ const SOON_READ: u64 = 256 * 1024;
 pub(crate) struct Download {
     path: RemotePath,
     offset: u64,
+    /// Bytes that may come, from the offset on.
+    limit: Option<u64>,
     /// Bytes are as the server holds them, so that sizes can be compared.
     exact: bool,
     state: State,
@@ -89,6 +91,7 @@ impl Download {
             },
             path: what.path,
             offset: what.offset.get(),
+            limit: what.limit,
             exact: transfer_type == TransferType::Binary,
             size: begun.size,
             got: begun.got,
@@ -117,6 +120,14 @@ impl Download {
                 State::Finish(Err(self.failure(cause)))
             }
             Known::Size(size) => {
+                let size_left = size - self.offset;
+                if let Some(limit) = self.limit.filter(|limit| size_left > *limit) {
+                    let cause = Cause::OverLimit {
+                        size: size_left,
+                        limit,
+                    };
+                    return State::Finish(Err(self.failure(cause)));
+                }
                 self.size = Some(size);
                 State::Begin
             }
@@ -554,6 +565,7 @@ mod tests {
             path: RemotePath::new("/f").unwrap(),
             offset: Offset::ZERO,
             begun: None,
+            limit: None,
         };
         let mut download = Download::new(what, TransferType::Binary);
         let codes = [

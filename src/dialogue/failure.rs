@@ -120,6 +120,14 @@ pub enum Cause {
     /// What the server holds is not what the transfer began with.
     #[error("the file on the server is another one now")]
     SourceChanged,
+    /// More is to be moved than the operation may.
+    #[error("{size} bytes are to be moved, and {limit} are allowed")]
+    OverLimit {
+        /// Bytes to be moved.
+        size: u64,
+        /// Bytes that may be.
+        limit: u64,
+    },
     /// The answer may be a size or an error code, and the listing does not tell.
     #[error("the module answered {0}, which may be a size or an error code")]
     Undecided(u64),

@@ -119,6 +119,9 @@ pub struct Download {
     pub path: RemotePath,
     /// First byte wanted.
     pub offset: Offset,
+    /// Where more is to come, no content is asked for; `None`: no matter how much. Counts only
+    /// where the server tells the size.
+    pub limit: Option<u64>,
     /// What an earlier job came to that made way.
     pub begun: Option<BegunDownload>,
 }
@@ -188,6 +191,9 @@ pub struct ModuleTransfer {
     pub offset: Offset,
     /// Refuse to fetch, without touching it, where the module holds a file of the name.
     pub must_be_new: bool,
+    /// Where more is to be moved, nothing is; `None`: no matter how much. Counts only where the
+    /// size is told.
+    pub limit: Option<u64>,
 }
 
 /// A file to write on the module.

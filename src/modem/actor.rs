@@ -79,7 +79,7 @@ enum Event {
     Stalled,
     /// The time of the step has passed.
     Due,
-    Job(Option<Job>),
+    Job(Option<Box<Job>>),
     Opened(Result<Box<dyn Port>, Error>),
 }
 
@@ -186,11 +186,11 @@ impl<C: Connector> ModemActor<C> {
             biased;
             read = read(&mut self.port, &mut buffer) => Event::Read(read),
             () = until(retry) => Event::Due,
-            job = self.jobs.recv() => Event::Job(job),
+            job = self.jobs.recv() => Event::Job(job.map(Box::new)),
         };
         match event {
             Event::Read(read) => self.received(read, &buffer),
-            Event::Job(Some(job)) => self.admit(job),
+            Event::Job(Some(job)) => self.admit(*job),
             Event::Job(None) => return self.leave(),
             _ => {}
         }

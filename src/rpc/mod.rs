@@ -6,6 +6,7 @@ mod convert;
 mod ftps;
 mod health;
 pub mod listen;
+pub mod metrics;
 mod module;
 mod put;
 pub mod server;

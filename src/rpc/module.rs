@@ -42,6 +42,11 @@ impl ModemService for Module {
         Ok(Response::new(self.broker.status().into()))
     }
 
+    async fn get_usage(&self, request: Request<GetUsageRequest>) -> Answer<GetUsageResponse> {
+        let caller = caller(&request)?;
+        Ok(Response::new(self.broker.usage(&caller).into()))
+    }
+
     async fn list_queue(
         &self,
         request: Request<ListQueueRequest>,

@@ -13,6 +13,7 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 use super::convert::request::Invalid;
 use super::convert::response::chain;
 use crate::broker::failure::{self, Failure, Finding, Stage};
+use crate::broker::usage::{Period, Scope, Standing};
 use crate::broker::{Cause, Error, modem};
 use crate::ftps::errcode::ErrCode;
 
@@ -41,6 +42,11 @@ pub fn of(error: &Error) -> Status {
         if let failure::Cause::Reported(code) = &failure.cause {
             metadata.insert("errcode".into(), code.get().to_string());
         }
+    }
+    if let Cause::DataBudget(exceeded) = &error.cause {
+        metadata.insert("limit".into(), limit(&exceeded.standing).into());
+        metadata.insert("left".into(), exceeded.standing.left().to_string());
+        metadata.insert("needed".into(), exceeded.needed.to_string());
     }
     if let Some(bytes) = error.committed {
         metadata.insert("committed_size".into(), bytes.to_string());
@@ -106,6 +112,33 @@ fn simple(code: Code, reason: &'static str, message: &str) -> Status {
     Verdict::new(code, reason, "").status(message.into(), HashMap::new())
 }
 
+/// The name of the code of a call that its caller gave up.
+pub(super) const CANCELLED: &str = "Canceled";
+
+/// The name of a code as it is sent (`grpc-status`), in the manner of gRPC's servers in Go, which
+/// monitoring goes by.
+pub(super) fn code_name(sent: &[u8]) -> &'static str {
+    match Code::from_bytes(sent) {
+        Code::Ok => "OK",
+        Code::Cancelled => CANCELLED,
+        Code::Unknown => "Unknown",
+        Code::InvalidArgument => "InvalidArgument",
+        Code::DeadlineExceeded => "DeadlineExceeded",
+        Code::NotFound => "NotFound",
+        Code::AlreadyExists => "AlreadyExists",
+        Code::PermissionDenied => "PermissionDenied",
+        Code::ResourceExhausted => "ResourceExhausted",
+        Code::FailedPrecondition => "FailedPrecondition",
+        Code::Aborted => "Aborted",
+        Code::OutOfRange => "OutOfRange",
+        Code::Unimplemented => "Unimplemented",
+        Code::Internal => "Internal",
+        Code::Unavailable => "Unavailable",
+        Code::DataLoss => "DataLoss",
+        Code::Unauthenticated => "Unauthenticated",
+    }
+}
+
 /// What an error comes to.
 struct Verdict {
     code: Code,
@@ -163,6 +196,14 @@ impl Verdict {
                 "TOO_MANY_WATCHERS",
                 "one WatchEvents tells everything; end those that nobody reads",
             ),
+            Cause::DataBudget(exceeded) => Self {
+                retry: exceeded.retry_after,
+                ..Self::new(
+                    Code::ResourceExhausted,
+                    "DATA_BUDGET",
+                    "the daemon's configuration sets this limit; GetUsage tells what was used",
+                )
+            },
             Cause::Expired => Self::new(Code::DeadlineExceeded, "DEADLINE_PASSED", ""),
             Cause::ReaderTooSlow => Self::new(
                 Code::ResourceExhausted,
@@ -319,6 +360,7 @@ impl Verdict {
                 "delete files of the module, or take another drive",
             ),
             C::SizeMismatch { .. } => Self::new(Code::Aborted, "SIZE_MISMATCH", ""),
+            C::OverLimit { .. } => Self::new(Code::ResourceExhausted, "DATA_BUDGET", ""),
             C::Unsuitable(rule) => {
                 let field = match failure.command {
                     Some("AT+CFTPSLOGIN") => "target",
@@ -416,6 +458,18 @@ impl Verdict {
             "FILE_NOT_FOUND",
             "the directory does not list the name",
         )
+    }
+}
+
+/// Names a limit of the data budget.
+const fn limit(standing: &Standing) -> &'static str {
+    match (standing.scope, standing.period) {
+        (Scope::Module, Period::Day) => "per_day",
+        (Scope::Module, Period::Month) => "per_month",
+        (Scope::Profile, Period::Day) => "profile_per_day",
+        (Scope::Profile, Period::Month) => "profile_per_month",
+        (Scope::Client, Period::Day) => "client_per_day",
+        (Scope::Client, Period::Month) => "client_per_month",
     }
 }
 

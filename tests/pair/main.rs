@@ -43,6 +43,7 @@ fn get_from(file: &str, offset: u64) -> Task {
         path: path(file),
         offset: Offset::new(offset).unwrap(),
         begun: None,
+        limit: None,
     })
 }
 
@@ -126,6 +127,33 @@ fn a_download_begins_where_it_is_asked_to() {
             found: 5000
         }
     );
+}
+
+#[test]
+fn what_is_larger_than_allowed_is_not_asked_for() {
+    let content = nasty(5000);
+    for family in both() {
+        let mut link = Link::new(family, Knobs::default()).with_file("/f", &content);
+        let within = |offset, limit| {
+            Task::Download(Download {
+                path: path("/f"),
+                offset: Offset::new(offset).unwrap(),
+                begun: None,
+                limit: Some(limit),
+            })
+        };
+        let got = link.run(on(within(0, 4999)), vec![]);
+        let refused = Cause::OverLimit {
+            size: 5000,
+            limit: 4999,
+        };
+        assert_eq!(got.result.unwrap_err().cause, refused, "{family:?}");
+        assert_eq!((got.size, got.content.len()), (None, 0));
+        for (offset, limit) in [(0, 5000), (4000, 1000)] {
+            let got = link.run(on(within(offset, limit)), vec![]);
+            assert_eq!(got.content.len() as u64, 5000 - offset);
+        }
+    }
 }
 
 #[test]

@@ -45,6 +45,7 @@ pub(crate) fn operation(server: &Server, words: &[u8]) -> Result<(Operation, Vec
             path,
             offset: Offset::new(parse(Some(from))?).map_err(value)?,
             must_be_new: false,
+            limit: None,
         })
     };
     let mut content = Vec::new();
@@ -68,6 +69,7 @@ pub(crate) fn operation(server: &Server, words: &[u8]) -> Result<(Operation, Vec
                 path: path()?,
                 offset: Offset::new(from).map_err(|error| error.to_string())?,
                 begun: None,
+                limit: None,
             })
         }
         "put" | "put-unverified" => {

@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Ls(Ls),
     /// Show the state of the module and of the link
     Status,
+    /// Show how much data has moved, and what is allowed
+    Usage,
     /// Show the operation on the link and those that wait
     Queue,
     /// Show what happens, until interrupted; with --session, that session does not expire meanwhile

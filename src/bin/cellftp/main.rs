@@ -11,6 +11,7 @@ mod progress;
 mod put;
 mod queue;
 mod status;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -64,6 +65,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Ls(ls) => ls::run(&args, ls, &client).await,
         Command::Module { command } => module::run(&args, command, &client).await,
         Command::Status => status::run(&args, &client).await,
+        Command::Usage => usage::run(&args, &client).await,
         Command::Queue => queue::run(&args, &client).await,
         Command::Events => events::run(&args, &client).await,
     }

@@ -56,6 +56,9 @@ fn text(status: &GetStatusResponse) -> String {
     }
     rows.push(("queued", status.queued.to_string()));
     rows.push(("sessions", status.sessions.to_string()));
+    if let Some(today) = status.data.and_then(|data| data.today) {
+        rows.push(("data", format!("about {} bytes today (UTC)", today.on_air)));
+    }
     rows.iter()
         .map(|(name, value)| format!("{name:9} {value}\n"))
         .collect()
@@ -117,6 +120,10 @@ fn value(status: &GetStatusResponse) -> serde_json::Value {
         })),
         "queued": status.queued,
         "sessions": status.sessions,
+        "data": status.data.as_ref().map(|data| json!({
+            "today_on_air": data.today.unwrap_or_default().on_air,
+            "this_month_on_air": data.this_month.unwrap_or_default().on_air,
+        })),
     })
 }
 

@@ -72,6 +72,11 @@ impl Fetch {
                 expected: self.got,
                 found: size,
             }),
+            Known::Size(size) if self.what.limit.is_some_and(|most| size - self.got > most) => self
+                .fail(Cause::OverLimit {
+                    size: size - self.got,
+                    limit: self.what.limit.unwrap_or_default(),
+                }),
             Known::Size(size) => {
                 self.size = Some(size);
                 State::Module(self.inquiry())
