@@ -12,8 +12,9 @@ pub mod storage;
 pub mod tls;
 pub mod urc;
 pub mod value;
+pub mod verb;
 
-pub use command::{Command, Verb};
+pub use command::Command;
 pub use errcode::ErrCode;
 pub use profile::Profile;
 pub use quirk::Quirks;
@@ -21,3 +22,4 @@ pub use report::{Body, Report};
 pub use shape::{Shape, Timing};
 pub use storage::{Storage, StorageVerb};
 pub use urc::Urc;
+pub use verb::Verb;
