@@ -109,6 +109,7 @@ fn errors_of_those_who_share_the_link() {
         ("session", Cause::SessionNotFound),
         ("operation", Cause::OperationNotFound),
         ("inline", Cause::InlineNotAllowed),
+        ("at-commands", Cause::AtCommandsNotAllowed),
         (
             "path",
             Cause::InvalidPath(ValueError::TooLong {

@@ -136,6 +136,9 @@ pub enum Cause {
     /// The configuration does not allow servers named by callers.
     #[error("servers named in a request are not allowed")]
     InlineNotAllowed,
+    /// A line for the module, and the configuration forbids them.
+    #[error("AT commands of callers are not allowed")]
+    AtCommandsNotAllowed,
     /// The path, read from the session's directory, breaks a rule.
     #[error("the path {0}")]
     InvalidPath(#[source] ValueError),

@@ -17,6 +17,8 @@ pub struct Limits {
     pub stall: Stall,
     /// What an idle link may cost.
     pub upkeep: upkeep::Limits,
+    /// Callers may send AT commands of their own.
+    pub at_commands: bool,
 }
 
 /// How long a caller may stand still while bytes could move, before the operation is ended.

@@ -76,6 +76,7 @@ struct Shared {
     spools: Arc<Spools>,
     stall: Duration,
     upkeep: upkeep::Limits,
+    at_commands: bool,
     started: Instant,
 }
 
@@ -104,6 +105,7 @@ impl Broker {
                 spools: Arc::new(Spools::new(limits.spool)),
                 stall: limits.stall.0,
                 upkeep: limits.upkeep,
+                at_commands: limits.at_commands,
                 started: clock::now(),
             }),
         }

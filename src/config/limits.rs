@@ -101,6 +101,7 @@ pub(super) fn to_broker(
     transfers: &Transfers,
 ) -> Limits {
     Limits {
+        at_commands: module.allow_at_commands,
         upkeep: upkeep::Limits {
             idle_logout: module.idle_logout,
             keep_alive: module.keep_alive,

@@ -61,6 +61,8 @@ pub(crate) enum Claim {
     /// Information that may stand without any prefix, as the answer to `AT+CGMM` does, or
     /// with this one.
     Bare(&'static str),
+    /// Whatever comes before the final result code and means nothing by itself.
+    Any,
     /// Names of files under the titles of a listing.
     Names,
     /// None.

@@ -5,6 +5,7 @@ pub mod errcode;
 pub mod escape;
 pub mod listing;
 pub mod profile;
+pub mod question;
 pub mod quirk;
 pub mod report;
 pub mod shape;

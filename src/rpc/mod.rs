@@ -8,6 +8,7 @@ mod health;
 pub mod listen;
 mod module;
 mod put;
+mod report;
 pub mod server;
 pub mod status;
 mod storage;

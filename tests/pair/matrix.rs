@@ -8,6 +8,7 @@ use cellftp::dialogue::failure::{Cause, Ending, Finding};
 use cellftp::dialogue::operation::{Output, Standing, Task};
 use cellftp::dialogue::{Failure, Moment, Operation};
 use cellftp::emulator::{FailureForm, Family, Knobs, OkOrder, Prompt};
+use cellftp::ftps::question::Question;
 use cellftp::ftps::storage::ModulePath;
 
 use crate::link::{Link, Seen, inside, nasty, on, path, pieces};
@@ -275,6 +276,27 @@ impl Check<'_> {
         assert_eq!(self.good(read()), Output::SingleIp(false));
     }
 
+    fn questions(&mut self) {
+        let asked = Question::forms();
+        let (lines, typed) = (asked.len(), Question::new("AT+CGMM").unwrap());
+        let ask = |questions| alone(Task::Ask(questions));
+        let Output::Answers(answers) = self.good(ask(asked)) else {
+            panic!("no answers");
+        };
+        assert_eq!(answers.len(), lines);
+        let single_ip = answers
+            .iter()
+            .find(|answer| answer.line == "AT+CFTPSSINGLEIP=?")
+            .unwrap();
+        assert_eq!(single_ip.result, "OK");
+        assert!(single_ip.info.iter().any(|line| line.contains("(0,1)")));
+        let Output::Answers(answers) = self.good(ask(vec![typed])) else {
+            panic!("no answer");
+        };
+        assert_eq!(answers[0].result, "OK");
+        assert!(answers[0].info.iter().any(|line| line.contains("76")));
+    }
+
     fn everything(&mut self) {
         let stand = |standing| Operation {
             standing,
@@ -313,6 +335,7 @@ impl Check<'_> {
         self.module_files();
         self.cancelled();
         self.address_mode();
+        self.questions();
         self.good(stand(Standing::Down));
     }
 }

@@ -130,6 +130,13 @@ impl Exchange {
             self.info.push(text);
             return Heard::Nothing;
         }
+        if self.claim == Claim::Any
+            && matches!(Urc::parse(&text), Urc::Other(_))
+            && !announces_content(&text)
+        {
+            self.info.push(text);
+            return Heard::Nothing;
+        }
         if let Some(report) = Report::parse(&text) {
             return self.hear_report(report, text, now);
         }
@@ -141,7 +148,7 @@ impl Exchange {
         let ours = match self.claim {
             Claim::Bare(prefix) => text.starts_with(prefix) || is_bare_information(&text),
             Claim::Names => text.starts_with("+FSLS:") || (!self.info.is_empty() && is_name(&text)),
-            Claim::Prefix(_) | Claim::Report(_) | Claim::Nothing => false,
+            Claim::Any | Claim::Prefix(_) | Claim::Report(_) | Claim::Nothing => false,
         };
         if !ours {
             return Heard::Stray(text);
@@ -192,6 +199,12 @@ impl Exchange {
 
 /// Blocks of up to 1480 bytes are documented (SIMCom manual L1211).
 const LONGEST_BLOCK: usize = 64 * 1024;
+
+/// Whether bytes that are no lines come behind a line.
+fn announces_content(text: &str) -> bool {
+    let report = Report::parse(text);
+    report.is_some_and(|report| matches!(report.body, Body::Data(_)))
+}
 
 /// Whether a line can be the name of a file, which holds no colon, and is none of the unsolicited
 /// lines that hold none either (SIM7500/SIM7600 AT manual V3.00).

@@ -34,6 +34,9 @@ pub enum ValueError {
     /// A name that the module's file system does not take.
     #[error("is no name for a file on the module")]
     NotAFileName,
+    /// A command line that is not for callers.
+    #[error("is not passed on: {0}")]
+    NotPassedOn(&'static str),
     /// A number outside its range.
     #[error("is {value}, the range is {min} to {max}")]
     OutOfRange {

@@ -105,6 +105,11 @@ impl Verdict {
                 "use a profile of the daemon's configuration, or set \
                  transfers.allow_inline_servers there",
             ),
+            Cause::AtCommandsNotAllowed => Self::new(
+                Code::PermissionDenied,
+                "AT_COMMANDS_DISABLED",
+                "they need module.allow_at_commands in the daemon's configuration",
+            ),
             Cause::InvalidPath(rule) => Self {
                 field: Some(FieldViolation::new("path", rule.to_string())),
                 ..Self::new(Code::InvalidArgument, "INVALID_FIELDS", "")
@@ -249,7 +254,10 @@ impl Verdict {
     /// SIMCom's table of codes (SIM7500/SIM7600 AT manual V3.00 §12.3.1), read by where the
     /// operation stood and what a look at the server has shown.
     fn of_report(code: ErrCode, failure: &Failure) -> Self {
-        let absent = failure.finding == Some(Finding::NameAbsent);
+        let absent = matches!(
+            failure.finding,
+            Some(Finding::NameAbsent | Finding::DirectoryAbsent)
+        );
         match code {
             ErrCode::SSL_ALERT if failure.stage == Stage::Data => Self::new(
                 Code::FailedPrecondition,
@@ -309,6 +317,11 @@ impl Verdict {
                  accounts",
             ),
             (_, Some(Finding::NameAbsent)) if !creates => Self::file_not_found(),
+            (_, Some(Finding::DirectoryAbsent)) => Self::new(
+                Code::NotFound,
+                "DIRECTORY_NOT_FOUND",
+                "the directory that the name would be in does not exist",
+            ),
             (_, Some(Finding::NamePresent)) if failure.command == Some("AT+CFTPSMKD") => {
                 Self::new(Code::AlreadyExists, "ALREADY_EXISTS", "")
             }
