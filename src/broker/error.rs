@@ -137,7 +137,7 @@ pub enum Cause {
     #[error("servers named in a request are not allowed")]
     InlineNotAllowed,
     /// A line for the module, and the configuration forbids them.
-    #[error("AT commands of callers are not allowed")]
+    #[error("lines of callers are not passed on to the module")]
     AtCommandsNotAllowed,
     /// The path, read from the session's directory, breaks a rule.
     #[error("the path {0}")]

@@ -316,7 +316,9 @@ impl Verdict {
                 "check user name and password; the login is not repeated, since servers lock \
                  accounts",
             ),
-            (_, Some(Finding::NameAbsent)) if !creates => Self::file_not_found(),
+            (_, Some(Finding::NameAbsent | Finding::DirectoryAbsent)) if !creates => {
+                Self::file_not_found()
+            }
             (_, Some(Finding::DirectoryAbsent)) => Self::new(
                 Code::NotFound,
                 "DIRECTORY_NOT_FOUND",
