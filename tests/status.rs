@@ -131,6 +131,7 @@ fn errors_of_those_who_share_the_link() {
         ("session", Cause::SessionNotFound),
         ("operation", Cause::OperationNotFound),
         ("inline", Cause::InlineNotAllowed),
+        ("at-commands", Cause::AtCommandsNotAllowed),
         (
             "path",
             Cause::InvalidPath(ValueError::TooLong {
@@ -172,6 +173,7 @@ fn errors_of_those_who_share_the_link() {
          session -> NotFound SESSION_NOT_FOUND
          operation -> NotFound OPERATION_NOT_FOUND
          inline -> PermissionDenied INLINE_SERVERS_DISABLED
+         at-commands -> PermissionDenied AT_COMMANDS_DISABLED
          path -> InvalidArgument INVALID_FIELDS field=path
          directory -> FailedPrecondition UNUSABLE_DIRECTORY
          size -> Aborted SIZE_MISMATCH
@@ -337,7 +339,7 @@ fn error_codes_of_the_module() {
 
 #[test]
 fn what_a_look_at_the_server_shows_decides() {
-    use Finding::{NameAbsent, NamePresent};
+    use Finding::{DirectoryAbsent, NameAbsent, NamePresent};
     let cases = [
         (9, "AT+CFTPSLOGIN", Stage::Login, None),
         (9, "AT+CFTPSGET", Stage::Data, Some(NameAbsent)),
@@ -345,6 +347,9 @@ fn what_a_look_at_the_server_shows_decides() {
         (9, "AT+CFTPSMKD", Stage::Directory, Some(NamePresent)),
         (9, "AT+CFTPSMKD", Stage::Directory, Some(NameAbsent)),
         (9, "AT+CFTPSPUT", Stage::Data, Some(NameAbsent)),
+        (9, "AT+CFTPSPUT", Stage::Data, Some(DirectoryAbsent)),
+        (9, "AT+CFTPSMKD", Stage::Directory, Some(DirectoryAbsent)),
+        (9, "AT+CFTPSDELE", Stage::Directory, Some(DirectoryAbsent)),
         (7, "AT+CFTPSSIZE", Stage::Directory, Some(NameAbsent)),
         (17, "AT+CFTPSGET", Stage::Data, Some(NameAbsent)),
     ];
@@ -371,6 +376,9 @@ fn what_a_look_at_the_server_shows_decides() {
          9 AT+CFTPSMKD Some(NamePresent) -> AlreadyExists ALREADY_EXISTS
          9 AT+CFTPSMKD Some(NameAbsent) -> PermissionDenied SERVER_REFUSED
          9 AT+CFTPSPUT Some(NameAbsent) -> PermissionDenied SERVER_REFUSED
+         9 AT+CFTPSPUT Some(DirectoryAbsent) -> NotFound DIRECTORY_NOT_FOUND
+         9 AT+CFTPSMKD Some(DirectoryAbsent) -> NotFound DIRECTORY_NOT_FOUND
+         9 AT+CFTPSDELE Some(DirectoryAbsent) -> NotFound FILE_NOT_FOUND
          7 AT+CFTPSSIZE Some(NameAbsent) -> NotFound FILE_NOT_FOUND
          17 AT+CFTPSGET Some(NameAbsent) -> NotFound FILE_NOT_FOUND",
     );

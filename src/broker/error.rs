@@ -140,6 +140,9 @@ pub enum Cause {
     /// The configuration does not allow servers named by callers.
     #[error("servers named in a request are not allowed")]
     InlineNotAllowed,
+    /// A line for the module, and the configuration forbids them.
+    #[error("lines of callers are not passed on to the module")]
+    AtCommandsNotAllowed,
     /// The path, read from the session's directory, breaks a rule.
     #[error("the path {0}")]
     InvalidPath(#[source] ValueError),

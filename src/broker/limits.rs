@@ -19,6 +19,8 @@ pub struct Limits {
     pub upkeep: upkeep::Limits,
     /// Data over the air.
     pub usage: usage::Limits,
+    /// Callers may send AT commands of their own.
+    pub at_commands: bool,
 }
 
 /// How long a caller may stand still while bytes could move, before the operation is ended.

@@ -80,6 +80,7 @@ struct Shared {
     stall: Duration,
     upkeep: upkeep::Limits,
     usage: Arc<Usage>,
+    at_commands: bool,
     started: Instant,
 }
 
@@ -109,6 +110,7 @@ impl Broker {
                 stall: limits.stall.0,
                 upkeep: limits.upkeep,
                 usage: Usage::new(limits.usage),
+                at_commands: limits.at_commands,
                 started: clock::now(),
             }),
         }

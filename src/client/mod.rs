@@ -16,16 +16,18 @@ mod address;
 mod error;
 mod events;
 mod get;
+mod modem;
 mod put;
 mod storage;
 
 pub use crate::proto::{
-    DataLimit, DataPeriod, DataScope, DataUsage, DataVolume, Entry, EntryKind,
-    FetchToModuleResponse, GetInfo, GetResult, GetStatusResponse, GetUsageResponse, IfExists,
-    LinkState, ListQueueResponse, ModuleEntry, ModuleSpace, OnFailure, OperationInfo,
-    OperationState, Priority, PutProgress, PutResult, PutStage, PutState, QueuedOperation,
-    ReadModuleFileResult, SendFromModuleResponse, SessionChange, SimState, Verify,
-    WatchEventsResponse, WriteModuleFileResponse, operation_event, watch_events_response,
+    CommandForm, DataAddressMode, DataLimit, DataPeriod, DataScope, DataUsage, DataVolume, Entry,
+    EntryKind, FetchToModuleResult, GetCapabilitiesResponse, GetInfo, GetResult, GetStatusResponse,
+    GetUsageResponse, IfExists, LinkState, ListQueueResponse, ModuleEntry, ModuleProgress,
+    ModuleSpace, ModuleStage, OnFailure, OperationInfo, OperationState, Priority, PutProgress,
+    PutResult, PutStage, PutState, QueuedOperation, ReadModuleFileResult, SendAtCommandResponse,
+    SendFromModuleResult, SessionChange, SimState, Verify, WatchEventsResponse,
+    WriteModuleFileResult, operation_event, watch_events_response,
 };
 pub use address::Address;
 pub use error::{Error, Refusal};

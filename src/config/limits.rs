@@ -102,6 +102,7 @@ pub(super) fn to_broker(
 ) -> Limits {
     Limits {
         usage: usage::Limits::default(),
+        at_commands: module.allow_at_commands,
         upkeep: upkeep::Limits {
             idle_logout: module.idle_logout,
             keep_alive: module.keep_alive,

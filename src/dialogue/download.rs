@@ -133,7 +133,9 @@ impl Download {
             }
             // The server does not tell; the transfer itself will.
             Known::Present | Known::Undecided(_) => State::Begin,
-            Known::Absent | Known::Failed(..) => State::Finish(Err(unknown(known))),
+            Known::Absent | Known::NoDirectory | Known::Failed(..) => {
+                State::Finish(Err(unknown(known)))
+            }
         }
     }
 
@@ -146,7 +148,7 @@ impl Download {
                 self.resumes += u32::from(!std::mem::take(&mut self.returned));
                 State::Get
             }
-            (known @ (Known::Absent | Known::Failed(..)), _) => {
+            (known @ (Known::Absent | Known::NoDirectory | Known::Failed(..)), _) => {
                 let failure = Failure {
                     committed: Some(self.got),
                     ..unknown(known)
@@ -415,7 +417,7 @@ impl Procedure for Download {
                     Ok(command) => return Next::Say(Saying::Ftps(command)),
                     Err(known) => {
                         let mut failure = failure.clone();
-                        if known == Known::Absent {
+                        if matches!(known, Known::Absent | Known::NoDirectory) {
                             failure.finding = Some(Finding::NameAbsent);
                         }
                         self.state = State::Finish(Err(failure));

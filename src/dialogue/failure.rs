@@ -143,6 +143,8 @@ pub enum Finding {
     NameAbsent,
     /// The parent directory lists the name.
     NamePresent,
+    /// The parent directory does not exist: the directory above does not list it.
+    DirectoryAbsent,
     /// The file that was begun is still on the server: deleting it failed.
     LeftBehind,
 }

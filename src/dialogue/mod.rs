@@ -3,6 +3,7 @@
 //! [`Dialogue`] decides; its owner asks [`Dialogue::poll`] what to do now, does exactly that,
 //! and tells what came of it.
 
+mod ask;
 mod bring_up;
 mod cache;
 mod download;

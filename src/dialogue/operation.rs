@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::seam::Seam;
+use crate::ftps::question::Question;
 use crate::ftps::storage::{Drive, Entry, ModulePath, Space};
 use crate::ftps::value::{Offset, RemotePath, Server, TransferType};
 
@@ -110,6 +111,8 @@ pub enum Task {
     ReadSingleIp,
     /// Sets it, until the next login sets it as its server has it. Answers [`Output::Done`].
     SingleIp(bool),
+    /// Says these lines and tells the answers. Answers [`Output::Answers`].
+    Ask(Vec<Question>),
 }
 
 /// A file to read.
@@ -232,6 +235,19 @@ pub enum Output {
     Space(Vec<Space>),
     /// Data connections go to the address of the control connection.
     SingleIp(bool),
+    /// One for each line.
+    Answers(Vec<Answer>),
+}
+
+/// What the module answered to a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The line.
+    pub line: String,
+    /// Lines of information. One that nobody asked for may be among them.
+    pub info: Vec<String>,
+    /// `OK`, `ERROR`, or the reason of a refusal.
+    pub result: String,
 }
 
 /// A file that was moved between server and module, with the evidence for it.

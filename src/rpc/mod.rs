@@ -9,6 +9,7 @@ pub mod listen;
 pub mod metrics;
 mod module;
 mod put;
+mod report;
 pub mod server;
 pub mod status;
 mod storage;

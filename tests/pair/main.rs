@@ -215,6 +215,47 @@ fn a_refusal_is_looked_into() {
 }
 
 #[test]
+fn a_missing_directory_is_named() {
+    for family in both() {
+        for piecewise in [false, true] {
+            let mut link = Link::new(family, Knobs::default());
+            link.peer().directories.insert(b"/there".to_vec());
+            if piecewise {
+                link = link.piecewise();
+            }
+            for (task, finding) in [
+                (put("/none/f"), Some(Finding::DirectoryAbsent)),
+                (put("/there/none/f"), Some(Finding::DirectoryAbsent)),
+                (put("/none/deep/down/f"), Some(Finding::DirectoryAbsent)),
+                (
+                    Task::MakeDirectory(path("/none/d")),
+                    Some(Finding::DirectoryAbsent),
+                ),
+                (
+                    Task::DeleteFile(path("/none/f")),
+                    Some(Finding::DirectoryAbsent),
+                ),
+                (Task::Size(path("/none/f")), Some(Finding::DirectoryAbsent)),
+                (
+                    Task::DeleteFile(path("/there/f")),
+                    Some(Finding::NameAbsent),
+                ),
+            ] {
+                let source = pieces(b"content");
+                let failure = link.run(on(task.clone()), source).result.unwrap_err();
+                assert_eq!(
+                    failure.cause,
+                    Cause::Reported(ErrCode::REJECTED),
+                    "{task:?}"
+                );
+                assert_eq!(failure.finding, finding, "{family:?} {task:?}");
+            }
+            link.run(on(put("/there/f")), pieces(b"x")).result.unwrap();
+        }
+    }
+}
+
+#[test]
 fn a_file_that_exists_is_left_alone_where_that_is_asked() {
     let mut link = Link::sim7600().with_file("/f", b"old");
     let task = Task::Upload(Upload {

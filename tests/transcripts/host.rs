@@ -315,6 +315,13 @@ impl<'a> Replay<'a> {
             Output::SingleIp(on) => format!("mode {}", u8::from(*on)),
             Output::UploadYielded(begun) => format!("made way at {}", begun.at),
             Output::DownloadYielded(begun) => format!("made way at {}", begun.got),
+            Output::Answers(answers) => {
+                let lines = answers.iter().flat_map(|answer| {
+                    let info = answer.info.iter().map(|line| format!(" {line}"));
+                    std::iter::once(format!(" {}", answer.result)).chain(info)
+                });
+                format!("answer{}", lines.collect::<String>())
+            }
         })
     }
 }
@@ -331,6 +338,7 @@ fn failed(failure: &Failure) -> String {
         None => "",
         Some(Finding::NameAbsent) => " absent",
         Some(Finding::NamePresent) => " present",
+        Some(Finding::DirectoryAbsent) => " no directory",
         Some(Finding::LeftBehind) => " left behind",
     };
     format!("failure {cause}{finding}")

@@ -7,6 +7,7 @@ use cellftp::dialogue::operation::{
     Directory, Download, ModuleTransfer, Operation, Place, Standing, Task, Upload, WriteModuleFile,
 };
 use cellftp::emulator::uplink::Security;
+use cellftp::ftps::question::Question;
 use cellftp::ftps::storage::{Drive, ModulePath};
 use cellftp::ftps::tls::TlsPolicy;
 use cellftp::ftps::value::{
@@ -97,12 +98,17 @@ pub(crate) fn operation(server: &Server, words: &[u8]) -> Result<(Operation, Vec
             })
         }
         "mode" => Task::ReadSingleIp,
+        "ask" => {
+            let line = text.as_deref().ok_or("a line is missing")?;
+            let question = Question::new(line).map_err(|error| error.to_string())?;
+            Task::Ask(vec![question])
+        }
         _ => return Err(format!("`{name}` is no operation")),
     };
     let standing = match name.as_str() {
         "start" => Standing::Started,
         "stop" => Standing::Down,
-        "mode" => Standing::Attached,
+        "mode" | "ask" => Standing::Attached,
         name if name.starts_with("module-") => Standing::Attached,
         _ => logged_in(server)?,
     };

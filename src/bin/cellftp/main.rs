@@ -10,6 +10,7 @@ mod output;
 mod progress;
 mod put;
 mod queue;
+mod service;
 mod status;
 mod usage;
 

@@ -138,7 +138,8 @@ impl Traffic {
             | Task::WriteModuleFile(_)
             | Task::Space(_)
             | Task::ReadSingleIp
-            | Task::SingleIp(_) => Self::None,
+            | Task::SingleIp(_)
+            | Task::Ask(_) => Self::None,
             Task::WorkingDirectory
             | Task::MakeDirectory(_)
             | Task::RemoveDirectory(_)

@@ -83,7 +83,9 @@ impl Fetch {
             }
             // The server does not tell; the transfer itself will.
             Known::Present | Known::Undecided(_) => State::Module(self.inquiry()),
-            Known::Absent | Known::Failed(..) => State::Finish(Err(unknown(known))),
+            Known::Absent | Known::NoDirectory | Known::Failed(..) => {
+                State::Finish(Err(unknown(known)))
+            }
         }
     }
 
@@ -233,7 +235,7 @@ impl Procedure for Fetch {
                     Ok(command) => return Next::Say(Saying::Ftps(command)),
                     Err(known) => {
                         let mut failure = failure.clone();
-                        if known == Known::Absent {
+                        if matches!(known, Known::Absent | Known::NoDirectory) {
                             failure.finding = Some(Finding::NameAbsent);
                         }
                         self.state = State::Finish(Err(failure));

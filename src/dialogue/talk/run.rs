@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::dialogue::ask::Ask;
 use crate::dialogue::bring_up::BringUp;
 use crate::dialogue::download::Download;
 use crate::dialogue::moment::Moment;
@@ -118,5 +119,6 @@ fn procedure(task: Task, transfer_type: TransferType) -> Box<dyn Procedure> {
         Task::WriteModuleFile(what) => Box::new(Store::new(what)),
         Task::ReadSingleIp => Box::new(Mode::read()),
         Task::SingleIp(on) => Box::new(Mode::set(on)),
+        Task::Ask(questions) => Box::new(Ask::new(questions)),
     }
 }
