@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::Broker;
 use crate::broker::health::{Health, Link};
-use crate::config::{self, Config, Device, FlowControl, Module, Transfers};
+use crate::config::{self, Config, Device, FlowControl};
 use crate::emulator::{Profile, serve::in_process};
 use crate::modem::port::{SerialConnector, StreamConnector};
 use crate::modem::{Modem, Options, Quirks, Setup};
@@ -76,7 +76,7 @@ impl Daemon {
         for door in doors.addresses() {
             tracing::info!("listening on {door}");
         }
-        let (modem, module) = spawn(&config.module, &config.transfers, quirks);
+        let (modem, module) = spawn(config, quirks);
         let broker = Broker::new(modem, servers, config.limits());
         Ok(Self {
             broker,
@@ -133,7 +133,9 @@ pub async fn run(config: &Config) -> Result<(), Error> {
     served
 }
 
-fn spawn(config: &Module, transfers: &Transfers, quirks: Quirks) -> (Modem, JoinHandle<()>) {
+fn spawn(config: &Config, quirks: Quirks) -> (Modem, JoinHandle<()>) {
+    let repair = config.repair.limits();
+    let (config, transfers) = (&config.module, &config.transfers);
     let hardware_flow_control = config.flow_control == FlowControl::Hardware;
     let setup = Setup {
         hardware_flow_control,
@@ -144,6 +146,7 @@ fn spawn(config: &Module, transfers: &Transfers, quirks: Quirks) -> (Modem, Join
     };
     let options = Options {
         setup,
+        repair,
         ..Options::default()
     };
     match &config.device {

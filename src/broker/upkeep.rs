@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
@@ -72,11 +73,20 @@ impl Broker {
     async fn tell_of_the_link(&self) -> Infallible {
         let mut health = self.health();
         let mut told = None;
+        let mut repaired = 0;
         loop {
-            let (link, logged_in) = {
+            let (link, logged_in, repairs) = {
                 let health = health.borrow_and_update();
-                (health.link.clone(), health.logged_in.clone())
+                let repairs = Arc::clone(&health.repairs);
+                (health.link.clone(), health.logged_in.clone(), repairs)
             };
+            for repair in repairs.iter() {
+                if repair.number <= repaired {
+                    continue;
+                }
+                repaired = repair.number;
+                self.shared.events.tell(What::Repair(repair.what.clone()));
+            }
             let news = (std::mem::discriminant(&link), logged_in.clone());
             if told.as_ref() != Some(&news) {
                 told = Some(news);

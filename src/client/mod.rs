@@ -23,7 +23,7 @@ pub use crate::proto::{
     Entry, EntryKind, FetchToModuleResponse, GetInfo, GetResult, GetStatusResponse, IfExists,
     LinkState, ListQueueResponse, ModuleEntry, ModuleSpace, OnFailure, OperationInfo,
     OperationState, Priority, PutProgress, PutResult, PutStage, PutState, QueuedOperation,
-    ReadModuleFileResult, SendFromModuleResponse, SessionChange, SimState, Verify,
+    ReadModuleFileResult, RepairEvent, SendFromModuleResponse, SessionChange, SimState, Verify,
     WatchEventsResponse, WriteModuleFileResponse, operation_event, watch_events_response,
 };
 pub use address::Address;
@@ -133,6 +133,17 @@ impl Client {
         let mut modem = self.modem.clone();
         self.unary(modem.list_queue(self.request(proto::ListQueueRequest {})))
             .await
+    }
+
+    /// Resets the module, and waits until it is back.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn reset(&self) -> Result<(), Error> {
+        let request = self.request(proto::ResetRequest {});
+        self.unary(self.modem.clone().reset(request))
+            .await
+            .map(drop)
     }
 
     /// Watches what happens from now on. The sessions do not expire meanwhile.

@@ -7,6 +7,7 @@ mod listen;
 mod load;
 mod log;
 mod module;
+mod repair;
 mod server;
 mod transfers;
 
@@ -16,6 +17,7 @@ pub use listen::{Listen, Mode};
 pub use load::{DEFAULT_PATH, load, parse};
 pub use log::{Format, Log};
 pub use module::{Device, Emulator, FlowControl, Module, Network};
+pub use repair::{Bound, Highest, Repair};
 pub use server::{Floor, Priority, Secret, Security, ServerProfile, Verification};
 pub use transfers::{Download, Transfers, Upload};
 
@@ -32,6 +34,8 @@ use crate::broker::{Limits, Servers};
 pub struct Config {
     /// The cellular module and its port.
     pub module: Module,
+    /// How far and how often the link is repaired.
+    pub repair: Repair,
     /// Where clients come in.
     pub listen: Listen,
     /// Operations that wait for the link.
@@ -88,6 +92,7 @@ impl Config {
     fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         self.module.check(&mut problems);
+        self.repair.check(&mut problems);
         self.listen.check(&mut problems);
         self.queue.check(&mut problems);
         self.sessions.check(&mut problems);

@@ -13,6 +13,7 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 use super::convert::request::Invalid;
 use super::convert::response::chain;
 use crate::broker::failure::{self, Failure, Finding, Stage};
+use crate::broker::health::Rung;
 use crate::broker::{Cause, Error, modem};
 use crate::ftps::errcode::ErrCode;
 
@@ -41,6 +42,9 @@ pub fn of(error: &Error) -> Status {
         if let failure::Cause::Reported(code) = &failure.cause {
             metadata.insert("errcode".into(), code.get().to_string());
         }
+        if !failure.repairs.is_empty() {
+            metadata.insert("repairs".into(), names(&failure.repairs, ","));
+        }
     }
     if let Some(bytes) = error.committed {
         metadata.insert("committed_size".into(), bytes.to_string());
@@ -49,6 +53,10 @@ pub fn of(error: &Error) -> Status {
         metadata.insert("operation_id".into(), operation.as_str().into());
     }
     let mut message = sentence(verdict.advice, error);
+    if let Some(failure) = failure_of(&error.cause).filter(|failure| !failure.repairs.is_empty()) {
+        message += ". It did not help to repair the link: ";
+        message += &names(&failure.repairs, ", ");
+    }
     if error.left_behind {
         metadata.insert("left_behind".into(), "true".into());
         message += ". What was written of the file is still on the server: deleting it failed";
@@ -427,6 +435,11 @@ fn failure_of(cause: &Cause) -> Option<&Failure> {
         modem::Error::Failed(failure) | modem::Error::NotReady(failure) => Some(failure),
         _ => None,
     }
+}
+
+fn names(rungs: &[Rung], separator: &str) -> String {
+    let names: Vec<_> = rungs.iter().map(|rung| rung.name()).collect();
+    names.join(separator)
 }
 
 fn sentence(advice: &str, error: &Error) -> String {

@@ -64,7 +64,7 @@ pub(crate) enum Command {
     Queue,
     /// Show what happens, until interrupted; with --session, that session does not expire meanwhile
     Events,
-    /// Files on the module itself
+    /// Files on the module, and the module itself
     Module {
         #[command(subcommand)]
         command: ModuleCommand,
@@ -94,6 +94,8 @@ pub(crate) enum ModuleCommand {
     Fetch(ModuleFetch),
     /// Have the module write a file of the server from one of its drives
     Send(ModuleSend),
+    /// Start the module anew and wait until it is back
+    Reset,
 }
 
 #[derive(Debug, clap::Args)]

@@ -1,4 +1,4 @@
-//! `cellftp module ...`: files on the module.
+//! `cellftp module ...`: files on the module, and the module itself.
 
 use cellftp::client::{Client, IfExists, ModuleEntry, ModuleSpace};
 use serde_json::json;
@@ -53,6 +53,14 @@ pub(crate) async fn run(
                     "elapsed_seconds": seconds(result.elapsed.as_ref()),
                 })
             })
+        }
+        ModuleCommand::Reset => {
+            client.reset().await?;
+            print(
+                args.json,
+                "the module is back\n",
+                || json!({ "reset": true }),
+            )
         }
         ModuleCommand::Send(wish) => {
             let target = args.target()?;

@@ -1,6 +1,7 @@
 //! Messages to values and back: the only place where both are known.
 
 mod events;
+mod repair;
 pub(super) mod request;
 pub(super) mod response;
 pub(super) mod storage;

@@ -125,6 +125,7 @@ impl From<Status> for proto::GetStatusResponse {
             }),
             queued: number(status.queued),
             sessions: number(status.sessions),
+            repairs: Some(status.repairs.into()),
         }
     }
 }
