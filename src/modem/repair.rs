@@ -145,7 +145,6 @@ impl Ladder {
             // It would not hear any other.
             Sign::Silence => &[Rung::Reopen],
         };
-        self.tried.retain(|(_, at)| now.saturating_sub(*at) < HOUR);
         let rung = match self.climb(rungs, now) {
             Err(Refusal::Cooling { until }) if until <= now => {
                 self.reached = None;
@@ -154,16 +153,17 @@ impl Ladder {
             climbed => climbed?,
         };
         self.note(rung, now);
-        Ok(rung)
-    }
-
-    /// Takes note of a rung that was tried, by whoever's wish.
-    pub fn note(&mut self, rung: Rung, now: Duration) {
-        self.tried.push((rung, now));
         if rung != Rung::Reopen {
             self.reached = self.reached.max(Some(rung));
         }
         self.silent = 0;
+        Ok(rung)
+    }
+
+    /// Takes note of a rung that was tried without asking here: it counts for its budget.
+    pub fn note(&mut self, rung: Rung, now: Duration) {
+        self.tried.retain(|(_, at)| now.saturating_sub(*at) < HOUR);
+        self.tried.push((rung, now));
     }
 
     /// The module reached a server, or a rung helped: whatever comes next is a new trouble.

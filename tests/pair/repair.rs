@@ -244,7 +244,7 @@ fn a_module_without_a_network_is_told_as_such() {
     link.module.knobs_mut().registration = 5;
     let mut link = link.with_file("/f", b"x");
     assert_eq!(link.run(on(get("/f")), vec![]).content, b"x");
-    assert!(link.dialogue.facts().registration.roaming);
+    assert_eq!(link.dialogue.facts().registration.registered, Some(true));
 }
 
 #[test]

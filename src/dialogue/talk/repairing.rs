@@ -47,8 +47,10 @@ impl Dialogue {
         if asks {
             run.repair.asks = Some(failure.clone());
         }
+        // Nobody waits for it, and the task has nothing to put in order.
+        let over = run.abandoned && run.held.is_none();
         self.end_proof(proving, Some(&failure));
-        if !asks {
+        if !asks && !over {
             self.unreachable(failure);
         }
     }
@@ -64,7 +66,7 @@ impl Dialogue {
     /// The module is up: after a reset it has to find its network first.
     pub(super) fn await_network(&mut self) {
         let Some(run) = &mut self.run else { return };
-        let reset = |attempt: &Attempt| attempt.rung == Rung::Reset && attempt.why.is_some();
+        let reset = |attempt: &Attempt| attempt.rung == Rung::Reset;
         if run.repair.proving.as_ref().is_some_and(reset) && !run.abandoned {
             run.activity = Activity::Repair(Box::new(Repair::after_reset()));
         }
@@ -112,6 +114,10 @@ impl Dialogue {
     /// A command of the plan did what was asked. What was repaired for its sake is whole, however
     /// the plan goes on.
     pub(super) fn followed(&mut self, command: &Command) {
+        if *command == Command::Start {
+            // It has a data connection to the network.
+            self.facts.registration.registered = Some(true);
+        }
         let Some(run) = &mut self.run else { return };
         let name = Some(command.verb().name());
         let whole = |attempt: &mut Attempt| {
@@ -128,6 +134,10 @@ impl Dialogue {
             return;
         };
         let outcome = failure.map_or(Ok(()), |failure| Err(failure.clone()));
+        // What the planner had to mend was mended by a higher rung.
+        if outcome.is_ok() {
+            self.lapse.take_if(|lapse| lapse.rung <= rung);
+        }
         self.told.push_back(Repaired { rung, why, outcome });
     }
 
