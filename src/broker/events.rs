@@ -46,7 +46,7 @@ pub enum What {
         logged_in: Option<LoggedIn>,
     },
     /// A rung of the repair ladder was tried.
-    Repair(Repaired),
+    Repair(Box<Repaired>),
     /// A virtual session began or ended.
     Session {
         /// Whose and which; `None` where it is another principal's.

@@ -85,7 +85,8 @@ impl Broker {
                     continue;
                 }
                 repaired = repair.number;
-                self.shared.events.tell(What::Repair(repair.what.clone()));
+                let what = Box::new(repair.what.clone());
+                self.shared.events.tell(What::Repair(what));
             }
             let news = (std::mem::discriminant(&link), logged_in.clone());
             if told.as_ref() != Some(&news) {
