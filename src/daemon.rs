@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::broker::Broker;
 use crate::broker::health::{Health, Link};
 use crate::broker::usage::Keeper;
-use crate::config::{self, Config, Device, FlowControl, Module, Transfers};
+use crate::config::{self, Config, Device, FlowControl};
 use crate::emulator::{Profile, serve::in_process};
 use crate::modem::port::{SerialConnector, StreamConnector};
 use crate::modem::{Modem, Options, Quirks, Setup};
@@ -85,7 +85,7 @@ impl Daemon {
         for door in doors.addresses() {
             tracing::info!("listening on {door}");
         }
-        let (modem, module) = spawn(&config.module, &config.transfers, quirks);
+        let (modem, module) = spawn(config, quirks);
         let broker = Broker::new(modem, servers, config.limits());
         let keeper = config.usage_path().map(|path| broker.usage_keeper(path));
         match &keeper {
@@ -165,7 +165,9 @@ pub async fn run(config: &Config) -> Result<(), Error> {
     served
 }
 
-fn spawn(config: &Module, transfers: &Transfers, quirks: Quirks) -> (Modem, JoinHandle<()>) {
+fn spawn(config: &Config, quirks: Quirks) -> (Modem, JoinHandle<()>) {
+    let repair = config.repair.limits();
+    let (config, transfers) = (&config.module, &config.transfers);
     let hardware_flow_control = config.flow_control == FlowControl::Hardware;
     let setup = Setup {
         hardware_flow_control,
@@ -176,6 +178,7 @@ fn spawn(config: &Module, transfers: &Transfers, quirks: Quirks) -> (Modem, Join
     };
     let options = Options {
         setup,
+        repair,
         ..Options::default()
     };
     match &config.device {

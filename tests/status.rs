@@ -9,6 +9,7 @@ use std::time::Duration;
 use cellftp::at::line::ErrorCode;
 use cellftp::broker::error::Hashed;
 use cellftp::broker::failure::{self, Awaited, Ending, Failure, Finding, Stage};
+use cellftp::broker::health::Rung;
 use cellftp::broker::usage::{Exceeded, Period, Scope, Standing};
 use cellftp::broker::{Cause, Error, JobId, modem};
 use cellftp::ftps::errcode::ErrCode;
@@ -423,6 +424,26 @@ fn a_module_that_does_not_take_what_tls_must_prove_is_told_from_one_in_trouble()
         &rows,
         "tls -> FailedPrecondition TLS_SETUP_REFUSED attempt=1 command=AT+CCERTDOWN stage=tls
          data -> Internal MODEM_ERROR attempt=1 command=AT+CFTPSLIST stage=data",
+    );
+}
+
+#[test]
+fn what_was_tried_to_repair_the_link_is_told() {
+    let cause = failure::Cause::Reported(ErrCode::NETWORK);
+    let failure = Failure {
+        repairs: vec![Rung::Context, Rung::Radio],
+        ..failed(cause, "AT+CFTPSSTART", Stage::Network)
+    };
+    let error = of_failure(failure);
+    assert_eq!(
+        row("get", error.clone()),
+        "get -> Unavailable NETWORK attempt=1 command=AT+CFTPSSTART errcode=10 \
+         repairs=context,radio stage=network retry=5"
+    );
+    let message = status::of(&error).message().to_owned();
+    assert!(
+        message.ends_with("repair the link: context, radio"),
+        "{message}"
     );
 }
 

@@ -58,6 +58,10 @@ pub fn describe() {
         "Times that a transfer went on, or an operation was tried again, after the link broke"
     );
     describe_counter!(
+        "cellftpd_repairs_total",
+        "Rungs of the repair ladder that were tried, by outcome (repaired, failed)"
+    );
+    describe_counter!(
         "cellftpd_content_bytes_total",
         "Bytes of files and listings, by direction (up, down)"
     );
@@ -79,6 +83,15 @@ pub fn describe() {
 pub(super) fn event(what: &What) {
     match what {
         What::Operation { about, change } => operation(about.method, change),
+        What::Repair(repaired) => {
+            let outcome = if repaired.outcome.is_ok() {
+                "repaired"
+            } else {
+                "failed"
+            };
+            let rung = repaired.rung.name();
+            counter!("cellftpd_repairs_total", "rung" => rung, "outcome" => outcome).increment(1);
+        }
         What::Link { .. } | What::Session { .. } => {}
     }
 }

@@ -34,7 +34,7 @@ pub use error::{Cause, Error};
 pub use limits::Limits;
 pub use servers::Servers;
 pub use session::{SessionId, SessionInfo, SessionRequest};
-pub use status::Status;
+pub use status::{Repairs, Status};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -290,10 +290,10 @@ impl Broker {
             .logged_in
             .as_ref()
             .and_then(|at| self.shared.servers.name_of(at));
+        let since_start = now.duration_since(self.shared.started);
         Status {
-            lasted: now
-                .duration_since(self.shared.started)
-                .saturating_sub(health.since),
+            lasted: since_start.saturating_sub(health.since),
+            repairs: Repairs::of(&health.repairs, since_start),
             profile: profile.map(str::to_owned),
             running: self.shared.operations.running(now),
             queued: self.shared.link.waiting(),

@@ -6,6 +6,7 @@ use super::error::{Cause, Error};
 use super::scheduler::Priority;
 use crate::ftps::question::Question;
 use crate::modem::operation::{Answer, Output, Standing, Task};
+use crate::modem::repair::Rung;
 
 impl Broker {
     /// Starts the FTPS service of the module.
@@ -26,6 +27,18 @@ impl Broker {
         self.on_module(caller, "StopFtps", Standing::Down, Task::Stand)
             .await
             .map(drop)
+    }
+
+    /// Resets the module, and waits until it is back and brought up. Virtual sessions live on.
+    ///
+    /// # Errors
+    /// Why it is not reset, or not back.
+    pub async fn reset(&self, caller: &Caller) -> Result<(), Error> {
+        let task = Task::Repair(Rung::Reset);
+        self.on_module(caller, "Reset", Standing::Attached, task)
+            .await?;
+        self.shared.link.logged_out();
+        Ok(())
     }
 
     /// Whether data connections go to the address of the control connection, as the module

@@ -78,11 +78,21 @@ impl Broker {
     async fn tell_of_the_link(&self) -> Infallible {
         let mut health = self.health();
         let mut told = None;
+        let mut repaired = 0;
         loop {
-            let (link, logged_in) = {
+            let (link, logged_in, repairs) = {
                 let health = health.borrow_and_update();
-                (health.link.clone(), health.logged_in.clone())
+                let repairs = Arc::clone(&health.repairs);
+                (health.link.clone(), health.logged_in.clone(), repairs)
             };
+            for repair in repairs.iter() {
+                if repair.number <= repaired {
+                    continue;
+                }
+                repaired = repair.number;
+                let what = Box::new(repair.what.clone());
+                self.shared.events.tell(What::Repair(what));
+            }
             let news = (std::mem::discriminant(&link), logged_in.clone());
             if told.as_ref() != Some(&news) {
                 let (before, at) = told.unzip();

@@ -25,9 +25,9 @@ pub use crate::proto::{
     EntryKind, FetchToModuleResult, GetCapabilitiesResponse, GetInfo, GetResult, GetStatusResponse,
     GetUsageResponse, IfExists, LinkState, ListQueueResponse, ModuleEntry, ModuleProgress,
     ModuleSpace, ModuleStage, OnFailure, OperationInfo, OperationState, Priority, PutProgress,
-    PutResult, PutStage, PutState, QueuedOperation, ReadModuleFileResult, SendAtCommandResponse,
-    SendFromModuleResult, SessionChange, SimState, Verify, WatchEventsResponse,
-    WriteModuleFileResult, operation_event, watch_events_response,
+    PutResult, PutStage, PutState, QueuedOperation, ReadModuleFileResult, RepairEvent,
+    SendAtCommandResponse, SendFromModuleResult, SessionChange, SimState, Verify,
+    WatchEventsResponse, WriteModuleFileResult, operation_event, watch_events_response,
 };
 pub use address::Address;
 pub use error::{Error, Refusal};
@@ -146,6 +146,17 @@ impl Client {
         let mut modem = self.modem.clone();
         self.unary(modem.list_queue(self.request(proto::ListQueueRequest {})))
             .await
+    }
+
+    /// Resets the module, and waits until it is back.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn reset(&self) -> Result<(), Error> {
+        let request = self.request(proto::ResetRequest {});
+        self.unary(self.modem.clone().reset(request))
+            .await
+            .map(drop)
     }
 
     /// Watches what happens from now on. The sessions do not expire meanwhile.

@@ -9,6 +9,7 @@ mod load;
 mod log;
 mod metrics;
 mod module;
+mod repair;
 mod server;
 mod transfers;
 
@@ -20,6 +21,7 @@ pub use listen::{Listen, Mode};
 pub use load::{DEFAULT_PATH, load, parse};
 pub use log::{Format, Log};
 pub use module::{Device, Emulator, FlowControl, Module, Network};
+pub use repair::{Bound, Highest, Repair};
 pub use server::{Floor, Priority, Secret, Security, ServerProfile, Verification};
 pub use transfers::{Download, Transfers, Upload};
 
@@ -38,6 +40,8 @@ use crate::broker::{Limits, Servers};
 pub struct Config {
     /// The cellular module and its port.
     pub module: Module,
+    /// How far and how often the link is repaired.
+    pub repair: Repair,
     /// Where clients come in.
     pub listen: Listen,
     /// Operations that wait for the link.
@@ -119,6 +123,7 @@ impl Config {
     fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         self.module.check(&mut problems);
+        self.repair.check(&mut problems);
         self.listen.check(&mut problems);
         self.queue.check(&mut problems);
         self.sessions.check(&mut problems);

@@ -89,6 +89,9 @@ struct Block {
     ours: bool,
 }
 
+/// How the commands of the FTPS service begin.
+const SERVICE: &str = "AT+CFTPS";
+
 impl Exchange {
     /// A command of the FTPS service or of the module's file system, with the time that its
     /// arguments ask for.
@@ -219,6 +222,11 @@ impl Exchange {
         self.is_of_a_module_file()
             && self.final_code == Some(FinalCode::Ok)
             && self.report.is_none()
+    }
+
+    /// Whether it is a command of the FTPS service.
+    pub(crate) fn is_of_the_service(&self) -> bool {
+        self.name.starts_with(SERVICE)
     }
 
     /// Whether the content comes from the server, which an abort would end.

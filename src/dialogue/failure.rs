@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::rung::Rung;
 use crate::at::line::ErrorCode;
 use crate::ftps::errcode::ErrCode;
 use crate::ftps::value::ValueError;
@@ -24,6 +25,8 @@ pub struct Failure {
     pub committed: Option<u64>,
     /// What was found when the failure was looked into.
     pub finding: Option<Finding>,
+    /// The rungs of the repair ladder that were tried in the operation, in their order.
+    pub repairs: Vec<Rung>,
 }
 
 impl Failure {
@@ -37,6 +40,7 @@ impl Failure {
             attempt: 1,
             committed: None,
             finding: None,
+            repairs: Vec::new(),
         }
     }
 }

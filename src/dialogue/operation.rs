@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::rung::Rung;
 use super::seam::Seam;
 use crate::ftps::question::Question;
 use crate::ftps::storage::{Drive, Entry, ModulePath, Space};
@@ -69,6 +70,9 @@ pub enum Directory {
 pub enum Task {
     /// Nothing: the standing is all. Answers [`Output::Done`].
     Stand,
+    /// Tries a rung of the repair ladder before the standing is reached. Answers
+    /// [`Output::Done`].
+    Repair(Rung),
     /// Asks where the session is (PWD). Answers [`Output::Directory`].
     WorkingDirectory,
     /// Moves (CWD) and asks where to (PWD). Answers [`Output::Directory`].

@@ -94,6 +94,12 @@ impl ModemService for Module {
         Ok(Response::new(StopFtpsResponse {}))
     }
 
+    async fn reset(&self, request: Request<ResetRequest>) -> Answer<ResetResponse> {
+        let caller = caller(&request)?;
+        within(&caller, self.broker.reset(&caller)).await?;
+        Ok(Response::new(ResetResponse {}))
+    }
+
     async fn get_data_address_mode(
         &self,
         request: Request<GetDataAddressModeRequest>,

@@ -13,6 +13,7 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 use super::convert::request::Invalid;
 use super::convert::response::chain;
 use crate::broker::failure::{self, Failure};
+use crate::broker::health::Rung;
 use crate::broker::usage::{Period, Scope, Standing};
 use crate::broker::{Cause, Error, modem};
 use verdict::Verdict;
@@ -38,6 +39,9 @@ pub fn of(error: &Error) -> Status {
         if let failure::Cause::Reported(code) = &failure.cause {
             metadata.insert("errcode".into(), code.get().to_string());
         }
+        if !failure.repairs.is_empty() {
+            metadata.insert("repairs".into(), names(&failure.repairs, ","));
+        }
     }
     if let Cause::DataBudget(exceeded) = &error.cause {
         metadata.insert("limit".into(), limit(&exceeded.standing).into());
@@ -51,6 +55,10 @@ pub fn of(error: &Error) -> Status {
         metadata.insert("operation_id".into(), operation.as_str().into());
     }
     let mut message = sentence(verdict.advice, error);
+    if let Some(failure) = failure_of(&error.cause).filter(|failure| !failure.repairs.is_empty()) {
+        message += ". It did not help to repair the link: ";
+        message += &names(&failure.repairs, ", ");
+    }
     if error.left_behind {
         metadata.insert("left_behind".into(), "true".into());
         message += ". What was written of the file is still on the server: deleting it failed";
@@ -143,6 +151,11 @@ fn failure_of(cause: &Cause) -> Option<&Failure> {
         modem::Error::Failed(failure) | modem::Error::NotReady(failure) => Some(failure),
         _ => None,
     }
+}
+
+fn names(rungs: &[Rung], separator: &str) -> String {
+    let names: Vec<_> = rungs.iter().map(|rung| rung.name()).collect();
+    names.join(separator)
 }
 
 fn sentence(advice: &str, error: &Error) -> String {

@@ -13,6 +13,7 @@ mod crowd;
 mod doors;
 mod forms;
 mod house;
+mod repair;
 mod storage;
 mod streams;
 mod tls;

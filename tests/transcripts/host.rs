@@ -213,6 +213,8 @@ impl<'a> Replay<'a> {
                 }
                 self.dialogue.expire(until);
             }
+            Step::Repair(_) => self.dialogue.repair(None),
+            Step::Repaired(_) => {}
             Step::Done(result) => self.result = Some(result),
             step @ (Step::Idle | Step::AwaitPort { .. }) => return Err(format!("is {step:?}")),
         }

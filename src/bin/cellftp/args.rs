@@ -100,6 +100,8 @@ pub(crate) enum ModuleCommand {
     Fetch(ModuleFetch),
     /// Have the module write a file of the server from one of its drives
     Send(ModuleSend),
+    /// Start the module anew and wait until it is back
+    Reset,
 }
 
 #[derive(Debug, Subcommand)]

@@ -63,6 +63,14 @@ pub(crate) async fn run(
                 })
             })
         }
+        ModuleCommand::Reset => {
+            client.reset().await?;
+            print(
+                args.json,
+                "the module is back\n",
+                || json!({ "reset": true }),
+            )
+        }
         ModuleCommand::Send(wish) => {
             let target = args.target()?;
             let what = (wish.remote.as_str(), wish.drive.as_str());

@@ -4,6 +4,7 @@ use cellftp::client::{Client, GetStatusResponse, LinkState, SimState};
 use serde_json::json;
 
 use crate::args::Args;
+use crate::events::{repair_line, repair_value};
 use crate::exit::Failure;
 use crate::output::{print, seconds};
 
@@ -53,6 +54,11 @@ fn text(status: &GetStatusResponse) -> String {
                 running.method, running.operation_id
             ),
         ));
+    }
+    let repairs = status.repairs.clone().unwrap_or_default();
+    if let Some(last) = &repairs.last {
+        let ago = seconds(repairs.ago.as_ref()).unwrap_or_default();
+        rows.push(("repair", format!("{ago:.0} s ago, {}", repair_line(last))));
     }
     rows.push(("queued", status.queued.to_string()));
     rows.push(("sessions", status.sessions.to_string()));
@@ -123,6 +129,14 @@ fn value(status: &GetStatusResponse) -> serde_json::Value {
         "data": status.data.as_ref().map(|data| json!({
             "today_on_air": data.today.unwrap_or_default().on_air,
             "this_month_on_air": data.this_month.unwrap_or_default().on_air,
+        })),
+        "repairs": status.repairs.as_ref().map(|repairs| json!({
+            "last": repairs.last.as_ref().map(repair_value),
+            "ago_seconds": seconds(repairs.ago.as_ref()),
+            "within_an_hour": repairs.within_an_hour.iter().map(|count| json!({
+                "rung": count.rung().as_str_name(),
+                "count": count.count,
+            })).collect::<Vec<_>>(),
         })),
     })
 }

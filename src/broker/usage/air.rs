@@ -139,7 +139,8 @@ impl Traffic {
             | Task::Space(_)
             | Task::ReadSingleIp
             | Task::SingleIp(_)
-            | Task::Ask(_) => Self::None,
+            | Task::Ask(_)
+            | Task::Repair(_) => Self::None,
             Task::WorkingDirectory
             | Task::MakeDirectory(_)
             | Task::RemoveDirectory(_)

@@ -2,6 +2,7 @@
 
 mod events;
 mod module_file;
+mod repair;
 pub(super) mod request;
 pub(super) mod response;
 pub(super) mod storage;
