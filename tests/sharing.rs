@@ -126,6 +126,7 @@ fn server(host: &str) -> Server {
 fn caller(name: &str) -> Caller {
     Caller {
         priority: None,
+        yields: None,
         principal: Principal::new(name),
         deadline: None,
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::error::Cause;
-use super::scheduler::Priority;
+use super::scheduler::{Priority, Yields};
 use crate::ftps::value::{RemotePath, Server, TransferType};
 use crate::modem::operation::{Directory, Place, Standing};
 
@@ -26,6 +26,8 @@ pub(super) struct Profile {
     pub(super) name: Option<Arc<str>>,
     /// How urgent transfers are where their callers do not say.
     pub(super) priority: Priority,
+    /// When they give up the link where their callers do not say.
+    pub(super) yields: Yields,
 }
 
 /// The directory that relative paths are read from.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::caller::ServerChoice;
 use super::error::Cause;
 use super::location::{Location, Profile};
-use super::scheduler::Priority;
+use super::scheduler::{Priority, Yields};
 use crate::ftps::value::Server;
 use crate::modem::health::LoggedIn;
 
@@ -37,7 +37,7 @@ impl Servers {
             }
             let profile = Profile {
                 name: Some(name.as_str().into()),
-                priority: Priority::default(),
+                ..Profile::default()
             };
             let server = Arc::new(server);
             (name, Known { server, profile })
@@ -53,6 +53,15 @@ impl Servers {
     pub fn with_priority(mut self, profile: &str, priority: Priority) -> Self {
         if let Some(known) = self.profiles.get_mut(profile) {
             known.profile.priority = priority;
+        }
+        self
+    }
+
+    /// Says when the transfers of a profile give up the link where their callers do not say.
+    #[must_use]
+    pub fn with_yields(mut self, profile: &str, yields: Yields) -> Self {
+        if let Some(known) = self.profiles.get_mut(profile) {
+            known.profile.yields = yields;
         }
         self
     }

@@ -28,6 +28,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn caller(name: &str) -> Caller {
     Caller {
         priority: None,
+        yields: None,
         principal: Principal::new(name),
         deadline: None,
     }

@@ -20,11 +20,12 @@ mod put;
 mod storage;
 
 pub use crate::proto::{
-    Entry, EntryKind, FetchToModuleResponse, GetInfo, GetResult, GetStatusResponse, IfExists,
-    LinkState, ListQueueResponse, ModuleEntry, ModuleSpace, OnFailure, OperationInfo,
+    Entry, EntryKind, FetchToModuleResponse, GetInfo, GetProgress, GetResult, GetStatusResponse,
+    IfExists, LinkState, ListQueueResponse, ModuleEntry, ModuleSpace, OnFailure, OperationInfo,
     OperationState, Priority, PutProgress, PutResult, PutStage, PutState, QueuedOperation,
     ReadModuleFileResult, SendFromModuleResponse, SessionChange, SimState, Verify,
-    WatchEventsResponse, WriteModuleFileResponse, operation_event, watch_events_response,
+    WatchEventsResponse, WriteModuleFileResponse, YieldPolicy, YieldReason, operation_event,
+    watch_events_response,
 };
 pub use address::Address;
 pub use error::{Error, Refusal};
@@ -63,6 +64,7 @@ pub struct Client {
     storage: ModuleStorageServiceClient<Channel>,
     timeout: Option<Duration>,
     priority: Priority,
+    yields: YieldPolicy,
 }
 
 /// Where an operation goes.
@@ -96,6 +98,7 @@ impl Client {
             storage: ModuleStorageServiceClient::new(channel),
             timeout: None,
             priority: Priority::Unspecified,
+            yields: YieldPolicy::Unspecified,
         })
     }
 
@@ -112,6 +115,14 @@ impl Client {
     #[must_use]
     pub fn with_priority(mut self, priority: Priority) -> Self {
         self.priority = priority;
+        self
+    }
+
+    /// The same connection with a policy for when each Get and Put gives up the link before its end,
+    /// instead of the one of the server profile.
+    #[must_use]
+    pub fn with_yields(mut self, yields: YieldPolicy) -> Self {
+        self.yields = yields;
         self
     }
 

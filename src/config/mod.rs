@@ -16,7 +16,7 @@ pub use listen::{Listen, Mode};
 pub use load::{DEFAULT_PATH, load, parse};
 pub use log::{Format, Log};
 pub use module::{Device, Emulator, FlowControl, Module, Network};
-pub use server::{Floor, Priority, Secret, Security, ServerProfile, Verification};
+pub use server::{Floor, Priority, Secret, Security, ServerProfile, Verification, Yields};
 pub use transfers::{Download, Transfers, Upload};
 
 use std::collections::BTreeMap;
@@ -80,7 +80,9 @@ impl Config {
         let known = Servers::new(servers, self.transfers.allow_inline_servers);
         let profiles = self.servers.iter();
         Ok(profiles.fold(known, |known, (name, profile)| {
-            known.with_priority(name, profile.priority.into())
+            known
+                .with_priority(name, profile.priority.into())
+                .with_yields(name, profile.yields.into())
         }))
     }
 

@@ -38,6 +38,8 @@ pub struct ServerProfile {
     pub single_ip: bool,
     /// How urgent Get and Put are where their callers do not say.
     pub priority: Priority,
+    /// When Get and Put give up the link before their end where their callers do not say.
+    pub yields: Yields,
     /// Whether the server must prove who it is. Counts only with TLS, as the keys below.
     pub verify: Verification,
     /// PEM file with the certificate that signed the server's, or with the server's own. A
@@ -61,6 +63,7 @@ impl Default for ServerProfile {
             // Most servers stand behind address translation (SIMCom manual L1216).
             single_ip: true,
             priority: Priority::default(),
+            yields: Yields::default(),
             verify: Verification::default(),
             ca_file: PathBuf::new(),
             tls_floor: Floor::default(),
@@ -126,6 +129,29 @@ impl From<Priority> for scheduler::Priority {
             Priority::Interactive => Self::Interactive,
             Priority::Normal => Self::Normal,
             Priority::Bulk => Self::Bulk,
+        }
+    }
+}
+
+/// When a transfer gives up the link to others before its end, and goes on later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Yields {
+    /// Where that costs less than it saves.
+    #[default]
+    Auto,
+    /// Whenever somebody more urgent waits.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+impl From<Yields> for scheduler::Yields {
+    fn from(yields: Yields) -> Self {
+        match yields {
+            Yields::Auto => Self::Auto,
+            Yields::Always => Self::Always,
+            Yields::Never => Self::Never,
         }
     }
 }

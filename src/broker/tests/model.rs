@@ -36,6 +36,7 @@ async fn perform(broker: Broker, at: usize, act: Act, start: Instant) {
     sleep(millis(act.starts)).await;
     let me = Caller {
         priority: None,
+        yields: None,
         principal: Principal::new(act.principal.to_string()),
         deadline: act.cancels.map(|after| start + millis(act.starts + after)),
     };
