@@ -307,7 +307,7 @@ async fn transfer(
             operation.submit(turn, standing.clone(), now, feed).await
         };
         let mut stay = pin!(stay);
-        let mut others = pin!(operation.give_way(&make_way, || true));
+        let mut others = pin!(operation.give_way(&make_way, || operation.can_abort()));
         let answer = loop {
             tokio::select! {
                 biased;
@@ -345,8 +345,8 @@ fn yielding(operation: &Operation, standing: &Standing, task: &Task) -> Option<Y
     let (Task::Download(download), Standing::LoggedIn(place)) = (task, standing) else {
         return None;
     };
-    let can = place.transfer_type == TransferType::Binary && operation.can_abort();
-    can.then_some(Yielding {
+    let exact = place.transfer_type == TransferType::Binary;
+    exact.then_some(Yielding {
         policy: operation.yields,
         in_blocks: false,
         again: download.begun.is_some(),

@@ -30,6 +30,10 @@ use ring::Ring;
 /// Most bytes handed over at once.
 pub const MAX_CHUNK: usize = 64 * 1024;
 
+/// Unread bytes for which an upload forgets what it has read: more than a second of the link at
+/// 921600 baud.
+const AHEAD: u64 = 2 * MAX_CHUNK as u64;
+
 /// Bounds of the spools. An empty spool takes one chunk whatever the bounds say, and one that is
 /// uploaded keeps the last 8 KiB, so that every transfer goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -199,7 +203,11 @@ impl Spool {
     fn remember(&self, state: &mut State, part: &[u8]) -> bool {
         let len = part.len() as u64;
         let budget = &self.spools.memory;
-        if let Some(most) = self.spools.limits.memory.checked_sub(state.in_memory + len) {
+        // Beyond what keeps the link busy, an upload that can start over is worth more than bytes
+        // that wait here instead of with the writer.
+        if state.in_memory < AHEAD.min(self.spools.limits.memory / 4)
+            && let Some(most) = self.spools.limits.memory.checked_sub(state.in_memory + len)
+        {
             self.kept.shrink(most, budget);
         }
         let within = state.in_memory + len + self.kept.len() <= self.spools.limits.memory;

@@ -1,6 +1,7 @@
 //! The upload of a Put: as many stays on the link as it takes.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -200,11 +201,11 @@ fn module_ran(cause: &Cause) -> bool {
 }
 
 /// Tells the queue when the caller sends nothing. Never completes.
-async fn watch_for_trickle(reader: &Reader, operation: &Operation, span: std::time::Duration) {
+async fn watch_for_trickle(reader: &Reader, operation: &Operation, span: Duration) {
     loop {
-        reader.dry(span).await;
+        reader.trickles(span, WORTH).await;
         operation.trickles(true);
-        reader.arrival().await;
+        reader.enough(WORTH).await;
         operation.trickles(false);
     }
 }

@@ -12,6 +12,10 @@ use super::budget::Budget;
 /// between two blocks of 2048, and the 512 that it lays over the server's.
 pub(super) const TAIL: u64 = 8 * 1024;
 
+/// So many bytes behind the place where an upload makes way it has shown whether its server goes on
+/// with a file: some to come to rest, and the two blocks after which the dialogue asks for the size.
+const PROOF: u64 = 32 * 1024;
+
 /// The last bytes that were read, as far back as memory allows.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
@@ -26,8 +30,8 @@ struct State {
     accounted: u64,
     /// Position behind the last piece.
     end: u64,
-    /// Nothing is forgotten.
-    pinned: bool,
+    /// Nothing is forgotten until it comes to this position.
+    pinned: Option<u64>,
 }
 
 impl Kept {
@@ -49,15 +53,19 @@ impl Kept {
         state.len += len;
         state.accounted += accounted;
         state.pieces.push_back(piece);
+        let end = state.end;
+        state.pinned.take_if(|until| *until <= end);
         while state.accounted < state.len && state.pop() {}
         state.release(budget);
     }
 
-    /// Forgets nothing from now on; `false` where the first byte is forgotten already.
+    /// Forgets nothing for the next [`PROOF`] bytes; `false` where the first byte is forgotten
+    /// already.
     pub(super) fn pin(&self) -> bool {
         let mut state = self.state();
-        state.pinned |= state.len == state.end;
-        state.pinned
+        let whole = state.len == state.end;
+        state.pinned = whole.then(|| state.end + PROOF);
+        whole
     }
 
     /// What was read at a position, up to the end of its piece; `None` where it is forgotten.
@@ -100,7 +108,7 @@ impl Kept {
         let mut state = self.state();
         state.pieces.clear();
         state.len = 0;
-        state.pinned = false;
+        state.pinned = None;
         state.release(budget);
     }
 
@@ -113,7 +121,7 @@ impl State {
     /// Forgets the oldest piece, unless it belongs to the tail.
     fn pop(&mut self) -> bool {
         let first = self.pieces.front().map_or(0, |piece| piece.len() as u64);
-        if self.pinned || first == 0 || self.len - first < TAIL {
+        if self.pinned.is_some() || first == 0 || self.len - first < TAIL {
             return false;
         }
         self.len -= first;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::ring::Ring;
-use super::{End, Replay, Spool};
+use super::{End, Replay, Spool, State};
 
 /// What comes out of a spool.
 #[derive(Debug, PartialEq, Eq)]
@@ -66,8 +66,8 @@ impl Reader {
         }
     }
 
-    /// Keeps what was read until [`Reader::forget`], whoever needs the memory, so that an upload
-    /// can start over. Answers `false` where the first byte is forgotten already.
+    /// Keeps what was read, whoever needs the memory, until the upload has got further: so it can
+    /// start over. Answers `false` where the first byte is forgotten already.
     pub(in crate::broker) fn pin(&self) -> bool {
         self.spool.kept.pin()
     }
@@ -103,42 +103,48 @@ impl Reader {
         }
     }
 
-    /// Waits until more has come, or the end. Cancel-safe.
-    pub(in crate::broker) async fn arrival(&self) {
+    /// Waits until all was read although more is to come, and fewer than `least` bytes came in
+    /// the time after. Cancel-safe.
+    pub(in crate::broker) async fn trickles(&self, span: Duration, least: u64) {
         loop {
-            let mut arrived = pin!(self.spool.arrived.notified());
-            arrived.as_mut().enable();
-            {
-                let state = self.spool.state();
-                if state.in_memory > 0 || state.end.is_some() {
-                    return;
-                }
+            self.when(|state| state.in_memory == 0 && state.end.is_none())
+                .await;
+            let before = self.arrived();
+            let _ = timeout(span, self.when(|state| state.in_memory >= least)).await;
+            let state = self.spool.state();
+            let more = state.end.is_none() && state.in_memory < least;
+            drop(state);
+            if more && self.arrived() - before < least {
+                return;
             }
-            arrived.await;
         }
     }
 
-    /// Waits until all was read, and nothing more came for so long although more is to come.
-    /// Cancel-safe.
-    pub(in crate::broker) async fn dry(&self, span: Duration) {
+    /// Waits until so many bytes can be read, or all there are. Cancel-safe.
+    pub(in crate::broker) async fn enough(&self, bytes: u64) {
+        self.when(|state| state.in_memory >= bytes || state.end.is_some())
+            .await;
+    }
+
+    /// Bytes that have come so far.
+    fn arrived(&self) -> u64 {
+        let state = self.spool.state();
+        self.spool.kept.end() + state.in_memory
+    }
+
+    /// Waits until the state is so.
+    async fn when(&self, holds: impl Fn(&State) -> bool) {
         loop {
             let mut arrived = pin!(self.spool.arrived.notified());
             arrived.as_mut().enable();
             let mut read = pin!(self.spool.spools.freed.notified());
             read.as_mut().enable();
-            let (empty, ended) = {
-                let state = self.spool.state();
-                (state.in_memory == 0, state.end.is_some())
-            };
-            if ended {
-                std::future::pending::<()>().await;
+            if holds(&self.spool.state()) {
+                return;
             }
-            if empty {
-                if timeout(span, arrived).await.is_err() {
-                    return;
-                }
-            } else {
-                read.await;
+            tokio::select! {
+                () = arrived => {}
+                () = read => {}
             }
         }
     }
