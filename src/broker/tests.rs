@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::error::Hashed;
 use super::get::{GetResult, Next};
 use super::put::{PutResult, PutStage, PutState, Verify};
+use super::scheduler::Yields;
 use super::testing::{Module, path, server};
 use super::*;
 use crate::modem::failure;
