@@ -136,6 +136,7 @@ impl Queue {
         let servers = Servers::new(servers, false);
         let broker = Broker::new(modem, servers, Limits::default());
         let caller = |at: usize| Caller {
+            yields: None,
             principal: Principal::new(format!("uid:{}", at % 10)),
             deadline: None,
             priority: None,

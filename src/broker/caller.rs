@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::scheduler::Priority;
+use super::scheduler::{Priority, Yields};
 use super::session::SessionId;
 use crate::ftps::value::Server;
 
@@ -44,6 +44,8 @@ pub struct Caller {
     /// How urgent a Get or Put is; `None`: as the server profile says. What moves a file of the
     /// module is always [`Priority::Normal`], what moves no file [`Priority::Interactive`].
     pub priority: Option<Priority>,
+    /// When a Get or Put gives up the link before its end; `None`: as the server profile says.
+    pub yields: Option<Yields>,
 }
 
 /// Where an operation goes.

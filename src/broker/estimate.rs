@@ -14,8 +14,14 @@ pub struct Costs {
     pub switch: Duration,
     /// An operation that moves no file, on the server that the module is logged in to.
     pub small: Duration,
+    /// To end a download that gives way, until the module is free.
+    pub abort: Duration,
+    /// To end an upload that gives way, until the module is free.
+    pub pause: Duration,
     /// Bytes of an upload in a second.
     pub up: u64,
+    /// Bytes of an upload in a second that goes on in blocks.
+    pub blocks: u64,
     /// Bytes of a download in a second.
     pub down: u64,
     /// Bytes of a transfer whose size nobody knows beforehand.
@@ -25,13 +31,17 @@ pub struct Costs {
 impl Default for Costs {
     /// What is believed before anything was measured: a login takes 2 to 10 s over a cellular
     /// network and a change of server a logout more; a command is a round trip or two; 115200
-    /// bits per second, with which the modules leave the factory, carry 11520 bytes.
+    /// bits per second, with which the modules leave the factory, carry 11520 bytes; a block of
+    /// 2048 bytes is about five round trips, of 200 ms each.
     fn default() -> Self {
         Self {
             login: Duration::from_secs(6),
             switch: Duration::from_secs(7),
             small: Duration::from_millis(500),
+            abort: Duration::from_secs(1),
+            pause: Duration::from_secs(1),
             up: 11_520,
+            blocks: 2048,
             down: 11_520,
             size: 256 * 1024,
         }
@@ -71,6 +81,23 @@ impl Way {
     }
 }
 
+/// A part of a transfer that was one stay on the link.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part {
+    /// It is an upload.
+    pub(super) up: bool,
+    /// It went in blocks.
+    pub(super) in_blocks: bool,
+    /// What lay between the module and its server.
+    pub(super) way: Way,
+    /// Its time on the link.
+    pub(super) took: Duration,
+    /// Bytes that it moved.
+    pub(super) bytes: u64,
+    /// From the wish that it makes way to the free module, where it did.
+    pub(super) leaving: Option<Duration>,
+}
+
 /// Bytes from which on a transfer tells the link's speed: below, the commands around it cost more
 /// than the bytes.
 const TELLING: u64 = 16 * 1024;
@@ -94,11 +121,30 @@ impl Costs {
         if up || bytes >= TELLING {
             self.size = average(self.size, bytes);
         }
-        let moving = took.saturating_sub(self.small).as_millis();
-        if way == Way::There && bytes >= TELLING && moving > 0 {
-            let measured = u128::from(bytes) * 1000 / moving;
-            *rate = average(*rate, u64::try_from(measured).unwrap_or(u64::MAX)).max(1);
+        learn_rate(rate, way, bytes, took.saturating_sub(self.small));
+    }
+
+    /// Takes in a transfer that gave way, or that went on in blocks: only a part of a file, of
+    /// which `leaving` was the time from the wish to the free module.
+    pub(super) fn learn_part(&mut self, part: &Part) {
+        let Part {
+            up,
+            in_blocks,
+            way,
+            took,
+            bytes,
+            leaving,
+        } = *part;
+        if let Some(leaving) = leaving {
+            mix(if up { &mut self.pause } else { &mut self.abort }, leaving);
         }
+        let rate = match (up, in_blocks) {
+            (true, true) => &mut self.blocks,
+            (true, false) => &mut self.up,
+            (false, _) => &mut self.down,
+        };
+        let moving = took.saturating_sub(self.small + leaving.unwrap_or_default());
+        learn_rate(rate, way, bytes, moving);
     }
 
     /// How long a job will have the link.
@@ -138,6 +184,14 @@ impl Costs {
     }
 }
 
+fn learn_rate(rate: &mut u64, way: Way, bytes: u64, moving: Duration) {
+    let moving = moving.as_millis();
+    if way == Way::There && bytes >= TELLING && moving > 0 {
+        let measured = u128::from(bytes) * 1000 / moving;
+        *rate = average(*rate, u64::try_from(measured).unwrap_or(u64::MAX)).max(1);
+    }
+}
+
 /// An eighth of the newest: one odd job does not make the estimate useless, and a change of the
 /// network shows after a few.
 fn average(before: u64, now: u64) -> u64 {
@@ -164,6 +218,7 @@ mod tests {
             up: 1000,
             down: 2000,
             size: 4000,
+            ..Costs::default()
         }
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::caller::{Caller, Principal};
 use super::error::{Cause, Error};
 use super::operation::SessionUse;
-use super::scheduler::Priority;
+use super::scheduler::{Priority, Why};
 use super::session::SessionId;
 use super::{Broker, clock};
 use crate::modem::JobId;
@@ -106,6 +106,18 @@ pub enum OperationChange {
     Progress {
         /// Bytes so far.
         bytes: u64,
+    },
+    /// It gave up the link to others, and will go on later.
+    Yielded {
+        /// Bytes so far.
+        bytes: u64,
+        /// What for.
+        why: Why,
+    },
+    /// It has the link again after it gave it up.
+    Resumed {
+        /// How long it waited for it.
+        waited: Duration,
     },
     /// It has ended.
     Ended {

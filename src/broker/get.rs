@@ -1,21 +1,26 @@
 //! Bytes on their way from the server to a caller.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio_util::sync::DropGuard;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
 
 use super::error::{Cause, Error};
+use super::estimate::Load;
+use super::link::Place;
 use super::operation::{Feed, Operation};
+use super::scheduler::Yielding;
 use super::spool::{Reader, Spooled, Spools, WriteError, Writer};
 use super::tally::Tally;
+use crate::ftps::value::TransferType;
 use crate::modem::JobId;
 use crate::modem::failure::Ending;
-use crate::modem::operation::{Delivered, Delivery, Output, Standing, Task};
+use crate::modem::operation::{Delivered, Delivery, Download, Output, Standing, Task};
 
 /// Deliveries between the module and the spool: enough that neither waits for the other's next
 /// turn on the runtime, few enough not to count as memory (a chunk is at most 1480 bytes on most
@@ -29,9 +34,39 @@ pub struct Reading {
     size: Option<u64>,
     reader: Reader,
     tally: Tally,
+    progress: watch::Receiver<GetProgress>,
+    begin: Begin,
     driver: JoinHandle<Result<Finished, Error>>,
     ended: Option<Result<Next, Error>>,
     _cancel: DropGuard,
+}
+
+/// Whether the transfer has begun.
+#[derive(Debug)]
+enum Begin {
+    Awaited(oneshot::Receiver<Option<u64>>),
+    /// It failed before, or there was nothing to deliver: the driver knows.
+    Missed,
+    Seen,
+}
+
+/// How a Get stands with the link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GetProgress {
+    /// What is being done.
+    pub stage: GetStage,
+    /// Its place, while it is queued.
+    pub place: Place,
+}
+
+/// What a Get is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GetStage {
+    /// Waiting for the link, at first or after it made way.
+    #[default]
+    Queued,
+    /// On the link, or over.
+    Receiving,
 }
 
 /// What comes next in a [`Reading`].
@@ -57,49 +92,56 @@ pub struct GetResult {
 }
 
 impl Reading {
-    /// Begins an operation that delivers; completes when the transfer does begin.
-    pub(super) async fn begin(
+    /// Begins an operation that delivers.
+    pub(super) fn begin(
         operation: Arc<Operation>,
         job: Deliver,
         spools: &Arc<Spools>,
         stall: Duration,
-    ) -> Result<Self, Error> {
+    ) -> Self {
         let (writer, reader) = spools.from_link(stall);
         let (begin, began) = oneshot::channel();
+        let (report, progress) = watch::channel(GetProgress::default());
         let cancel = operation.cancel.clone().drop_guard();
         let id = operation.id.clone();
         let span = operation.span();
-        let drive = drive(operation, job, writer, begin, stall).instrument(span);
-        let mut driver = tokio::spawn(drive);
-        let size = match began.await {
-            Ok(size) => size,
-            // It failed before, or there was nothing to deliver: the driver knows.
-            Err(_) => {
-                let finished = (&mut driver).await;
-                let ended = finished.unwrap_or_else(|how| Err(Error::lost(&id, &how)))?;
-                let tally = Tally::default();
-                let ended = Some(ended.result(&id, &tally));
-                return Ok(Self {
-                    operation: id,
-                    size: None,
-                    reader,
-                    tally,
-                    driver,
-                    ended,
-                    _cancel: cancel,
-                });
-            }
-        };
-        let tally = Tally::default();
-        Ok(Self {
+        let drive = drive(operation, job, writer, begin, report, stall).instrument(span);
+        Self {
             operation: id,
-            size,
+            size: None,
             reader,
-            tally,
-            driver,
+            tally: Tally::default(),
+            progress,
+            begin: Begin::Awaited(began),
+            driver: tokio::spawn(drive),
             ended: None,
             _cancel: cancel,
-        })
+        }
+    }
+
+    /// Waits until the transfer begins on the link. Cancel-safe.
+    ///
+    /// # Errors
+    /// Why it did not begin.
+    pub async fn began(&mut self) -> Result<(), Error> {
+        if let Begin::Awaited(began) = &mut self.begin {
+            let size = began.await;
+            self.size = size.as_ref().ok().copied().flatten();
+            self.begin = size.map_or(Begin::Missed, |_| Begin::Seen);
+        }
+        if matches!(self.begin, Begin::Missed) && self.ended.is_none() {
+            self.ended = Some(self.finished().await);
+        }
+        match &self.ended {
+            Some(Err(error)) => Err(error.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    /// How it stands with the link, now and at every change.
+    #[must_use]
+    pub fn progress(&self) -> watch::Receiver<GetProgress> {
+        self.progress.clone()
     }
 
     /// Names the operation.
@@ -108,7 +150,8 @@ impl Reading {
         &self.operation
     }
 
-    /// Size of the file on the server before the transfer, where it tells.
+    /// Size of the file on the server before the transfer, where it tells; known once
+    /// [`Reading::began`] has answered.
     #[must_use]
     pub const fn size(&self) -> Option<u64> {
         self.size
@@ -128,12 +171,7 @@ impl Reading {
                 self.tally.add(&chunk);
                 return Ok(Next::Chunk(chunk));
             }
-            Ok(Spooled::End | Spooled::Broken) => {
-                let finished = (&mut self.driver).await;
-                finished
-                    .unwrap_or_else(|how| Err(Error::lost(&self.operation, &how)))
-                    .and_then(|finished| finished.result(&self.operation, &self.tally))
-            }
+            Ok(Spooled::End | Spooled::Broken) => self.finished().await,
             Err(error) => {
                 let cause = Cause::Spool(Arc::new(error));
                 Err(Error {
@@ -148,6 +186,14 @@ impl Reading {
         });
         self.ended = Some(ended.clone());
         ended
+    }
+
+    /// How the driver ended.
+    async fn finished(&mut self) -> Result<Next, Error> {
+        let finished = (&mut self.driver).await;
+        finished
+            .unwrap_or_else(|how| Err(Error::lost(&self.operation, &how)))
+            .and_then(|finished| finished.result(&self.operation, &self.tally))
     }
 }
 
@@ -194,14 +240,11 @@ async fn drive(
     job: Deliver,
     mut writer: Writer,
     begin: oneshot::Sender<Option<u64>>,
+    report: watch::Sender<GetProgress>,
     stall: Duration,
 ) -> Result<Finished, Error> {
     let (delivery, deliveries) = mpsc::channel(DELIVERIES);
-    let feed = Feed {
-        delivery: Some(delivery),
-        ..Feed::default()
-    };
-    let (answer, pumped) = tokio::join!(operation.run(job.standing, job.task, feed), async {
+    let (answer, pumped) = tokio::join!(transfer(&operation, job, delivery, &report), async {
         tokio::select! {
             biased;
             () = operation.cancelled() => Ok(()),
@@ -232,6 +275,81 @@ async fn drive(
     };
     operation.log(&outcome);
     outcome
+}
+
+/// Does the job, in as many stays on the link as it takes.
+async fn transfer(
+    operation: &Operation,
+    job: Deliver,
+    delivery: mpsc::Sender<Delivery>,
+    report: &watch::Sender<GetProgress>,
+) -> Result<Output, Error> {
+    let Deliver { standing, mut task } = job;
+    let mut place = operation.place.subscribe();
+    loop {
+        let now = task.clone();
+        let make_way = CancellationToken::new();
+        let feed = Feed {
+            delivery: Some(delivery.clone()),
+            make_way: make_way.clone(),
+            ..Feed::default()
+        };
+        let stay = async {
+            let turn = tokio::select! {
+                biased;
+                () = delivery.closed() => {
+                    return Err(operation.ended_by_caller(Ending::BeforeItBegan));
+                }
+                turn = operation.turn(load(&now), yielding(operation, &standing, &now)) => turn?,
+            };
+            report.send_modify(|report| report.stage = GetStage::Receiving);
+            operation.submit(turn, standing.clone(), now, feed).await
+        };
+        let mut stay = pin!(stay);
+        let mut others = pin!(operation.give_way(&make_way, || operation.can_abort()));
+        let answer = loop {
+            tokio::select! {
+                biased;
+                answer = &mut stay => break answer?,
+                Ok(()) = place.changed() => {
+                    let place = *place.borrow_and_update();
+                    report.send_modify(|report| report.place = place);
+                }
+                () = &mut others => {}
+            }
+        };
+        match (answer, &mut task) {
+            (Output::DownloadYielded(begun), Task::Download(download)) => {
+                download.begun = Some(begun);
+                report.send_modify(|report| report.stage = GetStage::Queued);
+            }
+            (answer, _) => return Ok(answer),
+        }
+    }
+}
+
+/// What is left to move.
+fn load(task: &Task) -> Load {
+    Load::Down(match task {
+        Task::Download(Download { offset, begun, .. }) => begun.as_ref().and_then(|begun| {
+            let at = offset.get() + begun.got;
+            begun.size.map(|size| size.saturating_sub(at))
+        }),
+        _ => None,
+    })
+}
+
+/// Whether it can go on later.
+fn yielding(operation: &Operation, standing: &Standing, task: &Task) -> Option<Yielding> {
+    let (Task::Download(download), Standing::LoggedIn(place)) = (task, standing) else {
+        return None;
+    };
+    let exact = place.transfer_type == TransferType::Binary;
+    exact.then_some(Yielding {
+        policy: operation.yields,
+        in_blocks: false,
+        again: download.begun.is_some(),
+    })
 }
 
 /// Takes deliveries to the spool. Where it cannot take them all, it lets go of their channel, which

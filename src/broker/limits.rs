@@ -15,6 +15,8 @@ pub struct Limits {
     pub spool: spool::Limits,
     /// How callers may dawdle.
     pub stall: Stall,
+    /// How uploads may.
+    pub trickle: Trickle,
     /// What an idle link may cost.
     pub upkeep: upkeep::Limits,
     /// Data over the air.
@@ -31,5 +33,18 @@ impl Default for Stall {
     /// 30 s: longer than a pause of TCP on a bad link, shorter than the patience of the next.
     fn default() -> Self {
         Self(Duration::from_secs(30))
+    }
+}
+
+/// How long an upload may have the link with nothing to send while others wait for it. It goes on
+/// when some bytes have come, or all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trickle(pub Duration);
+
+impl Default for Trickle {
+    /// 2 s: longer than a pause of a client that reads from a disk or another network, and about
+    /// what it costs to go on.
+    fn default() -> Self {
+        Self(Duration::from_secs(2))
     }
 }

@@ -1,15 +1,17 @@
 //! The one link: gives it to one job at a time, in the order of the scheduler.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
-use tokio::time::Instant;
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
 
 use super::caller::Principal;
-use super::estimate::{Costs, Load, Way};
-use super::scheduler::{Full, Key, Limits, Scheduler, Wish};
+use super::estimate::{Costs, Load, Part, Way};
+use super::scheduler::{Full, Key, Limits, Scheduler, Verdict, Why, Wish};
+use crate::ftps::value::Server;
 use crate::modem::operation::{self, Standing};
 use crate::modem::{Modem, clock};
 
@@ -18,6 +20,8 @@ use crate::modem::{Modem, clock};
 pub(super) struct Link {
     pub(super) modem: Modem,
     queue: Mutex<Queue>,
+    /// Who has the link has reason to ask whether it gives way.
+    changed: Notify,
 }
 
 #[derive(Debug)]
@@ -27,7 +31,12 @@ struct Queue {
     costs: Costs,
     /// Where the last job that succeeded left the module, if it is logged in.
     left_at: Option<operation::Place>,
+    /// Servers that were seen to go on with a file.
+    go_on: Vec<Arc<Server>>,
 }
+
+/// Servers that are remembered: more than anybody has profiles; each costs a pointer.
+const SERVERS: usize = 64;
 
 #[derive(Debug)]
 struct Waiter {
@@ -51,10 +60,12 @@ impl Link {
             waiters: HashMap::new(),
             costs: Costs::default(),
             left_at: None,
+            go_on: Vec::new(),
         };
         Arc::new(Self {
             modem,
             queue: Mutex::new(queue),
+            changed: Notify::new(),
         })
     }
 
@@ -98,6 +109,34 @@ impl Link {
             // A login that there was, there is still.
             Standing::Attached | Standing::Started => {}
         }
+    }
+
+    /// Takes in what a part of a transfer cost, and where it left the module.
+    pub(super) fn learn_part(&self, part: &Part, standing: Standing) {
+        let mut queue = self.queue();
+        queue.costs.learn_part(part);
+        if self.modem.health().borrow().logged_in.is_none() {
+            // An abort takes the login with it (SIMCom manual L1218).
+            queue.logged_out();
+        } else if let Standing::LoggedIn(place) = standing {
+            queue.left_at = Some(place);
+        }
+    }
+
+    /// A server went on with a file where it should.
+    pub(super) fn goes_on(&self, server: &Arc<Server>) {
+        let mut queue = self.queue();
+        if !queue.go_on.contains(server) {
+            if queue.go_on.len() >= SERVERS {
+                queue.go_on.remove(0);
+            }
+            queue.go_on.push(Arc::clone(server));
+        }
+    }
+
+    /// Whether a server was seen to go on with a file.
+    pub(super) fn is_known_to_go_on(&self, server: &Arc<Server>) -> bool {
+        self.queue().go_on.contains(server)
     }
 
     /// The place of each one that waits.
@@ -160,6 +199,7 @@ impl Link {
                 }
             }
         }
+        self.changed.notify_waiters();
         // Most do not look at their place, and working it out takes its time.
         if !queue.waiters.values().any(Waiter::looks) {
             return;
@@ -226,6 +266,41 @@ impl Slot {
     /// The size of what it moves now was found out.
     pub(super) fn sized(&self, bytes: u64) {
         self.link.queue().scheduler.sized(self.key, bytes);
+        self.link.changed.notify_waiters();
+    }
+
+    /// So many bytes have moved since it has the link.
+    pub(super) fn moved(&self, bytes: u64) {
+        self.link.queue().scheduler.moved(self.key, bytes);
+    }
+
+    /// The caller of what it moves now sends nothing, or sends again.
+    pub(super) fn trickles(&self, trickles: bool) {
+        self.link.queue().scheduler.trickles(self.key, trickles);
+        self.link.changed.notify_waiters();
+    }
+
+    /// While it has the link: completes when it is to give way, and answers why.
+    pub(super) async fn wanted_by_others(&self) -> Why {
+        loop {
+            // Listens before it looks, so that nothing that changes in between is missed.
+            let mut changed = pin!(self.link.changed.notified());
+            changed.as_mut().enable();
+            let verdict = {
+                let queue = self.link.queue();
+                queue
+                    .scheduler
+                    .verdict(self.key, &queue.costs, clock::now())
+            };
+            match verdict {
+                Verdict::MakeWay(why) => return why,
+                Verdict::Keep => changed.await,
+                Verdict::LookAgainAt(at) => tokio::select! {
+                    () = changed => {}
+                    () = sleep_until(at) => {}
+                },
+            }
+        }
     }
 
     /// Waits for the link. Dropping the future steps out of the queue. `place` is told how many
@@ -309,6 +384,7 @@ mod tests {
             server: Some(server("h")),
             deadline: None,
             load: Load::Small,
+            yielding: None,
         }
     }
 

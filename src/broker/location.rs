@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::error::Cause;
-use super::scheduler::Priority;
+use super::scheduler::{Priority, Yields};
 use super::usage;
 use crate::ftps::value::{RemotePath, Server, TransferType};
 use crate::modem::operation::{Directory, Place, Standing};
@@ -29,6 +29,8 @@ pub(super) struct Profile {
     pub(super) priority: Priority,
     /// What may go over the air to it.
     pub(super) data: usage::Limit,
+    /// When they give up the link where their callers do not say.
+    pub(super) yields: Yields,
 }
 
 /// The directory that relative paths are read from.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 use super::events::{OperationChange, Outcome, What};
+use super::scheduler::Why;
 use super::usage::{Period, Volume};
 use super::{Broker, Status};
 use crate::modem::health::Link;
@@ -56,6 +57,10 @@ pub fn describe() {
     describe_counter!(
         "cellftpd_resumes_total",
         "Times that a transfer went on, or an operation was tried again, after the link broke"
+    );
+    describe_counter!(
+        "cellftpd_yields_total",
+        "Times that a transfer made way for others, by why (urgent, patience, trickle)"
     );
     describe_counter!(
         "cellftpd_repairs_total",
@@ -164,7 +169,15 @@ fn operation(method: &'static str, change: &OperationChange) {
         OperationChange::Started { waited } => {
             histogram!("cellftpd_operation_wait_seconds").record(waited.as_secs_f64());
         }
-        OperationChange::Progress { .. } => {}
+        OperationChange::Yielded { why, .. } => {
+            let why = match why {
+                Why::Urgent => "urgent",
+                Why::Patience => "patience",
+                Why::Trickle => "trickle",
+            };
+            counter!("cellftpd_yields_total", "why" => why).increment(1);
+        }
+        OperationChange::Progress { .. } | OperationChange::Resumed { .. } => {}
         OperationChange::Ended { on_link, outcome } => {
             gauge!("cellftpd_operations_admitted").decrement(1.0);
             let outcome = match outcome {

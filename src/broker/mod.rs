@@ -51,9 +51,9 @@ use crate::modem::{Health, Modem, clock};
 use events::Events;
 use get::{Deliver, Reading};
 use link::Link;
-use location::Location;
+use location::{Location, Profile};
 use operation::{Admission, Feed, Operation, Operations, SessionUse};
-use put::{PutHeader, Writing};
+use put::{Patience, PutHeader, Writing};
 use scheduler::Priority;
 use session::Sessions;
 use spool::Spools;
@@ -78,6 +78,7 @@ struct Shared {
     servers: Servers,
     spools: Arc<Spools>,
     stall: Duration,
+    trickle: Duration,
     upkeep: upkeep::Limits,
     usage: Arc<Usage>,
     at_commands: bool,
@@ -108,6 +109,7 @@ impl Broker {
                 servers,
                 spools: Arc::new(Spools::new(limits.spool)),
                 stall: limits.stall.0,
+                trickle: limits.trickle.0,
                 upkeep: limits.upkeep,
                 usage: Usage::new(limits.usage),
                 at_commands: limits.at_commands,
@@ -139,7 +141,7 @@ impl Broker {
             standing,
             task: Task::List(path),
         };
-        Reading::begin(operation, job, &self.shared.spools, self.shared.stall).await
+        self.read(operation, job).await
     }
 
     /// The size of a file in bytes.
@@ -226,6 +228,22 @@ impl Broker {
         path: &RemotePath,
         offset: Offset,
     ) -> Result<Reading, Error> {
+        let mut reading = self.begin_get(caller, target, path, offset)?;
+        reading.began().await?;
+        Ok(reading)
+    }
+
+    /// Admits the reading of a file from `offset` on. Returns at once.
+    ///
+    /// # Errors
+    /// Why it was not admitted. Nothing of it reaches the module.
+    pub fn begin_get(
+        &self,
+        caller: &Caller,
+        target: &Target,
+        path: &RemotePath,
+        offset: Offset,
+    ) -> Result<Reading, Error> {
         let (location, session) = self.locate(caller, target)?;
         let (standing, path) = location.locate(path)?;
         let operation = self.admit(caller, "Get", location, session)?;
@@ -236,7 +254,8 @@ impl Broker {
             limit: None,
         });
         let job = Deliver { standing, task };
-        Reading::begin(operation, job, &self.shared.spools, self.shared.stall).await
+        let (spools, stall) = (&self.shared.spools, self.shared.stall);
+        Ok(Reading::begin(operation, job, spools, stall))
     }
 
     /// Admits the writing of a file. Returns at once; the bytes follow through [`Writing`].
@@ -256,7 +275,10 @@ impl Broker {
             &location,
             &header,
             &self.shared.spools,
-            self.shared.stall,
+            Patience {
+                stall: self.shared.stall,
+                trickle: self.shared.trickle,
+            },
         )?)
     }
 
@@ -315,6 +337,14 @@ impl Broker {
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
         self.shared.link.modem.health()
+    }
+
+    /// Begins a job that delivers; completes when it does begin.
+    async fn read(&self, operation: Arc<Operation>, job: Deliver) -> Result<Reading, Error> {
+        let (spools, stall) = (&self.shared.spools, self.shared.stall);
+        let mut reading = Reading::begin(operation, job, spools, stall);
+        reading.began().await?;
+        Ok(reading)
     }
 
     /// One job on one path that answers once.
@@ -387,12 +417,14 @@ impl Broker {
         let (server, profile) = location
             .map(|location| (location.server, location.profile))
             .unzip();
+        let profile: Profile = profile.unwrap_or_default();
         let admission = Admission {
             caller,
             method,
             priority,
+            yields: caller.yields.unwrap_or(profile.yields),
             server,
-            profile: profile.unwrap_or_default(),
+            profile,
             session,
             allowance: allowance.map(Arc::new),
             stall: self.shared.stall,

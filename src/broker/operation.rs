@@ -1,6 +1,9 @@
 //! An operation from its admission to its one answer, and all that live.
 
+mod stay;
+
 use std::collections::HashMap;
+use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -14,19 +17,20 @@ use super::caller::{Caller, Principal};
 use super::error::{Cause, Error};
 use super::estimate::{Load, Way};
 use super::events::{About, Events, OperationChange, Outcome, What};
-use super::link::{Link, Place, Slot, Spent, Turn};
+use super::link::{Link, Place, Slot, Turn};
 use super::location::Profile;
 use super::queue::{Queued, State};
-use super::scheduler::{Priority, Wish};
+use super::scheduler::{Priority, Why, Wish, Yielding, Yields};
 use super::session::{SessionId, Sessions};
 use super::status::Running;
 use super::usage::{Allowance, Moved, Traffic};
-use crate::ftps::value::Server;
+use crate::ftps::value::{RemotePath, Server};
 use crate::modem::failure::{self, Ending};
 use crate::modem::health::LoggedIn;
 use crate::modem::operation::{self, Delivery, Output, Progress, Standing, Task};
 use crate::modem::source::Source;
 use crate::modem::{self, Job, JobId, clock};
+use stay::{Stay, is_yielded, load};
 
 /// All operations that live, by their names.
 #[derive(Debug, Default)]
@@ -45,6 +49,8 @@ pub(super) struct Operation {
     pub(super) cancel: CancellationToken,
     /// Its place while it waits.
     pub(super) place: watch::Sender<Place>,
+    /// When it gives up the link before its end.
+    pub(super) yields: Yields,
     priority: Priority,
     method: &'static str,
     /// Where it goes; `None` where it is about the module alone.
@@ -71,6 +77,7 @@ pub(super) struct Admission<'a> {
     pub(super) caller: &'a Caller,
     pub(super) method: &'static str,
     pub(super) priority: Priority,
+    pub(super) yields: Yields,
     pub(super) server: Option<Arc<Server>>,
     /// The profile of the server, where there is one.
     pub(super) profile: Profile,
@@ -89,6 +96,12 @@ struct Facts {
     on_link: Duration,
     /// Bytes that its transfer has moved.
     bytes: u64,
+    /// As many there were when it got the link.
+    bytes_before: u64,
+    /// When and why it was asked to make way.
+    asked: Option<(Instant, Why)>,
+    /// When it gave up the link, to go on later.
+    yielded: Option<Instant>,
     /// When that was last told.
     told: Option<Instant>,
     started: bool,
@@ -99,7 +112,7 @@ struct Facts {
 #[derive(Default)]
 pub(super) struct Feed {
     pub(super) source: Option<Box<dyn Source>>,
-    /// Others wait for the link.
+    /// For a transfer that can go on later: others wait for the link.
     pub(super) make_way: CancellationToken,
     pub(super) delivery: Option<mpsc::Sender<Delivery>>,
     pub(super) progress: watch::Sender<Progress>,
@@ -121,6 +134,7 @@ impl Operations {
             allowance,
             stall,
             priority,
+            yields,
             events,
         } = admission;
         if caller
@@ -141,6 +155,7 @@ impl Operations {
             profile,
             cancel: CancellationToken::new(),
             place: watch::Sender::default(),
+            yields,
             priority,
             method,
             principal: caller.principal.clone(),
@@ -245,17 +260,18 @@ impl Operation {
         task: Task,
         feed: Feed,
     ) -> Result<Output, Error> {
-        let turn = self.turn(load(&task)).await?;
+        let turn = self.turn(load(&task), None).await?;
         self.submit(turn, standing, task, feed).await
     }
 
     /// Waits for the link, for as long as the caller does.
-    pub(super) async fn turn(&self, load: Load) -> Result<Turn, Error> {
+    pub(super) async fn turn(&self, load: Load, yielding: Option<Yielding>) -> Result<Turn, Error> {
         let wish = Wish {
             priority: self.priority,
             server: self.server.clone(),
             deadline: self.deadline,
             load,
+            yielding,
         };
         let turn = tokio::select! {
             biased;
@@ -275,12 +291,13 @@ impl Operation {
         feed: Feed,
     ) -> Result<Output, Error> {
         let (reply, answer) = oneshot::channel();
-        let (load, way) = (load(&task), self.way());
+        let way = self.way();
         if let Some(allowance) = &self.allowance {
             let permitted = allowance.permit(&mut task, way);
             permitted.map_err(|cause| self.error(cause))?;
         }
         let (traffic, progress) = (Traffic::of(&task), feed.progress.clone());
+        let stay = Stay::of(&task, way);
         let job = Job {
             id: self.id.clone(),
             operation: operation::Operation {
@@ -302,23 +319,26 @@ impl Operation {
             Ok(()) => answer.await.unwrap_or(Err(modem::Error::Stopping)),
             Err(_) => Err(modem::Error::Stopping),
         };
-        let took = clock::now().duration_since(began);
-        {
+        let ended = clock::now();
+        let took = ended.duration_since(began);
+        let asked = {
             let mut facts = self.facts();
             facts.on_link_since = None;
             facts.on_link += took;
-        }
+            facts.asked.take()
+        };
         if let Some(allowance) = &self.allowance {
             allowance.book(&Moved::by(traffic, way, &answer, *progress.borrow()));
         }
         if let Ok(output) = &answer {
-            let spent = moved(output).map(|bytes| Spent {
-                load,
-                way,
-                took,
-                bytes,
-            });
-            self.link.learn(spent, standing);
+            match stay.part(output, took, asked.map(|(at, _)| ended.duration_since(at))) {
+                Some(part) => self.link.learn_part(&part, standing),
+                None => self.link.learn(stay.spent(output, took), standing),
+            }
+            if is_yielded(output) {
+                let why = asked.map_or(Why::Urgent, |(_, why)| why);
+                self.yielded(ended, why);
+            }
         }
         drop(turn);
         answer.map_err(|error| {
@@ -338,13 +358,90 @@ impl Operation {
         })
     }
 
+    /// While it has the link: tells its job to make way when others need the link, if it may.
+    /// Never completes.
+    pub(super) async fn give_way(&self, make_way: &CancellationToken, may: impl Fn() -> bool) {
+        let why = self.slot.wanted_by_others().await;
+        if may() {
+            self.facts().asked = Some((clock::now(), why));
+            make_way.cancel();
+        }
+        pending().await
+    }
+
+    /// Deletes what is left of an upload that ended off the link, whatever its caller thinks by now.
+    /// Answers whether that worked.
+    pub(super) async fn delete_leftover(&self, standing: Standing, path: RemotePath) -> bool {
+        let wish = Wish {
+            priority: Priority::Interactive,
+            server: self.server.clone(),
+            deadline: None,
+            load: Load::Small,
+            yielding: None,
+        };
+        let Some(turn) = self.slot.turn(wish, &watch::Sender::default()).await else {
+            return false;
+        };
+        let (reply, answer) = oneshot::channel();
+        let job = Job {
+            id: self.id.clone(),
+            operation: operation::Operation {
+                standing,
+                task: Task::DeleteFile(path),
+            },
+            source: None,
+            delivery: None,
+            progress: watch::Sender::default(),
+            cancel: CancellationToken::new(),
+            make_way: CancellationToken::new(),
+            deadline: None,
+            stall: self.stall,
+            reply,
+        };
+        self.facts().on_link_since = Some(clock::now());
+        let submitted = self.link.modem.submit(job).await.is_ok();
+        let deleted = submitted && matches!(answer.await, Ok(Ok(_)));
+        self.facts().on_link_since = None;
+        drop(turn);
+        deleted
+    }
+
+    /// Whether the server of an upload was seen to go on with a file.
+    pub(super) fn goes_on(&self) -> bool {
+        let server = self.server.as_ref();
+        server.is_some_and(|server| self.link.is_known_to_go_on(server))
+    }
+
+    /// The server went on with a file.
+    pub(super) fn went_on(&self) {
+        if let Some(server) = &self.server {
+            self.link.goes_on(server);
+        }
+    }
+
+    /// Whether the module can end a download before its end.
+    pub(super) fn can_abort(&self) -> bool {
+        let health = self.link.modem.health();
+        health.borrow().capabilities.profile.abort
+    }
+
+    /// Its caller sends nothing, or sends again.
+    pub(super) fn trickles(&self, trickles: bool) {
+        self.slot.trickles(trickles);
+    }
+
+    /// Whether the caller's wish ended it before the module began with it.
+    pub(super) fn ended_off_the_link(&self) -> bool {
+        *self.ending.borrow() == Some(Ending::BeforeItBegan)
+    }
+
     /// Completes when the caller has had enough: it left, called the operation off, or its
     /// deadline passed.
     pub(super) async fn cancelled(&self) {
         let expired = async {
             match self.deadline {
                 Some(deadline) => sleep_until(deadline).await,
-                None => std::future::pending().await,
+                None => pending().await,
             }
         };
         tokio::select! {
@@ -384,6 +481,7 @@ impl Operation {
         {
             let mut facts = self.facts();
             facts.bytes = bytes;
+            self.slot.moved(bytes.saturating_sub(facts.bytes_before));
             if facts.told.is_some_and(|told| now < told + TELL) {
                 return;
             }
@@ -446,15 +544,31 @@ impl Operation {
 
     /// It has the link, for the first time or again.
     fn began(&self, now: Instant) {
-        let first = {
+        let (first, yielded) = {
             let mut facts = self.facts();
             facts.on_link_since = Some(now);
-            !std::mem::replace(&mut facts.started, true)
+            facts.bytes_before = facts.bytes;
+            let first = !std::mem::replace(&mut facts.started, true);
+            (first, facts.yielded.take())
         };
         if first {
             let waited = now.duration_since(self.admitted);
             self.tell(OperationChange::Started { waited });
+        } else if let Some(yielded) = yielded {
+            let waited = now.duration_since(yielded);
+            self.tell(OperationChange::Resumed { waited });
         }
+    }
+
+    /// It gave up the link, to go on later.
+    fn yielded(&self, now: Instant, why: Why) {
+        let bytes = {
+            let mut facts = self.facts();
+            facts.yielded = Some(now);
+            facts.bytes
+        };
+        tracing::debug!(bytes, ?why, "gave way");
+        self.tell(OperationChange::Yielded { bytes, why });
     }
 
     fn end(&self, outcome: Outcome) {
@@ -488,29 +602,6 @@ impl Drop for Operation {
 
 /// Time between two reports of how far an operation is: a watcher is a person or a log.
 const TELL: Duration = Duration::from_secs(1);
-
-/// What a task moves, as far as it tells.
-const fn load(task: &Task) -> Load {
-    match task {
-        Task::Upload(_) | Task::Send(_) => Load::Up(None),
-        Task::WriteModuleFile(what) => Load::Up(Some(what.size as u64)),
-        Task::Download(_) | Task::List(_) | Task::Fetch(_) | Task::ReadModuleFile(_) => {
-            Load::Down(None)
-        }
-        _ => Load::Small,
-    }
-}
-
-/// Bytes of a transfer that is over; `None` where they did not cross the port, so that its time
-/// says nothing of others.
-const fn moved(output: &Output) -> Option<u64> {
-    match output {
-        Output::Delivered(delivered) => Some(delivered.bytes),
-        Output::Stored(stored) => Some(stored.sent),
-        Output::Moved(_) => None,
-        _ => Some(0),
-    }
-}
 
 /// The size of a file that was larger than its job was allowed.
 const fn over_limit(error: &modem::Error) -> Option<u64> {

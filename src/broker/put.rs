@@ -1,6 +1,7 @@
 //! Bytes on their way from a caller to the server.
 
 mod drive;
+mod upload;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -61,8 +62,9 @@ pub enum Verify {
 /// operation; without `finish` the file is never completed.
 ///
 /// The link is asked for when the first bytes have come, so that a caller who only opens holds
-/// nobody up; one that sends nothing for the time of [`super::limits::Stall`], before that or on
-/// the link, has failed.
+/// nobody up. One that sends nothing for the time of [`super::limits::Trickle`] gives the link to
+/// those who wait, where its upload can go on later; one that sends nothing for the time of
+/// [`super::limits::Stall`], on the link or not, has failed.
 #[derive(Debug)]
 pub struct Writing {
     operation: JobId,
@@ -79,6 +81,15 @@ pub struct Writing {
     _cancel: DropGuard,
 }
 
+/// How long the caller of a Put may send nothing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// Before it has failed.
+    pub(super) stall: Duration,
+    /// Before its upload makes way for others.
+    pub(super) trickle: Duration,
+}
+
 /// How far a Put is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PutProgress {
@@ -93,7 +104,7 @@ pub struct PutProgress {
 /// What a Put is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PutStage {
-    /// Waiting for the first bytes or for the link.
+    /// Waiting for bytes or for the link, at first or after it made way.
     #[default]
     Queued,
     /// On the link.
@@ -139,7 +150,7 @@ impl Writing {
         location: &Location,
         header: &PutHeader,
         spools: &Arc<Spools>,
-        stall: Duration,
+        patience: Patience,
     ) -> Result<Self, Cause> {
         let (writer, reader) = spools.to_link();
         let (whole, tally) = oneshot::channel();
@@ -148,7 +159,7 @@ impl Writing {
         let allowance = operation.allowance.clone();
         let (id, cancel) = (operation.id.clone(), operation.cancel.clone());
         let span = operation.span();
-        let driver = Driver::new(operation, location, header, reader, tally, report, stall)?;
+        let driver = Driver::new(operation, location, header, reader, tally, report, patience)?;
         let driver = tokio::spawn(driver.run(fault.clone()).instrument(span));
         Ok(Self {
             operation: id,

@@ -3,6 +3,8 @@
 //! An operation is admitted once, asks for the link once for each job it has, and leaves. The
 //! order of those who ask is one tuple, `Scheduler::rank`: what comes first in it decides first.
 
+mod yielding;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +14,9 @@ use tokio::time::Instant;
 use super::caller::Principal;
 use super::estimate::{Costs, Load, Way};
 use crate::ftps::value::Server;
+use yielding::{Guest, Tenant};
+pub(super) use yielding::{Verdict, Yielding};
+pub use yielding::{Why, Yields};
 
 /// Bounds of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +69,11 @@ struct Running {
     since: Instant,
     /// What it does; `None` for a chore that nobody asked for.
     job: Option<(Load, Way)>,
+    priority: Priority,
+    /// Where it can go on later.
+    yielding: Option<Yielding>,
+    moved: u64,
+    trickles: bool,
 }
 
 /// Names an admitted operation.
@@ -81,6 +91,8 @@ pub(super) struct Wish {
     pub(super) deadline: Option<Instant>,
     /// What it moves.
     pub(super) load: Load,
+    /// Where it can give way and go on later.
+    pub(super) yielding: Option<Yielding>,
 }
 
 /// How urgent a job is; the first is the most urgent.
@@ -216,6 +228,10 @@ impl Scheduler {
             key,
             since: now,
             job: Some((chosen.wish.load, way)),
+            priority: chosen.wish.priority,
+            yielding: chosen.wish.yielding,
+            moved: 0,
+            trickles: false,
         });
         Some(key)
     }
@@ -231,6 +247,10 @@ impl Scheduler {
             key,
             since: now,
             job: None,
+            priority: Priority::Bulk,
+            yielding: None,
+            moved: 0,
+            trickles: false,
         });
         Some(key)
     }
@@ -254,6 +274,46 @@ impl Scheduler {
         {
             *size = Some(bytes);
         }
+    }
+
+    /// So many bytes have moved since it got the link.
+    pub(super) fn moved(&mut self, key: Key, bytes: u64) {
+        if let Some(running) = self.running.as_mut().filter(|held| held.key == key) {
+            running.moved = bytes;
+        }
+    }
+
+    /// The caller of what is moved now sends nothing, or sends again.
+    pub(super) fn trickles(&mut self, key: Key, trickles: bool) {
+        if let Some(running) = self.running.as_mut().filter(|held| held.key == key) {
+            running.trickles = trickles;
+        }
+    }
+
+    /// Whether the one that has the link gives it up for those who wait.
+    pub(super) fn verdict(&self, key: Key, costs: &Costs, now: Instant) -> Verdict {
+        let running = self.running.as_ref().filter(|running| running.key == key);
+        let Some((running, yielding, (load, _))) =
+            running.and_then(|running| Some((running, running.yielding?, running.job?)))
+        else {
+            return Verdict::Keep;
+        };
+        let tenant = Tenant {
+            yielding,
+            priority: running.priority,
+            load,
+            moved: running.moved,
+            since: running.since,
+            trickles: running.trickles,
+        };
+        let alive = |waiting: &&Waiting| waiting.wish.deadline.is_none_or(|at| now < at);
+        let guests = self.waiting.values().filter(alive).map(|waiting| Guest {
+            priority: waiting.wish.priority,
+            starves: self.waits_since(waiting) + self.limits.patience,
+            takes: costs.of(waiting.wish.load, Way::There),
+        });
+        let guests: Vec<_> = guests.collect();
+        tenant.verdict(&guests, costs, now)
     }
 
     /// How long each of those who wait, in their order, will have to.
@@ -342,9 +402,7 @@ impl Scheduler {
     fn rank(&self, waiting: &Waiting, now: Instant) -> Rank {
         let share = self.shares.get(&waiting.principal);
         let priority = waiting.wish.priority;
-        let served = share.and_then(|share| share.served.get(priority as usize).copied().flatten());
-        let since = served.map_or(waiting.since, |served| served.max(waiting.since));
-        let starving = now.duration_since(since) >= self.limits.patience;
+        let starving = now.duration_since(self.waits_since(waiting)) >= self.limits.patience;
         let turn = share.map_or(0, |share| share.last_turn);
         if starving {
             return (false, Priority::Interactive, false, turn, waiting.order);
@@ -356,6 +414,14 @@ impl Scheduler {
             turn,
             waiting.order,
         )
+    }
+
+    /// From when on its patience is counted.
+    fn waits_since(&self, waiting: &Waiting) -> Instant {
+        let share = self.shares.get(&waiting.principal);
+        let priority = waiting.wish.priority as usize;
+        let served = share.and_then(|share| share.served.get(priority).copied().flatten());
+        served.map_or(waiting.since, |served| served.max(waiting.since))
     }
 
     fn full(&self, own: bool) -> Full {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::caller::ServerChoice;
 use super::error::Cause;
 use super::location::{Location, Profile};
-use super::scheduler::Priority;
+use super::scheduler::{Priority, Yields};
 use super::usage;
 use crate::ftps::value::Server;
 use crate::modem::health::LoggedIn;
@@ -38,8 +38,7 @@ impl Servers {
             }
             let profile = Profile {
                 name: Some(name.as_str().into()),
-                priority: Priority::default(),
-                data: usage::Limit::default(),
+                ..Profile::default()
             };
             let server = Arc::new(server);
             (name, Known { server, profile })
@@ -64,6 +63,15 @@ impl Servers {
     pub fn with_data_limit(mut self, profile: &str, limit: usage::Limit) -> Self {
         if let Some(known) = self.profiles.get_mut(profile) {
             known.profile.data = limit;
+        }
+        self
+    }
+
+    /// Says when the transfers of a profile give up the link where their callers do not say.
+    #[must_use]
+    pub fn with_yields(mut self, profile: &str, yields: Yields) -> Self {
+        if let Some(known) = self.profiles.get_mut(profile) {
+            known.profile.yields = yields;
         }
         self
     }

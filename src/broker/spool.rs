@@ -1,17 +1,20 @@
 //! Bytes between a caller and the link: one writer, one reader, in order and within bounds.
 //!
 //! Bytes stay in memory while there is room, go to a file without a name when there is none,
-//! and when that is full, or not allowed, the writer waits.
+//! and when that is full, or not allowed, the writer waits. What an upload has read is kept in the
+//! memory that nobody else needs, so that it can go on, or start over, after a break.
 
 mod budget;
+mod kept;
 mod reader;
+mod replay;
 mod ring;
 
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -19,14 +22,20 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use budget::Budget;
+use kept::Kept;
 pub(super) use reader::{Reader, Spooled};
+pub(super) use replay::Replay;
 use ring::Ring;
 
 /// Most bytes handed over at once.
 pub const MAX_CHUNK: usize = 64 * 1024;
 
-/// Bounds of the spools. An empty spool takes one chunk whatever the bounds say, so that every
-/// transfer goes on.
+/// Unread bytes for which an upload forgets what it has read: more than a second of the link at
+/// 921600 baud.
+const AHEAD: u64 = 2 * MAX_CHUNK as u64;
+
+/// Bounds of the spools. An empty spool takes one chunk whatever the bounds say, and one that is
+/// uploaded keeps the last 8 KiB, so that every transfer goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of memory for one operation.
@@ -63,7 +72,9 @@ pub(super) struct Spools {
     limits: Limits,
     memory: Budget,
     disk: Budget,
-    /// Something was given back.
+    /// Where memory can be taken back from.
+    keepers: Mutex<Vec<Weak<Kept>>>,
+    /// Something was given back, or can be taken back.
     freed: Notify,
 }
 
@@ -89,6 +100,7 @@ impl Spools {
             limits,
             memory,
             disk,
+            keepers: Mutex::default(),
             freed: Notify::new(),
         }
     }
@@ -99,9 +111,35 @@ impl Spools {
         self.open(self.limits.disk, Some(stall))
     }
 
-    /// A spool for a writer that can wait: it stays in memory.
+    /// A spool for a writer that can wait: it stays in memory. What was read is kept where there
+    /// is room, for [`Reader::source`].
     pub(super) fn to_link(self: &Arc<Self>) -> (Writer, Reader) {
-        self.open(0, None)
+        let (writer, reader) = self.open(0, None);
+        let mut keepers = self.keepers();
+        keepers.retain(|kept| kept.strong_count() > 0);
+        keepers.push(Arc::downgrade(&writer.spool.kept));
+        drop(keepers);
+        (writer, reader)
+    }
+
+    /// Takes memory, from what is kept of others if need be.
+    fn take(&self, amount: u64) -> bool {
+        while !self.memory.take(amount) {
+            let reclaimed = self
+                .keepers()
+                .iter()
+                .filter_map(Weak::upgrade)
+                .any(|kept| kept.reclaim(amount, &self.memory));
+            if !reclaimed {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Taken after the state of a spool, before what it keeps.
+    fn keepers(&self) -> MutexGuard<'_, Vec<Weak<Kept>>> {
+        self.keepers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn open(self: &Arc<Self>, disk: u64, stall: Option<Duration>) -> (Writer, Reader) {
@@ -109,6 +147,7 @@ impl Spools {
             spools: Arc::clone(self),
             disk,
             state: Mutex::default(),
+            kept: Arc::default(),
             arrived: Notify::new(),
             taken: Notify::new(),
         });
@@ -129,7 +168,9 @@ struct Spool {
     /// Bytes allowed on disk.
     disk: u64,
     state: Mutex<State>,
-    /// The reader has something to look at.
+    /// What was read, where it may be asked for again.
+    kept: Arc<Kept>,
+    /// There is something to look at for those who read.
     arrived: Notify,
     /// The writer has something to look at.
     taken: Notify,
@@ -147,6 +188,8 @@ struct State {
     ring: Option<Ring>,
     end: Option<End>,
     reader_gone: bool,
+    /// The writer waits for room.
+    full: bool,
 }
 
 /// How the writer left.
@@ -173,8 +216,16 @@ impl Spool {
     /// Appends to the memory, if there is room.
     fn remember(&self, state: &mut State, part: &[u8]) -> bool {
         let len = part.len() as u64;
-        let within = state.in_memory + len <= self.spools.limits.memory;
-        if within && self.spools.memory.take(len) {
+        let budget = &self.spools.memory;
+        // Beyond what keeps the link busy, an upload that can start over is worth more than bytes
+        // that wait here instead of with the writer.
+        if state.in_memory < AHEAD.min(self.spools.limits.memory / 4)
+            && let Some(most) = self.spools.limits.memory.checked_sub(state.in_memory + len)
+        {
+            self.kept.shrink(most, budget);
+        }
+        let within = state.in_memory + len + self.kept.len() <= self.spools.limits.memory;
+        if within && self.spools.take(len) {
             state.accounted += len;
         } else if state.in_memory > 0 {
             return false;
@@ -212,6 +263,7 @@ impl Spool {
         if let Some(ring) = state.ring.take() {
             self.spools.disk.give(ring.len());
         }
+        self.kept.clear(&self.spools.memory);
         self.release(&mut state);
     }
 }
@@ -286,14 +338,17 @@ impl Writer {
             if state.reader_gone {
                 return Err(WriteError::Gone);
             }
-            if state.on_disk() == 0 && self.spool.remember(&mut state, part) {
+            let fits = state.on_disk() == 0 && self.spool.remember(&mut state, part);
+            state.full = !fits;
+            if fits {
                 drop(state);
-                self.spool.arrived.notify_one();
+                self.spool.arrived.notify_waiters();
                 return Ok(true);
             }
             state.ring.is_some()
         };
         if len > self.spool.disk {
+            self.spool.arrived.notify_waiters();
             return Ok(false);
         }
         if !spills {
@@ -315,7 +370,7 @@ impl Writer {
         if let Some(ring) = self.spool.state().ring.as_mut() {
             ring.commit_write(len);
         }
-        self.spool.arrived.notify_one();
+        self.spool.arrived.notify_waiters();
         Ok(true)
     }
 
@@ -348,12 +403,12 @@ impl Writer {
     pub(super) fn discard(&mut self) {
         self.spool.state().end = Some(End::Broken);
         self.spool.clear();
-        self.spool.arrived.notify_one();
+        self.spool.arrived.notify_waiters();
     }
 
     fn close(&self, end: End) {
         self.spool.state().end.get_or_insert(end);
-        self.spool.arrived.notify_one();
+        self.spool.arrived.notify_waiters();
     }
 }
 

@@ -92,7 +92,7 @@ impl Broker {
             standing: Standing::Attached,
             task: Task::ReadModuleFile(file),
         };
-        Reading::begin(operation, job, &self.shared.spools, self.shared.stall).await
+        self.read(operation, job).await
     }
 
     /// Admits the writing of a file of the module. Returns at once; the bytes follow through

@@ -13,10 +13,10 @@ use crate::ftps::errcode::ErrCode;
 use crate::ftps::tls::TlsPolicy;
 use crate::ftps::value::{Host, Password, RemotePath, Server, ServerType, Username};
 use crate::modem::failure::{Cause, Ending, Failure, Stage};
-use crate::modem::health::{Health, Link, LoggedIn};
+use crate::modem::health::{Capabilities, Health, Link, LoggedIn};
 use crate::modem::operation::{
-    Delivered, Delivery, Directory, Download, Operation, Output, Piece, Place, Progress,
-    ProgressStage, Standing, Stored, Task,
+    Before, BegunDownload, BegunUpload, Delivered, Delivery, Directory, Download, Operation,
+    Output, Piece, Place, Progress, ProgressStage, Standing, Stored, Task, Upload,
 };
 use crate::modem::source::Supply;
 use crate::modem::{Error, Job, Modem};
@@ -39,14 +39,17 @@ pub(super) fn server(host: &str) -> Arc<Server> {
 
 /// A module whose jobs the test takes itself.
 pub(super) fn modem() -> (Modem, mpsc::Receiver<Job>) {
-    modem_at(None)
+    modem_at(None, false)
 }
 
-fn modem_at(logged_in: Option<LoggedIn>) -> (Modem, mpsc::Receiver<Job>) {
+fn modem_at(logged_in: Option<LoggedIn>, aborts: bool) -> (Modem, mpsc::Receiver<Job>) {
     let (jobs, taken) = mpsc::channel(1);
+    let mut capabilities = Capabilities::default();
+    capabilities.profile.abort = aborts;
     let health = Health {
         link: Link::Ready,
         logged_in,
+        capabilities: Arc::new(capabilities),
         ..Health::default()
     };
     (Modem::from_parts(jobs, watch::channel(health).1), taken)
@@ -65,6 +68,10 @@ struct State {
     cancelled: usize,
     corrupts: bool,
     upload_answer: Option<(bool, Option<u64>)>,
+    /// It fails in the midst of so many jobs from now on.
+    faults: usize,
+    made_way: usize,
+    aborts: bool,
     had_two: bool,
     logged_in: bool,
 }
@@ -88,10 +95,12 @@ impl Module {
 
     /// Takes jobs from now on.
     pub(super) fn start(&self) -> Modem {
-        let (modem, mut jobs) = if self.state().logged_in {
-            modem_at(Some(LoggedIn::from(server("a").as_ref())))
-        } else {
-            modem()
+        let (modem, mut jobs) = {
+            let state = self.state();
+            let logged_in = state
+                .logged_in
+                .then(|| LoggedIn::from(server("a").as_ref()));
+            modem_at(logged_in, state.aborts)
         };
         let module = self.clone();
         tokio::spawn(async move {
@@ -131,6 +140,22 @@ impl Module {
         self.state().upload_answer = Some((acknowledged, confirmed));
     }
 
+    /// It can end downloads before their end.
+    pub(super) fn aborts(self) -> Self {
+        self.state().aborts = true;
+        self
+    }
+
+    /// It fails once more, in the midst of a job.
+    pub(super) fn fails(&self) {
+        self.state().faults += 1;
+    }
+
+    /// How often it made way.
+    pub(super) fn made_way(&self) -> usize {
+        self.state().made_way
+    }
+
     /// Whether it was never given a job while it had one.
     pub(super) fn never_had_two(&self) -> bool {
         !self.state().had_two
@@ -151,7 +176,8 @@ impl Module {
             biased;
             () = cancel.cancelled() => Err(Ending::Drained),
             () = expired => Err(Ending::Drained),
-            answer = self.work(&mut job, standing, task) => Ok(answer),
+            () = self.fault() => Ok(Err(failed(Cause::Reported(ErrCode::TIMEOUT)))),
+            answer = self.work(&mut job, standing, task.clone()) => Ok(answer),
         };
         let answer = match answer {
             Ok(answer) => answer,
@@ -161,9 +187,21 @@ impl Module {
                 Err(failed(Cause::Cancelled(ending)))
             }
         };
+        if let (Err(_), Task::Upload(upload)) = (&answer, &task) {
+            self.state().files.remove(upload.path.as_str());
+        }
         self.state().had_two |= !others.is_empty();
         let Job { reply, .. } = job;
         drop(reply.send(answer));
+    }
+
+    /// Completes in the midst of a job where one is to fail.
+    async fn fault(&self) {
+        sleep(Self::CHUNK_TIME * 3 / 2).await;
+        if self.state().faults == 0 {
+            return pending().await;
+        }
+        self.state().faults -= 1;
     }
 
     async fn work(&self, job: &mut Job, standing: Standing, task: Task) -> Result<Output, Error> {
@@ -191,20 +229,45 @@ impl Module {
                 .remove(name.as_str())
                 .map(|_| Output::Done)
                 .ok_or_else(missing),
-            Task::Download(Download { path: name, .. }) | Task::List(Some(name)) => {
+            Task::Download(Download {
+                path: name, begun, ..
+            }) => {
                 let content = self.content(name.as_str()).ok_or_else(missing)?;
-                self.deliver(job, &content).await
+                self.deliver(job, &content, begun).await
             }
-            Task::Upload(upload) => self.store(job, upload.path, upload.verify_size).await,
+            Task::List(Some(name)) => {
+                let content = self.content(name.as_str()).ok_or_else(missing)?;
+                self.deliver(job, &content, None).await
+            }
+            Task::Upload(upload) => self.store(job, upload).await,
             _ => Ok(Output::Done),
         }
     }
 
-    async fn deliver(&self, job: &mut Job, content: &[u8]) -> Result<Output, Error> {
+    async fn deliver(
+        &self,
+        job: &mut Job,
+        content: &[u8],
+        begun: Option<BegunDownload>,
+    ) -> Result<Output, Error> {
         let delivery = job.delivery.take().unwrap();
         let bytes = content.len() as u64;
+        let mut got = begun.as_ref().map_or(0, |begun| begun.got);
         let mut next = Delivery::Began { size: Some(bytes) };
-        for chunk in content.chunks(Self::CHUNK).map(Some).chain([None]) {
+        let rest = &content[usize::try_from(got).unwrap()..];
+        let mut chunks = rest.chunks(Self::CHUNK).map(Some).chain([None]);
+        if begun.is_some() {
+            // It was told before that the transfer begins.
+            match chunks.next().flatten() {
+                Some(chunk) => next = Delivery::Chunk(Bytes::copy_from_slice(chunk)),
+                None => return Ok(Output::Delivered(Delivered { bytes, resumes: 0 })),
+            }
+        }
+        for chunk in chunks {
+            let moved = match &next {
+                Delivery::Chunk(chunk) => chunk.len() as u64,
+                Delivery::Began { .. } => 0,
+            };
             match timeout(job.stall, delivery.send(next)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => {
@@ -214,22 +277,52 @@ impl Module {
                 }
                 Err(_) => return Err(failed(Cause::ReceiverStalled)),
             }
+            got += moved;
             let Some(chunk) = chunk else { break };
             job.progress.send_modify(|progress| {
                 progress.stage = ProgressStage::Transferring;
                 progress.bytes += chunk.len() as u64;
             });
+            if job.make_way.is_cancelled() {
+                self.state().made_way += 1;
+                return Ok(Output::DownloadYielded(BegunDownload {
+                    got,
+                    size: Some(bytes),
+                    ..BegunDownload::default()
+                }));
+            }
             sleep(Self::CHUNK_TIME).await;
             next = Delivery::Chunk(Bytes::copy_from_slice(chunk));
         }
         Ok(Output::Delivered(Delivered { bytes, resumes: 0 }))
     }
 
-    async fn store(&self, job: &mut Job, to: RemotePath, asks: bool) -> Result<Output, Error> {
+    async fn store(&self, job: &mut Job, upload: Upload) -> Result<Output, Error> {
+        let (to, asks) = (upload.path, upload.verify_size);
         let mut source = job.source.take().unwrap();
-        let mut content = Vec::new();
+        let at = upload.begun.map_or(0, |begun| begun.at);
+        let mut content = self.content(to.as_str()).unwrap_or_default();
+        content.truncate(usize::try_from(at).unwrap());
+        assert_eq!(content.len() as u64, at, "what was begun is not there");
         loop {
-            match timeout(job.stall, source.piece(content.len() as u64)).await {
+            let supply = tokio::select! {
+                biased;
+                () = job.make_way.cancelled() => {
+                    let at = content.len() as u64;
+                    let mut state = self.state();
+                    state.made_way += 1;
+                    if at > 0 {
+                        state.files.insert(to.to_string(), content);
+                    }
+                    return Ok(Output::UploadYielded(BegunUpload {
+                        at,
+                        before: Before::Nothing,
+                        resumes: 0,
+                    }));
+                }
+                supply = timeout(job.stall, source.piece(content.len() as u64)) => supply,
+            };
+            match supply {
                 Ok(Supply::Piece(Piece::Data(bytes))) => {
                     let chunks = u32::try_from(bytes.len().div_ceil(Self::CHUNK)).unwrap();
                     sleep(Self::CHUNK_TIME * chunks).await;

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::error::Hashed;
 use super::get::{GetResult, Next};
 use super::put::{PutResult, PutStage, PutState, Verify};
+use super::scheduler::Yields;
 use super::testing::{Module, path, server};
 use super::*;
 use crate::modem::failure;
@@ -29,6 +30,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn caller(name: &str) -> Caller {
     Caller {
         priority: None,
+        yields: None,
         principal: Principal::new(name),
         deadline: None,
     }

@@ -12,7 +12,7 @@ use tonic::Streaming;
 
 use super::{Client, Error, GRACE, Target};
 use crate::proto::get_response::Message;
-use crate::proto::{GetInfo, GetRequest, GetResponse, GetResult};
+use crate::proto::{GetInfo, GetProgress, GetRequest, GetResponse, GetResult};
 
 /// A file that arrives. Dropping it cancels the operation.
 #[derive(Debug)]
@@ -23,6 +23,16 @@ pub struct Download {
     hash: Sha256,
     limit: Option<(Duration, Pin<Box<Sleep>>)>,
     result: Option<GetResult>,
+    queued: Queued,
+}
+
+/// Who is told while a transfer waits for the link.
+struct Queued(Box<dyn FnMut(&GetProgress) + Send>);
+
+impl fmt::Debug for Queued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Queued")
+    }
 }
 
 impl Client {
@@ -31,12 +41,29 @@ impl Client {
     /// # Errors
     /// The call failed.
     pub async fn get(&self, target: &Target, path: &str, offset: u64) -> Result<Download, Error> {
+        self.get_telling(target, path, offset, |_| ()).await
+    }
+
+    /// As [`Client::get`], and tells `queued` about the queue while the transfer waits for the link,
+    /// at first or after it made way for others.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn get_telling(
+        &self,
+        target: &Target,
+        path: &str,
+        offset: u64,
+        queued: impl FnMut(&GetProgress) + Send + 'static,
+    ) -> Result<Download, Error> {
+        let mut queued = Queued(Box::new(queued));
         let request = GetRequest {
             target: Some(target.to_proto()),
             path: path.into(),
             // An offset beyond i64 is beyond the daemon's limit too, and refused there by name.
             offset: i64::try_from(offset).unwrap_or(i64::MAX),
             priority: self.priority.into(),
+            yield_policy: self.yields.into(),
         };
         let limit = self.timeout.map(|limit| {
             (
@@ -48,16 +75,17 @@ impl Client {
         let (stream, info) = self
             .limited(async {
                 let mut stream = ftps.get(self.request(request)).await?.into_inner();
-                match stream
-                    .message()
-                    .await?
-                    .and_then(|response| response.message)
-                {
-                    Some(Message::Info(info)) => Ok((stream, info)),
-                    Some(_) => Err(Error::Protocol(
-                        "a stream that does not begin with info".into(),
-                    )),
-                    None => Err(Error::Incomplete),
+                loop {
+                    let response = stream.message().await?;
+                    match response.and_then(|response| response.message) {
+                        Some(Message::Progress(progress)) => (queued.0)(&progress),
+                        Some(Message::Info(info)) => return Ok((stream, info)),
+                        Some(_) => {
+                            let what = "a stream that does not begin with info";
+                            return Err(Error::Protocol(what.into()));
+                        }
+                        None => return Err(Error::Incomplete),
+                    }
                 }
             })
             .await?;
@@ -68,6 +96,7 @@ impl Client {
             hash: Sha256::new(),
             limit,
             result: None,
+            queued,
         })
     }
 }
@@ -95,14 +124,20 @@ impl Download {
         if self.result.is_some() {
             return Ok(None);
         }
-        let message = match &mut self.limit {
-            None => self.stream.message().await?,
-            Some((limit, passed)) => tokio::select! {
-                message = self.stream.message() => message?,
-                () = passed => return Err(Error::Timeout(*limit)),
-            },
+        let message = loop {
+            let message = match &mut self.limit {
+                None => self.stream.message().await?,
+                Some((limit, passed)) => tokio::select! {
+                    message = self.stream.message() => message?,
+                    () = passed => return Err(Error::Timeout(*limit)),
+                },
+            };
+            match message.and_then(|response| response.message) {
+                Some(Message::Progress(progress)) => (self.queued.0)(&progress),
+                message => break message,
+            }
         };
-        match message.and_then(|response| response.message) {
+        match message {
             Some(Message::Chunk(chunk)) => {
                 self.received += chunk.len() as u64;
                 self.hash.update(&chunk);
@@ -118,7 +153,9 @@ impl Download {
                 self.result = Some(result);
                 Ok(None)
             }
-            Some(Message::Info(_)) => Err(Error::Protocol("a second info".into())),
+            Some(Message::Info(_) | Message::Progress(_)) => {
+                Err(Error::Protocol("a second info".into()))
+            }
             None => Err(Error::Incomplete),
         }
     }

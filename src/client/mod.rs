@@ -22,12 +22,13 @@ mod storage;
 
 pub use crate::proto::{
     CommandForm, DataAddressMode, DataLimit, DataPeriod, DataScope, DataUsage, DataVolume, Entry,
-    EntryKind, FetchToModuleResult, GetCapabilitiesResponse, GetInfo, GetResult, GetStatusResponse,
-    GetUsageResponse, IfExists, LinkState, ListQueueResponse, ModuleEntry, ModuleProgress,
-    ModuleSpace, ModuleStage, OnFailure, OperationInfo, OperationState, Priority, PutProgress,
-    PutResult, PutStage, PutState, QueuedOperation, ReadModuleFileResult, RepairEvent,
+    EntryKind, FetchToModuleResult, GetCapabilitiesResponse, GetInfo, GetProgress, GetResult,
+    GetStatusResponse, GetUsageResponse, IfExists, LinkState, ListQueueResponse, ModuleEntry,
+    ModuleProgress, ModuleSpace, ModuleStage, OnFailure, OperationInfo, OperationState, Priority,
+    PutProgress, PutResult, PutStage, PutState, QueuedOperation, ReadModuleFileResult, RepairEvent,
     SendAtCommandResponse, SendFromModuleResult, SessionChange, SimState, Verify,
-    WatchEventsResponse, WriteModuleFileResult, operation_event, watch_events_response,
+    WatchEventsResponse, WriteModuleFileResult, YieldPolicy, YieldReason, operation_event,
+    watch_events_response,
 };
 pub use address::Address;
 pub use error::{Error, Refusal};
@@ -66,6 +67,7 @@ pub struct Client {
     storage: ModuleStorageServiceClient<Channel>,
     timeout: Option<Duration>,
     priority: Priority,
+    yields: YieldPolicy,
 }
 
 /// Where an operation goes.
@@ -99,6 +101,7 @@ impl Client {
             storage: ModuleStorageServiceClient::new(channel),
             timeout: None,
             priority: Priority::Unspecified,
+            yields: YieldPolicy::Unspecified,
         })
     }
 
@@ -115,6 +118,14 @@ impl Client {
     #[must_use]
     pub fn with_priority(mut self, priority: Priority) -> Self {
         self.priority = priority;
+        self
+    }
+
+    /// The same connection with a policy for when each Get and Put gives up the link before its end,
+    /// instead of the one of the server profile.
+    #[must_use]
+    pub fn with_yields(mut self, yields: YieldPolicy) -> Self {
+        self.yields = yields;
         self
     }
 

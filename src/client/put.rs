@@ -61,6 +61,7 @@ impl Client {
                 .map(|size| i64::try_from(size).unwrap_or(i64::MAX)),
             sentinel: options.sentinel.clone(),
             priority: self.priority.into(),
+            yield_policy: self.yields.into(),
         };
         let (requests, outgoing) = mpsc::channel(READ_AHEAD);
         let mut ftps = self.ftps.clone();

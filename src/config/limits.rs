@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::error::Problem;
 use super::module::Module;
 use super::transfers::Transfers;
-use crate::broker::limits::{Limits, Stall};
+use crate::broker::limits::{Limits, Stall, Trickle};
 use crate::broker::{scheduler, session, spool, upkeep, usage};
 
 /// Operations that wait for the link or have it.
@@ -126,6 +126,7 @@ pub(super) fn to_broker(
             directory: transfers.directory().map(Into::into),
         },
         stall: Stall(transfers.stall),
+        trickle: Trickle(transfers.trickle),
     }
 }
 

@@ -22,7 +22,7 @@ pub use load::{DEFAULT_PATH, load, parse};
 pub use log::{Format, Log};
 pub use module::{Device, Emulator, FlowControl, Module, Network};
 pub use repair::{Bound, Highest, Repair};
-pub use server::{Floor, Priority, Secret, Security, ServerProfile, Verification};
+pub use server::{Floor, Priority, Secret, Security, ServerProfile, Verification, Yields};
 pub use transfers::{Download, Transfers, Upload};
 
 use std::collections::BTreeMap;
@@ -100,6 +100,7 @@ impl Config {
             known
                 .with_priority(name, profile.priority.into())
                 .with_data_limit(name, profile.data_limit())
+                .with_yields(name, profile.yields.into())
         }))
     }
 

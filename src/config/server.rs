@@ -42,6 +42,8 @@ pub struct ServerProfile {
     pub data_per_day: u64,
     /// The same in a month.
     pub data_per_month: u64,
+    /// When Get and Put give up the link before their end where their callers do not say.
+    pub yields: Yields,
     /// Whether the server must prove who it is. Counts only with TLS, as the keys below.
     pub verify: Verification,
     /// PEM file with the certificate that signed the server's, or with the server's own. A
@@ -67,6 +69,7 @@ impl Default for ServerProfile {
             priority: Priority::default(),
             data_per_day: 0,
             data_per_month: 0,
+            yields: Yields::default(),
             verify: Verification::default(),
             ca_file: PathBuf::new(),
             tls_floor: Floor::default(),
@@ -132,6 +135,29 @@ impl From<Priority> for scheduler::Priority {
             Priority::Interactive => Self::Interactive,
             Priority::Normal => Self::Normal,
             Priority::Bulk => Self::Bulk,
+        }
+    }
+}
+
+/// When a transfer gives up the link to others before its end, and goes on later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Yields {
+    /// Where that costs less than it saves.
+    #[default]
+    Auto,
+    /// Whenever somebody more urgent waits.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+impl From<Yields> for scheduler::Yields {
+    fn from(yields: Yields) -> Self {
+        match yields {
+            Yields::Auto => Self::Auto,
+            Yields::Always => Self::Always,
+            Yields::Never => Self::Never,
         }
     }
 }

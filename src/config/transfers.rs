@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Problem;
 use super::limits::{at_most, positive};
-use crate::broker::limits::Stall;
+use crate::broker::limits::{Stall, Trickle};
 use crate::broker::spool;
 use crate::modem::{DownloadForm, UploadForm};
 
@@ -30,6 +30,9 @@ pub struct Transfers {
     /// How long a client may stand still before its transfer is ended.
     #[serde(with = "humantime_serde")]
     pub stall: Duration,
+    /// How long an upload may have the link with nothing to send while others wait for it.
+    #[serde(with = "humantime_serde")]
+    pub trickle: Duration,
     /// How files are read.
     pub download: Download,
     /// How files are written.
@@ -47,6 +50,7 @@ impl Default for Transfers {
             disk_in_all: limits.disk_in_all,
             directory: PathBuf::new(),
             stall: Stall::default().0,
+            trickle: Trickle::default().0,
             download: Download::default(),
             upload: Upload::default(),
         }
@@ -80,6 +84,7 @@ impl Transfers {
             problems.push(Problem::new("transfers.directory", "is no absolute path"));
         }
         positive(problems, "transfers.stall", self.stall);
+        positive(problems, "transfers.trickle", self.trickle);
     }
 }
 

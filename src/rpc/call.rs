@@ -44,6 +44,7 @@ pub(super) fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
     let deadline = limit.and_then(|limit| modem::clock::now().checked_add(limit));
     Ok(Caller {
         priority: None,
+        yields: None,
         principal,
         deadline,
     })
@@ -92,6 +93,7 @@ mod tests {
         let principal = Principal::new("x");
         let caller = Caller {
             priority: None,
+            yields: None,
             principal,
             deadline: Some(deadline),
         };

@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::call::{caller, within};
 use super::convert::{request, response};
-use super::{put, status, stream};
+use super::{get, put, status, stream};
 use crate::broker::failure::Ending;
 use crate::broker::{Broker, Error, JobId};
 use crate::proto::ftps_service_server::FtpsService;
@@ -164,13 +164,15 @@ impl FtpsService for Ftps {
 
     async fn get(&self, request: Request<GetRequest>) -> Answer<Self::GetStream> {
         let mut caller = caller(&request)?;
-        let (target, path, offset, priority) =
+        let (target, path, offset, manners) =
             request::get(request.into_inner()).map_err(status::invalid)?;
-        caller.priority = priority;
-        let reading = within(&caller, self.broker.get(&caller, &target, &path, offset)).await?;
-        Ok(Response::new(Box::pin(stream::get(
-            reading, caller, offset,
-        ))))
+        (caller.priority, caller.yields) = manners;
+        let reading = self
+            .broker
+            .begin_get(&caller, &target, &path, offset)
+            .map_err(refused)?;
+        let answer = get::run(reading, caller, offset).await?;
+        Ok(Response::new(Box::pin(answer)))
     }
 
     type PutStream = Answers<PutResponse>;
@@ -185,8 +187,8 @@ impl FtpsService for Ftps {
             Some(put_request::Message::Header(header)) => header,
             _ => return Err(status::out_of_order("header", "must be the first message")),
         };
-        let (header, priority) = request::put_header(header).map_err(status::invalid)?;
-        caller.priority = priority;
+        let (header, manners) = request::put_header(header).map_err(status::invalid)?;
+        (caller.priority, caller.yields) = manners;
         let writing = self.broker.put(&caller, header).map_err(refused)?;
         Ok(Response::new(Box::pin(put::run(writing, incoming, caller))))
     }

@@ -4,6 +4,7 @@ mod auth;
 mod call;
 mod convert;
 mod ftps;
+mod get;
 mod health;
 pub mod listen;
 pub mod metrics;

@@ -1,45 +1,15 @@
-//! Downloads and listings as streams of responses. A stream that is dropped, because its caller
-//! left, cancels its operation.
+//! Listings as streams of responses. A stream that is dropped, because its caller left, cancels its
+//! operation.
 
 use futures_util::stream::try_unfold;
 use tokio_stream::{Stream, StreamExt};
 use tonic::Status;
 
 use super::call::within;
-use super::convert::response;
 use crate::broker::Caller;
-use crate::broker::get::{GetResult, Next, Reading};
+use crate::broker::get::{Next, Reading};
 use crate::ftps::listing::Lines;
-use crate::ftps::value::Offset;
-use crate::proto::get_response::Message;
-use crate::proto::{self, GetInfo, GetResponse, ListResponse};
-
-/// Info, chunks, result.
-pub(super) fn get(
-    reading: Reading,
-    caller: Caller,
-    offset: Offset,
-) -> impl Stream<Item = Result<GetResponse, Status>> + Send {
-    let info = Message::Info(GetInfo {
-        operation_id: reading.operation().as_str().into(),
-        size: reading.size().map(response::signed),
-        offset: response::signed(offset.get()),
-    });
-    let rest = try_unfold(Some((reading, caller)), async |state| {
-        let Some((mut reading, caller)) = state else {
-            return Ok(None);
-        };
-        Ok(Some(match within(&caller, reading.next()).await? {
-            Next::Chunk(chunk) => (Message::Chunk(chunk), Some((reading, caller))),
-            Next::End(result) => (Message::Result(result.into()), None),
-        }))
-    });
-    tokio_stream::once(Ok(info)).chain(rest).map(|message| {
-        message.map(|message| GetResponse {
-            message: Some(message),
-        })
-    })
-}
+use crate::proto::{self, ListResponse};
 
 /// The entries of each part of the listing, as it comes.
 pub(super) fn list(
@@ -66,16 +36,5 @@ pub(super) fn list(
 fn response(entries: impl IntoIterator<Item: Into<proto::Entry>>) -> ListResponse {
     ListResponse {
         entries: entries.into_iter().map(Into::into).collect(),
-    }
-}
-
-impl From<GetResult> for proto::GetResult {
-    fn from(result: GetResult) -> Self {
-        Self {
-            size: response::signed(result.size),
-            sha256: bytes::Bytes::copy_from_slice(&result.sha256),
-            resumes: response::count(result.resumes),
-            elapsed: Some(response::duration(result.elapsed)),
-        }
     }
 }

@@ -189,6 +189,7 @@ async fn every_bad_field_is_named() {
         path: "a\"\r\nAT+CFTPSDELE=\"b".into(),
         offset: -1,
         priority: 0,
+        yield_policy: 0,
     };
     let status = refused(
         ftps.get(request).await,
@@ -353,6 +354,7 @@ async fn a_deadline_that_passes_is_the_callers_own() {
         path: "/big".into(),
         offset: 0,
         priority: 0,
+        yield_policy: 0,
     });
     request.set_timeout(Duration::from_millis(1500));
     let mut stream = house.ftps().await.get(request).await.unwrap().into_inner();

@@ -70,6 +70,8 @@ async fn the_queue_and_the_events_show_what_goes_on() {
             Change::Admitted(_) => "admitted",
             Change::Started(_) => "started",
             Change::Progress(_) => "progress",
+            Change::Yielded(_) => "yielded",
+            Change::Resumed(_) => "resumed",
             Change::Ended(ended) => {
                 assert_eq!((ended.ok, ended.reason.as_str()), (false, "CANCELLED"));
                 "ended"
@@ -198,7 +200,7 @@ async fn a_thousand_clients_get_their_own() {
                 assert!(methods.remove(&operation.operation_id).is_some());
                 ended += 1;
             }
-            Change::Progress(_) => {}
+            Change::Progress(_) | Change::Yielded(_) | Change::Resumed(_) => {}
         }
     }
     for task in work {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cellftp::client::{
-    Address, DataAddressMode, Error, IfExists, OnFailure, Priority, Target, Verify,
+    Address, DataAddressMode, Error, IfExists, OnFailure, Priority, Target, Verify, YieldPolicy,
 };
 use clap::{Parser, Subcommand, ValueEnum};
 use humantime_serde::re::humantime;
@@ -43,6 +43,11 @@ pub(crate) struct Args {
     /// How urgent a transfer is beside others; without it, as the server profile says
     #[arg(long, global = true, value_enum)]
     pub(crate) priority: Option<Urgency>,
+
+    /// When a transfer gives up the link to others and goes on later; without it, as the server
+    /// profile says
+    #[arg(long, global = true, value_enum)]
+    pub(crate) yields: Option<Yields>,
 
     /// Results on stdout and errors on stderr as JSON
     #[arg(long, global = true)]
@@ -269,6 +274,17 @@ pub(crate) enum Remains {
     Keep,
 }
 
+/// When a transfer gives up the link before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Yields {
+    /// Where that costs less than it saves
+    Auto,
+    /// Whenever somebody more urgent waits
+    Always,
+    /// Not at all
+    Never,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Urgency {
     /// Somebody waits for it
@@ -322,6 +338,16 @@ impl From<AddressMode> for DataAddressMode {
         match mode {
             AddressMode::Reply => Self::FromReply,
             AddressMode::Control => Self::SameAsControl,
+        }
+    }
+}
+
+impl From<Yields> for YieldPolicy {
+    fn from(yields: Yields) -> Self {
+        match yields {
+            Yields::Auto => Self::Auto,
+            Yields::Always => Self::Always,
+            Yields::Never => Self::Never,
         }
     }
 }

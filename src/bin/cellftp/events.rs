@@ -77,6 +77,13 @@ fn change(change: &Change) -> String {
             format!("started after {:.1} s", secs(started.waited.as_ref()))
         }
         Change::Progress(progress) => format!("{} bytes", progress.bytes),
+        Change::Yielded(yielded) => {
+            let reason = yielded.reason().as_str_name();
+            format!("made way at {} bytes: {reason}", yielded.bytes)
+        }
+        Change::Resumed(resumed) => {
+            format!("goes on after {:.1} s", secs(resumed.waited.as_ref()))
+        }
         Change::Ended(ended) if ended.ok => {
             format!("done, {:.1} s on the link", secs(ended.on_link.as_ref()))
         }
@@ -125,6 +132,13 @@ fn change_value(change: &Change) -> Value {
             json!({ "started": { "waited_seconds": seconds(started.waited.as_ref()) } })
         }
         Change::Progress(progress) => json!({ "progress": { "bytes": progress.bytes } }),
+        Change::Yielded(yielded) => json!({ "yielded": {
+            "bytes": yielded.bytes,
+            "reason": yielded.reason().as_str_name(),
+        }}),
+        Change::Resumed(resumed) => {
+            json!({ "resumed": { "waited_seconds": seconds(resumed.waited.as_ref()) } })
+        }
         Change::Ended(ended) => json!({ "ended": {
             "ok": ended.ok,
             "reason": ended.reason,

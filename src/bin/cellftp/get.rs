@@ -5,7 +5,8 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use cellftp::client::{Client, Download, GetResult};
+use cellftp::client::{Client, Download, GetResult, Target};
+use indicatif::ProgressBar;
 use serde_json::json;
 use tempfile::NamedTempFile;
 use tokio::io::AsyncWrite;
@@ -17,18 +18,19 @@ use crate::progress;
 
 pub(crate) async fn run(args: &Args, get: &Get, client: &Client) -> Result<(), Failure> {
     let target = args.target()?;
+    let bar = progress::bar(args.json, None);
     if is_standard_stream(&get.local) {
-        let download = client.get(&target, &get.remote, 0).await?;
-        copy(args, download, &mut tokio::io::stdout()).await?;
+        let download = begin(client, &target, get, &bar).await?;
+        copy(&bar, download, &mut tokio::io::stdout()).await?;
         return Ok(());
     }
     let local = local_path(&get.local, &get.remote)?;
     if get.if_exists == Existing::Fail && local.exists() {
         return Err(Failure::Exists(local.display().to_string()));
     }
-    let download = client.get(&target, &get.remote, 0).await?;
+    let download = begin(client, &target, get, &bar).await?;
     let partial = Partial::create(&local)?;
-    let result = copy(args, download, &mut partial.writer()?).await?;
+    let result = copy(&bar, download, &mut partial.writer()?).await?;
     partial.complete(get.if_exists)?;
     let text = format!(
         "{}: {} bytes, SHA-256 {}\n",
@@ -47,8 +49,23 @@ pub(crate) async fn run(args: &Args, get: &Get, client: &Client) -> Result<(), F
     })
 }
 
+/// Begins the download; the bar tells the place in the queue.
+async fn begin(
+    client: &Client,
+    target: &Target,
+    get: &Get,
+    bar: &ProgressBar,
+) -> Result<Download, Failure> {
+    let queued = bar.clone();
+    let download = client.get_telling(target, &get.remote, 0, move |progress| {
+        queued.set_message(format!("{} first", progress.queue_position));
+        queued.tick();
+    });
+    Ok(download.await?)
+}
+
 async fn copy(
-    args: &Args,
+    bar: &ProgressBar,
     download: Download,
     sink: &mut (impl AsyncWrite + Unpin),
 ) -> Result<GetResult, Failure> {
@@ -56,9 +73,14 @@ async fn copy(
         .info()
         .size
         .and_then(|size| u64::try_from(size).ok());
-    let bar = progress::bar(args.json, size);
+    if let Some(size) = size {
+        progress::resize(bar, size);
+    }
     let result = download
-        .copy_to(sink, |arrived| bar.set_position(arrived))
+        .copy_to(sink, |arrived| {
+            bar.set_message("receiving");
+            bar.set_position(arrived);
+        })
         .await;
     bar.finish_and_clear();
     Ok(result?)

@@ -57,6 +57,9 @@ async fn run(args: Args) -> Result<(), Failure> {
     if let Some(timeout) = args.timeout {
         client = client.with_timeout(timeout);
     }
+    if let Some(yields) = args.yields {
+        client = client.with_yields(yields.into());
+    }
     if let Some(urgency) = args.priority {
         client = client.with_priority(urgency.into());
     }

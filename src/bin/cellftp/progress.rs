@@ -13,12 +13,20 @@ pub(crate) fn bar(json: bool, size: Option<u64>) -> ProgressBar {
     if json || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let (bar, template) = match size {
-        Some(size) => (ProgressBar::new(size), KNOWN),
-        None => (ProgressBar::new_spinner(), UNKNOWN),
-    };
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template(UNKNOWN) {
+        bar.set_style(style);
+    }
+    if let Some(size) = size {
+        resize(&bar, size);
+    }
+    bar
+}
+
+/// The size was found out.
+pub(crate) fn resize(bar: &ProgressBar, size: u64) {
+    bar.set_length(size);
+    if let Ok(style) = ProgressStyle::with_template(KNOWN) {
+        bar.set_style(style);
     }
 }

@@ -65,6 +65,9 @@ fn value(queue: &ListQueueResponse) -> serde_json::Value {
             "small_seconds": seconds(costs.small.as_ref()),
             "upload_rate": costs.upload_rate,
             "download_rate": costs.download_rate,
+            "abort_seconds": seconds(costs.abort.as_ref()),
+            "pause_seconds": seconds(costs.pause.as_ref()),
+            "block_rate": costs.block_rate,
         },
     })
 }

@@ -1,29 +1,24 @@
 //! The work of a Put behind its caller's back: upload, verification, sentinel.
 
 use std::fmt::Write as _;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::timeout;
 
-use super::{Fault, PutHeader, PutProgress, PutResult, PutStage, PutState, Verify};
+use super::{Fault, Patience, PutHeader, PutProgress, PutResult, PutStage, PutState, Verify};
 use crate::broker::error::{Cause, Error, Hashed};
-use crate::broker::estimate::Load;
 use crate::broker::location::Location;
 use crate::broker::operation::{Feed, Operation};
-use crate::broker::spool::{Reader, Spooled};
+use crate::broker::spool::Reader;
 use crate::broker::tally::Tally;
 use crate::ftps::value::{Offset, RemotePath, TransferType};
 use crate::modem::failure::Ending;
-use crate::modem::operation::{
-    Delivery, Download, Output, Piece, Progress, ProgressStage, Standing, Stored, Task, Upload,
-};
+use crate::modem::operation::{Delivery, Download, Output, Piece, Standing, Stored, Task, Upload};
 use crate::modem::source::Once;
 
-/// Pieces between the spool and the module: one that is sent while the next is at hand.
+/// The content of a sentinel, and its end.
 const PIECES: usize = 2;
 
 /// Deliveries between the module and a hash: as for a Get.
@@ -32,20 +27,21 @@ const DELIVERIES: usize = 8;
 /// A Put that runs to its end whatever becomes of its caller.
 #[derive(Debug)]
 pub(super) struct Driver {
-    operation: Arc<Operation>,
-    standing: Standing,
-    transfer_type: TransferType,
-    path: RemotePath,
-    must_be_new: bool,
+    pub(super) operation: Arc<Operation>,
+    pub(super) standing: Standing,
+    pub(super) transfer_type: TransferType,
+    pub(super) path: RemotePath,
+    pub(super) must_be_new: bool,
     verify: Verify,
-    delete_on_failure: bool,
+    pub(super) delete_on_failure: bool,
     /// Bytes to come, where the caller knows.
-    size: Option<u64>,
+    pub(super) size: Option<u64>,
     sentinel: Option<RemotePath>,
-    reader: Reader,
+    pub(super) reader: Reader,
     whole: oneshot::Receiver<Tally>,
-    report: watch::Sender<PutProgress>,
-    stall: Duration,
+    pub(super) report: watch::Sender<PutProgress>,
+    pub(super) stall: Duration,
+    pub(super) trickle: Duration,
 }
 
 impl Driver {
@@ -56,7 +52,7 @@ impl Driver {
         reader: Reader,
         whole: oneshot::Receiver<Tally>,
         report: watch::Sender<PutProgress>,
-        stall: Duration,
+        patience: Patience,
     ) -> Result<Self, Cause> {
         let (standing, path) = location.locate(&header.path)?;
         let sentinel = header.sentinel.as_ref().map(|name| match path.parent() {
@@ -76,7 +72,8 @@ impl Driver {
             reader,
             whole,
             report,
-            stall,
+            stall: patience.stall,
+            trickle: patience.trickle,
         })
     }
 
@@ -121,63 +118,9 @@ impl Driver {
             () = self.operation.cancelled() => {
                 Err(self.operation.ended_by_caller(Ending::BeforeItBegan))
             }
-            ready = timeout(self.stall, self.reader.ready()) => {
-                ready.map_err(|_| self.operation.error(Cause::WriterTooSlow))
+            ready = self.reader.ready(1, self.stall) => {
+                ready.then_some(()).ok_or_else(|| self.operation.error(Cause::WriterTooSlow))
             }
-        }
-    }
-
-    async fn upload(&mut self) -> Result<Stored, Error> {
-        let upload = Upload {
-            path: self.path.clone(),
-            must_be_new: self.must_be_new,
-            verify_size: self.compares_sizes(),
-            delete_on_failure: self.delete_on_failure,
-            begun: None,
-        };
-        let (pieces, source) = mpsc::channel(PIECES);
-        let progress = watch::Sender::default();
-        let mut job_progress = progress.subscribe();
-        let mut place = self.operation.place.subscribe();
-        let feed = Feed {
-            source: Some(Box::new(Once::new(source))),
-            progress,
-            ..Feed::default()
-        };
-        let operation = &self.operation;
-        let size = self.size;
-        let reader = &mut self.reader;
-        let job = async {
-            let turn = operation.turn(Load::Up(size)).await?;
-            let submit = operation.submit(turn, self.standing.clone(), Task::Upload(upload), feed);
-            let mut submit = pin!(submit);
-            tokio::select! {
-                biased;
-                answer = &mut submit => answer,
-                () = feed_pieces(reader, pieces) => submit.await,
-            }
-        };
-        let mut job = pin!(job);
-        let answer = loop {
-            tokio::select! {
-                biased;
-                answer = &mut job => break answer?,
-                Ok(()) = place.changed() => {
-                    let place = *place.borrow_and_update();
-                    self.report.send_modify(|report| report.place = place);
-                }
-                Ok(()) = job_progress.changed() => {
-                    let progress = *job_progress.borrow_and_update();
-                    if progress.stage == ProgressStage::Transferring {
-                        operation.moved(progress.bytes);
-                    }
-                    self.report.send_modify(|report| report.follow(progress));
-                }
-            }
-        };
-        match answer {
-            Output::Stored(stored) => Ok(stored),
-            _ => Err(self.operation.error(Cause::WrongAnswer)),
         }
     }
 
@@ -223,7 +166,7 @@ impl Driver {
 
     /// In ASCII, line ends may be rewritten, and the size on the server is another one rightly
     /// (RFC 3659 §4.1).
-    fn compares_sizes(&self) -> bool {
+    pub(super) fn compares_sizes(&self) -> bool {
         self.verify != Verify::Nothing && self.transfer_type == TransferType::Binary
     }
 
@@ -355,33 +298,5 @@ impl Driver {
             committed: Some(result.size),
             ..error
         })
-    }
-}
-
-impl PutProgress {
-    fn follow(&mut self, progress: Progress) {
-        self.sent = progress.bytes;
-        self.stage = match progress.stage {
-            ProgressStage::Waiting => PutStage::Queued,
-            ProgressStage::Preparing | ProgressStage::Transferring => PutStage::Sending,
-            ProgressStage::Verifying => PutStage::Verifying,
-        };
-    }
-}
-
-/// Takes bytes from the spool to the module. Returns at the end, or when one of them is gone.
-async fn feed_pieces(reader: &mut Reader, pieces: mpsc::Sender<Piece>) {
-    loop {
-        let piece = match reader.read().await {
-            Ok(Spooled::Data(bytes)) => Piece::Data(bytes),
-            Ok(Spooled::End) => Piece::End,
-            // Closing without the end says that the source is gone. This spool has no file that
-            // could fail.
-            Ok(Spooled::Broken) | Err(_) => return,
-        };
-        let end = piece == Piece::End;
-        if pieces.send(piece).await.is_err() || end {
-            return;
-        }
     }
 }

@@ -21,6 +21,7 @@ fn wish(priority: Priority, host: &str) -> Wish {
         server: Some(server(host)),
         deadline: None,
         load: Load::Small,
+        yielding: None,
     }
 }
 

@@ -1,17 +1,20 @@
 //! The end of a spool where bytes come out.
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::timeout;
 
 use super::ring::Ring;
-use super::{End, Spool};
+use super::{End, Replay, Spool, State};
 
 /// What comes out of a spool.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::broker) enum Spooled {
-    /// The next bytes, at most [`MAX_CHUNK`], never none.
+    /// The next bytes, at most [`super::MAX_CHUNK`], never none.
     Data(Bytes),
     /// There are no more.
     End,
@@ -19,7 +22,7 @@ pub(in crate::broker) enum Spooled {
     Broken,
 }
 
-/// Where bytes come out.
+/// Where bytes come out: by [`Reader::read`], or by [`Reader::source`], not both.
 #[derive(Debug)]
 pub(in crate::broker) struct Reader {
     pub(super) spool: Arc<Spool>,
@@ -29,6 +32,8 @@ impl Reader {
     /// Waits for the next bytes, or for the end. Cancel-safe.
     pub(in crate::broker) async fn read(&mut self) -> io::Result<Spooled> {
         loop {
+            let mut arrived = pin!(self.spool.arrived.notified());
+            arrived.as_mut().enable();
             let (slot, end) = {
                 let mut state = self.spool.state();
                 if let Some(chunk) = self.spool.recall(&mut state) {
@@ -49,21 +54,98 @@ impl Reader {
                 }
                 (None, Some(End::Whole)) => return Ok(Spooled::End),
                 (None, Some(End::Broken)) => return Ok(Spooled::Broken),
-                (None, None) => self.spool.arrived.notified().await,
+                (None, None) => arrived.await,
             }
         }
     }
 
-    /// Waits until there is something to read, be it the end. Cancel-safe.
-    pub(in crate::broker) async fn ready(&mut self) {
+    /// The bytes as the content of an upload.
+    pub(in crate::broker) fn source(&self) -> Replay {
+        Replay {
+            spool: Arc::clone(&self.spool),
+        }
+    }
+
+    /// Keeps what was read, whoever needs the memory, until the upload has got further: so it can
+    /// start over. Answers `false` where the first byte is forgotten already.
+    pub(in crate::broker) fn pin(&self) -> bool {
+        self.spool.kept.pin()
+    }
+
+    /// How many bytes there are in all, once the last has come.
+    pub(in crate::broker) fn size(&self) -> Option<u64> {
+        let state = self.spool.state();
+        let whole = state.end == Some(End::Whole);
+        whole.then(|| self.spool.kept.end() + state.in_memory)
+    }
+
+    /// Nothing is asked for again.
+    pub(in crate::broker) fn forget(&self) {
+        self.spool.kept.clear(&self.spool.spools.memory);
+        self.spool.spools.freed.notify_waiters();
+    }
+
+    /// Waits until so many bytes can be read, or all that there are or that there is room for, and
+    /// answers `true`; `false` where nothing more came for `stall`. Cancel-safe.
+    pub(in crate::broker) async fn ready(&self, bytes: u64, stall: Duration) -> bool {
         loop {
+            let mut arrived = pin!(self.spool.arrived.notified());
+            arrived.as_mut().enable();
             {
                 let state = self.spool.state();
-                if state.in_memory > 0 || state.on_disk() > 0 || state.end.is_some() {
-                    return;
+                if state.in_memory >= bytes || state.full || state.end.is_some() {
+                    return true;
                 }
             }
-            self.spool.arrived.notified().await;
+            if timeout(stall, arrived).await.is_err() {
+                return false;
+            }
+        }
+    }
+
+    /// Waits until all was read although more is to come, and fewer than `least` bytes came in
+    /// the time after. Cancel-safe.
+    pub(in crate::broker) async fn trickles(&self, span: Duration, least: u64) {
+        loop {
+            self.when(|state| state.in_memory == 0 && state.end.is_none())
+                .await;
+            let before = self.arrived();
+            let _ = timeout(span, self.when(|state| state.in_memory >= least)).await;
+            let state = self.spool.state();
+            let more = state.end.is_none() && state.in_memory < least;
+            drop(state);
+            if more && self.arrived() - before < least {
+                return;
+            }
+        }
+    }
+
+    /// Waits until so many bytes can be read, or all there are. Cancel-safe.
+    pub(in crate::broker) async fn enough(&self, bytes: u64) {
+        self.when(|state| state.in_memory >= bytes || state.end.is_some())
+            .await;
+    }
+
+    /// Bytes that have come so far.
+    fn arrived(&self) -> u64 {
+        let state = self.spool.state();
+        self.spool.kept.end() + state.in_memory
+    }
+
+    /// Waits until the state is so.
+    async fn when(&self, holds: impl Fn(&State) -> bool) {
+        loop {
+            let mut arrived = pin!(self.spool.arrived.notified());
+            arrived.as_mut().enable();
+            let mut read = pin!(self.spool.spools.freed.notified());
+            read.as_mut().enable();
+            if holds(&self.spool.state()) {
+                return;
+            }
+            tokio::select! {
+                () = arrived => {}
+                () = read => {}
+            }
         }
     }
 }

@@ -164,6 +164,116 @@ async fn single_bytes_share_their_memory() {
     assert_eq!(writer.spool.state().memory.len(), 1);
 }
 
+use crate::modem::operation::Piece;
+use crate::modem::source::{Source, Supply};
+
+/// Reads the source from a position on, until it waits or ends.
+async fn replay(source: &mut Replay, from: usize) -> Vec<u8> {
+    let mut all = Vec::new();
+    while let Ok(supply) = timeout(STALL, source.piece((from + all.len()) as u64)).await {
+        match supply {
+            Supply::Piece(Piece::Data(bytes)) => {
+                assert!((1..=replay::PIECE).contains(&bytes.len()));
+                all.extend_from_slice(&bytes);
+            }
+            _ => break,
+        }
+    }
+    all
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_read_can_be_asked_for_again_from_any_byte() {
+    let spools = spools(200_000, 200_000, 0, 0);
+    let (mut writer, reader) = spools.to_link();
+    writer.write(bytes(100_000)).await.unwrap();
+    writer.end();
+    let mut source = reader.source();
+    for from in [0, 1, 4096, 50_001, 99_999, 100_000] {
+        assert!(
+            replay(&mut source, from).await == bytes(100_000)[from..],
+            "{from}"
+        );
+    }
+    assert_eq!(source.piece(100_001).await, Supply::Forgotten);
+    assert!(reader.pin());
+    drop((writer, reader, source));
+    assert_eq!(spools.memory.rest(), 200_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_is_given_back_at_once_when_another_spool_needs_it() {
+    let spools = spools(100_000, 100_000, 0, 0);
+    let (mut writer, reader) = spools.to_link();
+    writer.write(bytes(90_000)).await.unwrap();
+    let mut source = reader.source();
+    assert_eq!(replay(&mut source, 0).await.len(), 90_000);
+    assert_eq!(spools.memory.rest(), 10_000);
+    let (mut other, _reads) = spools.to_link();
+    timeout(STALL, other.write(bytes(80_000)))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(spools.memory.rest() < 12_000);
+    assert_eq!(source.piece(0).await, Supply::Forgotten);
+    assert!(!reader.pin(), "the first byte is gone");
+    // The tail is never given away.
+    let from = 90_000 - usize::try_from(kept::TAIL).unwrap();
+    assert!(replay(&mut source, from).await == bytes(90_000)[from..]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_pinned_is_not_given_away_and_yet_nothing_grows_beyond_the_bounds() {
+    let spools = spools(400_000, 400_000, 0, 0);
+    let (mut writer, reader) = spools.to_link();
+    let writing = async {
+        for _ in 0..100 {
+            writer.write(bytes(50_000)).await.unwrap();
+        }
+        writer.end();
+    };
+    let reading = async {
+        let mut source = reader.source();
+        let mut at = 0;
+        loop {
+            let Supply::Piece(Piece::Data(piece)) = source.piece(at).await else {
+                break;
+            };
+            at += piece.len() as u64;
+            if at == 200_704 {
+                assert!(reader.pin());
+            }
+            assert!(reader.spool.kept.len() + reader.spool.state().in_memory <= 400_000);
+            sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(at, 5_000_000);
+    };
+    tokio::join!(writing, reading);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_writer_that_trickles_is_told_from_one_that_keeps_up_with_the_link() {
+    for (pause, trickles) in [(10, false), (1000, true)] {
+        let spools = spools(100_000, 100_000, 0, 0);
+        let (mut writer, reader) = spools.to_link();
+        let mut source = reader.source();
+        let writing = async {
+            loop {
+                writer.write(bytes(100)).await.unwrap();
+                sleep(Duration::from_millis(pause)).await;
+            }
+        };
+        let reading = async { while replay(&mut source, 0).await.is_empty() {} };
+        let seen = tokio::select! {
+            () = writing => unreachable!(),
+            () = async { reading.await; std::future::pending().await } => unreachable!(),
+            () = reader.trickles(Duration::from_secs(2), 8192) => true,
+            () = sleep(Duration::from_secs(20)) => false,
+        };
+        assert_eq!(seen, trickles, "{pause} ms");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -78,6 +78,7 @@ async fn a_deadline_is_met_by_an_answer_whatever_the_link_does() {
     let began = clock::now();
     let me = Caller {
         priority: None,
+        yields: None,
         deadline: Some(began + SECOND / 2),
         ..caller("me")
     };
@@ -95,6 +96,7 @@ async fn a_deadline_that_passes_on_the_link_ends_the_job() {
     let (broker, _) = broker(Module::new().file("/long", content(100_000)));
     let me = Caller {
         priority: None,
+        yields: None,
         deadline: Some(clock::now() + SECOND / 2),
         ..caller("me")
     };

@@ -10,36 +10,56 @@ struct Act {
     starts: u64,
     patience: Option<u64>,
     cancels: Option<u64>,
+    yields: u8,
+    size: usize,
+    /// Between two parts of what a Put sends.
+    pause: u64,
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
     let act = (
         0_u8..3,
-        0_u8..4,
+        0_u8..5,
         0_u64..3000,
         prop::option::of(0_u64..3000),
         prop::option::of(0_u64..3000),
+        0_u8..4,
+        prop_oneof![4 => Just(1000), 1 => Just(400_000)],
+        prop_oneof![6 => Just(0), 1 => Just(700)],
     );
-    let act = act.prop_map(|(principal, kind, starts, patience, cancels)| Act {
-        principal,
-        kind,
-        starts,
-        patience,
-        cancels,
-    });
+    let act = act.prop_map(
+        |(principal, kind, starts, patience, cancels, yields, size, pause)| Act {
+            principal,
+            kind,
+            starts,
+            patience,
+            cancels,
+            yields,
+            size,
+            pause,
+        },
+    );
     prop::collection::vec(act, 1..30)
 }
 
 /// Does what it is told and checks that the answer is its own.
-async fn perform(broker: Broker, at: usize, act: Act, start: Instant) {
+/// Answers whether a Put of its has succeeded.
+async fn perform(broker: Broker, module: Module, at: usize, act: Act, start: Instant) -> bool {
     let millis = Duration::from_millis;
     sleep(millis(act.starts)).await;
     let me = Caller {
         priority: None,
+        yields: [
+            None,
+            Some(Yields::Auto),
+            Some(Yields::Always),
+            Some(Yields::Never),
+        ][usize::from(act.yields)],
         principal: Principal::new(act.principal.to_string()),
         deadline: act.cancels.map(|after| start + millis(act.starts + after)),
     };
-    let size = 1000 + at * 7;
+    let size = act.size + at * 7;
+    let mut stored = false;
     let name = path(&format!("/{at}"));
     let work = async {
         match act.kind {
@@ -61,6 +81,7 @@ async fn perform(broker: Broker, at: usize, act: Act, start: Instant) {
                     }
                 }
             }
+            3 => module.fails(),
             _ => {
                 let header = PutHeader {
                     path: path(&format!("/put{at}")),
@@ -69,13 +90,15 @@ async fn perform(broker: Broker, at: usize, act: Act, start: Instant) {
                 let Ok(mut writing) = broker.put(&me, header) else {
                     return;
                 };
-                for part in content(size).chunks(300) {
+                for part in content(size).chunks(act.size / 3) {
                     if writing.push(Bytes::copy_from_slice(part)).await.is_err() {
                         return;
                     }
+                    sleep(millis(act.pause * 10)).await;
                 }
                 if let Ok(result) = writing.finish(None).await {
                     assert_eq!(result.size, size as u64);
+                    stored = true;
                 }
             }
         }
@@ -85,13 +108,14 @@ async fn perform(broker: Broker, at: usize, act: Act, start: Instant) {
         Some(patience) => drop(timeout(millis(patience), work).await),
         None => work.await,
     }
+    stored
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
-    /// Whoever comes, vanishes or runs out of time: everybody gets an answer of their own, one
-    /// job has the link at a time, and in the end nothing is left.
+    /// Whoever comes, makes way, vanishes or runs out of time, and whatever fails: everybody gets an
+    /// answer of their own, one job has the link at a time, and in the end nothing is left.
     #[test]
     fn every_admitted_job_gets_its_own_answer(acts in acts()) {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -100,21 +124,32 @@ proptest! {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let module = (0..acts.len()).fold(Module::new(), |module, at| {
-                module.file(&format!("/{at}"), content(1000 + at * 7))
+            let files = acts.iter().enumerate();
+            let module = files.fold(Module::new().aborts(), |module, (at, act)| {
+                module.file(&format!("/{at}"), content(act.size + at * 7))
             });
             let (broker, module) = broker(module);
             let start = clock::now();
-            let clients: Vec<JoinHandle<()>> = acts
+            let clients: Vec<JoinHandle<bool>> = acts
                 .iter()
                 .cloned()
                 .enumerate()
-                .map(|(at, act)| tokio::spawn(perform(broker.clone(), at, act, start)))
+                .map(|(at, act)| tokio::spawn(perform(broker.clone(), module.clone(), at, act, start)))
                 .collect();
+            let mut stored = Vec::new();
             for client in clients {
-                timeout(600 * SECOND, client).await.expect("nobody waits for ever").unwrap();
+                let ended = timeout(600 * SECOND, client).await.expect("nobody waits for ever");
+                stored.push(ended.unwrap());
             }
             sleep(60 * SECOND).await;
+            for (at, (act, stored)) in acts.iter().zip(stored).enumerate() {
+                let found = module.content(&format!("/put{at}"));
+                match found {
+                    // Its caller may be gone before it hears of the success.
+                    Some(found) => assert!(found == content(act.size + at * 7), "{at} is not whole"),
+                    None => assert!(!stored, "{at} is lost"),
+                }
+            }
             let status = broker.status();
             assert!(status.running.is_none());
             assert_eq!(status.queued, 0);

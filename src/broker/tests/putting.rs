@@ -50,17 +50,32 @@ async fn a_client_that_sends_nothing_never_has_the_link() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_stops_sending_loses_the_link() {
+async fn a_client_that_stops_sending_makes_way_and_has_failed_in_the_end() {
     let (broker, module) = broker(Module::new().file("/f", content(10)));
     let mut writing = broker.put(&caller("me"), header("/g")).unwrap();
     writing.push(Bytes::from_static(b"x")).await.unwrap();
     settle().await;
     let began = clock::now();
     get(&broker, "/f").await.unwrap();
-    assert!(began.elapsed() < 31 * SECOND);
-    let error = writing.finish(None).await.unwrap_err();
+    assert!(began.elapsed() < 3 * SECOND);
+    assert_eq!(
+        (module.made_way(), module.content("/g")),
+        (1, Some(vec![b'x']))
+    );
+    let error = writing.failed().await;
     assert!(matches!(error.cause, Cause::WriterTooSlow), "{error:?}");
-    assert_eq!(module.content("/g"), None);
+    assert!(began.elapsed() < 34 * SECOND);
+    assert_eq!((error.left_behind, module.content("/g")), (false, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_stops_sending_loses_the_link_though_nobody_waits() {
+    let (broker, module) = broker(Module::new());
+    let mut writing = broker.put(&caller("me"), header("/g")).unwrap();
+    writing.push(Bytes::from_static(b"x")).await.unwrap();
+    let error = writing.failed().await;
+    assert!(matches!(error.cause, Cause::WriterTooSlow), "{error:?}");
+    assert_eq!((module.made_way(), module.content("/g")), (0, None));
 }
 
 #[tokio::test(start_paused = true)]
@@ -220,4 +235,34 @@ async fn a_writer_is_held_back_while_it_waits_for_the_link() {
     drop(writing);
     put(&broker, header("/f"), &big).await.unwrap();
     assert!(module.content("/f").unwrap() == big);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_makes_way_is_queued_again_and_ends_once() {
+    let (broker, module) = broker(Module::new().file("/f", content(10)));
+    let me = Caller {
+        yields: Some(Yields::Always),
+        ..caller("me")
+    };
+    let mut writing = broker.put(&me, header("/g")).unwrap();
+    let whole = content(800_000);
+    writing.push(Bytes::from(whole.clone())).await.unwrap();
+    let mut watcher = broker.watch(&caller("me"), &[]).unwrap();
+    let finishing = tokio::spawn(writing.finish(None));
+    settle().await;
+    let size = broker.size(&caller("asks"), &profile(), &path("/f")).await;
+    assert_eq!(size.unwrap(), 10);
+    assert!(module.made_way() > 0);
+    let result = finishing.await.unwrap().unwrap();
+    assert_eq!((result.size, result.resumes), (800_000, 0));
+    assert!(module.content("/g").unwrap() == whole);
+    let mut ended = 0;
+    while let Ok(Some(events::Heard::Event(event))) = timeout(SECOND, watcher.next()).await {
+        let events::What::Operation { about, change } = event.what else {
+            continue;
+        };
+        let ends = matches!(change, events::OperationChange::Ended { .. });
+        ended += usize::from(ends && about.method == "Put");
+    }
+    assert_eq!(ended, 1);
 }

@@ -19,6 +19,8 @@ async fn heard(watcher: &mut Watcher) -> Vec<String> {
                     OperationChange::Admitted { admitted } => format!("admitted {admitted}"),
                     OperationChange::Started { waited } => format!("started {waited:?}"),
                     OperationChange::Progress { bytes } => format!("{bytes}"),
+                    OperationChange::Yielded { bytes, why } => format!("yielded {bytes} {why:?}"),
+                    OperationChange::Resumed { .. } => "resumed".into(),
                     OperationChange::Ended { outcome, .. } => match outcome {
                         Outcome::Done => "done".into(),
                         Outcome::Failed(why) => format!("failed {}", why.is_some()),

@@ -6,7 +6,7 @@ use super::response::{duration, link, moment, number, signed, timestamp};
 use crate::broker::estimate::Costs;
 use crate::broker::events::{About, Event, Heard, OperationChange, Outcome, SessionChange, What};
 use crate::broker::queue::{Queue, Queued, State};
-use crate::broker::scheduler::Priority;
+use crate::broker::scheduler::{Priority, Why};
 use crate::proto;
 use crate::proto::operation_event::Change;
 use crate::proto::watch_events_response::Event as Message;
@@ -82,6 +82,18 @@ impl From<OperationChange> for Change {
             }),
             OperationChange::Progress { bytes } => Self::Progress(proto::Progress {
                 bytes: signed(bytes),
+            }),
+            OperationChange::Yielded { bytes, why } => Self::Yielded(proto::Yielded {
+                bytes: signed(bytes),
+                reason: match why {
+                    Why::Urgent => proto::YieldReason::Urgent,
+                    Why::Patience => proto::YieldReason::Patience,
+                    Why::Trickle => proto::YieldReason::Trickle,
+                }
+                .into(),
+            }),
+            OperationChange::Resumed { waited } => Self::Resumed(proto::Resumed {
+                waited: Some(duration(waited)),
             }),
             OperationChange::Ended { on_link, outcome } => {
                 let status = match &outcome {
@@ -168,6 +180,9 @@ impl From<Costs> for proto::Costs {
             small: Some(duration(costs.small)),
             upload_rate: signed(costs.up),
             download_rate: signed(costs.down),
+            abort: Some(duration(costs.abort)),
+            pause: Some(duration(costs.pause)),
+            block_rate: signed(costs.blocks),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tonic_types::FieldViolation;
 
 use crate::broker::put::{PutHeader, Verify};
-use crate::broker::scheduler::Priority;
+use crate::broker::scheduler::{Priority, Yields};
 use crate::broker::{ServerChoice, SessionId, SessionRequest, Target};
 use crate::ftps::value::{
     Host, Offset, Password, RemotePath, Server, ServerType, TransferType, Username, ValueError,
@@ -140,6 +140,16 @@ impl Fields {
         })
     }
 
+    /// `Some(None)` where it is not specified.
+    fn yields(&mut self, field: &str, number: i32) -> Option<Option<Yields>> {
+        Some(match self.choice(field, number)? {
+            proto::YieldPolicy::Unspecified => None,
+            proto::YieldPolicy::Auto => Some(Yields::Auto),
+            proto::YieldPolicy::Always => Some(Yields::Always),
+            proto::YieldPolicy::Never => Some(Yields::Never),
+        })
+    }
+
     pub(super) fn count(&mut self, field: &str, number: i64) -> Option<u64> {
         u64::try_from(number)
             .ok()
@@ -168,9 +178,12 @@ pub(in crate::rpc) fn place_to_list(
     fields.finish(target.zip(path))
 }
 
+/// How a transfer behaves beside others, where its caller says.
+pub(in crate::rpc) type Manners = (Option<Priority>, Option<Yields>);
+
 pub(in crate::rpc) fn get(
     request: proto::GetRequest,
-) -> Result<(Target, RemotePath, Offset, Option<Priority>), Invalid> {
+) -> Result<(Target, RemotePath, Offset, Manners), Invalid> {
     let mut fields = Fields::default();
     let target = fields.target("target", request.target);
     let path = fields.path("path", request.path);
@@ -178,7 +191,8 @@ pub(in crate::rpc) fn get(
         .count("offset", request.offset)
         .and_then(|offset| fields.check("offset", Offset::new(offset)));
     let priority = fields.priority("priority", request.priority);
-    let read = (|| Some((target?, path?, offset?, priority?)))();
+    let yields = fields.yields("yield_policy", request.yield_policy);
+    let read = (|| Some((target?, path?, offset?, (priority?, yields?))))();
     fields.finish(read)
 }
 
@@ -261,7 +275,7 @@ pub(in crate::rpc) fn operation(id: String) -> Result<String, Invalid> {
 
 pub(in crate::rpc) fn put_header(
     header: proto::PutHeader,
-) -> Result<(PutHeader, Option<Priority>), Invalid> {
+) -> Result<(PutHeader, Manners), Invalid> {
     let mut fields = Fields::default();
     let target = fields.target("header.target", header.target);
     let path = fields.path("header.path", header.path);
@@ -284,6 +298,7 @@ pub(in crate::rpc) fn put_header(
     };
     let sentinel = fields.optional_path("header.sentinel", header.sentinel);
     let priority = fields.priority("header.priority", header.priority);
+    let yields = fields.yields("header.yield_policy", header.yield_policy);
     if matches!(sentinel, Some(Some(_))) && verify == Some(Verify::Nothing) {
         fields.refuse::<()>(
             "header.sentinel",
@@ -300,7 +315,7 @@ pub(in crate::rpc) fn put_header(
             size: size?,
             sentinel: sentinel?,
         };
-        Some((header, priority?))
+        Some((header, (priority?, yields?)))
     })();
     fields.finish(header)
 }

@@ -180,11 +180,11 @@ pub(super) fn timestamp(time: SystemTime) -> prost_types::Timestamp {
 }
 
 /// A moment of the daemon's own clock, as the time of day.
-pub(super) fn moment(at: Instant) -> prost_types::Timestamp {
+pub(in crate::rpc) fn moment(at: Instant) -> prost_types::Timestamp {
     timestamp(modem::clock::wall(at))
 }
 
-pub(super) fn number(count: usize) -> i32 {
+pub(in crate::rpc) fn number(count: usize) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
 

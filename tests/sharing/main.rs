@@ -4,195 +4,26 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a test panics where it finds what should not be"
+    clippy::print_stdout,
+    reason = "a test panics where it finds what should not be, and prints its figures"
 )]
 
-#[path = "sharing/repair.rs"]
 mod repair;
+mod world;
+mod yielding;
 
-use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use cellftp::broker::get::Next;
-use cellftp::broker::put::{PutHeader, PutResult, PutState, Verify};
-use cellftp::broker::{
-    Broker, Caller, Error, Limits, Principal, ServerChoice, Servers, SessionRequest, Target,
-};
-use cellftp::emulator::uplink::memory::{Memory, Server as Uplink};
-use cellftp::emulator::{Emulator, Family, Fault, Knobs, Profile};
-use cellftp::ftps::tls::TlsPolicy;
-use cellftp::ftps::value::{
-    Host, Offset, Password, RemotePath, Server, ServerType, TransferType, Username,
-};
-use cellftp::modem::port::StreamConnector;
-use cellftp::modem::{Modem, Options, clock};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
-use tokio::time::{sleep, sleep_until};
+use cellftp::broker::put::{PutHeader, PutState, Verify};
+use cellftp::broker::{ServerChoice, SessionRequest, Target};
+use cellftp::emulator::Family;
+use cellftp::ftps::value::{Offset, TransferType};
+use tokio::time::sleep;
 
-const HOSTS: [&str; 2] = ["one.example", "two.example"];
-
-/// The world: a broker, the module behind it, and the servers behind that.
-struct World {
-    broker: Broker,
-    net: Arc<Mutex<Memory>>,
-}
-
-impl World {
-    fn new(family: Family) -> Self {
-        Self::with(family, Knobs::default(), [])
-    }
-
-    /// With a module that behaves so, and this going wrong.
-    fn with(family: Family, knobs: Knobs, faults: impl IntoIterator<Item = Fault>) -> Self {
-        let mut memory = Memory::new();
-        for host in HOSTS {
-            let mut server = Uplink::with_user("user", "pass");
-            server.directories.insert(b"/d".to_vec());
-            memory.insert(host, 21, server);
-        }
-        let net = Arc::new(Mutex::new(memory));
-        // At this speed 100 kB take a second, so that there is a time in which to leave.
-        let knobs = Knobs {
-            baud: 921_600,
-            ..knobs
-        };
-        let mut emulator = Emulator::new(Profile::of(family), knobs);
-        for fault in faults {
-            emulator.arm(fault);
-        }
-        let mut emulator = Some(emulator);
-        let behind = Arc::clone(&net);
-        let connector = StreamConnector(move || {
-            let emulator = emulator.take().ok_or(io::ErrorKind::NotFound)?;
-            let (host, module) = tokio::io::duplex(4096);
-            tokio::spawn(serve(emulator, Arc::clone(&behind), module));
-            Ok(host)
-        });
-        let (modem, _) = Modem::spawn(connector, Options::default());
-        let profiles = HOSTS.map(|host| (host.to_owned(), server(host)));
-        let servers = Servers::new(profiles, false);
-        Self {
-            broker: Broker::new(modem, servers, Limits::default()),
-            net,
-        }
-    }
-
-    fn file(&self, host: &str, name: &str) -> Option<Vec<u8>> {
-        let mut net = self.net.lock().unwrap();
-        net.server_mut(host, 21)
-            .unwrap()
-            .files
-            .get(name.as_bytes())
-            .cloned()
-    }
-
-    fn store(&self, host: &str, name: &str, content: Vec<u8>) {
-        let mut net = self.net.lock().unwrap();
-        let files = &mut net.server_mut(host, 21).unwrap().files;
-        files.insert(name.as_bytes().to_vec(), content);
-    }
-}
-
-/// The module on its end of the port.
-async fn serve(mut emulator: Emulator, net: Arc<Mutex<Memory>>, mut port: DuplexStream) {
-    let origin = clock::now();
-    let mut buffer = [0; 4096];
-    loop {
-        let settled = net
-            .lock()
-            .unwrap()
-            .settle(&mut emulator, clock::now() - origin);
-        if port.write_all(&settled.sent).await.is_err() {
-            return;
-        }
-        let due = async {
-            match settled.until {
-                Some(until) => sleep_until(origin + until).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            read = port.read(&mut buffer), if emulator.wants_bytes() => match read {
-                Ok(len) if len > 0 => emulator.handle_bytes(clock::now() - origin, &buffer[..len]),
-                _ => return,
-            },
-            () = due => emulator.handle_deadline(clock::now() - origin),
-        }
-    }
-}
-
-fn server(host: &str) -> Server {
-    Server {
-        host: Host::new(host).unwrap(),
-        port: ServerType::Ftp.default_port(),
-        username: Username::new("user").unwrap(),
-        password: Password::new("pass").unwrap(),
-        server_type: ServerType::Ftp,
-        single_ip: true,
-        tls: TlsPolicy::unverified(),
-    }
-}
-
-fn caller(name: &str) -> Caller {
-    Caller {
-        priority: None,
-        principal: Principal::new(name),
-        deadline: None,
-    }
-}
-
-fn at(host: &str) -> Target {
-    Target::Profile(host.into())
-}
-
-fn path(text: &str) -> RemotePath {
-    RemotePath::new(text).unwrap()
-}
-
-/// Bytes that look like the module's own words, different for each seed.
-fn content(seed: usize, len: usize) -> Vec<u8> {
-    let words = format!("\r\nOK\r\n{seed}\r\n+CFTPSGET: 0\r\n> \x03\x1a\x00");
-    words.bytes().cycle().take(len).collect()
-}
-
-async fn get(broker: &Broker, who: &str, at: &Target, name: &str) -> Result<Vec<u8>, Error> {
-    let who = caller(who);
-    let mut reading = broker.get(&who, at, &path(name), Offset::ZERO).await?;
-    let mut all = Vec::new();
-    loop {
-        match reading.next().await? {
-            Next::Chunk(chunk) => all.extend_from_slice(&chunk),
-            Next::End(_) => return Ok(all),
-        }
-    }
-}
-
-fn header(target: Target, name: &str) -> PutHeader {
-    PutHeader {
-        target,
-        path: path(name),
-        must_be_new: false,
-        verify: Verify::Size,
-        delete_on_failure: true,
-        size: None,
-        sentinel: None,
-    }
-}
-
-async fn put(
-    broker: &Broker,
-    who: &str,
-    header: PutHeader,
-    content: &[u8],
-) -> Result<PutResult, Error> {
-    let mut writing = broker.put(&caller(who), header)?;
-    for part in content.chunks(3000) {
-        writing.push(Bytes::copy_from_slice(part)).await?;
-    }
-    writing.finish(None).await
-}
+use world::{HOSTS, World, at, caller, content, get, header, path, put};
 
 #[tokio::test(start_paused = true)]
 async fn clients_of_two_servers_get_their_own() {

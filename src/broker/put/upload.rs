@@ -1,0 +1,222 @@
+//! The upload of a Put: as many stays on the link as it takes.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::drive::Driver;
+use super::{PutProgress, PutStage};
+use crate::broker::error::{Cause, Error};
+use crate::broker::estimate::Load;
+use crate::broker::operation::{Feed, Operation};
+use crate::broker::scheduler::Yielding;
+use crate::broker::spool::Reader;
+use crate::ftps::value::TransferType;
+use crate::modem;
+use crate::modem::failure::Ending;
+use crate::modem::operation::{
+    BegunUpload, Output, Progress, ProgressStage, Stored, Task, Upload as UploadTask,
+};
+
+/// Bytes that are worth a turn on the link for an upload that made way: four blocks.
+const WORTH: u64 = 8 * 1024;
+
+/// Bytes that an upload has to get further for its server to be known to go on with files: the
+/// dialogue asks for the size after the first two blocks.
+const PROOF: u64 = 8 * 1024;
+
+/// How an upload stands between two stays.
+#[derive(Debug, Default)]
+pub(super) struct Upload {
+    /// How far it has come.
+    begun: Option<BegunUpload>,
+    /// It had to start over: it stays from now on.
+    stays: bool,
+}
+
+impl Driver {
+    pub(super) async fn upload(&mut self) -> Result<Stored, Error> {
+        let mut upload = Upload::default();
+        let outcome = self.stays(&mut upload).await;
+        self.reader.forget();
+        match outcome {
+            Ok(stored) => Ok(stored),
+            Err(Stopped { error, in_order }) => match upload.begun.filter(|begun| begun.at > 0) {
+                Some(begun) if !in_order => Err(self.put_in_order(begun, error).await),
+                _ => Err(error),
+            },
+        }
+    }
+
+    async fn stays(&mut self, upload: &mut Upload) -> Result<Stored, Stopped> {
+        loop {
+            match self.stay(upload).await? {
+                Output::Stored(stored) => {
+                    upload.learn(stored.sent, stored.resumes, &self.operation);
+                    return Ok(stored);
+                }
+                Output::UploadYielded(begun) => {
+                    upload.learn(begun.at, begun.resumes, &self.operation);
+                    upload.begun = Some(begun);
+                    self.report
+                        .send_modify(|report| report.stage = PutStage::Queued);
+                    self.worth_a_turn().await?;
+                }
+                _ => return Err(self.operation.error(Cause::WrongAnswer).into()),
+            }
+        }
+    }
+
+    /// One stay on the link, from the queue on.
+    async fn stay(&self, upload: &Upload) -> Result<Output, Stopped> {
+        let operation = &self.operation;
+        let at = upload.begun.map_or(0, |begun| begun.at);
+        let size = self.size.or_else(|| self.reader.size());
+        let load = Load::Up(size.map(|size| size.saturating_sub(at)));
+        let exact = self.transfer_type == TransferType::Binary;
+        let yielding = (exact && !upload.stays).then_some(Yielding {
+            policy: operation.yields,
+            in_blocks: at > 0,
+            again: upload.begun.is_some(),
+        });
+        let task = Task::Upload(UploadTask {
+            path: self.path.clone(),
+            must_be_new: self.must_be_new,
+            verify_size: self.compares_sizes(),
+            delete_on_failure: self.delete_on_failure,
+            begun: upload.begun,
+        });
+        let progress = watch::Sender::default();
+        let mut job_progress = progress.subscribe();
+        let mut place = operation.place.subscribe();
+        let make_way = CancellationToken::new();
+        let feed = Feed {
+            source: Some(Box::new(self.reader.source())),
+            make_way: make_way.clone(),
+            progress,
+            ..Feed::default()
+        };
+        let job = async {
+            let turn = operation.turn(load, yielding).await?;
+            // What the module begins with, it puts in order itself.
+            let answer = operation.submit(turn, self.standing.clone(), task, feed);
+            answer.await.map_err(|error| Stopped {
+                in_order: !operation.ended_off_the_link() && module_ran(&error.cause),
+                error,
+            })
+        };
+        let mut job = pin!(job);
+        // A server that does not go on with files makes it start over: that must be possible.
+        let may = || operation.goes_on() || self.reader.pin();
+        let mut others = pin!(operation.give_way(&make_way, may));
+        let mut trickle = pin!(watch_for_trickle(&self.reader, operation, self.trickle));
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut job => return answer,
+                Ok(()) = place.changed() => {
+                    let place = *place.borrow_and_update();
+                    self.report.send_modify(|report| report.place = place);
+                }
+                Ok(()) = job_progress.changed() => {
+                    let progress = *job_progress.borrow_and_update();
+                    if progress.stage == ProgressStage::Transferring {
+                        operation.moved(progress.bytes);
+                    }
+                    self.report.send_modify(|report| report.follow(progress));
+                }
+                () = &mut others => {}
+                () = &mut trickle => {}
+            }
+        }
+    }
+
+    /// After it made way: waits until there is enough to send.
+    async fn worth_a_turn(&self) -> Result<(), Error> {
+        tokio::select! {
+            biased;
+            () = self.operation.cancelled() => {
+                Err(self.operation.ended_by_caller(Ending::BeforeItBegan))
+            }
+            ready = self.reader.ready(WORTH, self.stall) => {
+                ready.then_some(()).ok_or_else(|| self.operation.error(Cause::WriterTooSlow))
+            }
+        }
+    }
+
+    /// The upload ended while it had made way: deletes what was begun, or says that it is there.
+    async fn put_in_order(&self, begun: BegunUpload, error: Error) -> Error {
+        let kept = !self.delete_on_failure;
+        let deleted = !kept && {
+            let (standing, path) = (self.standing.clone(), self.path.clone());
+            self.operation.delete_leftover(standing, path).await
+        };
+        Error {
+            committed: (!deleted).then_some(begun.at),
+            left_behind: !kept && !deleted,
+            ..error
+        }
+    }
+}
+
+impl Upload {
+    /// What a stay tells of the server, which came so far.
+    fn learn(&mut self, at: u64, resumes: u32, operation: &Operation) {
+        let Some(begun) = self.begun.filter(|begun| begun.at > 0) else {
+            return;
+        };
+        if resumes > begun.resumes {
+            self.stays = true;
+        } else if at >= begun.at + PROOF {
+            operation.went_on();
+        }
+    }
+}
+
+/// An upload that ended without success.
+#[derive(Debug)]
+struct Stopped {
+    error: Error,
+    /// What was begun is deleted or kept as it should be.
+    in_order: bool,
+}
+
+impl From<Error> for Stopped {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            in_order: false,
+        }
+    }
+}
+
+/// Whether the module had begun with a job that failed.
+fn module_ran(cause: &Cause) -> bool {
+    match cause {
+        Cause::Modem(error) => matches!(**error, modem::Error::Failed(_)),
+        _ => true,
+    }
+}
+
+/// Tells the queue when the caller sends nothing. Never completes.
+async fn watch_for_trickle(reader: &Reader, operation: &Operation, span: Duration) {
+    loop {
+        reader.trickles(span, WORTH).await;
+        operation.trickles(true);
+        reader.enough(WORTH).await;
+        operation.trickles(false);
+    }
+}
+
+impl PutProgress {
+    fn follow(&mut self, progress: Progress) {
+        self.sent = progress.bytes;
+        self.stage = match progress.stage {
+            ProgressStage::Waiting => PutStage::Queued,
+            ProgressStage::Preparing | ProgressStage::Transferring => PutStage::Sending,
+            ProgressStage::Verifying => PutStage::Verifying,
+        };
+    }
+}

@@ -1,0 +1,138 @@
+//! What was read out of a spool and may be asked for again.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+
+use super::budget::Budget;
+
+/// Bytes before the reading position that are never forgotten, whatever the bounds say: without
+/// them nothing could go on that made way. One piece that the dialogue holds at an open prompt or
+/// between two blocks of 2048, and the 512 that it lays over the server's.
+pub(super) const TAIL: u64 = 8 * 1024;
+
+/// So many bytes behind the place where an upload makes way it has shown whether its server goes on
+/// with a file: some to come to rest, and the two blocks after which the dialogue asks for the size.
+const PROOF: u64 = 32 * 1024;
+
+/// The last bytes that were read, as far back as memory allows.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    pieces: VecDeque<Bytes>,
+    len: u64,
+    /// Bytes of memory taken from the budget; the tail may be beyond it.
+    accounted: u64,
+    /// Position behind the last piece.
+    end: u64,
+    /// Nothing is forgotten until it comes to this position.
+    pinned: Option<u64>,
+}
+
+impl Kept {
+    /// Position of the byte that is read next.
+    pub(super) fn end(&self) -> u64 {
+        self.state().end
+    }
+
+    /// Bytes that are held.
+    pub(super) fn len(&self) -> u64 {
+        self.state().len
+    }
+
+    /// Takes over a piece that was read just now, and what was taken from the budget for it.
+    pub(super) fn keep(&self, piece: Bytes, accounted: u64, budget: &Budget) {
+        let mut state = self.state();
+        let len = piece.len() as u64;
+        state.end += len;
+        state.len += len;
+        state.accounted += accounted;
+        state.pieces.push_back(piece);
+        let end = state.end;
+        state.pinned.take_if(|until| *until <= end);
+        while state.accounted < state.len && state.pop() {}
+        state.release(budget);
+    }
+
+    /// Forgets nothing for the next [`PROOF`] bytes; `false` where the first byte is forgotten
+    /// already.
+    pub(super) fn pin(&self) -> bool {
+        let mut state = self.state();
+        let whole = state.len == state.end;
+        state.pinned = whole.then(|| state.end + PROOF);
+        whole
+    }
+
+    /// What was read at a position, up to the end of its piece; `None` where it is forgotten.
+    pub(super) fn piece(&self, position: u64) -> Option<Bytes> {
+        let state = self.state();
+        let mut at = state.end - state.len;
+        if position < at {
+            return None;
+        }
+        for piece in &state.pieces {
+            let behind = at + piece.len() as u64;
+            if position < behind {
+                let skipped = usize::try_from(position - at).ok()?;
+                return Some(piece.slice(skipped..));
+            }
+            at = behind;
+        }
+        None
+    }
+
+    /// Forgets the oldest until so much is given back to the budget, as far as that is allowed.
+    /// Answers whether anything was.
+    pub(super) fn reclaim(&self, amount: u64, budget: &Budget) -> bool {
+        let mut state = self.state();
+        let before = state.accounted;
+        while before.saturating_sub(state.len) < amount && state.pop() {}
+        state.release(budget);
+        state.accounted < before
+    }
+
+    /// Forgets the oldest until no more than `most` is held, as far as that is allowed.
+    pub(super) fn shrink(&self, most: u64, budget: &Budget) {
+        let mut state = self.state();
+        while state.len > most && state.pop() {}
+        state.release(budget);
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&self, budget: &Budget) {
+        let mut state = self.state();
+        state.pieces.clear();
+        state.len = 0;
+        state.pinned = None;
+        state.release(budget);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Forgets the oldest piece, unless it belongs to the tail.
+    fn pop(&mut self) -> bool {
+        let first = self.pieces.front().map_or(0, |piece| piece.len() as u64);
+        if self.pinned.is_some() || first == 0 || self.len - first < TAIL {
+            return false;
+        }
+        self.len -= first;
+        self.pieces.pop_front();
+        true
+    }
+
+    /// Gives back what is not held any more.
+    fn release(&mut self, budget: &Budget) {
+        let surplus = self.accounted.saturating_sub(self.len);
+        self.accounted -= surplus;
+        budget.give(surplus);
+    }
+}

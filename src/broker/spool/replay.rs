@@ -1,0 +1,74 @@
+//! The content of an upload out of a spool, asked for by position.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use futures_util::future::BoxFuture;
+
+use super::{End, Spool, State};
+use crate::modem::operation::Piece;
+use crate::modem::source::{Source, Supply};
+
+/// Bytes handed to the link at once: two blocks (SIMCom manual L1215). An upload makes way
+/// between two pieces only, and one of this size takes a third of a second at 115200 baud.
+pub(super) const PIECE: usize = 4096;
+
+/// Reads the spool from its reader's position on, and what is kept from before it.
+#[derive(Debug)]
+pub(in crate::broker) struct Replay {
+    pub(super) spool: Arc<Spool>,
+}
+
+impl Source for Replay {
+    fn piece(&mut self, offset: u64) -> BoxFuture<'_, Supply> {
+        Box::pin(async move {
+            loop {
+                let mut arrived = pin!(self.spool.arrived.notified());
+                arrived.as_mut().enable();
+                if let Some(supply) = self.spool.supply(offset) {
+                    return supply;
+                }
+                arrived.await;
+            }
+        })
+    }
+}
+
+impl Spool {
+    /// What there is at a position; `None` where it has not come yet.
+    fn supply(&self, offset: u64) -> Option<Supply> {
+        let mut state = self.state();
+        let position = self.kept.end();
+        if offset != position {
+            let kept = self.kept.piece(offset).map(Piece::Data);
+            return Some(kept.map_or(Supply::Forgotten, Supply::Piece));
+        }
+        if let Some(bytes) = self.read_on(&mut state) {
+            return Some(Supply::Piece(Piece::Data(bytes)));
+        }
+        state.end.map(|end| match end {
+            End::Whole => Supply::Piece(Piece::End),
+            End::Broken => Supply::Gone,
+        })
+    }
+
+    /// Takes the next piece out of the memory, and keeps it.
+    fn read_on(&self, state: &mut State) -> Option<Bytes> {
+        let first = state.memory.front_mut()?;
+        // A copy: a part would keep the whole chunk in memory that it was cut from.
+        let piece = Bytes::copy_from_slice(first.get(..PIECE).unwrap_or(first));
+        first.advance(piece.len());
+        if first.is_empty() {
+            state.memory.pop_front();
+        }
+        state.in_memory -= piece.len() as u64;
+        let accounted = state.accounted.saturating_sub(state.in_memory);
+        state.accounted -= accounted;
+        self.kept
+            .keep(piece.clone(), accounted, &self.spools.memory);
+        // What is kept makes room for whoever needs it.
+        self.spools.freed.notify_waiters();
+        Some(piece)
+    }
+}

@@ -1,0 +1,291 @@
+//! A broker, the module behind it, and the servers behind that.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use cellftp::broker::get::Next;
+use cellftp::broker::put::{PutHeader, PutResult, Verify};
+use cellftp::broker::{Broker, Caller, Error, Limits, Principal, Servers, Target};
+use cellftp::emulator::uplink::memory::{Memory, Server as Uplink};
+use cellftp::emulator::{Action, Effect, Emulator, Family, Fault, Knobs, Profile};
+use cellftp::ftps::tls::TlsPolicy;
+use cellftp::ftps::value::{Host, Offset, Password, RemotePath, Server, ServerType, Username};
+use cellftp::modem::port::StreamConnector;
+use cellftp::modem::{Modem, Options, clock};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::time::sleep_until;
+
+pub(crate) const HOSTS: [&str; 2] = ["one.example", "two.example"];
+
+/// Bytes that pass the line at once: 5 ms at 921600 baud.
+const BURST: usize = 460;
+
+/// The world: a broker, the module behind it, and the servers behind that.
+pub(crate) struct World {
+    pub(crate) broker: Broker,
+    net: Arc<Mutex<Memory>>,
+    faults: Arc<Mutex<Vec<Effect>>>,
+}
+
+impl World {
+    pub(crate) fn new(family: Family) -> Self {
+        // At this speed 100 kB take a second, so that there is a time in which to leave.
+        let knobs = Knobs {
+            baud: 921_600,
+            ..Knobs::default()
+        };
+        Self::with(family, knobs, Limits::default())
+    }
+
+    /// A module of its own kind, and bounds.
+    pub(crate) fn with(family: Family, knobs: Knobs, limits: Limits) -> Self {
+        Self::around(Emulator::new(Profile::of(family), knobs), limits)
+    }
+
+    /// A module that this goes wrong with.
+    pub(crate) fn with_faults(
+        family: Family,
+        knobs: Knobs,
+        faults: impl IntoIterator<Item = Fault>,
+    ) -> Self {
+        let knobs = Knobs {
+            baud: 921_600,
+            ..knobs
+        };
+        let mut emulator = Emulator::new(Profile::of(family), knobs);
+        for fault in faults {
+            emulator.arm(fault);
+        }
+        Self::around(emulator, Limits::default())
+    }
+
+    fn around(emulator: Emulator, limits: Limits) -> Self {
+        let mut memory = Memory::new();
+        for host in HOSTS {
+            let mut server = Uplink::with_user("user", "pass");
+            server.directories.insert(b"/d".to_vec());
+            memory.insert(host, 21, server);
+        }
+        let net = Arc::new(Mutex::new(memory));
+        let mut emulator = Some(emulator);
+        let behind = Arc::clone(&net);
+        let faults = Arc::<Mutex<Vec<Effect>>>::default();
+        let befall = Arc::clone(&faults);
+        let connector = StreamConnector(move || {
+            let emulator = emulator.take().ok_or(io::ErrorKind::NotFound)?;
+            let (host, module) = tokio::io::duplex(4096);
+            tokio::spawn(serve(
+                emulator,
+                Arc::clone(&behind),
+                Arc::clone(&befall),
+                module,
+            ));
+            Ok(host)
+        });
+        let (modem, _) = Modem::spawn(connector, Options::default());
+        let profiles = HOSTS.map(|host| (host.to_owned(), server(host)));
+        let servers = Servers::new(profiles, false);
+        Self {
+            broker: Broker::new(modem, servers, limits),
+            net,
+            faults,
+        }
+    }
+
+    /// The server closes the connection, as soon as the module does anything.
+    pub(crate) fn break_link(&self) {
+        self.faults.lock().unwrap().push(Effect::PeerClosed);
+    }
+
+    pub(crate) fn file(&self, host: &str, name: &str) -> Option<Vec<u8>> {
+        let mut net = self.net.lock().unwrap();
+        net.server_mut(host, 21)
+            .unwrap()
+            .files
+            .get(name.as_bytes())
+            .cloned()
+    }
+
+    pub(crate) fn store(&self, host: &str, name: &str, content: Vec<u8>) {
+        let mut net = self.net.lock().unwrap();
+        let files = &mut net.server_mut(host, 21).unwrap().files;
+        files.insert(name.as_bytes().to_vec(), content);
+    }
+}
+
+/// The module on its end of the port, at the speed of its line.
+async fn serve(
+    mut emulator: Emulator,
+    net: Arc<Mutex<Memory>>,
+    faults: Arc<Mutex<Vec<Effect>>>,
+    port: DuplexStream,
+) {
+    let (mut reader, mut writer) = tokio::io::split(port);
+    let origin = clock::now();
+    let now = || clock::now() - origin;
+    let mut buffer = [0; BURST];
+    let mut outgoing = Bytes::new();
+    let byte = match emulator.knobs().baud {
+        0 => Duration::ZERO,
+        baud => Duration::from_secs(10) / baud,
+    };
+    let (mut reads_at, mut writes_at) = (origin, origin);
+    loop {
+        for effect in faults.lock().unwrap().drain(..) {
+            emulator.inject(now(), effect);
+        }
+        if !advance(&mut emulator, &net, &mut outgoing, &now) {
+            return;
+        }
+        let due = async {
+            match emulator.deadline().filter(|_| outgoing.is_empty()) {
+                Some(until) => sleep_until(origin + until).await,
+                None => std::future::pending().await,
+            }
+        };
+        let piece = &outgoing[..outgoing.len().min(BURST)];
+        tokio::select! {
+            biased;
+            read = async {
+                sleep_until(reads_at).await;
+                reader.read(&mut buffer).await
+            }, if emulator.wants_bytes() => match read {
+                Ok(len) if len > 0 => {
+                    reads_at = clock::now() + byte * u32::try_from(len).unwrap();
+                    emulator.handle_bytes(now(), &buffer[..len]);
+                }
+                _ => return,
+            },
+            written = async {
+                sleep_until(writes_at).await;
+                writer.write(piece).await
+            }, if !outgoing.is_empty() => match written {
+                Ok(len) if len > 0 => {
+                    writes_at = clock::now() + byte * u32::try_from(len).unwrap();
+                    outgoing.advance(len);
+                }
+                _ => return,
+            },
+            () = due => emulator.handle_deadline(now()),
+        }
+    }
+}
+
+/// Lets the module go on until it waits or has something to say; `false` when it hangs up.
+fn advance(
+    emulator: &mut Emulator,
+    net: &Mutex<Memory>,
+    outgoing: &mut Bytes,
+    now: &impl Fn() -> Duration,
+) -> bool {
+    let mut net = net.lock().unwrap();
+    let mut ask = |emulator: &mut Emulator, request| {
+        if let Some(event) = net.answer(request) {
+            emulator.handle_uplink(now(), event);
+        }
+    };
+    while let Some(request) = emulator.poll_uplink() {
+        ask(emulator, request);
+    }
+    while outgoing.is_empty() {
+        match emulator.poll() {
+            Action::Send(bytes) => *outgoing = bytes,
+            Action::Uplink(request) => ask(emulator, request),
+            Action::Wait { .. } => return true,
+            Action::Hangup => return false,
+        }
+    }
+    true
+}
+
+fn server(host: &str) -> Server {
+    Server {
+        host: Host::new(host).unwrap(),
+        port: ServerType::Ftp.default_port(),
+        username: Username::new("user").unwrap(),
+        password: Password::new("pass").unwrap(),
+        server_type: ServerType::Ftp,
+        single_ip: true,
+        tls: TlsPolicy::unverified(),
+    }
+}
+
+pub(crate) fn caller(name: &str) -> Caller {
+    Caller {
+        priority: None,
+        yields: None,
+        principal: Principal::new(name),
+        deadline: None,
+    }
+}
+
+pub(crate) fn at(host: &str) -> Target {
+    Target::Profile(host.into())
+}
+
+pub(crate) fn path(text: &str) -> RemotePath {
+    RemotePath::new(text).unwrap()
+}
+
+/// Bytes that look like the module's own words, different for each seed.
+pub(crate) fn content(seed: usize, len: usize) -> Vec<u8> {
+    let words = format!("\r\nOK\r\n{seed}\r\n+CFTPSGET: 0\r\n> \x03\x1a\x00");
+    words.bytes().cycle().take(len).collect()
+}
+
+pub(crate) async fn get(
+    broker: &Broker,
+    who: &str,
+    at: &Target,
+    name: &str,
+) -> Result<Vec<u8>, Error> {
+    let who = caller(who);
+    let mut reading = broker.get(&who, at, &path(name), Offset::ZERO).await?;
+    let mut all = Vec::new();
+    loop {
+        match reading.next().await? {
+            Next::Chunk(chunk) => all.extend_from_slice(&chunk),
+            Next::End(_) => return Ok(all),
+        }
+    }
+}
+
+pub(crate) fn header(target: Target, name: &str) -> PutHeader {
+    PutHeader {
+        target,
+        path: path(name),
+        must_be_new: false,
+        verify: Verify::Size,
+        delete_on_failure: true,
+        size: None,
+        sentinel: None,
+    }
+}
+
+pub(crate) async fn put(
+    broker: &Broker,
+    who: &str,
+    header: PutHeader,
+    content: &[u8],
+) -> Result<PutResult, Error> {
+    let mut writing = broker.put(&caller(who), header)?;
+    for part in content.chunks(3000) {
+        writing.push(Bytes::copy_from_slice(part)).await?;
+    }
+    writing.finish(None).await
+}
+
+/// Bytes that never repeat, as most files': what the server has can be told from its end.
+pub(crate) fn lively(seed: usize, len: usize) -> Vec<u8> {
+    let mut state = seed as u64 * 2 + 1;
+    let mut all = content(seed, len);
+    for byte in all.iter_mut().skip(100).step_by(3) {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        *byte = (state >> 32) as u8;
+    }
+    all
+}
