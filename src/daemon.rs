@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::Broker;
 use crate::broker::health::{Health, Link};
-use crate::config::{self, Config, Device, FlowControl, Module, Transfers};
+use crate::broker::transfers::{self, Transfers};
+use crate::config::{self, Config, Device, FlowControl, Module};
 use crate::emulator::{Profile, serve::in_process};
 use crate::modem::port::{SerialConnector, StreamConnector};
 use crate::modem::{Modem, Options, Quirks, Setup};
@@ -37,6 +38,9 @@ pub enum Error {
     /// Clients cannot come in.
     #[error(transparent)]
     Listen(#[from] listen::Error),
+    /// Transfers that were accepted before cannot be read.
+    #[error(transparent)]
+    Transfers(#[from] transfers::store::Error),
     /// The server failed.
     #[error(transparent)]
     Serve(#[from] rpc::server::Error),
@@ -58,7 +62,8 @@ impl Daemon {
     /// ready are told so.
     ///
     /// # Errors
-    /// A password cannot be read, or a door does not open.
+    /// A password cannot be read, a door does not open, or transfers that were accepted before cannot
+    /// be read.
     pub async fn open(config: &Config) -> Result<Self, Error> {
         let servers = config.servers()?;
         let quirks = config.module.quirks()?;
@@ -76,8 +81,9 @@ impl Daemon {
         for door in doors.addresses() {
             tracing::info!("listening on {door}");
         }
+        let transfers = Transfers::open(config.durable.settings(), rpc::status::told)?;
         let (modem, module) = spawn(&config.module, &config.transfers, quirks);
-        let broker = Broker::new(modem, servers, config.limits());
+        let broker = Broker::new(modem, servers, config.limits()).with_transfers(transfers);
         Ok(Self {
             broker,
             module,
@@ -133,7 +139,11 @@ pub async fn run(config: &Config) -> Result<(), Error> {
     served
 }
 
-fn spawn(config: &Module, transfers: &Transfers, quirks: Quirks) -> (Modem, JoinHandle<()>) {
+fn spawn(
+    config: &Module,
+    transfers: &config::Transfers,
+    quirks: Quirks,
+) -> (Modem, JoinHandle<()>) {
     let hardware_flow_control = config.flow_control == FlowControl::Hardware;
     let setup = Setup {
         hardware_flow_control,

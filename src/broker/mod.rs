@@ -13,6 +13,7 @@ pub mod servers;
 pub mod session;
 pub mod spool;
 pub mod status;
+pub mod transfers;
 pub mod upkeep;
 
 mod link;
@@ -55,6 +56,7 @@ use put::{PutHeader, Writing};
 use scheduler::Priority;
 use session::Sessions;
 use spool::Spools;
+use transfers::Transfers;
 
 /// Shares one module among many callers. Cheap to clone. Its calls need a tokio runtime.
 ///
@@ -64,6 +66,7 @@ use spool::Spools;
 #[derive(Debug, Clone)]
 pub struct Broker {
     shared: Arc<Shared>,
+    transfers: Transfers,
 }
 
 #[derive(Debug)]
@@ -89,7 +92,7 @@ pub struct Cancelled {
 }
 
 impl Broker {
-    /// Shares a module.
+    /// Shares a module, without transfers that outlive their caller.
     #[must_use]
     pub fn new(modem: Modem, servers: Servers, limits: Limits) -> Self {
         let events = Arc::<Events>::default();
@@ -106,6 +109,7 @@ impl Broker {
                 upkeep: limits.upkeep,
                 started: clock::now(),
             }),
+            transfers: Transfers::off("it was started without them"),
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::time::{sleep, sleep_until, timeout};
 use crate::ftps::errcode::ErrCode;
 use crate::ftps::tls::TlsPolicy;
 use crate::ftps::value::{Host, Password, RemotePath, Server, ServerType, Username};
-use crate::modem::failure::{Cause, Ending, Failure, Stage};
+use crate::modem::failure::{Cause, Ending, Failure, Finding, Stage};
 use crate::modem::health::{Health, Link, LoggedIn};
 use crate::modem::operation::{
     Delivered, Delivery, Directory, Download, Operation, Output, Piece, Place, Progress,
@@ -169,6 +169,13 @@ impl Module {
     async fn work(&self, job: &mut Job, standing: Standing, task: Task) -> Result<Output, Error> {
         sleep(Self::CHUNK_TIME).await;
         let missing = || failed(Cause::Reported(ErrCode::REJECTED));
+        let absent = || {
+            let failure = Failure::new(Cause::Reported(ErrCode::REJECTED), None, Stage::Directory);
+            Error::Failed(Failure {
+                finding: Some(Finding::NameAbsent),
+                ..failure
+            })
+        };
         match task {
             Task::WorkingDirectory => Ok(Output::Directory("/home".into())),
             Task::ChangeDirectory(to) if to.as_str().ends_with("missing") => Err(missing()),
@@ -182,7 +189,7 @@ impl Module {
                 _ => Ok(Output::Directory(to.to_string())),
             },
             Task::Size(name) => {
-                let size = self.content(name.as_str()).ok_or_else(missing)?.len();
+                let size = self.content(name.as_str()).ok_or_else(absent)?.len();
                 Ok(Output::Size(size as u64))
             }
             Task::DeleteFile(name) => self
@@ -191,19 +198,26 @@ impl Module {
                 .remove(name.as_str())
                 .map(|_| Output::Done)
                 .ok_or_else(missing),
-            Task::Download(Download { path: name, .. }) | Task::List(Some(name)) => {
+            Task::Download(Download { path: name, offset }) => {
+                let content = self.content(name.as_str()).ok_or_else(absent)?;
+                let from = usize::try_from(offset.get()).unwrap().min(content.len());
+                self.deliver(job, &content, from).await
+            }
+            Task::List(Some(name)) => {
                 let content = self.content(name.as_str()).ok_or_else(missing)?;
-                self.deliver(job, &content).await
+                self.deliver(job, &content, 0).await
             }
             Task::Upload(upload) => self.store(job, upload.path, upload.verify_size).await,
             _ => Ok(Output::Done),
         }
     }
 
-    async fn deliver(&self, job: &mut Job, content: &[u8]) -> Result<Output, Error> {
+    async fn deliver(&self, job: &mut Job, content: &[u8], from: usize) -> Result<Output, Error> {
         let delivery = job.delivery.take().unwrap();
+        let size = Some(content.len() as u64);
+        let content = &content[from..];
         let bytes = content.len() as u64;
-        let mut next = Delivery::Began { size: Some(bytes) };
+        let mut next = Delivery::Began { size };
         for chunk in content.chunks(Self::CHUNK).map(Some).chain([None]) {
             match timeout(job.stall, delivery.send(next)).await {
                 Ok(Ok(())) => {}

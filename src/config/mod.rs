@@ -1,5 +1,6 @@
 //! The configuration: defaults, then the file, then the environment, each over the one before.
 
+mod durable;
 mod env;
 mod error;
 mod limits;
@@ -10,6 +11,7 @@ mod module;
 mod server;
 mod transfers;
 
+pub use durable::Durable;
 pub use error::{Error, Problem};
 pub use limits::{Queue, Sessions};
 pub use listen::{Listen, Mode};
@@ -40,6 +42,8 @@ pub struct Config {
     pub sessions: Sessions,
     /// Bytes on their way.
     pub transfers: Transfers,
+    /// Transfers that outlive their caller.
+    pub durable: Durable,
     /// What the daemon tells about itself.
     pub log: Log,
     /// Server profiles by name.
@@ -92,6 +96,7 @@ impl Config {
         self.queue.check(&mut problems);
         self.sessions.check(&mut problems);
         self.transfers.check(&mut problems);
+        self.durable.check(&mut problems);
         self.log.check(&mut problems);
         for (name, server) in &self.servers {
             server.check(name, &mut problems);

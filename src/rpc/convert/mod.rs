@@ -5,3 +5,4 @@ pub(super) mod request;
 pub(super) mod response;
 pub(super) mod storage;
 mod tls;
+pub(super) mod transfers;
