@@ -38,7 +38,8 @@ impl Service {
         let config = scratch.path().join("cellftpd.toml");
         let door = scratch.path().join("s");
         let text = format!(
-            "[module]\ndevice = \"emulator\"\n[listen]\nunix = \"{}\"\n",
+            "[module]\ndevice = \"emulator\"\n[durable]\ndirectory = \"\"\n\
+             [listen]\nunix = \"{}\"\n",
             door.display()
         );
         std::fs::write(&config, text).unwrap();

@@ -18,13 +18,15 @@ mod events;
 mod get;
 mod put;
 mod storage;
+mod transfers;
 
 pub use crate::proto::{
-    Entry, EntryKind, FetchToModuleResponse, GetInfo, GetResult, GetStatusResponse, IfExists,
-    LinkState, ListQueueResponse, ModuleEntry, ModuleSpace, OnFailure, OperationInfo,
+    Direction, Entry, EntryKind, FetchToModuleResponse, GetInfo, GetResult, GetStatusResponse,
+    IfExists, LinkState, ListQueueResponse, ModuleEntry, ModuleSpace, OnFailure, OperationInfo,
     OperationState, Priority, PutProgress, PutResult, PutStage, PutState, QueuedOperation,
-    ReadModuleFileResult, SendFromModuleResponse, SessionChange, SimState, Verify,
-    WatchEventsResponse, WriteModuleFileResponse, operation_event, watch_events_response,
+    ReadModuleFileResult, ReadTransferResult, Remnant, SendFromModuleResponse, SessionChange,
+    SimState, Transfer, TransferError, TransferState, UploadHeader, Verify, WatchEventsResponse,
+    WriteModuleFileResponse, operation_event, watch_events_response,
 };
 pub use address::Address;
 pub use error::{Error, Refusal};
@@ -33,6 +35,7 @@ pub use get::Download;
 pub use put::PutOptions;
 pub use storage::ModuleReadProgress;
 pub use tonic::Code;
+pub use transfers::TransferWatch;
 
 use std::time::Duration;
 
@@ -42,6 +45,7 @@ use tonic::{Request, Response, Status};
 use crate::proto::ftps_service_client::FtpsServiceClient;
 use crate::proto::modem_service_client::ModemServiceClient;
 use crate::proto::module_storage_service_client::ModuleStorageServiceClient;
+use crate::proto::transfer_service_client::TransferServiceClient;
 use crate::proto::{self, target};
 
 /// Largest piece of a file in one message. The daemon sends no larger ones, and its limit for a
@@ -61,6 +65,7 @@ pub struct Client {
     ftps: FtpsServiceClient<Channel>,
     modem: ModemServiceClient<Channel>,
     storage: ModuleStorageServiceClient<Channel>,
+    transfers: TransferServiceClient<Channel>,
     timeout: Option<Duration>,
     priority: Priority,
 }
@@ -93,7 +98,8 @@ impl Client {
         Ok(Self {
             ftps: FtpsServiceClient::new(channel.clone()),
             modem: ModemServiceClient::new(channel.clone()),
-            storage: ModuleStorageServiceClient::new(channel),
+            storage: ModuleStorageServiceClient::new(channel.clone()),
+            transfers: TransferServiceClient::new(channel),
             timeout: None,
             priority: Priority::Unspecified,
         })

@@ -15,3 +15,4 @@ mod house;
 mod storage;
 mod streams;
 mod tls;
+mod transfers;

@@ -11,6 +11,7 @@ mod progress;
 mod put;
 mod queue;
 mod status;
+mod transfer;
 
 use std::process::ExitCode;
 
@@ -62,6 +63,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Put(put) => put::run(&args, put, &client).await,
         Command::Get(get) => get::run(&args, get, &client).await,
         Command::Ls(ls) => ls::run(&args, ls, &client).await,
+        Command::Transfer { command } => transfer::run(&args, command, &client).await,
         Command::Module { command } => module::run(&args, command, &client).await,
         Command::Status => status::run(&args, &client).await,
         Command::Queue => queue::run(&args, &client).await,
