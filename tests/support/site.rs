@@ -80,13 +80,15 @@ impl Site {
         Self::start_with(family, servers, &[], false, &[])
     }
 
-    /// The same, with variables of the daemon's environment.
+    /// The same, with options of `cellftpd emulate` for the module, and variables of the daemon's
+    /// environment.
     pub(crate) fn start_set(
         family: Family,
         servers: &[(&str, &Server)],
+        module: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
-        Self::start_with(family, servers, &[], false, environment)
+        Self::start_with(family, servers, module, false, environment)
     }
 
     /// The same, with a tap on the line.
