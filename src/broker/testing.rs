@@ -198,7 +198,9 @@ impl Module {
                 .remove(name.as_str())
                 .map(|_| Output::Done)
                 .ok_or_else(missing),
-            Task::Download(Download { path: name, offset }) => {
+            Task::Download(Download {
+                path: name, offset, ..
+            }) => {
                 let content = self.content(name.as_str()).ok_or_else(absent)?;
                 let from = usize::try_from(offset.get()).unwrap().min(content.len());
                 self.deliver(job, &content, from).await

@@ -88,7 +88,7 @@ pub async fn serve(
                 .max_decoding_message_size(MAX_MESSAGE),
         )
         .add_service(
-            TransferServiceServer::new(Transfers::new(broker.clone()))
+            TransferServiceServer::new(Transfers::new(broker.clone(), stop.clone()))
                 .max_decoding_message_size(MAX_MESSAGE),
         )
         .add_service(health)

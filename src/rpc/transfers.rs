@@ -7,13 +7,14 @@ use bytes::Bytes;
 use futures_util::stream::try_unfold;
 use tokio::time::timeout;
 use tokio_stream::{Stream, StreamExt};
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::call::{caller, given_up, within};
 use super::convert::{request, response, transfers};
 use super::status;
 use crate::broker::transfers::{ReadNext, Receiving, Transfer, TransferReading, Upload, Watch};
-use crate::broker::{Broker, Caller, Cause, Error};
+use crate::broker::{Broker, Caller, Cause, Error, modem};
 use crate::proto::create_upload_request::Message as Create;
 use crate::proto::read_transfer_response::Message as Read;
 use crate::proto::resume_upload_request::Message as Resume;
@@ -33,11 +34,13 @@ type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 #[derive(Debug, Clone)]
 pub(super) struct Transfers {
     broker: Broker,
+    /// The daemon is stopping: streams that may be long end, since they can be gone on with.
+    stop: CancellationToken,
 }
 
 impl Transfers {
-    pub(super) fn new(broker: Broker) -> Self {
-        Self { broker }
+    pub(super) fn new(broker: Broker, stop: CancellationToken) -> Self {
+        Self { broker, stop }
     }
 }
 
@@ -136,7 +139,8 @@ impl TransferService for Transfers {
         let caller = caller(&request)?;
         let id = transfers::id(request.into_inner().transfer_id).map_err(status::invalid)?;
         let watch = self.broker.watch_transfer(&caller, id).map_err(refused)?;
-        Ok(Response::new(Box::pin(follow(watch, caller))))
+        let call = (caller, self.stop.clone());
+        Ok(Response::new(Box::pin(follow(watch, call))))
     }
 
     type ReadTransferStream = Answers<ReadTransferResponse>;
@@ -148,7 +152,8 @@ impl TransferService for Transfers {
         let caller = caller(&request)?;
         let (id, offset) = transfers::read(request.into_inner()).map_err(status::invalid)?;
         let reading = within(&caller, self.broker.read_transfer(&caller, id, offset)).await?;
-        Ok(Response::new(Box::pin(read(reading, caller))))
+        let call = (caller, self.stop.clone());
+        Ok(Response::new(Box::pin(read(reading, call))))
     }
 
     async fn retry_transfer(
@@ -269,35 +274,50 @@ async fn next<T: Into<Part>>(incoming: &mut Streaming<T>) -> Result<Part, Status
     Ok(message.ok_or_else(status::unfinished)?.into())
 }
 
+/// Who calls, and the wish that the daemon stops.
+type Call = (Caller, CancellationToken);
+
+/// As [`within`], until the daemon is stopping.
+async fn unless_stopping<T>(
+    (caller, stop): &Call,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Status> {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => Err(status::of(&modem::Error::Stopping.into())),
+        done = within(caller, work) => done,
+    }
+}
+
 /// A transfer now and at its changes.
 fn follow(
     watch: Watch,
-    caller: Caller,
+    call: Call,
 ) -> impl Stream<Item = Result<WatchTransferResponse, Status>> + Send {
-    let state = (watch, caller, false);
-    try_unfold(state, async |(mut watch, caller, again)| {
+    let state = (watch, call, false);
+    try_unfold(state, async |(mut watch, call, again)| {
         if again {
             tokio::time::sleep(REPORT).await;
         }
-        let transfer = within(&caller, watch.next()).await?;
+        let transfer = unless_stopping(&call, watch.next()).await?;
         let response = transfer.map(|transfer| WatchTransferResponse {
             transfer: Some(transfer.into()),
         });
-        Ok(response.map(|response| (response, (watch, caller, true))))
+        Ok(response.map(|response| (response, (watch, call, true))))
     })
 }
 
 /// Chunks, result.
 fn read(
     reading: TransferReading,
-    caller: Caller,
+    call: Call,
 ) -> impl Stream<Item = Result<ReadTransferResponse, Status>> + Send {
-    let rest = try_unfold(Some((reading, caller)), async |state| {
-        let Some((mut reading, caller)) = state else {
+    let rest = try_unfold(Some((reading, call)), async |state| {
+        let Some((mut reading, call)) = state else {
             return Ok(None);
         };
-        Ok(Some(match within(&caller, reading.next()).await? {
-            ReadNext::Chunk(chunk) => (Read::Chunk(chunk), Some((reading, caller))),
+        Ok(Some(match unless_stopping(&call, reading.next()).await? {
+            ReadNext::Chunk(chunk) => (Read::Chunk(chunk), Some((reading, call))),
             ReadNext::End { size, sha256, took } => {
                 let result = ReadTransferResult {
                     size: response::signed(size),

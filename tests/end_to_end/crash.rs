@@ -99,6 +99,7 @@ fn a_daemon_that_is_killed_loses_nothing_and_sends_nothing_twice() {
     }
     let transfers = runtime.block_on(finish(&site));
     let sent = check(&site, &server, &ledger, &transfers, &runtime);
+    assert!(site.stop(), "it ends in an orderly way too");
     let done = transfers.values().filter(|t| is(t, TransferState::Done));
     let attempts: i32 = transfers.values().map(|transfer| transfer.attempts).sum();
     println!(

@@ -1,5 +1,7 @@
 //! Transfers that outlive their caller.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use cellftp::client::{Client, Error, Transfer, TransferState, UploadHeader};
 use cellftp::proto::create_upload_request::Message;
@@ -13,7 +15,7 @@ use tokio_stream::iter;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use crate::house::{House, content, refused};
+use crate::house::{House, PATIENCE, content, refused};
 
 async fn transfers(house: &House) -> TransferServiceClient<Channel> {
     TransferServiceClient::new(house.channel().await)
@@ -123,6 +125,28 @@ async fn an_upload_whose_stream_broke_goes_on_where_it_was() {
         .unwrap();
     assert_eq!(over(&client, "up").await.state(), TransferState::Done);
     assert_eq!(std::fs::read(house.root().join("up")).unwrap(), content);
+}
+
+#[tokio::test]
+async fn a_daemon_that_stops_waits_neither_for_a_transfer_nor_for_its_watchers() {
+    let mut house = House::slow().await;
+    let client = house.client().await;
+    // Half a minute of this line.
+    house.store("big", &content(1_500_000));
+    client.create_download("x", "here", "/big").await.unwrap();
+    let mut watch = client.watch_transfer("x").await.unwrap();
+    while watch.next().await.unwrap().unwrap().moved == 0 {}
+    let begin = tokio::time::Instant::now();
+    house.stop.cancel();
+    let ended = async { while let Ok(Some(_)) = watch.next().await {} };
+    tokio::time::timeout(PATIENCE, ended).await.unwrap();
+    let serving = std::mem::replace(&mut house.serving, tokio::spawn(async {}));
+    tokio::time::timeout(PATIENCE, serving)
+        .await
+        .unwrap()
+        .unwrap();
+    println!("stopped in mid-transfer after {:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(20));
 }
 
 #[tokio::test]

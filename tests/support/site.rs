@@ -130,7 +130,7 @@ impl Site {
         )
         .expect("a scratch directory is writable");
         std::fs::create_dir(durable(scratch.path())).expect("a scratch directory is writable");
-        let environment = environment
+        let environment: Vec<_> = environment
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
@@ -260,7 +260,7 @@ impl Site {
     }
 }
 
-fn daemon(scratch: &Path, environment: &Vec<(String, String)>) -> Process {
+fn daemon(scratch: &Path, environment: &[(String, String)]) -> Process {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cellftpd"));
     command
         .arg("--config")

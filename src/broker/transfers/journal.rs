@@ -1,10 +1,16 @@
 //! All transfers: in memory to look at, on disk before anything is told of a change.
 
+mod clock;
+mod disk;
+mod hold;
+mod look;
+mod turns;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tokio::sync::{Mutex as AsyncMutex, Notify, watch};
 use tokio::time::Instant;
@@ -13,11 +19,15 @@ use tokio_util::sync::CancellationToken;
 use super::files::{FileId, Files, Room};
 use super::record::{Record, State, Told};
 use super::store::{self, Store};
-use super::wish::{Key, TransferId, Wish};
+use super::wish::{Key, Wish};
 use super::{Settings, Transfer};
 use crate::broker::caller::Principal;
 use crate::broker::error::{Cause, Error};
-use crate::modem::{JobId, clock};
+use crate::modem::{JobId, clock as runtime};
+use clock::Clock;
+use disk::Change;
+pub(super) use hold::Hold;
+pub(super) use turns::Chore;
 
 /// How an error is told to a client; the face knows.
 pub type Tell = fn(&Error) -> Told;
@@ -87,15 +97,6 @@ pub(super) enum Created {
     Receive(Hold),
 }
 
-/// What is to be done for a transfer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Chore {
-    /// An attempt.
-    Attempt,
-    /// What it left on the server is deleted.
-    ClearUp,
-}
-
 impl Journal {
     /// Reads what there is.
     pub(super) fn open(settings: Settings, tell: Tell) -> Result<Self, store::Error> {
@@ -160,7 +161,7 @@ impl Journal {
     /// The time of day, by the runtime's clock since the start: steps of the system's clock do
     /// not make anything due.
     pub(super) fn now(&self) -> SystemTime {
-        self.clock.wall(clock::now())
+        self.clock.wall(runtime::now())
     }
 
     /// When that will be on the runtime's clock.
@@ -170,31 +171,6 @@ impl Journal {
 
     pub(super) fn told(&self, error: &Error) -> Told {
         (self.tell)(error)
-    }
-
-    /// A transfer as it is.
-    pub(super) fn get(&self, key: &Key) -> Option<Transfer> {
-        self.table().entries.get(key).map(Entry::transfer)
-    }
-
-    /// Transfers of a principal behind a name, at most `limit` of them.
-    pub(super) fn list(
-        &self,
-        principal: &Principal,
-        behind: Option<&TransferId>,
-        limit: usize,
-    ) -> Vec<Transfer> {
-        let table = self.table();
-        let own = table.entries.iter().filter(|(key, _)| {
-            key.principal == *principal && behind.is_none_or(|behind| key.id > *behind)
-        });
-        own.take(limit).map(|(_, entry)| entry.transfer()).collect()
-    }
-
-    /// Changes at every change of a transfer; closed when it is forgotten.
-    pub(super) fn subscribe(&self, key: &Key) -> Option<watch::Receiver<u64>> {
-        let table = self.table();
-        Some(table.entries.get(key)?.changed.subscribe())
     }
 
     /// Takes a wish. See [`Created`].
@@ -336,62 +312,6 @@ impl Journal {
         }
     }
 
-    /// Tells those who watch what is not worth a write.
-    pub(super) fn live(&self, key: &Key, change: impl FnOnce(&mut Live)) {
-        if let Some(entry) = self.table().entries.get_mut(key) {
-            change(&mut entry.live);
-            entry.tell();
-        }
-    }
-
-    /// Ends the work on a transfer. Answers whether there was any.
-    pub(super) fn halt(&self, key: &Key) -> bool {
-        let table = self.table();
-        let busy = table.entries.get(key).filter(|entry| entry.busy);
-        if let Some(entry) = busy {
-            entry.halt.cancel();
-        }
-        busy.is_some()
-    }
-
-    /// The next thing that is due, and the hold on its transfer: of the most urgent, of the
-    /// principal whose last turn is longest ago, the oldest.
-    pub(super) fn next(self: &Arc<Self>) -> Option<(Hold, Chore)> {
-        let now = self.now();
-        let mut table = self.table();
-        let Table {
-            entries,
-            turns,
-            turn,
-        } = &mut *table;
-        let due = entries
-            .iter_mut()
-            .filter(|(_, entry)| !entry.busy && entry.record.due().is_some_and(|due| due <= now));
-        let (key, entry) = due.min_by_key(|(key, entry)| {
-            let last = turns.get(&key.principal).copied();
-            (entry.record.wish.priority, last, entry.record.created)
-        })?;
-        entry.busy = true;
-        entry.halt = CancellationToken::new();
-        *turn += 1;
-        turns.insert(key.principal.clone(), *turn);
-        let chore = if entry.record.state.is_over() {
-            Chore::ClearUp
-        } else {
-            Chore::Attempt
-        };
-        let key = key.clone();
-        drop(table);
-        Some((self.hold(key), chore))
-    }
-
-    /// When the next thing is due.
-    pub(super) fn next_due(&self) -> Option<SystemTime> {
-        let table = self.table();
-        let idle = table.entries.values().filter(|entry| !entry.busy);
-        idle.filter_map(|entry| entry.record.due()).min()
-    }
-
     /// Forgets what is too old.
     pub(super) async fn sweep(self: &Arc<Self>) {
         let (ended, unfinished) = (self.settings.max_age, self.settings.unfinished_age);
@@ -412,32 +332,6 @@ impl Journal {
                 Ok(()) => tracing::info!(transfer = %key.id, "an old transfer was forgotten"),
                 Err(error) => tracing::warn!(transfer = %key.id, %error, "it cannot be forgotten"),
             }
-        }
-    }
-
-    /// Takes a transfer to work on.
-    pub(super) fn claim(self: &Arc<Self>, key: &Key) -> Result<Hold, Cause> {
-        {
-            let mut table = self.table();
-            let entry = table.entries.get_mut(key).ok_or(Cause::TransferNotFound)?;
-            if std::mem::replace(&mut entry.busy, true) {
-                return Err(Cause::TransferBusy);
-            }
-            entry.halt = CancellationToken::new();
-        }
-        Ok(self.hold(key.clone()))
-    }
-
-    fn hold(self: &Arc<Self>, key: Key) -> Hold {
-        let halt = {
-            let table = self.table();
-            let entry = table.entries.get(&key);
-            entry.map(|entry| entry.halt.clone()).unwrap_or_default()
-        };
-        Hold {
-            journal: Arc::clone(self),
-            key,
-            halt,
         }
     }
 
@@ -484,86 +378,6 @@ impl Journal {
             })
     }
 
-    /// Puts a changed record on disk and then in memory; lets go of what it needs no more.
-    async fn commit(
-        &self,
-        store: &mut Option<Arc<Store>>,
-        mut record: Record,
-    ) -> Result<(), Error> {
-        let unneeded = if record.needs_file() {
-            None
-        } else {
-            record.file.take()
-        };
-        self.write(store, Change::Put(&record)).await?;
-        let exact = record.state != State::Receiving && record.state != State::Running;
-        {
-            let mut table = self.table();
-            let Some(entry) = table.entries.get_mut(&record.key) else {
-                return Ok(());
-            };
-            let needed = if record.file.is_none() {
-                0
-            } else if exact {
-                record.committed
-            } else {
-                entry.room
-            };
-            let over = entry.room.saturating_sub(needed);
-            entry.room -= over;
-            self.room.give(over);
-            entry.live.written = entry.live.written.max(record.committed);
-            if record.generation != entry.record.generation || exact {
-                entry.live.written = record.committed;
-            }
-            entry.record = record;
-            entry.tell();
-        }
-        self.wake.notify_one();
-        self.remove_file(unneeded).await;
-        Ok(())
-    }
-
-    async fn drop_entry(&self, store: &mut Option<Arc<Store>>, key: &Key) -> Result<(), Error> {
-        self.write(store, Change::Remove(key)).await?;
-        let entry = self.table().entries.remove(key);
-        if let Some(entry) = entry {
-            self.room.give(entry.room);
-            self.remove_file(entry.record.file).await;
-        }
-        Ok(())
-    }
-
-    /// A file that cannot be removed is an orphan, which the next start removes.
-    async fn remove_file(&self, file: Option<FileId>) {
-        let Some(file) = file else { return };
-        let files = self.files.clone();
-        if let Err(error) = blocking(move || files.remove(file)).await {
-            tracing::warn!(%error, "a spool file cannot be removed");
-        }
-    }
-
-    async fn write(&self, store: &mut Option<Arc<Store>>, change: Change<'_>) -> Result<(), Error> {
-        let change = change.owned();
-        let (open, path) = (store.take(), self.path.clone());
-        // A store that failed is opened anew by the next change: it trusts no page that it was not
-        // able to write.
-        let used = blocking(move || {
-            let open = match open {
-                Some(open) => open,
-                None => Arc::new(reopen(&path)?),
-            };
-            match &change {
-                Owned::Put(record) => open.put(record)?,
-                Owned::Remove(key) => open.remove(key)?,
-            }
-            Ok(open)
-        })
-        .await?;
-        *store = Some(used);
-        Ok(())
-    }
-
     /// Bytes of the room that are taken, for tests that nothing is lost.
     #[cfg(test)]
     pub(super) fn room_taken(&self) -> u64 {
@@ -601,102 +415,6 @@ impl Entry {
     fn tell(&self) {
         self.changed
             .send_modify(|count| *count = count.wrapping_add(1));
-    }
-}
-
-/// The right to work on a transfer, of which there is one at a time.
-#[derive(Debug)]
-pub(super) struct Hold {
-    pub(super) journal: Arc<Journal>,
-    pub(super) key: Key,
-    /// Cancelled when the work is to end.
-    pub(super) halt: CancellationToken,
-}
-
-impl Hold {
-    /// The transfer.
-    pub(super) fn record(&self) -> Result<Record, Error> {
-        let there = self.journal.get(&self.key).ok_or(Cause::TransferNotFound)?;
-        Ok(there.record)
-    }
-
-    /// Changes its record.
-    pub(super) async fn change<T: Send + 'static>(
-        &self,
-        change: impl FnOnce(&mut Record, SystemTime) -> T + Send + 'static,
-    ) -> Result<T, Error> {
-        let change = |record: &mut Record, now| Ok(change(record, now));
-        self.journal.change(&self.key, change).await
-    }
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        if let Some(entry) = self.journal.table().entries.get_mut(&self.key) {
-            entry.busy = false;
-            entry.live.operation = None;
-            entry.live.moved = 0;
-            entry.tell();
-        }
-        self.journal.wake.notify_one();
-    }
-}
-
-/// A change of the disk.
-enum Change<'a> {
-    Put(&'a Record),
-    Remove(&'a Key),
-}
-
-enum Owned {
-    Put(Box<Record>),
-    Remove(Key),
-}
-
-impl Change<'_> {
-    fn owned(self) -> Owned {
-        match self {
-            Self::Put(record) => Owned::Put(Box::new(record.clone())),
-            Self::Remove(key) => Owned::Remove(key.clone()),
-        }
-    }
-}
-
-/// The time of day since a start.
-#[derive(Debug, Clone, Copy)]
-struct Clock {
-    start: Instant,
-    wall: SystemTime,
-}
-
-impl Clock {
-    fn start() -> Self {
-        let start = clock::now();
-        Self {
-            start,
-            wall: clock::wall(start),
-        }
-    }
-
-    fn wall(self, now: Instant) -> SystemTime {
-        let passed = now.saturating_duration_since(self.start);
-        self.wall.checked_add(passed).unwrap_or(self.wall)
-    }
-
-    fn instant(self, time: SystemTime) -> Instant {
-        let later = time.duration_since(self.wall).unwrap_or_default();
-        // A year is longer than any wait that is looked at again.
-        let later = later.min(Duration::from_secs(365 * 86400));
-        self.start + later
-    }
-}
-
-fn reopen(path: &std::path::Path) -> io::Result<Store> {
-    match Store::open(path) {
-        Ok(Some((store, _))) => Ok(store),
-        Ok(None) => Store::create(path),
-        Err(store::Error::Io { source, .. }) => Err(source),
-        Err(error) => Err(io::Error::other(error)),
     }
 }
 

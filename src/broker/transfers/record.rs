@@ -337,3 +337,93 @@ impl Spent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::broker::transfers::testing::{NOW, download, key, upload};
+
+    fn told(reason: &str) -> Told {
+        Told {
+            code: 14,
+            reason: reason.into(),
+            message: "why".into(),
+            metadata: BTreeMap::new(),
+        }
+    }
+
+    /// What may happen to a transfer, where it may.
+    fn happen(record: &mut Record, what: u8, now: SystemTime) {
+        let evidence = Evidence {
+            state: PutState::VerifiedSize,
+            words: String::new(),
+        };
+        let uploads = record.wish.upload().is_some();
+        match (what, record.state) {
+            (0, State::Receiving) => record.accept(7, [1; 32], now),
+            (1, State::Queued | State::Waiting { .. }) => record.start(now),
+            (2, State::Running) if uploads => record.begun = Some(Before::Absent),
+            (3, State::Running) => record.wait(now + Duration::from_secs(1), told("X"), now),
+            (4, State::Running) if uploads => record.delivered(evidence, now),
+            (4, State::Running) => record.fetched(7, [1; 32], now),
+            (5, State::Running | State::Queued) => record.fail(told("Y"), now),
+            (6, state) if !state.is_over() => record.cancel(now),
+            (7, State::Failed | State::Waiting { .. }) => record.retry(now),
+            // The daemon ends and starts.
+            (8, _) => {
+                let text = serde_json::to_vec(record).unwrap();
+                *record = serde_json::from_slice(&text).unwrap();
+                record.recover(told("INTERRUPTED"));
+                assert_ne!(record.state, State::Running);
+            }
+            _ => {}
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_happens_it_goes_on_or_is_over(
+            is_upload: bool,
+            events in prop::collection::vec(0..9_u8, 0..40),
+        ) {
+            let mut record = if is_upload { upload(key("x")) } else { download(key("x")) };
+            let mut now = NOW;
+            for event in events {
+                now += Duration::from_secs(1);
+                let before = record.clone();
+                happen(&mut record, event, now);
+                // What is not over has its bytes, and something that brings it on.
+                if !record.state.is_over() {
+                    prop_assert!(record.needs_file());
+                    let moves = matches!(record.state, State::Receiving | State::Running);
+                    prop_assert!(moves || record.due().is_some());
+                }
+                // What was done stays so, and nobody deletes it.
+                if before.state == State::Done {
+                    prop_assert_eq!(record.state, State::Done);
+                    prop_assert_eq!(record.due(), None);
+                }
+                // Only what was begun is cleared up.
+                if matches!(record.remnant, Remnant::Pending { .. }) {
+                    prop_assert!(record.begun.is_some() && record.state.is_over());
+                }
+                // Nothing that somebody may still want goes for want of room.
+                prop_assert!(!record.is_spent() || record.state.is_over());
+                prop_assert!(record.state != State::Failed || !record.is_spent());
+            }
+        }
+    }
+
+    #[test]
+    fn an_interruption_is_told_and_not_held_against_it() {
+        let mut record = download(key("x"));
+        for _ in 0..50 {
+            record.start(NOW);
+            record.recover(told("INTERRUPTED"));
+        }
+        assert_eq!((record.attempts, record.spent.attempts), (50, 0));
+        assert_eq!(record.last_error, Some(told("INTERRUPTED")));
+    }
+}

@@ -61,6 +61,9 @@ pub enum Error {
     },
 }
 
+/// All that is in a store.
+pub(super) type Records = BTreeMap<Key, Record>;
+
 /// The store. Its methods block.
 #[derive(Debug)]
 pub(super) struct Store {
@@ -69,7 +72,7 @@ pub(super) struct Store {
 
 impl Store {
     /// Opens the store at `path` with all that is in it; `None` where there is none.
-    pub(super) fn open(path: &Path) -> Result<Option<(Self, BTreeMap<Key, Record>)>, Error> {
+    pub(super) fn open(path: &Path) -> Result<Option<(Self, Records)>, Error> {
         match fs::metadata(path) {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -92,10 +95,10 @@ impl Store {
     /// the name survives a power cut.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         let unfinished = path.with_extension("new");
-        if let Err(error) = fs::remove_file(&unfinished) {
-            if error.kind() != io::ErrorKind::NotFound {
-                return Err(error);
-            }
+        if let Err(error) = fs::remove_file(&unfinished)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error);
         }
         let mut builder = Database::builder();
         builder.set_cache_size(CACHE);
@@ -151,7 +154,7 @@ impl Store {
         transact().map_err(io_of)
     }
 
-    fn read(&self, path: &Path) -> Result<BTreeMap<Key, Record>, Error> {
+    fn read(&self, path: &Path) -> Result<Records, Error> {
         let fail = |error| of(path, error);
         let damaged = |what: String| Error::Damaged {
             path: path.into(),
@@ -211,7 +214,7 @@ mod tests {
     use super::*;
     use crate::broker::transfers::testing::{download, key};
 
-    fn opened(path: &Path) -> (Store, BTreeMap<Key, Record>) {
+    fn opened(path: &Path) -> (Store, Records) {
         Store::open(path).unwrap().unwrap()
     }
 

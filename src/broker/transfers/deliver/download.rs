@@ -54,10 +54,11 @@ impl Attempt {
         let reading = self.unless_halted(reading).await??;
         let operation = reading.operation().clone();
         self.on_link(&operation);
-        if let (Some(known), Some(size)) = (record.size, reading.size()) {
-            if known != size && start > 0 {
-                return Err(Cause::SourceChanged.into());
-            }
+        if let (Some(known), Some(size)) = (record.size, reading.size())
+            && known != size
+            && start > 0
+        {
+            return Err(Cause::SourceChanged.into());
         }
         let size = reading.size();
         self.hold
