@@ -7,6 +7,9 @@
     reason = "a test panics where it finds what should not be"
 )]
 
+#[path = "sharing/repair.rs"]
+mod repair;
+
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,7 +21,7 @@ use cellftp::broker::{
     Broker, Caller, Error, Limits, Principal, ServerChoice, Servers, SessionRequest, Target,
 };
 use cellftp::emulator::uplink::memory::{Memory, Server as Uplink};
-use cellftp::emulator::{Emulator, Family, Knobs, Profile};
+use cellftp::emulator::{Emulator, Family, Fault, Knobs, Profile};
 use cellftp::ftps::tls::TlsPolicy;
 use cellftp::ftps::value::{
     Host, Offset, Password, RemotePath, Server, ServerType, TransferType, Username,
@@ -38,6 +41,11 @@ struct World {
 
 impl World {
     fn new(family: Family) -> Self {
+        Self::with(family, Knobs::default(), [])
+    }
+
+    /// With a module that behaves so, and this going wrong.
+    fn with(family: Family, knobs: Knobs, faults: impl IntoIterator<Item = Fault>) -> Self {
         let mut memory = Memory::new();
         for host in HOSTS {
             let mut server = Uplink::with_user("user", "pass");
@@ -48,9 +56,13 @@ impl World {
         // At this speed 100 kB take a second, so that there is a time in which to leave.
         let knobs = Knobs {
             baud: 921_600,
-            ..Knobs::default()
+            ..knobs
         };
-        let mut emulator = Some(Emulator::new(Profile::of(family), knobs));
+        let mut emulator = Emulator::new(Profile::of(family), knobs);
+        for fault in faults {
+            emulator.arm(fault);
+        }
+        let mut emulator = Some(emulator);
         let behind = Arc::clone(&net);
         let connector = StreamConnector(move || {
             let emulator = emulator.take().ok_or(io::ErrorKind::NotFound)?;

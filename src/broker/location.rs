@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::error::Cause;
 use super::scheduler::Priority;
+use super::usage;
 use crate::ftps::value::{RemotePath, Server, TransferType};
 use crate::modem::operation::{Directory, Place, Standing};
 
@@ -19,13 +20,15 @@ pub(super) struct Location {
     pub(super) profile: Profile,
 }
 
-/// A server's profile, as far as it concerns the order of jobs.
+/// A server's profile, as far as it concerns those who share the link.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Profile {
     /// Its name; `None` for a server named inline.
     pub(super) name: Option<Arc<str>>,
     /// How urgent transfers are where their callers do not say.
     pub(super) priority: Priority,
+    /// What may go over the air to it.
+    pub(super) data: usage::Limit,
 }
 
 /// The directory that relative paths are read from.

@@ -6,6 +6,7 @@ pub mod estimate;
 pub mod events;
 pub mod get;
 pub mod limits;
+pub mod metrics;
 pub mod put;
 pub mod queue;
 pub mod scheduler;
@@ -15,6 +16,7 @@ pub mod spool;
 pub mod status;
 pub mod transfers;
 pub mod upkeep;
+pub mod usage;
 
 mod link;
 mod location;
@@ -33,7 +35,7 @@ pub use error::{Cause, Error};
 pub use limits::Limits;
 pub use servers::Servers;
 pub use session::{SessionId, SessionInfo, SessionRequest};
-pub use status::Status;
+pub use status::{Repairs, Status};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -57,6 +59,7 @@ use scheduler::Priority;
 use session::Sessions;
 use spool::Spools;
 use transfers::Transfers;
+use usage::Usage;
 
 /// Shares one module among many callers. Cheap to clone. Its calls need a tokio runtime.
 ///
@@ -79,6 +82,8 @@ struct Shared {
     spools: Arc<Spools>,
     stall: Duration,
     upkeep: upkeep::Limits,
+    usage: Arc<Usage>,
+    at_commands: bool,
     started: Instant,
 }
 
@@ -107,6 +112,8 @@ impl Broker {
                 spools: Arc::new(Spools::new(limits.spool)),
                 stall: limits.stall.0,
                 upkeep: limits.upkeep,
+                usage: Usage::new(limits.usage),
+                at_commands: limits.at_commands,
                 started: clock::now(),
             }),
             transfers: Transfers::off("it was started without them"),
@@ -230,6 +237,7 @@ impl Broker {
             path,
             offset,
             begun: None,
+            limit: None,
         });
         let job = Deliver { standing, task };
         Reading::begin(operation, job, &self.shared.spools, self.shared.stall).await
@@ -241,6 +249,11 @@ impl Broker {
     /// Why it was not admitted. Nothing of it reaches the module.
     pub fn put(&self, caller: &Caller, header: PutHeader) -> Result<Writing, Error> {
         let (location, session) = self.locate(caller, &header.target)?;
+        if let Some(size) = header.size {
+            let read_back = header.verify == put::Verify::ReadBack;
+            self.allowance(Some(&caller.principal), &location)
+                .upload(size, read_back)?;
+        }
         let operation = self.admit(caller, "Put", location.clone(), session)?;
         Ok(Writing::begin(
             operation,
@@ -281,14 +294,15 @@ impl Broker {
             .logged_in
             .as_ref()
             .and_then(|at| self.shared.servers.name_of(at));
+        let since_start = now.duration_since(self.shared.started);
         Status {
-            lasted: now
-                .duration_since(self.shared.started)
-                .saturating_sub(health.since),
+            lasted: since_start.saturating_sub(health.since),
+            repairs: Repairs::of(&health.repairs, since_start),
             profile: profile.map(str::to_owned),
             running: self.shared.operations.running(now),
             queued: self.shared.link.waiting(),
             sessions: self.sessions().count(now),
+            data: self.shared.usage.total(),
             health,
         }
     }
@@ -368,6 +382,12 @@ impl Broker {
         location: Option<Location>,
         session: Option<SessionUse>,
     ) -> Result<Arc<Operation>, Cause> {
+        let allowance = location
+            .as_ref()
+            .map(|location| self.allowance(Some(&caller.principal), location));
+        if let Some(allowance) = &allowance {
+            allowance.open()?;
+        }
         let (server, profile) = location
             .map(|location| (location.server, location.profile))
             .unzip();
@@ -378,6 +398,7 @@ impl Broker {
             server,
             profile: profile.unwrap_or_default(),
             session,
+            allowance: allowance.map(Arc::new),
             stall: self.shared.stall,
             events: Arc::clone(&self.shared.events),
         };

@@ -20,12 +20,13 @@ use super::queue::{Queued, State};
 use super::scheduler::{Priority, Wish};
 use super::session::{SessionId, Sessions};
 use super::status::Running;
+use super::usage::{Allowance, Moved, Traffic};
 use crate::ftps::value::Server;
-use crate::modem::failure::Ending;
+use crate::modem::failure::{self, Ending};
 use crate::modem::health::LoggedIn;
 use crate::modem::operation::{self, Delivery, Output, Progress, Standing, Task};
 use crate::modem::source::Source;
-use crate::modem::{Job, JobId, clock};
+use crate::modem::{self, Job, JobId, clock};
 
 /// All operations that live, by their names.
 #[derive(Debug, Default)]
@@ -57,6 +58,8 @@ pub(super) struct Operation {
     events: Arc<Events>,
     admitted: Instant,
     facts: Mutex<Facts>,
+    /// What it may have on the air; `None` where it is about the module alone.
+    pub(super) allowance: Option<Arc<Allowance>>,
     /// How it was cancelled. Closed when the operation has ended.
     ending: watch::Sender<Option<Ending>>,
     slot: Slot,
@@ -72,6 +75,7 @@ pub(super) struct Admission<'a> {
     /// The profile of the server, where there is one.
     pub(super) profile: Profile,
     pub(super) session: Option<SessionUse>,
+    pub(super) allowance: Option<Arc<Allowance>>,
     pub(super) stall: Duration,
     pub(super) events: Arc<Events>,
 }
@@ -114,6 +118,7 @@ impl Operations {
             server,
             profile,
             session,
+            allowance,
             stall,
             priority,
             events,
@@ -146,6 +151,7 @@ impl Operations {
             events,
             admitted: clock::now(),
             facts: Mutex::default(),
+            allowance,
             ending: watch::Sender::default(),
             slot,
             _session: session,
@@ -256,19 +262,25 @@ impl Operation {
             () = self.cancelled() => return Err(self.ended_by_caller(Ending::BeforeItBegan)),
             turn = self.slot.turn(wish, &self.place) => turn,
         };
-        turn.ok_or_else(|| self.error(crate::modem::Error::Stopping))
+        turn.ok_or_else(|| self.error(modem::Error::Stopping))
     }
 
-    /// Does one job. Gives the link on when the module is free.
+    /// Does one job. Gives the link on when the module is free. What it moves is booked, however
+    /// it ends.
     pub(super) async fn submit(
         &self,
         turn: Turn,
         standing: Standing,
-        task: Task,
+        mut task: Task,
         feed: Feed,
     ) -> Result<Output, Error> {
         let (reply, answer) = oneshot::channel();
         let (load, way) = (load(&task), self.way());
+        if let Some(allowance) = &self.allowance {
+            let permitted = allowance.permit(&mut task, way);
+            permitted.map_err(|cause| self.error(cause))?;
+        }
+        let (traffic, progress) = (Traffic::of(&task), feed.progress.clone());
         let job = Job {
             id: self.id.clone(),
             operation: operation::Operation {
@@ -287,14 +299,17 @@ impl Operation {
         let began = clock::now();
         self.began(began);
         let answer = match self.link.modem.submit(job).await {
-            Ok(()) => answer.await.unwrap_or(Err(crate::modem::Error::Stopping)),
-            Err(_) => Err(crate::modem::Error::Stopping),
+            Ok(()) => answer.await.unwrap_or(Err(modem::Error::Stopping)),
+            Err(_) => Err(modem::Error::Stopping),
         };
         let took = clock::now().duration_since(began);
         {
             let mut facts = self.facts();
             facts.on_link_since = None;
             facts.on_link += took;
+        }
+        if let Some(allowance) = &self.allowance {
+            allowance.book(&Moved::by(traffic, way, &answer, *progress.borrow()));
         }
         if let Ok(output) = &answer {
             let spent = moved(output).map(|bytes| Spent {
@@ -307,7 +322,12 @@ impl Operation {
         }
         drop(turn);
         answer.map_err(|error| {
+            let over = over_limit(&error);
             let error = self.error(error);
+            if let (Some(size), Some(allowance)) = (over, &self.allowance) {
+                let cause = allowance.exceeded(size);
+                return Error { cause, ..error };
+            }
             match error.cause {
                 Cause::Cancelled(ending) => Error {
                     cause: self.ended_by_caller(ending).cause,
@@ -489,6 +509,17 @@ const fn moved(output: &Output) -> Option<u64> {
         Output::Stored(stored) => Some(stored.sent),
         Output::Moved(_) => None,
         _ => Some(0),
+    }
+}
+
+/// The size of a file that was larger than its job was allowed.
+const fn over_limit(error: &modem::Error) -> Option<u64> {
+    match error {
+        modem::Error::Failed(failure) => match failure.cause {
+            failure::Cause::OverLimit { size, .. } => Some(size),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -231,6 +231,10 @@ impl Module {
                 Err(_) => return Err(failed(Cause::ReceiverStalled)),
             }
             let Some(chunk) = chunk else { break };
+            job.progress.send_modify(|progress| {
+                progress.stage = ProgressStage::Transferring;
+                progress.bytes += chunk.len() as u64;
+            });
             sleep(Self::CHUNK_TIME).await;
             next = Delivery::Chunk(Bytes::copy_from_slice(chunk));
         }

@@ -21,6 +21,7 @@ mod getting;
 mod model;
 mod putting;
 mod sessions;
+mod usage;
 mod watching;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -1,5 +1,6 @@
 //! The configuration: defaults, then the file, then the environment, each over the one before.
 
+mod budget;
 mod durable;
 mod env;
 mod error;
@@ -7,10 +8,14 @@ mod limits;
 mod listen;
 mod load;
 mod log;
+mod metrics;
 mod module;
+mod repair;
 mod server;
 mod transfers;
 
+pub use self::metrics::Metrics;
+pub use budget::Budget;
 pub use durable::Durable;
 pub use error::{Error, Problem};
 pub use limits::{Queue, Sessions};
@@ -18,13 +23,16 @@ pub use listen::{Listen, Mode};
 pub use load::{DEFAULT_PATH, load, parse};
 pub use log::{Format, Log};
 pub use module::{Device, Emulator, FlowControl, Module, Network};
+pub use repair::{Bound, Highest, Repair};
 pub use server::{Floor, Priority, Secret, Security, ServerProfile, Verification};
 pub use transfers::{Download, Transfers, Upload};
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::broker::usage::Limit;
 use crate::broker::{Limits, Servers};
 
 /// All that can be configured. Every key has a default, so an empty file is a valid one; an
@@ -34,6 +42,8 @@ use crate::broker::{Limits, Servers};
 pub struct Config {
     /// The cellular module and its port.
     pub module: Module,
+    /// How far and how often the link is repaired.
+    pub repair: Repair,
     /// Where clients come in.
     pub listen: Listen,
     /// Operations that wait for the link.
@@ -44,6 +54,10 @@ pub struct Config {
     pub transfers: Transfers,
     /// Transfers that outlive their caller.
     pub durable: Durable,
+    /// Data over the air.
+    pub budget: Budget,
+    /// Counts for a monitoring system.
+    pub metrics: Metrics,
     /// What the daemon tells about itself.
     pub log: Log,
     /// Server profiles by name.
@@ -62,7 +76,10 @@ impl Config {
     /// The bounds as the broker takes them.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        limits::to_broker(&self.module, &self.queue, &self.sessions, &self.transfers)
+        Limits {
+            usage: self.budget.limits(self.transfers.upload),
+            ..limits::to_broker(&self.module, &self.queue, &self.sessions, &self.transfers)
+        }
     }
 
     /// The server profiles with their passwords.
@@ -84,19 +101,39 @@ impl Config {
         let known = Servers::new(servers, self.transfers.allow_inline_servers);
         let profiles = self.servers.iter();
         Ok(profiles.fold(known, |known, (name, profile)| {
-            known.with_priority(name, profile.priority.into())
+            known
+                .with_priority(name, profile.priority.into())
+                .with_data_limit(name, profile.data_limit())
         }))
+    }
+
+    /// The file that the counts of the data budget are kept in; `None` where nothing is limited,
+    /// or where there is no place for it.
+    #[must_use]
+    pub fn usage_path(&self) -> Option<PathBuf> {
+        self.limits_data().then(|| self.budget.path())?
+    }
+
+    /// Whether any data is limited.
+    #[must_use]
+    pub fn limits_data(&self) -> bool {
+        let Limits { usage, .. } = self.limits();
+        let profiles = self.servers.values().map(ServerProfile::data_limit);
+        let mut limits = [usage.module, usage.client].into_iter().chain(profiles);
+        limits.any(|limit| limit != Limit::default())
     }
 
     /// Every rule that a single key cannot tell, broken or not.
     fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         self.module.check(&mut problems);
+        self.repair.check(&mut problems);
         self.listen.check(&mut problems);
         self.queue.check(&mut problems);
         self.sessions.check(&mut problems);
         self.transfers.check(&mut problems);
         self.durable.check(&mut problems);
+        self.budget.check(&mut problems);
         self.log.check(&mut problems);
         for (name, server) in &self.servers {
             server.check(name, &mut problems);

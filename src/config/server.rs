@@ -38,6 +38,10 @@ pub struct ServerProfile {
     pub single_ip: bool,
     /// How urgent Get and Put are where their callers do not say.
     pub priority: Priority,
+    /// Bytes that may go over the air to it in a day, as far as they can be estimated; 0: no limit.
+    pub data_per_day: u64,
+    /// The same in a month.
+    pub data_per_month: u64,
     /// Whether the server must prove who it is. Counts only with TLS, as the keys below.
     pub verify: Verification,
     /// PEM file with the certificate that signed the server's, or with the server's own. A
@@ -61,6 +65,8 @@ impl Default for ServerProfile {
             // Most servers stand behind address translation (SIMCom manual L1216).
             single_ip: true,
             priority: Priority::default(),
+            data_per_day: 0,
+            data_per_month: 0,
             verify: Verification::default(),
             ca_file: PathBuf::new(),
             tls_floor: Floor::default(),

@@ -12,6 +12,7 @@
               real clock"
 )]
 
+mod abort;
 mod content;
 mod crash;
 mod errors;

@@ -7,11 +7,13 @@
     reason = "a test says what it measured, and what is wrong by panicking"
 )]
 
+mod budget;
 mod calls;
 mod crowd;
 mod doors;
 mod forms;
 mod house;
+mod repair;
 mod storage;
 mod streams;
 mod tls;

@@ -10,8 +10,10 @@ mod output;
 mod progress;
 mod put;
 mod queue;
+mod service;
 mod status;
 mod transfer;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -66,6 +68,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Transfer { command } => transfer::run(&args, command, &client).await,
         Command::Module { command } => module::run(&args, command, &client).await,
         Command::Status => status::run(&args, &client).await,
+        Command::Usage => usage::run(&args, &client).await,
         Command::Queue => queue::run(&args, &client).await,
         Command::Events => events::run(&args, &client).await,
     }

@@ -244,6 +244,7 @@ impl Driver {
             path: self.path.clone(),
             offset: Offset::ZERO,
             begun: None,
+            limit: None,
         };
         let job = self
             .operation

@@ -111,6 +111,7 @@ pub(super) fn another(error: &Error, uploads: bool) -> Another {
     match &error.cause {
         Cause::ProfileNotFound(_)
         | Cause::InlineNotAllowed
+        | Cause::AtCommandsNotAllowed
         | Cause::InvalidPath(_)
         | Cause::UnusableDirectory(_)
         | Cause::SessionNotFound
@@ -125,6 +126,8 @@ pub(super) fn another(error: &Error, uploads: bool) -> Another {
         | Cause::GaveUp { .. }
         | Cause::SpoolLost => Another::Never,
         Cause::QueueFull { .. }
+        // Until the next day or month.
+        | Cause::DataBudget(_)
         | Cause::TooManySessions { .. }
         | Cause::TooManyWatchers { .. }
         | Cause::SpoolFull

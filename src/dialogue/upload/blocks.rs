@@ -226,7 +226,7 @@ impl Upload {
         let expected = self.blocks.as_ref().map_or(0, Blocks::offset);
         let found = match known {
             Known::Size(found) => *found,
-            Known::Absent => 0,
+            Known::Absent | Known::NoDirectory => 0,
             // The server does not tell; what it says in the end decides.
             Known::Present | Known::Undecided(_) => return State::Gather,
             Known::Failed(_, cause) => {

@@ -1,5 +1,6 @@
 //! Whether an upload succeeded: the module's word, and the server's size.
 
+use super::clear::is_refusal;
 use super::{State, Upload};
 use crate::dialogue::exchange::Verdict;
 use crate::dialogue::failure::{Cause, Failure, Stage};
@@ -65,6 +66,10 @@ impl Upload {
 
     /// It failed for good, unless only the outcome is open.
     pub(super) fn fail(&mut self, failure: Failure) -> State {
+        if !self.begun && is_refusal(&failure.cause) {
+            self.failed = Some(failure);
+            return self.look();
+        }
         if !self.begun {
             return State::Finish(Err(failure));
         }
