@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::{env, error, fs};
 
-const FILES: [&str; 3] = [
+const FILES: [&str; 4] = [
     "proto/cellftp/v1/ftps.proto",
     "proto/cellftp/v1/modem.proto",
     "proto/cellftp/v1/storage.proto",
+    "proto/cellftp/v1/transfers.proto",
 ];
 
 fn main() -> Result<(), Box<dyn error::Error>> {

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::Broker;
 use crate::broker::health::{Health, Link};
+use crate::broker::transfers::{self, Transfers};
 use crate::broker::usage::Keeper;
 use crate::config::{self, Config, Device, FlowControl};
 use crate::emulator::{Profile, serve::in_process};
@@ -41,6 +42,9 @@ pub enum Error {
     /// Clients cannot come in.
     #[error(transparent)]
     Listen(#[from] listen::Error),
+    /// Transfers that were accepted before cannot be read.
+    #[error(transparent)]
+    Transfers(#[from] transfers::store::Error),
     /// Metrics are not served.
     #[error(transparent)]
     Metrics(#[from] metrics::Error),
@@ -67,7 +71,8 @@ impl Daemon {
     /// ready are told so.
     ///
     /// # Errors
-    /// A password cannot be read, or a door does not open.
+    /// A password cannot be read, a door does not open, or transfers that were accepted before cannot
+    /// be read.
     pub async fn open(config: &Config) -> Result<Self, Error> {
         let servers = config.servers()?;
         let quirks = config.module.quirks()?;
@@ -85,8 +90,9 @@ impl Daemon {
         for door in doors.addresses() {
             tracing::info!("listening on {door}");
         }
+        let transfers = Transfers::open(config.durable.settings(), rpc::status::told)?;
         let (modem, module) = spawn(config, quirks);
-        let broker = Broker::new(modem, servers, config.limits());
+        let broker = Broker::new(modem, servers, config.limits()).with_transfers(transfers);
         let keeper = config.usage_path().map(|path| broker.usage_keeper(path));
         match &keeper {
             Some(keeper) => keeper.restore().await,

@@ -44,7 +44,8 @@ impl Service {
         let config = scratch.path().join("cellftpd.toml");
         let door = scratch.path().join("s");
         let text = format!(
-            "[module]\ndevice = \"emulator\"\n[listen]\nunix = \"{}\"\n{more}",
+            "[module]\ndevice = \"emulator\"\n[durable]\ndirectory = \"\"\n\
+             [listen]\nunix = \"{}\"\n{more}",
             door.display()
         )
         .replace(

@@ -10,6 +10,7 @@ use cellftp::at::line::ErrorCode;
 use cellftp::broker::error::Hashed;
 use cellftp::broker::failure::{self, Awaited, Ending, Failure, Finding, Stage};
 use cellftp::broker::health::Rung;
+use cellftp::broker::transfers::Exhausted;
 use cellftp::broker::usage::{Exceeded, Period, Scope, Standing};
 use cellftp::broker::{Cause, Error, JobId, modem};
 use cellftp::ftps::errcode::ErrCode;
@@ -100,6 +101,11 @@ fn errors_of_those_who_share_the_link() {
     let retry_after = Duration::from_secs(3);
     let full = io::Error::from(io::ErrorKind::StorageFull);
     let broken = io::Error::from(io::ErrorKind::PermissionDenied);
+    let read_only = io::Error::from(io::ErrorKind::ReadOnlyFilesystem);
+    let gave_up = |exhausted| Cause::GaveUp {
+        exhausted,
+        last: "the link was lost".into(),
+    };
     let causes = [
         (
             "queue",
@@ -132,6 +138,22 @@ fn errors_of_those_who_share_the_link() {
         ("session", Cause::SessionNotFound),
         ("operation", Cause::OperationNotFound),
         ("inline", Cause::InlineNotAllowed),
+        ("no transfers", Cause::TransfersOff("x is empty".into())),
+        ("transfer", Cause::TransferNotFound),
+        ("other transfer", Cause::TransferExists),
+        ("busy transfer", Cause::TransferBusy),
+        ("transfers", Cause::TooManyTransfers),
+        ("spool", Cause::SpoolFull),
+        ("state", Cause::WrongState("done")),
+        ("offset", Cause::WrongOffset { committed: 7 }),
+        ("source", Cause::SourceChanged),
+        ("ended", Cause::TransferEnded),
+        ("attempts", gave_up(Exhausted::Attempts)),
+        ("time", gave_up(Exhausted::Time)),
+        ("bytes", gave_up(Exhausted::Bytes)),
+        ("interrupted", Cause::Interrupted),
+        ("lost bytes", Cause::SpoolLost),
+        ("lost outcome", Cause::Indeterminate),
         ("at-commands", Cause::AtCommandsNotAllowed),
         (
             "path",
@@ -153,6 +175,7 @@ fn errors_of_those_who_share_the_link() {
         ("cancelled", Cause::Cancelled(Ending::Drained)),
         ("disk full", Cause::Spool(Arc::new(full))),
         ("disk", Cause::Spool(Arc::new(broken))),
+        ("read-only disk", Cause::Spool(Arc::new(read_only))),
         ("answer", Cause::WrongAnswer),
     ];
     let rows: Vec<String> = causes
@@ -174,6 +197,22 @@ fn errors_of_those_who_share_the_link() {
          session -> NotFound SESSION_NOT_FOUND
          operation -> NotFound OPERATION_NOT_FOUND
          inline -> PermissionDenied INLINE_SERVERS_DISABLED
+         no transfers -> FailedPrecondition TRANSFERS_OFF
+         transfer -> NotFound TRANSFER_NOT_FOUND
+         other transfer -> AlreadyExists TRANSFER_EXISTS
+         busy transfer -> Aborted TRANSFER_BUSY
+         transfers -> ResourceExhausted TOO_MANY_TRANSFERS
+         spool -> ResourceExhausted SPOOL_FULL retry=5
+         state -> FailedPrecondition WRONG_STATE
+         offset -> OutOfRange WRONG_OFFSET
+         source -> Aborted SOURCE_CHANGED
+         ended -> Aborted TRANSFER_ENDED
+         attempts -> Aborted GAVE_UP_ATTEMPTS
+         time -> Aborted GAVE_UP_TIME
+         bytes -> Aborted GAVE_UP_BYTES
+         interrupted -> Unavailable INTERRUPTED
+         lost bytes -> DataLoss SPOOL_LOST
+         lost outcome -> Unknown INDETERMINATE
          at-commands -> PermissionDenied AT_COMMANDS_DISABLED
          path -> InvalidArgument INVALID_FIELDS field=path
          directory -> FailedPrecondition UNUSABLE_DIRECTORY
@@ -183,6 +222,7 @@ fn errors_of_those_who_share_the_link() {
          cancelled -> Cancelled CANCELLED
          disk full -> ResourceExhausted SPOOL_FULL retry=5
          disk -> Internal SPOOL_FAILED
+         read-only disk -> FailedPrecondition SPOOL_READ_ONLY
          answer -> Internal WRONG_ANSWER",
     );
 }

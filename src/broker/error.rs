@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::task::JoinError;
 
+use super::transfers::Exhausted;
 use super::usage::Exceeded;
 use crate::ftps::value::ValueError;
 use crate::modem;
@@ -137,6 +138,56 @@ pub enum Cause {
     /// The operation has ended, never was, or is another principal's.
     #[error("there is no such operation")]
     OperationNotFound,
+    /// This daemon keeps no transfers.
+    #[error("this daemon keeps no transfers: {0}")]
+    TransfersOff(String),
+    /// There is no such transfer, or it is another principal's.
+    #[error("there is no such transfer")]
+    TransferNotFound,
+    /// Another transfer of the principal has the name.
+    #[error("another transfer has this id")]
+    TransferExists,
+    /// Somebody else sends or changes the transfer now.
+    #[error("another call is at work on the transfer")]
+    TransferBusy,
+    /// No more transfers are kept.
+    #[error("as many transfers are kept as may be")]
+    TooManyTransfers,
+    /// The files of transfers take all that they may.
+    #[error("the files of transfers take all the room that they may")]
+    SpoolFull,
+    /// The transfer is in a state in which this cannot be done.
+    #[error("the transfer is {0}")]
+    WrongState(&'static str),
+    /// The bytes do not go on there.
+    #[error("the transfer has {committed} bytes")]
+    WrongOffset {
+        /// Bytes it has.
+        committed: u64,
+    },
+    /// The file on the server is another one than before.
+    #[error("the file on the server has changed")]
+    SourceChanged,
+    /// The transfer ended before it was whole.
+    #[error("the transfer failed or was cancelled before it was whole")]
+    TransferEnded,
+    /// What the attempts of a transfer may cost was used up.
+    #[error("given up, since all {exhausted} were used up{}", after(.last))]
+    GaveUp {
+        /// What was used up.
+        exhausted: Exhausted,
+        /// The error of the last attempt; may be empty.
+        last: String,
+    },
+    /// The daemon ended while it was under way.
+    #[error("the daemon ended in the middle of an attempt")]
+    Interrupted,
+    /// The bytes of a transfer are no longer on the disk.
+    #[error("the bytes are no longer on the daemon's disk")]
+    SpoolLost,
+    /// All was sent, the outcome was lost, and the server does not tell.
+    #[error("the outcome was lost, and the server does not tell")]
+    Indeterminate,
     /// The configuration does not allow servers named by callers.
     #[error("servers named in a request are not allowed")]
     InlineNotAllowed,
@@ -196,6 +247,14 @@ impl fmt::Display for Hashed {
             Self::Sent => "the bytes that were sent",
             Self::ReadBack => "the bytes that were read back",
         })
+    }
+}
+
+fn after(last: &str) -> String {
+    if last.is_empty() {
+        String::new()
+    } else {
+        format!("; the last attempt: {last}")
     }
 }
 

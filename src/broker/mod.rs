@@ -14,6 +14,7 @@ pub mod servers;
 pub mod session;
 pub mod spool;
 pub mod status;
+pub mod transfers;
 pub mod upkeep;
 pub mod usage;
 
@@ -57,6 +58,7 @@ use put::{Patience, PutHeader, Writing};
 use scheduler::Priority;
 use session::Sessions;
 use spool::Spools;
+use transfers::Transfers;
 use usage::Usage;
 
 /// Shares one module among many callers. Cheap to clone. Its calls need a tokio runtime.
@@ -67,6 +69,7 @@ use usage::Usage;
 #[derive(Debug, Clone)]
 pub struct Broker {
     shared: Arc<Shared>,
+    transfers: Transfers,
 }
 
 #[derive(Debug)]
@@ -95,7 +98,7 @@ pub struct Cancelled {
 }
 
 impl Broker {
-    /// Shares a module.
+    /// Shares a module, without transfers that outlive their caller.
     #[must_use]
     pub fn new(modem: Modem, servers: Servers, limits: Limits) -> Self {
         let events = Arc::<Events>::default();
@@ -115,6 +118,7 @@ impl Broker {
                 at_commands: limits.at_commands,
                 started: clock::now(),
             }),
+            transfers: Transfers::off("it was started without them"),
         }
     }
 

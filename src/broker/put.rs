@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -47,7 +48,7 @@ pub struct PutHeader {
 }
 
 /// How the result of a Put is made sure of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Verify {
     /// The server is asked for the size.
     #[default]
@@ -131,7 +132,7 @@ pub struct PutResult {
 }
 
 /// How sure it is that the server holds the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PutState {
     /// The server names the right size.
     VerifiedSize,
@@ -273,6 +274,20 @@ impl Writing {
         self.cancel.cancel();
         self.writer = None;
         self.failed().await
+    }
+}
+
+/// What a sentinel holds.
+pub(super) fn sentinel(size: u64, sha256: &[u8; 32]) -> String {
+    let digits = sha256.iter().map(|byte| format!("{byte:02x}"));
+    format!("size={size}\nsha256={}\n", digits.collect::<String>())
+}
+
+/// A name read from the directory of a file.
+pub(super) fn beside(file: &RemotePath, name: &RemotePath) -> Result<RemotePath, Cause> {
+    match file.parent() {
+        Some(directory) => directory.join(name).map_err(Cause::InvalidPath),
+        None => Ok(name.clone()),
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::time::{sleep, sleep_until, timeout};
 use crate::ftps::errcode::ErrCode;
 use crate::ftps::tls::TlsPolicy;
 use crate::ftps::value::{Host, Password, RemotePath, Server, ServerType, Username};
-use crate::modem::failure::{Cause, Ending, Failure, Stage};
+use crate::modem::failure::{Cause, Ending, Failure, Finding, Stage};
 use crate::modem::health::{Capabilities, Health, Link, LoggedIn};
 use crate::modem::operation::{
     Before, BegunDownload, BegunUpload, Delivered, Delivery, Directory, Download, Operation,
@@ -207,6 +207,13 @@ impl Module {
     async fn work(&self, job: &mut Job, standing: Standing, task: Task) -> Result<Output, Error> {
         sleep(Self::CHUNK_TIME).await;
         let missing = || failed(Cause::Reported(ErrCode::REJECTED));
+        let absent = || {
+            let failure = Failure::new(Cause::Reported(ErrCode::REJECTED), None, Stage::Directory);
+            Error::Failed(Failure {
+                finding: Some(Finding::NameAbsent),
+                ..failure
+            })
+        };
         match task {
             Task::WorkingDirectory => Ok(Output::Directory("/home".into())),
             Task::ChangeDirectory(to) if to.as_str().ends_with("missing") => Err(missing()),
@@ -220,7 +227,7 @@ impl Module {
                 _ => Ok(Output::Directory(to.to_string())),
             },
             Task::Size(name) => {
-                let size = self.content(name.as_str()).ok_or_else(missing)?.len();
+                let size = self.content(name.as_str()).ok_or_else(absent)?.len();
                 Ok(Output::Size(size as u64))
             }
             Task::DeleteFile(name) => self
@@ -230,14 +237,18 @@ impl Module {
                 .map(|_| Output::Done)
                 .ok_or_else(missing),
             Task::Download(Download {
-                path: name, begun, ..
+                path: name,
+                offset,
+                begun,
+                ..
             }) => {
-                let content = self.content(name.as_str()).ok_or_else(missing)?;
-                self.deliver(job, &content, begun).await
+                let content = self.content(name.as_str()).ok_or_else(absent)?;
+                let from = usize::try_from(offset.get()).unwrap().min(content.len());
+                self.deliver(job, &content, from, begun).await
             }
             Task::List(Some(name)) => {
                 let content = self.content(name.as_str()).ok_or_else(missing)?;
-                self.deliver(job, &content, None).await
+                self.deliver(job, &content, 0, None).await
             }
             Task::Upload(upload) => self.store(job, upload).await,
             _ => Ok(Output::Done),
@@ -248,12 +259,15 @@ impl Module {
         &self,
         job: &mut Job,
         content: &[u8],
+        from: usize,
         begun: Option<BegunDownload>,
     ) -> Result<Output, Error> {
         let delivery = job.delivery.take().unwrap();
+        let size = Some(content.len() as u64);
+        let content = &content[from..];
         let bytes = content.len() as u64;
         let mut got = begun.as_ref().map_or(0, |begun| begun.got);
-        let mut next = Delivery::Began { size: Some(bytes) };
+        let mut next = Delivery::Began { size };
         let rest = &content[usize::try_from(got).unwrap()..];
         let mut chunks = rest.chunks(Self::CHUNK).map(Some).chain([None]);
         if begun.is_some() {
@@ -287,7 +301,7 @@ impl Module {
                 self.state().made_way += 1;
                 return Ok(Output::DownloadYielded(BegunDownload {
                     got,
-                    size: Some(bytes),
+                    size,
                     ..BegunDownload::default()
                 }));
             }

@@ -19,16 +19,18 @@ mod get;
 mod modem;
 mod put;
 mod storage;
+mod transfers;
 
 pub use crate::proto::{
-    CommandForm, DataAddressMode, DataLimit, DataPeriod, DataScope, DataUsage, DataVolume, Entry,
-    EntryKind, FetchToModuleResult, GetCapabilitiesResponse, GetInfo, GetProgress, GetResult,
-    GetStatusResponse, GetUsageResponse, IfExists, LinkState, ListQueueResponse, ModuleEntry,
-    ModuleProgress, ModuleSpace, ModuleStage, OnFailure, OperationInfo, OperationState, Priority,
-    PutProgress, PutResult, PutStage, PutState, QueuedOperation, ReadModuleFileResult, RepairEvent,
-    SendAtCommandResponse, SendFromModuleResult, SessionChange, SimState, Verify,
-    WatchEventsResponse, WriteModuleFileResult, YieldPolicy, YieldReason, operation_event,
-    watch_events_response,
+    CommandForm, DataAddressMode, DataLimit, DataPeriod, DataScope, DataUsage, DataVolume,
+    Direction, Entry, EntryKind, FetchToModuleResult, GetCapabilitiesResponse, GetInfo,
+    GetProgress, GetResult, GetStatusResponse, GetUsageResponse, IfExists, LinkState,
+    ListQueueResponse, ModuleEntry, ModuleProgress, ModuleSpace, ModuleStage, OnFailure,
+    OperationInfo, OperationState, Priority, PutProgress, PutResult, PutStage, PutState,
+    QueuedOperation, ReadModuleFileResult, ReadTransferResult, Remnant, RepairEvent,
+    SendAtCommandResponse, SendFromModuleResult, SessionChange, SimState, Transfer, TransferError,
+    TransferState, UploadHeader, Verify, WatchEventsResponse, WriteModuleFileResult, YieldPolicy,
+    YieldReason, operation_event, watch_events_response,
 };
 pub use address::Address;
 pub use error::{Error, Refusal};
@@ -37,6 +39,7 @@ pub use get::Download;
 pub use put::PutOptions;
 pub use storage::ModuleReadProgress;
 pub use tonic::Code;
+pub use transfers::TransferWatch;
 
 use std::time::Duration;
 
@@ -46,6 +49,7 @@ use tonic::{Request, Response, Status};
 use crate::proto::ftps_service_client::FtpsServiceClient;
 use crate::proto::modem_service_client::ModemServiceClient;
 use crate::proto::module_storage_service_client::ModuleStorageServiceClient;
+use crate::proto::transfer_service_client::TransferServiceClient;
 use crate::proto::{self, target};
 
 /// Largest piece of a file in one message. The daemon sends no larger ones, and its limit for a
@@ -65,6 +69,7 @@ pub struct Client {
     ftps: FtpsServiceClient<Channel>,
     modem: ModemServiceClient<Channel>,
     storage: ModuleStorageServiceClient<Channel>,
+    transfers: TransferServiceClient<Channel>,
     timeout: Option<Duration>,
     priority: Priority,
     yields: YieldPolicy,
@@ -98,7 +103,8 @@ impl Client {
         Ok(Self {
             ftps: FtpsServiceClient::new(channel.clone()),
             modem: ModemServiceClient::new(channel.clone()),
-            storage: ModuleStorageServiceClient::new(channel),
+            storage: ModuleStorageServiceClient::new(channel.clone()),
+            transfers: TransferServiceClient::new(channel),
             timeout: None,
             priority: Priority::Unspecified,
             yields: YieldPolicy::Unspecified,

@@ -130,7 +130,7 @@ pub(super) fn to_broker(
     }
 }
 
-fn at_least_one(problems: &mut Vec<Problem>, key: &str, value: usize) {
+pub(super) fn at_least_one(problems: &mut Vec<Problem>, key: &str, value: usize) {
     if value == 0 {
         problems.push(Problem::new(key, "is 0, at least 1 is needed"));
     }

@@ -1,6 +1,7 @@
 //! The configuration: defaults, then the file, then the environment, each over the one before.
 
 mod budget;
+mod durable;
 mod env;
 mod error;
 mod limits;
@@ -15,6 +16,7 @@ mod transfers;
 
 pub use self::metrics::Metrics;
 pub use budget::Budget;
+pub use durable::Durable;
 pub use error::{Error, Problem};
 pub use limits::{Queue, Sessions};
 pub use listen::{Listen, Mode};
@@ -50,6 +52,8 @@ pub struct Config {
     pub sessions: Sessions,
     /// Bytes on their way.
     pub transfers: Transfers,
+    /// Transfers that outlive their caller.
+    pub durable: Durable,
     /// Data over the air.
     pub budget: Budget,
     /// Counts for a monitoring system.
@@ -129,6 +133,7 @@ impl Config {
         self.queue.check(&mut problems);
         self.sessions.check(&mut problems);
         self.transfers.check(&mut problems);
+        self.durable.check(&mut problems);
         self.budget.check(&mut problems);
         self.log.check(&mut problems);
         for (name, server) in &self.servers {

@@ -8,15 +8,30 @@ use tonic_health::server::HealthReporter;
 use super::ftps::Ftps;
 use super::module::Module;
 use super::storage::ModuleStorage;
+use super::transfers::Transfers;
 use crate::broker::health::{Health, Link};
 use crate::proto::ftps_service_server::FtpsServiceServer;
 use crate::proto::modem_service_server::ModemServiceServer;
 use crate::proto::module_storage_service_server::ModuleStorageServiceServer;
+use crate::proto::transfer_service_server::TransferServiceServer;
 
 /// Follows the module until nobody reports on it any more. `FtpsService` and
-/// `ModuleStorageService` serve while the module does; `ModemService` always does, since its status tells why the other does not.
-pub(super) async fn follow(reporter: HealthReporter, mut health: watch::Receiver<Health>) {
+/// `ModuleStorageService` serve while the module does. `ModemService` always does, since its status
+/// tells why the others do not; and so does `TransferService` where `keeps_transfers`, since it
+/// takes work for later.
+pub(super) async fn follow(
+    reporter: HealthReporter,
+    mut health: watch::Receiver<Health>,
+    keeps_transfers: bool,
+) {
     reporter.set_serving::<ModemServiceServer<Module>>().await;
+    let transfers = if keeps_transfers {
+        ServingStatus::Serving
+    } else {
+        ServingStatus::NotServing
+    };
+    let name = <TransferServiceServer<Transfers> as NamedService>::NAME;
+    reporter.set_service_status(name, transfers).await;
     loop {
         let status = status(&health.borrow_and_update().link);
         set(&reporter, status).await;

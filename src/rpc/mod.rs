@@ -15,5 +15,6 @@ pub mod server;
 pub mod status;
 mod storage;
 mod stream;
+mod transfers;
 
 pub use server::{Doors, serve};

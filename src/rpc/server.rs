@@ -19,11 +19,13 @@ use super::listen::UnixDoor;
 use super::metrics::Counting;
 use super::module::Module;
 use super::storage::ModuleStorage;
+use super::transfers::Transfers;
 use crate::broker::Broker;
 use crate::proto::FILE_DESCRIPTOR_SET;
 use crate::proto::ftps_service_server::FtpsServiceServer;
 use crate::proto::modem_service_server::ModemServiceServer;
 use crate::proto::module_storage_service_server::ModuleStorageServiceServer;
+use crate::proto::transfer_service_server::TransferServiceServer;
 
 /// Largest message taken, in bytes: gRPC's custom. No chunk needs more.
 const MAX_MESSAGE: usize = 4 * 1024 * 1024;
@@ -70,7 +72,7 @@ pub async fn serve(
     grace: Duration,
 ) -> Result<(), Error> {
     let (reporter, health) = tonic_health::server::health_reporter();
-    let follow = health::follow(reporter, broker.health());
+    let follow = health::follow(reporter, broker.health(), broker.keeps_transfers());
     let server = tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
@@ -87,6 +89,10 @@ pub async fn serve(
             ModuleStorageServiceServer::new(ModuleStorage::new(broker.clone()))
                 .max_decoding_message_size(MAX_MESSAGE),
         )
+        .add_service(
+            TransferServiceServer::new(Transfers::new(broker.clone(), stop.clone()))
+                .max_decoding_message_size(MAX_MESSAGE),
+        )
         .add_service(health)
         // Old and new clients ask for reflection by different names.
         .add_service(reflection().build_v1()?)
@@ -96,8 +102,11 @@ pub async fn serve(
         stop.cancelled().await;
         tokio::time::sleep(grace).await;
     };
+    // Both end with `stop`: the one when its calls have ended, the other when what it had on the
+    // link is suspended.
+    let work = async { tokio::join!(server, broker.deliver(stop.clone())).0 };
     tokio::select! {
-        served = server => Ok(served?),
+        served = work => Ok(served?),
         () = async { tokio::join!(follow, broker.upkeep()); } => Ok(()),
         () = forced => {
             tracing::warn!("calls still ran after {grace:?}; their connections are closed");

@@ -14,6 +14,7 @@ use super::convert::request::Invalid;
 use super::convert::response::chain;
 use crate::broker::failure::{self, Failure};
 use crate::broker::health::Rung;
+use crate::broker::transfers::Told;
 use crate::broker::usage::{Period, Scope, Standing};
 use crate::broker::{Cause, Error, modem};
 use verdict::Verdict;
@@ -64,6 +65,22 @@ pub fn of(error: &Error) -> Status {
         message += ". What was written of the file is still on the server: deleting it failed";
     }
     verdict.status(message, metadata)
+}
+
+/// What is kept of an error that no call is there to be told of.
+#[must_use]
+pub fn told(error: &Error) -> Told {
+    let status = of(error);
+    let info = status.get_details_error_info();
+    let (reason, metadata) = info
+        .map(|info| (info.reason, info.metadata))
+        .unwrap_or_default();
+    Told {
+        code: status.code().into(),
+        reason,
+        message: status.message().into(),
+        metadata: metadata.into_iter().collect(),
+    }
 }
 
 /// A request with fields that break rules.

@@ -7,11 +7,14 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
-    reason = "a test fails by panicking, and waits for real programs by a real clock"
+    clippy::print_stdout,
+    reason = "a test says what it measured, fails by panicking, and waits for real programs by a \
+              real clock"
 )]
 
 mod abort;
 mod content;
+mod crash;
 mod errors;
 mod line;
 mod module;

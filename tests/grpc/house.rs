@@ -53,8 +53,17 @@ impl House {
         Self::up(module, "").await
     }
 
+    /// The same without a directory for transfers.
+    pub(crate) async fn without_transfers() -> Self {
+        Self::up_keeping("", "", false).await
+    }
+
     async fn up(module: &str, more: &str) -> Self {
-        let (house, daemon) = Self::open("emulator", module, more).await;
+        Self::up_keeping(module, more, true).await
+    }
+
+    async fn up_keeping(module: &str, more: &str, transfers: bool) -> Self {
+        let (house, daemon) = Self::open("emulator", module, more, transfers).await;
         let mut health = daemon.health();
         let house = house.serve(daemon);
         let ready = health.wait_for(|health| matches!(health.link, Link::Ready));
@@ -76,7 +85,7 @@ impl House {
 
     /// A daemon whose module is not there.
     pub(crate) async fn without_module() -> Self {
-        let (house, daemon) = Self::open("/no/such/device", "", "").await;
+        let (house, daemon) = Self::open("/no/such/device", "", "", true).await;
         let mut health = daemon.health();
         let house = house.serve(daemon);
         let absent = health.wait_for(|health| matches!(health.link, Link::Absent(_)));
@@ -84,15 +93,20 @@ impl House {
         house
     }
 
-    async fn open(device: &str, module: &str, more: &str) -> (Self, Daemon) {
+    async fn open(device: &str, module: &str, more: &str, transfers: bool) -> (Self, Daemon) {
         let scratch = tempfile::tempdir().unwrap();
         let root = scratch.path().join("server");
         std::fs::create_dir(&root).unwrap();
+        if transfers {
+            std::fs::create_dir(durable(scratch.path())).unwrap();
+        }
         let port = ftp_server(root).await;
         let text = format!(
             "[module]\ndevice = \"{device}\"\n{module}\
+             [durable]\ndirectory = \"{}\"\n\
              [listen]\nunix = \"{}\"\ntcp = \"127.0.0.1:0\"\n\
              [servers.here]\nhost = \"127.0.0.1\"\nport = {port}\nsecurity = \"none\"\n{}",
+            durable(scratch.path()).display(),
             scratch.path().join("s").display(),
             more.replace("PORT", &port.to_string()),
         );
@@ -117,6 +131,11 @@ impl House {
 
     pub(crate) fn socket(&self) -> PathBuf {
         self.scratch.path().join("s")
+    }
+
+    /// Where the daemon keeps transfers.
+    pub(crate) fn durable(&self) -> PathBuf {
+        durable(self.scratch.path())
     }
 
     /// Files of the FTP server.
@@ -194,6 +213,10 @@ pub(crate) fn refused<T>(outcome: Result<T, Status>, code: Code, reason: &str) -
             status
         }
     }
+}
+
+fn durable(scratch: &Path) -> PathBuf {
+    scratch.join("durable")
 }
 
 async fn ftp_server(root: PathBuf) -> u16 {

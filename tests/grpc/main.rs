@@ -17,3 +17,4 @@ mod repair;
 mod storage;
 mod streams;
 mod tls;
+mod transfers;

@@ -90,6 +90,12 @@ impl Process {
         wait::until(&what, limit, || self.ended())
     }
 
+    /// Ends it as a power cut does, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        kill_process(self.pid(), Signal::KILL).expect("the child is not waited for yet");
+        self.child.wait().expect("the child is ours");
+    }
+
     /// Everything it has printed into its log.
     pub(crate) fn log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()

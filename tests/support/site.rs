@@ -31,6 +31,7 @@ pub(crate) struct Site {
     module: Option<Module>,
     family: Family,
     port: u16,
+    environment: Vec<(String, String)>,
     scratch: TempDir,
 }
 
@@ -79,6 +80,17 @@ impl Site {
         Self::start_with(family, servers, &[], false, &[])
     }
 
+    /// The same, with options of `cellftpd emulate` for the module, and variables of the daemon's
+    /// environment.
+    pub(crate) fn start_set(
+        family: Family,
+        servers: &[(&str, &Server)],
+        module: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        Self::start_with(family, servers, module, false, environment)
+    }
+
     /// The same, with a tap on the line.
     pub(crate) fn start_tapped(family: Family, servers: &[(&str, &Server)]) -> Self {
         Self::start_with(family, servers, &[], true, &[])
@@ -119,21 +131,19 @@ impl Site {
             tapped.then(|| Tap::new(&module_path(scratch.path()), &scratch.path().join("tap")));
         let device = scratch.path().join(if tapped { "tap" } else { "module" });
         let port = wait::free_port();
-        let config = scratch.path().join("cellftpd.toml");
         std::fs::write(
-            &config,
-            configuration(&device, &socket(scratch.path()), port, servers),
+            scratch.path().join("cellftpd.toml"),
+            configuration(scratch.path(), &device, port, servers),
         )
         .expect("a scratch directory is writable");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cellftpd"));
-        command
-            .arg("--config")
-            .arg(&config)
-            .envs(environment.iter().copied())
-            .env_remove("NOTIFY_SOCKET");
-        let daemon = Process::start(&mut command, &scratch.path().join("daemon.log"));
+        std::fs::create_dir(durable(scratch.path())).expect("a scratch directory is writable");
+        let environment: Vec<_> = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
         let mut site = Self {
-            daemon,
+            daemon: daemon(scratch.path(), &environment),
+            environment,
             tap,
             module: Some(module),
             family,
@@ -143,6 +153,11 @@ impl Site {
         site.await_listening();
         site.await_state("LINK_STATE_READY", wait::START);
         site
+    }
+
+    /// Where the daemon keeps transfers.
+    pub(crate) fn durable(&self) -> PathBuf {
+        durable(self.scratch.path())
     }
 
     /// grpcurl over the unix socket.
@@ -203,6 +218,22 @@ impl Site {
         }
     }
 
+    /// Kills the daemon as a power cut does. Nothing serves until [`Site::start_daemon`].
+    pub(crate) fn kill_daemon(&mut self) {
+        self.daemon.kill();
+    }
+
+    /// Starts the daemon anew, and waits until it listens.
+    pub(crate) fn start_daemon(&mut self) {
+        self.daemon = daemon(self.scratch.path(), &self.environment);
+        self.await_listening();
+    }
+
+    /// The daemon's socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        socket(self.scratch.path())
+    }
+
     /// A scratch file.
     pub(crate) fn scratch(&self, name: &str) -> PathBuf {
         self.scratch.path().join(name)
@@ -236,6 +267,21 @@ impl Site {
     }
 }
 
+fn daemon(scratch: &Path, environment: &[(String, String)]) -> Process {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cellftpd"));
+    command
+        .arg("--config")
+        .arg(scratch.join("cellftpd.toml"))
+        .envs(environment.iter().map(|(name, value)| (name, value)))
+        .env_remove("NOTIFY_SOCKET");
+    Process::start(&mut command, &scratch.join("daemon.log"))
+}
+
+/// Where the daemon keeps transfers.
+fn durable(scratch: &Path) -> PathBuf {
+    scratch.join("durable")
+}
+
 fn module_path(scratch: &Path) -> PathBuf {
     scratch.join("module")
 }
@@ -244,12 +290,13 @@ fn socket(scratch: &Path) -> PathBuf {
     scratch.join("cellftpd.sock")
 }
 
-fn configuration(device: &Path, socket: &Path, port: u16, servers: &[(&str, &Server)]) -> String {
+fn configuration(scratch: &Path, device: &Path, port: u16, servers: &[(&str, &Server)]) -> String {
     let mut text = format!(
         "[module]\ndevice = '{}'\n[listen]\nunix = '{}'\ntcp = '127.0.0.1:{port}'\n\
-         [log]\nlevel = 'info,cellftp=debug'\n",
+         [durable]\ndirectory = '{}'\n[log]\nlevel = 'info,cellftp=debug'\n",
         device.display(),
-        socket.display(),
+        socket(scratch).display(),
+        durable(scratch).display(),
     );
     for (name, server) in servers {
         let _ = write!(

@@ -73,11 +73,91 @@ pub(crate) enum Command {
     Queue,
     /// Show what happens, until interrupted; with --session, that session does not expire meanwhile
     Events,
+    /// Transfers that the daemon keeps and goes on with by itself
+    Transfer {
+        #[command(subcommand)]
+        command: TransferCommand,
+    },
     /// Files on the module, and the module itself
     Module {
         #[command(subcommand)]
         command: ModuleCommand,
     },
+}
+
+/// What the daemon has taken is on its disk, and outlives this program, the daemon and a power cut.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TransferCommand {
+    /// Hand a local file to the daemon, which writes it to the server
+    Put(TransferPut),
+    /// Have the daemon bring a file of the server to its disk
+    Get(TransferGet),
+    /// List all transfers
+    Ls,
+    /// Show a transfer
+    Show {
+        /// Name of the transfer
+        id: String,
+    },
+    /// Show a transfer at each change, until it is over
+    Watch {
+        /// Name of the transfer
+        id: String,
+    },
+    /// Read what `transfer get` brings, also while it arrives
+    Read(TransferRead),
+    /// Try a transfer that failed, or that waits, at once
+    Retry {
+        /// Name of the transfer
+        id: String,
+    },
+    /// End a transfer
+    Cancel {
+        /// Name of the transfer
+        id: String,
+    },
+    /// Forget a transfer that has ended
+    Rm {
+        /// Name of the transfer
+        id: String,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TransferPut {
+    #[command(flatten)]
+    pub(crate) put: Put,
+
+    /// Name of the transfer; the same name again is the same transfer. Without it, a new one
+    #[arg(long)]
+    pub(crate) id: Option<String>,
+
+    /// Go on with a transfer that was half sent
+    #[arg(long, requires = "id")]
+    pub(crate) resume: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TransferGet {
+    /// Path on the server
+    pub(crate) remote: String,
+
+    /// Name of the transfer; the same name again is the same transfer. Without it, a new one
+    #[arg(long)]
+    pub(crate) id: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TransferRead {
+    /// Name of the transfer
+    pub(crate) id: String,
+
+    /// File or directory to write to; - is standard output
+    pub(crate) local: PathBuf,
+
+    /// What happens where the local file exists
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) if_exists: Existing,
 }
 
 /// A path on the module begins with its drive: F:/name.
@@ -302,6 +382,22 @@ impl Args {
             None => Ok(self.address.clone()),
             Some(path) => format!("unix:{}", path.display()).parse(),
         }
+    }
+
+    /// The profile that is meant, where nothing else will do.
+    pub(crate) fn profile(&self) -> Result<String, Failure> {
+        self.profile.clone().ok_or_else(|| {
+            Failure::Usage(
+                "which server? A transfer goes to a profile of the daemon's configuration: name it \
+                 with --profile NAME (or CELLFTP_PROFILE)"
+                    .into(),
+            )
+        })
+    }
+
+    /// How urgent it is.
+    pub(crate) fn urgency(&self) -> Priority {
+        self.priority.map_or(Priority::Unspecified, Into::into)
     }
 
     /// The server that is meant.

@@ -12,6 +12,7 @@ mod put;
 mod queue;
 mod service;
 mod status;
+mod transfer;
 mod usage;
 
 use std::process::ExitCode;
@@ -67,6 +68,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Put(put) => put::run(&args, put, &client).await,
         Command::Get(get) => get::run(&args, get, &client).await,
         Command::Ls(ls) => ls::run(&args, ls, &client).await,
+        Command::Transfer { command } => transfer::run(&args, command, &client).await,
         Command::Module { command } => module::run(&args, command, &client).await,
         Command::Status => status::run(&args, &client).await,
         Command::Usage => usage::run(&args, &client).await,

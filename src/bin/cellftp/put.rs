@@ -15,7 +15,7 @@ use crate::progress;
 
 pub(crate) async fn run(args: &Args, put: &Put, client: &Client) -> Result<(), Failure> {
     let target = args.target()?;
-    let remote = remote_path(put)?;
+    let remote = remote_name(put)?;
     let (mut source, size) = open(&put.local).await?;
     let options = PutOptions {
         if_exists: put.if_exists.into(),
@@ -46,7 +46,7 @@ pub(crate) async fn run(args: &Args, put: &Put, client: &Client) -> Result<(), F
 }
 
 /// The remote name; a path that ends in `/` takes the local file's.
-fn remote_path(put: &Put) -> Result<String, Failure> {
+pub(crate) fn remote_name(put: &Put) -> Result<String, Failure> {
     if !put.remote.ends_with('/') {
         return Ok(put.remote.clone());
     }

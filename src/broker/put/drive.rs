@@ -7,7 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Fault, Patience, PutHeader, PutProgress, PutResult, PutStage, PutState, Verify};
+use super::{
+    Fault, Patience, PutHeader, PutProgress, PutResult, PutStage, PutState, Verify, beside,
+    sentinel,
+};
 use crate::broker::error::{Cause, Error, Hashed};
 use crate::broker::location::Location;
 use crate::broker::operation::{Feed, Operation};
@@ -55,10 +58,7 @@ impl Driver {
         patience: Patience,
     ) -> Result<Self, Cause> {
         let (standing, path) = location.locate(&header.path)?;
-        let sentinel = header.sentinel.as_ref().map(|name| match path.parent() {
-            Some(directory) => directory.join(name).map_err(Cause::InvalidPath),
-            None => Ok(name.clone()),
-        });
+        let sentinel = header.sentinel.as_ref().map(|name| beside(&path, name));
         Ok(Self {
             operation,
             standing,
@@ -249,11 +249,7 @@ impl Driver {
             result.evidence.push_str("; the sentinel was not written");
             return Ok(());
         }
-        let mut content = format!("size={}\nsha256=", result.size);
-        for byte in result.sha256 {
-            let _ = write!(content, "{byte:02x}");
-        }
-        content.push('\n');
+        let content = sentinel(result.size, &result.sha256);
         let size = content.len() as u64;
         let (pieces, source) = mpsc::channel(PIECES);
         for piece in [Piece::Data(Bytes::from(content)), Piece::End] {

@@ -7,4 +7,5 @@ pub(super) mod request;
 pub(super) mod response;
 pub(super) mod storage;
 mod tls;
+pub(super) mod transfers;
 mod usage;

@@ -62,7 +62,7 @@ impl Fields {
         }
     }
 
-    fn named(&mut self, field: &str, name: String) -> Option<String> {
+    pub(super) fn named(&mut self, field: &str, name: String) -> Option<String> {
         if name.is_empty() {
             self.refuse(field, "is empty")
         } else {
@@ -116,7 +116,11 @@ impl Fields {
     }
 
     /// `Some(None)` for an empty path.
-    fn optional_path(&mut self, field: &str, path: String) -> Option<Option<RemotePath>> {
+    pub(super) fn optional_path(
+        &mut self,
+        field: &str,
+        path: String,
+    ) -> Option<Option<RemotePath>> {
         if path.is_empty() {
             Some(None)
         } else {
@@ -131,7 +135,7 @@ impl Fields {
     }
 
     /// `Some(None)` where it is not specified.
-    fn priority(&mut self, field: &str, number: i32) -> Option<Option<Priority>> {
+    pub(super) fn priority(&mut self, field: &str, number: i32) -> Option<Option<Priority>> {
         Some(match self.choice(field, number)? {
             proto::Priority::Unspecified => None,
             proto::Priority::Interactive => Some(Priority::Interactive),
@@ -148,6 +152,29 @@ impl Fields {
             proto::YieldPolicy::Always => Some(Yields::Always),
             proto::YieldPolicy::Never => Some(Yields::Never),
         })
+    }
+
+    pub(super) fn verify(&mut self, field: &str, number: i32) -> Option<Verify> {
+        Some(match self.choice(field, number)? {
+            proto::Verify::Unspecified | proto::Verify::Size => Verify::Size,
+            proto::Verify::ReadBack => Verify::ReadBack,
+            proto::Verify::None => Verify::Nothing,
+        })
+    }
+
+    /// `Some(None)` for an empty path.
+    pub(super) fn sentinel(
+        &mut self,
+        field: &str,
+        path: String,
+        verify: Option<Verify>,
+    ) -> Option<Option<RemotePath>> {
+        let sentinel = self.optional_path(field, path)?;
+        if sentinel.is_some() && verify == Some(Verify::Nothing) {
+            let rule = "is written only after the file is verified, so `verify` cannot be NONE";
+            return self.refuse(field, rule);
+        }
+        Some(sentinel)
     }
 
     pub(super) fn count(&mut self, field: &str, number: i64) -> Option<u64> {
@@ -282,13 +309,7 @@ pub(in crate::rpc) fn put_header(
     let must_be_new = fields
         .choice("header.if_exists", header.if_exists)
         .map(|choice| matches!(choice, proto::IfExists::Fail));
-    let verify = fields
-        .choice("header.verify", header.verify)
-        .map(|choice| match choice {
-            proto::Verify::Unspecified | proto::Verify::Size => Verify::Size,
-            proto::Verify::ReadBack => Verify::ReadBack,
-            proto::Verify::None => Verify::Nothing,
-        });
+    let verify = fields.verify("header.verify", header.verify);
     let delete_on_failure = fields
         .choice("header.on_failure", header.on_failure)
         .map(|choice| !matches!(choice, proto::OnFailure::Keep));
@@ -296,15 +317,9 @@ pub(in crate::rpc) fn put_header(
         None => Some(None),
         Some(size) => fields.count("header.size", size).map(Some),
     };
-    let sentinel = fields.optional_path("header.sentinel", header.sentinel);
+    let sentinel = fields.sentinel("header.sentinel", header.sentinel, verify);
     let priority = fields.priority("header.priority", header.priority);
     let yields = fields.yields("header.yield_policy", header.yield_policy);
-    if matches!(sentinel, Some(Some(_))) && verify == Some(Verify::Nothing) {
-        fields.refuse::<()>(
-            "header.sentinel",
-            "is written only after the file is verified, so `verify` cannot be NONE",
-        );
-    }
     let header = (|| {
         let header = PutHeader {
             target: target?,
@@ -322,17 +337,22 @@ pub(in crate::rpc) fn put_header(
 
 pub(in crate::rpc) fn put_finish(finish: &proto::PutFinish) -> Result<Option<[u8; 32]>, Invalid> {
     let mut fields = Fields::default();
-    let sha256 = match finish.sha256.as_ref() {
-        [] => Some(None),
-        bytes => match <[u8; 32]>::try_from(bytes) {
-            Ok(hash) => Some(Some(hash)),
-            Err(_) => fields.refuse(
-                "finish.sha256",
-                format!("is {} bytes long, a SHA-256 has 32", bytes.len()),
-            ),
-        },
-    };
+    let sha256 = sha256(&mut fields, "finish.sha256", &finish.sha256);
     fields.finish(sha256)
+}
+
+/// `Some(None)` where there is none.
+pub(super) fn sha256(fields: &mut Fields, field: &str, bytes: &[u8]) -> Option<Option<[u8; 32]>> {
+    if bytes.is_empty() {
+        return Some(None);
+    }
+    match <[u8; 32]>::try_from(bytes) {
+        Ok(hash) => Some(Some(hash)),
+        Err(_) => fields.refuse(
+            field,
+            format!("is {} bytes long, a SHA-256 has 32", bytes.len()),
+        ),
+    }
 }
 
 fn transfer_type(choice: proto::TransferType) -> Option<TransferType> {

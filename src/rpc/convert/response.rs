@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::broker::health::{Capabilities, Identity, Link, Sim};
-use crate::broker::put::{PutProgress, PutResult, PutStage, PutState};
+use crate::broker::put::{PutProgress, PutResult, PutStage};
 use crate::broker::{Status, modem};
 use crate::ftps::listing;
 use crate::ftps::profile::{NON_ASCII, Probe};
@@ -70,16 +70,10 @@ impl From<PutProgress> for proto::PutProgress {
 
 impl From<PutResult> for proto::PutResult {
     fn from(result: PutResult) -> Self {
-        let state = match result.state {
-            PutState::VerifiedSize => proto::PutState::VerifiedSize,
-            PutState::VerifiedHash => proto::PutState::VerifiedHash,
-            PutState::Unverified => proto::PutState::Unverified,
-            PutState::Indeterminate => proto::PutState::Indeterminate,
-        };
         Self {
             size: signed(result.size),
             sha256: Bytes::copy_from_slice(&result.sha256),
-            state: state.into(),
+            state: proto::PutState::from(result.state).into(),
             evidence: result.evidence,
             resumes: count(result.resumes),
             elapsed: Some(duration(result.elapsed)),

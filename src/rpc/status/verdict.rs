@@ -9,6 +9,7 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use super::DOMAIN;
 use crate::broker::failure::{self, Failure, Finding, Stage};
+use crate::broker::transfers::Exhausted;
 use crate::broker::{Cause, modem};
 use crate::ftps::errcode::ErrCode;
 
@@ -107,6 +108,51 @@ impl Verdict {
                 "OPERATION_NOT_FOUND",
                 "it has ended, never was, or belongs to someone else",
             ),
+            Cause::TransfersOff(_) => Self::new(
+                Code::FailedPrecondition,
+                "TRANSFERS_OFF",
+                "set durable.directory in its configuration, and make the directory",
+            ),
+            Cause::TransferNotFound => Self::new(
+                Code::NotFound,
+                "TRANSFER_NOT_FOUND",
+                "it was deleted, grew old, never was, or belongs to someone else",
+            ),
+            Cause::TransferExists => Self::new(
+                Code::AlreadyExists,
+                "TRANSFER_EXISTS",
+                "choose another, or send the same header to have the same transfer",
+            ),
+            Cause::TransferBusy => Self::new(Code::Aborted, "TRANSFER_BUSY", ""),
+            Cause::TooManyTransfers => Self::new(
+                Code::ResourceExhausted,
+                "TOO_MANY_TRANSFERS",
+                "delete those that are no longer needed",
+            ),
+            Cause::SpoolFull => Self {
+                retry: Some(RETRY),
+                ..Self::new(
+                    Code::ResourceExhausted,
+                    "SPOOL_FULL",
+                    "wait until some are delivered, or delete those that are no longer needed",
+                )
+            },
+            Cause::WrongState(_) => Self::new(Code::FailedPrecondition, "WRONG_STATE", ""),
+            Cause::WrongOffset { .. } => Self::new(Code::OutOfRange, "WRONG_OFFSET", ""),
+            Cause::SourceChanged => Self::new(Code::Aborted, "SOURCE_CHANGED", ""),
+            Cause::TransferEnded => Self::new(Code::Aborted, "TRANSFER_ENDED", ""),
+            Cause::GaveUp { exhausted, .. } => Self::new(
+                Code::Aborted,
+                match exhausted {
+                    Exhausted::Attempts => "GAVE_UP_ATTEMPTS",
+                    Exhausted::Time => "GAVE_UP_TIME",
+                    Exhausted::Bytes => "GAVE_UP_BYTES",
+                },
+                "",
+            ),
+            Cause::Interrupted => Self::new(Code::Unavailable, "INTERRUPTED", ""),
+            Cause::SpoolLost => Self::new(Code::DataLoss, "SPOOL_LOST", ""),
+            Cause::Indeterminate => Self::new(Code::Unknown, "INDETERMINATE", ""),
             Cause::InlineNotAllowed => Self::new(
                 Code::PermissionDenied,
                 "INLINE_SERVERS_DISABLED",
@@ -148,6 +194,11 @@ impl Verdict {
                     "the daemon's disk is full",
                 )
             },
+            io::ErrorKind::ReadOnlyFilesystem => Self::new(
+                Code::FailedPrecondition,
+                "SPOOL_READ_ONLY",
+                "the daemon's disk is read-only",
+            ),
             _ => Self::new(Code::Internal, "SPOOL_FAILED", ""),
         }
     }

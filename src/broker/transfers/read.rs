@@ -1,0 +1,130 @@
+//! The bytes of a download on their way from the spool to a caller.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use super::journal::{Journal, blocking};
+use super::record::State;
+use super::wish::Key;
+use crate::broker::error::{Cause, Error};
+use crate::broker::spool::MAX_CHUNK;
+
+/// A download that is read, also while it is under way.
+#[derive(Debug)]
+pub struct TransferReading {
+    journal: Arc<Journal>,
+    key: Key,
+    file: Option<File>,
+    generation: u32,
+    offset: u64,
+    changed: watch::Receiver<u64>,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadNext {
+    /// The next bytes, never none.
+    Chunk(Bytes),
+    /// All were handed over.
+    End {
+        /// Bytes of the whole file.
+        size: u64,
+        /// SHA-256 of the whole file.
+        sha256: [u8; 32],
+        /// From the wish until it was whole.
+        took: Duration,
+    },
+}
+
+impl TransferReading {
+    pub(super) async fn begin(journal: Arc<Journal>, key: Key, offset: u64) -> Result<Self, Error> {
+        let record = journal.get(&key).ok_or(Cause::TransferNotFound)?.record;
+        if record.wish.upload().is_some() {
+            return Err(Cause::WrongState("an upload").into());
+        }
+        let changed = journal.subscribe(&key).ok_or(Cause::TransferNotFound)?;
+        let id = record.file.ok_or(Cause::TransferEnded)?;
+        let files = journal.files.clone();
+        let file = blocking(move || {
+            let mut file = files.reader(id)?;
+            file.seek(SeekFrom::Start(offset))?;
+            Ok(file)
+        })
+        .await?;
+        Ok(Self {
+            journal,
+            key,
+            file: Some(file),
+            generation: record.generation,
+            offset,
+            changed,
+        })
+    }
+
+    /// Waits for the next bytes or for the end. After an error nothing comes.
+    ///
+    /// # Errors
+    /// Why not all bytes come.
+    pub async fn next(&mut self) -> Result<ReadNext, Error> {
+        loop {
+            self.changed.mark_unchanged();
+            let there = self.journal.get(&self.key);
+            let there = there.ok_or(Cause::TransferNotFound)?;
+            let record = there.record;
+            if record.generation != self.generation {
+                return Err(Cause::SourceChanged.into());
+            }
+            if there.live.written > self.offset {
+                return self.read(there.live.written - self.offset).await;
+            }
+            match (record.state, record.size, record.sha256) {
+                (State::Done, Some(size), _) if self.offset > size => {
+                    return Err(Cause::WrongOffset { committed: size }.into());
+                }
+                (State::Done, Some(size), Some(sha256)) => {
+                    self.mark_read(record.read).await?;
+                    let took = record.changed.duration_since(record.created);
+                    let took = took.unwrap_or_default();
+                    return Ok(ReadNext::End { size, sha256, took });
+                }
+                (state, ..) if state.is_over() => return Err(Cause::TransferEnded.into()),
+                _ => {}
+            }
+            if self.changed.changed().await.is_err() {
+                return Err(Cause::TransferNotFound.into());
+            }
+        }
+    }
+
+    async fn read(&mut self, at_most: u64) -> Result<ReadNext, Error> {
+        let len = usize::try_from(at_most).map_or(MAX_CHUNK, |len| len.min(MAX_CHUNK));
+        let mut file = self.file.take().ok_or(Cause::TransferEnded)?;
+        let (file, chunk) = blocking(move || {
+            let mut chunk = vec![0; len];
+            file.read_exact(&mut chunk)?;
+            Ok((file, chunk))
+        })
+        .await?;
+        self.file = Some(file);
+        self.offset += len as u64;
+        Ok(ReadNext::Chunk(Bytes::from(chunk)))
+    }
+
+    /// From now on it may go where room is needed.
+    async fn mark_read(&self, already: bool) -> Result<(), Error> {
+        if already {
+            return Ok(());
+        }
+        self.journal
+            .change(&self.key, |record, _| {
+                record.read = true;
+                Ok(())
+            })
+            .await
+    }
+}

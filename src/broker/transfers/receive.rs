@@ -1,0 +1,173 @@
+//! Bytes of an upload on their way from a caller to the spool.
+
+use std::fs::File;
+use std::io::Write;
+
+use bytes::Bytes;
+
+use super::Transfer;
+use super::journal::{Hold, blocking};
+use super::record::State;
+use crate::broker::error::{Cause, Error, Hashed};
+
+/// Bytes between two synchronisations: what a power cut costs the caller, and how often flash is
+/// written to for the record alone.
+const SYNC: u64 = 1 << 20;
+
+/// An upload that is being received. It is accepted by [`Receiving::finish`]; where that does not
+/// come, what was received can be gone on with.
+#[derive(Debug)]
+pub struct Receiving {
+    hold: Hold,
+    file: Option<File>,
+    written: u64,
+    safe: u64,
+    /// Bytes there will be, where the caller knows.
+    declared: Option<u64>,
+}
+
+impl Receiving {
+    /// Goes on behind the bytes that are safe.
+    pub(super) async fn begin(hold: Hold) -> Result<Self, Error> {
+        let record = hold.record()?;
+        let (id, written) = (record.file.ok_or(Cause::SpoolLost)?, record.committed);
+        let declared = record.wish.upload().and_then(|upload| upload.size);
+        if let Some(declared) = declared {
+            hold.journal.grow(&hold.key, declared).await?;
+        }
+        let files = hold.journal.files.clone();
+        let file = blocking(move || files.writer(id, written)).await?;
+        Ok(Self {
+            hold,
+            file: Some(file),
+            written,
+            safe: written,
+            declared,
+        })
+    }
+
+    /// Completes when the transfer is cancelled; [`Receiving::pause`] is to follow.
+    pub async fn halted(&self) {
+        self.hold.halt.cancelled().await;
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// There are more than were named, there is no room, the disk failed, or the transfer was
+    /// cancelled.
+    pub async fn push(&mut self, bytes: Bytes) -> Result<(), Error> {
+        if self.hold.halt.is_cancelled() {
+            return Err(Cause::TransferEnded.into());
+        }
+        let found = self.written.saturating_add(bytes.len() as u64);
+        if let Some(expected) = self.declared.filter(|declared| found > *declared) {
+            return Err(self.reject(Cause::SizeMismatch { expected, found }).await);
+        }
+        self.hold.journal.grow(&self.hold.key, found).await?;
+        let mut file = self.file.take().ok_or(Cause::SpoolLost)?;
+        let sync = found - self.safe >= SYNC;
+        let file = blocking(move || {
+            file.write_all(&bytes)?;
+            if sync {
+                file.sync_all()?;
+            }
+            Ok(file)
+        })
+        .await?;
+        self.file = Some(file);
+        self.written = found;
+        if sync {
+            self.keep().await?;
+        }
+        Ok(())
+    }
+
+    /// The caller stops halfway: what came is made safe, so that it can go on.
+    pub async fn pause(mut self) {
+        let kept = async {
+            self.sync().await?;
+            self.keep().await
+        };
+        if let Err(error) = kept.await {
+            tracing::warn!(transfer = %self.hold.key.id, %error, "not all that came was kept");
+        }
+        // Whoever cancelled it waits for this.
+        if self.hold.halt.is_cancelled() {
+            self.cancelled().await;
+        }
+    }
+
+    /// All bytes were pushed: answers when they are safe. `sha256`, where the caller has it, is
+    /// compared.
+    ///
+    /// # Errors
+    /// They are not what was named, or the disk failed.
+    pub async fn finish(mut self, sha256: Option<[u8; 32]>) -> Result<Transfer, Error> {
+        let found = self.written;
+        if let Some(expected) = self.declared.filter(|declared| found != *declared) {
+            return Err(self.reject(Cause::SizeMismatch { expected, found }).await);
+        }
+        self.sync().await?;
+        let record = self.hold.record()?;
+        let files = self.hold.journal.files.clone();
+        let id = record.file.ok_or(Cause::SpoolLost)?;
+        let have = blocking(move || files.hash(id, found)).await?;
+        let named = record.wish.upload().and_then(|upload| upload.sha256);
+        if [named, sha256]
+            .into_iter()
+            .flatten()
+            .any(|hash| hash != have)
+        {
+            return Err(self.reject(Cause::HashMismatch(Hashed::Sent)).await);
+        }
+        let journal = &self.hold.journal;
+        journal
+            .change(&self.hold.key, move |record, now| {
+                if record.state != State::Receiving {
+                    return Err(Cause::TransferEnded);
+                }
+                record.accept(found, have, now);
+                Ok(())
+            })
+            .await?;
+        tracing::info!(transfer = %self.hold.key.id, bytes = found, "an upload was accepted");
+        let transfer = journal.get(&self.hold.key);
+        transfer.ok_or_else(|| Cause::TransferNotFound.into())
+    }
+
+    async fn sync(&mut self) -> Result<(), Error> {
+        let file = self.file.take().ok_or(Cause::SpoolLost)?;
+        let file = blocking(move || file.sync_all().map(|()| file)).await?;
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// Notes that all that was written is safe.
+    async fn keep(&mut self) -> Result<(), Error> {
+        let written = self.written;
+        self.hold
+            .change(move |record, now| {
+                record.committed = written;
+                record.changed = now;
+            })
+            .await?;
+        self.safe = written;
+        Ok(())
+    }
+
+    /// Nothing is kept of bytes that are not what was named.
+    async fn reject(&mut self, cause: Cause) -> Error {
+        let (journal, key) = (self.hold.journal.clone(), self.hold.key.clone());
+        if let Err(error) = journal.forget_held(&key).await {
+            tracing::warn!(transfer = %key.id, %error, "it cannot be forgotten");
+        }
+        cause.into()
+    }
+
+    async fn cancelled(&mut self) {
+        if let Err(error) = self.hold.change(|record, now| record.cancel(now)).await {
+            tracing::warn!(transfer = %self.hold.key.id, %error, "it cannot be cancelled");
+        }
+    }
+}

@@ -1,0 +1,429 @@
+//! One transfer as the disk knows it, and what may become of it: a value.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use super::files::FileId;
+use super::settle::Before;
+use super::wish::{Key, Wish};
+use crate::broker::put::PutState;
+
+/// A transfer. Every change of it is on the disk before anybody is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Whose, and which.
+    pub key: Key,
+    /// What was asked for.
+    pub wish: Wish,
+    /// Where it is.
+    pub state: State,
+    /// Its bytes; `None` where none are needed any more.
+    pub(super) file: Option<FileId>,
+    /// Bytes of the file that are safe: a power cut leaves at least these.
+    pub committed: u64,
+    /// Size of the whole, where it is known.
+    pub size: Option<u64>,
+    /// SHA-256 of the whole, once all of it is there.
+    pub sha256: Option<[u8; 32]>,
+    /// How often the bytes began anew.
+    pub(super) generation: u32,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// Bytes that all attempts have moved over the link.
+    pub moved: u64,
+    /// What has been used of the budget.
+    pub(super) spent: Spent,
+    /// An upload was begun, or was about to be, when the server had this.
+    pub(super) begun: Option<Before>,
+    /// Why the last attempt failed.
+    pub last_error: Option<Told>,
+    /// What a finished upload rests on.
+    pub evidence: Option<Evidence>,
+    /// What may be left on the server.
+    pub remnant: Remnant,
+    /// When it was created.
+    pub created: SystemTime,
+    /// When its state last changed.
+    pub changed: SystemTime,
+    /// A download was read to its end.
+    pub(super) read: bool,
+}
+
+/// Where a transfer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum State {
+    /// Its client is sending it, or has stopped halfway.
+    Receiving,
+    /// It waits for its turn.
+    Queued,
+    /// An attempt is under way.
+    Running,
+    /// It is tried again then.
+    Waiting {
+        /// When.
+        until: SystemTime,
+    },
+    /// It is where it was to go.
+    Done,
+    /// There will be no other attempt unless its client wishes one.
+    Failed,
+    /// Its client has ended it.
+    Cancelled,
+}
+
+/// What may be left on the server of an upload that did not succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Remnant {
+    /// Nothing of this transfer.
+    Nothing,
+    /// It is to be deleted.
+    Pending {
+        /// When that is tried.
+        due: SystemTime,
+        /// How often it was.
+        tries: u32,
+    },
+    /// It was deleted, or there was nothing.
+    Deleted,
+    /// It stays, as was wished.
+    Kept,
+    /// It stays: it could not be deleted, or may be another's.
+    Left,
+}
+
+/// What has been used of a budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Spent {
+    pub(super) attempts: u32,
+    /// Bytes over the link.
+    pub(super) moved: u64,
+    pub(super) since: SystemTime,
+}
+
+/// An error as a client would have been told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Number of the status code.
+    pub code: i32,
+    /// For programs.
+    pub reason: String,
+    /// For people.
+    pub message: String,
+    /// Particulars.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// What a finished upload rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// How sure it is.
+    pub state: PutState,
+    /// In words.
+    pub words: String,
+}
+
+impl State {
+    /// No attempt will follow by itself.
+    #[must_use]
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Done | Self::Failed | Self::Cancelled)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Receiving => "being received",
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Waiting { .. } => "waiting",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl Record {
+    /// A transfer that begins: an upload whose bytes come to `file`, or a download.
+    pub(super) fn new(key: Key, wish: Wish, file: FileId, now: SystemTime) -> Self {
+        let upload = wish.upload();
+        Self {
+            state: match upload {
+                Some(_) => State::Receiving,
+                None => State::Queued,
+            },
+            size: upload.and_then(|upload| upload.size),
+            key,
+            wish,
+            file: Some(file),
+            committed: 0,
+            sha256: None,
+            generation: 0,
+            attempts: 0,
+            moved: 0,
+            spent: Spent::nothing(now),
+            begun: None,
+            last_error: None,
+            evidence: None,
+            remnant: Remnant::Nothing,
+            created: now,
+            changed: now,
+            read: false,
+        }
+    }
+
+    /// All bytes of an upload are safe.
+    pub(super) fn accept(&mut self, size: u64, sha256: [u8; 32], now: SystemTime) {
+        self.committed = size;
+        self.size = Some(size);
+        self.sha256 = Some(sha256);
+        self.spent = Spent::nothing(now);
+        self.enter(State::Queued, now);
+    }
+
+    /// An attempt begins.
+    pub(super) fn start(&mut self, now: SystemTime) {
+        self.attempts = self.attempts.saturating_add(1);
+        self.spent.attempts = self.spent.attempts.saturating_add(1);
+        self.enter(State::Running, now);
+    }
+
+    /// The attempt has moved so many bytes.
+    pub(super) fn spend(&mut self, bytes: u64) {
+        self.moved = self.moved.saturating_add(bytes);
+        self.spent.moved = self.spent.moved.saturating_add(bytes);
+    }
+
+    /// The attempt is not held against the transfer: it was broken off by the daemon, or had no
+    /// link.
+    pub(super) fn forgive(&mut self) {
+        self.spent.attempts = self.spent.attempts.saturating_sub(1);
+    }
+
+    /// The attempt was broken off; there will be another as soon as may be.
+    pub(super) fn suspend(&mut self, now: SystemTime) {
+        self.forgive();
+        self.enter(State::Queued, now);
+    }
+
+    /// The attempt failed; there will be another.
+    pub(super) fn wait(&mut self, until: SystemTime, why: Told, now: SystemTime) {
+        self.last_error = Some(why);
+        self.enter(State::Waiting { until }, now);
+    }
+
+    /// An upload is on the server.
+    pub(super) fn delivered(&mut self, evidence: Evidence, now: SystemTime) {
+        self.evidence = Some(evidence);
+        self.begun = None;
+        self.enter(State::Done, now);
+    }
+
+    /// A download is in the spool.
+    pub(super) fn fetched(&mut self, size: u64, sha256: [u8; 32], now: SystemTime) {
+        self.committed = size;
+        self.size = Some(size);
+        self.sha256 = Some(sha256);
+        self.enter(State::Done, now);
+    }
+
+    /// There will be no other attempt.
+    pub(super) fn fail(&mut self, why: Told, now: SystemTime) {
+        self.last_error = Some(why);
+        self.enter(State::Failed, now);
+        self.leave_remnant(now);
+    }
+
+    /// Its client has ended it.
+    pub(super) fn cancel(&mut self, now: SystemTime) {
+        self.enter(State::Cancelled, now);
+        self.leave_remnant(now);
+    }
+
+    /// It is tried anew with a budget of its own, also while it waits.
+    pub(super) fn retry(&mut self, now: SystemTime) {
+        self.spent = Spent::nothing(now);
+        self.remnant = Remnant::Nothing;
+        self.enter(State::Queued, now);
+    }
+
+    /// The bytes of a download begin anew: the file on the server is another one.
+    pub(super) fn begin_anew(&mut self) {
+        self.generation = self.generation.saturating_add(1);
+        self.committed = 0;
+        self.size = None;
+    }
+
+    /// As it is found at the daemon's start: an attempt that was under way was broken off.
+    pub(super) fn recover(&mut self, why: Told) {
+        if self.state == State::Running {
+            self.last_error = Some(why);
+            let changed = self.changed;
+            self.suspend(changed);
+        }
+    }
+
+    fn leave_remnant(&mut self, now: SystemTime) {
+        self.remnant = match (&self.begun, self.wish.upload()) {
+            (Some(_), Some(upload)) if upload.delete_on_failure => {
+                let tries = 0;
+                Remnant::Pending { due: now, tries }
+            }
+            (Some(_), Some(_)) => Remnant::Kept,
+            _ => Remnant::Nothing,
+        };
+    }
+
+    fn enter(&mut self, state: State, now: SystemTime) {
+        self.state = state;
+        self.changed = now;
+    }
+
+    /// Its bytes are needed: to be sent, to be read, or for another attempt.
+    pub(super) const fn needs_file(&self) -> bool {
+        match self.state {
+            State::Receiving
+            | State::Queued
+            | State::Running
+            | State::Waiting { .. }
+            | State::Failed => true,
+            State::Done => self.wish.upload().is_none(),
+            State::Cancelled => false,
+        }
+    }
+
+    /// When something is to be done for it: an attempt, or a deletion on the server.
+    pub(super) const fn due(&self) -> Option<SystemTime> {
+        match (self.state, self.remnant) {
+            (State::Queued, _) => Some(SystemTime::UNIX_EPOCH),
+            (State::Waiting { until }, _) => Some(until),
+            (State::Failed | State::Cancelled, Remnant::Pending { due, .. }) => Some(due),
+            _ => None,
+        }
+    }
+
+    /// Nobody needs it any more: an upload that is done, one that was cancelled, or a download
+    /// that was read to its end.
+    pub(super) fn is_spent(&self) -> bool {
+        match self.state {
+            State::Done => self.wish.upload().is_some() || self.read,
+            State::Cancelled => !matches!(self.remnant, Remnant::Pending { .. }),
+            _ => false,
+        }
+    }
+
+    /// Its time is over: it ended, or nobody went on sending it, so long ago.
+    pub(super) fn is_old(&self, ended: Duration, unfinished: Duration, now: SystemTime) -> bool {
+        let limit = match self.state {
+            State::Receiving => unfinished,
+            state if state.is_over() => ended,
+            _ => return false,
+        };
+        // A clock that went backwards makes nothing old.
+        now.duration_since(self.changed)
+            .is_ok_and(|age| age >= limit)
+    }
+}
+
+impl Spent {
+    const fn nothing(since: SystemTime) -> Self {
+        Self {
+            attempts: 0,
+            moved: 0,
+            since,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::broker::transfers::testing::{NOW, download, key, upload};
+
+    fn told(reason: &str) -> Told {
+        Told {
+            code: 14,
+            reason: reason.into(),
+            message: "why".into(),
+            metadata: BTreeMap::new(),
+        }
+    }
+
+    /// What may happen to a transfer, where it may.
+    fn happen(record: &mut Record, what: u8, now: SystemTime) {
+        let evidence = Evidence {
+            state: PutState::VerifiedSize,
+            words: String::new(),
+        };
+        let uploads = record.wish.upload().is_some();
+        match (what, record.state) {
+            (0, State::Receiving) => record.accept(7, [1; 32], now),
+            (1, State::Queued | State::Waiting { .. }) => record.start(now),
+            (2, State::Running) if uploads => record.begun = Some(Before::Absent),
+            (3, State::Running) => record.wait(now + Duration::from_secs(1), told("X"), now),
+            (4, State::Running) if uploads => record.delivered(evidence, now),
+            (4, State::Running) => record.fetched(7, [1; 32], now),
+            (5, State::Running | State::Queued) => record.fail(told("Y"), now),
+            (6, state) if !state.is_over() => record.cancel(now),
+            (7, State::Failed | State::Waiting { .. }) => record.retry(now),
+            // The daemon ends and starts.
+            (8, _) => {
+                let text = serde_json::to_vec(record).unwrap();
+                *record = serde_json::from_slice(&text).unwrap();
+                record.recover(told("INTERRUPTED"));
+                assert_ne!(record.state, State::Running);
+            }
+            _ => {}
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_happens_it_goes_on_or_is_over(
+            is_upload: bool,
+            events in prop::collection::vec(0..9_u8, 0..40),
+        ) {
+            let mut record = if is_upload { upload(key("x")) } else { download(key("x")) };
+            let mut now = NOW;
+            for event in events {
+                now += Duration::from_secs(1);
+                let before = record.clone();
+                happen(&mut record, event, now);
+                // What is not over has its bytes, and something that brings it on.
+                if !record.state.is_over() {
+                    prop_assert!(record.needs_file());
+                    let moves = matches!(record.state, State::Receiving | State::Running);
+                    prop_assert!(moves || record.due().is_some());
+                }
+                // What was done stays so, and nobody deletes it.
+                if before.state == State::Done {
+                    prop_assert_eq!(record.state, State::Done);
+                    prop_assert_eq!(record.due(), None);
+                }
+                // Only what was begun is cleared up.
+                if matches!(record.remnant, Remnant::Pending { .. }) {
+                    prop_assert!(record.begun.is_some() && record.state.is_over());
+                }
+                // Nothing that somebody may still want goes for want of room.
+                prop_assert!(!record.is_spent() || record.state.is_over());
+                prop_assert!(record.state != State::Failed || !record.is_spent());
+            }
+        }
+    }
+
+    #[test]
+    fn an_interruption_is_told_and_not_held_against_it() {
+        let mut record = download(key("x"));
+        for _ in 0..50 {
+            record.start(NOW);
+            record.recover(told("INTERRUPTED"));
+        }
+        assert_eq!((record.attempts, record.spent.attempts), (50, 0));
+        assert_eq!(record.last_error, Some(told("INTERRUPTED")));
+    }
+}

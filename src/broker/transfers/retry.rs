@@ -1,0 +1,239 @@
+//! Whether a failed attempt is followed by another, and when.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use super::record::Record;
+use crate::broker::error::{Cause, Error};
+use crate::ftps::errcode::ErrCode;
+use crate::modem;
+use crate::modem::failure::{self, Failure, Finding, Stage};
+
+/// What the attempts of one transfer may cost in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Attempts that had the link.
+    pub attempts: u32,
+    /// Time since it was accepted.
+    pub give_up_after: Duration,
+    /// Bytes over the link, as a multiple of the file's size.
+    pub resend_limit: u32,
+    /// Time before the second attempt; it doubles from one to the next.
+    pub backoff: Duration,
+    /// The longest time between two attempts.
+    pub max_backoff: Duration,
+}
+
+impl Default for Budget {
+    /// Ten seconds let a link come back that only stumbled, and ten minutes cost a link that is
+    /// away for long little. Twenty attempts are two hours and a half, for a server that says no;
+    /// a module that is away costs none. Two days outlast a weekend's night and day. Five times
+    /// the size is what a bad link may cost before a person should look at it.
+    fn default() -> Self {
+        Self {
+            attempts: 20,
+            give_up_after: Duration::from_secs(48 * 3600),
+            resend_limit: 5,
+            backoff: Duration::from_secs(10),
+            max_backoff: Duration::from_secs(600),
+        }
+    }
+}
+
+/// The part of a budget that was used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exhausted {
+    /// Attempts.
+    Attempts,
+    /// Time.
+    Time,
+    /// Bytes over the link.
+    Bytes,
+}
+
+impl fmt::Display for Exhausted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Attempts => "attempts",
+            Self::Time => "time",
+            Self::Bytes => "bytes over the link",
+        })
+    }
+}
+
+/// What an error says of another attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Another {
+    /// It would end in the same way, or do harm.
+    Never,
+    /// It may succeed.
+    Counted,
+    /// It may succeed, and this one had no link.
+    Uncounted,
+}
+
+/// Bytes that every attempt may cost beyond the file's own: a listing, a sentinel.
+const BESIDES: u64 = 64 * 1024;
+
+impl Budget {
+    /// Time before the attempt that follows the `tries`-th: between a half and the whole of
+    /// what the doubling says, so that transfers that failed together do not come back together.
+    pub(super) fn delay(&self, tries: u32, random: u64) -> Duration {
+        let doublings = tries.saturating_sub(1).min(16);
+        let whole = self
+            .backoff
+            .saturating_mul(1 << doublings)
+            .min(self.max_backoff);
+        let part = u32::try_from(random % 1024).unwrap_or_default();
+        whole / 2 + whole / 2 * part / 1024
+    }
+
+    /// The part that is used up, if any is.
+    pub(super) fn exhausted(&self, record: &Record, now: SystemTime) -> Option<Exhausted> {
+        let spent = &record.spent;
+        let bytes = record.size.unwrap_or(u64::MAX).saturating_add(BESIDES);
+        let bytes = bytes.saturating_mul(u64::from(self.resend_limit));
+        let age = now.duration_since(spent.since).unwrap_or_default();
+        if spent.attempts >= self.attempts {
+            Some(Exhausted::Attempts)
+        } else if age >= self.give_up_after {
+            Some(Exhausted::Time)
+        } else if spent.moved >= bytes {
+            Some(Exhausted::Bytes)
+        } else {
+            None
+        }
+    }
+}
+
+/// What an error says of another attempt, of an upload or a download.
+pub(super) fn another(error: &Error, uploads: bool) -> Another {
+    match &error.cause {
+        Cause::ProfileNotFound(_)
+        | Cause::InlineNotAllowed
+        | Cause::AtCommandsNotAllowed
+        | Cause::InvalidPath(_)
+        | Cause::UnusableDirectory(_)
+        | Cause::SessionNotFound
+        | Cause::TransfersOff(_)
+        | Cause::TransferNotFound
+        | Cause::TransferExists
+        | Cause::TransferBusy
+        | Cause::TooManyTransfers
+        | Cause::WrongState(_)
+        | Cause::WrongOffset { .. }
+        | Cause::TransferEnded
+        | Cause::GaveUp { .. }
+        | Cause::SpoolLost => Another::Never,
+        Cause::QueueFull { .. }
+        // Until the next day or month.
+        | Cause::DataBudget(_)
+        | Cause::TooManySessions { .. }
+        | Cause::TooManyWatchers { .. }
+        | Cause::SpoolFull
+        | Cause::Spool(_)
+        | Cause::Interrupted => Another::Uncounted,
+        Cause::Expired
+        | Cause::ReaderTooSlow
+        | Cause::WriterTooSlow
+        | Cause::OperationNotFound
+        | Cause::SizeMismatch { .. }
+        | Cause::HashMismatch(_)
+        | Cause::SourceChanged
+        | Cause::Indeterminate
+        | Cause::Cancelled(_)
+        | Cause::WrongAnswer => Another::Counted,
+        Cause::Modem(error) => of_modem(error, uploads),
+    }
+}
+
+fn of_modem(error: &modem::Error, uploads: bool) -> Another {
+    match error {
+        modem::Error::DeviceAbsent { .. }
+        | modem::Error::PortHeld { .. }
+        | modem::Error::Io(_)
+        | modem::Error::NotReady(_)
+        | modem::Error::Stopping => Another::Uncounted,
+        modem::Error::Failed(failure) => of_failure(failure, uploads),
+    }
+}
+
+fn of_failure(failure: &Failure, uploads: bool) -> Another {
+    use failure::Cause as C;
+    match &failure.cause {
+        // Servers lock accounts whose password is tried again and again.
+        C::Reported(ErrCode::REJECTED) if failure.stage == Stage::Login => Another::Never,
+        // A file that is to be read is not there; one that is to be written makes the name.
+        C::Reported(_) if !uploads && failure.finding == Some(Finding::NameAbsent) => {
+            Another::Never
+        }
+        C::Reported(ErrCode::PARAMETER) | C::Exists | C::Unsuitable(_) => Another::Never,
+        // A certificate or a setting that the module does not take.
+        C::Refused(_) if failure.stage == Stage::Tls => Another::Never,
+        C::SimMissing | C::SimLocked | C::NotRegistered | C::NetworkLost => Another::Uncounted,
+        _ => Another::Counted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::transfers::testing::{NOW, download, key};
+
+    #[test]
+    fn pauses_double_up_to_a_bound_and_spread_over_a_half() {
+        let budget = Budget::default();
+        let shortest: Vec<u64> = (1..=9).map(|n| budget.delay(n, 0).as_secs()).collect();
+        assert_eq!(shortest, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
+        for random in [0, 1, 1023, 1024, u64::MAX] {
+            let delay = budget.delay(1, random);
+            let (half, whole) = (budget.backoff / 2, budget.backoff);
+            assert!((half..whole).contains(&delay), "{delay:?}");
+        }
+        assert!(budget.delay(u32::MAX, u64::MAX) < budget.max_backoff);
+    }
+
+    #[test]
+    fn each_part_of_the_budget_ends_it() {
+        let budget = Budget::default();
+        let mut record = download(key("x"));
+        assert_eq!(budget.exhausted(&record, NOW), None);
+        let late = NOW + budget.give_up_after;
+        assert_eq!(budget.exhausted(&record, late), Some(Exhausted::Time));
+        // Of unknown size, bytes say nothing.
+        record.spend(1 << 40);
+        assert_eq!(budget.exhausted(&record, NOW), None);
+        record.size = Some(1 << 20);
+        assert_eq!(budget.exhausted(&record, NOW), Some(Exhausted::Bytes));
+        record.retry(NOW);
+        for _ in 0..budget.attempts {
+            assert_eq!(budget.exhausted(&record, NOW), None);
+            record.start(NOW);
+        }
+        assert_eq!(budget.exhausted(&record, NOW), Some(Exhausted::Attempts));
+        record.retry(NOW);
+        assert_eq!(budget.exhausted(&record, NOW), None);
+    }
+
+    #[test]
+    fn a_login_that_was_refused_is_not_repeated_and_a_server_that_says_no_is() {
+        let reported = |stage, finding| {
+            let cause = failure::Cause::Reported(ErrCode::REJECTED);
+            let failure = Failure {
+                finding,
+                ..Failure::new(cause, None, stage)
+            };
+            Error::from(modem::Error::Failed(failure))
+        };
+        assert_eq!(another(&reported(Stage::Login, None), true), Another::Never);
+        assert_eq!(
+            another(&reported(Stage::Data, None), true),
+            Another::Counted
+        );
+        let absent = reported(Stage::Data, Some(Finding::NameAbsent));
+        assert_eq!(another(&absent, false), Another::Never);
+        assert_eq!(another(&absent, true), Another::Counted);
+        let stopping = modem::Error::Stopping.into();
+        assert_eq!(another(&stopping, true), Another::Uncounted);
+    }
+}

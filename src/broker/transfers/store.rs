@@ -1,0 +1,278 @@
+//! The records of transfers on disk. Every change is synchronised before it is told.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+
+use super::files::sync_directory;
+use super::record::Record;
+use super::wish::Key;
+
+/// Records as JSON, by principal and name. JSON, so that a later version can add a field and a
+/// person can read it with the tools at hand; a transfer's record is small beside its file.
+const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
+
+/// What the store is; one row.
+const ABOUT: TableDefinition<'_, &str, u32> = TableDefinition::new("about");
+
+/// Its row.
+const VERSION: &str = "version";
+
+/// The version of [`Record`] that this program writes and reads. A change that this one could not
+/// read needs the next.
+const CURRENT: u32 = 1;
+
+/// Bytes of memory for pages: the records of a thousand transfers.
+const CACHE: usize = 1 << 20;
+
+/// Why the store is not usable. It is never thrown away: what is in it was accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another program has it.
+    #[error("{0} is in use by another program; is another cellftpd running?")]
+    InUse(PathBuf),
+    /// A later version of this program wrote it.
+    #[error("{path} is of version {found}; this program knows {CURRENT} and lower")]
+    Newer {
+        /// The store.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+    },
+    /// It holds what this program does not understand.
+    #[error("{path} is damaged: {what}; move it away to begin with an empty one")]
+    Damaged {
+        /// The store.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// The system refuses.
+    #[error("{path} cannot be used")]
+    Io {
+        /// The store, or its directory.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// All that is in a store.
+pub(super) type Records = BTreeMap<Key, Record>;
+
+/// The store. Its methods block.
+#[derive(Debug)]
+pub(super) struct Store {
+    database: Database,
+}
+
+impl Store {
+    /// Opens the store at `path` with all that is in it; `None` where there is none.
+    pub(super) fn open(path: &Path) -> Result<Option<(Self, Records)>, Error> {
+        match fs::metadata(path) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => {
+                return Err(Error::Io {
+                    path: path.into(),
+                    source,
+                });
+            }
+        }
+        let mut builder = Database::builder();
+        builder.set_cache_size(CACHE);
+        let database = builder.open(path).map_err(|error| of(path, error.into()))?;
+        let store = Self { database };
+        let records = store.read(path)?;
+        Ok(Some((store, records)))
+    }
+
+    /// Makes an empty store at `path`, where there is none. It gets its name when it is whole, and
+    /// the name survives a power cut.
+    pub(super) fn create(path: &Path) -> io::Result<Self> {
+        let unfinished = path.with_extension("new");
+        if let Err(error) = fs::remove_file(&unfinished)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error);
+        }
+        let mut builder = Database::builder();
+        builder.set_cache_size(CACHE);
+        let database = builder
+            .create(&unfinished)
+            .map_err(|error| io_of(error.into()))?;
+        let store = Self { database };
+        store.write(|transaction| {
+            transaction.open_table(ABOUT)?.insert(VERSION, CURRENT)?;
+            transaction.open_table(RECORDS)?;
+            Ok(())
+        })?;
+        fs::rename(&unfinished, path)?;
+        if let Some(directory) = path.parent() {
+            sync_directory(directory)?;
+        }
+        Ok(store)
+    }
+
+    /// Puts a record in place of the one with its key, and synchronises.
+    pub(super) fn put(&self, record: &Record) -> io::Result<()> {
+        let (key, value) = (
+            serde_json::to_vec(&record.key)?,
+            serde_json::to_vec(record)?,
+        );
+        self.write(|transaction| {
+            let mut records = transaction.open_table(RECORDS)?;
+            records.insert(key.as_slice(), value.as_slice())?;
+            Ok(())
+        })
+    }
+
+    /// Removes a record, and synchronises.
+    pub(super) fn remove(&self, key: &Key) -> io::Result<()> {
+        let key = serde_json::to_vec(key)?;
+        self.write(|transaction| {
+            transaction.open_table(RECORDS)?.remove(key.as_slice())?;
+            Ok(())
+        })
+    }
+
+    /// One transaction, synchronised at its end: what redb does unless told otherwise.
+    fn write(
+        &self,
+        change: impl FnOnce(&redb::WriteTransaction) -> Result<(), redb::Error>,
+    ) -> io::Result<()> {
+        let transact = || {
+            let transaction = self.database.begin_write()?;
+            change(&transaction)?;
+            transaction.commit()?;
+            Ok(())
+        };
+        transact().map_err(io_of)
+    }
+
+    fn read(&self, path: &Path) -> Result<Records, Error> {
+        let fail = |error| of(path, error);
+        let damaged = |what: String| Error::Damaged {
+            path: path.into(),
+            what,
+        };
+        let transaction = self.database.begin_read().map_err(|e| fail(e.into()))?;
+        let about = transaction.open_table(ABOUT).map_err(|e| fail(e.into()))?;
+        let found = about.get(VERSION).map_err(|e| fail(e.into()))?;
+        match found.map(|version| version.value()) {
+            Some(1..=CURRENT) => {}
+            Some(0) | None => return Err(damaged("it names no version".into())),
+            Some(found) => {
+                return Err(Error::Newer {
+                    path: path.into(),
+                    found,
+                });
+            }
+        }
+        let table = transaction
+            .open_table(RECORDS)
+            .map_err(|e| fail(e.into()))?;
+        let mut records = BTreeMap::new();
+        for row in table.iter().map_err(|e| fail(e.into()))? {
+            let (_, value) = row.map_err(|e| fail(e.into()))?;
+            let record: Record =
+                serde_json::from_slice(value.value()).map_err(|e| damaged(e.to_string()))?;
+            records.insert(record.key.clone(), record);
+        }
+        Ok(records)
+    }
+}
+
+fn of(path: &Path, error: redb::Error) -> Error {
+    let path = path.into();
+    match error {
+        redb::Error::DatabaseAlreadyOpen => Error::InUse(path),
+        // Without the magic of a store it is none (redb reports it as invalid data).
+        redb::Error::Io(source) if source.kind() != io::ErrorKind::InvalidData => {
+            Error::Io { path, source }
+        }
+        error => Error::Damaged {
+            path,
+            what: error.to_string(),
+        },
+    }
+}
+
+fn io_of(error: redb::Error) -> io::Error {
+    match error {
+        redb::Error::Io(error) => error,
+        error => io::Error::other(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::transfers::testing::{download, key};
+
+    fn opened(path: &Path) -> (Store, Records) {
+        Store::open(path).unwrap().unwrap()
+    }
+
+    #[test]
+    fn what_was_put_is_there_after_the_next_opening() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("s");
+        assert!(Store::open(&path).unwrap().is_none());
+        let store = Store::create(&path).unwrap();
+        let (a, b) = (download(key("a")), download(key("b")));
+        store.put(&a).unwrap();
+        store.put(&b).unwrap();
+        store.remove(&b.key).unwrap();
+        drop(store);
+        let (_, records) = opened(&path);
+        assert_eq!(records, BTreeMap::from([(a.key.clone(), a)]));
+    }
+
+    #[test]
+    fn a_store_in_use_is_not_touched() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("s");
+        let _held = Store::create(&path).unwrap();
+        assert!(matches!(Store::open(&path), Err(Error::InUse(_))));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_and_kept() {
+        let scratch = tempfile::tempdir().unwrap();
+        let newer = scratch.path().join("newer");
+        let store = Store::create(&newer).unwrap();
+        store
+            .write(|transaction| {
+                transaction.open_table(ABOUT)?.insert(VERSION, 7)?;
+                Ok(())
+            })
+            .unwrap();
+        drop(store);
+        let error = Store::open(&newer).unwrap_err();
+        assert!(matches!(error, Error::Newer { found: 7, .. }), "{error}");
+
+        let odd = scratch.path().join("odd");
+        let store = Store::create(&odd).unwrap();
+        store
+            .write(|transaction| {
+                let mut records = transaction.open_table(RECORDS)?;
+                records.insert(b"k".as_slice(), b"{}".as_slice())?;
+                Ok(())
+            })
+            .unwrap();
+        drop(store);
+        let error = Store::open(&odd).unwrap_err();
+        assert!(matches!(error, Error::Damaged { .. }), "{error}");
+
+        let garbage = scratch.path().join("garbage");
+        fs::write(&garbage, vec![0x5a; 100_000]).unwrap();
+        let error = Store::open(&garbage).unwrap_err();
+        assert!(matches!(error, Error::Damaged { .. }), "{error}");
+        assert_eq!(fs::read(&garbage).unwrap(), vec![0x5a; 100_000]);
+    }
+}

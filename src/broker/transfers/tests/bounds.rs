@@ -1,0 +1,159 @@
+//! What is refused, given up, cancelled and forgotten.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_written_before_the_first_transfer() {
+    let scratch = tempfile::tempdir().unwrap();
+    let house = House::open(&scratch, &Module::new());
+    sleep(Duration::from_secs(3600)).await;
+    house.end().await;
+    assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_without_a_directory_says_so() {
+    let scratch = tempfile::tempdir().unwrap();
+    for directory in [PathBuf::new(), scratch.path().join("missing")] {
+        let settings = Settings {
+            directory,
+            ..Settings::default()
+        };
+        let house = House::within(settings, &Module::new());
+        let refused = house.receiving("x", upload_wish("/up")).await.unwrap_err();
+        assert!(matches!(refused.cause, Cause::TransfersOff(_)), "{refused}");
+        house.end().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_never_agrees_is_given_up_and_can_be_tried_again() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut within = settings(&scratch);
+    within.budget.attempts = 3;
+    let module = Module::new();
+    module.corrupts();
+    let house = House::within(within, &module);
+    let mut wish = upload_wish("/up");
+    if let Direction::Upload(upload) = &mut wish.direction {
+        upload.verify = Verify::ReadBack;
+    }
+    house.upload("x", wish, &content(500)).await.unwrap();
+    let failed = house.over("x").await.record;
+    assert_eq!((failed.state, failed.attempts), (State::Failed, 3));
+    let why = failed.last_error.unwrap();
+    assert!(why.reason.starts_with("GaveUp"), "{why:?}");
+    assert!(why.message.contains("SHA-256"), "{why:?}");
+    assert_eq!(house.uploads(), 3);
+    // What it left on the server is deleted.
+    house
+        .until("x", |there| there.record.remnant == Remnant::Deleted)
+        .await;
+    assert_eq!(house.module.content("/up"), None);
+    assert_eq!(files(&scratch), 1);
+
+    // What an attempt is not known to have brought is looked at before it is sent again.
+    let _ = module.file("/up", content(500));
+    house.broker.retry_transfer(&me(), id("x")).await.unwrap();
+    let done = house.over("x").await.record;
+    assert_eq!(done.evidence.unwrap().state, PutState::VerifiedHash);
+    assert_eq!(house.uploads(), 3);
+    let again = house.broker.retry_transfer(&me(), id("x")).await;
+    assert!(matches!(
+        again.unwrap_err().cause,
+        Cause::WrongState("done")
+    ));
+    house.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelling_ends_it_where_it_is_and_clears_up() {
+    let scratch = tempfile::tempdir().unwrap();
+    let house = House::open(&scratch, &Module::new());
+    for (name, size) in [("running", 500_000), ("queued", 10)] {
+        house
+            .upload(name, upload_wish("/up"), &content(size))
+            .await
+            .unwrap();
+    }
+    house.until("running", |there| there.live.moved > 0).await;
+    let queued = house.broker.cancel_transfer(&me(), id("queued")).await;
+    assert_eq!(queued.unwrap().record.state, State::Cancelled);
+    let running = house.broker.cancel_transfer(&me(), id("running")).await;
+    let running = running.unwrap().record;
+    assert_eq!(running.state, State::Cancelled);
+    assert!(running.moved > 0);
+    house
+        .until("running", |there| there.record.remnant == Remnant::Deleted)
+        .await;
+    assert_eq!(files(&scratch), 0);
+    // A half-received one too, whose caller is still there.
+    let receiving = house.receiving("half", upload_wish("/up")).await.unwrap();
+    let halted = async {
+        receiving.halted().await;
+        receiving.pause().await;
+    };
+    let me = me();
+    let cancelled = house.broker.cancel_transfer(&me, id("half"));
+    let (cancelled, ()) = tokio::join!(cancelled, halted);
+    assert_eq!(cancelled.unwrap().record.state, State::Cancelled);
+    for name in ["running", "queued", "half"] {
+        house.broker.delete_transfer(&me, id(name)).await.unwrap();
+    }
+    let listed = house.broker.list_transfers(&me, None, 10).unwrap();
+    assert!(listed.is_empty());
+    house.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn room_and_places_are_bounded_and_freed() {
+    let scratch = tempfile::tempdir().unwrap();
+    let within = Settings {
+        disk_in_all: 100_000,
+        max_transfers: 2,
+        ..settings(&scratch)
+    };
+    let house = House::idle(within, &Module::new());
+    let all = || house.broker.transfers.journal().unwrap().room_taken();
+    house
+        .upload("a", upload_wish("/a"), &content(60_000))
+        .await
+        .unwrap();
+    assert_eq!(all(), 60_000);
+    let full = house.upload("b", upload_wish("/b"), &content(60_000)).await;
+    assert!(matches!(full.unwrap_err().cause, Cause::SpoolFull));
+    let many = house.upload("c", upload_wish("/c"), b"").await;
+    assert!(matches!(many.unwrap_err().cause, Cause::TooManyTransfers));
+    // One that was cancelled is nobody's any more.
+    house.broker.cancel_transfer(&me(), id("b")).await.unwrap();
+    house
+        .upload("c", upload_wish("/c"), &content(40_000))
+        .await
+        .unwrap();
+    assert_eq!(all(), 100_000);
+    let gone = house.broker.transfer(&me(), id("b")).unwrap_err();
+    assert!(matches!(gone.cause, Cause::TransferNotFound));
+    let house = house.deliver();
+    house.over("a").await;
+    house.over("c").await;
+    assert_eq!(house.broker.transfers.journal().unwrap().room_taken(), 0);
+    house.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_old_is_forgotten() {
+    let scratch = tempfile::tempdir().unwrap();
+    let house = House::open(&scratch, &Module::new());
+    house.upload("done", upload_wish("/a"), b"a").await.unwrap();
+    drop(house.receiving("half", upload_wish("/b")).await.unwrap());
+    house.over("done").await;
+    sleep(Duration::from_secs(2 * 86400)).await;
+    let left = || {
+        let left = house.broker.list_transfers(&me(), None, 10).unwrap();
+        left.len()
+    };
+    assert_eq!(left(), 1);
+    sleep(Duration::from_secs(6 * 86400)).await;
+    assert_eq!(left(), 0);
+    house.end().await;
+}

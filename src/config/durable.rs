@@ -1,0 +1,113 @@
+//! `[durable]`: transfers that outlive their caller.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::Problem;
+use super::limits::{at_least_one, positive};
+use crate::broker::transfers::{Budget, Settings};
+
+/// Transfers that outlive their caller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Durable {
+    /// Directory that they are kept in; empty: there are none.
+    pub directory: PathBuf,
+    /// Bytes of all their files.
+    pub disk_in_all: u64,
+    /// How many there are, ended ones included.
+    pub max_transfers: usize,
+    /// How many are at work at once.
+    pub active: usize,
+    /// How long one that has ended is kept.
+    #[serde(with = "humantime_serde")]
+    pub max_age: Duration,
+    /// How long one that is half received is kept.
+    #[serde(with = "humantime_serde")]
+    pub unfinished_age: Duration,
+    /// Attempts for one.
+    pub attempts: u32,
+    /// Time for one.
+    #[serde(with = "humantime_serde")]
+    pub give_up_after: Duration,
+    /// Bytes over the link for one, as a multiple of its size.
+    pub resend_limit: u32,
+    /// Time before the second attempt.
+    #[serde(with = "humantime_serde")]
+    pub backoff: Duration,
+    /// The longest time between two attempts.
+    #[serde(with = "humantime_serde")]
+    pub max_backoff: Duration,
+}
+
+impl Default for Durable {
+    fn default() -> Self {
+        let settings = Settings::default();
+        let budget = settings.budget;
+        Self {
+            directory: settings.directory,
+            disk_in_all: settings.disk_in_all,
+            max_transfers: settings.max_transfers,
+            active: settings.active,
+            max_age: settings.max_age,
+            unfinished_age: settings.unfinished_age,
+            attempts: budget.attempts,
+            give_up_after: budget.give_up_after,
+            resend_limit: budget.resend_limit,
+            backoff: budget.backoff,
+            max_backoff: budget.max_backoff,
+        }
+    }
+}
+
+impl Durable {
+    /// As the broker takes them.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        Settings {
+            directory: self.directory.clone(),
+            disk_in_all: self.disk_in_all,
+            max_transfers: self.max_transfers,
+            active: self.active,
+            max_age: self.max_age,
+            unfinished_age: self.unfinished_age,
+            budget: Budget {
+                attempts: self.attempts,
+                give_up_after: self.give_up_after,
+                resend_limit: self.resend_limit,
+                backoff: self.backoff,
+                max_backoff: self.max_backoff,
+            },
+        }
+    }
+
+    pub(super) fn check(&self, problems: &mut Vec<Problem>) {
+        if !self.directory.as_os_str().is_empty() && self.directory.is_relative() {
+            problems.push(Problem::new("durable.directory", "is no absolute path"));
+        }
+        for (key, value) in [
+            ("durable.max_transfers", self.max_transfers),
+            ("durable.active", self.active),
+            ("durable.attempts", self.attempts as usize),
+            ("durable.resend_limit", self.resend_limit as usize),
+        ] {
+            at_least_one(problems, key, value);
+        }
+        for (key, value) in [
+            ("durable.max_age", self.max_age),
+            ("durable.unfinished_age", self.unfinished_age),
+            ("durable.give_up_after", self.give_up_after),
+            ("durable.backoff", self.backoff),
+        ] {
+            positive(problems, key, value);
+        }
+        if self.backoff > self.max_backoff {
+            problems.push(Problem::new(
+                "durable.backoff",
+                "is longer than durable.max_backoff",
+            ));
+        }
+    }
+}

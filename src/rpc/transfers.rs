@@ -1,0 +1,344 @@
+//! `TransferService`: each method reads its request, makes one call of the broker, and answers.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::try_unfold;
+use tokio::time::timeout;
+use tokio_stream::{Stream, StreamExt};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::call::{caller, given_up, within};
+use super::convert::{request, response, transfers};
+use super::status;
+use crate::broker::transfers::{ReadNext, Receiving, Transfer, TransferReading, Upload, Watch};
+use crate::broker::{Broker, Caller, Cause, Error, modem};
+use crate::proto::create_upload_request::Message as Create;
+use crate::proto::read_transfer_response::Message as Read;
+use crate::proto::resume_upload_request::Message as Resume;
+use crate::proto::transfer_service_server::TransferService;
+use crate::proto::*;
+
+/// How long a caller may send nothing while its upload is open. What came is kept.
+const STALL: Duration = Duration::from_secs(30);
+
+/// Time between two messages to a watcher: often enough for a person's eye.
+const REPORT: Duration = Duration::from_millis(250);
+
+type Answer<T> = Result<Response<T>, Status>;
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// Transfers that outlive their caller.
+#[derive(Debug, Clone)]
+pub(super) struct Transfers {
+    broker: Broker,
+    /// The daemon is stopping: streams that may be long end, since they can be gone on with.
+    stop: CancellationToken,
+}
+
+impl Transfers {
+    pub(super) fn new(broker: Broker, stop: CancellationToken) -> Self {
+        Self { broker, stop }
+    }
+}
+
+#[tonic::async_trait]
+impl TransferService for Transfers {
+    async fn create_upload(
+        &self,
+        request: Request<Streaming<CreateUploadRequest>>,
+    ) -> Answer<CreateUploadResponse> {
+        let caller = caller(&request)?;
+        let mut incoming = request.into_inner();
+        let header = match next(&mut incoming).await? {
+            Part::Create(header) => header,
+            _ => return Err(status::out_of_order("header", "must be the first message")),
+        };
+        let (id, wish) = transfers::upload(header).map_err(status::invalid)?;
+        let created = within(&caller, self.broker.create_upload(&caller, id, wish)).await?;
+        let transfer = match created {
+            Upload::Accepted(transfer) => *transfer,
+            Upload::Receive(receiving) => receive(receiving, incoming, caller).await?,
+        };
+        Ok(Response::new(CreateUploadResponse {
+            transfer: Some(transfer.into()),
+        }))
+    }
+
+    async fn resume_upload(
+        &self,
+        request: Request<Streaming<ResumeUploadRequest>>,
+    ) -> Answer<ResumeUploadResponse> {
+        let caller = caller(&request)?;
+        let mut incoming = request.into_inner();
+        let header = match next(&mut incoming).await? {
+            Part::Resume(header) => header,
+            _ => return Err(status::out_of_order("header", "must be the first message")),
+        };
+        let (id, offset) = transfers::resume(header).map_err(status::invalid)?;
+        let receiving = within(&caller, self.broker.resume_upload(&caller, id, offset)).await?;
+        let transfer = receive(receiving, incoming, caller).await?;
+        Ok(Response::new(ResumeUploadResponse {
+            transfer: Some(transfer.into()),
+        }))
+    }
+
+    async fn create_download(
+        &self,
+        request: Request<CreateDownloadRequest>,
+    ) -> Answer<CreateDownloadResponse> {
+        let caller = caller(&request)?;
+        let (id, wish) = transfers::download(request.into_inner()).map_err(status::invalid)?;
+        let transfer = within(&caller, self.broker.create_download(&caller, id, wish)).await?;
+        Ok(Response::new(CreateDownloadResponse {
+            transfer: Some(transfer.into()),
+        }))
+    }
+
+    async fn get_transfer(
+        &self,
+        request: Request<GetTransferRequest>,
+    ) -> Answer<GetTransferResponse> {
+        let caller = caller(&request)?;
+        let id = transfers::id(request.into_inner().transfer_id).map_err(status::invalid)?;
+        let transfer = self.broker.transfer(&caller, id).map_err(refused)?;
+        Ok(Response::new(GetTransferResponse {
+            transfer: Some(transfer.into()),
+        }))
+    }
+
+    async fn list_transfers(
+        &self,
+        request: Request<ListTransfersRequest>,
+    ) -> Answer<ListTransfersResponse> {
+        let caller = caller(&request)?;
+        let (behind, size) = transfers::page(request.into_inner()).map_err(status::invalid)?;
+        // One more than asked for tells whether there are more.
+        let mut found = self
+            .broker
+            .list_transfers(&caller, behind.as_ref(), size + 1)
+            .map_err(refused)?;
+        let more = found.len() > size;
+        found.truncate(size);
+        let last = found.last().filter(|_| more);
+        let next_page_token = last.map(|last| last.record.key.id.as_str().to_owned());
+        Ok(Response::new(ListTransfersResponse {
+            next_page_token: next_page_token.unwrap_or_default(),
+            transfers: found.into_iter().map(Into::into).collect(),
+        }))
+    }
+
+    type WatchTransferStream = Answers<WatchTransferResponse>;
+
+    async fn watch_transfer(
+        &self,
+        request: Request<WatchTransferRequest>,
+    ) -> Answer<Self::WatchTransferStream> {
+        let caller = caller(&request)?;
+        let id = transfers::id(request.into_inner().transfer_id).map_err(status::invalid)?;
+        let watch = self.broker.watch_transfer(&caller, id).map_err(refused)?;
+        let call = (caller, self.stop.clone());
+        Ok(Response::new(Box::pin(follow(watch, call))))
+    }
+
+    type ReadTransferStream = Answers<ReadTransferResponse>;
+
+    async fn read_transfer(
+        &self,
+        request: Request<ReadTransferRequest>,
+    ) -> Answer<Self::ReadTransferStream> {
+        let caller = caller(&request)?;
+        let (id, offset) = transfers::read(request.into_inner()).map_err(status::invalid)?;
+        let reading = within(&caller, self.broker.read_transfer(&caller, id, offset)).await?;
+        let call = (caller, self.stop.clone());
+        Ok(Response::new(Box::pin(read(reading, call))))
+    }
+
+    async fn retry_transfer(
+        &self,
+        request: Request<RetryTransferRequest>,
+    ) -> Answer<RetryTransferResponse> {
+        let caller = caller(&request)?;
+        let id = transfers::id(request.into_inner().transfer_id).map_err(status::invalid)?;
+        let transfer = within(&caller, self.broker.retry_transfer(&caller, id)).await?;
+        Ok(Response::new(RetryTransferResponse {
+            transfer: Some(transfer.into()),
+        }))
+    }
+
+    async fn cancel_transfer(
+        &self,
+        request: Request<CancelTransferRequest>,
+    ) -> Answer<CancelTransferResponse> {
+        let caller = caller(&request)?;
+        let id = transfers::id(request.into_inner().transfer_id).map_err(status::invalid)?;
+        let transfer = within(&caller, self.broker.cancel_transfer(&caller, id)).await?;
+        Ok(Response::new(CancelTransferResponse {
+            transfer: Some(transfer.into()),
+        }))
+    }
+
+    async fn delete_transfer(
+        &self,
+        request: Request<DeleteTransferRequest>,
+    ) -> Answer<DeleteTransferResponse> {
+        let caller = caller(&request)?;
+        let id = transfers::id(request.into_inner().transfer_id).map_err(status::invalid)?;
+        within(&caller, self.broker.delete_transfer(&caller, id)).await?;
+        Ok(Response::new(DeleteTransferResponse {}))
+    }
+}
+
+/// A message of either stream that brings a file.
+enum Part {
+    Create(UploadHeader),
+    Resume(ResumeHeader),
+    Chunk(Bytes),
+    Finish(PutFinish),
+    Nothing,
+}
+
+impl From<CreateUploadRequest> for Part {
+    fn from(request: CreateUploadRequest) -> Self {
+        match request.message {
+            Some(Create::Header(header)) => Self::Create(header),
+            Some(Create::Chunk(chunk)) => Self::Chunk(chunk),
+            Some(Create::Finish(finish)) => Self::Finish(finish),
+            None => Self::Nothing,
+        }
+    }
+}
+
+impl From<ResumeUploadRequest> for Part {
+    fn from(request: ResumeUploadRequest) -> Self {
+        match request.message {
+            Some(Resume::Header(header)) => Self::Resume(header),
+            Some(Resume::Chunk(chunk)) => Self::Chunk(chunk),
+            Some(Resume::Finish(finish)) => Self::Finish(finish),
+            None => Self::Nothing,
+        }
+    }
+}
+
+/// Takes chunks until `finish`. In a task of its own: when the caller leaves, what came is made
+/// safe.
+async fn receive<T: Into<Part> + Send + 'static>(
+    receiving: Receiving,
+    incoming: Streaming<T>,
+    caller: Caller,
+) -> Result<Transfer, Status> {
+    let received = tokio::spawn(take(receiving, incoming, caller)).await;
+    received.unwrap_or_else(|_| Err(status::of(&Cause::WrongAnswer.into())))
+}
+
+async fn take<T: Into<Part>>(
+    mut receiving: Receiving,
+    mut incoming: Streaming<T>,
+    caller: Caller,
+) -> Result<Transfer, Status> {
+    loop {
+        let part = tokio::select! {
+            biased;
+            () = receiving.halted() => Err(status::of(&Cause::TransferEnded.into())),
+            () = given_up(&caller) => Err(status::of(&Cause::Expired.into())),
+            part = next(&mut incoming) => part,
+        };
+        let stop = match part {
+            Ok(Part::Chunk(chunk)) => match receiving.push(chunk).await {
+                Ok(()) => continue,
+                Err(error) => status::of(&error),
+            },
+            Ok(Part::Finish(finish)) => match request::put_finish(&finish) {
+                Ok(sha256) => return receiving.finish(sha256).await.map_err(refused),
+                Err(invalid) => status::invalid(invalid),
+            },
+            Ok(Part::Create(_) | Part::Resume(_)) => {
+                status::out_of_order("header", "came a second time")
+            }
+            Ok(Part::Nothing) => {
+                status::out_of_order("message", "is neither header, chunk nor finish")
+            }
+            Err(status) => status,
+        };
+        receiving.pause().await;
+        return Err(stop);
+    }
+}
+
+async fn next<T: Into<Part>>(incoming: &mut Streaming<T>) -> Result<Part, Status> {
+    let message = timeout(STALL, incoming.message())
+        .await
+        .map_err(|_| status::of(&Cause::WriterTooSlow.into()))??;
+    Ok(message.ok_or_else(status::unfinished)?.into())
+}
+
+/// Who calls, and the wish that the daemon stops.
+type Call = (Caller, CancellationToken);
+
+/// As [`within`], until the daemon is stopping.
+async fn unless_stopping<T>(
+    (caller, stop): &Call,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Status> {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => Err(status::of(&modem::Error::Stopping.into())),
+        done = within(caller, work) => done,
+    }
+}
+
+/// A transfer now and at its changes.
+fn follow(
+    watch: Watch,
+    call: Call,
+) -> impl Stream<Item = Result<WatchTransferResponse, Status>> + Send {
+    let state = (watch, call, false);
+    try_unfold(state, async |(mut watch, call, again)| {
+        if again {
+            tokio::time::sleep(REPORT).await;
+        }
+        let transfer = unless_stopping(&call, watch.next()).await?;
+        let response = transfer.map(|transfer| WatchTransferResponse {
+            transfer: Some(transfer.into()),
+        });
+        Ok(response.map(|response| (response, (watch, call, true))))
+    })
+}
+
+/// Chunks, result.
+fn read(
+    reading: TransferReading,
+    call: Call,
+) -> impl Stream<Item = Result<ReadTransferResponse, Status>> + Send {
+    let rest = try_unfold(Some((reading, call)), async |state| {
+        let Some((mut reading, call)) = state else {
+            return Ok(None);
+        };
+        Ok(Some(match unless_stopping(&call, reading.next()).await? {
+            ReadNext::Chunk(chunk) => (Read::Chunk(chunk), Some((reading, call))),
+            ReadNext::End { size, sha256, took } => {
+                let result = ReadTransferResult {
+                    size: response::signed(size),
+                    sha256: Bytes::copy_from_slice(&sha256),
+                    elapsed: Some(response::duration(took)),
+                };
+                (Read::Result(result), None)
+            }
+        }))
+    });
+    rest.map(|message| {
+        message.map(|message| ReadTransferResponse {
+            message: Some(message),
+        })
+    })
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that map_err takes"
+)]
+fn refused(error: Error) -> Status {
+    status::of(&error)
+}

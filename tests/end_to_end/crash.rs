@@ -1,0 +1,312 @@
+//! A daemon that is killed again and again: what it has accepted is delivered once and whole, and
+//! what it has not is told as such.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+
+use cellftp::client::{Client, Code, Error, Transfer, TransferState, UploadHeader};
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+
+use crate::content::traps;
+use crate::support::servers::{Security, Server, ServerKind};
+use crate::support::site::{Family, Site};
+use crate::support::{tools, wait};
+
+/// How often the daemon is killed.
+const KILLS: u32 = 100;
+
+/// The longest life of a daemon, from its first answer on. A module that was left in the middle of
+/// a transfer is brought up within it, more often than not.
+const LIFE: Duration = Duration::from_millis(1200);
+
+/// The longest of some short lives, which end while the clients still send.
+const HASTE: Duration = Duration::from_millis(20);
+
+/// Everything that is left may take so long.
+const REST: Duration = Duration::from_secs(100);
+
+/// Transfers alive at each kill, at least.
+const ALIVE: usize = 3;
+
+/// What the clients have asked for and were told.
+#[derive(Default)]
+struct Ledger {
+    /// Content by id.
+    uploads: BTreeMap<String, Vec<u8>>,
+    downloads: BTreeMap<String, Vec<u8>>,
+    accepted: BTreeSet<String>,
+    kills: u32,
+    resumed: u32,
+}
+
+/// A client's call that may be cut off.
+struct Call {
+    id: String,
+    answer: JoinHandle<Result<Transfer, Error>>,
+}
+
+/// xorshift64*: the same seed, the same run, as far as two busy cores allow.
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+}
+
+#[test]
+fn a_daemon_that_is_killed_loses_nothing_and_sends_nothing_twice() {
+    if !tools::wanted("a_daemon_that_is_killed_loses_nothing_and_sends_nothing_twice") {
+        return;
+    }
+    let seed = std::env::var("CELLFTPD_CRASH_SEED").ok();
+    let seed = seed.and_then(|seed| seed.parse().ok()).unwrap_or_else(|| {
+        let today = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        today.map_or(1, |today| today.as_secs() | 1)
+    });
+    println!("CELLFTPD_CRASH_SEED={seed}");
+    let begin = Instant::now();
+    let server = Server::start(ServerKind::Pyftpdlib, Security::None);
+    let quick = [
+        ("CELLFTPD_DURABLE__BACKOFF", "100ms"),
+        ("CELLFTPD_DURABLE__MAX_BACKOFF", "500ms"),
+        ("CELLFTPD_DURABLE__ATTEMPTS", "1000"),
+        ("CELLFTPD_DURABLE__RESEND_LIMIT", "1000"),
+    ];
+    // Most lives end in the middle of a transfer: a file takes a third of a second on the line.
+    let module = ["--baud", "921600"];
+    let mut site = Site::start_set(Family::Sim7600, &[("server", &server)], &module, &quick);
+    let runtime = Runtime::new().expect("a runtime");
+    let mut ledger = Ledger::default();
+    let mut chance = Chance(seed);
+    for round in 0..KILLS {
+        let calls = runtime.block_on(create(&site, &server, &mut ledger, &mut chance, round));
+        let life = if chance.below(3) == 0 { HASTE } else { LIFE };
+        std::thread::sleep(Duration::from_micros(chance.below(life.as_micros() as u64)));
+        site.kill_daemon();
+        ledger.kills += 1;
+        runtime.block_on(hear(calls, &mut ledger));
+        site.start_daemon();
+    }
+    let transfers = runtime.block_on(finish(&site));
+    let sent = check(&site, &server, &ledger, &transfers, &runtime);
+    assert!(site.stop(), "it ends in an orderly way too");
+    let done = transfers.values().filter(|t| is(t, TransferState::Done));
+    let attempts: i32 = transfers.values().map(|transfer| transfer.attempts).sum();
+    println!(
+        "{} kills in {:.0} s: {} transfers asked for, {} accepted, {} half sent of which {} went \
+         on, {} done in {attempts} attempts; {sent} files sent whole",
+        ledger.kills,
+        begin.elapsed().as_secs_f64(),
+        ledger.uploads.len() + ledger.downloads.len(),
+        ledger.accepted.len(),
+        transfers.len() - done.clone().count(),
+        ledger.resumed,
+        done.count(),
+    );
+}
+
+async fn connect(site: &Site) -> Client {
+    let address = format!("unix:{}", site.socket().display());
+    let address = address.parse().expect("a path of ours");
+    Client::connect(&address).await.expect("it listens")
+}
+
+/// Asks for as many transfers as keep some alive, and goes on with one that was cut off.
+async fn create(
+    site: &Site,
+    server: &Server,
+    ledger: &mut Ledger,
+    chance: &mut Chance,
+    round: u32,
+) -> Vec<Call> {
+    let client = connect(site).await;
+    let there = client.transfers().await.expect("the list is at hand");
+    let alive = there.iter().filter(|transfer| {
+        !matches!(
+            transfer.state(),
+            TransferState::Done | TransferState::Receiving
+        )
+    });
+    let alive = alive.count();
+    let mut calls = Vec::new();
+    let half = there.iter().find(|t| is(t, TransferState::Receiving));
+    if let Some(half) = half.filter(|_| chance.below(2) == 0) {
+        ledger.resumed += 1;
+        calls.push(resume(&client, &half.transfer_id, ledger));
+    }
+    for number in 0..ALIVE.saturating_sub(alive) + 1 {
+        let id = format!("r{round:03}-{number}");
+        let mut content = traps(2_000 + chance.below(60_000) as usize);
+        content.splice(..id.len(), id.bytes());
+        if chance.below(4) == 0 {
+            server.place(&format!("source-{id}"), &content);
+            let path = server.remote(&format!("source-{id}"));
+            ledger.downloads.insert(id.clone(), content);
+            let (client, name) = (client.clone(), id.clone());
+            let answer =
+                tokio::spawn(async move { client.create_download(&name, "server", &path).await });
+            calls.push(Call { id, answer });
+        } else {
+            let header = UploadHeader {
+                transfer_id: id.clone(),
+                profile: "server".into(),
+                path: server.remote(&id),
+                ..Default::default()
+            };
+            ledger.uploads.insert(id.clone(), content.clone());
+            let client = client.clone();
+            let answer = tokio::spawn(async move {
+                client
+                    .create_upload(header, &mut content.as_slice(), |_| ())
+                    .await
+            });
+            calls.push(Call { id, answer });
+        }
+    }
+    calls
+}
+
+fn resume(client: &Client, id: &str, ledger: &Ledger) -> Call {
+    let content = ledger.uploads[id].clone();
+    let (client, name) = (client.clone(), id.to_owned());
+    let answer = tokio::spawn(async move {
+        client
+            .resume_upload(&name, &mut content.as_slice(), |_| ())
+            .await
+    });
+    Call {
+        id: id.to_owned(),
+        answer,
+    }
+}
+
+/// What the calls were told before the daemon was gone.
+async fn hear(calls: Vec<Call>, ledger: &mut Ledger) {
+    for call in calls {
+        match call.answer.await.expect("the task ends") {
+            Ok(_) => {
+                ledger.accepted.insert(call.id);
+            }
+            Err(Error::Refused(refusal)) => assert!(
+                matches!(
+                    refusal.code,
+                    Code::Unavailable | Code::Unknown | Code::Cancelled
+                ) || refusal.reason == "TRANSFER_BUSY",
+                "{}: {refusal:?}",
+                call.id
+            ),
+            Err(Error::Incomplete) => {}
+            Err(error) => panic!("{}: {error:?}", call.id),
+        }
+    }
+}
+
+/// Waits until nothing more is to be done.
+async fn finish(site: &Site) -> BTreeMap<String, Transfer> {
+    let client = connect(site).await;
+    let begin = Instant::now();
+    loop {
+        let transfers = client.transfers().await.expect("the list is at hand");
+        let open = |transfer: &&Transfer| {
+            matches!(
+                transfer.state(),
+                TransferState::Queued | TransferState::Running | TransferState::Waiting
+            )
+        };
+        if !transfers.iter().any(|transfer| open(&transfer)) {
+            return transfers
+                .into_iter()
+                .map(|transfer| (transfer.transfer_id.clone(), transfer))
+                .collect();
+        }
+        let left: Vec<_> = transfers.iter().filter(open).collect();
+        assert!(begin.elapsed() < REST, "still at work: {left:#?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Everything on both sides is as was told. Answers how many files were sent whole.
+fn check(
+    site: &Site,
+    server: &Server,
+    ledger: &Ledger,
+    transfers: &BTreeMap<String, Transfer>,
+    runtime: &Runtime,
+) -> usize {
+    for id in &ledger.accepted {
+        let transfer = transfers.get(id);
+        let transfer = transfer.unwrap_or_else(|| panic!("{id} was accepted and is gone"));
+        assert!(is(transfer, TransferState::Done), "{transfer:#?}");
+    }
+    let mut expected = BTreeSet::new();
+    let mut half = 0;
+    let log = server.log();
+    for (id, transfer) in transfers {
+        match transfer.state() {
+            TransferState::Done => {}
+            TransferState::Receiving => {
+                half += 1;
+                continue;
+            }
+            _ => panic!("{transfer:#?}"),
+        }
+        if let Some(content) = ledger.uploads.get(id) {
+            crate::content::assert_holds(&server.local(id), content);
+            expected.insert(id.clone());
+            let whole = whole_stores(&log, &server.local(id), content.len());
+            assert_eq!(whole, 1, "{id} was sent whole {whole} times");
+        } else {
+            let mut read = Vec::new();
+            let reading = async {
+                let client = connect(site).await;
+                client.read_transfer(id, &mut read, |_| ()).await
+            };
+            runtime.block_on(reading).expect("it is done");
+            assert!(read == ledger.downloads[id], "{id} holds other bytes");
+        }
+    }
+    let sources = ledger.downloads.keys().map(|id| format!("source-{id}"));
+    let sent = expected.len();
+    expected.extend(sources);
+    assert_eq!(names(&server.root), expected, "on the server");
+    // No file without a transfer, and none for an upload that is done.
+    let downloads = transfers
+        .keys()
+        .filter(|id| ledger.downloads.contains_key(*id));
+    let kept = names(&site.durable().join("files"));
+    assert_eq!(kept.len(), half + downloads.count(), "in the spool");
+    wait::until("idle daemon", wait::START, || {
+        (site.status()["queued"].as_u64().unwrap_or(0) == 0).then_some(())
+    });
+    sent
+}
+
+/// How often the server took all of a file.
+fn whole_stores(log: &str, file: &Path, size: usize) -> usize {
+    let stored = format!("STOR {} completed=1 bytes={size} ", file.display());
+    log.lines().filter(|line| line.contains(&stored)).count()
+}
+
+fn is(transfer: &Transfer, state: TransferState) -> bool {
+    transfer.state() == state
+}
+
+fn names(directory: &Path) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(directory).expect("a directory");
+    entries
+        .map(|entry| {
+            let name = entry.expect("an entry").file_name();
+            name.into_string().expect("a name of ours")
+        })
+        .collect()
+}
