@@ -1,5 +1,8 @@
 //! The daemon: port, module, broker and face put together, from the first signal to the last.
 
+mod metrics;
+
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::Broker;
 use crate::broker::health::{Health, Link};
-use crate::config::{self, Config, Device, FlowControl, Module, Transfers};
+use crate::broker::usage::Keeper;
+use crate::config::{self, Config, Device, FlowControl};
 use crate::emulator::{Profile, serve::in_process};
 use crate::modem::port::{SerialConnector, StreamConnector};
 use crate::modem::{Modem, Options, Quirks, Setup};
@@ -37,6 +41,9 @@ pub enum Error {
     /// Clients cannot come in.
     #[error(transparent)]
     Listen(#[from] listen::Error),
+    /// Metrics are not served.
+    #[error(transparent)]
+    Metrics(#[from] metrics::Error),
     /// The server failed.
     #[error(transparent)]
     Serve(#[from] rpc::server::Error),
@@ -51,6 +58,8 @@ pub struct Daemon {
     broker: Broker,
     module: JoinHandle<()>,
     doors: Doors,
+    /// Stores what data has moved, where that is limited.
+    keeper: Option<Keeper>,
 }
 
 impl Daemon {
@@ -76,12 +85,22 @@ impl Daemon {
         for door in doors.addresses() {
             tracing::info!("listening on {door}");
         }
-        let (modem, module) = spawn(&config.module, &config.transfers, quirks);
+        let (modem, module) = spawn(config, quirks);
         let broker = Broker::new(modem, servers, config.limits());
+        let keeper = config.usage_path().map(|path| broker.usage_keeper(path));
+        match &keeper {
+            Some(keeper) => keeper.restore().await,
+            None if config.limits_data() => tracing::warn!(
+                "data is limited, and there is no file to keep the counts in (budget.state): they \
+                 begin at zero with the daemon"
+            ),
+            None => {}
+        }
         Ok(Self {
             broker,
             module,
             doors,
+            keeper,
         })
     }
 
@@ -109,11 +128,20 @@ impl Daemon {
             broker,
             module,
             doors,
+            keeper,
         } = self;
-        let served = rpc::serve(broker, doors, stop, CALLS_GRACE).await;
+        let serve = rpc::serve(broker, doors, stop, CALLS_GRACE);
+        let served = tokio::select! {
+            served = serve => served,
+            never = keep(keeper.as_ref()) => match never {},
+        };
         // The last handle of the module went with the server: the module's task is ending.
         if timeout(MODULE_GRACE, module).await.is_err() {
             tracing::warn!("the module did not let go of its port within {MODULE_GRACE:?}");
+        }
+        // Whatever still moved has been booked by now.
+        if let Some(keeper) = &keeper {
+            keeper.save().await;
         }
         Ok(served?)
     }
@@ -127,13 +155,19 @@ pub async fn run(config: &Config) -> Result<(), Error> {
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
     let daemon = Daemon::open(config).await?;
+    let metrics = config.metrics.address().map(metrics::serve).transpose()?;
     let supervisor = tokio::spawn(keep_informed(daemon.health(), stop.clone()));
     let served = daemon.serve(stop).await;
     supervisor.abort();
+    if let Some(metrics) = metrics {
+        metrics.abort();
+    }
     served
 }
 
-fn spawn(config: &Module, transfers: &Transfers, quirks: Quirks) -> (Modem, JoinHandle<()>) {
+fn spawn(config: &Config, quirks: Quirks) -> (Modem, JoinHandle<()>) {
+    let repair = config.repair.limits();
+    let (config, transfers) = (&config.module, &config.transfers);
     let hardware_flow_control = config.flow_control == FlowControl::Hardware;
     let setup = Setup {
         hardware_flow_control,
@@ -144,6 +178,7 @@ fn spawn(config: &Module, transfers: &Transfers, quirks: Quirks) -> (Modem, Join
     };
     let options = Options {
         setup,
+        repair,
         ..Options::default()
     };
     match &config.device {
@@ -160,6 +195,13 @@ fn spawn(config: &Module, transfers: &Transfers, quirks: Quirks) -> (Modem, Join
             let module = in_process(profile, config.emulator.knobs.clone());
             Modem::spawn(StreamConnector(move || Ok(module.open())), options)
         }
+    }
+}
+
+async fn keep(keeper: Option<&Keeper>) -> Infallible {
+    match keeper {
+        Some(keeper) => keeper.run().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -7,6 +7,7 @@
 )]
 
 use std::cell::RefCell;
+use std::io::{Read, Write};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -31,6 +32,11 @@ struct Service {
 
 impl Service {
     fn start() -> Self {
+        Self::with("")
+    }
+
+    /// The same with more configuration.
+    fn with(more: &str) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let socket = scratch.path().join("notify");
         let notifications = UnixDatagram::bind(&socket).unwrap();
@@ -38,8 +44,12 @@ impl Service {
         let config = scratch.path().join("cellftpd.toml");
         let door = scratch.path().join("s");
         let text = format!(
-            "[module]\ndevice = \"emulator\"\n[listen]\nunix = \"{}\"\n",
+            "[module]\ndevice = \"emulator\"\n[listen]\nunix = \"{}\"\n{more}",
             door.display()
+        )
+        .replace(
+            "STATE",
+            &scratch.path().join("usage.json").display().to_string(),
         );
         std::fs::write(&config, text).unwrap();
         let process = Command::new(CELLFTPD)
@@ -149,6 +159,126 @@ fn the_client_sees_the_daemon() {
     assert_eq!(unknown.status.code(), Some(3), "{}", text(&unknown.stderr));
     let error: serde_json::Value = serde_json::from_slice(&unknown.stderr).unwrap();
     assert_eq!(error["error"]["reason"], "PROFILE_NOT_FOUND");
+}
+
+/// The value of a line of the text format that begins so; `None` where there is none.
+fn metric(text: &str, begins: &str) -> Option<f64> {
+    let line = text.lines().find(|line| line.starts_with(begins))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
+fn scrape(port: u16) -> std::io::Result<String> {
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+#[test]
+fn a_monitoring_system_reads_what_was_done() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let service = Service::with(&format!("[metrics]\nlisten = \"127.0.0.1:{port}\"\n"));
+    service.hear("STATUS=ready");
+    let door = service.door().display().to_string();
+    for _ in 0..3 {
+        let df = run(CELLFTP, &["--socket", &door, "module", "df"]);
+        assert!(df.status.success(), "{}", text(&df.stderr));
+    }
+    let unknown = run(CELLFTP, &["--socket", &door, "-p", "none", "ls"]);
+    assert!(!unknown.status.success());
+    // An operation that there is not: it fails and moves nothing.
+    let gone = run(CELLFTP, &["--socket", &door, "module", "rm", "F:/none"]);
+    assert!(!gone.status.success());
+
+    let metrics = scrape(port).unwrap();
+    let value = |begins: &str| metric(&metrics, begins);
+    let done = "cellftpd_operations_total{method=\"GetModuleSpace\",outcome=\"done\"}";
+    assert_eq!(value(done), Some(3.0), "{metrics}");
+    let failed = "cellftpd_operations_total{method=\"DeleteModuleFile\",outcome=\"failed\"}";
+    assert_eq!(value(failed), Some(1.0), "{metrics}");
+    let calls = "grpc_server_handled_total{grpc_type=\"unary\",\
+                 grpc_service=\"cellftp.v1.ModuleStorageService\",\
+                 grpc_method=\"GetModuleSpace\",grpc_code=\"OK\"}";
+    assert_eq!(value(calls), Some(3.0), "{metrics}");
+    let refused = "grpc_server_handled_total{grpc_type=\"server_stream\",\
+                   grpc_service=\"cellftp.v1.FtpsService\",\
+                   grpc_method=\"List\",grpc_code=\"NotFound\"}";
+    assert_eq!(value(refused), Some(1.0), "{metrics}");
+    assert_eq!(value("cellftpd_operations_admitted "), Some(0.0));
+    assert_eq!(value("cellftpd_link_state{state=\"ready\"}"), Some(1.0));
+    assert_eq!(value("cellftpd_link_state{state=\"fault\"}"), Some(0.0));
+    let waits = value("cellftpd_operation_wait_seconds_bucket{le=\"+Inf\"}");
+    assert_eq!(waits, Some(4.0), "{metrics}");
+    // The principal is in no label, and no path.
+    assert!(
+        !metrics.contains("uid:") && !metrics.contains("F:/none"),
+        "{metrics}"
+    );
+}
+
+#[test]
+fn a_port_of_metrics_that_is_taken_is_said_at_once() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let scratch = tempfile::tempdir().unwrap();
+    let config = scratch.path().join("x.toml");
+    let door = scratch.path().join("s");
+    let text = format!(
+        "[module]\ndevice = \"emulator\"\n[listen]\nunix = \"{}\"\n\
+         [metrics]\nlisten = \"127.0.0.1:{port}\"\n",
+        door.display()
+    );
+    std::fs::write(&config, text).unwrap();
+    let output = run(CELLFTPD, &["--config", &config.display().to_string()]);
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        error.contains(&format!("metrics on 127.0.0.1:{port}")),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_counts_of_a_data_budget_are_there_after_a_restart() {
+    let more = "[budget]\nper_month = 1000000000\nstate = \"STATE\"\n\
+                [servers.gone]\nhost = \"127.0.0.1\"\nport = 1\nsecurity = \"none\"\n";
+    let mut service = Service::with(more);
+    service.hear("STATUS=ready");
+    let door = service.door().display().to_string();
+    // Nobody answers there: what the vain login cost is counted all the same.
+    assert!(
+        !run(CELLFTP, &["--socket", &door, "-p", "gone", "ls"])
+            .status
+            .success()
+    );
+    let used = || {
+        let usage = run(CELLFTP, &["--socket", &door, "--json", "usage"]);
+        assert!(usage.status.success(), "{}", text(&usage.stderr));
+        let usage: serde_json::Value = serde_json::from_slice(&usage.stdout).unwrap();
+        usage["total"]["this_month"]["on_air"].as_i64().unwrap()
+    };
+    let before = used();
+    assert!(before > 0);
+    service.signal(Signal::TERM);
+    assert_eq!(service.process.wait().unwrap().code(), Some(0));
+    let file = service.scratch.path().join("usage.json");
+    assert!(file.exists());
+    service.heard.borrow_mut().clear();
+    service.process = Command::new(CELLFTPD)
+        .arg("--config")
+        .arg(service.scratch.path().join("cellftpd.toml"))
+        .env("NOTIFY_SOCKET", service.scratch.path().join("notify"))
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    service.hear("READY=1");
+    assert_eq!(used(), before);
+    service.signal(Signal::TERM);
+    assert_eq!(service.process.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -9,6 +9,8 @@ use std::time::Duration;
 use cellftp::at::line::ErrorCode;
 use cellftp::broker::error::Hashed;
 use cellftp::broker::failure::{self, Awaited, Ending, Failure, Finding, Stage};
+use cellftp::broker::health::Rung;
+use cellftp::broker::usage::{Exceeded, Period, Scope, Standing};
 use cellftp::broker::{Cause, Error, JobId, modem};
 use cellftp::ftps::errcode::ErrCode;
 use cellftp::ftps::value::ValueError;
@@ -80,6 +82,19 @@ fn of_failure(failure: Failure) -> Error {
     modem(modem::Error::Failed(failure))
 }
 
+fn budget(scope: Scope, period: Period, retry_after: Option<Duration>) -> Cause {
+    Cause::DataBudget(Exceeded {
+        standing: Standing {
+            scope,
+            period,
+            limit: 50,
+            used: 40,
+        },
+        needed: 70,
+        retry_after,
+    })
+}
+
 #[test]
 fn errors_of_those_who_share_the_link() {
     let retry_after = Duration::from_secs(3);
@@ -102,6 +117,14 @@ fn errors_of_those_who_share_the_link() {
         ),
         ("sessions", Cause::TooManySessions { own: true }),
         ("watchers", Cause::TooManyWatchers { own: true }),
+        (
+            "data of the day",
+            budget(Scope::Module, Period::Day, Some(retry_after)),
+        ),
+        (
+            "more than a month has",
+            budget(Scope::Profile, Period::Month, None),
+        ),
         ("deadline", Cause::Expired),
         ("reader", Cause::ReaderTooSlow),
         ("writer", Cause::WriterTooSlow),
@@ -109,6 +132,7 @@ fn errors_of_those_who_share_the_link() {
         ("session", Cause::SessionNotFound),
         ("operation", Cause::OperationNotFound),
         ("inline", Cause::InlineNotAllowed),
+        ("at-commands", Cause::AtCommandsNotAllowed),
         (
             "path",
             Cause::InvalidPath(ValueError::TooLong {
@@ -141,6 +165,8 @@ fn errors_of_those_who_share_the_link() {
          own share -> ResourceExhausted QUEUE_FULL retry=3
          sessions -> ResourceExhausted TOO_MANY_SESSIONS
          watchers -> ResourceExhausted TOO_MANY_WATCHERS
+         data of the day -> ResourceExhausted DATA_BUDGET left=10 limit=per_day needed=70 retry=3
+         more than a month has -> ResourceExhausted DATA_BUDGET left=10 limit=profile_per_month needed=70
          deadline -> DeadlineExceeded DEADLINE_PASSED
          reader -> ResourceExhausted READER_TOO_SLOW
          writer -> ResourceExhausted WRITER_TOO_SLOW
@@ -148,6 +174,7 @@ fn errors_of_those_who_share_the_link() {
          session -> NotFound SESSION_NOT_FOUND
          operation -> NotFound OPERATION_NOT_FOUND
          inline -> PermissionDenied INLINE_SERVERS_DISABLED
+         at-commands -> PermissionDenied AT_COMMANDS_DISABLED
          path -> InvalidArgument INVALID_FIELDS field=path
          directory -> FailedPrecondition UNUSABLE_DIRECTORY
          size -> Aborted SIZE_MISMATCH
@@ -228,6 +255,7 @@ fn errors_of_the_dialogue() {
             expected: 2,
             found: 1,
         },
+        C::OverLimit { size: 2, limit: 1 },
         C::Undecided(9),
         C::Unsuitable(ValueError::TooLong { len: 300, max: 256 }),
     ];
@@ -264,6 +292,7 @@ fn errors_of_the_dialogue() {
          the module has no such file or directory -> NotFound FILE_NOT_FOUND *
          the file of 2 bytes does not fit: 1 bytes are free on the drive -> FailedPrecondition MODULE_FULL *
          the size is 1 bytes, not 2 -> Aborted SIZE_MISMATCH
+         2 bytes are to be moved, and 1 are allowed -> ResourceExhausted DATA_BUDGET *
          the module answered 9, which may be a size or an error code -> Internal SIZE_UNDECIDED *
          the value is 300 bytes long, the limit is 256 -> InvalidArgument BAD_PARAMETER * field=path",
     );
@@ -311,7 +340,7 @@ fn error_codes_of_the_module() {
 
 #[test]
 fn what_a_look_at_the_server_shows_decides() {
-    use Finding::{NameAbsent, NamePresent};
+    use Finding::{DirectoryAbsent, NameAbsent, NamePresent};
     let cases = [
         (9, "AT+CFTPSLOGIN", Stage::Login, None),
         (9, "AT+CFTPSGET", Stage::Data, Some(NameAbsent)),
@@ -319,6 +348,9 @@ fn what_a_look_at_the_server_shows_decides() {
         (9, "AT+CFTPSMKD", Stage::Directory, Some(NamePresent)),
         (9, "AT+CFTPSMKD", Stage::Directory, Some(NameAbsent)),
         (9, "AT+CFTPSPUT", Stage::Data, Some(NameAbsent)),
+        (9, "AT+CFTPSPUT", Stage::Data, Some(DirectoryAbsent)),
+        (9, "AT+CFTPSMKD", Stage::Directory, Some(DirectoryAbsent)),
+        (9, "AT+CFTPSDELE", Stage::Directory, Some(DirectoryAbsent)),
         (7, "AT+CFTPSSIZE", Stage::Directory, Some(NameAbsent)),
         (17, "AT+CFTPSGET", Stage::Data, Some(NameAbsent)),
     ];
@@ -345,6 +377,9 @@ fn what_a_look_at_the_server_shows_decides() {
          9 AT+CFTPSMKD Some(NamePresent) -> AlreadyExists ALREADY_EXISTS
          9 AT+CFTPSMKD Some(NameAbsent) -> PermissionDenied SERVER_REFUSED
          9 AT+CFTPSPUT Some(NameAbsent) -> PermissionDenied SERVER_REFUSED
+         9 AT+CFTPSPUT Some(DirectoryAbsent) -> NotFound DIRECTORY_NOT_FOUND
+         9 AT+CFTPSMKD Some(DirectoryAbsent) -> NotFound DIRECTORY_NOT_FOUND
+         9 AT+CFTPSDELE Some(DirectoryAbsent) -> NotFound FILE_NOT_FOUND
          7 AT+CFTPSSIZE Some(NameAbsent) -> NotFound FILE_NOT_FOUND
          17 AT+CFTPSGET Some(NameAbsent) -> NotFound FILE_NOT_FOUND",
     );
@@ -389,6 +424,26 @@ fn a_module_that_does_not_take_what_tls_must_prove_is_told_from_one_in_trouble()
         &rows,
         "tls -> FailedPrecondition TLS_SETUP_REFUSED attempt=1 command=AT+CCERTDOWN stage=tls
          data -> Internal MODEM_ERROR attempt=1 command=AT+CFTPSLIST stage=data",
+    );
+}
+
+#[test]
+fn what_was_tried_to_repair_the_link_is_told() {
+    let cause = failure::Cause::Reported(ErrCode::NETWORK);
+    let failure = Failure {
+        repairs: vec![Rung::Context, Rung::Radio],
+        ..failed(cause, "AT+CFTPSSTART", Stage::Network)
+    };
+    let error = of_failure(failure);
+    assert_eq!(
+        row("get", error.clone()),
+        "get -> Unavailable NETWORK attempt=1 command=AT+CFTPSSTART errcode=10 \
+         repairs=context,radio stage=network retry=5"
+    );
+    let message = status::of(&error).message().to_owned();
+    assert!(
+        message.ends_with("repair the link: context, radio"),
+        "{message}"
     );
 }
 

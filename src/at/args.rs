@@ -45,6 +45,21 @@ impl CommandLine {
         builder.finish()
     }
 
+    /// A line as a person typed it, without its CR. `None` where it holds anything but printable
+    /// ASCII, which could end the line. What a person sets may be a secret.
+    #[must_use]
+    pub fn typed(text: &str) -> Option<Self> {
+        let printable = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        printable.then(|| {
+            let mut bytes = BytesMut::from(text.as_bytes());
+            bytes.put_u8(b'\r');
+            Self {
+                bytes: bytes.freeze(),
+                secret: text.contains('=') && !text.ends_with("=?"),
+            }
+        })
+    }
+
     /// The bytes for the port.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::task::JoinError;
 
+use super::usage::Exceeded;
 use crate::ftps::value::ValueError;
 use crate::modem;
 use crate::modem::JobId;
@@ -115,6 +116,9 @@ pub enum Cause {
         /// The bound of the caller's own principal was met, not the one of all together.
         own: bool,
     },
+    /// More would go over the air than the configuration allows.
+    #[error("{0}")]
+    DataBudget(Exceeded),
     /// The caller's deadline passed.
     #[error("the caller's deadline passed")]
     Expired,
@@ -136,6 +140,9 @@ pub enum Cause {
     /// The configuration does not allow servers named by callers.
     #[error("servers named in a request are not allowed")]
     InlineNotAllowed,
+    /// A line for the module, and the configuration forbids them.
+    #[error("lines of callers are not passed on to the module")]
+    AtCommandsNotAllowed,
     /// The path, read from the session's directory, breaks a rule.
     #[error("the path {0}")]
     InvalidPath(#[source] ValueError),

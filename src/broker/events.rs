@@ -14,7 +14,7 @@ use super::scheduler::{Priority, Why};
 use super::session::SessionId;
 use super::{Broker, clock};
 use crate::modem::JobId;
-use crate::modem::health::{Link, LoggedIn};
+use crate::modem::health::{Link, LoggedIn, Repaired};
 
 /// Events kept for watchers that are behind. All share them, so a slow watcher costs nothing: 4096
 /// are a thousand operations, and about a megabyte.
@@ -45,6 +45,8 @@ pub enum What {
         /// The server that the module is logged in to.
         logged_in: Option<LoggedIn>,
     },
+    /// A rung of the repair ladder was tried.
+    Repair(Box<Repaired>),
     /// A virtual session began or ended.
     Session {
         /// Whose and which; `None` where it is another principal's.
@@ -164,6 +166,7 @@ impl Default for Events {
 impl Events {
     /// Tells an event. Never waits for a watcher.
     pub(super) fn tell(&self, what: What) {
+        super::metrics::event(&what);
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         log.sequence += 1;
         let event = Event {
@@ -253,7 +256,7 @@ impl Event {
     fn seen_by(&self, principal: &Principal) -> Self {
         let mut event = self.clone();
         match &mut event.what {
-            What::Link { .. } => {}
+            What::Link { .. } | What::Repair(_) => {}
             What::Session { own, .. } => {
                 *own = own.take().filter(|(owner, _)| owner == principal);
             }

@@ -252,14 +252,13 @@ async fn drive(
         }
     },);
     let outcome = match (pumped, answer) {
-        (Err(WriteError::Stalled), _) => Err(operation.error(Cause::ReaderTooSlow)),
-        (Err(WriteError::Io(error)), _) => Err(operation.error(Cause::Spool(Arc::new(error)))),
-        (Ok(()) | Err(WriteError::Gone), Ok(Output::Delivered(delivered))) => Ok(Finished {
+        (Err(cause), _) => Err(operation.error(cause)),
+        (Ok(()), Ok(Output::Delivered(delivered))) => Ok(Finished {
             delivered,
             elapsed: operation.on_link(),
         }),
-        (Ok(()) | Err(WriteError::Gone), Ok(_)) => Err(operation.error(Cause::WrongAnswer)),
-        (Ok(()) | Err(WriteError::Gone), Err(error)) => Err(error),
+        (Ok(()), Ok(_)) => Err(operation.error(Cause::WrongAnswer)),
+        (Ok(()), Err(error)) => Err(error),
     };
     writer.end();
     // The link is free; the caller reads the rest at its own pace.
@@ -359,7 +358,7 @@ async fn pump(
     mut deliveries: mpsc::Receiver<Delivery>,
     writer: &mut Writer,
     begin: oneshot::Sender<Option<u64>>,
-) -> Result<(), WriteError> {
+) -> Result<(), Cause> {
     let mut begin = Some(begin);
     let mut moved = 0;
     while let Some(delivery) = deliveries.recv().await {
@@ -375,7 +374,16 @@ async fn pump(
             let _ = begin.send(size);
         }
         moved += chunk.len() as u64;
-        writer.write(chunk).await?;
+        if let Some(allowance) = &operation.allowance {
+            allowance.download(moved)?;
+        }
+        match writer.write(chunk).await {
+            Ok(()) => {}
+            // The job hears of it in its own way.
+            Err(WriteError::Gone) => return Ok(()),
+            Err(WriteError::Stalled) => return Err(Cause::ReaderTooSlow),
+            Err(WriteError::Io(error)) => return Err(Cause::Spool(Arc::new(error))),
+        }
         operation.moved(moved);
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{scheduler, session, spool, upkeep};
+use super::{scheduler, session, spool, upkeep, usage};
 
 /// All bounds of a [`super::Broker`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,6 +19,10 @@ pub struct Limits {
     pub trickle: Trickle,
     /// What an idle link may cost.
     pub upkeep: upkeep::Limits,
+    /// Data over the air.
+    pub usage: usage::Limits,
+    /// Callers may send AT commands of their own.
+    pub at_commands: bool,
 }
 
 /// How long a caller may stand still while bytes could move, before the operation is ended.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::error::Cause;
 use super::scheduler::{Priority, Yields};
+use super::usage;
 use crate::ftps::value::{RemotePath, Server, TransferType};
 use crate::modem::operation::{Directory, Place, Standing};
 
@@ -19,7 +20,7 @@ pub(super) struct Location {
     pub(super) profile: Profile,
 }
 
-/// A server's profile, as far as it concerns the order of jobs.
+/// A server's profile, as far as it concerns those who share the link.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Profile {
     /// Its name; `None` for a server named inline.
@@ -28,6 +29,8 @@ pub(super) struct Profile {
     pub(super) priority: Priority,
     /// When they give up the link where their callers do not say.
     pub(super) yields: Yields,
+    /// What may go over the air to it.
+    pub(super) data: usage::Limit,
 }
 
 /// The directory that relative paths are read from.

@@ -6,6 +6,7 @@ pub mod estimate;
 pub mod events;
 pub mod get;
 pub mod limits;
+pub mod metrics;
 pub mod put;
 pub mod queue;
 pub mod scheduler;
@@ -14,6 +15,7 @@ pub mod session;
 pub mod spool;
 pub mod status;
 pub mod upkeep;
+pub mod usage;
 
 mod link;
 mod location;
@@ -32,7 +34,7 @@ pub use error::{Cause, Error};
 pub use limits::Limits;
 pub use servers::Servers;
 pub use session::{SessionId, SessionInfo, SessionRequest};
-pub use status::Status;
+pub use status::{Repairs, Status};
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -55,6 +57,7 @@ use put::{Patience, PutHeader, Writing};
 use scheduler::Priority;
 use session::Sessions;
 use spool::Spools;
+use usage::Usage;
 
 /// Shares one module among many callers. Cheap to clone. Its calls need a tokio runtime.
 ///
@@ -77,6 +80,8 @@ struct Shared {
     stall: Duration,
     trickle: Duration,
     upkeep: upkeep::Limits,
+    usage: Arc<Usage>,
+    at_commands: bool,
     started: Instant,
 }
 
@@ -106,6 +111,8 @@ impl Broker {
                 stall: limits.stall.0,
                 trickle: limits.trickle.0,
                 upkeep: limits.upkeep,
+                usage: Usage::new(limits.usage),
+                at_commands: limits.at_commands,
                 started: clock::now(),
             }),
         }
@@ -244,6 +251,7 @@ impl Broker {
             path,
             offset,
             begun: None,
+            limit: None,
         });
         let job = Deliver { standing, task };
         let (spools, stall) = (&self.shared.spools, self.shared.stall);
@@ -256,6 +264,11 @@ impl Broker {
     /// Why it was not admitted. Nothing of it reaches the module.
     pub fn put(&self, caller: &Caller, header: PutHeader) -> Result<Writing, Error> {
         let (location, session) = self.locate(caller, &header.target)?;
+        if let Some(size) = header.size {
+            let read_back = header.verify == put::Verify::ReadBack;
+            self.allowance(Some(&caller.principal), &location)
+                .upload(size, read_back)?;
+        }
         let operation = self.admit(caller, "Put", location.clone(), session)?;
         Ok(Writing::begin(
             operation,
@@ -299,14 +312,15 @@ impl Broker {
             .logged_in
             .as_ref()
             .and_then(|at| self.shared.servers.name_of(at));
+        let since_start = now.duration_since(self.shared.started);
         Status {
-            lasted: now
-                .duration_since(self.shared.started)
-                .saturating_sub(health.since),
+            lasted: since_start.saturating_sub(health.since),
+            repairs: Repairs::of(&health.repairs, since_start),
             profile: profile.map(str::to_owned),
             running: self.shared.operations.running(now),
             queued: self.shared.link.waiting(),
             sessions: self.sessions().count(now),
+            data: self.shared.usage.total(),
             health,
         }
     }
@@ -394,6 +408,12 @@ impl Broker {
         location: Option<Location>,
         session: Option<SessionUse>,
     ) -> Result<Arc<Operation>, Cause> {
+        let allowance = location
+            .as_ref()
+            .map(|location| self.allowance(Some(&caller.principal), location));
+        if let Some(allowance) = &allowance {
+            allowance.open()?;
+        }
         let (server, profile) = location
             .map(|location| (location.server, location.profile))
             .unzip();
@@ -406,6 +426,7 @@ impl Broker {
             server,
             profile,
             session,
+            allowance: allowance.map(Arc::new),
             stall: self.shared.stall,
             events: Arc::clone(&self.shared.events),
         };

@@ -23,12 +23,13 @@ use super::queue::{Queued, State};
 use super::scheduler::{Priority, Why, Wish, Yielding, Yields};
 use super::session::{SessionId, Sessions};
 use super::status::Running;
+use super::usage::{Allowance, Moved, Traffic};
 use crate::ftps::value::{RemotePath, Server};
-use crate::modem::failure::Ending;
+use crate::modem::failure::{self, Ending};
 use crate::modem::health::LoggedIn;
 use crate::modem::operation::{self, Delivery, Output, Progress, Standing, Task};
 use crate::modem::source::Source;
-use crate::modem::{Job, JobId, clock};
+use crate::modem::{self, Job, JobId, clock};
 use stay::{Stay, is_yielded, load};
 
 /// All operations that live, by their names.
@@ -63,6 +64,8 @@ pub(super) struct Operation {
     events: Arc<Events>,
     admitted: Instant,
     facts: Mutex<Facts>,
+    /// What it may have on the air; `None` where it is about the module alone.
+    pub(super) allowance: Option<Arc<Allowance>>,
     /// How it was cancelled. Closed when the operation has ended.
     ending: watch::Sender<Option<Ending>>,
     slot: Slot,
@@ -79,6 +82,7 @@ pub(super) struct Admission<'a> {
     /// The profile of the server, where there is one.
     pub(super) profile: Profile,
     pub(super) session: Option<SessionUse>,
+    pub(super) allowance: Option<Arc<Allowance>>,
     pub(super) stall: Duration,
     pub(super) events: Arc<Events>,
 }
@@ -127,6 +131,7 @@ impl Operations {
             server,
             profile,
             session,
+            allowance,
             stall,
             priority,
             yields,
@@ -161,6 +166,7 @@ impl Operations {
             events,
             admitted: clock::now(),
             facts: Mutex::default(),
+            allowance,
             ending: watch::Sender::default(),
             slot,
             _session: session,
@@ -272,19 +278,26 @@ impl Operation {
             () = self.cancelled() => return Err(self.ended_by_caller(Ending::BeforeItBegan)),
             turn = self.slot.turn(wish, &self.place) => turn,
         };
-        turn.ok_or_else(|| self.error(crate::modem::Error::Stopping))
+        turn.ok_or_else(|| self.error(modem::Error::Stopping))
     }
 
-    /// Does one job. Gives the link on when the module is free.
+    /// Does one job. Gives the link on when the module is free. What it moves is booked, however
+    /// it ends.
     pub(super) async fn submit(
         &self,
         turn: Turn,
         standing: Standing,
-        task: Task,
+        mut task: Task,
         feed: Feed,
     ) -> Result<Output, Error> {
         let (reply, answer) = oneshot::channel();
-        let stay = Stay::of(&task, self.way());
+        let way = self.way();
+        let stay = Stay::of(&task, way);
+        if let Some(allowance) = &self.allowance {
+            let permitted = allowance.permit(&mut task, way);
+            permitted.map_err(|cause| self.error(cause))?;
+        }
+        let (traffic, progress) = (Traffic::of(&task), feed.progress.clone());
         let job = Job {
             id: self.id.clone(),
             operation: operation::Operation {
@@ -303,8 +316,8 @@ impl Operation {
         let began = clock::now();
         self.began(began);
         let answer = match self.link.modem.submit(job).await {
-            Ok(()) => answer.await.unwrap_or(Err(crate::modem::Error::Stopping)),
-            Err(_) => Err(crate::modem::Error::Stopping),
+            Ok(()) => answer.await.unwrap_or(Err(modem::Error::Stopping)),
+            Err(_) => Err(modem::Error::Stopping),
         };
         let ended = clock::now();
         let took = ended.duration_since(began);
@@ -314,6 +327,9 @@ impl Operation {
             facts.on_link += took;
             facts.asked.take()
         };
+        if let Some(allowance) = &self.allowance {
+            allowance.book(&Moved::by(traffic, way, &answer, *progress.borrow()));
+        }
         if let Ok(output) = &answer {
             match stay.part(output, took, asked.map(|(at, _)| ended.duration_since(at))) {
                 Some(part) => self.link.learn_part(&part, standing),
@@ -326,7 +342,12 @@ impl Operation {
         }
         drop(turn);
         answer.map_err(|error| {
+            let over = over_limit(&error);
             let error = self.error(error);
+            if let (Some(size), Some(allowance)) = (over, &self.allowance) {
+                let cause = allowance.exceeded(size);
+                return Error { cause, ..error };
+            }
             match error.cause {
                 Cause::Cancelled(ending) => Error {
                     cause: self.ended_by_caller(ending).cause,
@@ -581,6 +602,17 @@ impl Drop for Operation {
 
 /// Time between two reports of how far an operation is: a watcher is a person or a log.
 const TELL: Duration = Duration::from_secs(1);
+
+/// The size of a file that was larger than its job was allowed.
+const fn over_limit(error: &modem::Error) -> Option<u64> {
+    match error {
+        modem::Error::Failed(failure) => match failure.cause {
+            failure::Cause::OverLimit { size, .. } => Some(size),
+            _ => None,
+        },
+        _ => None,
+    }
+}
 
 /// Keeps a session from expiring while an operation in it is under way.
 #[derive(Debug)]

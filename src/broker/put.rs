@@ -19,6 +19,7 @@ use super::location::Location;
 use super::operation::Operation;
 use super::spool::{Spools, WriteError, Writer};
 use super::tally::Tally;
+use super::usage::Allowance;
 use crate::ftps::value::RemotePath;
 use crate::modem::{self, JobId, failure};
 use drive::Driver;
@@ -68,6 +69,7 @@ pub enum Verify {
 pub struct Writing {
     operation: JobId,
     declared: Option<u64>,
+    allowance: Option<Arc<Allowance>>,
     tally: Tally,
     writer: Option<Writer>,
     whole: Option<oneshot::Sender<Tally>>,
@@ -154,6 +156,7 @@ impl Writing {
         let (whole, tally) = oneshot::channel();
         let (report, progress) = watch::channel(PutProgress::default());
         let fault = Fault::default();
+        let allowance = operation.allowance.clone();
         let (id, cancel) = (operation.id.clone(), operation.cancel.clone());
         let span = operation.span();
         let driver = Driver::new(operation, location, header, reader, tally, report, patience)?;
@@ -161,6 +164,7 @@ impl Writing {
         Ok(Self {
             operation: id,
             declared: header.size,
+            allowance,
             tally: Tally::default(),
             writer: Some(writer),
             whole: Some(whole),
@@ -197,6 +201,10 @@ impl Writing {
         let found = self.tally.size.saturating_add(bytes.len() as u64);
         if let Some(expected) = self.declared.filter(|declared| found > *declared) {
             return Err(self.fail(Cause::SizeMismatch { expected, found }).await);
+        }
+        let allowed = self.allowance.as_ref().map(|all| all.upload(found, false));
+        if let Some(Err(cause)) = allowed {
+            return Err(self.fail(cause).await);
         }
         self.tally.add(&bytes);
         let Some(writer) = self.writer.as_mut() else {

@@ -7,6 +7,7 @@ use super::caller::ServerChoice;
 use super::error::Cause;
 use super::location::{Location, Profile};
 use super::scheduler::{Priority, Yields};
+use super::usage;
 use crate::ftps::value::Server;
 use crate::modem::health::LoggedIn;
 
@@ -64,6 +65,22 @@ impl Servers {
             known.profile.yields = yields;
         }
         self
+    }
+
+    /// Says what may go over the air to the server of a profile.
+    #[must_use]
+    pub fn with_data_limit(mut self, profile: &str, limit: usage::Limit) -> Self {
+        if let Some(known) = self.profiles.get_mut(profile) {
+            known.profile.data = limit;
+        }
+        self
+    }
+
+    /// The profiles that have a limit, with it.
+    pub(super) fn data_limits(&self) -> impl Iterator<Item = (Arc<str>, usage::Limit)> {
+        let profiles = self.profiles.values().map(|known| &known.profile);
+        let limited = profiles.filter(|profile| profile.data != usage::Limit::default());
+        limited.filter_map(|profile| Some((profile.name.clone()?, profile.data)))
     }
 
     /// The login directory of a chosen server.

@@ -4,7 +4,9 @@ use super::Broker;
 use super::caller::Caller;
 use super::error::{Cause, Error};
 use super::scheduler::Priority;
-use crate::modem::operation::{Output, Standing, Task};
+use crate::ftps::question::Question;
+use crate::modem::operation::{Answer, Output, Standing, Task};
+use crate::modem::repair::Rung;
 
 impl Broker {
     /// Starts the FTPS service of the module.
@@ -25,6 +27,18 @@ impl Broker {
         self.on_module(caller, "StopFtps", Standing::Down, Task::Stand)
             .await
             .map(drop)
+    }
+
+    /// Resets the module, and waits until it is back and brought up. Virtual sessions live on.
+    ///
+    /// # Errors
+    /// Why it is not reset, or not back.
+    pub async fn reset(&self, caller: &Caller) -> Result<(), Error> {
+        let task = Task::Repair(Rung::Reset);
+        self.on_module(caller, "Reset", Standing::Attached, task)
+            .await?;
+        self.shared.link.logged_out();
+        Ok(())
     }
 
     /// Whether data connections go to the address of the control connection, as the module
@@ -53,6 +67,47 @@ impl Broker {
         self.on_module(caller, "SetDataAddressMode", Standing::Started, task)
             .await
             .map(drop)
+    }
+
+    /// What the module says of its FTPS commands: the test form of each, and the read form of
+    /// those that have one.
+    ///
+    /// # Errors
+    /// Why it is not known. A refusal of one form is an answer.
+    pub async fn command_forms(&self, caller: &Caller) -> Result<Vec<Answer>, Error> {
+        self.ask(caller, "ListCommandForms", Question::forms())
+            .await
+    }
+
+    /// Passes a line on to the module.
+    ///
+    /// # Errors
+    /// [`Cause::AtCommandsNotAllowed`], or why there is no answer. A refusal is an answer.
+    pub async fn at_command(&self, caller: &Caller, line: Question) -> Result<Answer, Error> {
+        if !self.shared.at_commands {
+            return Err(Cause::AtCommandsNotAllowed.into());
+        }
+        let answers = self.ask(caller, "SendAtCommand", vec![line]).await?;
+        answers
+            .into_iter()
+            .next()
+            .ok_or_else(|| Cause::WrongAnswer.into())
+    }
+
+    async fn ask(
+        &self,
+        caller: &Caller,
+        method: &'static str,
+        lines: Vec<Question>,
+    ) -> Result<Vec<Answer>, Error> {
+        let task = Task::Ask(lines);
+        match self
+            .on_module(caller, method, Standing::Attached, task)
+            .await?
+        {
+            Output::Answers(answers) => Ok(answers),
+            _ => Err(Cause::WrongAnswer.into()),
+        }
     }
 
     /// One job about the module alone that answers once.

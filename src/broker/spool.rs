@@ -79,6 +79,20 @@ pub(super) struct Spools {
 }
 
 impl Spools {
+    /// Bytes in memory and on disk.
+    pub(super) fn used(&self) -> (u64, u64) {
+        let Limits {
+            memory_in_all,
+            disk_in_all,
+            ..
+        } = self.limits;
+        let used = |bound: u64, budget: &Budget| bound.saturating_sub(budget.rest());
+        (
+            used(memory_in_all, &self.memory),
+            used(disk_in_all, &self.disk),
+        )
+    }
+
     pub(super) fn new(limits: Limits) -> Self {
         let memory = Budget::new(limits.memory_in_all);
         let disk = Budget::new(limits.disk_in_all);

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::caller::Principal;
+use super::usage::Counts;
+use crate::modem::health::{Repair, Repaired, Rung};
 use crate::modem::{Health, JobId};
 
 /// State of the module, of the link and of those who share it.
@@ -20,6 +22,40 @@ pub struct Status {
     pub queued: usize,
     /// Open sessions.
     pub sessions: usize,
+    /// What has moved on this day and in this month.
+    pub data: Counts,
+    /// What was done to repair the link.
+    pub repairs: Repairs,
+}
+
+/// What was done to repair the link.
+#[derive(Debug, Clone, Default)]
+pub struct Repairs {
+    /// The last rung that was tried, and how long ago.
+    pub last: Option<(Repaired, Duration)>,
+    /// How often each rung was tried within the last hour, from the lowest on; those that were
+    /// not are left out.
+    pub within_an_hour: Vec<(Rung, usize)>,
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+impl Repairs {
+    /// Of those that the module's owner remembers, `now` after the daemon's start.
+    pub(super) fn of(repairs: &[Repair], now: Duration) -> Self {
+        let ago = |repair: &Repair| now.saturating_sub(repair.at);
+        let count = |rung| {
+            let same = repairs.iter().filter(|repair| repair.what.rung == rung);
+            same.filter(|repair| ago(repair) < HOUR).count()
+        };
+        let counts = Rung::ALL.map(|rung| (rung, count(rung)));
+        Self {
+            last: repairs
+                .last()
+                .map(|repair| (repair.what.clone(), ago(repair))),
+            within_an_hour: counts.into_iter().filter(|(_, count)| *count > 0).collect(),
+        }
+    }
 }
 
 /// The operation on the link.

@@ -1,8 +1,7 @@
 //! Files on the module.
 
+mod moving;
 mod writing;
-
-use std::time::Duration;
 
 use super::Broker;
 use super::caller::{Caller, Target};
@@ -11,8 +10,10 @@ use super::get::{Deliver, Reading};
 use super::scheduler::Priority;
 use crate::ftps::storage::{Drive, Entry, ModulePath, Space};
 use crate::ftps::value::{Offset, RemotePath, TransferType};
+pub use crate::modem::operation::ProgressStage;
 pub use crate::modem::operation::WriteModuleFile;
-use crate::modem::operation::{ModuleTransfer, Moved, Output, Standing, Task};
+use crate::modem::operation::{ModuleTransfer, Output, Standing, Task};
+pub use moving::{ModuleProgress, Moving, TransferResult};
 pub use writing::{WritingToModule, Written};
 
 /// A file that goes between the server and a drive of the module, where it has the last component
@@ -31,46 +32,23 @@ pub struct Transfer {
     pub must_be_new: bool,
 }
 
-/// A file that was moved between server and module.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TransferResult {
-    /// On the module.
-    pub file: ModulePath,
-    /// Its size there.
-    pub size: u64,
-    /// The server names the same size; `false` where it does not tell.
-    pub verified: bool,
-    /// How often the link broke and the transfer went on.
-    pub resumes: u32,
-    /// Time on the link, without waiting in the queue.
-    pub elapsed: Duration,
-}
-
 impl Broker {
-    /// Reads a file of the server to a drive of the module.
+    /// Admits the reading of a file of the server to a drive of the module. Returns at once. What
+    /// came stays on the module, however it ends.
     ///
     /// # Errors
-    /// Why it is not there. What came stays on the module.
-    pub async fn fetch_to_module(
-        &self,
-        caller: &Caller,
-        transfer: Transfer,
-    ) -> Result<TransferResult, Error> {
+    /// Why it was not admitted.
+    pub fn fetch_to_module(&self, caller: &Caller, transfer: Transfer) -> Result<Moving, Error> {
         self.move_file(caller, "FetchToModule", transfer, Task::Fetch)
-            .await
     }
 
-    /// Writes a file of the server from a drive of the module.
+    /// Admits the writing of a file of the server from a drive of the module. Returns at once. The
+    /// server may have a part of the file, where it fails.
     ///
     /// # Errors
-    /// Why the server does not have it. It may have a part of it.
-    pub async fn send_from_module(
-        &self,
-        caller: &Caller,
-        transfer: Transfer,
-    ) -> Result<TransferResult, Error> {
+    /// Why it was not admitted.
+    pub fn send_from_module(&self, caller: &Caller, transfer: Transfer) -> Result<Moving, Error> {
         self.move_file(caller, "SendFromModule", transfer, Task::Send)
-            .await
     }
 
     /// The names in a directory of the module, and the size of each file where it is told.
@@ -157,13 +135,13 @@ impl Broker {
             .await
     }
 
-    async fn move_file(
+    fn move_file(
         &self,
         caller: &Caller,
         method: &'static str,
         transfer: Transfer,
         task: fn(ModuleTransfer) -> Task,
-    ) -> Result<TransferResult, Error> {
+    ) -> Result<Moving, Error> {
         let (location, session) = self.locate(caller, &transfer.target)?;
         let (mut standing, path) = location.locate(&transfer.path)?;
         // Sizes are compared, and an offset here must be one there.
@@ -177,22 +155,9 @@ impl Broker {
             file: file.clone(),
             offset: transfer.offset,
             must_be_new: transfer.must_be_new,
+            limit: None,
         });
         let operation = self.admit_at(caller, method, Priority::Normal, Some(location), session)?;
-        let timed = std::sync::Arc::clone(&operation);
-        match self.run(operation, standing, task).await? {
-            Output::Moved(Moved {
-                size,
-                confirmed,
-                resumes,
-            }) => Ok(TransferResult {
-                file,
-                size,
-                verified: confirmed.is_some(),
-                resumes,
-                elapsed: timed.on_link(),
-            }),
-            _ => Err(timed.error(Cause::WrongAnswer)),
-        }
+        Ok(Moving::begin(operation, standing, task, file))
     }
 }

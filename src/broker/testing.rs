@@ -287,6 +287,10 @@ impl Module {
                     ..BegunDownload::default()
                 }));
             }
+            job.progress.send_modify(|progress| {
+                progress.stage = ProgressStage::Transferring;
+                progress.bytes += chunk.len() as u64;
+            });
             sleep(Self::CHUNK_TIME).await;
             next = Delivery::Chunk(Bytes::copy_from_slice(chunk));
         }

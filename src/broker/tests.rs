@@ -22,6 +22,7 @@ mod getting;
 mod model;
 mod putting;
 mod sessions;
+mod usage;
 mod watching;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
@@ -10,9 +11,14 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::caller::ServerChoice;
+use super::estimate::Way;
 use super::events::What;
+use super::location::{Location, Profile};
+use super::usage::{Allowance, Moved, Traffic};
 use super::{Broker, clock};
-use crate::modem::operation::{Directory, Operation, Place, Standing, Task};
+use crate::modem::health::LoggedIn;
+use crate::modem::operation::{Directory, Operation, Place, Progress, Standing, Task};
 use crate::modem::{Job, JobId};
 
 /// What an idle link may cost.
@@ -66,25 +72,51 @@ impl Broker {
     /// Does what is due although nobody asks for it, as long as it is polled. Without it sessions
     /// end unseen, nobody is told of the link, and the module stays logged in.
     pub async fn upkeep(&self) -> Infallible {
-        tokio::join!(self.tell_of_the_link(), self.tick()).1
+        tokio::join!(self.tell_of_the_link(), self.tick(), self.look_on()).1
     }
 
     async fn tell_of_the_link(&self) -> Infallible {
         let mut health = self.health();
         let mut told = None;
+        let mut repaired = 0;
         loop {
-            let (link, logged_in) = {
+            let (link, logged_in, repairs) = {
                 let health = health.borrow_and_update();
-                (health.link.clone(), health.logged_in.clone())
+                let repairs = Arc::clone(&health.repairs);
+                (health.link.clone(), health.logged_in.clone(), repairs)
             };
+            for repair in repairs.iter() {
+                if repair.number <= repaired {
+                    continue;
+                }
+                repaired = repair.number;
+                let what = Box::new(repair.what.clone());
+                self.shared.events.tell(What::Repair(what));
+            }
             let news = (std::mem::discriminant(&link), logged_in.clone());
             if told.as_ref() != Some(&news) {
+                let (before, at) = told.unzip();
+                if before != Some(news.0) {
+                    super::metrics::link(&link);
+                }
+                if logged_in.is_some() && at != Some(logged_in.clone()) {
+                    super::metrics::login();
+                }
                 told = Some(news);
                 self.shared.events.tell(What::Link { link, logged_in });
             }
             if health.changed().await.is_err() {
                 return pending().await;
             }
+        }
+    }
+
+    async fn look_on(&self) -> Infallible {
+        let mut clock = interval(super::metrics::LOOK);
+        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            clock.tick().await;
+            self.look();
         }
     }
 
@@ -113,21 +145,24 @@ impl Broker {
         let Some((turn, left_at)) = link.chore() else {
             return;
         };
+        let allowance = left_at.as_ref().map(|at| self.own_allowance(at));
         let operation = match (chore, left_at) {
-            (Chore::KeepAlive, Some(place)) => Operation {
+            (Chore::KeepAlive, Some(place)) if may(allowance.as_ref()) => Operation {
                 standing: Standing::LoggedIn(Place {
                     directory: Directory::Any,
                     ..place
                 }),
                 task: Task::WorkingDirectory,
             },
-            // Where no job succeeded there is no connection worth keeping.
-            (Chore::LogOut, _) | (Chore::KeepAlive, None) => Operation {
+            // Where no job succeeded there is no connection worth keeping, and without data none
+            // can be kept.
+            (Chore::LogOut | Chore::KeepAlive, _) => Operation {
                 standing: Standing::Down,
                 task: Task::Stand,
             },
         };
         let logs_out = operation.standing == Standing::Down;
+        let traffic = Traffic::of(&operation.task);
         let (reply, answer) = oneshot::channel();
         let job = Job {
             id: JobId::new(Uuid::new_v4().to_string()),
@@ -145,8 +180,16 @@ impl Broker {
             return;
         }
         match answer.await {
-            Ok(Ok(_)) => tracing::debug!(?chore, "done"),
-            Ok(Err(error)) => tracing::info!(?chore, %error, "failed"),
+            Ok(answer) => {
+                if let Some(allowance) = &allowance {
+                    let progress = Progress::default();
+                    allowance.book(&Moved::by(traffic, Way::There, &answer, progress));
+                }
+                match answer {
+                    Ok(_) => tracing::debug!(?chore, "done"),
+                    Err(error) => tracing::info!(?chore, %error, "failed"),
+                }
+            }
             Err(_) => tracing::debug!(?chore, "the module is stopping"),
         }
         if logs_out {
@@ -154,6 +197,21 @@ impl Broker {
         }
         drop(turn);
     }
+
+    /// What the daemon itself may have on the air where the module is.
+    fn own_allowance(&self, at: &Place) -> Allowance {
+        let servers = &self.shared.servers;
+        let name = servers.name_of(&LoggedIn::from(at.server.as_ref()));
+        let location = match name.map(|name| servers.resolve(&ServerChoice::Profile(name.into()))) {
+            Some(Ok(location)) => location,
+            _ => Location::of(Arc::clone(&at.server), Profile::default()),
+        };
+        self.allowance(None, &location)
+    }
+}
+
+fn may(allowance: Option<&Allowance>) -> bool {
+    allowance.is_none_or(|allowance| allowance.open().is_ok())
 }
 
 #[cfg(test)]

@@ -16,15 +16,18 @@ mod address;
 mod error;
 mod events;
 mod get;
+mod modem;
 mod put;
 mod storage;
 
 pub use crate::proto::{
-    Entry, EntryKind, FetchToModuleResponse, GetInfo, GetProgress, GetResult, GetStatusResponse,
-    IfExists, LinkState, ListQueueResponse, ModuleEntry, ModuleSpace, OnFailure, OperationInfo,
-    OperationState, Priority, PutProgress, PutResult, PutStage, PutState, QueuedOperation,
-    ReadModuleFileResult, SendFromModuleResponse, SessionChange, SimState, Verify,
-    WatchEventsResponse, WriteModuleFileResponse, YieldPolicy, YieldReason, operation_event,
+    CommandForm, DataAddressMode, DataLimit, DataPeriod, DataScope, DataUsage, DataVolume, Entry,
+    EntryKind, FetchToModuleResult, GetCapabilitiesResponse, GetInfo, GetProgress, GetResult,
+    GetStatusResponse, GetUsageResponse, IfExists, LinkState, ListQueueResponse, ModuleEntry,
+    ModuleProgress, ModuleSpace, ModuleStage, OnFailure, OperationInfo, OperationState, Priority,
+    PutProgress, PutResult, PutStage, PutState, QueuedOperation, ReadModuleFileResult, RepairEvent,
+    SendAtCommandResponse, SendFromModuleResult, SessionChange, SimState, Verify,
+    WatchEventsResponse, WriteModuleFileResult, YieldPolicy, YieldReason, operation_event,
     watch_events_response,
 };
 pub use address::Address;
@@ -136,6 +139,16 @@ impl Client {
             .await
     }
 
+    /// How much data has moved, for all and for this caller, and what is allowed.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn usage(&self) -> Result<GetUsageResponse, Error> {
+        let mut modem = self.modem.clone();
+        self.unary(modem.get_usage(self.request(proto::GetUsageRequest {})))
+            .await
+    }
+
     /// The operation on the link and all that wait.
     ///
     /// # Errors
@@ -144,6 +157,17 @@ impl Client {
         let mut modem = self.modem.clone();
         self.unary(modem.list_queue(self.request(proto::ListQueueRequest {})))
             .await
+    }
+
+    /// Resets the module, and waits until it is back.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn reset(&self) -> Result<(), Error> {
+        let request = self.request(proto::ResetRequest {});
+        self.unary(self.modem.clone().reset(request))
+            .await
+            .map(drop)
     }
 
     /// Watches what happens from now on. The sessions do not expire meanwhile.

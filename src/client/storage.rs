@@ -9,13 +9,16 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::get::check;
 use super::put::{READ_AHEAD, Stop, read_chunk};
 use super::{Client, Error, Target};
+use crate::proto::fetch_to_module_response::Message as Fetched;
 use crate::proto::read_module_file_response::Message as Read;
+use crate::proto::send_from_module_response::Message as Sent;
 use crate::proto::write_module_file_request::Message as Write;
+use crate::proto::write_module_file_response::Message as Stored;
 use crate::proto::{
-    DeleteModuleFileRequest, FetchToModuleRequest, FetchToModuleResponse, GetModuleSpaceRequest,
-    IfExists, ListModuleFilesRequest, ModuleEntry, ModuleSpace, PutFinish, ReadModuleFileRequest,
-    ReadModuleFileResult, SendFromModuleRequest, SendFromModuleResponse, WriteModuleFileHeader,
-    WriteModuleFileRequest, WriteModuleFileResponse,
+    DeleteModuleFileRequest, FetchToModuleRequest, FetchToModuleResult, GetModuleSpaceRequest,
+    IfExists, ListModuleFilesRequest, ModuleEntry, ModuleProgress, ModuleSpace, PutFinish,
+    ReadModuleFileRequest, ReadModuleFileResult, SendFromModuleRequest, SendFromModuleResult,
+    WriteModuleFileHeader, WriteModuleFileRequest, WriteModuleFileResult,
 };
 
 /// What a read of a module file tells as it goes.
@@ -65,19 +68,19 @@ impl Client {
         Ok(response.drives)
     }
 
-    /// Has the module read a file of the server to one of its drives; from `offset` on where it
-    /// has so many bytes of it.
+    /// Has the module read a file of the server to one of its drives, from `offset` on where it
+    /// has so many bytes of it, and tells `progress` what the daemon reports.
     ///
     /// # Errors
     /// The call failed. What came stays on the module.
     pub async fn fetch_to_module(
         &self,
         target: &Target,
-        path: &str,
-        drive: &str,
+        (path, drive): (&str, &str),
         offset: u64,
         if_exists: IfExists,
-    ) -> Result<FetchToModuleResponse, Error> {
+        mut progress: impl FnMut(&ModuleProgress),
+    ) -> Result<FetchToModuleResult, Error> {
         let request = self.request(FetchToModuleRequest {
             target: Some(target.to_proto()),
             path: path.into(),
@@ -85,30 +88,52 @@ impl Client {
             offset: i64::try_from(offset).unwrap_or(i64::MAX),
             if_exists: if_exists.into(),
         });
-        self.unary(self.storage.clone().fetch_to_module(request))
-            .await
+        let mut storage = self.storage.clone();
+        self.limited(async {
+            let mut stream = storage.fetch_to_module(request).await?.into_inner();
+            while let Some(response) = stream.message().await? {
+                match response.message {
+                    Some(Fetched::Progress(report)) => progress(&report),
+                    Some(Fetched::Result(result)) => return Ok(result),
+                    None => {}
+                }
+            }
+            Err(Error::Incomplete)
+        })
+        .await
     }
 
-    /// Has the module write a file of the server from one of its drives; from `offset` on where
-    /// the server has so many bytes of it.
+    /// Has the module write a file of the server from one of its drives, from `offset` on where
+    /// the server has so many bytes of it, and tells `progress` what the daemon reports.
     ///
     /// # Errors
     /// The call failed. The server may have a part of the file.
     pub async fn send_from_module(
         &self,
         target: &Target,
-        path: &str,
-        drive: &str,
+        (path, drive): (&str, &str),
         offset: u64,
-    ) -> Result<SendFromModuleResponse, Error> {
+        mut progress: impl FnMut(&ModuleProgress),
+    ) -> Result<SendFromModuleResult, Error> {
         let request = self.request(SendFromModuleRequest {
             target: Some(target.to_proto()),
             path: path.into(),
             drive: drive.into(),
             offset: i64::try_from(offset).unwrap_or(i64::MAX),
         });
-        self.unary(self.storage.clone().send_from_module(request))
-            .await
+        let mut storage = self.storage.clone();
+        self.limited(async {
+            let mut stream = storage.send_from_module(request).await?.into_inner();
+            while let Some(response) = stream.message().await? {
+                match response.message {
+                    Some(Sent::Progress(report)) => progress(&report),
+                    Some(Sent::Result(result)) => return Ok(result),
+                    None => {}
+                }
+            }
+            Err(Error::Incomplete)
+        })
+        .await
     }
 
     /// Writes a file of the module to `sink`, and tells `progress` how far it is.
@@ -156,7 +181,7 @@ impl Client {
     }
 
     /// Writes the `size` bytes that `source` holds to a file of the module, and tells `progress`
-    /// how many the daemon has taken.
+    /// what the daemon reports.
     ///
     /// # Errors
     /// The source failed, or the call did. The module is then left without the file.
@@ -166,8 +191,8 @@ impl Client {
         size: u64,
         if_exists: IfExists,
         source: &mut (impl AsyncRead + Unpin),
-        progress: impl FnMut(u64),
-    ) -> Result<WriteModuleFileResponse, Error> {
+        mut progress: impl FnMut(&ModuleProgress),
+    ) -> Result<WriteModuleFileResult, Error> {
         let header = WriteModuleFileHeader {
             path: path.into(),
             // A size beyond i64 is beyond the daemon's limit too, and refused there by name.
@@ -177,14 +202,24 @@ impl Client {
         let (requests, outgoing) = mpsc::channel(READ_AHEAD);
         let request = self.request(ReceiverStream::new(outgoing));
         let mut storage = self.storage.clone();
+        let answer = async {
+            let mut stream = storage.write_module_file(request).await?.into_inner();
+            while let Some(response) = stream.message().await? {
+                match response.message {
+                    Some(Stored::Progress(report)) => progress(&report),
+                    Some(Stored::Result(result)) => return Ok(result),
+                    None => {}
+                }
+            }
+            Err(Error::Incomplete)
+        };
         self.limited(async {
-            let answer = storage.write_module_file(request);
             tokio::pin!(answer);
             tokio::select! {
                 // The answer can come before the source is read: a refusal ends the call.
-                result = &mut answer => Ok(result?.into_inner()),
-                fed = feed(header, source, requests, progress) => match fed {
-                    Ok(()) | Err(Stop::CallEnded) => Ok(answer.await?.into_inner()),
+                result = &mut answer => result,
+                fed = feed(header, source, requests) => match fed {
+                    Ok(()) | Err(Stop::CallEnded) => answer.await,
                     Err(Stop::Failed(error)) => Err(error),
                 },
             }
@@ -198,7 +233,6 @@ async fn feed(
     header: WriteModuleFileHeader,
     source: &mut (impl AsyncRead + Unpin),
     requests: mpsc::Sender<WriteModuleFileRequest>,
-    mut progress: impl FnMut(u64),
 ) -> Result<(), Stop> {
     let send = async |message| {
         let message = Some(message);
@@ -209,12 +243,9 @@ async fn feed(
     };
     send(Write::Header(header)).await?;
     let mut hash = Sha256::new();
-    let mut taken = 0;
     while let Some(chunk) = read_chunk(source).await.map_err(Stop::Failed)? {
         hash.update(&chunk);
-        taken += chunk.len() as u64;
         send(Write::Chunk(chunk)).await?;
-        progress(taken);
     }
     let sha256 = Bytes::copy_from_slice(&hash.finalize());
     send(Write::Finish(PutFinish { sha256 })).await

@@ -8,7 +8,7 @@ use super::error::Problem;
 use super::module::Module;
 use super::transfers::Transfers;
 use crate::broker::limits::{Limits, Stall, Trickle};
-use crate::broker::{scheduler, session, spool, upkeep};
+use crate::broker::{scheduler, session, spool, upkeep, usage};
 
 /// Operations that wait for the link or have it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,6 +101,8 @@ pub(super) fn to_broker(
     transfers: &Transfers,
 ) -> Limits {
     Limits {
+        usage: usage::Limits::default(),
+        at_commands: module.allow_at_commands,
         upkeep: upkeep::Limits {
             idle_logout: module.idle_logout,
             keep_alive: module.keep_alive,

@@ -108,11 +108,11 @@ impl<'de> Deserialize<'de> for Mode {
 }
 
 /// TOML has no word for nothing: an empty text stands for it.
-mod optional {
+pub(super) mod optional {
     use super::{Deserialize, Deserializer, Loopback, Serializer, de};
 
     #[expect(clippy::ref_option, reason = "the shape that serde calls")]
-    pub(super) fn serialize<S: Serializer>(
+    pub(in crate::config) fn serialize<S: Serializer>(
         value: &Option<Loopback>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
@@ -122,7 +122,7 @@ mod optional {
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<Loopback>, D::Error> {
         let text = String::deserialize(deserializer)?;

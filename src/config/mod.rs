@@ -1,28 +1,36 @@
 //! The configuration: defaults, then the file, then the environment, each over the one before.
 
+mod budget;
 mod env;
 mod error;
 mod limits;
 mod listen;
 mod load;
 mod log;
+mod metrics;
 mod module;
+mod repair;
 mod server;
 mod transfers;
 
+pub use self::metrics::Metrics;
+pub use budget::Budget;
 pub use error::{Error, Problem};
 pub use limits::{Queue, Sessions};
 pub use listen::{Listen, Mode};
 pub use load::{DEFAULT_PATH, load, parse};
 pub use log::{Format, Log};
 pub use module::{Device, Emulator, FlowControl, Module, Network};
+pub use repair::{Bound, Highest, Repair};
 pub use server::{Floor, Priority, Secret, Security, ServerProfile, Verification, Yields};
 pub use transfers::{Download, Transfers, Upload};
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::broker::usage::Limit;
 use crate::broker::{Limits, Servers};
 
 /// All that can be configured. Every key has a default, so an empty file is a valid one; an
@@ -32,6 +40,8 @@ use crate::broker::{Limits, Servers};
 pub struct Config {
     /// The cellular module and its port.
     pub module: Module,
+    /// How far and how often the link is repaired.
+    pub repair: Repair,
     /// Where clients come in.
     pub listen: Listen,
     /// Operations that wait for the link.
@@ -40,6 +50,10 @@ pub struct Config {
     pub sessions: Sessions,
     /// Bytes on their way.
     pub transfers: Transfers,
+    /// Data over the air.
+    pub budget: Budget,
+    /// Counts for a monitoring system.
+    pub metrics: Metrics,
     /// What the daemon tells about itself.
     pub log: Log,
     /// Server profiles by name.
@@ -58,7 +72,10 @@ impl Config {
     /// The bounds as the broker takes them.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        limits::to_broker(&self.module, &self.queue, &self.sessions, &self.transfers)
+        Limits {
+            usage: self.budget.limits(self.transfers.upload),
+            ..limits::to_broker(&self.module, &self.queue, &self.sessions, &self.transfers)
+        }
     }
 
     /// The server profiles with their passwords.
@@ -83,17 +100,36 @@ impl Config {
             known
                 .with_priority(name, profile.priority.into())
                 .with_yields(name, profile.yields.into())
+                .with_data_limit(name, profile.data_limit())
         }))
+    }
+
+    /// The file that the counts of the data budget are kept in; `None` where nothing is limited,
+    /// or where there is no place for it.
+    #[must_use]
+    pub fn usage_path(&self) -> Option<PathBuf> {
+        self.limits_data().then(|| self.budget.path())?
+    }
+
+    /// Whether any data is limited.
+    #[must_use]
+    pub fn limits_data(&self) -> bool {
+        let Limits { usage, .. } = self.limits();
+        let profiles = self.servers.values().map(ServerProfile::data_limit);
+        let mut limits = [usage.module, usage.client].into_iter().chain(profiles);
+        limits.any(|limit| limit != Limit::default())
     }
 
     /// Every rule that a single key cannot tell, broken or not.
     fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         self.module.check(&mut problems);
+        self.repair.check(&mut problems);
         self.listen.check(&mut problems);
         self.queue.check(&mut problems);
         self.sessions.check(&mut problems);
         self.transfers.check(&mut problems);
+        self.budget.check(&mut problems);
         self.log.check(&mut problems);
         for (name, server) in &self.servers {
             server.check(name, &mut problems);

@@ -31,6 +31,8 @@ pub struct Module {
     pub keep_alive: Duration,
     /// File with quirks of single models and firmware; empty: none.
     pub quirks: PathBuf,
+    /// Callers may send AT commands of their own.
+    pub allow_at_commands: bool,
     /// The connection to the network.
     pub network: Network,
     /// The emulated module.
@@ -48,6 +50,7 @@ impl Default for Module {
             idle_logout: upkeep.idle_logout,
             keep_alive: upkeep.keep_alive,
             quirks: PathBuf::new(),
+            allow_at_commands: false,
             network: Network::default(),
             emulator: Emulator::default(),
         }

@@ -40,6 +40,10 @@ pub struct ServerProfile {
     pub priority: Priority,
     /// When Get and Put give up the link before their end where their callers do not say.
     pub yields: Yields,
+    /// Bytes that may go over the air to it in a day, as far as they can be estimated; 0: no limit.
+    pub data_per_day: u64,
+    /// The same in a month.
+    pub data_per_month: u64,
     /// Whether the server must prove who it is. Counts only with TLS, as the keys below.
     pub verify: Verification,
     /// PEM file with the certificate that signed the server's, or with the server's own. A
@@ -64,6 +68,8 @@ impl Default for ServerProfile {
             single_ip: true,
             priority: Priority::default(),
             yields: Yields::default(),
+            data_per_day: 0,
+            data_per_month: 0,
             verify: Verification::default(),
             ca_file: PathBuf::new(),
             tls_floor: Floor::default(),

@@ -27,6 +27,8 @@ const SOON_READ: u64 = 256 * 1024;
 pub(crate) struct Download {
     path: RemotePath,
     offset: u64,
+    /// Bytes that may come, from the offset on.
+    limit: Option<u64>,
     /// Bytes are as the server holds them, so that sizes can be compared.
     exact: bool,
     state: State,
@@ -89,6 +91,7 @@ impl Download {
             },
             path: what.path,
             offset: what.offset.get(),
+            limit: what.limit,
             exact: transfer_type == TransferType::Binary,
             size: begun.size,
             got: begun.got,
@@ -117,12 +120,22 @@ impl Download {
                 State::Finish(Err(self.failure(cause)))
             }
             Known::Size(size) => {
+                let size_left = size - self.offset;
+                if let Some(limit) = self.limit.filter(|limit| size_left > *limit) {
+                    let cause = Cause::OverLimit {
+                        size: size_left,
+                        limit,
+                    };
+                    return State::Finish(Err(self.failure(cause)));
+                }
                 self.size = Some(size);
                 State::Begin
             }
             // The server does not tell; the transfer itself will.
             Known::Present | Known::Undecided(_) => State::Begin,
-            Known::Absent | Known::Failed(..) => State::Finish(Err(unknown(known))),
+            Known::Absent | Known::NoDirectory | Known::Failed(..) => {
+                State::Finish(Err(unknown(known)))
+            }
         }
     }
 
@@ -135,7 +148,7 @@ impl Download {
                 self.resumes += u32::from(!std::mem::take(&mut self.returned));
                 State::Get
             }
-            (known @ (Known::Absent | Known::Failed(..)), _) => {
+            (known @ (Known::Absent | Known::NoDirectory | Known::Failed(..)), _) => {
                 let failure = Failure {
                     committed: Some(self.got),
                     ..unknown(known)
@@ -205,10 +218,14 @@ impl Download {
 
     fn fail(&mut self, cause: &Cause) -> State {
         let went_on = self.offset + self.got > 0 && !self.no_rest && self.exact;
-        if *cause == Cause::Reported(ErrCode::REJECTED) && went_on && self.got == self.mark {
-            // The offset is refused, perhaps, and not the file.
-            self.no_rest = true;
-            return State::Get;
+        if *cause == Cause::Reported(ErrCode::REJECTED) && went_on {
+            if self.got == self.mark {
+                // The offset is refused, perhaps, and not the file.
+                self.no_rest = true;
+                return State::Get;
+            }
+            // It was the data connection that ended early (RFC 959 §4.2.2: 426, 451).
+            return self.go_on(cause.clone());
         }
         let data_channel = matches!(
             cause,
@@ -400,7 +417,7 @@ impl Procedure for Download {
                     Ok(command) => return Next::Say(Saying::Ftps(command)),
                     Err(known) => {
                         let mut failure = failure.clone();
-                        if known == Known::Absent {
+                        if matches!(known, Known::Absent | Known::NoDirectory) {
                             failure.finding = Some(Finding::NameAbsent);
                         }
                         self.state = State::Finish(Err(failure));
@@ -550,6 +567,7 @@ mod tests {
             path: RemotePath::new("/f").unwrap(),
             offset: Offset::ZERO,
             begun: None,
+            limit: None,
         };
         let mut download = Download::new(what, TransferType::Binary);
         let codes = [

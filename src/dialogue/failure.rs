@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::rung::Rung;
 use crate::at::line::ErrorCode;
 use crate::ftps::errcode::ErrCode;
 use crate::ftps::value::ValueError;
@@ -24,6 +25,8 @@ pub struct Failure {
     pub committed: Option<u64>,
     /// What was found when the failure was looked into.
     pub finding: Option<Finding>,
+    /// The rungs of the repair ladder that were tried in the operation, in their order.
+    pub repairs: Vec<Rung>,
 }
 
 impl Failure {
@@ -37,6 +40,7 @@ impl Failure {
             attempt: 1,
             committed: None,
             finding: None,
+            repairs: Vec::new(),
         }
     }
 }
@@ -120,6 +124,14 @@ pub enum Cause {
     /// What the server holds is not what the transfer began with.
     #[error("the file on the server is another one now")]
     SourceChanged,
+    /// More is to be moved than the operation may.
+    #[error("{size} bytes are to be moved, and {limit} are allowed")]
+    OverLimit {
+        /// Bytes to be moved.
+        size: u64,
+        /// Bytes that may be.
+        limit: u64,
+    },
     /// The answer may be a size or an error code, and the listing does not tell.
     #[error("the module answered {0}, which may be a size or an error code")]
     Undecided(u64),
@@ -135,6 +147,8 @@ pub enum Finding {
     NameAbsent,
     /// The parent directory lists the name.
     NamePresent,
+    /// The parent directory does not exist: the directory above does not list it.
+    DirectoryAbsent,
     /// The file that was begun is still on the server: deleting it failed.
     LeftBehind,
 }

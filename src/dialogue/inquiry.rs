@@ -24,6 +24,12 @@ pub(crate) struct Inquiry {
     found: Option<Facts>,
     /// A line of the listing could not be read: an absent name proves nothing.
     unread: bool,
+    /// Where the name is absent, its directory is looked for. Some servers list a directory that
+    /// does not exist as one that is empty.
+    place: bool,
+    ascents: u32,
+    /// What is known where a directory above is there.
+    otherwise: Known,
 }
 
 /// What was found out.
@@ -35,18 +41,25 @@ pub(crate) enum Known {
     Present,
     /// The name does not exist.
     Absent,
+    /// Nor does the directory that it would be in.
+    NoDirectory,
     /// It cannot be told; the number that the module gave, if it gave one.
     Undecided(Option<u64>),
     /// The question could not be asked: this command failed.
     Failed(Verb, Cause),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Step {
     AskSize,
     AskList,
+    /// Whether a directory above the name exists, which this one would list.
+    AskAbove(RemotePath),
     Known(Known),
 }
+
+/// How far up a missing directory is looked for. Every step costs a data connection.
+const ASCENTS: u32 = 4;
 
 impl Inquiry {
     /// Asks for the size; by the parent directory's listing where the name is not ASCII, for
@@ -64,6 +77,15 @@ impl Inquiry {
         Self::new(path, Step::AskList)
     }
 
+    /// Looks into the parent directory, and for that directory itself where the name is not
+    /// there: for names that were to be made.
+    pub(crate) fn place(path: RemotePath) -> Self {
+        Self {
+            place: true,
+            ..Self::look(path)
+        }
+    }
+
     fn new(path: RemotePath, step: Step) -> Self {
         Self {
             path,
@@ -73,20 +95,19 @@ impl Inquiry {
             lines: Lines::new(),
             found: None,
             unread: false,
+            place: false,
+            ascents: 0,
+            otherwise: Known::Undecided(None),
         }
     }
 
     /// The next command, or what is known.
     pub(crate) fn next(&mut self) -> Result<Command, Known> {
-        match &self.step {
+        match self.step.clone() {
             Step::AskSize => Ok(Command::Size(self.path.clone())),
-            Step::AskList => {
-                self.lines = Lines::new();
-                self.found = None;
-                self.unread = false;
-                Ok(Command::List(self.path.parent()))
-            }
-            Step::Known(known) => Err(known.clone()),
+            Step::AskList => Ok(self.list(self.path.parent())),
+            Step::AskAbove(directory) => Ok(self.list(directory.parent())),
+            Step::Known(known) => Err(known),
         }
     }
 
@@ -109,13 +130,26 @@ impl Inquiry {
             (Step::AskList, Verdict::Done(_)) => {
                 let last = self.lines.finish();
                 self.read(last);
-                Step::Known(self.decide())
+                match self.decide() {
+                    absent @ Known::Absent if self.place => self.ascend(absent),
+                    known => Step::Known(known),
+                }
             }
-            // A directory that cannot be listed tells nothing; that is no failure of the link.
+            (Step::AskAbove(_), Verdict::Done(_)) => {
+                let last = self.lines.finish();
+                self.read(last);
+                Step::Known(match self.decide() {
+                    Known::Absent => Known::NoDirectory,
+                    _ => self.otherwise.clone(),
+                })
+            }
+            // A directory that cannot be listed tells nothing, unless it is missing; that is no
+            // failure of the link.
             (
-                Step::AskList,
+                Step::AskList | Step::AskAbove(_),
                 Verdict::Failed(Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)),
-            ) => Step::Known(Known::Undecided(self.number)),
+            ) => self.ascend(Known::Undecided(self.number)),
+            (Step::AskAbove(_), Verdict::Failed(_)) => Step::Known(self.otherwise.clone()),
             (Step::AskList, Verdict::Failed(cause)) => {
                 Step::Known(Known::Failed(Verb::List, cause.clone()))
             }
@@ -147,10 +181,41 @@ impl Inquiry {
         }
     }
 
+    /// Asks for a listing.
+    fn list(&mut self, directory: Option<RemotePath>) -> Command {
+        self.lines = Lines::new();
+        self.found = None;
+        self.unread = false;
+        Command::List(directory)
+    }
+
+    /// Looks for the directory of what was asked for last, where it has one with a name.
+    fn ascend(&mut self, otherwise: Known) -> Step {
+        let below = match &self.step {
+            Step::AskAbove(directory) => directory,
+            _ => &self.path,
+        };
+        let directory = below.parent().filter(|above| above.file_name().is_some());
+        if self.ascents == 0 {
+            self.otherwise = otherwise;
+        }
+        match directory {
+            Some(directory) if self.ascents < ASCENTS => {
+                self.ascents += 1;
+                Step::AskAbove(directory)
+            }
+            _ => Step::Known(self.otherwise.clone()),
+        }
+    }
+
     fn read(&mut self, entries: impl IntoIterator<Item = Entry>) {
+        let sought = match &self.step {
+            Step::AskAbove(directory) => directory.file_name(),
+            _ => self.path.file_name(),
+        };
         for entry in entries {
             match entry.facts {
-                Some(facts) if Some(facts.name.as_str()) == self.path.file_name() => {
+                Some(facts) if Some(facts.name.as_str()) == sought => {
                     self.found = Some(facts);
                 }
                 Some(_) => {}

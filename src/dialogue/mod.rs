@@ -3,6 +3,7 @@
 //! [`Dialogue`] decides; its owner asks [`Dialogue::poll`] what to do now, does exactly that,
 //! and tells what came of it.
 
+mod ask;
 mod bring_up;
 mod cache;
 mod download;
@@ -14,10 +15,14 @@ mod inquiry;
 mod moment;
 pub mod operation;
 mod procedure;
+mod repair;
 mod resync;
 mod route;
+mod rung;
 mod seam;
 pub mod session;
+mod setup;
+mod sign;
 mod simple;
 mod size;
 mod step;
@@ -26,11 +31,13 @@ mod talk;
 mod tls;
 mod upload;
 
-pub use bring_up::{Apn, DownloadForm, Setup, UploadForm};
 pub use facts::{Capabilities, Facts};
 pub use failure::Failure;
 pub use moment::Moment;
 pub use operation::{Operation, Output};
+pub use rung::{Repaired, Rung};
 pub use session::Session;
+pub use setup::{Apn, DownloadForm, Setup, UploadForm};
+pub use sign::Sign;
 pub use step::Step;
 pub use talk::{Dialogue, Patience};

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::rung::Rung;
 use super::seam::Seam;
+use crate::ftps::question::Question;
 use crate::ftps::storage::{Drive, Entry, ModulePath, Space};
 use crate::ftps::value::{Offset, RemotePath, Server, TransferType};
 
@@ -68,6 +70,9 @@ pub enum Directory {
 pub enum Task {
     /// Nothing: the standing is all. Answers [`Output::Done`].
     Stand,
+    /// Tries a rung of the repair ladder before the standing is reached. Answers
+    /// [`Output::Done`].
+    Repair(Rung),
     /// Asks where the session is (PWD). Answers [`Output::Directory`].
     WorkingDirectory,
     /// Moves (CWD) and asks where to (PWD). Answers [`Output::Directory`].
@@ -110,6 +115,8 @@ pub enum Task {
     ReadSingleIp,
     /// Sets it, until the next login sets it as its server has it. Answers [`Output::Done`].
     SingleIp(bool),
+    /// Says these lines and tells the answers. Answers [`Output::Answers`].
+    Ask(Vec<Question>),
 }
 
 /// A file to read.
@@ -119,6 +126,9 @@ pub struct Download {
     pub path: RemotePath,
     /// First byte wanted.
     pub offset: Offset,
+    /// Where more is to come, no content is asked for; `None`: no matter how much. Counts only
+    /// where the server tells the size.
+    pub limit: Option<u64>,
     /// What an earlier job came to that made way.
     pub begun: Option<BegunDownload>,
 }
@@ -188,6 +198,9 @@ pub struct ModuleTransfer {
     pub offset: Offset,
     /// Refuse to fetch, without touching it, where the module holds a file of the name.
     pub must_be_new: bool,
+    /// Where more is to be moved, nothing is; `None`: no matter how much. Counts only where the
+    /// size is told.
+    pub limit: Option<u64>,
 }
 
 /// A file to write on the module.
@@ -226,6 +239,19 @@ pub enum Output {
     Space(Vec<Space>),
     /// Data connections go to the address of the control connection.
     SingleIp(bool),
+    /// One for each line.
+    Answers(Vec<Answer>),
+}
+
+/// What the module answered to a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The line.
+    pub line: String,
+    /// Lines of information. One that nobody asked for may be among them.
+    pub info: Vec<String>,
+    /// `OK`, `ERROR`, or the reason of a refusal.
+    pub result: String,
 }
 
 /// A file that was moved between server and module, with the evidence for it.

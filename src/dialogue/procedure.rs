@@ -253,6 +253,7 @@ pub(crate) fn is_transient(cause: &Cause) -> bool {
         | Cause::DriveFull { .. }
         | Cause::Undecided(_)
         | Cause::SizeMismatch { .. }
+        | Cause::OverLimit { .. }
         | Cause::Unsuitable(_) => false,
     }
 }

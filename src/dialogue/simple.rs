@@ -132,7 +132,11 @@ impl Simple {
             (Some(path), Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_))
                 if path.file_name().is_some() =>
             {
-                State::Look(Box::new(Inquiry::look(path.clone())), failure)
+                let inquiry = match self.commands.get(self.at) {
+                    Some(Command::MakeDirectory(_)) => Inquiry::place(path.clone()),
+                    _ => Inquiry::look(path.clone()),
+                };
+                State::Look(Box::new(inquiry), failure)
             }
             _ => State::Finish(Err(failure)),
         }
@@ -144,13 +148,14 @@ impl Simple {
         failure.finding = match known {
             Known::Size(_) | Known::Present => Some(Finding::NamePresent),
             Known::Absent => Some(Finding::NameAbsent),
+            Known::NoDirectory => Some(Finding::DirectoryAbsent),
             Known::Undecided(_) | Known::Failed(..) => None,
         };
         match (self.commands.get(self.at), failure.finding) {
             (Some(Command::MakeDirectory(_)), Some(Finding::NamePresent))
             | (
                 Some(Command::RemoveDirectory(_) | Command::DeleteFile(_)),
-                Some(Finding::NameAbsent),
+                Some(Finding::NameAbsent | Finding::DirectoryAbsent),
             ) if self.lost => Ok(()),
             _ => Err(failure),
         }

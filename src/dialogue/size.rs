@@ -66,6 +66,7 @@ pub(crate) fn unknown(known: Known) -> Failure {
     let rejected = Cause::Reported(ErrCode::REJECTED);
     let (verb, cause, finding) = match known {
         Known::Absent => (Verb::Size, rejected, Some(Finding::NameAbsent)),
+        Known::NoDirectory => (Verb::Size, rejected, Some(Finding::DirectoryAbsent)),
         Known::Size(_) | Known::Present => (Verb::Size, rejected, Some(Finding::NamePresent)),
         Known::Undecided(Some(number)) => (Verb::Size, Cause::Undecided(number), None),
         Known::Undecided(None) => (Verb::Size, rejected, None),

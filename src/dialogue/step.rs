@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::failure::Failure;
 use super::moment::Moment;
 use super::operation::{Delivery, Output};
+use super::rung::Repaired;
 
 /// The next thing to do. Bytes that arrive at the port are handed in at any time.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,6 +41,11 @@ pub enum Step {
         /// When to give up.
         until: Moment,
     },
+    /// The standing of the operation cannot be reached, for this reason. Call
+    /// [`super::Dialogue::repair`] with the rung to try next, or with none.
+    Repair(Failure),
+    /// A rung was tried. Given once for each.
+    Repaired(Repaired),
     /// The operation is over. Given once.
     Done(Result<Output, Failure>),
 }

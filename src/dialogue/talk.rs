@@ -1,7 +1,9 @@
 //! The conductor: carries an operation through bring-up, resynchronisation, planning and task.
 
 mod hearing;
+mod repairing;
 mod run;
+mod settling;
 mod standing;
 
 use std::collections::VecDeque;
@@ -9,7 +11,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::bring_up::{DownloadForm, Setup, UploadForm};
 use super::echo::Echo;
 use super::exchange::Exchange;
 use super::facts::Facts;
@@ -17,13 +18,15 @@ use super::failure::{Awaited, Cause, Ending, Failure, Stage};
 use super::moment::Moment;
 use super::operation::{Operation, Output, Piece, Progress, ProgressStage};
 use super::procedure::{Next, Procedure, Saying, WayOut, Ways};
+use super::rung::Repaired;
 use super::session::Session;
+use super::setup::{DownloadForm, Setup, UploadForm};
 use super::step::Step;
 use super::tls::Secured;
 use crate::at::Framer;
 use crate::ftps::Profile;
 use hearing::ABORT_COST;
-use run::{Activity, Held, Run, Silence};
+use run::{Activity, Attempt, Held, Run, Silence};
 
 /// The host's side of the conversation with one module.
 ///
@@ -56,6 +59,14 @@ pub struct Dialogue {
     /// Zeros still to be written where content ended before its announced length.
     fill: u64,
     outbox: VecDeque<Bytes>,
+    /// Why the last plan failed; until one succeeds.
+    trouble: Option<Failure>,
+    /// What the planner has to mend, and why.
+    lapse: Option<Attempt>,
+    /// Rungs of which the owner has not been told.
+    told: VecDeque<Repaired>,
+    /// The outcome of the operation, once all else was told.
+    done: Option<Result<Output, Failure>>,
 }
 
 /// How long the dialogue waits for what no command has a time for.
@@ -101,6 +112,10 @@ impl Dialogue {
             silence: None,
             fill: 0,
             outbox: VecDeque::new(),
+            trouble: None,
+            lapse: None,
+            told: VecDeque::new(),
+            done: None,
         }
     }
 
@@ -123,6 +138,12 @@ impl Dialogue {
                 self.fill_up(now);
                 continue;
             }
+            if let Some(repaired) = self.told.pop_front() {
+                return Step::Repaired(repaired);
+            }
+            if let Some(result) = self.done.take() {
+                return Step::Done(result);
+            }
             if let Some(delivery) = self.run.as_mut().and_then(|run| run.deliveries.pop_front()) {
                 return Step::Deliver(delivery);
             }
@@ -142,6 +163,9 @@ impl Dialogue {
             let Some(run) = &mut self.run else {
                 return Step::Idle;
             };
+            if let Some(failure) = &run.repair.asks {
+                return Step::Repair(failure.clone());
+            }
             if matches!(run.activity, Activity::Task)
                 && let Some(held) = run.held.take()
             {
@@ -155,6 +179,7 @@ impl Dialogue {
                 Activity::Resync(resync) => resync.next(),
                 Activity::BringUp(bring_up) => bring_up.next(),
                 Activity::SecureLogin(setup) => setup.next(),
+                Activity::Repair(repair) => repair.next(),
                 Activity::Abort => Next::Finish(Ok(Output::Done)),
             };
             match next {
@@ -181,11 +206,7 @@ impl Dialogue {
                 Next::Deliver(delivery) => return Step::Deliver(delivery),
                 Next::Raw(bytes) => self.outbox.push_back(bytes),
                 Next::Quiet(span) => self.be_quiet(span, now),
-                Next::Finish(result) => {
-                    if let Some(step) = self.finish(result) {
-                        return step;
-                    }
-                }
+                Next::Finish(result) => self.finish(result),
             }
         }
     }
@@ -258,7 +279,11 @@ impl Dialogue {
         };
         run.abandoned = true;
         run.held = None;
+        run.repair.asks = None;
         run.deliveries.clear();
+        if let Activity::Repair(repair) = &mut run.activity {
+            repair.abandon(cause.clone());
+        }
         run.task.abandon(cause);
         if self.exchange.as_ref().is_some_and(Exchange::is_open) {
             self.end_content(now);
@@ -351,6 +376,13 @@ impl Dialogue {
     fn fetch(&self) -> Step {
         let offset = self.run.as_ref().map_or(0, |run| run.task.position());
         Step::Fetch { offset }
+    }
+
+    /// Why the module could not be brought to a standing when that was last tried; `None` once it
+    /// was.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&Failure> {
+        self.trouble.as_ref()
     }
 
     /// The ways that content takes: what the configuration wants, as far as the module can.

@@ -149,6 +149,10 @@ impl Upload {
                 };
                 State::Finish(Err(failure))
             }
+            Known::NoDirectory => State::Finish(Err(Failure {
+                finding: Some(Finding::DirectoryAbsent),
+                ..self.failure(Cause::Reported(ErrCode::REJECTED), Stage::Directory)
+            })),
             Known::Undecided(_) => {
                 let cause =
                     Cause::OutOfOrder("a listing that does not tell if a name exists".into());

@@ -81,6 +81,25 @@ pub enum Effect {
     PdnDeactivated,
     /// The running command fails with this result code.
     Fail(u16),
+    /// Something between the module and its network is stuck, until it is made to let go.
+    Stuck(Stuck),
+}
+
+/// What is stuck. Whatever runs fails with code 10, and every START fails, until one of the
+/// commands that cure it; a reset and a power cycle cure all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stuck {
+    /// The network has dropped the PDP context and the module has not noticed (a "ghost
+    /// context"; `AT+CGPADDR` prints 0.0.0.0): START fails with code 10. Cured by deactivating
+    /// and activating it (`AT+CGACT`, 3GPP TS 27.007 §10.1.10), and by the radio on its way.
+    Context,
+    /// The radio searches for ever (`AT+CREG?` and its kin print 2): START fails with code 10.
+    /// Cured by switching it off and on (`AT+CFUN`, 3GPP TS 27.007 §8.2).
+    Radio,
+    /// The module's own TCP/IP stack has no sockets left: START fails with code 13, whatever the
+    /// network does.
+    Stack,
 }
 
 /// The armed faults, and the counters they go by.

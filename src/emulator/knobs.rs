@@ -89,6 +89,10 @@ pub struct Knobs {
     pub sim: Sim,
     /// `<stat>` of `+CREG` and its kin: 1 home, 5 roaming, 2 searching, 3 denied.
     pub registration: u8,
+    /// How long the module searches for a network after it has started, and after the radio was
+    /// switched on (`AT+CFUN=1`).
+    #[serde(with = "humantime_serde")]
+    pub registration_time: Duration,
     /// `<rssi>` of `+CSQ`, 0 to 31, 99 unknown.
     pub rssi: u8,
     /// Whether data connections resume the TLS session of the control connection. Owners of
@@ -141,6 +145,7 @@ impl Default for Knobs {
             result_never: Vec::new(),
             sim: Sim::Ready,
             registration: 1,
+            registration_time: Duration::ZERO,
             rssi: 23,
             tls_session_reuse: true,
             tls13: false,

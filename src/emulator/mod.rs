@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-pub use faults::{Effect, Fault, Phase, Trigger};
+pub use faults::{Effect, Fault, Phase, Stuck, Trigger};
 pub use knobs::{CacheFull, FailureForm, Knobs, OkOrder, Prompt, Sim, Verdict, VerdictError};
 pub use profile::{Family, Profile};
 
@@ -93,6 +93,8 @@ pub struct Emulator {
     last_id: u64,
     faults: Faults,
     hangup: bool,
+    /// What keeps the module from its network.
+    stuck: Option<Stuck>,
     /// The last byte was the end of a line, and nothing has been said since.
     after_line: bool,
 }
@@ -138,6 +140,7 @@ impl Emulator {
             last_id: 0,
             faults: Faults::seeded(knobs.seed),
             hangup: false,
+            stuck: None,
             after_line: false,
             profile,
             knobs,

@@ -74,6 +74,8 @@ impl Emulator {
     pub(super) fn reboot(&mut self) {
         self.forget();
         self.settings = Settings::new(&self.knobs);
+        self.stuck = None;
+        self.settings.registers_at = self.now + self.knobs.boot_time + self.knobs.registration_time;
         self.power = Power::booting(self.now, &self.knobs);
         self.boot();
     }
@@ -108,6 +110,7 @@ impl Emulator {
             Effect::PeerClosed => self.peer_closed(),
             Effect::PdnDeactivated => self.network_lost(),
             Effect::Fail(code) => self.fail_running(code),
+            Effect::Stuck(what) => self.get_stuck(what),
         }
     }
 

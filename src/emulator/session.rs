@@ -3,6 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::Emulator;
+use super::faults::Stuck;
 use super::operation::Kind;
 use super::uplink::{Ask, TransferType};
 
@@ -79,6 +80,40 @@ impl Emulator {
         }
     }
 
+    /// Connections carry nothing any more, and nothing says so.
+    pub(super) fn get_stuck(&mut self, what: Stuck) {
+        self.stuck = Some(what);
+        if self.session.standing == Standing::Idle {
+            return;
+        }
+        self.ask(Ask::DropAll);
+        self.session.standing = Standing::NoNetwork;
+        self.fail_running(10);
+    }
+
+    /// A command let go of something: what was stuck there, or depends on it, is free.
+    pub(super) fn let_go(&mut self, of: Stuck) {
+        let free = match (of, self.stuck) {
+            (_, None) => false,
+            (Stuck::Context, Some(what)) => what == Stuck::Context,
+            (Stuck::Radio, Some(what)) => matches!(what, Stuck::Context | Stuck::Radio),
+            (Stuck::Stack, Some(_)) => true,
+        };
+        if free {
+            self.stuck = None;
+        }
+    }
+
+    /// `<stat>` of `+CREG` and its kin as it is now.
+    pub(super) fn registration(&self) -> u8 {
+        let searches = self.stuck == Some(Stuck::Radio) || self.now < self.settings.registers_at;
+        match (self.settings.functionality, self.knobs.registration) {
+            (1, 1 | 5) if searches => 2,
+            (1, stat) => stat,
+            _ => 0,
+        }
+    }
+
     /// Ends the running command, if any, with a code.
     pub(super) fn fail_running(&mut self, code: u16) {
         let Some(operation) = &mut self.operation else {
@@ -88,8 +123,9 @@ impl Emulator {
             && upload.prompted
             && !upload.complete
         {
-            // SIMCom manual L1215 (c): a failure during input is reported after it.
-            upload.failed = Some(code);
+            // SIMCom manual L1215 (c): a failure during input is reported after it; the first,
+            // since those that follow are of its making.
+            upload.failed.get_or_insert(code);
             return;
         }
         operation.waiting = None;

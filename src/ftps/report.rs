@@ -1,6 +1,6 @@
 //! Reports: the lines that tell what an FTPS command came to.
 
-use super::command::Verb;
+use super::verb::Verb;
 
 /// A line `+CFTPS<verb>: <body>`.
 #[derive(Debug, Clone, PartialEq, Eq)]

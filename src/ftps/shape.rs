@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::command::Verb;
+use super::verb::Verb;
 
 /// What answers a command, and what ends it.
 ///

@@ -1,5 +1,9 @@
 //! The one task that has the port: asks the dialogue what to do, and does exactly that.
 
+mod between;
+mod mend;
+mod tell;
+
 use std::future;
 use std::io;
 use std::sync::Arc;
@@ -10,18 +14,18 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
 
+use super::Options;
 use super::clock;
 use super::error::Error;
-use super::health::{Health, Link, LoggedIn};
+use super::health::Health;
 use super::job::Job;
 use super::port::{Connector, Port};
 use super::source::{Source, Supply};
-use super::{JobId, Options};
 use crate::dialogue::failure::{Cause, Ending};
-use crate::dialogue::operation::{Delivery, Operation, Output, Standing, Task};
-use crate::dialogue::{Dialogue, Failure, Moment, Session, Step};
+use crate::dialogue::operation::{Delivery, Output};
+use crate::dialogue::{Dialogue, Failure, Moment, Step};
+use mend::Repairs;
 
 /// Owns the port. The one place where the clock meets the dialogue.
 pub(super) struct ModemActor<C> {
@@ -36,6 +40,7 @@ pub(super) struct ModemActor<C> {
     /// Why jobs cannot be served, and when to try again.
     trouble: Option<Trouble>,
     failures: u32,
+    repairs: Repairs,
 }
 
 struct Halves {
@@ -46,6 +51,8 @@ struct Halves {
 enum Purpose {
     /// Bringing the module up between two jobs.
     Attach,
+    /// Repairing the connection to the network between two jobs, for this reason.
+    Mend(Failure),
     /// Logging out before the end.
     Leave,
     Job(Box<Current>),
@@ -79,7 +86,7 @@ enum Event {
     Stalled,
     /// The time of the step has passed.
     Due,
-    Job(Option<Job>),
+    Job(Option<Box<Job>>),
     Opened(Result<Box<dyn Port>, Error>),
 }
 
@@ -93,16 +100,6 @@ enum Ask {
 
 /// Bytes read at a time: what the tty layer of Linux holds.
 const READ: usize = 4096;
-
-/// Pause after the first failed try to open the port or to bring the module up. Doubled each
-/// time, up to [`LONGEST_RETRY`], after which somebody who plugs the module back in waits no
-/// longer than it takes to boot.
-const FIRST_RETRY: Duration = Duration::from_millis(250);
-const LONGEST_RETRY: Duration = Duration::from_secs(8);
-
-/// So many failed tries to bring the module up, and the port is closed and opened again: a
-/// device that was enumerated anew may have left a dead descriptor.
-const REOPEN_AFTER: u32 = 2;
 
 impl<C: Connector> ModemActor<C> {
     pub(super) fn new(
@@ -121,6 +118,7 @@ impl<C: Connector> ModemActor<C> {
             purpose: Purpose::Attach,
             trouble: None,
             failures: 0,
+            repairs: Repairs::new(options.repair),
         }
     }
 
@@ -128,6 +126,7 @@ impl<C: Connector> ModemActor<C> {
     pub(super) async fn run(mut self) {
         loop {
             self.publish();
+            self.stop_mending();
             let now = self.now();
             match self.dialogue.poll(now) {
                 Step::Idle => {
@@ -140,6 +139,8 @@ impl<C: Connector> ModemActor<C> {
                 Step::Fetch { offset } => self.fetch(offset).await,
                 Step::Listen { until } => self.listen(until).await,
                 Step::AwaitPort { until } => self.await_port(until).await,
+                Step::Repair(failure) => self.climb(&failure),
+                Step::Repaired(repaired) => self.repaired(repaired),
                 Step::Done(result) => {
                     if self.done(result) {
                         return;
@@ -155,144 +156,6 @@ impl<C: Connector> ModemActor<C> {
 
     fn instant(&self, moment: Moment) -> Instant {
         self.origin + moment.since_origin()
-    }
-
-    /// Nothing is under way: opens the port, brings the module up, or takes the next job.
-    /// Returns whether there is anything left to do.
-    async fn idle(&mut self) -> bool {
-        if self.jobs.is_closed() && self.jobs.is_empty() {
-            return self.leave();
-        }
-        let due = self
-            .trouble
-            .as_ref()
-            .is_none_or(|trouble| trouble.retry <= clock::now());
-        if self.port.is_none() && due {
-            let opened = self.connector.open().await;
-            self.opened(opened);
-            return true;
-        }
-        if self.port.is_some() && !self.dialogue.is_attached() && due {
-            self.purpose = Purpose::Attach;
-            self.dialogue.begin(Operation {
-                standing: Standing::Attached,
-                task: Task::Stand,
-            });
-            return true;
-        }
-        let retry = self.trouble.as_ref().map(|trouble| trouble.retry);
-        let mut buffer = [0; READ];
-        let event = tokio::select! {
-            biased;
-            read = read(&mut self.port, &mut buffer) => Event::Read(read),
-            () = until(retry) => Event::Due,
-            job = self.jobs.recv() => Event::Job(job),
-        };
-        match event {
-            Event::Read(read) => self.received(read, &buffer),
-            Event::Job(Some(job)) => self.admit(job),
-            Event::Job(None) => return self.leave(),
-            _ => {}
-        }
-        true
-    }
-
-    /// Logs out, where there is something to log out from. Returns whether there is.
-    fn leave(&mut self) -> bool {
-        let stands = matches!(
-            self.dialogue.session(),
-            Session::Started(_) | Session::LoggedIn(_) | Session::Closed(_)
-        );
-        if self.port.is_none() || !self.dialogue.is_attached() || !stands {
-            return false;
-        }
-        self.purpose = Purpose::Leave;
-        self.dialogue.begin(Operation {
-            standing: Standing::Down,
-            task: Task::Stand,
-        });
-        true
-    }
-
-    fn admit(&mut self, job: Job) {
-        if job.cancel.is_cancelled() || job.reply.is_closed() {
-            let cause = Cause::Cancelled(Ending::BeforeItBegan);
-            let failure = Failure::new(cause, None, crate::dialogue::failure::Stage::Device);
-            let _ = job.reply.send(Err(Error::Failed(failure)));
-            return;
-        }
-        if let Some(trouble) = &self.trouble {
-            let _ = job.reply.send(Err(trouble.error.clone()));
-            return;
-        }
-        debug!(operation = %job.id, "begins");
-        let since = self.now().since_origin();
-        self.dialogue.begin(job.operation.clone());
-        self.purpose = Purpose::Job(Box::new(Current {
-            job,
-            since,
-            abandoned: false,
-            makes_way: false,
-        }));
-    }
-
-    fn opened(&mut self, opened: Result<Box<dyn Port>, Error>) {
-        match opened {
-            Ok(port) => {
-                info!("the port is open");
-                let (reader, writer) = tokio::io::split(port);
-                self.port = Some(Halves { reader, writer });
-                self.trouble = None;
-                self.dialogue.port_opened();
-            }
-            Err(error) => self.troubled(error),
-        }
-    }
-
-    /// Notes why jobs cannot be served, and plans the next try.
-    fn troubled(&mut self, error: Error) {
-        let factor = 2u32.saturating_pow(self.failures.min(10));
-        let pause = FIRST_RETRY.saturating_mul(factor).min(LONGEST_RETRY);
-        if self.failures == 0 {
-            warn!(error = %chain(&error), "the module cannot serve");
-        } else {
-            debug!(error = %chain(&error), again_in = ?pause, "the module still cannot serve");
-        }
-        self.failures = self.failures.saturating_add(1);
-        self.trouble = Some(Trouble {
-            error,
-            retry: clock::now() + pause,
-        });
-    }
-
-    /// The operation under way is over. Returns whether that was the last one.
-    fn done(&mut self, result: Result<Output, Failure>) -> bool {
-        match std::mem::replace(&mut self.purpose, Purpose::Attach) {
-            Purpose::Leave => return true,
-            Purpose::Attach => match result {
-                Ok(_) => {
-                    self.trouble = None;
-                    self.failures = 0;
-                }
-                Err(failure) => {
-                    self.troubled(Error::NotReady(failure));
-                    if self.failures.is_multiple_of(REOPEN_AFTER) {
-                        self.close();
-                    }
-                }
-            },
-            Purpose::Job(current) => {
-                match &result {
-                    Ok(_) => debug!(operation = %current.job.id, "done"),
-                    Err(failure) => {
-                        info!(operation = %current.job.id, %failure, stage = failure.stage.name(), "failed");
-                    }
-                }
-                // The caller may be gone.
-                let _ = current.job.reply.send(result.map_err(Error::from));
-            }
-        }
-        false
     }
 
     async fn write(&mut self, mut bytes: Bytes, until: Moment) {
@@ -470,59 +333,6 @@ impl<C: Connector> ModemActor<C> {
         let now = self.now();
         self.dialogue.port_lost(now);
     }
-
-    /// Tells whoever watches what has changed.
-    fn publish(&self) {
-        if let Purpose::Job(current) = &self.purpose {
-            let progress = self.dialogue.progress();
-            current.job.progress.send_if_modified(|before| {
-                let changed = *before != progress;
-                *before = progress;
-                changed
-            });
-        }
-        let running: Option<(JobId, Duration)> = match &self.purpose {
-            Purpose::Job(current) => Some((current.job.id.clone(), current.since)),
-            Purpose::Attach | Purpose::Leave => None,
-        };
-        let logged_in = self
-            .dialogue
-            .session()
-            .server()
-            .map(|server| LoggedIn::from(&**server));
-        self.health.send_if_modified(|health| {
-            let link = self.link();
-            let facts = self.dialogue.facts();
-            let turned = std::mem::discriminant(&link) != std::mem::discriminant(&health.link);
-            let changed = turned
-                || health.running != running
-                || health.logged_in != logged_in
-                || health.identity != facts.identity
-                || *health.capabilities != facts.capabilities
-                || health.registration != facts.registration;
-            if turned {
-                health.since = self.now().since_origin();
-            }
-            if changed {
-                health.link = link;
-                health.running = running;
-                health.logged_in = logged_in;
-                health.identity = facts.identity.clone();
-                health.capabilities = Arc::new(facts.capabilities.clone());
-                health.registration = facts.registration.clone();
-            }
-            changed
-        });
-    }
-
-    fn link(&self) -> Link {
-        match &self.trouble {
-            Some(trouble) if self.port.is_none() => Link::Absent(trouble.error.clone()),
-            Some(trouble) => Link::Fault(trouble.error.clone()),
-            None if self.dialogue.is_attached() => Link::Ready,
-            None => Link::BringingUp,
-        }
-    }
 }
 
 impl Purpose {
@@ -583,16 +393,4 @@ async fn supply(source: &mut Option<Box<dyn Source>>, offset: u64) -> Supply {
         Some(source) => source.piece(offset).await,
         None => Supply::Gone,
     }
-}
-
-/// An error with all its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::error::Error;
 use super::job::JobId;
+pub use super::repair::{Repaired, Rung};
 pub use crate::dialogue::facts::{Capabilities, Identity, Registration, Sim};
 use crate::ftps::value::{Host, Server};
 
@@ -25,6 +26,22 @@ pub struct Health {
     pub logged_in: Option<LoggedIn>,
     /// The job at the port, and when it came there, since the daemon's start.
     pub running: Option<(JobId, Duration)>,
+    /// What was tried to repair the link: the last [`REPAIRS_KEPT`], the oldest first.
+    pub repairs: Arc<Vec<Repair>>,
+}
+
+/// Repairs kept to be looked at: more than the budgets of the higher rungs allow in an hour.
+pub const REPAIRS_KEPT: usize = 256;
+
+/// A rung of the repair ladder that was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repair {
+    /// Counts from 1 on.
+    pub number: u64,
+    /// When it was over, since the daemon's start.
+    pub at: Duration,
+    /// What was tried, why, and whether it helped.
+    pub what: Repaired,
 }
 
 impl Default for Health {
@@ -37,6 +54,7 @@ impl Default for Health {
             registration: Registration::default(),
             logged_in: None,
             running: None,
+            repairs: Arc::default(),
         }
     }
 }

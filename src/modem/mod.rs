@@ -7,6 +7,7 @@ pub mod health;
 mod holder;
 pub mod job;
 pub mod port;
+pub mod repair;
 pub mod source;
 
 pub use crate::dialogue::failure;
@@ -29,6 +30,8 @@ pub struct Options {
     pub setup: Setup,
     /// How long the dialogue waits for what no command has a time for.
     pub patience: Patience,
+    /// How often the higher rungs of the repair ladder may be tried.
+    pub repair: repair::Limits,
 }
 
 /// Handle of the task that owns the port. Cheap to clone; when the last clone is dropped the

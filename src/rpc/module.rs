@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status};
 
 use super::call::{caller, given_up, within};
 use super::convert::request;
-use super::convert::storage::single_ip;
+use super::convert::storage::{at_command, single_ip};
 use super::status;
 use crate::broker::events::Watcher;
 use crate::broker::{Broker, Caller, Cause, Error, modem};
@@ -40,6 +40,11 @@ impl ModemService for Module {
     ) -> Result<Response<GetStatusResponse>, Status> {
         caller(&request)?;
         Ok(Response::new(self.broker.status().into()))
+    }
+
+    async fn get_usage(&self, request: Request<GetUsageRequest>) -> Answer<GetUsageResponse> {
+        let caller = caller(&request)?;
+        Ok(Response::new(self.broker.usage(&caller).into()))
     }
 
     async fn list_queue(
@@ -89,6 +94,12 @@ impl ModemService for Module {
         Ok(Response::new(StopFtpsResponse {}))
     }
 
+    async fn reset(&self, request: Request<ResetRequest>) -> Answer<ResetResponse> {
+        let caller = caller(&request)?;
+        within(&caller, self.broker.reset(&caller)).await?;
+        Ok(Response::new(ResetResponse {}))
+    }
+
     async fn get_data_address_mode(
         &self,
         request: Request<GetDataAddressModeRequest>,
@@ -112,6 +123,35 @@ impl ModemService for Module {
         let on = single_ip(request.into_inner().mode).map_err(status::invalid)?;
         within(&caller, self.broker.set_single_ip(&caller, on)).await?;
         Ok(Response::new(SetDataAddressModeResponse {}))
+    }
+
+    async fn list_command_forms(
+        &self,
+        request: Request<ListCommandFormsRequest>,
+    ) -> Answer<ListCommandFormsResponse> {
+        let caller = caller(&request)?;
+        let answers = within(&caller, self.broker.command_forms(&caller)).await?;
+        let forms = answers.into_iter().map(|answer| CommandForm {
+            command: answer.line,
+            lines: answer.info,
+            result: answer.result,
+        });
+        Ok(Response::new(ListCommandFormsResponse {
+            forms: forms.collect(),
+        }))
+    }
+
+    async fn send_at_command(
+        &self,
+        request: Request<SendAtCommandRequest>,
+    ) -> Answer<SendAtCommandResponse> {
+        let caller = caller(&request)?;
+        let line = at_command(&request.into_inner().line).map_err(status::invalid)?;
+        let answer = within(&caller, self.broker.at_command(&caller, line)).await?;
+        Ok(Response::new(SendAtCommandResponse {
+            lines: answer.info,
+            result: answer.result,
+        }))
     }
 }
 

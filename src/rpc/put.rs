@@ -1,28 +1,19 @@
 //! An upload under way: chunks in, progress and the result out.
 
-use std::time::Duration;
-
-use tokio::sync::{mpsc, watch};
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::sync::mpsc;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
-use super::call::given_up;
 use super::convert::request;
+use super::report::{self, Stop, WAITING, while_wanted};
 use super::status;
 use crate::broker::put::{PutProgress, Writing};
-use crate::broker::{Caller, Cause, JobId};
+use crate::broker::{Caller, JobId};
 use crate::proto::put_request::Message;
 use crate::proto::{self, PutFinish, PutRequest, PutResponse, put_response};
 
-/// Time between reports of progress: often enough for a person's eye, seldom enough that they
-/// cost nothing on a slow machine.
-const REPORT: Duration = Duration::from_millis(500);
-
-/// Reports that wait for a caller who does not read them; further ones are dropped. One place is
-/// the result's.
-const WAITING: usize = 4;
+type Reporter = report::Reporter<PutProgress, PutResponse>;
 
 /// Moves the chunks of `incoming` to `writing` until the caller finishes, fails, leaves or gives
 /// up.
@@ -34,23 +25,9 @@ pub(super) fn run(
     caller: Caller,
 ) -> impl Stream<Item = Result<PutResponse, Status>> + Send {
     let (answers, stream) = mpsc::channel(WAITING);
-    let reporter = Reporter::new(&writing, answers);
+    let reporter = Reporter::new(writing.operation(), writing.progress(), answers, tell);
     tokio::spawn(drive(writing, incoming, caller, reporter));
     ReceiverStream::new(stream)
-}
-
-/// Why an upload ends without a result. Dropping its [`Writing`] cancels the operation.
-enum Stop {
-    /// The caller left: there is nobody to answer.
-    Gone,
-    /// The caller is told.
-    Refused(Status),
-}
-
-impl From<Status> for Stop {
-    fn from(status: Status) -> Self {
-        Self::Refused(status)
-    }
 }
 
 async fn drive(
@@ -70,20 +47,11 @@ async fn drive(
         };
         Ok(reporter.meanwhile(result).await??)
     };
-    let outcome = tokio::select! {
-        biased;
-        outcome = work => outcome,
-        () = given_up(&caller) => Err(Stop::Refused(status::of(&Cause::Expired.into()))),
-    };
-    let answer = match outcome {
-        Ok(result) => Ok(put_response::Message::Result(result.into())),
-        Err(Stop::Refused(status)) => Err(status),
-        Err(Stop::Gone) => {
-            tracing::debug!(operation = %reporter.operation, "the caller left");
-            return;
-        }
-    };
-    reporter.end(answer).await;
+    let outcome = while_wanted(&caller, work).await;
+    let outcome = outcome.map(|result| PutResponse {
+        message: Some(put_response::Message::Result(result.into())),
+    });
+    reporter.end(outcome).await;
 }
 
 /// Hands over chunks until `finish`.
@@ -128,66 +96,12 @@ async fn surplus(incoming: &mut Streaming<PutRequest>) -> Status {
     }
 }
 
-/// Tells the caller how far the upload is.
-struct Reporter {
-    operation: JobId,
-    progress: watch::Receiver<PutProgress>,
-    answers: mpsc::Sender<Result<PutResponse, Status>>,
-    clock: Interval,
-    reported: Option<PutProgress>,
-}
-
-impl Reporter {
-    fn new(writing: &Writing, answers: mpsc::Sender<Result<PutResponse, Status>>) -> Self {
-        let mut clock = interval(REPORT);
-        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self {
-            operation: writing.operation().clone(),
-            progress: writing.progress(),
-            answers,
-            clock,
-            reported: None,
-        }
-    }
-
-    /// Waits for `work`, reporting at intervals; or until the caller has left.
-    async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Stop> {
-        tokio::pin!(work);
-        loop {
-            tokio::select! {
-                biased;
-                () = self.answers.closed() => return Err(Stop::Gone),
-                result = &mut work => return Ok(result),
-                _ = self.clock.tick() => self.report(),
-            }
-        }
-    }
-
-    fn report(&mut self) {
-        let progress = *self.progress.borrow_and_update();
-        if self.reported == Some(progress) {
-            return;
-        }
-        let operation_id = self.operation.as_str().into();
-        let report = proto::PutProgress {
-            operation_id,
-            ..progress.into()
-        };
-        let message = Some(put_response::Message::Progress(report));
-        // A caller that does not read gets the next one, or none: the upload does not wait. One
-        // place stays free, so that the result never waits behind reports.
-        if self.answers.capacity() > 1 && self.answers.try_send(Ok(PutResponse { message })).is_ok()
-        {
-            self.reported = Some(progress);
-        }
-    }
-
-    async fn end(self, outcome: Result<put_response::Message, Status>) {
-        let response = outcome.map(|message| PutResponse {
-            message: Some(message),
-        });
-        if self.answers.send(response).await.is_err() {
-            tracing::debug!(operation = %self.operation, "the caller left before the answer");
-        }
+fn tell(operation: &JobId, progress: PutProgress) -> PutResponse {
+    let report = proto::PutProgress {
+        operation_id: operation.as_str().into(),
+        ..progress.into()
+    };
+    PutResponse {
+        message: Some(put_response::Message::Progress(report)),
     }
 }

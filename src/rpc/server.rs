@@ -16,6 +16,7 @@ use super::auth::Peer;
 use super::ftps::Ftps;
 use super::health;
 use super::listen::UnixDoor;
+use super::metrics::Counting;
 use super::module::Module;
 use super::storage::ModuleStorage;
 use crate::broker::Broker;
@@ -73,6 +74,7 @@ pub async fn serve(
     let server = tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
+        .layer(Counting::new())
         .add_service(
             FtpsServiceServer::new(Ftps::new(broker.clone()))
                 .max_decoding_message_size(MAX_MESSAGE),

@@ -1,27 +1,25 @@
-//! Errors as clients see them: the only file that knows gRPC's status codes.
+//! Errors as clients see them: the only room that knows gRPC's status codes.
 //!
 //! Every error carries `google.rpc.ErrorInfo` with a reason for programs; `RetryInfo` where
 //! waiting helps; `BadRequest` where fields of the request break rules.
 
+mod verdict;
+
 use std::collections::HashMap;
-use std::io;
-use std::time::Duration;
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use super::convert::request::Invalid;
 use super::convert::response::chain;
-use crate::broker::failure::{self, Failure, Finding, Stage};
+use crate::broker::failure::{self, Failure};
+use crate::broker::health::Rung;
+use crate::broker::usage::{Period, Scope, Standing};
 use crate::broker::{Cause, Error, modem};
-use crate::ftps::errcode::ErrCode;
+use verdict::Verdict;
 
 /// The `domain` of every `google.rpc.ErrorInfo`.
 pub const DOMAIN: &str = "cellftp.v1";
-
-/// Where a name cannot be held against a number: how long a caller should wait before it tries
-/// again. Bringing a module up takes 5 to 20 s, so a shorter wait would mostly be in vain.
-const RETRY: Duration = Duration::from_secs(5);
 
 /// The status that a client gets for an error.
 ///
@@ -41,6 +39,14 @@ pub fn of(error: &Error) -> Status {
         if let failure::Cause::Reported(code) = &failure.cause {
             metadata.insert("errcode".into(), code.get().to_string());
         }
+        if !failure.repairs.is_empty() {
+            metadata.insert("repairs".into(), names(&failure.repairs, ","));
+        }
+    }
+    if let Cause::DataBudget(exceeded) = &error.cause {
+        metadata.insert("limit".into(), limit(&exceeded.standing).into());
+        metadata.insert("left".into(), exceeded.standing.left().to_string());
+        metadata.insert("needed".into(), exceeded.needed.to_string());
     }
     if let Some(bytes) = error.committed {
         metadata.insert("committed_size".into(), bytes.to_string());
@@ -49,6 +55,10 @@ pub fn of(error: &Error) -> Status {
         metadata.insert("operation_id".into(), operation.as_str().into());
     }
     let mut message = sentence(verdict.advice, error);
+    if let Some(failure) = failure_of(&error.cause).filter(|failure| !failure.repairs.is_empty()) {
+        message += ". It did not help to repair the link: ";
+        message += &names(&failure.repairs, ", ");
+    }
     if error.left_behind {
         metadata.insert("left_behind".into(), "true".into());
         message += ". What was written of the file is still on the server: deleting it failed";
@@ -106,316 +116,30 @@ fn simple(code: Code, reason: &'static str, message: &str) -> Status {
     Verdict::new(code, reason, "").status(message.into(), HashMap::new())
 }
 
-/// What an error comes to.
-struct Verdict {
-    code: Code,
-    reason: &'static str,
-    /// What a person can do, or what is behind it; may be empty.
-    advice: &'static str,
-    retry: Option<Duration>,
-    field: Option<FieldViolation>,
-}
+/// The name of the code of a call that its caller gave up.
+pub(super) const CANCELLED: &str = "Canceled";
 
-impl Verdict {
-    fn new(code: Code, reason: &'static str, advice: &'static str) -> Self {
-        Self {
-            code,
-            reason,
-            advice,
-            retry: None,
-            field: None,
-        }
-    }
-
-    /// UNAVAILABLE, and worth another try.
-    fn unavailable(reason: &'static str, advice: &'static str) -> Self {
-        Self {
-            retry: Some(RETRY),
-            ..Self::new(Code::Unavailable, reason, advice)
-        }
-    }
-
-    fn status(self, message: String, metadata: HashMap<String, String>) -> Status {
-        let mut details = ErrorDetails::new();
-        details.set_error_info(self.reason, DOMAIN, metadata);
-        if self.retry.is_some() {
-            details.set_retry_info(self.retry);
-        }
-        if let Some(field) = self.field {
-            details.set_bad_request(vec![field]);
-        }
-        Status::with_error_details(self.code, message, details)
-    }
-
-    fn of_cause(cause: &Cause) -> Self {
-        match cause {
-            Cause::QueueFull { retry_after, .. } => Self {
-                retry: Some(*retry_after),
-                ..Self::new(Code::ResourceExhausted, "QUEUE_FULL", "")
-            },
-            Cause::TooManySessions { .. } => Self::new(
-                Code::ResourceExhausted,
-                "TOO_MANY_SESSIONS",
-                "close sessions that are no longer used",
-            ),
-            Cause::TooManyWatchers { .. } => Self::new(
-                Code::ResourceExhausted,
-                "TOO_MANY_WATCHERS",
-                "one WatchEvents tells everything; end those that nobody reads",
-            ),
-            Cause::Expired => Self::new(Code::DeadlineExceeded, "DEADLINE_PASSED", ""),
-            Cause::ReaderTooSlow => Self::new(
-                Code::ResourceExhausted,
-                "READER_TOO_SLOW",
-                "others wait for the link; read faster, or go on later from an offset",
-            ),
-            Cause::WriterTooSlow => Self::new(
-                Code::ResourceExhausted,
-                "WRITER_TOO_SLOW",
-                "others wait for the link; have the data at hand before the call",
-            ),
-            Cause::ProfileNotFound(_) => Self::new(
-                Code::NotFound,
-                "PROFILE_NOT_FOUND",
-                "profiles are the [servers.NAME] sections of the daemon's configuration",
-            ),
-            Cause::SessionNotFound => Self::new(
-                Code::NotFound,
-                "SESSION_NOT_FOUND",
-                "it was closed, its lease ran out, or it belongs to someone else; open a new one",
-            ),
-            Cause::OperationNotFound => Self::new(
-                Code::NotFound,
-                "OPERATION_NOT_FOUND",
-                "it has ended, never was, or belongs to someone else",
-            ),
-            Cause::InlineNotAllowed => Self::new(
-                Code::PermissionDenied,
-                "INLINE_SERVERS_DISABLED",
-                "use a profile of the daemon's configuration, or set \
-                 transfers.allow_inline_servers there",
-            ),
-            Cause::InvalidPath(rule) => Self {
-                field: Some(FieldViolation::new("path", rule.to_string())),
-                ..Self::new(Code::InvalidArgument, "INVALID_FIELDS", "")
-            },
-            Cause::UnusableDirectory(_) => {
-                Self::new(Code::FailedPrecondition, "UNUSABLE_DIRECTORY", "")
-            }
-            Cause::SizeMismatch { .. } => Self::new(Code::Aborted, "SIZE_MISMATCH", ""),
-            Cause::HashMismatch(_) => Self::new(Code::Aborted, "HASH_MISMATCH", ""),
-            Cause::Cancelled(_) => Self::new(Code::Cancelled, "CANCELLED", ""),
-            Cause::Spool(error) => Self::of_spool(error),
-            Cause::Modem(error) => Self::of_modem(error),
-            Cause::WrongAnswer => Self::new(
-                Code::Internal,
-                "WRONG_ANSWER",
-                "this is a defect of cellftpd",
-            ),
-        }
-    }
-
-    fn of_spool(error: &io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self {
-                retry: Some(RETRY),
-                ..Self::new(
-                    Code::ResourceExhausted,
-                    "SPOOL_FULL",
-                    "the daemon's disk is full",
-                )
-            },
-            _ => Self::new(Code::Internal, "SPOOL_FAILED", ""),
-        }
-    }
-
-    fn of_modem(error: &modem::Error) -> Self {
-        match error {
-            modem::Error::DeviceAbsent { .. } => Self::unavailable(
-                "DEVICE_ABSENT",
-                "check the module's power and cable, and module.device in the configuration",
-            ),
-            modem::Error::PortHeld { .. } => Self::new(
-                Code::FailedPrecondition,
-                "PORT_HELD",
-                "end that program, or have it leave the port alone",
-            ),
-            modem::Error::Io(_) => Self::unavailable("PORT_FAILED", "the port is being reopened"),
-            modem::Error::NotReady(failure) => {
-                let verdict = Self::of_failure(failure);
-                // What keeps the module from coming up is its own business unless a person has
-                // to do something about it.
-                if verdict.code == Code::FailedPrecondition || verdict.code == Code::Unavailable {
-                    verdict
-                } else {
-                    Self::unavailable("MODEM_NOT_READY", "the module is being brought up")
-                }
-            }
-            modem::Error::Stopping => Self::unavailable("STOPPING", ""),
-            modem::Error::Failed(failure) => Self::of_failure(failure),
-        }
-    }
-
-    fn of_failure(failure: &Failure) -> Self {
-        use failure::Cause as C;
-        match &failure.cause {
-            C::Refused(_) if failure.stage == Stage::Tls => Self::new(
-                Code::FailedPrecondition,
-                "TLS_SETUP_REFUSED",
-                "the module does not take what TLS must prove, so it was not let log in; does its \
-                 firmware have this setting, and its memory room for a certificate?",
-            ),
-            C::Refused(_) => Self::new(Code::Internal, "MODEM_ERROR", ""),
-            C::Reported(code) => Self::of_report(*code, failure),
-            C::Timeout(_) => {
-                Self::unavailable("MODEM_SILENT", "the module is being brought back to order")
-            }
-            C::OutOfOrder(_) | C::Garbled => Self::new(
-                Code::Internal,
-                "MODEM_GARBLED",
-                "the module answered against its own manual; does another program use the port?",
-            ),
-            C::Undecided(_) => Self::new(
-                Code::Internal,
-                "SIZE_UNDECIDED",
-                "the directory's listing does not tell either",
-            ),
-            C::Rebooted => Self::unavailable("MODEM_REBOOTED", ""),
-            C::PortLost => Self::unavailable("PORT_LOST", "the port is being reopened"),
-            C::Disconnected => Self::unavailable("SERVER_CLOSED", ""),
-            C::NetworkLost => Self::unavailable("NETWORK", ""),
-            C::SimMissing => Self::new(
-                Code::FailedPrecondition,
-                "SIM_MISSING",
-                "put a SIM into the module",
-            ),
-            C::SimLocked => Self::new(
-                Code::FailedPrecondition,
-                "SIM_LOCKED",
-                "unlock it: cellftpd does not enter PINs",
-            ),
-            C::NotRegistered => {
-                Self::unavailable("NOT_REGISTERED", "check antenna, coverage and subscription")
-            }
-            C::Cancelled(_) => Self::new(Code::Cancelled, "CANCELLED", ""),
-            C::SourceGone => Self::new(Code::Cancelled, "UNFINISHED", ""),
-            C::SourceForgotten => Self::new(
-                Code::Aborted,
-                "TRANSFER_FAILED",
-                "it would have to start over, and the beginning is not kept: send it again",
-            ),
-            C::SourceChanged => Self::new(Code::Aborted, "SOURCE_CHANGED", ""),
-            C::SourceStalled => Self::of_cause(&Cause::WriterTooSlow),
-            C::ReceiverStalled => Self::of_cause(&Cause::ReaderTooSlow),
-            C::Exists => Self::new(Code::AlreadyExists, "ALREADY_EXISTS", ""),
-            C::NotOnModule => Self::new(
-                Code::NotFound,
-                "FILE_NOT_FOUND",
-                "ListModuleFiles shows what the drives of the module hold",
-            ),
-            C::DriveFull { .. } => Self::new(
-                Code::FailedPrecondition,
-                "MODULE_FULL",
-                "delete files of the module, or take another drive",
-            ),
-            C::SizeMismatch { .. } => Self::new(Code::Aborted, "SIZE_MISMATCH", ""),
-            C::Unsuitable(rule) => {
-                let field = match failure.command {
-                    Some("AT+CFTPSLOGIN") => "target",
-                    _ => "path",
-                };
-                Self {
-                    field: Some(FieldViolation::new(field, rule.to_string())),
-                    ..Self::new(
-                        Code::InvalidArgument,
-                        "BAD_PARAMETER",
-                        "this command takes no more on this module",
-                    )
-                }
-            }
-        }
-    }
-
-    /// SIMCom's table of codes (SIM7500/SIM7600 AT manual V3.00 §12.3.1), read by where the
-    /// operation stood and what a look at the server has shown.
-    fn of_report(code: ErrCode, failure: &Failure) -> Self {
-        let absent = failure.finding == Some(Finding::NameAbsent);
-        match code {
-            ErrCode::SSL_ALERT if failure.stage == Stage::Data => Self::new(
-                Code::FailedPrecondition,
-                "TLS_ALERT",
-                "the login went well, so the TLS of the data connection is the likely cause: does \
-                 the server insist on TLS session reuse (vsftpd's require_ssl_reuse), which these \
-                 modules do not do?",
-            ),
-            ErrCode::SSL_ALERT => Self::new(
-                Code::FailedPrecondition,
-                "TLS_ALERT",
-                "the server did not prove who it is, or the two have no TLS version in common: \
-                 check the certificate that it is verified by (`ca_file`), its host name, \
-                 `security` and `tls_floor`",
-            ),
-            ErrCode::UNKNOWN => Self::new(Code::Unknown, "MODEM_UNKNOWN", ""),
-            ErrCode::BUSY => Self::unavailable("MODEM_BUSY", ""),
-            ErrCode::CLOSED_BY_SERVER => Self::unavailable("SERVER_CLOSED", ""),
-            ErrCode::SSL_CLOSED => Self::unavailable("TLS_CLOSED", ""),
-            ErrCode::SERVER_TIMEOUT => Self::unavailable("SERVER_TIMEOUT", ""),
-            ErrCode::TIMEOUT => Self::unavailable("LINK_TIMEOUT", ""),
-            ErrCode::TRANSFER_FAILED => Self::new(Code::Aborted, "TRANSFER_FAILED", ""),
-            ErrCode::MEMORY | ErrCode::FILE if absent => Self::file_not_found(),
-            ErrCode::MEMORY => Self::new(Code::Internal, "MODULE_MEMORY", ""),
-            ErrCode::FILE => Self::new(Code::Internal, "MODULE_FILE", ""),
-            ErrCode::PARAMETER => Self::new(Code::InvalidArgument, "BAD_PARAMETER", ""),
-            ErrCode::REJECTED => Self::of_rejection(failure),
-            ErrCode::NETWORK => Self::unavailable(
-                "NETWORK",
-                "check the APN and the subscription's data volume",
-            ),
-            ErrCode::DNS => Self::unavailable("DNS", "check the profile's host name"),
-            ErrCode::CREATE_SOCKET | ErrCode::CLOSE_SOCKET => Self::unavailable("SOCKET", ""),
-            ErrCode::CONNECT_SOCKET if failure.stage == Stage::Data => Self::unavailable(
-                "CONNECT",
-                "the login went well, so it is the data connection: check that a firewall lets it \
-                 through; with implicit TLS, modules report a data connection whose TLS fails in \
-                 the same way, so check also whether the server insists on TLS session reuse \
-                 (vsftpd's require_ssl_reuse), which they do not do",
-            ),
-            ErrCode::CONNECT_SOCKET => Self::unavailable("CONNECT", "check host and port"),
-            ErrCode::STATE => Self::new(Code::Internal, "MODEM_STATE", ""),
-            _ => Self::new(Code::Unknown, "MODEM_UNKNOWN", ""),
-        }
-    }
-
-    /// Code 9 is any 4xx or 5xx reply of the server (RFC 959 §4.2.1): what it means depends on
-    /// what was asked.
-    fn of_rejection(failure: &Failure) -> Self {
-        // Commands that make the name: its absence is no reason for a refusal.
-        let creates = matches!(failure.command, Some("AT+CFTPSMKD" | "AT+CFTPSPUT"));
-        match (failure.stage, failure.finding) {
-            (Stage::Login, _) => Self::new(
-                Code::PermissionDenied,
-                "LOGIN_REFUSED",
-                "check user name and password; the login is not repeated, since servers lock \
-                 accounts",
-            ),
-            (_, Some(Finding::NameAbsent)) if !creates => Self::file_not_found(),
-            (_, Some(Finding::NamePresent)) if failure.command == Some("AT+CFTPSMKD") => {
-                Self::new(Code::AlreadyExists, "ALREADY_EXISTS", "")
-            }
-            _ => Self::new(
-                Code::PermissionDenied,
-                "SERVER_REFUSED",
-                "check the path, and that the user may do this",
-            ),
-        }
-    }
-
-    fn file_not_found() -> Self {
-        Self::new(
-            Code::NotFound,
-            "FILE_NOT_FOUND",
-            "the directory does not list the name",
-        )
+/// The name of a code as it is sent (`grpc-status`), in the manner of gRPC's servers in Go, which
+/// monitoring goes by.
+pub(super) fn code_name(sent: &[u8]) -> &'static str {
+    match Code::from_bytes(sent) {
+        Code::Ok => "OK",
+        Code::Cancelled => CANCELLED,
+        Code::Unknown => "Unknown",
+        Code::InvalidArgument => "InvalidArgument",
+        Code::DeadlineExceeded => "DeadlineExceeded",
+        Code::NotFound => "NotFound",
+        Code::AlreadyExists => "AlreadyExists",
+        Code::PermissionDenied => "PermissionDenied",
+        Code::ResourceExhausted => "ResourceExhausted",
+        Code::FailedPrecondition => "FailedPrecondition",
+        Code::Aborted => "Aborted",
+        Code::OutOfRange => "OutOfRange",
+        Code::Unimplemented => "Unimplemented",
+        Code::Internal => "Internal",
+        Code::Unavailable => "Unavailable",
+        Code::DataLoss => "DataLoss",
+        Code::Unauthenticated => "Unauthenticated",
     }
 }
 
@@ -429,11 +153,28 @@ fn failure_of(cause: &Cause) -> Option<&Failure> {
     }
 }
 
+fn names(rungs: &[Rung], separator: &str) -> String {
+    let names: Vec<_> = rungs.iter().map(|rung| rung.name()).collect();
+    names.join(separator)
+}
+
 fn sentence(advice: &str, error: &Error) -> String {
     let what = chain(error);
     if advice.is_empty() {
         what
     } else {
         format!("{what}; {advice}")
+    }
+}
+
+/// Names a limit of the data budget.
+const fn limit(standing: &Standing) -> &'static str {
+    match (standing.scope, standing.period) {
+        (Scope::Module, Period::Day) => "per_day",
+        (Scope::Module, Period::Month) => "per_month",
+        (Scope::Profile, Period::Day) => "profile_per_day",
+        (Scope::Profile, Period::Month) => "profile_per_month",
+        (Scope::Client, Period::Day) => "client_per_day",
+        (Scope::Client, Period::Month) => "client_per_month",
     }
 }

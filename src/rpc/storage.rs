@@ -6,16 +6,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::try_unfold;
+use tokio::sync::mpsc;
 use tokio::time::timeout;
+use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::call::{caller, within};
 use super::convert::{request, response, storage};
+use super::report::{Reporter, WAITING, while_wanted};
 use super::status;
 use crate::broker::get::{Next, Reading};
-use crate::broker::storage::{TransferResult, WritingToModule, Written};
-use crate::broker::{Broker, Caller, Cause, Error};
+use crate::broker::storage::{ModuleProgress, Moving, TransferResult, WritingToModule, Written};
+use crate::broker::{Broker, Caller, Cause, Error, JobId};
+use crate::proto;
 use crate::proto::module_storage_service_server::ModuleStorageService;
 use crate::proto::read_module_file_response::Message as Read;
 use crate::proto::write_module_file_request::Message as Write;
@@ -42,24 +46,30 @@ impl ModuleStorage {
 
 #[tonic::async_trait]
 impl ModuleStorageService for ModuleStorage {
+    type FetchToModuleStream = Answers<FetchToModuleResponse>;
+
     async fn fetch_to_module(
         &self,
         request: Request<FetchToModuleRequest>,
-    ) -> Answer<FetchToModuleResponse> {
+    ) -> Answer<Self::FetchToModuleStream> {
         let caller = caller(&request)?;
         let transfer = storage::fetch_to_module(request.into_inner()).map_err(status::invalid)?;
-        let result = within(&caller, self.broker.fetch_to_module(&caller, transfer)).await?;
-        Ok(Response::new(result.into()))
+        let moving = self.broker.fetch_to_module(&caller, transfer);
+        let moving = moving.map_err(|error| status::of(&error))?;
+        Ok(Response::new(Box::pin(moved(moving, caller))))
     }
+
+    type SendFromModuleStream = Answers<SendFromModuleResponse>;
 
     async fn send_from_module(
         &self,
         request: Request<SendFromModuleRequest>,
-    ) -> Answer<SendFromModuleResponse> {
+    ) -> Answer<Self::SendFromModuleStream> {
         let caller = caller(&request)?;
         let transfer = storage::send_from_module(request.into_inner()).map_err(status::invalid)?;
-        let result = within(&caller, self.broker.send_from_module(&caller, transfer)).await?;
-        Ok(Response::new(result.into()))
+        let moving = self.broker.send_from_module(&caller, transfer);
+        let moving = moving.map_err(|error| status::of(&error))?;
+        Ok(Response::new(Box::pin(moved(moving, caller))))
     }
 
     async fn list_module_files(
@@ -104,10 +114,12 @@ impl ModuleStorageService for ModuleStorage {
         Ok(Response::new(Box::pin(read(reading, caller))))
     }
 
+    type WriteModuleFileStream = Answers<WriteModuleFileResponse>;
+
     async fn write_module_file(
         &self,
         request: Request<Streaming<WriteModuleFileRequest>>,
-    ) -> Answer<WriteModuleFileResponse> {
+    ) -> Answer<Self::WriteModuleFileStream> {
         let caller = caller(&request)?;
         let mut incoming = request.into_inner();
         let header = match next(&mut incoming).await? {
@@ -119,8 +131,7 @@ impl ModuleStorageService for ModuleStorage {
             .broker
             .write_module_file(&caller, header)
             .map_err(|error| status::of(&error))?;
-        let written = within_status(&caller, write(writing, incoming)).await?;
-        Ok(Response::new(written.into()))
+        Ok(Response::new(Box::pin(written(writing, incoming, caller))))
     }
 
     async fn get_module_space(
@@ -173,6 +184,49 @@ fn read(
     })
 }
 
+/// Progress until the file is where it should be. Runs in a task of its own: it goes on although
+/// its caller reads no progress.
+fn moved<R>(moving: Moving, caller: Caller) -> impl Stream<Item = Result<R, Status>> + Send
+where
+    R: From<proto::ModuleProgress> + From<TransferResult> + Clone + PartialEq + Send + 'static,
+{
+    let (answers, stream) = mpsc::channel(WAITING);
+    let mut reporter = Reporter::new(moving.operation(), moving.progress(), answers, tell);
+    tokio::spawn(async move {
+        let work = async {
+            let result = reporter.meanwhile(moving.outcome()).await?;
+            Ok(result.map_err(|error| status::of(&error))?)
+        };
+        let outcome = while_wanted(&caller, work).await;
+        reporter.end(outcome.map(R::from)).await;
+    });
+    ReceiverStream::new(stream)
+}
+
+/// The same while chunks come in.
+fn written(
+    writing: WritingToModule,
+    incoming: Streaming<WriteModuleFileRequest>,
+    caller: Caller,
+) -> impl Stream<Item = Result<WriteModuleFileResponse, Status>> + Send {
+    let (answers, stream) = mpsc::channel(WAITING);
+    let mut reporter = Reporter::new(writing.operation(), writing.progress(), answers, tell);
+    tokio::spawn(async move {
+        let work = async { Ok(reporter.meanwhile(write(writing, incoming)).await??) };
+        let outcome = while_wanted(&caller, work).await;
+        reporter.end(outcome.map(Into::into)).await;
+    });
+    ReceiverStream::new(stream)
+}
+
+fn tell<R: From<proto::ModuleProgress>>(operation: &JobId, progress: ModuleProgress) -> R {
+    let report = proto::ModuleProgress {
+        operation_id: operation.as_str().into(),
+        ..progress.into()
+    };
+    report.into()
+}
+
 /// Takes chunks until `finish`. Dropping `writing` before cancels the operation.
 async fn write(
     mut writing: WritingToModule,
@@ -201,44 +255,4 @@ async fn next(incoming: &mut Streaming<WriteModuleFileRequest>) -> Result<Write,
         .ok_or_else(status::unfinished)?
         .message
         .ok_or_else(|| status::out_of_order("message", "is neither header, chunk nor finish"))
-}
-
-/// As [`within`], for work that answers in our own words.
-async fn within_status<T>(
-    caller: &Caller,
-    work: impl Future<Output = Result<T, Status>>,
-) -> Result<T, Status> {
-    within(caller, async { Ok(work.await) }).await?
-}
-
-impl From<TransferResult> for FetchToModuleResponse {
-    fn from(result: TransferResult) -> Self {
-        Self {
-            module_path: result.file.as_str().into(),
-            size: response::signed(result.size),
-            verified: result.verified,
-            resumes: response::count(result.resumes),
-            elapsed: Some(response::duration(result.elapsed)),
-        }
-    }
-}
-
-impl From<TransferResult> for SendFromModuleResponse {
-    fn from(result: TransferResult) -> Self {
-        Self {
-            size: response::signed(result.size),
-            verified: result.verified,
-            elapsed: Some(response::duration(result.elapsed)),
-        }
-    }
-}
-
-impl From<Written> for WriteModuleFileResponse {
-    fn from(written: Written) -> Self {
-        Self {
-            size: response::signed(written.size),
-            sha256: Bytes::copy_from_slice(&written.sha256),
-            elapsed: Some(response::duration(written.elapsed)),
-        }
-    }
 }

@@ -10,6 +10,7 @@
     reason = "a test fails by panicking, and waits for real programs by a real clock"
 )]
 
+mod abort;
 mod content;
 mod errors;
 mod line;

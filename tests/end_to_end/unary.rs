@@ -34,6 +34,22 @@ pub(crate) fn the_service(site: &Site) {
     }
     let able = call("GetCapabilities", &json!({}));
     assert!(able.is_object(), "{able:#}");
+    let told = call("ListCommandForms", &json!({}));
+    let forms = told["forms"].as_array().expect("forms");
+    assert_eq!(forms.len(), 23, "19 test forms and 4 to read: {told:#}");
+    let of = |command: &str| {
+        let form = forms.iter().find(|form| form["command"] == command);
+        form.unwrap_or_else(|| panic!("{command} is missing: {told:#}"))
+    };
+    for command in ["AT+CFTPSLOGIN=?", "AT+CFTPSTYPE=?", "AT+CFTPSSINGLEIP?"] {
+        assert_eq!(of(command)["result"], "OK", "{told:#}");
+        assert!(of(command)["lines"].is_array(), "{told:#}");
+    }
+    let unasked = json!({"line": "AT+CSQ"});
+    let refused = site
+        .grpcurl_tcp()
+        .call("cellftp.v1.ModemService/SendAtCommand", &unasked);
+    failed(refused).expect("PERMISSION_DENIED", "AT_COMMANDS_DISABLED");
 }
 
 fn by_profile(site: &Site, server: &Server) {
@@ -54,6 +70,7 @@ fn by_profile(site: &Site, server: &Server) {
     server.place("folder/five", b"12345");
     assert_eq!(call("GetSize", "folder/five").expect("a size")["size"], "5");
     failed(call("GetSize", "folder/six")).expect("NOT_FOUND", "FILE_NOT_FOUND");
+    failed(call("MakeDirectory", "nowhere/new")).expect("NOT_FOUND", "DIRECTORY_NOT_FOUND");
 
     let listing = call("List", "folder").expect("a listing");
     let entry = &listing["entries"][0];

@@ -81,7 +81,8 @@ impl House {
                 }
             }
             for (word, forbidden, but) in WORDS {
-                if begins(path, forbidden) && !begins(path, but) {
+                let tests = path.ends_with("/tests.rs") || path.contains("/tests/");
+                if begins(path, forbidden) && !begins(path, but) && !tests {
                     for (at, _) in source.untested().match_indices(word) {
                         find(line_of(&source.spoken, at), format!("says {word}"));
                     }

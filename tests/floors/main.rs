@@ -54,6 +54,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("prost", FACE),
     ("prost_types", FACE),
     ("suppaftp", &["ftps/listing", "emulator/uplink/ftp"]),
+    ("metrics", &["broker/metrics", "rpc/metrics", "daemon"]),
+    ("metrics_exporter_prometheus", &["daemon/metrics"]),
+    ("time", &["broker/usage"]),
     ("libunftp", &["demo"]),
     ("unftp_sbe_fs", &["demo"]),
 ];

@@ -8,11 +8,13 @@
 )]
 
 mod abuse;
+mod budget;
 mod calls;
 mod crowd;
 mod doors;
 mod forms;
 mod house;
+mod repair;
 mod storage;
 mod streams;
 mod tls;

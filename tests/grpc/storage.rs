@@ -6,12 +6,11 @@ use cellftp::proto::modem_service_client::ModemServiceClient;
 use cellftp::proto::module_storage_service_client::ModuleStorageServiceClient;
 use cellftp::proto::write_module_file_request::Message;
 use cellftp::proto::{
-    self, DataAddressMode, PutFinish, WriteModuleFileHeader, WriteModuleFileRequest,
-    WriteModuleFileResponse,
+    self, DataAddressMode, ModuleStage, PutFinish, WriteModuleFileHeader, WriteModuleFileRequest,
 };
 use tokio_stream::iter;
 use tonic::transport::Channel;
-use tonic::{Code, Response, Status};
+use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::house::{House, content, here, refused, target};
@@ -51,17 +50,17 @@ fn finish() -> Message {
     Message::Finish(PutFinish::default())
 }
 
-async fn say(
-    house: &House,
-    messages: Vec<Message>,
-) -> Result<Response<WriteModuleFileResponse>, Status> {
+async fn say(house: &House, messages: Vec<Message>) -> Result<(), Status> {
     let messages: Vec<_> = messages
         .into_iter()
         .map(|message| WriteModuleFileRequest {
             message: Some(message),
         })
         .collect();
-    storage(house).await.write_module_file(iter(messages)).await
+    let answer = storage(house).await.write_module_file(iter(messages)).await;
+    let mut answers = answer?.into_inner();
+    while answers.message().await?.is_some() {}
+    Ok(())
 }
 
 fn reason(error: Error) -> (Code, String) {
@@ -109,7 +108,13 @@ async fn the_module_fetches_and_sends_by_itself() {
     let sent = content(200_000);
     house.store("report.bin", &sent);
     let fetched = client
-        .fetch_to_module(&here(), "/report.bin", "F:", 0, IfExists::Overwrite)
+        .fetch_to_module(
+            &here(),
+            ("/report.bin", "F:"),
+            0,
+            IfExists::Overwrite,
+            |_| (),
+        )
         .await
         .unwrap();
     assert_eq!(fetched.module_path, "F:/report.bin");
@@ -118,7 +123,7 @@ async fn the_module_fetches_and_sends_by_itself() {
 
     std::fs::create_dir(house.root().join("up")).unwrap();
     let result = client
-        .send_from_module(&here(), "/up/report.bin", "F:", 0)
+        .send_from_module(&here(), ("/up/report.bin", "F:"), 0, |_| ())
         .await
         .unwrap();
     assert_eq!((result.size, result.verified), (200_000, true));
@@ -129,13 +134,19 @@ async fn the_module_fetches_and_sends_by_itself() {
         .await
         .unwrap();
     client
-        .fetch_to_module(&here(), "/report.bin", "F:", 70_000, IfExists::Overwrite)
+        .fetch_to_module(
+            &here(),
+            ("/report.bin", "F:"),
+            70_000,
+            IfExists::Overwrite,
+            |_| (),
+        )
         .await
         .unwrap();
     assert!(read(&client, "F:/report.bin").await.unwrap() == sent);
 
     let exists = client
-        .fetch_to_module(&here(), "/report.bin", "F:", 0, IfExists::Fail)
+        .fetch_to_module(&here(), ("/report.bin", "F:"), 0, IfExists::Fail, |_| ())
         .await;
     assert_eq!(
         reason(exists.unwrap_err()),
@@ -152,12 +163,14 @@ async fn the_module_fetches_and_sends_by_itself() {
         ("/a", "", (Code::InvalidArgument, "INVALID_FIELDS")),
     ] {
         let outcome = client
-            .fetch_to_module(&here(), path, drive, 0, IfExists::Overwrite)
+            .fetch_to_module(&here(), (path, drive), 0, IfExists::Overwrite, |_| ())
             .await;
         let (code, why) = reason(outcome.unwrap_err());
         assert_eq!((code, why.as_str()), want, "{path} {drive}");
     }
-    let outcome = client.send_from_module(&here(), "/none", "F:", 0).await;
+    let outcome = client
+        .send_from_module(&here(), ("/none", "F:"), 0, |_| ())
+        .await;
     assert_eq!(
         reason(outcome.unwrap_err()),
         (Code::NotFound, "FILE_NOT_FOUND".to_owned())
@@ -270,7 +283,7 @@ async fn a_caller_that_leaves_frees_the_link() {
     // Four seconds of the line at least.
     house.store("big", &content(200_000));
     client
-        .fetch_to_module(&here(), "/big", "F:", 0, IfExists::Overwrite)
+        .fetch_to_module(&here(), ("/big", "F:"), 0, IfExists::Overwrite, |_| ())
         .await
         .unwrap();
     let request = proto::ReadModuleFileRequest {
@@ -313,4 +326,112 @@ async fn the_service_is_started_stopped_and_set() {
         Code::InvalidArgument,
         "INVALID_FIELDS",
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_long_tells_how_far_it_is() {
+    let house = House::slow().await;
+    let client = house.client().await;
+    let sent = content(120_000);
+    house.store("f", &sent);
+    let mut told = Vec::new();
+    client
+        .fetch_to_module(&here(), ("/f", "F:"), 0, IfExists::Overwrite, |report| {
+            told.push(report.clone());
+        })
+        .await
+        .unwrap();
+    assert!(!told.is_empty());
+    let id = told[0].operation_id.clone();
+    assert!(!id.is_empty() && told.iter().all(|report| report.operation_id == id));
+
+    // Behind another operation, and then some two seconds on the line.
+    let mut told = Vec::new();
+    let mut source = sent.as_slice();
+    let (reading, written) = tokio::join!(
+        read(&client, "F:/f"),
+        client.write_module_file("F:/g", 120_000, IfExists::Fail, &mut source, |report| {
+            told.push(report.clone());
+        })
+    );
+    assert!(reading.unwrap() == sent);
+    written.unwrap();
+    let moving: Vec<i64> = told
+        .iter()
+        .filter(|report| report.stage() == ModuleStage::Transferring)
+        .map(|report| report.bytes)
+        .collect();
+    assert!(
+        moving.is_sorted() && moving.first() < moving.last(),
+        "{told:?}"
+    );
+    assert!(
+        told.iter()
+            .any(|report| report.elapsed.is_some_and(|time| time.seconds > 0))
+    );
+
+    let mut told = 0;
+    client
+        .send_from_module(&here(), ("/g", "F:"), 0, |_| told += 1)
+        .await
+        .unwrap();
+    assert!(told > 0);
+    assert!(std::fs::read(house.root().join("g")).unwrap() == sent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_tells_its_forms() {
+    let house = House::ready().await;
+    let client = house.client().await;
+    let forms = client.command_forms().await.unwrap();
+    assert_eq!(forms.len(), 23);
+    let form = |command: &str| forms.iter().find(|form| form.command == command).unwrap();
+    let typed = form("AT+CFTPSTYPE=?");
+    assert_eq!((typed.lines.len(), typed.result.as_str()), (1, "OK"));
+    assert!(typed.lines[0].contains("(A,I)"), "{typed:?}");
+    assert_eq!(form("AT+CFTPSCACHERD?").result, "OK");
+    // What it says of itself does not cost the login.
+    house.store("f", b"abc");
+    assert_eq!(client.size(&here(), "/f").await.unwrap(), 3);
+    let forms = client.command_forms().await.unwrap();
+    let read = forms.iter().find(|form| form.command == "AT+CFTPSTYPE?");
+    assert_eq!(read.unwrap().lines, ["+CFTPSTYPE: I"]);
+    assert!(client.status().await.unwrap().logged_in.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_of_callers_need_leave_and_manners() {
+    let house = House::ready().await;
+    let client = house.client().await;
+    let unasked = client.at_command("AT+CSQ").await.unwrap_err();
+    assert_eq!(
+        reason(unasked),
+        (Code::PermissionDenied, "AT_COMMANDS_DISABLED".to_owned())
+    );
+    let house = House::with_module("allow_at_commands = true\n").await;
+    house.store("f", b"abc");
+    let client = house.client().await;
+    let answer = client.at_command("AT+CSQ").await.unwrap();
+    assert_eq!(answer.result, "OK");
+    assert_eq!(answer.lines.len(), 1, "{answer:?}");
+    assert!(answer.lines[0].starts_with("+CSQ:"), "{answer:?}");
+    assert_eq!(client.size(&here(), "/f").await.unwrap(), 3);
+    let refusal = client.at_command("AT+NOSUCHTHING").await.unwrap();
+    assert_eq!(refusal.lines, [""; 0]);
+    assert_ne!(refusal.result, "OK");
+    for line in [
+        "",
+        "AT+CFTPSSTOP",
+        "AT+CMGS=\"1\"",
+        "AT\rAT+CFTPSSTOP",
+        "ATE1",
+    ] {
+        let refused = client.at_command(line).await.unwrap_err();
+        assert_eq!(
+            reason(refused),
+            (Code::InvalidArgument, "INVALID_FIELDS".to_owned()),
+            "{line:?}"
+        );
+    }
+    assert!(client.status().await.unwrap().logged_in.is_some());
 }

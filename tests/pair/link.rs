@@ -9,7 +9,8 @@ use bytes::Bytes;
 use cellftp::dialogue::failure::Cause;
 use cellftp::dialogue::operation::{Delivery, Directory, Output, Piece, Place, Standing, Task};
 use cellftp::dialogue::{
-    Dialogue, DownloadForm, Failure, Moment, Operation, Patience, Setup, Step, UploadForm,
+    Dialogue, DownloadForm, Failure, Moment, Operation, Patience, Repaired, Rung, Setup, Step,
+    UploadForm,
 };
 use cellftp::emulator::uplink::memory::{Memory, Server as Peer};
 use cellftp::emulator::{Action, Emulator, Family, Knobs, Profile};
@@ -17,6 +18,7 @@ use cellftp::ftps::tls::TlsPolicy;
 use cellftp::ftps::value::{
     Host, Password, RemotePath, Server, ServerType, TransferType, Username,
 };
+use cellftp::modem::repair::Ladder;
 
 /// Host name of the server that every [`Link`] has.
 pub(crate) const HOST: &str = "ftp.example";
@@ -36,6 +38,8 @@ pub(crate) struct Link {
     pub(crate) plugged: bool,
     /// Bytes behind the last one fetched that a source can give again.
     pub(crate) kept: usize,
+    /// Which rungs may be tried; none where there is none.
+    pub(crate) ladder: Option<Ladder>,
     to_host: VecDeque<u8>,
     to_module: VecDeque<u8>,
     /// All that went to the module.
@@ -111,6 +115,8 @@ pub(crate) struct Outcome {
     pub(crate) content: Vec<u8>,
     pub(crate) size: Option<u64>,
     pub(crate) took: Duration,
+    /// Rungs of the repair ladder that were tried.
+    pub(crate) repairs: Vec<Repaired>,
 }
 
 impl Link {
@@ -128,6 +134,7 @@ impl Link {
             cut: 4096,
             plugged: true,
             kept: usize::MAX,
+            ladder: None,
             to_host: VecDeque::new(),
             to_module: VecDeque::new(),
             written: Vec::new(),
@@ -198,6 +205,7 @@ impl Link {
             content: Vec::new(),
             size: None,
             took: began,
+            repairs: Vec::new(),
         };
         let mut seen = Seen {
             delivered: 0,
@@ -248,6 +256,22 @@ impl Link {
                         self.now = until.since_origin().min(self.now + Duration::from_secs(1));
                         self.dialogue.expire(Moment::after(self.now));
                     }
+                }
+                Step::Repair(failure) => {
+                    let now = self.now;
+                    let rung = self.ladder.as_mut().and_then(|ladder| {
+                        let server = server(HOST);
+                        ladder.next(&failure, Some(&server), now).ok()
+                    });
+                    self.dialogue.repair(rung);
+                }
+                Step::Repaired(repaired) => {
+                    if let (Ok(()), Some(ladder)) = (&repaired.outcome, &mut self.ladder)
+                        && repaired.rung >= Rung::Context
+                    {
+                        ladder.served();
+                    }
+                    outcome.repairs.push(repaired);
                 }
                 Step::Done(result) => {
                     outcome.result = result;

@@ -18,6 +18,7 @@ mod making_way;
 mod matrix;
 mod names;
 mod never;
+mod repair;
 mod storage;
 mod tls;
 
@@ -43,6 +44,7 @@ fn get_from(file: &str, offset: u64) -> Task {
         path: path(file),
         offset: Offset::new(offset).unwrap(),
         begun: None,
+        limit: None,
     })
 }
 
@@ -129,6 +131,33 @@ fn a_download_begins_where_it_is_asked_to() {
 }
 
 #[test]
+fn what_is_larger_than_allowed_is_not_asked_for() {
+    let content = nasty(5000);
+    for family in both() {
+        let mut link = Link::new(family, Knobs::default()).with_file("/f", &content);
+        let within = |offset, limit| {
+            Task::Download(Download {
+                path: path("/f"),
+                offset: Offset::new(offset).unwrap(),
+                begun: None,
+                limit: Some(limit),
+            })
+        };
+        let got = link.run(on(within(0, 4999)), vec![]);
+        let refused = Cause::OverLimit {
+            size: 5000,
+            limit: 4999,
+        };
+        assert_eq!(got.result.unwrap_err().cause, refused, "{family:?}");
+        assert_eq!((got.size, got.content.len()), (None, 0));
+        for (offset, limit) in [(0, 5000), (4000, 1000)] {
+            let got = link.run(on(within(offset, limit)), vec![]);
+            assert_eq!(got.content.len() as u64, 5000 - offset);
+        }
+    }
+}
+
+#[test]
 fn directories_are_made_entered_listed_and_removed() {
     for family in both() {
         let mut link = Link::new(family, Knobs::default());
@@ -182,6 +211,47 @@ fn a_refusal_is_looked_into() {
                 "{task:?}"
             );
             assert_eq!(failure.finding, Some(finding), "{family:?} {task:?}");
+        }
+    }
+}
+
+#[test]
+fn a_missing_directory_is_named() {
+    for family in both() {
+        for piecewise in [false, true] {
+            let mut link = Link::new(family, Knobs::default());
+            link.peer().directories.insert(b"/there".to_vec());
+            if piecewise {
+                link = link.piecewise();
+            }
+            for (task, finding) in [
+                (put("/none/f"), Some(Finding::DirectoryAbsent)),
+                (put("/there/none/f"), Some(Finding::DirectoryAbsent)),
+                (put("/none/deep/down/f"), Some(Finding::DirectoryAbsent)),
+                (
+                    Task::MakeDirectory(path("/none/d")),
+                    Some(Finding::DirectoryAbsent),
+                ),
+                (
+                    Task::DeleteFile(path("/none/f")),
+                    Some(Finding::DirectoryAbsent),
+                ),
+                (Task::Size(path("/none/f")), Some(Finding::DirectoryAbsent)),
+                (
+                    Task::DeleteFile(path("/there/f")),
+                    Some(Finding::NameAbsent),
+                ),
+            ] {
+                let source = pieces(b"content");
+                let failure = link.run(on(task.clone()), source).result.unwrap_err();
+                assert_eq!(
+                    failure.cause,
+                    Cause::Reported(ErrCode::REJECTED),
+                    "{task:?}"
+                );
+                assert_eq!(failure.finding, finding, "{family:?} {task:?}");
+            }
+            link.run(on(put("/there/f")), pieces(b"x")).result.unwrap();
         }
     }
 }

@@ -36,6 +36,7 @@ fn download(begun: BegunDownload) -> Operation {
     on(Task::Download(Download {
         path: path("/f"),
         offset: Offset::ZERO,
+        limit: None,
         begun: Some(begun),
     }))
 }

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use cellftp::dialogue::failure::{Awaited, Cause};
+use cellftp::dialogue::Moment;
+use cellftp::dialogue::failure::{Awaited, Cause, Ending};
 use cellftp::dialogue::operation::{Output, Task};
 use cellftp::emulator::{Family, Knobs};
 
 use crate::link::{Link, Outcome, nasty, on, path, pieces};
+use crate::storage::transfer;
 use crate::{both, get, put};
 
 /// Every command that an operation says, with an operation that says it.
@@ -26,6 +28,7 @@ fn cases() -> Vec<(&'static str, Task)> {
         ("+CFTPSSIZE", Task::Size(path("/f"))),
         ("+CFTPSLIST", Task::List(Some(path("/")))),
         ("+CFTPSGET", get("/f")),
+        ("+CFTPSCACHERD", get("/f")),
         ("+CFTPSPUT", put("/up")),
     ]
 }
@@ -61,6 +64,51 @@ fn is_honest(link: &mut Link, task: &Task, outcome: &Outcome) -> bool {
     }
 }
 
+/// What comes after is whole again: it is done, on the same dialogue.
+fn is_right_next(link: &mut Link, what: &str) {
+    link.module.knobs_mut().ok_never.clear();
+    link.module.knobs_mut().result_never.clear();
+    link.module.knobs_mut().result_latency = Duration::ZERO;
+    let next = link.run(on(Task::MakeDirectory(path("/next"))), vec![]);
+    assert_eq!(next.result, Ok(Output::Done), "after {what}");
+    assert!(link.peer().directories.contains(&b"/next"[..]));
+    link.peer().files.insert(b"/after".to_vec(), nasty(2000));
+    let next = link.run(on(get("/after")), vec![]);
+    assert!(next.result.is_ok(), "after {what}: {:?}", next.result);
+    assert_eq!(next.content, nasty(2000), "after {what}");
+}
+
+/// An abort of which a part is never answered: the caller that left is told, in time.
+fn check_abort(knobs: fn(Vec<String>) -> Knobs) {
+    for piecewise in [false, true] {
+        let what = format!("+CFTPSABORT piecewise={piecewise}");
+        let knobs = Knobs {
+            result_latency: Duration::from_secs(30),
+            ..knobs(vec!["+CFTPSABORT".into()])
+        };
+        let mut left = false;
+        let mut link = link(Family::Sim7600, knobs, piecewise).with_script(move |link, _| {
+            let line = b"CFTPSGETFILE=\"/f\"";
+            if !left && link.written.windows(line.len()).any(|part| part == line) {
+                left = true;
+                let wish = Cause::Cancelled(Ending::Drained);
+                link.dialogue.abandon(wish, Moment::after(link.now));
+            }
+        });
+        let fetch = on(Task::Fetch(transfer(Family::Sim7600, "/f", 0)));
+        let outcome = link.run(fetch, vec![]);
+        let failure = outcome.result.unwrap_err();
+        assert!(matches!(failure.cause, Cause::Cancelled(_)), "{failure:?}");
+        assert!(link.written.windows(11).any(|part| part == b"CFTPSABORT\r"));
+        assert!(
+            outcome.took < Duration::from_secs(300),
+            "{:?}",
+            outcome.took
+        );
+        is_right_next(&mut link, &what);
+    }
+}
+
 fn check(knobs: fn(Vec<String>) -> Knobs) {
     let mut told = 0;
     for family in both() {
@@ -81,20 +129,13 @@ fn check(knobs: fn(Vec<String>) -> Knobs) {
                     "{what}: {:?}",
                     outcome.took
                 );
-                // A command that the half answer does not strike works as ever.
-                if !matches!(
-                    command,
-                    "+CFTPSSTART" | "+CFTPSLOGIN" | "+CFTPSSINGLEIP" | "+CFTPSTYPE" | "+CFTPSMKD"
-                ) {
-                    let next = link.run(on(Task::MakeDirectory(path("/next"))), vec![]);
-                    assert_eq!(next.result, Ok(Output::Done), "after {what}");
-                    assert!(link.peer().directories.contains(&b"/next"[..]));
-                }
+                is_right_next(&mut link, &what);
             }
         }
     }
     assert!(told > 0, "nothing was ever missed");
     println!("{told} half answers were told");
+    check_abort(knobs);
 }
 
 #[test]

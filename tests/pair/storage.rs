@@ -49,6 +49,7 @@ pub(crate) fn transfer(family: Family, remote: &str, offset: usize) -> ModuleTra
         path,
         offset: Offset::new(offset as u64).unwrap(),
         must_be_new: false,
+        limit: None,
     }
 }
 
@@ -185,6 +186,30 @@ fn files_are_fetched_and_sent_by_the_module() {
             .insert(b"/up/f.bin".to_vec(), content[..60_000].to_vec());
         assert_eq!(link.run(send(60_000), vec![]).result, moved(100_000));
         assert_eq!(link.file("/up/f.bin").unwrap(), content);
+    }
+}
+
+#[test]
+fn what_is_larger_than_allowed_is_neither_fetched_nor_sent() {
+    for family in both() {
+        let content = nasty(5000);
+        let mut link = Link::new(family, Knobs::default()).with_file("/f", &content);
+        let within = |remote, limit| ModuleTransfer {
+            limit: Some(limit),
+            ..transfer(family, remote, 0)
+        };
+        let refused = Cause::OverLimit {
+            size: 5000,
+            limit: 4999,
+        };
+        let fetch = on(Task::Fetch(within("/f", 4999)));
+        assert_eq!(failed(&mut link, fetch, vec![]).cause, refused);
+        assert_eq!(names(&mut link, family), []);
+        let fetch = on(Task::Fetch(within("/f", 5000)));
+        link.run(fetch, vec![]).result.unwrap();
+        let send = on(Task::Send(within("/g/f", 4999)));
+        assert_eq!(failed(&mut link, send, vec![]).cause, refused);
+        assert_eq!(link.file("/g/f"), None);
     }
 }
 

@@ -9,7 +9,7 @@ use cellftp::broker::get::Next;
 use cellftp::broker::put::{PutHeader, PutResult, Verify};
 use cellftp::broker::{Broker, Caller, Error, Limits, Principal, Servers, Target};
 use cellftp::emulator::uplink::memory::{Memory, Server as Uplink};
-use cellftp::emulator::{Action, Effect, Emulator, Family, Knobs, Profile};
+use cellftp::emulator::{Action, Effect, Emulator, Family, Fault, Knobs, Profile};
 use cellftp::ftps::tls::TlsPolicy;
 use cellftp::ftps::value::{Host, Offset, Password, RemotePath, Server, ServerType, Username};
 use cellftp::modem::port::StreamConnector;
@@ -36,11 +36,29 @@ impl World {
             baud: 921_600,
             ..Knobs::default()
         };
-        Self::with(family, knobs, Limits::default())
+        Self::within(family, knobs, Limits::default(), [])
     }
 
-    /// A module of its own kind, and bounds.
-    pub(crate) fn with(family: Family, knobs: Knobs, limits: Limits) -> Self {
+    /// A module that behaves so, and this going wrong.
+    pub(crate) fn with(
+        family: Family,
+        knobs: Knobs,
+        faults: impl IntoIterator<Item = Fault>,
+    ) -> Self {
+        let knobs = Knobs {
+            baud: 921_600,
+            ..knobs
+        };
+        Self::within(family, knobs, Limits::default(), faults)
+    }
+
+    /// The same within bounds.
+    pub(crate) fn within(
+        family: Family,
+        knobs: Knobs,
+        limits: Limits,
+        armed: impl IntoIterator<Item = Fault>,
+    ) -> Self {
         let mut memory = Memory::new();
         for host in HOSTS {
             let mut server = Uplink::with_user("user", "pass");
@@ -48,7 +66,11 @@ impl World {
             memory.insert(host, 21, server);
         }
         let net = Arc::new(Mutex::new(memory));
-        let mut emulator = Some(Emulator::new(Profile::of(family), knobs));
+        let mut emulator = Emulator::new(Profile::of(family), knobs);
+        for fault in armed {
+            emulator.arm(fault);
+        }
+        let mut emulator = Some(emulator);
         let behind = Arc::clone(&net);
         let faults = Arc::<Mutex<Vec<Effect>>>::default();
         let befall = Arc::clone(&faults);

@@ -213,6 +213,8 @@ impl<'a> Replay<'a> {
                 }
                 self.dialogue.expire(until);
             }
+            Step::Repair(_) => self.dialogue.repair(None),
+            Step::Repaired(_) => {}
             Step::Done(result) => self.result = Some(result),
             step @ (Step::Idle | Step::AwaitPort { .. }) => return Err(format!("is {step:?}")),
         }
@@ -315,6 +317,13 @@ impl<'a> Replay<'a> {
             Output::SingleIp(on) => format!("mode {}", u8::from(*on)),
             Output::UploadYielded(begun) => format!("made way at {}", begun.at),
             Output::DownloadYielded(begun) => format!("made way at {}", begun.got),
+            Output::Answers(answers) => {
+                let lines = answers.iter().flat_map(|answer| {
+                    let info = answer.info.iter().map(|line| format!(" {line}"));
+                    std::iter::once(format!(" {}", answer.result)).chain(info)
+                });
+                format!("answer{}", lines.collect::<String>())
+            }
         })
     }
 }
@@ -331,6 +340,7 @@ fn failed(failure: &Failure) -> String {
         None => "",
         Some(Finding::NameAbsent) => " absent",
         Some(Finding::NamePresent) => " present",
+        Some(Finding::DirectoryAbsent) => " no directory",
         Some(Finding::LeftBehind) => " left behind",
     };
     format!("failure {cause}{finding}")

@@ -7,6 +7,7 @@ use cellftp::dialogue::operation::{
     Directory, Download, ModuleTransfer, Operation, Place, Standing, Task, Upload, WriteModuleFile,
 };
 use cellftp::emulator::uplink::Security;
+use cellftp::ftps::question::Question;
 use cellftp::ftps::storage::{Drive, ModulePath};
 use cellftp::ftps::tls::TlsPolicy;
 use cellftp::ftps::value::{
@@ -45,6 +46,7 @@ pub(crate) fn operation(server: &Server, words: &[u8]) -> Result<(Operation, Vec
             path,
             offset: Offset::new(parse(Some(from))?).map_err(value)?,
             must_be_new: false,
+            limit: None,
         })
     };
     let mut content = Vec::new();
@@ -68,6 +70,7 @@ pub(crate) fn operation(server: &Server, words: &[u8]) -> Result<(Operation, Vec
                 path: path()?,
                 offset: Offset::new(from).map_err(|error| error.to_string())?,
                 begun: None,
+                limit: None,
             })
         }
         "put" | "put-unverified" => {
@@ -95,12 +98,17 @@ pub(crate) fn operation(server: &Server, words: &[u8]) -> Result<(Operation, Vec
             })
         }
         "mode" => Task::ReadSingleIp,
+        "ask" => {
+            let line = text.as_deref().ok_or("a line is missing")?;
+            let question = Question::new(line).map_err(|error| error.to_string())?;
+            Task::Ask(vec![question])
+        }
         _ => return Err(format!("`{name}` is no operation")),
     };
     let standing = match name.as_str() {
         "start" => Standing::Started,
         "stop" => Standing::Down,
-        "mode" => Standing::Attached,
+        "mode" | "ask" => Standing::Attached,
         name if name.starts_with("module-") => Standing::Attached,
         _ => logged_in(server)?,
     };

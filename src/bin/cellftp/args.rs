@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cellftp::client::{Address, Error, IfExists, OnFailure, Priority, Target, Verify, YieldPolicy};
+use cellftp::client::{
+    Address, DataAddressMode, Error, IfExists, OnFailure, Priority, Target, Verify, YieldPolicy,
+};
 use clap::{Parser, Subcommand, ValueEnum};
 use humantime_serde::re::humantime;
 
@@ -65,11 +67,13 @@ pub(crate) enum Command {
     Ls(Ls),
     /// Show the state of the module and of the link
     Status,
+    /// Show how much data has moved, and what is allowed
+    Usage,
     /// Show the operation on the link and those that wait
     Queue,
     /// Show what happens, until interrupted; with --session, that session does not expire meanwhile
     Events,
-    /// Files on the module itself
+    /// Files on the module, and the module itself
     Module {
         #[command(subcommand)]
         command: ModuleCommand,
@@ -79,6 +83,8 @@ pub(crate) enum Command {
 /// A path on the module begins with its drive: F:/name.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModuleCommand {
+    #[command(flatten)]
+    Service(ServiceCommand),
     /// List a directory of the module
     Ls {
         /// Drive or directory, for example F: or F:/logs
@@ -99,6 +105,39 @@ pub(crate) enum ModuleCommand {
     Fetch(ModuleFetch),
     /// Have the module write a file of the server from one of its drives
     Send(ModuleSend),
+    /// Start the module anew and wait until it is back
+    Reset,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServiceCommand {
+    /// Start the module's FTPS service
+    Start,
+    /// Log out and stop the module's FTPS service
+    Stop,
+    /// Show where data connections go, or set it until the next login
+    Address {
+        /// What is to be set
+        #[arg(value_enum)]
+        mode: Option<AddressMode>,
+    },
+    /// Show what the module can do, as far as the daemon knows
+    Capabilities,
+    /// Ask the module for the forms of its FTPS commands
+    Forms,
+    /// Send an AT command, where the daemon's configuration allows it
+    At {
+        /// The command line, for example AT+CSQ
+        line: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AddressMode {
+    /// To the address in the server's reply
+    Reply,
+    /// To the address of the control connection
+    Control,
 }
 
 #[derive(Debug, clap::Args)]
@@ -300,6 +339,15 @@ impl From<Yields> for YieldPolicy {
             Yields::Auto => Self::Auto,
             Yields::Always => Self::Always,
             Yields::Never => Self::Never,
+        }
+    }
+}
+
+impl From<AddressMode> for DataAddressMode {
+    fn from(mode: AddressMode) -> Self {
+        match mode {
+            AddressMode::Reply => Self::FromReply,
+            AddressMode::Control => Self::SameAsControl,
         }
     }
 }

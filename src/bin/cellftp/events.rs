@@ -2,7 +2,7 @@
 
 use cellftp::client::operation_event::Change;
 use cellftp::client::watch_events_response::Event;
-use cellftp::client::{Client, WatchEventsResponse};
+use cellftp::client::{Client, RepairEvent, WatchEventsResponse};
 use serde_json::{Value, json};
 
 use crate::args::Args;
@@ -30,6 +30,7 @@ fn line(response: &WatchEventsResponse) -> String {
             }
             text
         }
+        Some(Event::Repair(repair)) => format!("repair {}", repair_line(repair)),
         Some(Event::Session(session)) => {
             let change = session.change().as_str_name();
             format!("session {change} {}", session.session_id)
@@ -43,6 +44,29 @@ fn line(response: &WatchEventsResponse) -> String {
         None => "unknown".into(),
     };
     format!("{} {what}\n", time.unwrap_or_default())
+}
+
+/// A repair, why it was tried, and what became of it.
+pub(crate) fn repair_line(repair: &RepairEvent) -> String {
+    let outcome = if repair.ok {
+        "helped".to_owned()
+    } else {
+        format!("did not help: {}", Plain(&repair.detail))
+    };
+    let mut line = format!("{} {outcome}", repair.rung().as_str_name());
+    if !repair.why.is_empty() {
+        line += &format!(" (after {})", Plain(&repair.why));
+    }
+    line
+}
+
+pub(crate) fn repair_value(repair: &RepairEvent) -> Value {
+    json!({
+        "rung": repair.rung().as_str_name(),
+        "why": repair.why,
+        "ok": repair.ok,
+        "detail": repair.detail,
+    })
 }
 
 fn change(change: &Change) -> String {
@@ -74,6 +98,7 @@ fn value(response: &WatchEventsResponse) -> Value {
             "detail": link.detail,
             "logged_in": link.logged_in,
         }}),
+        Some(Event::Repair(repair)) => json!({ "repair": repair_value(repair) }),
         Some(Event::Session(session)) => json!({ "session": {
             "session_id": session.session_id,
             "principal": session.principal,

@@ -10,7 +10,9 @@ mod output;
 mod progress;
 mod put;
 mod queue;
+mod service;
 mod status;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -67,6 +69,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Ls(ls) => ls::run(&args, ls, &client).await,
         Command::Module { command } => module::run(&args, command, &client).await,
         Command::Status => status::run(&args, &client).await,
+        Command::Usage => usage::run(&args, &client).await,
         Command::Queue => queue::run(&args, &client).await,
         Command::Events => events::run(&args, &client).await,
     }

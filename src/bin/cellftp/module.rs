@@ -1,6 +1,7 @@
-//! `cellftp module ...`: files on the module.
+//! `cellftp module ...`: files on the module, and the module itself.
 
-use cellftp::client::{Client, IfExists, ModuleEntry, ModuleSpace};
+use cellftp::client::{Client, IfExists, ModuleEntry, ModuleProgress, ModuleSpace, ModuleStage};
+use indicatif::ProgressBar;
 use serde_json::json;
 
 use crate::args::{Args, Existing, ModuleCommand, ModuleGet, ModulePut, is_standard_stream};
@@ -9,6 +10,7 @@ use crate::get::{Partial, local_path};
 use crate::output::{Plain, hex, print, seconds};
 use crate::progress;
 use crate::put::open;
+use crate::service;
 
 pub(crate) async fn run(
     args: &Args,
@@ -30,14 +32,21 @@ pub(crate) async fn run(
             client.delete_module_file(path).await?;
             print(args.json, "", || json!({ "path": path }))
         }
+        ModuleCommand::Service(command) => service::run(args, command, client).await,
         ModuleCommand::Get(wish) => get(args, wish, client).await,
         ModuleCommand::Put(wish) => put(args, wish, client).await,
         ModuleCommand::Fetch(wish) => {
             let target = args.target()?;
             let if_exists = IfExists::from(wish.if_exists);
+            let what = (wish.remote.as_str(), wish.drive.as_str());
+            let bar = progress::bar(args.json, None);
             let result = client
-                .fetch_to_module(&target, &wish.remote, &wish.drive, wish.offset, if_exists)
-                .await?;
+                .fetch_to_module(&target, what, wish.offset, if_exists, |report| {
+                    show(&bar, report);
+                })
+                .await;
+            bar.finish_and_clear();
+            let result = result?;
             let text = format!(
                 "{}: {} bytes, {}\n",
                 Plain(&result.module_path),
@@ -54,11 +63,23 @@ pub(crate) async fn run(
                 })
             })
         }
+        ModuleCommand::Reset => {
+            client.reset().await?;
+            print(
+                args.json,
+                "the module is back\n",
+                || json!({ "reset": true }),
+            )
+        }
         ModuleCommand::Send(wish) => {
             let target = args.target()?;
+            let what = (wish.remote.as_str(), wish.drive.as_str());
+            let bar = progress::bar(args.json, None);
             let result = client
-                .send_from_module(&target, &wish.remote, &wish.drive, wish.offset)
-                .await?;
+                .send_from_module(&target, what, wish.offset, |report| show(&bar, report))
+                .await;
+            bar.finish_and_clear();
+            let result = result?;
             let text = format!(
                 "{}: {} bytes, {}\n",
                 wish.remote,
@@ -128,8 +149,8 @@ async fn put(args: &Args, wish: &ModulePut, client: &Client) -> Result<(), Failu
     let bar = progress::bar(args.json, Some(size));
     let if_exists = IfExists::from(wish.if_exists);
     let result = client
-        .write_module_file(&wish.path, size, if_exists, &mut source, |taken| {
-            bar.set_position(taken);
+        .write_module_file(&wish.path, size, if_exists, &mut source, |report| {
+            show(&bar, report);
         })
         .await;
     bar.finish_and_clear();
@@ -148,6 +169,18 @@ async fn put(args: &Args, wish: &ModulePut, client: &Client) -> Result<(), Failu
             "elapsed_seconds": seconds(result.elapsed.as_ref()),
         })
     })
+}
+
+fn show(bar: &ProgressBar, report: &ModuleProgress) {
+    bar.set_message(match report.stage() {
+        ModuleStage::Queued => format!("{} first", report.queue_position),
+        ModuleStage::Preparing => "preparing".into(),
+        ModuleStage::Verifying => "verifying".into(),
+        ModuleStage::Transferring | ModuleStage::Unspecified => "moving".into(),
+    });
+    bar.set_position(u64::try_from(report.bytes).unwrap_or_default());
+    // Where no bytes are told, it moves all the same.
+    bar.tick();
 }
 
 fn line(entry: &ModuleEntry) -> String {

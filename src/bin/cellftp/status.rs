@@ -4,6 +4,7 @@ use cellftp::client::{Client, GetStatusResponse, LinkState, SimState};
 use serde_json::json;
 
 use crate::args::Args;
+use crate::events::{repair_line, repair_value};
 use crate::exit::Failure;
 use crate::output::{print, seconds};
 
@@ -54,8 +55,16 @@ fn text(status: &GetStatusResponse) -> String {
             ),
         ));
     }
+    let repairs = status.repairs.clone().unwrap_or_default();
+    if let Some(last) = &repairs.last {
+        let ago = seconds(repairs.ago.as_ref()).unwrap_or_default();
+        rows.push(("repair", format!("{ago:.0} s ago, {}", repair_line(last))));
+    }
     rows.push(("queued", status.queued.to_string()));
     rows.push(("sessions", status.sessions.to_string()));
+    if let Some(today) = status.data.and_then(|data| data.today) {
+        rows.push(("data", format!("about {} bytes today (UTC)", today.on_air)));
+    }
     rows.iter()
         .map(|(name, value)| format!("{name:9} {value}\n"))
         .collect()
@@ -117,6 +126,18 @@ fn value(status: &GetStatusResponse) -> serde_json::Value {
         })),
         "queued": status.queued,
         "sessions": status.sessions,
+        "data": status.data.as_ref().map(|data| json!({
+            "today_on_air": data.today.unwrap_or_default().on_air,
+            "this_month_on_air": data.this_month.unwrap_or_default().on_air,
+        })),
+        "repairs": status.repairs.as_ref().map(|repairs| json!({
+            "last": repairs.last.as_ref().map(repair_value),
+            "ago_seconds": seconds(repairs.ago.as_ref()),
+            "within_an_hour": repairs.within_an_hour.iter().map(|count| json!({
+                "rung": count.rung().as_str_name(),
+                "count": count.count,
+            })).collect::<Vec<_>>(),
+        })),
     })
 }
 

@@ -188,6 +188,7 @@ impl Driver {
             path: self.path.clone(),
             offset: Offset::ZERO,
             begun: None,
+            limit: None,
         };
         let job = self
             .operation

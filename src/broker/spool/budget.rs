@@ -37,8 +37,7 @@ impl Budget {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is left, for tests that nothing is lost.
-    #[cfg(test)]
+    /// What is left.
     pub(super) fn rest(&self) -> u64 {
         *self.left()
     }

@@ -4,19 +4,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::DropGuard;
 use tracing::Instrument;
 
 use super::WriteModuleFile;
+use super::moving::{ModuleProgress, follow};
 use crate::broker::error::{Cause, Error, Hashed};
-use crate::broker::operation::{Feed, Operation};
+use crate::broker::operation::Operation;
 use crate::broker::spool::MAX_CHUNK;
 use crate::broker::tally::Tally;
 use crate::modem::JobId;
 use crate::modem::operation::{Output, Piece, Standing, Stored, Task};
-use crate::modem::source::Once;
+use crate::modem::source::{Once, Source};
 
 /// Pieces between the caller and the module: one that is sent while the next is at hand.
 const PIECES: usize = 2;
@@ -33,6 +34,7 @@ pub struct WritingToModule {
     what: WriteModuleFile,
     tally: Tally,
     held: Bytes,
+    report: watch::Sender<ModuleProgress>,
     stage: Stage,
     _cancel: DropGuard,
 }
@@ -66,8 +68,21 @@ impl WritingToModule {
             what,
             tally: Tally::default(),
             held: Bytes::new(),
+            report: watch::Sender::default(),
             stage: Stage::Waiting(operation),
         }
+    }
+
+    /// Names the operation.
+    #[must_use]
+    pub const fn operation(&self) -> &JobId {
+        &self.operation
+    }
+
+    /// How far it is, now and at every change.
+    #[must_use]
+    pub fn progress(&self) -> watch::Receiver<ModuleProgress> {
+        self.report.subscribe()
     }
 
     /// Hands over the next bytes; waits while the module is busy with those before.
@@ -133,7 +148,8 @@ impl WritingToModule {
         {
             let (pieces, source) = mpsc::channel(PIECES);
             let span = operation.span();
-            let job = write(operation, self.what.clone(), source).instrument(span);
+            let job = write(operation, self.what.clone(), source, self.report.clone());
+            let job = job.instrument(span);
             let job = tokio::spawn(job);
             self.stage = Stage::Running { pieces, job };
         }
@@ -168,13 +184,11 @@ async fn write(
     operation: Arc<Operation>,
     what: WriteModuleFile,
     source: mpsc::Receiver<Piece>,
+    report: watch::Sender<ModuleProgress>,
 ) -> Result<(Stored, Duration), Error> {
-    let feed = Feed {
-        source: Some(Box::new(Once::new(source))),
-        ..Feed::default()
-    };
     let task = Task::WriteModuleFile(what);
-    let answer = operation.run(Standing::Attached, task, feed).await;
+    let source: Box<dyn Source> = Box::new(Once::new(source));
+    let answer = follow(&operation, Standing::Attached, task, Some(source), &report).await;
     let outcome = match answer {
         Ok(Output::Stored(stored)) => Ok((stored, operation.on_link())),
         Ok(_) => Err(operation.error(Cause::WrongAnswer)),

@@ -31,6 +31,7 @@ async fn heard(watcher: &mut Watcher) -> Vec<String> {
             }
             What::Session { own, change } => format!("session {} {change:?}", own.is_some()),
             What::Link { .. } => "link".into(),
+            What::Repair(what) => format!("repair {}", what.rung),
         });
     }
     all

@@ -72,13 +72,20 @@ impl Fetch {
                 expected: self.got,
                 found: size,
             }),
+            Known::Size(size) if self.what.limit.is_some_and(|most| size - self.got > most) => self
+                .fail(Cause::OverLimit {
+                    size: size - self.got,
+                    limit: self.what.limit.unwrap_or_default(),
+                }),
             Known::Size(size) => {
                 self.size = Some(size);
                 State::Module(self.inquiry())
             }
             // The server does not tell; the transfer itself will.
             Known::Present | Known::Undecided(_) => State::Module(self.inquiry()),
-            Known::Absent | Known::Failed(..) => State::Finish(Err(unknown(known))),
+            Known::Absent | Known::NoDirectory | Known::Failed(..) => {
+                State::Finish(Err(unknown(known)))
+            }
         }
     }
 
@@ -228,7 +235,7 @@ impl Procedure for Fetch {
                     Ok(command) => return Next::Say(Saying::Ftps(command)),
                     Err(known) => {
                         let mut failure = failure.clone();
-                        if known == Known::Absent {
+                        if matches!(known, Known::Absent | Known::NoDirectory) {
                             failure.finding = Some(Finding::NameAbsent);
                         }
                         self.state = State::Finish(Err(failure));

@@ -56,6 +56,12 @@ impl Send {
                 expected: offset,
                 found,
             }),
+            FileKnown::Size(size) if self.what.limit.is_some_and(|most| size - offset > most) => {
+                self.fail(Cause::OverLimit {
+                    size: size - offset,
+                    limit: self.what.limit.unwrap_or_default(),
+                })
+            }
             FileKnown::Size(size) => {
                 self.size = size;
                 State::Say

@@ -13,6 +13,7 @@ use crate::dialogue::exchange::{Exchange, Heard};
 use crate::dialogue::failure::Cause;
 use crate::dialogue::moment::Moment;
 use crate::dialogue::procedure::{EndOfContent, Feed};
+use crate::dialogue::rung::Rung;
 use crate::dialogue::session::Session;
 use crate::ftps::{Body, Command, Report, Urc, escape};
 
@@ -109,6 +110,7 @@ impl Dialogue {
             }
             Urc::PeerClosed => {
                 info!("the server closed the connection");
+                self.lapse(Rung::Login, &Cause::Disconnected, "AT+CFTPSLOGIN");
                 self.session.close();
                 if let Some(exchange) = &mut self.exchange {
                     exchange.hasten(now + AFTER_CLOSE);
@@ -116,6 +118,7 @@ impl Dialogue {
             }
             Urc::ServiceLost => {
                 warn!("the module lost the FTPS service");
+                self.lapse(Rung::Service, &Cause::Disconnected, "AT+CFTPSSTART");
                 self.session = Session::Unknown;
                 self.break_off_transfer(Cause::Disconnected, now);
             }
@@ -124,6 +127,7 @@ impl Dialogue {
                     line = text,
                     "the module lost its data connection to the network"
                 );
+                self.lapse(Rung::Service, &Cause::NetworkLost, "AT+CFTPSSTART");
                 self.session = Session::Unknown;
                 self.break_off_transfer(Cause::NetworkLost, now);
             }
@@ -208,6 +212,7 @@ impl Dialogue {
         self.leftover = 0;
         self.outbox.clear();
         self.fill = 0;
+        self.lapse = None;
         self.attached = false;
         self.synchronised = false;
         self.session = Session::Unknown;
@@ -227,12 +232,17 @@ impl Dialogue {
 
     /// As [`Dialogue::break_off`], for exchanges that need the network.
     pub(super) fn break_off_transfer(&mut self, cause: Cause, now: Moment) {
-        let speaking = self.run.as_ref().is_some_and(|run| {
-            matches!(
-                run.activity,
-                Activity::Task | Activity::Plan(Command::Login(_))
-            )
-        });
+        let service = self
+            .exchange
+            .as_ref()
+            .is_some_and(Exchange::is_of_the_service);
+        let speaking = service
+            && self.run.as_ref().is_some_and(|run| {
+                matches!(
+                    run.activity,
+                    Activity::Task | Activity::Plan(Command::Login(_))
+                )
+            });
         if speaking && self.exchange.as_ref().is_some_and(Exchange::is_open) {
             // At a prompt everything is content until it is ended.
             self.end_content(now);

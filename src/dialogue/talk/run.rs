@@ -3,12 +3,16 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::dialogue::ask::Ask;
 use crate::dialogue::bring_up::BringUp;
 use crate::dialogue::download::Download;
+use crate::dialogue::failure::Failure;
 use crate::dialogue::moment::Moment;
 use crate::dialogue::operation::{Delivery, Operation, Standing, Task};
 use crate::dialogue::procedure::Procedure;
+use crate::dialogue::repair::Repair;
 use crate::dialogue::resync::Resync;
+use crate::dialogue::rung::Rung;
 use crate::dialogue::simple::Simple;
 use crate::dialogue::size::Size;
 use crate::dialogue::storage::{Fetch, Look, Mode, Print, Send, Store};
@@ -41,6 +45,27 @@ pub(super) struct Run {
     /// Commands of the plan said since the task last had its way.
     pub(super) planned: u32,
     pub(super) await_port: Option<Moment>,
+    pub(super) repair: Repairing,
+}
+
+/// How far a run has come on the repair ladder.
+#[derive(Debug, Default)]
+pub(super) struct Repairing {
+    /// The owner is asked which rung to try, for this reason.
+    pub(super) asks: Option<Failure>,
+    /// To be tried before the standing is planned again.
+    pub(super) wanted: Option<Attempt>,
+    /// It was tried: whether it helped shows when the standing is reached.
+    pub(super) proving: Option<Attempt>,
+    /// Tried so far.
+    pub(super) tried: Vec<Rung>,
+}
+
+/// A rung, and what had failed before; `None` where somebody asked for it.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) rung: Rung,
+    pub(super) why: Option<Failure>,
 }
 
 impl Run {
@@ -49,6 +74,13 @@ impl Run {
         let transfer_type = match &operation.standing {
             Standing::LoggedIn(place) => place.transfer_type,
             _ => TransferType::default(),
+        };
+        let wanted = match &operation.task {
+            Task::Repair(rung) => Some(Attempt {
+                rung: *rung,
+                why: None,
+            }),
+            _ => None,
         };
         Self {
             towards: operation.standing.clone(),
@@ -65,6 +97,10 @@ impl Run {
             replans: 0,
             planned: 0,
             await_port: None,
+            repair: Repairing {
+                wanted,
+                ..Repairing::default()
+            },
         }
     }
 }
@@ -86,6 +122,7 @@ pub(super) enum Activity {
     Resync(Resync),
     BringUp(Box<BringUp>),
     SecureLogin(Box<TlsSetup>),
+    Repair(Box<Repair>),
     Abort,
 }
 
@@ -99,7 +136,7 @@ pub(super) struct Silence {
 
 fn procedure(task: Task, transfer_type: TransferType) -> Box<dyn Procedure> {
     match task {
-        Task::Stand => Box::new(Simple::stand()),
+        Task::Stand | Task::Repair(_) => Box::new(Simple::stand()),
         Task::WorkingDirectory => Box::new(Simple::working_directory()),
         Task::ChangeDirectory(path) => Box::new(Simple::change_directory(path)),
         Task::MakeDirectory(path) => Box::new(Simple::make_directory(path)),
@@ -118,5 +155,6 @@ fn procedure(task: Task, transfer_type: TransferType) -> Box<dyn Procedure> {
         Task::WriteModuleFile(what) => Box::new(Store::new(what)),
         Task::ReadSingleIp => Box::new(Mode::read()),
         Task::SingleIp(on) => Box::new(Mode::set(on)),
+        Task::Ask(questions) => Box::new(Ask::new(questions)),
     }
 }

@@ -11,17 +11,16 @@ use crate::dialogue::exchange::{Exchange, Settlement, Verdict};
 use crate::dialogue::failure::{Cause, Ending, Failure, Stage};
 use crate::dialogue::moment::Moment;
 use crate::dialogue::operation::Output;
-use crate::dialogue::procedure::{BUSY_PAUSE, Procedure};
 use crate::dialogue::resync::Resync;
 use crate::dialogue::route::route;
 use crate::dialogue::session::Session;
 use crate::dialogue::step::Step;
 use crate::dialogue::tls::Secured;
-use crate::ftps::{Command, ErrCode, Storage, StorageVerb, Verb};
+use crate::ftps::{Command, Storage};
 
-/// How often a lost standing is planned anew in one operation, beyond what the task's own tries
-/// account for: a module that answers nonsense for ever is not asked for ever.
-const REPLANS: u32 = 12;
+/// How often a lost standing is planned anew before the task has its way again, whose own tries
+/// are bounded: a module that answers nonsense for ever is not asked for ever.
+pub(super) const REPLANS: u32 = 12;
 
 /// The longest way from one standing to another is LOGOUT, STOP, START, SINGLEIP, LOGIN, TYPE,
 /// PWD, CWD; a plan that needs more than twice that goes round in circles. A long path adds its
@@ -59,6 +58,11 @@ impl Dialogue {
             run.activity = Activity::Resync(Resync::new());
             return None;
         }
+        if let Some(attempt) = run.repair.wanted.take() {
+            run.held = Some(held);
+            self.begin_repair(attempt);
+            return None;
+        }
         let routed = match &held {
             Held::Command(command) => route(&run.standing, command, &self.profile),
             Held::Standing => None,
@@ -91,9 +95,13 @@ impl Dialogue {
             self.open_ftps(&planned, now);
             return None;
         }
+        self.reached();
+        let run = self.run.as_mut()?;
         let anew = run.begun && run.planned > 0;
         run.begun = true;
         run.planned = 0;
+        // Each way there may fail once: a transfer that outlives many breaks has had many.
+        run.replans = 0;
         run.task.equip(ways);
         if anew && run.task.begin_again() {
             return None;
@@ -152,27 +160,10 @@ impl Dialogue {
     }
 
     /// An activity or the task came to its end.
-    pub(super) fn finish(&mut self, result: Result<Output, Failure>) -> Option<Step> {
-        let run = self.run.as_mut()?;
+    pub(super) fn finish(&mut self, result: Result<Output, Failure>) {
+        let Some(run) = &mut self.run else { return };
         match std::mem::replace(&mut run.activity, Activity::Task) {
-            Activity::Task | Activity::Plan(_) => {
-                let aborted = run.aborted;
-                if run.moved {
-                    self.session.moved(None);
-                }
-                if run.task.leaves_open() {
-                    self.synchronised = false;
-                    self.session = Session::Unknown;
-                }
-                self.run = None;
-                return Some(Step::Done(result.map_err(|failure| match failure.cause {
-                    Cause::Cancelled(_) if aborted => Failure {
-                        cause: Cause::Cancelled(Ending::Aborted),
-                        ..failure
-                    },
-                    _ => failure,
-                })));
-            }
+            Activity::Task | Activity::Plan(_) => self.end(result),
             Activity::Abort => {}
             Activity::Resync(_) => match result {
                 Ok(_) => self.synchronised = true,
@@ -185,7 +176,10 @@ impl Dialogue {
             Activity::BringUp(bring_up) => {
                 self.facts = bring_up.facts().clone();
                 match result {
-                    Ok(_) => self.brought_up(),
+                    Ok(_) => {
+                        self.brought_up();
+                        self.await_network();
+                    }
                     Err(failure) => self.unreachable(failure),
                 }
             }
@@ -196,8 +190,29 @@ impl Dialogue {
                     self.unsecured(failure);
                 }
             },
+            Activity::Repair(repair) => self.end_repair(&repair, result.err()),
         }
-        None
+    }
+
+    /// The task came to its end.
+    fn end(&mut self, result: Result<Output, Failure>) {
+        let Some(run) = self.run.take() else { return };
+        if run.moved {
+            self.session.moved(None);
+        }
+        if run.task.leaves_open() {
+            self.synchronised = false;
+            self.session = Session::Unknown;
+        }
+        self.end_proof(run.repair.proving, result.as_ref().err());
+        self.done = Some(result.map_err(|failure| Failure {
+            cause: match failure.cause {
+                Cause::Cancelled(_) if run.aborted => Cause::Cancelled(Ending::Aborted),
+                cause => cause,
+            },
+            repairs: run.repair.tried,
+            ..failure
+        }));
     }
 
     /// The module did not take what TLS must prove. Once more, in case an answer was lost; then
@@ -212,7 +227,7 @@ impl Dialogue {
         }
     }
 
-    pub(super) fn brought_up(&mut self) {
+    fn brought_up(&mut self) {
         self.attached = true;
         self.synchronised = true;
         self.profile = self.facts.capabilities.profile.clone();
@@ -237,179 +252,8 @@ impl Dialogue {
                 return;
             }
             run.held = None;
-            run.task.give_up(failure);
+            run.task.give_up(failure.clone());
         }
-    }
-
-    pub(super) fn settle(&mut self, settlement: Settlement, now: Moment) {
-        self.echo = None;
-        self.fill = 0;
-        if settlement.name == StorageVerb::Read.name() {
-            self.framer.forget_gap();
-        }
-        if let Some(exchange) = self.exchange.take() {
-            self.leftover = exchange.leftover();
-        }
-        if !settlement.clean {
-            self.synchronised = false;
-        }
-        self.mind_the_echo(settlement.echoed);
-        match &settlement.verdict {
-            Verdict::Done(_) => debug!(command = settlement.name, "done"),
-            Verdict::Failed(cause) => debug!(command = settlement.name, %cause, "failed"),
-        }
-        let Some(run) = &mut self.run else { return };
-        match &mut run.activity {
-            Activity::Resync(resync) => resync.heard(&settlement),
-            Activity::BringUp(bring_up) => bring_up.heard(&settlement),
-            Activity::SecureLogin(setup) => setup.heard(&settlement),
-            Activity::Plan(planned) => {
-                let planned = planned.clone();
-                run.activity = Activity::Task;
-                self.follow_plan(&planned, &settlement, now);
-            }
-            Activity::Abort => {
-                // Whether the command that was aborted still ends with a report of its own is
-                // not documented: the line must be quiet before the next one.
-                self.synchronised = false;
-                self.session = if settlement.is_done() {
-                    Session::Down
-                } else {
-                    Session::Unknown
-                };
-            }
-            Activity::Task => {
-                self.note(&settlement);
-                if settlement.errcode() == Some(ErrCode::BUSY) {
-                    self.be_quiet(BUSY_PAUSE, now);
-                }
-                if let Some(run) = &mut self.run {
-                    run.task.heard(&settlement);
-                }
-            }
-        }
-    }
-
-    /// What a task's command came to changes where the module stands.
-    pub(super) fn note(&mut self, settlement: &Settlement) {
-        match &settlement.verdict {
-            Verdict::Done(_) => {}
-            Verdict::Failed(Cause::Reported(code)) => self.session.note(*code),
-            // The file system's refusals say nothing about the server.
-            Verdict::Failed(Cause::Refused(None)) if !is_of_the_service(settlement.name) => {}
-            // Nobody is logged in, whatever we believed.
-            Verdict::Failed(Cause::Refused(None)) => self.session.close(),
-            Verdict::Failed(
-                Cause::Timeout(_)
-                | Cause::Garbled
-                | Cause::Disconnected
-                | Cause::NetworkLost
-                | Cause::Rebooted
-                | Cause::PortLost,
-            ) => self.session = Session::Unknown,
-            Verdict::Failed(_) => {}
-        }
-        if settlement.name == Verb::Abort.name() {
-            // As for an abort of the conductor's own.
-            self.synchronised = false;
-            self.session = Session::Unknown;
-            if let Some(run) = &mut self.run {
-                run.aborted = settlement.is_done();
-            }
-            if settlement.is_done() {
-                self.session = Session::Down;
-            }
-        }
-        if settlement.is_done() && settlement.name == Verb::ChangeDirectory.name() {
-            // Only noted at the end: the rest of the task belongs to where it went.
-            if let Some(run) = &mut self.run {
-                run.moved = true;
-            }
-        }
-    }
-
-    pub(super) fn follow_plan(&mut self, command: &Command, settlement: &Settlement, now: Moment) {
-        let Some(run) = &self.run else { return };
-        let Err(cause) = self.session.follow(command, settlement, &run.towards) else {
-            return;
-        };
-        let again = self.replan(command, &cause, now);
-        let Some(run) = &mut self.run else { return };
-        run.replans += 1;
-        if again && run.replans <= REPLANS && !run.abandoned {
-            return;
-        }
-        let failure = Failure {
-            attempt: run.replans,
-            ..Failure::new(
-                cause.clone(),
-                Some(command.verb().name()),
-                stage(command, &cause),
-            )
-        };
-        self.unreachable(failure);
-    }
-
-    /// Whether a plan that failed can be tried again, after putting the session where it must
-    /// now be taken to stand.
-    pub(super) fn replan(&mut self, command: &Command, cause: &Cause, now: Moment) -> bool {
-        let first = self.run.as_ref().is_some_and(|run| run.replans == 0);
-        match cause {
-            // The caller's account may be locked by a second try.
-            Cause::Reported(ErrCode::REJECTED) => {
-                if !matches!(command, Command::Login(_)) {
-                    return false;
-                }
-                self.session = Session::Unknown;
-                false
-            }
-            Cause::Reported(ErrCode::SSL_ALERT) => {
-                self.session = Session::Unknown;
-                first
-                    && match command {
-                        Command::Login(server) => self.tls.doubt(server),
-                        _ => true,
-                    }
-            }
-            Cause::Reported(ErrCode::BUSY) => {
-                self.be_quiet(BUSY_PAUSE, now);
-                self.run.as_ref().is_some_and(|run| run.replans < 5)
-            }
-            Cause::Unsuitable(_) => false,
-            Cause::Rebooted | Cause::PortLost => true,
-            // Once more from the beginning: the service may have been left up, or half up, or
-            // at work for a program that is gone.
-            _ => {
-                self.session = match command {
-                    Command::Start => Session::Busy,
-                    _ => Session::Unknown,
-                };
-                first
-            }
-        }
-    }
-}
-
-/// Whether a command is one of the FTPS service.
-fn is_of_the_service(name: &str) -> bool {
-    name.starts_with("AT+CFTPS")
-}
-
-/// How far a plan had come when a command of it failed.
-fn stage(command: &Command, cause: &Cause) -> Stage {
-    match (command, cause) {
-        (_, Cause::Timeout(_) | Cause::Rebooted | Cause::PortLost | Cause::Garbled) => {
-            Stage::Device
-        }
-        (Command::Login(_), Cause::Reported(code)) => match *code {
-            ErrCode::DNS => Stage::Dns,
-            ErrCode::CREATE_SOCKET | ErrCode::CONNECT_SOCKET | ErrCode::TIMEOUT => Stage::Tcp,
-            ErrCode::SSL_ALERT | ErrCode::SSL_CLOSED => Stage::Tls,
-            ErrCode::NETWORK => Stage::Network,
-            _ => Stage::Login,
-        },
-        (Command::Login(_), _) => Stage::Login,
-        (Command::Start | Command::Stop, _) => Stage::Network,
-        _ => Stage::Directory,
+        self.end_lapse(&failure);
     }
 }

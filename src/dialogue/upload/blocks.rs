@@ -189,10 +189,14 @@ impl Upload {
             return State::Gather;
         };
         match verdict {
-            Verdict::Done(_) if blocks.arrived() => {
-                State::Check(Inquiry::size(self.what.path.clone()))
+            Verdict::Done(_) => {
+                self.broken = None;
+                if blocks.arrived() {
+                    State::Check(Inquiry::size(self.what.path.clone()))
+                } else {
+                    State::Gather
+                }
             }
-            Verdict::Done(_) => State::Gather,
             Verdict::Failed(cause) => {
                 let again = is_transient(cause) && blocks.lost();
                 let gone_on = blocks.has_gone_on();
@@ -202,7 +206,11 @@ impl Upload {
                 match offset {
                     // Refused with an offset, where it took the file from the first byte.
                     1.. if !gone_on && *cause == Cause::Reported(ErrCode::REJECTED) => {
-                        self.without_rest(failure)
+                        match &self.broken {
+                            // It was refused without an offset as well.
+                            Some(broken) if broken.cause == *cause => self.fail(failure),
+                            _ => self.without_rest(failure),
+                        }
                     }
                     _ if !again => self.fail(failure),
                     // The first block writes the file anew, whatever there was of it.
@@ -218,7 +226,7 @@ impl Upload {
         let expected = self.blocks.as_ref().map_or(0, Blocks::offset);
         let found = match known {
             Known::Size(found) => *found,
-            Known::Absent => 0,
+            Known::Absent | Known::NoDirectory => 0,
             // The server does not tell; what it says in the end decides.
             Known::Present | Known::Undecided(_) => return State::Gather,
             Known::Failed(_, cause) => {

@@ -2,10 +2,11 @@
 
 use super::{State, Upload};
 use crate::dialogue::exchange::Verdict;
-use crate::dialogue::failure::{Failure, Finding};
+use crate::dialogue::failure::{Cause, Failure, Finding};
 use crate::dialogue::inquiry::{Inquiry, Known};
 use crate::dialogue::operation::Before;
 use crate::dialogue::procedure::may_retry;
+use crate::ftps::ErrCode;
 
 impl Upload {
     /// Ends with the failure, after deleting what was begun where that is wanted.
@@ -44,7 +45,11 @@ impl Upload {
     }
 
     pub(super) fn look(&self) -> State {
-        State::Look(Box::new(Inquiry::look(self.what.path.clone())))
+        let path = self.what.path.clone();
+        State::Look(Box::new(match &self.failed {
+            Some(failure) if is_refusal(&failure.cause) => Inquiry::place(path),
+            _ => Inquiry::look(path),
+        }))
     }
 
     pub(super) fn looked(&self, known: &Known) -> State {
@@ -52,7 +57,9 @@ impl Upload {
             return State::Finish(Ok(()));
         };
         let finding = match known {
+            Known::NoDirectory => Some(Finding::DirectoryAbsent),
             Known::Absent => failure.finding,
+            _ if !self.begun => failure.finding,
             _ => Some(Finding::LeftBehind),
         };
         State::Finish(Err(Failure { finding, ..failure }))
@@ -70,4 +77,12 @@ impl Upload {
             Verdict::Failed(_) => self.look(),
         }
     }
+}
+
+/// Whether the server would not have the file.
+pub(super) fn is_refusal(cause: &Cause) -> bool {
+    matches!(
+        cause,
+        Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)
+    )
 }

@@ -21,7 +21,7 @@ impl Upload {
         self.ended = false;
         let found = match known {
             Known::Size(found) => *found,
-            Known::Absent => 0,
+            Known::Absent | Known::NoDirectory => 0,
             Known::Present | Known::Undecided(_) | Known::Failed(..) => {
                 let failure = self.cannot_go_on();
                 return self.fail(failure);
@@ -59,7 +59,7 @@ impl Upload {
         if !fits {
             return self.start_over(0);
         }
-        if self.broken.take().is_some() {
+        if self.broken.is_some() {
             self.resumes += 1;
         }
         self.sent = at;

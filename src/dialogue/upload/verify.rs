@@ -1,5 +1,6 @@
 //! Whether an upload succeeded: the module's word, and the server's size.
 
+use super::clear::is_refusal;
 use super::{State, Upload};
 use crate::dialogue::exchange::Verdict;
 use crate::dialogue::failure::{Cause, Failure, Stage};
@@ -48,7 +49,8 @@ impl Upload {
                 if self.paused && is_transient(cause) {
                     return State::Yield;
                 }
-                if self.begun && !self.ended && self.exact && is_transient(cause) {
+                let may_go_on = is_transient(cause) || self.may_be_the_connection(cause);
+                if self.begun && !self.ended && self.exact && may_go_on {
                     return self.break_off(failure);
                 }
                 self.fail(failure)
@@ -56,8 +58,18 @@ impl Upload {
         }
     }
 
+    /// Whether a refusal after content was sent may be about the data connection that ended early,
+    /// and not about the file (RFC 959 §4.2.2: 426, 451 against 452, 552, 553): one try shows.
+    fn may_be_the_connection(&self, cause: &Cause) -> bool {
+        *cause == Cause::Reported(ErrCode::REJECTED) && self.sent > 0 && self.restarts == 0
+    }
+
     /// It failed for good, unless only the outcome is open.
     pub(super) fn fail(&mut self, failure: Failure) -> State {
+        if !self.begun && is_refusal(&failure.cause) {
+            self.failed = Some(failure);
+            return self.look();
+        }
         if !self.begun {
             return State::Finish(Err(failure));
         }

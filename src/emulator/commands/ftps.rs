@@ -5,6 +5,7 @@ use secrecy::SecretString;
 
 use super::{Optional, Outcome, optional, values};
 use crate::emulator::Emulator;
+use crate::emulator::faults::Stuck;
 use crate::emulator::knobs::Verdict;
 use crate::emulator::line::{Command, Form, Parameter};
 use crate::emulator::operation::{Kind, Operation, Target};
@@ -161,8 +162,12 @@ impl Emulator {
                 return self.verdict(self.knobs.start_when_started);
             }
         }
-        let registered = matches!(self.knobs.registration, 1 | 5);
+        if self.stuck == Some(Stuck::Stack) {
+            return self.begin_and_fail(13);
+        }
+        let registered = matches!(self.registration(), 1 | 5);
         if !registered
+            || self.stuck.is_some()
             || self.settings.sim != crate::emulator::Sim::Ready
             || self.settings.functionality != 1
         {

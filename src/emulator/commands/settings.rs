@@ -1,6 +1,7 @@
 //! What the basic commands set and read back.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::BytesMut;
 
@@ -14,6 +15,8 @@ pub(in crate::emulator) struct Settings {
     pub(in crate::emulator) sim: Sim,
     pub(in crate::emulator) pdn_active: bool,
     pub(in crate::emulator) attached: bool,
+    /// When the search for a network is over, since the emulator's origin of time.
+    pub(in crate::emulator) registers_at: Duration,
     /// `AT+CFUN`: 1 full functionality.
     pub(in crate::emulator) functionality: u8,
     /// Values that are only read back, by command name, as printed.
@@ -29,6 +32,7 @@ impl Settings {
             sim: knobs.sim,
             pdn_active: true,
             attached: true,
+            registers_at: Duration::ZERO,
             functionality: 1,
             stored: BTreeMap::new(),
         }

@@ -3,6 +3,7 @@
 
 use super::{Outcome, values};
 use crate::emulator::Emulator;
+use crate::emulator::faults::Stuck;
 use crate::emulator::knobs::Sim;
 use crate::emulator::line::{Command, Form, Parameter};
 use crate::emulator::operation::Kind;
@@ -59,16 +60,12 @@ impl Emulator {
             }
             ("+CREG" | "+CGREG" | "+CEREG", Form::Read) => {
                 let mode = self.stored_value(name);
-                let stat = if self.settings.functionality == 1 {
-                    self.knobs.registration
-                } else {
-                    0
-                };
+                let stat = self.registration();
                 self.say(&format!("{name}: {mode},{stat}"));
                 Outcome::Ok
             }
             ("+COPS", Form::Read) => {
-                let registered = matches!(self.knobs.registration, 1 | 5);
+                let registered = matches!(self.registration(), 1 | 5);
                 self.say(if registered {
                     "+COPS: 0,0,\"Test Network\",7"
                 } else {
@@ -80,7 +77,8 @@ impl Emulator {
             ("+CGATT", form) => self.switch(form, |e| &mut e.settings.attached),
             ("+CGACT", form) => self.activation(form),
             ("+CGPADDR", Form::Execute(_) | Form::Write(_)) => {
-                let address = if self.settings.pdn_active {
+                let ghost = self.stuck == Some(Stuck::Context);
+                let address = if self.settings.pdn_active && !ghost {
                     ADDRESS
                 } else {
                     "0.0.0.0"
@@ -178,9 +176,13 @@ impl Emulator {
                 self.say(&format!("+CGACT: 1,{active}"));
             }
             Form::Write(text) => match text.as_slice() {
+                b"1,1" | b"1" if !matches!(self.registration(), 1 | 5) => {
+                    return Outcome::Cme(30);
+                }
                 b"1,1" | b"1" => self.settings.pdn_active = true,
                 b"0,1" | b"0" => {
                     self.settings.pdn_active = false;
+                    self.let_go(Stuck::Context);
                     if self.session.standing != Standing::Idle {
                         self.ask(Ask::DropAll);
                         self.session.standing = Standing::NoNetwork;
@@ -217,7 +219,12 @@ impl Emulator {
             Form::Write(level) => match level.as_slice() {
                 b"1,1" | b"6" => return self.reset(),
                 [level @ (b'0' | b'1' | b'4')] | [level @ (b'0' | b'1' | b'4'), b',', b'0'] => {
+                    let off = self.settings.functionality != 1;
                     self.settings.functionality = level - b'0';
+                    if off && *level == b'1' {
+                        self.let_go(Stuck::Radio);
+                        self.settings.registers_at = self.now + self.knobs.registration_time;
+                    }
                     self.settings.pdn_active = *level == b'1';
                     if *level != b'1' {
                         self.network_lost();

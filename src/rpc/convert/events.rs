@@ -47,6 +47,7 @@ impl From<What> for Message {
                     logged_in: server.unwrap_or_default(),
                 })
             }
+            What::Repair(repaired) => Self::Repair((*repaired).into()),
             What::Session { own, change } => {
                 let change = match change {
                     SessionChange::Opened => proto::SessionChange::Opened,

@@ -1,7 +1,10 @@
 //! Messages to values and back: the only place where both are known.
 
 mod events;
+mod module_file;
+mod repair;
 pub(super) mod request;
 pub(super) mod response;
 pub(super) mod storage;
 mod tls;
+mod usage;

@@ -125,6 +125,8 @@ impl From<Status> for proto::GetStatusResponse {
             }),
             queued: number(status.queued),
             sessions: number(status.sessions),
+            data: Some(status.data.into()),
+            repairs: Some(status.repairs.into()),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::request::{Fields, Invalid};
 use crate::broker::storage::{Transfer, WriteModuleFile};
+use crate::ftps::question::Question;
 use crate::ftps::storage::{Drive, ModulePath};
 use crate::ftps::value::{Offset, ValueError};
 use crate::proto;
@@ -85,6 +86,13 @@ pub(in crate::rpc) fn single_ip(mode: i32) -> Result<bool, Invalid> {
         None => None,
     };
     fields.finish(on)
+}
+
+/// A line for the module.
+pub(in crate::rpc) fn at_command(line: &str) -> Result<Question, Invalid> {
+    let mut fields = Fields::default();
+    let line = fields.check("line", Question::new(line));
+    fields.finish(line)
 }
 
 fn transfer(

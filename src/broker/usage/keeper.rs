@@ -1,0 +1,77 @@
+//! Stores the counts from time to time.
+
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::task::spawn_blocking;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{Usage, now, store};
+
+/// Time between two writes, where something was booked: a few hundred writes a day do not wear out
+/// flash. A crash loses the counts of this time at most, and those of the job under way.
+const EVERY: Duration = Duration::from_secs(300);
+
+/// Stores the counts of a module in a file.
+#[derive(Debug, Clone)]
+pub struct Keeper {
+    usage: Arc<Usage>,
+    path: PathBuf,
+}
+
+impl Keeper {
+    pub(super) const fn new(usage: Arc<Usage>, path: PathBuf) -> Self {
+        Self { usage, path }
+    }
+
+    /// Takes up the counts of an earlier life. Where they cannot be read, that is logged, and they
+    /// begin at zero.
+    pub async fn restore(&self) {
+        let path = self.path.clone();
+        let read = spawn_blocking(move || store::read(&path)).await;
+        match read.unwrap_or_else(|how| Err(how.into())) {
+            Ok(Some(stored)) => {
+                let mut ledger = self.usage.ledger(now());
+                *ledger = stored;
+                ledger.roll(now());
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(
+                path = %self.path.display(),
+                %error,
+                "the counts of the data budget cannot be read: they begin at zero"
+            ),
+        }
+    }
+
+    /// Stores the counts from time to time, as long as it is polled.
+    pub async fn run(&self) -> Infallible {
+        let mut clock = interval(EVERY);
+        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            clock.tick().await;
+            self.save().await;
+        }
+    }
+
+    /// Stores the counts, where any have changed. A failure is logged.
+    pub async fn save(&self) {
+        if !self.usage.changed.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        let ledger = self.usage.ledger(now()).clone();
+        let path = self.path.clone();
+        let written = spawn_blocking(move || store::write(&path, &ledger)).await;
+        if let Err(error) = written.unwrap_or_else(|how| Err(how.into())) {
+            self.usage.changed.store(true, Ordering::Relaxed);
+            tracing::warn!(
+                path = %self.path.display(),
+                %error,
+                "the counts of the data budget cannot be stored; they are kept in memory"
+            );
+        }
+    }
+}

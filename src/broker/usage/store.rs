@@ -1,0 +1,158 @@
+//! Counts in a file, so that they outlive the daemon.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
+use time::Date;
+
+use super::ledger::{Account, Counts, Ledger, Volume};
+use crate::broker::caller::Principal;
+
+/// The only form of the file so far.
+const VERSION: u32 = 1;
+
+/// Longest file that is read: `MAX_ACCOUNTS` with names of a thousand bytes.
+const MAX_LEN: u64 = 8 * 1024 * 1024;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Saved {
+    version: u32,
+    day: Date,
+    accounts: Vec<Record>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    profile: Option<String>,
+    principal: Option<String>,
+    day: Bytes,
+    month: Bytes,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Bytes {
+    up: u64,
+    down: u64,
+    air: u64,
+}
+
+/// Reads the counts; `None` where there is no file.
+///
+/// # Errors
+/// The file cannot be read, or is none of ours.
+pub(super) fn read(path: &Path) -> io::Result<Option<Ledger>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let text = io::read_to_string(io::Read::take(file, MAX_LEN))?;
+    let saved: Saved = serde_json::from_str(&text)?;
+    if saved.version != VERSION {
+        let rule = format!("version {} of the file is not known", saved.version);
+        return Err(io::Error::new(io::ErrorKind::InvalidData, rule));
+    }
+    let accounts = saved.accounts.into_iter().map(|record| {
+        let account = Account {
+            profile: record.profile.map(Into::into),
+            principal: record.principal.map(Principal::new),
+        };
+        let counts = Counts {
+            day: record.day.into(),
+            month: record.month.into(),
+        };
+        (account, counts)
+    });
+    Ok(Some(Ledger {
+        day: saved.day,
+        accounts: accounts.collect(),
+    }))
+}
+
+/// Writes the counts: the file holds the old or the new ones, whole, whatever happens meanwhile.
+///
+/// # Errors
+/// The file is as it was.
+pub(super) fn write(path: &Path, ledger: &Ledger) -> io::Result<()> {
+    let accounts = ledger.accounts.iter().map(|(account, counts)| Record {
+        profile: account.profile.as_deref().map(Into::into),
+        principal: account.principal.as_ref().map(ToString::to_string),
+        day: counts.day.into(),
+        month: counts.month.into(),
+    });
+    let saved = Saved {
+        version: VERSION,
+        day: ledger.day,
+        accounts: accounts.collect(),
+    };
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    let mut file = NamedTempFile::new_in(directory)?;
+    serde_json::to_writer(&mut file, &saved)?;
+    file.write_all(b"\n")?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    // The new name is on disk only with its directory (rename(2), fsync(2)).
+    File::open(directory)?.sync_all()
+}
+
+impl From<Volume> for Bytes {
+    fn from(Volume { up, down, air }: Volume) -> Self {
+        Self { up, down, air }
+    }
+}
+
+impl From<Bytes> for Volume {
+    fn from(Bytes { up, down, air }: Bytes) -> Self {
+        Self { up, down, air }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    #[test]
+    fn what_was_written_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("usage.json");
+        assert!(read(&path).unwrap().is_none());
+        let mut ledger = Ledger::new(datetime!(2026-11-22 22:00 UTC));
+        let volume = Volume {
+            up: 1,
+            down: 2,
+            air: u64::MAX,
+        };
+        let account = Account {
+            profile: Some("a".into()),
+            principal: Some(Principal::new("uid:0")),
+        };
+        ledger.book(&account, volume);
+        ledger.book(&Account::default(), volume);
+        write(&path, &ledger).unwrap();
+        assert_eq!(read(&path).unwrap(), Some(ledger));
+        let names = std::fs::read_dir(directory.path()).unwrap();
+        assert_eq!(names.count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn what_is_no_file_of_ours_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("usage.json");
+        for text in [
+            "",
+            "{",
+            r#"{"version":2,"day":"2026-11-22","accounts":[]}"#,
+            r#"{"version":1,"day":"2026-13-22","accounts":[]}"#,
+        ] {
+            std::fs::write(&path, text).unwrap();
+            read(&path).unwrap_err();
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! `[metrics]`: counts for a monitoring system.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::listen::optional;
+use crate::rpc::listen::Loopback;
+
+/// Counts for a monitoring system, in the text format of Prometheus.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Metrics {
+    /// Loopback address and port for HTTP; empty: none.
+    #[serde(with = "optional")]
+    pub listen: Option<Loopback>,
+}
+
+impl Metrics {
+    /// The address, where one is wanted.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.listen.map(Loopback::get)
+    }
+}

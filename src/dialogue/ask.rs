@@ -1,0 +1,91 @@
+//! Lines that a person wrote, as a task.
+
+use std::time::Duration;
+
+use super::exchange::{Claim, Settlement, Verdict};
+use super::failure::{Cause, Failure, Stage};
+use super::operation::{Answer, Output};
+use super::procedure::{Next, Procedure, Saying};
+use crate::ftps::Timing;
+use crate::ftps::question::Question;
+
+/// Says lines and collects their answers. A refusal is an answer.
+#[derive(Debug)]
+pub(crate) struct Ask {
+    ahead: std::vec::IntoIter<Question>,
+    current: Option<Question>,
+    reached: bool,
+    answers: Vec<Answer>,
+    ended: Option<Failure>,
+}
+
+/// Most answers come from the module itself; the longest search of the network takes 45 s
+/// (`AT+COPS=?`, SIM7500/SIM7600 AT manual V3.00 §4).
+const TIMING: Timing = Timing {
+    accept: Duration::from_secs(60),
+    ..Timing::DEFAULT
+};
+
+impl Ask {
+    /// These, one after the other.
+    pub(crate) fn new(questions: Vec<Question>) -> Self {
+        Self {
+            ahead: questions.into_iter(),
+            current: None,
+            reached: false,
+            answers: Vec::new(),
+            ended: None,
+        }
+    }
+}
+
+impl Procedure for Ask {
+    fn next(&mut self) -> Next {
+        if let Some(failure) = &self.ended {
+            return Next::Finish(Err(failure.clone()));
+        }
+        if !self.reached {
+            self.reached = true;
+            return Next::Reach;
+        }
+        self.current = self.ahead.next();
+        match &self.current {
+            Some(question) => Next::Say(Saying::Basic {
+                name: "AT",
+                line: question.line().clone(),
+                claim: Claim::Any,
+                timing: TIMING,
+            }),
+            None => Next::Finish(Ok(Output::Answers(std::mem::take(&mut self.answers)))),
+        }
+    }
+
+    fn heard(&mut self, settlement: &Settlement) {
+        let Some(question) = self.current.take() else {
+            return;
+        };
+        let result = match &settlement.verdict {
+            Verdict::Done(_) => "OK".to_owned(),
+            Verdict::Failed(Cause::Refused(None)) => "ERROR".to_owned(),
+            Verdict::Failed(Cause::Refused(Some(code))) => code.to_string(),
+            Verdict::Failed(cause) => {
+                let failure = Failure::new(cause.clone(), Some("AT"), Stage::Device);
+                self.ended.get_or_insert(failure);
+                return;
+            }
+        };
+        self.answers.push(Answer {
+            line: question.line().to_string(),
+            info: settlement.info.clone(),
+            result,
+        });
+    }
+
+    fn abandon(&mut self, cause: Cause) {
+        self.ended = Some(Failure::new(cause, None, Stage::Device));
+    }
+
+    fn give_up(&mut self, failure: Failure) {
+        self.ended = Some(failure);
+    }
+}

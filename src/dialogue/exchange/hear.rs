@@ -1,0 +1,244 @@
+//! What comes in while a line is under way.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Block, Claim, Exchange, Handover};
+use crate::at::{FinalCode, Frame, Line};
+use crate::dialogue::moment::Moment;
+use crate::ftps::{Body, Report, Shape, StorageVerb, Urc, Verb};
+
+/// What a frame meant to the exchange.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// Nothing to act on yet.
+    Nothing,
+    /// Content may be sent.
+    Prompt,
+    /// Content came.
+    Content(Bytes),
+    /// A line that does not belong to this exchange.
+    Stray(String),
+}
+
+impl Exchange {
+    /// Takes a frame.
+    pub(crate) fn hear(&mut self, frame: Frame, now: Moment) -> Heard {
+        match frame {
+            Frame::Prompt => {
+                self.open(now);
+                Heard::Prompt
+            }
+            Frame::Block(bytes) => self.hear_block(bytes, now),
+            Frame::Overlong | Frame::Torn if !self.takes_content() => {
+                Heard::Stray("bytes that are no line".into())
+            }
+            Frame::Overlong | Frame::Torn => self.garble(),
+            Frame::Line(raw) => self.hear_line(&raw, now),
+        }
+    }
+
+    fn open(&mut self, now: Moment) {
+        self.handover = Handover::Open;
+        // Whatever came before the prompt was not the outcome.
+        self.final_code = None;
+        self.report = None;
+        self.deadline = now + self.timing.outcome;
+    }
+
+    fn hear_line(&mut self, raw: &[u8], now: Moment) -> Heard {
+        let heard = match Line::classify(raw) {
+            Line::Final(code) => self.hear_final(code, now),
+            Line::Text(text) => self.hear_text(text, now),
+        };
+        match heard {
+            // Content that comes as lines has lost the line that announced it.
+            Heard::Stray(text) if self.takes_content() && is_bare_information(&text) => {
+                self.garble()
+            }
+            Heard::Stray(text) => Heard::Stray(text),
+            heard if self.unproven.is_empty() => heard,
+            _ => self.prove(),
+        }
+    }
+
+    /// The block before was whole.
+    fn prove(&mut self) -> Heard {
+        self.content += self.unproven.len() as u64;
+        Heard::Content(self.unproven.split().freeze())
+    }
+
+    /// The block before was not what the module meant to send, and neither can be what follows.
+    fn garble(&mut self) -> Heard {
+        self.unproven.clear();
+        self.garbled = true;
+        Heard::Nothing
+    }
+
+    fn hear_block(&mut self, bytes: Bytes, now: Moment) -> Heard {
+        let Some(block) = &mut self.block else {
+            return Heard::Nothing;
+        };
+        block.left = block.left.saturating_sub(bytes.len() as u64);
+        let (left, ours) = (block.left, block.ours);
+        if left == 0 {
+            self.block = None;
+        }
+        self.deadline = now
+            + if left == 0 {
+                self.patience()
+            } else {
+                self.timing.block
+            };
+        if ours {
+            self.unproven.extend_from_slice(&bytes);
+        }
+        // A block longer than any that is known is handed on as it comes.
+        if self.unproven.len() > LONGEST_BLOCK {
+            return self.prove();
+        }
+        Heard::Nothing
+    }
+
+    fn hear_final(&mut self, code: FinalCode, now: Moment) -> Heard {
+        if self.final_code.is_some() {
+            return Heard::Stray("a second final result code".into());
+        }
+        // `OK` before the prompt is no outcome: the command is only accepted.
+        if self.handover == Handover::Awaited && code == FinalCode::Ok && self.literal != Some(0) {
+            return Heard::Nothing;
+        }
+        // One example of the manual has the `OK` of CFTRANTX before the data (SIMCom manual
+        // L2012), all others after the report.
+        self.hasty = code == FinalCode::Ok
+            && self.report.is_none()
+            && self.claim == Claim::Report(Verb::Storage(StorageVerb::Read));
+        self.final_code = Some(code);
+        self.deadline = now + self.patience();
+        Heard::Nothing
+    }
+
+    fn hear_text(&mut self, text: String, now: Moment) -> Heard {
+        if self.line.is_echoed_by(&text) {
+            self.echoed = true;
+            return Heard::Nothing;
+        }
+        if let Claim::Prefix(prefix) = self.claim
+            && text.starts_with(prefix)
+        {
+            self.info.push(text);
+            return Heard::Nothing;
+        }
+        if self.claim == Claim::Any
+            && matches!(Urc::parse(&text), Urc::Other(_))
+            && !announces_content(&text)
+        {
+            self.info.push(text);
+            return Heard::Nothing;
+        }
+        if let Some(report) = Report::parse(&text) {
+            return self.hear_report(report, text, now);
+        }
+        if self.shape == Shape::Cached && Urc::parse(&text) == Urc::Received {
+            self.announced = true;
+            self.deadline = now + self.patience();
+            return Heard::Nothing;
+        }
+        let ours = match self.claim {
+            Claim::Bare(prefix) => text.starts_with(prefix) || is_bare_information(&text),
+            Claim::Names => text.starts_with("+FSLS:") || (!self.info.is_empty() && is_name(&text)),
+            Claim::Any | Claim::Prefix(_) | Claim::Report(_) | Claim::Nothing => false,
+        };
+        if !ours {
+            return Heard::Stray(text);
+        }
+        self.info.push(text);
+        Heard::Nothing
+    }
+
+    fn hear_report(&mut self, report: Report, text: String, now: Moment) -> Heard {
+        let ours = self.claim == Claim::Report(report.verb);
+        match report.body {
+            // Older modules announce the prompt in words.
+            Body::Other(word) if ours && self.handover == Handover::Awaited && word == "BEGIN" => {
+                self.open(now);
+                Heard::Prompt
+            }
+            Body::Data(0) => {
+                self.deadline = now + self.patience();
+                Heard::Nothing
+            }
+            Body::Data(left) => {
+                let ours = ours && self.takes_content();
+                self.block = Some(Block { left, ours });
+                self.deadline = now + self.timing.block;
+                Heard::Nothing
+            }
+            body if ours && self.report.is_none() => {
+                self.report = Some(body);
+                self.deadline = now + self.patience();
+                Heard::Nothing
+            }
+            _ => Heard::Stray(text),
+        }
+    }
+
+    /// How long the next part of the answer may take.
+    pub(super) fn patience(&self) -> Duration {
+        match (&self.final_code, &self.report) {
+            (None, None) if self.content > 0 || self.handover == Handover::Closed => {
+                self.timing.outcome
+            }
+            (None, None) => self.timing.accept,
+            (Some(FinalCode::Ok), None) => self.timing.outcome,
+            (Some(FinalCode::Error(_)), None) | (_, Some(_)) => self.timing.trailing,
+        }
+    }
+}
+
+/// Blocks of up to 1480 bytes are documented (SIMCom manual L1211).
+const LONGEST_BLOCK: usize = 64 * 1024;
+
+/// Whether bytes that are no lines come behind a line.
+fn announces_content(text: &str) -> bool {
+    let report = Report::parse(text);
+    report.is_some_and(|report| matches!(report.body, Body::Data(_)))
+}
+
+/// Whether a line can be the name of a file, which holds no colon, and is none of the unsolicited
+/// lines that hold none either (SIM7500/SIM7600 AT manual V3.00).
+fn is_name(text: &str) -> bool {
+    const UNSOLICITED: [&str; 6] = [
+        "RDY",
+        "RING",
+        "NO CARRIER",
+        "SMS DONE",
+        "PB DONE",
+        "SIM REMOVED",
+    ];
+    !text.starts_with(['+', '*'])
+        && !text.contains(':')
+        && !text.contains("-VOLTAGE WARN")
+        && !UNSOLICITED.contains(&text)
+}
+
+/// Whether a line can be an answer without prefix: not an unsolicited line, of which those
+/// without a sign in front are few (SIM7500/SIM7600 AT manual V3.00).
+fn is_bare_information(text: &str) -> bool {
+    const UNSOLICITED: [&str; 9] = [
+        "RDY",
+        "RING",
+        "NO CARRIER",
+        "SMS DONE",
+        "PB DONE",
+        "VOICE CALL",
+        "MISSED_CALL",
+        "SIM REMOVED",
+        "Autobaud",
+    ];
+    !text.starts_with(['+', '*'])
+        && !text.starts_with("AT")
+        && !text.contains("-VOLTAGE WARN")
+        && !UNSOLICITED.iter().any(|word| text.starts_with(word))
+}

@@ -1,0 +1,71 @@
+//! The rungs of the repair ladder.
+
+use std::fmt;
+
+use super::failure::Failure;
+
+/// A way to mend what is broken between host and server; the later, the more it costs and the
+/// more it mends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rung {
+    /// Waiting for quiet, and a question whose answer cannot be mistaken.
+    Resynchronise,
+    /// LOGOUT and LOGIN.
+    Login,
+    /// STOP and START of the FTPS service, and a new login.
+    Service,
+    /// The PDP context of the data connection is deactivated and activated
+    /// (`AT+CGACT`, 3GPP 27.007 §10.1.10).
+    Context,
+    /// The radio is switched off and on (`AT+CFUN`, 3GPP 27.007 §8.2), and the module registers
+    /// with a network again.
+    Radio,
+    /// The module starts anew (`AT+CRESET`). All that it holds in memory is lost.
+    Reset,
+    /// The port is closed and opened again.
+    Reopen,
+}
+
+impl Rung {
+    /// From the lowest to the highest.
+    pub const ALL: [Self; 7] = [
+        Self::Resynchronise,
+        Self::Login,
+        Self::Service,
+        Self::Context,
+        Self::Radio,
+        Self::Reset,
+        Self::Reopen,
+    ];
+
+    /// The name in logs, errors and the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Resynchronise => "resynchronise",
+            Self::Login => "login",
+            Self::Service => "service",
+            Self::Context => "context",
+            Self::Radio => "radio",
+            Self::Reset => "reset",
+            Self::Reopen => "reopen",
+        }
+    }
+}
+
+impl fmt::Display for Rung {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A rung that was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repaired {
+    /// Which one.
+    pub rung: Rung,
+    /// What had failed before; `None` where somebody asked for it.
+    pub why: Option<Failure>,
+    /// Whether the module stands where the operation wants it, now that it was tried.
+    pub outcome: Result<(), Failure>,
+}

@@ -1,0 +1,165 @@
+//! The repair ladder as an operation climbs it: who is asked, what is tried, and whether it
+//! helped.
+
+use tracing::info;
+
+use super::Dialogue;
+use super::run::{Activity, Attempt};
+use crate::dialogue::failure::{Cause, Failure, Stage};
+use crate::dialogue::operation::Standing;
+use crate::dialogue::repair::Repair;
+use crate::dialogue::rung::{Repaired, Rung};
+use crate::dialogue::session::Session;
+use crate::dialogue::sign::Sign;
+use crate::ftps::Command;
+
+/// How many rungs one operation tries. The ladder has three that an operation can be asked to
+/// try, and begins anew only when one of them has helped.
+const MOST: usize = 9;
+
+impl Dialogue {
+    /// Answers [`super::Step::Repair`]: tries a rung and plans the standing anew, or ends the
+    /// operation with the failure that was told.
+    pub fn repair(&mut self, rung: Option<Rung>) {
+        let Some(run) = &mut self.run else { return };
+        let Some(failure) = run.repair.asks.take() else {
+            return;
+        };
+        match rung {
+            Some(rung) => {
+                run.replans = 0;
+                run.planned = 0;
+                run.repair.wanted = Some(Attempt {
+                    rung,
+                    why: Some(failure),
+                });
+            }
+            None => self.unreachable(failure),
+        }
+    }
+
+    /// The standing cannot be reached by planning: asks the owner for a rung, where one can help.
+    pub(super) fn ask(&mut self, failure: Failure) {
+        let Some(run) = &mut self.run else { return };
+        let proving = run.repair.proving.take();
+        let asks =
+            failure.sign() != Sign::Nothing && !run.abandoned && run.repair.tried.len() < MOST;
+        if asks {
+            run.repair.asks = Some(failure.clone());
+        }
+        // Nobody waits for it, and the task has nothing to put in order.
+        let over = run.abandoned && run.held.is_none();
+        self.end_proof(proving, Some(&failure));
+        if !asks && !over {
+            self.unreachable(failure);
+        }
+    }
+
+    pub(super) fn begin_repair(&mut self, attempt: Attempt) {
+        let Some(run) = &mut self.run else { return };
+        info!(rung = attempt.rung.name(), "repairing");
+        run.repair.tried.push(attempt.rung);
+        run.activity = Activity::Repair(Box::new(Repair::new(attempt.rung)));
+        run.repair.proving = Some(attempt);
+    }
+
+    /// The module is up: after a reset it has to find its network first.
+    pub(super) fn await_network(&mut self) {
+        let Some(run) = &mut self.run else { return };
+        let reset = |attempt: &Attempt| attempt.rung == Rung::Reset;
+        if run.repair.proving.as_ref().is_some_and(reset) && !run.abandoned {
+            run.activity = Activity::Repair(Box::new(Repair::after_reset()));
+        }
+    }
+
+    /// The lines of a rung were said. Unless that failed, the standing will show what they did.
+    pub(super) fn end_repair(&mut self, repair: &Repair, failed: Option<Failure>) {
+        if let Some((registered, roaming)) = repair.registration() {
+            self.facts.registration.registered = Some(registered);
+            self.facts.registration.roaming = roaming;
+        }
+        self.session = Session::Unknown;
+        let Some(failure) = failed else { return };
+        // Whatever it was to mend, the module is brought up anew now.
+        if matches!(failure.cause, Cause::PortLost | Cause::Rebooted) {
+            return;
+        }
+        let Some(run) = &mut self.run else { return };
+        let proving = run.repair.proving.take();
+        let why = proving.as_ref().and_then(|attempt| attempt.why.clone());
+        self.end_proof(proving, Some(&failure));
+        match why {
+            // No use in going on as if there were a network.
+            Some(_) if failure.cause == Cause::NotRegistered => self.ask(failure),
+            Some(why) => self.ask(why),
+            None => self.unreachable(failure),
+        }
+    }
+
+    /// The standing is reached: whatever was to be mended is.
+    pub(super) fn reached(&mut self) {
+        let Some(run) = &mut self.run else { return };
+        let proving = run.repair.proving.take();
+        let stands = !matches!(run.standing, Standing::Attached | Standing::Down);
+        self.end_proof(proving, None);
+        if stands {
+            self.trouble = None;
+        }
+        let mended = |lapse: &mut Attempt| stands || lapse.rung == Rung::Resynchronise;
+        if let Some(lapse) = self.lapse.take_if(mended) {
+            self.end_proof(Some(lapse), None);
+        }
+    }
+
+    /// A command of the plan did what was asked. What was repaired for its sake is whole, however
+    /// the plan goes on.
+    pub(super) fn followed(&mut self, command: &Command) {
+        if *command == Command::Start {
+            // It has a data connection to the network.
+            self.facts.registration.registered = Some(true);
+        }
+        let Some(run) = &mut self.run else { return };
+        let name = Some(command.verb().name());
+        let whole = |attempt: &mut Attempt| {
+            let why = attempt.why.as_ref();
+            why.is_some_and(|why| why.command == name)
+        };
+        let proved = run.repair.proving.take_if(whole);
+        self.end_proof(proved, None);
+    }
+
+    /// Tells how a rung ended.
+    pub(super) fn end_proof(&mut self, attempt: Option<Attempt>, failure: Option<&Failure>) {
+        let Some(Attempt { rung, why }) = attempt else {
+            return;
+        };
+        let outcome = failure.map_or(Ok(()), |failure| Err(failure.clone()));
+        // What the planner had to mend was mended by a higher rung.
+        if outcome.is_ok() {
+            self.lapse.take_if(|lapse| lapse.rung <= rung);
+        }
+        self.told.push_back(Repaired { rung, why, outcome });
+    }
+
+    /// Something broke that the planner mends by itself, as far as this rung.
+    pub(super) fn lapse(&mut self, rung: Rung, cause: &Cause, command: &'static str) {
+        let abandoned = self.run.as_ref().is_some_and(|run| run.abandoned);
+        let higher = self.lapse.as_ref().is_none_or(|lapse| lapse.rung < rung);
+        // What is brought up anew needs no mending.
+        let anew = matches!(cause, Cause::PortLost | Cause::Rebooted);
+        if abandoned || anew || !higher {
+            return;
+        }
+        let why = Failure::new(cause.clone(), Some(command), Stage::Device);
+        self.lapse = Some(Attempt {
+            rung,
+            why: Some(why),
+        });
+    }
+
+    /// The planner did not mend it.
+    pub(super) fn end_lapse(&mut self, failure: &Failure) {
+        let lapse = self.lapse.take();
+        self.end_proof(lapse, Some(failure));
+    }
+}

@@ -1,0 +1,220 @@
+//! Lines that a person wrote for the module.
+
+use super::value::ValueError;
+use super::verb::Verb;
+use crate::at::CommandLine;
+
+/// One command line that asks or sets something and is answered by lines and a final result code.
+///
+/// It can neither leave the module where the next job does not expect it, at a prompt, in data
+/// mode or in another dialect, nor take the FTPS session or the network away from the others: what
+/// could is only taken as a question (`?`, `=?`). No list of such commands is complete; a module
+/// that does not answer is brought up anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question(CommandLine);
+
+/// Longest command line, in characters (SIM7500/SIM7600 AT manual V3.00 §1.4.4).
+const MAX: usize = 559;
+
+/// Basic commands (V.250 §5.3.1) that only tell something.
+const BASIC: [&str; 4] = ["", "I", "&V", "I0"];
+
+/// Extended commands of which only the questions are passed on, by the beginning of their names.
+const QUESTIONS_ONLY: [&str; 41] = [
+    // The session of all, and TLS of its logins.
+    "+CFTP",
+    "+CSSLCFG",
+    "+CCERT",
+    // Content behind a prompt (SIM7500/SIM7600 AT manual V3.00, A76XX AT manual V1.09).
+    "+CFTRAN",
+    "+CFTRX",
+    "+CMGS",
+    "+CMGW",
+    "+CMGC",
+    "+CNMA",
+    "+CIPSEND",
+    "+CASEND",
+    "+CCHSEND",
+    "+CHTTPS",
+    "+HTTPDATA",
+    "+CMQTT",
+    "+CSMTPS",
+    "+FSWRITE",
+    "+FSREAD",
+    "+CTTSPLAY",
+    "+MWRITE",
+    // Data mode.
+    "+CGDATA",
+    "+PPP",
+    "+CIPMODE",
+    "+CMUX",
+    "+SWITCHTODATA",
+    "+IPADDR",
+    // The dialect, the line, and where the module speaks.
+    "+CMEE",
+    "+IPR",
+    "+ICF",
+    "+IFC",
+    "+CATR",
+    "+CSCLK",
+    "+CUSBPIDSWITCH",
+    "+CMGF",
+    // The network, and power.
+    "+CFUN",
+    "+CRESET",
+    "+CPOF",
+    "+CGATT",
+    "+CGACT",
+    "+COPS",
+    "+NET",
+];
+
+impl Question {
+    /// Takes a line, without its line end.
+    ///
+    /// # Errors
+    /// Says why it is not passed on.
+    pub fn new(text: &str) -> Result<Self, ValueError> {
+        let text = text.trim_matches(' ');
+        if text.is_empty() {
+            return Err(ValueError::Empty);
+        }
+        if text.len() > MAX {
+            return Err(ValueError::TooLong {
+                len: text.len(),
+                max: MAX,
+            });
+        }
+        let line = CommandLine::typed(text).ok_or(ValueError::NotAscii)?;
+        check(text).map_err(ValueError::NotPassedOn)?;
+        Ok(Self(line))
+    }
+
+    /// The line for the port.
+    pub(crate) const fn line(&self) -> &CommandLine {
+        &self.0
+    }
+
+    /// The test form of every command of the FTPS service, and the read form of those that are
+    /// documented with one: SINGLEIP (SIMCom manual L1216), CACHERD (L1217), TYPE (L1210), and
+    /// LOGIN (A76XX AT manual V1.09 §17).
+    #[must_use]
+    pub fn forms() -> Vec<Self> {
+        const READ: [Verb; 4] = [Verb::Login, Verb::Type, Verb::SingleIp, Verb::CacheRead];
+        let service = Verb::ALL
+            .into_iter()
+            .filter(|verb| !matches!(verb, Verb::Storage(_)));
+        let test = service.map(|verb| CommandLine::test(verb.name()));
+        let read = READ.map(|verb| CommandLine::read(verb.name()));
+        test.chain(read).map(Self).collect()
+    }
+}
+
+fn check(text: &str) -> Result<(), &'static str> {
+    let bare: String = text.split('"').step_by(2).collect();
+    if !text.matches('"').count().is_multiple_of(2) {
+        return Err("a quotation mark is not closed");
+    }
+    if bare.contains(';') {
+        return Err("only one command at a time");
+    }
+    // Blanks mean nothing outside strings (V.250 §5.2.1), and letters are alike.
+    let bare = bare.replace(' ', "").to_ascii_uppercase();
+    let Some(command) = bare.strip_prefix("AT") else {
+        return Err("a command begins with AT");
+    };
+    if BASIC.contains(&command) {
+        return Ok(());
+    }
+    let name = command.split(['=', '?']).next().unwrap_or_default();
+    let rest = command.get(name.len()..).unwrap_or_default();
+    let extended = name.strip_prefix('+').is_some_and(|word| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    });
+    if !extended {
+        return Err("of the basic commands only AT, ATI and AT&V are passed on");
+    }
+    let asks = matches!(rest, "?" | "=?");
+    if !asks && QUESTIONS_ONLY.iter().any(|start| name.starts_with(start)) {
+        return Err("of this command only the questions (`?`, `=?`) are passed on");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_and_harmless_settings_are_passed_on() {
+        for text in [
+            "AT",
+            "ATI",
+            "at+csq",
+            "AT+CFUN?",
+            "AT+CFTPSPUT=?",
+            "AT+CGDCONT=1,\"IP\",\"a;b\"",
+            " AT+CPSI? ",
+            "AT+CFTPSTYPE?",
+        ] {
+            let question = Question::new(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let written = question.line().bytes().clone();
+            assert_eq!(written, format!("{}\r", text.trim()).as_bytes());
+        }
+    }
+
+    #[test]
+    fn what_steals_the_session_or_prompts_is_not() {
+        for text in [
+            "",
+            "ATD123;",
+            "ATO",
+            "ATE1",
+            "ATZ",
+            "AT&F",
+            "+++",
+            "CSQ",
+            "AT+",
+            "AT+CFTPSLOGOUT",
+            "AT+CFTPSSTOP",
+            "at + cftps put = \"f\"",
+            "AT+CSQ;+CFTPSSTOP",
+            "AT+CSQ;+CMGS=\"1\"",
+            "ATI;+CFUN=0",
+            "ATE1+CSQ",
+            "AT+CMGS=\"1\"",
+            "AT+CIPSEND=0,5",
+            "AT+CFTRANRX=\"F:/x\",4",
+            "AT+CCERTDOWN=\"c\",9",
+            "AT+CFUN=1,1",
+            "AT+CRESET",
+            "AT+CGDATA",
+            "AT+CMEE=0",
+            "A/",
+            "AT+CSQ\"",
+            "AT+CSQ\r",
+            "AT+CSQ\rAT+CFTPSSTOP",
+            "AT+CSQ\u{1a}",
+            "AT+CSQ\u{e4}",
+            "AT+CFTPSDELE=\"?\"",
+            "AT+CFTPSDELE=\"=?",
+        ] {
+            assert!(Question::new(text).is_err(), "{text:?}");
+        }
+        let long = format!("AT+X={}", "1".repeat(555));
+        assert_eq!(
+            Question::new(&long),
+            Err(ValueError::TooLong { len: 560, max: 559 })
+        );
+    }
+
+    #[test]
+    fn every_command_has_its_test_form() {
+        let forms = Question::forms();
+        assert_eq!(forms.len(), 19 + 4);
+        for form in forms {
+            let text = form.line().to_string();
+            assert_eq!(Question::new(&text), Ok(form), "{text}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Between two operations: what is begun next, and what the last one came to.
+
+use std::time::Duration;
+
+use tracing::{debug, info, warn};
+
+use super::tell::chain;
+use super::{Current, Event, Halves, ModemActor, Purpose, READ, Trouble, read, until};
+use crate::dialogue::failure::{Cause, Ending, Stage};
+use crate::dialogue::operation::{Operation, Output, Standing, Task};
+use crate::dialogue::{Failure, Session};
+use crate::modem::clock;
+use crate::modem::error::Error;
+use crate::modem::job::Job;
+use crate::modem::port::{Connector, Port};
+
+/// Pause after the first failed try to open the port or to bring the module up. Doubled each
+/// time, up to [`LONGEST_RETRY`], after which somebody who plugs the module back in waits no
+/// longer than it takes to boot.
+const FIRST_RETRY: Duration = Duration::from_millis(250);
+const LONGEST_RETRY: Duration = Duration::from_secs(8);
+
+impl<C: Connector> ModemActor<C> {
+    /// Nothing is under way: opens the port, brings the module up, or takes the next job.
+    /// Returns whether there is anything left to do.
+    pub(super) async fn idle(&mut self) -> bool {
+        if self.jobs.is_closed() && self.jobs.is_empty() {
+            return self.leave();
+        }
+        let due = self
+            .trouble
+            .as_ref()
+            .is_none_or(|trouble| trouble.retry <= clock::now());
+        if self.port.is_none() && due {
+            let opened = self.connector.open().await;
+            self.opened(opened);
+            return true;
+        }
+        if self.port.is_some() && !self.dialogue.is_attached() && due {
+            self.purpose = Purpose::Attach;
+            self.dialogue.begin(Operation {
+                standing: Standing::Attached,
+                task: Task::Stand,
+            });
+            return true;
+        }
+        if self.mend() {
+            return true;
+        }
+        let trouble = self.trouble.as_ref().map(|trouble| trouble.retry);
+        let retry = [trouble, self.mend_at()].into_iter().flatten().min();
+        let mut buffer = [0; READ];
+        let event = tokio::select! {
+            biased;
+            read = read(&mut self.port, &mut buffer) => Event::Read(read),
+            () = until(retry) => Event::Due,
+            job = self.jobs.recv() => Event::Job(job.map(Box::new)),
+        };
+        match event {
+            Event::Read(read) => self.received(read, &buffer),
+            Event::Job(Some(job)) => self.admit(*job),
+            Event::Job(None) => return self.leave(),
+            _ => {}
+        }
+        true
+    }
+
+    /// Logs out, where there is something to log out from. Returns whether there is.
+    fn leave(&mut self) -> bool {
+        let stands = matches!(
+            self.dialogue.session(),
+            Session::Started(_) | Session::LoggedIn(_) | Session::Closed(_)
+        );
+        if self.port.is_none() || !self.dialogue.is_attached() || !stands {
+            return false;
+        }
+        self.purpose = Purpose::Leave;
+        self.dialogue.begin(Operation {
+            standing: Standing::Down,
+            task: Task::Stand,
+        });
+        true
+    }
+
+    fn admit(&mut self, job: Job) {
+        if job.cancel.is_cancelled() || job.reply.is_closed() {
+            let cause = Cause::Cancelled(Ending::BeforeItBegan);
+            let failure = Failure::new(cause, None, Stage::Device);
+            let _ = job.reply.send(Err(Error::Failed(failure)));
+            return;
+        }
+        if let Some(trouble) = &self.trouble {
+            let _ = job.reply.send(Err(trouble.error.clone()));
+            return;
+        }
+        debug!(operation = %job.id, "begins");
+        let since = self.now().since_origin();
+        self.dialogue.begin(job.operation.clone());
+        self.purpose = Purpose::Job(Box::new(Current {
+            job,
+            since,
+            abandoned: false,
+            makes_way: false,
+        }));
+    }
+
+    pub(super) fn opened(&mut self, opened: Result<Box<dyn Port>, Error>) {
+        match opened {
+            Ok(port) => {
+                info!("the port is open");
+                let (reader, writer) = tokio::io::split(port);
+                self.port = Some(Halves { reader, writer });
+                self.trouble = None;
+                self.dialogue.port_opened();
+            }
+            Err(error) => self.troubled(error),
+        }
+    }
+
+    /// Notes why jobs cannot be served, and plans the next try.
+    pub(super) fn troubled(&mut self, error: Error) {
+        let factor = 2u32.saturating_pow(self.failures.min(10));
+        let pause = FIRST_RETRY.saturating_mul(factor).min(LONGEST_RETRY);
+        if self.failures == 0 {
+            warn!(error = %chain(&error), "the module cannot serve");
+        } else {
+            debug!(error = %chain(&error), again_in = ?pause, "the module still cannot serve");
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.trouble = Some(Trouble {
+            error,
+            retry: clock::now() + pause,
+        });
+    }
+
+    /// The operation under way is over. Returns whether that was the last one.
+    pub(super) fn done(&mut self, result: Result<Output, Failure>) -> bool {
+        match std::mem::replace(&mut self.purpose, Purpose::Attach) {
+            Purpose::Leave => return true,
+            Purpose::Attach => match result {
+                Ok(_) => {
+                    self.trouble = None;
+                    self.failures = 0;
+                    self.attached(None);
+                }
+                Err(failure) => {
+                    self.troubled(Error::NotReady(failure.clone()));
+                    self.attached(Some(&failure));
+                }
+            },
+            Purpose::Mend(why) => self.mended(&why, &result),
+            Purpose::Job(current) => {
+                match &result {
+                    Ok(_) => debug!(operation = %current.job.id, "done"),
+                    Err(failure) => {
+                        info!(operation = %current.job.id, %failure, stage = failure.stage.name(), "failed");
+                    }
+                }
+                self.heed(&current.job.operation.standing, &result);
+                // The caller may be gone.
+                let _ = current.job.reply.send(result.map_err(Error::from));
+            }
+        }
+        false
+    }
+}

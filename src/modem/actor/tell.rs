@@ -1,0 +1,78 @@
+//! What whoever watches is told of the module.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{ModemActor, Purpose};
+use crate::modem::JobId;
+use crate::modem::health::{Link, LoggedIn};
+use crate::modem::port::Connector;
+
+impl<C: Connector> ModemActor<C> {
+    /// Tells whoever watches what has changed.
+    pub(super) fn publish(&self) {
+        if let Purpose::Job(current) = &self.purpose {
+            let progress = self.dialogue.progress();
+            current.job.progress.send_if_modified(|before| {
+                let changed = *before != progress;
+                *before = progress;
+                changed
+            });
+        }
+        let running: Option<(JobId, Duration)> = match &self.purpose {
+            Purpose::Job(current) => Some((current.job.id.clone(), current.since)),
+            Purpose::Attach | Purpose::Mend(_) | Purpose::Leave => None,
+        };
+        let logged_in = self
+            .dialogue
+            .session()
+            .server()
+            .map(|server| LoggedIn::from(&**server));
+        self.health.send_if_modified(|health| {
+            let link = self.link();
+            let facts = self.dialogue.facts();
+            let turned = std::mem::discriminant(&link) != std::mem::discriminant(&health.link);
+            let changed = turned
+                || health.running != running
+                || health.logged_in != logged_in
+                || health.identity != facts.identity
+                || *health.capabilities != facts.capabilities
+                || health.registration != facts.registration
+                || !Arc::ptr_eq(&health.repairs, self.repairs.told());
+            if turned {
+                health.since = self.now().since_origin();
+            }
+            if changed {
+                health.link = link;
+                health.running = running;
+                health.logged_in = logged_in;
+                health.identity = facts.identity.clone();
+                health.capabilities = Arc::new(facts.capabilities.clone());
+                health.registration = facts.registration.clone();
+                health.repairs = Arc::clone(self.repairs.told());
+            }
+            changed
+        });
+    }
+
+    fn link(&self) -> Link {
+        match &self.trouble {
+            Some(trouble) if self.port.is_none() => Link::Absent(trouble.error.clone()),
+            Some(trouble) => Link::Fault(trouble.error.clone()),
+            None if self.dialogue.is_attached() => Link::Ready,
+            None => Link::BringingUp,
+        }
+    }
+}
+
+/// An error with all its causes, on one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,62 @@
+//! What data has moved, to responses.
+
+use super::response::{signed, timestamp};
+use crate::broker::usage::{Account, Counts, Period, Report, Scope, Standing, Volume};
+use crate::proto;
+
+impl From<Report> for proto::GetUsageResponse {
+    fn from(report: Report) -> Self {
+        Self {
+            total: Some(report.total.into()),
+            own: report.own.into_iter().map(account).collect(),
+            limits: report.limits.into_iter().map(limit).collect(),
+            day_ends: Some(timestamp(report.day_ends)),
+            month_ends: Some(timestamp(report.month_ends)),
+        }
+    }
+}
+
+impl From<Counts> for proto::DataUsage {
+    fn from(Counts { day, month }: Counts) -> Self {
+        Self {
+            today: Some(day.into()),
+            this_month: Some(month.into()),
+        }
+    }
+}
+
+impl From<Volume> for proto::DataVolume {
+    fn from(Volume { up, down, air }: Volume) -> Self {
+        Self {
+            uploaded: signed(up),
+            downloaded: signed(down),
+            on_air: signed(air),
+        }
+    }
+}
+
+fn account((account, counts): (Account, Counts)) -> proto::ProfileUsage {
+    proto::ProfileUsage {
+        profile: account.profile.as_deref().unwrap_or_default().into(),
+        usage: Some(counts.into()),
+    }
+}
+
+fn limit((profile, standing): (Option<std::sync::Arc<str>>, Standing)) -> proto::DataLimit {
+    let scope = match standing.scope {
+        Scope::Module => proto::DataScope::Module,
+        Scope::Profile => proto::DataScope::Profile,
+        Scope::Client => proto::DataScope::Client,
+    };
+    let period = match standing.period {
+        Period::Day => proto::DataPeriod::Day,
+        Period::Month => proto::DataPeriod::Month,
+    };
+    proto::DataLimit {
+        scope: scope.into(),
+        profile: profile.as_deref().unwrap_or_default().into(),
+        period: period.into(),
+        limit: signed(standing.limit),
+        used: signed(standing.used),
+    }
+}

@@ -1,0 +1,243 @@
+//! What the server counts of its calls, by the names that servers of gRPC commonly use.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http_body::{Body, Frame, SizeHint};
+use metrics::{counter, describe_counter, describe_histogram, histogram};
+use prost::Message;
+use prost_types::FileDescriptorSet;
+use tokio::time::Instant;
+use tonic::codegen::http::{HeaderMap, Request, Response};
+use tower::{Layer, Service};
+
+use super::status;
+use crate::broker::modem::clock;
+use crate::proto::FILE_DESCRIPTOR_SET;
+
+/// Says what each name means.
+pub fn describe() {
+    describe_counter!("grpc_server_started_total", "Calls that began");
+    describe_counter!(
+        "grpc_server_handled_total",
+        "Calls that ended, by status code"
+    );
+    describe_histogram!(
+        "grpc_server_handling_seconds",
+        "From the beginning of a call to its end"
+    );
+}
+
+/// Counts the calls of the services behind it.
+#[derive(Debug, Clone)]
+pub(super) struct Counting {
+    methods: Arc<Methods>,
+}
+
+/// The methods of the contract by their paths. Others are counted as one, since a caller can name
+/// any.
+#[derive(Debug)]
+struct Methods(HashMap<String, Method>);
+
+#[derive(Debug, Clone)]
+struct Method {
+    form: &'static str,
+    service: String,
+    name: String,
+}
+
+impl Counting {
+    pub(super) fn new() -> Self {
+        let sets = [
+            FILE_DESCRIPTOR_SET,
+            tonic_health::pb::FILE_DESCRIPTOR_SET,
+            tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+            tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+        ];
+        Self {
+            methods: Arc::new(Methods::of(&sets)),
+        }
+    }
+}
+
+impl Methods {
+    fn of(sets: &[&[u8]]) -> Self {
+        let mut methods = HashMap::new();
+        // They are ours and the crates' own; reflection refuses to start with any that is broken.
+        let sets = sets
+            .iter()
+            .filter_map(|set| FileDescriptorSet::decode(*set).ok());
+        for file in sets.flat_map(|set| set.file) {
+            for service in &file.service {
+                let service_name = format!("{}.{}", file.package(), service.name());
+                for method in &service.method {
+                    let form = match (method.client_streaming(), method.server_streaming()) {
+                        (false, false) => "unary",
+                        (true, false) => "client_stream",
+                        (false, true) => "server_stream",
+                        (true, true) => "bidi_stream",
+                    };
+                    let path = format!("/{service_name}/{}", method.name());
+                    let method = Method {
+                        form,
+                        service: service_name.clone(),
+                        name: method.name().into(),
+                    };
+                    methods.insert(path, method);
+                }
+            }
+        }
+        Self(methods)
+    }
+
+    fn at(&self, path: &str) -> Method {
+        self.0.get(path).cloned().unwrap_or_else(|| Method {
+            form: "unknown",
+            service: "unknown".into(),
+            name: "unknown".into(),
+        })
+    }
+}
+
+impl<S> Layer<S> for Counting {
+    type Service = Counted<S>;
+
+    fn layer(&self, inner: S) -> Counted<S> {
+        Counted {
+            inner,
+            methods: Arc::clone(&self.methods),
+        }
+    }
+}
+
+/// A service whose calls are counted.
+#[derive(Debug, Clone)]
+pub(super) struct Counted<S> {
+    inner: S,
+    methods: Arc<Methods>,
+}
+
+type Answering<R, E> = Pin<Box<dyn Future<Output = Result<R, E>> + Send>>;
+
+impl<S, B, A> Service<Request<B>> for Counted<S>
+where
+    S: Service<Request<B>, Response = Response<A>>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<CountedBody<A>>;
+    type Error = S::Error;
+    type Future = Answering<Self::Response, S::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let mut call = Call::begin(self.methods.at(request.uri().path()));
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let response = answer.await?;
+            call.look(response.headers());
+            Ok(response.map(|inner| CountedBody { inner, call }))
+        })
+    }
+}
+
+/// An answer whose end is awaited: a stream's status comes last.
+#[derive(Debug)]
+pub(super) struct CountedBody<A> {
+    inner: A,
+    call: Call,
+}
+
+impl<A: Body + Unpin> Body for CountedBody<A> {
+    type Data = A::Data;
+    type Error = A::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<A::Data>, A::Error>>> {
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        if let Some(Ok(frame)) = &frame
+            && let Some(trailers) = frame.trailers_ref()
+        {
+            self.call.look(trailers);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// A call that is counted when it ends: by its status, or as cancelled where nobody waited for one.
+#[derive(Debug)]
+struct Call {
+    method: Method,
+    began: Instant,
+    code: &'static str,
+}
+
+impl Call {
+    fn begin(method: Method) -> Self {
+        let labels = [
+            ("grpc_type", method.form.to_owned()),
+            ("grpc_service", method.service.clone()),
+            ("grpc_method", method.name.clone()),
+        ];
+        counter!("grpc_server_started_total", &labels).increment(1);
+        Self {
+            method,
+            began: clock::now(),
+            code: status::CANCELLED,
+        }
+    }
+
+    fn look(&mut self, headers: &HeaderMap) {
+        if let Some(code) = headers.get("grpc-status") {
+            self.code = status::code_name(code.as_bytes());
+        }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let method = &self.method;
+        let labels = [
+            ("grpc_type", method.form.to_owned()),
+            ("grpc_service", method.service.clone()),
+            ("grpc_method", method.name.clone()),
+        ];
+        let took = clock::now().duration_since(self.began);
+        histogram!("grpc_server_handling_seconds", &labels).record(took.as_secs_f64());
+        let [form, service, name] = labels;
+        let labels = [form, service, name, ("grpc_code", self.code.to_owned())];
+        counter!("grpc_server_handled_total", &labels).increment(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_of_the_contract_have_names_and_others_one() {
+        let Counting { methods } = Counting::new();
+        let put = methods.at("/cellftp.v1.FtpsService/Put");
+        assert_eq!(
+            (put.form, put.service.as_str(), put.name.as_str()),
+            ("bidi_stream", "cellftp.v1.FtpsService", "Put")
+        );
+        let watch = methods.at("/grpc.health.v1.Health/Watch");
+        assert_eq!(watch.form, "server_stream");
+        assert_eq!(methods.at("/x/y").name, "unknown");
+    }
+}

@@ -1,0 +1,87 @@
+//! A download that is called off in the middle, on the module that can abort and on the one that
+//! cannot; the next operation is right on both.
+
+use std::process::{Child, Command, Stdio};
+
+use serde_json::json;
+
+use crate::content::traps;
+use crate::support::servers::{Security, Server, ServerKind};
+use crate::support::site::{Family, Site};
+use crate::support::{tools, wait};
+
+macro_rules! aborts {
+    ($($test:ident: $family:ident, $kind:ident, $security:ident, $pieces:literal;)*) => {
+        $(
+            #[test]
+            fn $test() {
+                if tools::wanted(stringify!($test)) {
+                    abort(Family::$family, ServerKind::$kind, Security::$security, $pieces);
+                }
+            }
+        )*
+    };
+}
+
+aborts! {
+    abort_pushed_sim7600_vsftpd_plain: Sim7600, Vsftpd, None, false;
+    abort_pushed_sim7600_proftpd_implicit: Sim7600, Proftpd, Implicit, false;
+    abort_pushed_sim7600_pyftpdlib_auth_tls: Sim7600, Pyftpdlib, AuthTls, false;
+    abort_pulled_sim7600_vsftpd_plain: Sim7600, Vsftpd, None, true;
+    abort_pulled_sim7600_pure_ftpd_plain: Sim7600, PureFtpd, None, true;
+    abort_pushed_a7670_vsftpd_plain: A7670, Vsftpd, None, false;
+}
+
+fn abort(family: Family, kind: ServerKind, security: Security, pieces: bool) {
+    if !kind.runs_here() {
+        eprintln!("{kind:?} runs only when started by root");
+        return;
+    }
+    // At 11,520 bytes a second: throwing the rest away is dearer than an abort, where there is one.
+    let size = match family {
+        Family::Sim7600 => 600_000,
+        Family::A7670 => 100_000,
+    };
+    let server = Server::start(kind, security);
+    server.place("big", &traps(size));
+    server.place("small", b"12345");
+    let mut site = Site::start_slow(family, &[("server", &server)], pieces);
+    let mut reader = get(&site, &server.remote("big"));
+    let operation = wait::until("bytes of the download", wait::START, || {
+        let queue = site
+            .grpcurl()
+            .call("cellftp.v1.ModemService/ListQueue", &json!({}))
+            .expect("ListQueue works whatever the module does");
+        let first = &queue["operations"][0];
+        let bytes = first["bytes"].as_str().unwrap_or("0");
+        let moving = bytes != "0";
+        let id = first["operation"]["operationId"].as_str();
+        id.filter(|_| moving).map(str::to_owned)
+    });
+    let ended = site
+        .ftps("CancelOperation", &json!({"operationId": operation}))
+        .expect("cancelled");
+    let want = match family {
+        Family::Sim7600 => "AT+CFTPSABORT",
+        Family::A7670 => "AT+CFTPSGET",
+    };
+    assert!(!reader.wait().expect("cellftp ends").success(), "{ended:#}");
+    let path = server.remote("small");
+    let size = json!({"target": {"profile": "server"}, "path": path});
+    assert_eq!(site.ftps("GetSize", &size).expect("a size")["size"], "5");
+    assert!(site.stop(), "the daemon ends with exit code 0");
+    let log = site.log();
+    assert!(log.contains(want), "{want} was not said:\n{ended:#}\n{log}");
+}
+
+/// `cellftp get`, which reads as fast as it can.
+fn get(site: &Site, remote: &str) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_cellftp"))
+        .args(["--json", "--profile", "server", "--socket"])
+        .arg(site.scratch("cellftpd.sock"))
+        .args(["get", remote, "-"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("cellftp starts")
+}

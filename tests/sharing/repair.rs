@@ -1,0 +1,123 @@
+//! The owner of the port climbs the repair ladder: for the job at the port, and between two jobs.
+
+use std::time::Duration;
+
+use cellftp::broker::Cause;
+use cellftp::broker::events::{Heard, Watcher, What};
+use cellftp::emulator::{Effect, Family, Fault, Knobs, Stuck, Trigger};
+use cellftp::modem::clock;
+use cellftp::modem::repair::Rung;
+use tokio::time::{sleep, timeout};
+
+use crate::{HOSTS, World, at, caller, content, get, path};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A module on a UART whose radio takes its time.
+fn world(family: Family, trigger: Trigger, stuck: Stuck) -> World {
+    let knobs = Knobs {
+        reset_hangs_up: false,
+        registration_time: 5 * SECOND,
+        ..Knobs::default()
+    };
+    let effect = Effect::Stuck(stuck);
+    World::with(family, knobs, [Fault { trigger, effect }])
+}
+
+/// The repairs that were told, and whether they helped.
+async fn told(watcher: &mut Watcher) -> Vec<(Rung, bool)> {
+    let mut all = Vec::new();
+    while let Ok(Some(Heard::Event(event))) = timeout(SECOND / 100, watcher.next()).await {
+        if let What::Repair(repaired) = event.what {
+            all.push((repaired.rung, repaired.outcome.is_ok()));
+        }
+    }
+    all.retain(|(rung, _)| *rung >= Rung::Context);
+    all
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_download_survives_and_those_who_watch_are_told_why_it_took_so_long() {
+    let cases = [
+        (Stuck::Context, &[(Rung::Context, true)][..]),
+        (Stuck::Radio, &[(Rung::Context, false), (Rung::Radio, true)]),
+        (
+            Stuck::Stack,
+            &[
+                (Rung::Context, false),
+                (Rung::Radio, false),
+                (Rung::Reset, true),
+            ],
+        ),
+    ];
+    for family in [Family::Sim7600, Family::A7670] {
+        for (stuck, rungs) in cases {
+            let world = world(family, Trigger::ToHost(200_000), stuck);
+            let (broker, [one, _]) = (&world.broker, HOSTS);
+            let keeper = broker.clone();
+            let keeping = tokio::spawn(async move { keeper.upkeep().await });
+            let mut watcher = broker.watch(&caller("me"), &[]).unwrap();
+            let whole = content(1, 400_000);
+            world.store(one, "/f", whole.clone());
+            let got = get(broker, "me", &at(one), "/f").await.unwrap();
+            assert!(got == whole, "{family:?} {stuck:?}");
+            assert_eq!(told(&mut watcher).await, rungs, "{family:?} {stuck:?}");
+            let repairs = broker.status().repairs;
+            let (last, _) = repairs.last.unwrap();
+            assert_eq!(Some((last.rung, true)), rungs.last().copied());
+            assert!(repairs.within_an_hour.iter().all(|(_, count)| *count == 1));
+            keeping.abort();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_job_had_no_time_for_is_mended_when_nobody_waits() {
+    let world = world(Family::Sim7600, Trigger::After(2 * SECOND), Stuck::Radio);
+    let (broker, [one, _]) = (&world.broker, HOSTS);
+    world.store(one, "/f", content(1, 1000));
+    sleep(3 * SECOND).await;
+    let mut hasty = caller("hasty");
+    hasty.deadline = Some(clock::now() + 4 * SECOND);
+    let failed = broker.size(&hasty, &at(one), &path("/f")).await;
+    assert!(matches!(failed.unwrap_err().cause, Cause::Expired));
+    let rungs = |broker: &cellftp::broker::Broker| {
+        let repairs = broker.status().repairs.within_an_hour;
+        let rungs = repairs.into_iter().map(|(rung, _)| rung);
+        rungs
+            .filter(|rung| *rung > Rung::Context)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(rungs(broker), []);
+    sleep(120 * SECOND).await;
+    assert_eq!(rungs(broker), [Rung::Radio]);
+    let mut hasty = caller("hasty");
+    hasty.deadline = Some(clock::now() + 4 * SECOND);
+    let size = broker.size(&hasty, &at(one), &path("/f")).await;
+    assert_eq!(size.unwrap(), 1000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_by_wish_waits_its_turn_and_the_next_operation_works() {
+    let never = Trigger::ToHost(u64::MAX);
+    let world = world(Family::A7670, never, Stuck::Context);
+    let (broker, [one, _]) = (&world.broker, HOSTS);
+    let whole = content(1, 300_000);
+    world.store(one, "/f", whole.clone());
+    let me = caller("me");
+    let resetting = {
+        let broker = broker.clone();
+        async move { broker.reset(&caller("other")).await }
+    };
+    let target = at(one);
+    let (got, reset) = tokio::join!(get(broker, "me", &target, "/f"), resetting);
+    assert!(got.unwrap() == whole, "it was not cut short");
+    reset.unwrap();
+    let (last, _) = broker.status().repairs.last.unwrap();
+    assert_eq!(
+        (last.rung, last.why, last.outcome),
+        (Rung::Reset, None, Ok(()))
+    );
+    let size = broker.size(&me, &at(one), &path("/f")).await;
+    assert_eq!(size.unwrap(), 300_000);
+}
