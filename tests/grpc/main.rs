@@ -7,6 +7,7 @@
     reason = "a test says what it measured, and what is wrong by panicking"
 )]
 
+mod abuse;
 mod budget;
 mod calls;
 mod crowd;

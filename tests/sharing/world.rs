@@ -36,7 +36,7 @@ impl World {
             baud: 921_600,
             ..Knobs::default()
         };
-        Self::with(family, knobs, Limits::default())
+        Self::within(family, knobs, Limits::default(), [])
     }
 
     /// A module of its own kind, and bounds.

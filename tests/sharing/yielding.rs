@@ -266,7 +266,7 @@ async fn a_broken_upload_goes_on_with_what_the_spool_has_kept() {
         baud: 921_600,
         ..Knobs::default()
     };
-    let world = World::with(Family::Sim7600, knobs, Limits::default());
+    let world = World::within(Family::Sim7600, knobs, Limits::default(), []);
     let [one, _] = HOSTS;
     let whole = lively(2, 400_000);
     let who = caller("me");
@@ -290,7 +290,7 @@ async fn a_client_that_stands_still_for_good_is_told_so_off_the_link_too() {
         stall: limits::Stall(10 * SECOND),
         ..Limits::default()
     };
-    let world = World::with(Family::Sim7600, Knobs::default(), limits);
+    let world = World::within(Family::Sim7600, Knobs::default(), limits, []);
     let [one, _] = HOSTS;
     world.store(one, "/small", content(1, 10));
     let mut writing = world

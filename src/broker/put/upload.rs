@@ -196,6 +196,8 @@ impl From<Error> for Stopped {
 fn module_ran(cause: &Cause) -> bool {
     match cause {
         Cause::Modem(error) => matches!(**error, modem::Error::Failed(_)),
+        // It did not fit, and was not begun.
+        Cause::DataBudget(_) => false,
         _ => true,
     }
 }

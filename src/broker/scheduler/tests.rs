@@ -1,3 +1,5 @@
+mod logins;
+
 use proptest::prelude::*;
 
 use super::*;

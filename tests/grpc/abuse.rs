@@ -1,0 +1,206 @@
+//! Clients that take what they can get: the others are served as before.
+
+use std::time::{Duration, Instant};
+
+use cellftp::client::{Address, Client, PutOptions, PutState};
+use cellftp::proto::put_request::Message;
+use cellftp::proto::{self, PutHeader, PutRequest};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::house::{House, PATIENCE, content, here, target};
+
+/// Short times, and little memory.
+const STRICT: &str = "[transfers]\nstall = \"3s\"\ntrickle = \"500ms\"\nmemory = 65536\n\
+                      memory_in_all = 262144\ndisk = 65536\ndisk_in_all = 131072\n\
+                      [module.emulator.knobs]\nbaud = 460800\n";
+
+/// What others may have to wait at most: the time that one may stand still, and that in which the
+/// rest of its download is thrown away.
+const BOUND: Duration = Duration::from_secs(20);
+
+/// Somebody else of another principal, and what their work looks like when nobody is in the way.
+struct Neighbour {
+    client: Client,
+    before: Duration,
+}
+
+impl Neighbour {
+    async fn of(house: &House) -> Self {
+        house.store("small", b"content");
+        let address = house.tcp.parse::<Address>().unwrap();
+        let mut neighbour = Self {
+            client: Client::connect(&address).await.unwrap(),
+            before: Duration::ZERO,
+        };
+        neighbour.work().await;
+        neighbour.before = neighbour.work().await;
+        neighbour
+    }
+
+    /// Asks, writes and reads; every answer is right.
+    #[expect(clippy::disallowed_methods, reason = "the test measures real time")]
+    async fn work(&self) -> Duration {
+        let began = Instant::now();
+        let work = async {
+            assert_eq!(self.client.size(&here(), "/small").await.unwrap(), 7);
+            let (at, sent) = (here(), content(3000));
+            let (options, mut source) = (PutOptions::default(), sent.as_slice());
+            let put = self.client.put(&at, "/mine", &options, &mut source, |_| ());
+            assert_eq!(put.await.unwrap().state(), PutState::VerifiedSize);
+            let mut back = Vec::new();
+            let download = self.client.get(&here(), "/mine", 0).await.unwrap();
+            download.copy_to(&mut back, |_| ()).await.unwrap();
+            assert!(back == sent);
+        };
+        timeout(PATIENCE, work).await.unwrap();
+        began.elapsed()
+    }
+
+    async fn is_served(&self, beside: &str) {
+        let during = self.work().await;
+        println!("beside {beside}: {during:?}, alone {:?}", self.before);
+        assert!(during < self.before + BOUND, "{during:?}");
+    }
+}
+
+/// An upload whose messages the test sends itself.
+async fn open_put(
+    house: &House,
+    header: PutHeader,
+) -> (
+    mpsc::Sender<PutRequest>,
+    tonic::Streaming<proto::PutResponse>,
+) {
+    let (messages, outgoing) = mpsc::channel(4);
+    send(&messages, Message::Header(header)).await;
+    let mut ftps = house.ftps().await;
+    let answers = ftps.put(ReceiverStream::new(outgoing)).await.unwrap();
+    (messages, answers.into_inner())
+}
+
+async fn send(messages: &mpsc::Sender<PutRequest>, message: Message) {
+    let message = Some(message);
+    messages.send(PutRequest { message }).await.unwrap();
+}
+
+fn header(path: &str) -> PutHeader {
+    PutHeader {
+        target: target(),
+        path: path.into(),
+        ..Default::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beside_a_client_that_stops_reading_for_ever() {
+    let house = House::with(STRICT).await;
+    let neighbour = Neighbour::of(&house).await;
+    house.store("large", &content(400_000));
+    let client = house.client().await;
+    let mut download = client.get(&here(), "/large", 0).await.unwrap();
+    download.chunk().await.unwrap();
+    neighbour.is_served("one that stopped reading").await;
+    neighbour.is_served("one that stopped reading").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beside_a_client_that_sends_a_byte_a_second() {
+    let house = House::with(STRICT).await;
+    let neighbour = Neighbour::of(&house).await;
+    let (messages, _answers) = open_put(&house, header("/drip")).await;
+    let dripping = async {
+        loop {
+            send(&messages, Message::Chunk(b"x".as_slice().into())).await;
+            sleep(Duration::from_secs(1)).await;
+        }
+    };
+    let served = async {
+        for _ in 0..3 {
+            neighbour.is_served("a byte a second").await;
+        }
+    };
+    tokio::select! {
+        () = dripping => {}
+        () = served => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beside_a_client_that_opens_ten_thousand_sessions() {
+    let house = House::with("").await;
+    let neighbour = Neighbour::of(&house).await;
+    let ftps = house.ftps().await;
+    let opening = tokio::spawn(async move {
+        let mut opened = 0;
+        for _ in 0..100 {
+            let tries: Vec<_> = (0..100)
+                .map(|_| {
+                    let mut ftps = ftps.clone();
+                    tokio::spawn(async move {
+                        let request = proto::OpenSessionRequest {
+                            target: Some(proto::open_session_request::Target::Profile(
+                                "here".into(),
+                            )),
+                            ..Default::default()
+                        };
+                        ftps.open_session(request).await.is_ok()
+                    })
+                })
+                .collect();
+            for each in tries {
+                opened += usize::from(each.await.unwrap());
+            }
+        }
+        opened
+    });
+    neighbour.is_served("one that opens sessions").await;
+    let opened = timeout(PATIENCE, opening).await.unwrap().unwrap();
+    assert!((1..=256).contains(&opened), "{opened} sessions");
+    neighbour.is_served("one that has opened sessions").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beside_a_client_that_announces_four_gibibytes() {
+    let house = House::with(STRICT).await;
+    let neighbour = Neighbour::of(&house).await;
+    let header = PutHeader {
+        size: Some(4 << 30),
+        ..header("/huge")
+    };
+    let (messages, mut answers) = open_put(&house, header).await;
+    send(&messages, Message::Chunk(content(30_000).into())).await;
+    neighbour.is_served("four announced gibibytes").await;
+    neighbour.is_served("four announced gibibytes").await;
+    let ended = async { while let Ok(Some(_)) = answers.message().await {} };
+    timeout(PATIENCE, ended).await.unwrap();
+    assert!(!house.root().join("huge").exists());
+}
+
+/// One that waits is told its place before its file comes, and the file is the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_get_that_waits_is_told_its_place() {
+    let house = House::slow().await;
+    house.store("large", &content(200_000));
+    let client = house.client().await;
+    let first = client.get(&here(), "/large", 0).await.unwrap();
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let at = here();
+    let second = client.get_telling(&at, "/large", 0, move |progress| {
+        let _ = tell.send(progress.queue_position);
+    });
+    let mut back = Vec::new();
+    let (mut nowhere, second) = (tokio::io::sink(), async {
+        second.await.unwrap().copy_to(&mut back, |_| ()).await
+    });
+    let (first, second) = tokio::join!(first.copy_to(&mut nowhere, |_| ()), second);
+    first.unwrap();
+    second.unwrap();
+    assert!(back == content(200_000));
+    assert_eq!(
+        told.recv().await,
+        Some(0),
+        "nobody goes first but the one on the link"
+    );
+}
