@@ -177,7 +177,10 @@ fn operation(method: &'static str, change: &OperationChange) {
             };
             counter!("cellftpd_yields_total", "why" => why).increment(1);
         }
-        OperationChange::Progress { .. } | OperationChange::Resumed { .. } => {}
+        OperationChange::Resumed { waited } => {
+            histogram!("cellftpd_operation_wait_seconds").record(waited.as_secs_f64());
+        }
+        OperationChange::Progress { .. } => {}
         OperationChange::Ended { on_link, outcome } => {
             gauge!("cellftpd_operations_admitted").decrement(1.0);
             let outcome = match outcome {

@@ -5,7 +5,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    reason = "a test panics where it finds what should not be, and prints its figures"
+    reason = "a test says what it measured, and panics where it finds what should not be"
 )]
 
 mod repair;

@@ -9,7 +9,7 @@ use cellftp::modem::clock;
 use cellftp::modem::repair::Rung;
 use tokio::time::{sleep, timeout};
 
-use crate::world::{HOSTS, World, at, caller, content, get, path};
+use crate::{HOSTS, World, at, caller, content, get, path};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -21,7 +21,7 @@ fn world(family: Family, trigger: Trigger, stuck: Stuck) -> World {
         ..Knobs::default()
     };
     let effect = Effect::Stuck(stuck);
-    World::with_faults(family, knobs, [Fault { trigger, effect }])
+    World::with(family, knobs, [Fault { trigger, effect }])
 }
 
 /// The repairs that were told, and whether they helped.

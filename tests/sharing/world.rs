@@ -39,13 +39,8 @@ impl World {
         Self::within(family, knobs, Limits::default(), [])
     }
 
-    /// A module of its own kind, and bounds.
-    pub(crate) fn with(family: Family, knobs: Knobs, limits: Limits) -> Self {
-        Self::around(Emulator::new(Profile::of(family), knobs), limits)
-    }
-
-    /// A module that this goes wrong with.
-    pub(crate) fn with_faults(
+    /// A module that behaves so, and this going wrong.
+    pub(crate) fn with(
         family: Family,
         knobs: Knobs,
         faults: impl IntoIterator<Item = Fault>,
@@ -54,14 +49,16 @@ impl World {
             baud: 921_600,
             ..knobs
         };
-        let mut emulator = Emulator::new(Profile::of(family), knobs);
-        for fault in faults {
-            emulator.arm(fault);
-        }
-        Self::around(emulator, Limits::default())
+        Self::within(family, knobs, Limits::default(), faults)
     }
 
-    fn around(emulator: Emulator, limits: Limits) -> Self {
+    /// The same within bounds.
+    pub(crate) fn within(
+        family: Family,
+        knobs: Knobs,
+        limits: Limits,
+        armed: impl IntoIterator<Item = Fault>,
+    ) -> Self {
         let mut memory = Memory::new();
         for host in HOSTS {
             let mut server = Uplink::with_user("user", "pass");
@@ -69,6 +66,10 @@ impl World {
             memory.insert(host, 21, server);
         }
         let net = Arc::new(Mutex::new(memory));
+        let mut emulator = Emulator::new(Profile::of(family), knobs);
+        for fault in armed {
+            emulator.arm(fault);
+        }
         let mut emulator = Some(emulator);
         let behind = Arc::clone(&net);
         let faults = Arc::<Mutex<Vec<Effect>>>::default();
