@@ -25,5 +25,6 @@ mod sharing;
 mod storage;
 #[path = "../support/mod.rs"]
 mod support;
+mod surviving;
 mod tls;
 mod unary;

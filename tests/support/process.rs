@@ -96,6 +96,23 @@ impl Process {
         self.child.wait().expect("the child is ours");
     }
 
+    /// Open descriptors, and bytes of memory that are its own.
+    pub(crate) fn usage(&self) -> (usize, u64) {
+        let of = format!("/proc/{}", self.child.id());
+        let descriptors = std::fs::read_dir(format!("{of}/fd"))
+            .expect("it runs")
+            .count();
+        let status = std::fs::read_to_string(format!("{of}/status")).expect("it runs");
+        let resident = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"));
+        let kibibytes = resident.and_then(|line| line.trim().strip_suffix(" kB"));
+        let kibibytes: u64 = kibibytes
+            .and_then(|number| number.parse().ok())
+            .expect("a number");
+        (descriptors, kibibytes * 1024)
+    }
+
     /// Everything it has printed into its log.
     pub(crate) fn log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()

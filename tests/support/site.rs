@@ -96,6 +96,15 @@ impl Site {
         Self::start_with(family, servers, &[], true, &[])
     }
 
+    /// The same, with variables of the daemon's environment.
+    pub(crate) fn start_tapped_with(
+        family: Family,
+        servers: &[(&str, &Server)],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        Self::start_with(family, servers, &[], true, environment)
+    }
+
     /// The same as [`Site::start`], with content that goes in pieces: files are read through
     /// the module's cache, where it has one, and written in blocks.
     pub(crate) fn start_in_pieces(family: Family, servers: &[(&str, &Server)]) -> Self {
@@ -242,6 +251,11 @@ impl Site {
     /// Asks the daemon to end, and tells whether it did so with exit code 0.
     pub(crate) fn stop(&mut self) -> bool {
         self.daemon.stop(Duration::from_secs(30)).success()
+    }
+
+    /// Open descriptors of the daemon, and bytes of memory that are its own.
+    pub(crate) fn usage(&self) -> (usize, u64) {
+        self.daemon.usage()
     }
 
     /// What the daemon has logged.

@@ -1,0 +1,269 @@
+//! Transfers that survive: a line that is cut again and again, and servers on bad days. What
+//! arrives is whole, what fails says so and leaves nothing, and afterwards the daemon is as it was.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::content::{assert_holds, traps};
+use crate::support::failure::{Failure, failed};
+use crate::support::servers::{Options, Security, Server, ServerKind};
+use crate::support::site::{Family, Site};
+use crate::support::{tools, wait};
+
+const CONTENT: usize = 5 * 1024 * 1024;
+
+/// Places at which the line is cut, in bytes of the content that have arrived. Two that lie close
+/// together may strike the same try.
+const CUTS: usize = 20;
+
+/// The line is whole again in so much time, and bytes move.
+const ON: Duration = Duration::from_secs(60);
+
+/// How a transfer goes over the line.
+#[derive(Clone, Copy)]
+enum Form {
+    Whole,
+    Pieces,
+}
+
+macro_rules! cut {
+    ($($test:ident: $family:ident, $form:ident, $direction:ident;)*) => {$(
+        #[test]
+        fn $test() {
+            if tools::wanted(stringify!($test)) {
+                $direction(Family::$family, Form::$form);
+            }
+        }
+    )*};
+}
+
+cut! {
+    a_download_survives_twenty_cuts_of_the_line: Sim7600, Whole, down;
+    a_pulled_download_survives_twenty_cuts_of_the_line: Sim7600, Pieces, down;
+    a_download_of_an_a7670_survives_twenty_cuts_of_the_line: A7670, Whole, down;
+    an_upload_survives_twenty_cuts_of_the_line: Sim7600, Whole, up;
+    an_upload_in_blocks_survives_twenty_cuts_of_the_line: A7670, Pieces, up;
+}
+
+fn down(family: Family, form: Form) {
+    let (server, mut site) = installation(family, form, 3_000_000);
+    server.place("file", &traps(CONTENT));
+    let before = at_rest(&site, &server);
+    let local = site.scratch("down");
+    let transfer = ["get", "--profile", "server", &server.remote("file")];
+    let answer = while_cut(&mut site, &transfer, &local, &local, &places());
+    assert!(
+        answer["resumes"].as_u64() >= Some(CUTS as u64 / 2),
+        "{answer:#}"
+    );
+    assert_holds(&local, &traps(CONTENT));
+    is_back(&site, &server, before);
+}
+
+fn up(family: Family, form: Form) {
+    let (server, mut site) = installation(family, form, 3_000_000);
+    server.place("file", &[b'x'; 1000]);
+    let before = at_rest(&site, &server);
+    let local = site.scratch("up");
+    std::fs::write(&local, traps(CONTENT)).expect("a scratch directory is writable");
+    let transfer = ["put", "--profile", "server", &server.remote("up")];
+    let answer = while_cut(&mut site, &transfer, &local, &server.local("up"), &places());
+    assert_eq!(answer["state"], "PUT_STATE_VERIFIED_SIZE", "{answer:#}");
+    assert!(
+        answer["resumes"].as_u64() >= Some(CUTS as u64 / 2),
+        "{answer:#}"
+    );
+    assert_holds(&server.local("up"), &traps(CONTENT));
+    is_back(&site, &server, before);
+}
+
+/// Runs a transfer, and cuts the line each time `arriving` has grown beyond the next place.
+fn while_cut(
+    site: &mut Site,
+    transfer: &[&str],
+    local: &Path,
+    arriving: &Path,
+    places: &[u64],
+) -> Value {
+    let mut arguments: Vec<String> = transfer.iter().map(|&word| word.to_owned()).collect();
+    arguments.push(local.to_string_lossy().into_owned());
+    let mut python = site.python();
+    let running = std::thread::spawn(move || {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        python.call(&arguments)
+    });
+    for place in places {
+        wait::until("byte after a cut", ON, || {
+            let size = std::fs::metadata(arriving).map_or(0, |file| file.len());
+            (size >= *place || running.is_finished()).then_some(())
+        });
+        site.tap().unplug();
+        site.tap().plug();
+    }
+    let answer = running.join().expect("the thread ends");
+    answer.unwrap_or_else(|failure| panic!("{failure:#?}"))
+}
+
+/// Random places in the first nine tenths, the same in every run.
+fn places() -> Vec<u64> {
+    let mut noise = 0x2545_F491_4F6C_DD1D_u64;
+    let mut places: Vec<u64> = (0..CUTS)
+        .map(|_| {
+            noise ^= noise << 13;
+            noise ^= noise >> 7;
+            noise ^= noise << 17;
+            noise % (CONTENT as u64 / 10 * 9)
+        })
+        .collect();
+    places.sort_unstable();
+    places
+}
+
+#[test]
+fn a_server_that_cuts_every_data_connection_is_outlived() {
+    if !tools::wanted("a_server_that_cuts_every_data_connection_is_outlived") {
+        return;
+    }
+    for family in Family::ALL {
+        let options = Options {
+            cut_data_every: Some(300 * 1024),
+            ..Options::default()
+        };
+        let (server, site) = with_options(family, &options);
+        server.place("file", &traps(CONTENT));
+        let before = at_rest(&site, &server);
+        let local = site.scratch("local");
+        let got = get(&site, &server, &local).unwrap_or_else(|failure| panic!("{failure:#?}"));
+        assert_holds(&local, &traps(CONTENT));
+        // The last is not cut: 17 cuts for 5 MiB, less what is asked for twice.
+        assert!(got["resumes"].as_u64() >= Some(17), "{got:#}");
+        let put = put(&site, &server, &local).unwrap_or_else(|failure| panic!("{failure:#?}"));
+        assert_eq!(put["state"], "PUT_STATE_VERIFIED_SIZE", "{put:#}");
+        assert_eq!(put["resumes"], 1, "blocks are not cut: {put:#}");
+        assert_holds(&server.local("up"), &traps(CONTENT));
+        is_back(&site, &server, before);
+    }
+}
+
+#[test]
+fn a_server_that_refuses_rest_is_given_the_file_again() {
+    if !tools::wanted("a_server_that_refuses_rest_is_given_the_file_again") {
+        return;
+    }
+    let options = Options {
+        refuse_rest: true,
+        bytes_per_second: Some(400_000),
+        ..Options::default()
+    };
+    let server = Server::start_with(ServerKind::Pyftpdlib, Security::None, &options);
+    // Small enough to be kept whole while it is sent.
+    let content = traps(700_000);
+    server.place("file", &content);
+    let mut site = Site::start_tapped(Family::Sim7600, &[("server", &server)]);
+    let before = at_rest(&site, &server);
+    let local = site.scratch("local");
+    let get = ["get", "--profile", "server", &server.remote("file")];
+    let got = while_cut(&mut site, &get, &local, &local, &[200_000, 500_000]);
+    assert_eq!(got["resumes"], 2, "{got:#}");
+    assert_holds(&local, &content);
+    let put = ["put", "--profile", "server", &server.remote("up")];
+    let put = while_cut(&mut site, &put, &local, &server.local("up"), &[300_000]);
+    assert_eq!(put["state"], "PUT_STATE_VERIFIED_SIZE", "{put:#}");
+    assert_holds(&server.local("up"), &content);
+    is_back(&site, &server, before);
+}
+
+#[test]
+fn a_full_disk_is_said_and_nothing_is_left() {
+    if !tools::wanted("a_full_disk_is_said_and_nothing_is_left") {
+        return;
+    }
+    for family in Family::ALL {
+        let options = Options {
+            space: Some(1_500_000),
+            ..Options::default()
+        };
+        let (server, site) = with_options(family, &options);
+        server.place("file", &traps(1000));
+        let before = at_rest(&site, &server);
+        let local = site.scratch("local");
+        std::fs::write(&local, traps(CONTENT)).expect("a scratch directory is writable");
+        let failure = failed(put(&site, &server, &local));
+        assert!(
+            matches!(
+                failure.reason.as_str(),
+                "SERVER_REFUSED" | "TRANSFER_FAILED"
+            ),
+            "{failure:#?}"
+        );
+        assert!(!server.local("up").exists(), "{failure:#?}");
+        std::fs::write(&local, traps(400_000)).expect("a scratch directory is writable");
+        put(&site, &server, &local).unwrap_or_else(|failure| panic!("{failure:#?}"));
+        assert_holds(&server.local("up"), &traps(400_000));
+        is_back(&site, &server, before);
+    }
+}
+
+fn installation(family: Family, form: Form, bytes_per_second: u64) -> (Server, Site) {
+    let options = Options {
+        bytes_per_second: Some(bytes_per_second),
+        ..Options::default()
+    };
+    let server = Server::start_with(ServerKind::Pyftpdlib, Security::None, &options);
+    let pieces = [
+        ("CELLFTPD_TRANSFERS__DOWNLOAD", "pull"),
+        ("CELLFTPD_TRANSFERS__UPLOAD", "blocks"),
+    ];
+    let environment: &[_] = match form {
+        Form::Whole => &[],
+        Form::Pieces => &pieces,
+    };
+    let site = Site::start_tapped_with(family, &[("server", &server)], environment);
+    (server, site)
+}
+
+fn with_options(family: Family, options: &Options) -> (Server, Site) {
+    let server = Server::start_with(ServerKind::Pyftpdlib, Security::None, options);
+    let site = Site::start(family, &[("server", &server)]);
+    (server, site)
+}
+
+fn get(site: &Site, server: &Server, local: &Path) -> Result<Value, Failure> {
+    let (remote, local) = (server.remote("file"), local.to_string_lossy());
+    site.python()
+        .call(&["get", "--profile", "server", &remote, &local])
+}
+
+fn put(site: &Site, server: &Server, local: &Path) -> Result<Value, Failure> {
+    let (remote, local) = (server.remote("up"), local.to_string_lossy());
+    site.python()
+        .call(&["put", "--profile", "server", &remote, &local])
+}
+
+/// What the daemon takes when it has done a thing of each kind and rests.
+fn at_rest(site: &Site, server: &Server) -> (usize, u64) {
+    assert!(size(site, server).is_ok());
+    site.usage()
+}
+
+/// The next job works, and the daemon takes no more than before.
+fn is_back(site: &Site, server: &Server, (descriptors, memory): (usize, u64)) {
+    assert!(size(site, server).is_ok());
+    wait::until("rest", ON, || (site.usage().0 <= descriptors).then_some(()));
+    // What a transfer had is given back; allocators keep some of it.
+    let spared = 8 << 20;
+    let (now, kept) = site.usage();
+    assert!(
+        kept <= memory + spared,
+        "{memory} bytes before, {kept} after"
+    );
+    eprintln!("{descriptors} descriptors before, {now} after; {memory} bytes before, {kept} after");
+}
+
+fn size(site: &Site, server: &Server) -> Result<Value, Failure> {
+    let path = server.remote("file");
+    let request = json!({"target": {"profile": "server"}, "path": path});
+    site.ftps("GetSize", &request)
+}
