@@ -30,16 +30,14 @@ use ring::Ring;
 /// Most bytes handed over at once.
 pub const MAX_CHUNK: usize = 64 * 1024;
 
-/// Unread bytes for which an upload forgets what it has read: more than a second of the link at
-/// 921600 baud.
-const AHEAD: u64 = 2 * MAX_CHUNK as u64;
-
 /// Bounds of the spools. An empty spool takes one chunk whatever the bounds say, and one that is
 /// uploaded keeps the last 8 KiB, so that every transfer goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of memory for one operation.
     pub memory: u64,
+    /// Bytes beside it that an upload keeps of what it has sent, where nobody needs the memory.
+    pub keep: u64,
     /// Bytes of memory for all operations.
     pub memory_in_all: u64,
     /// Bytes on disk for one operation, once its memory is full.
@@ -54,10 +52,13 @@ pub struct Limits {
 impl Default for Limits {
     /// 1 MiB an operation holds ten seconds of the link at 921600 baud: enough for every client
     /// that reads at all, so that nothing goes to disk, which is flash and wears out. 32 MiB in
-    /// all fit the smallest computers. 64 MiB on disk are twelve minutes of the link.
+    /// all fit the smallest computers. A module tells only at the end of a stream that it broke
+    /// (SIMCom manual L1215 (c)): with 8 MiB a file of that size can go on, or start over,
+    /// wherever it did. 64 MiB on disk are twelve minutes of the link.
     fn default() -> Self {
         Self {
             memory: 1 << 20,
+            keep: 8 << 20,
             memory_in_all: 32 << 20,
             disk: 64 << 20,
             disk_in_all: 512 << 20,
@@ -217,14 +218,8 @@ impl Spool {
     fn remember(&self, state: &mut State, part: &[u8]) -> bool {
         let len = part.len() as u64;
         let budget = &self.spools.memory;
-        // Beyond what keeps the link busy, an upload that can start over is worth more than bytes
-        // that wait here instead of with the writer.
-        if state.in_memory < AHEAD.min(self.spools.limits.memory / 4)
-            && let Some(most) = self.spools.limits.memory.checked_sub(state.in_memory + len)
-        {
-            self.kept.shrink(most, budget);
-        }
-        let within = state.in_memory + len + self.kept.len() <= self.spools.limits.memory;
+        self.kept.shrink(self.spools.limits.keep, budget);
+        let within = state.in_memory + len <= self.spools.limits.memory;
         if within && self.spools.take(len) {
             state.accounted += len;
         } else if state.in_memory > 0 {

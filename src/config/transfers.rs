@@ -19,6 +19,8 @@ pub struct Transfers {
     pub allow_inline_servers: bool,
     /// Bytes of memory for one transfer.
     pub memory: u64,
+    /// Bytes that an upload keeps of what it has sent.
+    pub keep: u64,
     /// Bytes of memory for all transfers.
     pub memory_in_all: u64,
     /// Bytes on disk for one transfer, once its memory is full.
@@ -45,6 +47,7 @@ impl Default for Transfers {
         Self {
             allow_inline_servers: false,
             memory: limits.memory,
+            keep: limits.keep,
             memory_in_all: limits.memory_in_all,
             disk: limits.disk,
             disk_in_all: limits.disk_in_all,

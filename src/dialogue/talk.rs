@@ -176,6 +176,10 @@ impl Dialogue {
             }
             let next = match &mut run.activity {
                 Activity::Task | Activity::Plan(_) => run.task.next(),
+                // The port was lost between two lines: nobody would hear the next one.
+                _ if !self.connected => {
+                    Next::Finish(Err(Failure::new(Cause::PortLost, None, Stage::Device)))
+                }
                 Activity::Resync(resync) => resync.next(),
                 Activity::BringUp(bring_up) => bring_up.next(),
                 Activity::SecureLogin(setup) => setup.next(),

@@ -40,7 +40,8 @@ impl Kept {
         self.state().end
     }
 
-    /// Bytes that are held.
+    /// Bytes that are held, for tests of the bounds.
+    #[cfg(test)]
     pub(super) fn len(&self) -> u64 {
         self.state().len
     }

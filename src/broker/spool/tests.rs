@@ -8,6 +8,7 @@ const STALL: Duration = Duration::from_secs(30);
 fn spools(memory: u64, memory_in_all: u64, disk: u64, disk_in_all: u64) -> Arc<Spools> {
     Arc::new(Spools::new(Limits {
         memory,
+        keep: memory,
         memory_in_all,
         disk,
         disk_in_all,
