@@ -7,6 +7,7 @@ of real servers on bad days; each is off unless its option is given.
 import argparse
 import logging
 import os
+import ssl
 
 from pyftpdlib.authorizers import DummyAuthorizer
 from pyftpdlib.exceptions import _RetryError
@@ -28,6 +29,7 @@ def arguments():
     parser.add_argument("--password", required=True)
     parser.add_argument("--security", choices=("none", "explicit", "implicit"), default="none")
     parser.add_argument("--certificate", help="PEM file with certificate and key")
+    parser.add_argument("--client-ca", help="PEM file: clients must show a certificate of these")
     parser.add_argument("--refuse-rest", action="store_true", help="answer 502 to REST")
     parser.add_argument(
         "--cut-data-every", type=int, metavar="BYTES", help="close each data connection after"
@@ -118,12 +120,22 @@ def control_connection(options):
         fields.update(
             certfile=options.certificate, tls_control_required=True, tls_data_required=True
         )
+    if options.client_ca:
+        fields["ssl_context"] = asks_for_certificates(options)
     if options.security == "implicit":
 
         # The greeting comes after the handshake, not at the first byte.
         fields["handle"] = lambda self: self.secure_connection(self.ssl_context)
         fields["handle_ssl_established"] = TLS_FTPHandler.handle
     return type("Control", tuple(bases), fields)
+
+
+def asks_for_certificates(options):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(options.certificate)
+    context.load_verify_locations(options.client_ca)
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
 
 
 def data_connection(options):

@@ -76,6 +76,8 @@ pub(crate) struct Options {
     pub(crate) announced_address: Option<Ipv4Addr>,
     /// Shows a certificate for this name, which is not its own.
     pub(crate) false_name: Option<&'static str>,
+    /// Takes only clients that show the certificate that the server has made for them.
+    pub(crate) asks_for_certificate: bool,
 }
 
 /// A running server.
@@ -91,6 +93,9 @@ pub(crate) struct Server {
     pub(crate) certificate: PathBuf,
     /// Whether the daemon's profile asks for that.
     pub(crate) verify: bool,
+    /// What the daemon's profile has the module show: the certificate and key for its clients,
+    /// in one file.
+    pub(crate) client: Option<PathBuf>,
     /// What it calls `root`: empty, or the path itself where it cannot change its root.
     home: String,
     // Before `scratch`, so that it ends before its files go.
@@ -108,6 +113,8 @@ struct Plan<'a> {
     /// To be served.
     root: &'a Path,
     certificate: &'a Certificate,
+    /// What clients may have to show.
+    client: &'a Certificate,
     /// Started by root, so that the server can change user and root directory.
     privileged: bool,
 }
@@ -180,6 +187,9 @@ impl Server {
             .as_ref()
             .map_or(Certificate::HERE, std::slice::from_ref);
         let certificate = Certificate::make(scratch.path(), names);
+        let client = scratch.path().join("client");
+        fs::create_dir(&client).expect("a scratch directory is writable");
+        let client = Certificate::make(&client, &["client"]);
         let mut plan = Plan {
             port: 0,
             security,
@@ -187,6 +197,7 @@ impl Server {
             scratch: scratch.path(),
             root: &root,
             certificate: &certificate,
+            client: &client,
             privileged: privileged(),
         };
         // Another program may have taken the port meanwhile; the server then ends.
@@ -207,6 +218,7 @@ impl Server {
             root,
             certificate: certificate.public,
             verify: true,
+            client: options.asks_for_certificate.then_some(client.with_key),
             process,
             scratch,
         }

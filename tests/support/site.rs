@@ -267,6 +267,13 @@ fn configuration(device: &Path, socket: &Path, port: u16, servers: &[(&str, &Ser
         } else if server.security != Security::None {
             text += "verify = 'none'\n";
         }
+        if let Some(client) = &server.client {
+            let client = client.display();
+            let _ = writeln!(
+                text,
+                "client_cert_file = '{client}'\nclient_key_file = '{client}'"
+            );
+        }
     }
     text
 }
