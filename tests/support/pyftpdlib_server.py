@@ -7,8 +7,8 @@ of real servers on bad days; each is off unless its option is given.
 import argparse
 import logging
 import os
-import ssl
 
+from OpenSSL import SSL
 from pyftpdlib.authorizers import DummyAuthorizer
 from pyftpdlib.exceptions import _RetryError
 from pyftpdlib.handlers import (
@@ -120,22 +120,26 @@ def control_connection(options):
         fields.update(
             certfile=options.certificate, tls_control_required=True, tls_data_required=True
         )
-    if options.client_ca:
-        fields["ssl_context"] = asks_for_certificates(options)
     if options.security == "implicit":
 
         # The greeting comes after the handshake, not at the first byte.
         fields["handle"] = lambda self: self.secure_connection(self.ssl_context)
         fields["handle_ssl_established"] = TLS_FTPHandler.handle
-    return type("Control", tuple(bases), fields)
+    control = type("Control", tuple(bases), fields)
+    if options.client_ca:
+        asks_for_certificates(control, options.client_ca)
+    return control
 
 
-def asks_for_certificates(options):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(options.certificate)
-    context.load_verify_locations(options.client_ca)
-    context.verify_mode = ssl.CERT_REQUIRED
-    return context
+def asks_for_certificates(control, client_ca):
+    context = control.get_ssl_context()
+    context.load_verify_locations(client_ca)
+    # OpenSSL resumes no session of such a context that has no name.
+    context.set_session_id(b"cellftpd")
+    context.set_verify(
+        SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *check: bool(check[-1])
+    )
+    control.ssl_context = context
 
 
 def data_connection(options):

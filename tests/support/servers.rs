@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -339,13 +339,7 @@ fn greeting(plan: &Plan<'_>) -> std::io::Result<String> {
     let socket = TcpStream::connect(("127.0.0.1", plan.port))?;
     socket.set_read_timeout(Some(Duration::from_secs(2)))?;
     let stream: Box<dyn Read> = if plan.security == Security::Implicit {
-        Box::new(StreamOwned::new(
-            tls_client(
-                &plan.certificate.public,
-                plan.options.false_name.unwrap_or("localhost"),
-            ),
-            socket,
-        ))
+        Box::new(StreamOwned::new(tls_client(plan), socket))
     } else {
         Box::new(socket)
     };
@@ -354,16 +348,22 @@ fn greeting(plan: &Plan<'_>) -> std::io::Result<String> {
     Ok(line)
 }
 
-fn tls_client(certificate: &Path, name: &'static str) -> ClientConnection {
+fn tls_client(plan: &Plan<'_>) -> ClientConnection {
     let mut roots = RootCertStore::empty();
-    let der = CertificateDer::from_pem_file(certificate).expect("we wrote it");
-    roots.add(der).expect("we made it");
+    let read = |file: &Path| CertificateDer::from_pem_file(file).expect("we wrote it");
+    roots
+        .add(read(&plan.certificate.public))
+        .expect("we made it");
+    let key = PrivateKeyDer::from_pem_file(&plan.client.with_key).expect("we wrote it");
     let config =
         ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("ring has them")
             .with_root_certificates(roots)
-            .with_no_client_auth();
+            // Shown only to a server that asks.
+            .with_client_auth_cert(vec![read(&plan.client.public)], key)
+            .expect("we made them");
+    let name = plan.options.false_name.unwrap_or("localhost");
     let name = ServerName::try_from(name).expect("a host name");
     ClientConnection::new(Arc::new(config), name).expect("the configuration is whole")
 }
