@@ -319,6 +319,42 @@ fn a_server_is_verified_unless_that_is_given_up_in_so_many_words() {
 }
 
 #[test]
+fn a_module_shows_the_certificate_of_its_profile() {
+    let directory = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["logger".to_owned()]).unwrap();
+    let file = directory.path().join("own.pem");
+    fs::write(&file, made.signing_key.serialize_pem() + &made.cert.pem()).unwrap();
+    let with = |more: &str| format!("[servers.a]\nhost = \"h\"\nverify = \"none\"\n{more}");
+    let both = format!("client_cert_file = {file:?}\nclient_key_file = {file:?}\n");
+    let config = read(&with(&both)).unwrap();
+    let server = config.servers["a"].resolve("a").unwrap();
+    assert!(server.tls.identity.is_some() && server.is_unverified());
+
+    let (_directory, ca) = certificate();
+    for (more, key) in [
+        (format!("client_cert_file = {file:?}\n"), "client_key_file"),
+        (format!("client_key_file = {file:?}\n"), "client_cert_file"),
+        (
+            format!("client_cert_file = {ca:?}\nclient_key_file = {file:?}\n"),
+            "client_key_file",
+        ),
+        (
+            format!("client_cert_file = {ca:?}\nclient_key_file = {ca:?}\n"),
+            "client_key_file",
+        ),
+        (
+            format!("client_cert_file = {file:?}\nclient_key_file = \"/no/x\"\n"),
+            "client_key_file",
+        ),
+    ] {
+        let refusal = refusal(&with(&more));
+        assert!(refusal.contains(&format!("servers.a.{key}")), "{refusal}");
+    }
+    let plain = format!("[servers.a]\nhost = \"h\"\nsecurity = \"none\"\n{both}");
+    assert!(refusal(&plain).contains("servers.a.client_cert_file"));
+}
+
+#[test]
 fn a_file_that_is_named_must_be_there() {
     let error = load(Some("/no/such/file.toml".as_ref())).unwrap_err();
     assert!(error.to_string().contains("/no/such/file.toml"));

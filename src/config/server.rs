@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::error::Problem;
 use crate::broker::scheduler;
-use crate::ftps::tls::{CaCertificate, TlsFloor, TlsPolicy, Verify};
+use crate::ftps::tls::{CaCertificate, ClientIdentity, IdentityError, TlsFloor, TlsPolicy, Verify};
 use crate::ftps::value::{Host, Password, Server, ServerType, Username};
 
 /// Where systemd puts the credentials of a service (systemd.exec(5)).
@@ -49,6 +49,10 @@ pub struct ServerProfile {
     /// PEM file with the certificate that signed the server's, or with the server's own. A
     /// relative path is one of systemd's credentials of the service.
     pub ca_file: PathBuf,
+    /// PEM file with the certificate by which the module proves who it is, for servers that ask.
+    pub client_cert_file: PathBuf,
+    /// PEM file with the key of `client_cert_file`; it may be the same file.
+    pub client_key_file: PathBuf,
     /// The oldest TLS version that will do.
     pub tls_floor: Floor,
     /// The module names the server in the handshake; never done where `host` is an address.
@@ -72,6 +76,8 @@ impl Default for ServerProfile {
             yields: Yields::default(),
             verify: Verification::default(),
             ca_file: PathBuf::new(),
+            client_cert_file: PathBuf::new(),
+            client_key_file: PathBuf::new(),
             tls_floor: Floor::default(),
             sni: true,
         }
@@ -182,7 +188,7 @@ impl ServerProfile {
         let username = Username::new(self.username.as_str())
             .map_err(|rule| refuse("username", rule.to_string()));
         let password = self.password().map_err(|(key, rule)| refuse(key, rule));
-        let tls = self.tls().map_err(|rule| refuse("ca_file", rule));
+        let tls = self.tls().map_err(|(key, rule)| refuse(key, rule));
         match (host, username, password, tls) {
             (Ok(host), Ok(username), Ok(password), Ok(tls)) => Ok(Server {
                 host,
@@ -224,15 +230,56 @@ impl ServerProfile {
         Password::new(text).map_err(|rule| refused(format!("the password {rule}")))
     }
 
-    /// What TLS must prove; or what is wrong with `ca_file`.
-    fn tls(&self) -> Result<TlsPolicy, String> {
+    /// What TLS must prove; or the key that is wrong, and why.
+    fn tls(&self) -> Result<TlsPolicy, (&'static str, String)> {
+        let verify = self.verify().map_err(|rule| ("ca_file", rule))?;
+        let identity = self.identity()?;
+        if self.security == Security::None {
+            return Ok(TlsPolicy::unverified());
+        }
+        Ok(TlsPolicy {
+            verify,
+            floor: match self.tls_floor {
+                Floor::Tls12 => TlsFloor::Tls12,
+                Floor::Any => TlsFloor::Any,
+            },
+            sni: TlsPolicy::sni_for(&self.host, self.sni),
+            identity,
+        })
+    }
+
+    /// By what the module proves who it is.
+    fn identity(&self) -> Result<Option<ClientIdentity>, (&'static str, String)> {
+        const CERT: &str = "client_cert_file";
+        const KEY: &str = "client_key_file";
+        let (cert, key) = (&self.client_cert_file, &self.client_key_file);
+        match (cert.as_os_str().is_empty(), key.as_os_str().is_empty()) {
+            (true, true) => return Ok(None),
+            (true, false) => return Err((CERT, format!("is empty, but `{KEY}` is given"))),
+            (false, true) => return Err((KEY, format!("is empty, but `{CERT}` is given"))),
+            (false, false) => {}
+        }
+        if self.security == Security::None {
+            return Err((CERT, NO_TLS.into()));
+        }
+        let (cert, chain) = contents(cert).map_err(|rule| (CERT, rule))?;
+        let (key, secret) = contents(key).map_err(|rule| (KEY, rule))?;
+        ClientIdentity::from_pem(&chain, &secret)
+            .map(Some)
+            .map_err(|error| match error {
+                IdentityError::Certificate(rule) => (CERT, format!("{} {rule}", cert.display())),
+                IdentityError::Key(rule) => (KEY, format!("{} {rule}", key.display())),
+            })
+    }
+
+    fn verify(&self) -> Result<Verify, String> {
         let file = self.ca_file.as_path();
         let named = !file.as_os_str().is_empty();
-        let verify = match (self.security, self.verify) {
+        Ok(match (self.security, self.verify) {
             (Security::None, _) if named => {
-                return Err("is given, but `security` is \"none\": there is no TLS".into());
+                return Err(NO_TLS.into());
             }
-            (Security::None, _) => return Ok(TlsPolicy::unverified()),
+            (Security::None, _) => Verify::None,
             (_, Verification::None) if named => {
                 return Err(
                     "is given, but `verify` is \"none\": nothing would be held against it".into(),
@@ -246,23 +293,23 @@ impl ServerProfile {
                     .into());
             }
             (_, Verification::Required) => {
-                let path = locate(file)?;
-                let text =
-                    fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+                let (path, text) = contents(file)?;
                 let ca = CaCertificate::from_pem(&text)
                     .map_err(|rule| format!("{} {rule}", path.display()))?;
                 Verify::Required(ca)
             }
-        };
-        Ok(TlsPolicy {
-            verify,
-            floor: match self.tls_floor {
-                Floor::Tls12 => TlsFloor::Tls12,
-                Floor::Any => TlsFloor::Any,
-            },
-            sni: TlsPolicy::sni_for(&self.host, self.sni),
         })
     }
+}
+
+/// Said of files that only TLS has a use for.
+const NO_TLS: &str = "is given, but `security` is \"none\": there is no TLS";
+
+/// Where a file is, and what is in it.
+fn contents(file: &Path) -> Result<(PathBuf, Vec<u8>), String> {
+    let path = locate(file)?;
+    let text = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok((path, text))
 }
 
 /// Where a file is: a relative path is one of systemd's credentials.

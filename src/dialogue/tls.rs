@@ -1,6 +1,6 @@
 //! Telling the module what TLS must prove, before it logs in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::exchange::{Claim, Settlement, Verdict};
@@ -8,7 +8,7 @@ use super::failure::{Cause, Failure, Stage};
 use super::operation::Output;
 use super::procedure::{Next, Procedure, Saying};
 use crate::at::CommandLine;
-use crate::ftps::tls::{CaCertificate, TlsFloor, TlsPolicy};
+use crate::ftps::tls::{ModuleFile, TlsFloor, TlsPolicy};
 use crate::ftps::value::Server;
 use crate::ftps::{Profile, Timing};
 
@@ -17,13 +17,13 @@ use crate::ftps::{Profile, Timing};
 #[derive(Debug, Default)]
 pub(crate) struct Secured {
     policy: Option<TlsPolicy>,
-    /// A certificate on the module that may not be what its name says.
-    suspect: Option<String>,
-    /// Certificates that were doubted once since the module started.
+    /// Files on the module that may not be what their names say.
+    suspects: BTreeSet<String>,
+    /// Files that were doubted once since the module started.
     doubted: BTreeSet<String>,
 }
 
-/// How many certificates are loaded anew because a handshake failed. Far more than servers are
+/// How many files are loaded anew because a handshake failed. Far more than servers are
 /// configured, and few enough for flash memory, since callers may bring certificates of their own.
 const DOUBTS: usize = 64;
 
@@ -31,48 +31,53 @@ impl Secured {
     /// What must be said before the module logs in there; `None` where nothing is.
     pub(crate) fn towards(&self, server: &Server, profile: &Profile) -> Option<TlsSetup> {
         let reached = !server.server_type.is_tls() || self.policy.as_ref() == Some(&server.tls);
-        (!reached).then(|| TlsSetup::new(&server.tls, profile, self.suspect.as_deref()))
+        (!reached).then(|| TlsSetup::new(&server.tls, profile, &self.suspects))
     }
 
     /// All of it was said.
     pub(crate) fn reached(&mut self, setup: &TlsSetup) {
         self.policy = Some(setup.policy.clone());
-        let loaded = setup.policy.ca().map(CaCertificate::name);
-        if self.suspect.as_deref() == loaded {
-            self.suspect = None;
+        for file in setup.policy.files() {
+            self.suspects.remove(file.name());
         }
     }
 
     /// It broke off: part of it may be set, and part of a certificate may be stored.
     pub(crate) fn broken(&mut self, setup: &TlsSetup) {
         self.policy = None;
-        if setup.phase == Phase::Load {
-            self.suspect = setup.policy.ca().map(|ca| ca.name().to_owned());
+        if let Phase::Load(file) = &setup.phase {
+            self.suspects.insert(file.name().to_owned());
         }
     }
 
-    /// The server's proof was not accepted. Returns whether that may be the module's fault: a
-    /// certificate that was cut or changed on its way to the module is loaded anew, once.
+    /// The proof of one side was not accepted. Returns whether that may be the module's fault: a
+    /// file that was cut or changed on its way to the module is loaded anew, once.
     pub(crate) fn doubt(&mut self, server: &Server) -> bool {
         self.policy = None;
-        let Some(ca) = server.tls.ca().filter(|_| server.server_type.is_tls()) else {
+        if !server.server_type.is_tls() {
             return false;
-        };
-        let fresh = self.doubted.len() < DOUBTS && self.doubted.insert(ca.name().to_owned());
-        if fresh {
-            self.suspect = Some(ca.name().to_owned());
+        }
+        let mut fresh = false;
+        for file in server.tls.files() {
+            let name = file.name();
+            if self.doubted.len() < DOUBTS && self.doubted.insert(name.to_owned()) {
+                self.suspects.insert(name.to_owned());
+                fresh = true;
+            }
         }
         fresh
     }
 }
 
-/// Loads the certificate where the module does not have it, and sets the SSL contexts. A module
+/// Loads the files that the module does not have, and sets the SSL contexts. A module
 /// that does not take what is asked of it is not used for the login.
 #[derive(Debug)]
 pub(crate) struct TlsSetup {
     policy: TlsPolicy,
-    /// What is stored under the certificate's name is replaced.
-    suspect: bool,
+    /// Files to load, those of them that the module may have included until it was asked.
+    files: VecDeque<ModuleFile>,
+    /// What is stored under these names is replaced.
+    suspects: BTreeSet<String>,
     phase: Phase,
     settings: std::vec::IntoIter<Setting>,
     /// The setting being made.
@@ -80,11 +85,11 @@ pub(crate) struct TlsSetup {
     ended: Option<Failure>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Phase {
     List,
-    Delete,
-    Load,
+    Delete(ModuleFile),
+    Load(ModuleFile),
     Set,
 }
 
@@ -105,15 +110,16 @@ const TIMING: Timing = Timing {
 };
 
 impl TlsSetup {
-    fn new(policy: &TlsPolicy, profile: &Profile, suspect: Option<&str>) -> Self {
-        let name = policy.ca().map(CaCertificate::name);
+    fn new(policy: &TlsPolicy, profile: &Profile, suspects: &BTreeSet<String>) -> Self {
+        let files = VecDeque::from(policy.files());
         Self {
-            phase: if name.is_some() {
-                Phase::List
-            } else {
+            phase: if files.is_empty() {
                 Phase::Set
+            } else {
+                Phase::List
             },
-            suspect: name.is_some() && name == suspect,
+            files,
+            suspects: suspects.clone(),
             settings: settings(policy, profile).into_iter(),
             policy: policy.clone(),
             current: None,
@@ -129,10 +135,27 @@ impl TlsSetup {
         self.ended = Some(Failure::new(cause.clone(), Some(command), stage));
     }
 
-    /// Whether the module has a file of this name.
-    fn is_listed(settlement: &Settlement, ca: &CaCertificate) -> bool {
-        let name = format!("\"{}\"", ca.name());
-        settlement.info.iter().any(|line| line.contains(&name))
+    /// Keeps of the files those that the module must be given. A module that does not tell may
+    /// have them; it is told to take them all the same.
+    fn compare(&mut self, listed: &Settlement, refused: bool) {
+        let suspects = &mut self.suspects;
+        self.files.retain(|file| {
+            let name = format!("\"{}\"", file.name());
+            let there = listed.info.iter().any(|line| line.contains(&name));
+            if refused {
+                suspects.insert(file.name().to_owned());
+            }
+            !there || suspects.contains(file.name())
+        });
+    }
+
+    /// The next file, or the settings when there is none.
+    fn next_file(&mut self) -> Phase {
+        match self.files.pop_front() {
+            Some(file) if self.suspects.contains(file.name()) => Phase::Delete(file),
+            Some(file) => Phase::Load(file),
+            None => Phase::Set,
+        }
     }
 
     fn heard_phase(&mut self, settlement: &Settlement) {
@@ -141,18 +164,20 @@ impl TlsSetup {
             Verdict::Failed(Cause::Refused(_)) => true,
             Verdict::Failed(cause) => return self.fail(cause, settlement.name),
         };
-        self.phase = match (self.phase, self.policy.ca()) {
-            // A module that does not tell may have it; it is told to take it all the same.
-            (Phase::List, Some(_)) if self.suspect || refused => Phase::Delete,
-            (Phase::List, Some(ca)) if !Self::is_listed(settlement, ca) => Phase::Load,
-            (Phase::List, _) => Phase::Set,
+        self.phase = match std::mem::replace(&mut self.phase, Phase::Set) {
+            Phase::List => {
+                self.compare(settlement, refused);
+                self.next_file()
+            }
             // There may have been nothing to delete.
-            (Phase::Delete, _) => Phase::Load,
-            (Phase::Load, _) if refused => {
+            Phase::Delete(file) => Phase::Load(file),
+            Phase::Load(file) if refused => {
+                // What is stored under its name now, nobody knows.
+                self.phase = Phase::Load(file);
                 return self.fail(&refusal(settlement), settlement.name);
             }
-            (Phase::Load, _) => Phase::Set,
-            (Phase::Set, _) => {
+            Phase::Load(_) => self.next_file(),
+            Phase::Set => {
                 let needed = self.current.take().is_some_and(|setting| setting.needed);
                 if refused && needed {
                     self.fail(&refusal(settlement), settlement.name);
@@ -174,29 +199,29 @@ impl Procedure for TlsSetup {
             claim,
             timing: TIMING,
         };
-        let saying = match (self.phase, self.policy.ca()) {
-            (Phase::List, _) => basic(
+        let saying = match &self.phase {
+            Phase::List => basic(
                 "AT+CCERTLIST",
                 CommandLine::bare("AT+CCERTLIST"),
                 Claim::Prefix("+CCERTLIST:"),
             ),
-            (Phase::Delete, Some(ca)) => basic(
+            Phase::Delete(file) => basic(
                 "AT+CCERTDELE",
                 CommandLine::write("AT+CCERTDELE")
-                    .quoted(ca.name())
+                    .quoted(file.name())
                     .finish(),
                 Claim::Nothing,
             ),
-            (Phase::Load, Some(ca)) => Saying::Content {
+            Phase::Load(file) => Saying::Content {
                 name: "AT+CCERTDOWN",
                 line: CommandLine::write("AT+CCERTDOWN")
-                    .quoted(ca.name())
-                    .number(ca.pem().len() as u64)
+                    .quoted(file.name())
+                    .number(file.content().len() as u64)
                     .finish(),
-                content: ca.pem().clone(),
+                content: file.content().clone(),
                 timing: TIMING,
             },
-            (Phase::Delete | Phase::Load | Phase::Set, _) => {
+            Phase::Set => {
                 let Some(setting) = self.settings.next() else {
                     return Next::Finish(Ok(Output::Done));
                 };
@@ -227,7 +252,7 @@ fn refusal(settlement: &Settlement) -> Cause {
 fn settings(policy: &TlsPolicy, profile: &Profile) -> Vec<Setting> {
     let mut settings = Vec::new();
     let floor = policy.floor != TlsFloor::Any;
-    let verify = policy.ca().is_some();
+    let authmode = policy.authmode();
     for context in profile.tls_contexts {
         let line = |key| {
             CommandLine::write("AT+CSSLCFG")
@@ -256,20 +281,22 @@ fn settings(policy: &TlsPolicy, profile: &Profile) -> Vec<Setting> {
             line("enableSNI").number(u64::from(policy.sni)).finish(),
             policy.sni,
         );
-        // 1: the server proves who it is; 0: nobody proves anything.
         // TODO-correctness: no manual says whether the module holds the name in the certificate
         // against the one it connects to, or only asks who signed it.
         set(
             "AT+CSSLCFG=\"authmode\"",
-            line("authmode").number(u64::from(verify)).finish(),
-            verify,
+            line("authmode").number(authmode).finish(),
+            authmode > 0,
         );
+        let mut name = |command, key, file: &ModuleFile| {
+            set(command, line(key).quoted(file.name()).finish(), true);
+        };
         if let Some(ca) = policy.ca() {
-            set(
-                "AT+CSSLCFG=\"cacert\"",
-                line("cacert").quoted(ca.name()).finish(),
-                true,
-            );
+            name("AT+CSSLCFG=\"cacert\"", "cacert", &ca.file());
+        }
+        if let Some(own) = &policy.identity {
+            name("AT+CSSLCFG=\"clientcert\"", "clientcert", own.certificate());
+            name("AT+CSSLCFG=\"clientkey\"", "clientkey", own.key());
         }
     }
     if let (true, Some(context)) = (profile.binds_tls, profile.tls_contexts.first()) {
@@ -279,7 +306,7 @@ fn settings(policy: &TlsPolicy, profile: &Profile) -> Vec<Setting> {
             settings.push(Setting {
                 name: "AT+CFTPSSLCFG",
                 line: line.number(u64::from(*context)).finish(),
-                needed: verify || floor || policy.sni,
+                needed: authmode > 0 || floor || policy.sni,
             });
         }
     }

@@ -1,5 +1,7 @@
 //! What TLS must prove before the module logs in: parsed once, and part of what a server is.
 
+mod identity;
+
 use std::fmt;
 use std::net::IpAddr;
 
@@ -8,6 +10,8 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use sha2::{Digest, Sha256};
+
+pub use identity::{ClientIdentity, IdentityError, KeyError};
 
 /// What is asked of the TLS of a server's control and data connections.
 ///
@@ -22,6 +26,8 @@ pub struct TlsPolicy {
     /// The module names the server in its first message (RFC 6066 §3), for servers that show
     /// different certificates under one address.
     pub sni: bool,
+    /// By what the module proves who it is, where the server asks.
+    pub identity: Option<ClientIdentity>,
 }
 
 impl TlsPolicy {
@@ -33,6 +39,7 @@ impl TlsPolicy {
             verify: Verify::None,
             floor: TlsFloor::Any,
             sni: false,
+            identity: None,
         }
     }
 
@@ -50,6 +57,59 @@ impl TlsPolicy {
             Verify::Required(ca) => Some(ca),
             Verify::None => None,
         }
+    }
+
+    /// Everything that must be on the module.
+    #[must_use]
+    pub fn files(&self) -> Vec<ModuleFile> {
+        let identity = self.identity.iter();
+        let own = identity.flat_map(|own| [own.certificate().clone(), own.key().clone()]);
+        self.ca()
+            .map(CaCertificate::file)
+            .into_iter()
+            .chain(own)
+            .collect()
+    }
+
+    /// The value of `authmode`: 0 nobody proves anything, 1 the server does, 2 both do, 3 the
+    /// client alone (SIM7500/SIM7600 AT manual V3.00; the A76XX manual V1.09 has the same numbers).
+    #[must_use]
+    pub const fn authmode(&self) -> u64 {
+        match (&self.verify, &self.identity) {
+            (Verify::None, None) => 0,
+            (Verify::Required(_), None) => 1,
+            (Verify::Required(_), Some(_)) => 2,
+            (Verify::None, Some(_)) => 3,
+        }
+    }
+}
+
+/// A file for `AT+CCERTDOWN`. What is in it may be a key, and never prints.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ModuleFile {
+    name: String,
+    content: Bytes,
+}
+
+impl ModuleFile {
+    /// The name of the file on the module: made of what is in it, so that no older file can be
+    /// taken for this one.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What is in it: nothing for logs.
+    #[must_use]
+    pub const fn content(&self) -> &Bytes {
+        &self.content
+    }
+}
+
+/// Shows the name alone.
+impl fmt::Debug for ModuleFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ModuleFile").field(&self.name).finish()
     }
 }
 
@@ -118,9 +178,6 @@ pub enum CertificateError {
     },
 }
 
-const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
-const END: &str = "-----END CERTIFICATE-----";
-
 impl CaCertificate {
     /// What `AT+CCERTDOWN` takes (SIM7500/SIM7600 AT manual V3.00).
     pub const MAX: usize = 10_240;
@@ -130,20 +187,10 @@ impl CaCertificate {
     /// # Errors
     /// Says what is wrong with the text.
     pub fn from_pem(text: &[u8]) -> Result<Self, CertificateError> {
-        let text = String::from_utf8_lossy(text);
-        if text.contains("PRIVATE KEY-----") {
+        if !blocks(text, |kind| kind.ends_with("PRIVATE KEY")).is_empty() {
             return Err(CertificateError::PrivateKey);
         }
-        let mut pem = String::new();
-        let mut inside = false;
-        for line in text.lines().map(str::trim) {
-            inside |= line == BEGIN;
-            if inside {
-                pem += line;
-                pem.push('\n');
-            }
-            inside &= line != END;
-        }
+        let pem = blocks(text, |kind| kind == "CERTIFICATE");
         if pem.len() > Self::MAX {
             return Err(CertificateError::TooLong { len: pem.len() });
         }
@@ -157,17 +204,19 @@ impl CaCertificate {
         if roots.is_empty() {
             return Err(CertificateError::None);
         }
-        // Half of the hash is plenty to tell certificates apart, and leaves room for a directory
-        // within the 115 characters of a path on A76xx modules.
-        let hash: String = Sha256::digest(pem.as_bytes())
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
         Ok(Self {
-            name: format!("cellftp-{hash}.pem"),
+            name: format!("cellftp-{}.pem", fingerprint(&pem)),
             pem: pem.into(),
         })
+    }
+
+    /// As it goes to the module.
+    #[must_use]
+    pub fn file(&self) -> ModuleFile {
+        ModuleFile {
+            name: self.name.clone(),
+            content: self.pem.clone(),
+        }
     }
 
     /// The certificates, as they go to the module.
@@ -189,6 +238,33 @@ impl fmt::Debug for CaCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("CaCertificate").field(&self.name).finish()
     }
+}
+
+/// The PEM blocks of the wanted kinds (RFC 7468 §2), without what stands around them and with
+/// line ends of one kind.
+fn blocks(text: &[u8], wanted: impl Fn(&str) -> bool) -> String {
+    let mut pem = String::new();
+    let mut inside = false;
+    for line in String::from_utf8_lossy(text).lines().map(str::trim) {
+        let kind = |start| line.strip_prefix(start)?.strip_suffix("-----");
+        inside |= kind("-----BEGIN ").is_some_and(&wanted);
+        if inside {
+            pem += line;
+            pem.push('\n');
+        }
+        inside &= kind("-----END ").is_none();
+    }
+    pem
+}
+
+/// Tells files on the module apart. Half of the hash is plenty for that, and leaves room for a
+/// directory within the 115 characters of a path on A76xx modules.
+fn fingerprint(pem: &str) -> String {
+    Sha256::digest(pem.as_bytes())
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -219,8 +295,8 @@ mod tests {
         let refused = |text: &str| CaCertificate::from_pem(text.as_bytes()).unwrap_err();
         assert_eq!(refused(""), CertificateError::None);
         assert_eq!(refused("a file about cats"), CertificateError::None);
-        let broken = format!("{BEGIN}\nAAAA\n{END}\n");
-        assert_eq!(refused(&broken), CertificateError::Unreadable);
+        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert_eq!(refused(broken), CertificateError::Unreadable);
         let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
         assert_eq!(refused(&(key + &pem())), CertificateError::PrivateKey);
         let bundle: String = (0..40).map(|_| pem()).collect();

@@ -128,6 +128,48 @@ fn a_server_is_taken_unseen_only_where_the_profile_says_so() {
     }
 }
 
+#[test]
+fn a_server_that_asks_who_the_module_is_is_told_or_does_not_let_it_in() {
+    if !tools::wanted("a_server_that_asks_who_the_module_is_is_told_or_does_not_let_it_in") {
+        return;
+    }
+    let options = Options {
+        asks_for_certificate: true,
+        ..Options::default()
+    };
+    for security in [Security::AuthTls, Security::Implicit] {
+        let [known, mut silent, mut stranger] = [(); 3].map(|()| {
+            let server = Server::start_with(ServerKind::Pyftpdlib, security, &options);
+            server.place("file", b"content");
+            server
+        });
+        silent.client = None;
+        stranger.client.clone_from(&known.client);
+        let profiles = [
+            ("known", &known),
+            ("silent", &silent),
+            ("stranger", &stranger),
+        ];
+        for family in Family::ALL {
+            let mut site = Site::start(family, &profiles);
+            for _ in 0..2 {
+                let directory = json!({"target": {"profile": "known"}, "path": known.remote("")});
+                let size = site.ftps("GetSize", &on(&known, "known"));
+                assert_eq!(size.expect("it shows who it is")["size"], "7");
+                site.ftps("List", &directory)
+                    .expect("on the data connection too");
+                for (name, server) in [("silent", &silent), ("stranger", &stranger)] {
+                    failed(site.ftps("GetSize", &on(server, name)))
+                        .expect("FAILED_PRECONDITION", "TLS_ALERT");
+                    assert!(!server.log().contains("logged in"), "{}", server.log());
+                }
+            }
+            assert!(site.stop());
+            assert!(!site.log().contains("PRIVATE KEY"), "{}", site.log());
+        }
+    }
+}
+
 /// What owners of A7670 modules report: the login goes well, then every transfer fails, with 1
 /// on explicit and 14 on implicit TLS.
 #[test]

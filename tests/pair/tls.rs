@@ -11,7 +11,7 @@ use cellftp::emulator::uplink::memory::Server as Peer;
 use cellftp::emulator::uplink::{Security, TlsVersions};
 use cellftp::emulator::{Effect, Family, Fault, Knobs, OkOrder, Phase, Prompt, Trigger};
 use cellftp::ftps::ErrCode;
-use cellftp::ftps::tls::{CaCertificate, TlsFloor, TlsPolicy, Verify};
+use cellftp::ftps::tls::{CaCertificate, ClientIdentity, TlsFloor, TlsPolicy, Verify};
 use cellftp::ftps::value::{Server, ServerType, TransferType};
 
 use crate::link::{HOST, Link, path, server};
@@ -42,6 +42,7 @@ fn required(ca: &CaCertificate) -> TlsPolicy {
         verify: Verify::Required(ca.clone()),
         floor: TlsFloor::Tls12,
         sni: true,
+        identity: None,
     }
 }
 
@@ -109,6 +110,95 @@ fn both_connections_are_verified_and_the_certificate_is_loaded_once() {
         assert!(is_verified(&link), "{family:?}");
         assert_eq!(said(&mut link, "SSLCFG"), 2 * settings);
         assert_eq!(said(&mut link, "AT+CCERTDOWN"), 1);
+    }
+}
+
+fn mutual(ca: &CaCertificate) -> TlsPolicy {
+    let made = rcgen::generate_simple_self_signed(["logger".to_owned()]).unwrap();
+    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let identity = ClientIdentity::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap();
+    TlsPolicy {
+        identity: Some(identity),
+        ..required(ca)
+    }
+}
+
+/// What both connections of the last login show of the module; `None` where they differ or show
+/// nothing.
+fn shown(link: &Link) -> Option<(Bytes, Bytes)> {
+    let login = link.network.last_login().unwrap();
+    let [control, data] = [&login.control_tls, &login.data_tls].map(|tls| {
+        let own = tls.identity.as_ref()?;
+        Some((own.chain.clone(), own.key.clone()))
+    });
+    if control == data { control } else { None }
+}
+
+#[test]
+fn the_module_shows_its_own_certificate_to_the_server_that_the_profile_names_it_for() {
+    for family in both() {
+        let ca = certificate();
+        let mut link = link(family, Knobs::default(), &ca);
+        let policy = mutual(&ca);
+        let own = policy.identity.clone().unwrap();
+        let own = (
+            own.certificate().content().clone(),
+            own.key().content().clone(),
+        );
+        for _ in 0..2 {
+            assert_eq!(read(&mut link, policy.clone()), Ok(b"content".to_vec()));
+            assert!(is_verified(&link), "{family:?}");
+            assert_eq!(shown(&link), Some(own.clone()), "{family:?}");
+            // Another server is not told who this is.
+            read(&mut link, required(&ca)).unwrap();
+            assert_eq!(shown(&link), None, "{family:?}");
+            // One that need not prove itself can still ask.
+            let unseen = TlsPolicy {
+                verify: Verify::None,
+                ..policy.clone()
+            };
+            read(&mut link, unseen).unwrap();
+            assert_eq!(shown(&link), Some(own.clone()), "{family:?}");
+            link.module.power_cycle(link.now);
+        }
+        // Files outlive a power-up.
+        assert_eq!(said(&mut link, "AT+CCERTDOWN"), 3, "{family:?}");
+    }
+}
+
+#[test]
+fn a_key_that_was_spoilt_on_the_way_is_loaded_anew() {
+    for family in both() {
+        for nth in 1..=3 {
+            for effect in [Effect::Lose(1), Effect::Duplicate(3), Effect::Garbage(2)] {
+                let ca = certificate();
+                let mut link = link(family, Knobs::default(), &ca);
+                link.module.arm(Fault {
+                    trigger: Trigger::Command {
+                        command: "+CCERTDOWN".into(),
+                        nth,
+                        phase: Phase::InData(100),
+                    },
+                    effect: effect.clone(),
+                });
+                let what = format!("{family:?} {nth} {effect:?}");
+                let policy = mutual(&ca);
+                let first = read(&mut link, policy.clone());
+                // Nothing says that the module's own certificate came over changed, unless it
+                // came short: the server does, where it asks for it.
+                if nth > 1 && first.is_ok() {
+                    continue;
+                }
+                let again = read(&mut link, policy.clone());
+                assert_eq!(again, Ok(b"content".to_vec()), "{what}, after {first:?}");
+                let own = policy.identity.unwrap();
+                let own = (
+                    own.certificate().content().clone(),
+                    own.key().content().clone(),
+                );
+                assert_eq!(shown(&link), Some(own), "{what}");
+            }
+        }
     }
 }
 

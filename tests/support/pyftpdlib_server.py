@@ -8,6 +8,7 @@ import argparse
 import logging
 import os
 
+from OpenSSL import SSL
 from pyftpdlib.authorizers import DummyAuthorizer
 from pyftpdlib.exceptions import _RetryError
 from pyftpdlib.handlers import (
@@ -28,6 +29,7 @@ def arguments():
     parser.add_argument("--password", required=True)
     parser.add_argument("--security", choices=("none", "explicit", "implicit"), default="none")
     parser.add_argument("--certificate", help="PEM file with certificate and key")
+    parser.add_argument("--client-ca", help="PEM file: clients must show a certificate of these")
     parser.add_argument("--refuse-rest", action="store_true", help="answer 502 to REST")
     parser.add_argument(
         "--cut-data-every", type=int, metavar="BYTES", help="close each data connection after"
@@ -123,7 +125,21 @@ def control_connection(options):
         # The greeting comes after the handshake, not at the first byte.
         fields["handle"] = lambda self: self.secure_connection(self.ssl_context)
         fields["handle_ssl_established"] = TLS_FTPHandler.handle
-    return type("Control", tuple(bases), fields)
+    control = type("Control", tuple(bases), fields)
+    if options.client_ca:
+        asks_for_certificates(control, options.client_ca)
+    return control
+
+
+def asks_for_certificates(control, client_ca):
+    context = control.get_ssl_context()
+    context.load_verify_locations(client_ca)
+    # OpenSSL resumes no session of such a context that has no name.
+    context.set_session_id(b"cellftpd")
+    context.set_verify(
+        SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *check: bool(check[-1])
+    )
+    control.ssl_context = context
 
 
 def data_connection(options):

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -76,6 +76,8 @@ pub(crate) struct Options {
     pub(crate) announced_address: Option<Ipv4Addr>,
     /// Shows a certificate for this name, which is not its own.
     pub(crate) false_name: Option<&'static str>,
+    /// Takes only clients that show the certificate that the server has made for them.
+    pub(crate) asks_for_certificate: bool,
 }
 
 /// A running server.
@@ -91,6 +93,9 @@ pub(crate) struct Server {
     pub(crate) certificate: PathBuf,
     /// Whether the daemon's profile asks for that.
     pub(crate) verify: bool,
+    /// What the daemon's profile has the module show: the certificate and key for its clients,
+    /// in one file.
+    pub(crate) client: Option<PathBuf>,
     /// What it calls `root`: empty, or the path itself where it cannot change its root.
     home: String,
     // Before `scratch`, so that it ends before its files go.
@@ -108,6 +113,8 @@ struct Plan<'a> {
     /// To be served.
     root: &'a Path,
     certificate: &'a Certificate,
+    /// What clients may have to show.
+    client: &'a Certificate,
     /// Started by root, so that the server can change user and root directory.
     privileged: bool,
 }
@@ -180,6 +187,9 @@ impl Server {
             .as_ref()
             .map_or(Certificate::HERE, std::slice::from_ref);
         let certificate = Certificate::make(scratch.path(), names);
+        let client = scratch.path().join("client");
+        fs::create_dir(&client).expect("a scratch directory is writable");
+        let client = Certificate::make(&client, &["client"]);
         let mut plan = Plan {
             port: 0,
             security,
@@ -187,6 +197,7 @@ impl Server {
             scratch: scratch.path(),
             root: &root,
             certificate: &certificate,
+            client: &client,
             privileged: privileged(),
         };
         // Another program may have taken the port meanwhile; the server then ends.
@@ -207,6 +218,7 @@ impl Server {
             root,
             certificate: certificate.public,
             verify: true,
+            client: options.asks_for_certificate.then_some(client.with_key),
             process,
             scratch,
         }
@@ -327,13 +339,7 @@ fn greeting(plan: &Plan<'_>) -> std::io::Result<String> {
     let socket = TcpStream::connect(("127.0.0.1", plan.port))?;
     socket.set_read_timeout(Some(Duration::from_secs(2)))?;
     let stream: Box<dyn Read> = if plan.security == Security::Implicit {
-        Box::new(StreamOwned::new(
-            tls_client(
-                &plan.certificate.public,
-                plan.options.false_name.unwrap_or("localhost"),
-            ),
-            socket,
-        ))
+        Box::new(StreamOwned::new(tls_client(plan), socket))
     } else {
         Box::new(socket)
     };
@@ -342,16 +348,22 @@ fn greeting(plan: &Plan<'_>) -> std::io::Result<String> {
     Ok(line)
 }
 
-fn tls_client(certificate: &Path, name: &'static str) -> ClientConnection {
+fn tls_client(plan: &Plan<'_>) -> ClientConnection {
     let mut roots = RootCertStore::empty();
-    let der = CertificateDer::from_pem_file(certificate).expect("we wrote it");
-    roots.add(der).expect("we made it");
+    let read = |file: &Path| CertificateDer::from_pem_file(file).expect("we wrote it");
+    roots
+        .add(read(&plan.certificate.public))
+        .expect("we made it");
+    let key = PrivateKeyDer::from_pem_file(&plan.client.with_key).expect("we wrote it");
     let config =
         ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("ring has them")
             .with_root_certificates(roots)
-            .with_no_client_auth();
+            // Shown only to a server that asks.
+            .with_client_auth_cert(vec![read(&plan.client.public)], key)
+            .expect("we made them");
+    let name = plan.options.false_name.unwrap_or("localhost");
     let name = ServerName::try_from(name).expect("a host name");
     ClientConnection::new(Arc::new(config), name).expect("the configuration is whole")
 }

@@ -328,6 +328,13 @@ fn configuration(scratch: &Path, device: &Path, port: u16, servers: &[(&str, &Se
         } else if server.security != Security::None {
             text += "verify = 'none'\n";
         }
+        if let Some(client) = &server.client {
+            let client = client.display();
+            let _ = writeln!(
+                text,
+                "client_cert_file = '{client}'\nclient_key_file = '{client}'"
+            );
+        }
     }
     text
 }

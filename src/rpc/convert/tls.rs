@@ -52,6 +52,8 @@ impl Fields {
                 proto::TlsFloor::Unspecified | proto::TlsFloor::Tls12 => TlsFloor::Tls12,
             },
             sni: TlsPolicy::sni_for(&server.host, server.sni.unwrap_or(true)),
+            // Only profiles have keys: one should not travel with every request.
+            identity: None,
         })
     }
 }

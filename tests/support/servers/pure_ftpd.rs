@@ -11,6 +11,7 @@ pub(super) fn command(plan: &Plan<'_>) -> Command {
     refuse(
         ServerKind::PureFtpd,
         &[
+            (options.asks_for_certificate, "asks_for_certificate"),
             (plan.security == Security::Implicit, "implicit TLS"),
             (options.refuse_rest, "refuse_rest"),
             (options.cut_data_every.is_some(), "cut_data_every"),

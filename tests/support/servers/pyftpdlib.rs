@@ -30,6 +30,9 @@ pub(super) fn command(plan: &Plan<'_>) -> Command {
     };
     command.args(["--security", security]);
     command.arg("--certificate").arg(&plan.certificate.with_key);
+    if options.asks_for_certificate {
+        command.arg("--client-ca").arg(&plan.client.public);
+    }
     if options.refuse_rest {
         command.arg("--refuse-rest");
     }
