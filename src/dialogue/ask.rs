@@ -19,8 +19,9 @@ pub(crate) struct Ask {
     ended: Option<Failure>,
 }
 
-/// Most answers come from the module itself; the longest search of the network takes 45 s
-/// (`AT+COPS=?`, SIM7500/SIM7600 AT manual V3.00 §4).
+/// Most answers come from the module itself; `AT+COPS=?` searches the network, for most of a minute.
+// TODO-correctness: how long that takes at most, no document at hand says; a list that comes later
+// is heard as unsolicited.
 const TIMING: Timing = Timing {
     accept: Duration::from_secs(60),
     ..Timing::DEFAULT

@@ -7,9 +7,9 @@ use crate::at::CommandLine;
 /// One command line that asks or sets something and is answered by lines and a final result code.
 ///
 /// It can neither leave the module where the next job does not expect it, at a prompt, in data
-/// mode or in another dialect, nor take the FTPS session or the network away from the others: what
-/// could is only taken as a question (`?`, `=?`). No list of such commands is complete; a module
-/// that does not answer is brought up anew.
+/// mode or in another dialect, nor take the FTPS session or the network away from the others: any
+/// command is passed on as a question (`?`, `=?`), and otherwise only those of which that is known.
+/// A module that does not answer is brought up anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question(CommandLine);
 
@@ -19,54 +19,26 @@ const MAX: usize = 559;
 /// Basic commands (V.250 §5.3.1) that only tell something.
 const BASIC: [&str; 4] = ["", "I", "&V", "I0"];
 
-/// Extended commands of which only the questions are passed on, by the beginning of their names.
-const QUESTIONS_ONLY: [&str; 41] = [
-    // The session of all, and TLS of its logins.
-    "+CFTP",
-    "+CSSLCFG",
-    "+CCERT",
-    // Content behind a prompt (SIM7500/SIM7600 AT manual V3.00, A76XX AT manual V1.09).
-    "+CFTRAN",
-    "+CFTRX",
-    "+CMGS",
-    "+CMGW",
-    "+CMGC",
-    "+CNMA",
-    "+CIPSEND",
-    "+CASEND",
-    "+CCHSEND",
-    "+CHTTPS",
-    "+HTTPDATA",
-    "+CMQTT",
-    "+CSMTPS",
-    "+FSWRITE",
-    "+FSREAD",
-    "+CTTSPLAY",
-    "+MWRITE",
-    // Data mode.
-    "+CGDATA",
-    "+PPP",
-    "+CIPMODE",
-    "+CMUX",
-    "+SWITCHTODATA",
-    "+IPADDR",
-    // The dialect, the line, and where the module speaks.
-    "+CMEE",
-    "+IPR",
-    "+ICF",
-    "+IFC",
-    "+CATR",
-    "+CSCLK",
-    "+CUSBPIDSWITCH",
-    "+CMGF",
-    // The network, and power.
-    "+CFUN",
-    "+CRESET",
-    "+CPOF",
-    "+CGATT",
-    "+CGACT",
-    "+COPS",
-    "+NET",
+/// Extended commands that are carried out without a value: each only tells something.
+const TOLD: [&str; 12] = [
+    "+CGMI",
+    "+CGMM",
+    "+CGMR",
+    "+CGSN",
+    "+CIMI",
+    "+CICCID",
+    "+CSUB",
+    "+CSQ",
+    "+CBC",
+    "+CPMUTEMP",
+    "+CGPADDR",
+    "+FSMEM",
+];
+
+/// Extended commands that may set or ask something by value: the access point and its password,
+/// the PIN, the clock, an address.
+const SET: [&str; 6] = [
+    "+CGDCONT", "+CGAUTH", "+CPIN", "+CCLK", "+CGPADDR", "+CDNSGIP",
 ];
 
 impl Question {
@@ -134,8 +106,12 @@ fn check(text: &str) -> Result<(), &'static str> {
     if !extended {
         return Err("of the basic commands only AT, ATI and AT&V are passed on");
     }
-    let asks = matches!(rest, "?" | "=?");
-    if !asks && QUESTIONS_ONLY.iter().any(|start| name.starts_with(start)) {
+    let passed_on = match rest {
+        "?" | "=?" => true,
+        "" => TOLD.contains(&name),
+        value => value.starts_with('=') && SET.contains(&name),
+    };
+    if !passed_on {
         return Err("of this command only the questions (`?`, `=?`) are passed on");
     }
     Ok(())
@@ -183,6 +159,8 @@ mod tests {
             "ATI;+CFUN=0",
             "ATE1+CSQ",
             "AT+CMGS=\"1\"",
+            "AT+CUNHEARDOF=1",
+            "AT+CUNHEARDOF",
             "AT+CIPSEND=0,5",
             "AT+CFTRANRX=\"F:/x\",4",
             "AT+CCERTDOWN=\"c\",9",
