@@ -5,6 +5,7 @@ use super::{Blocks, State, Upload};
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::inquiry::{Inquiry, Known};
 use crate::dialogue::operation::{Before, BegunUpload};
+use crate::ftps::ErrCode;
 
 /// How often in all an upload starts over where nothing else is possible.
 const RESTARTS: u32 = 3;
@@ -29,6 +30,12 @@ impl Upload {
         };
         if let Some(failure) = &mut self.broken {
             failure.committed = Some(found);
+        }
+        let refused = |failure: &Failure| failure.cause == Cause::Reported(ErrCode::REJECTED);
+        if found >= self.sent && self.broken.as_ref().is_some_and(refused) {
+            // Nothing was cut off: it is the file that was refused.
+            let failure = self.cannot_go_on();
+            return self.fail(failure);
         }
         if let Some(blocks) = &self.blocks {
             // Written again, a part of the block that is there does no harm.

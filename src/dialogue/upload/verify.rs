@@ -49,8 +49,8 @@ impl Upload {
                 if self.paused && is_transient(cause) {
                     return State::Yield;
                 }
-                let may_go_on = is_transient(cause) || self.may_be_the_connection(cause);
-                if self.begun && !self.ended && self.exact && may_go_on {
+                let cut = !self.ended && is_transient(cause);
+                if self.begun && self.exact && (cut || self.may_be_the_connection(cause)) {
                     return self.break_off(failure);
                 }
                 self.fail(failure)
