@@ -191,6 +191,11 @@ impl Exchange {
         self
     }
 
+    /// How long ago it was said.
+    pub(crate) fn elapsed(&self, now: Moment) -> Duration {
+        now - self.said
+    }
+
     /// How long so many further bytes of content would take at the pace so far.
     pub(crate) fn estimate(&self, bytes: u64, now: Moment) -> Option<Duration> {
         let pace = (now - self.said).as_secs_f64() / self.content as f64;

@@ -1,5 +1,6 @@
 //! The conductor: carries an operation through bring-up, resynchronisation, planning and task.
 
+mod abort_cost;
 mod hearing;
 mod repairing;
 mod run;
@@ -25,7 +26,7 @@ use super::step::Step;
 use super::tls::Secured;
 use crate::at::Framer;
 use crate::ftps::Profile;
-use hearing::ABORT_COST;
+use abort_cost::AbortCost;
 use run::{Activity, Attempt, Held, Run, Silence};
 
 /// The host's side of the conversation with one module.
@@ -49,6 +50,7 @@ pub struct Dialogue {
     echoes: bool,
     session: Session,
     tls: Secured,
+    abort_cost: AbortCost,
     run: Option<Run>,
     exchange: Option<Exchange>,
     /// The echo of content behind a prompt, where the module echoes.
@@ -105,6 +107,7 @@ impl Dialogue {
             echoes: false,
             session: Session::Unknown,
             tls: Secured::default(),
+            abort_cost: AbortCost::default(),
             run: None,
             exchange: None,
             echo: None,
@@ -300,7 +303,7 @@ impl Dialogue {
             run.drain_until = Some(now);
             self.mind_the_drain(now);
         } else if self.exchange.as_ref().is_some_and(Exchange::is_receiving) {
-            run.drain_until = Some(now + ABORT_COST);
+            run.drain_until = Some(now + self.abort_cost.total());
             self.mind_the_drain(now);
         }
     }

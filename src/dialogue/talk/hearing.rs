@@ -17,10 +17,6 @@ use crate::dialogue::rung::Rung;
 use crate::dialogue::session::Session;
 use crate::ftps::{Body, Command, Report, Urc, escape};
 
-/// What an abort costs, since it logs out and stops the service: START and LOGIN take 15 s in a
-/// mobile network that is neither good nor bad.
-pub(super) const ABORT_COST: Duration = Duration::from_secs(15);
-
 /// After the server closed the connection the module should report soon.
 const AFTER_CLOSE: Duration = Duration::from_secs(10);
 
@@ -272,6 +268,7 @@ impl Dialogue {
     /// Throws the rest of a download away as long as that is no dearer than an abort, which
     /// costs the login (SIMCom manual L1218); then aborts, where the module can.
     pub(super) fn mind_the_drain(&mut self, now: Moment) {
+        let cost = self.abort_cost.total();
         let (Some(run), Some(exchange)) = (&mut self.run, &self.exchange) else {
             return;
         };
@@ -284,7 +281,7 @@ impl Dialogue {
             .task
             .remaining()
             .and_then(|bytes| exchange.estimate(bytes, now));
-        if !self.profile.abort || (now < until && left.is_none_or(|left| left < ABORT_COST)) {
+        if !self.profile.abort || (now < until && left.is_none_or(|left| left < cost)) {
             return;
         }
         run.drain_until = None;

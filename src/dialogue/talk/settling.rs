@@ -20,7 +20,9 @@ impl Dialogue {
         if settlement.name == StorageVerb::Read.name() {
             self.framer.forget_gap();
         }
-        if let Some(exchange) = self.exchange.take() {
+        let exchange = self.exchange.take();
+        let took = exchange.as_ref().map(|exchange| exchange.elapsed(now));
+        if let Some(exchange) = exchange {
             self.leftover = exchange.leftover();
         }
         if !settlement.clean {
@@ -52,6 +54,9 @@ impl Dialogue {
             Activity::Plan(planned) => {
                 let planned = planned.clone();
                 run.activity = Activity::Task;
+                if let Some(took) = took.filter(|_| settlement.is_done()) {
+                    self.abort_cost.learn(&planned, took);
+                }
                 self.follow_plan(&planned, &settlement, now);
             }
             Activity::Abort => {
@@ -59,6 +64,9 @@ impl Dialogue {
                 // not documented: the line must be quiet before the next one.
                 self.synchronised = false;
                 self.session = if settlement.is_done() {
+                    if let Some(took) = took {
+                        self.abort_cost.learn(&Command::Abort, took);
+                    }
                     Session::Down
                 } else {
                     Session::Unknown
