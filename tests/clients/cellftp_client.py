@@ -88,7 +88,7 @@ class Client:
                     if options.vanish_after is not None and received >= options.vanish_after:
                         self.channel.close()
                         return {"vanished_after": received}
-                else:
+                elif response.HasField("result"):
                     result = response.result
                     if result.size != received or result.sha256 != digest.digest():
                         raise Wrong("the result is not of the chunks")

