@@ -416,7 +416,7 @@ async fn lines_of_callers_need_leave_and_manners() {
     assert_eq!(answer.lines.len(), 1, "{answer:?}");
     assert!(answer.lines[0].starts_with("+CSQ:"), "{answer:?}");
     assert_eq!(client.size(&here(), "/f").await.unwrap(), 3);
-    let refusal = client.at_command("AT+NOSUCHTHING").await.unwrap();
+    let refusal = client.at_command("AT+NOSUCHTHING?").await.unwrap();
     assert_eq!(refusal.lines, [""; 0]);
     assert_ne!(refusal.result, "OK");
     for line in [
