@@ -40,6 +40,8 @@ pub(crate) struct Upload {
     blocks: Option<Blocks>,
     resumes: u32,
     sent: u64,
+    /// The last of them.
+    last: Option<u8>,
     tries: u32,
     /// How often the server was asked what is left of a failed transfer; begins with 1.
     compares: u32,
@@ -120,6 +122,7 @@ impl Upload {
             blocks: None,
             resumes: begun.map_or(0, |begun| begun.resumes),
             sent: begun.map_or(0, |begun| begun.at),
+            last: None,
             tries: 0,
             compares: 1,
             before: begun.map_or(Before::Unknown, |begun| begun.before),
@@ -208,6 +211,7 @@ impl Upload {
         match piece {
             Piece::Data(bytes) => {
                 self.sent += bytes.len() as u64;
+                self.last = bytes.last().copied();
                 let content = escape::escape(&bytes);
                 self.paused = self.yields && self.can_pause();
                 if !self.paused {

@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 /// Ends the stream: Ctrl-Z.
 pub const END: u8 = 0x1A;
-const ETX: u8 = 0x03;
+pub(crate) const ETX: u8 = 0x03;
 
 /// Content as it goes on the wire: each 0x03 and each 0x1A gets a 0x03 before it.
 #[must_use]

@@ -3,7 +3,7 @@
 use cellftp::dialogue::failure::Cause;
 use cellftp::dialogue::operation::Output;
 use cellftp::emulator::uplink::memory::Rest;
-use cellftp::emulator::{Effect, Family, Knobs};
+use cellftp::emulator::{Effect, Family, Fault, Knobs, Phase, Trigger};
 
 use crate::link::{Link, nasty, on, pieces};
 use crate::{both, get, put};
@@ -111,4 +111,38 @@ fn zeros_from_a_server_that_ignores_offsets_are_not_taken_for_more() {
         matches!(failure.cause, Cause::SizeMismatch { .. }),
         "{failure}"
     );
+}
+
+/// The port is lost in the middle of the last escape, and the mark that then ends what was left
+/// there completes it: the file has the size of ours, and another last byte.
+#[test]
+fn a_file_whose_last_byte_is_the_mark_that_ended_it_is_not_called_whole() {
+    let mut content = nasty(5000);
+    content.push(0x03);
+    let escapes = content.iter().filter(|byte| matches!(byte, 0x03 | 0x1A));
+    let typed = (content.len() + escapes.count() + 1) as u64;
+    for family in both() {
+        let mut link = Link::new(family, Knobs::default());
+        link.cut = 1;
+        link.module.arm(Fault {
+            trigger: Trigger::Command {
+                command: "+CFTPSPUT".into(),
+                // The first is the question at bring-up.
+                nth: 2,
+                phase: Phase::InData(typed - 3),
+            },
+            effect: Effect::Lose(2),
+        });
+        let mut unplugged = false;
+        link = link.with_script(move |link, _| {
+            link.plugged = true;
+            if !unplugged && link.written.ends_with(&[0x03, 0x03, 0x1A]) {
+                unplugged = true;
+                link.unplug();
+            }
+        });
+        let outcome = link.run(on(put("/f")), pieces(&content));
+        assert!(matches!(outcome.result, Ok(Output::Stored(_))));
+        assert!(link.file("/f").unwrap() == content, "{family:?}");
+    }
 }

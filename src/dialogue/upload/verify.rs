@@ -7,7 +7,7 @@ use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::inquiry::{Inquiry, Known};
 use crate::dialogue::operation::Before;
 use crate::dialogue::procedure::{is_transient, may_retry};
-use crate::ftps::ErrCode;
+use crate::ftps::{ErrCode, escape};
 
 impl Upload {
     /// The module reported success for all of it.
@@ -64,6 +64,12 @@ impl Upload {
         *cause == Cause::Reported(ErrCode::REJECTED) && self.sent > 0 && self.restarts == 0
     }
 
+    /// Whether the size can be right and the last byte wrong: where the link broke between ETX and
+    /// ETX, the mark that ended what was left there became content (SIMCom manual L1215).
+    fn may_end_wrongly(&self) -> bool {
+        self.exact && self.last == Some(escape::ETX)
+    }
+
     /// It failed for good, unless only the outcome is open.
     pub(super) fn fail(&mut self, failure: Failure) -> State {
         if !self.begun && is_refusal(&failure.cause) {
@@ -95,6 +101,10 @@ impl Upload {
             Before::Unknown => false,
         };
         match (size, self.failed.take()) {
+            (Some(size), Some(failure)) if size == self.sent && self.may_end_wrongly() => {
+                self.broken = Some(failure);
+                self.recovered(&known)
+            }
             (Some(size), _) if size == self.sent => {
                 self.confirmed = told.then_some(size);
                 State::Finish(Ok(()))
