@@ -4,8 +4,9 @@ use bytes::{Bytes, BytesMut};
 
 use super::commands::settings::Receipt;
 use super::faults::{Direction, Phase};
+use super::knobs::Hearing;
 use super::line::Typed;
-use super::operation::{Kind, Operation, Upload};
+use super::operation::{Kind, Operation, Target, Upload};
 use super::uplink::{Answer, Ask, Failure};
 use super::{Emulator, HELD_LIMIT};
 
@@ -78,6 +79,12 @@ impl Emulator {
             }
             rest = match &self.input {
                 Input::Data(_) => self.feed_data(rest),
+                Input::Commands if self.is_deaf() => {
+                    if self.knobs.typed_while_pushing == Hearing::Kept {
+                        self.hold(rest);
+                    }
+                    return;
+                }
                 Input::Commands if self.occupied() => {
                     self.hold(rest);
                     return;
@@ -89,7 +96,7 @@ impl Emulator {
 
     /// Takes up the bytes that came while a command ran.
     pub(super) fn feed_held(&mut self) {
-        if !self.held.is_empty() && !self.occupied() {
+        if !self.held.is_empty() && !self.occupied() && !self.is_deaf() {
             let held = std::mem::take(&mut self.held);
             self.feed(&held);
         }
@@ -101,6 +108,13 @@ impl Emulator {
             .as_ref()
             .is_some_and(|operation| !operation.accepted)
             && matches!(self.input, Input::Commands)
+    }
+
+    /// Whether it pushes a download and hears nothing meanwhile.
+    fn is_deaf(&self) -> bool {
+        let running = self.operation.as_ref().map(|operation| &operation.kind);
+        self.knobs.typed_while_pushing != Hearing::Heard
+            && matches!(running, Some(Kind::Download(download)) if download.sink == Target::Port)
     }
 
     fn hold(&mut self, bytes: &[u8]) {

@@ -61,6 +61,9 @@ pub struct Knobs {
     pub busy: Verdict,
     /// Whether ABORT lets the interrupted command print its own result (code 2) first.
     pub abort_emits_terminal: bool,
+    /// What becomes of a command line typed while a download is pushed to the same port. Whether
+    /// ABORT is heard there is documented nowhere; its purpose asks for it.
+    pub typed_while_pushing: Hearing,
     /// Whether bytes that arrive between `AT+CFTPSPUT` and the prompt are kept as data (true) or
     /// lost (false). Lost: it makes a host that does not wait visible.
     pub keep_early_data: bool,
@@ -133,6 +136,7 @@ impl Default for Knobs {
             not_logged_in: Verdict::Error,
             busy: Verdict::Code(3),
             abort_emits_terminal: false,
+            typed_while_pushing: Hearing::Heard,
             keep_early_data: false,
             command_latency: Duration::ZERO,
             result_latency: Duration::ZERO,
@@ -224,6 +228,20 @@ pub enum CacheFull {
     Stall,
     /// The download fails with code 6.
     Fail,
+}
+
+/// What becomes of a command line that is typed while content goes out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum Hearing {
+    /// It is carried out at once.
+    #[default]
+    Heard,
+    /// It is carried out when the content is over.
+    Kept,
+    /// It is lost.
+    Lost,
 }
 
 /// The state of the SIM card.

@@ -33,7 +33,9 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 pub use faults::{Effect, Fault, Phase, Stuck, Trigger};
-pub use knobs::{CacheFull, FailureForm, Knobs, OkOrder, Prompt, Sim, Verdict, VerdictError};
+pub use knobs::{
+    CacheFull, FailureForm, Hearing, Knobs, OkOrder, Prompt, Sim, Verdict, VerdictError,
+};
 pub use profile::{Family, Profile};
 
 use commands::settings::Settings;

@@ -5,7 +5,7 @@ use cellftp::dialogue::operation::{
     Before, BegunDownload, BegunUpload, Download, Output, Task, Upload,
 };
 use cellftp::dialogue::{Moment, Operation};
-use cellftp::emulator::{Family, Knobs};
+use cellftp::emulator::{Family, Hearing, Knobs};
 use cellftp::ftps::value::Offset;
 
 use crate::link::{Link, Outcome, nasty, on, path, pieces};
@@ -109,6 +109,35 @@ fn a_download_that_cannot_be_stopped_goes_on_to_its_end() {
     let outcome = link.run(on(get("/f")), vec![]);
     assert!(matches!(outcome.result, Ok(Output::Delivered(_))));
     assert!(outcome.content == content);
+}
+
+/// The first try costs the rest of the file, and waiting for an answer. There is no second.
+#[test]
+fn a_module_that_does_not_hear_an_abort_is_not_asked_again() {
+    let content = nasty(300_000);
+    for typed_while_pushing in [Hearing::Kept, Hearing::Lost] {
+        let lost = typed_while_pushing == Hearing::Lost;
+        let knobs = Knobs {
+            typed_while_pushing,
+            ..Knobs::default()
+        };
+        let link = Link::new(Family::Sim7600, knobs).with_file("/f", &content);
+        let mut link = asked_after(link, 5000);
+        let first = link.run(on(get("/f")), vec![]);
+        let Ok(Output::DownloadYielded(begun)) = first.result else {
+            panic!("{typed_while_pushing:?}: {:?}", first.result)
+        };
+        assert_eq!(begun.got, first.content.len() as u64);
+        assert_eq!(link.dialogue.facts().capabilities.profile.abort, !lost);
+        link = link.with_script(|_, _| {});
+        let size = link.run(on(Task::Size(path("/f"))), vec![]);
+        assert_eq!(size.result, Ok(Output::Size(300_000)));
+        let mut link = asked_after(link, 5000);
+        let last = link.run(download(begun), vec![]);
+        assert_eq!(matches!(last.result, Ok(Output::Delivered(_))), lost);
+        let whole = [first.content, last.content].concat();
+        assert!(content.starts_with(&whole) && (whole == content) == lost);
+    }
 }
 
 #[test]

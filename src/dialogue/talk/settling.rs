@@ -1,12 +1,12 @@
 //! What commands come to: on the way to a standing, and in a task.
 
-use tracing::debug;
+use tracing::{debug, info};
 
 use super::Dialogue;
 use super::run::Activity;
 use super::standing::REPLANS;
 use crate::dialogue::exchange::{Settlement, Verdict};
-use crate::dialogue::failure::{Cause, Failure, Stage};
+use crate::dialogue::failure::{Awaited, Cause, Failure, Stage};
 use crate::dialogue::moment::Moment;
 use crate::dialogue::procedure::{BUSY_PAUSE, Procedure};
 use crate::dialogue::rung::Rung;
@@ -69,6 +69,7 @@ impl Dialogue {
                     }
                     Session::Down
                 } else {
+                    self.mind_the_abort(&settlement);
                     Session::Unknown
                 };
             }
@@ -81,6 +82,22 @@ impl Dialogue {
                     run.task.heard(&settlement);
                 }
             }
+        }
+    }
+
+    /// Whether a module that pushes content hears an abort is documented nowhere: one that did not
+    /// is not asked again before it was brought up anew, since each try costs a login on top of the
+    /// rest of the content.
+    fn mind_the_abort(&mut self, settlement: &Settlement) {
+        let unheard = match &settlement.verdict {
+            Verdict::Failed(Cause::Timeout(awaited)) => *awaited != Awaited::Result,
+            Verdict::Failed(Cause::Refused(_) | Cause::Reported(_)) => true,
+            Verdict::Failed(_) | Verdict::Done(_) => false,
+        };
+        if unheard {
+            info!("the module does not abort what it is at; transfers are waited for instead");
+            self.profile.abort = false;
+            self.facts.capabilities.profile.abort = false;
         }
     }
 
@@ -106,6 +123,8 @@ impl Dialogue {
             }
             if settlement.is_done() {
                 self.session = Session::Down;
+            } else {
+                self.mind_the_abort(settlement);
             }
         }
         if settlement.is_done() && settlement.name == Verb::ChangeDirectory.name() {

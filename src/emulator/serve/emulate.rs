@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::pty::{Link, Pty};
 use super::{Ended, Module};
 use crate::emulator::{
-    CacheFull, FailureForm, Family, Fault, Knobs, OkOrder, Profile, Prompt, Sim, Verdict,
+    CacheFull, FailureForm, Family, Fault, Hearing, Knobs, OkOrder, Profile, Prompt, Sim, Verdict,
 };
 
 /// How long a port stays away after a reset, as a re-enumerating USB device does.
@@ -55,6 +55,9 @@ pub struct EmulateArgs {
     /// What a full cache does
     #[arg(long, value_enum)]
     pub cache_full: Option<CacheFull>,
+    /// What becomes of a command typed while a download is pushed
+    #[arg(long, value_enum)]
+    pub typed_while_pushing: Option<Hearing>,
     /// STOP while logged in: error, ok or a code
     #[arg(long, value_name = "VERDICT")]
     pub stop_while_logged_in: Option<Verdict>,
@@ -201,6 +204,7 @@ impl EmulateArgs {
         set(&mut knobs.chunk, self.chunk);
         set(&mut knobs.cache_limit, self.cache_limit);
         set(&mut knobs.cache_full, self.cache_full);
+        set(&mut knobs.typed_while_pushing, self.typed_while_pushing);
         set(&mut knobs.stop_while_logged_in, self.stop_while_logged_in);
         set(&mut knobs.start_when_started, self.start_when_started);
         set(&mut knobs.not_logged_in, self.not_logged_in);
