@@ -9,9 +9,9 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::caller::{Caller, Principal};
 use super::error::{Cause, Error};
-use super::operation::SessionUse;
 use super::scheduler::{Priority, Why};
 use super::session::SessionId;
+use super::session::SessionUse;
 use super::{Broker, clock};
 use crate::modem::JobId;
 use crate::modem::health::{Link, LoggedIn, Repaired};

@@ -1,28 +1,25 @@
 //! An operation from its admission to its one answer, and all that live.
 
+mod registry;
 mod stay;
+mod telling;
 
-use std::collections::HashMap;
 use std::future::pending;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::Span;
-use uuid::Uuid;
 
-use super::caller::{Caller, Principal};
+use super::caller::Principal;
 use super::error::{Cause, Error};
 use super::estimate::{Load, Way};
-use super::events::{About, Events, OperationChange, Outcome, What};
+use super::events::{Events, Outcome};
 use super::link::{Link, Place, Slot, Turn};
 use super::location::Profile;
-use super::queue::{Queued, State};
 use super::scheduler::{Priority, Why, Wish, Yielding, Yields};
-use super::session::{SessionId, Sessions};
-use super::status::Running;
+use super::session::SessionUse;
 use super::usage::{Allowance, Moved, Traffic};
 use crate::ftps::value::{RemotePath, Server};
 use crate::modem::failure::{self, Ending};
@@ -30,13 +27,8 @@ use crate::modem::health::LoggedIn;
 use crate::modem::operation::{self, Delivery, Output, Progress, Standing, Task};
 use crate::modem::source::Source;
 use crate::modem::{self, Job, JobId, clock};
+pub(super) use registry::{Admission, Operations};
 use stay::{Stay, is_yielded, load};
-
-/// All operations that live, by their names.
-#[derive(Debug, Default)]
-pub(super) struct Operations {
-    live: Mutex<HashMap<JobId, Weak<Operation>>>,
-}
 
 /// One operation: whose it is, where it goes, and what became of it.
 ///
@@ -72,21 +64,6 @@ pub(super) struct Operation {
     _session: Option<SessionUse>,
 }
 
-/// What an operation is made of.
-pub(super) struct Admission<'a> {
-    pub(super) caller: &'a Caller,
-    pub(super) method: &'static str,
-    pub(super) priority: Priority,
-    pub(super) yields: Yields,
-    pub(super) server: Option<Arc<Server>>,
-    /// The profile of the server, where there is one.
-    pub(super) profile: Profile,
-    pub(super) session: Option<SessionUse>,
-    pub(super) allowance: Option<Arc<Allowance>>,
-    pub(super) stall: Duration,
-    pub(super) events: Arc<Events>,
-}
-
 #[derive(Debug, Default)]
 struct Facts {
     /// `CancelOperation` was called.
@@ -116,140 +93,6 @@ pub(super) struct Feed {
     pub(super) make_way: CancellationToken,
     pub(super) delivery: Option<mpsc::Sender<Delivery>>,
     pub(super) progress: watch::Sender<Progress>,
-}
-
-impl Operations {
-    /// Makes an operation, where the link admits it.
-    pub(super) fn admit(
-        self: &Arc<Self>,
-        link: &Arc<Link>,
-        admission: Admission<'_>,
-    ) -> Result<Arc<Operation>, Cause> {
-        let Admission {
-            caller,
-            method,
-            server,
-            profile,
-            session,
-            allowance,
-            stall,
-            priority,
-            yields,
-            events,
-        } = admission;
-        if caller
-            .deadline
-            .is_some_and(|deadline| clock::now() >= deadline)
-        {
-            return Err(Cause::Expired);
-        }
-        let slot = link
-            .admit(&caller.principal)
-            .map_err(|full| Cause::QueueFull {
-                own: full.own,
-                retry_after: full.retry_after,
-            })?;
-        let operation = Arc::new(Operation {
-            id: JobId::new(Uuid::new_v4().to_string()),
-            server,
-            profile,
-            cancel: CancellationToken::new(),
-            place: watch::Sender::default(),
-            yields,
-            priority,
-            method,
-            principal: caller.principal.clone(),
-            deadline: caller.deadline,
-            stall,
-            link: Arc::clone(link),
-            operations: Arc::clone(self),
-            events,
-            admitted: clock::now(),
-            facts: Mutex::default(),
-            allowance,
-            ending: watch::Sender::default(),
-            slot,
-            _session: session,
-        });
-        self.live()
-            .insert(operation.id.clone(), Arc::downgrade(&operation));
-        operation.tell(OperationChange::Admitted {
-            admitted: link.admitted(),
-        });
-        Ok(operation)
-    }
-
-    /// Calls an operation off, and waits until it has ended. `None`: there is none of this name
-    /// and principal, or it ended in another way.
-    pub(super) async fn call_off(&self, principal: &Principal, id: &JobId) -> Option<Ending> {
-        let mut ending = {
-            let operation = self.live().get(id)?.upgrade()?;
-            if operation.principal != *principal {
-                return None;
-            }
-            operation.facts().called_off = true;
-            operation.cancel.cancel();
-            operation.ending.subscribe()
-        };
-        while ending.changed().await.is_ok() {}
-        *ending.borrow()
-    }
-
-    /// The operation that has the link.
-    pub(super) fn running(&self, now: Instant) -> Option<Running> {
-        // Upgraded first: the last owner of an operation takes the lock as it drops it.
-        let live: Vec<_> = self.live().values().filter_map(Weak::upgrade).collect();
-        live.iter().find_map(|operation| {
-            let since = operation.facts().on_link_since?;
-            Some(Running {
-                operation: operation.id.clone(),
-                method: operation.method,
-                principal: operation.principal.clone(),
-                elapsed: now.duration_since(since),
-            })
-        })
-    }
-
-    /// All operations as `principal` may see them: the one on the link, those that wait in their
-    /// order, the others by age.
-    pub(super) fn list(&self, principal: &Principal, link: &Link, now: Instant) -> Vec<Queued> {
-        let live: Vec<_> = self.live().values().filter_map(Weak::upgrade).collect();
-        let places = link.places(now);
-        let listed = live.iter().map(|operation| {
-            let mut about = operation.about();
-            if about.principal.as_ref() != Some(principal) {
-                about.hide();
-            }
-            let (on_link, bytes) = {
-                let facts = operation.facts();
-                (facts.on_link_since, facts.bytes)
-            };
-            let state = match (on_link, places.get(&operation.slot.key())) {
-                (Some(since), _) => State::Running {
-                    elapsed: now.duration_since(since),
-                },
-                (None, Some(place)) => State::Waiting(*place),
-                (None, None) => State::Aside,
-            };
-            Queued {
-                about,
-                state,
-                bytes,
-                admitted: operation.admitted,
-            }
-        });
-        let mut listed: Vec<_> = listed.collect();
-        listed.sort_by_key(|queued| match queued.state {
-            State::Running { .. } => (0, 0, queued.admitted),
-            State::Waiting(place) => (1, place.ahead, queued.admitted),
-            State::Aside => (2, 0, queued.admitted),
-        });
-        listed
-    }
-
-    fn live(&self) -> MutexGuard<'_, HashMap<JobId, Weak<Operation>>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Operation {
@@ -290,7 +133,6 @@ impl Operation {
         mut task: Task,
         feed: Feed,
     ) -> Result<Output, Error> {
-        let (reply, answer) = oneshot::channel();
         let way = self.way();
         if let Some(allowance) = &self.allowance {
             let permitted = allowance.permit(&mut task, way);
@@ -298,27 +140,14 @@ impl Operation {
         }
         let (traffic, progress) = (Traffic::of(&task), feed.progress.clone());
         let stay = Stay::of(&task, way);
-        let job = Job {
-            id: self.id.clone(),
-            operation: operation::Operation {
-                standing: standing.clone(),
-                task,
-            },
-            source: feed.source,
-            delivery: feed.delivery,
-            progress: feed.progress,
-            cancel: self.cancel.clone(),
-            make_way: feed.make_way,
-            deadline: self.deadline,
-            stall: self.stall,
-            reply,
+        let work = operation::Operation {
+            standing: standing.clone(),
+            task,
         };
+        let (cancel, deadline) = (self.cancel.clone(), self.deadline);
         let began = clock::now();
         self.began(began);
-        let answer = match self.link.modem.submit(job).await {
-            Ok(()) => answer.await.unwrap_or(Err(modem::Error::Stopping)),
-            Err(_) => Err(modem::Error::Stopping),
-        };
+        let answer = self.carry_out(work, feed, cancel, deadline).await;
         let ended = clock::now();
         let took = ended.duration_since(began);
         let asked = {
@@ -382,28 +211,41 @@ impl Operation {
         let Some(turn) = self.slot.turn(wish, &watch::Sender::default()).await else {
             return false;
         };
-        let (reply, answer) = oneshot::channel();
-        let job = Job {
-            id: self.id.clone(),
-            operation: operation::Operation {
-                standing,
-                task: Task::DeleteFile(path),
-            },
-            source: None,
-            delivery: None,
-            progress: watch::Sender::default(),
-            cancel: CancellationToken::new(),
-            make_way: CancellationToken::new(),
-            deadline: None,
-            stall: self.stall,
-            reply,
-        };
+        let task = Task::DeleteFile(path);
+        let work = operation::Operation { standing, task };
         self.facts().on_link_since = Some(clock::now());
-        let submitted = self.link.modem.submit(job).await.is_ok();
-        let deleted = submitted && matches!(answer.await, Ok(Ok(_)));
+        let answer = self.carry_out(work, Feed::default(), CancellationToken::new(), None);
+        let deleted = answer.await.is_ok();
         self.facts().on_link_since = None;
         drop(turn);
         deleted
+    }
+
+    /// Has the module do something, until it has or `cancel` or `deadline` has ended it.
+    async fn carry_out(
+        &self,
+        work: operation::Operation,
+        feed: Feed,
+        cancel: CancellationToken,
+        deadline: Option<Instant>,
+    ) -> Result<Output, modem::Error> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job {
+            id: self.id.clone(),
+            operation: work,
+            source: feed.source,
+            delivery: feed.delivery,
+            progress: feed.progress,
+            cancel,
+            make_way: feed.make_way,
+            deadline,
+            stall: self.stall,
+            reply,
+        };
+        match self.link.modem.submit(job).await {
+            Ok(()) => answer.await.unwrap_or(Err(modem::Error::Stopping)),
+            Err(_) => Err(modem::Error::Stopping),
+        }
     }
 
     /// Whether the server of an upload was seen to go on with a file.
@@ -475,32 +317,6 @@ impl Operation {
         self.slot.sized(bytes);
     }
 
-    /// So many bytes have moved so far.
-    pub(super) fn moved(&self, bytes: u64) {
-        let now = clock::now();
-        {
-            let mut facts = self.facts();
-            facts.bytes = bytes;
-            self.slot.moved(bytes.saturating_sub(facts.bytes_before));
-            if facts.told.is_some_and(|told| now < told + TELL) {
-                return;
-            }
-            facts.told = Some(now);
-        }
-        self.tell(OperationChange::Progress { bytes });
-    }
-
-    /// The operation as its own principal may see it.
-    fn about(&self) -> About {
-        About {
-            operation: self.id.clone(),
-            method: self.method,
-            principal: Some(self.principal.clone()),
-            profile: self.profile.name.clone(),
-            priority: self.priority,
-        }
-    }
-
     /// What lies between the module and the server now: nothing, where there is no server.
     fn way(&self) -> Way {
         let Some(server) = &self.server else {
@@ -517,76 +333,6 @@ impl Operation {
         self.facts().on_link
     }
 
-    /// The span of all that is done for it.
-    pub(super) fn span(&self) -> Span {
-        tracing::info_span!(
-            "operation",
-            operation = %self.id,
-            principal = %self.principal,
-            method = self.method,
-        )
-    }
-
-    /// Writes down how it ended, and tells those who watch.
-    pub(super) fn log<T>(&self, outcome: &Result<T, Error>) {
-        let on_link = self.on_link();
-        match outcome {
-            Ok(_) => {
-                tracing::info!(?on_link, "done");
-                self.end(Outcome::Done);
-            }
-            Err(error) => {
-                tracing::info!(?on_link, %error, "failed");
-                self.end(Outcome::Failed(Some(Box::new(error.clone()))));
-            }
-        }
-    }
-
-    /// It has the link, for the first time or again.
-    fn began(&self, now: Instant) {
-        let (first, yielded) = {
-            let mut facts = self.facts();
-            facts.on_link_since = Some(now);
-            facts.bytes_before = facts.bytes;
-            let first = !std::mem::replace(&mut facts.started, true);
-            (first, facts.yielded.take())
-        };
-        if first {
-            let waited = now.duration_since(self.admitted);
-            self.tell(OperationChange::Started { waited });
-        } else if let Some(yielded) = yielded {
-            let waited = now.duration_since(yielded);
-            self.tell(OperationChange::Resumed { waited });
-        }
-    }
-
-    /// It gave up the link, to go on later.
-    fn yielded(&self, now: Instant, why: Why) {
-        let bytes = {
-            let mut facts = self.facts();
-            facts.yielded = Some(now);
-            facts.bytes
-        };
-        tracing::debug!(bytes, ?why, "gave way");
-        self.tell(OperationChange::Yielded { bytes, why });
-    }
-
-    fn end(&self, outcome: Outcome) {
-        let on_link = {
-            let mut facts = self.facts();
-            if std::mem::replace(&mut facts.ended, true) {
-                return;
-            }
-            facts.on_link
-        };
-        self.tell(OperationChange::Ended { on_link, outcome });
-    }
-
-    fn tell(&self, change: OperationChange) {
-        let about = self.about();
-        self.events.tell(What::Operation { about, change });
-    }
-
     fn facts(&self) -> MutexGuard<'_, Facts> {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -600,9 +346,6 @@ impl Drop for Operation {
     }
 }
 
-/// Time between two reports of how far an operation is: a watcher is a person or a log.
-const TELL: Duration = Duration::from_secs(1);
-
 /// The size of a file that was larger than its job was allowed.
 const fn over_limit(error: &modem::Error) -> Option<u64> {
     match error {
@@ -611,19 +354,5 @@ const fn over_limit(error: &modem::Error) -> Option<u64> {
             _ => None,
         },
         _ => None,
-    }
-}
-
-/// Keeps a session from expiring while an operation in it is under way.
-#[derive(Debug)]
-pub(super) struct SessionUse {
-    pub(super) sessions: Arc<Mutex<Sessions>>,
-    pub(super) id: SessionId,
-}
-
-impl Drop for SessionUse {
-    fn drop(&mut self) {
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.end_use(&self.id, clock::now());
     }
 }

@@ -1,6 +1,7 @@
 //! Virtual sessions: a server, a directory and a transfer type of the caller's own.
 
 mod calls;
+mod in_use;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use super::error::Cause;
 use super::events::{Events, SessionChange, What};
 use super::location::Location;
 pub use calls::{SessionInfo, SessionRequest};
+pub(super) use in_use::SessionUse;
 
 /// Names a session. Not a secret: a session can be used by its own principal only.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

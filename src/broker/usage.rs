@@ -5,11 +5,13 @@
 //! it. Jobs that failed count with what they had moved. Days and months are those of UTC.
 
 mod air;
+mod allowance;
 mod keeper;
 mod ledger;
+mod moved;
 mod store;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -17,19 +19,14 @@ use time::OffsetDateTime;
 
 use super::Broker;
 use super::caller::{Caller, Principal};
-use super::error::Cause;
-use super::estimate::Way;
-use super::location::{Location, Profile};
-use crate::ftps::value::Server;
+use super::location::Location;
 use crate::modem::clock;
-use crate::modem::failure::{self, Ending, Stage};
-use crate::modem::operation::{Output, Progress, Task};
-use crate::modem::{self, Health};
-use air::Air;
 pub(super) use air::Traffic;
+pub(super) use allowance::Allowance;
 pub use keeper::Keeper;
 use ledger::Ledger;
 pub use ledger::{Account, Counts, Limit, Period, Scope, Standing, Volume};
+pub(super) use moved::Moved;
 
 /// What may go over the air, beside what single profiles may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,9 +75,6 @@ pub struct Report {
     pub month_ends: SystemTime,
 }
 
-/// Content of one block (`<data_len>`, SIMCom manual L1215).
-const BLOCK: u64 = 2048;
-
 impl Usage {
     pub(super) fn new(limits: Limits) -> Arc<Self> {
         Arc::new(Self {
@@ -106,28 +100,6 @@ impl Usage {
             .collect()
     }
 
-    /// What the operations of a principal on a server may take.
-    pub(super) fn allowance(
-        self: &Arc<Self>,
-        principal: Option<Principal>,
-        server: &Server,
-        profile: &Profile,
-        health: &Health,
-    ) -> Allowance {
-        let blocks = self.limits.blocks && health.capabilities.profile.blocks;
-        Allowance {
-            usage: Arc::clone(self),
-            account: Account {
-                profile: profile.name.clone(),
-                principal,
-            },
-            profile: profile.data,
-            air: Air::to(server, blocks.then_some(BLOCK)),
-            brought: AtomicU64::new(0),
-            booked: AtomicU64::new(0),
-        }
-    }
-
     fn limits(&self, account: &Account, profile: Limit) -> [(Scope, Limit); 3] {
         // The daemon itself is no client.
         let client = account.principal.as_ref().map(|_| self.limits.client);
@@ -142,260 +114,6 @@ impl Usage {
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         ledger.roll(now);
         ledger
-    }
-}
-
-/// What one operation may take, and on whose account it is booked.
-#[derive(Debug)]
-pub(super) struct Allowance {
-    usage: Arc<Usage>,
-    account: Account,
-    profile: Limit,
-    air: Air,
-    /// Bytes that its caller has announced or brought for an upload.
-    brought: AtomicU64,
-    /// What was booked for it so far.
-    booked: AtomicU64,
-}
-
-impl Allowance {
-    /// Whether anything can be done at all.
-    pub(super) fn open(&self) -> Result<(), Cause> {
-        self.afford(self.air.commands(1))
-    }
-
-    /// Whether an upload of so many bytes can be done, and read back where that is wanted.
-    pub(super) fn upload(&self, bytes: u64, read_back: bool) -> Result<(), Cause> {
-        self.brought.fetch_max(bytes, Ordering::Relaxed);
-        let up = Traffic::Up {
-            from: 0,
-            whole: false,
-        };
-        let down = Traffic::Down {
-            from: 0,
-            commands: 1,
-        };
-        let back = if read_back {
-            down.cost(self.air, bytes)
-        } else {
-            0
-        };
-        self.afford_in_all(up.cost(self.air, bytes).saturating_add(back))
-    }
-
-    /// Whether a download may have moved so many bytes, where nobody knows its size.
-    pub(super) fn download(&self, bytes: u64) -> Result<(), Cause> {
-        self.afford_in_all(self.air.whole(bytes))
-    }
-
-    /// Lets a job begin whose least cost can be afforded, and tells its task the size that it may
-    /// have.
-    pub(super) fn permit(&self, task: &mut Task, way: Way) -> Result<(), Cause> {
-        let traffic = Traffic::of(task);
-        if traffic == Traffic::None {
-            return Ok(());
-        }
-        let bytes = match task {
-            Task::Upload(_) => self.brought.load(Ordering::Relaxed),
-            _ => 0,
-        };
-        let least = self
-            .login(way)
-            .saturating_add(traffic.cost(self.air, bytes));
-        self.afford(least)?;
-        let Some(tightest) = self.tightest() else {
-            return Ok(());
-        };
-        let beside = least.saturating_sub(self.air.data_connection());
-        let longest = self.air.longest(tightest.left().saturating_sub(beside));
-        match task {
-            Task::Download(what) => what.limit = Some(longest),
-            Task::Fetch(what) | Task::Send(what) => what.limit = Some(longest),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Books what a job has moved.
-    pub(super) fn book(&self, job: &Moved) {
-        let Some(volume) = job.volume(self.air) else {
-            return;
-        };
-        self.usage.ledger(now()).book(&self.account, volume);
-        self.booked.fetch_add(volume.air, Ordering::Relaxed);
-        self.usage.changed.store(true, Ordering::Relaxed);
-        super::metrics::moved(volume, job.resumes);
-    }
-
-    /// The error of a job that was refused because of its size.
-    pub(super) fn exceeded(&self, size: u64) -> Cause {
-        let needed = self.air.whole(size);
-        match self.tightest() {
-            Some(standing) => self.refusal(standing, needed),
-            None => Cause::WrongAnswer,
-        }
-    }
-
-    /// Whether so many bytes can be had beside what was booked.
-    fn afford(&self, needed: u64) -> Result<(), Cause> {
-        match self.tightest() {
-            Some(standing) if needed > standing.left() => Err(self.refusal(standing, needed)),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether so many bytes can be had, among them those that were booked for this operation: its
-    /// job may have ended before its caller has all.
-    fn afford_in_all(&self, needed: u64) -> Result<(), Cause> {
-        self.afford(needed.saturating_sub(self.booked.load(Ordering::Relaxed)))
-    }
-
-    fn refusal(&self, standing: Standing, needed: u64) -> Cause {
-        let now = now();
-        let lasts = self.usage.ledger(now).lasts(standing.period, now);
-        Cause::DataBudget(Exceeded {
-            standing,
-            needed,
-            retry_after: (needed <= standing.limit).then_some(lasts),
-        })
-    }
-
-    /// The limit of which the least is left; of equal ones, the one that lasts longer.
-    fn tightest(&self) -> Option<Standing> {
-        let limits = self.usage.limits(&self.account, self.profile);
-        let ledger = self.usage.ledger(now());
-        let standings = ledger.standings(&self.account, limits);
-        standings.min_by_key(|standing| (standing.left(), std::cmp::Reverse(standing.period)))
-    }
-
-    const fn login(&self, way: Way) -> u64 {
-        match way {
-            Way::There => 0,
-            Way::Switch | Way::Login => self.air.login(),
-        }
-    }
-}
-
-/// What a job has done on the air.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Moved {
-    traffic: Traffic,
-    way: Way,
-    /// How far it came.
-    reached: Reached,
-    bytes: u64,
-    resumes: u32,
-}
-
-/// How far a job came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reached {
-    Nothing,
-    /// The server's door.
-    Login,
-    /// It was logged in; no content was asked for.
-    Commands,
-    Transfer,
-}
-
-impl Moved {
-    /// What a job of this task has done, by its answer, or by how far it was seen to come.
-    pub(super) fn by(
-        traffic: Traffic,
-        way: Way,
-        answer: &Result<Output, modem::Error>,
-        progress: Progress,
-    ) -> Self {
-        let from = match traffic {
-            Traffic::Down { from, .. } | Traffic::Up { from, .. } => from,
-            Traffic::None | Traffic::Commands(_) => 0,
-        };
-        let (reached, bytes, resumes) = match answer {
-            Ok(Output::Delivered(done)) => (
-                Reached::Transfer,
-                done.bytes.saturating_sub(from),
-                done.resumes,
-            ),
-            Ok(Output::Stored(done)) => (
-                Reached::Transfer,
-                done.sent.saturating_sub(from),
-                done.resumes,
-            ),
-            // The resumes are told again by the job that ends it.
-            Ok(Output::UploadYielded(begun)) => {
-                (Reached::Transfer, begun.at.saturating_sub(from), 0)
-            }
-            Ok(Output::DownloadYielded(begun)) => {
-                (Reached::Transfer, begun.got.saturating_sub(from), 0)
-            }
-            Ok(Output::Moved(done)) => (
-                Reached::Transfer,
-                done.size.saturating_sub(from),
-                done.resumes,
-            ),
-            Ok(_) => (Reached::Transfer, 0, 0),
-            Err(modem::Error::Failed(failure)) => {
-                let counted = progress.bytes.max(failure.committed.unwrap_or_default());
-                let bytes = counted.saturating_sub(from);
-                (
-                    Reached::before(failure, bytes),
-                    bytes,
-                    failure.attempt.saturating_sub(1),
-                )
-            }
-            // What became of it nobody can tell.
-            Err(modem::Error::Io(_) | modem::Error::Stopping) if progress.bytes > from => {
-                (Reached::Transfer, progress.bytes - from, 0)
-            }
-            Err(_) => (Reached::Nothing, 0, 0),
-        };
-        Self {
-            traffic,
-            way,
-            reached,
-            bytes,
-            resumes,
-        }
-    }
-
-    fn volume(&self, air: Air) -> Option<Volume> {
-        let login = match self.way {
-            Way::There => 0,
-            Way::Switch | Way::Login => air.login(),
-        };
-        let task = match (self.reached, self.traffic) {
-            (Reached::Nothing, _) | (_, Traffic::None) => return None,
-            (Reached::Login, _) => 0,
-            (Reached::Commands, _) => air.commands(1),
-            (Reached::Transfer, traffic) => traffic.cost(air, self.bytes),
-        };
-        // A new connection for all, and the size asked for before and after.
-        let again = air.login() + air.commands(2) + air.data_connection();
-        let resumes = again.saturating_mul(u64::from(self.resumes));
-        let (up, down) = match self.traffic {
-            Traffic::Up { .. } => (self.bytes, 0),
-            Traffic::Down { .. } => (0, self.bytes),
-            Traffic::None | Traffic::Commands(_) => (0, 0),
-        };
-        Some(Volume {
-            up,
-            down,
-            air: login.saturating_add(task).saturating_add(resumes),
-        })
-    }
-}
-
-impl Reached {
-    /// How far a job came that failed, having moved so many bytes.
-    fn before(failure: &failure::Failure, bytes: u64) -> Self {
-        match (&failure.cause, failure.stage) {
-            _ if bytes > 0 => Self::Transfer,
-            (failure::Cause::Cancelled(Ending::BeforeItBegan), _)
-            | (_, Stage::Device | Stage::Sim | Stage::Network) => Self::Nothing,
-            (_, Stage::Dns | Stage::Tcp | Stage::Tls | Stage::Login) => Self::Login,
-            (failure::Cause::OverLimit { .. }, _) | (_, Stage::Directory) => Self::Commands,
-            (_, Stage::Data | Stage::Commit) => Self::Transfer,
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What moving content costs on the air: an estimate, since the module tells nobody.
 
-use super::BLOCK;
+use super::allowance::BLOCK;
 use crate::ftps::value::Server;
 use crate::modem::operation::Task;
 

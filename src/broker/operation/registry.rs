@@ -1,0 +1,189 @@
+//! All operations that live: admitted, listed and called off.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::Operation;
+use crate::broker::caller::{Caller, Principal};
+use crate::broker::error::Cause;
+use crate::broker::events::{Events, OperationChange};
+use crate::broker::link::Link;
+use crate::broker::location::Profile;
+use crate::broker::queue::{Queued, State};
+use crate::broker::scheduler::{Priority, Yields};
+use crate::broker::session::SessionUse;
+use crate::broker::status::Running;
+use crate::broker::usage::Allowance;
+use crate::ftps::value::Server;
+use crate::modem::failure::Ending;
+use crate::modem::{JobId, clock};
+
+/// All operations that live, by their names.
+#[derive(Debug, Default)]
+pub(in crate::broker) struct Operations {
+    live: Mutex<HashMap<JobId, Weak<Operation>>>,
+}
+
+/// What an operation is made of.
+pub(in crate::broker) struct Admission<'a> {
+    pub(in crate::broker) caller: &'a Caller,
+    pub(in crate::broker) method: &'static str,
+    pub(in crate::broker) priority: Priority,
+    pub(in crate::broker) yields: Yields,
+    pub(in crate::broker) server: Option<Arc<Server>>,
+    /// The profile of the server, where there is one.
+    pub(in crate::broker) profile: Profile,
+    pub(in crate::broker) session: Option<SessionUse>,
+    pub(in crate::broker) allowance: Option<Arc<Allowance>>,
+    pub(in crate::broker) stall: Duration,
+    pub(in crate::broker) events: Arc<Events>,
+}
+
+impl Operations {
+    /// Makes an operation, where the link admits it.
+    pub(in crate::broker) fn admit(
+        self: &Arc<Self>,
+        link: &Arc<Link>,
+        admission: Admission<'_>,
+    ) -> Result<Arc<Operation>, Cause> {
+        let Admission {
+            caller,
+            method,
+            server,
+            profile,
+            session,
+            allowance,
+            stall,
+            priority,
+            yields,
+            events,
+        } = admission;
+        if caller
+            .deadline
+            .is_some_and(|deadline| clock::now() >= deadline)
+        {
+            return Err(Cause::Expired);
+        }
+        let slot = link
+            .admit(&caller.principal)
+            .map_err(|full| Cause::QueueFull {
+                own: full.own,
+                retry_after: full.retry_after,
+            })?;
+        let operation = Arc::new(Operation {
+            id: JobId::new(Uuid::new_v4().to_string()),
+            server,
+            profile,
+            cancel: CancellationToken::new(),
+            place: watch::Sender::default(),
+            yields,
+            priority,
+            method,
+            principal: caller.principal.clone(),
+            deadline: caller.deadline,
+            stall,
+            link: Arc::clone(link),
+            operations: Arc::clone(self),
+            events,
+            admitted: clock::now(),
+            facts: Mutex::default(),
+            allowance,
+            ending: watch::Sender::default(),
+            slot,
+            _session: session,
+        });
+        self.live()
+            .insert(operation.id.clone(), Arc::downgrade(&operation));
+        operation.tell(OperationChange::Admitted {
+            admitted: link.admitted(),
+        });
+        Ok(operation)
+    }
+
+    /// Calls an operation off, and waits until it has ended. `None`: there is none of this name
+    /// and principal, or it ended in another way.
+    pub(in crate::broker) async fn call_off(
+        &self,
+        principal: &Principal,
+        id: &JobId,
+    ) -> Option<Ending> {
+        let mut ending = {
+            let operation = self.live().get(id)?.upgrade()?;
+            if operation.principal != *principal {
+                return None;
+            }
+            operation.facts().called_off = true;
+            operation.cancel.cancel();
+            operation.ending.subscribe()
+        };
+        while ending.changed().await.is_ok() {}
+        *ending.borrow()
+    }
+
+    /// The operation that has the link.
+    pub(in crate::broker) fn running(&self, now: Instant) -> Option<Running> {
+        // Upgraded first: the last owner of an operation takes the lock as it drops it.
+        let live: Vec<_> = self.live().values().filter_map(Weak::upgrade).collect();
+        live.iter().find_map(|operation| {
+            let since = operation.facts().on_link_since?;
+            Some(Running {
+                operation: operation.id.clone(),
+                method: operation.method,
+                principal: operation.principal.clone(),
+                elapsed: now.duration_since(since),
+            })
+        })
+    }
+
+    /// All operations as `principal` may see them: the one on the link, those that wait in their
+    /// order, the others by age.
+    pub(in crate::broker) fn list(
+        &self,
+        principal: &Principal,
+        link: &Link,
+        now: Instant,
+    ) -> Vec<Queued> {
+        let live: Vec<_> = self.live().values().filter_map(Weak::upgrade).collect();
+        let places = link.places(now);
+        let listed = live.iter().map(|operation| {
+            let mut about = operation.about();
+            if about.principal.as_ref() != Some(principal) {
+                about.hide();
+            }
+            let (on_link, bytes) = {
+                let facts = operation.facts();
+                (facts.on_link_since, facts.bytes)
+            };
+            let state = match (on_link, places.get(&operation.slot.key())) {
+                (Some(since), _) => State::Running {
+                    elapsed: now.duration_since(since),
+                },
+                (None, Some(place)) => State::Waiting(*place),
+                (None, None) => State::Aside,
+            };
+            Queued {
+                about,
+                state,
+                bytes,
+                admitted: operation.admitted,
+            }
+        });
+        let mut listed: Vec<_> = listed.collect();
+        listed.sort_by_key(|queued| match queued.state {
+            State::Running { .. } => (0, 0, queued.admitted),
+            State::Waiting(place) => (1, place.ahead, queued.admitted),
+            State::Aside => (2, 0, queued.admitted),
+        });
+        listed
+    }
+
+    pub(super) fn live(&self) -> MutexGuard<'_, HashMap<JobId, Weak<Operation>>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
