@@ -17,6 +17,7 @@ mod content;
 mod crash;
 mod errors;
 mod line;
+mod long;
 mod module;
 mod pieces;
 mod round_trip;
