@@ -135,12 +135,28 @@ async fn beside_a_client_that_stops_reading_for_ever() {
     let answers = FtpsServiceClient::new(channel).get(request).await.unwrap();
     let mut answers = answers.into_inner();
     answers.message().await.unwrap();
+    timeout(PATIENCE, stands_still(&neighbour.client))
+        .await
+        .unwrap();
     neighbour
         .is_served("one that stopped reading", YIELDS)
         .await;
     let queue = neighbour.client.queue().await.unwrap().operations;
     assert_eq!(queue.len(), 1, "it is still there: {queue:?}");
     drop(answers);
+}
+
+/// Until all buffers are full: before that, it is a download like any other.
+async fn stands_still(client: &Client) {
+    let mut before = 0;
+    loop {
+        let bytes = client.queue().await.unwrap().operations[0].bytes;
+        if bytes > 0 && bytes == before {
+            return;
+        }
+        before = bytes;
+        sleep(Duration::from_millis(500)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,13 +7,15 @@ use cellftp::client::watch_events_response::Event;
 use cellftp::client::{OperationInfo, WatchEventsResponse};
 
 /// Between admission and the queue lies a switch of tasks, which may wait for a processor, and with a
-/// Put the first bytes. Who came within so many seconds may or may not have been there.
+/// Put the first bytes. Who came within so many seconds may or may not have been there; more, where a
+/// busy machine took longer until all had come.
 const SWITCH: f64 = 2.0;
 
 /// The queue as the event log tells it.
 pub(super) struct Course<'a> {
     operations: &'a HashMap<String, OperationInfo>,
     patience: f64,
+    switch: f64,
     waiting: HashMap<&'a str, Waiting>,
     began: HashMap<&'a str, f64>,
     /// The server of the last that began.
@@ -27,6 +29,8 @@ pub(super) struct Course<'a> {
 /// What it came to. Times are seconds.
 #[derive(Debug, Default)]
 pub(super) struct Found {
+    /// So near in time are events of which either may have been first.
+    pub(super) uncertain: f64,
     /// Pairs of one that began and one that waited, which the rules put in an order.
     pub(super) compared: usize,
     /// Changes of server, among so many turns.
@@ -61,6 +65,7 @@ impl<'a> Course<'a> {
         Self {
             operations,
             patience: f64::from(patience),
+            switch: SWITCH,
             waiting: HashMap::new(),
             began: HashMap::new(),
             at: "",
@@ -72,13 +77,16 @@ impl<'a> Course<'a> {
 
     /// Panics where a rule was broken.
     pub(super) fn check(mut self, log: &[WatchEventsResponse]) -> Found {
+        let came = log.iter().filter(|event| came(event)).map(seconds);
+        let first = came.clone().fold(f64::INFINITY, f64::min);
+        self.switch = SWITCH.max(came.fold(0.0, f64::max) - first);
+        self.found.uncertain = self.switch;
         let mut waits: Vec<(&str, usize, f64, f64)> = Vec::new();
         for event in log {
             let Some(Event::Operation(told)) = &event.event else {
                 continue;
             };
-            let time = event.time.as_ref().unwrap();
-            let now = time.seconds as f64 + f64::from(time.nanos) / 1e9;
+            let now = seconds(event);
             let id = &told.operation.as_ref().unwrap().operation_id;
             let (id, about) = self.operations.get_key_value(id).unwrap();
             match told.change.as_ref().unwrap() {
@@ -103,13 +111,13 @@ impl<'a> Course<'a> {
         for (id, place, waited, gap) in waits {
             let bound = place as f64 * round;
             assert!(
-                waited <= bound + SWITCH,
+                waited <= bound + self.switch,
                 "{id} waited {waited:.1} s, {bound:.1} at most"
             );
             self.found.longest_wait = self.found.longest_wait.max(waited);
             self.found.part_of_bound = self.found.part_of_bound.max(waited / bound);
             assert!(
-                gap <= round + SWITCH,
+                gap <= round + self.switch,
                 "{gap:.1} s without a turn, {round:.1} at most"
             );
             self.found.longest_gap = self.found.longest_gap.max(gap);
@@ -132,7 +140,7 @@ impl<'a> Course<'a> {
     /// One has a turn. Answers how long its principal had waited for it.
     fn begins(&mut self, id: &'a str, about: &'a OperationInfo, chosen: Waiting, now: f64) -> f64 {
         for (other, waiting) in &self.waiting {
-            if waiting.admitted + SWITCH < now {
+            if waiting.admitted + self.switch < now {
                 let that = &self.operations[*other];
                 let first = self.goes_first(about, chosen, that, *waiting, now);
                 self.found.compared += usize::from(first.is_some());
@@ -147,15 +155,16 @@ impl<'a> Course<'a> {
         self.found.turns += 1;
         self.at = &about.profile;
         self.all += 1;
+        let switch = self.switch;
         for (other, waiting) in &mut self.waiting {
             let that = &self.operations[*other];
             if that.principal != about.principal || that.priority != about.priority {
                 continue;
             }
-            if waiting.admitted > chosen.admitted + SWITCH {
+            if waiting.admitted > chosen.admitted + switch {
                 waiting.since.0 = now;
             }
-            if waiting.admitted + SWITCH > chosen.admitted {
+            if waiting.admitted + switch > chosen.admitted {
                 waiting.since.1 = now;
             }
         }
@@ -176,9 +185,9 @@ impl<'a> Course<'a> {
     /// Whether its patience has ended, where that is sure.
     fn starves(&self, waiting: Waiting, now: f64) -> Option<bool> {
         let (early, late) = waiting.since;
-        if now - late >= self.patience + SWITCH {
+        if now - late >= self.patience + self.switch {
             Some(true)
-        } else if now - early < self.patience - SWITCH {
+        } else if now - early < self.patience - self.switch {
             Some(false)
         } else {
             None
@@ -211,4 +220,17 @@ impl<'a> Course<'a> {
             }
         }
     }
+}
+
+fn seconds(event: &WatchEventsResponse) -> f64 {
+    let time = event.time.as_ref().unwrap();
+    time.seconds as f64 + f64::from(time.nanos) / 1e9
+}
+
+/// Whether one was admitted.
+fn came(event: &WatchEventsResponse) -> bool {
+    let Some(Event::Operation(told)) = &event.event else {
+        return false;
+    };
+    matches!(told.change, Some(Change::Admitted(_)))
 }
