@@ -15,6 +15,7 @@
 mod address;
 mod error;
 mod events;
+mod files;
 mod get;
 mod modem;
 mod put;
@@ -23,7 +24,7 @@ mod transfers;
 
 pub use crate::proto::{
     CommandForm, DataAddressMode, DataLimit, DataPeriod, DataScope, DataUsage, DataVolume,
-    Direction, Entry, EntryKind, FetchToModuleResult, GetCapabilitiesResponse, GetInfo,
+    Direction, Ending, Entry, EntryKind, FetchToModuleResult, GetCapabilitiesResponse, GetInfo,
     GetProgress, GetResult, GetStatusResponse, GetUsageResponse, IfExists, LinkState,
     ListQueueResponse, ModuleEntry, ModuleProgress, ModuleSpace, ModuleStage, OnFailure,
     OperationInfo, OperationState, Priority, PutProgress, PutResult, PutStage, PutState,

@@ -13,6 +13,7 @@
 )]
 
 mod abort;
+mod command_line;
 mod content;
 mod crash;
 mod errors;

@@ -1,15 +1,21 @@
 //! The command line.
 
+mod choice;
+mod module;
+mod transfer;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cellftp::client::{
-    Address, DataAddressMode, Error, IfExists, OnFailure, Priority, Target, Verify, YieldPolicy,
-};
-use clap::{Parser, Subcommand, ValueEnum};
+use cellftp::client::{Address, Error, Priority, Target};
+use clap::{Parser, Subcommand};
+use clap_complete::Shell;
 use humantime_serde::re::humantime;
 
 use crate::exit::Failure;
+pub(crate) use choice::{Check, Existing, Remains, Urgency, Yields};
+pub(crate) use module::{ModuleCommand, ModuleGet, ModulePut, ServiceCommand};
+pub(crate) use transfer::{TransferCommand, TransferGet, TransferPut, TransferRead};
 
 /// Moves files to and from FTP and FTPS servers over the cellular module that cellftpd owns.
 #[derive(Debug, Parser)]
@@ -65,6 +71,32 @@ pub(crate) enum Command {
     Get(Get),
     /// List a directory of the server
     Ls(Ls),
+    /// Show the size of a file of the server, in bytes
+    Size {
+        /// Path on the server
+        path: String,
+    },
+    /// Make a directory on the server
+    Mkdir {
+        /// Path on the server
+        path: String,
+    },
+    /// Remove an empty directory of the server
+    Rmdir {
+        /// Path on the server
+        path: String,
+    },
+    /// Delete files of the server
+    Rm {
+        /// Paths on the server
+        #[arg(required = true)]
+        paths: Vec<String>,
+    },
+    /// End an operation, as `cellftp queue` lists it
+    Cancel {
+        /// Name of the operation
+        operation: String,
+    },
     /// Show the state of the module and of the link
     Status,
     /// Show how much data has moved, and what is allowed
@@ -78,206 +110,22 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: TransferCommand,
     },
+    /// Print what completes the command line in a shell
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Write the manual pages
+    Man {
+        /// Directory to write to
+        directory: PathBuf,
+    },
     /// Files on the module, and the module itself
     Module {
         #[command(subcommand)]
         command: ModuleCommand,
     },
-}
-
-/// What the daemon has taken is on its disk, and outlives this program, the daemon and a power cut.
-#[derive(Debug, Subcommand)]
-pub(crate) enum TransferCommand {
-    /// Hand a local file to the daemon, which writes it to the server
-    Put(TransferPut),
-    /// Have the daemon bring a file of the server to its disk
-    Get(TransferGet),
-    /// List all transfers
-    Ls,
-    /// Show a transfer
-    Show {
-        /// Name of the transfer
-        id: String,
-    },
-    /// Show a transfer at each change, until it is over
-    Watch {
-        /// Name of the transfer
-        id: String,
-    },
-    /// Read what `transfer get` brings, also while it arrives
-    Read(TransferRead),
-    /// Try a transfer that failed, or that waits, at once
-    Retry {
-        /// Name of the transfer
-        id: String,
-    },
-    /// End a transfer
-    Cancel {
-        /// Name of the transfer
-        id: String,
-    },
-    /// Forget a transfer that has ended
-    Rm {
-        /// Name of the transfer
-        id: String,
-    },
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct TransferPut {
-    #[command(flatten)]
-    pub(crate) put: Put,
-
-    /// Name of the transfer; the same name again is the same transfer. Without it, a new one
-    #[arg(long)]
-    pub(crate) id: Option<String>,
-
-    /// Go on with a transfer that was half sent
-    #[arg(long, requires = "id")]
-    pub(crate) resume: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct TransferGet {
-    /// Path on the server
-    pub(crate) remote: String,
-
-    /// Name of the transfer; the same name again is the same transfer. Without it, a new one
-    #[arg(long)]
-    pub(crate) id: Option<String>,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct TransferRead {
-    /// Name of the transfer
-    pub(crate) id: String,
-
-    /// File or directory to write to; - is standard output
-    pub(crate) local: PathBuf,
-
-    /// What happens where the local file exists
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) if_exists: Existing,
-}
-
-/// A path on the module begins with its drive: F:/name.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ModuleCommand {
-    #[command(flatten)]
-    Service(ServiceCommand),
-    /// List a directory of the module
-    Ls {
-        /// Drive or directory, for example F: or F:/logs
-        directory: String,
-    },
-    /// Show the drives of the module and their room
-    Df,
-    /// Delete a file of the module
-    Rm {
-        /// Path on the module, for example F:/name
-        path: String,
-    },
-    /// Read a file of the module
-    Get(ModuleGet),
-    /// Write a local file to the module
-    Put(ModulePut),
-    /// Have the module read a file of the server to one of its drives
-    Fetch(ModuleFetch),
-    /// Have the module write a file of the server from one of its drives
-    Send(ModuleSend),
-    /// Start the module anew and wait until it is back
-    Reset,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ServiceCommand {
-    /// Start the module's FTPS service
-    Start,
-    /// Log out and stop the module's FTPS service
-    Stop,
-    /// Show where data connections go, or set it until the next login
-    Address {
-        /// What is to be set
-        #[arg(value_enum)]
-        mode: Option<AddressMode>,
-    },
-    /// Show what the module can do, as far as the daemon knows
-    Capabilities,
-    /// Ask the module for the forms of its FTPS commands
-    Forms,
-    /// Send an AT command, where the daemon's configuration allows it
-    At {
-        /// The command line, for example AT+CSQ
-        line: String,
-    },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum AddressMode {
-    /// To the address in the server's reply
-    Reply,
-    /// To the address of the control connection
-    Control,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct ModuleGet {
-    /// Path on the module, for example F:/name
-    pub(crate) path: String,
-
-    /// File or directory to write to; - is standard output
-    pub(crate) local: PathBuf,
-
-    /// What happens where the local file exists
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) if_exists: Existing,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct ModulePut {
-    /// File to send; - is standard input
-    pub(crate) local: PathBuf,
-
-    /// Path on the module, for example F:/name
-    pub(crate) path: String,
-
-    /// Bytes to come from a pipe or from standard input, which do not tell
-    #[arg(long)]
-    pub(crate) size: Option<u64>,
-
-    /// What happens where the name exists on the module
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) if_exists: Existing,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct ModuleFetch {
-    /// Path on the server; the file on the module gets its last component as name
-    pub(crate) remote: String,
-
-    /// Drive of the module, for example F:
-    pub(crate) drive: String,
-
-    /// Go on with a file of the module that has so many bytes
-    #[arg(long, default_value_t)]
-    pub(crate) offset: u64,
-
-    /// What happens where the name exists on the module
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) if_exists: Existing,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct ModuleSend {
-    /// Path on the server; the file of the module has its last component as name
-    pub(crate) remote: String,
-
-    /// Drive of the module, for example F:
-    pub(crate) drive: String,
-
-    /// Go on with a file of the server that has so many bytes
-    #[arg(long, default_value_t)]
-    pub(crate) offset: u64,
 }
 
 #[derive(Debug, clap::Args)]
@@ -325,56 +173,6 @@ pub(crate) struct Ls {
     pub(crate) path: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(crate) enum Existing {
-    /// Replace it
-    #[default]
-    Overwrite,
-    /// Leave it alone and fail
-    Fail,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(crate) enum Check {
-    /// Ask the server for the size
-    #[default]
-    Size,
-    /// Read the file back and compare SHA-256; costs the transfer again
-    ReadBack,
-    /// Trust the module's report
-    None,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(crate) enum Remains {
-    /// Delete it from the server
-    #[default]
-    Delete,
-    /// Leave what is there
-    Keep,
-}
-
-/// When a transfer gives up the link before its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Yields {
-    /// Where that costs less than it saves
-    Auto,
-    /// Whenever somebody more urgent waits
-    Always,
-    /// Not at all
-    Never,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Urgency {
-    /// Somebody waits for it
-    Interactive,
-    /// Before what nobody waits for
-    Normal,
-    /// Nobody waits for it
-    Bulk,
-}
-
 impl Args {
     /// Where the daemon is looked for.
     pub(crate) fn address(&self) -> Result<Address, Error> {
@@ -417,63 +215,6 @@ impl Args {
 /// Whether a path stands for standard input or output.
 pub(crate) fn is_standard_stream(path: &Path) -> bool {
     path.as_os_str() == "-"
-}
-
-impl From<Urgency> for Priority {
-    fn from(urgency: Urgency) -> Self {
-        match urgency {
-            Urgency::Interactive => Self::Interactive,
-            Urgency::Normal => Self::Normal,
-            Urgency::Bulk => Self::Bulk,
-        }
-    }
-}
-
-impl From<AddressMode> for DataAddressMode {
-    fn from(mode: AddressMode) -> Self {
-        match mode {
-            AddressMode::Reply => Self::FromReply,
-            AddressMode::Control => Self::SameAsControl,
-        }
-    }
-}
-
-impl From<Yields> for YieldPolicy {
-    fn from(yields: Yields) -> Self {
-        match yields {
-            Yields::Auto => Self::Auto,
-            Yields::Always => Self::Always,
-            Yields::Never => Self::Never,
-        }
-    }
-}
-
-impl From<Existing> for IfExists {
-    fn from(existing: Existing) -> Self {
-        match existing {
-            Existing::Overwrite => Self::Overwrite,
-            Existing::Fail => Self::Fail,
-        }
-    }
-}
-
-impl From<Check> for Verify {
-    fn from(check: Check) -> Self {
-        match check {
-            Check::Size => Self::Size,
-            Check::ReadBack => Self::ReadBack,
-            Check::None => Self::None,
-        }
-    }
-}
-
-impl From<Remains> for OnFailure {
-    fn from(remains: Remains) -> Self {
-        match remains {
-            Remains::Delete => Self::Delete,
-            Remains::Keep => Self::Keep,
-        }
-    }
 }
 
 #[cfg(test)]
