@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::rung::Rung;
-use super::seam::Seam;
+use super::seam::{OVERLAP, Seam};
 use crate::ftps::question::Question;
 use crate::ftps::storage::{Drive, Entry, ModulePath, Space};
 use crate::ftps::value::{Offset, RemotePath, Server, TransferType};
@@ -144,6 +144,26 @@ pub struct BegunDownload {
     pub(crate) seam: Seam,
     /// How often the link broke and the transfer went on.
     pub resumes: u32,
+}
+
+impl BegunDownload {
+    /// Of a file whose first `got` bytes are at hand, known again by their first and their last:
+    /// as many of them as there are, up to [`BegunDownload::ENDS`].
+    #[must_use]
+    pub fn of(got: u64, size: Option<u64>, first: &[u8], last: &[u8]) -> Self {
+        let mut seam = Seam::default();
+        seam.add(first);
+        seam.add(last);
+        Self {
+            got,
+            size,
+            seam,
+            resumes: 0,
+        }
+    }
+
+    /// Bytes that are compared at either end.
+    pub const ENDS: u64 = OVERLAP;
 }
 
 /// A file to write.

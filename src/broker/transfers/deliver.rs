@@ -16,7 +16,8 @@ use super::record::Record;
 use super::retry::{Another, another};
 use crate::broker::caller::{Caller, Target};
 use crate::broker::error::{Cause, Error};
-use crate::broker::{Broker, JobId, health};
+use crate::broker::{Broker, JobId, failure, health};
+use crate::ftps::errcode::ErrCode;
 use crate::modem;
 
 /// Time between two looks for what is old.
@@ -121,7 +122,7 @@ impl Attempt {
     /// One attempt, and what becomes of the transfer after it.
     async fn run(&self, record: &Record) -> Result<(), Error> {
         let journal = &self.hold.journal;
-        if let Some(exhausted) = journal.settings.budget.exhausted(record, journal.now()) {
+        if let Some(exhausted) = journal.settings.budget.exhausted(record) {
             return self.give_up(record, exhausted).await;
         }
         self.hold.change(Record::start).await?;
@@ -170,10 +171,7 @@ impl Attempt {
         tracing::info!(%transfer, %error, ?delay, "an attempt failed");
         self.hold
             .change(move |record, now| {
-                if !counted {
-                    record.forgive();
-                }
-                record.wait(now + delay, told, now);
+                record.wait(now + delay, told, counted, now);
             })
             .await
     }
@@ -221,6 +219,16 @@ impl Attempt {
 /// The daemon is stopping: nothing is wrong with the transfer.
 fn is_stopping(error: &Error) -> bool {
     matches!(&error.cause, Cause::Modem(error) if matches!(**error, modem::Error::Stopping))
+}
+
+/// The server said no, and not to the login.
+fn is_refused(error: &Error) -> bool {
+    let Cause::Modem(error) = &error.cause else {
+        return false;
+    };
+    matches!(&**error, modem::Error::Failed(failure)
+        if failure.stage != failure::Stage::Login
+            && failure.cause == failure::Cause::Reported(ErrCode::REJECTED))
 }
 
 /// For the spread of pauses alone.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -57,6 +58,24 @@ impl Files {
 
     pub(super) fn reader(&self, id: FileId) -> io::Result<File> {
         File::open(self.path(id))
+    }
+
+    /// The first and the last of the first `size` bytes, as many as `longest` of each.
+    pub(super) fn ends(
+        &self,
+        id: FileId,
+        size: u64,
+        longest: u64,
+    ) -> io::Result<(Vec<u8>, Vec<u8>)> {
+        let file = self.reader(id)?;
+        let read = |from: u64, len: u64| {
+            let mut bytes = vec![0; usize::try_from(len).map_err(io::Error::other)?];
+            file.read_exact_at(&mut bytes, from)?;
+            io::Result::Ok(bytes)
+        };
+        let first = size.min(longest);
+        let last = (size - first).min(longest);
+        Ok((read(0, first)?, read(size - last, last)?))
     }
 
     /// Bytes of a file; `None` where there is none.

@@ -38,8 +38,12 @@ pub struct Settings {
     pub directory: PathBuf,
     /// Bytes of all files.
     pub disk_in_all: u64,
+    /// Bytes of the files of one principal.
+    pub disk_per_principal: u64,
     /// Transfers in all, ended ones included.
     pub max_transfers: usize,
+    /// Transfers of one principal, ended ones included.
+    pub max_per_principal: usize,
     /// Transfers that are at work on the link or wait for it at once.
     pub active: usize,
     /// How long one that has ended is kept.
@@ -52,13 +56,15 @@ pub struct Settings {
 
 impl Default for Settings {
     /// 512 MiB are an hour and a half of the link at 921600 baud. A thousand records are a
-    /// megabyte. One at a time: there is one link. A week is time to look at what failed, a day to
-    /// come back to what was half sent.
+    /// megabyte. Half of either for one principal leaves the others room. One at a time: there is
+    /// one link. A week is time to look at what failed, a day to come back to what was half sent.
     fn default() -> Self {
         Self {
             directory: PathBuf::from("/var/lib/cellftpd"),
             disk_in_all: 512 << 20,
+            disk_per_principal: 256 << 20,
             max_transfers: 1000,
+            max_per_principal: 500,
             active: 1,
             max_age: Duration::from_secs(7 * 86400),
             unfinished_age: Duration::from_secs(86400),

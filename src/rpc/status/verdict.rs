@@ -124,12 +124,12 @@ impl Verdict {
                 "choose another, or send the same header to have the same transfer",
             ),
             Cause::TransferBusy => Self::new(Code::Aborted, "TRANSFER_BUSY", ""),
-            Cause::TooManyTransfers => Self::new(
+            Cause::TooManyTransfers { .. } => Self::new(
                 Code::ResourceExhausted,
                 "TOO_MANY_TRANSFERS",
                 "delete those that are no longer needed",
             ),
-            Cause::SpoolFull => Self {
+            Cause::SpoolFull { .. } => Self {
                 retry: Some(RETRY),
                 ..Self::new(
                     Code::ResourceExhausted,

@@ -35,6 +35,8 @@ pub enum Rest {
     /// As RFC 3659 §5 says.
     #[default]
     Honour,
+    /// The same, and what lies behind the offset stays until it is written over.
+    WriteOver,
     /// 502.
     Refuse,
     /// 350, and the transfer starts at 0 all the same.
