@@ -22,7 +22,7 @@ use crate::config::{self, Config, Device, FlowControl};
 use crate::emulator::{Profile, serve::in_process};
 use crate::modem::port::{SerialConnector, StreamConnector};
 use crate::modem::{Modem, Options, Quirks, Setup};
-use crate::rpc::listen::{self, UnixDoor};
+use crate::rpc::listen::{self, LoopbackError, TcpDoor, UnixDoor};
 use crate::rpc::{self, Doors};
 
 /// How long running calls have to end after a wish to stop. systemd waits 90 s before it kills
@@ -42,6 +42,9 @@ pub enum Error {
     /// Clients cannot come in.
     #[error(transparent)]
     Listen(#[from] listen::Error),
+    /// Without TLS, only this machine is served.
+    #[error(transparent)]
+    Reachable(#[from] LoopbackError),
     /// Transfers that were accepted before cannot be read.
     #[error(transparent)]
     Transfers(#[from] transfers::store::Error),
@@ -76,15 +79,17 @@ impl Daemon {
     pub async fn open(config: &Config) -> Result<Self, Error> {
         let servers = config.servers()?;
         let quirks = config.module.quirks()?;
+        let tls = config.listen.tls.resolve()?;
         // The doors first: a daemon that nobody can reach must not touch the module, which may
         // be another daemon's.
         let unix = match config.listen.unix() {
             Some(path) => Some(UnixDoor::open(path, config.listen.unix_mode.bits()).await?),
             None => None,
         };
-        let tcp = match config.listen.tcp {
-            Some(address) => Some(listen::tcp(address).await?),
-            None => None,
+        let tcp = match (config.listen.tcp, tls) {
+            (Some(address), Some(tls)) => Some(TcpDoor::tls(address.get(), tls).await?),
+            (Some(address), None) => Some(TcpDoor::plain(address.get().try_into()?).await?),
+            (None, _) => None,
         };
         let doors = Doors { unix, tcp };
         for door in doors.addresses() {
@@ -113,10 +118,7 @@ impl Daemon {
     /// The TCP address, with the port that the system chose where none was configured.
     #[must_use]
     pub fn tcp(&self) -> Option<SocketAddr> {
-        self.doors
-            .tcp
-            .as_ref()
-            .and_then(|listener| listener.local_addr().ok())
+        self.doors.tcp.as_ref().and_then(TcpDoor::address)
     }
 
     /// The state of the module, now and at every change.

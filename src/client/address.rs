@@ -6,13 +6,16 @@ use std::str::FromStr;
 
 use super::error::Error;
 
-/// Where the daemon listens: `unix:/path/to/socket` or `http://127.0.0.1:port`.
+/// Where the daemon listens: `unix:/path/to/socket`, `http://127.0.0.1:port` or
+/// `https://host:port`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
     /// A unix socket.
     Unix(PathBuf),
     /// A TCP port, without TLS: `host:port`.
     Tcp(String),
+    /// A TCP port with TLS: `host:port`. The daemon's certificate must be for that host.
+    Tls(String),
 }
 
 impl Address {
@@ -37,19 +40,24 @@ impl FromStr for Address {
             }
             Ok(Self::Unix(path.into()))
         } else if let Some(authority) = text.strip_prefix("http://") {
-            let authority = authority.trim_end_matches('/');
-            match authority.rsplit_once(':') {
-                Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
-                    Ok(Self::Tcp(authority.into()))
-                }
-                _ => Err(refused(
-                    "a host and a port are needed, as in `http://127.0.0.1:50051`",
-                )),
-            }
+            authority_of(authority).map(Self::Tcp).ok_or_else(|| {
+                refused("a host and a port are needed, as in `http://127.0.0.1:50051`")
+            })
+        } else if let Some(authority) = text.strip_prefix("https://") {
+            authority_of(authority).map(Self::Tls).ok_or_else(|| {
+                refused("a host and a port are needed, as in `https://gateway.lan:50051`")
+            })
         } else {
-            Err(refused("it begins with `unix:` or `http://`"))
+            Err(refused("it begins with `unix:`, `http://` or `https://`"))
         }
     }
+}
+
+/// `host:port`, without a slash that may follow.
+fn authority_of(text: &str) -> Option<String> {
+    let authority = text.trim_end_matches('/');
+    let (host, port) = authority.rsplit_once(':')?;
+    (!host.is_empty() && port.parse::<u16>().is_ok()).then(|| authority.into())
 }
 
 impl fmt::Display for Address {
@@ -57,6 +65,7 @@ impl fmt::Display for Address {
         match self {
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
             Self::Tcp(authority) => write!(f, "http://{authority}"),
+            Self::Tls(authority) => write!(f, "https://{authority}"),
         }
     }
 }
@@ -74,6 +83,9 @@ mod tests {
         let tcp = "http://127.0.0.1:50051/".parse::<Address>().unwrap();
         assert_eq!(tcp, Address::Tcp("127.0.0.1:50051".into()));
         assert_eq!(tcp.to_string(), "http://127.0.0.1:50051");
+        let tls = "https://gateway.lan:50051".parse::<Address>().unwrap();
+        assert_eq!(tls, Address::Tls("gateway.lan:50051".into()));
+        assert_eq!(tls.to_string(), "https://gateway.lan:50051");
     }
 
     #[test]
@@ -81,7 +93,8 @@ mod tests {
         for (text, want) in [
             ("unix:run/x.sock", "begins with `/`"),
             ("http://127.0.0.1", "a host and a port"),
-            ("127.0.0.1:50051", "begins with `unix:` or `http://`"),
+            ("https://gateway.lan", "a host and a port"),
+            ("127.0.0.1:50051", "begins with `unix:`, `http://` or"),
         ] {
             let error = text.parse::<Address>().unwrap_err().to_string();
             assert!(error.contains(want) && error.contains(text), "{error}");

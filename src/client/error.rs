@@ -27,6 +27,9 @@ pub enum Error {
         #[source]
         source: Box<tonic::transport::Error>,
     },
+    /// Certificates or key cannot be used.
+    #[error("the certificates and the key cannot be used")]
+    Credentials(#[source] Box<tonic::transport::Error>),
     /// The daemon answered with an error.
     #[error(transparent)]
     Refused(#[from] Box<Refusal>),

@@ -13,6 +13,7 @@
 //! ```
 
 mod address;
+mod credentials;
 mod error;
 mod events;
 mod files;
@@ -34,6 +35,7 @@ pub use crate::proto::{
     YieldReason, operation_event, watch_events_response,
 };
 pub use address::Address;
+pub use credentials::Credentials;
 pub use error::{Error, Refusal};
 pub use events::Events;
 pub use get::Download;
@@ -57,7 +59,7 @@ use crate::proto::{self, target};
 /// message (4 MiB, gRPC's custom) stays far away.
 const CHUNK: usize = 64 * 1024;
 
-/// How long the daemon may take to accept a connection. It is on this machine.
+/// How long the daemon may take to accept a connection. It is on this machine, or near.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Added to the caller's time limit before the client gives up by itself: the daemon knows the
@@ -86,21 +88,40 @@ pub enum Target {
 }
 
 impl Client {
-    /// Connects to the daemon.
+    /// Connects to the daemon at an address without TLS.
     ///
     /// # Errors
-    /// [`Error::Connect`] where nothing answers at the address within five seconds.
+    /// [`Error::Connect`] where nothing answers at the address within five seconds;
+    /// [`Error::Address`] where it needs [`Credentials`].
     pub async fn connect(address: &Address) -> Result<Self, Error> {
+        Self::connect_with(address, None).await
+    }
+
+    /// Connects to the daemon at any address. Credentials are used with TLS alone.
+    ///
+    /// # Errors
+    /// As [`Client::connect`], and [`Error::Credentials`].
+    pub async fn connect_with(
+        address: &Address,
+        credentials: Option<&Credentials>,
+    ) -> Result<Self, Error> {
         let failed = |source: tonic::transport::Error| Error::Connect {
             address: address.to_string(),
             source: Box::new(source),
         };
-        let channel = Endpoint::from_shared(address.uri())
+        let mut endpoint = Endpoint::from_shared(address.uri())
             .map_err(failed)?
-            .connect_timeout(CONNECT_TIMEOUT)
-            .connect()
-            .await
-            .map_err(failed)?;
+            .connect_timeout(CONNECT_TIMEOUT);
+        if matches!(address, Address::Tls(_)) {
+            let credentials = credentials.ok_or_else(|| Error::Address {
+                address: address.to_string(),
+                why: "TLS needs a CA, a certificate of one's own, and its key",
+            })?;
+            endpoint = endpoint
+                .tls_config(credentials.config())
+                .map_err(|source| Error::Credentials(Box::new(source)))?;
+        }
+        let channel = endpoint.connect().await.map_err(failed)?;
         Ok(Self {
             ftps: FtpsServiceClient::new(channel.clone()),
             modem: ModemServiceClient::new(channel.clone()),

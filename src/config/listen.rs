@@ -1,19 +1,21 @@
 //! `[listen]`: where clients come in.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::error::Problem;
-use crate::rpc::listen::Loopback;
+use super::tls::Tls;
+use crate::rpc::listen::{Loopback, LoopbackError};
 
 /// Longest path of a unix socket in bytes: 108 with a zero at its end (unix(7)), less the eleven
 /// that its temporary name has more.
 const MAX_PATH: usize = 107 - 11;
 
-/// Where clients come in: a unix socket, a loopback TCP port, or both.
+/// Where clients come in: a unix socket, a TCP port, or both.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Listen {
@@ -21,9 +23,11 @@ pub struct Listen {
     pub unix: PathBuf,
     /// Permission bits of the socket: who may write to it may use the daemon.
     pub unix_mode: Mode,
-    /// Loopback address and port; empty: none.
+    /// Address and port, a loopback one unless there is TLS; empty: none.
     #[serde(with = "optional")]
-    pub tcp: Option<Loopback>,
+    pub tcp: Option<TcpAddress>,
+    /// TLS at the TCP port.
+    pub tls: Tls,
 }
 
 impl Default for Listen {
@@ -33,6 +37,7 @@ impl Default for Listen {
             // The daemon's own user and group.
             unix_mode: Mode(0o660),
             tcp: None,
+            tls: Tls::default(),
         }
     }
 }
@@ -60,6 +65,48 @@ impl Listen {
                 problems.push(Problem::new("listen.unix", rule));
             }
         }
+        self.tls.check(problems);
+        match self.tcp {
+            Some(address) if self.tls.is_off() => {
+                let refused = Loopback::try_from(address.get()).err();
+                let rule = |rule: LoopbackError| format!("{rule}, or TLS (`listen.tls`)");
+                let rule = refused.map(rule);
+                problems.extend(rule.map(|rule| Problem::new("listen.tcp", rule)));
+            }
+            None if !self.tls.is_off() => problems.push(Problem::new(
+                "listen.tls",
+                "is given, but `listen.tcp` is empty: there is no port to use it",
+            )),
+            _ => {}
+        }
+    }
+}
+
+/// A TCP address with its port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TcpAddress(SocketAddr);
+
+impl TcpAddress {
+    /// The address.
+    #[must_use]
+    pub fn get(self) -> SocketAddr {
+        self.0
+    }
+}
+
+impl FromStr for TcpAddress {
+    type Err = LoopbackError;
+
+    fn from_str(text: &str) -> Result<Self, LoopbackError> {
+        let address = text.parse();
+        let address = address.map_err(|_| LoopbackError::NotAnAddress(text.into()))?;
+        Ok(Self(address))
+    }
+}
+
+impl fmt::Display for TcpAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -109,11 +156,11 @@ impl<'de> Deserialize<'de> for Mode {
 
 /// TOML has no word for nothing: an empty text stands for it.
 pub(super) mod optional {
-    use super::{Deserialize, Deserializer, Loopback, Serializer, de};
+    use super::{Deserialize, Deserializer, FromStr, Serializer, de, fmt};
 
     #[expect(clippy::ref_option, reason = "the shape that serde calls")]
-    pub(in crate::config) fn serialize<S: Serializer>(
-        value: &Option<Loopback>,
+    pub(in crate::config) fn serialize<T: fmt::Display, S: Serializer>(
+        value: &Option<T>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         match value {
@@ -122,9 +169,11 @@ pub(super) mod optional {
         }
     }
 
-    pub(in crate::config) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Loopback>, D::Error> {
+    pub(in crate::config) fn deserialize<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+    where
+        T: FromStr<Err: fmt::Display>,
+        D: Deserializer<'de>,
+    {
         let text = String::deserialize(deserializer)?;
         if text.is_empty() {
             return Ok(None);

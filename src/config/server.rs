@@ -3,18 +3,16 @@
 use std::fmt;
 use std::fs;
 use std::num::NonZeroU16;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::error::Problem;
+use super::file::{contents, locate};
 use crate::broker::scheduler;
 use crate::ftps::tls::{CaCertificate, ClientIdentity, IdentityError, TlsFloor, TlsPolicy, Verify};
 use crate::ftps::value::{Host, Password, Server, ServerType, Username};
-
-/// Where systemd puts the credentials of a service (systemd.exec(5)).
-const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
 /// A server that clients can name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -304,28 +302,6 @@ impl ServerProfile {
 
 /// Said of files that only TLS has a use for.
 const NO_TLS: &str = "is given, but `security` is \"none\": there is no TLS";
-
-/// Where a file is, and what is in it.
-fn contents(file: &Path) -> Result<(PathBuf, Vec<u8>), String> {
-    let path = locate(file)?;
-    let text = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok((path, text))
-}
-
-/// Where a file is: a relative path is one of systemd's credentials.
-fn locate(file: &Path) -> Result<PathBuf, String> {
-    if file.is_absolute() {
-        return Ok(file.to_owned());
-    }
-    let directory = std::env::var_os(CREDENTIALS).ok_or_else(|| {
-        format!(
-            "is a relative path, so one of systemd's credentials, and there are none \
-             (${CREDENTIALS} is not set); allowed: an absolute path, or the name of a \
-             credential (LoadCredential= in the unit)"
-        )
-    })?;
-    Ok(PathBuf::from(directory).join(file))
-}
 
 /// A password in the configuration. Written out, it is `***`, or empty where there is none.
 #[derive(Clone, Default)]

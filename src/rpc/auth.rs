@@ -4,23 +4,31 @@ use std::sync::Arc;
 
 use tonic::{Request, Status};
 
+use super::certificate::Nameless;
 use super::status;
 use crate::broker::Principal;
 
-/// Who is at the other end of a connection, as the system says.
+/// Who is at the other end of a connection, as the system or the certificate says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Peer {
     /// A process on this machine, by the credentials of its unix socket.
     User(u32),
-    /// Whoever reaches the TCP port. All of them are one principal: nothing tells them apart.
+    /// Whoever reaches the TCP port without TLS. All of them are one principal: nothing tells
+    /// them apart.
     Tcp,
+    /// Who has the key of a certificate with this name.
+    Certificate(Arc<str>),
+    /// Who has the key of a certificate that names nobody.
+    Nameless(Nameless),
 }
 
 impl Peer {
-    fn principal(&self) -> Principal {
+    fn principal(&self) -> Result<Principal, Status> {
         match self {
-            Self::User(uid) => Principal::new(Arc::from(format!("uid:{uid}"))),
-            Self::Tcp => Principal::new("tcp"),
+            Self::User(uid) => Ok(Principal::new(format!("uid:{uid}"))),
+            Self::Tcp => Ok(Principal::new("tcp")),
+            Self::Certificate(name) => Ok(Principal::new(format!("cert:{name}"))),
+            Self::Nameless(why) => Err(status::no_identity(&why.to_string())),
         }
     }
 }
@@ -28,7 +36,8 @@ impl Peer {
 /// The principal of a request.
 pub(super) fn principal<T>(request: &Request<T>) -> Result<Principal, Status> {
     let peer = request.extensions().get::<Peer>();
-    peer.map(Peer::principal).ok_or_else(status::no_identity)
+    peer.ok_or_else(|| status::no_identity("the system does not tell who is calling"))?
+        .principal()
 }
 
 #[cfg(test)]
@@ -42,9 +51,20 @@ mod tests {
             principal(&request).unwrap_err().code(),
             tonic::Code::Unauthenticated
         );
-        request.extensions_mut().insert(Peer::User(1000));
-        assert_eq!(principal(&request).unwrap().as_str(), "uid:1000");
-        request.extensions_mut().insert(Peer::Tcp);
-        assert_eq!(principal(&request).unwrap().as_str(), "tcp");
+        let cases = [
+            (Peer::User(1000), "uid:1000"),
+            (Peer::Tcp, "tcp"),
+            (Peer::Certificate("backup".into()), "cert:backup"),
+        ];
+        for (peer, want) in cases {
+            request.extensions_mut().insert(peer);
+            assert_eq!(principal(&request).unwrap().as_str(), want);
+        }
+        request
+            .extensions_mut()
+            .insert(Peer::Nameless(Nameless::NoName));
+        let status = principal(&request).unwrap_err();
+        assert_eq!(status.code(), tonic::Code::Unauthenticated);
+        assert!(status.message().contains("names nobody"), "{status:?}");
     }
 }

@@ -1,15 +1,16 @@
-//! The doors: a unix socket, and a TCP port that only this machine reaches.
+//! The doors: a unix socket and a TCP port.
 
-use std::fmt;
+mod tcp;
+
 use std::fs::{self, Permissions};
 use std::io;
-use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process;
-use std::str::FromStr;
 
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{UnixListener, UnixStream};
+
+pub use tcp::{Loopback, LoopbackError, TcpDoor};
 
 /// Why a door does not open.
 #[derive(Debug, thiserror::Error)]
@@ -29,56 +30,6 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-}
-
-/// A TCP address that only this machine reaches.
-///
-/// Others are refused: without TLS, anyone on the way could read the files and act for the
-/// caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Loopback(SocketAddr);
-
-impl Loopback {
-    /// The address.
-    #[must_use]
-    pub fn get(self) -> SocketAddr {
-        self.0
-    }
-}
-
-/// Why a TCP address is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LoopbackError {
-    /// It is no address with a port.
-    #[error("`{0}` is no address with a port, as `127.0.0.1:50051` or `[::1]:50051`")]
-    NotAnAddress(String),
-    /// Other machines reach it.
-    #[error(
-        "{0} is reachable from other machines, and without TLS cellftpd serves only this one: \
-         use a loopback address, as `127.0.0.1:50051`, or a unix socket"
-    )]
-    Reachable(SocketAddr),
-}
-
-impl FromStr for Loopback {
-    type Err = LoopbackError;
-
-    fn from_str(text: &str) -> Result<Self, LoopbackError> {
-        let address: SocketAddr = text
-            .parse()
-            .map_err(|_| LoopbackError::NotAnAddress(text.into()))?;
-        if address.ip().is_loopback() {
-            Ok(Self(address))
-        } else {
-            Err(LoopbackError::Reachable(address))
-        }
-    }
-}
-
-impl fmt::Display for Loopback {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
 }
 
 /// A unix socket that listens; dropped, it takes its path away.
@@ -144,19 +95,6 @@ impl Drop for UnixDoor {
     }
 }
 
-/// Listens on a TCP port.
-///
-/// # Errors
-/// The system refuses.
-pub async fn tcp(address: Loopback) -> Result<TcpListener, Error> {
-    TcpListener::bind(address.get())
-        .await
-        .map_err(|source| Error::Bind {
-            at: address.to_string(),
-            source,
-        })
-}
-
 /// Finds out that nobody serves at `path`.
 async fn make_way(path: &Path) -> Result<(), Error> {
     let failed = |source| Error::Bind {
@@ -183,15 +121,6 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_this_machine_is_served_without_tls() {
-        assert!("127.0.0.1:0".parse::<Loopback>().is_ok());
-        assert!("[::1]:50051".parse::<Loopback>().is_ok());
-        let error = "0.0.0.0:50051".parse::<Loopback>().unwrap_err().to_string();
-        assert!(error.contains("without TLS"), "{error}");
-        assert!("localhost:1".parse::<Loopback>().is_err());
-    }
 
     #[tokio::test]
     async fn a_socket_that_was_left_behind_is_replaced() {

@@ -2,9 +2,13 @@
 
 mod auth;
 mod call;
+mod certificate;
+mod connection;
 mod convert;
+mod doors;
 mod ftps;
 mod get;
+mod handshake;
 mod health;
 pub mod listen;
 pub mod metrics;
@@ -15,6 +19,8 @@ pub mod server;
 pub mod status;
 mod storage;
 mod stream;
+pub mod tls;
 mod transfers;
 
-pub use server::{Doors, serve};
+pub use doors::Doors;
+pub use server::serve;

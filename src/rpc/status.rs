@@ -107,12 +107,8 @@ pub(super) fn bad_metadata(name: &str, rule: &str) -> Status {
 }
 
 /// A caller of whom nothing is known.
-pub(super) fn no_identity() -> Status {
-    simple(
-        Code::Unauthenticated,
-        "NO_IDENTITY",
-        "the system does not tell who is calling",
-    )
+pub(super) fn no_identity(why: &str) -> Status {
+    simple(Code::Unauthenticated, "NO_IDENTITY", why)
 }
 
 /// An upload whose stream ended before `finish`.

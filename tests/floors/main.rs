@@ -59,6 +59,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("time", &["broker/usage"]),
     ("libunftp", &["demo"]),
     ("unftp_sbe_fs", &["demo"]),
+    ("x509_parser", &["rpc/certificate"]),
 ];
 
 const ASYNC: &[&str] = &[

@@ -2,14 +2,18 @@
 //! server, over real sockets on this machine.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
     reason = "a test says what it measured, and what is wrong by panicking"
 )]
 
 mod abuse;
+#[path = "../support/authority.rs"]
+mod authority;
 mod budget;
 mod calls;
+mod certificates;
 mod crowd;
 mod doors;
 mod forms;

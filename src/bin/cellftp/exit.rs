@@ -75,7 +75,7 @@ impl Failure {
             Self::Interrupted => 8,
             Self::Exists(_) | Self::Output(_) | Self::Start(_) => 1,
             Self::Call(error) => match error {
-                Error::Address { .. } => 2,
+                Error::Address { .. } | Error::Credentials(_) => 2,
                 Error::Connect { .. } => 5,
                 Error::Timeout(_) => 6,
                 Error::Mismatch { .. } => 7,

@@ -1,0 +1,82 @@
+//! `[listen.tls]`: TLS at the TCP port.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::{Error, Problem};
+use super::file::contents;
+use crate::rpc::tls::{self, TlsError};
+
+/// TLS at the TCP port, of which both sides have a certificate: all keys, or none. A relative
+/// path is one of systemd's credentials of the service.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// PEM file with the daemon's certificate, and who signed it.
+    pub cert_file: PathBuf,
+    /// PEM file with the key of `cert_file`; it may be the same file.
+    pub key_file: PathBuf,
+    /// PEM file with the authorities that sign the certificates of clients.
+    pub client_ca_file: PathBuf,
+}
+
+impl Tls {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
+        self.files().iter().all(|(_, file)| is_empty(file))
+    }
+
+    /// What the door needs; `None` where there is no TLS.
+    ///
+    /// # Errors
+    /// A file is not usable: it changed since the configuration was read.
+    pub fn resolve(&self) -> Result<Option<tls::Tls>, Error> {
+        self.read()
+            .map_err(|problem| Error::Problems(vec![problem]))
+    }
+
+    pub(super) fn check(&self, problems: &mut Vec<Problem>) {
+        problems.extend(self.read().err());
+    }
+
+    fn read(&self) -> Result<Option<tls::Tls>, Problem> {
+        if self.is_off() {
+            return Ok(None);
+        }
+        let [cert, key, client_ca] = self.files().map(|(name, file)| {
+            if is_empty(file) {
+                let rule = "is empty; TLS needs `cert_file`, `key_file` and `client_ca_file`";
+                return Err(problem(name, rule));
+            }
+            contents(file).map_err(|rule| problem(name, rule))
+        });
+        let (cert, key, client_ca) = (cert?, key?, client_ca?);
+        let tls = tls::Tls::from_pem(&cert.1, &key.1, &client_ca.1).map_err(|error| {
+            let (name, path) = match error {
+                TlsError::Certificate | TlsError::Refused(_) => ("cert_file", cert.0),
+                TlsError::Key | TlsError::ForeignKey => ("key_file", key.0),
+                TlsError::ClientCa => ("client_ca_file", client_ca.0),
+            };
+            problem(name, format!("{} {error}", path.display()))
+        })?;
+        Ok(Some(tls))
+    }
+
+    fn files(&self) -> [(&'static str, &PathBuf); 3] {
+        [
+            ("cert_file", &self.cert_file),
+            ("key_file", &self.key_file),
+            ("client_ca_file", &self.client_ca_file),
+        ]
+    }
+}
+
+fn is_empty(file: &PathBuf) -> bool {
+    file.as_os_str().is_empty()
+}
+
+fn problem(name: &str, rule: impl Into<String>) -> Problem {
+    Problem::new(format!("listen.tls.{name}"), rule)
+}

@@ -1,0 +1,111 @@
+//! Where callers come in, and how they are let in.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::stream::unfold;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_stream::{Stream, StreamExt};
+
+use super::auth::Peer;
+use super::connection::Connection;
+use super::handshake::Handshakes;
+use super::listen::{TcpDoor, UnixDoor};
+
+/// Pause after a connection could not be accepted. The cause is mostly that all file descriptors
+/// are in use, which passes as callers leave.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// Where callers come in.
+#[derive(Debug, Default)]
+pub struct Doors {
+    /// A unix socket.
+    pub unix: Option<UnixDoor>,
+    /// A TCP port.
+    pub tcp: Option<TcpDoor>,
+}
+
+impl Doors {
+    /// Where they are, as clients write it.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<String> {
+        let unix = self.unix.iter();
+        let unix = unix.map(|door| format!("unix:{}", door.path().display()));
+        unix.chain(self.tcp.iter().filter_map(TcpDoor::uri))
+            .collect()
+    }
+
+    pub(super) fn connections(self) -> impl Stream<Item = io::Result<Connection>> {
+        let unix = unfold(self.unix, async |door| {
+            let door = door?;
+            let connection = accept(|| async {
+                let (stream, _) = door.listener().accept().await?;
+                let peer = Peer::User(stream.peer_cred()?.uid());
+                Ok(Connection::new(stream, peer))
+            })
+            .await;
+            Some((Ok(connection), Some(door)))
+        });
+        let tcp = unfold(self.tcp.map(Tcp::new), async |door| {
+            let mut door = door?;
+            let connection = door.next().await;
+            Some((Ok(connection), Some(door)))
+        });
+        unix.merge(tcp)
+    }
+}
+
+/// The TCP port, with those who are about to come in.
+#[derive(Debug)]
+struct Tcp {
+    listener: TcpListener,
+    handshakes: Option<Handshakes<TcpStream>>,
+}
+
+impl Tcp {
+    fn new(door: TcpDoor) -> Self {
+        let (listener, tls) = door.into_parts();
+        Self {
+            listener,
+            handshakes: tls.map(Handshakes::new),
+        }
+    }
+
+    async fn next(&mut self) -> Connection {
+        let Self {
+            listener,
+            handshakes,
+        } = self;
+        let Some(handshakes) = handshakes else {
+            let (stream, _) = accept(|| arrival(listener)).await;
+            return Connection::new(stream, Peer::Tcp);
+        };
+        loop {
+            tokio::select! {
+                (stream, peer) = handshakes.next() => return Connection::new(stream, peer),
+                (stream, from) = accept(|| arrival(listener)) => handshakes.begin(stream, from),
+            }
+        }
+    }
+}
+
+async fn arrival(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (stream, from) = listener.accept().await?;
+    // Small messages go out at once.
+    stream.set_nodelay(true)?;
+    Ok((stream, from))
+}
+
+/// The next that can be accepted.
+async fn accept<T, F: Future<Output = io::Result<T>>>(mut next: impl FnMut() -> F) -> T {
+    loop {
+        match next().await {
+            Ok(accepted) => return accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+}

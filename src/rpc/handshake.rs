@@ -1,0 +1,102 @@
+//! The TLS handshakes under way.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::auth::Peer;
+use super::certificate::{self, Nameless};
+use super::tls::Tls;
+
+/// How long a handshake may take. It is two round trips and a signature, which the slowest
+/// client makes in a second or two; what is lost on the way is sent again three times within this.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Handshakes at once. Each is a task and some kilobytes; more than a few that are not stalled
+/// mean that a site comes back at once after its power did.
+const AT_ONCE: usize = 64;
+
+/// Handshakes under way, each a task of its own: one that stalls holds up nobody, and ends by its
+/// deadline. Beyond the bound the oldest makes room, which is most likely a stalled one.
+///
+/// Dropping it ends them all.
+#[derive(Debug)]
+pub(super) struct Handshakes<S> {
+    tls: Tls,
+    running: JoinSet<Option<(TlsStream<S>, Peer)>>,
+    /// The running ones from the oldest on, and some that have ended.
+    by_age: VecDeque<AbortHandle>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Handshakes<S> {
+    pub(super) fn new(tls: Tls) -> Self {
+        Self {
+            tls,
+            running: JoinSet::new(),
+            by_age: VecDeque::new(),
+        }
+    }
+
+    /// Begins one with who came from `from`.
+    pub(super) fn begin(&mut self, stream: S, from: SocketAddr) {
+        self.by_age.retain(|handshake| !handshake.is_finished());
+        if self.by_age.len() >= AT_ONCE
+            && let Some(oldest) = self.by_age.pop_front()
+        {
+            tracing::warn!("{AT_ONCE} TLS handshakes are under way; the oldest makes room");
+            oldest.abort();
+        }
+        let handshake = handshake(self.tls.acceptor(), stream, from);
+        self.by_age.push_back(self.running.spawn(handshake));
+    }
+
+    /// The next one that comes to a good end; waits for ever where there is none. Cancel-safe.
+    pub(super) async fn next(&mut self) -> (TlsStream<S>, Peer) {
+        loop {
+            match self.running.join_next().await {
+                Some(Ok(Some(done))) => return done,
+                // It failed, or made room.
+                Some(Ok(None) | Err(_)) => {}
+                None => std::future::pending().await,
+            }
+        }
+    }
+}
+
+async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
+    acceptor: TlsAcceptor,
+    stream: S,
+    from: SocketAddr,
+) -> Option<(TlsStream<S>, Peer)> {
+    match timeout(DEADLINE, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => {
+            let peer = match peer(&stream) {
+                Ok(name) => Peer::Certificate(name.into()),
+                Err(why) => Peer::Nameless(why),
+            };
+            tracing::debug!(%from, ?peer, "a client came in");
+            Some((stream, peer))
+        }
+        Ok(Err(error)) => {
+            tracing::info!(%from, %error, "a client did not come in: the TLS handshake failed");
+            None
+        }
+        Err(_) => {
+            tracing::info!(%from, "a client did not come in: no TLS handshake in {DEADLINE:?}");
+            None
+        }
+    }
+}
+
+/// The name in the certificate that the other end has shown, and proved to have the key of.
+fn peer<S>(stream: &TlsStream<S>) -> Result<String, Nameless> {
+    let (_, session) = stream.get_ref();
+    let own = session.peer_certificates().and_then(|chain| chain.first());
+    certificate::name(own.ok_or(Nameless::NoName)?)
+}

@@ -1,0 +1,132 @@
+//! The TCP port: of this machine alone, or with TLS of whoever has a certificate.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+use tokio::net::TcpListener;
+
+use super::Error;
+use crate::rpc::tls::Tls;
+
+/// A TCP address that only this machine reaches.
+///
+/// Others are refused: without TLS, anyone on the way could read the files and act for the
+/// caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loopback(SocketAddr);
+
+impl Loopback {
+    /// The address.
+    #[must_use]
+    pub fn get(self) -> SocketAddr {
+        self.0
+    }
+}
+
+/// Why a TCP address is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoopbackError {
+    /// It is no address with a port.
+    #[error("`{0}` is no address with a port, as `127.0.0.1:50051` or `[::1]:50051`")]
+    NotAnAddress(String),
+    /// Other machines reach it.
+    #[error(
+        "{0} is reachable from other machines, and without TLS cellftpd serves only this one: \
+         use a loopback address, as `127.0.0.1:50051`"
+    )]
+    Reachable(SocketAddr),
+}
+
+impl TryFrom<SocketAddr> for Loopback {
+    type Error = LoopbackError;
+
+    fn try_from(address: SocketAddr) -> Result<Self, LoopbackError> {
+        if address.ip().is_loopback() {
+            Ok(Self(address))
+        } else {
+            Err(LoopbackError::Reachable(address))
+        }
+    }
+}
+
+impl FromStr for Loopback {
+    type Err = LoopbackError;
+
+    fn from_str(text: &str) -> Result<Self, LoopbackError> {
+        let address: SocketAddr = text
+            .parse()
+            .map_err(|_| LoopbackError::NotAnAddress(text.into()))?;
+        address.try_into()
+    }
+}
+
+impl fmt::Display for Loopback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A TCP port that listens.
+#[derive(Debug)]
+pub struct TcpDoor {
+    listener: TcpListener,
+    tls: Option<Tls>,
+}
+
+impl TcpDoor {
+    /// Listens without TLS: nothing tells those who come apart.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub async fn plain(address: Loopback) -> Result<Self, Error> {
+        Self::open(address.get(), None).await
+    }
+
+    /// Listens with TLS, for those who show a certificate that `tls` knows the authority of.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub async fn tls(address: SocketAddr, tls: Tls) -> Result<Self, Error> {
+        Self::open(address, Some(tls)).await
+    }
+
+    /// Where it listens, with the port that the system chose where none was asked for.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.listener.local_addr().ok()
+    }
+
+    /// Where it listens, as clients write it.
+    pub(in crate::rpc) fn uri(&self) -> Option<String> {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        Some(format!("{scheme}://{}", self.address()?))
+    }
+
+    pub(in crate::rpc) fn into_parts(self) -> (TcpListener, Option<Tls>) {
+        (self.listener, self.tls)
+    }
+
+    async fn open(address: SocketAddr, tls: Option<Tls>) -> Result<Self, Error> {
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.map_err(|source| Error::Bind {
+            at: address.to_string(),
+            source,
+        })?;
+        Ok(Self { listener, tls })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_served_without_tls() {
+        assert!("127.0.0.1:0".parse::<Loopback>().is_ok());
+        assert!("[::1]:50051".parse::<Loopback>().is_ok());
+        let error = "0.0.0.0:50051".parse::<Loopback>().unwrap_err().to_string();
+        assert!(error.contains("without TLS"), "{error}");
+        assert!("localhost:1".parse::<Loopback>().is_err());
+    }
+}

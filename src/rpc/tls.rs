@@ -1,0 +1,96 @@
+//! TLS at the TCP door: the daemon proves who it is, and so must everybody who comes in.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::{RootCertStore, ServerConfig};
+use tokio_rustls::TlsAcceptor;
+
+/// The daemon's certificate with its key, and the authority that signs its clients' ones. Nobody
+/// comes in without a certificate.
+#[derive(Clone)]
+pub struct Tls(Arc<ServerConfig>);
+
+/// Why these are no TLS. Nothing of what is in the files is repeated.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The daemon's certificate.
+    #[error("holds no certificate in PEM (-----BEGIN CERTIFICATE-----) that can be read")]
+    Certificate,
+    /// The daemon's key.
+    #[error(
+        "holds no private key in PEM (-----BEGIN PRIVATE KEY-----) that can be read without a \
+         password"
+    )]
+    Key,
+    /// It belongs to another certificate.
+    #[error("holds a key that does not belong to the certificate")]
+    ForeignKey,
+    /// The certificate of the clients' authority.
+    #[error("holds no certificate of an authority in PEM that can be read")]
+    ClientCa,
+    /// All can be read, and yet do not make a server.
+    #[error("cannot be used: {0}")]
+    Refused(rustls::Error),
+}
+
+impl Tls {
+    /// Takes the texts of three PEM files, of which certificate and key may be one. In the
+    /// first, the daemon's own certificate comes before those who signed it; the last may hold
+    /// several authorities.
+    ///
+    /// # Errors
+    /// Says which text is wrong, and how.
+    pub fn from_pem(certificate: &[u8], key: &[u8], client_ca: &[u8]) -> Result<Self, TlsError> {
+        let chain = certificates(certificate).ok_or(TlsError::Certificate)?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsError::Key)?;
+        let mut authorities = RootCertStore::empty();
+        for authority in certificates(client_ca).ok_or(TlsError::ClientCa)? {
+            let added = authorities.add(authority);
+            added.map_err(|_| TlsError::ClientCa)?;
+        }
+        let provider = Arc::new(default_provider());
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(authorities.into(), Arc::clone(&provider))
+                .build()
+                .map_err(|_| TlsError::ClientCa)?;
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(TlsError::Refused)?
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(chain, key)
+            .map_err(|error| match error {
+                rustls::Error::InconsistentKeys(_) => TlsError::ForeignKey,
+                rustls::Error::InvalidCertificate(_) => TlsError::Certificate,
+                rustls::Error::General(_) => TlsError::Key,
+                error => TlsError::Refused(error),
+            })?;
+        // gRPC is HTTP/2 and nothing else (RFC 9113 §3.2).
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        // A resumed session would not look at the certificate again, which may have expired since.
+        // Connections of gRPC last, so that nothing is lost.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        Ok(Self(Arc::new(config)))
+    }
+
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        Arc::clone(&self.0).into()
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tls(***)")
+    }
+}
+
+/// The certificates of a PEM text; `None` where there are none, or one cannot be read.
+fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    certificates.ok().filter(|found| !found.is_empty())
+}

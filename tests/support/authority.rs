@@ -1,0 +1,100 @@
+//! An authority that a test makes for itself, and the certificates that it signs.
+
+use std::path::{Path, PathBuf};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, date_time_ymd,
+};
+
+/// Signs certificates.
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+/// A certificate with its key, as PEM texts.
+pub(crate) struct Signed {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
+}
+
+/// The same as files.
+pub(crate) struct Files {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "an authority");
+        Self(CertifiedIssuer::self_signed(params, key()).expect("a key signs its own certificate"))
+    }
+
+    /// Its own certificate.
+    pub(crate) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// Its own certificate as a file.
+    pub(crate) fn file(&self, folder: &Path) -> PathBuf {
+        write(folder, "ca.pem", &self.pem())
+    }
+
+    /// A server's certificate for the names of the machine that the tests run on.
+    pub(crate) fn server(&self) -> Signed {
+        let names = ["localhost", "127.0.0.1"].map(str::to_owned);
+        self.sign(CertificateParams::new(names).expect("the names are well formed"))
+    }
+
+    /// A client's certificate with this common name.
+    pub(crate) fn client(&self, name: &str) -> Signed {
+        self.sign(client(name))
+    }
+
+    /// The same, which was good until the year 2000.
+    pub(crate) fn expired_client(&self, name: &str) -> Signed {
+        let mut params = client(name);
+        params.not_before = date_time_ymd(1999, 1, 1);
+        params.not_after = date_time_ymd(2000, 1, 1);
+        self.sign(params)
+    }
+
+    fn sign(&self, params: CertificateParams) -> Signed {
+        let key = key();
+        let certificate = params.signed_by(&key, &self.0);
+        Signed {
+            certificate: certificate.expect("an authority signs").pem(),
+            key: key.serialize_pem(),
+        }
+    }
+}
+
+impl Signed {
+    /// Certificate and key as files `NAME.pem` and `NAME.key`.
+    pub(crate) fn files(&self, folder: &Path, name: &str) -> Files {
+        Files {
+            certificate: write(folder, &format!("{name}.pem"), &self.certificate),
+            key: write(folder, &format!("{name}.key"), &self.key),
+        }
+    }
+}
+
+fn client(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
+}
+
+fn key() -> KeyPair {
+    KeyPair::generate().expect("an ECDSA key on P-256")
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, text).expect("a scratch directory is writable");
+    path
+}
