@@ -1,6 +1,7 @@
 //! `cellftp`: moves files over the cellular module that `cellftpd` owns.
 
 mod args;
+mod arrival;
 mod events;
 mod exit;
 mod files;
