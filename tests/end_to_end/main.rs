@@ -15,6 +15,7 @@
 mod abort;
 mod content;
 mod crash;
+mod doors;
 mod errors;
 mod line;
 mod module;
