@@ -1,6 +1,7 @@
 //! Why a call did not succeed, as its caller sees it.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::io;
 use std::time::Duration;
 
@@ -30,6 +31,15 @@ pub enum Error {
     /// Certificates or key cannot be used.
     #[error("the certificates and the key cannot be used")]
     Credentials(#[source] Box<tonic::transport::Error>),
+    /// The daemon turned the certificate away. With TLS 1.3 the first call learns of it.
+    #[error(
+        "the daemon does not take this certificate (TLS alert: {alert}); it is to be signed by the \
+         authority of listen.tls.client_ca_file, and must not have expired"
+    )]
+    Certificate {
+        /// The name of the alert.
+        alert: String,
+    },
     /// The daemon answered with an error.
     #[error(transparent)]
     Refused(#[from] Box<Refusal>),
@@ -105,6 +115,22 @@ impl From<Status> for Refusal {
 
 impl From<Status> for Error {
     fn from(status: Status) -> Self {
-        Self::Refused(Box::new(status.into()))
+        match status.source().and_then(alert) {
+            Some(alert) => Self::Certificate { alert },
+            None => Self::Refused(Box::new(status.into())),
+        }
     }
+}
+
+/// The TLS alert that ended a connection. Between TLS and here it becomes text (`h2::Error` keeps
+/// nothing else of an I/O error); the words are rustls's.
+pub(super) fn alert(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some((_, alert)) = error.to_string().split_once("received fatal alert: ") {
+            return Some(alert.to_owned());
+        }
+        cause = error.source();
+    }
+    None
 }

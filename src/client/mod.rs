@@ -105,9 +105,12 @@ impl Client {
         address: &Address,
         credentials: Option<&Credentials>,
     ) -> Result<Self, Error> {
-        let failed = |source: tonic::transport::Error| Error::Connect {
-            address: address.to_string(),
-            source: Box::new(source),
+        let failed = |source: tonic::transport::Error| match error::alert(&source) {
+            Some(alert) => Error::Certificate { alert },
+            None => Error::Connect {
+                address: address.to_string(),
+                source: Box::new(source),
+            },
         };
         let mut endpoint = Endpoint::from_shared(address.uri())
             .map_err(failed)?

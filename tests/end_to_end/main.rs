@@ -16,6 +16,7 @@ mod abort;
 mod command_line;
 mod content;
 mod crash;
+mod doors;
 mod errors;
 mod line;
 mod module;

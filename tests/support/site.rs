@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::failure::Failure;
-use super::grpcurl::{Address, Grpcurl};
+use super::grpcurl::{Address, Grpcurl, Tls};
 use super::process::Process;
 use super::python::PythonClient;
 use super::servers::{Security, Server};
@@ -189,6 +189,16 @@ impl Site {
         PythonClient::start(&self.unix(), self.scratch.path())
     }
 
+    /// grpcurl over TCP with TLS.
+    pub(crate) fn grpcurl_tls(&self, tls: &Tls) -> Grpcurl {
+        Grpcurl::new(self.tls(tls))
+    }
+
+    /// A Python client over TCP with TLS.
+    pub(crate) fn python_tls(&self, tls: &Tls) -> PythonClient {
+        PythonClient::start(&self.tls(tls), self.scratch.path())
+    }
+
     /// A method of FtpsService by grpcurl.
     pub(crate) fn ftps(&self, method: &str, request: &Value) -> Result<Value, Failure> {
         self.grpcurl()
@@ -267,8 +277,17 @@ impl Site {
         Address::Unix(socket(self.scratch.path()).to_string_lossy().into_owned())
     }
 
+    /// Address and port of the daemon.
+    pub(crate) fn tcp_address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
     fn tcp(&self) -> Address {
-        Address::Tcp(format!("127.0.0.1:{}", self.port))
+        Address::Tcp(self.tcp_address())
+    }
+
+    fn tls(&self, tls: &Tls) -> Address {
+        Address::Tls(self.tcp_address(), tls.clone())
     }
 
     fn await_listening(&mut self) {

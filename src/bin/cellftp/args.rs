@@ -4,10 +4,11 @@ mod choice;
 mod module;
 mod transfer;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cellftp::client::{Address, Error, Priority, Target};
+use cellftp::client::{Address, Credentials, Error, Priority, Target};
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use humantime_serde::re::humantime;
@@ -21,7 +22,7 @@ pub(crate) use transfer::{TransferCommand, TransferGet, TransferPut, TransferRea
 #[derive(Debug, Parser)]
 #[command(name = "cellftp", version, max_term_width = 100, after_help = crate::exit::HELP)]
 pub(crate) struct Args {
-    /// Where the daemon listens: unix:/path or http://127.0.0.1:port
+    /// Where the daemon listens: unix:/path, http://127.0.0.1:port or https://host:port
     #[arg(
         long,
         global = true,
@@ -33,6 +34,18 @@ pub(crate) struct Args {
     /// The daemon's unix socket; short for --address unix:PATH
     #[arg(long, global = true, value_name = "PATH")]
     socket: Option<PathBuf>,
+
+    /// With https://: PEM file with the authority that signed the daemon's certificate
+    #[arg(long, global = true, env = "CELLFTP_CA", value_name = "PATH")]
+    ca: Option<PathBuf>,
+
+    /// With https://: PEM file with your certificate, whose name the daemon knows you by
+    #[arg(long, global = true, env = "CELLFTP_CERTIFICATE", value_name = "PATH")]
+    certificate: Option<PathBuf>,
+
+    /// With https://: PEM file with the key of your certificate
+    #[arg(long, global = true, env = "CELLFTP_KEY", value_name = "PATH")]
+    key: Option<PathBuf>,
 
     /// Server profile of the daemon's configuration
     #[arg(short, long, global = true, env = "CELLFTP_PROFILE")]
@@ -182,6 +195,29 @@ impl Args {
         }
     }
 
+    /// By what the two sides prove who they are, where the daemon's address needs it.
+    pub(crate) fn credentials(&self, address: &Address) -> Result<Option<Credentials>, Failure> {
+        if !matches!(address, Address::Tls(_)) {
+            return Ok(None);
+        }
+        let read = |file: &Option<PathBuf>, option: &str| {
+            let path = file.as_ref().ok_or_else(|| {
+                Failure::Usage(format!(
+                    "{address} takes a certificate: name --ca, --certificate and --key (or \
+                     CELLFTP_CA, CELLFTP_CERTIFICATE and CELLFTP_KEY); {option} is missing"
+                ))
+            })?;
+            fs::read(path).map_err(|source| Failure::Local {
+                path: path.display().to_string(),
+                source,
+            })
+        };
+        let ca = read(&self.ca, "--ca")?;
+        let certificate = read(&self.certificate, "--certificate")?;
+        let key = read(&self.key, "--key")?;
+        Ok(Some(Credentials::from_pem(&ca, &certificate, &key)))
+    }
+
     /// The profile that is meant, where nothing else will do.
     pub(crate) fn profile(&self) -> Result<String, Failure> {
         self.profile.clone().ok_or_else(|| {
@@ -242,5 +278,22 @@ mod tests {
     fn a_socket_goes_before_the_address() {
         let args = Args::try_parse_from(["cellftp", "status", "--socket", "/run/x.sock"]).unwrap();
         assert_eq!(args.address().unwrap(), Address::Unix("/run/x.sock".into()));
+    }
+
+    #[test]
+    fn tls_takes_a_certificate_and_nothing_else_does() {
+        let args = Args::try_parse_from(["cellftp", "status", "--ca", "/no/ca.pem"]).unwrap();
+        let at = |address: &str| args.credentials(&address.parse().unwrap());
+        assert!(at("unix:/run/x.sock").unwrap().is_none());
+        let Failure::Local { path, .. } = at("https://gateway.lan:1").unwrap_err() else {
+            panic!("the file is not there")
+        };
+        assert_eq!(path, "/no/ca.pem");
+        let args = Args::try_parse_from(["cellftp", "status"]).unwrap();
+        let error = args.credentials(&"https://gateway.lan:1".parse().unwrap());
+        let Err(Failure::Usage(said)) = error else {
+            panic!("nothing is named")
+        };
+        assert!(said.contains("--ca is missing"), "{said}");
     }
 }

@@ -77,6 +77,7 @@ impl Failure {
             Self::Call(error) => match error {
                 Error::Address { .. } | Error::Credentials(_) => 2,
                 Error::Connect { .. } => 5,
+                Error::Certificate { .. } => 4,
                 Error::Timeout(_) => 6,
                 Error::Mismatch { .. } => 7,
                 Error::Read(source) | Error::Write(source) => local_number(source),

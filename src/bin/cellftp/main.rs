@@ -84,7 +84,9 @@ async fn run_until_interrupted(args: Args) -> Result<(), Failure> {
 }
 
 async fn run(args: Args) -> Result<(), Failure> {
-    let mut client = Client::connect(&args.address()?).await?;
+    let address = args.address()?;
+    let credentials = args.credentials(&address)?;
+    let mut client = Client::connect_with(&address, credentials.as_ref()).await?;
     if let Some(timeout) = args.timeout {
         client = client.with_timeout(timeout);
     }
