@@ -16,6 +16,8 @@ mod abort;
 mod command_line;
 mod content;
 mod crash;
+mod disk;
+mod durable;
 mod errors;
 mod line;
 mod module;

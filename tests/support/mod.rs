@@ -5,6 +5,7 @@
 //! own, and ends with the value that owns it, also when a test panics or is killed.
 
 pub(crate) mod certificate;
+pub(crate) mod disk;
 pub(crate) mod failure;
 pub(crate) mod grpcurl;
 pub(crate) mod process;
