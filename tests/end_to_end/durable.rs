@@ -57,10 +57,14 @@ async fn over(site: &Site, id: &str) -> Transfer {
     let client = connect(site).await;
     let mut watch = client.watch_transfer(id).await.expect("it is there");
     let mut last = None;
-    while let Some(transfer) = watch.next().await.expect("it is told") {
-        last = Some(transfer);
-    }
+    let watched = async {
+        while let Some(transfer) = watch.next().await.expect("it is told") {
+            last = Some(transfer);
+        }
+    };
+    let watched = tokio::time::timeout(PATIENCE, watched).await.is_ok();
     let last = last.expect("one at least");
+    assert!(watched, "still at work: {last:#?}");
     assert_eq!(last.state(), TransferState::Done, "{last:#?}");
     last
 }
@@ -109,7 +113,7 @@ fn an_upload_goes_on_where_it_was_when_the_daemon_was_killed() {
     }
     let done = runtime.block_on(over(&site, "up"));
     assert_holds(&server.local("up"), &content);
-    let puts = said(&mut site, before, "AT+CFTPSPUT=");
+    let puts = said(&mut site, before, "AT+CFTPSPUT=\"");
     let first = puts.first().expect("it went on");
     assert!(offset(first) >= 890_000, "{first}");
     for put in &puts {
@@ -143,7 +147,7 @@ fn an_upload_whose_server_refuses_rest_starts_over_after_a_kill() {
     site.start_daemon();
     runtime.block_on(over(&site, "up"));
     assert_holds(&server.local("up"), &content);
-    let puts = said(&mut site, before, "AT+CFTPSPUT=");
+    let puts = said(&mut site, before, "AT+CFTPSPUT=\"");
     assert!(puts.iter().any(|put| offset(put) == 0), "{puts:?}");
     assert!(site.stop());
 }
@@ -202,7 +206,7 @@ fn a_download_goes_on_where_it_was_when_the_daemon_was_killed() {
         })
         .expect("it is done");
     assert!(read == content, "other bytes came");
-    let gets = said(&mut site, before, "AT+CFTPSGET=");
+    let gets = said(&mut site, before, "AT+CFTPSGET=\"");
     assert!(gets.iter().all(|get| offset(get) >= 999_000), "{gets:?}");
     assert!(site.stop());
 }
