@@ -17,6 +17,8 @@ mod command_line;
 mod content;
 mod crash;
 mod doors;
+mod disk;
+mod durable;
 mod errors;
 mod line;
 mod module;

@@ -6,6 +6,7 @@
 
 pub(crate) mod authority;
 pub(crate) mod certificate;
+pub(crate) mod disk;
 pub(crate) mod failure;
 pub(crate) mod grpcurl;
 pub(crate) mod process;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::disk::Disk;
 use super::failure::Failure;
 use super::grpcurl::{Address, Grpcurl, Tls};
 use super::process::Process;
@@ -32,6 +33,8 @@ pub(crate) struct Site {
     family: Family,
     port: u16,
     environment: Vec<(String, String)>,
+    /// What the daemon keeps transfers on, where it has a disk of its own.
+    disk: Option<Disk>,
     scratch: TempDir,
 }
 
@@ -77,7 +80,7 @@ impl Site {
     /// Starts a daemon with a profile for each server, named by the caller, on the pty of
     /// an emulated module, and waits until it can serve.
     pub(crate) fn start(family: Family, servers: &[(&str, &Server)]) -> Self {
-        Self::start_with(family, servers, &[], false, &[])
+        Self::start_with(family, servers, &[], false, &[], None)
     }
 
     /// The same, with options of `cellftpd emulate` for the module, and variables of the daemon's
@@ -88,12 +91,28 @@ impl Site {
         module: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
-        Self::start_with(family, servers, module, false, environment)
+        Self::start_with(family, servers, module, false, environment, None)
+    }
+
+    /// The same, with a disk of so many bytes for what the daemon writes.
+    pub(crate) fn start_on_disk(
+        servers: &[(&str, &Server)],
+        bytes: u64,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        Self::start_with(
+            Family::Sim7600,
+            servers,
+            &[],
+            false,
+            environment,
+            Some(bytes),
+        )
     }
 
     /// The same, with a tap on the line.
     pub(crate) fn start_tapped(family: Family, servers: &[(&str, &Server)]) -> Self {
-        Self::start_with(family, servers, &[], true, &[])
+        Self::start_with(family, servers, &[], true, &[], None)
     }
 
     /// The same, with variables of the daemon's environment.
@@ -102,7 +121,7 @@ impl Site {
         servers: &[(&str, &Server)],
         environment: &[(&str, &str)],
     ) -> Self {
-        Self::start_with(family, servers, &[], true, environment)
+        Self::start_with(family, servers, &[], true, environment, None)
     }
 
     /// The same as [`Site::start`], with content that goes in pieces: files are read through
@@ -112,19 +131,19 @@ impl Site {
             ("CELLFTPD_TRANSFERS__DOWNLOAD", "pull"),
             ("CELLFTPD_TRANSFERS__UPLOAD", "blocks"),
         ];
-        Self::start_with(family, servers, &[], false, &pieces)
+        Self::start_with(family, servers, &[], false, &pieces, None)
     }
 
     /// The same as [`Site::start`], whose line moves 11,520 bytes a second; in pieces or not.
     pub(crate) fn start_slow(family: Family, servers: &[(&str, &Server)], pieces: bool) -> Self {
         let form = if pieces { "pull" } else { "push" };
         let form = [("CELLFTPD_TRANSFERS__DOWNLOAD", form)];
-        Self::start_with(family, servers, &["--baud", "115200"], false, &form)
+        Self::start_with(family, servers, &["--baud", "115200"], false, &form, None)
     }
 
     /// The same, with options of `cellftpd emulate` for the module.
     pub(crate) fn start_on(family: Family, servers: &[(&str, &Server)], module: &[&str]) -> Self {
-        Self::start_with(family, servers, module, false, &[])
+        Self::start_with(family, servers, module, false, &[], None)
     }
 
     fn start_with(
@@ -133,6 +152,7 @@ impl Site {
         module: &[&str],
         tapped: bool,
         environment: &[(&str, &str)],
+        disk: Option<u64>,
     ) -> Self {
         let scratch = TempDir::with_prefix("cellftpd-").expect("a scratch directory");
         let module = Module::start(family, &module_path(scratch.path()), module);
@@ -146,13 +166,20 @@ impl Site {
         )
         .expect("a scratch directory is writable");
         std::fs::create_dir(durable(scratch.path())).expect("a scratch directory is writable");
+        let disk = disk.map(|bytes| Disk::mount(&durable(scratch.path()), bytes));
         let environment: Vec<_> = environment
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .chain(disk.as_ref().map(|_| {
+                let directory = durable(scratch.path());
+                let directory = directory.to_string_lossy().into_owned();
+                ("CELLFTPD_TRANSFERS__DIRECTORY".to_owned(), directory)
+            }))
             .collect();
         let mut site = Self {
-            daemon: daemon(scratch.path(), &environment),
+            daemon: daemon(scratch.path(), &environment, disk.as_ref()),
             environment,
+            disk,
             tap,
             module: Some(module),
             family,
@@ -244,8 +271,13 @@ impl Site {
 
     /// Starts the daemon anew, and waits until it listens.
     pub(crate) fn start_daemon(&mut self) {
-        self.daemon = daemon(self.scratch.path(), &self.environment);
+        self.daemon = daemon(self.scratch.path(), &self.environment, self.disk.as_ref());
         self.await_listening();
+    }
+
+    /// The daemon's disk, where it has one of its own.
+    pub(crate) fn disk(&self) -> &Disk {
+        self.disk.as_ref().expect("started with a disk")
     }
 
     /// The daemon's socket.
@@ -300,8 +332,9 @@ impl Site {
     }
 }
 
-fn daemon(scratch: &Path, environment: &[(String, String)]) -> Process {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cellftpd"));
+fn daemon(scratch: &Path, environment: &[(String, String)], disk: Option<&Disk>) -> Process {
+    let program = env!("CARGO_BIN_EXE_cellftpd");
+    let mut command = disk.map_or_else(|| Command::new(program), |disk| disk.command(program));
     command
         .arg("--config")
         .arg(scratch.join("cellftpd.toml"))

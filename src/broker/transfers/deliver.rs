@@ -7,12 +7,12 @@ mod upload;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::journal::{Chore, Hold};
-use super::record::Record;
+use super::record::{Record, State};
 use super::retry::{Another, another};
 use crate::broker::caller::{Caller, Target};
 use crate::broker::error::{Cause, Error};
@@ -105,14 +105,23 @@ impl Broker {
                 caller,
                 stop,
             };
-            let ended = match chore {
+            let mut ended = match chore {
                 Chore::Attempt => attempt.run(&record).await,
                 Chore::ClearUp => attempt.clear_up(&record).await,
             };
-            if let Err(error) = ended {
-                // The disk takes nothing: it is as it was, and tried again after a while.
+            while let Err(error) = ended {
+                // The disk takes nothing. What the server has is looked at again when it does.
                 tracing::error!(transfer = %attempt.hold.key.id, %error, "it cannot be recorded");
-                tokio::time::sleep(attempt.hold.journal.settings.budget.backoff).await;
+                let pause = sleep(attempt.hold.journal.settings.budget.backoff);
+                if attempt.unless_halted(pause).await.is_err() {
+                    return;
+                }
+                let again = |record: &mut Record, now| {
+                    if record.state == State::Running {
+                        record.suspend(now);
+                    }
+                };
+                ended = attempt.hold.change(again).await;
             }
         }
     }

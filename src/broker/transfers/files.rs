@@ -21,6 +21,10 @@ impl FileId {
     }
 }
 
+/// Bytes of the disk that no file takes: the records of a thousand transfers, so that what was
+/// accepted can be delivered, and that be written down, whatever a client sends.
+const RESERVE: u64 = 1 << 20;
+
 /// The directory of the spool files. Its methods block.
 #[derive(Debug, Clone)]
 pub(super) struct Files {
@@ -45,6 +49,21 @@ impl Files {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).open(self.path(id))?;
         sync_directory(&self.directory)
+    }
+
+    /// Whether the disk has room for so many bytes more and for [`RESERVE`].
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::StorageFull`] where it has not, or it does not tell.
+    pub(super) fn check_room(&self, bytes: u64) -> io::Result<()> {
+        let disk = rustix::fs::statvfs(self.directory.parent().unwrap_or(&self.directory))?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        // Without a number of blocks it says nothing of itself (statvfs(3), NOTES).
+        if disk.f_blocks == 0 || free >= bytes.saturating_add(RESERVE) {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::StorageFull.into())
+        }
     }
 
     /// Opens a file to write at `offset`; what is behind it is cut off.

@@ -182,7 +182,11 @@ impl Journal {
             journal.make_place(&mut store, &key.principal).await?;
             let file = FileId::fresh();
             let files = journal.files.clone();
-            blocking(move || files.create(file)).await?;
+            blocking(move || {
+                files.check_room(0)?;
+                files.create(file)
+            })
+            .await?;
             let record = Record::new(key.clone(), wish, file, journal.now());
             journal.write(&mut store, Change::Put(&record)).await?;
             let uploads = record.state == State::Receiving;

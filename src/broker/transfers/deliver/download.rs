@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::{Attempt, Stop};
 use crate::broker::error::{Cause, Error};
 use crate::broker::get::{GetResult, Next, Reading};
+use crate::broker::transfers::files::Files;
 use crate::broker::transfers::journal::blocking;
 use crate::broker::transfers::record::Record;
 use crate::ftps::value::Offset;
@@ -74,9 +75,12 @@ impl Attempt {
         if fetched.is_err() {
             self.ended(&operation).await;
         }
+        // A file that failed keeps what was safe before.
+        if part.file.is_some() {
+            part.sync().await?;
+        }
         let moved = part.written.saturating_sub(start);
-        part.sync().await?;
-        let written = part.written;
+        let written = part.safe;
         self.hold
             .change(move |record, _| {
                 record.spend(moved);
@@ -104,7 +108,7 @@ impl Attempt {
                 Next::End(result) => return Ok(result),
             };
             journal.grow(key, part.written + chunk.len() as u64).await?;
-            part.write(chunk).await?;
+            part.write(chunk, &journal.files).await?;
             let written = part.written;
             if written - part.safe >= SYNC {
                 part.sync().await?;
@@ -149,8 +153,10 @@ struct Part {
 }
 
 impl Part {
-    async fn write(&mut self, chunk: Bytes) -> Result<(), Error> {
+    async fn write(&mut self, chunk: Bytes, files: &Files) -> Result<(), Error> {
         let len = chunk.len() as u64;
+        let files = files.clone();
+        blocking(move || files.check_room(len)).await?;
         let mut file = self.file.take().ok_or(Cause::SpoolLost)?;
         let file = blocking(move || file.write_all(&chunk).map(|()| file)).await?;
         self.file = Some(file);
