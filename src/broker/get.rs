@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::Instrument;
 
@@ -14,6 +15,7 @@ use super::error::{Cause, Error};
 use super::estimate::Load;
 use super::link::Place;
 use super::operation::{Feed, Operation};
+use super::put::Patience;
 use super::scheduler::Yielding;
 use super::spool::{Reader, Spooled, Spools, WriteError, Writer};
 use super::tally::Tally;
@@ -99,16 +101,16 @@ impl Reading {
         operation: Arc<Operation>,
         job: Deliver,
         spools: &Arc<Spools>,
-        stall: Duration,
+        patience: Patience,
     ) -> Self {
-        let (writer, reader) = spools.from_link(stall);
+        let (writer, reader) = spools.from_link(patience.stall);
         let (begin, began) = oneshot::channel();
         let (report, progress) = watch::channel(GetProgress::default());
         let cancel = operation.cancel.clone().drop_guard();
         let id = operation.id.clone();
         let span = operation.span();
         let before = job.before();
-        let drive = drive(operation, job, writer, begin, report, stall).instrument(span);
+        let drive = drive(operation, job, writer, begin, report, patience).instrument(span);
         Self {
             operation: id,
             size: None,
@@ -254,14 +256,14 @@ async fn drive(
     mut writer: Writer,
     begin: oneshot::Sender<Option<u64>>,
     report: watch::Sender<GetProgress>,
-    stall: Duration,
+    patience: Patience,
 ) -> Result<Finished, Error> {
     let (delivery, deliveries) = mpsc::channel(DELIVERIES);
     let (answer, pumped) = tokio::join!(transfer(&operation, job, delivery, &report), async {
         tokio::select! {
             biased;
             () = operation.cancelled() => Ok(()),
-            pumped = pump(&operation, deliveries, &mut writer, begin) => pumped,
+            pumped = pump(&operation, deliveries, &mut writer, begin, patience.trickle) => pumped,
         }
     },);
     let outcome = match (pumped, answer) {
@@ -281,7 +283,7 @@ async fn drive(
             writer.discard();
             outcome.and_then(|_| Err(operation.ended_by_caller(Ending::Drained)))
         }
-        drained = writer.drained(stall) => match outcome {
+        drained = writer.drained(patience.stall) => match outcome {
             Ok(_) if !drained => Err(operation.error(Cause::ReaderTooSlow)),
             outcome => outcome,
         },
@@ -332,13 +334,29 @@ async fn transfer(
             }
         };
         match (answer, &mut task) {
-            (Output::DownloadYielded(begun), Task::Download(download)) => {
+            (Output::DownloadYielded(mut begun), Task::Download(download)) => {
+                let undelivered = std::mem::take(&mut begun.undelivered);
                 download.begun = Some(begun);
                 report.send_modify(|report| report.stage = GetStage::Queued);
+                if !taken(&delivery, undelivered).await {
+                    return Err(operation.ended_by_caller(Ending::Drained));
+                }
             }
             (answer, _) => return Ok(answer),
         }
     }
+}
+
+/// Off the link: hands on what it did not deliver any more, and waits until the spool has taken it all,
+/// so that one whose reader stands still does not come back before there is room. `false` where nobody
+/// wants it any more.
+async fn taken(delivery: &mpsc::Sender<Delivery>, undelivered: Vec<Delivery>) -> bool {
+    for each in undelivered {
+        if delivery.send(each).await.is_err() {
+            return false;
+        }
+    }
+    delivery.reserve_many(DELIVERIES).await.is_ok()
 }
 
 /// What is left to move.
@@ -372,6 +390,7 @@ async fn pump(
     mut deliveries: mpsc::Receiver<Delivery>,
     writer: &mut Writer,
     begin: oneshot::Sender<Option<u64>>,
+    trickle: Duration,
 ) -> Result<(), Cause> {
     let mut begin = Some(begin);
     let mut moved = 0;
@@ -391,7 +410,7 @@ async fn pump(
         if let Some(allowance) = &operation.allowance {
             allowance.download(moved)?;
         }
-        match writer.write(chunk).await {
+        match spool(operation, writer, chunk, trickle).await {
             Ok(()) => {}
             // The job hears of it in its own way.
             Err(WriteError::Gone) => return Ok(()),
@@ -401,4 +420,21 @@ async fn pump(
         operation.moved(moved);
     }
     Ok(())
+}
+
+/// Takes a chunk to the spool, and tells the queue when its reader makes no room for so long.
+async fn spool(
+    operation: &Operation,
+    writer: &mut Writer,
+    chunk: Bytes,
+    trickle: Duration,
+) -> Result<(), WriteError> {
+    let mut writing = pin!(writer.write(chunk));
+    if let Ok(written) = timeout(trickle, &mut writing).await {
+        return written;
+    }
+    operation.trickles(true);
+    let written = writing.await;
+    operation.trickles(false);
+    written
 }

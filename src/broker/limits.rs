@@ -15,7 +15,7 @@ pub struct Limits {
     pub spool: spool::Limits,
     /// How callers may dawdle.
     pub stall: Stall,
-    /// How uploads may.
+    /// How they may while others wait.
     pub trickle: Trickle,
     /// What an idle link may cost.
     pub upkeep: upkeep::Limits,
@@ -36,8 +36,9 @@ impl Default for Stall {
     }
 }
 
-/// How long an upload may have the link with nothing to send while others wait for it. It goes on
-/// when some bytes have come, or all.
+/// How long a transfer may have the link while others wait for it and its caller stands still: an
+/// upload with nothing to send, which goes on when some bytes have come, or all; a download whose
+/// spool is full, which goes on when its caller has read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trickle(pub Duration);
 

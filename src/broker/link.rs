@@ -274,7 +274,7 @@ impl Slot {
         self.link.queue().scheduler.moved(self.key, bytes);
     }
 
-    /// The caller of what it moves now sends nothing, or sends again.
+    /// The caller of what it moves now stands still, or goes on.
     pub(super) fn trickles(&self, trickles: bool) {
         self.link.queue().scheduler.trickles(self.key, trickles);
         self.link.changed.notify_waiters();

@@ -271,8 +271,8 @@ impl Broker {
             limit: None,
         });
         let job = Deliver { standing, task };
-        let (spools, stall) = (&self.shared.spools, self.shared.stall);
-        Ok(Reading::begin(operation, job, spools, stall))
+        let spools = &self.shared.spools;
+        Ok(Reading::begin(operation, job, spools, self.patience()))
     }
 
     /// Admits the writing of a file. Returns at once; the bytes follow through [`Writing`].
@@ -292,10 +292,7 @@ impl Broker {
             &location,
             &header,
             &self.shared.spools,
-            Patience {
-                stall: self.shared.stall,
-                trickle: self.shared.trickle,
-            },
+            self.patience(),
         )?)
     }
 
@@ -358,10 +355,17 @@ impl Broker {
 
     /// Begins a job that delivers; completes when it does begin.
     async fn read(&self, operation: Arc<Operation>, job: Deliver) -> Result<Reading, Error> {
-        let (spools, stall) = (&self.shared.spools, self.shared.stall);
-        let mut reading = Reading::begin(operation, job, spools, stall);
+        let spools = &self.shared.spools;
+        let mut reading = Reading::begin(operation, job, spools, self.patience());
         reading.began().await?;
         Ok(reading)
+    }
+
+    fn patience(&self) -> Patience {
+        Patience {
+            stall: self.shared.stall,
+            trickle: self.shared.trickle,
+        }
     }
 
     /// One job on one path that answers once.

@@ -267,7 +267,7 @@ impl Operation {
         health.borrow().capabilities.profile.abort
     }
 
-    /// Its caller sends nothing, or sends again.
+    /// Its caller stands still, or goes on.
     pub(super) fn trickles(&self, trickles: bool) {
         self.slot.trickles(trickles);
     }

@@ -86,12 +86,12 @@ pub struct Writing {
     _cancel: DropGuard,
 }
 
-/// How long the caller of a Put may send nothing.
+/// How long a caller may stand still: one that sends, or one that reads.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
     /// Before it has failed.
     pub(super) stall: Duration,
-    /// Before its upload makes way for others.
+    /// Before its transfer makes way for others.
     pub(super) trickle: Duration,
 }
 

@@ -110,10 +110,6 @@ pub enum Priority {
     Bulk,
 }
 
-impl Priority {
-    const COUNT: usize = 3;
-}
-
 /// A bound was met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Full {
@@ -127,6 +123,7 @@ pub(super) struct Full {
 struct Waiting {
     wish: Wish,
     principal: Principal,
+    /// From when on its patience is counted.
     since: Instant,
     order: u64,
 }
@@ -137,8 +134,6 @@ struct Share {
     admitted: usize,
     /// Number of its last turn; 0 before the first.
     last_turn: u64,
-    /// When its last turn of each priority began.
-    served: [Option<Instant>; Priority::COUNT],
 }
 
 /// Smaller goes first.
@@ -214,11 +209,9 @@ impl Scheduler {
         let key = *key;
         let chosen = self.waiting.remove(&key)?;
         self.turns += 1;
+        self.brought_forward(&chosen, now);
         let share = self.shares.entry(chosen.principal).or_default();
         share.last_turn = self.turns;
-        if let Some(served) = share.served.get_mut(chosen.wish.priority as usize) {
-            *served = Some(now);
-        }
         let way = match chosen.wish.server {
             Some(server) => {
                 let way = Way::between(self.server.as_ref(), &server);
@@ -286,7 +279,7 @@ impl Scheduler {
         }
     }
 
-    /// The caller of what is moved now sends nothing, or sends again.
+    /// The caller of what is moved now stands still, or goes on.
     pub(super) fn trickles(&mut self, key: Key, trickles: bool) {
         if let Some(running) = self.running.as_mut().filter(|held| held.key == key) {
             running.trickles = trickles;
@@ -312,7 +305,7 @@ impl Scheduler {
         let alive = |waiting: &&Waiting| waiting.wish.deadline.is_none_or(|at| now < at);
         let guests = self.waiting.values().filter(alive).map(|waiting| Guest {
             priority: waiting.wish.priority,
-            starves: self.waits_since(waiting) + self.limits.patience,
+            starves: waiting.since + self.limits.patience,
             takes: costs.of(waiting.wish.load, Way::There),
         });
         let guests: Vec<_> = guests.collect();
@@ -400,12 +393,13 @@ impl Scheduler {
     /// the server that the module is logged in to; the principal whose last turn is longest ago;
     /// who asked first.
     ///
-    /// Patience is counted from the principal's last turn of the same priority: a client with
-    /// five hundred jobs is not starving while one after the other is served.
+    /// So a job with `m - 1` older ones of its principal waits for `m * (patience + n * stay)` at most,
+    /// where `n` principals wait and `stay` is the longest time that a job has the link: when its
+    /// patience has ended, each other principal goes once at most, and then it or one of the older.
     fn rank(&self, waiting: &Waiting, now: Instant) -> Rank {
         let share = self.shares.get(&waiting.principal);
         let priority = waiting.wish.priority;
-        let starving = now.duration_since(self.waits_since(waiting)) >= self.limits.patience;
+        let starving = now.duration_since(waiting.since) >= self.limits.patience;
         let turn = share.map_or(0, |share| share.last_turn);
         if starving {
             return (false, Priority::Interactive, false, turn, waiting.order);
@@ -419,12 +413,18 @@ impl Scheduler {
         )
     }
 
-    /// From when on its patience is counted.
-    fn waits_since(&self, waiting: &Waiting) -> Instant {
-        let share = self.shares.get(&waiting.principal);
-        let priority = waiting.wish.priority as usize;
-        let served = share.and_then(|share| share.served.get(priority).copied().flatten());
-        served.map_or(waiting.since, |served| served.max(waiting.since))
+    /// One of a principal's has its turn: its younger ones of the same priority have come forward by
+    /// that, and are patient anew. So a client with five hundred jobs is not starving while one after
+    /// the other is served. Its older ones were passed over, and are not.
+    fn brought_forward(&mut self, chosen: &Waiting, now: Instant) {
+        for waiting in self.waiting.values_mut() {
+            if waiting.principal == chosen.principal
+                && waiting.wish.priority == chosen.wish.priority
+                && waiting.order > chosen.order
+            {
+                waiting.since = now;
+            }
+        }
     }
 
     fn full(&self, own: bool) -> Full {

@@ -32,7 +32,7 @@ pub struct Transfers {
     /// How long a client may stand still before its transfer is ended.
     #[serde(with = "humantime_serde")]
     pub stall: Duration,
-    /// How long an upload may have the link with nothing to send while others wait for it.
+    /// How long a transfer may have the link while others wait for it and its client stands still.
     #[serde(with = "humantime_serde")]
     pub trickle: Duration,
     /// How files are read.

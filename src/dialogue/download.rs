@@ -157,6 +157,7 @@ impl Download {
                 size: self.size,
                 seam: self.seam.clone(),
                 resumes: self.resumes,
+                undelivered: Vec::new(),
             })),
             _ => Ok(Output::Delivered(Delivered {
                 bytes: self.got,

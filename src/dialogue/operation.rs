@@ -144,6 +144,8 @@ pub struct BegunDownload {
     pub(crate) seam: Seam,
     /// How often the link broke and the transfer went on.
     pub resumes: u32,
+    /// The last of the bytes handed over, which nobody had room for: they come first when it goes on.
+    pub undelivered: Vec<Delivery>,
 }
 
 impl BegunDownload {

@@ -17,7 +17,7 @@ use super::exchange::Exchange;
 use super::facts::Facts;
 use super::failure::{Awaited, Cause, Ending, Failure, Stage};
 use super::moment::Moment;
-use super::operation::{Operation, Output, Piece, Progress, ProgressStage};
+use super::operation::{Delivery, Operation, Output, Piece, Progress, ProgressStage};
 use super::procedure::{Next, Procedure, Saying, WayOut, Ways};
 use super::rung::Repaired;
 use super::session::Session;
@@ -147,7 +147,7 @@ impl Dialogue {
             if let Some(result) = self.done.take() {
                 return Step::Done(result);
             }
-            if let Some(delivery) = self.run.as_mut().and_then(|run| run.deliveries.pop_front()) {
+            if let Some(delivery) = self.run.as_mut().and_then(Run::deliver) {
                 return Step::Deliver(delivery);
             }
             if let Some(exchange) = &self.exchange {
@@ -253,6 +253,14 @@ impl Dialogue {
         }
     }
 
+    /// Takes back what [`Step::Deliver`] handed out, where it could not be delivered before the next
+    /// call: it comes again, or goes with the result.
+    pub fn take_back(&mut self, delivery: Delivery) {
+        if let Some(run) = self.run.as_mut().filter(|run| !run.abandoned) {
+            run.deliveries.push_front(delivery);
+        }
+    }
+
     /// Others wait for the link. A transfer that can go on later finishes as soon as possible, with
     /// [`Output::UploadYielded`] or [`Output::DownloadYielded`]; all else goes on.
     pub fn make_way(&mut self, now: Moment) {
@@ -268,6 +276,7 @@ impl Dialogue {
             WayOut::Later => {}
             WayOut::EndContent => self.end_content(now),
             WayOut::Abort => {
+                run.holds_back = true;
                 run.drain_until = Some(now);
                 self.mind_the_drain(now);
             }

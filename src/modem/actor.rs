@@ -235,23 +235,29 @@ impl<C: Connector> ModemActor<C> {
             return;
         };
         let stalled = clock::now() + current.job.stall;
+        let mut delivery = Some(delivery);
         let event = tokio::select! {
             biased;
             ask = asked(&mut current.job.reply, &current.job.cancel, &current.job.make_way,
                 current.job.deadline, current.makes_way), if !current.abandoned => Event::Asked(ask),
-            permit = receiver.reserve() => Event::Room(match permit {
-                Ok(permit) => {
+            permit = receiver.reserve() => Event::Room(match (permit, delivery.take()) {
+                (Ok(permit), Some(delivery)) => {
                     permit.send(delivery);
                     true
                 }
-                Err(_) => false,
+                _ => false,
             }),
             () = sleep_until(stalled) => Event::Stalled,
         };
         match event {
             Event::Room(true) => {}
             Event::Stalled => self.abandon(Cause::ReceiverStalled),
-            Event::Asked(ask) => self.ask(&ask),
+            Event::Asked(ask) => {
+                if let Some(delivery) = delivery {
+                    self.dialogue.take_back(delivery);
+                }
+                self.ask(&ask);
+            }
             _ => self.abandon(Cause::Cancelled(Ending::Drained)),
         }
     }

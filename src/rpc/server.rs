@@ -27,6 +27,13 @@ const MAX_MESSAGE: usize = 4 * 1024 * 1024;
 /// answer: a caller that vanished holds its place in the queue for 40 s at most.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
+/// Bytes that the transport takes of a call before anybody reads them. The spools do not count them, so
+/// that they are few: HTTP/2's own default (RFC 9113 §6.9.2), above what the link moves in half a second.
+const STREAM_WINDOW: u32 = 65_535;
+
+/// The same for all calls of a connection: sixteen uploads that wait for the link leave room for more.
+const CONNECTION_WINDOW: u32 = 1 << 20;
+
 /// Why the server does not serve.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -58,6 +65,8 @@ pub async fn serve(
     let server = tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .layer(Counting::new())
         .layer(Gate::new(roles))
         .add_service(

@@ -21,6 +21,7 @@ mod disk;
 mod durable;
 mod errors;
 mod line;
+mod long;
 mod module;
 mod pieces;
 mod round_trip;

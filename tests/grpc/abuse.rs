@@ -3,11 +3,13 @@
 use std::time::{Duration, Instant};
 
 use cellftp::client::{Address, Client, PutOptions, PutState};
+use cellftp::proto::ftps_service_client::FtpsServiceClient;
 use cellftp::proto::put_request::Message;
 use cellftp::proto::{self, PutHeader, PutRequest};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Endpoint;
 
 use crate::house::{House, PATIENCE, content, here, target};
 
@@ -16,18 +18,14 @@ const STRICT: &str = "[transfers]\nstall = \"3s\"\ntrickle = \"500ms\"\nmemory =
                       memory_in_all = 262144\ndisk = 65536\ndisk_in_all = 131072\n\
                       [module.emulator.knobs]\nbaud = 460800\n";
 
-/// What others may have to wait at most: the time that one may stand still, and that in which the
-/// rest of its download is thrown away.
-const BOUND: Duration = Duration::from_secs(20);
-
 /// Somebody else of another principal, and what their work looks like when nobody is in the way.
-struct Neighbour {
-    client: Client,
+pub(crate) struct Neighbour {
+    pub(crate) client: Client,
     before: Duration,
 }
 
 impl Neighbour {
-    async fn of(house: &House) -> Self {
+    pub(crate) async fn of(house: &House) -> Self {
         house.store("small", b"content");
         let address = house.tcp.parse::<Address>().unwrap();
         let mut neighbour = Self {
@@ -35,7 +33,7 @@ impl Neighbour {
             before: Duration::ZERO,
         };
         neighbour.work().await;
-        neighbour.before = neighbour.work().await;
+        neighbour.before = neighbour.typical().await;
         neighbour
     }
 
@@ -58,10 +56,28 @@ impl Neighbour {
         began.elapsed()
     }
 
-    async fn is_served(&self, beside: &str) {
-        let during = self.work().await;
-        println!("beside {beside}: {during:?}, alone {:?}", self.before);
-        assert!(during < self.before + BOUND, "{during:?}");
+    /// The median of a few.
+    async fn typical(&self) -> Duration {
+        let mut all = Vec::new();
+        for _ in 0..5 {
+            all.push(self.work().await);
+        }
+        all.sort_unstable();
+        all[2]
+    }
+
+    /// The work takes hardly longer than alone: what may be shared is the processor. `dearer` is what
+    /// the first of it may cost beside that.
+    pub(crate) async fn is_served(&self, beside: &str, dearer: Duration) {
+        let first = self.work().await;
+        let during = self.typical().await;
+        println!(
+            "beside {beside}: first {first:?}, then {during:?}; alone {:?}",
+            self.before
+        );
+        let bound = self.before * 4 + Duration::from_millis(300);
+        assert!(first < bound + dearer, "{first:?}");
+        assert!(during < bound + dearer, "{during:?}");
     }
 }
 
@@ -93,16 +109,38 @@ fn header(path: &str) -> PutHeader {
     }
 }
 
+/// Until one is seen to stand still (`transfers.trickle`), and the transfer has given up the link: an
+/// abort logs out (SIMCom manual L1218), and the neighbour logs in again. Three operations meet it.
+const YIELDS: Duration = Duration::from_secs(4);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn beside_a_client_that_stops_reading_for_ever() {
-    let house = House::with(STRICT).await;
+    // Not ended for standing still while the neighbour is at work.
+    let patient = STRICT.replace("stall = \"3s\"", "stall = \"25s\"");
+    let house = House::with(&patient).await;
     let neighbour = Neighbour::of(&house).await;
-    house.store("large", &content(400_000));
-    let client = house.client().await;
-    let mut download = client.get(&here(), "/large", 0).await.unwrap();
-    download.chunk().await.unwrap();
-    neighbour.is_served("one that stopped reading").await;
-    neighbour.is_served("one that stopped reading").await;
+    // Forty seconds of the link, and more than lies in all buffers.
+    house.store("large", &content(2_000_000));
+    let channel = Endpoint::from_shared(format!("unix:{}", house.socket().display()))
+        .unwrap()
+        .initial_stream_window_size(65_535)
+        .connect()
+        .await
+        .unwrap();
+    let request = proto::GetRequest {
+        target: target(),
+        path: "/large".into(),
+        ..Default::default()
+    };
+    let answers = FtpsServiceClient::new(channel).get(request).await.unwrap();
+    let mut answers = answers.into_inner();
+    answers.message().await.unwrap();
+    neighbour
+        .is_served("one that stopped reading", YIELDS)
+        .await;
+    let queue = neighbour.client.queue().await.unwrap().operations;
+    assert_eq!(queue.len(), 1, "it is still there: {queue:?}");
+    drop(answers);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,9 +155,7 @@ async fn beside_a_client_that_sends_a_byte_a_second() {
         }
     };
     let served = async {
-        for _ in 0..3 {
-            neighbour.is_served("a byte a second").await;
-        }
+        neighbour.is_served("a byte a second", YIELDS).await;
     };
     tokio::select! {
         () = dripping => {}
@@ -155,10 +191,15 @@ async fn beside_a_client_that_opens_ten_thousand_sessions() {
         }
         opened
     });
-    neighbour.is_served("one that opens sessions").await;
+    let at_once = Duration::from_secs(1);
+    neighbour
+        .is_served("one that opens sessions", at_once)
+        .await;
     let opened = timeout(PATIENCE, opening).await.unwrap().unwrap();
     assert!((1..=256).contains(&opened), "{opened} sessions");
-    neighbour.is_served("one that has opened sessions").await;
+    neighbour
+        .is_served("one that has opened sessions", Duration::ZERO)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -171,8 +212,9 @@ async fn beside_a_client_that_announces_four_gibibytes() {
     };
     let (messages, mut answers) = open_put(&house, header).await;
     send(&messages, Message::Chunk(content(30_000).into())).await;
-    neighbour.is_served("four announced gibibytes").await;
-    neighbour.is_served("four announced gibibytes").await;
+    neighbour
+        .is_served("four announced gibibytes", YIELDS)
+        .await;
     let ended = async { while let Ok(Some(_)) = answers.message().await {} };
     timeout(PATIENCE, ended).await.unwrap();
     assert!(!house.root().join("huge").exists());
@@ -185,10 +227,11 @@ async fn a_get_that_waits_is_told_its_place() {
     house.store("large", &content(200_000));
     let client = house.client().await;
     let first = client.get(&here(), "/large", 0).await.unwrap();
-    let (tell, mut told) = mpsc::unbounded_channel();
+    // The first place told is what is looked at.
+    let (tell, mut told) = mpsc::channel(1);
     let at = here();
     let second = client.get_telling(&at, "/large", 0, move |progress| {
-        let _ = tell.send(progress.queue_position);
+        let _ = tell.try_send(progress.queue_position);
     });
     let mut back = Vec::new();
     let (mut nowhere, second) = (tokio::io::sink(), async {

@@ -71,18 +71,6 @@ impl House {
         house
     }
 
-    /// The same with a profile of the same server for each of these users.
-    pub(crate) async fn with_users(names: &[&str]) -> Self {
-        let profile = |name: &&str| {
-            format!(
-                "[servers.{name}]\nhost = \"127.0.0.1\"\nport = PORT\nsecurity = \"none\"\n\
-                 username = \"{name}\"\n"
-            )
-        };
-        let profiles: String = names.iter().map(profile).collect();
-        Self::with(&profiles).await
-    }
-
     /// A daemon whose module is not there.
     pub(crate) async fn without_module() -> Self {
         let (house, daemon) = Self::open("/no/such/device", "", "", true).await;
@@ -219,7 +207,8 @@ fn durable(scratch: &Path) -> PathBuf {
     scratch.join("durable")
 }
 
-async fn ftp_server(root: PathBuf) -> u16 {
+/// An FTP server of these files, which takes anybody in. Answers its port.
+pub(crate) async fn ftp_server(root: PathBuf) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {

@@ -23,3 +23,4 @@ mod storage;
 mod streams;
 mod tls;
 mod transfers;
+mod watches;

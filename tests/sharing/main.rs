@@ -8,6 +8,7 @@
     reason = "a test says what it measured, and panics where it finds what should not be"
 )]
 
+mod dawdling;
 mod repair;
 mod world;
 mod yielding;

@@ -66,7 +66,10 @@ async fn small(world: &World) -> u64 {
 }
 
 /// Asks for a size every few seconds until `work` is done; answers how long each took.
-async fn meanwhile<T>(world: &World, work: impl Future<Output = T>) -> (T, Vec<Duration>) {
+pub(crate) async fn meanwhile<T>(
+    world: &World,
+    work: impl Future<Output = T>,
+) -> (T, Vec<Duration>) {
     let waits = Mutex::new(Vec::new());
     let asking = async {
         loop {

@@ -1,4 +1,5 @@
 mod logins;
+mod waits;
 
 use proptest::prelude::*;
 

@@ -43,7 +43,7 @@ pub(super) struct Tenant {
     /// Bytes moved since then.
     pub(super) moved: u64,
     pub(super) since: Instant,
-    /// Its caller has sent nothing for a while.
+    /// Its caller has sent nothing for a while, or has left no room for more.
     pub(super) trickles: bool,
 }
 
@@ -75,7 +75,7 @@ pub enum Why {
     Urgent,
     /// Somebody with little to do has waited beyond patience.
     Patience,
-    /// Its caller sent nothing.
+    /// Its caller sent nothing, or took nothing.
     Trickle,
 }
 

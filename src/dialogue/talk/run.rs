@@ -34,6 +34,8 @@ pub(super) struct Run {
     /// The standing was reached once.
     pub(super) begun: bool,
     pub(super) deliveries: VecDeque<Delivery>,
+    /// They go with the result: the link is left without waiting until they are taken.
+    pub(super) holds_back: bool,
     pub(super) abandoned: bool,
     /// The rest of a download that nobody wants is thrown away until then.
     pub(super) drain_until: Option<Moment>,
@@ -69,6 +71,14 @@ pub(super) struct Attempt {
 }
 
 impl Run {
+    /// What its owner is to deliver next.
+    pub(super) fn deliver(&mut self) -> Option<Delivery> {
+        if self.holds_back {
+            return None;
+        }
+        self.deliveries.pop_front()
+    }
+
     /// An operation at its beginning.
     pub(super) fn new(operation: Operation) -> Self {
         let transfer_type = match &operation.standing {
@@ -90,6 +100,7 @@ impl Run {
             held: None,
             begun: false,
             deliveries: VecDeque::new(),
+            holds_back: false,
             abandoned: false,
             drain_until: None,
             aborted: false,

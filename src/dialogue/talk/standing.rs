@@ -10,7 +10,7 @@ use crate::dialogue::bring_up::BringUp;
 use crate::dialogue::exchange::{Exchange, Settlement, Verdict};
 use crate::dialogue::failure::{Cause, Ending, Failure, Stage};
 use crate::dialogue::moment::Moment;
-use crate::dialogue::operation::Output;
+use crate::dialogue::operation::{BegunDownload, Output};
 use crate::dialogue::resync::Resync;
 use crate::dialogue::route::route;
 use crate::dialogue::session::Session;
@@ -199,7 +199,14 @@ impl Dialogue {
 
     /// The task came to its end.
     fn end(&mut self, result: Result<Output, Failure>) {
-        let Some(run) = self.run.take() else { return };
+        let Some(mut run) = self.run.take() else { return };
+        let result = result.map(|output| match output {
+            Output::DownloadYielded(begun) => Output::DownloadYielded(BegunDownload {
+                undelivered: run.deliveries.drain(..).collect(),
+                ..begun
+            }),
+            output => output,
+        });
         if run.moved {
             self.session.moved(None);
         }

@@ -1,0 +1,214 @@
+//! Whether the event log obeys the rules of the queue, as they are stated: `Scheduler::rank`.
+
+use std::collections::HashMap;
+
+use cellftp::client::operation_event::Change;
+use cellftp::client::watch_events_response::Event;
+use cellftp::client::{OperationInfo, WatchEventsResponse};
+
+/// Between admission and the queue lies a switch of tasks, which may wait for a processor, and with a
+/// Put the first bytes. Who came within so many seconds may or may not have been there.
+const SWITCH: f64 = 2.0;
+
+/// The queue as the event log tells it.
+pub(super) struct Course<'a> {
+    operations: &'a HashMap<String, OperationInfo>,
+    patience: f64,
+    waiting: HashMap<&'a str, Waiting>,
+    began: HashMap<&'a str, f64>,
+    /// The server of the last that began.
+    at: &'a str,
+    /// Number of the last turn of a principal, and when it was.
+    turns: HashMap<&'a str, (usize, f64)>,
+    all: usize,
+    found: Found,
+}
+
+/// What it came to. Times are seconds.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Pairs of one that began and one that waited, which the rules put in an order.
+    pub(super) compared: usize,
+    /// Changes of server, among so many turns.
+    pub(super) logins: usize,
+    pub(super) turns: usize,
+    /// How often one went first because its patience had ended.
+    pub(super) patience_ended: usize,
+    /// The longest time that one had the link.
+    pub(super) stay: f64,
+    pub(super) longest_wait: f64,
+    /// Of its own bound, at most.
+    pub(super) part_of_bound: f64,
+    /// The longest that a principal waited for a turn, and the bound of that.
+    pub(super) longest_gap: f64,
+    pub(super) gap_bound: f64,
+    /// How long the first of each principal waited.
+    pub(super) first: Vec<(String, f64)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    admitted: f64,
+    /// Older ones of its principal, itself among them.
+    place: usize,
+    /// From when on its patience is counted, at the earliest and at the latest.
+    since: (f64, f64),
+}
+
+impl<'a> Course<'a> {
+    /// Of operations by their ids, with `patience` in seconds.
+    pub(super) fn of(operations: &'a HashMap<String, OperationInfo>, patience: u32) -> Self {
+        Self {
+            operations,
+            patience: f64::from(patience),
+            waiting: HashMap::new(),
+            began: HashMap::new(),
+            at: "",
+            turns: HashMap::new(),
+            all: 0,
+            found: Found::default(),
+        }
+    }
+
+    /// Panics where a rule was broken.
+    pub(super) fn check(mut self, log: &[WatchEventsResponse]) -> Found {
+        let mut waits: Vec<(&str, usize, f64, f64)> = Vec::new();
+        for event in log {
+            let Some(Event::Operation(told)) = &event.event else {
+                continue;
+            };
+            let time = event.time.as_ref().unwrap();
+            let now = time.seconds as f64 + f64::from(time.nanos) / 1e9;
+            let id = &told.operation.as_ref().unwrap().operation_id;
+            let (id, about) = self.operations.get_key_value(id).unwrap();
+            match told.change.as_ref().unwrap() {
+                Change::Admitted(_) | Change::Yielded(_) => self.comes(id, about, now),
+                Change::Started(_) | Change::Resumed(_) => {
+                    let chosen = self.waiting.remove(id.as_str()).unwrap();
+                    let gap = self.begins(id, about, chosen, now);
+                    waits.push((id, chosen.place, now - chosen.admitted, gap));
+                }
+                Change::Ended(_) => {
+                    assert!(!self.waiting.contains_key(id.as_str()), "it never began");
+                    let began = self.began.remove(id.as_str()).expect("it ends once");
+                    self.found.stay = self.found.stay.max(now - began);
+                }
+                Change::Progress(_) => {}
+            }
+        }
+        assert!(self.waiting.is_empty() && self.began.is_empty());
+        let principals = self.turns.len() as f64;
+        let round = self.patience + principals * self.found.stay;
+        self.found.gap_bound = round;
+        for (id, place, waited, gap) in waits {
+            let bound = place as f64 * round;
+            assert!(
+                waited <= bound + SWITCH,
+                "{id} waited {waited:.1} s, {bound:.1} at most"
+            );
+            self.found.longest_wait = self.found.longest_wait.max(waited);
+            self.found.part_of_bound = self.found.part_of_bound.max(waited / bound);
+            assert!(
+                gap <= round + SWITCH,
+                "{gap:.1} s without a turn, {round:.1} at most"
+            );
+            self.found.longest_gap = self.found.longest_gap.max(gap);
+        }
+        self.found
+    }
+
+    fn comes(&mut self, id: &'a str, about: &OperationInfo, now: f64) {
+        let own = |id: &&&str| self.operations[**id].principal == about.principal;
+        let place = self.waiting.keys().filter(own).count() + 1;
+        let waiting = Waiting {
+            admitted: now,
+            place,
+            since: (now, now),
+        };
+        self.began.remove(id);
+        self.waiting.insert(id, waiting);
+    }
+
+    /// One has a turn. Answers how long its principal had waited for it.
+    fn begins(&mut self, id: &'a str, about: &'a OperationInfo, chosen: Waiting, now: f64) -> f64 {
+        for (other, waiting) in &self.waiting {
+            if waiting.admitted + SWITCH < now {
+                let that = &self.operations[*other];
+                let first = self.goes_first(about, chosen, that, *waiting, now);
+                self.found.compared += usize::from(first.is_some());
+                assert!(
+                    first != Some(false),
+                    "{about:?} {chosen:?} before {that:?} {waiting:?}"
+                );
+            }
+        }
+        self.found.patience_ended += usize::from(self.starves(chosen, now) == Some(true));
+        self.found.logins += usize::from(self.at != about.profile);
+        self.found.turns += 1;
+        self.at = &about.profile;
+        self.all += 1;
+        for (other, waiting) in &mut self.waiting {
+            let that = &self.operations[*other];
+            if that.principal != about.principal || that.priority != about.priority {
+                continue;
+            }
+            if waiting.admitted > chosen.admitted + SWITCH {
+                waiting.since.0 = now;
+            }
+            if waiting.admitted + SWITCH > chosen.admitted {
+                waiting.since.1 = now;
+            }
+        }
+        let last = self.turns.insert(&about.principal, (self.all, now));
+        if last.is_none() {
+            let first = (about.principal.clone(), now - chosen.admitted);
+            self.found.first.push(first);
+        }
+        self.began.insert(id, now);
+        // It did not wait before its own oldest that still waits, or itself.
+        let own = self.waiting.iter();
+        let own = own.filter(|(id, _)| self.operations[**id].principal == about.principal);
+        let oldest = own.map(|(_, waiting)| waiting.admitted);
+        let oldest = oldest.fold(chosen.admitted, f64::min);
+        now - last.map_or(oldest, |(_, last)| last.max(oldest))
+    }
+
+    /// Whether its patience has ended, where that is sure.
+    fn starves(&self, waiting: Waiting, now: f64) -> Option<bool> {
+        let (early, late) = waiting.since;
+        if now - late >= self.patience + SWITCH {
+            Some(true)
+        } else if now - early < self.patience - SWITCH {
+            Some(false)
+        } else {
+            None
+        }
+    }
+
+    /// Whether the rules put the first before the second; `None` where both may be.
+    fn goes_first(
+        &self,
+        one: &OperationInfo,
+        first: Waiting,
+        other: &OperationInfo,
+        second: Waiting,
+        now: f64,
+    ) -> Option<bool> {
+        let turn =
+            |about: &OperationInfo| self.turns.get(about.principal.as_str()).map_or(0, |t| t.0);
+        let fair = (one.principal != other.principal).then(|| turn(one) <= turn(other));
+        match (self.starves(first, now)?, self.starves(second, now)?) {
+            (true, true) => fair,
+            (true, false) => Some(true),
+            (false, true) => Some(false),
+            (false, false) => {
+                let kind = |about: &OperationInfo| (about.priority, about.profile != self.at);
+                if kind(one) == kind(other) {
+                    fair
+                } else {
+                    Some(kind(one) < kind(other))
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Clients that read when they like, and those who wait for the link meanwhile.
+
+use cellftp::broker::{Error, Limits, limits, spool};
+use cellftp::emulator::Knobs;
+use cellftp::modem::clock;
+
+use super::world::lively;
+use super::yielding::meanwhile;
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Larger than what may lie between the link and its client.
+const LARGE: usize = 3_000_000;
+
+/// A world at 92160 bytes a second, with a spool that is full in less than one.
+fn narrow() -> World {
+    let limits = Limits {
+        spool: spool::Limits {
+            memory: 64 * 1024,
+            disk: 0,
+            ..spool::Limits::default()
+        },
+        stall: limits::Stall(30 * SECOND),
+        ..Limits::default()
+    };
+    let knobs = Knobs {
+        baud: 921_600,
+        ..Knobs::default()
+    };
+    let world = World::within(Family::Sim7600, knobs, limits, []);
+    world.store(HOSTS[0], "/small", content(1, 10));
+    world.store(HOSTS[0], "/big", lively(2, LARGE));
+    world
+}
+
+/// Reads it all, and stands still for so long before each of these chunks.
+async fn read(world: &World, pauses: &[(usize, Duration)]) -> Result<Vec<u8>, Error> {
+    let [one, _] = HOSTS;
+    let me = caller("me");
+    let mut reading = world
+        .broker
+        .get(&me, &at(one), &path("/big"), Offset::ZERO)
+        .await?;
+    let mut all = Vec::new();
+    let mut chunks = 0;
+    loop {
+        if let Some((_, pause)) = pauses.iter().find(|(before, _)| *before == chunks) {
+            sleep(*pause).await;
+        }
+        match reading.next().await? {
+            Next::Chunk(chunk) => all.extend_from_slice(&chunk),
+            Next::End(result) => {
+                assert_eq!(result.resumes, 0);
+                return Ok(all);
+            }
+        }
+        chunks += 1;
+    }
+}
+
+fn longest(waits: &[Duration]) -> Duration {
+    waits.iter().copied().max().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_pauses_makes_way_and_loses_nothing() {
+    let world = narrow();
+    // At every place in the content, and so at every place in the way of a block to its reader.
+    let pauses: Vec<_> = (1..20)
+        .map(|chunk| (chunk, Duration::from_millis(7919) + SECOND))
+        .collect();
+    let (got, waits) = meanwhile(&world, read(&world, &pauses)).await;
+    assert!(got.unwrap() == lively(2, LARGE), "byte by byte");
+    let longest = longest(&waits);
+    println!(
+        "beside a reader that pauses: {} answers, longest {longest:?}",
+        waits.len()
+    );
+    assert!(longest < 6 * SECOND, "{waits:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_stops_for_ever_costs_its_neighbours_no_more_than_a_yield() {
+    let world = narrow();
+    let began = clock::now();
+    let for_ever = [(1, 60 * SECOND)];
+    let (got, waits) = meanwhile(&world, read(&world, &for_ever)).await;
+    let error = got.unwrap_err();
+    assert!(error.to_string().contains("stopped reading"), "{error}");
+    let longest = longest(&waits);
+    println!(
+        "beside a reader that stopped: {} answers in {:?}, longest {longest:?}",
+        waits.len(),
+        clock::now() - began
+    );
+    // Two seconds (`transfers.trickle`) until it is seen to stand still, and an abort.
+    assert!(longest < 4 * SECOND, "{waits:?}");
+}
