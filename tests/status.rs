@@ -426,6 +426,37 @@ fn what_a_look_at_the_server_shows_decides() {
 }
 
 #[test]
+fn a_refusal_without_a_code_tells_what_a_look_has_shown() {
+    use failure::Finding::{DirectoryAbsent, NameAbsent, NamePresent};
+    let cases = [
+        ("AT+CFTPSLIST", Some(NameAbsent)),
+        ("AT+CFTPSDELE", Some(NamePresent)),
+        ("AT+CFTPSMKD", Some(NamePresent)),
+        ("AT+CFTPSPUT", Some(DirectoryAbsent)),
+        ("AT+CFTPSGET", None),
+    ];
+    let rows: Vec<String> = cases
+        .into_iter()
+        .map(|(command, finding)| {
+            let failure = Failure {
+                finding,
+                ..failed(failure::Cause::Refused(None), command, Stage::Data)
+            };
+            let all = row(&format!("{command} {finding:?}"), of_failure(failure));
+            all.split(" attempt").next().unwrap().to_string()
+        })
+        .collect();
+    compare(
+        &rows,
+        "AT+CFTPSLIST Some(NameAbsent) -> NotFound FILE_NOT_FOUND
+         AT+CFTPSDELE Some(NamePresent) -> Internal MODEM_ERROR
+         AT+CFTPSMKD Some(NamePresent) -> AlreadyExists ALREADY_EXISTS
+         AT+CFTPSPUT Some(DirectoryAbsent) -> NotFound DIRECTORY_NOT_FOUND
+         AT+CFTPSGET None -> Internal MODEM_ERROR",
+    );
+}
+
+#[test]
 fn tls_trouble_on_the_data_connection_is_named() {
     let cause = || failure::Cause::Reported(ErrCode::SSL_ALERT);
     let data = status::of(&of_failure(failed(cause(), "AT+CFTPSLIST", Stage::Data)));

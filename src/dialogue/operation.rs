@@ -161,6 +161,7 @@ impl BegunDownload {
             size,
             seam,
             resumes: 0,
+            undelivered: Vec::new(),
         }
     }
 
