@@ -18,6 +18,7 @@ mod crash;
 mod errors;
 mod line;
 mod module;
+mod parity;
 mod pieces;
 mod round_trip;
 mod servers;

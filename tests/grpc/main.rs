@@ -8,6 +8,8 @@
 )]
 
 mod abuse;
+#[path = "../support/acceptor.rs"]
+mod acceptor;
 mod budget;
 mod calls;
 mod crowd;
