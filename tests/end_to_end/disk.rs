@@ -241,7 +241,7 @@ fn a_get_on_a_full_disk_is_refused_or_whole() {
         .expect("it listens");
     let target = cellftp::client::Target::Profile("server".into());
     let outcome = runtime.block_on(async {
-        let mut download = client.get(&target, &server.remote("file"), 0).await?;
+        let download = client.get(&target, &server.remote("file"), 0).await?;
         // Nothing is read until the link is free again.
         tokio::task::block_in_place(|| {
             wait::until("free link", PATIENCE, || {
