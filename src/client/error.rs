@@ -40,6 +40,13 @@ pub enum Error {
         /// The name of the alert.
         alert: String,
     },
+    /// The connection ended before the call began. A certificate that is turned away often looks
+    /// like this: the alert that says so is lost with the connection.
+    #[error(
+        "the daemon closed the connection before the call began; where its address begins with \
+         https://, it may not take the certificate: its log says why"
+    )]
+    Closed,
     /// The daemon answered with an error.
     #[error(transparent)]
     Refused(#[from] Box<Refusal>),
@@ -115,12 +122,18 @@ impl From<Status> for Refusal {
 
 impl From<Status> for Error {
     fn from(status: Status) -> Self {
-        match status.source().and_then(alert) {
+        let transport = status.source();
+        match transport.and_then(alert) {
             Some(alert) => Self::Certificate { alert },
+            None if transport.is_some() && status.message() == NOT_BEGUN => Self::Closed,
             None => Self::Refused(Box::new(status.into())),
         }
     }
 }
+
+/// What hyper says of a call whose connection ended before it was sent; tonic makes CANCELLED of
+/// it, as if somebody had wished that.
+const NOT_BEGUN: &str = "operation was canceled";
 
 /// The TLS alert that ended a connection. Between TLS and here it becomes text (`h2::Error` keeps
 /// nothing else of an I/O error); the words are rustls's.

@@ -113,14 +113,12 @@ fn grpcurl_comes_in_with_a_certificate_and_not_without() {
         println!("grpcurl: {}", said.trim());
     }
     let log = gateway.site.log();
-    println!(
-        "{}",
-        log.lines()
-            .filter(|l| l.contains("did not come in"))
-            .collect::<Vec<_>>()
-            .join("\n")
-    );
-    for why in ["peer sent no certificates", "UnknownIssuer", "Expired"] {
+    // The foreign authority has the right one's name, and another key.
+    for why in [
+        "peer sent no certificates",
+        "BadSignature",
+        "certificate expired",
+    ] {
         assert!(log.contains(why), "{why} is not in the log:\n{log}");
     }
 }
@@ -137,7 +135,7 @@ fn python_moves_files_with_a_certificate_and_not_without() {
     let remote = gateway.server.remote("file");
     let (up, down_name) = (up.to_string_lossy(), down.to_string_lossy());
     let mut python = gateway.site.python_tls(&gateway.good);
-    let put = ["put", "--profile", "server", &up, &remote];
+    let put = ["put", "--profile", "server", &remote, &up];
     let sent = python.call(&put).expect("the file goes up");
     assert_eq!(sent["state"], "PUT_STATE_VERIFIED_SIZE", "{sent:#}");
     let get = ["get", "--profile", "server", &remote, &down_name];
@@ -179,7 +177,8 @@ fn cellftp_comes_in_with_a_certificate_and_says_what_is_wrong_with_another() {
     for tls in [&gateway.foreign, &gateway.expired] {
         let (code, said) = gateway.cellftp(tls, &["status"]).unwrap_err();
         println!("cellftp: {said}");
-        assert_eq!(code, Some(4), "{said}");
+        // The alert may be lost with the connection.
+        assert!(matches!(code, Some(4 | 5)), "{said}");
         assert!(said.contains("certificate"), "{said}");
     }
 }
