@@ -242,7 +242,8 @@ async fn keep_informed(mut health: watch::Receiver<Health>, stop: CancellationTo
         NotifyState::Status(&status(&health.borrow_and_update().link)),
     ]);
     // Twice as often as systemd looks, as it asks for (sd_watchdog_enabled(3)).
-    let mut watchdog = sd_notify::watchdog_enabled().map(|period| {
+    let period = sd_notify::watchdog_enabled().filter(|period| !period.is_zero());
+    let mut watchdog = period.map(|period| {
         let mut watchdog = interval(period / 2);
         watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
         watchdog

@@ -5,7 +5,7 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::gap::{Gap, Gaps};
+use super::gap::{Gap, Gaps, HEAD};
 
 /// What the next frame may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Framer {
     /// Forgets what was received, but not the module's ways.
     pub fn clear(&mut self) {
         *self = Self {
-            gaps: self.gaps,
+            gaps: std::mem::take(&mut self.gaps),
             ..Self::new()
         };
     }
@@ -108,8 +108,9 @@ impl Framer {
             return None;
         }
         self.scanned = 0;
-        self.gap = Some(Gap::new());
-        Some(Frame::Block(self.buffer.split_to(len).freeze()))
+        let part = self.buffer.split_to(len).freeze();
+        self.gap.get_or_insert_with(Gap::new).content(&part);
+        Some(Frame::Block(part))
     }
 
     fn pull_line(&mut self, prompt: bool) -> Option<Frame> {
@@ -174,12 +175,14 @@ impl Framer {
         }
     }
 
-    /// Judges the gap after a block, once the next line has begun.
+    /// Judges the gap after a block, once enough of the next line is there.
     fn is_torn(&mut self) -> bool {
-        if self.buffer.is_empty() {
+        let known = self.buffer.len() >= HEAD || self.buffer.iter().any(|byte| *byte == b'\n');
+        if !known {
             return false;
         }
-        self.gap.take().is_some_and(|gap| !self.gaps.is_usual(gap))
+        let gap = self.gap.take();
+        gap.is_some_and(|gap| !self.gaps.is_usual(&gap, &self.buffer))
     }
 
     /// Takes a line of `len` bytes and its line end: any CRs, and one LF, after which the

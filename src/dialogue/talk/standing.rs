@@ -199,7 +199,9 @@ impl Dialogue {
 
     /// The task came to its end.
     fn end(&mut self, result: Result<Output, Failure>) {
-        let Some(mut run) = self.run.take() else { return };
+        let Some(mut run) = self.run.take() else {
+            return;
+        };
         let result = result.map(|output| match output {
             Output::DownloadYielded(begun) => Output::DownloadYielded(BegunDownload {
                 undelivered: run.deliveries.drain(..).collect(),
