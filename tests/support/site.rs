@@ -125,13 +125,18 @@ impl Site {
     }
 
     /// The same as [`Site::start`], with content that goes in pieces: files are read through
-    /// the module's cache, where it has one, and written in blocks.
-    pub(crate) fn start_in_pieces(family: Family, servers: &[(&str, &Server)]) -> Self {
+    /// the module's cache, where it has one, and written in blocks. The module is started with
+    /// these options of `cellftpd emulate`.
+    pub(crate) fn start_in_pieces(
+        family: Family,
+        servers: &[(&str, &Server)],
+        module: &[&str],
+    ) -> Self {
         let pieces = [
             ("CELLFTPD_TRANSFERS__DOWNLOAD", "pull"),
             ("CELLFTPD_TRANSFERS__UPLOAD", "blocks"),
         ];
-        Self::start_with(family, servers, &[], false, &pieces, None)
+        Self::start_with(family, servers, module, false, &pieces, None)
     }
 
     /// The same as [`Site::start`], whose line moves 11,520 bytes a second; in pieces or not.

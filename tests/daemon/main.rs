@@ -6,6 +6,8 @@
     reason = "a test says what is wrong by panicking, and that it cannot run by printing"
 )]
 
+mod module;
+
 use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixDatagram;
@@ -37,6 +39,11 @@ impl Service {
 
     /// The same with more configuration.
     fn with(more: &str) -> Self {
+        Self::set(more, &[])
+    }
+
+    /// The same with variables of its environment.
+    fn set(more: &str, environment: &[(&str, &str)]) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let socket = scratch.path().join("notify");
         let notifications = UnixDatagram::bind(&socket).unwrap();
@@ -58,6 +65,7 @@ impl Service {
             .arg(config)
             .env("NOTIFY_SOCKET", &socket)
             .env("WATCHDOG_USEC", "1000000")
+            .envs(environment.iter().copied())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
@@ -83,6 +91,14 @@ impl Service {
             let text = String::from_utf8_lossy(buffer.get(..size).unwrap());
             heard.extend(text.lines().map(str::to_owned));
         }
+    }
+
+    /// Empties the notification socket: the daemon waits where it is full.
+    fn drain(&self) {
+        let mut buffer = [0; 4096];
+        self.notifications.set_nonblocking(true).unwrap();
+        while self.notifications.recv(&mut buffer).is_ok() {}
+        self.notifications.set_nonblocking(false).unwrap();
     }
 
     fn signal(&self, signal: Signal) {
