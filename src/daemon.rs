@@ -23,6 +23,7 @@ use crate::emulator::{Profile, serve::in_process};
 use crate::modem::port::{SerialConnector, StreamConnector};
 use crate::modem::{Modem, Options, Quirks, Setup};
 use crate::rpc::listen::{self, LoopbackError, TcpDoor, UnixDoor};
+use crate::rpc::role::Roles;
 use crate::rpc::{self, Doors};
 
 /// How long running calls have to end after a wish to stop. systemd waits 90 s before it kills
@@ -65,6 +66,7 @@ pub struct Daemon {
     broker: Broker,
     module: JoinHandle<()>,
     doors: Doors,
+    roles: Roles,
     /// Stores what data has moved, where that is limited.
     keeper: Option<Keeper>,
 }
@@ -80,6 +82,7 @@ impl Daemon {
         let servers = config.servers()?;
         let quirks = config.module.quirks()?;
         let tls = config.listen.tls.resolve()?;
+        let roles = config.roles.resolve().map_err(config::Error::Problems)?;
         // The doors first: a daemon that nobody can reach must not touch the module, which may
         // be another daemon's.
         let unix = match config.listen.unix() {
@@ -111,6 +114,7 @@ impl Daemon {
             broker,
             module,
             doors,
+            roles,
             keeper,
         })
     }
@@ -136,9 +140,10 @@ impl Daemon {
             broker,
             module,
             doors,
+            roles,
             keeper,
         } = self;
-        let serve = rpc::serve(broker, doors, stop, CALLS_GRACE);
+        let serve = rpc::serve(broker, doors, roles, stop, CALLS_GRACE);
         let served = tokio::select! {
             served = serve => served,
             never = keep(keeper.as_ref()) => match never {},
@@ -237,7 +242,8 @@ async fn keep_informed(mut health: watch::Receiver<Health>, stop: CancellationTo
         NotifyState::Status(&status(&health.borrow_and_update().link)),
     ]);
     // Twice as often as systemd looks, as it asks for (sd_watchdog_enabled(3)).
-    let mut watchdog = sd_notify::watchdog_enabled().map(|period| {
+    let period = sd_notify::watchdog_enabled().filter(|period| !period.is_zero());
+    let mut watchdog = period.map(|period| {
         let mut watchdog = interval(period / 2);
         watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
         watchdog

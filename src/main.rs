@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use cellftp::config::{self, Config};
 use cellftp::emulator::serve::emulate::{self, EmulateArgs};
 use cellftp::{daemon, demo, telemetry};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 use tokio::runtime::Runtime;
 
 /// Owns a SIMCom cellular module and serves FTP and FTPS transfers over gRPC.
@@ -34,6 +35,17 @@ enum Command {
     CheckConfig,
     /// Print the configuration in force, without secrets
     PrintConfig,
+    /// Print what completes the command line in a shell
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Write the manual pages
+    Man {
+        /// Directory to write to
+        directory: PathBuf,
+    },
 }
 
 const HELP: &str = "\
@@ -87,6 +99,14 @@ fn run(args: Args) -> Result<(), Box<dyn Error>> {
             "{}",
             load()?.to_redacted_toml()?
         )?),
+        Some(Command::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "cellftpd", &mut script);
+            Ok(io::stdout().write_all(&script)?)
+        }
+        Some(Command::Man { directory }) => {
+            Ok(clap_mangen::generate_to(Args::command(), directory)?)
+        }
     }
 }
 
@@ -98,7 +118,6 @@ fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

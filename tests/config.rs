@@ -177,6 +177,23 @@ fn errors_name_place_key_and_what_is_allowed() {
             &["test.toml", "listen.tcp", "without TLS"],
         ),
         (
+            "[listen]\ntcp = \"here:1\"\n",
+            &["test.toml", "listen.tcp", "no address"],
+        ),
+        (
+            "[listen.tls]\nkey_file = \"/x\"\n",
+            &["listen.tls.cert_file", "is empty", "client_ca_file"],
+        ),
+        (
+            "[roles]\nadminister = [\"uid:0\", \"root\"]\n",
+            &[
+                "test.toml",
+                "roles.administer",
+                "`root` names nobody",
+                "cert:NAME",
+            ],
+        ),
+        (
             "[listen]\nunix_mode = \"rw\"\n",
             &["listen.unix_mode", "octal"],
         ),
@@ -352,6 +369,44 @@ fn a_module_shows_the_certificate_of_its_profile() {
     }
     let plain = format!("[servers.a]\nhost = \"h\"\nsecurity = \"none\"\n{both}");
     assert!(refusal(&plain).contains("servers.a.client_cert_file"));
+}
+
+#[test]
+fn with_tls_any_address_will_do_and_each_file_is_looked_at() {
+    let directory = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["gateway.lan".to_owned()]).unwrap();
+    let file = directory.path().join("own.pem");
+    fs::write(&file, made.signing_key.serialize_pem() + &made.cert.pem()).unwrap();
+    let (_directory, other) = certificate();
+    let with = |tcp: &str, cert: &str, key: &str, ca: &str| {
+        format!(
+            "[listen]\ntcp = {tcp:?}\n[listen.tls]\ncert_file = {cert:?}\nkey_file = {key:?}\n\
+             client_ca_file = {ca:?}\n"
+        )
+    };
+    let own = file.display().to_string();
+    let any = "0.0.0.0:50051";
+    let config = read(&with(any, &own, &own, &other)).unwrap();
+    assert!(config.listen.tls.resolve().unwrap().is_some());
+    assert_eq!(config.listen.tcp.unwrap().get(), any.parse().unwrap());
+
+    for (text, key) in [
+        (with(any, &other, &own, &other), "listen.tls.key_file"),
+        (with(any, &own, &other, &other), "listen.tls.key_file"),
+        (with(any, "/no/x", &own, &other), "listen.tls.cert_file"),
+        (
+            with(any, &own, &own, "/dev/null"),
+            "listen.tls.client_ca_file",
+        ),
+        (
+            with(any, &own, &own, "credential"),
+            "listen.tls.client_ca_file",
+        ),
+        (with("", &own, &own, &other), "listen.tls"),
+    ] {
+        let error = refusal(&text);
+        assert!(error.contains(&format!("{key}: ")), "{key}: {error}");
+    }
 }
 
 #[test]

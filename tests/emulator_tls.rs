@@ -8,17 +8,20 @@
     reason = "a test that cannot be set up should fail where it stands"
 )]
 
-use std::sync::Arc;
+#[path = "support/acceptor.rs"]
+mod acceptor;
+
 use std::time::Duration;
 
 use cellftp::emulator::serve::in_process;
 use cellftp::emulator::{Family, Knobs, Profile};
-use rustls::pki_types::PrivateKeyDer;
-use rustls::{HandshakeKind, ServerConfig};
+use rustls::HandshakeKind;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+
+use acceptor::self_signed;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -31,17 +34,8 @@ struct Server {
 
 impl Server {
     fn new() -> Self {
-        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
-            .unwrap();
         Self {
-            tls: TlsAcceptor::from(Arc::new(config)),
+            tls: self_signed().1,
             stored: b"stored".to_vec(),
         }
     }

@@ -142,8 +142,8 @@ fn errors_of_those_who_share_the_link() {
         ("transfer", Cause::TransferNotFound),
         ("other transfer", Cause::TransferExists),
         ("busy transfer", Cause::TransferBusy),
-        ("transfers", Cause::TooManyTransfers),
-        ("spool", Cause::SpoolFull),
+        ("transfers", Cause::TooManyTransfers { own: false }),
+        ("spool", Cause::SpoolFull { own: true }),
         ("state", Cause::WrongState("done")),
         ("offset", Cause::WrongOffset { committed: 7 }),
         ("source", Cause::SourceChanged),
@@ -422,6 +422,37 @@ fn what_a_look_at_the_server_shows_decides() {
          9 AT+CFTPSDELE Some(DirectoryAbsent) -> NotFound FILE_NOT_FOUND
          7 AT+CFTPSSIZE Some(NameAbsent) -> NotFound FILE_NOT_FOUND
          17 AT+CFTPSGET Some(NameAbsent) -> NotFound FILE_NOT_FOUND",
+    );
+}
+
+#[test]
+fn a_refusal_without_a_code_tells_what_a_look_has_shown() {
+    use failure::Finding::{DirectoryAbsent, NameAbsent, NamePresent};
+    let cases = [
+        ("AT+CFTPSLIST", Some(NameAbsent)),
+        ("AT+CFTPSDELE", Some(NamePresent)),
+        ("AT+CFTPSMKD", Some(NamePresent)),
+        ("AT+CFTPSPUT", Some(DirectoryAbsent)),
+        ("AT+CFTPSGET", None),
+    ];
+    let rows: Vec<String> = cases
+        .into_iter()
+        .map(|(command, finding)| {
+            let failure = Failure {
+                finding,
+                ..failed(failure::Cause::Refused(None), command, Stage::Data)
+            };
+            let all = row(&format!("{command} {finding:?}"), of_failure(failure));
+            all.split(" attempt").next().unwrap().to_string()
+        })
+        .collect();
+    compare(
+        &rows,
+        "AT+CFTPSLIST Some(NameAbsent) -> NotFound FILE_NOT_FOUND
+         AT+CFTPSDELE Some(NamePresent) -> Internal MODEM_ERROR
+         AT+CFTPSMKD Some(NamePresent) -> AlreadyExists ALREADY_EXISTS
+         AT+CFTPSPUT Some(DirectoryAbsent) -> NotFound DIRECTORY_NOT_FOUND
+         AT+CFTPSGET None -> Internal MODEM_ERROR",
     );
 }
 

@@ -5,6 +5,8 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::gap::{Gap, Gaps, HEAD};
+
 /// What the next frame may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
@@ -45,17 +47,8 @@ pub struct Framer {
     after_prompt: bool,
     /// The line ends since the end of a block, until the next line begins.
     gap: Option<Gap>,
-    /// The line ends that stand after a block on this port, once one was seen.
-    usual_gap: Option<Gap>,
-}
-
-/// Line ends between a block and the next line: none, one or two times CR LF are known of
-/// modules, and each module keeps to its own.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct Gap {
-    len: usize,
-    /// Only CR LF pairs.
-    paired: bool,
+    /// The line ends that stand after a block on this port.
+    gaps: Gaps,
 }
 
 /// Longest line accepted, in bytes. The longest that the manuals allow is an answer with one
@@ -90,7 +83,7 @@ impl Framer {
     /// Forgets what was received, but not the module's ways.
     pub fn clear(&mut self) {
         *self = Self {
-            usual_gap: self.usual_gap,
+            gaps: std::mem::take(&mut self.gaps),
             ..Self::new()
         };
     }
@@ -98,7 +91,7 @@ impl Framer {
     /// What stood after the blocks of one command says nothing about those of the next: each
     /// command of a module may have its own way.
     pub fn forget_gap(&mut self) {
-        self.usual_gap = None;
+        self.gaps = Gaps::default();
     }
 
     /// Whether everything received was pulled, but for line ends.
@@ -115,11 +108,9 @@ impl Framer {
             return None;
         }
         self.scanned = 0;
-        self.gap = Some(Gap {
-            len: 0,
-            paired: true,
-        });
-        Some(Frame::Block(self.buffer.split_to(len).freeze()))
+        let part = self.buffer.split_to(len).freeze();
+        self.gap.get_or_insert_with(Gap::new).content(&part);
+        Some(Frame::Block(part))
     }
 
     fn pull_line(&mut self, prompt: bool) -> Option<Frame> {
@@ -175,13 +166,7 @@ impl Framer {
         let mut len = 0;
         for byte in ends {
             if let Some(gap) = &mut self.gap {
-                let want = if gap.len.is_multiple_of(2) {
-                    b'\r'
-                } else {
-                    b'\n'
-                };
-                gap.paired &= *byte == want;
-                gap.len += 1;
+                gap.push(*byte);
             }
             len += 1;
         }
@@ -190,19 +175,14 @@ impl Framer {
         }
     }
 
-    /// Judges the gap after a block, once the next line has begun.
+    /// Judges the gap after a block, once enough of the next line is there.
     fn is_torn(&mut self) -> bool {
-        if self.buffer.is_empty() {
+        let known = self.buffer.len() >= HEAD || self.buffer.iter().any(|byte| *byte == b'\n');
+        if !known {
             return false;
         }
-        let Some(gap) = self.gap.take() else {
-            return false;
-        };
-        let known = gap.paired && matches!(gap.len, 0 | 2 | 4);
-        if known && self.usual_gap.is_none() {
-            self.usual_gap = Some(gap);
-        }
-        self.usual_gap != Some(gap)
+        let gap = self.gap.take();
+        gap.is_some_and(|gap| !self.gaps.is_usual(&gap, &self.buffer))
     }
 
     /// Takes a line of `len` bytes and its line end: any CRs, and one LF, after which the

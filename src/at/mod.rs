@@ -4,6 +4,7 @@
 
 pub mod args;
 pub mod framer;
+mod gap;
 pub mod line;
 
 pub use args::CommandLine;

@@ -151,11 +151,17 @@ pub enum Cause {
     #[error("another call is at work on the transfer")]
     TransferBusy,
     /// No more transfers are kept.
-    #[error("as many transfers are kept as may be")]
-    TooManyTransfers,
+    #[error("{} full", scope(*.own, "transfers"))]
+    TooManyTransfers {
+        /// The bound of the caller's own principal was met, not the one of all together.
+        own: bool,
+    },
     /// The files of transfers take all that they may.
-    #[error("the files of transfers take all the room that they may")]
-    SpoolFull,
+    #[error("the files of {} take all the room that they may", whose(*.own))]
+    SpoolFull {
+        /// The bound of the caller's own principal was met, not the one of all together.
+        own: bool,
+    },
     /// The transfer is in a state in which this cannot be done.
     #[error("the transfer is {0}")]
     WrongState(&'static str),
@@ -255,6 +261,14 @@ fn after(last: &str) -> String {
         String::new()
     } else {
         format!("; the last attempt: {last}")
+    }
+}
+
+const fn whose(own: bool) -> &'static str {
+    if own {
+        "the caller's transfers"
+    } else {
+        "transfers"
     }
 }
 

@@ -35,6 +35,8 @@ pub struct Reading {
     operation: JobId,
     size: Option<u64>,
     reader: Reader,
+    /// Bytes that an earlier reading has handed over.
+    before: u64,
     tally: Tally,
     progress: watch::Receiver<GetProgress>,
     begin: Begin,
@@ -107,11 +109,13 @@ impl Reading {
         let cancel = operation.cancel.clone().drop_guard();
         let id = operation.id.clone();
         let span = operation.span();
+        let before = job.before();
         let drive = drive(operation, job, writer, begin, report, patience).instrument(span);
         Self {
             operation: id,
             size: None,
             reader,
+            before,
             tally: Tally::default(),
             progress,
             begin: Begin::Awaited(began),
@@ -195,7 +199,7 @@ impl Reading {
         let finished = (&mut self.driver).await;
         finished
             .unwrap_or_else(|how| Err(Error::lost(&self.operation, &how)))
-            .and_then(|finished| finished.result(&self.operation, &self.tally))
+            .and_then(|finished| finished.result(&self.operation, self.before, &self.tally))
     }
 }
 
@@ -204,6 +208,16 @@ impl Reading {
 pub(super) struct Deliver {
     pub(super) standing: Standing,
     pub(super) task: Task,
+}
+
+impl Deliver {
+    /// Bytes that an earlier reading has handed over.
+    fn before(&self) -> u64 {
+        match &self.task {
+            Task::Download(download) => download.begun.as_ref().map_or(0, |begun| begun.got),
+            _ => 0,
+        }
+    }
 }
 
 /// What the module said at the end.
@@ -215,13 +229,12 @@ struct Finished {
 
 impl Finished {
     /// The end of a reading, if the module delivered what was counted.
-    fn result(&self, id: &JobId, tally: &Tally) -> Result<Next, Error> {
+    fn result(&self, id: &JobId, before: u64, tally: &Tally) -> Result<Next, Error> {
         let Self { delivered, elapsed } = self;
-        if delivered.bytes != tally.size {
-            let cause = Cause::SizeMismatch {
-                expected: delivered.bytes,
-                found: tally.size,
-            };
+        let found = before + tally.size;
+        if delivered.bytes != found {
+            let expected = delivered.bytes;
+            let cause = Cause::SizeMismatch { expected, found };
             return Err(Error {
                 operation: Some(id.clone()),
                 ..cause.into()

@@ -47,7 +47,7 @@ use tracing::Instrument;
 use crate::ftps::value::{Offset, RemotePath};
 use crate::modem::failure::Ending;
 use crate::modem::health::{Capabilities, Identity};
-use crate::modem::operation::{Download, Output, Standing, Task};
+use crate::modem::operation::{BegunDownload, Download, Output, Standing, Task};
 use crate::modem::{Health, Modem, clock};
 use events::Events;
 use get::{Deliver, Reading};
@@ -248,13 +248,26 @@ impl Broker {
         path: &RemotePath,
         offset: Offset,
     ) -> Result<Reading, Error> {
+        self.begin_download(caller, target, path, offset, None)
+    }
+
+    /// The same, also of what an earlier operation has begun: the bytes that it handed over are not
+    /// handed over again.
+    fn begin_download(
+        &self,
+        caller: &Caller,
+        target: &Target,
+        path: &RemotePath,
+        offset: Offset,
+        begun: Option<BegunDownload>,
+    ) -> Result<Reading, Error> {
         let (location, session) = self.locate(caller, target)?;
         let (standing, path) = location.locate(path)?;
         let operation = self.admit(caller, "Get", location, session)?;
         let task = Task::Download(Download {
             path,
             offset,
-            begun: None,
+            begun,
             limit: None,
         });
         let job = Deliver { standing, task };

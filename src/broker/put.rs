@@ -1,6 +1,8 @@
 //! Bytes on their way from a caller to the server.
 
+mod content;
 mod drive;
+mod sending;
 mod upload;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +25,8 @@ use super::tally::Tally;
 use super::usage::Allowance;
 use crate::ftps::value::RemotePath;
 use crate::modem::{self, JobId, failure};
+use content::Content;
+pub(super) use content::OnDisk;
 use drive::Driver;
 
 /// What a file that is written shall be.
@@ -156,12 +160,16 @@ impl Writing {
         let (writer, reader) = spools.to_link();
         let (whole, tally) = oneshot::channel();
         let (report, progress) = watch::channel(PutProgress::default());
-        let fault = Fault::default();
+        let content = Content::Brought {
+            reader,
+            whole: tally,
+        };
         let allowance = operation.allowance.clone();
         let (id, cancel) = (operation.id.clone(), operation.cancel.clone());
         let span = operation.span();
-        let driver = Driver::new(operation, location, header, reader, tally, report, patience)?;
-        let driver = tokio::spawn(driver.run(fault.clone()).instrument(span));
+        let driver = Driver::new(operation, location, header, content, report, patience)?;
+        let fault = driver.fault.clone();
+        let driver = tokio::spawn(driver.run().instrument(span));
         Ok(Self {
             operation: id,
             declared: header.size,

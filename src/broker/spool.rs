@@ -24,14 +24,14 @@ use tokio::time::sleep;
 use budget::Budget;
 use kept::Kept;
 pub(super) use reader::{Reader, Spooled};
-pub(super) use replay::Replay;
+pub(super) use replay::{PIECE, Replay};
 use ring::Ring;
 
 /// Most bytes handed over at once.
 pub const MAX_CHUNK: usize = 64 * 1024;
 
 /// Bounds of the spools. An empty spool takes one chunk whatever the bounds say, and one that is
-/// uploaded keeps the last 8 KiB, so that every transfer goes on.
+/// uploaded keeps the last 10 KiB, so that every transfer goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of memory for one operation.

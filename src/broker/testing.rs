@@ -18,7 +18,7 @@ use crate::modem::operation::{
     Before, BegunDownload, BegunUpload, Delivered, Delivery, Directory, Download, Operation,
     Output, Piece, Place, Progress, ProgressStage, Standing, Stored, Task, Upload,
 };
-use crate::modem::source::Supply;
+use crate::modem::source::{Source, Supply};
 use crate::modem::{Error, Job, Modem};
 
 pub(super) fn path(text: &str) -> RemotePath {
@@ -43,6 +43,14 @@ pub(super) fn modem() -> (Modem, mpsc::Receiver<Job>) {
 }
 
 fn modem_at(logged_in: Option<LoggedIn>, aborts: bool) -> (Modem, mpsc::Receiver<Job>) {
+    let (modem, taken, _) = modem_with(logged_in, aborts);
+    (modem, taken)
+}
+
+fn modem_with(
+    logged_in: Option<LoggedIn>,
+    aborts: bool,
+) -> (Modem, mpsc::Receiver<Job>, watch::Sender<Health>) {
     let (jobs, taken) = mpsc::channel(1);
     let mut capabilities = Capabilities::default();
     capabilities.profile.abort = aborts;
@@ -52,7 +60,8 @@ fn modem_at(logged_in: Option<LoggedIn>, aborts: bool) -> (Modem, mpsc::Receiver
         capabilities: Arc::new(capabilities),
         ..Health::default()
     };
-    (Modem::from_parts(jobs, watch::channel(health).1), taken)
+    let (told, health) = watch::channel(health);
+    (Modem::from_parts(jobs, health), taken, told)
 }
 
 /// A module with a server behind it: files by path, and time that passes on the link.
@@ -74,6 +83,9 @@ struct State {
     aborts: bool,
     had_two: bool,
     logged_in: bool,
+    refuses_rest: bool,
+    /// Where it tells of itself, while it is started.
+    health: Option<watch::Sender<Health>>,
 }
 
 impl Module {
@@ -96,11 +108,13 @@ impl Module {
     /// Takes jobs from now on.
     pub(super) fn start(&self) -> Modem {
         let (modem, mut jobs) = {
-            let state = self.state();
+            let mut state = self.state();
             let logged_in = state
                 .logged_in
                 .then(|| LoggedIn::from(server("a").as_ref()));
-            modem_at(logged_in, state.aborts)
+            let (modem, jobs, health) = modem_with(logged_in, state.aborts);
+            state.health = Some(health);
+            (modem, jobs)
         };
         let module = self.clone();
         tokio::spawn(async move {
@@ -149,6 +163,18 @@ impl Module {
     /// It fails once more, in the midst of a job.
     pub(super) fn fails(&self) {
         self.state().faults += 1;
+    }
+
+    /// Its server gives no file from an offset on.
+    pub(super) fn refuses_rest(&self) {
+        self.state().refuses_rest = true;
+    }
+
+    /// It is there, or has gone; after its start.
+    pub(super) fn link(&self, link: Link) {
+        let state = self.state();
+        let health = state.health.as_ref().unwrap();
+        health.send_modify(|health| health.link = link);
     }
 
     /// How often it made way.
@@ -244,6 +270,17 @@ impl Module {
             }) => {
                 let content = self.content(name.as_str()).ok_or_else(absent)?;
                 let from = usize::try_from(offset.get()).unwrap().min(content.len());
+                if from > 0 && self.state().refuses_rest {
+                    return Err(missing());
+                }
+                if let Some(begun) = &begun {
+                    let got = usize::try_from(begun.got).unwrap();
+                    let before = content.get(..got).unwrap_or_default();
+                    let resized = begun.size.is_some_and(|size| size != content.len() as u64);
+                    if resized || !before.ends_with(begun.seam.tail()) {
+                        return Err(failed(Cause::SourceChanged));
+                    }
+                }
                 self.deliver(job, &content, from, begun).await
             }
             Task::List(Some(name)) => {
@@ -318,6 +355,9 @@ impl Module {
         let mut content = self.content(to.as_str()).unwrap_or_default();
         content.truncate(usize::try_from(at).unwrap());
         assert_eq!(content.len() as u64, at, "what was begun is not there");
+        if !fits(&content, source.as_mut()).await {
+            content.clear();
+        }
         loop {
             let supply = tokio::select! {
                 biased;
@@ -372,6 +412,22 @@ impl Module {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
+}
+
+/// Whether content ends as its source does there, as far as the source still knows.
+async fn fits(content: &[u8], source: &mut dyn Source) -> bool {
+    let mut at = content.len().saturating_sub(2560);
+    while at < content.len() {
+        let Supply::Piece(Piece::Data(piece)) = source.piece(at as u64).await else {
+            return true;
+        };
+        let part = &content[at..content.len().min(at + piece.len())];
+        if !piece.starts_with(part) {
+            return false;
+        }
+        at += part.len();
+    }
+    true
 }
 
 fn failed(cause: Cause) -> Error {

@@ -1,6 +1,7 @@
 //! Why a call did not succeed, as its caller sees it.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::io;
 use std::time::Duration;
 
@@ -30,6 +31,22 @@ pub enum Error {
     /// Certificates or key cannot be used.
     #[error("the certificates and the key cannot be used")]
     Credentials(#[source] Box<tonic::transport::Error>),
+    /// The daemon turned the certificate away. With TLS 1.3 the first call learns of it.
+    #[error(
+        "the daemon does not take this certificate (TLS alert: {alert}); it is to be signed by the \
+         authority of listen.tls.client_ca_file, and must not have expired"
+    )]
+    Certificate {
+        /// The name of the alert.
+        alert: String,
+    },
+    /// The connection ended before the call began. A certificate that is turned away often looks
+    /// like this: the alert that says so is lost with the connection.
+    #[error(
+        "the daemon closed the connection before the call began; where its address begins with \
+         https://, it may not take the certificate: its log says why"
+    )]
+    Closed,
     /// The daemon answered with an error.
     #[error(transparent)]
     Refused(#[from] Box<Refusal>),
@@ -105,6 +122,28 @@ impl From<Status> for Refusal {
 
 impl From<Status> for Error {
     fn from(status: Status) -> Self {
-        Self::Refused(Box::new(status.into()))
+        let transport = status.source();
+        match transport.and_then(alert) {
+            Some(alert) => Self::Certificate { alert },
+            None if transport.is_some() && status.message() == NOT_BEGUN => Self::Closed,
+            None => Self::Refused(Box::new(status.into())),
+        }
     }
+}
+
+/// What hyper says of a call whose connection ended before it was sent; tonic makes CANCELLED of
+/// it, as if somebody had wished that.
+const NOT_BEGUN: &str = "operation was canceled";
+
+/// The TLS alert that ended a connection. Between TLS and here it becomes text (`h2::Error` keeps
+/// nothing else of an I/O error); the words are rustls's.
+pub(super) fn alert(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some((_, alert)) = error.to_string().split_once("received fatal alert: ") {
+            return Some(alert.to_owned());
+        }
+        cause = error.source();
+    }
+    None
 }

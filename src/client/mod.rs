@@ -16,6 +16,7 @@ mod address;
 mod credentials;
 mod error;
 mod events;
+mod files;
 mod get;
 mod modem;
 mod put;
@@ -24,7 +25,7 @@ mod transfers;
 
 pub use crate::proto::{
     CommandForm, DataAddressMode, DataLimit, DataPeriod, DataScope, DataUsage, DataVolume,
-    Direction, Entry, EntryKind, FetchToModuleResult, GetCapabilitiesResponse, GetInfo,
+    Direction, Ending, Entry, EntryKind, FetchToModuleResult, GetCapabilitiesResponse, GetInfo,
     GetProgress, GetResult, GetStatusResponse, GetUsageResponse, IfExists, LinkState,
     ListQueueResponse, ModuleEntry, ModuleProgress, ModuleSpace, ModuleStage, OnFailure,
     OperationInfo, OperationState, Priority, PutProgress, PutResult, PutStage, PutState,
@@ -104,9 +105,12 @@ impl Client {
         address: &Address,
         credentials: Option<&Credentials>,
     ) -> Result<Self, Error> {
-        let failed = |source: tonic::transport::Error| Error::Connect {
-            address: address.to_string(),
-            source: Box::new(source),
+        let failed = |source: tonic::transport::Error| match error::alert(&source) {
+            Some(alert) => Error::Certificate { alert },
+            None => Error::Connect {
+                address: address.to_string(),
+                source: Box::new(source),
+            },
         };
         let mut endpoint = Endpoint::from_shared(address.uri())
             .map_err(failed)?

@@ -17,8 +17,12 @@ pub struct Durable {
     pub directory: PathBuf,
     /// Bytes of all their files.
     pub disk_in_all: u64,
+    /// Bytes of the files of one client.
+    pub disk_per_client: u64,
     /// How many there are, ended ones included.
     pub max_transfers: usize,
+    /// How many one client has, ended ones included.
+    pub max_per_client: usize,
     /// How many are at work at once.
     pub active: usize,
     /// How long one that has ended is kept.
@@ -29,7 +33,7 @@ pub struct Durable {
     pub unfinished_age: Duration,
     /// Attempts for one.
     pub attempts: u32,
-    /// Time for one.
+    /// Time of trying for one.
     #[serde(with = "humantime_serde")]
     pub give_up_after: Duration,
     /// Bytes over the link for one, as a multiple of its size.
@@ -49,7 +53,9 @@ impl Default for Durable {
         Self {
             directory: settings.directory,
             disk_in_all: settings.disk_in_all,
+            disk_per_client: settings.disk_per_principal,
             max_transfers: settings.max_transfers,
+            max_per_client: settings.max_per_principal,
             active: settings.active,
             max_age: settings.max_age,
             unfinished_age: settings.unfinished_age,
@@ -69,7 +75,9 @@ impl Durable {
         Settings {
             directory: self.directory.clone(),
             disk_in_all: self.disk_in_all,
+            disk_per_principal: self.disk_per_client,
             max_transfers: self.max_transfers,
+            max_per_principal: self.max_per_client,
             active: self.active,
             max_age: self.max_age,
             unfinished_age: self.unfinished_age,
@@ -89,6 +97,7 @@ impl Durable {
         }
         for (key, value) in [
             ("durable.max_transfers", self.max_transfers),
+            ("durable.max_per_client", self.max_per_client),
             ("durable.active", self.active),
             ("durable.attempts", self.attempts as usize),
             ("durable.resend_limit", self.resend_limit as usize),

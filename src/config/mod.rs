@@ -12,6 +12,7 @@ mod log;
 mod metrics;
 mod module;
 mod repair;
+mod roles;
 mod server;
 mod tls;
 mod transfers;
@@ -26,6 +27,7 @@ pub use load::{DEFAULT_PATH, load, parse};
 pub use log::{Format, Log};
 pub use module::{Device, Emulator, FlowControl, Module, Network};
 pub use repair::{Bound, Highest, Repair};
+pub use roles::Roles;
 pub use server::{Floor, Priority, Secret, Security, ServerProfile, Verification, Yields};
 pub use tls::Tls;
 pub use transfers::{Download, Transfers, Upload};
@@ -49,6 +51,8 @@ pub struct Config {
     pub repair: Repair,
     /// Where clients come in.
     pub listen: Listen,
+    /// What those who come in may do.
+    pub roles: Roles,
     /// Operations that wait for the link.
     pub queue: Queue,
     /// Virtual sessions.
@@ -133,6 +137,7 @@ impl Config {
         self.module.check(&mut problems);
         self.repair.check(&mut problems);
         self.listen.check(&mut problems);
+        self.roles.check(&mut problems);
         self.queue.check(&mut problems);
         self.sessions.check(&mut problems);
         self.transfers.check(&mut problems);

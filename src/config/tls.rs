@@ -1,6 +1,6 @@
 //! `[listen.tls]`: TLS at the TCP port.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -64,7 +64,7 @@ impl Tls {
         Ok(Some(tls))
     }
 
-    fn files(&self) -> [(&'static str, &PathBuf); 3] {
+    fn files(&self) -> [(&'static str, &Path); 3] {
         [
             ("cert_file", &self.cert_file),
             ("key_file", &self.key_file),
@@ -73,7 +73,7 @@ impl Tls {
     }
 }
 
-fn is_empty(file: &PathBuf) -> bool {
+fn is_empty(file: &Path) -> bool {
     file.as_os_str().is_empty()
 }
 

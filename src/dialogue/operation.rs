@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::rung::Rung;
-use super::seam::Seam;
+use super::seam::{OVERLAP, Seam};
 use crate::ftps::question::Question;
 use crate::ftps::storage::{Drive, Entry, ModulePath, Space};
 use crate::ftps::value::{Offset, RemotePath, Server, TransferType};
@@ -146,6 +146,27 @@ pub struct BegunDownload {
     pub resumes: u32,
     /// The last of the bytes handed over, which nobody had room for: they come first when it goes on.
     pub undelivered: Vec<Delivery>,
+}
+
+impl BegunDownload {
+    /// Of a file whose first `got` bytes are at hand, known again by their first and their last:
+    /// as many of them as there are, up to [`BegunDownload::ENDS`].
+    #[must_use]
+    pub fn of(got: u64, size: Option<u64>, first: &[u8], last: &[u8]) -> Self {
+        let mut seam = Seam::default();
+        seam.add(first);
+        seam.add(last);
+        Self {
+            got,
+            size,
+            seam,
+            resumes: 0,
+            undelivered: Vec::new(),
+        }
+    }
+
+    /// Bytes that are compared at either end.
+    pub const ENDS: u64 = OVERLAP;
 }
 
 /// A file to write.

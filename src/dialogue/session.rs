@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::exchange::{Settlement, Verdict};
-use super::failure::Cause;
+use super::failure::{Awaited, Cause};
 use super::operation::{Directory, Place, Standing};
 use crate::ftps::command::takes;
 use crate::ftps::value::{RemotePath, Server, TransferType};
@@ -119,12 +119,17 @@ impl Session {
             (Command::Start, Ok(_)) => Self::Started(None),
             // A module that cannot set the mode decides by itself; data connections tell.
             (Command::SingleIp(on), Ok(_) | Err(Cause::Refused(_))) => Self::Started(Some(*on)),
-            (Command::Login(server), Ok(_)) => Self::LoggedIn(Login {
-                server: Arc::clone(server),
-                transfer_type: None,
-                directory: Whereabouts::Home,
-                home: None,
-            }),
+            // Two examples of SIMCom's application note for the SIM7600 have no result behind the
+            // `OK`. Whether it stands shows at once: TYPE comes next, and is only carried out
+            // there (SIMCom manual L1210).
+            (Command::Login(server), Ok(_) | Err(Cause::Timeout(Awaited::Result))) => {
+                Self::LoggedIn(Login {
+                    server: Arc::clone(server),
+                    transfer_type: None,
+                    directory: Whereabouts::Home,
+                    home: None,
+                })
+            }
             (command, outcome) => {
                 let Self::LoggedIn(login) = self else {
                     return outcome.map(drop);
@@ -266,7 +271,6 @@ mod tests {
     use std::num::NonZeroU16;
 
     use super::*;
-    use crate::dialogue::failure::Awaited;
     use crate::ftps::tls::TlsPolicy;
     use crate::ftps::value::{Host, Password, ServerType, Username};
 

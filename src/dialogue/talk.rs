@@ -65,6 +65,9 @@ pub struct Dialogue {
     trouble: Option<Failure>,
     /// What the planner has to mend, and why.
     lapse: Option<Attempt>,
+    /// The module refused SIZE without a code in a session that was just made: it has no such
+    /// command, or says so of every name. The listing is asked after it in any case.
+    sizeless: bool,
     /// Rungs of which the owner has not been told.
     told: VecDeque<Repaired>,
     /// The outcome of the operation, once all else was told.
@@ -117,6 +120,7 @@ impl Dialogue {
             outbox: VecDeque::new(),
             trouble: None,
             lapse: None,
+            sizeless: false,
             told: VecDeque::new(),
             done: None,
         }

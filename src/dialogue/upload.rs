@@ -287,7 +287,7 @@ impl Procedure for Upload {
                 State::Rejoin(rejoin) => match rejoin.next(&self.what.path) {
                     Ok(Some(command)) => return Next::Say(Saying::Ftps(command)),
                     Ok(None) => return Next::Fetch,
-                    Err(fits) => self.state = self.rejoined(fits),
+                    Err(same) => self.state = self.rejoined(same),
                 },
                 State::Delete => {
                     self.state = State::Deleting;

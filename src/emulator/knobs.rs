@@ -103,6 +103,9 @@ pub struct Knobs {
     pub tls_session_reuse: bool,
     /// Whether `sslversion` 4 ("all") includes TLS 1.3. Off: the manuals' list ends at TLS 1.2.
     pub tls13: bool,
+    /// Whether FSLS prints names outside ASCII as `{non-ascii}"<hex>"`, or as they are. No document
+    /// shows one; on, as PWD prints them (L1209).
+    pub names_in_hex: bool,
     /// One byte in this many to or from the host is lost; 0 none.
     pub lose_one_in: u32,
     /// One byte in this many to or from the host comes twice; 0 none.
@@ -152,6 +155,7 @@ impl Default for Knobs {
             registration_time: Duration::ZERO,
             rssi: 23,
             tls_session_reuse: true,
+            names_in_hex: true,
             tls13: false,
             lose_one_in: 0,
             duplicate_one_in: 0,

@@ -64,6 +64,8 @@ pub struct Profile {
     pub banner: (&'static [&'static str], &'static [&'static str]),
     /// The line that reports the loss of the network, where the family has one.
     pub disconnect_notice: Option<&'static str>,
+    /// Whether the commands for module files take `{non-ascii}"<hex>"`; CFTRANRX always does.
+    pub non_ascii_files: bool,
     /// Whether FSATTRI prints the date behind the size.
     pub attributes_dated: bool,
     /// The key of the private key's password in `AT+CSSLCFG`.
@@ -155,6 +157,7 @@ const SIM7600: Profile = Profile {
     file_name_limit: 254,
     banner: (&["RDY", "+CPIN: READY"], &["SMS DONE", "PB DONE"]),
     disconnect_notice: None,
+    non_ascii_files: true,
     attributes_dated: true,
     key_password: "keypwd",
 };
@@ -216,6 +219,8 @@ const A7670: Profile = Profile {
         &["SMS DONE", "PB DONE"],
     ),
     disconnect_notice: Some("+CFTPSNOTIFY: FTPS DISCONNECT"),
+    // A76XX AT manual V1.09 §12 and §13.
+    non_ascii_files: false,
     attributes_dated: false,
     key_password: "password",
 };

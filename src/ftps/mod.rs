@@ -4,6 +4,7 @@ pub mod command;
 pub mod errcode;
 pub mod escape;
 pub mod listing;
+mod non_ascii;
 pub mod profile;
 pub mod question;
 pub mod quirk;

@@ -1,6 +1,6 @@
 //! What a module can do: rows of data for the families, refined by what the module itself says.
 
-use super::storage::Drive;
+use super::storage::{Drive, StorageVerb};
 use super::verb::Verb;
 
 /// The limits and abilities of a module.
@@ -33,6 +33,8 @@ pub struct Profile {
     pub binds_tls: bool,
     /// Takes names outside ASCII as `{non-ascii}"<hex>"`, where the command has that form.
     pub non_ascii: bool,
+    /// Takes names of files on its drives in the same form.
+    pub non_ascii_files: bool,
 }
 
 /// Verbs that the SIM7500/SIM7600 manual documents with `{non-ascii}` (L1206 to L1215).
@@ -45,6 +47,16 @@ pub const NON_ASCII: [Verb; 8] = [
     Verb::PutFile,
     Verb::Get,
     Verb::Put,
+];
+
+/// Commands of the module's file system that take `{non-ascii}` on the SIM7500/SIM7600 (SIMCom
+/// manual L1212, L2011, and "AT Commands for File System").
+pub const NON_ASCII_FILES: [StorageVerb; 5] = [
+    StorageVerb::Enter,
+    StorageVerb::Delete,
+    StorageVerb::Attributes,
+    StorageVerb::Write,
+    StorageVerb::Read,
 ];
 
 impl Profile {
@@ -69,6 +81,7 @@ impl Profile {
             tls_contexts: &[0],
             binds_tls: false,
             non_ascii: true,
+            non_ascii_files: true,
         }
     }
 
@@ -89,6 +102,9 @@ impl Profile {
             tls_contexts: &[0],
             binds_tls: true,
             non_ascii: false,
+            // `AT+CFTRANRX` alone has the form there (§13): such a file could be written, and then
+            // be neither listed nor deleted, nor its size be asked for.
+            non_ascii_files: false,
         }
     }
 

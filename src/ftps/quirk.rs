@@ -32,6 +32,7 @@ struct Quirk {
     mode: Option<bool>,
     tls_contexts: Option<bool>,
     non_ascii: Option<bool>,
+    non_ascii_files: Option<bool>,
 }
 
 /// Why a list of quirks is not usable.
@@ -122,6 +123,7 @@ impl Quirk {
             (&mut profile.mode, self.mode),
             (&mut profile.binds_tls, self.tls_contexts),
             (&mut profile.non_ascii, self.non_ascii),
+            (&mut profile.non_ascii_files, self.non_ascii_files),
         ] {
             *field = value.unwrap_or(*field);
         }

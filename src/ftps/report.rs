@@ -1,5 +1,6 @@
 //! Reports: the lines that tell what an FTPS command came to.
 
+use super::non_ascii;
 use super::verb::Verb;
 
 /// A line `+CFTPS<verb>: <body>`.
@@ -57,7 +58,7 @@ impl Body {
                 _ => {}
             }
         }
-        text(body).map_or_else(|| Self::Other(body.to_owned()), Self::Text)
+        non_ascii::text(body).map_or_else(|| Self::Other(body.to_owned()), Self::Text)
     }
 }
 
@@ -65,26 +66,6 @@ fn number(text: &str) -> Option<u64> {
     let text = text.trim();
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()
-}
-
-fn text(body: &str) -> Option<String> {
-    let (hex, quoted) = match body.strip_prefix("{non-ascii}") {
-        Some(rest) => (true, rest),
-        None => (false, body),
-    };
-    let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;
-    if !hex {
-        return Some(inner.to_owned());
-    }
-    let bytes: Option<Vec<u8>> = (0..inner.len())
-        .step_by(2)
-        .map(|at| {
-            inner
-                .get(at..at + 2)
-                .and_then(|pair| u8::from_str_radix(pair, 16).ok())
-        })
-        .collect();
-    Some(String::from_utf8_lossy(&bytes?).into_owned())
 }
 
 #[cfg(test)]

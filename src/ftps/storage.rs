@@ -6,6 +6,7 @@ mod path;
 pub use answer::{Entry, Space, count, entries, size};
 pub use path::{Drive, ModulePath};
 
+use super::non_ascii;
 use super::profile::Profile;
 use super::shape::{Shape, Timing};
 use super::value::ValueError;
@@ -84,25 +85,38 @@ impl Storage {
             | Self::Write(path, _)
             | Self::Read(path, _) => path,
         };
-        let (len, max) = (path.as_str().len(), profile.max_module_path);
+        // These two take the name of a file of the current directory.
+        let argument = match self {
+            Self::Delete(_) | Self::Attributes(_) => path.name().ok_or(ValueError::NotAFileName)?,
+            _ => path.as_str(),
+        };
+        let written = |path: &str| match path.is_ascii() {
+            true => path.len(),
+            false => non_ascii::hex(path).len(),
+        };
+        let (len, max) = (written(path.as_str()), profile.max_module_path);
         if len > max {
             return Err(ValueError::TooLong { len, max });
         }
         let line = CommandLine::write(name);
-        // These two take the name of a file of the current directory.
-        let file = path.name().ok_or(ValueError::NotAFileName);
-        Ok(match self {
-            // Printed without quotation marks in every example; a blank needs them.
-            Self::Delete(_) | Self::Attributes(_) => match file? {
-                file if file.contains(' ') => line.quoted(file).finish(),
-                file => line.unquoted(file).finish(),
-            },
-            Self::Write(path, len) => line.quoted(path.as_str()).number(u64::from(*len)).finish(),
-            Self::Read(path, 0) => line.quoted(path.as_str()).finish(),
-            Self::Read(path, from) => line.quoted(path.as_str()).number(*from).finish(),
-            Self::Enter(_) | Self::Count | Self::List | Self::Space => {
-                line.unquoted(path.as_str()).finish()
+        let line = match self {
+            _ if !argument.is_ascii() => {
+                if !profile.non_ascii_files {
+                    return Err(ValueError::NotAscii);
+                }
+                line.prefixed(non_ascii::PREFIX, &non_ascii::hex(argument))
             }
+            Self::Write(..) | Self::Read(..) => line.quoted(argument),
+            // Printed without quotation marks in every example; a blank needs them.
+            Self::Delete(_) | Self::Attributes(_) if argument.contains(' ') => {
+                line.quoted(argument)
+            }
+            _ => line.unquoted(argument),
+        };
+        Ok(match self {
+            Self::Write(_, len) => line.number(u64::from(*len)).finish(),
+            Self::Read(_, from) if *from > 0 => line.number(*from).finish(),
+            _ => line.finish(),
         })
     }
 }
@@ -172,10 +186,29 @@ mod tests {
             (Storage::Write(file(), 7), "AT+CFTRANRX=\"F:/a.txt\",7\r"),
             (Storage::Read(file(), 0), "AT+CFTRANTX=\"F:/a.txt\"\r"),
             (Storage::Read(file(), 9), "AT+CFTRANTX=\"F:/a.txt\",9\r"),
+            (
+                Storage::Enter(path("F:/\u{e4}")),
+                "AT+FSCD={non-ascii}\"463A2FC3A4\"\r",
+            ),
+            (
+                Storage::Delete(path("F:/\u{e4} b")),
+                "AT+FSDEL={non-ascii}\"C3A42062\"\r",
+            ),
+            // Said from that directory.
+            (Storage::Delete(path("F:/\u{e4}/b")), "AT+FSDEL=b\r"),
+            (
+                Storage::Write(path("F:/\u{e4}"), 7),
+                "AT+CFTRANRX={non-ascii}\"463A2FC3A4\",7\r",
+            ),
         ] {
             let line = command.encode(&Profile::sim7600()).unwrap();
             assert_eq!(line.bytes().as_ref(), want.as_bytes());
         }
+        let named = Storage::Attributes(path("C:/\u{e4}"));
+        assert_eq!(named.encode(&Profile::a76xx()), Err(ValueError::NotAscii));
+        let long = path(&format!("F:/{}", "\u{e4}".repeat(70)));
+        let refused = Storage::Read(long, 0).encode(&Profile::sim7600());
+        assert!(matches!(refused, Err(ValueError::TooLong { len: 286, .. })));
         let long = path(&format!("C:/{}", "x".repeat(200)));
         let refused = Storage::Read(long, 0).encode(&Profile::a76xx());
         assert!(matches!(refused, Err(ValueError::TooLong { max: 115, .. })));

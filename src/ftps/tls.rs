@@ -72,8 +72,8 @@ impl TlsPolicy {
     }
 
     /// The value of `authmode`: 0 nobody proves anything, 1 the server does, 2 both do, 3 the
-    /// client alone (SIM7500/SIM7600 AT manual V3.00).
-    // TODO-correctness: the A76xx is taken to have the same numbers; its manual has lists of its own.
+    /// client alone (SIM7500/SIM7600 AT manual V3.00; the same on the A76xx by SIMCom's SDK for it,
+    /// `SCSslCtx_t`).
     #[must_use]
     pub const fn authmode(&self) -> u64 {
         match (&self.verify, &self.identity) {

@@ -1,5 +1,6 @@
 //! Where the content of an upload comes from.
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
@@ -22,6 +23,21 @@ pub enum Supply {
     Gone,
     /// That byte is not held any more.
     Forgotten,
+}
+
+/// A source whose content is all at hand.
+#[derive(Debug)]
+pub struct AtHand(pub Bytes);
+
+impl Source for AtHand {
+    fn piece(&mut self, offset: u64) -> BoxFuture<'_, Supply> {
+        let rest = usize::try_from(offset).ok().and_then(|at| self.0.get(at..));
+        let piece = match rest {
+            Some(rest) if !rest.is_empty() => Piece::Data(self.0.slice_ref(rest)),
+            _ => Piece::End,
+        };
+        Box::pin(async { Supply::Piece(piece) })
+    }
 }
 
 /// A source that can be read once, from the beginning. Closed without [`Piece::End`], it is gone.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tonic::{Request, Status};
+use tonic::{Extensions, Status};
 
 use super::certificate::Nameless;
 use super::status;
@@ -33,9 +33,9 @@ impl Peer {
     }
 }
 
-/// The principal of a request.
-pub(super) fn principal<T>(request: &Request<T>) -> Result<Principal, Status> {
-    let peer = request.extensions().get::<Peer>();
+/// The principal of a request with these extensions.
+pub(super) fn principal(extensions: &Extensions) -> Result<Principal, Status> {
+    let peer = extensions.get::<Peer>();
     peer.ok_or_else(|| status::no_identity("the system does not tell who is calling"))?
         .principal()
 }
@@ -46,9 +46,9 @@ mod tests {
 
     #[test]
     fn the_door_names_the_principal() {
-        let mut request = Request::new(());
+        let mut extensions = Extensions::new();
         assert_eq!(
-            principal(&request).unwrap_err().code(),
+            principal(&extensions).unwrap_err().code(),
             tonic::Code::Unauthenticated
         );
         let cases = [
@@ -57,13 +57,11 @@ mod tests {
             (Peer::Certificate("backup".into()), "cert:backup"),
         ];
         for (peer, want) in cases {
-            request.extensions_mut().insert(peer);
-            assert_eq!(principal(&request).unwrap().as_str(), want);
+            extensions.insert(peer);
+            assert_eq!(principal(&extensions).unwrap().as_str(), want);
         }
-        request
-            .extensions_mut()
-            .insert(Peer::Nameless(Nameless::NoName));
-        let status = principal(&request).unwrap_err();
+        extensions.insert(Peer::Nameless(Nameless::NoName));
+        let status = principal(&extensions).unwrap_err();
         assert_eq!(status.code(), tonic::Code::Unauthenticated);
         assert!(status.message().contains("names nobody"), "{status:?}");
     }

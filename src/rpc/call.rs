@@ -38,7 +38,7 @@ pub(super) async fn given_up(caller: &Caller) {
 
 /// Reads a call's principal and deadline.
 pub(super) fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
-    let principal = auth::principal(request)?;
+    let principal = auth::principal(request.extensions())?;
     let limit = time_limit(request.metadata())?;
     // A deadline beyond the clock's reach is none.
     let deadline = limit.and_then(|limit| modem::clock::now().checked_add(limit));

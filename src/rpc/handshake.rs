@@ -100,3 +100,54 @@ fn peer<S>(stream: &TlsStream<S>) -> Result<String, Nameless> {
     let own = session.peer_certificates().and_then(|chain| chain.first());
     certificate::name(own.ok_or(Nameless::NoName)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+    use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+
+    use super::*;
+    use crate::broker::modem::clock;
+
+    const FROM: SocketAddr =
+        SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
+
+    fn handshakes() -> Handshakes<DuplexStream> {
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let made = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let (pem, key) = (made.pem(), made.key().serialize_pem());
+        Handshakes::new(Tls::from_pem(pem.as_bytes(), key.as_bytes(), pem.as_bytes()).unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_says_nothing_is_gone_after_the_deadline() {
+        let mut handshakes = handshakes();
+        let (mut client, server) = duplex(1024);
+        let began = clock::now();
+        handshakes.begin(server, FROM);
+        let mut said = Vec::new();
+        tokio::select! {
+            (_, peer) = handshakes.next() => panic!("{peer:?} came in"),
+            ended = client.read_to_end(&mut said) => assert_eq!(ended.unwrap(), 0),
+        }
+        assert_eq!(began.elapsed(), DEADLINE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_oldest_makes_room() {
+        let mut handshakes = handshakes();
+        let mut clients: Vec<DuplexStream> = Vec::new();
+        let began = clock::now();
+        for _ in 0..=AT_ONCE {
+            let (client, server) = duplex(1024);
+            handshakes.begin(server, FROM);
+            clients.push(client);
+        }
+        let ended = async |client: &mut DuplexStream| client.read(&mut [0]).await.unwrap();
+        assert_eq!(ended(&mut clients[0]).await, 0);
+        assert!(began.elapsed().is_zero(), "{:?}", began.elapsed());
+        assert_eq!(ended(&mut clients[1]).await, 0);
+        assert_eq!(began.elapsed(), DEADLINE);
+    }
+}

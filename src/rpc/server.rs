@@ -6,9 +6,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::doors::Doors;
 use super::ftps::Ftps;
+use super::gate::Gate;
 use super::health;
 use super::metrics::Counting;
 use super::module::Module;
+use super::role::Roles;
 use super::storage::ModuleStorage;
 use super::transfers::Transfers;
 use crate::broker::Broker;
@@ -43,7 +45,8 @@ pub enum Error {
     Transport(#[from] tonic::transport::Error),
 }
 
-/// Serves until `stop` is cancelled; then takes no more calls and ends the running ones.
+/// Serves until `stop` is cancelled; then takes no more calls and ends the running ones. `roles`
+/// says who may call what.
 ///
 /// Calls that run are given until `grace` has passed; then their connections are closed, which
 /// cancels them.
@@ -53,6 +56,7 @@ pub enum Error {
 pub async fn serve(
     broker: Broker,
     doors: Doors,
+    roles: Roles,
     stop: CancellationToken,
     grace: Duration,
 ) -> Result<(), Error> {
@@ -64,6 +68,7 @@ pub async fn serve(
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .layer(Counting::new())
+        .layer(Gate::new(roles))
         .add_service(
             FtpsServiceServer::new(Ftps::new(broker.clone()))
                 .max_decoding_message_size(MAX_MESSAGE),

@@ -12,11 +12,12 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use super::convert::request::Invalid;
 use super::convert::response::chain;
+use super::role::Role;
 use crate::broker::failure::{self, Failure};
 use crate::broker::health::Rung;
 use crate::broker::transfers::Told;
 use crate::broker::usage::{Period, Scope, Standing};
-use crate::broker::{Cause, Error, modem};
+use crate::broker::{Cause, Error, Principal, modem};
 use verdict::Verdict;
 
 /// The `domain` of every `google.rpc.ErrorInfo`.
@@ -109,6 +110,23 @@ pub(super) fn bad_metadata(name: &str, rule: &str) -> Status {
 /// A caller of whom nothing is known.
 pub(super) fn no_identity(why: &str) -> Status {
     simple(Code::Unauthenticated, "NO_IDENTITY", why)
+}
+
+/// A caller without the role that a method needs.
+pub(super) fn role_required(principal: &Principal, method: &str, role: Role) -> Status {
+    let role = role.name();
+    let message = format!(
+        "{principal} may not call {method}, which needs the role `{role}`; roles.{role} of the \
+         daemon's configuration says who has it"
+    );
+    let metadata = [("principal", principal.as_str()), ("role", role)];
+    let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    Verdict::new(Code::PermissionDenied, "ROLE_REQUIRED", "").status(message, metadata.into())
+}
+
+/// A path that is no method's.
+pub(super) fn no_such_method() -> Status {
+    Status::unimplemented("there is no such method")
 }
 
 /// An upload whose stream ended before `finish`.

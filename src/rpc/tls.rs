@@ -94,3 +94,50 @@ fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     certificates.ok().filter(|found| !found.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made() -> (String, String) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        (made.cert.pem(), made.signing_key.serialize_pem())
+    }
+
+    fn from(certificate: &str, key: &str, ca: &str) -> Result<Tls, TlsError> {
+        Tls::from_pem(certificate.as_bytes(), key.as_bytes(), ca.as_bytes())
+    }
+
+    #[test]
+    fn certificate_and_key_may_share_a_file_and_nothing_prints() {
+        let (certificate, key) = made();
+        let both = key.clone() + &certificate;
+        let tls = from(&both, &both, &certificate).unwrap();
+        assert_eq!(format!("{tls:?}"), "Tls(***)");
+    }
+
+    #[test]
+    fn what_is_no_tls_is_told_apart() {
+        let (certificate, key) = made();
+        let (other, _) = made();
+        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let locked = key.replace("PRIVATE", "ENCRYPTED PRIVATE");
+        let ca = &certificate;
+        type Is = fn(&TlsError) -> bool;
+        let cases: [(&str, &str, &str, Is); 7] = [
+            (&key, &key, ca, |e| matches!(e, TlsError::Certificate)),
+            (broken, &key, ca, |e| matches!(e, TlsError::Certificate)),
+            (&certificate, ca, ca, |e| matches!(e, TlsError::Key)),
+            (&certificate, &locked, ca, |e| matches!(e, TlsError::Key)),
+            (&other, &key, ca, |e| matches!(e, TlsError::ForeignKey)),
+            (&certificate, &key, "", |e| matches!(e, TlsError::ClientCa)),
+            (&certificate, &key, broken, |e| {
+                matches!(e, TlsError::ClientCa)
+            }),
+        ];
+        for (index, (certificate, key, ca, is)) in cases.into_iter().enumerate() {
+            let error = from(certificate, key, ca).unwrap_err();
+            assert!(is(&error), "case {index}: {error:?}");
+        }
+    }
+}

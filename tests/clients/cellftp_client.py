@@ -13,6 +13,7 @@ with the status code, the message, and what google.rpc's error details say.
 import argparse
 import hashlib
 import json
+import pathlib
 import sys
 import threading
 
@@ -30,15 +31,22 @@ class Wrong(Exception):
 class Client:
     """One connection, and the calls on it."""
 
-    def __init__(self, target, timeout):
+    def __init__(self, options):
         from cellftp.v1 import ftps_pb2, ftps_pb2_grpc
 
         self.messages = ftps_pb2
-        self.timeout = timeout
+        self.timeout = options.timeout
+        target = options.address
         # For a unix socket, gRPC's core would send the percent-encoded path as :authority,
         # which HTTP/2 servers that hold it against RFC 3986 reset the connection for.
-        options = [("grpc.default_authority", "localhost")] if target.startswith("unix:") else []
-        self.channel = grpc.insecure_channel(target, options)
+        settings = [("grpc.default_authority", "localhost")] if target.startswith("unix:") else []
+        if options.ca is None:
+            self.channel = grpc.insecure_channel(target, settings)
+        else:
+            files = [options.ca, options.key, options.certificate]
+            texts = [name and pathlib.Path(name).read_bytes() for name in files]
+            credentials = grpc.ssl_channel_credentials(*texts)
+            self.channel = grpc.secure_channel(target, credentials, settings)
         self.ftps = ftps_pb2_grpc.FtpsServiceStub(self.channel)
 
     def put(self, options):
@@ -217,7 +225,7 @@ def fields_of(detail):
 
 def run(options):
     """Carries out one command on a connection of its own."""
-    client = Client(options.address, options.timeout)
+    client = Client(options)
     try:
         return {"result": getattr(client, options.command)(options)}
     except grpc.RpcError as error:
@@ -290,6 +298,9 @@ def main():
     )
     parser.add_argument("--stubs", help="folder of the generated modules")
     parser.add_argument("--address", required=True, help="unix:/PATH or 127.0.0.1:PORT")
+    parser.add_argument("--ca", help="PEM file of the daemon's authority: the address has TLS")
+    parser.add_argument("--certificate", help="PEM file of the client's own certificate")
+    parser.add_argument("--key", help="PEM file of its key")
     parser.add_argument("--timeout", type=float, default=120, help="deadline of a call, seconds")
     parser.add_argument(
         "arguments",
@@ -302,7 +313,8 @@ def main():
         sys.path.insert(0, options.stubs)
 
     def parse(arguments):
-        defaults = argparse.Namespace(address=options.address, timeout=options.timeout)
+        common = ("address", "ca", "certificate", "key", "timeout")
+        defaults = argparse.Namespace(**{name: getattr(options, name) for name in common})
         return command_parser().parse_args(arguments, defaults)
 
     if options.arguments != ["batch"]:

@@ -37,16 +37,28 @@ fn abort(family: Family, kind: ServerKind, security: Security, pieces: bool) {
         eprintln!("{kind:?} runs only when started by root");
         return;
     }
-    // At 11,520 bytes a second: throwing the rest away is dearer than an abort, where there is one.
+    let server = Server::start(kind, security);
+    let mut site = Site::start_slow(family, &[("server", &server)], pieces);
+    call_off(family, &site, &server);
+    assert!(site.stop(), "the daemon ends with exit code 0");
+    let log = site.log();
+    let want = match family {
+        Family::Sim7600 => "AT+CFTPSABORT",
+        Family::A7670 => "AT+CFTPSGET",
+    };
+    assert!(log.contains(&format!("line={want}")), "{want}:\n{log}");
+}
+
+/// Calls a download off once it moves, on a line of at most 46,080 bytes a second. Throwing the
+/// rest away is dearer than an abort then, where there is one.
+pub(crate) fn call_off(family: Family, site: &Site, server: &Server) {
     let size = match family {
         Family::Sim7600 => 600_000,
         Family::A7670 => 100_000,
     };
-    let server = Server::start(kind, security);
     server.place("big", &traps(size));
     server.place("small", b"12345");
-    let mut site = Site::start_slow(family, &[("server", &server)], pieces);
-    let mut reader = get(&site, &server.remote("big"));
+    let mut reader = get(site, &server.remote("big"));
     let operation = wait::until("bytes of the download", wait::START, || {
         let queue = site
             .grpcurl()
@@ -61,17 +73,10 @@ fn abort(family: Family, kind: ServerKind, security: Security, pieces: bool) {
     let ended = site
         .ftps("CancelOperation", &json!({"operationId": operation}))
         .expect("cancelled");
-    let want = match family {
-        Family::Sim7600 => "AT+CFTPSABORT",
-        Family::A7670 => "AT+CFTPSGET",
-    };
     assert!(!reader.wait().expect("cellftp ends").success(), "{ended:#}");
     let path = server.remote("small");
     let size = json!({"target": {"profile": "server"}, "path": path});
     assert_eq!(site.ftps("GetSize", &size).expect("a size")["size"], "5");
-    assert!(site.stop(), "the daemon ends with exit code 0");
-    let log = site.log();
-    assert!(log.contains(want), "{want} was not said:\n{ended:#}\n{log}");
 }
 
 /// `cellftp get`, which reads as fast as it can.

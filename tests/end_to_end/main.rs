@@ -13,12 +13,17 @@
 )]
 
 mod abort;
+mod command_line;
 mod content;
 mod crash;
+mod disk;
+mod doors;
+mod durable;
 mod errors;
 mod line;
 mod long;
 mod module;
+mod parity;
 mod pieces;
 mod round_trip;
 mod servers;

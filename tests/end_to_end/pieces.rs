@@ -38,7 +38,7 @@ fn round_trip(family: Family, kind: ServerKind, security: Security) {
         return;
     }
     let server = Server::start(kind, security);
-    let mut site = Site::start_in_pieces(family, &[("server", &server)]);
+    let mut site = Site::start_in_pieces(family, &[("server", &server)], &[]);
     let mut python = site.python();
     let (up, down) = (site.scratch("up"), site.scratch("down"));
     for size in SIZES {

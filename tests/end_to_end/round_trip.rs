@@ -9,7 +9,7 @@ use crate::support::python::PythonClient;
 use crate::support::servers::{Security, Server, ServerKind};
 use crate::support::site::{Family, Site};
 use crate::support::tools;
-use crate::{storage, unary};
+use crate::{abort, parity, storage, unary};
 
 /// Sizes about the limits of the line: nothing, one byte, a frame of 1024 or 1480 bytes, a
 /// block of 2048, and one that is many of each.
@@ -105,18 +105,25 @@ fn round_trip(family: Family, kind: ServerKind, security: Security) {
         !site.log().contains(server.password),
         "the password is in the daemon's log"
     );
+    let mut logs = site.log();
     drop(site);
-    in_pieces(family, &server);
+    logs += &in_pieces(family, &server);
+    parity::every_form_was_said(family, &logs);
 }
 
 /// The other form of both transfers: pulled out of the cache where the module has one, and in
-/// blocks.
-fn in_pieces(family: Family, server: &Server) {
-    let site = Site::start_in_pieces(family, &[("server", server)]);
+/// blocks; and a download that is called off. The log of the daemon.
+fn in_pieces(family: Family, server: &Server) -> String {
+    // Slow enough for a download to be called off in the middle.
+    let slow = ["--baud", "460800"];
+    let mut site = Site::start_in_pieces(family, &[("server", server)], &slow);
     let mut python = site.python();
     for size in [0, 1, 2049, 10_000] {
         up_and_down(&site, server, &mut python, &traps(size));
     }
+    abort::call_off(family, &site, server);
+    assert!(site.stop(), "the daemon ends with exit code 0");
+    site.log()
 }
 
 /// Sizes that a module's answer cannot tell from its error codes, and a file that is not there.

@@ -53,6 +53,32 @@ pub(crate) fn module_files(family: Family, site: &Site, server: &Server) {
     let none = server.remote("none");
     assert_eq!(cellftp(site, &["fetch", &none, drive]), Err(3));
     assert_eq!(cellftp(site, &["send", &none, drive]), Err(3));
+    outside_ascii(family, site, server, drive);
+}
+
+/// A file whose name is outside ASCII, which only the SIM7600 takes.
+fn outside_ascii(family: Family, site: &Site, server: &Server, drive: &str) {
+    let (name, content) = ("\u{fc}ber \u{6d4b}.bin", traps(3000));
+    server.place(name, &content);
+    let remote = server.remote(name);
+    let on_module = format!("{drive}/{name}");
+    if family == Family::A7670 {
+        assert_eq!(cellftp(site, &["fetch", &remote, drive]), Err(2));
+        assert_eq!(cellftp(site, &["rm", &on_module]), Err(2));
+        return;
+    }
+    let fetched = cellftp(site, &["fetch", &remote, drive]).expect("fetched");
+    assert_eq!(fetched["path"], on_module.as_str(), "{fetched:#}");
+    assert_eq!(fetched["verified"], true, "{fetched:#}");
+    let listing = cellftp(site, &["ls", drive]).expect("a listing");
+    let listed = listing.as_array().expect("entries").iter();
+    let sizes: Vec<_> = listed.filter(|entry| entry["name"] == name).collect();
+    assert_eq!(sizes.len(), 1, "{listing:#}");
+    assert_eq!(sizes[0]["size"], 3000, "{listing:#}");
+    std::fs::remove_file(server.local(name)).expect("the served directory is writable");
+    cellftp(site, &["send", &remote, drive]).expect("sent");
+    assert_holds(&server.local(name), &content);
+    cellftp(site, &["rm", &on_module]).expect("deleted");
 }
 
 /// `cellftp module ...`: the document that it prints, or its exit code.

@@ -137,36 +137,48 @@ fn a_server_that_asks_who_the_module_is_is_told_or_does_not_let_it_in() {
         asks_for_certificate: true,
         ..Options::default()
     };
-    for security in [Security::AuthTls, Security::Implicit] {
-        let [known, mut silent, mut stranger] = [(); 3].map(|()| {
-            let server = Server::start_with(ServerKind::Pyftpdlib, security, &options);
-            server.place("file", b"content");
-            server
-        });
-        silent.client = None;
-        stranger.client.clone_from(&known.client);
-        let profiles = [
-            ("known", &known),
-            ("silent", &silent),
-            ("stranger", &stranger),
-        ];
-        for family in Family::ALL {
-            let mut site = Site::start(family, &profiles);
-            for _ in 0..2 {
-                let directory = json!({"target": {"profile": "known"}, "path": known.remote("")});
-                let size = site.ftps("GetSize", &on(&known, "known"));
-                assert_eq!(size.expect("it shows who it is")["size"], "7");
-                site.ftps("List", &directory)
-                    .expect("on the data connection too");
-                for (name, server) in [("silent", &silent), ("stranger", &stranger)] {
-                    failed(site.ftps("GetSize", &on(server, name)))
-                        .expect("FAILED_PRECONDITION", "TLS_ALERT");
-                    assert!(!server.log().contains("logged in"), "{}", server.log());
-                }
+    let trios: Vec<[Server; 3]> = everywhere()
+        .into_iter()
+        .map(|(kind, security)| {
+            let [known, mut silent, mut stranger] = [(); 3].map(|()| {
+                let server = Server::start_with(kind, security, &options);
+                server.place("file", b"content");
+                server
+            });
+            silent.client = None;
+            stranger.client.clone_from(&known.client);
+            [known, silent, stranger]
+        })
+        .collect();
+    let names = |at: usize| ["known", "silent", "stranger"].map(|name| format!("{name}{at}"));
+    let names: Vec<[String; 3]> = (0..trios.len()).map(names).collect();
+    let names = names.as_flattened().iter().map(String::as_str);
+    let profiles: Vec<(&str, &Server)> = names.zip(trios.as_flattened()).collect();
+    for family in Family::ALL {
+        let mut site = Site::start(family, &profiles);
+        for trio in profiles.chunks(3) {
+            let [(name, known), strangers @ ..] = trio else {
+                panic!("three to a server");
+            };
+            let what = format!("{family:?} {name} {:?}", known.security);
+            let size = site.ftps("GetSize", &on(known, name));
+            let size = size.unwrap_or_else(|failure| panic!("{what}: {failure:#?}"));
+            assert_eq!(size["size"], "7", "{what}");
+            let directory = json!({"target": {"profile": name}, "path": known.remote("")});
+            site.ftps("List", &directory)
+                .unwrap_or_else(|failure| panic!("{what}, data connection: {failure:#?}"));
+            for (name, server) in strangers {
+                let refused = failed(site.ftps("GetSize", &on(server, name)));
+                refused.expect("FAILED_PRECONDITION", "TLS_ALERT");
+                let log = server.log();
+                assert!(
+                    !log.contains("PASS") && !log.contains("logged in"),
+                    "{what} {name}: {log}"
+                );
             }
-            assert!(site.stop());
-            assert!(!site.log().contains("PRIVATE KEY"), "{}", site.log());
         }
+        assert!(site.stop());
+        assert!(!site.log().contains("PRIVATE KEY"), "{}", site.log());
     }
 }
 

@@ -78,6 +78,12 @@ fn by_profile(site: &Site, server: &Server) {
     assert_eq!(entry["size"], "5", "{listing:#}");
     assert_eq!(entry["kind"], "ENTRY_KIND_FILE", "{listing:#}");
 
+    // Without a path: where the login leads, which is where the folder is.
+    let login = json!({"target": {"profile": "server"}});
+    let listing = site.ftps("List", &login).expect("a listing");
+    let mut names = listing["entries"].as_array().expect("entries").iter();
+    assert!(names.any(|entry| entry["name"] == "folder"), "{listing:#}");
+
     let messages = site
         .grpcurl_tcp()
         .stream(

@@ -84,7 +84,8 @@ async fn only_a_certificate_of_the_authority_lets_in() {
     for refused in [foreign, expired] {
         // Where TLS 1.3 is spoken, the client learns of it with its first call.
         let error = site.size(&refused).await.unwrap_err();
-        assert!(!matches!(error, Error::Address { .. }), "{error:?}");
+        let turned_away = matches!(error, Error::Certificate { .. } | Error::Closed);
+        assert!(turned_away, "{error:?}");
     }
     let ca = Certificate::from_pem(site.authority.pem());
     let bare = Endpoint::from_shared(site.address().to_string())
@@ -215,4 +216,37 @@ async fn a_certificate_that_names_nobody_is_told_so() {
     assert_eq!(refusal.code, Code::Unauthenticated);
     assert_eq!(refusal.reason, "NO_IDENTITY");
     assert!(refusal.message.contains("names nobody"), "{refusal}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_is_missing_is_named() {
+    let site = Site::with("[roles]\nadminister = [\"cert:ops\"]\n").await;
+    site.house.store("file", b"1234");
+    let stop = async |client: &Client| match client.stop_ftps().await {
+        Ok(()) => None,
+        Err(Error::Refused(refusal)) => Some(*refusal),
+        Err(error) => panic!("{error:?}"),
+    };
+    let meter = site.client("meter").await;
+    assert_eq!(meter.size(&here(), "/file").await.unwrap(), 4);
+    for (client, name) in [(&meter, "cert:meter"), (&site.house.client().await, "uid:")] {
+        let refusal = stop(client).await.unwrap();
+        assert_eq!(refusal.code, Code::PermissionDenied);
+        assert_eq!(refusal.reason, "ROLE_REQUIRED");
+        assert_eq!(refusal.metadata["role"], "administer");
+        assert!(
+            refusal.metadata["principal"].starts_with(name),
+            "{refusal:?}"
+        );
+        assert!(refusal.message.contains("StopFtps"), "{refusal}");
+        assert!(refusal.message.contains("roles.administer"), "{refusal}");
+    }
+    assert!(stop(&site.client("ops").await).await.is_none());
+    // A stream is turned away as well.
+    let mut sink = tokio::io::sink();
+    let read = meter.read_module_file("F:/x", &mut sink, |_| {}).await;
+    let Err(Error::Refused(refusal)) = read else {
+        panic!("the module's files are nobody's")
+    };
+    assert_eq!(refusal.metadata["role"], "module_files");
 }

@@ -10,6 +10,8 @@
 )]
 
 mod abuse;
+#[path = "../support/acceptor.rs"]
+mod acceptor;
 #[path = "../support/authority.rs"]
 mod authority;
 mod budget;

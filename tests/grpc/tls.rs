@@ -1,11 +1,7 @@
 //! What a caller may ask of the TLS of a server, and what comes of it.
 
-use std::sync::Arc;
-
 use cellftp::proto::target::Target;
 use cellftp::proto::{self, Security, ServerVerification, TlsFloor};
-use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -13,6 +9,7 @@ use tokio_rustls::server::TlsStream;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
+use crate::acceptor::self_signed;
 use crate::house::{House, here, refused};
 
 /// A certificate that signs itself.
@@ -24,19 +21,11 @@ struct Certificate {
 
 impl Certificate {
     fn make() -> Self {
-        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
-            .unwrap();
+        let (made, tls) = self_signed();
         Self {
             pem: made.cert.pem(),
             key: made.signing_key.serialize_pem(),
-            tls: TlsAcceptor::from(Arc::new(config)),
+            tls,
         }
     }
 }

@@ -85,3 +85,16 @@ fn nothing_is_filled_where_a_module_answers() {
         assert!(!link.written.contains(&0));
     }
 }
+
+/// Its content may look like blocks, and what follows them tells nothing of the module's own.
+#[test]
+fn the_rest_of_a_download_that_nobody_hears_does_not_break_the_next() {
+    for family in both() {
+        for gap in ["", "\r\n", "\r\n\r\n"] {
+            let mut link = taken(family);
+            let rest = format!("xyz\r\n+CFTPSGET: DATA,4\r\nabcd{gap}more\r\n+CFTPSGET: 0\r\n");
+            link.said_before(rest.as_bytes());
+            works(&mut link);
+        }
+    }
+}

@@ -168,6 +168,11 @@ impl Link {
         self.exchange_with_nobody();
     }
 
+    /// What the module was saying to a program that is gone.
+    pub(crate) fn said_before(&mut self, bytes: &[u8]) {
+        self.to_host.extend(bytes);
+    }
+
     fn exchange_with_nobody(&mut self) {
         while self.module.wants_bytes() && !self.to_module.is_empty() {
             let part: Vec<u8> = self.to_module.drain(..).collect();

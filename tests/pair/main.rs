@@ -495,6 +495,33 @@ fn a_silent_module_is_told_in_time() {
     link.run(on(Task::WorkingDirectory), vec![]).result.unwrap();
 }
 
+/// A module that answers `ERROR` to SIZE for whatever name: a new login can be the cure once.
+#[test]
+fn a_module_without_size_is_not_logged_in_anew_for_each_file() {
+    let knobs = Knobs {
+        refuse: vec!["+CFTPSSIZE".into()],
+        ..Knobs::default()
+    };
+    for family in both() {
+        let mut link = Link::new(family, knobs.clone()).with_file("/f", b"ours");
+        let logins = |link: &mut Link| {
+            let seen = link.network.take_seen();
+            seen.iter().filter(|did| did.starts_with("LOGIN")).count()
+        };
+        for expected in [2, 0, 0] {
+            let got = link.run(on(get("/f")), vec![]);
+            assert_eq!(got.content, b"ours", "{:?}", got.result);
+            assert_eq!(logins(&mut link), expected, "{family:?}");
+            link.run(on(put("/g")), pieces(b"new")).result.unwrap();
+            assert_eq!(logins(&mut link), 0, "{family:?}");
+        }
+        // A session that is gone is noticed all the same.
+        let event = link.network.close_session().unwrap();
+        link.module.handle_uplink(link.now, event);
+        assert_eq!(link.run(on(get("/f")), vec![]).content, b"ours");
+    }
+}
+
 #[test]
 fn a_server_that_closed_the_connection_is_logged_in_to_again() {
     for family in both() {

@@ -5,6 +5,7 @@ use cellftp::dialogue::operation::{
     Before, BegunDownload, BegunUpload, Download, Output, Task, Upload,
 };
 use cellftp::dialogue::{Moment, Operation};
+use cellftp::emulator::uplink::memory::Rest;
 use cellftp::emulator::{Family, Hearing, Knobs};
 use cellftp::ftps::value::Offset;
 
@@ -199,5 +200,58 @@ fn a_crashed_upload_goes_on_at_what_the_server_has() {
     let mut link = Link::sim7600().with_file("/f", &nasty(30_000)[5..15_005]);
     let outcome = link.run(upload(lost), pieces(&content));
     assert!(outcome.result.is_ok());
+    assert!(link.file("/f").unwrap() == content);
+}
+
+/// A bring-up fills up the block that a crash cut off, and ends a stream with a mark that may have
+/// become content.
+#[test]
+fn a_crashed_upload_goes_on_before_a_tail_that_is_not_its_own() {
+    let content = nasty(40_000);
+    let lost = BegunUpload {
+        at: 40_000,
+        before: Before::Nothing,
+        resumes: 0,
+    };
+    for rest in [Rest::Honour, Rest::WriteOver] {
+        for wrong in [1, 5, 511, 2047] {
+            for has in [6_000, 20_480, 40_000] {
+                let mut there = content[..has].to_vec();
+                let own = has - wrong;
+                there[own..].fill(0);
+                let own = own + content[own..has].iter().take_while(|&&b| b == 0).count();
+                let mut link = Link::sim7600().with_file("/f", &there);
+                link.peer().rest = rest;
+                let outcome = link.run(upload(lost), pieces(&content));
+                let Ok(Output::Stored(stored)) = outcome.result else {
+                    panic!("{rest:?} {has} {wrong}: {:?}", outcome.result)
+                };
+                assert_eq!((stored.sent, stored.confirmed), (40_000, Some(40_000)));
+                assert!(
+                    link.file("/f").unwrap() == content,
+                    "{rest:?} {has} {wrong}"
+                );
+                let seen = link.network.take_seen();
+                let first = seen.iter().position(|line| line == "STOR /f").unwrap();
+                assert_eq!(seen[first - 1], format!("REST {own}"), "{rest:?} {has}");
+            }
+        }
+    }
+}
+
+/// A byte that was lost long before moves all behind it, so that no part of the end is right.
+#[test]
+fn a_crashed_upload_that_lost_a_byte_starts_over() {
+    let content = nasty(20_000);
+    let lost = BegunUpload {
+        at: 20_000,
+        before: Before::Nothing,
+        resumes: 0,
+    };
+    let mut there = content.clone();
+    there.remove(5_000);
+    let mut link = Link::sim7600().with_file("/f", &there);
+    let outcome = link.run(upload(lost), pieces(&content));
+    assert!(outcome.result.is_ok(), "{:?}", outcome.result);
     assert!(link.file("/f").unwrap() == content);
 }

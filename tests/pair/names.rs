@@ -2,11 +2,12 @@
 
 use cellftp::dialogue::failure::{Cause, Finding};
 use cellftp::dialogue::operation::{Output, Task};
-use cellftp::emulator::Knobs;
+use cellftp::emulator::{Family, Knobs};
 use cellftp::ftps::ErrCode;
 use cellftp::ftps::value::ValueError;
 
 use crate::link::{Link, nasty, on, path, pieces};
+use crate::storage::{alone, transfer, write};
 use crate::{both, get, put};
 
 /// Makes a directory so deep that no command takes its path; gives it back.
@@ -126,7 +127,7 @@ fn names_outside_ascii_go_where_the_command_has_a_form() {
 
 #[test]
 fn names_outside_ascii_are_refused_by_a_family_without_a_form() {
-    let mut link = Link::new(cellftp::emulator::Family::A7670, Knobs::default());
+    let mut link = Link::new(Family::A7670, Knobs::default());
     link = link.with_file("/\u{e4}", b"abc");
     for task in [
         get("/\u{e4}"),
@@ -139,4 +140,71 @@ fn names_outside_ascii_are_refused_by_a_family_without_a_form() {
     assert_eq!(link.file("/\u{e4}").unwrap(), b"abc");
     let size = link.run(on(Task::Size(path("/\u{e4}"))), vec![]).result;
     assert_eq!(size, Ok(Output::Size(3)));
+}
+
+#[test]
+fn module_files_outside_ascii_go_both_ways_and_are_listed() {
+    for names_in_hex in [true, false] {
+        let knobs = Knobs {
+            names_in_hex,
+            ..Knobs::default()
+        };
+        let family = Family::Sim7600;
+        let mut link = Link::new(family, knobs);
+        let content = nasty(3000);
+        let name = "/\u{fc}ber/\u{6d4b} \u{e4}.jpg";
+        link.peer().directories.insert("/\u{fc}ber".into());
+        link = link.with_file(name, &content);
+        let there = transfer(family, name, 0);
+        let on_module = there.file.clone();
+        assert_eq!(on_module.name(), Some("\u{6d4b} \u{e4}.jpg"));
+        let moved = link.run(on(Task::Fetch(there.clone())), vec![]);
+        assert!(
+            matches!(&moved.result, Ok(Output::Moved(moved)) if moved.confirmed == Some(3000)),
+            "{:?}",
+            moved.result
+        );
+        let read = link.run(alone(Task::ReadModuleFile(on_module.clone())), vec![]);
+        assert_eq!(read.content, content, "{:?}", read.result);
+        let directory = on_module.directory();
+        let listed = link.run(alone(Task::ListModule(directory)), vec![]).result;
+        let Ok(Output::ModuleFiles(files)) = listed else {
+            panic!("{listed:?}");
+        };
+        let names: Vec<_> = files
+            .iter()
+            .map(|(e, size)| (e.name.as_str(), *size))
+            .collect();
+        assert_eq!(names, [("\u{6d4b} \u{e4}.jpg", Some(3000))]);
+
+        link.run(write(on_module.clone(), b"other"), pieces(b"other"))
+            .result
+            .unwrap();
+        link.run(on(Task::Send(there)), vec![]).result.unwrap();
+        assert_eq!(link.file(name).unwrap(), b"other");
+        let delete = || alone(Task::DeleteModuleFile(on_module.clone()));
+        link.run(delete(), vec![]).result.unwrap();
+        let gone = link.run(delete(), vec![]).result.unwrap_err();
+        assert_eq!(gone.cause, Cause::NotOnModule);
+    }
+}
+
+#[test]
+fn module_files_outside_ascii_are_refused_by_a_family_without_a_form() {
+    let family = Family::A7670;
+    let mut link = Link::new(family, Knobs::default()).with_file("/\u{e4}", b"abc");
+    let there = transfer(family, "/\u{e4}", 0);
+    let on_module = there.file.clone();
+    for operation in [
+        on(Task::Fetch(there.clone())),
+        on(Task::Send(there)),
+        alone(Task::ReadModuleFile(on_module.clone())),
+        alone(Task::DeleteModuleFile(on_module.clone())),
+        write(on_module, b"x"),
+    ] {
+        let refused = link.run(operation, pieces(b"x")).result.unwrap_err();
+        assert_eq!(refused.cause, Cause::Unsuitable(ValueError::NotAscii));
+    }
+    let said = String::from_utf8_lossy(&link.written).into_owned();
+    assert!(!said.contains("non-ascii"), "{said}");
 }

@@ -78,6 +78,38 @@ fn is_right_next(link: &mut Link, what: &str) {
     assert_eq!(next.content, nasty(2000), "after {what}");
 }
 
+/// As two examples of the application note for the SIM7600 have it.
+#[test]
+fn a_login_that_is_only_acknowledged_is_used() {
+    for family in both() {
+        let knobs = Knobs {
+            result_never: vec!["+CFTPSLOGIN".into()],
+            ..Knobs::default()
+        };
+        let mut link = link(family, knobs, false);
+        let got = link.run(on(get("/f")), vec![]);
+        assert!(got.result.is_ok(), "{family:?} {:?}", got.result);
+        assert_eq!(got.content, nasty(3000));
+        let seen = link.network.take_seen();
+        let logins = seen.iter().filter(|did| did.starts_with("LOGIN")).count();
+        assert_eq!(logins, 1, "{family:?}: {seen:?}");
+    }
+}
+
+/// A login that was refused, of which nothing but `OK` is told, is not taken for one.
+#[test]
+fn a_login_that_is_acknowledged_and_refused_is_told() {
+    let knobs = Knobs {
+        result_never: vec!["+CFTPSLOGIN".into()],
+        ..Knobs::default()
+    };
+    let mut link = link(Family::Sim7600, knobs, false);
+    link.peer().users.clear();
+    let got = link.run(on(get("/f")), vec![]);
+    assert!(got.result.is_err(), "{:?}", got.result);
+    assert_eq!(got.content, b"");
+}
+
 /// An abort of which a part is never answered: the caller that left is told, in time.
 fn check_abort(knobs: fn(Vec<String>) -> Knobs) {
     for piecewise in [false, true] {

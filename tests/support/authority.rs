@@ -17,6 +17,7 @@ pub(crate) struct Signed {
 }
 
 /// The same as files.
+#[derive(Clone)]
 pub(crate) struct Files {
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rcgen::{CertificateParams, IsCa, KeyPair};
+use rcgen::{CertificateParams, DnType, IsCa, KeyPair};
 
 /// A self-signed certificate, as PEM files.
 pub(crate) struct Certificate {
@@ -18,8 +18,11 @@ impl Certificate {
 
     /// Makes one in `folder`, for a server with these names.
     pub(crate) fn make(folder: &Path, names: &[&str]) -> Self {
+        let own = names.first().copied().unwrap_or_default();
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).expect("the names are well formed");
+        // Who signed is looked for by this name: two of one name are taken for one another.
+        params.distinguished_name.push(DnType::CommonName, own);
         // OpenSSL's clients ask for basicConstraints in what they trust.
         params.is_ca = IsCa::ExplicitNoCa;
         let key = KeyPair::generate().expect("an ECDSA key on P-256");

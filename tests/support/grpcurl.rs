@@ -1,9 +1,11 @@
 //! grpcurl, the Go client that knows the services by reflection alone.
 
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use serde_json::{Deserializer, Value};
 
+use super::authority::Files;
 use super::failure::Failure;
 use super::tools;
 
@@ -17,6 +19,16 @@ pub(crate) struct Grpcurl {
 pub(crate) enum Address {
     Unix(String),
     Tcp(String),
+    Tls(String, Tls),
+}
+
+/// By what the two sides of a connection with TLS prove who they are.
+#[derive(Clone)]
+pub(crate) struct Tls {
+    /// The daemon's authority.
+    pub(crate) ca: PathBuf,
+    /// The client's own certificate, where it shows one.
+    pub(crate) own: Option<Files>,
 }
 
 impl Grpcurl {
@@ -73,13 +85,32 @@ impl Grpcurl {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// What it says where it cannot even connect.
+    pub(crate) fn turned_away(&self) -> String {
+        let output = self.run(&["-max-time", "20"], &["list"]);
+        assert!(!output.status.success(), "grpcurl came in");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
     fn run(&self, flags: &[&str], words: &[&str]) -> Output {
         let mut command = Command::new(tools::path("venv/bin/grpcurl"));
-        command.arg("-plaintext").args(flags);
+        match &self.address {
+            Address::Unix(_) | Address::Tcp(_) => {
+                command.arg("-plaintext");
+            }
+            Address::Tls(_, tls) => {
+                command.arg("-cacert").arg(&tls.ca);
+                if let Some(own) = &tls.own {
+                    command.arg("-cert").arg(&own.certificate);
+                    command.arg("-key").arg(&own.key);
+                }
+            }
+        }
+        command.args(flags);
         match &self.address {
             // The path is no host name, and would be sent as one.
             Address::Unix(path) => command.args(["-unix", "-authority", "localhost", path]),
-            Address::Tcp(address) => command.arg(address),
+            Address::Tcp(address) | Address::Tls(address, _) => command.arg(address),
         };
         command.args(words).output().expect("grpcurl starts")
     }

@@ -4,7 +4,9 @@
 //! Everything here listens on loopback only, on free ports, in a scratch directory of its
 //! own, and ends with the value that owns it, also when a test panics or is killed.
 
+pub(crate) mod authority;
 pub(crate) mod certificate;
+pub(crate) mod disk;
 pub(crate) mod failure;
 pub(crate) mod grpcurl;
 pub(crate) mod process;

@@ -27,16 +27,24 @@ pub(crate) struct PythonClient {
 impl PythonClient {
     /// Starts one; it connects anew for each call.
     pub(crate) fn start(address: &Address, scratch: &Path) -> Self {
-        let address = match address {
+        let name = match address {
             Address::Unix(path) => format!("unix:{path}"),
-            Address::Tcp(address) => address.clone(),
+            Address::Tcp(address) | Address::Tls(address, _) => address.clone(),
         };
         let mut command = tools::python();
         command
             .arg(tools::source("tests/clients/cellftp_client.py"))
             .arg("--stubs")
             .arg(stubs())
-            .args(["--address", &address, "batch"]);
+            .args(["--address", &name]);
+        if let Address::Tls(_, tls) = address {
+            command.arg("--ca").arg(&tls.ca);
+            if let Some(own) = &tls.own {
+                command.arg("--certificate").arg(&own.certificate);
+                command.arg("--key").arg(&own.key);
+            }
+        }
+        command.arg("batch");
         let mut process = Process::start_piped(&mut command, &scratch.join("python.log"));
         let (input, output) = process.pipes();
         Self {

@@ -9,8 +9,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::disk::Disk;
 use super::failure::Failure;
-use super::grpcurl::{Address, Grpcurl};
+use super::grpcurl::{Address, Grpcurl, Tls};
 use super::process::Process;
 use super::python::PythonClient;
 use super::servers::{Security, Server};
@@ -32,6 +33,8 @@ pub(crate) struct Site {
     family: Family,
     port: u16,
     environment: Vec<(String, String)>,
+    /// What the daemon keeps transfers on, where it has a disk of its own.
+    disk: Option<Disk>,
     scratch: TempDir,
 }
 
@@ -77,7 +80,7 @@ impl Site {
     /// Starts a daemon with a profile for each server, named by the caller, on the pty of
     /// an emulated module, and waits until it can serve.
     pub(crate) fn start(family: Family, servers: &[(&str, &Server)]) -> Self {
-        Self::start_with(family, servers, &[], false, &[])
+        Self::start_with(family, servers, &[], false, &[], None)
     }
 
     /// The same, with options of `cellftpd emulate` for the module, and variables of the daemon's
@@ -88,12 +91,28 @@ impl Site {
         module: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
-        Self::start_with(family, servers, module, false, environment)
+        Self::start_with(family, servers, module, false, environment, None)
+    }
+
+    /// The same, with a disk of so many bytes for what the daemon writes.
+    pub(crate) fn start_on_disk(
+        servers: &[(&str, &Server)],
+        bytes: u64,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        Self::start_with(
+            Family::Sim7600,
+            servers,
+            &[],
+            false,
+            environment,
+            Some(bytes),
+        )
     }
 
     /// The same, with a tap on the line.
     pub(crate) fn start_tapped(family: Family, servers: &[(&str, &Server)]) -> Self {
-        Self::start_with(family, servers, &[], true, &[])
+        Self::start_with(family, servers, &[], true, &[], None)
     }
 
     /// The same, with variables of the daemon's environment.
@@ -102,29 +121,34 @@ impl Site {
         servers: &[(&str, &Server)],
         environment: &[(&str, &str)],
     ) -> Self {
-        Self::start_with(family, servers, &[], true, environment)
+        Self::start_with(family, servers, &[], true, environment, None)
     }
 
     /// The same as [`Site::start`], with content that goes in pieces: files are read through
-    /// the module's cache, where it has one, and written in blocks.
-    pub(crate) fn start_in_pieces(family: Family, servers: &[(&str, &Server)]) -> Self {
+    /// the module's cache, where it has one, and written in blocks. The module is started with
+    /// these options of `cellftpd emulate`.
+    pub(crate) fn start_in_pieces(
+        family: Family,
+        servers: &[(&str, &Server)],
+        module: &[&str],
+    ) -> Self {
         let pieces = [
             ("CELLFTPD_TRANSFERS__DOWNLOAD", "pull"),
             ("CELLFTPD_TRANSFERS__UPLOAD", "blocks"),
         ];
-        Self::start_with(family, servers, &[], false, &pieces)
+        Self::start_with(family, servers, module, false, &pieces, None)
     }
 
     /// The same as [`Site::start`], whose line moves 11,520 bytes a second; in pieces or not.
     pub(crate) fn start_slow(family: Family, servers: &[(&str, &Server)], pieces: bool) -> Self {
         let form = if pieces { "pull" } else { "push" };
         let form = [("CELLFTPD_TRANSFERS__DOWNLOAD", form)];
-        Self::start_with(family, servers, &["--baud", "115200"], false, &form)
+        Self::start_with(family, servers, &["--baud", "115200"], false, &form, None)
     }
 
     /// The same, with options of `cellftpd emulate` for the module.
     pub(crate) fn start_on(family: Family, servers: &[(&str, &Server)], module: &[&str]) -> Self {
-        Self::start_with(family, servers, module, false, &[])
+        Self::start_with(family, servers, module, false, &[], None)
     }
 
     fn start_with(
@@ -133,6 +157,7 @@ impl Site {
         module: &[&str],
         tapped: bool,
         environment: &[(&str, &str)],
+        disk: Option<u64>,
     ) -> Self {
         let scratch = TempDir::with_prefix("cellftpd-").expect("a scratch directory");
         let module = Module::start(family, &module_path(scratch.path()), module);
@@ -146,13 +171,20 @@ impl Site {
         )
         .expect("a scratch directory is writable");
         std::fs::create_dir(durable(scratch.path())).expect("a scratch directory is writable");
+        let disk = disk.map(|bytes| Disk::mount(&durable(scratch.path()), bytes));
         let environment: Vec<_> = environment
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .chain(disk.as_ref().map(|_| {
+                let directory = durable(scratch.path());
+                let directory = directory.to_string_lossy().into_owned();
+                ("CELLFTPD_TRANSFERS__DIRECTORY".to_owned(), directory)
+            }))
             .collect();
         let mut site = Self {
-            daemon: daemon(scratch.path(), &environment),
+            daemon: daemon(scratch.path(), &environment, disk.as_ref()),
             environment,
+            disk,
             tap,
             module: Some(module),
             family,
@@ -187,6 +219,16 @@ impl Site {
     /// A Python client over the unix socket.
     pub(crate) fn python_unix(&self) -> PythonClient {
         PythonClient::start(&self.unix(), self.scratch.path())
+    }
+
+    /// grpcurl over TCP with TLS.
+    pub(crate) fn grpcurl_tls(&self, tls: &Tls) -> Grpcurl {
+        Grpcurl::new(self.tls(tls))
+    }
+
+    /// A Python client over TCP with TLS.
+    pub(crate) fn python_tls(&self, tls: &Tls) -> PythonClient {
+        PythonClient::start(&self.tls(tls), self.scratch.path())
     }
 
     /// A method of FtpsService by grpcurl.
@@ -234,8 +276,13 @@ impl Site {
 
     /// Starts the daemon anew, and waits until it listens.
     pub(crate) fn start_daemon(&mut self) {
-        self.daemon = daemon(self.scratch.path(), &self.environment);
+        self.daemon = daemon(self.scratch.path(), &self.environment, self.disk.as_ref());
         self.await_listening();
+    }
+
+    /// The daemon's disk, where it has one of its own.
+    pub(crate) fn disk(&self) -> &Disk {
+        self.disk.as_ref().expect("started with a disk")
     }
 
     /// The daemon's socket.
@@ -267,8 +314,17 @@ impl Site {
         Address::Unix(socket(self.scratch.path()).to_string_lossy().into_owned())
     }
 
+    /// Address and port of the daemon.
+    pub(crate) fn tcp_address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
     fn tcp(&self) -> Address {
-        Address::Tcp(format!("127.0.0.1:{}", self.port))
+        Address::Tcp(self.tcp_address())
+    }
+
+    fn tls(&self, tls: &Tls) -> Address {
+        Address::Tls(self.tcp_address(), tls.clone())
     }
 
     fn await_listening(&mut self) {
@@ -281,8 +337,9 @@ impl Site {
     }
 }
 
-fn daemon(scratch: &Path, environment: &[(String, String)]) -> Process {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cellftpd"));
+fn daemon(scratch: &Path, environment: &[(String, String)], disk: Option<&Disk>) -> Process {
+    let program = env!("CARGO_BIN_EXE_cellftpd");
+    let mut command = disk.map_or_else(|| Command::new(program), |disk| disk.command(program));
     command
         .arg("--config")
         .arg(scratch.join("cellftpd.toml"))

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::args::Args;
 use crate::exit::Failure;
-use crate::output::{Plain, print, seconds};
+use crate::output::{Plain, print, seconds, words};
 
 pub(crate) async fn run(args: &Args, client: &Client) -> Result<(), Failure> {
     let sessions = args.session.iter().cloned().collect();
@@ -22,7 +22,8 @@ fn line(response: &WatchEventsResponse) -> String {
     let time = response.time.as_ref().map(ToString::to_string);
     let what = match &response.event {
         Some(Event::Link(link)) => {
-            let mut text = format!("link {}", link.state().as_str_name());
+            let state = words(link.state().as_str_name(), "LINK_STATE_");
+            let mut text = format!("link {state}");
             for more in [&link.logged_in, &link.detail] {
                 if !more.is_empty() {
                     text += &format!(" {}", Plain(more));
@@ -53,7 +54,8 @@ pub(crate) fn repair_line(repair: &RepairEvent) -> String {
     } else {
         format!("did not help: {}", Plain(&repair.detail))
     };
-    let mut line = format!("{} {outcome}", repair.rung().as_str_name());
+    let rung = words(repair.rung().as_str_name(), "REPAIR_RUNG_");
+    let mut line = format!("{rung} {outcome}");
     if !repair.why.is_empty() {
         line += &format!(" (after {})", Plain(&repair.why));
     }

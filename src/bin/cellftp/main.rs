@@ -1,8 +1,10 @@
 //! `cellftp`: moves files over the cellular module that `cellftpd` owns.
 
 mod args;
+mod arrival;
 mod events;
 mod exit;
+mod files;
 mod get;
 mod ls;
 mod module;
@@ -15,10 +17,11 @@ mod status;
 mod transfer;
 mod usage;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use cellftp::client::Client;
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use tokio::runtime::Builder;
 
 use args::{Args, Command};
@@ -27,14 +30,9 @@ use exit::Failure;
 fn main() -> ExitCode {
     let args = Args::parse();
     let json = args.json;
-    let outcome = match Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => {
-            let outcome = runtime.block_on(run_until_interrupted(args));
-            // A read of standard input that still waits must not hold up the end.
-            runtime.shutdown_background();
-            outcome
-        }
-        Err(error) => Err(Failure::Start(error)),
+    let outcome = match papers(&args.command) {
+        Some(outcome) => outcome,
+        None => work(args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -42,6 +40,38 @@ fn main() -> ExitCode {
             failure.print(json);
             failure.exit_code()
         }
+    }
+}
+
+/// What needs no daemon.
+fn papers(command: &Command) -> Option<Result<(), Failure>> {
+    let mut program = Args::command();
+    match command {
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut program, "cellftp", &mut script);
+            Some(io::stdout().write_all(&script).map_err(Failure::Output))
+        }
+        Command::Man { directory } => {
+            let written = clap_mangen::generate_to(program, directory);
+            Some(written.map_err(|source| Failure::Local {
+                path: directory.display().to_string(),
+                source,
+            }))
+        }
+        _ => None,
+    }
+}
+
+fn work(args: Args) -> Result<(), Failure> {
+    match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => {
+            let outcome = runtime.block_on(run_until_interrupted(args));
+            // A read of standard input that still waits must not hold up the end.
+            runtime.shutdown_background();
+            outcome
+        }
+        Err(error) => Err(Failure::Start(error)),
     }
 }
 
@@ -54,7 +84,9 @@ async fn run_until_interrupted(args: Args) -> Result<(), Failure> {
 }
 
 async fn run(args: Args) -> Result<(), Failure> {
-    let mut client = Client::connect(&args.address()?).await?;
+    let address = args.address()?;
+    let credentials = args.credentials(&address)?;
+    let mut client = Client::connect_with(&address, credentials.as_ref()).await?;
     if let Some(timeout) = args.timeout {
         client = client.with_timeout(timeout);
     }
@@ -70,9 +102,16 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Ls(ls) => ls::run(&args, ls, &client).await,
         Command::Transfer { command } => transfer::run(&args, command, &client).await,
         Command::Module { command } => module::run(&args, command, &client).await,
+        Command::Size { path } => files::size(&args, path, &client).await,
+        Command::Mkdir { path } => files::mkdir(&args, path, &client).await,
+        Command::Rmdir { path } => files::rmdir(&args, path, &client).await,
+        Command::Rm { paths } => files::rm(&args, paths, &client).await,
+        Command::Cancel { operation } => queue::cancel(&args, operation, &client).await,
         Command::Status => status::run(&args, &client).await,
         Command::Usage => usage::run(&args, &client).await,
         Command::Queue => queue::run(&args, &client).await,
         Command::Events => events::run(&args, &client).await,
+        // Done without a daemon.
+        Command::Completions { .. } | Command::Man { .. } => Ok(()),
     }
 }

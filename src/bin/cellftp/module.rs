@@ -4,9 +4,9 @@ use cellftp::client::{Client, IfExists, ModuleEntry, ModuleProgress, ModuleSpace
 use indicatif::ProgressBar;
 use serde_json::json;
 
-use crate::args::{Args, Existing, ModuleCommand, ModuleGet, ModulePut, is_standard_stream};
+use crate::args::{Args, ModuleCommand, ModuleGet, ModulePut};
+use crate::arrival::{Arrival, Arrived};
 use crate::exit::Failure;
-use crate::get::{Partial, local_path};
 use crate::output::{Plain, hex, print, seconds};
 use crate::progress;
 use crate::put::open;
@@ -104,37 +104,18 @@ async fn get(args: &Args, wish: &ModuleGet, client: &Client) -> Result<(), Failu
         bar.set_length(told.size);
         bar.set_position(told.arrived);
     };
-    if is_standard_stream(&wish.local) {
-        let mut stdout = tokio::io::stdout();
-        let result = client.read_module_file(&wish.path, &mut stdout, show).await;
-        bar.finish_and_clear();
-        result?;
-        return Ok(());
-    }
-    let local = local_path(&wish.local, &wish.path)?;
-    if wish.if_exists == Existing::Fail && local.exists() {
-        return Err(Failure::Exists(local.display().to_string()));
-    }
-    let partial = Partial::create(&local)?;
-    let mut writer = partial.writer()?;
-    let result = client.read_module_file(&wish.path, &mut writer, show).await;
+    let mut arrival = Arrival::at(&wish.local, &wish.path, wish.if_exists)?;
+    let mut sink = arrival.sink()?;
+    let result = client.read_module_file(&wish.path, &mut sink, show).await;
     bar.finish_and_clear();
     let result = result?;
-    partial.complete(wish.if_exists)?;
-    let text = format!(
-        "{}: {} bytes, SHA-256 {}\n",
-        local.display(),
-        result.size,
-        hex(&result.sha256)
-    );
-    print(args.json, text, || {
-        json!({
-            "path": local.display().to_string(),
-            "size": result.size,
-            "sha256": hex(&result.sha256),
-            "elapsed_seconds": seconds(result.elapsed.as_ref()),
-        })
-    })
+    let arrived = Arrived {
+        size: result.size,
+        sha256: &result.sha256,
+        resumes: None,
+        elapsed: result.elapsed.as_ref(),
+    };
+    arrival.complete(args, &arrived)
 }
 
 async fn put(args: &Args, wish: &ModulePut, client: &Client) -> Result<(), Failure> {

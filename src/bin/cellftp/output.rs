@@ -35,6 +35,12 @@ pub(crate) fn seconds(duration: Option<&prost_types::Duration>) -> Option<f64> {
     Some(duration.as_secs_f64())
 }
 
+/// The name of an enumeration's value in words, without what all names of it begin with.
+pub(crate) fn words(name: &str, prefix: &str) -> String {
+    let name = name.strip_prefix(prefix).unwrap_or(name);
+    name.to_ascii_lowercase().replace('_', " ")
+}
+
 /// Text of a server, with what could move the terminal's cursor made visible.
 pub(crate) struct Plain<'a>(pub(crate) &'a str);
 
@@ -57,6 +63,14 @@ mod tests {
     #[test]
     fn a_server_cannot_steer_the_terminal() {
         assert_eq!(Plain("a\u{1b}[2Jü").to_string(), "a\\u{1b}[2Jü");
+    }
+
+    #[test]
+    fn a_value_is_said_in_words() {
+        assert_eq!(
+            words("LINK_STATE_BRINGING_UP", "LINK_STATE_"),
+            "bringing up"
+        );
     }
 
     #[test]

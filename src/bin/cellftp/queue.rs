@@ -1,6 +1,6 @@
 //! `cellftp queue`.
 
-use cellftp::client::{Client, ListQueueResponse, OperationState, QueuedOperation};
+use cellftp::client::{Client, Ending, ListQueueResponse, OperationState, QueuedOperation};
 use serde_json::json;
 
 use crate::args::Args;
@@ -11,6 +11,22 @@ pub(crate) async fn run(args: &Args, client: &Client) -> Result<(), Failure> {
     let queue = client.queue().await?;
     let text: String = queue.operations.iter().map(line).collect();
     print(args.json, text, || value(&queue))
+}
+
+pub(crate) async fn cancel(args: &Args, operation: &str, client: &Client) -> Result<(), Failure> {
+    let cancelled = client.cancel(operation).await?;
+    let ending = match cancelled.ending() {
+        Ending::BeforeItBegan => "before it began",
+        Ending::Drained => "drained",
+        Ending::Aborted => "aborted",
+        Ending::Unspecified => "unknown",
+    };
+    let cost = seconds(cancelled.cost.as_ref()).unwrap_or_default();
+    print(
+        args.json,
+        format!("{ending}, after {cost:.1} s\n"),
+        || json!({ "ending": ending, "cost": cost }),
+    )
 }
 
 fn line(queued: &QueuedOperation) -> String {

@@ -25,12 +25,15 @@ fn text(status: &GetStatusResponse) -> String {
             format!(
                 "{} {}, firmware {}",
                 identity.manufacturer, identity.model, identity.firmware
-            ),
+            )
+            .trim_start()
+            .into(),
         ));
     }
     if let Some(registration) = &status.registration {
         rows.push(("sim", sim(registration.sim()).into()));
         let network = match (registration.registered, registration.roaming) {
+            (false, _) if registration.sim() == SimState::Unspecified => "unknown".to_string(),
             (false, _) => "not registered".to_string(),
             (true, false) => format!("registered {}", registration.operator),
             (true, true) => format!("roaming {}", registration.operator),

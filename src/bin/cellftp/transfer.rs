@@ -5,12 +5,10 @@ use cellftp::client::{
 };
 use serde_json::json;
 
-use crate::args::{
-    Args, Existing, TransferCommand, TransferGet, TransferPut, TransferRead, is_standard_stream,
-};
+use crate::args::{Args, TransferCommand, TransferGet, TransferPut, TransferRead};
+use crate::arrival::{Arrival, Arrived};
 use crate::exit::Failure;
-use crate::get::{Partial, local_path};
-use crate::output::{Plain, hex, print, seconds};
+use crate::output::{Plain, hex, print};
 use crate::progress;
 use crate::put::{open, remote_name};
 
@@ -84,38 +82,18 @@ async fn read(args: &Args, wish: &TransferRead, client: &Client) -> Result<(), F
     let transfer = client.transfer(&wish.id).await?;
     let size = transfer.size.and_then(|size| u64::try_from(size).ok());
     let bar = progress::bar(args.json, size);
-    let arrived = |bytes| bar.set_position(bytes);
-    if is_standard_stream(&wish.local) {
-        let mut stdout = tokio::io::stdout();
-        let result = client.read_transfer(&wish.id, &mut stdout, arrived).await;
-        bar.finish_and_clear();
-        result?;
-        return Ok(());
-    }
-    let local = local_path(&wish.local, &transfer.path)?;
-    if wish.if_exists == Existing::Fail && local.exists() {
-        return Err(Failure::Exists(local.display().to_string()));
-    }
-    let partial = Partial::create(&local)?;
-    let mut writer = partial.writer()?;
-    let result = client.read_transfer(&wish.id, &mut writer, arrived).await;
+    let mut arrival = Arrival::at(&wish.local, &transfer.path, wish.if_exists)?;
+    let (mut sink, arrived) = (arrival.sink()?, |bytes| bar.set_position(bytes));
+    let result = client.read_transfer(&wish.id, &mut sink, arrived).await;
     bar.finish_and_clear();
     let result = result?;
-    partial.complete(wish.if_exists)?;
-    let text = format!(
-        "{}: {} bytes, SHA-256 {}\n",
-        local.display(),
-        result.size,
-        hex(&result.sha256)
-    );
-    print(args.json, text, || {
-        json!({
-            "path": local.display().to_string(),
-            "size": result.size,
-            "sha256": hex(&result.sha256),
-            "elapsed_seconds": seconds(result.elapsed.as_ref()),
-        })
-    })
+    let arrived = Arrived {
+        size: result.size,
+        sha256: &result.sha256,
+        resumes: None,
+        elapsed: result.elapsed.as_ref(),
+    };
+    arrival.complete(args, &arrived)
 }
 
 /// The name that was given, or a new one.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
+use super::content::Content;
 use super::{
     Fault, Patience, PutHeader, PutProgress, PutResult, PutStage, PutState, Verify, beside,
     sentinel,
@@ -14,15 +15,13 @@ use super::{
 use crate::broker::error::{Cause, Error, Hashed};
 use crate::broker::location::Location;
 use crate::broker::operation::{Feed, Operation};
-use crate::broker::spool::Reader;
 use crate::broker::tally::Tally;
 use crate::ftps::value::{Offset, RemotePath, TransferType};
 use crate::modem::failure::Ending;
-use crate::modem::operation::{Delivery, Download, Output, Piece, Standing, Stored, Task, Upload};
-use crate::modem::source::Once;
-
-/// The content of a sentinel, and its end.
-const PIECES: usize = 2;
+use crate::modem::operation::{
+    BegunUpload, Delivery, Download, Output, Standing, Stored, Task, Upload,
+};
+use crate::modem::source::AtHand;
 
 /// Deliveries between the module and a hash: as for a Get.
 const DELIVERIES: usize = 8;
@@ -40,8 +39,11 @@ pub(super) struct Driver {
     /// Bytes to come, where the caller knows.
     pub(super) size: Option<u64>,
     sentinel: Option<RemotePath>,
-    pub(super) reader: Reader,
-    whole: oneshot::Receiver<Tally>,
+    pub(super) content: Content,
+    /// What an earlier operation has begun.
+    pub(super) begun: Option<BegunUpload>,
+    /// Why the source ended the operation, where it did.
+    pub(super) fault: Fault,
     pub(super) report: watch::Sender<PutProgress>,
     pub(super) stall: Duration,
     pub(super) trickle: Duration,
@@ -52,8 +54,7 @@ impl Driver {
         operation: Arc<Operation>,
         location: &Location,
         header: &PutHeader,
-        reader: Reader,
-        whole: oneshot::Receiver<Tally>,
+        content: Content,
         report: watch::Sender<PutProgress>,
         patience: Patience,
     ) -> Result<Self, Cause> {
@@ -69,16 +70,18 @@ impl Driver {
             delete_on_failure: header.delete_on_failure,
             size: header.size,
             sentinel: sentinel.transpose()?,
-            reader,
-            whole,
+            content,
+            begun: None,
+            fault: Fault::default(),
             report,
             stall: patience.stall,
             trickle: patience.trickle,
         })
     }
 
-    pub(super) async fn run(mut self, fault: Fault) -> Result<PutResult, Error> {
-        let outcome = self.write().await.map_err(|error| fault.explain(error));
+    pub(super) async fn run(mut self) -> Result<PutResult, Error> {
+        let outcome = self.write().await;
+        let outcome = outcome.map_err(|error| self.fault.explain(error));
         self.operation.log(&outcome);
         outcome
     }
@@ -88,21 +91,19 @@ impl Driver {
         let stored = self.upload().await?;
         self.report
             .send_modify(|report| report.stage = PutStage::Verifying);
-        // Sent before the end of the bytes, without which there is no success.
-        let tally = match self.whole.try_recv() {
-            Ok(tally) if tally.size == stored.sent => tally,
-            Ok(tally) => {
-                let cause = Cause::SizeMismatch {
-                    expected: tally.size,
-                    found: stored.sent,
-                };
-                return Err(self.operation.error(cause));
+        let sha256 = match self.content.whole() {
+            Some((size, sha256)) if size == stored.sent => sha256,
+            Some((expected, _)) => {
+                let found = stored.sent;
+                return Err(self
+                    .operation
+                    .error(Cause::SizeMismatch { expected, found }));
             }
-            Err(_) => return Err(self.operation.error(Cause::WrongAnswer)),
+            None => return Err(self.operation.error(Cause::WrongAnswer)),
         };
-        let mut result = self.judge(&stored, &tally)?;
+        let mut result = self.judge(&stored, sha256)?;
         if self.verify == Verify::ReadBack {
-            self.read_back(&tally, &mut result).await?;
+            self.read_back(&mut result).await?;
         }
         if let Some(sentinel) = self.sentinel.clone() {
             self.write_sentinel(sentinel, &mut result).await?;
@@ -118,14 +119,14 @@ impl Driver {
             () = self.operation.cancelled() => {
                 Err(self.operation.ended_by_caller(Ending::BeforeItBegan))
             }
-            ready = self.reader.ready(1, self.stall) => {
+            ready = self.content.ready(1, self.stall) => {
                 ready.then_some(()).ok_or_else(|| self.operation.error(Cause::WriterTooSlow))
             }
         }
     }
 
     /// What is known after the upload alone.
-    fn judge(&self, stored: &Stored, tally: &Tally) -> Result<PutResult, Error> {
+    fn judge(&self, stored: &Stored, sha256: [u8; 32]) -> Result<PutResult, Error> {
         let acknowledged = if stored.acknowledged {
             "the module reported success"
         } else {
@@ -156,7 +157,7 @@ impl Driver {
         });
         Ok(PutResult {
             size: stored.sent,
-            sha256: tally.sha256(),
+            sha256,
             state,
             evidence: format!("{acknowledged}; {about_size}"),
             resumes: stored.resumes,
@@ -178,7 +179,7 @@ impl Driver {
     }
 
     /// Reads the file back and compares. What cannot be read leaves the result as it is.
-    async fn read_back(&mut self, tally: &Tally, result: &mut PutResult) -> Result<(), Error> {
+    async fn read_back(&mut self, result: &mut PutResult) -> Result<(), Error> {
         let (delivery, mut deliveries) = mpsc::channel(DELIVERIES);
         let feed = Feed {
             delivery: Some(delivery),
@@ -202,7 +203,7 @@ impl Driver {
             }
         };
         match tokio::join!(job, hash).0 {
-            Ok(Output::Delivered(_)) if found.sha256() == tally.sha256() => {
+            Ok(Output::Delivered(_)) if found.sha256() == result.sha256 => {
                 result.state = PutState::VerifiedHash;
                 result
                     .evidence
@@ -220,7 +221,7 @@ impl Driver {
             }
             Ok(_) => Err(self.operation.error(Cause::WrongAnswer)),
             Err(error) if error.cause.is_the_callers() => Err(Error {
-                committed: Some(tally.size),
+                committed: Some(result.size),
                 ..error
             }),
             Err(error) => {
@@ -251,11 +252,6 @@ impl Driver {
         }
         let content = sentinel(result.size, &result.sha256);
         let size = content.len() as u64;
-        let (pieces, source) = mpsc::channel(PIECES);
-        for piece in [Piece::Data(Bytes::from(content)), Piece::End] {
-            // There is room for both, and the receiver is at hand.
-            let _ = pieces.try_send(piece);
-        }
         let mut standing = self.standing.clone();
         if let Standing::LoggedIn(place) = &mut standing {
             place.transfer_type = TransferType::Binary;
@@ -268,7 +264,7 @@ impl Driver {
             begun: None,
         };
         let feed = Feed {
-            source: Some(Box::new(Once::new(source))),
+            source: Some(Box::new(AtHand(Bytes::from(content)))),
             ..Feed::default()
         };
         let answer = self

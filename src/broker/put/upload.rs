@@ -6,13 +6,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::content::Content;
 use super::drive::Driver;
 use super::{PutProgress, PutStage};
 use crate::broker::error::{Cause, Error};
 use crate::broker::estimate::Load;
 use crate::broker::operation::{Feed, Operation};
 use crate::broker::scheduler::Yielding;
-use crate::broker::spool::Reader;
 use crate::ftps::value::TransferType;
 use crate::modem;
 use crate::modem::failure::Ending;
@@ -28,7 +28,7 @@ const WORTH: u64 = 8 * 1024;
 const PROOF: u64 = 8 * 1024;
 
 /// How an upload stands between two stays.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Upload {
     /// How far it has come.
     begun: Option<BegunUpload>,
@@ -38,9 +38,12 @@ pub(super) struct Upload {
 
 impl Driver {
     pub(super) async fn upload(&mut self) -> Result<Stored, Error> {
-        let mut upload = Upload::default();
+        let mut upload = Upload {
+            begun: self.begun,
+            stays: false,
+        };
         let outcome = self.stays(&mut upload).await;
-        self.reader.forget();
+        self.content.forget();
         match outcome {
             Ok(stored) => Ok(stored),
             Err(Stopped { error, in_order }) => match upload.begun.filter(|begun| begun.at > 0) {
@@ -73,7 +76,7 @@ impl Driver {
     async fn stay(&self, upload: &Upload) -> Result<Output, Stopped> {
         let operation = &self.operation;
         let at = upload.begun.map_or(0, |begun| begun.at);
-        let size = self.size.or_else(|| self.reader.size());
+        let size = self.size.or_else(|| self.content.size());
         let load = Load::Up(size.map(|size| size.saturating_sub(at)));
         let exact = self.transfer_type == TransferType::Binary;
         let yielding = (exact && !upload.stays).then_some(Yielding {
@@ -93,7 +96,7 @@ impl Driver {
         let mut place = operation.place.subscribe();
         let make_way = CancellationToken::new();
         let feed = Feed {
-            source: Some(Box::new(self.reader.source())),
+            source: Some(self.content.source(&self.fault)),
             make_way: make_way.clone(),
             progress,
             ..Feed::default()
@@ -109,9 +112,9 @@ impl Driver {
         };
         let mut job = pin!(job);
         // A server that does not go on with files makes it start over: that must be possible.
-        let may = || operation.goes_on() || self.reader.pin();
+        let may = || operation.goes_on() || self.content.pin();
         let mut others = pin!(operation.give_way(&make_way, may));
-        let mut trickle = pin!(watch_for_trickle(&self.reader, operation, self.trickle));
+        let mut trickle = pin!(watch_for_trickle(&self.content, operation, self.trickle));
         loop {
             tokio::select! {
                 biased;
@@ -140,7 +143,7 @@ impl Driver {
             () = self.operation.cancelled() => {
                 Err(self.operation.ended_by_caller(Ending::BeforeItBegan))
             }
-            ready = self.reader.ready(WORTH, self.stall) => {
+            ready = self.content.ready(WORTH, self.stall) => {
                 ready.then_some(()).ok_or_else(|| self.operation.error(Cause::WriterTooSlow))
             }
         }
@@ -203,11 +206,11 @@ fn module_ran(cause: &Cause) -> bool {
 }
 
 /// Tells the queue when the caller sends nothing. Never completes.
-async fn watch_for_trickle(reader: &Reader, operation: &Operation, span: Duration) {
+async fn watch_for_trickle(content: &Content, operation: &Operation, span: Duration) {
     loop {
-        reader.trickles(span, WORTH).await;
+        content.trickles(span, WORTH).await;
         operation.trickles(true);
-        reader.enough(WORTH).await;
+        content.enough(WORTH).await;
         operation.trickles(false);
     }
 }

@@ -9,8 +9,8 @@ use super::budget::Budget;
 
 /// Bytes before the reading position that are never forgotten, whatever the bounds say: without
 /// them nothing could go on that made way. One piece that the dialogue holds at an open prompt or
-/// between two blocks of 2048, and the 512 that it lays over the server's.
-pub(super) const TAIL: u64 = 8 * 1024;
+/// between two blocks of 2048, and the 2560 that it lays over the server's.
+pub(super) const TAIL: u64 = 10 * 1024;
 
 /// So many bytes behind the place where an upload makes way it has shown whether its server goes on
 /// with a file: some to come to rest, and the two blocks after which the dialogue asks for the size.

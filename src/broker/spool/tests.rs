@@ -174,7 +174,7 @@ async fn replay(source: &mut Replay, from: usize) -> Vec<u8> {
     while let Ok(supply) = timeout(STALL, source.piece((from + all.len()) as u64)).await {
         match supply {
             Supply::Piece(Piece::Data(bytes)) => {
-                assert!((1..=replay::PIECE).contains(&bytes.len()));
+                assert!((1..=PIECE).contains(&bytes.len()));
                 all.extend_from_slice(&bytes);
             }
             _ => break,

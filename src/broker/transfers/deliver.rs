@@ -7,16 +7,17 @@ mod upload;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::journal::{Chore, Hold};
-use super::record::Record;
+use super::record::{Record, State};
 use super::retry::{Another, another};
 use crate::broker::caller::{Caller, Target};
 use crate::broker::error::{Cause, Error};
-use crate::broker::{Broker, JobId, health};
+use crate::broker::{Broker, JobId, failure, health};
+use crate::ftps::errcode::ErrCode;
 use crate::modem;
 
 /// Time between two looks for what is old.
@@ -104,14 +105,23 @@ impl Broker {
                 caller,
                 stop,
             };
-            let ended = match chore {
+            let mut ended = match chore {
                 Chore::Attempt => attempt.run(&record).await,
                 Chore::ClearUp => attempt.clear_up(&record).await,
             };
-            if let Err(error) = ended {
-                // The disk takes nothing: it is as it was, and tried again after a while.
+            while let Err(error) = ended {
+                // The disk takes nothing. What the server has is looked at again when it does.
                 tracing::error!(transfer = %attempt.hold.key.id, %error, "it cannot be recorded");
-                tokio::time::sleep(attempt.hold.journal.settings.budget.backoff).await;
+                let pause = sleep(attempt.hold.journal.settings.budget.backoff);
+                if attempt.unless_halted(pause).await.is_err() {
+                    return;
+                }
+                let again = |record: &mut Record, now| {
+                    if record.state == State::Running {
+                        record.suspend(now);
+                    }
+                };
+                ended = attempt.hold.change(again).await;
             }
         }
     }
@@ -121,7 +131,7 @@ impl Attempt {
     /// One attempt, and what becomes of the transfer after it.
     async fn run(&self, record: &Record) -> Result<(), Error> {
         let journal = &self.hold.journal;
-        if let Some(exhausted) = journal.settings.budget.exhausted(record, journal.now()) {
+        if let Some(exhausted) = journal.settings.budget.exhausted(record) {
             return self.give_up(record, exhausted).await;
         }
         self.hold.change(Record::start).await?;
@@ -170,10 +180,7 @@ impl Attempt {
         tracing::info!(%transfer, %error, ?delay, "an attempt failed");
         self.hold
             .change(move |record, now| {
-                if !counted {
-                    record.forgive();
-                }
-                record.wait(now + delay, told, now);
+                record.wait(now + delay, told, counted, now);
             })
             .await
     }
@@ -221,6 +228,16 @@ impl Attempt {
 /// The daemon is stopping: nothing is wrong with the transfer.
 fn is_stopping(error: &Error) -> bool {
     matches!(&error.cause, Cause::Modem(error) if matches!(**error, modem::Error::Stopping))
+}
+
+/// The server said no, and not to the login.
+fn is_refused(error: &Error) -> bool {
+    let Cause::Modem(error) = &error.cause else {
+        return false;
+    };
+    matches!(&**error, modem::Error::Failed(failure)
+        if failure.stage != failure::Stage::Login
+            && failure.cause == failure::Cause::Reported(ErrCode::REJECTED))
 }
 
 /// For the spread of pauses alone.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -19,6 +20,10 @@ impl FileId {
         Self(Uuid::new_v4())
     }
 }
+
+/// Bytes of the disk that no file takes: the records of a thousand transfers, so that what was
+/// accepted can be delivered, and that be written down, whatever a client sends.
+const RESERVE: u64 = 1 << 20;
 
 /// The directory of the spool files. Its methods block.
 #[derive(Debug, Clone)]
@@ -46,6 +51,21 @@ impl Files {
         sync_directory(&self.directory)
     }
 
+    /// Whether the disk has room for so many bytes more and for [`RESERVE`].
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::StorageFull`] where it has not, or it does not tell.
+    pub(super) fn check_room(&self, bytes: u64) -> io::Result<()> {
+        let disk = rustix::fs::statvfs(self.directory.parent().unwrap_or(&self.directory))?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        // Without a number of blocks it says nothing of itself (statvfs(3), NOTES).
+        if disk.f_blocks == 0 || free >= bytes.saturating_add(RESERVE) {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+    }
+
     /// Opens a file to write at `offset`; what is behind it is cut off.
     pub(super) fn writer(&self, id: FileId, offset: u64) -> io::Result<File> {
         use std::io::{Seek, SeekFrom};
@@ -57,6 +77,24 @@ impl Files {
 
     pub(super) fn reader(&self, id: FileId) -> io::Result<File> {
         File::open(self.path(id))
+    }
+
+    /// The first and the last of the first `size` bytes, as many as `longest` of each.
+    pub(super) fn ends(
+        &self,
+        id: FileId,
+        size: u64,
+        longest: u64,
+    ) -> io::Result<(Vec<u8>, Vec<u8>)> {
+        let file = self.reader(id)?;
+        let read = |from: u64, len: u64| {
+            let mut bytes = vec![0; usize::try_from(len).map_err(io::Error::other)?];
+            file.read_exact_at(&mut bytes, from)?;
+            io::Result::Ok(bytes)
+        };
+        let first = size.min(longest);
+        let last = (size - first).min(longest);
+        Ok((read(0, first)?, read(size - last, last)?))
     }
 
     /// Bytes of a file; `None` where there is none.

@@ -1,5 +1,6 @@
 //! All transfers: in memory to look at, on disk before anything is told of a change.
 
+mod bounds;
 mod clock;
 mod disk;
 mod hold;
@@ -37,9 +38,6 @@ const STORE: &str = "transfers.redb";
 
 /// The directory of the bytes, beside it.
 const FILES: &str = "files";
-
-/// Room is taken so many bytes at a time, so that a file that grows asks seldom.
-const STEP: u64 = 1 << 20;
 
 /// All transfers.
 #[derive(Debug)]
@@ -181,10 +179,14 @@ impl Journal {
             if let Some(there) = journal.get(&key) {
                 return journal.again(&mut store, there, &wish).await;
             }
-            journal.make_place(&mut store).await?;
+            journal.make_place(&mut store, &key.principal).await?;
             let file = FileId::fresh();
             let files = journal.files.clone();
-            blocking(move || files.create(file)).await?;
+            blocking(move || {
+                files.check_room(0)?;
+                files.create(file)
+            })
+            .await?;
             let record = Record::new(key.clone(), wish, file, journal.now());
             journal.write(&mut store, Change::Put(&record)).await?;
             let uploads = record.state == State::Receiving;
@@ -289,93 +291,6 @@ impl Journal {
             journal.drop_entry(&mut store, &key).await
         })
         .await
-    }
-
-    /// Has the file of a transfer grow to `bytes`; frees what nobody needs where that is needed.
-    pub(super) async fn grow(self: &Arc<Self>, key: &Key, bytes: u64) -> Result<(), Error> {
-        if self.reserve(key, bytes) {
-            return Ok(());
-        }
-        let journal = Arc::clone(self);
-        whole(async move {
-            let mut store = journal.store.lock().await;
-            while let Some(spent) = journal.spent(true) {
-                journal.drop_entry(&mut store, &spent).await?;
-            }
-            Ok(())
-        })
-        .await?;
-        if self.reserve(key, bytes) {
-            Ok(())
-        } else {
-            Err(Cause::SpoolFull.into())
-        }
-    }
-
-    /// Forgets what is too old.
-    pub(super) async fn sweep(self: &Arc<Self>) {
-        let (ended, unfinished) = (self.settings.max_age, self.settings.unfinished_age);
-        let now = self.now();
-        let old: Vec<Key> = {
-            let table = self.table();
-            let entries = table.entries.iter();
-            entries
-                .filter(|(_, entry)| !entry.busy && entry.record.is_old(ended, unfinished, now))
-                .map(|(key, _)| key.clone())
-                .collect()
-        };
-        for key in old {
-            let swept = self
-                .forget(&key, move |record| record.is_old(ended, unfinished, now))
-                .await;
-            match swept {
-                Ok(()) => tracing::info!(transfer = %key.id, "an old transfer was forgotten"),
-                Err(error) => tracing::warn!(transfer = %key.id, %error, "it cannot be forgotten"),
-            }
-        }
-    }
-
-    /// Has room for one more.
-    async fn make_place(&self, store: &mut Option<Arc<Store>>) -> Result<(), Error> {
-        loop {
-            if self.table().entries.len() < self.settings.max_transfers {
-                return Ok(());
-            }
-            let Some(spent) = self.spent(false) else {
-                return Err(Cause::TooManyTransfers.into());
-            };
-            self.drop_entry(store, &spent).await?;
-        }
-    }
-
-    /// The transfer that nobody needs for the longest time; `heavy`: one that takes room.
-    fn spent(&self, heavy: bool) -> Option<Key> {
-        let table = self.table();
-        let spent = table.entries.iter().filter(|(_, entry)| {
-            !entry.busy && entry.record.is_spent() && (!heavy || entry.room > 0)
-        });
-        let (key, _) = spent.min_by_key(|(_, entry)| entry.record.changed)?;
-        Some(key.clone())
-    }
-
-    fn reserve(&self, key: &Key, bytes: u64) -> bool {
-        let mut table = self.table();
-        let Some(entry) = table.entries.get_mut(key) else {
-            return false;
-        };
-        let lacking = bytes.saturating_sub(entry.room);
-        if lacking == 0 {
-            return true;
-        }
-        [lacking.next_multiple_of(STEP), lacking]
-            .into_iter()
-            .any(|bytes| {
-                let fits = self.room.take(bytes);
-                if fits {
-                    entry.room += bytes;
-                }
-                fits
-            })
     }
 
     /// Bytes of the room that are taken, for tests that nothing is lost.

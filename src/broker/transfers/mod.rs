@@ -24,6 +24,7 @@ pub use record::{Record, Remnant, State, Told};
 pub use retry::{Budget, Exhausted};
 pub use wish::{Direction, Key, TransferId, UploadWish, Wish};
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,8 +39,12 @@ pub struct Settings {
     pub directory: PathBuf,
     /// Bytes of all files.
     pub disk_in_all: u64,
+    /// Bytes of the files of one principal.
+    pub disk_per_principal: u64,
     /// Transfers in all, ended ones included.
     pub max_transfers: usize,
+    /// Transfers of one principal, ended ones included.
+    pub max_per_principal: usize,
     /// Transfers that are at work on the link or wait for it at once.
     pub active: usize,
     /// How long one that has ended is kept.
@@ -52,13 +57,15 @@ pub struct Settings {
 
 impl Default for Settings {
     /// 512 MiB are an hour and a half of the link at 921600 baud. A thousand records are a
-    /// megabyte. One at a time: there is one link. A week is time to look at what failed, a day to
-    /// come back to what was half sent.
+    /// megabyte. Half of either for one principal leaves the others room. One at a time: there is
+    /// one link. A week is time to look at what failed, a day to come back to what was half sent.
     fn default() -> Self {
         Self {
             directory: PathBuf::from("/var/lib/cellftpd"),
             disk_in_all: 512 << 20,
+            disk_per_principal: 256 << 20,
             max_transfers: 1000,
+            max_per_principal: 500,
             active: 1,
             max_age: Duration::from_secs(7 * 86400),
             unfinished_age: Duration::from_secs(86400),
@@ -70,7 +77,16 @@ impl Default for Settings {
 /// The transfers of a daemon, or why it has none. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Transfers {
-    place: Result<Arc<Journal>, Arc<str>>,
+    place: Result<Arc<Journal>, Off>,
+}
+
+/// Why there are no transfers.
+#[derive(Debug, Clone)]
+enum Off {
+    /// They are not configured.
+    Unwanted(Arc<str>),
+    /// The disk takes nothing. What is on it stays there for the next start.
+    Disk(Arc<io::Error>),
 }
 
 /// A transfer as it is.
@@ -95,12 +111,13 @@ impl Transfers {
     /// Without transfers, and why.
     pub fn off(why: impl Into<Arc<str>>) -> Self {
         Self {
-            place: Err(why.into()),
+            place: Err(Off::Unwanted(why.into())),
         }
     }
 
     /// Opens what there is. Nothing is written until a transfer is created. `tell` turns errors
-    /// into what is kept of them. Blocks.
+    /// into what is kept of them. Blocks. A disk that takes nothing is no error: all else works
+    /// without it.
     ///
     /// # Errors
     /// What was accepted before cannot be read.
@@ -115,16 +132,32 @@ impl Transfers {
                 settings.directory.display()
             )));
         }
-        let journal = Journal::open(settings, tell)?;
-        Ok(Self {
-            place: Ok(Arc::new(journal)),
-        })
+        let place = match Journal::open(settings, tell) {
+            Ok(journal) => Ok(Arc::new(journal)),
+            Err(store::Error::Io { source, path }) if takes_nothing(&source) => {
+                let path = path.display();
+                tracing::error!(%path, error = %source, "no transfer goes on until the next start");
+                Err(Off::Disk(Arc::new(source)))
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Self { place })
     }
 
     fn journal(&self) -> Result<&Arc<Journal>, Cause> {
         match &self.place {
             Ok(journal) => Ok(journal),
-            Err(why) => Err(Cause::TransfersOff(why.to_string())),
+            Err(Off::Unwanted(why)) => Err(Cause::TransfersOff(why.to_string())),
+            Err(Off::Disk(error)) => Err(Cause::Spool(Arc::clone(error))),
         }
     }
+}
+
+fn takes_nothing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ReadOnlyFilesystem
+            | io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+    )
 }

@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::Transfer;
-use super::journal::{Hold, blocking};
-use super::record::State;
+use super::journal::{Hold, Journal, blocking};
+use super::record::{Record, State};
+use super::wish::Key;
 use crate::broker::error::{Cause, Error, Hashed};
 
 /// Bytes between two synchronisations: what a power cut costs the caller, and how often flash is
@@ -27,16 +29,31 @@ pub struct Receiving {
 }
 
 impl Receiving {
-    /// Goes on behind the bytes that are safe.
+    /// Goes on behind the bytes that are safe. Where there are none and there is no room for any,
+    /// nothing is kept of the wish either.
     pub(super) async fn begin(hold: Hold) -> Result<Self, Error> {
+        let (journal, key) = (hold.journal.clone(), hold.key.clone());
         let record = hold.record()?;
+        let fresh = record.committed == 0;
+        let begun = Self::open(hold, record).await;
+        if begun.is_err() && fresh {
+            forget(&journal, &key).await;
+        }
+        begun
+    }
+
+    async fn open(hold: Hold, record: Record) -> Result<Self, Error> {
         let (id, written) = (record.file.ok_or(Cause::SpoolLost)?, record.committed);
         let declared = record.wish.upload().and_then(|upload| upload.size);
         if let Some(declared) = declared {
             hold.journal.grow(&hold.key, declared).await?;
         }
         let files = hold.journal.files.clone();
-        let file = blocking(move || files.writer(id, written)).await?;
+        let file = blocking(move || {
+            files.check_room(declared.unwrap_or_default().saturating_sub(written))?;
+            files.writer(id, written)
+        })
+        .await?;
         Ok(Self {
             hold,
             file: Some(file),
@@ -67,7 +84,9 @@ impl Receiving {
         self.hold.journal.grow(&self.hold.key, found).await?;
         let mut file = self.file.take().ok_or(Cause::SpoolLost)?;
         let sync = found - self.safe >= SYNC;
+        let files = self.hold.journal.files.clone();
         let file = blocking(move || {
+            files.check_room(bytes.len() as u64)?;
             file.write_all(&bytes)?;
             if sync {
                 file.sync_all()?;
@@ -86,6 +105,9 @@ impl Receiving {
     /// The caller stops halfway: what came is made safe, so that it can go on.
     pub async fn pause(mut self) {
         let kept = async {
+            if self.file.is_none() {
+                return self.cut_back().await;
+            }
             self.sync().await?;
             self.keep().await
         };
@@ -156,12 +178,16 @@ impl Receiving {
         Ok(())
     }
 
+    /// The disk failed: what is not safe gives back its room.
+    async fn cut_back(&mut self) -> Result<(), Error> {
+        let (files, safe) = (self.hold.journal.files.clone(), self.safe);
+        let id = self.hold.record()?.file.ok_or(Cause::SpoolLost)?;
+        blocking(move || files.writer(id, safe).map(drop)).await
+    }
+
     /// Nothing is kept of bytes that are not what was named.
     async fn reject(&mut self, cause: Cause) -> Error {
-        let (journal, key) = (self.hold.journal.clone(), self.hold.key.clone());
-        if let Err(error) = journal.forget_held(&key).await {
-            tracing::warn!(transfer = %key.id, %error, "it cannot be forgotten");
-        }
+        forget(&self.hold.journal, &self.hold.key).await;
         cause.into()
     }
 
@@ -169,5 +195,11 @@ impl Receiving {
         if let Err(error) = self.hold.change(|record, now| record.cancel(now)).await {
             tracing::warn!(transfer = %self.hold.key.id, %error, "it cannot be cancelled");
         }
+    }
+}
+
+async fn forget(journal: &Arc<Journal>, key: &Key) {
+    if let Err(error) = journal.forget_held(key).await {
+        tracing::warn!(transfer = %key.id, %error, "it cannot be forgotten");
     }
 }

@@ -1,5 +1,7 @@
 //! One transfer as the disk knows it, and what may become of it: a value.
 
+mod state;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
@@ -9,6 +11,7 @@ use super::files::FileId;
 use super::settle::Before;
 use super::wish::{Key, Wish};
 use crate::broker::put::PutState;
+pub use state::{Remnant, State};
 
 /// A transfer. Every change of it is on the disk before anybody is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,55 +54,15 @@ pub struct Record {
     pub(super) read: bool,
 }
 
-/// Where a transfer is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum State {
-    /// Its client is sending it, or has stopped halfway.
-    Receiving,
-    /// It waits for its turn.
-    Queued,
-    /// An attempt is under way.
-    Running,
-    /// It is tried again then.
-    Waiting {
-        /// When.
-        until: SystemTime,
-    },
-    /// It is where it was to go.
-    Done,
-    /// There will be no other attempt unless its client wishes one.
-    Failed,
-    /// Its client has ended it.
-    Cancelled,
-}
-
-/// What may be left on the server of an upload that did not succeed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Remnant {
-    /// Nothing of this transfer.
-    Nothing,
-    /// It is to be deleted.
-    Pending {
-        /// When that is tried.
-        due: SystemTime,
-        /// How often it was.
-        tries: u32,
-    },
-    /// It was deleted, or there was nothing.
-    Deleted,
-    /// It stays, as was wished.
-    Kept,
-    /// It stays: it could not be deleted, or may be another's.
-    Left,
-}
-
 /// What has been used of a budget.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Spent {
     pub(super) attempts: u32,
     /// Bytes over the link.
     pub(super) moved: u64,
-    pub(super) since: SystemTime,
+    /// Of attempts that had the link, and of the pauses after them.
+    #[serde(default)]
+    pub(super) time: Duration,
 }
 
 /// An error as a client would have been told.
@@ -124,28 +87,6 @@ pub struct Evidence {
     pub words: String,
 }
 
-impl State {
-    /// No attempt will follow by itself.
-    #[must_use]
-    pub const fn is_over(self) -> bool {
-        matches!(self, Self::Done | Self::Failed | Self::Cancelled)
-    }
-
-    /// Its name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Receiving => "being received",
-            Self::Queued => "queued",
-            Self::Running => "running",
-            Self::Waiting { .. } => "waiting",
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
-
 impl Record {
     /// A transfer that begins: an upload whose bytes come to `file`, or a download.
     pub(super) fn new(key: Key, wish: Wish, file: FileId, now: SystemTime) -> Self {
@@ -164,7 +105,7 @@ impl Record {
             generation: 0,
             attempts: 0,
             moved: 0,
-            spent: Spent::nothing(now),
+            spent: Spent::default(),
             begun: None,
             last_error: None,
             evidence: None,
@@ -180,7 +121,7 @@ impl Record {
         self.committed = size;
         self.size = Some(size);
         self.sha256 = Some(sha256);
-        self.spent = Spent::nothing(now);
+        self.spent = Spent::default();
         self.enter(State::Queued, now);
     }
 
@@ -199,7 +140,7 @@ impl Record {
 
     /// The attempt is not held against the transfer: it was broken off by the daemon, or had no
     /// link.
-    pub(super) fn forgive(&mut self) {
+    fn forgive(&mut self) {
         self.spent.attempts = self.spent.attempts.saturating_sub(1);
     }
 
@@ -209,9 +150,17 @@ impl Record {
         self.enter(State::Queued, now);
     }
 
-    /// The attempt failed; there will be another.
-    pub(super) fn wait(&mut self, until: SystemTime, why: Told, now: SystemTime) {
+    /// The attempt failed; there will be another. It counts where it had the link.
+    pub(super) fn wait(&mut self, until: SystemTime, why: Told, counts: bool, now: SystemTime) {
         self.last_error = Some(why);
+        if counts {
+            // Both as they were meant: what passed without a link to try on is nobody's fault.
+            let tried = now.duration_since(self.changed).unwrap_or_default();
+            let pause = until.duration_since(now).unwrap_or_default();
+            self.spent.time = self.spent.time.saturating_add(tried + pause);
+        } else {
+            self.forgive();
+        }
         self.enter(State::Waiting { until }, now);
     }
 
@@ -245,7 +194,7 @@ impl Record {
 
     /// It is tried anew with a budget of its own, also while it waits.
     pub(super) fn retry(&mut self, now: SystemTime) {
-        self.spent = Spent::nothing(now);
+        self.spent = Spent::default();
         self.remnant = Remnant::Nothing;
         self.enter(State::Queued, now);
     }
@@ -328,16 +277,6 @@ impl Record {
     }
 }
 
-impl Spent {
-    const fn nothing(since: SystemTime) -> Self {
-        Self {
-            attempts: 0,
-            moved: 0,
-            since,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -365,7 +304,7 @@ mod tests {
             (0, State::Receiving) => record.accept(7, [1; 32], now),
             (1, State::Queued | State::Waiting { .. }) => record.start(now),
             (2, State::Running) if uploads => record.begun = Some(Before::Absent),
-            (3, State::Running) => record.wait(now + Duration::from_secs(1), told("X"), now),
+            (3, State::Running) => record.wait(now + Duration::from_secs(1), told("X"), true, now),
             (4, State::Running) if uploads => record.delivered(evidence, now),
             (4, State::Running) => record.fetched(7, [1; 32], now),
             (5, State::Running | State::Queued) => record.fail(told("Y"), now),

@@ -1,7 +1,7 @@
 //! Whether a failed attempt is followed by another, and when.
 
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use super::record::Record;
 use crate::broker::error::{Cause, Error};
@@ -14,7 +14,8 @@ use crate::modem::failure::{self, Failure, Finding, Stage};
 pub struct Budget {
     /// Attempts that had the link.
     pub attempts: u32,
-    /// Time since it was accepted.
+    /// Time of attempts that had the link, and of the pauses after them. A link that is away for a
+    /// week uses nothing up: what was accepted is not given up for want of a try.
     pub give_up_after: Duration,
     /// Bytes over the link, as a multiple of the file's size.
     pub resend_limit: u32,
@@ -27,7 +28,7 @@ pub struct Budget {
 impl Default for Budget {
     /// Ten seconds let a link come back that only stumbled, and ten minutes cost a link that is
     /// away for long little. Twenty attempts are two hours and a half, for a server that says no;
-    /// a module that is away costs none. Two days outlast a weekend's night and day. Five times
+    /// a module that is away costs none. Two days of trying outlast a server's weekend. Five times
     /// the size is what a bad link may cost before a person should look at it.
     fn default() -> Self {
         Self {
@@ -89,14 +90,13 @@ impl Budget {
     }
 
     /// The part that is used up, if any is.
-    pub(super) fn exhausted(&self, record: &Record, now: SystemTime) -> Option<Exhausted> {
+    pub(super) fn exhausted(&self, record: &Record) -> Option<Exhausted> {
         let spent = &record.spent;
         let bytes = record.size.unwrap_or(u64::MAX).saturating_add(BESIDES);
         let bytes = bytes.saturating_mul(u64::from(self.resend_limit));
-        let age = now.duration_since(spent.since).unwrap_or_default();
         if spent.attempts >= self.attempts {
             Some(Exhausted::Attempts)
-        } else if age >= self.give_up_after {
+        } else if spent.time >= self.give_up_after {
             Some(Exhausted::Time)
         } else if spent.moved >= bytes {
             Some(Exhausted::Bytes)
@@ -119,7 +119,7 @@ pub(super) fn another(error: &Error, uploads: bool) -> Another {
         | Cause::TransferNotFound
         | Cause::TransferExists
         | Cause::TransferBusy
-        | Cause::TooManyTransfers
+        | Cause::TooManyTransfers { .. }
         | Cause::WrongState(_)
         | Cause::WrongOffset { .. }
         | Cause::TransferEnded
@@ -130,7 +130,7 @@ pub(super) fn another(error: &Error, uploads: bool) -> Another {
         | Cause::DataBudget(_)
         | Cause::TooManySessions { .. }
         | Cause::TooManyWatchers { .. }
-        | Cause::SpoolFull
+        | Cause::SpoolFull { .. }
         | Cause::Spool(_)
         | Cause::Interrupted => Another::Uncounted,
         Cause::Expired
@@ -177,7 +177,10 @@ fn of_failure(failure: &Failure, uploads: bool) -> Another {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::broker::transfers::record::Told;
     use crate::broker::transfers::testing::{NOW, download, key};
 
     #[test]
@@ -197,22 +200,46 @@ mod tests {
     fn each_part_of_the_budget_ends_it() {
         let budget = Budget::default();
         let mut record = download(key("x"));
-        assert_eq!(budget.exhausted(&record, NOW), None);
-        let late = NOW + budget.give_up_after;
-        assert_eq!(budget.exhausted(&record, late), Some(Exhausted::Time));
+        assert_eq!(budget.exhausted(&record), None);
         // Of unknown size, bytes say nothing.
         record.spend(1 << 40);
-        assert_eq!(budget.exhausted(&record, NOW), None);
+        assert_eq!(budget.exhausted(&record), None);
         record.size = Some(1 << 20);
-        assert_eq!(budget.exhausted(&record, NOW), Some(Exhausted::Bytes));
+        assert_eq!(budget.exhausted(&record), Some(Exhausted::Bytes));
         record.retry(NOW);
         for _ in 0..budget.attempts {
-            assert_eq!(budget.exhausted(&record, NOW), None);
+            assert_eq!(budget.exhausted(&record), None);
             record.start(NOW);
         }
-        assert_eq!(budget.exhausted(&record, NOW), Some(Exhausted::Attempts));
+        assert_eq!(budget.exhausted(&record), Some(Exhausted::Attempts));
         record.retry(NOW);
-        assert_eq!(budget.exhausted(&record, NOW), None);
+        assert_eq!(budget.exhausted(&record), None);
+    }
+
+    #[test]
+    fn only_time_with_a_link_counts_and_a_new_budget_begins_at_zero() {
+        let budget = Budget::default();
+        let mut record = download(key("x"));
+        let why = || Told {
+            code: 14,
+            reason: "X".into(),
+            message: "why".into(),
+            metadata: BTreeMap::new(),
+        };
+        let pause = budget.give_up_after / 4;
+        let mut now = NOW;
+        for counts in [true, false, false, true] {
+            assert_eq!(budget.exhausted(&record), None);
+            // A week without a module before each.
+            now += Duration::from_secs(7 * 86400);
+            record.start(now);
+            now += pause;
+            record.wait(now + pause, why(), counts, now);
+        }
+        assert_eq!(record.spent.time, budget.give_up_after);
+        assert_eq!(budget.exhausted(&record), Some(Exhausted::Time));
+        record.retry(now);
+        assert_eq!(budget.exhausted(&record), None);
     }
 
     #[test]

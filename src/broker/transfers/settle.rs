@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::record::Remnant;
+use crate::modem::operation::{self, BegunUpload};
 
 /// What the server had under the name of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +39,25 @@ impl Before {
         } else {
             Settled::Send
         }
+    }
+
+    /// How far an upload that was begun when the server had `self` has come, now that it has `now`:
+    /// nothing where there is nothing to go on with. What is there is still to be compared.
+    pub(super) fn begun(self, now: Self) -> Option<BegunUpload> {
+        let at = match now {
+            Self::Size(at) if at > 0 && self.is_ours(now) => at,
+            _ => return None,
+        };
+        let before = match self {
+            Self::Absent => operation::Before::Nothing,
+            Self::Size(size) => operation::Before::Number(size),
+            Self::Unknown => operation::Before::Unknown,
+        };
+        Some(BegunUpload {
+            at,
+            before,
+            resumes: 0,
+        })
     }
 
     /// What is left, where nothing of it is to be deleted.

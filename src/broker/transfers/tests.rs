@@ -14,7 +14,7 @@ use super::testing::{download_wish, id, key, upload_wish};
 use super::*;
 use crate::broker::put::{PutState, Verify};
 use crate::broker::testing::{Module, server};
-use crate::broker::{Broker, Caller, Error, Limits, Principal, Servers};
+use crate::broker::{Broker, Caller, Error, Limits, Principal, Servers, health};
 use crate::modem::operation::Task;
 
 mod bounds;

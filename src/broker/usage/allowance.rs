@@ -11,7 +11,6 @@ use crate::broker::caller::Principal;
 use crate::broker::error::Cause;
 use crate::broker::estimate::Way;
 use crate::broker::location::Profile;
-use crate::broker::metrics;
 use crate::ftps::value::Server;
 use crate::modem::Health;
 use crate::modem::operation::Task;
@@ -119,7 +118,7 @@ impl Allowance {
         self.usage.ledger(now()).book(&self.account, volume);
         self.booked.fetch_add(volume.air, Ordering::Relaxed);
         self.usage.changed.store(true, Ordering::Relaxed);
-        metrics::moved(volume, job.resumes);
+        crate::broker::metrics::moved(volume, job.resumes);
     }
 
     /// The error of a job that was refused because of its size.

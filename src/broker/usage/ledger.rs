@@ -9,8 +9,9 @@ use time::{Date, Month, OffsetDateTime, Time};
 
 use crate::broker::caller::Principal;
 
-/// Accounts kept. A principal is a user of this machine and a profile an entry of the
-/// configuration: there are a few. What is beyond is booked under no principal's name.
+/// Accounts kept. A principal is a user of this machine, or a name that the authority of a site has
+/// signed, and a profile an entry of the configuration: there are a few. What is beyond is booked
+/// under no principal's name.
 const MAX_ACCOUNTS: usize = 4096;
 
 /// Counts of one day and of the month that it is in, both in UTC.

@@ -232,6 +232,8 @@ impl Procedure for Look {
                 self.sized(settlement.after("+FSATTRI:").and_then(storage::size))
             }
             (Verdict::Done(_), Step::Space) => self.measured(settlement),
+            // A name that is listed and cannot be said.
+            (Verdict::Failed(Cause::Unsuitable(_)), Step::Size) => self.sized(None),
             // It is there, and cannot be deleted.
             (Verdict::Done(_), Step::Why) => {
                 self.fail(Cause::Refused(None), StorageVerb::Delete.name());

@@ -40,6 +40,8 @@ pub(super) struct Run {
     /// The rest of a download that nobody wants is thrown away until then.
     pub(super) drain_until: Option<Moment>,
     pub(super) aborted: bool,
+    /// The command that was refused without a code, for which the session was made anew.
+    pub(super) refused: Option<&'static str>,
     /// The task changed the directory.
     pub(super) moved: bool,
     /// How often the standing was lost and planned anew.
@@ -104,6 +106,7 @@ impl Run {
             abandoned: false,
             drain_until: None,
             aborted: false,
+            refused: None,
             moved: false,
             replans: 0,
             planned: 0,

@@ -137,12 +137,16 @@ impl Dialogue {
 
     fn note_verdict(&mut self, settlement: &Settlement) {
         match &settlement.verdict {
-            Verdict::Done(_) => {}
+            Verdict::Done(_) => {
+                self.sizeless &= settlement.name != Verb::Size.name();
+                if let Some(run) = &mut self.run {
+                    run.refused = run.refused.filter(|name| *name != settlement.name);
+                }
+            }
             Verdict::Failed(Cause::Reported(code)) => self.session.note(*code),
             // The file system's refusals say nothing about the server.
             Verdict::Failed(Cause::Refused(None)) if !is_of_the_service(settlement.name) => {}
-            // Nobody is logged in, whatever we believed.
-            Verdict::Failed(Cause::Refused(None)) => self.session.close(),
+            Verdict::Failed(Cause::Refused(None)) => self.note_refusal(settlement.name),
             Verdict::Failed(
                 Cause::Timeout(_)
                 | Cause::Garbled
@@ -155,6 +159,19 @@ impl Dialogue {
         }
     }
 
+    /// Nobody is logged in, whatever we believed: unless the session was made anew for this very
+    /// command.
+    fn note_refusal(&mut self, name: &'static str) {
+        let asks_size = name == Verb::Size.name();
+        let Some(run) = &mut self.run else { return };
+        if run.refused == Some(name) {
+            self.sizeless |= asks_size;
+        } else if !(asks_size && self.sizeless) {
+            run.refused = Some(name);
+            self.session.close();
+        }
+    }
+
     fn follow_plan(&mut self, command: &Command, settlement: &Settlement, now: Moment) {
         let Some(run) = &self.run else { return };
         let Err(cause) = self.session.follow(command, settlement, &run.towards) else {
@@ -164,7 +181,7 @@ impl Dialogue {
         let name = command.verb().name();
         let failure = Failure::new(cause.clone(), Some(name), stage(command, &cause));
         self.trouble = Some(failure.clone());
-        if self.session == Session::Unknown || self.session == Session::Busy {
+        if again && matches!(self.session, Session::Unknown | Session::Busy) {
             self.lapse(Rung::Service, &cause, name);
         }
         let Some(run) = &mut self.run else { return };

@@ -177,6 +177,9 @@ impl Dialogue {
                 self.facts = bring_up.facts().clone();
                 match result {
                     Ok(_) => {
+                        // What looked like a block before may have been content of a download
+                        // that nobody heard any more.
+                        self.framer.forget_gap();
                         self.brought_up();
                         self.await_network();
                     }

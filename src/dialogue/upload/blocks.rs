@@ -1,7 +1,5 @@
 //! The content of an upload, cut into blocks.
 
-use std::ops::RangeInclusive;
-
 use bytes::{Bytes, BytesMut};
 
 use super::{State, Upload};
@@ -25,6 +23,8 @@ pub(super) struct Blocks {
     block: Bytes,
     /// Where the first block went.
     start: u64,
+    /// What the server had before it: a tail that did not fit lies behind the start.
+    there: u64,
     /// Where the block under way goes: what the server has before it.
     offset: u64,
     arrived: u32,
@@ -43,10 +43,11 @@ const FRUITLESS: u32 = 3;
 const CHECKED: u32 = 2;
 
 impl Blocks {
-    /// Of what follows so many bytes that the server has.
-    pub(super) fn at(offset: u64) -> Self {
+    /// Of what follows so many bytes of all that the server has.
+    pub(super) fn at(offset: u64, there: u64) -> Self {
         Self {
             start: offset,
+            there,
             offset,
             ..Self::default()
         }
@@ -57,9 +58,16 @@ impl Blocks {
         self.offset + (self.block.len() + self.rest.len()) as u64
     }
 
-    /// What the server may have while the block under way is uncertain.
-    pub(super) fn bounds(&self) -> RangeInclusive<u64> {
-        self.offset..=self.offset + self.block.len() as u64
+    /// Whether the server may have so many bytes while the block under way is uncertain.
+    pub(super) fn may_have(&self, found: u64) -> bool {
+        let end = self.offset + self.block.len() as u64;
+        (self.offset..=end.max(self.there)).contains(&found)
+    }
+
+    /// Whether the server should have so many bytes between two blocks. One that goes on with a file
+    /// cuts it off there, or writes over what lies behind (RFC 959 §4.1.3, REST, leaves it open).
+    pub(super) fn should_have(&self, found: u64) -> bool {
+        found == self.offset || found == self.offset.max(self.there)
     }
 
     /// Whether a block has arrived behind what the server had.
@@ -223,7 +231,6 @@ impl Upload {
 
     /// Whether the server has the blocks that it should have.
     pub(super) fn checked(&mut self, known: &Known) -> State {
-        let expected = self.blocks.as_ref().map_or(0, Blocks::offset);
         let found = match known {
             Known::Size(found) => *found,
             Known::Absent | Known::NoDirectory => 0,
@@ -233,9 +240,10 @@ impl Upload {
                 return self.fail(self.failure(cause.clone(), Stage::Commit));
             }
         };
-        if found == expected {
-            return State::Gather;
-        }
+        let expected = match &self.blocks {
+            Some(blocks) if blocks.should_have(found) => return State::Gather,
+            blocks => blocks.as_ref().map_or(0, Blocks::offset),
+        };
         self.without_rest(Failure {
             committed: Some(found),
             ..self.failure(Cause::SizeMismatch { expected, found }, Stage::Commit)

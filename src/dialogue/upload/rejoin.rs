@@ -9,13 +9,19 @@ use crate::dialogue::seam::{OVERLAP, is_telling, keep_last};
 use crate::ftps::Command;
 use crate::ftps::value::{Offset, RemotePath};
 
+/// Bytes of the server that are laid over the source's: [`OVERLAP`], and those behind them that may
+/// be wrong where a crash ended what was there. A block that was cut off is filled up by the next
+/// bring-up, at most 2048 bytes of it (SIMCom manual L1215), and a mark that ends a stream may have
+/// become content.
+const WINDOW: u64 = OVERLAP + 2048;
+
 /// Lays the last bytes that the server has over those of the source. Their number alone proves
 /// nothing: a byte that was lost on the way to the module moves all that follow it, and an older
 /// file of the name may have the length.
 #[derive(Debug)]
 pub(super) struct Rejoin {
     /// Bytes that the server has.
-    at: u64,
+    there: u64,
     ours: BytesMut,
     theirs: BytesMut,
     /// Bytes that the server sent: the last, or all where it ignores the offset.
@@ -23,14 +29,14 @@ pub(super) struct Rejoin {
     /// The source ended before.
     short: bool,
     tries: u32,
-    outcome: Option<bool>,
+    outcome: Option<Option<u64>>,
 }
 
 impl Rejoin {
     /// At the end of what the server has.
-    pub(super) fn new(at: u64) -> Self {
+    pub(super) fn new(there: u64) -> Self {
         Self {
-            at,
+            there,
             ours: BytesMut::new(),
             theirs: BytesMut::new(),
             received: 0,
@@ -41,31 +47,30 @@ impl Rejoin {
     }
 
     /// Bytes that the server has.
-    pub(super) fn at(&self) -> u64 {
-        self.at
+    pub(super) fn there(&self) -> u64 {
+        self.there
     }
 
-    /// The next command; none where bytes of the source are needed. At the end, whether both
-    /// fit.
-    pub(super) fn next(&mut self, path: &RemotePath) -> Result<Option<Command>, bool> {
-        if let Some(fits) = self.outcome {
-            return Err(fits);
+    /// The next command; none where bytes of the source are needed. At the end, up to where both
+    /// are the same, or nothing where that is not known.
+    pub(super) fn next(&mut self, path: &RemotePath) -> Result<Option<Command>, Option<u64>> {
+        if let Some(outcome) = self.outcome {
+            return Err(outcome);
         }
         if self.short {
-            return Err(false);
+            return Err(None);
         }
-        if (self.ours.len() as u64) < self.at - self.from() {
+        if (self.ours.len() as u64) < self.there - self.from() {
             return Ok(None);
         }
-        // Where there is more before, bytes that are the same when shifted tell nothing.
-        if self.from() > 0 && !is_telling(&self.ours) {
-            return Err(false);
+        if !self.is_proof(self.ours.len()) {
+            return Err(None);
         }
         self.theirs.clear();
         self.received = 0;
         Offset::new(self.from())
             .map(|from| Some(Command::Get(path.clone(), from)))
-            .map_err(|_| false)
+            .map_err(|_| None)
     }
 
     /// The byte of the source that is needed next.
@@ -77,7 +82,7 @@ impl Rejoin {
     pub(super) fn feed(&mut self, piece: &Piece) {
         match piece {
             Piece::Data(bytes) => {
-                let missing = usize::try_from(self.at - self.position()).unwrap_or(usize::MAX);
+                let missing = usize::try_from(self.there - self.position()).unwrap_or(usize::MAX);
                 let part = bytes.get(..missing).unwrap_or(bytes);
                 self.ours.extend_from_slice(part);
             }
@@ -95,16 +100,31 @@ impl Rejoin {
     pub(super) fn heard(&mut self, verdict: &Verdict) {
         self.tries += 1;
         self.outcome = match verdict {
-            Verdict::Done(_) => {
-                let counted = [self.at, self.at - self.from()].contains(&self.received);
-                Some(counted && self.theirs == self.ours)
-            }
+            Verdict::Done(_) => Some(self.compare()),
             Verdict::Failed(cause) if may_retry(cause, self.tries) => None,
-            Verdict::Failed(_) => Some(false),
+            Verdict::Failed(_) => Some(None),
         };
     }
 
+    /// Up to where both are the same.
+    fn compare(&self) -> Option<u64> {
+        if ![self.there, self.there - self.from()].contains(&self.received) {
+            return None;
+        }
+        let both = self.ours.iter().zip(&self.theirs);
+        let same = both.take_while(|(ours, theirs)| ours == theirs).count();
+        self.is_proof(same).then(|| self.from() + same as u64)
+    }
+
+    /// Whether so many bytes that are the same prove that all before them are. Where there are more
+    /// before, bytes that are the same when shifted tell nothing.
+    fn is_proof(&self, same: usize) -> bool {
+        let part = self.ours.get(..same).unwrap_or_default();
+        let enough = part.len() as u64 >= OVERLAP && is_telling(part);
+        same > 0 && (self.from() == 0 || enough)
+    }
+
     fn from(&self) -> u64 {
-        self.at.saturating_sub(OVERLAP)
+        self.there.saturating_sub(WINDOW)
     }
 }

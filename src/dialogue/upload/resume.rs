@@ -39,7 +39,7 @@ impl Upload {
         }
         if let Some(blocks) = &self.blocks {
             // Written again, a part of the block that is there does no harm.
-            if blocks.bounds().contains(&found) {
+            if blocks.may_have(found) {
                 self.resumes += 1;
                 return State::Put;
             }
@@ -57,20 +57,20 @@ impl Upload {
         }
     }
 
-    /// What the server has was compared with the source.
-    pub(super) fn rejoined(&mut self, fits: bool) -> State {
+    /// What the server has was compared with the source: both are the same up to here.
+    pub(super) fn rejoined(&mut self, same: Option<u64>) -> State {
         let State::Rejoin(rejoin) = &self.state else {
             return State::Gather;
         };
-        let at = rejoin.at();
-        if !fits {
+        let there = rejoin.there();
+        let Some(at) = same else {
             return self.start_over(0);
-        }
+        };
         if self.broken.is_some() {
             self.resumes += 1;
         }
         self.sent = at;
-        self.blocks = Some(Blocks::at(at));
+        self.blocks = Some(Blocks::at(at, there));
         State::Gather
     }
 

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use super::settings::{Receipt, ReceiptKind};
 use super::transfer::rest_size;
 use super::{Optional, Outcome, optional, values};
-use crate::emulator::line::{Form, Parameter};
+use crate::emulator::line::{Form, Parameter, printed_path};
 use crate::emulator::operation::{Download, Kind, Operation, Target, Upload};
 use crate::emulator::storage::StorageError;
 use crate::emulator::uplink::Ask;
@@ -20,6 +20,13 @@ const FILE_CHUNK: usize = 16 * 1024;
 impl Emulator {
     /// The file and TLS commands; anything else is unknown.
     pub(super) fn module_command(&mut self, name: &str, form: &Form) -> Outcome {
+        if let Form::Write(text) = form
+            && !self.profile.non_ascii_files
+            && name != "+CFTRANRX"
+            && text.starts_with(b"{non-ascii}")
+        {
+            return Outcome::Error;
+        }
         match (name, form) {
             ("+FSCD", Form::Write(text)) => {
                 let moved =
@@ -81,6 +88,15 @@ impl Emulator {
             ("FILES", files, kind != 1),
         ] {
             if wanted && !names.is_empty() {
+                let hex = self.knobs.names_in_hex;
+                let names = names.into_iter().map(|name| {
+                    if name.is_ascii() || !hex {
+                        name.to_owned()
+                    } else {
+                        printed_path(name.as_bytes())
+                    }
+                });
+                let names: Vec<String> = names.collect();
                 text.push_str(&format!(
                     "\r\n+FSLS: {title}:\r\n{}\r\n",
                     names.join("\r\n")

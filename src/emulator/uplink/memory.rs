@@ -34,8 +34,16 @@ struct Session {
 
 #[derive(Debug)]
 enum Transfer {
-    Down { content: Bytes, moved: u64 },
-    Up { path: Vec<u8>, moved: u64 },
+    Down {
+        content: Bytes,
+        moved: u64,
+    },
+    Up {
+        path: Vec<u8>,
+        /// The byte of the file that the first goes to.
+        start: usize,
+        moved: u64,
+    },
 }
 
 /// What an emulator did until it had to wait.
@@ -265,8 +273,11 @@ impl Memory {
         if start > file.len() {
             return Err(Failure::Refused);
         }
-        file.truncate(start);
-        self.open(Transfer::Up { path, moved: 0 })
+        if start == 0 || server.rest != Rest::WriteOver {
+            file.truncate(start);
+        }
+        let moved = 0;
+        self.open(Transfer::Up { path, start, moved })
     }
 
     fn read(&mut self, max: usize) -> Result<Answer, Failure> {
@@ -291,7 +302,7 @@ impl Memory {
 
     fn store(&mut self, bytes: &[u8]) -> Result<Answer, Failure> {
         let session = self.session.as_mut().ok_or(Failure::State)?;
-        let Some(Transfer::Up { path, moved }) = &mut session.transfer else {
+        let Some(Transfer::Up { path, start, moved }) = &mut session.transfer else {
             return Err(Failure::State);
         };
         let server = self
@@ -304,11 +315,11 @@ impl Memory {
         let room = server.room.unwrap_or(u64::MAX);
         let fits = usize::try_from(limit.min(room)).map_or(bytes.len(), |n| n.min(bytes.len()));
         let kept = bytes.get(..fits).unwrap_or(bytes);
-        server
-            .files
-            .entry(path.clone())
-            .or_default()
-            .extend_from_slice(kept);
+        let file = server.files.entry(path.clone()).or_default();
+        let at =
+            usize::try_from(*moved).map_or(file.len(), |moved| (*start + moved).min(file.len()));
+        let over = (at + kept.len()).min(file.len());
+        file.splice(at..over, kept.iter().copied());
         *moved = moved.saturating_add(fits as u64);
         if let Some(room) = &mut server.room {
             *room = room.saturating_sub(fits as u64);
@@ -333,7 +344,7 @@ impl Memory {
     fn restart(&self, offset: u64) -> Result<u64, Failure> {
         match self.server().map(|server| server.rest) {
             _ if offset == 0 => Ok(0),
-            Some(Rest::Honour) => Ok(offset),
+            Some(Rest::Honour | Rest::WriteOver) => Ok(offset),
             Some(Rest::Ignore) => Ok(0),
             Some(Rest::Refuse) => Err(Failure::Refused),
             None => Err(Failure::State),

@@ -3,6 +3,7 @@
 use super::{Command, PutForm};
 use crate::at::CommandLine;
 use crate::at::args::CommandLineBuilder;
+use crate::ftps::non_ascii;
 use crate::ftps::profile::Profile;
 use crate::ftps::value::{RemotePath, TransferType, ValueError};
 use crate::ftps::verb::Verb;
@@ -126,11 +127,9 @@ fn path_argument(
     if !profile.takes_non_ascii(verb) {
         return Err(ValueError::NotAscii);
     }
-    // TODO-correctness: the manual gives the encoding for the file system commands only
-    // (UTF-8); for the FTPS commands it is assumed to be the same.
-    let hex: String = text.bytes().map(|byte| format!("{byte:02X}")).collect();
+    let hex = non_ascii::hex(text);
     within(&hex, profile.max_path)?;
-    Ok(line.prefixed("{non-ascii}", &hex))
+    Ok(line.prefixed(non_ascii::PREFIX, &hex))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What the commands of the module's file system print.
 
 use super::Drive;
+use crate::ftps::non_ascii;
 
 /// One name in a directory of the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,9 @@ pub struct Entry {
 
 /// Reads the lines that `AT+FSLS` prints: two sections, each left out where it is empty, with the
 /// colon after the first one's title missing in one example (L2002).
+///
+/// How a name outside ASCII is printed, no document shows: `{non-ascii}"<hex>"`, as `AT+CFTPSPWD`
+/// does (L1209), and the bytes themselves are both read.
 #[must_use]
 pub fn entries<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<Entry> {
     let mut directory = false;
@@ -21,12 +25,18 @@ pub fn entries<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<Entry> {
         match line.strip_prefix("+FSLS:") {
             Some(title) => directory = title.trim().starts_with("SUBDIRECTORIES"),
             None => entries.push(Entry {
-                name: line.to_owned(),
+                name: decoded(line),
                 directory,
             }),
         }
     }
     entries
+}
+
+fn decoded(name: &str) -> String {
+    let prefixed = name.starts_with(non_ascii::PREFIX);
+    let text = prefixed.then(|| non_ascii::text(name)).flatten();
+    text.unwrap_or_else(|| name.to_owned())
 }
 
 /// Reads what `AT+FSLS?` prints after its name: how many names the directory holds.
@@ -89,12 +99,20 @@ mod tests {
             "+FSLS: FILES:",
             "a b.txt",
             "OKAY",
+            "{non-ascii}\"C3A42E747874\"",
+            "\u{e4}",
         ];
         let names: Vec<_> = entries(lines)
             .into_iter()
             .map(|entry| (entry.name, entry.directory))
             .collect();
-        let want = [("Audio", true), ("a b.txt", false), ("OKAY", false)];
+        let want = [
+            ("Audio", true),
+            ("a b.txt", false),
+            ("OKAY", false),
+            ("\u{e4}.txt", false),
+            ("\u{e4}", false),
+        ];
         assert_eq!(
             names,
             want.map(|(name, directory)| (name.into(), directory))

@@ -47,10 +47,9 @@ impl Drive {
 
 /// A file or directory on a drive: `F:/a/b.txt`, or `F:/` for the root.
 ///
-/// Printable ASCII without what the file system forbids; names begin with a letter, a digit or an
-/// underline and do not end with a dot; at most 254 bytes in all (SIMCom manual, "AT Commands for
-/// File System"). The names outside ASCII that the SIM7600 can hold are left out: the A76xx has
-/// none.
+/// UTF-8 without control characters and what the file system forbids; names begin with a letter, a
+/// digit or an underline and do not end with a dot; at most 254 bytes in all (SIMCom manual, "AT
+/// Commands for File System"). Whether a module takes names outside ASCII, its profile tells.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ModulePath {
     drive: Drive,
@@ -159,10 +158,7 @@ fn check_name(name: &str) -> Result<(), ValueError> {
     if let Some(control) = name.chars().find(|c| c.is_control()) {
         return Err(ValueError::Control(u32::from(control)));
     }
-    if !name.is_ascii() {
-        return Err(ValueError::NotAscii);
-    }
-    let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    let begins = name.starts_with(|c: char| c.is_alphanumeric() || c == '_');
     if !begins || name.ends_with(['.', ' ']) || name.contains(FORBIDDEN) {
         return Err(ValueError::NotAFileName);
     }
@@ -186,6 +182,7 @@ mod tests {
         assert_eq!(path("F:/a").directory(), ModulePath::root(Drive::F));
         assert_eq!(path("F:").as_str(), "F:/");
         assert_eq!(path("F:/").name(), None);
+        assert_eq!(path("F:/\u{6d4b}.jpg").name(), Some("\u{6d4b}.jpg"));
     }
 
     #[test]
@@ -203,7 +200,8 @@ mod tests {
             ("F:/a\"b", ValueError::NotAFileName),
             ("F:/a,b", ValueError::NotAFileName),
             ("F:/a\rb", ValueError::Control(13)),
-            ("F:/\u{e4}", ValueError::NotAscii),
+            ("F:/\u{85}", ValueError::Control(0x85)),
+            ("F:/\u{2013}a", ValueError::NotAFileName),
         ] {
             assert_eq!(ModulePath::new(text), Err(error), "{text:?}");
         }

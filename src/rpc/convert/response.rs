@@ -9,8 +9,9 @@ use crate::broker::health::{Capabilities, Identity, Link, Sim};
 use crate::broker::put::{PutProgress, PutResult, PutStage};
 use crate::broker::{Status, modem};
 use crate::ftps::listing;
-use crate::ftps::profile::{NON_ASCII, Probe};
+use crate::ftps::profile::{NON_ASCII, NON_ASCII_FILES, Probe};
 use crate::ftps::value::TransferType;
+use crate::ftps::{StorageVerb, Verb};
 use crate::proto;
 
 impl From<TransferType> for proto::TransferType {
@@ -134,6 +135,9 @@ impl From<(Identity, &Capabilities)> for proto::GetCapabilitiesResponse {
             answer: answer.clone(),
         };
         let non_ascii = NON_ASCII.into_iter().filter(|_| profile.non_ascii);
+        let files = NON_ASCII_FILES
+            .into_iter()
+            .filter(|_| profile.non_ascii_files);
         Self {
             family: profile.name.into(),
             model: identity.model,
@@ -147,7 +151,11 @@ impl From<(Identity, &Capabilities)> for proto::GetCapabilitiesResponse {
             blocks: profile.blocks,
             mode: profile.mode,
             tls_contexts: profile.binds_tls,
-            non_ascii_commands: non_ascii.map(|verb| verb.name().into()).collect(),
+            non_ascii_commands: non_ascii
+                .map(Verb::name)
+                .chain(files.map(StorageVerb::name))
+                .map(Into::into)
+                .collect(),
             probe: capabilities.answers.iter().map(probe).collect(),
         }
     }

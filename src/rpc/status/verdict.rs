@@ -124,12 +124,12 @@ impl Verdict {
                 "choose another, or send the same header to have the same transfer",
             ),
             Cause::TransferBusy => Self::new(Code::Aborted, "TRANSFER_BUSY", ""),
-            Cause::TooManyTransfers => Self::new(
+            Cause::TooManyTransfers { .. } => Self::new(
                 Code::ResourceExhausted,
                 "TOO_MANY_TRANSFERS",
                 "delete those that are no longer needed",
             ),
-            Cause::SpoolFull => Self {
+            Cause::SpoolFull { .. } => Self {
                 retry: Some(RETRY),
                 ..Self::new(
                     Code::ResourceExhausted,
@@ -239,7 +239,7 @@ impl Verdict {
                 "the module does not take what TLS must prove, so it was not let log in; does its \
                  firmware have this setting, and its memory room for a certificate?",
             ),
-            C::Refused(_) => Self::new(Code::Internal, "MODEM_ERROR", ""),
+            C::Refused(_) => Self::of_refusal(failure),
             C::Reported(code) => Self::of_report(*code, failure),
             C::Timeout(_) => {
                 Self::unavailable("MODEM_SILENT", "the module is being brought back to order")
@@ -392,6 +392,21 @@ impl Verdict {
                 "SERVER_REFUSED",
                 "check the path, and that the user may do this",
             ),
+        }
+    }
+
+    /// A refusal without a code of the service, which some firmware gives for a reply of the server
+    /// as well: what a look at the server has shown is told.
+    fn of_refusal(failure: &Failure) -> Self {
+        let verdict = Self::of_rejection(failure);
+        match (verdict.code, failure.stage) {
+            (Code::NotFound | Code::AlreadyExists, _) => verdict,
+            (_, Stage::Login) => Self::new(
+                Code::Internal,
+                "MODEM_ERROR",
+                "check user name, password, host and port: the module does not say more",
+            ),
+            _ => Self::new(Code::Internal, "MODEM_ERROR", ""),
         }
     }
 

@@ -13,7 +13,6 @@ pub(super) fn command(plan: &Plan<'_>) -> Command {
     refuse(
         ServerKind::Proftpd,
         &[
-            (options.asks_for_certificate, "asks_for_certificate"),
             (options.cut_data_every.is_some(), "cut_data_every"),
             (options.space.is_some(), "space"),
         ],
@@ -107,8 +106,14 @@ fn tls(plan: &Plan<'_>) -> String {
     } else {
         format!("TLSOptions{flags}\n")
     };
+    let clients = if plan.options.asks_for_certificate {
+        let known = plan.client.public.display();
+        format!("TLSVerifyClient on\nTLSCACertificateFile {known}\n")
+    } else {
+        "TLSVerifyClient off\n".to_owned()
+    };
     format!(
-        "LoadModule mod_tls.c\nTLSEngine on\nTLSRequired on\nTLSVerifyClient off\n\
+        "LoadModule mod_tls.c\nTLSEngine on\nTLSRequired on\n{clients}\
          TLSLog {log}\nTLSECCertificateFile {certificate}\nTLSECCertificateKeyFile {key}\n{options}",
         log = plan.scratch.join(LOG).display(),
         certificate = plan.certificate.public.display(),

@@ -11,7 +11,6 @@ pub(super) fn command(plan: &Plan<'_>) -> Command {
     refuse(
         ServerKind::PureFtpd,
         &[
-            (options.asks_for_certificate, "asks_for_certificate"),
             (plan.security == Security::Implicit, "implicit TLS"),
             (options.refuse_rest, "refuse_rest"),
             (options.cut_data_every.is_some(), "cut_data_every"),
@@ -37,10 +36,17 @@ pub(super) fn command(plan: &Plan<'_>) -> Command {
     } else {
         // 3: control and data connections without TLS are both refused.
         command.arg("--tls=3");
-        command.arg(format!(
-            "--certfile={}",
-            plan.certificate.with_key.display()
-        ));
+        let mut shown = plan.certificate.with_key.clone();
+        if options.asks_for_certificate {
+            // The prefix asks for one; whoever may sign it stands in the server's own file.
+            command.arg("--tlsciphersuite=-C:HIGH");
+            let both = [&shown, &plan.client.public]
+                .map(|file| fs::read_to_string(file).expect("we wrote it"))
+                .concat();
+            shown = plan.scratch.join("both.pem");
+            fs::write(&shown, both).expect("a scratch directory is writable");
+        }
+        command.arg(format!("--certfile={}", shown.display()));
     }
     if let Some(address) = options.announced_address {
         command.arg(format!("--forcepassiveip={address}"));

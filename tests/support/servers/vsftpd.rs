@@ -13,7 +13,6 @@ pub(super) fn command(plan: &Plan<'_>) -> Command {
     refuse(
         ServerKind::Vsftpd,
         &[
-            (options.asks_for_certificate, "asks_for_certificate"),
             (options.refuse_rest, "refuse_rest"),
             (options.cut_data_every.is_some(), "cut_data_every"),
             (options.space.is_some(), "space"),
@@ -63,6 +62,13 @@ pub(super) fn command(plan: &Plan<'_>) -> Command {
         } else {
             "require_ssl_reuse=NO\n"
         };
+        if options.asks_for_certificate {
+            let _ = write!(
+                text,
+                "require_cert=YES\nvalidate_cert=YES\nca_certs_file={}\n",
+                plan.client.public.display()
+            );
+        }
     }
     if plan.security == Security::Implicit {
         text += "implicit_ssl=YES\n";

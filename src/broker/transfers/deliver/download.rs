@@ -8,57 +8,59 @@ use bytes::Bytes;
 use super::{Attempt, Stop};
 use crate::broker::error::{Cause, Error};
 use crate::broker::get::{GetResult, Next, Reading};
+use crate::broker::transfers::files::Files;
 use crate::broker::transfers::journal::blocking;
 use crate::broker::transfers::record::Record;
-use crate::broker::transfers::settle::Before;
-use crate::ftps::errcode::ErrCode;
 use crate::ftps::value::Offset;
 use crate::modem;
 use crate::modem::failure;
+use crate::modem::operation::BegunDownload;
 
 /// Bytes between two synchronisations: what a power cut costs on the link, some seconds of it.
 const SYNC: u64 = 256 * 1024;
 
 impl Attempt {
     pub(super) async fn download(&self) -> Result<(), Stop> {
-        let mut record = self.hold.record()?;
-        if record.committed > 0 && !self.goes_on(&record).await? {
-            self.hold.change(|record, _| record.begin_anew()).await?;
-            record = self.hold.record()?;
-        }
+        let record = self.hold.record()?;
         if record.committed == 0 || record.size != Some(record.committed) {
-            self.fetch(&record).await?;
+            match self.fetch(&record).await {
+                Err(Stop::Failed(error)) if record.committed > 0 && is_another(&error) => {
+                    self.hold.change(|record, _| record.begin_anew()).await?;
+                    self.fetch(&self.hold.record()?).await?;
+                }
+                fetched => fetched?,
+            }
         }
         self.whole().await
     }
 
-    /// Whether the file on the server is still the one of which a part is here, as far as its size
-    /// tells.
-    async fn goes_on(&self, record: &Record) -> Result<bool, Stop> {
-        Ok(match self.look(record).await? {
-            Before::Size(size) => record.size == Some(size),
-            Before::Absent | Before::Unknown => false,
-        })
-    }
-
-    /// Brings what is not here yet.
+    /// Brings what is not here yet. What is here is compared, by its size and at its ends, with the
+    /// file on the server.
     async fn fetch(&self, record: &Record) -> Result<(), Stop> {
-        let offset = Offset::new(record.committed).map_err(Cause::InvalidPath)?;
         let id = record.file.ok_or(Cause::SpoolLost)?;
         let files = self.hold.journal.files.clone();
-        let start = record.committed;
-        let file = blocking(move || files.writer(id, start)).await?;
+        let (start, size) = (record.committed, record.size);
+        let (file, begun) = blocking(move || {
+            let file = files.writer(id, start)?;
+            let (first, last) = files.ends(id, start, BegunDownload::ENDS)?;
+            Ok((file, BegunDownload::of(start, size, &first, &last)))
+        })
+        .await?;
+        let begun = Some(begun).filter(|begun| begun.got > 0);
         let target = Self::target(record);
         let path = &record.wish.path;
-        let reading = self.broker.get(&self.caller, &target, path, offset);
-        let reading = self.unless_halted(reading).await??;
+        let mut reading =
+            self.broker
+                .begin_download(&self.caller, &target, path, Offset::ZERO, begun)?;
         let operation = reading.operation().clone();
         self.on_link(&operation);
-        if let (Some(known), Some(size)) = (record.size, reading.size())
-            && known != size
-            && start > 0
-        {
-            return Err(Cause::SourceChanged.into());
+        match self.unless_halted(reading.began()).await {
+            Ok(began) => began?,
+            Err(stop) => {
+                drop(reading);
+                self.ended(&operation).await;
+                return Err(stop);
+            }
         }
         let size = reading.size();
         self.hold
@@ -73,23 +75,19 @@ impl Attempt {
         if fetched.is_err() {
             self.ended(&operation).await;
         }
+        // A file that failed keeps what was safe before.
+        if part.file.is_some() {
+            part.sync().await?;
+        }
         let moved = part.written.saturating_sub(start);
-        part.sync().await?;
-        let written = part.written;
+        let written = part.safe;
         self.hold
             .change(move |record, _| {
                 record.spend(moved);
                 record.committed = written;
             })
             .await?;
-        let result = match fetched {
-            Err(Stop::Failed(error)) if start > 0 && moved == 0 && is_refused(&error) => {
-                // A server that does not begin in the middle of a file may still give all of it.
-                self.hold.change(|record, _| record.begin_anew()).await?;
-                return Err(error.into());
-            }
-            fetched => fetched?,
-        };
+        let result = fetched?;
         if result.size != moved {
             let (expected, found) = (result.size, moved);
             return Err(Cause::SizeMismatch { expected, found }.into());
@@ -110,7 +108,7 @@ impl Attempt {
                 Next::End(result) => return Ok(result),
             };
             journal.grow(key, part.written + chunk.len() as u64).await?;
-            part.write(chunk).await?;
+            part.write(chunk, &journal.files).await?;
             let written = part.written;
             if written - part.safe >= SYNC {
                 part.sync().await?;
@@ -138,13 +136,13 @@ impl Attempt {
     }
 }
 
-/// The server said no.
-fn is_refused(error: &Error) -> bool {
+/// The file on the server is not the one of which a part is here.
+fn is_another(error: &Error) -> bool {
     let Cause::Modem(error) = &error.cause else {
         return false;
     };
     matches!(&**error, modem::Error::Failed(failure)
-        if failure.cause == failure::Cause::Reported(ErrCode::REJECTED))
+        if failure.cause == failure::Cause::SourceChanged)
 }
 
 /// The file as far as it is here.
@@ -155,8 +153,10 @@ struct Part {
 }
 
 impl Part {
-    async fn write(&mut self, chunk: Bytes) -> Result<(), Error> {
+    async fn write(&mut self, chunk: Bytes, files: &Files) -> Result<(), Error> {
         let len = chunk.len() as u64;
+        let files = files.clone();
+        blocking(move || files.check_room(len)).await?;
         let mut file = self.file.take().ok_or(Cause::SpoolLost)?;
         let file = blocking(move || file.write_all(&chunk).map(|()| file)).await?;
         self.file = Some(file);

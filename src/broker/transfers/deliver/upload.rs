@@ -1,14 +1,16 @@
 //! One attempt to write a file of the spool to its server.
 
-use bytes::Bytes;
-use std::fs::File;
-use std::io::Read;
+use std::io;
+use std::sync::Arc;
 
-use super::{Attempt, Stop};
+use bytes::{Bytes, BytesMut};
+
+use super::{Attempt, Stop, is_refused};
 use crate::broker::error::{Cause, Error};
 use crate::broker::get::Next;
-use crate::broker::put::{self, PutHeader, PutProgress, PutResult, PutState, Verify, Writing};
-use crate::broker::spool::MAX_CHUNK;
+use crate::broker::put::{
+    self, OnDisk, PutHeader, PutProgress, PutResult, PutStage, PutState, Verify,
+};
 use crate::broker::transfers::journal::blocking;
 use crate::broker::transfers::record::{Evidence, Record};
 use crate::broker::transfers::settle::{Before, Settled};
@@ -17,7 +19,12 @@ use crate::ftps::errcode::ErrCode;
 use crate::ftps::value::Offset;
 use crate::modem;
 use crate::modem::failure::{self, Finding, Stage};
-use crate::modem::operation::{Output, Task};
+use crate::modem::operation::{BegunUpload, Output, Task};
+
+/// Bytes at the end of a file that are read back where its size is right and nobody saw it
+/// arrive: what a bring-up may have put there, at most 2048 that fill up a block, and as many
+/// before.
+const TAIL: u64 = 4096;
 
 impl Attempt {
     pub(super) async fn upload(&self) -> Result<(), Stop> {
@@ -25,21 +32,23 @@ impl Attempt {
         let Some(wish) = record.wish.upload() else {
             return Err(Cause::WrongAnswer.into());
         };
-        let (Some(size), Some(sha256)) = (record.size, record.sha256) else {
-            return Err(Cause::SpoolLost.into());
-        };
+        let file = self.content(&record).await?;
         let now = self.look(&record).await?;
         match record.begun {
-            Some(before) if before.settle(now, size) == Settled::There => {
-                if let Some(state) = self.found(&record, wish, size, sha256).await? {
-                    return self.complete(&record, wish, state).await;
+            Some(before) if before.settle(now, file.size) == Settled::There => {
+                if let Some((state, words)) = self.found(&record, wish, &file).await? {
+                    return self.complete(&record, wish, state, words).await;
                 }
             }
             Some(_) => {}
             None => self.begin(wish, now).await?,
         }
         let header = header(&record, wish, now);
-        let sent = self.send(&record, header, sha256).await?;
+        let begun = record
+            .begun
+            .and_then(|before| before.begun(now))
+            .filter(|begun| begun.at <= file.size);
+        let sent = self.send(&header, file, begun).await?;
         if sent.state == PutState::Indeterminate {
             return Err(Cause::Indeterminate.into());
         }
@@ -51,6 +60,22 @@ impl Attempt {
             .hold
             .change(move |record, now| record.delivered(evidence, now))
             .await?)
+    }
+
+    /// The file of the spool, if it still is what was accepted.
+    async fn content(&self, record: &Record) -> Result<OnDisk, Stop> {
+        let (Some(id), Some(size), Some(sha256)) = (record.file, record.size, record.sha256) else {
+            return Err(Cause::SpoolLost.into());
+        };
+        let files = self.hold.journal.files.clone();
+        let read = blocking(move || match files.hash(id, size) {
+            Ok(found) if found == sha256 => Ok(Some(Arc::new(files.reader(id)?))),
+            Ok(_) => Ok(None),
+            Err(error) if is_gone(&error) => Ok(None),
+            Err(error) => Err(error),
+        });
+        let file = self.unless_halted(read).await??.ok_or(Cause::SpoolLost)?;
+        Ok(OnDisk { file, size, sha256 })
     }
 
     /// Writes down, before a byte goes to the server, what it had.
@@ -68,28 +93,56 @@ impl Attempt {
             .await?)
     }
 
-    /// An attempt whose outcome was not seen had brought all of it there, by its size; whether that
-    /// is so by what was wished for.
+    /// An attempt whose outcome was not seen had brought all of it there, by its size. Whether that
+    /// is so by its end, or by all of it where that was wished for, and in words: the next bring-up
+    /// may have filled up what was cut off (SIMCom manual L1215).
     async fn found(
         &self,
         record: &Record,
         wish: &UploadWish,
-        size: u64,
-        sha256: [u8; 32],
-    ) -> Result<Option<PutState>, Stop> {
-        tracing::info!(transfer = %self.hold.key.id, size, "the server has it already");
-        if wish.verify != Verify::ReadBack {
-            return Ok(Some(PutState::VerifiedSize));
+        file: &OnDisk,
+    ) -> Result<Option<(PutState, &'static str)>, Stop> {
+        if wish.verify == Verify::ReadBack {
+            let found = self.read_back(record, 0).await?;
+            let same = found.is_some_and(|(sha256, _)| sha256 == file.sha256);
+            let words = "what was read back has the SHA-256 of what was to be sent";
+            return Ok(same.then_some((PutState::VerifiedHash, words)));
         }
+        let from = file.size.saturating_sub(TAIL);
+        let ours = file.read(from).await;
+        let ours = ours.map_err(|error| Cause::Spool(Arc::new(error)))?;
+        let found = self.read_back(record, from).await?;
+        let same = found.is_some_and(|(_, theirs)| theirs == ours);
+        let words = "its last bytes were read back and are those that were to be sent";
+        Ok(same.then_some((PutState::VerifiedSize, words)))
+    }
+
+    /// What the server has from a byte on: its SHA-256, and its first bytes, at most [`TAIL`].
+    /// Nothing, where it cannot be had.
+    async fn read_back(
+        &self,
+        record: &Record,
+        from: u64,
+    ) -> Result<Option<([u8; 32], Bytes)>, Stop> {
+        let Ok(offset) = Offset::new(from) else {
+            return Ok(None);
+        };
         let (target, path) = (Self::target(record), &record.wish.path);
-        let reading = self.broker.get(&self.caller, &target, path, Offset::ZERO);
-        let mut reading = self.unless_halted(reading).await??;
+        let mut reading = self.broker.begin_get(&self.caller, &target, path, offset)?;
         let operation = reading.operation().clone();
         self.on_link(&operation);
-        let found = loop {
+        let mut first = BytesMut::new();
+        loop {
             match self.unless_halted(reading.next()).await {
-                Ok(Ok(Next::Chunk(_))) => {}
-                Ok(Ok(Next::End(result))) => break result.sha256,
+                Ok(Ok(Next::Chunk(chunk))) => {
+                    let room = (TAIL as usize).saturating_sub(first.len());
+                    first.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+                }
+                Ok(Ok(Next::End(result))) => return Ok(Some((result.sha256, first.freeze()))),
+                // More came than is behind the offset: the server ignores it.
+                Ok(Err(error)) if is_refused(&error) || is_of_another_size(&error) => {
+                    return Ok(None);
+                }
                 Ok(Err(error)) => return Err(error.into()),
                 Err(stop) => {
                     drop(reading);
@@ -97,8 +150,7 @@ impl Attempt {
                     return Err(stop);
                 }
             }
-        };
-        Ok((found == sha256).then_some(PutState::VerifiedHash))
+        }
     }
 
     /// What is left to do for a file that was found on the server.
@@ -107,12 +159,12 @@ impl Attempt {
         record: &Record,
         wish: &UploadWish,
         state: PutState,
+        words: &str,
     ) -> Result<(), Stop> {
-        let mut words = "the outcome of the upload was not seen; afterwards the server names the                          size that was sent, and named another one before"
-            .to_owned();
-        if state == PutState::VerifiedHash {
-            words += "; what was read back has the SHA-256 of what was to be sent";
-        }
+        let mut words = format!(
+            "the outcome of the upload was not seen; afterwards the server names the size that was \
+             to be sent, and named another one before; {words}"
+        );
         if let (Some(name), Some(size), Some(sha256)) = (&wish.sentinel, record.size, record.sha256)
         {
             let content = put::sentinel(size, &sha256);
@@ -173,39 +225,44 @@ impl Attempt {
 
     async fn send(
         &self,
-        record: &Record,
-        header: PutHeader,
-        sha256: [u8; 32],
+        header: &PutHeader,
+        file: OnDisk,
+        begun: Option<BegunUpload>,
     ) -> Result<PutResult, Stop> {
         let journal = &self.hold.journal;
-        let (files, id) = (journal.files.clone(), record.file.ok_or(Cause::SpoolLost)?);
-        let file = blocking(move || files.reader(id)).await?;
-        let writing = self.broker.put(&self.caller, header)?;
-        let operation = writing.operation().clone();
-        let mut progress = writing.progress();
+        let mut moved = Moved {
+            at: begun.map_or(0, |begun| begun.at),
+            bytes: 0,
+        };
+        if moved.at > 0 {
+            tracing::info!(transfer = %self.hold.key.id, at = moved.at, "an upload goes on");
+        }
+        let sending = self.broker.send(&self.caller, header, file, begun)?;
+        let operation = sending.operation().clone();
+        let mut progress = sending.progress();
         self.on_link(&operation);
-        let mut moved = PutProgress::default();
         let sent = {
-            let sending = self.unless_halted(feed(writing, file, sha256));
+            let sending = self.unless_halted(sending.finish());
             tokio::pin!(sending);
             loop {
                 tokio::select! {
                     biased;
                     sent = &mut sending => break sent,
                     Ok(()) = progress.changed() => {
-                        moved = *progress.borrow_and_update();
-                        journal.live(&self.hold.key, |live| live.moved = moved.sent);
+                        moved.follow(*progress.borrow_and_update());
+                        journal.live(&self.hold.key, |live| live.moved = moved.bytes);
                     }
                 }
             }
         };
-        let moved = match &sent {
-            Ok(Ok(result)) => result.size,
-            _ => moved.sent.max(progress.borrow().sent),
-        };
         if sent.is_err() {
             self.ended(&operation).await;
         }
+        match &sent {
+            Ok(Ok(result)) => moved.reach(result.size),
+            _ => moved.follow(*progress.borrow()),
+        }
+        let moved = moved.bytes;
         self.hold
             .change(move |record, _| record.spend(moved))
             .await?;
@@ -213,21 +270,22 @@ impl Attempt {
     }
 }
 
-/// Takes the file to the link.
-async fn feed(mut writing: Writing, mut file: File, sha256: [u8; 32]) -> Result<PutResult, Error> {
-    loop {
-        let (back, chunk) = blocking(move || {
-            let mut chunk = Vec::with_capacity(MAX_CHUNK);
-            let mut part = (&mut file).take(MAX_CHUNK as u64);
-            part.read_to_end(&mut chunk)?;
-            Ok((file, chunk))
-        })
-        .await?;
-        if chunk.is_empty() {
-            return writing.finish(Some(sha256)).await;
+/// What an attempt has moved, which may begin in the middle of the file, and go back.
+struct Moved {
+    at: u64,
+    bytes: u64,
+}
+
+impl Moved {
+    fn follow(&mut self, progress: PutProgress) {
+        if progress.stage != PutStage::Queued {
+            self.reach(progress.sent);
         }
-        file = back;
-        writing.push(Bytes::from(chunk)).await?;
+    }
+
+    fn reach(&mut self, at: u64) {
+        self.bytes += at.saturating_sub(self.at);
+        self.at = at;
     }
 }
 
@@ -261,4 +319,16 @@ fn told(error: &Error) -> Option<Before> {
         (failure::Cause::Undecided(_), _) => Some(Before::Unknown),
         _ => None,
     }
+}
+
+/// The file does not hold what it should, and never will.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof
+    )
+}
+
+fn is_of_another_size(error: &Error) -> bool {
+    matches!(error.cause, Cause::SizeMismatch { .. })
 }

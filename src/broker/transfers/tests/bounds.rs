@@ -121,9 +121,15 @@ async fn room_and_places_are_bounded_and_freed() {
         .unwrap();
     assert_eq!(all(), 60_000);
     let full = house.upload("b", upload_wish("/b"), &content(60_000)).await;
-    assert!(matches!(full.unwrap_err().cause, Cause::SpoolFull));
+    assert!(matches!(
+        full.unwrap_err().cause,
+        Cause::SpoolFull { own: false }
+    ));
     let many = house.upload("c", upload_wish("/c"), b"").await;
-    assert!(matches!(many.unwrap_err().cause, Cause::TooManyTransfers));
+    assert!(matches!(
+        many.unwrap_err().cause,
+        Cause::TooManyTransfers { own: false }
+    ));
     // One that was cancelled is nobody's any more.
     house.broker.cancel_transfer(&me(), id("b")).await.unwrap();
     house
@@ -137,6 +143,69 @@ async fn room_and_places_are_bounded_and_freed() {
     house.over("a").await;
     house.over("c").await;
     assert_eq!(house.broker.transfers.journal().unwrap().room_taken(), 0);
+    house.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_principal_leaves_room_for_the_others() {
+    let scratch = tempfile::tempdir().unwrap();
+    let within = Settings {
+        disk_per_principal: 50_000,
+        max_per_principal: 2,
+        ..settings(&scratch)
+    };
+    let house = House::idle(within, &Module::new());
+    house
+        .upload("a", upload_wish("/a"), &content(40_000))
+        .await
+        .unwrap();
+    let full = house.upload("b", upload_wish("/b"), &content(20_000)).await;
+    assert!(matches!(
+        full.unwrap_err().cause,
+        Cause::SpoolFull { own: true }
+    ));
+    let many = house.upload("c", upload_wish("/c"), b"").await;
+    let many = many.unwrap_err();
+    assert!(matches!(many.cause, Cause::TooManyTransfers { own: true }));
+    assert_eq!(many.to_string(), "the caller's share of transfers is full");
+    let you = Caller {
+        principal: Principal::new("you"),
+        ..me()
+    };
+    for name in ["a", "b"] {
+        let taken = house
+            .broker
+            .create_upload(&you, id(name), upload_wish("/y"));
+        let Ok(Upload::Receive(mut receiving)) = taken.await else {
+            panic!("{name} is refused");
+        };
+        receiving.push(Bytes::from(content(25_000))).await.unwrap();
+        receiving.finish(None).await.unwrap();
+    }
+    // What nobody needs any more of the same principal's goes, and of no other's.
+    house.broker.cancel_transfer(&me(), id("b")).await.unwrap();
+    house
+        .upload("c", upload_wish("/c"), &content(10_000))
+        .await
+        .unwrap();
+    assert_eq!(
+        house.broker.list_transfers(&you, None, 10).unwrap().len(),
+        2
+    );
+    house.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_module_that_is_away_for_weeks_costs_a_transfer_nothing() {
+    let scratch = tempfile::tempdir().unwrap();
+    let house = House::open(&scratch, &Module::new());
+    house.module.link(health::Link::BringingUp);
+    house.upload("x", upload_wish("/up"), b"abc").await.unwrap();
+    sleep(Duration::from_secs(21 * 86400)).await;
+    assert_eq!(house.record("x").state, State::Queued);
+    house.module.link(health::Link::Ready);
+    let done = house.over("x").await.record;
+    assert_eq!((done.state, done.attempts), (State::Done, 1));
     house.end().await;
 }
 

@@ -69,8 +69,73 @@ async fn a_file_that_arrived_before_the_crash_is_not_sent_again() {
     house.end().await;
 }
 
+/// As a crash in the middle of the last block leaves it, and the bring-up after it.
+async fn with_a_wrong_end(wish: Wish, module: Module) -> (House, Record) {
+    let scratch = tempfile::tempdir().unwrap();
+    let house = House::idle(settings(&scratch), &module);
+    house.upload("x", wish, &content(9000)).await.unwrap();
+    let journal = Arc::clone(house.broker.transfers.journal().unwrap());
+    journal
+        .change(&key("x"), |record, now| {
+            record.begun = Some(settle::Before::Absent);
+            record.start(now);
+            Ok(())
+        })
+        .await
+        .unwrap();
+    drop(journal);
+    house.kill().await;
+    let mut there = content(9000);
+    there[8700..].fill(0);
+    let house = House::open(&scratch, &module.file("/up", there));
+    let done = house.over("x").await.record;
+    (house, done)
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_file_that_was_cut_off_by_the_crash_is_sent_again() {
+async fn a_file_of_the_right_size_with_a_wrong_end_is_not_taken_for_whole() {
+    let mut thorough = upload_wish("/up");
+    if let Direction::Upload(upload) = &mut thorough.direction {
+        upload.verify = Verify::ReadBack;
+    }
+    for wish in [upload_wish("/up"), thorough] {
+        let (house, done) = with_a_wrong_end(wish, Module::new()).await;
+        assert_eq!(done.state, State::Done);
+        assert_eq!(house.uploads(), 1);
+        assert_eq!(house.module.content("/up").unwrap(), content(9000));
+        house.end().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_whose_end_cannot_be_read_is_sent_again() {
+    let module = Module::new();
+    module.refuses_rest();
+    let (house, done) = with_a_wrong_end(upload_wish("/up"), module).await;
+    assert_eq!((done.state, done.attempts), (State::Done, 2));
+    assert_eq!(house.uploads(), 1);
+    assert_eq!(house.module.content("/up").unwrap(), content(9000));
+    house.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spool_file_that_changed_is_not_sent() {
+    let scratch = tempfile::tempdir().unwrap();
+    let module = Module::new();
+    let house = House::idle(settings(&scratch), &module);
+    house.upload("x", upload_wish("/up"), b"abc").await.unwrap();
+    for entry in std::fs::read_dir(scratch.path().join("files")).unwrap() {
+        std::fs::write(entry.unwrap().path(), b"abd").unwrap();
+    }
+    let house = house.deliver();
+    let lost = house.over("x").await.record;
+    assert_eq!(lost.last_error.unwrap().reason, "SpoolLost");
+    assert_eq!(house.uploads(), 0);
+    house.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_was_cut_off_by_the_crash_goes_on() {
     let scratch = tempfile::tempdir().unwrap();
     let module = Module::new();
     let content = content(200_000);
@@ -86,7 +151,17 @@ async fn a_file_that_was_cut_off_by_the_crash_is_sent_again() {
     let house = House::open(&scratch, &module);
     let done = house.over("x").await.record;
     assert_eq!((done.state, done.attempts), (State::Done, 2));
+    assert_eq!(done.moved, 130_000);
     assert_eq!(house.module.content("/up").unwrap(), content);
+    let begun = house
+        .module
+        .log()
+        .into_iter()
+        .filter_map(|(_, task)| match task {
+            Task::Upload(upload) => Some(upload.begun.map(|begun| begun.at)),
+            _ => None,
+        });
+    assert_eq!(begun.collect::<Vec<_>>(), [None, Some(70_000)]);
     house.end().await;
 }
 
@@ -117,7 +192,7 @@ async fn an_orderly_end_suspends_and_the_next_start_goes_on() {
         .log()
         .into_iter()
         .filter_map(|(_, task)| match task {
-            Task::Download(download) => Some(download.offset.get()),
+            Task::Download(download) => Some(download.begun.map_or(0, |begun| begun.got)),
             _ => None,
         });
     assert_eq!(offsets.collect::<Vec<_>>(), [0, committed]);

@@ -115,6 +115,27 @@ async fn a_source_that_changed_is_brought_anew_and_its_readers_are_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_source_of_the_same_size_is_known_by_its_bytes() {
+    let scratch = tempfile::tempdir().unwrap();
+    let module = Module::new().file("/down", content(500_000));
+    let house = House::open(&scratch, &module);
+    let wish = download_wish("/down");
+    house
+        .broker
+        .create_download(&me(), id("x"), wish)
+        .await
+        .unwrap();
+    house.until("x", |there| there.record.committed > 0).await;
+    house.kill().await;
+    let other: Vec<u8> = content(500_001)[1..].to_vec();
+    let house = House::open(&scratch, &module.file("/down", other.clone()));
+    let done = house.over("x").await.record;
+    assert_eq!((done.state, done.attempts), (State::Done, 2));
+    assert_eq!(done.sha256, Some(Sha256::digest(&other).into()));
+    house.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_not_what_was_named_is_not_kept() {
     let scratch = tempfile::tempdir().unwrap();
     let house = House::open(&scratch, &Module::new());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-use crate::emulator::uplink::{Security, TlsSettings, TlsVersions};
+use crate::emulator::uplink::{Identity, Security, TlsSettings, TlsVersions};
 
 /// One server. Every field may be changed between two requests.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct Server {
     pub security: Security,
     /// What vouches for its certificate, in PEM: a module that verifies must hold just this.
     pub ca: Option<Bytes>,
+    /// What its clients must show, where it asks: a module must hold just this, key included.
+    pub client: Option<Identity>,
     /// What it does with REST.
     pub rest: Rest,
     /// Bytes it can still store.
@@ -35,6 +37,8 @@ pub enum Rest {
     /// As RFC 3659 §5 says.
     #[default]
     Honour,
+    /// The same, and what lies behind the offset stays until it is written over.
+    WriteOver,
     /// 502.
     Refuse,
     /// 350, and the transfer starts at 0 all the same.
@@ -49,6 +53,7 @@ impl Default for Server {
             directories: BTreeSet::new(),
             security: Security::Plain,
             ca: None,
+            client: None,
             rest: Rest::Honour,
             room: None,
             close_after: None,
@@ -72,6 +77,7 @@ impl Server {
     pub(super) fn shakes_hands(&self, tls: &TlsSettings) -> bool {
         tls.versions != TlsVersions::Obsolete
             && (!tls.verify_server || (self.ca.is_some() && tls.ca == self.ca))
+            && (self.client.is_none() || tls.identity == self.client)
     }
 
     pub(super) fn is_directory(&self, path: &[u8]) -> bool {

@@ -6,6 +6,8 @@
     reason = "a test says what is wrong by panicking, and that it cannot run by printing"
 )]
 
+mod module;
+
 use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixDatagram;
@@ -37,6 +39,11 @@ impl Service {
 
     /// The same with more configuration.
     fn with(more: &str) -> Self {
+        Self::set(more, &[])
+    }
+
+    /// The same with variables of its environment.
+    fn set(more: &str, environment: &[(&str, &str)]) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let socket = scratch.path().join("notify");
         let notifications = UnixDatagram::bind(&socket).unwrap();
@@ -58,6 +65,7 @@ impl Service {
             .arg(config)
             .env("NOTIFY_SOCKET", &socket)
             .env("WATCHDOG_USEC", "1000000")
+            .envs(environment.iter().copied())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
@@ -83,6 +91,14 @@ impl Service {
             let text = String::from_utf8_lossy(buffer.get(..size).unwrap());
             heard.extend(text.lines().map(str::to_owned));
         }
+    }
+
+    /// Empties the notification socket: the daemon waits where it is full.
+    fn drain(&self) {
+        let mut buffer = [0; 4096];
+        self.notifications.set_nonblocking(true).unwrap();
+        while self.notifications.recv(&mut buffer).is_ok() {}
+        self.notifications.set_nonblocking(false).unwrap();
     }
 
     fn signal(&self, signal: Signal) {
@@ -284,6 +300,29 @@ fn the_counts_of_a_data_budget_are_there_after_a_restart() {
 }
 
 #[test]
+fn the_manual_and_what_shells_need_are_printed() {
+    let scratch = tempfile::tempdir().unwrap();
+    let directory = scratch.path().display().to_string();
+    for (program, page, word, command) in [
+        (CELLFTPD, "cellftpd.1", "check\\-config", "emulate"),
+        (CELLFTP, "cellftp-module-fetch.1", "drive", "rmdir"),
+    ] {
+        let written = run(program, &["man", &directory]);
+        assert!(written.status.success(), "{}", text(&written.stderr));
+        let page = std::fs::read_to_string(scratch.path().join(page)).unwrap();
+        assert!(page.contains(word), "{page}");
+        for shell in ["bash", "zsh", "fish"] {
+            let script = run(program, &["completions", shell]);
+            assert!(script.status.success());
+            assert!(text(&script.stdout).contains(command), "{shell}");
+        }
+    }
+    let nowhere = run(CELLFTP, &["man", "/no/such/directory"]);
+    assert_eq!(nowhere.status.code(), Some(3));
+    assert!(text(&nowhere.stderr).contains("/no/such/directory"));
+}
+
+#[test]
 fn a_client_without_a_daemon_says_where_it_looked() {
     let output = run(CELLFTP, &["--socket", "/no/such/socket", "status"]);
     assert_eq!(output.status.code(), Some(5));
@@ -335,10 +374,38 @@ fn the_demo_makes_its_round_trip() {
 }
 
 #[test]
-fn systemd_takes_the_unit_and_finds_it_confined() {
-    let unit = std::fs::read_to_string("systemd/cellftpd.service").unwrap();
+fn systemd_takes_the_units_and_finds_them_confined() {
+    for name in ["cellftpd.service", "cellftpd@.service"] {
+        is_taken_and_confined(name);
+    }
+}
+
+/// The unit of one module among several is that of the only one, but for the names.
+#[test]
+fn the_units_differ_in_names_only() {
+    let read = |name| std::fs::read_to_string(format!("systemd/{name}")).unwrap();
+    let (one, instance) = (read("cellftpd.service"), read("cellftpd@.service"));
+    let of_names = [
+        "Description=",
+        "ExecStart=",
+        "Environment=",
+        "RuntimeDirectory=",
+        "StateDirectory=",
+        "#",
+    ];
+    let rest = |unit: &str| {
+        let lines = unit.lines().map(str::to_owned);
+        let rest = lines.filter(|line| !of_names.iter().any(|name| line.starts_with(name)));
+        rest.collect::<Vec<_>>()
+    };
+    assert_eq!(rest(&one), rest(&instance));
+    assert!(rest(&one).len() > 40);
+}
+
+fn is_taken_and_confined(name: &str) {
+    let unit = std::fs::read_to_string(format!("systemd/{name}")).unwrap();
     let scratch = tempfile::tempdir().unwrap();
-    let path = scratch.path().join("cellftpd.service");
+    let path = scratch.path().join(name);
     std::fs::write(&path, unit.replace("/usr/bin/cellftpd", CELLFTPD)).unwrap();
     let Some(verified) = systemd_analyze(&["verify", "--man=no"], &path) else {
         return;

@@ -1,0 +1,102 @@
+//! Words that options take.
+
+use cellftp::client::{IfExists, OnFailure, Priority, Verify, YieldPolicy};
+use clap::ValueEnum;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Existing {
+    /// Replace it
+    #[default]
+    Overwrite,
+    /// Leave it alone and fail
+    Fail,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Check {
+    /// Ask the server for the size
+    #[default]
+    Size,
+    /// Read the file back and compare SHA-256; costs the transfer again
+    ReadBack,
+    /// Trust the module's report
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Remains {
+    /// Delete it from the server
+    #[default]
+    Delete,
+    /// Leave what is there
+    Keep,
+}
+
+/// When a transfer gives up the link before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Yields {
+    /// Where that costs less than it saves
+    Auto,
+    /// Whenever somebody more urgent waits
+    Always,
+    /// Not at all
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Urgency {
+    /// Somebody waits for it
+    Interactive,
+    /// Before what nobody waits for
+    Normal,
+    /// Nobody waits for it
+    Bulk,
+}
+
+impl From<Urgency> for Priority {
+    fn from(urgency: Urgency) -> Self {
+        match urgency {
+            Urgency::Interactive => Self::Interactive,
+            Urgency::Normal => Self::Normal,
+            Urgency::Bulk => Self::Bulk,
+        }
+    }
+}
+
+impl From<Yields> for YieldPolicy {
+    fn from(yields: Yields) -> Self {
+        match yields {
+            Yields::Auto => Self::Auto,
+            Yields::Always => Self::Always,
+            Yields::Never => Self::Never,
+        }
+    }
+}
+
+impl From<Existing> for IfExists {
+    fn from(existing: Existing) -> Self {
+        match existing {
+            Existing::Overwrite => Self::Overwrite,
+            Existing::Fail => Self::Fail,
+        }
+    }
+}
+
+impl From<Check> for Verify {
+    fn from(check: Check) -> Self {
+        match check {
+            Check::Size => Self::Size,
+            Check::ReadBack => Self::ReadBack,
+            Check::None => Self::None,
+        }
+    }
+}
+
+impl From<Remains> for OnFailure {
+    fn from(remains: Remains) -> Self {
+        match remains {
+            Remains::Delete => Self::Delete,
+            Remains::Keep => Self::Keep,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! A file of the daemon's disk on its way to the server.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::DropGuard;
+use tracing::Instrument;
+
+use super::content::{Content, OnDisk};
+use super::drive::Driver;
+use super::{Patience, PutHeader, PutProgress, PutResult, Verify};
+use crate::broker::Broker;
+use crate::broker::caller::Caller;
+use crate::broker::error::Error;
+use crate::modem::JobId;
+use crate::modem::operation::BegunUpload;
+
+/// An upload under way whose bytes are all at hand. Dropping it cancels the operation.
+#[derive(Debug)]
+pub(in crate::broker) struct Sending {
+    operation: JobId,
+    progress: watch::Receiver<PutProgress>,
+    driver: JoinHandle<Result<PutResult, Error>>,
+    _cancel: DropGuard,
+}
+
+impl Broker {
+    /// Admits the writing of a file that is on the disk, or the rest of it where an earlier
+    /// operation has begun. Returns at once.
+    ///
+    /// # Errors
+    /// Why it was not admitted. Nothing of it reaches the module.
+    pub(in crate::broker) fn send(
+        &self,
+        caller: &Caller,
+        header: &PutHeader,
+        file: OnDisk,
+        begun: Option<BegunUpload>,
+    ) -> Result<Sending, Error> {
+        let (location, session) = self.locate(caller, &header.target)?;
+        let operation = self.admit(caller, "Put", location.clone(), session)?;
+        if let Some(allowance) = &operation.allowance {
+            let rest = file.size.saturating_sub(begun.map_or(0, |begun| begun.at));
+            allowance.upload(rest, header.verify == Verify::ReadBack)?;
+        }
+        let (report, progress) = watch::channel(PutProgress::default());
+        let patience = Patience {
+            stall: self.shared.stall,
+            trickle: self.shared.trickle,
+        };
+        let content = Content::OnDisk(file);
+        let (id, span) = (operation.id.clone(), operation.span());
+        let cancel = operation.cancel.clone().drop_guard();
+        let mut driver = Driver::new(
+            Arc::clone(&operation),
+            &location,
+            header,
+            content,
+            report,
+            patience,
+        )?;
+        driver.begun = begun;
+        Ok(Sending {
+            operation: id,
+            progress,
+            driver: tokio::spawn(driver.run().instrument(span)),
+            _cancel: cancel,
+        })
+    }
+}
+
+impl Sending {
+    /// Names the operation.
+    pub(in crate::broker) const fn operation(&self) -> &JobId {
+        &self.operation
+    }
+
+    /// How far it is, now and at every change.
+    pub(in crate::broker) fn progress(&self) -> watch::Receiver<PutProgress> {
+        self.progress.clone()
+    }
+
+    /// Waits for the result.
+    ///
+    /// # Errors
+    /// As with [`super::Writing::finish`].
+    pub(in crate::broker) async fn finish(mut self) -> Result<PutResult, Error> {
+        let finished = (&mut self.driver).await;
+        finished.unwrap_or_else(|how| Err(Error::lost(&self.operation, &how)))
+    }
+}

@@ -1,0 +1,125 @@
+//! The bounds of all transfers and of each principal's, and what is forgotten to keep them.
+
+use std::sync::Arc;
+
+use super::{Entry, Journal, whole};
+use crate::broker::caller::Principal;
+use crate::broker::error::{Cause, Error};
+use crate::broker::transfers::store::Store;
+use crate::broker::transfers::wish::Key;
+
+/// Room is taken so many bytes at a time, so that a file that grows asks seldom.
+const STEP: u64 = 1 << 20;
+
+/// There is no room.
+struct Full {
+    /// For this principal, and not for all together.
+    own: bool,
+}
+
+impl Journal {
+    /// Has the file of a transfer grow to `bytes`; frees what nobody needs where that is needed.
+    pub(in crate::broker::transfers) async fn grow(
+        self: &Arc<Self>,
+        key: &Key,
+        bytes: u64,
+    ) -> Result<(), Error> {
+        let Err(full) = self.reserve(key, bytes) else {
+            return Ok(());
+        };
+        let (journal, principal) = (Arc::clone(self), key.principal.clone());
+        whole(async move {
+            let mut store = journal.store.lock().await;
+            let heavy = |key: &Key, entry: &Entry| {
+                entry.room > 0 && (!full.own || key.principal == principal)
+            };
+            while let Some(spent) = journal.spent(heavy) {
+                journal.drop_entry(&mut store, &spent).await?;
+            }
+            Ok(())
+        })
+        .await?;
+        self.reserve(key, bytes)
+            .map_err(|Full { own }| Cause::SpoolFull { own }.into())
+    }
+
+    /// Has a place for one more of a principal's.
+    pub(super) async fn make_place(
+        &self,
+        store: &mut Option<Arc<Store>>,
+        principal: &Principal,
+    ) -> Result<(), Error> {
+        loop {
+            let own = {
+                let table = self.table();
+                let of_own = table
+                    .entries
+                    .keys()
+                    .filter(|key| key.principal == *principal);
+                let own = of_own.count() >= self.settings.max_per_principal;
+                if !own && table.entries.len() < self.settings.max_transfers {
+                    return Ok(());
+                }
+                own
+            };
+            let spent = self.spent(|key, _| !own || key.principal == *principal);
+            let spent = spent.ok_or(Cause::TooManyTransfers { own })?;
+            self.drop_entry(store, &spent).await?;
+        }
+    }
+
+    /// Forgets what is too old.
+    pub(in crate::broker::transfers) async fn sweep(self: &Arc<Self>) {
+        let (ended, unfinished) = (self.settings.max_age, self.settings.unfinished_age);
+        let now = self.now();
+        let old: Vec<Key> = {
+            let table = self.table();
+            let entries = table.entries.iter();
+            entries
+                .filter(|(_, entry)| !entry.busy && entry.record.is_old(ended, unfinished, now))
+                .map(|(key, _)| key.clone())
+                .collect()
+        };
+        for key in old {
+            let swept = self
+                .forget(&key, move |record| record.is_old(ended, unfinished, now))
+                .await;
+            match swept {
+                Ok(()) => tracing::info!(transfer = %key.id, "an old transfer was forgotten"),
+                Err(error) => tracing::warn!(transfer = %key.id, %error, "it cannot be forgotten"),
+            }
+        }
+    }
+
+    /// Of those that are meant, the transfer that nobody needs for the longest time.
+    fn spent(&self, is_meant: impl Fn(&Key, &Entry) -> bool) -> Option<Key> {
+        let table = self.table();
+        let spent = table
+            .entries
+            .iter()
+            .filter(|(key, entry)| !entry.busy && entry.record.is_spent() && is_meant(key, entry));
+        let (key, _) = spent.min_by_key(|(_, entry)| entry.record.changed)?;
+        Some(key.clone())
+    }
+
+    fn reserve(&self, key: &Key, bytes: u64) -> Result<(), Full> {
+        let mut table = self.table();
+        let entries = table.entries.iter();
+        let of_own = entries.filter(|(other, _)| other.principal == key.principal);
+        let taken: u64 = of_own.map(|(_, entry)| entry.room).sum();
+        // One that was forgotten takes no more.
+        let entry = table.entries.get_mut(key).ok_or(Full { own: false })?;
+        let lacking = bytes.saturating_sub(entry.room);
+        if lacking == 0 {
+            return Ok(());
+        }
+        let left = self.settings.disk_per_principal.saturating_sub(taken);
+        if lacking > left {
+            return Err(Full { own: true });
+        }
+        let fits = [lacking.next_multiple_of(STEP).min(left), lacking];
+        let fits = fits.into_iter().find(|bytes| self.room.take(*bytes));
+        entry.room += fits.ok_or(Full { own: false })?;
+        Ok(())
+    }
+}

@@ -1,0 +1,45 @@
+//! Names on a server.
+
+use super::{Client, Error, Target};
+use crate::proto::{DeleteFileRequest, MakeDirectoryRequest, RemoveDirectoryRequest};
+
+impl Client {
+    /// Makes a directory.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn make_directory(&self, target: &Target, path: &str) -> Result<(), Error> {
+        let request = self.request(MakeDirectoryRequest {
+            target: Some(target.to_proto()),
+            path: path.into(),
+        });
+        let mut ftps = self.ftps.clone();
+        self.unary(ftps.make_directory(request)).await.map(drop)
+    }
+
+    /// Removes a directory that is empty.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn remove_directory(&self, target: &Target, path: &str) -> Result<(), Error> {
+        let request = self.request(RemoveDirectoryRequest {
+            target: Some(target.to_proto()),
+            path: path.into(),
+        });
+        let mut ftps = self.ftps.clone();
+        self.unary(ftps.remove_directory(request)).await.map(drop)
+    }
+
+    /// Deletes a file.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn delete_file(&self, target: &Target, path: &str) -> Result<(), Error> {
+        let request = self.request(DeleteFileRequest {
+            target: Some(target.to_proto()),
+            path: path.into(),
+        });
+        let mut ftps = self.ftps.clone();
+        self.unary(ftps.delete_file(request)).await.map(drop)
+    }
+}

@@ -1,0 +1,57 @@
+//! Names outside ASCII, as the modules write them: `{non-ascii}"<hex of UTF-8>"`.
+
+/// What stands outside the quotation marks.
+pub(crate) const PREFIX: &str = "{non-ascii}";
+
+/// What goes between the quotation marks, in capitals (SIMCom manual, "AT Commands for File
+/// System").
+///
+// TODO-correctness: the manual gives the encoding for the file system commands only (UTF-8); for
+// the FTPS commands it is assumed to be the same.
+pub(crate) fn hex(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02X}")).collect()
+}
+
+/// Reads a string in quotation marks, in either form. What is not UTF-8 becomes replacement
+/// characters.
+pub(crate) fn text(body: &str) -> Option<String> {
+    let (quoted, is_hex) = match body.strip_prefix(PREFIX) {
+        Some(rest) => (rest, true),
+        None => (body, false),
+    };
+    let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;
+    if !is_hex {
+        return Some(inner.to_owned());
+    }
+    let pairs = (0..inner.len()).step_by(2);
+    let bytes: Option<Vec<u8>> = pairs
+        .map(|at| {
+            let pair = inner.get(at..at + 2)?;
+            u8::from_str_radix(pair, 16).ok()
+        })
+        .collect();
+    Some(String::from_utf8_lossy(&bytes?).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_comes_back() {
+        let name = "\u{6d4b}\u{e4} b.jpg";
+        assert_eq!(hex("\u{e4}"), "C3A4");
+        let form = format!("{PREFIX}\"{}\"", hex(name));
+        assert_eq!(text(&form).as_deref(), Some(name));
+        assert_eq!(text("\"a b\"").as_deref(), Some("a b"));
+        for broken in [
+            "{non-ascii}\"C3A\"",
+            "{non-ascii}\"G0\"",
+            "{non-ascii}C3",
+            "a",
+            "\"",
+        ] {
+            assert_eq!(text(broken), None, "{broken}");
+        }
+    }
+}

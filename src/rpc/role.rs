@@ -1,0 +1,300 @@
+//! What callers may do: one table of all methods, and who has which role.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::broker::Principal;
+use crate::proto::{
+    ftps_service_server as ftps, modem_service_server as modem,
+    module_storage_service_server as storage, transfer_service_server as transfers,
+};
+
+/// A role of a principal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Work with servers, in sessions, operations and transfers of one's own, and what queues for
+    /// the link and changes nothing for others.
+    Transfer,
+    /// Work with the files on the module: they belong to nobody, so that whoever may use them may
+    /// read, replace and delete everybody's.
+    ModuleFiles,
+    /// Do to the module what all others notice.
+    Administer,
+}
+
+/// Who has which role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Roles {
+    /// Who has [`Role::Transfer`].
+    pub transfer: Vec<Who>,
+    /// Who has [`Role::ModuleFiles`].
+    pub module_files: Vec<Who>,
+    /// Who has [`Role::Administer`].
+    pub administer: Vec<Who>,
+}
+
+/// Names principals in a list: one of them, `uid:*` or `cert:*` for all of a kind, or `*`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Who(String);
+
+/// Why a text names no principals.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` names nobody; allowed: `*` for all, `uid:*` and `uid:NUMBER` for users of this machine, \
+     `cert:*` and `cert:NAME` for certificates, `tcp` for the TCP port without TLS"
+)]
+pub struct WhoError(String);
+
+/// What a method asks of its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    /// Nothing, not even a name.
+    Nothing,
+    /// A name: whoever was let in.
+    Name,
+    /// A role.
+    Role(Role),
+}
+
+impl Role {
+    /// Its name in the configuration and in errors.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Transfer => "transfer",
+            Self::ModuleFiles => "module_files",
+            Self::Administer => "administer",
+        }
+    }
+}
+
+impl Roles {
+    /// Whether a principal has a role.
+    #[must_use]
+    pub fn has(&self, principal: &Principal, role: Role) -> bool {
+        let list = match role {
+            Role::Transfer => &self.transfer,
+            Role::ModuleFiles => &self.module_files,
+            Role::Administer => &self.administer,
+        };
+        list.iter().any(|who| who.means(principal))
+    }
+}
+
+impl Default for Roles {
+    /// Everybody may transfer. Who comes from this machine may do all: the mode of the socket has
+    /// decided about that. Who comes from another does nothing that others notice unless named.
+    fn default() -> Self {
+        let here = || ["uid:*", "tcp"].map(|name| Who(name.into())).to_vec();
+        Self {
+            transfer: vec![Who("*".into())],
+            module_files: here(),
+            administer: here(),
+        }
+    }
+}
+
+impl Who {
+    fn means(&self, principal: &Principal) -> bool {
+        let name = principal.as_str();
+        match self.0.as_str() {
+            "*" => true,
+            "uid:*" => name.starts_with("uid:"),
+            "cert:*" => name.starts_with("cert:"),
+            exact => name == exact,
+        }
+    }
+}
+
+impl FromStr for Who {
+    type Err = WhoError;
+
+    fn from_str(text: &str) -> Result<Self, WhoError> {
+        let known = match text.split_once(':') {
+            Some(("uid", user)) => user == "*" || user.parse::<u32>().is_ok(),
+            Some(("cert", name)) => !name.is_empty(),
+            Some(_) => false,
+            None => matches!(text, "*" | "tcp"),
+        };
+        if known {
+            Ok(Self(text.into()))
+        } else {
+            Err(WhoError(text.into()))
+        }
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What the method at a path asks of its caller. `None`: nobody has decided, so that it is not
+/// served.
+pub(super) fn need(path: &str) -> Option<Need> {
+    let (service, method) = path.strip_prefix('/')?.split_once('/')?;
+    Some(match service {
+        ftps::SERVICE_NAME => match method {
+            "OpenSession"
+            | "CloseSession"
+            | "ChangeDirectory"
+            | "GetWorkingDirectory"
+            | "SetTransferType"
+            | "GetTransferType"
+            | "List"
+            | "GetSize"
+            | "MakeDirectory"
+            | "RemoveDirectory"
+            | "DeleteFile"
+            | "Get"
+            | "Put" => Need::Role(Role::Transfer),
+            // Of all operations, those on the module's files included, one's own.
+            "CancelOperation" => Need::Name,
+            _ => return None,
+        },
+        transfers::SERVICE_NAME => match method {
+            "CreateUpload" | "ResumeUpload" | "CreateDownload" | "GetTransfer"
+            | "ListTransfers" | "WatchTransfer" | "ReadTransfer" | "RetryTransfer"
+            | "CancelTransfer" | "DeleteTransfer" => Need::Role(Role::Transfer),
+            _ => return None,
+        },
+        modem::SERVICE_NAME => match method {
+            "GetStatus" | "GetUsage" | "ListQueue" | "WatchEvents" | "GetCapabilities" => {
+                Need::Name
+            }
+            "StartFtps" | "GetDataAddressMode" | "ListCommandForms" => Need::Role(Role::Transfer),
+            "StopFtps" | "Reset" | "SetDataAddressMode" | "SendAtCommand" => {
+                Need::Role(Role::Administer)
+            }
+            _ => return None,
+        },
+        storage::SERVICE_NAME => match method {
+            "FetchToModule" | "SendFromModule" | "ListModuleFiles" | "DeleteModuleFile"
+            | "ReadModuleFile" | "WriteModuleFile" | "GetModuleSpace" => {
+                Need::Role(Role::ModuleFiles)
+            }
+            _ => return None,
+        },
+        // What tells whether somebody serves, and what.
+        "grpc.health.v1.Health"
+        | "grpc.reflection.v1.ServerReflection"
+        | "grpc.reflection.v1alpha.ServerReflection" => Need::Nothing,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+    use prost_types::FileDescriptorSet;
+
+    use super::*;
+    use crate::proto::FILE_DESCRIPTOR_SET;
+
+    /// Every method of the contract by its path.
+    fn paths() -> Vec<String> {
+        let sets = [
+            FILE_DESCRIPTOR_SET,
+            tonic_health::pb::FILE_DESCRIPTOR_SET,
+            tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+            tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+        ];
+        let sets = sets.map(|set| FileDescriptorSet::decode(set).unwrap());
+        let mut paths = Vec::new();
+        for file in sets.iter().flat_map(|set| &set.file) {
+            for service in &file.service {
+                let methods = service.method.iter();
+                paths.extend(methods.map(|method| {
+                    format!("/{}.{}/{}", file.package(), service.name(), method.name())
+                }));
+            }
+        }
+        paths
+    }
+
+    fn who(names: &[&str]) -> Vec<Who> {
+        names.iter().map(|name| name.parse().unwrap()).collect()
+    }
+
+    /// The methods that a principal may not call.
+    fn closed(roles: &Roles, principal: &str) -> Vec<String> {
+        let principal = Principal::new(principal);
+        let mut paths = paths();
+        paths.retain(|path| match need(path).unwrap() {
+            Need::Nothing | Need::Name => false,
+            Need::Role(role) => !roles.has(&principal, role),
+        });
+        let methods = paths.iter().filter_map(|path| path.rsplit_once('/'));
+        methods.map(|(_, method)| method.to_owned()).collect()
+    }
+
+    #[test]
+    fn somebody_has_decided_about_every_method() {
+        let paths = paths();
+        assert!(paths.len() > 40, "the contract was not found: {paths:?}");
+        for path in paths {
+            assert!(need(&path).is_some(), "{path} needs a row in `need`");
+        }
+        for path in ["", "/", "/x/y", "/cellftp.v1.FtpsService/Format", "Get"] {
+            assert_eq!(need(path), None, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn who_comes_from_this_machine_may_do_all_and_a_certificate_transfers() {
+        let roles = Roles::default();
+        assert_eq!(closed(&roles, "uid:1000"), [""; 0]);
+        assert_eq!(closed(&roles, "tcp"), [""; 0]);
+        let mut closed = closed(&roles, "cert:backup");
+        closed.sort();
+        assert_eq!(
+            closed,
+            [
+                "DeleteModuleFile",
+                "FetchToModule",
+                "GetModuleSpace",
+                "ListModuleFiles",
+                "ReadModuleFile",
+                "Reset",
+                "SendAtCommand",
+                "SendFromModule",
+                "SetDataAddressMode",
+                "StopFtps",
+                "WriteModuleFile",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_list_means_whom_it_names() {
+        let roles = Roles {
+            transfer: who(&["cert:*", "uid:0"]),
+            module_files: who(&["*"]),
+            administer: who(&["cert:ops"]),
+        };
+        let cases = [
+            ("uid:0", [true, true, false]),
+            ("uid:01", [false, true, false]),
+            ("tcp", [false, true, false]),
+            ("cert:meter", [true, true, false]),
+            ("cert:ops", [true, true, true]),
+            ("cert:ops2", [true, true, false]),
+        ];
+        for (name, want) in cases {
+            let have = [Role::Transfer, Role::ModuleFiles, Role::Administer]
+                .map(|role| roles.has(&Principal::new(name), role));
+            assert_eq!(have, want, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_names_nobody_is_refused() {
+        for text in [
+            "", "root", "uid:", "uid:root", "uid:-1", "cert:", "tcp:*", "user:*",
+        ] {
+            let error = text.parse::<Who>().unwrap_err().to_string();
+            assert!(error.contains(&format!("`{text}` names nobody")), "{error}");
+        }
+    }
+}
