@@ -96,7 +96,10 @@ async fn only_a_certificate_of_the_authority_lets_in() {
         let outcome = ModemServiceClient::new(channel)
             .get_status(proto::GetStatusRequest {})
             .await;
-        assert_eq!(outcome.unwrap_err().code(), Code::Unknown);
+        // The transport's own word for a connection that was closed depends on when that was noticed.
+        let code = outcome.unwrap_err().code();
+        let closed = matches!(code, Code::Unknown | Code::Cancelled | Code::Unavailable);
+        assert!(closed, "{code:?}");
     }
     let plain = format!("http://{}", site.socket()).parse().unwrap();
     if let Ok(client) = Client::connect(&plain).await {
