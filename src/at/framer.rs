@@ -177,7 +177,7 @@ impl Framer {
 
     /// Judges the gap after a block, once enough of the next line is there.
     fn is_torn(&mut self) -> bool {
-        let known = self.buffer.len() >= HEAD || self.buffer.iter().any(|byte| *byte == b'\n');
+        let known = self.buffer.len() >= HEAD || self.buffer.contains(&b'\n');
         if !known {
             return false;
         }
