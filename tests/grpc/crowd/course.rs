@@ -1,6 +1,6 @@
 //! Whether the event log obeys the rules of the queue, as they are stated: `Scheduler::rank`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use cellftp::client::operation_event::Change;
 use cellftp::client::watch_events_response::Event;
@@ -17,7 +17,7 @@ pub(super) struct Course<'a> {
     patience: f64,
     switch: f64,
     waiting: HashMap<&'a str, Waiting>,
-    began: HashMap<&'a str, f64>,
+    began: HashSet<&'a str>,
     /// The server of the last that began.
     at: &'a str,
     /// Number of the last turn of a principal, and when it was.
@@ -53,7 +53,7 @@ pub(super) struct Found {
 #[derive(Debug, Clone, Copy)]
 struct Waiting {
     admitted: f64,
-    /// Older ones of its principal, itself among them.
+    /// Turns of older ones of its principal while it waits, and its own.
     place: usize,
     /// From when on its patience is counted, at the earliest and at the latest.
     since: (f64, f64),
@@ -67,7 +67,7 @@ impl<'a> Course<'a> {
             patience: f64::from(patience),
             switch: SWITCH,
             waiting: HashMap::new(),
-            began: HashMap::new(),
+            began: HashSet::new(),
             at: "",
             turns: HashMap::new(),
             all: 0,
@@ -90,16 +90,18 @@ impl<'a> Course<'a> {
             let id = &told.operation.as_ref().unwrap().operation_id;
             let (id, about) = self.operations.get_key_value(id).unwrap();
             match told.change.as_ref().unwrap() {
-                Change::Admitted(_) | Change::Yielded(_) => self.comes(id, about, now),
+                Change::Admitted(_) | Change::Yielded(_) => self.comes(id, now),
                 Change::Started(_) | Change::Resumed(_) => {
                     let chosen = self.waiting.remove(id.as_str()).unwrap();
                     let gap = self.begins(id, about, chosen, now);
                     waits.push((id, chosen.place, now - chosen.admitted, gap));
                 }
-                Change::Ended(_) => {
+                Change::Ended(how) => {
                     assert!(!self.waiting.contains_key(id.as_str()), "it never began");
-                    let began = self.began.remove(id.as_str()).expect("it ends once");
-                    self.found.stay = self.found.stay.max(now - began);
+                    assert!(self.began.remove(id.as_str()), "it ends once");
+                    let on_link = how.on_link.as_ref().unwrap();
+                    let stay = on_link.seconds as f64 + f64::from(on_link.nanos) / 1e9;
+                    self.found.stay = self.found.stay.max(stay);
                 }
                 Change::Progress(_) => {}
             }
@@ -125,12 +127,10 @@ impl<'a> Course<'a> {
         self.found
     }
 
-    fn comes(&mut self, id: &'a str, about: &OperationInfo, now: f64) {
-        let own = |id: &&&str| self.operations[**id].principal == about.principal;
-        let place = self.waiting.keys().filter(own).count() + 1;
+    fn comes(&mut self, id: &'a str, now: f64) {
         let waiting = Waiting {
             admitted: now,
-            place,
+            place: 1,
             since: (now, now),
         };
         self.began.remove(id);
@@ -158,7 +158,11 @@ impl<'a> Course<'a> {
         let switch = self.switch;
         for (other, waiting) in &mut self.waiting {
             let that = &self.operations[*other];
-            if that.principal != about.principal || that.priority != about.priority {
+            if that.principal != about.principal {
+                continue;
+            }
+            waiting.place += usize::from(waiting.admitted + switch > chosen.admitted);
+            if that.priority != about.priority {
                 continue;
             }
             if waiting.admitted > chosen.admitted + switch {
@@ -173,7 +177,7 @@ impl<'a> Course<'a> {
             let first = (about.principal.clone(), now - chosen.admitted);
             self.found.first.push(first);
         }
-        self.began.insert(id, now);
+        self.began.insert(id);
         // It did not wait before its own oldest that still waits, or itself.
         let own = self.waiting.iter();
         let own = own.filter(|(id, _)| self.operations[**id].principal == about.principal);
