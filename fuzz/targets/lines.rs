@@ -1,0 +1,16 @@
+//! Lines of any bytes: final result codes, reports and unsolicited lines are read without a panic,
+//! and none is taken for two of them.
+
+#![no_main]
+
+use cellftp::at::Line;
+use cellftp::ftps::{Report, Urc};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|raw: &[u8]| {
+    if let Line::Text(text) = Line::classify(raw) {
+        let report = Report::parse(&text).is_some();
+        let other = matches!(Urc::parse(&text), Urc::Other(_));
+        assert!(!report || other, "{text:?} is a report and unsolicited");
+    }
+});
