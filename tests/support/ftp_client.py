@@ -3,7 +3,8 @@
 Reads a list of operations as JSON, carries them out in one session, and prints the list
 of their results: {"ok": VALUE}, or {"error": "550 reply of the server"}. Operations:
 ["put", NAME, LOCAL, OFFSET], ["get", NAME, LOCAL, OFFSET], ["size", NAME], ["list"],
-["cwd", PATH], ["pwd"], ["mkd", NAME], ["rmd", NAME], ["dele", NAME], ["wait", SECONDS].
+["cwd", PATH], ["pwd"], ["mkd", NAME], ["rmd", NAME], ["dele", NAME], and
+["getresp"], a reply that no command asked for, such as the 421 of an idle connection.
 """
 
 import argparse
@@ -13,7 +14,6 @@ import os
 import socket
 import ssl
 import sys
-import time
 
 
 def arguments():
@@ -88,8 +88,6 @@ def carry_out(ftp, name, *rest):
         lines = []
         ftp.retrlines("LIST", lines.append)
         return lines
-    if name == "wait":
-        return time.sleep(*rest)
     method = {"dele": ftp.delete}.get(name) or getattr(ftp, name)
     return method(*rest)
 
