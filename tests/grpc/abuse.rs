@@ -6,7 +6,7 @@ use cellftp::client::{Address, Client, PutOptions, PutState};
 use cellftp::proto::ftps_service_client::FtpsServiceClient;
 use cellftp::proto::put_request::Message;
 use cellftp::proto::{self, PutHeader, PutRequest};
-use tokio::sync::mpsc;
+use tokio::sync::{RwLock, RwLockReadGuard, mpsc};
 use tokio::time::{sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Endpoint;
@@ -18,10 +18,15 @@ const STRICT: &str = "[transfers]\nstall = \"3s\"\ntrickle = \"500ms\"\nmemory =
                       memory_in_all = 262144\ndisk = 65536\ndisk_in_all = 131072\n\
                       [module.emulator.knobs]\nbaud = 460800\n";
 
+/// Tests that measure what a neighbour feels hold it together; one that takes the whole machine holds
+/// it alone.
+pub(crate) static MEASURING: RwLock<()> = RwLock::const_new(());
+
 /// Somebody else of another principal, and what their work looks like when nobody is in the way.
 pub(crate) struct Neighbour {
     pub(crate) client: Client,
     before: Duration,
+    _measures: RwLockReadGuard<'static, ()>,
 }
 
 impl Neighbour {
@@ -31,6 +36,7 @@ impl Neighbour {
         let mut neighbour = Self {
             client: Client::connect(&address).await.unwrap(),
             before: Duration::ZERO,
+            _measures: MEASURING.read().await,
         };
         neighbour.work().await;
         neighbour.before = neighbour.typical().await;
@@ -66,8 +72,8 @@ impl Neighbour {
         all[2]
     }
 
-    /// The work takes hardly longer than alone: what may be shared is the processor. `dearer` is what
-    /// the first of it may cost beside that.
+    /// The work takes hardly longer than alone: what may be shared is the processor, also with other
+    /// tests, so a second is nothing. `dearer` is what the first of it may cost beside that.
     pub(crate) async fn is_served(&self, beside: &str, dearer: Duration) {
         let first = self.work().await;
         let during = self.typical().await;
@@ -75,7 +81,7 @@ impl Neighbour {
             "beside {beside}: first {first:?}, then {during:?}; alone {:?}",
             self.before
         );
-        let bound = self.before * 4 + Duration::from_millis(300);
+        let bound = self.before * 4 + Duration::from_secs(1);
         assert!(first < bound + dearer, "{first:?}");
         assert!(during < bound + dearer, "{during:?}");
     }
