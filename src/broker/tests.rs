@@ -9,12 +9,13 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::error::Hashed;
 use super::get::{GetResult, Next};
-use super::put::{PutResult, PutStage, PutState, Verify};
+use super::put::{PutHeader, PutResult, PutStage, PutState, Verify, Writing};
 use super::scheduler::Yields;
 use super::testing::{Module, path, server};
 use super::*;
+use crate::ftps::value::Offset;
 use crate::modem::failure;
-use crate::modem::operation::{Directory, Place};
+use crate::modem::operation::{Directory, Download, Place};
 use failure::Finding;
 
 mod ending;

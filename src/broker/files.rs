@@ -1,0 +1,204 @@
+//! Files and directories of a server.
+
+use super::Broker;
+use super::caller::{Caller, Target};
+use super::error::{Cause, Error};
+use super::get::{Deliver, Reading};
+use super::modem::JobId;
+use super::put::{self, PutHeader, Writing};
+use crate::ftps::value::{Offset, RemotePath};
+use crate::modem::operation::{BegunDownload, Download, Output, Task};
+
+impl Broker {
+    /// Lists a directory, the session's (or the login directory) where there is no path. The
+    /// chunks are the server's text as it is. Returns when the listing begins on the link.
+    ///
+    /// # Errors
+    /// Why there is no listing.
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        target: &Target,
+        path: Option<&RemotePath>,
+    ) -> Result<Reading, Error> {
+        let (location, session) = self.locate(caller, target)?;
+        let (standing, path) = match path {
+            Some(path) => location
+                .locate(path)
+                .map(|(standing, path)| (standing, Some(path)))?,
+            None => location.here(),
+        };
+        let operation = self.admit(caller, "List", location, session)?;
+        let job = Deliver {
+            standing,
+            task: Task::List(path),
+        };
+        self.read(operation, job).await
+    }
+
+    /// The size of a file in bytes.
+    ///
+    /// # Errors
+    /// Why it is not known.
+    pub async fn size(
+        &self,
+        caller: &Caller,
+        target: &Target,
+        path: &RemotePath,
+    ) -> Result<u64, Error> {
+        match self
+            .simple(caller, "GetSize", target, path, Task::Size)
+            .await?
+        {
+            (_, Output::Size(size)) => Ok(size),
+            (id, _) => Err(Error {
+                operation: Some(id),
+                ..Cause::WrongAnswer.into()
+            }),
+        }
+    }
+
+    /// Creates a directory.
+    ///
+    /// # Errors
+    /// Why it was not created.
+    pub async fn make_directory(
+        &self,
+        caller: &Caller,
+        target: &Target,
+        path: &RemotePath,
+    ) -> Result<(), Error> {
+        self.simple(caller, "MakeDirectory", target, path, Task::MakeDirectory)
+            .await
+            .map(drop)
+    }
+
+    /// Removes a directory.
+    ///
+    /// # Errors
+    /// Why it was not removed.
+    pub async fn remove_directory(
+        &self,
+        caller: &Caller,
+        target: &Target,
+        path: &RemotePath,
+    ) -> Result<(), Error> {
+        self.simple(
+            caller,
+            "RemoveDirectory",
+            target,
+            path,
+            Task::RemoveDirectory,
+        )
+        .await
+        .map(drop)
+    }
+
+    /// Deletes a file.
+    ///
+    /// # Errors
+    /// Why it was not deleted.
+    pub async fn delete_file(
+        &self,
+        caller: &Caller,
+        target: &Target,
+        path: &RemotePath,
+    ) -> Result<(), Error> {
+        self.simple(caller, "DeleteFile", target, path, Task::DeleteFile)
+            .await
+            .map(drop)
+    }
+
+    /// Reads a file from `offset` on. Returns when the transfer begins on the link.
+    ///
+    /// # Errors
+    /// Why the transfer did not begin.
+    pub async fn get(
+        &self,
+        caller: &Caller,
+        target: &Target,
+        path: &RemotePath,
+        offset: Offset,
+    ) -> Result<Reading, Error> {
+        let mut reading = self.begin_get(caller, target, path, offset)?;
+        reading.began().await?;
+        Ok(reading)
+    }
+
+    /// Admits the reading of a file from `offset` on. Returns at once.
+    ///
+    /// # Errors
+    /// Why it was not admitted. Nothing of it reaches the module.
+    pub fn begin_get(
+        &self,
+        caller: &Caller,
+        target: &Target,
+        path: &RemotePath,
+        offset: Offset,
+    ) -> Result<Reading, Error> {
+        self.begin_download(caller, target, path, offset, None)
+    }
+
+    /// The same, also of what an earlier operation has begun: the bytes that it handed over are not
+    /// handed over again.
+    pub(super) fn begin_download(
+        &self,
+        caller: &Caller,
+        target: &Target,
+        path: &RemotePath,
+        offset: Offset,
+        begun: Option<BegunDownload>,
+    ) -> Result<Reading, Error> {
+        let (location, session) = self.locate(caller, target)?;
+        let (standing, path) = location.locate(path)?;
+        let operation = self.admit(caller, "Get", location, session)?;
+        let task = Task::Download(Download {
+            path,
+            offset,
+            begun,
+            limit: None,
+        });
+        let job = Deliver { standing, task };
+        let spools = &self.shared.spools;
+        Ok(Reading::begin(operation, job, spools, self.patience()))
+    }
+
+    /// Admits the writing of a file. Returns at once; the bytes follow through [`Writing`].
+    ///
+    /// # Errors
+    /// Why it was not admitted. Nothing of it reaches the module.
+    pub fn put(&self, caller: &Caller, header: PutHeader) -> Result<Writing, Error> {
+        let (location, session) = self.locate(caller, &header.target)?;
+        if let Some(size) = header.size {
+            let read_back = header.verify == put::Verify::ReadBack;
+            self.allowance(Some(&caller.principal), &location)
+                .upload(size, read_back)?;
+        }
+        let operation = self.admit(caller, "Put", location.clone(), session)?;
+        Ok(Writing::begin(
+            operation,
+            &location,
+            &header,
+            &self.shared.spools,
+            self.patience(),
+        )?)
+    }
+
+    /// One job on one path that answers once.
+    async fn simple(
+        &self,
+        caller: &Caller,
+        method: &'static str,
+        target: &Target,
+        path: &RemotePath,
+        task: fn(RemotePath) -> Task,
+    ) -> Result<(JobId, Output), Error> {
+        let (location, session) = self.locate(caller, target)?;
+        let (standing, path) = location.locate(path)?;
+        let operation = self.admit(caller, method, location, session)?;
+        let id = operation.id.clone();
+        self.run(operation, standing, task(path))
+            .await
+            .map(|output| (id, output))
+    }
+}
