@@ -1,0 +1,217 @@
+//! The operation behind a reading: the module's deliveries go to the spool, in as many stays on the link
+//! as it takes.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::{Deliver, Finished, GetProgress, GetStage};
+use crate::broker::error::{Cause, Error};
+use crate::broker::estimate::Load;
+use crate::broker::operation::{Feed, Operation};
+use crate::broker::put::Patience;
+use crate::broker::scheduler::Yielding;
+use crate::broker::spool::{WriteError, Writer};
+use crate::ftps::value::TransferType;
+use crate::modem::failure::Ending;
+use crate::modem::operation::{Delivery, Download, Output, Standing, Task};
+
+/// Deliveries between the module and the spool: enough that neither waits for the other's next
+/// turn on the runtime, few enough not to count as memory (a chunk is at most 1480 bytes on most
+/// firmware, SIMCom manual L1214).
+const DELIVERIES: usize = 8;
+
+/// The operation itself, whatever becomes of its caller.
+pub(super) async fn drive(
+    operation: Arc<Operation>,
+    job: Deliver,
+    mut writer: Writer,
+    begin: oneshot::Sender<Option<u64>>,
+    report: watch::Sender<GetProgress>,
+    patience: Patience,
+) -> Result<Finished, Error> {
+    let (delivery, deliveries) = mpsc::channel(DELIVERIES);
+    let (answer, pumped) = tokio::join!(transfer(&operation, job, delivery, &report), async {
+        tokio::select! {
+            biased;
+            () = operation.cancelled() => Ok(()),
+            pumped = pump(&operation, deliveries, &mut writer, begin, patience.trickle) => pumped,
+        }
+    },);
+    let outcome = match (pumped, answer) {
+        (Err(cause), _) => Err(operation.error(cause)),
+        (Ok(()), Ok(Output::Delivered(delivered))) => Ok(Finished {
+            delivered,
+            elapsed: operation.on_link(),
+        }),
+        (Ok(()), Ok(_)) => Err(operation.error(Cause::WrongAnswer)),
+        (Ok(()), Err(error)) => Err(error),
+    };
+    writer.end();
+    // The link is free; the caller reads the rest at its own pace.
+    let outcome = tokio::select! {
+        biased;
+        () = operation.cancelled() => {
+            writer.discard();
+            outcome.and_then(|_| Err(operation.ended_by_caller(Ending::Drained)))
+        }
+        drained = writer.drained(patience.stall) => match outcome {
+            Ok(_) if !drained => Err(operation.error(Cause::ReaderTooSlow)),
+            outcome => outcome,
+        },
+    };
+    operation.log(&outcome);
+    outcome
+}
+
+/// Does the job, in as many stays on the link as it takes.
+async fn transfer(
+    operation: &Operation,
+    job: Deliver,
+    delivery: mpsc::Sender<Delivery>,
+    report: &watch::Sender<GetProgress>,
+) -> Result<Output, Error> {
+    let Deliver { standing, mut task } = job;
+    let mut place = operation.place.subscribe();
+    loop {
+        let now = task.clone();
+        let make_way = CancellationToken::new();
+        let feed = Feed {
+            delivery: Some(delivery.clone()),
+            make_way: make_way.clone(),
+            ..Feed::default()
+        };
+        let stay = async {
+            let turn = tokio::select! {
+                biased;
+                () = delivery.closed() => {
+                    return Err(operation.ended_by_caller(Ending::BeforeItBegan));
+                }
+                turn = operation.turn(load(&now), yielding(operation, &standing, &now)) => turn?,
+            };
+            report.send_modify(|report| report.stage = GetStage::Receiving);
+            operation.submit(turn, standing.clone(), now, feed).await
+        };
+        let mut stay = pin!(stay);
+        let mut others = pin!(operation.give_way(&make_way, || operation.can_abort()));
+        let answer = loop {
+            tokio::select! {
+                biased;
+                answer = &mut stay => break answer?,
+                Ok(()) = place.changed() => {
+                    let place = *place.borrow_and_update();
+                    report.send_modify(|report| report.place = place);
+                }
+                () = &mut others => {}
+            }
+        };
+        match (answer, &mut task) {
+            (Output::DownloadYielded(mut begun), Task::Download(download)) => {
+                let undelivered = std::mem::take(&mut begun.undelivered);
+                download.begun = Some(begun);
+                report.send_modify(|report| report.stage = GetStage::Queued);
+                if !taken(&delivery, undelivered).await {
+                    return Err(operation.ended_by_caller(Ending::Drained));
+                }
+            }
+            (answer, _) => return Ok(answer),
+        }
+    }
+}
+
+/// Off the link: hands on what it did not deliver any more, and waits until the spool has taken it all,
+/// so that one whose reader stands still does not come back before there is room. `false` where nobody
+/// wants it any more.
+async fn taken(delivery: &mpsc::Sender<Delivery>, undelivered: Vec<Delivery>) -> bool {
+    for each in undelivered {
+        if delivery.send(each).await.is_err() {
+            return false;
+        }
+    }
+    delivery.reserve_many(DELIVERIES).await.is_ok()
+}
+
+/// What is left to move.
+fn load(task: &Task) -> Load {
+    Load::Down(match task {
+        Task::Download(Download { offset, begun, .. }) => begun.as_ref().and_then(|begun| {
+            let at = offset.get() + begun.got;
+            begun.size.map(|size| size.saturating_sub(at))
+        }),
+        _ => None,
+    })
+}
+
+/// Whether it can go on later.
+fn yielding(operation: &Operation, standing: &Standing, task: &Task) -> Option<Yielding> {
+    let (Task::Download(download), Standing::LoggedIn(place)) = (task, standing) else {
+        return None;
+    };
+    let exact = place.transfer_type == TransferType::Binary;
+    exact.then_some(Yielding {
+        policy: operation.yields,
+        in_blocks: false,
+        again: download.begun.is_some(),
+    })
+}
+
+/// Takes deliveries to the spool. Where it cannot take them all, it lets go of their channel, which
+/// ends the job.
+async fn pump(
+    operation: &Operation,
+    mut deliveries: mpsc::Receiver<Delivery>,
+    writer: &mut Writer,
+    begin: oneshot::Sender<Option<u64>>,
+    trickle: Duration,
+) -> Result<(), Cause> {
+    let mut begin = Some(begin);
+    let mut moved = 0;
+    while let Some(delivery) = deliveries.recv().await {
+        let (size, chunk) = match delivery {
+            Delivery::Began { size } => (size, Bytes::new()),
+            Delivery::Chunk(chunk) => (None, chunk),
+        };
+        if let Some(begin) = begin.take() {
+            if let Some(size) = size {
+                operation.sized(size);
+            }
+            // A caller that is gone cancels in its own way.
+            let _ = begin.send(size);
+        }
+        moved += chunk.len() as u64;
+        if let Some(allowance) = &operation.allowance {
+            allowance.download(moved)?;
+        }
+        match spool(operation, writer, chunk, trickle).await {
+            Ok(()) => {}
+            // The job hears of it in its own way.
+            Err(WriteError::Gone) => return Ok(()),
+            Err(WriteError::Stalled) => return Err(Cause::ReaderTooSlow),
+            Err(WriteError::Io(error)) => return Err(Cause::Spool(Arc::new(error))),
+        }
+        operation.moved(moved);
+    }
+    Ok(())
+}
+
+/// Takes a chunk to the spool, and tells the queue when its reader makes no room for so long.
+async fn spool(
+    operation: &Operation,
+    writer: &mut Writer,
+    chunk: Bytes,
+    trickle: Duration,
+) -> Result<(), WriteError> {
+    let mut writing = pin!(writer.write(chunk));
+    if let Ok(written) = timeout(trickle, &mut writing).await {
+        return written;
+    }
+    operation.trickles(true);
+    let written = writing.await;
+    operation.trickles(false);
+    written
+}
