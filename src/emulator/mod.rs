@@ -40,7 +40,7 @@ pub use profile::{Family, Profile};
 
 use commands::settings::Settings;
 use commands::tls::Contexts;
-use faults::{Direction, Faults, Noise};
+use faults::{Armed, Direction, Noise};
 use input::Input;
 use line::{Command, LineBuffer};
 use operation::Operation;
@@ -93,7 +93,7 @@ pub struct Emulator {
     contexts: Contexts,
     requests: VecDeque<Request>,
     last_id: u64,
-    faults: Faults,
+    faults: Armed,
     hangup: bool,
     /// What keeps the module from its network.
     stuck: Option<Stuck>,
@@ -140,7 +140,7 @@ impl Emulator {
             contexts: Contexts::default(),
             requests: VecDeque::new(),
             last_id: 0,
-            faults: Faults::seeded(knobs.seed),
+            faults: Armed::seeded(knobs.seed),
             hangup: false,
             stuck: None,
             after_line: false,

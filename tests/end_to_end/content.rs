@@ -20,12 +20,13 @@ const TRAPS: [&[u8]; 10] = [
 /// `size` bytes: every byte value, then traps among noise.
 pub(crate) fn traps(size: usize) -> Vec<u8> {
     let mut content: Vec<u8> = (0..=u8::MAX).collect();
-    let mut noise = Noise(0x9E37_79B9_7F4A_7C15);
+    // The same noise in every run.
+    let mut noise = fastrand::Rng::with_seed(1);
     while content.len() < size {
-        content.extend_from_slice(TRAPS[noise.below(TRAPS.len())]);
+        content.extend_from_slice(TRAPS[noise.usize(..TRAPS.len())]);
         // Often none: traps that follow each other at once.
-        for _ in 0..noise.below(64).saturating_sub(16) {
-            content.push(noise.next().to_le_bytes()[0]);
+        for _ in 0..noise.usize(..64).saturating_sub(16) {
+            content.push(noise.u8(..));
         }
     }
     content.truncate(size);
@@ -57,20 +58,4 @@ pub(crate) fn assert_holds(path: &Path, content: &[u8]) {
         content.len(),
         String::from_utf8_lossy(&from[..from.len().min(64)])
     );
-}
-
-/// Xorshift: the same noise in every run.
-struct Noise(u64);
-
-impl Noise {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() >> 33).unwrap_or(0) % limit
-    }
 }

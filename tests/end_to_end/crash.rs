@@ -47,22 +47,6 @@ struct Call {
     answer: JoinHandle<Result<Transfer, Error>>,
 }
 
-/// xorshift64*: the same seed, the same run, as far as two busy cores allow.
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-}
-
 #[test]
 fn a_daemon_that_is_killed_loses_nothing_and_sends_nothing_twice() {
     if !tools::wanted("a_daemon_that_is_killed_loses_nothing_and_sends_nothing_twice") {
@@ -87,11 +71,11 @@ fn a_daemon_that_is_killed_loses_nothing_and_sends_nothing_twice() {
     let mut site = Site::start_set(Family::Sim7600, &[("server", &server)], &module, &quick);
     let runtime = Runtime::new().expect("a runtime");
     let mut ledger = Ledger::default();
-    let mut chance = Chance(seed);
+    let mut chance = fastrand::Rng::with_seed(seed);
     for round in 0..KILLS {
         let calls = runtime.block_on(create(&site, &server, &mut ledger, &mut chance, round));
-        let life = if chance.below(3) == 0 { HASTE } else { LIFE };
-        std::thread::sleep(Duration::from_micros(chance.below(life.as_micros() as u64)));
+        let life = if chance.u64(..3) == 0 { HASTE } else { LIFE };
+        std::thread::sleep(Duration::from_micros(chance.u64(..life.as_micros() as u64)));
         site.kill_daemon();
         ledger.kills += 1;
         runtime.block_on(hear(calls, &mut ledger));
@@ -126,7 +110,7 @@ async fn create(
     site: &Site,
     server: &Server,
     ledger: &mut Ledger,
-    chance: &mut Chance,
+    chance: &mut fastrand::Rng,
     round: u32,
 ) -> Vec<Call> {
     let client = connect(site).await;
@@ -140,15 +124,15 @@ async fn create(
     let alive = alive.count();
     let mut calls = Vec::new();
     let half = there.iter().find(|t| is(t, TransferState::Receiving));
-    if let Some(half) = half.filter(|_| chance.below(2) == 0) {
+    if let Some(half) = half.filter(|_| chance.u64(..2) == 0) {
         ledger.resumed += 1;
         calls.push(resume(&client, &half.transfer_id, ledger));
     }
     for number in 0..ALIVE.saturating_sub(alive) + 1 {
         let id = format!("r{round:03}-{number}");
-        let mut content = traps(2_000 + chance.below(60_000) as usize);
+        let mut content = traps(2_000 + chance.usize(..60_000));
         content.splice(..id.len(), id.bytes());
-        if chance.below(4) == 0 {
+        if chance.u64(..4) == 0 {
             server.place(&format!("source-{id}"), &content);
             let path = server.remote(&format!("source-{id}"));
             ledger.downloads.insert(id.clone(), content);

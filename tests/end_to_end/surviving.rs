@@ -108,14 +108,9 @@ fn while_cut(
 
 /// Random places in the first nine tenths, the same in every run.
 fn places() -> Vec<u64> {
-    let mut noise = 0x2545_F491_4F6C_DD1D_u64;
+    let mut random = fastrand::Rng::with_seed(1);
     let mut places: Vec<u64> = (0..CUTS)
-        .map(|_| {
-            noise ^= noise << 13;
-            noise ^= noise >> 7;
-            noise ^= noise << 17;
-            noise % (CONTENT as u64 / 10 * 9)
-        })
+        .map(|_| random.u64(..CONTENT as u64 / 10 * 9))
         .collect();
     places.sort_unstable();
     places

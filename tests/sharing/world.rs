@@ -280,13 +280,10 @@ pub(crate) async fn put(
 
 /// Bytes that never repeat, as most files': what the server has can be told from its end.
 pub(crate) fn lively(seed: usize, len: usize) -> Vec<u8> {
-    let mut state = seed as u64 * 2 + 1;
+    let mut random = fastrand::Rng::with_seed(seed as u64);
     let mut all = content(seed, len);
     for byte in all.iter_mut().skip(100).step_by(3) {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        *byte = (state >> 32) as u8;
+        *byte = random.u8(..);
     }
     all
 }

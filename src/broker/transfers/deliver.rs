@@ -9,7 +9,6 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::journal::{Chore, Hold};
 use super::record::{Record, State};
@@ -176,7 +175,7 @@ impl Attempt {
         }
         let counted = verdict == Another::Counted;
         let tries = record.spent.attempts.max(1);
-        let delay = journal.settings.budget.delay(tries, random());
+        let delay = journal.settings.budget.delay(tries, fastrand::u64(..));
         tracing::info!(%transfer, %error, ?delay, "an attempt failed");
         self.hold
             .change(move |record, now| {
@@ -238,9 +237,4 @@ fn is_refused(error: &Error) -> bool {
     matches!(&**error, modem::Error::Failed(failure)
         if failure.stage != failure::Stage::Login
             && failure.cause == failure::Cause::Reported(ErrCode::REJECTED))
-}
-
-/// For the spread of pauses alone.
-fn random() -> u64 {
-    Uuid::new_v4().as_u64_pair().1
 }

@@ -1,6 +1,6 @@
 //! What a transfer that will not be completed has left on its server.
 
-use super::{Attempt, Stop, random};
+use super::{Attempt, Stop};
 use crate::broker::error::Error;
 use crate::broker::transfers::record::{Record, Remnant};
 use crate::modem::operation::Task;
@@ -23,7 +23,7 @@ impl Attempt {
             }
             Err(Stop::Failed(_)) => {
                 let journal = &self.hold.journal;
-                let delay = journal.settings.budget.delay(tries + 1, random());
+                let delay = journal.settings.budget.delay(tries + 1, fastrand::u64(..));
                 Remnant::Pending {
                     due: journal.now() + delay,
                     tries: tries + 1,
