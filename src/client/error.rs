@@ -47,6 +47,16 @@ pub enum Error {
          https://, it may not take the certificate: its log says why"
     )]
     Closed,
+    /// The connection broke during the call. A certificate that is turned away may look like this
+    /// as well.
+    #[error(
+        "the connection to the daemon broke ({why}), and what became of the call is not known; \
+         where its address begins with https://, it may not take the certificate: its log says why"
+    )]
+    Lost {
+        /// What the system said.
+        why: String,
+    },
     /// The daemon answered with an error.
     #[error(transparent)]
     Refused(#[from] Box<Refusal>),
@@ -122,11 +132,16 @@ impl From<Status> for Refusal {
 
 impl From<Status> for Error {
     fn from(status: Status) -> Self {
-        let transport = status.source();
-        match transport.and_then(alert) {
+        // What the daemon itself says has no cause on this side.
+        let Some(transport) = status.source() else {
+            return Self::Refused(Box::new(status.into()));
+        };
+        match alert(transport) {
             Some(alert) => Self::Certificate { alert },
-            None if transport.is_some() && status.message() == NOT_BEGUN => Self::Closed,
-            None => Self::Refused(Box::new(status.into())),
+            None if status.message() == NOT_BEGUN => Self::Closed,
+            None => Self::Lost {
+                why: root(transport).to_string(),
+            },
         }
     }
 }
@@ -134,6 +149,11 @@ impl From<Status> for Error {
 /// What hyper says of a call whose connection ended before it was sent; tonic makes CANCELLED of
 /// it, as if somebody had wished that.
 const NOT_BEGUN: &str = "operation was canceled";
+
+/// What an error goes back to.
+fn root<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
+    error.source().map_or(error, root)
+}
 
 /// The TLS alert that ended a connection. Between TLS and here it becomes text (`h2::Error` keeps
 /// nothing else of an I/O error); the words are rustls's.

@@ -179,6 +179,34 @@ fn the_client_sees_the_daemon() {
     assert_eq!(error["error"]["reason"], "PROFILE_NOT_FOUND");
 }
 
+#[test]
+fn a_client_of_a_daemon_that_is_killed_is_told_that_the_connection_broke() {
+    let mut service = Service::start();
+    service.hear("STATUS=ready");
+    let door = service.door().display().to_string();
+    let mut watching = Command::new(CELLFTP)
+        .args(["--socket", &door, "events"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut events = watching.stdout.take().unwrap();
+    let told = std::thread::spawn(move || events.read_exact(&mut [0]).map(|()| events));
+    // Something happens until it was told: then the call is under way.
+    while !told.is_finished() {
+        run(CELLFTP, &["--socket", &door, "module", "stop"]);
+    }
+    let _more = told.join().unwrap().unwrap();
+    service.process.kill().unwrap();
+    let ended = watching.wait_with_output().unwrap();
+    let error = text(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(5), "{error}");
+    assert!(
+        error.contains("the connection to the daemon broke"),
+        "{error}"
+    );
+}
+
 /// The value of a line of the text format that begins so; `None` where there is none.
 fn metric(text: &str, begins: &str) -> Option<f64> {
     let line = text.lines().find(|line| line.starts_with(begins))?;

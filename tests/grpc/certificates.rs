@@ -84,7 +84,10 @@ async fn only_a_certificate_of_the_authority_lets_in() {
     for refused in [foreign, expired] {
         // Where TLS 1.3 is spoken, the client learns of it with its first call.
         let error = site.size(&refused).await.unwrap_err();
-        let turned_away = matches!(error, Error::Certificate { .. } | Error::Closed);
+        let turned_away = matches!(
+            error,
+            Error::Certificate { .. } | Error::Closed | Error::Lost { .. }
+        );
         assert!(turned_away, "{error:?}");
     }
     let ca = Certificate::from_pem(site.authority.pem());

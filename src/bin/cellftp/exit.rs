@@ -76,7 +76,7 @@ impl Failure {
             Self::Exists(_) | Self::Output(_) | Self::Start(_) => 1,
             Self::Call(error) => match error {
                 Error::Address { .. } | Error::Credentials(_) => 2,
-                Error::Connect { .. } | Error::Closed => 5,
+                Error::Connect { .. } | Error::Closed | Error::Lost { .. } => 5,
                 Error::Certificate { .. } => 4,
                 Error::Timeout(_) => 6,
                 Error::Mismatch { .. } => 7,
