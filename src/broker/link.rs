@@ -1,19 +1,21 @@
 //! The one link: gives it to one job at a time, in the order of the scheduler.
 
+mod slot;
+
 use std::collections::HashMap;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::caller::Principal;
 use super::estimate::{Costs, Load, Part, Way};
-use super::scheduler::{Full, Key, Limits, Scheduler, Verdict, Why, Wish};
+use super::scheduler::{Full, Key, Limits, Scheduler};
 use crate::ftps::value::Server;
 use crate::modem::operation::{self, Standing};
 use crate::modem::{Modem, clock};
+pub(super) use slot::{Slot, Turn};
 
 /// The module, and the queue in front of it.
 #[derive(Debug)]
@@ -250,128 +252,10 @@ pub(super) struct Spent {
     pub(super) bytes: u64,
 }
 
-/// An operation's place among those admitted. Dropping it gives the place away.
-#[derive(Debug)]
-pub(super) struct Slot {
-    link: Arc<Link>,
-    key: Key,
-}
-
-impl Slot {
-    /// Names it among those that wait.
-    pub(super) const fn key(&self) -> Key {
-        self.key
-    }
-
-    /// The size of what it moves now was found out.
-    pub(super) fn sized(&self, bytes: u64) {
-        self.link.queue().scheduler.sized(self.key, bytes);
-        self.link.changed.notify_waiters();
-    }
-
-    /// So many bytes have moved since it has the link.
-    pub(super) fn moved(&self, bytes: u64) {
-        self.link.queue().scheduler.moved(self.key, bytes);
-    }
-
-    /// The caller of what it moves now stands still, or goes on.
-    pub(super) fn trickles(&self, trickles: bool) {
-        self.link.queue().scheduler.trickles(self.key, trickles);
-        self.link.changed.notify_waiters();
-    }
-
-    /// While it has the link: completes when it is to give way, and answers why.
-    pub(super) async fn wanted_by_others(&self) -> Why {
-        loop {
-            // Listens before it looks, so that nothing that changes in between is missed.
-            let mut changed = pin!(self.link.changed.notified());
-            changed.as_mut().enable();
-            let verdict = {
-                let queue = self.link.queue();
-                queue
-                    .scheduler
-                    .verdict(self.key, &queue.costs, clock::now())
-            };
-            match verdict {
-                Verdict::MakeWay(why) => return why,
-                Verdict::Keep => changed.await,
-                Verdict::LookAgainAt(at) => tokio::select! {
-                    () = changed => {}
-                    () = sleep_until(at) => {}
-                },
-            }
-        }
-    }
-
-    /// Waits for the link. Dropping the future steps out of the queue. `place` is told how many
-    /// go first.
-    pub(super) async fn turn(&self, wish: Wish, place: &watch::Sender<Place>) -> Option<Turn> {
-        // Dropped last: a turn that nobody took gives the link on.
-        let (grant, granted) = oneshot::channel();
-        let _asking = Asking { slot: self };
-        {
-            let mut queue = self.link.queue();
-            queue.waiters.insert(
-                self.key,
-                Waiter {
-                    grant,
-                    place: place.clone(),
-                },
-            );
-            queue.scheduler.ask(self.key, wish, clock::now());
-        }
-        self.link.pump();
-        granted.await.ok()
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.link.queue().scheduler.leave(self.key, clock::now());
-        self.link.pump();
-    }
-}
-
-/// Someone in the queue. Dropping it steps out.
-struct Asking<'a> {
-    slot: &'a Slot,
-}
-
-impl Drop for Asking<'_> {
-    fn drop(&mut self) {
-        let mut queue = self.slot.link.queue();
-        queue.scheduler.withdraw(self.slot.key);
-        queue.waiters.remove(&self.slot.key);
-    }
-}
-
-/// The link, for one job. Dropping it gives the link to the next.
-#[derive(Debug)]
-pub(super) struct Turn {
-    link: Option<Arc<Link>>,
-    key: Key,
-}
-
-impl Turn {
-    /// Drops it without giving the link on.
-    fn forget(mut self) {
-        self.link = None;
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        if let Some(link) = self.link.take() {
-            link.queue().scheduler.done(self.key, clock::now());
-            link.pump();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::scheduler::Priority;
+    use crate::broker::scheduler::{Priority, Wish};
     use crate::broker::testing::{self, server};
 
     fn link() -> Arc<Link> {

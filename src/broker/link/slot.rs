@@ -1,0 +1,133 @@
+//! A place in the queue, and the turn that it waits for.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use tokio::sync::{oneshot, watch};
+use tokio::time::sleep_until;
+
+use super::{Link, Place, Waiter};
+use crate::broker::scheduler::{Key, Verdict, Why, Wish};
+use crate::modem::clock;
+
+/// An operation's place among those admitted. Dropping it gives the place away.
+#[derive(Debug)]
+pub(in crate::broker) struct Slot {
+    pub(super) link: Arc<Link>,
+    pub(super) key: Key,
+}
+
+impl Slot {
+    /// Names it among those that wait.
+    pub(in crate::broker) const fn key(&self) -> Key {
+        self.key
+    }
+
+    /// The size of what it moves now was found out.
+    pub(in crate::broker) fn sized(&self, bytes: u64) {
+        self.link.queue().scheduler.sized(self.key, bytes);
+        self.link.changed.notify_waiters();
+    }
+
+    /// So many bytes have moved since it has the link.
+    pub(in crate::broker) fn moved(&self, bytes: u64) {
+        self.link.queue().scheduler.moved(self.key, bytes);
+    }
+
+    /// The caller of what it moves now stands still, or goes on.
+    pub(in crate::broker) fn trickles(&self, trickles: bool) {
+        self.link.queue().scheduler.trickles(self.key, trickles);
+        self.link.changed.notify_waiters();
+    }
+
+    /// While it has the link: completes when it is to give way, and answers why.
+    pub(in crate::broker) async fn wanted_by_others(&self) -> Why {
+        loop {
+            // Listens before it looks, so that nothing that changes in between is missed.
+            let mut changed = pin!(self.link.changed.notified());
+            changed.as_mut().enable();
+            let verdict = {
+                let queue = self.link.queue();
+                queue
+                    .scheduler
+                    .verdict(self.key, &queue.costs, clock::now())
+            };
+            match verdict {
+                Verdict::MakeWay(why) => return why,
+                Verdict::Keep => changed.await,
+                Verdict::LookAgainAt(at) => tokio::select! {
+                    () = changed => {}
+                    () = sleep_until(at) => {}
+                },
+            }
+        }
+    }
+
+    /// Waits for the link. Dropping the future steps out of the queue. `place` is told how many
+    /// go first.
+    pub(in crate::broker) async fn turn(
+        &self,
+        wish: Wish,
+        place: &watch::Sender<Place>,
+    ) -> Option<Turn> {
+        // Dropped last: a turn that nobody took gives the link on.
+        let (grant, granted) = oneshot::channel();
+        let _asking = Asking { slot: self };
+        {
+            let mut queue = self.link.queue();
+            queue.waiters.insert(
+                self.key,
+                Waiter {
+                    grant,
+                    place: place.clone(),
+                },
+            );
+            queue.scheduler.ask(self.key, wish, clock::now());
+        }
+        self.link.pump();
+        granted.await.ok()
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.link.queue().scheduler.leave(self.key, clock::now());
+        self.link.pump();
+    }
+}
+
+/// Someone in the queue. Dropping it steps out.
+struct Asking<'a> {
+    slot: &'a Slot,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        let mut queue = self.slot.link.queue();
+        queue.scheduler.withdraw(self.slot.key);
+        queue.waiters.remove(&self.slot.key);
+    }
+}
+
+/// The link, for one job. Dropping it gives the link to the next.
+#[derive(Debug)]
+pub(in crate::broker) struct Turn {
+    pub(super) link: Option<Arc<Link>>,
+    pub(super) key: Key,
+}
+
+impl Turn {
+    /// Drops it without giving the link on.
+    pub(super) fn forget(mut self) {
+        self.link = None;
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(link) = self.link.take() {
+            link.queue().scheduler.done(self.key, clock::now());
+            link.pump();
+        }
+    }
+}

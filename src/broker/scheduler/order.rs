@@ -1,0 +1,78 @@
+//! The order of those who wait.
+
+use std::collections::HashMap;
+
+use tokio::time::Instant;
+
+use super::{Key, Priority, Scheduler, Waiting};
+use crate::broker::caller::Principal;
+
+/// Smaller goes first.
+type Rank = (bool, Priority, bool, u64, u64);
+
+impl Scheduler {
+    /// Those who wait, in the order that is to be expected if nobody comes or goes.
+    pub(in crate::broker) fn order(&self, now: Instant) -> Vec<Key> {
+        let mut ranked: Vec<(Rank, &Principal, Key)> = self
+            .waiting
+            .iter()
+            .map(|(key, waiting)| (self.rank(waiting, now), &waiting.principal, *key))
+            .collect();
+        ranked.sort_unstable();
+        // The second of a principal comes after the first of every other of the same rank, and
+        // the principals keep their order.
+        let mut rounds: HashMap<(bool, Priority, bool, &Principal), (u64, usize)> = HashMap::new();
+        let mut order: Vec<_> = ranked
+            .into_iter()
+            .enumerate()
+            .map(|(at, ((favoured, priority, away, ..), principal, key))| {
+                let kind = (favoured, priority, away);
+                let (round, first) = rounds
+                    .entry((favoured, priority, away, principal))
+                    .or_insert((0, at));
+                *round += 1;
+                ((kind, *round, *first), key)
+            })
+            .collect();
+        order.sort_unstable();
+        order.into_iter().map(|(_, key)| key).collect()
+    }
+
+    /// What decides, in this order: who has waited over the limit of patience; the more urgent;
+    /// the server that the module is logged in to; the principal whose last turn is longest ago;
+    /// who asked first.
+    ///
+    /// So a job with `m - 1` older ones of its principal waits for `m * (patience + n * stay)` at most,
+    /// where `n` principals wait and `stay` is the longest time that a job has the link: when its
+    /// patience has ended, each other principal goes once at most, and then it or one of the older.
+    pub(super) fn rank(&self, waiting: &Waiting, now: Instant) -> Rank {
+        let share = self.shares.get(&waiting.principal);
+        let priority = waiting.wish.priority;
+        let starving = now.duration_since(waiting.since) >= self.limits.patience;
+        let turn = share.map_or(0, |share| share.last_turn);
+        if starving {
+            return (false, Priority::Interactive, false, turn, waiting.order);
+        }
+        (
+            true,
+            priority,
+            waiting.wish.server.is_some() && self.server != waiting.wish.server,
+            turn,
+            waiting.order,
+        )
+    }
+
+    /// One of a principal's has its turn: its younger ones of the same priority have come forward by
+    /// that, and are patient anew. So a client with five hundred jobs is not starving while one after
+    /// the other is served. Its older ones were passed over, and are not.
+    pub(super) fn brought_forward(&mut self, chosen: &Waiting, now: Instant) {
+        for waiting in self.waiting.values_mut() {
+            if waiting.principal == chosen.principal
+                && waiting.wish.priority == chosen.wish.priority
+                && waiting.order > chosen.order
+            {
+                waiting.since = now;
+            }
+        }
+    }
+}
