@@ -12,7 +12,7 @@ type Rank = (bool, Priority, bool, u64, u64);
 
 impl Scheduler {
     /// Those who wait, in the order that is to be expected if nobody comes or goes.
-    pub(in crate::broker) fn order(&self, now: Instant) -> Vec<Key> {
+    pub(super) fn order(&self, now: Instant) -> Vec<Key> {
         let mut ranked: Vec<(Rank, &Principal, Key)> = self
             .waiting
             .iter()
