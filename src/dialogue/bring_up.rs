@@ -1,5 +1,7 @@
 //! Bringing the module from any state to one that serves.
 
+mod steps;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,15 +12,15 @@ use super::failure::{Awaited, Cause, Failure, Stage};
 use super::operation::Output;
 use super::procedure::{Next, Procedure, Saying};
 use super::setup::Setup;
-use crate::at::CommandLine;
-use crate::at::args::CommandLineBuilder;
-use crate::ftps::profile::Probe;
-use crate::ftps::{Quirks, Timing, escape};
+use crate::at::{CommandLine, Line};
+use crate::ftps::{Quirks, Report, Timing, escape};
+use steps::{Fact, Step};
 
 /// Makes contact, sets the dialect, silences unsolicited lines, and asks who is there. Every
 /// command may be repeated, and only those that the rest depends on may not fail.
 #[derive(Debug)]
 pub(crate) struct BringUp {
+    setup: Setup,
     steps: std::vec::IntoIter<Step>,
     current: Option<Step>,
     /// To be said once more after a pause.
@@ -28,30 +30,10 @@ pub(crate) struct BringUp {
     sim_tries: u32,
     /// Not applied yet.
     quirks: Option<Quirks>,
+    /// Something was heard that may have been taken for an answer.
+    out_of_step: bool,
+    restarts: u32,
     ended: Option<Failure>,
-}
-
-#[derive(Debug, Clone)]
-struct Step {
-    name: &'static str,
-    line: CommandLine,
-    claim: Claim,
-    fact: Fact,
-}
-
-/// Which fact an answer holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fact {
-    None,
-    Manufacturer,
-    Model,
-    Firmware,
-    Sim,
-    Signal,
-    Registration,
-    Operator,
-    /// What the module can do.
-    Ability(Probe),
 }
 
 #[derive(Debug)]
@@ -79,6 +61,14 @@ enum Contact {
 const CALLS: u32 = 20;
 const CALL_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How long the line must be silent before a call; twice that after each restart, since content that
+/// comes over a slow network has longer gaps.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// How often the bring-up begins again where answers and questions may not belong together. A module that
+/// says such things by itself is believed after that.
+const RESTARTS: u32 = 4;
+
 /// A block that a crashed program began has no end mark: the module takes so many bytes, at most
 /// 2048 (SIMCom manual L1215), for content, and hears nothing before. Its file is broken
 /// whatever is done, and its name is not known. It is filled up with bytes that no text holds, so
@@ -98,15 +88,45 @@ impl BringUp {
     /// Begins.
     pub(crate) fn new(setup: &Setup) -> Self {
         Self {
-            steps: steps(setup).into_iter(),
+            setup: setup.clone(),
+            steps: steps::all(setup).into_iter(),
             current: None,
             again: None,
             contact: Contact::EndContent,
             facts: Facts::default(),
             sim_tries: 0,
             quirks: Some(setup.quirks.clone()),
+            out_of_step: false,
+            restarts: 0,
             ended: None,
         }
+    }
+
+    /// A line that belongs to no command. One that no unsolicited line looks like shows that content is
+    /// still coming in, of a transfer that nobody waits for any more, or that answers came late.
+    pub(crate) fn overhear(&mut self, text: &str) {
+        self.out_of_step |= is_content_or_late(text);
+    }
+
+    /// Whether there is nobody to ask any more.
+    fn is_lost(&self) -> bool {
+        let cause = self.ended.as_ref().map(|failure| &failure.cause);
+        matches!(
+            cause,
+            Some(Cause::PortLost | Cause::Rebooted | Cause::Timeout(_))
+        )
+    }
+
+    /// Everything once more, once the line is quiet.
+    fn restart(&mut self) {
+        let anew = Self::new(&self.setup);
+        self.restarts += 1;
+        let contact = Contact::Settle { tries: 0 };
+        *self = Self {
+            restarts: self.restarts,
+            contact,
+            ..anew
+        };
     }
 
     /// What the module said of itself so far.
@@ -146,6 +166,8 @@ impl BringUp {
                 Contact::Made
             }
             _ if tries == FILL_AFTER => Contact::Fill { tries },
+            // Nothing that answers refuses it.
+            Verdict::Failed(Cause::Refused(_)) => Contact::Settle { tries },
             _ => Contact::Call { tries },
         };
     }
@@ -155,6 +177,10 @@ impl BringUp {
             self.ended = Some(Failure::new(cause.clone(), Some(step.name), Stage::Device));
             return;
         }
+        // Both are known to answer with a line, and a name has no such bytes.
+        let silent = matches!(step.fact, Fact::Sim | Fact::Signal) && settlement.info.is_empty();
+        self.out_of_step |= (silent && settlement.is_done())
+            || settlement.info.iter().any(|line| is_content_or_late(line));
         let registration = &mut self.facts.registration;
         match step.fact {
             Fact::None => {}
@@ -217,6 +243,10 @@ impl BringUp {
 
 impl Procedure for BringUp {
     fn next(&mut self) -> Next {
+        let made = matches!(self.contact, Contact::Made) && !self.is_lost();
+        if made && self.out_of_step && self.restarts < RESTARTS {
+            self.restart();
+        }
         if let Some(failure) = &self.ended {
             return Next::Finish(Err(failure.clone()));
         }
@@ -232,7 +262,8 @@ impl Procedure for BringUp {
             }
             Contact::Settle { tries } => {
                 self.contact = Contact::Call { tries };
-                return Next::Quiet(Duration::from_millis(200));
+                self.out_of_step = false;
+                return Next::Quiet(QUIET * 2_u32.pow(self.restarts));
             }
             Contact::Call { tries } => {
                 self.contact = Contact::Called { tries: tries + 1 };
@@ -284,6 +315,15 @@ impl Procedure for BringUp {
     }
 }
 
+/// Whether no unsolicited line looks so: a result code, a report of the service, or bytes that no line
+/// of the module holds.
+fn is_content_or_late(text: &str) -> bool {
+    let unprintable = |char: char| char.is_control() || char == char::REPLACEMENT_CHARACTER;
+    matches!(Line::classify(text.as_bytes()), Line::Final(_))
+        || Report::parse(text).is_some()
+        || text.contains(unprintable)
+}
+
 fn text(settlement: &Settlement, prefix: &str) -> String {
     let line = settlement
         .info
@@ -295,78 +335,4 @@ fn text(settlement: &Settlement, prefix: &str) -> String {
         .trim()
         .trim_matches('"')
         .to_owned()
-}
-
-fn steps(setup: &Setup) -> Vec<Step> {
-    let set = |name, build: fn(CommandLineBuilder) -> CommandLineBuilder| Step {
-        name,
-        line: build(CommandLine::write(name)).finish(),
-        claim: Claim::Nothing,
-        fact: Fact::None,
-    };
-    let bare = |name| Step {
-        name,
-        line: CommandLine::bare(name),
-        claim: Claim::Nothing,
-        fact: Fact::None,
-    };
-    let ask = |name, prefix, fact| Step {
-        name,
-        line: CommandLine::bare(name),
-        claim: Claim::Bare(prefix),
-        fact,
-    };
-    let read = |name, prefix, fact| Step {
-        name,
-        line: CommandLine::read(name),
-        claim: Claim::Prefix(prefix),
-        fact,
-    };
-    let mut steps = vec![
-        bare("ATE0"),
-        bare("ATV1"),
-        // Text reasons for people; numbers are read as well.
-        set("AT+CMEE", |line| line.number(2)),
-        ask("AT+CGMI", "+CGMI:", Fact::Manufacturer),
-        ask("AT+CGMM", "+CGMM:", Fact::Model),
-        ask("AT+CGMR", "+CGMR:", Fact::Firmware),
-        // Unsolicited lines are kept away from content as far as the module allows.
-        set("AT+CREG", |line| line.number(0)),
-        set("AT+CGREG", |line| line.number(0)),
-        set("AT+CEREG", |line| line.number(0)),
-        set("AT+CGEREP", |line| line.number(0).number(0)),
-        set("AT+CNMI", |line| {
-            line.number(2).number(0).number(0).number(0).number(0)
-        }),
-    ];
-    steps.extend(Probe::ALL.map(|probe| Step {
-        name: probe.command(),
-        line: CommandLine::test(probe.command()),
-        claim: Claim::Prefix(probe.prefix()),
-        fact: Fact::Ability(probe),
-    }));
-    if setup.hardware_flow_control {
-        steps.push(set("AT+IFC", |line| line.number(2).number(2)));
-    }
-    steps.push(read("AT+CPIN", "+CPIN:", Fact::Sim));
-    if let Some(apn) = &setup.apn {
-        steps.push(Step {
-            name: "AT+CGDCONT",
-            line: CommandLine::write("AT+CGDCONT")
-                .number(1)
-                .quoted("IP")
-                .quoted(apn.as_str())
-                .finish(),
-            claim: Claim::Nothing,
-            fact: Fact::None,
-        });
-    }
-    steps.extend([
-        ask("AT+CSQ", "+CSQ:", Fact::Signal),
-        read("AT+CEREG", "+CEREG:", Fact::Registration),
-        read("AT+CGREG", "+CGREG:", Fact::Registration),
-        read("AT+CREG", "+CREG:", Fact::Registration),
-        read("AT+COPS", "+COPS:", Fact::Operator),
-    ]);
-    steps
 }

@@ -18,6 +18,8 @@ pub enum Session {
     Unknown,
     /// A command that was begun before still runs: nothing but an abort ends it.
     Busy,
+    /// As busy, and an abort did not end it: it is waited for.
+    Occupied,
     /// As unknown, but logged out.
     LoggedOut,
     /// The service is stopped.
@@ -59,11 +61,12 @@ impl Session {
             (_, Standing::Attached) => None,
             (Self::Busy, _) => Some(Command::Abort),
             (Self::Down, Standing::Down) => None,
-            (Self::Unknown | Self::Closed(_) | Self::LoggedIn(_), Standing::Down) => {
-                Some(Command::Logout)
-            }
+            (
+                Self::Unknown | Self::Occupied | Self::Closed(_) | Self::LoggedIn(_),
+                Standing::Down,
+            ) => Some(Command::Logout),
             (Self::LoggedOut | Self::Started(_), Standing::Down) => Some(Command::Stop),
-            (Self::Unknown, _) => Some(Command::Logout),
+            (Self::Unknown | Self::Occupied, _) => Some(Command::Logout),
             // A service left up by a crashed program would refuse to start.
             (Self::LoggedOut, _) => Some(Command::Stop),
             (Self::Down, _) => Some(Command::Start),
@@ -102,6 +105,7 @@ impl Session {
             (Command::Logout, outcome) => match (&*self, outcome) {
                 (Self::LoggedIn(login), Ok(_)) => Self::Started(Some(login.server.single_ip)),
                 (Self::Closed(single_ip), Ok(_)) => Self::Started(Some(*single_ip)),
+                (Self::Occupied, Err(cause @ Cause::Reported(ErrCode::BUSY))) => return Err(cause),
                 (_, Err(Cause::Reported(ErrCode::BUSY))) => Self::Busy,
                 (_, Ok(_) | Err(Cause::Refused(_) | Cause::Reported(_) | Cause::Timeout(_))) => {
                     Self::LoggedOut
@@ -112,9 +116,11 @@ impl Session {
             (Command::Stop, Err(Cause::Timeout(_))) => Self::Down,
             // It logs out and drops the PDP context (SIMCom manual L1218).
             (Command::Abort, Ok(_)) => Self::Down,
-            // There was nothing to abort, or the module has no such command.
+            // There was nothing to abort, or the module has no such command: then whoever is logged
+            // in still is, and must be logged out before the service stops (A76XX AT manual V1.09
+            // §17.2.4).
             (Command::Abort, Err(Cause::Refused(_) | Cause::Reported(_) | Cause::Timeout(_))) => {
-                Self::LoggedOut
+                Self::Occupied
             }
             (Command::Start, Ok(_)) => Self::Started(None),
             // A module that cannot set the mode decides by itself; data connections tell.
@@ -165,7 +171,7 @@ impl Session {
         match self {
             Self::Started(mode) => *mode = Some(single_ip),
             Self::LoggedIn(_) | Self::Closed(_) => *self = Self::Closed(single_ip),
-            Self::Unknown | Self::Busy | Self::LoggedOut | Self::Down => {}
+            Self::Unknown | Self::Busy | Self::Occupied | Self::LoggedOut | Self::Down => {}
         }
     }
 
@@ -409,6 +415,29 @@ mod tests {
         walk(&mut session, &at("a", Directory::Any), &[]);
         assert_eq!(walk(&mut session, &Standing::Down, &[]), ["LOGOUT", "STOP"]);
         assert_eq!(walk(&mut session, &Standing::Started, &[]), ["START"]);
+    }
+
+    #[test]
+    fn a_module_at_work_that_aborts_nothing_is_logged_out_once_it_is_done() {
+        let standing = at("a", Directory::Any);
+        let mut session = Session::Unknown;
+        let mut busy = done(None);
+        busy.verdict = Verdict::Failed(Cause::Reported(ErrCode::BUSY));
+        session.follow(&Command::Logout, &busy, &standing).unwrap();
+        let next = session.next_towards(&standing, &Profile::sim7600());
+        assert_eq!(next, Some(Command::Abort));
+        let mut refused = done(None);
+        refused.verdict = Verdict::Failed(Cause::Refused(None));
+        session
+            .follow(&Command::Abort, &refused, &standing)
+            .unwrap();
+        // The planner pauses.
+        let cause = session.follow(&Command::Logout, &busy, &standing);
+        assert_eq!(cause, Err(Cause::Reported(ErrCode::BUSY)));
+        assert_eq!(
+            walk(&mut session, &standing, &[]),
+            ["LOGOUT", "STOP", "START", "SINGLEIP", "LOGIN", "TYPE"]
+        );
     }
 
     #[test]

@@ -1,14 +1,20 @@
 //! A module in the state that a crashed program left it in.
 
+use std::time::Duration;
+
 use cellftp::dialogue::operation::{Output, Task};
-use cellftp::emulator::{Family, Knobs};
+use cellftp::emulator::{Effect, Family, Fault, Knobs, Trigger};
 
 use crate::link::{Link, on, path, pieces};
 use crate::{both, get, put};
 
 /// Logged in by somebody else: as another user, to another server.
 fn taken(family: Family) -> Link {
-    let mut link = Link::new(family, Knobs::default()).with_file("/f", b"ours");
+    taken_with(family, Knobs::default())
+}
+
+fn taken_with(family: Family, knobs: Knobs) -> Link {
+    let mut link = Link::new(family, knobs).with_file("/f", b"ours");
     link.peer().users.insert("other".into(), "secret".into());
     for line in [
         "ATE1\r",
@@ -95,6 +101,39 @@ fn the_rest_of_a_download_that_nobody_hears_does_not_break_the_next() {
             let rest = format!("xyz\r\n+CFTPSGET: DATA,4\r\nabcd{gap}more\r\n+CFTPSGET: 0\r\n");
             link.said_before(rest.as_bytes());
             works(&mut link);
+        }
+    }
+}
+
+/// A download of somebody who is gone stands still and goes on at any moment of the bring-up, and its
+/// content reads like answers. Each of them was once taken for the answer to the next question: an A76xx
+/// was believed to abort transfers, and could then not be brought to log out.
+#[test]
+fn content_in_mid_bring_up_is_no_answer() {
+    for family in both() {
+        for at in 0..60 {
+            let knobs = Knobs {
+                command_latency: Duration::from_millis(30),
+                ..Knobs::default()
+            };
+            let mut link = taken_with(family, knobs);
+            let trigger = Trigger::After(Duration::from_millis(20 * at));
+            let rest = "\u{3}half\r\nERROR\r\n\u{1a}more\r\nOK\r\n\u{1a}\r\nERROR\r\nend\u{3}\r\n";
+            let effect = Effect::Text(rest.into());
+            link.module.arm(Fault { trigger, effect });
+            works(&mut link);
+            let capabilities = &link.dialogue.facts().capabilities;
+            let identity = &link.dialogue.facts().identity;
+            assert_eq!(
+                (capabilities.profile.abort, capabilities.profile.mode),
+                (family == Family::Sim7600, family == Family::A7670),
+                "{family:?} {at}"
+            );
+            let known = ["SIMCOM_SIM7600E", "A7670E-FASE"];
+            assert!(
+                known.iter().any(|model| identity.model.contains(model)),
+                "{at}: {identity:?}"
+            );
         }
     }
 }

@@ -130,7 +130,14 @@ impl Dialogue {
             // A download that has begun asks for itself what the cache holds.
             Urc::Received => {}
             Urc::ServerText(words) => info!(words, "the server said"),
-            Urc::Other(line) => debug!(line, "unsolicited"),
+            Urc::Other(line) => {
+                debug!(line, "unsolicited");
+                if let Some(Activity::BringUp(bring_up)) =
+                    self.run.as_mut().map(|run| &mut run.activity)
+                {
+                    bring_up.overhear(&line);
+                }
+            }
         }
     }
 

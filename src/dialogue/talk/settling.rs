@@ -181,7 +181,12 @@ impl Dialogue {
         let name = command.verb().name();
         let failure = Failure::new(cause.clone(), Some(name), stage(command, &cause));
         self.trouble = Some(failure.clone());
-        if again && matches!(self.session, Session::Unknown | Session::Busy) {
+        if again
+            && matches!(
+                self.session,
+                Session::Unknown | Session::Busy | Session::Occupied
+            )
+        {
             self.lapse(Rung::Service, &cause, name);
         }
         let Some(run) = &mut self.run else { return };

@@ -1,0 +1,106 @@
+//! What is set and asked when the module answers, in its order.
+
+use crate::at::CommandLine;
+use crate::at::args::CommandLineBuilder;
+use crate::dialogue::exchange::Claim;
+use crate::dialogue::setup::Setup;
+use crate::ftps::profile::Probe;
+
+/// A command of the bring-up.
+#[derive(Debug, Clone)]
+pub(super) struct Step {
+    pub(super) name: &'static str,
+    pub(super) line: CommandLine,
+    pub(super) claim: Claim,
+    pub(super) fact: Fact,
+}
+
+/// Which fact an answer holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fact {
+    None,
+    Manufacturer,
+    Model,
+    Firmware,
+    Sim,
+    Signal,
+    Registration,
+    Operator,
+    /// What the module can do.
+    Ability(Probe),
+}
+
+/// All that do not depend on answers.
+pub(super) fn all(setup: &Setup) -> Vec<Step> {
+    let set = |name, build: fn(CommandLineBuilder) -> CommandLineBuilder| Step {
+        name,
+        line: build(CommandLine::write(name)).finish(),
+        claim: Claim::Nothing,
+        fact: Fact::None,
+    };
+    let bare = |name| Step {
+        name,
+        line: CommandLine::bare(name),
+        claim: Claim::Nothing,
+        fact: Fact::None,
+    };
+    let ask = |name, prefix, fact| Step {
+        name,
+        line: CommandLine::bare(name),
+        claim: Claim::Bare(prefix),
+        fact,
+    };
+    let read = |name, prefix, fact| Step {
+        name,
+        line: CommandLine::read(name),
+        claim: Claim::Prefix(prefix),
+        fact,
+    };
+    let mut steps = vec![
+        bare("ATE0"),
+        bare("ATV1"),
+        // Text reasons for people; numbers are read as well.
+        set("AT+CMEE", |line| line.number(2)),
+        ask("AT+CGMI", "+CGMI:", Fact::Manufacturer),
+        ask("AT+CGMM", "+CGMM:", Fact::Model),
+        ask("AT+CGMR", "+CGMR:", Fact::Firmware),
+        // Unsolicited lines are kept away from content as far as the module allows.
+        set("AT+CREG", |line| line.number(0)),
+        set("AT+CGREG", |line| line.number(0)),
+        set("AT+CEREG", |line| line.number(0)),
+        set("AT+CGEREP", |line| line.number(0).number(0)),
+        set("AT+CNMI", |line| {
+            line.number(2).number(0).number(0).number(0).number(0)
+        }),
+    ];
+    steps.extend(Probe::ALL.map(|probe| Step {
+        name: probe.command(),
+        line: CommandLine::test(probe.command()),
+        claim: Claim::Prefix(probe.prefix()),
+        fact: Fact::Ability(probe),
+    }));
+    if setup.hardware_flow_control {
+        steps.push(set("AT+IFC", |line| line.number(2).number(2)));
+    }
+    steps.push(read("AT+CPIN", "+CPIN:", Fact::Sim));
+    if let Some(apn) = &setup.apn {
+        steps.push(Step {
+            name: "AT+CGDCONT",
+            line: CommandLine::write("AT+CGDCONT")
+                .number(1)
+                .quoted("IP")
+                .quoted(apn.as_str())
+                .finish(),
+            claim: Claim::Nothing,
+            fact: Fact::None,
+        });
+    }
+    steps.extend([
+        ask("AT+CSQ", "+CSQ:", Fact::Signal),
+        read("AT+CEREG", "+CEREG:", Fact::Registration),
+        read("AT+CGREG", "+CGREG:", Fact::Registration),
+        read("AT+CREG", "+CREG:", Fact::Registration),
+        read("AT+COPS", "+COPS:", Fact::Operator),
+    ]);
+    steps
+}
