@@ -206,7 +206,10 @@ fn local_path(local: &Path, remote: &str) -> Result<PathBuf, Failure> {
         return Ok(local.to_owned());
     }
     match remote.rsplit('/').next() {
-        Some(name) if !matches!(name, "" | "." | "..") => Ok(local.join(name)),
+        Some(name) if !matches!(name, "" | "." | "..") => {
+            let here = local == Path::new(".");
+            Ok(if here { name.into() } else { local.join(name) })
+        }
         _ => Err(Failure::Usage(format!(
             "{remote} does not end in a file name"
         ))),
