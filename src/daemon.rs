@@ -1,30 +1,34 @@
 //! The daemon: port, module, broker and face put together, from the first signal to the last.
 
 mod metrics;
+mod notify;
+mod passed;
+mod reload;
 
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::Broker;
-use crate::broker::health::{Health, Link};
+use crate::broker::health::Health;
 use crate::broker::transfers::{self, Transfers};
 use crate::broker::usage::Keeper;
 use crate::config::{self, Config, Device, FlowControl};
 use crate::emulator::{Profile, serve::in_process};
 use crate::modem::port::{SerialConnector, StreamConnector};
 use crate::modem::{Modem, Options, Quirks, Setup};
-use crate::rpc::listen::{self, LoopbackError, TcpDoor, UnixDoor};
+use crate::rpc::listen::{self, TcpDoor, UnixDoor};
 use crate::rpc::role::Roles;
 use crate::rpc::{self, Doors};
+pub use passed::Passed;
+use reload::Certificates;
 
 /// How long running calls have to end after a wish to stop. systemd waits 90 s before it kills
 /// (`DefaultTimeoutStopSec=`), and the module needs the rest.
@@ -43,9 +47,6 @@ pub enum Error {
     /// Clients cannot come in.
     #[error(transparent)]
     Listen(#[from] listen::Error),
-    /// Without TLS, only this machine is served.
-    #[error(transparent)]
-    Reachable(#[from] LoopbackError),
     /// Transfers that were accepted before cannot be read.
     #[error(transparent)]
     Transfers(#[from] transfers::store::Error),
@@ -69,32 +70,24 @@ pub struct Daemon {
     roles: Roles,
     /// Stores what data has moved, where that is limited.
     keeper: Option<Keeper>,
+    certificates: Certificates,
 }
 
 impl Daemon {
     /// Opens the doors and begins to bring the module up. Callers that come before the module is
-    /// ready are told so.
+    /// ready are told so. Sockets that were `passed` on are taken in place of the configured ones.
     ///
     /// # Errors
     /// A password cannot be read, a door does not open, or transfers that were accepted before cannot
     /// be read.
-    pub async fn open(config: &Config) -> Result<Self, Error> {
+    pub async fn open(config: &Config, passed: Passed) -> Result<Self, Error> {
         let servers = config.servers()?;
         let quirks = config.module.quirks()?;
-        let tls = config.listen.tls.resolve()?;
+        let certificates = Certificates::of(&config.listen.tls)?;
         let roles = config.roles.resolve().map_err(config::Error::Problems)?;
         // The doors first: a daemon that nobody can reach must not touch the module, which may
         // be another daemon's.
-        let unix = match config.listen.unix() {
-            Some(path) => Some(UnixDoor::open(path, config.listen.unix_mode.bits()).await?),
-            None => None,
-        };
-        let tcp = match (config.listen.tcp, tls) {
-            (Some(address), Some(tls)) => Some(TcpDoor::tls(address.get(), tls).await?),
-            (Some(address), None) => Some(TcpDoor::plain(address.get().try_into()?).await?),
-            (None, _) => None,
-        };
-        let doors = Doors { unix, tcp };
+        let doors = doors(config, passed, &certificates).await?;
         for door in doors.addresses() {
             tracing::info!("listening on {door}");
         }
@@ -116,6 +109,7 @@ impl Daemon {
             doors,
             roles,
             keeper,
+            certificates,
         })
     }
 
@@ -131,26 +125,35 @@ impl Daemon {
         self.broker.health()
     }
 
-    /// Serves until `stop` is cancelled; then ends the calls, logs out and closes the port.
+    /// Serves until `stop` is cancelled; then ends the calls, logs out and closes the port. Once
+    /// `hurry` is cancelled too, neither calls nor module are waited for.
     ///
     /// # Errors
     /// The server failed.
-    pub async fn serve(self, stop: CancellationToken) -> Result<(), Error> {
+    pub async fn serve(
+        self,
+        stop: CancellationToken,
+        hurry: CancellationToken,
+    ) -> Result<(), Error> {
         let Self {
             broker,
             module,
             doors,
             roles,
             keeper,
+            certificates: _,
         } = self;
-        let serve = rpc::serve(broker, doors, roles, stop, CALLS_GRACE);
+        let serve = rpc::serve(broker, doors, roles, stop, hurry.clone(), CALLS_GRACE);
         let served = tokio::select! {
             served = serve => served,
             never = keep(keeper.as_ref()) => match never {},
         };
         // The last handle of the module went with the server: the module's task is ending.
-        if timeout(MODULE_GRACE, module).await.is_err() {
-            tracing::warn!("the module did not let go of its port within {MODULE_GRACE:?}");
+        tokio::select! {
+            ended = timeout(MODULE_GRACE, module) => if ended.is_err() {
+                tracing::warn!("the module did not let go of its port within {MODULE_GRACE:?}");
+            },
+            () = hurry.cancelled() => tracing::warn!("the module is left as it is"),
         }
         // Whatever still moved has been booked by now.
         if let Some(keeper) = &keeper {
@@ -160,18 +163,21 @@ impl Daemon {
     }
 }
 
-/// Runs the daemon until SIGINT or SIGTERM, and keeps systemd informed where it is the parent.
+/// Runs the daemon until SIGINT or SIGTERM, of which a second one hurries the end, and keeps systemd informed where it is the parent.
 ///
 /// # Errors
 /// The daemon could not start, or its server failed.
-pub async fn run(config: &Config) -> Result<(), Error> {
-    let stop = CancellationToken::new();
-    stop_on_signal(stop.clone())?;
-    let daemon = Daemon::open(config).await?;
+pub async fn run(config: &Config, passed: Passed) -> Result<(), Error> {
+    let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
+    stop_on_signal(stop.clone(), hurry.clone())?;
+    let hangup = signal(SignalKind::hangup()).map_err(Error::Signals)?;
+    let daemon = Daemon::open(config, passed).await?;
     let metrics = config.metrics.address().map(metrics::serve).transpose()?;
-    let supervisor = tokio::spawn(keep_informed(daemon.health(), stop.clone()));
-    let served = daemon.serve(stop).await;
+    let supervisor = tokio::spawn(notify::keep_informed(daemon.health(), stop.clone()));
+    let reader = tokio::spawn(daemon.certificates.clone().read_at(hangup));
+    let served = daemon.serve(stop, hurry).await;
     supervisor.abort();
+    reader.abort();
     if let Some(metrics) = metrics {
         metrics.abort();
     }
@@ -211,6 +217,30 @@ fn spawn(config: &Config, quirks: Quirks) -> (Modem, JoinHandle<()>) {
     }
 }
 
+async fn doors(
+    config: &Config,
+    passed: Passed,
+    certificates: &Certificates,
+) -> Result<Doors, Error> {
+    let listen = &config.listen;
+    let tls = certificates.subscribe();
+    let unix = match (passed.unix, listen.unix()) {
+        (Some(listener), _) => Some(UnixDoor::passed(listener)?),
+        (None, Some(path)) => Some(UnixDoor::open(path, listen.unix_mode.bits()).await?),
+        (None, None) => None,
+    };
+    let tcp = match (passed.tcp, listen.tcp, tls) {
+        (Some(listener), _, tls) => Some(TcpDoor::passed(listener, tls)?),
+        (None, Some(address), Some(tls)) => Some(TcpDoor::tls(address.get(), tls).await?),
+        (None, Some(address), None) => {
+            let address = address.get().try_into().map_err(listen::Error::from)?;
+            Some(TcpDoor::plain(address).await?)
+        }
+        (None, None, _) => None,
+    };
+    Ok(Doors { unix, tcp })
+}
+
 async fn keep(keeper: Option<&Keeper>) -> Infallible {
     match keeper {
         Some(keeper) => keeper.run().await,
@@ -218,69 +248,26 @@ async fn keep(keeper: Option<&Keeper>) -> Infallible {
     }
 }
 
-fn stop_on_signal(stop: CancellationToken) -> Result<(), Error> {
+fn stop_on_signal(stop: CancellationToken, hurry: CancellationToken) -> Result<(), Error> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
-    tokio::spawn(async move {
+    let mut wish = async move || {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        tracing::info!("stopping");
+    };
+    tokio::spawn(async move {
+        wish().await;
+        tracing::info!(
+            "stopping: running calls have {CALLS_GRACE:?}; a second signal ends them now"
+        );
         // Here and not where the rest is told: with nothing to end, the daemon is gone at once.
-        notify(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
+        notify::stopping().await;
         stop.cancel();
+        wish().await;
+        tracing::warn!("a second signal: nothing is waited for any more");
+        hurry.cancel();
     });
     Ok(())
-}
-
-/// Tells systemd when the daemon is ready, what the module does, and that all is well, as long as
-/// this runtime turns (sd_notify(3)). Without systemd, each of these does nothing.
-async fn keep_informed(mut health: watch::Receiver<Health>, stop: CancellationToken) {
-    notify(&[
-        NotifyState::Ready,
-        NotifyState::Status(&status(&health.borrow_and_update().link)),
-    ]);
-    // Twice as often as systemd looks, as it asks for (sd_watchdog_enabled(3)).
-    let period = sd_notify::watchdog_enabled().filter(|period| !period.is_zero());
-    let mut watchdog = period.map(|period| {
-        let mut watchdog = interval(period / 2);
-        watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        watchdog
-    });
-    loop {
-        tokio::select! {
-            changed = health.changed(), if !stop.is_cancelled() => {
-                if changed.is_err() {
-                    return;
-                }
-                notify(&[NotifyState::Status(&status(&health.borrow_and_update().link))]);
-            }
-            () = tick(&mut watchdog) => notify(&[NotifyState::Watchdog]),
-        }
-    }
-}
-
-async fn tick(watchdog: &mut Option<tokio::time::Interval>) {
-    match watchdog {
-        Some(watchdog) => {
-            watchdog.tick().await;
-        }
-        None => std::future::pending().await,
-    }
-}
-
-fn notify(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!(%error, "systemd could not be informed");
-    }
-}
-
-fn status(link: &Link) -> String {
-    match link {
-        Link::Absent(error) => error.to_string(),
-        Link::BringingUp => "bringing the module up".into(),
-        Link::Ready => "ready".into(),
-        Link::Fault(error) => format!("the module cannot serve: {error}"),
-    }
 }

@@ -20,7 +20,7 @@ use unftp_sbe_fs::Filesystem;
 use crate::broker::health::Link;
 use crate::client::{self, Client, PutOptions, Target};
 use crate::config::{self, Config};
-use crate::daemon::{self, Daemon};
+use crate::daemon::{self, Daemon, Passed};
 
 const CONFIG: &str = include_str!("../config/demo.toml");
 
@@ -83,7 +83,7 @@ pub async fn run(args: DemoArgs) -> Result<(), Error> {
     let ftp = FtpServer::start(&root).await?;
     let socket = scratch.path().join("cellftpd.sock");
     let config = configuration(&socket, ftp.address, args.baud)?;
-    let daemon = Daemon::open(&config).await?;
+    let daemon = Daemon::open(&config, Passed::default()).await?;
     let tcp = daemon.tcp();
     say(format_args!(
         "FTP server      ftp://{}, files in {}\n\
@@ -98,9 +98,9 @@ pub async fn run(args: DemoArgs) -> Result<(), Error> {
     ))?;
 
     let mut health = daemon.health();
-    let stop = CancellationToken::new();
+    let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
     let _end = stop.clone().drop_guard();
-    let serving = tokio::spawn(daemon.serve(stop.clone()));
+    let serving = tokio::spawn(daemon.serve(stop.clone(), hurry.clone()));
     let ready = health.wait_for(|health| matches!(health.link, Link::Ready));
     timeout(BRING_UP, ready)
         .await
@@ -112,7 +112,12 @@ pub async fn run(args: DemoArgs) -> Result<(), Error> {
     if !args.once {
         say(invitation(&socket, tcp))?;
         tokio::signal::ctrl_c().await?;
-        say("\nstopping\n")?;
+        say("\nstopping; Ctrl-C once more waits for nothing\n")?;
+        tokio::spawn(async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                hurry.cancel();
+            }
+        });
     }
     drop(client);
     stop.cancel();

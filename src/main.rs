@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use cellftp::config::{self, Config};
+use cellftp::daemon::{self, Passed};
 use cellftp::emulator::serve::emulate::{self, EmulateArgs};
-use cellftp::{daemon, demo, telemetry};
+use cellftp::{demo, telemetry};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use tokio::runtime::Runtime;
@@ -111,8 +112,10 @@ fn run(args: Args) -> Result<(), Box<dyn Error>> {
 }
 
 fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
+    // First of all, while this is the only thread.
+    let passed = Passed::from_env()?;
     telemetry::init(&config.log)?;
-    Ok(Runtime::new()?.block_on(daemon::run(config))?)
+    Ok(Runtime::new()?.block_on(daemon::run(config, passed))?)
 }
 
 #[cfg(test)]

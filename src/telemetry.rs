@@ -5,8 +5,8 @@ use std::io::{self, IsTerminal};
 
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::fmt::format::{self, FormatEvent, FormatFields, Writer};
+use tracing_subscriber::fmt::{FmtContext, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::TryInitError;
 
@@ -31,23 +31,39 @@ pub fn init(log: &Log) -> Result<(), Error> {
     use tracing_subscriber::util::SubscriberInitExt as _;
 
     let filter = filter(&log.level)?;
+    let for_journal = match log.format {
+        Format::Journal => true,
+        Format::Auto => journal_listens(),
+        Format::Json | Format::Text => false,
+    };
+    if for_journal {
+        return Ok(journal(filter, io::stderr).try_init()?);
+    }
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr);
     match log.format {
         Format::Json => builder.json().finish().try_init()?,
-        Format::Journal => builder.event_format(Journal::new()).finish().try_init()?,
-        Format::Auto if journal_listens() => {
-            builder.event_format(Journal::new()).finish().try_init()?;
-        }
-        Format::Auto | Format::Text => {
-            builder
-                .with_ansi(io::stderr().is_terminal())
-                .finish()
-                .try_init()?;
-        }
+        Format::Auto | Format::Journal | Format::Text => builder
+            .with_ansi(io::stderr().is_terminal())
+            .finish()
+            .try_init()?,
     }
     Ok(())
+}
+
+/// For the journal, which shows a line with control characters as a blob: neither events nor the spans
+/// that they are in have colours.
+fn journal<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .with_ansi(false)
+        .event_format(Journal::new())
+        .finish()
 }
 
 /// What is logged. The FTP client of the embedded emulator writes every line that it sends into
@@ -123,16 +139,14 @@ mod tests {
     }
 
     #[test]
-    fn the_journal_gets_priorities_and_no_time() {
+    fn the_journal_gets_priorities_and_neither_time_nor_colours() {
         let sink = Sink::default();
         let writer = sink.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .event_format(Journal::new())
-            .with_writer(move || writer.clone())
-            .finish();
+        let subscriber = journal(EnvFilter::new("info"), move || writer.clone());
         tracing::subscriber::with_default(subscriber, || {
             tracing::warn!(port = 1, "careful");
             tracing::info!("well");
+            tracing::info_span!("operation", method = "Get").in_scope(|| tracing::info!("done"));
         });
         let text = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
         let lines: Vec<&str> = text.lines().collect();
@@ -140,7 +154,8 @@ mod tests {
             lines,
             [
                 "<4>cellftp::telemetry::tests: careful port=1",
-                "<6>cellftp::telemetry::tests: well"
+                "<6>cellftp::telemetry::tests: well",
+                "<6>operation{method=\"Get\"}: cellftp::telemetry::tests: done",
             ]
         );
     }

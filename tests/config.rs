@@ -454,3 +454,14 @@ fn quirks_that_cannot_be_read_are_a_problem_of_their_key() {
     fs::write(&file, "[[quirk]]\nname = \"a\"\ncache = true\n").unwrap();
     assert!(read(&text).unwrap().module.quirks().is_ok());
 }
+
+#[test]
+fn a_bad_time_says_how_times_are_written() {
+    for value in ["\"soon\"", "10", "\"10 parsecs\""] {
+        let refused = refusal(&format!("[module]\nidle_logout = {value}\n"));
+        assert!(
+            refused.contains("module.idle_logout") && refused.contains("\"1h 30m\""),
+            "{value}: {refused}"
+        );
+    }
+}

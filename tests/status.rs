@@ -138,7 +138,7 @@ fn errors_of_those_who_share_the_link() {
         ("session", Cause::SessionNotFound),
         ("operation", Cause::OperationNotFound),
         ("inline", Cause::InlineNotAllowed),
-        ("no transfers", Cause::TransfersOff("x is empty".into())),
+        ("no transfers", Cause::TransfersOff),
         ("transfer", Cause::TransferNotFound),
         ("other transfer", Cause::TransferExists),
         ("busy transfer", Cause::TransferBusy),

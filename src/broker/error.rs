@@ -13,7 +13,7 @@ use super::usage::Exceeded;
 use crate::ftps::value::ValueError;
 use crate::modem;
 use crate::modem::JobId;
-use crate::modem::failure::{self, Ending, Finding};
+use crate::modem::failure::{self, Ending, Failure, Finding};
 
 /// An operation that did not succeed.
 #[derive(Debug, Clone)]
@@ -40,6 +40,29 @@ impl Error {
         Self {
             operation: Some(operation.clone()),
             ..cause.into()
+        }
+    }
+}
+
+impl Error {
+    /// What failed on the link, where that is the cause.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        let Cause::Modem(error) = &self.cause else {
+            return None;
+        };
+        match error.as_ref() {
+            modem::Error::Failed(failure) | modem::Error::NotReady(failure) => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// The error code that the module reported, where that is the cause.
+    #[must_use]
+    pub fn errcode(&self) -> Option<u16> {
+        match self.failure()?.cause {
+            failure::Cause::Reported(code) => Some(code.get()),
+            _ => None,
         }
     }
 }
@@ -139,8 +162,8 @@ pub enum Cause {
     #[error("there is no such operation")]
     OperationNotFound,
     /// This daemon keeps no transfers.
-    #[error("this daemon keeps no transfers: {0}")]
-    TransfersOff(String),
+    #[error("this daemon keeps no transfers")]
+    TransfersOff,
     /// There is no such transfer, or it is another principal's.
     #[error("there is no such transfer")]
     TransferNotFound,

@@ -118,7 +118,7 @@ impl Broker {
                 at_commands: limits.at_commands,
                 started: clock::now(),
             }),
-            transfers: Transfers::off("it was started without them"),
+            transfers: Transfers::off(),
         }
     }
 
@@ -161,6 +161,7 @@ impl Broker {
             queued: self.shared.link.waiting(),
             sessions: self.sessions().count(now),
             data: self.shared.usage.total(),
+            keeping: self.keeping().borrow().clone(),
             health,
         }
     }

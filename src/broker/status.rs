@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::caller::Principal;
+use super::transfers::Keeping;
 use super::usage::Counts;
 use crate::modem::health::{Repair, Repaired, Rung};
 use crate::modem::{Health, JobId};
@@ -26,6 +27,8 @@ pub struct Status {
     pub data: Counts,
     /// What was done to repair the link.
     pub repairs: Repairs,
+    /// Whether transfers are kept.
+    pub keeping: Keeping,
 }
 
 /// What was done to repair the link.

@@ -31,8 +31,8 @@ pub use crate::proto::{
     OperationInfo, OperationState, Priority, PutProgress, PutResult, PutStage, PutState,
     QueuedOperation, ReadModuleFileResult, ReadTransferResult, Remnant, RepairEvent,
     SendAtCommandResponse, SendFromModuleResult, SessionChange, SimState, Transfer, TransferError,
-    TransferState, UploadHeader, Verify, WatchEventsResponse, WriteModuleFileResult, YieldPolicy,
-    YieldReason, operation_event, watch_events_response,
+    TransferState, TransferStorage, UploadHeader, Verify, WatchEventsResponse,
+    WriteModuleFileResult, YieldPolicy, YieldReason, operation_event, watch_events_response,
 };
 pub use address::Address;
 pub use credentials::Credentials;

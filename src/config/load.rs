@@ -121,6 +121,12 @@ fn from_figment(error: &figment::Error) -> Problem {
             )
         }
         Kind::Message(message) => message.trim_end().to_owned(),
+        // What the reader of durations says of itself; it has no example.
+        Kind::InvalidType(found, wanted) | Kind::InvalidValue(found, wanted)
+            if wanted == "a duration" =>
+        {
+            format!("is {found}; allowed: a time in quotes, as \"90s\", \"10m\" or \"1h 30m\"")
+        }
         kind => kind.to_string(),
     };
     let source = error

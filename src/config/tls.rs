@@ -1,5 +1,6 @@
 //! `[listen.tls]`: TLS at the TCP port.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -70,6 +71,19 @@ impl Tls {
             ("key_file", &self.key_file),
             ("client_ca_file", &self.client_ca_file),
         ]
+    }
+}
+
+impl fmt::Display for Tls {
+    /// The files, each once.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut files = self.files().map(|(_, file)| file).to_vec();
+        files.dedup();
+        let files: Vec<_> = files
+            .iter()
+            .map(|file| file.display().to_string())
+            .collect();
+        f.write_str(&files.join(", "))
     }
 }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use crate::dialogue::failure::Failure;
 
-/// A job that was not done.
+/// A job that was not done. What it prints names no path of this machine, which is for its log alone.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// The serial device is not there.
-    #[error("the serial device {device} is not there")]
+    #[error("the serial device (module.device) is not there")]
     DeviceAbsent {
         /// Path of the device.
         device: String,
@@ -18,7 +18,7 @@ pub enum Error {
         source: Arc<io::Error>,
     },
     /// Another program holds the port.
-    #[error("the serial device {device} is held by another program{}", by(.holder))]
+    #[error("the serial device (module.device) is held by another program{}", by(.holder))]
     PortHeld {
         /// Path of the device.
         device: String,
@@ -37,6 +37,32 @@ pub enum Error {
     /// The job ran and failed.
     #[error(transparent)]
     Failed(#[from] Failure),
+}
+
+impl Error {
+    /// Path of the device, where the trouble is with it.
+    #[must_use]
+    pub fn device(&self) -> Option<&str> {
+        match self {
+            Self::DeviceAbsent { device, .. } | Self::PortHeld { device, .. } => Some(device),
+            Self::Io(_) | Self::NotReady(_) | Self::Stopping | Self::Failed(_) => None,
+        }
+    }
+}
+
+/// An error with all its causes, on one line; none is told twice.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.ends_with(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 fn by(holder: &Option<String>) -> String {

@@ -14,7 +14,7 @@ pub use crate::dialogue::failure;
 pub use crate::dialogue::operation;
 pub use crate::dialogue::{Apn, DownloadForm, Patience, Setup, UploadForm};
 pub use crate::ftps::Quirks;
-pub use error::Error;
+pub use error::{Error, chain};
 pub use health::Health;
 pub use job::{Job, JobId};
 

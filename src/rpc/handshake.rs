@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -28,14 +29,15 @@ const AT_ONCE: usize = 64;
 /// Dropping it ends them all.
 #[derive(Debug)]
 pub(super) struct Handshakes<S> {
-    tls: Tls,
+    tls: watch::Receiver<Tls>,
     running: JoinSet<Option<(TlsStream<S>, Peer)>>,
     /// The running ones from the oldest on, and some that have ended.
     by_age: VecDeque<AbortHandle>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Handshakes<S> {
-    pub(super) fn new(tls: Tls) -> Self {
+    /// With what `tls` says at the time at which each begins.
+    pub(super) fn new(tls: watch::Receiver<Tls>) -> Self {
         Self {
             tls,
             running: JoinSet::new(),
@@ -52,7 +54,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Handshakes<S> {
             tracing::warn!("{AT_ONCE} TLS handshakes are under way; the oldest makes room");
             oldest.abort();
         }
-        let handshake = handshake(self.tls.acceptor(), stream, from);
+        let handshake = handshake(self.tls.borrow().acceptor(), stream, from);
         self.by_age.push_back(self.running.spawn(handshake));
     }
 
@@ -117,7 +119,8 @@ mod tests {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let made = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let (pem, key) = (made.pem(), made.key().serialize_pem());
-        Handshakes::new(Tls::from_pem(pem.as_bytes(), key.as_bytes(), pem.as_bytes()).unwrap())
+        let tls = Tls::from_pem(pem.as_bytes(), key.as_bytes(), pem.as_bytes()).unwrap();
+        Handshakes::new(watch::Sender::new(tls).subscribe())
     }
 
     #[tokio::test(start_paused = true)]

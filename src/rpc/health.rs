@@ -10,6 +10,7 @@ use super::module::Module;
 use super::storage::ModuleStorage;
 use super::transfers::Transfers;
 use crate::broker::health::{Health, Link};
+use crate::broker::transfers::Keeping;
 use crate::proto::ftps_service_server::FtpsServiceServer;
 use crate::proto::modem_service_server::ModemServiceServer;
 use crate::proto::module_storage_service_server::ModuleStorageServiceServer;
@@ -17,27 +18,29 @@ use crate::proto::transfer_service_server::TransferServiceServer;
 
 /// Follows the module until nobody reports on it any more. `FtpsService` and
 /// `ModuleStorageService` serve while the module does. `ModemService` always does, since its status
-/// tells why the others do not; and so does `TransferService` where `keeps_transfers`, since it
+/// tells why the others do not; and so does `TransferService` while transfers are kept, since it
 /// takes work for later.
 pub(super) async fn follow(
     reporter: HealthReporter,
     mut health: watch::Receiver<Health>,
-    keeps_transfers: bool,
+    mut keeping: watch::Receiver<Keeping>,
 ) {
     reporter.set_serving::<ModemServiceServer<Module>>().await;
-    let transfers = if keeps_transfers {
-        ServingStatus::Serving
-    } else {
-        ServingStatus::NotServing
-    };
-    let name = <TransferServiceServer<Transfers> as NamedService>::NAME;
-    reporter.set_service_status(name, transfers).await;
+    let transfers = <TransferServiceServer<Transfers> as NamedService>::NAME;
     loop {
+        let kept = match *keeping.borrow_and_update() {
+            Keeping::On => ServingStatus::Serving,
+            Keeping::Off | Keeping::Waiting(_) => ServingStatus::NotServing,
+        };
+        reporter.set_service_status(transfers, kept).await;
         let status = status(&health.borrow_and_update().link);
         set(&reporter, status).await;
-        if health.changed().await.is_err() {
-            set(&reporter, ServingStatus::NotServing).await;
-            return;
+        tokio::select! {
+            changed = health.changed() => if changed.is_err() {
+                set(&reporter, ServingStatus::NotServing).await;
+                return;
+            },
+            Ok(()) = keeping.changed() => {}
         }
     }
 }

@@ -5,6 +5,7 @@ mod tcp;
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net;
 use std::path::{Path, PathBuf};
 use std::process;
 
@@ -30,15 +31,18 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// Without TLS, only this machine is served.
+    #[error(transparent)]
+    Reachable(#[from] LoopbackError),
 }
 
-/// A unix socket that listens; dropped, it takes its path away.
+/// A unix socket that listens; dropped, it takes its path away, unless the socket was passed on.
 #[derive(Debug)]
 pub struct UnixDoor {
     listener: UnixListener,
     path: PathBuf,
-    /// Device and inode, to recognise the path as ours.
-    identity: (u64, u64),
+    /// Device and inode, to recognise the path as ours; `None`: it is not ours.
+    identity: Option<(u64, u64)>,
 }
 
 impl UnixDoor {
@@ -65,7 +69,7 @@ impl UnixDoor {
             Ok(identity) => Ok(Self {
                 listener,
                 path: path.into(),
-                identity,
+                identity: Some(identity),
             }),
             Err(source) => {
                 // The first error tells more than what became of the temporary name.
@@ -73,6 +77,24 @@ impl UnixDoor {
                 Err(failed(source))
             }
         }
+    }
+
+    /// Takes a socket that listens already. Its path belongs to whoever made it.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn passed(listener: net::UnixListener) -> Result<Self, Error> {
+        let failed = |source| Error::Bind {
+            at: "the unix socket that was passed on".into(),
+            source,
+        };
+        let address = listener.local_addr().map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        Ok(Self {
+            path: address.as_pathname().unwrap_or(Path::new("")).into(),
+            listener: UnixListener::from_std(listener).map_err(failed)?,
+            identity: None,
+        })
     }
 
     /// Where it listens.
@@ -88,7 +110,7 @@ impl UnixDoor {
 
 impl Drop for UnixDoor {
     fn drop(&mut self) {
-        if identity(&self.path).is_ok_and(|found| found == self.identity) {
+        if identity(&self.path).is_ok_and(|found| Some(found) == self.identity) {
             // A path that stays is replaced by the next daemon.
             let _ = fs::remove_file(&self.path);
         }
@@ -126,7 +148,7 @@ mod tests {
     async fn a_socket_that_was_left_behind_is_replaced() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("s");
-        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        drop(net::UnixListener::bind(&path).unwrap());
         assert!(path.exists());
         let door = UnixDoor::open(&path, 0o600).await.unwrap();
         assert_eq!(

@@ -48,8 +48,8 @@ pub enum Error {
 /// Serves until `stop` is cancelled; then takes no more calls and ends the running ones. `roles`
 /// says who may call what.
 ///
-/// Calls that run are given until `grace` has passed; then their connections are closed, which
-/// cancels them.
+/// Calls that run are given until `grace` has passed or `hurry` is cancelled; then their connections
+/// are closed, which cancels them.
 ///
 /// # Errors
 /// The services could not be set up, or the transport failed.
@@ -58,10 +58,11 @@ pub async fn serve(
     doors: Doors,
     roles: Roles,
     stop: CancellationToken,
+    hurry: CancellationToken,
     grace: Duration,
 ) -> Result<(), Error> {
     let (reporter, health) = tonic_health::server::health_reporter();
-    let follow = health::follow(reporter, broker.health(), broker.keeps_transfers());
+    let follow = health::follow(reporter, broker.health(), broker.keeping());
     let server = tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
@@ -92,7 +93,8 @@ pub async fn serve(
         .serve_with_incoming_shutdown(doors.connections(), stop.clone().cancelled_owned());
     let forced = async {
         stop.cancelled().await;
-        tokio::time::sleep(grace).await;
+        // Either ends the wait.
+        let _ = tokio::time::timeout(grace, hurry.cancelled()).await;
     };
     // Both end with `stop`: the one when its calls have ended, the other when what it had on the
     // link is suspended.
@@ -101,7 +103,7 @@ pub async fn serve(
         served = work => Ok(served?),
         () = async { tokio::join!(follow, broker.upkeep()); } => Ok(()),
         () = forced => {
-            tracing::warn!("calls still ran after {grace:?}; their connections are closed");
+            tracing::warn!("calls still ran; their connections are closed");
             Ok(())
         }
     }

@@ -11,13 +11,12 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use super::convert::request::Invalid;
-use super::convert::response::chain;
 use super::role::Role;
-use crate::broker::failure::{self, Failure};
 use crate::broker::health::Rung;
+use crate::broker::modem::chain;
 use crate::broker::transfers::Told;
 use crate::broker::usage::{Period, Scope, Standing};
-use crate::broker::{Cause, Error, Principal, modem};
+use crate::broker::{Cause, Error, Principal};
 use verdict::Verdict;
 
 /// The `domain` of every `google.rpc.ErrorInfo`.
@@ -32,14 +31,14 @@ pub const DOMAIN: &str = "cellftp.v1";
 pub fn of(error: &Error) -> Status {
     let verdict = Verdict::of_cause(&error.cause);
     let mut metadata = HashMap::new();
-    if let Some(failure) = failure_of(&error.cause) {
+    if let Some(failure) = error.failure() {
         metadata.insert("stage".into(), failure.stage.name().into());
         metadata.insert("attempt".into(), failure.attempt.to_string());
         if let Some(command) = failure.command {
             metadata.insert("command".into(), command.into());
         }
-        if let failure::Cause::Reported(code) = &failure.cause {
-            metadata.insert("errcode".into(), code.get().to_string());
+        if let Some(code) = error.errcode() {
+            metadata.insert("errcode".into(), code.to_string());
         }
         if !failure.repairs.is_empty() {
             metadata.insert("repairs".into(), names(&failure.repairs, ","));
@@ -57,7 +56,10 @@ pub fn of(error: &Error) -> Status {
         metadata.insert("operation_id".into(), operation.as_str().into());
     }
     let mut message = sentence(verdict.advice, error);
-    if let Some(failure) = failure_of(&error.cause).filter(|failure| !failure.repairs.is_empty()) {
+    if let Some(failure) = error
+        .failure()
+        .filter(|failure| !failure.repairs.is_empty())
+    {
         message += ". It did not help to repair the link: ";
         message += &names(&failure.repairs, ", ");
     }
@@ -171,16 +173,6 @@ pub(super) fn code_name(sent: &[u8]) -> &'static str {
         Code::Unavailable => "Unavailable",
         Code::DataLoss => "DataLoss",
         Code::Unauthenticated => "Unauthenticated",
-    }
-}
-
-fn failure_of(cause: &Cause) -> Option<&Failure> {
-    let Cause::Modem(error) = cause else {
-        return None;
-    };
-    match error.as_ref() {
-        modem::Error::Failed(failure) | modem::Error::NotReady(failure) => Some(failure),
-        _ => None,
     }
 }
 

@@ -1,12 +1,17 @@
 //! The daemon as a process: its command line, its signals, and what systemd hears of it.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
     reason = "a test says what is wrong by panicking, and that it cannot run by printing"
 )]
 
+#[path = "../support/authority.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
+mod authority;
 mod module;
+mod systemd;
 
 use std::cell::RefCell;
 use std::io::{Read, Write};
@@ -93,7 +98,7 @@ impl Service {
         }
     }
 
-    /// Empties the notification socket: the daemon waits where it is full.
+    /// Empties the notification socket, so that what is told from now on is found soon.
     fn drain(&self) {
         let mut buffer = [0; 4096];
         self.notifications.set_nonblocking(true).unwrap();

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use cellftp::client::Client;
 use cellftp::config::parse;
-use cellftp::daemon::Daemon;
+use cellftp::daemon::{Daemon, Passed};
 use tokio::time::timeout;
 use tokio_stream::once;
 use tonic::Code;
@@ -160,7 +160,10 @@ async fn a_second_daemon_leaves_the_first_alone() {
         house.socket().display()
     );
     let config = parse("test.toml", &text, []).unwrap();
-    let error = Daemon::open(&config).await.unwrap_err().to_string();
+    let error = Daemon::open(&config, Passed::default())
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("another process serves"), "{error}");
     connect(&house.socket()).await;
 }

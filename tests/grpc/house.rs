@@ -6,7 +6,7 @@ use std::time::Duration;
 use cellftp::broker::health::Link;
 use cellftp::client::{Address, Client, Target};
 use cellftp::config::parse;
-use cellftp::daemon::Daemon;
+use cellftp::daemon::{Daemon, Passed};
 use cellftp::proto;
 use cellftp::proto::ftps_service_client::FtpsServiceClient;
 use libunftp::ServerBuilder;
@@ -99,7 +99,7 @@ impl House {
             more.replace("PORT", &port.to_string()),
         );
         let config = parse("test.toml", &text, []).unwrap();
-        let daemon = Daemon::open(&config).await.unwrap();
+        let daemon = Daemon::open(&config, Passed::default()).await.unwrap();
         let tcp = format!("http://{}", daemon.tcp().unwrap());
         let house = Self {
             scratch,
@@ -113,7 +113,10 @@ impl House {
 
     fn serve(mut self, daemon: Daemon) -> Self {
         let stop = self.stop.clone();
-        self.serving = tokio::spawn(async move { daemon.serve(stop).await.unwrap() });
+        self.serving =
+            tokio::spawn(
+                async move { daemon.serve(stop, CancellationToken::new()).await.unwrap() },
+            );
         self
     }
 

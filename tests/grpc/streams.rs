@@ -136,6 +136,22 @@ async fn a_put_reports_its_operation_and_its_evidence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sentinel_never_replaces_the_file_that_it_vouches_for() {
+    let house = House::ready().await;
+    let client = house.client().await;
+    for sentinel in ["file", "/file", "./file"] {
+        let options = PutOptions {
+            sentinel: sentinel.into(),
+            ..Default::default()
+        };
+        let (target, mut content) = (here(), &b"abc"[..]);
+        let put = client.put(&target, "/file", &options, &mut content, |_| ());
+        let error = put.await.unwrap_err().to_string();
+        assert!(error.contains("names the file itself"), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn messages_of_a_put_have_an_order() {
     let house = House::ready().await;
     let cases = [

@@ -56,7 +56,7 @@ pub(crate) struct Args {
     pub(crate) session: Option<String>,
 
     /// Time limit for the whole operation, for example 90s or 10m
-    #[arg(long, global = true, value_parser = humantime::parse_duration)]
+    #[arg(long, global = true, value_parser = time)]
     pub(crate) timeout: Option<Duration>,
 
     /// How urgent a transfer is beside others; without it, as the server profile says
@@ -146,7 +146,8 @@ pub(crate) struct Put {
     /// File to send; - is standard input
     pub(crate) local: PathBuf,
 
-    /// Path on the server; ends in / to keep the local file's name
+    /// Path on the server; where it ends in / or is left out, the file keeps its name
+    #[arg(default_value = "")]
     pub(crate) remote: String,
 
     /// What happens where the name exists on the server
@@ -172,6 +173,7 @@ pub(crate) struct Get {
     pub(crate) remote: String,
 
     /// File or directory to write to; - is standard output
+    #[arg(default_value = ".")]
     pub(crate) local: PathBuf,
 
     /// What happens where the local file exists
@@ -248,6 +250,11 @@ impl Args {
     }
 }
 
+fn time(text: &str) -> Result<Duration, String> {
+    let read = humantime::parse_duration(text);
+    read.map_err(|_| "a time is written as 90s, 10m or 1h30m".into())
+}
+
 /// Whether a path stands for standard input or output.
 pub(crate) fn is_standard_stream(path: &Path) -> bool {
     path.as_os_str() == "-"
@@ -272,6 +279,29 @@ mod tests {
         }
         let both = Args::try_parse_from(["cellftp", "ls", "-p", "a", "--session", "b"]).unwrap();
         assert_eq!(both.target().unwrap(), Target::Session("b".into()));
+    }
+
+    #[test]
+    fn a_file_keeps_its_name_where_no_other_is_given() {
+        let args = Args::try_parse_from(["cellftp", "get", "/a.bin"]).unwrap();
+        let Command::Get(get) = args.command else {
+            panic!("a get")
+        };
+        assert_eq!(get.local, Path::new("."));
+        let args = Args::try_parse_from(["cellftp", "put", "d/a.bin"]).unwrap();
+        let Command::Put(put) = args.command else {
+            panic!("a put")
+        };
+        assert_eq!(crate::put::remote_name(&put).unwrap(), "a.bin");
+    }
+
+    #[test]
+    fn a_bad_time_limit_says_how_times_are_written() {
+        let parsed = Args::try_parse_from(["cellftp", "--timeout", "soon", "ls"]);
+        let error = parsed.unwrap_err().to_string();
+        assert!(error.contains("1h30m"), "{error}");
+        let parsed = Args::try_parse_from(["cellftp", "--timeout", "1h30m", "ls"]);
+        assert_eq!(parsed.unwrap().timeout, Some(Duration::from_secs(5400)));
     }
 
     #[test]

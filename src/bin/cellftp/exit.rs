@@ -18,7 +18,8 @@ Exit codes:
   5  unavailable now: the daemon, the module or the link; trying again may help
   6  the time limit passed
   7  verification failed: what arrived is not what was sent
-  8  cancelled";
+  8  cancelled, or interrupted by a signal
+  141  whoever read standard output had enough of it, as `head` does";
 
 /// A run that did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -46,10 +47,24 @@ pub(crate) enum Failure {
     /// The call failed.
     #[error(transparent)]
     Call(#[from] Error),
-    /// Ctrl-C.
-    #[error("cancelled")]
-    Interrupted,
+    /// The call failed for one path among several.
+    #[error("{path}: {source}")]
+    For {
+        /// The path on the server.
+        path: String,
+        #[source]
+        source: Error,
+    },
+    /// Ctrl-C, or the wish of another program.
+    #[error("cancelled{0}")]
+    Interrupted(&'static str),
 }
+
+const MORE_TIME: &str =
+    "Give it more time with --timeout, or see with `cellftp queue` who is first.";
+
+/// What a shell makes of the end by SIGPIPE (128 and its number).
+const PIPE: u8 = 141;
 
 impl Failure {
     /// As [`HELP`] promises.
@@ -59,6 +74,10 @@ impl Failure {
 
     /// Tells on standard error what happened and what to do.
     pub(crate) fn print(&self, json: bool) {
+        // `cellftp get x - | head`: nobody wonders why it ends.
+        if self.number() == PIPE {
+            return;
+        }
         let text = if json {
             self.to_json().to_string()
         } else {
@@ -72,14 +91,15 @@ impl Failure {
         match self {
             Self::Usage(_) => 2,
             Self::Local { source, .. } => local_number(source),
-            Self::Interrupted => 8,
+            Self::Interrupted(_) => 8,
             Self::Exists(_) | Self::Output(_) | Self::Start(_) => 1,
-            Self::Call(error) => match error {
+            Self::Call(error) | Self::For { source: error, .. } => match error {
                 Error::Address { .. } | Error::Credentials(_) => 2,
                 Error::Connect { .. } | Error::Closed | Error::Lost { .. } => 5,
                 Error::Certificate { .. } => 4,
                 Error::Timeout(_) => 6,
                 Error::Mismatch { .. } => 7,
+                Error::Write(source) if source.kind() == io::ErrorKind::BrokenPipe => PIPE,
                 Error::Read(source) | Error::Write(source) => local_number(source),
                 Error::Incomplete | Error::Protocol(_) => 1,
                 Error::Refused(refusal) => refusal_number(refusal),
@@ -89,7 +109,11 @@ impl Failure {
 
     fn refusal(&self) -> Option<&Refusal> {
         match self {
-            Self::Call(Error::Refused(refusal)) => Some(refusal),
+            Self::Call(Error::Refused(refusal))
+            | Self::For {
+                source: Error::Refused(refusal),
+                ..
+            } => Some(refusal),
             _ => None,
         }
     }
@@ -152,7 +176,7 @@ impl Failure {
     fn sentence(&self) -> String {
         let mut sentence = self.to_string();
         let mut cause = match self {
-            Self::Call(error) => error.source(),
+            Self::Call(error) | Self::For { source: error, .. } => error.source(),
             _ => None,
         };
         while let Some(error) = cause {
@@ -172,18 +196,20 @@ impl Failure {
                 "Is cellftpd running (systemctl status cellftpd), is the address right \
                  (--address, CELLFTP_ADDRESS), and may you open its socket?",
             ),
-            Self::Call(Error::Timeout(_)) => {
-                Some("Give it more time with --timeout, or see with `cellftp status` who is first.")
-            }
-            _ => self.refusal().and_then(|refusal| advice(&refusal.reason)),
+            Self::Call(Error::Timeout(_)) => Some(MORE_TIME),
+            _ => self.refusal().and_then(advice),
         }
     }
 }
 
 /// What can be done with this program; what can be done elsewhere, the daemon's message tells.
-fn advice(reason: &str) -> Option<&'static str> {
-    Some(match reason {
-        "ALREADY_EXISTS" => "Choose another name, or --if-exists overwrite.",
+fn advice(refusal: &Refusal) -> Option<&'static str> {
+    if refusal.code == Code::Unimplemented {
+        return Some("Is the daemon older than this program? `cellftpd --version` tells.");
+    }
+    Some(match refusal.reason.as_str() {
+        "ALREADY_EXISTS" => "Choose another name; `put` and `get` have --if-exists overwrite.",
+        "DEADLINE_PASSED" => MORE_TIME,
         "QUEUE_FULL" => "Many operations wait; see `cellftp status`.",
         "NOT_REGISTERED" | "DEVICE_ABSENT" | "MODEM_NOT_READY" => {
             "`cellftp status` shows the state of the module."
@@ -271,11 +297,36 @@ mod tests {
         for (code, reason, want) in cases {
             assert_eq!(refused(code, reason).number(), want, "{code:?} {reason}");
         }
-        assert_eq!(Failure::Interrupted.number(), 8);
+        assert_eq!(Failure::Interrupted("").number(), 8);
         assert_eq!(
             Failure::Call(Error::Timeout(Duration::from_secs(1))).number(),
             6
         );
+    }
+
+    #[test]
+    fn a_reader_that_had_enough_ends_it_as_it_ends_any_program() {
+        let error = Error::Write(io::ErrorKind::BrokenPipe.into());
+        assert_eq!(Failure::Call(error).number(), PIPE);
+    }
+
+    #[test]
+    fn an_old_daemon_is_thought_of() {
+        let text = refused(Code::Unimplemented, "").to_text();
+        assert!(text.contains("older than this program"), "{text}");
+    }
+
+    #[test]
+    fn one_path_among_several_is_named() {
+        let Failure::Call(source) = refused(Code::NotFound, "FILE_NOT_FOUND") else {
+            panic!("it is a call")
+        };
+        let path = "/b".to_owned();
+        let failure = Failure::For { path, source };
+        assert_eq!(failure.number(), 3);
+        let text = failure.to_text();
+        assert!(text.starts_with("cellftp: /b: the sentence"), "{text}");
+        assert!(text.contains("FILE_NOT_FOUND"), "{text}");
     }
 
     #[test]

@@ -30,7 +30,11 @@ pub(crate) async fn rmdir(args: &Args, path: &str, client: &Client) -> Result<()
 pub(crate) async fn rm(args: &Args, paths: &[String], client: &Client) -> Result<(), Failure> {
     let target = args.target()?;
     for path in paths {
-        client.delete_file(&target, path).await?;
+        let deleted = client.delete_file(&target, path).await;
+        deleted.map_err(|source| Failure::For {
+            path: path.clone(),
+            source,
+        })?;
         print(args.json, "", || json!({ "deleted": path }))?;
     }
     Ok(())

@@ -5,7 +5,7 @@ use indicatif::ProgressBar;
 use tokio::io::AsyncWrite;
 
 use crate::args::{Args, Get};
-use crate::arrival::{Arrival, Arrived};
+use crate::arrival::Arrival;
 use crate::exit::Failure;
 use crate::progress;
 
@@ -15,13 +15,7 @@ pub(crate) async fn run(args: &Args, get: &Get, client: &Client) -> Result<(), F
     let mut arrival = Arrival::at(&get.local, &get.remote, get.if_exists)?;
     let download = begin(client, &target, get, &bar).await?;
     let result = copy(&bar, download, &mut arrival.sink()?).await?;
-    let arrived = Arrived {
-        size: result.size,
-        sha256: &result.sha256,
-        resumes: Some(result.resumes),
-        elapsed: result.elapsed.as_ref(),
-    };
-    arrival.complete(args, &arrived)
+    arrival.complete(args, result)
 }
 
 /// Begins the download; the bar tells the place in the queue.

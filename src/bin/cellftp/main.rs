@@ -23,8 +23,9 @@ use std::process::ExitCode;
 use cellftp::client::Client;
 use clap::{CommandFactory, Parser};
 use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
 
-use args::{Args, Command};
+use args::{Args, Command, Remains, TransferCommand};
 use exit::Failure;
 
 fn main() -> ExitCode {
@@ -76,10 +77,42 @@ fn work(args: Args) -> Result<(), Failure> {
 }
 
 async fn run_until_interrupted(args: Args) -> Result<(), Failure> {
+    let left = left_behind(&args.command);
+    let interrupted = interrupted().map_err(Failure::Start)?;
     tokio::select! {
         outcome = run(args) => outcome,
         // Dropping the call cancels the operation; nothing half-written keeps its name.
-        _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+        () = interrupted => Err(Failure::Interrupted(left)),
+    }
+}
+
+/// Completes at Ctrl-C, and where the terminal goes or another program ends this one: what is half
+/// written is then taken away.
+fn interrupted() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    })
+}
+
+/// What is left of a command that was interrupted.
+fn left_behind(command: &Command) -> &'static str {
+    match command {
+        Command::Get(_) => "; the local file is as it was before",
+        Command::Put(put) if put.on_failure == Remains::Delete => {
+            "; the daemon deletes what it has written on the server"
+        }
+        Command::Put(_) => "; a part may be on the server",
+        Command::Transfer {
+            command: TransferCommand::Put(_),
+        } => "; `cellftp transfer ls` tells what the daemon has, and `put --resume` goes on",
+        _ => "",
     }
 }
 

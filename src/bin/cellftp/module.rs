@@ -5,7 +5,7 @@ use indicatif::ProgressBar;
 use serde_json::json;
 
 use crate::args::{Args, ModuleCommand, ModuleGet, ModulePut};
-use crate::arrival::{Arrival, Arrived};
+use crate::arrival::Arrival;
 use crate::exit::Failure;
 use crate::output::{Plain, hex, print, seconds};
 use crate::progress;
@@ -108,14 +108,7 @@ async fn get(args: &Args, wish: &ModuleGet, client: &Client) -> Result<(), Failu
     let mut sink = arrival.sink()?;
     let result = client.read_module_file(&wish.path, &mut sink, show).await;
     bar.finish_and_clear();
-    let result = result?;
-    let arrived = Arrived {
-        size: result.size,
-        sha256: &result.sha256,
-        resumes: None,
-        elapsed: result.elapsed.as_ref(),
-    };
-    arrival.complete(args, &arrived)
+    arrival.complete(args, result?)
 }
 
 async fn put(args: &Args, wish: &ModulePut, client: &Client) -> Result<(), Failure> {

@@ -45,15 +45,15 @@ pub(crate) async fn run(args: &Args, put: &Put, client: &Client) -> Result<(), F
     })
 }
 
-/// The remote name; a path that ends in `/` takes the local file's.
+/// The remote name; one that is empty or ends in `/` takes the local file's.
 pub(crate) fn remote_name(put: &Put) -> Result<String, Failure> {
-    if !put.remote.ends_with('/') {
+    if !put.remote.is_empty() && !put.remote.ends_with('/') {
         return Ok(put.remote.clone());
     }
     match put.local.file_name().and_then(|name| name.to_str()) {
         Some(name) if !is_standard_stream(&put.local) => Ok(format!("{}{name}", put.remote)),
         _ => Err(Failure::Usage(format!(
-            "{} needs a file name at its end",
+            "the path on the server needs a file name at its end: {}",
             put.remote
         ))),
     }

@@ -1,12 +1,12 @@
 //! `cellftp status`.
 
-use cellftp::client::{Client, GetStatusResponse, LinkState, SimState};
+use cellftp::client::{Client, GetStatusResponse, LinkState, SimState, TransferStorage};
 use serde_json::json;
 
 use crate::args::Args;
 use crate::events::{repair_line, repair_value};
 use crate::exit::Failure;
-use crate::output::{print, seconds};
+use crate::output::{Plain, print, seconds};
 
 pub(crate) async fn run(args: &Args, client: &Client) -> Result<(), Failure> {
     let status = client.status().await?;
@@ -65,6 +65,10 @@ fn text(status: &GetStatusResponse) -> String {
     }
     rows.push(("queued", status.queued.to_string()));
     rows.push(("sessions", status.sessions.to_string()));
+    if status.transfer_storage() == TransferStorage::Waiting {
+        let why = Plain(&status.transfer_storage_detail);
+        rows.push(("transfers", format!("wait for the daemon's disk: {why}")));
+    }
     if let Some(today) = status.data.and_then(|data| data.today) {
         rows.push(("data", format!("about {} bytes today (UTC)", today.on_air)));
     }
@@ -133,6 +137,8 @@ fn value(status: &GetStatusResponse) -> serde_json::Value {
             "today_on_air": data.today.unwrap_or_default().on_air,
             "this_month_on_air": data.this_month.unwrap_or_default().on_air,
         })),
+        "transfer_storage": status.transfer_storage().as_str_name(),
+        "transfer_storage_detail": status.transfer_storage_detail,
         "repairs": status.repairs.as_ref().map(|repairs| json!({
             "last": repairs.last.as_ref().map(repair_value),
             "ago_seconds": seconds(repairs.ago.as_ref()),

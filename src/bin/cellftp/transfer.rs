@@ -6,7 +6,7 @@ use cellftp::client::{
 use serde_json::json;
 
 use crate::args::{Args, TransferCommand, TransferGet, TransferPut, TransferRead};
-use crate::arrival::{Arrival, Arrived};
+use crate::arrival::Arrival;
 use crate::exit::Failure;
 use crate::output::{Plain, hex, print};
 use crate::progress;
@@ -86,14 +86,7 @@ async fn read(args: &Args, wish: &TransferRead, client: &Client) -> Result<(), F
     let (mut sink, arrived) = (arrival.sink()?, |bytes| bar.set_position(bytes));
     let result = client.read_transfer(&wish.id, &mut sink, arrived).await;
     bar.finish_and_clear();
-    let result = result?;
-    let arrived = Arrived {
-        size: result.size,
-        sha256: &result.sha256,
-        resumes: None,
-        elapsed: result.elapsed.as_ref(),
-    };
-    arrival.complete(args, &arrived)
+    arrival.complete(args, result?)
 }
 
 /// The name that was given, or a new one.

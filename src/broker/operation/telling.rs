@@ -9,7 +9,7 @@ use super::Operation;
 use crate::broker::error::Error;
 use crate::broker::events::{About, OperationChange, Outcome, What};
 use crate::broker::scheduler::Why;
-use crate::modem::clock;
+use crate::modem::{chain, clock};
 
 impl Operation {
     /// So many bytes have moved so far.
@@ -57,7 +57,16 @@ impl Operation {
                 self.end(Outcome::Done);
             }
             Err(error) => {
-                tracing::info!(?on_link, %error, "failed");
+                let failure = error.failure();
+                let why = chain(error);
+                tracing::info!(
+                    ?on_link,
+                    command = failure.and_then(|failure| failure.command),
+                    errcode = error.errcode(),
+                    stage = failure.map(|failure| failure.stage.name()),
+                    %why,
+                    "failed"
+                );
                 self.end(Outcome::Failed(Some(Box::new(error.clone()))));
             }
         }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::journal::{Created, Journal};
 use super::record::{Record, State};
 use super::wish::{Key, TransferId, Wish};
-use super::{Receiving, Transfer, TransferReading, Transfers, Upload};
+use super::{Keeping, Receiving, Transfer, TransferReading, Transfers, Upload};
 use crate::broker::Broker;
 use crate::broker::caller::{Caller, ServerChoice};
 use crate::broker::error::{Cause, Error};
@@ -20,10 +20,10 @@ impl Broker {
         self
     }
 
-    /// Whether this daemon keeps transfers.
+    /// Whether this daemon keeps transfers, now and at every change.
     #[must_use]
-    pub fn keeps_transfers(&self) -> bool {
-        self.transfers.place.is_ok()
+    pub fn keeping(&self) -> watch::Receiver<Keeping> {
+        self.transfers.keeping()
     }
 
     /// Takes the wish for an upload. The same wish under the same name is the same transfer.

@@ -48,8 +48,9 @@ impl Broker {
     /// Delivers transfers until `stop` is cancelled; then breaks off what runs, at a place where
     /// the next start goes on, and returns. Without it nothing is delivered.
     pub async fn deliver(&self, stop: CancellationToken) {
-        let Ok(journal) = self.transfers.journal() else {
-            return stop.cancelled().await;
+        let journal = tokio::select! {
+            journal = self.transfers.opened() => journal,
+            () = stop.cancelled() => return,
         };
         let mut attempts = JoinSet::new();
         let mut health = self.health();

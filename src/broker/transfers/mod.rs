@@ -4,6 +4,7 @@ mod calls;
 mod deliver;
 mod files;
 mod journal;
+mod place;
 mod read;
 mod receive;
 pub mod record;
@@ -18,19 +19,15 @@ pub mod wish;
 
 pub use calls::Watch;
 pub use journal::{Live, Tell};
+pub use place::{Keeping, Transfers};
 pub use read::{ReadNext, TransferReading};
 pub use receive::Receiving;
 pub use record::{Record, Remnant, State, Told};
 pub use retry::{Budget, Exhausted};
 pub use wish::{Direction, Key, TransferId, UploadWish, Wish};
 
-use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
-
-use super::error::Cause;
-use journal::Journal;
 
 /// Where transfers are kept, and within which bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,21 +71,6 @@ impl Default for Settings {
     }
 }
 
-/// The transfers of a daemon, or why it has none. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Transfers {
-    place: Result<Arc<Journal>, Off>,
-}
-
-/// Why there are no transfers.
-#[derive(Debug, Clone)]
-enum Off {
-    /// They are not configured.
-    Unwanted(Arc<str>),
-    /// The disk takes nothing. What is on it stays there for the next start.
-    Disk(Arc<io::Error>),
-}
-
 /// A transfer as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transfer {
@@ -105,59 +87,4 @@ pub enum Upload {
     Accepted(Box<Transfer>),
     /// Its bytes are to come.
     Receive(Receiving),
-}
-
-impl Transfers {
-    /// Without transfers, and why.
-    pub fn off(why: impl Into<Arc<str>>) -> Self {
-        Self {
-            place: Err(Off::Unwanted(why.into())),
-        }
-    }
-
-    /// Opens what there is. Nothing is written until a transfer is created. `tell` turns errors
-    /// into what is kept of them. Blocks. A disk that takes nothing is no error: all else works
-    /// without it.
-    ///
-    /// # Errors
-    /// What was accepted before cannot be read.
-    pub fn open(settings: Settings, tell: Tell) -> Result<Self, store::Error> {
-        if settings.directory.as_os_str().is_empty() {
-            return Ok(Self::off("durable.directory is empty"));
-        }
-        // Made by whoever installs the daemon, so that nothing is kept in a place nobody knows of.
-        if !settings.directory.is_dir() {
-            return Ok(Self::off(format!(
-                "there is no directory {}",
-                settings.directory.display()
-            )));
-        }
-        let place = match Journal::open(settings, tell) {
-            Ok(journal) => Ok(Arc::new(journal)),
-            Err(store::Error::Io { source, path }) if takes_nothing(&source) => {
-                let path = path.display();
-                tracing::error!(%path, error = %source, "no transfer goes on until the next start");
-                Err(Off::Disk(Arc::new(source)))
-            }
-            Err(error) => return Err(error),
-        };
-        Ok(Self { place })
-    }
-
-    fn journal(&self) -> Result<&Arc<Journal>, Cause> {
-        match &self.place {
-            Ok(journal) => Ok(journal),
-            Err(Off::Unwanted(why)) => Err(Cause::TransfersOff(why.to_string())),
-            Err(Off::Disk(error)) => Err(Cause::Spool(Arc::clone(error))),
-        }
-    }
-}
-
-fn takes_nothing(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ReadOnlyFilesystem
-            | io::ErrorKind::StorageFull
-            | io::ErrorKind::QuotaExceeded
-    )
 }

@@ -115,7 +115,7 @@ pub(super) fn another(error: &Error, uploads: bool) -> Another {
         | Cause::InvalidPath(_)
         | Cause::UnusableDirectory(_)
         | Cause::SessionNotFound
-        | Cause::TransfersOff(_)
+        | Cause::TransfersOff
         | Cause::TransferNotFound
         | Cause::TransferExists
         | Cause::TransferBusy

@@ -1,5 +1,6 @@
 //! Transfers over a module that is played by a task, in virtual time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use super::testing::{download_wish, id, key, upload_wish};
 use super::*;
 use crate::broker::put::{PutState, Verify};
 use crate::broker::testing::{Module, server};
-use crate::broker::{Broker, Caller, Error, Limits, Principal, Servers, health};
+use crate::broker::{Broker, Caller, Cause, Error, Limits, Principal, Servers, health};
 use crate::modem::operation::Task;
 
 mod bounds;
@@ -36,7 +37,7 @@ fn settings(scratch: &TempDir) -> Settings {
     }
 }
 
-fn told(error: &Error) -> Told {
+pub(super) fn told(error: &Error) -> Told {
     Told {
         code: 2,
         reason: format!("{:?}", error.cause),

@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use super::tell::chain;
 use super::{Current, Event, Halves, ModemActor, Purpose, READ, Trouble, read, until};
 use crate::dialogue::failure::{Cause, Ending, Stage};
 use crate::dialogue::operation::{Operation, Output, Standing, Task};
 use crate::dialogue::{Failure, Session};
 use crate::modem::clock;
-use crate::modem::error::Error;
+use crate::modem::error::{Error, chain};
 use crate::modem::job::Job;
 use crate::modem::port::{Connector, Port};
 
@@ -122,7 +121,8 @@ impl<C: Connector> ModemActor<C> {
         let factor = 2u32.saturating_pow(self.failures.min(10));
         let pause = FIRST_RETRY.saturating_mul(factor).min(LONGEST_RETRY);
         if self.failures == 0 {
-            warn!(error = %chain(&error), "the module cannot serve");
+            let device = error.device();
+            warn!(device, error = %chain(&error), "the module cannot serve");
         } else {
             debug!(error = %chain(&error), again_in = ?pause, "the module still cannot serve");
         }
@@ -150,11 +150,10 @@ impl<C: Connector> ModemActor<C> {
             },
             Purpose::Mend(why) => self.mended(&why, &result),
             Purpose::Job(current) => {
+                // The broker tells the log of the operation's end, once.
                 match &result {
                     Ok(_) => debug!(operation = %current.job.id, "done"),
-                    Err(failure) => {
-                        info!(operation = %current.job.id, %failure, stage = failure.stage.name(), "failed");
-                    }
+                    Err(failure) => debug!(operation = %current.job.id, %failure, "failed"),
                 }
                 self.heed(&current.job.operation.standing, &result);
                 // The caller may be gone.

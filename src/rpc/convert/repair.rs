@@ -1,8 +1,9 @@
 //! Repairs of the link to responses.
 
-use super::response::{chain, duration, number};
+use super::response::{duration, number};
 use crate::broker::Repairs;
 use crate::broker::health::{Repaired, Rung};
+use crate::broker::modem::chain;
 use crate::proto;
 
 impl From<Rung> for proto::RepairRung {

@@ -162,14 +162,20 @@ impl Fields {
         })
     }
 
-    /// `Some(None)` for an empty path.
+    /// The sentinel of a file; `Some(None)` for an empty path.
     pub(super) fn sentinel(
         &mut self,
         field: &str,
         path: String,
+        file: Option<&RemotePath>,
         verify: Option<Verify>,
     ) -> Option<Option<RemotePath>> {
         let sentinel = self.optional_path(field, path)?;
+        if let (Some(sentinel), Some(file)) = (&sentinel, file)
+            && is_beside_itself(sentinel.as_str(), file.as_str())
+        {
+            return self.refuse(field, "names the file itself, which it would replace");
+        }
         if sentinel.is_some() && verify == Some(Verify::Nothing) {
             let rule = "is written only after the file is verified, so `verify` cannot be NONE";
             return self.refuse(field, rule);
@@ -317,7 +323,7 @@ pub(in crate::rpc) fn put_header(
         None => Some(None),
         Some(size) => fields.count("header.size", size).map(Some),
     };
-    let sentinel = fields.sentinel("header.sentinel", header.sentinel, verify);
+    let sentinel = fields.sentinel("header.sentinel", header.sentinel, path.as_ref(), verify);
     let priority = fields.priority("header.priority", header.priority);
     let yields = fields.yields("header.yield_policy", header.yield_policy);
     let header = (|| {
@@ -361,4 +367,10 @@ fn transfer_type(choice: proto::TransferType) -> Option<TransferType> {
         proto::TransferType::Binary => Some(TransferType::Binary),
         proto::TransferType::Ascii => Some(TransferType::Ascii),
     }
+}
+
+/// Whether a sentinel, which is read from the directory of its file, is that file.
+fn is_beside_itself(sentinel: &str, file: &str) -> bool {
+    let name = file.rsplit('/').next();
+    sentinel == file || name == Some(sentinel.trim_start_matches("./"))
 }

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::broker::health::{Capabilities, Identity, Link, Sim};
+use crate::broker::modem::chain;
 use crate::broker::put::{PutProgress, PutResult, PutStage};
+use crate::broker::transfers::Keeping;
 use crate::broker::{Status, modem};
 use crate::ftps::listing;
 use crate::ftps::profile::{NON_ASCII, NON_ASCII_FILES, Probe};
@@ -85,6 +87,11 @@ impl From<PutResult> for proto::PutResult {
 impl From<Status> for proto::GetStatusResponse {
     fn from(status: Status) -> Self {
         let health = status.health;
+        let (storage, storage_detail) = match status.keeping {
+            Keeping::Off => (proto::TransferStorage::Off, String::new()),
+            Keeping::Waiting(error) => (proto::TransferStorage::Waiting, error.to_string()),
+            Keeping::On => (proto::TransferStorage::On, String::new()),
+        };
         let (state, detail) = link(&health.link);
         let sim = match health.registration.sim {
             Sim::Unknown => proto::SimState::Unspecified,
@@ -122,6 +129,8 @@ impl From<Status> for proto::GetStatusResponse {
             sessions: number(status.sessions),
             data: Some(status.data.into()),
             repairs: Some(status.repairs.into()),
+            transfer_storage: storage.into(),
+            transfer_storage_detail: storage_detail,
         }
     }
 }
@@ -198,18 +207,4 @@ pub(super) fn link(link: &Link) -> (proto::LinkState, String) {
         Link::Ready => (proto::LinkState::Ready, String::new()),
         Link::Fault(error) => (proto::LinkState::Fault, chain(error)),
     }
-}
-
-/// An error with its causes, each once.
-pub(in crate::rpc) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.ends_with(&next) {
-            text = format!("{text}: {next}");
-        }
-        cause = error.source();
-    }
-    text
 }

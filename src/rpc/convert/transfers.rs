@@ -27,7 +27,7 @@ pub(in crate::rpc) fn upload(header: proto::UploadHeader) -> Result<(TransferId,
     let delete_on_failure = fields
         .choice("header.on_failure", header.on_failure)
         .map(|choice| !matches!(choice, proto::OnFailure::Keep));
-    let sentinel = fields.sentinel("header.sentinel", header.sentinel, verify);
+    let sentinel = fields.sentinel("header.sentinel", header.sentinel, path.as_ref(), verify);
     let priority = fields.priority("header.priority", header.priority);
     let size = match header.size {
         None => Some(None),

@@ -1,10 +1,11 @@
 //! The TCP port: of this machine alone, or with TLS of whoever has a certificate.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{self, SocketAddr};
 use std::str::FromStr;
 
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use super::Error;
 use crate::rpc::tls::Tls;
@@ -71,7 +72,7 @@ impl fmt::Display for Loopback {
 #[derive(Debug)]
 pub struct TcpDoor {
     listener: TcpListener,
-    tls: Option<Tls>,
+    tls: Option<watch::Receiver<Tls>>,
 }
 
 impl TcpDoor {
@@ -80,15 +81,45 @@ impl TcpDoor {
     /// # Errors
     /// The system refuses.
     pub async fn plain(address: Loopback) -> Result<Self, Error> {
-        Self::open(address.get(), None).await
+        let listener = bind(address.get()).await?;
+        Ok(Self {
+            listener,
+            tls: None,
+        })
     }
 
-    /// Listens with TLS, for those who show a certificate that `tls` knows the authority of.
+    /// Listens with TLS, for those who show a certificate that `tls` knows the authority of at the
+    /// time at which they come.
     ///
     /// # Errors
     /// The system refuses.
-    pub async fn tls(address: SocketAddr, tls: Tls) -> Result<Self, Error> {
-        Self::open(address, Some(tls)).await
+    pub async fn tls(address: SocketAddr, tls: watch::Receiver<Tls>) -> Result<Self, Error> {
+        let listener = bind(address).await?;
+        Ok(Self {
+            listener,
+            tls: Some(tls),
+        })
+    }
+
+    /// Takes a port that listens already, with TLS or without.
+    ///
+    /// # Errors
+    /// Others than this machine reach it and there is no TLS, or the system refuses.
+    pub fn passed(
+        listener: net::TcpListener,
+        tls: Option<watch::Receiver<Tls>>,
+    ) -> Result<Self, Error> {
+        let failed = |source| Error::Bind {
+            at: "the TCP socket that was passed on".into(),
+            source,
+        };
+        let address = listener.local_addr().map_err(failed)?;
+        if tls.is_none() {
+            Loopback::try_from(address)?;
+        }
+        listener.set_nonblocking(true).map_err(failed)?;
+        let listener = TcpListener::from_std(listener).map_err(failed)?;
+        Ok(Self { listener, tls })
     }
 
     /// Where it listens, with the port that the system chose where none was asked for.
@@ -103,18 +134,17 @@ impl TcpDoor {
         Some(format!("{scheme}://{}", self.address()?))
     }
 
-    pub(in crate::rpc) fn into_parts(self) -> (TcpListener, Option<Tls>) {
+    pub(in crate::rpc) fn into_parts(self) -> (TcpListener, Option<watch::Receiver<Tls>>) {
         (self.listener, self.tls)
     }
+}
 
-    async fn open(address: SocketAddr, tls: Option<Tls>) -> Result<Self, Error> {
-        let listener = TcpListener::bind(address).await;
-        let listener = listener.map_err(|source| Error::Bind {
-            at: address.to_string(),
-            source,
-        })?;
-        Ok(Self { listener, tls })
-    }
+async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|source| Error::Bind {
+        at: address.to_string(),
+        source,
+    })
 }
 
 #[cfg(test)]

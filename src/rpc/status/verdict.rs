@@ -108,7 +108,7 @@ impl Verdict {
                 "OPERATION_NOT_FOUND",
                 "it has ended, never was, or belongs to someone else",
             ),
-            Cause::TransfersOff(_) => Self::new(
+            Cause::TransfersOff => Self::new(
                 Code::FailedPrecondition,
                 "TRANSFERS_OFF",
                 "set durable.directory in its configuration, and make the directory",

@@ -1,0 +1,198 @@
+//! The transfers of a daemon: kept, waiting for a disk, or not wanted.
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use super::journal::{Journal, Tell};
+use super::{Settings, store};
+use crate::broker::error::Cause;
+
+/// Pause after a disk took nothing. Doubled each time, up to [`LONGEST_RETRY`]: somebody who has made
+/// room, or mounted the disk anew, waits no longer than a minute for it to be noticed.
+const FIRST_RETRY: Duration = Duration::from_secs(5);
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
+
+/// The transfers of a daemon, or why it has none. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Transfers(Option<Arc<Place>>);
+
+/// Whether transfers are kept.
+#[derive(Debug, Clone)]
+pub enum Keeping {
+    /// They are not configured.
+    Off,
+    /// The disk takes nothing, or cannot be read. What is on it stays there, and it is tried again.
+    Waiting(Arc<io::Error>),
+    /// They are kept.
+    On,
+}
+
+/// Where they are kept, from the time on at which the disk lets them be.
+struct Place {
+    open: Box<dyn Fn() -> Result<Journal, store::Error> + Send + Sync>,
+    journal: OnceLock<Arc<Journal>>,
+    keeping: watch::Sender<Keeping>,
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.journal.fmt(f)
+    }
+}
+
+impl Transfers {
+    /// Without transfers.
+    #[must_use]
+    pub const fn off() -> Self {
+        Self(None)
+    }
+
+    /// Opens what there is. Nothing is written until a transfer is created. `tell` turns errors
+    /// into what is kept of them. Blocks. A disk that takes nothing is no error: all else works
+    /// without it, and it is tried again while transfers are delivered.
+    ///
+    /// # Errors
+    /// What was accepted before cannot be read.
+    pub fn open(settings: Settings, tell: Tell) -> Result<Self, store::Error> {
+        let directory = settings.directory.display();
+        if settings.directory.as_os_str().is_empty() {
+            tracing::info!("no transfers are kept: durable.directory is empty");
+            return Ok(Self::off());
+        }
+        // Made by whoever installs the daemon, so that nothing is kept in a place nobody knows of.
+        if !settings.directory.is_dir() {
+            tracing::warn!(%directory, "no transfers are kept: there is no such directory");
+            return Ok(Self::off());
+        }
+        Self::opening(move || Journal::open(settings.clone(), tell))
+    }
+
+    fn opening(
+        open: impl Fn() -> Result<Journal, store::Error> + Send + Sync + 'static,
+    ) -> Result<Self, store::Error> {
+        let place = Place {
+            open: Box::new(open),
+            journal: OnceLock::new(),
+            keeping: watch::Sender::new(Keeping::Off),
+        };
+        match place.attempt() {
+            Err(store::Error::Io { source, path }) if takes_nothing(&source) => {
+                let path = path.display();
+                tracing::error!(%path, error = %source, "no transfer goes on until the disk does");
+                place.keeping.send_replace(Keeping::Waiting(source.into()));
+            }
+            opened => opened?,
+        }
+        Ok(Self(Some(place.into())))
+    }
+
+    /// Whether transfers are kept, now and at every change.
+    #[must_use]
+    pub fn keeping(&self) -> watch::Receiver<Keeping> {
+        match &self.0 {
+            Some(place) => place.keeping.subscribe(),
+            None => watch::Sender::new(Keeping::Off).subscribe(),
+        }
+    }
+
+    /// The transfers, as soon as the disk lets them be kept; waits for ever where there are none.
+    pub(super) async fn opened(&self) -> &Arc<Journal> {
+        let Some(place) = &self.0 else {
+            return std::future::pending().await;
+        };
+        let mut pause = FIRST_RETRY;
+        loop {
+            if let Some(journal) = place.journal.get() {
+                return journal;
+            }
+            sleep(pause).await;
+            pause = pause.saturating_mul(2).min(LONGEST_RETRY);
+            let blocking = Arc::clone(place);
+            match spawn_blocking(move || blocking.attempt()).await {
+                Ok(Ok(())) => tracing::info!("transfers go on: the disk does"),
+                Ok(Err(error)) => {
+                    tracing::debug!(error = %error, ?pause, "transfers still wait for the disk");
+                    let source = match error {
+                        store::Error::Io { source, .. } => source,
+                        other => io::Error::other(other),
+                    };
+                    place.keeping.send_replace(Keeping::Waiting(source.into()));
+                }
+                // The runtime is ending.
+                Err(_) => {}
+            }
+        }
+    }
+
+    pub(super) fn journal(&self) -> Result<&Arc<Journal>, Cause> {
+        let place = self.0.as_ref().ok_or(Cause::TransfersOff)?;
+        if let Some(journal) = place.journal.get() {
+            return Ok(journal);
+        }
+        match &*place.keeping.borrow() {
+            Keeping::Waiting(error) => Err(Cause::Spool(Arc::clone(error))),
+            Keeping::Off | Keeping::On => Err(Cause::TransfersOff),
+        }
+    }
+}
+
+impl Place {
+    fn attempt(&self) -> Result<(), store::Error> {
+        let journal = (self.open)()?;
+        // Nobody else opens it.
+        let _ = self.journal.set(Arc::new(journal));
+        self.keeping.send_replace(Keeping::On);
+        Ok(())
+    }
+}
+
+fn takes_nothing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ReadOnlyFilesystem
+            | io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::broker::transfers::tests::told;
+    use crate::modem::clock;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_was_read_only_at_the_start_is_tried_again() {
+        let scratch = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            directory: scratch.path().into(),
+            ..Settings::default()
+        };
+        let tries = AtomicUsize::new(0);
+        let transfers = Transfers::opening(move || {
+            if tries.fetch_add(1, Ordering::Relaxed) < 3 {
+                return Err(store::Error::Io {
+                    path: settings.directory.clone(),
+                    source: io::ErrorKind::ReadOnlyFilesystem.into(),
+                });
+            }
+            Journal::open(settings.clone(), told)
+        })
+        .unwrap();
+        assert!(matches!(transfers.journal(), Err(Cause::Spool(_))));
+        assert!(matches!(*transfers.keeping().borrow(), Keeping::Waiting(_)));
+        let began = clock::now();
+        transfers.opened().await;
+        assert_eq!(began.elapsed(), FIRST_RETRY * (1 + 2 + 4));
+        assert!(transfers.journal().is_ok());
+        assert!(matches!(*transfers.keeping().borrow(), Keeping::On));
+    }
+}

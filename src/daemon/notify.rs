@@ -1,0 +1,106 @@
+//! What systemd is told of the daemon (sd_notify(3)). Without systemd, nothing.
+
+use std::env;
+use std::io;
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio::net::UnixDatagram;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::broker::health::{Health, Link};
+
+/// How long systemd may take to read what it is told. Its socket is one for all services, and holds
+/// few messages; a machine that starts has it full for a while. systemd gives up a daemon that has
+/// not told of its start after 90 s (`DefaultTimeoutStartSec=`).
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The same for the last word, which nobody should wait for.
+const BRIEFLY: Duration = Duration::from_millis(100);
+
+/// Tells systemd when the daemon is ready, what the module does, and that all is well, as long as
+/// this runtime turns.
+pub(super) async fn keep_informed(mut health: watch::Receiver<Health>, stop: CancellationToken) {
+    let status = status(&health.borrow_and_update().link);
+    tell(&[NotifyState::Ready, NotifyState::Status(&status)]).await;
+    // Twice as often as systemd looks, as it asks for (sd_watchdog_enabled(3)).
+    let period = sd_notify::watchdog_enabled().filter(|period| !period.is_zero());
+    let mut watchdog = period.map(|period| {
+        let mut watchdog = interval(period / 2);
+        watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        watchdog
+    });
+    loop {
+        tokio::select! {
+            changed = health.changed(), if !stop.is_cancelled() => {
+                if changed.is_err() {
+                    return;
+                }
+                let status = self::status(&health.borrow_and_update().link);
+                tell(&[NotifyState::Status(&status)]).await;
+            }
+            () = tick(&mut watchdog) => tell(&[NotifyState::Watchdog]).await,
+        }
+    }
+}
+
+/// The daemon is about to end.
+pub(super) async fn stopping() {
+    let states = [NotifyState::Stopping, NotifyState::Status("stopping")];
+    // systemd sees the end itself.
+    let _ = timeout(BRIEFLY, tell(&states)).await;
+}
+
+/// Something is read anew from now on.
+pub(super) async fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell(&[NotifyState::Reloading, now]).await,
+        Err(error) => tracing::debug!(%error, "there is no clock to tell systemd by"),
+    }
+}
+
+/// What was to be read anew was read.
+pub(super) async fn reloaded() {
+    tell(&[NotifyState::Ready]).await;
+}
+
+async fn tick(watchdog: &mut Option<tokio::time::Interval>) {
+    match watchdog {
+        Some(watchdog) => {
+            watchdog.tick().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn tell(states: &[NotifyState<'_>]) {
+    let told = timeout(PATIENCE, send(states)).await;
+    if let Err(error) = told.unwrap_or(Err(io::ErrorKind::TimedOut.into())) {
+        tracing::debug!(%error, "systemd could not be informed");
+    }
+}
+
+/// Waits while systemd does not read, as `sd_notify::notify` does, and lets the runtime turn meanwhile.
+async fn send(states: &[NotifyState<'_>]) -> io::Result<()> {
+    let Some(path) = env::var_os("NOTIFY_SOCKET") else {
+        return Ok(());
+    };
+    let text: String = states.iter().map(|state| format!("{state}\n")).collect();
+    let socket = UnixDatagram::unbound()?;
+    socket.connect(path)?;
+    socket.send(text.as_bytes()).await.map(drop)
+}
+
+fn status(link: &Link) -> String {
+    match link {
+        Link::Absent(error) => match error.device() {
+            Some(device) => format!("{error}: {device}"),
+            None => error.to_string(),
+        },
+        Link::BringingUp => "bringing the module up".into(),
+        Link::Ready => "ready".into(),
+        Link::Fault(error) => format!("the module cannot serve: {error}"),
+    }
+}

@@ -1,0 +1,51 @@
+//! Sockets that whoever started the daemon has opened for it: systemd's socket activation
+//! (sd_listen_fds(3)).
+
+use std::io;
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
+
+use listenfd::ListenFd;
+
+/// Sockets that listen already, taken in place of those of the configuration.
+#[derive(Debug, Default)]
+pub struct Passed {
+    pub(super) unix: Option<UnixListener>,
+    pub(super) tcp: Option<TcpListener>,
+}
+
+/// A socket was passed on that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "a socket was passed on (LISTEN_FDS) that cannot be used; allowed: one unix stream socket and \
+     one TCP socket, both listening"
+)]
+pub struct Unusable(#[source] Option<io::Error>);
+
+impl Passed {
+    /// Takes what the environment tells of. To be called once, before there are other threads: the
+    /// variables are taken away, so that no child takes the sockets for its own.
+    ///
+    /// # Errors
+    /// One of them is no socket that listens, or the second of its kind.
+    pub fn from_env() -> Result<Self, Unusable> {
+        let mut sockets = ListenFd::from_env();
+        let mut passed = Self::default();
+        for index in 0..sockets.len() {
+            let taken = match sockets.take_unix_listener(index) {
+                Ok(Some(unix)) => passed.unix.replace(unix).is_none(),
+                Ok(None) => true,
+                // It is none; the TCP port is the other kind that there is.
+                Err(_) => match sockets.take_tcp_listener(index) {
+                    Ok(Some(tcp)) => passed.tcp.replace(tcp).is_none(),
+                    Ok(None) => true,
+                    Err(error) => return Err(Unusable(Some(error))),
+                },
+            };
+            if !taken {
+                return Err(Unusable(None));
+            }
+        }
+        Ok(passed)
+    }
+}

@@ -1,0 +1,68 @@
+//! The certificates of the TCP port, which SIGHUP reads anew.
+
+use tokio::signal::unix::Signal;
+use tokio::sync::watch;
+
+use super::notify;
+use crate::config::{Error, Tls};
+use crate::rpc::tls;
+
+/// The certificates in force, and where they come from.
+#[derive(Debug, Clone)]
+pub(super) struct Certificates {
+    files: Tls,
+    /// `None`: no TLS is configured.
+    in_force: Option<watch::Sender<tls::Tls>>,
+}
+
+impl Certificates {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// A file is not usable.
+    pub(super) fn of(files: &Tls) -> Result<Self, Error> {
+        Ok(Self {
+            files: files.clone(),
+            in_force: files.resolve()?.map(watch::Sender::new),
+        })
+    }
+
+    /// Those in force, now and after each reading.
+    pub(super) fn subscribe(&self) -> Option<watch::Receiver<tls::Tls>> {
+        self.in_force.as_ref().map(watch::Sender::subscribe)
+    }
+
+    /// Reads them anew at every SIGHUP. Those in force stay so where the new ones are not usable;
+    /// connections that there are stay as they are.
+    pub(super) async fn read_at(self, mut hangup: Signal) {
+        while hangup.recv().await.is_some() {
+            notify::reloading().await;
+            self.read();
+            notify::reloaded().await;
+        }
+    }
+
+    fn read(&self) {
+        let Some(in_force) = &self.in_force else {
+            tracing::info!("SIGHUP: nothing to read anew: there is no listen.tls");
+            return;
+        };
+        let files = self.files.to_string();
+        match self.files.resolve() {
+            Ok(Some(tls)) => {
+                in_force.send_replace(tls);
+                tracing::info!(
+                    files,
+                    "SIGHUP: the certificates of listen.tls were read anew"
+                );
+            }
+            // The configuration that names them is not read anew.
+            Ok(None) => {}
+            Err(error) => tracing::error!(
+                %error,
+                "SIGHUP: the new certificates of listen.tls are not usable; the old ones stay in \
+                 force"
+            ),
+        }
+    }
+}
