@@ -179,8 +179,8 @@ impl BringUp {
         }
         // Both are known to answer with a line, and a name has no such bytes.
         let silent = matches!(step.fact, Fact::Sim | Fact::Signal) && settlement.info.is_empty();
-        self.out_of_step |= (silent && settlement.is_done())
-            || settlement.info.iter().any(|line| is_content_or_late(line));
+        self.out_of_step |=
+            (silent && settlement.is_done()) || settlement.info.iter().any(|line| is_content(line));
         let registration = &mut self.facts.registration;
         match step.fact {
             Fact::None => {}
@@ -315,13 +315,16 @@ impl Procedure for BringUp {
     }
 }
 
-/// Whether no unsolicited line looks so: a result code, a report of the service, or bytes that no line
-/// of the module holds.
+/// Whether no unsolicited line looks so: a result code, a report of the service, or content.
 fn is_content_or_late(text: &str) -> bool {
-    let unprintable = |char: char| char.is_control() || char == char::REPLACEMENT_CHARACTER;
     matches!(Line::classify(text.as_bytes()), Line::Final(_))
         || Report::parse(text).is_some()
-        || text.contains(unprintable)
+        || is_content(text)
+}
+
+/// Whether it has bytes that no line of the module holds.
+fn is_content(text: &str) -> bool {
+    text.contains(|char: char| char.is_control() || char == char::REPLACEMENT_CHARACTER)
 }
 
 fn text(settlement: &Settlement, prefix: &str) -> String {
