@@ -20,6 +20,12 @@ struct Ends {
     paired: bool,
 }
 
+/// What an answer begins with.
+const ANSWER: Ends = Ends {
+    len: 2,
+    paired: true,
+};
+
 /// Longest gap that is known of any module: twice CR LF.
 const LONGEST: usize = 4;
 
@@ -124,8 +130,7 @@ impl Gaps {
             return false;
         }
         let Some(usual) = self.usual else {
-            self.usual = Some(ends);
-            return true;
+            return self.is_first(gap, line);
         };
         if ends.len < usual.len {
             // Nor do bytes that slipped in: what they pushed out of the block stands before the line.
@@ -143,6 +148,24 @@ impl Gaps {
             self.other = self.other.or(Some(ends));
         }
         again
+    }
+
+    /// Whether the first block, after which nothing is usual yet, is what the module sent. Every answer
+    /// begins with CR LF (V.250 §5.7.1): a block that ends in those, and has none behind it, has lost
+    /// two bytes, or else comes so once more.
+    fn is_first(&mut self, gap: &Gap, line: &[u8]) -> bool {
+        let ends = gap.ends();
+        if ends.len < ANSWER.len {
+            if !is_extended(line) && !line.starts_with(b"OK") {
+                return false;
+            }
+            let odd = (ends, gap.content.finish());
+            if gap.may_have_taken(ANSWER) && self.odd.replace(odd) != Some(odd) {
+                return false;
+            }
+        }
+        self.usual = Some(ends);
+        true
     }
 }
 
@@ -247,6 +270,29 @@ mod tests {
         for line in ["c", "+", "+C", "+ABc", "c+CFTPSGET: 0"] {
             assert!(!behind("", line), "{line}");
         }
+    }
+
+    #[test]
+    fn a_first_block_that_lost_two_bytes_does_not_make_its_gap_the_usual_one() {
+        let n = "\r\n";
+        assert_eq!(
+            usual([("a\r\n", ""), ("abc", n), ("b\r\n", ""), ("c\r\n", "")]),
+            [false, true, false, false]
+        );
+        // A module that has none behind any sends it so again.
+        assert_eq!(
+            usual([("a\r\n", ""), ("a\r\n", ""), ("b\r\n", ""), ("abc", "")]),
+            [false, true, true, true]
+        );
+    }
+
+    #[test]
+    fn a_first_block_that_took_the_head_of_the_next_line_does_not_make_its_gap_the_usual_one() {
+        let mut gaps = Gaps::default();
+        for line in ["PSGET: 0", "0", ": DA"] {
+            assert!(!gaps.is_usual(&Gap::new(), line.as_bytes()), "{line}");
+        }
+        assert!(gaps.is_usual(&Gap::new(), b"+CFTPSGET: 0"));
     }
 
     #[test]

@@ -38,7 +38,8 @@ pub enum FinalCode {
 
 impl FinalCode {
     fn parse(text: &str) -> Option<Self> {
-        match text {
+        // Blanks behind it do not make it another line.
+        match text.trim_end_matches(' ') {
             "OK" => return Some(Self::Ok),
             "ERROR" => return Some(Self::Error(None)),
             _ => {}
@@ -107,8 +108,9 @@ mod tests {
             Line::classify(b"ERROR"),
             Line::Final(FinalCode::Error(None))
         );
+        assert_eq!(Line::classify(b"OK "), Line::Final(FinalCode::Ok));
         for text in [
-            "OK ",
+            " OK",
             "ok",
             "OKAY",
             "ERROR: 3",

@@ -69,6 +69,11 @@ const QUIET: Duration = Duration::from_millis(200);
 /// says such things by itself is believed after that.
 const RESTARTS: u32 = 4;
 
+/// Result codes, and in words (V.250 §6.2.5, §6.2.6): a module whose stored profile has `ATQ1` or `ATV0`
+/// hears every call, and no answer to a plain one is known for one. Said in turn with the plain call,
+/// for a module that takes no more than one of them on a line.
+const LOUD: &str = "ATQ0V1";
+
 /// A block that a crashed program began has no end mark: the module takes so many bytes, at most
 /// 2048 (SIMCom manual L1215), for content, and hears nothing before. Its file is broken
 /// whatever is done, and its name is not known. It is filled up with bytes that no text holds, so
@@ -267,9 +272,10 @@ impl Procedure for BringUp {
             }
             Contact::Call { tries } => {
                 self.contact = Contact::Called { tries: tries + 1 };
+                let plain = tries.is_multiple_of(2);
                 return Next::Say(Saying::Basic {
                     name: "AT",
-                    line: CommandLine::bare("AT"),
+                    line: CommandLine::bare(if plain { "AT" } else { LOUD }),
                     claim: Claim::Nothing,
                     timing: Timing {
                         accept: CALL_TIMEOUT,
@@ -338,4 +344,30 @@ fn text(settlement: &Settlement, prefix: &str) -> String {
         .trim()
         .trim_matches('"')
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_whose_profile_has_q1_or_v0_is_called_so_that_it_answers_in_words() {
+        let mut bring_up = BringUp::new(&Setup::default());
+        let mut calls = Vec::new();
+        while !matches!(bring_up.contact, Contact::Made) && calls.len() < 4 {
+            if let Next::Say(Saying::Basic { name, line, .. }) = bring_up.next() {
+                calls.push(line.bytes().to_vec());
+                bring_up.heard(&Settlement {
+                    name,
+                    verdict: Verdict::Failed(Cause::Timeout(Awaited::FinalCode)),
+                    clean: false,
+                    info: Vec::new(),
+                    prompted: false,
+                    echoed: false,
+                });
+            }
+        }
+        let calls: Vec<&[u8]> = calls.iter().map(Vec::as_slice).collect();
+        assert_eq!(calls, [&b"AT\r"[..], b"ATQ0V1\r", b"AT\r", b"ATQ0V1\r"]);
+    }
 }

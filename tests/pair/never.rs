@@ -96,6 +96,43 @@ fn a_login_that_is_only_acknowledged_is_used() {
     }
 }
 
+/// The bytes are all there, by the size that the server named.
+#[test]
+fn a_download_whose_last_line_never_comes_is_there_by_its_count() {
+    for family in both() {
+        for piecewise in [false, true] {
+            let knobs = Knobs {
+                result_never: vec!["+CFTPSGET".into()],
+                ..Knobs::default()
+            };
+            let mut link = link(family, knobs, piecewise);
+            let mut content = nasty(3000);
+            content.push(b'x');
+            link.peer().files.insert(b"/f".to_vec(), content.clone());
+            let got = link.run(on(get("/f")), vec![]);
+            assert!(got.result.is_ok(), "{family:?} {:?}", got.result);
+            assert!(got.content == content, "{family:?}");
+            assert!(got.took < Duration::from_secs(20), "{:?}", got.took);
+            is_right_next(&mut link, "a download without end");
+        }
+    }
+}
+
+/// Bytes before it may be lost, and as many of the last line be taken for them.
+#[test]
+fn a_download_that_may_hold_its_last_line_is_not_believed_without_it() {
+    for end in [b'0', b'\r', b'\n'] {
+        let knobs = Knobs {
+            result_never: vec!["+CFTPSGET".into()],
+            ..Knobs::default()
+        };
+        let mut link = link(Family::Sim7600, knobs, false);
+        link.peer().files.insert(b"/f".to_vec(), vec![b'x', end]);
+        let got = link.run(on(get("/f")), vec![]);
+        assert!(got.result.is_err(), "{end}: {:?}", got.result);
+    }
+}
+
 /// A login that was refused, of which nothing but `OK` is told, is not taken for one.
 #[test]
 fn a_login_that_is_acknowledged_and_refused_is_told() {

@@ -64,7 +64,7 @@ impl Exchange {
     }
 
     /// The block before was whole.
-    fn prove(&mut self) -> Heard {
+    pub(crate) fn prove(&mut self) -> Heard {
         self.content += self.unproven.len() as u64;
         Heard::Content(self.unproven.split().freeze())
     }
