@@ -301,7 +301,7 @@ def main():
     parser.add_argument("--ca", help="PEM file of the daemon's authority: the address has TLS")
     parser.add_argument("--certificate", help="PEM file of the client's own certificate")
     parser.add_argument("--key", help="PEM file of its key")
-    parser.add_argument("--timeout", type=float, default=120, help="deadline of a call, seconds")
+    parser.add_argument("--timeout", type=float, default=300, help="deadline of a call, seconds")
     parser.add_argument(
         "arguments",
         nargs=argparse.REMAINDER,
