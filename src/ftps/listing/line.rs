@@ -6,6 +6,12 @@ use suppaftp::list::{File, ListParser};
 
 use super::{Facts, Kind};
 
+/// As `ls` prints them.
+const MONTHS: [&str; 12] = [
+    " Jan ", " Feb ", " Mar ", " Apr ", " May ", " Jun ", " Jul ", " Aug ", " Sep ", " Oct ",
+    " Nov ", " Dec ",
+];
+
 /// Reads a line in the form of `ls -l` or of DOS; `None` where it has neither, or could mean
 /// more than one thing.
 pub(super) fn read(line: &str) -> Option<Facts> {
@@ -22,8 +28,10 @@ fn posix(line: &str) -> Option<Facts> {
     let rest = line.get(10..)?;
     let rest = rest.strip_prefix(['.', '+', '@']).unwrap_or(rest);
     let start = line.get(..10)?;
+    let wordy = from_size(rest).map(|rest| format!("{start} 1 - - {rest}"));
     let file = columns(start, rest)
         .into_iter()
+        .chain(wordy)
         .find_map(|line| ListParser::parse_posix(&line).ok())?;
     let tail = match target(&file) {
         Some(target) => format!("{} -> {}", file.name(), target.to_str()?),
@@ -55,6 +63,18 @@ fn columns(start: &str, rest: &str) -> [String; 6] {
         format!("{start} 1 - -{rest}"),
         format!("{start} 1 -{rest}"),
     ]
+}
+
+/// What begins with the size, the number before the month: where users come from a Windows domain, owner
+/// and group have blanks in them (`Domain Users`).
+fn from_size(rest: &str) -> Option<&str> {
+    let starts = MONTHS.iter().filter_map(|month| {
+        let before = rest.get(..rest.find(month)?)?.trim_end();
+        let size = before.rsplit(' ').next()?;
+        let is_number = !size.is_empty() && size.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| before.len() - size.len())
+    });
+    rest.get(starts.min()?..)
 }
 
 fn dos(line: &str) -> Option<Facts> {
@@ -170,6 +190,15 @@ mod tests {
             (
                 "-rw-r--r-- 1 u g 5368709120 Mar 19  2020 big",
                 Some(("big", File, Some(5_368_709_120))),
+            ),
+            // Owners and groups of a Windows domain.
+            (
+                "-rw-r--r-- 1 john Domain Users 10 Mar 19 13:51 1 Apr 2 report",
+                Some(("1 Apr 2 report", File, Some(10))),
+            ),
+            (
+                "drwxr-xr-x 2 ACME\\john smith domain users 4096 Nov  2  2025 d",
+                Some(("d", Directory, None)),
             ),
             // Arrows.
             (

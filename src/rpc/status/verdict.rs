@@ -247,7 +247,8 @@ impl Verdict {
             C::OutOfOrder(_) | C::Garbled => Self::new(
                 Code::Internal,
                 "MODEM_GARBLED",
-                "the module answered against its own manual; does another program use the port?",
+                "the module answered against its own manual; does another program use the port, or \
+                 does the line change bytes (software flow control, 7 bits, a wrong baud rate)?",
             ),
             C::Undecided(_) => Self::new(
                 Code::Internal,
