@@ -163,7 +163,8 @@ impl Daemon {
     }
 }
 
-/// Runs the daemon until SIGINT or SIGTERM, of which a second one hurries the end, and keeps systemd informed where it is the parent.
+/// Runs the daemon until SIGINT or SIGTERM, of which a second one hurries the end, and keeps systemd
+/// informed where it is the parent.
 ///
 /// # Errors
 /// The daemon could not start, or its server failed.

@@ -5,6 +5,7 @@ mod steps;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tracing::info;
 
 use super::exchange::{Claim, Settlement, Verdict};
 use super::facts::{self, Capabilities, Facts, Identity, Sim};
@@ -67,7 +68,7 @@ const QUIET: Duration = Duration::from_millis(200);
 
 /// How often the bring-up begins again where answers and questions may not belong together. A module that
 /// says such things by itself is believed after that.
-const RESTARTS: u32 = 4;
+const RESTARTS: u32 = 3;
 
 /// Result codes, and in words (V.250 §6.2.5, §6.2.6): a module whose stored profile has `ATQ1` or `ATV0`
 /// hears every call, and no answer to a plain one is known for one. Said in turn with the plain call,
@@ -124,6 +125,7 @@ impl BringUp {
 
     /// Everything once more, once the line is quiet.
     fn restart(&mut self) {
+        info!("lines that may have been taken for answers came in between; asking anew");
         let anew = Self::new(&self.setup);
         self.restarts += 1;
         let contact = Contact::Settle { tries: 0 };
