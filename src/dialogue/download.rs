@@ -435,11 +435,6 @@ impl Procedure for Download {
         self.size
             .map(|size| size.saturating_sub(self.offset + self.got))
     }
-
-    fn owed(&self) -> Option<u64> {
-        let counted = self.exact && matches!(self.state, State::Wait) && self.overlap.is_none();
-        self.remaining().filter(|_| counted)
-    }
 }
 
 #[cfg(test)]

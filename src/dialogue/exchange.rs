@@ -234,19 +234,6 @@ impl Exchange {
         self.name.starts_with(SERVICE)
     }
 
-    /// Whether the bytes that are still to come have come, and only the line that says so is missing. A
-    /// block that may have taken a part of that line for content, because as many bytes before it were
-    /// lost, is none: such a block ends with the code or with a line end, and what is left of the line is
-    /// nothing that could be heard.
-    pub(crate) fn lacks_only_its_end(&self, to_come: u64) -> bool {
-        self.is_receiving()
-            && self.block.is_none()
-            && !matches!(self.final_code, Some(FinalCode::Error(_)))
-            && (self.unproven.last())
-                .is_some_and(|last| !last.is_ascii_digit() && !b"\r\n".contains(last))
-            && self.unproven.len() as u64 == to_come
-    }
-
     /// Whether the content comes from the server, which an abort would end.
     pub(crate) fn is_of_the_server(&self) -> bool {
         !matches!(self.claim, Claim::Report(Verb::Storage(_)))

@@ -96,11 +96,6 @@ pub(crate) trait Procedure: Debug + Send {
     fn remaining(&self) -> Option<u64> {
         None
     }
-
-    /// The same, where so many and no others make the content whole, whatever is said of it then.
-    fn owed(&self) -> Option<u64> {
-        None
-    }
 }
 
 /// The ways that content takes on this module.

@@ -338,7 +338,7 @@ impl Dialogue {
                 self.framer.push(&held);
                 self.pull(now);
             }
-            if let Some(settlement) = self.outcome_of_silence() {
+            if let Some(settlement) = self.exchange.as_ref().map(Exchange::expire) {
                 self.settle(settlement, now);
             }
             return;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cellftp::dialogue::Moment;
 use cellftp::dialogue::failure::{Awaited, Cause, Ending};
 use cellftp::dialogue::operation::{Output, Task};
-use cellftp::emulator::{Family, Knobs};
+use cellftp::emulator::{Effect, Family, Fault, Knobs, Phase, Trigger};
 
 use crate::link::{Link, Outcome, nasty, on, path, pieces};
 use crate::storage::transfer;
@@ -96,40 +96,29 @@ fn a_login_that_is_only_acknowledged_is_used() {
     }
 }
 
-/// The bytes are all there, by the size that the server named.
+/// What slipped into a block pushes as many bytes of the content out of it, which then stand where no line
+/// ends.
 #[test]
-fn a_download_whose_last_line_never_comes_is_there_by_its_count() {
-    for family in both() {
-        for piecewise in [false, true] {
-            let knobs = Knobs {
-                result_never: vec!["+CFTPSGET".into()],
-                ..Knobs::default()
-            };
-            let mut link = link(family, knobs, piecewise);
-            let mut content = nasty(3000);
-            content.push(b'x');
-            link.peer().files.insert(b"/f".to_vec(), content.clone());
-            let got = link.run(on(get("/f")), vec![]);
-            assert!(got.result.is_ok(), "{family:?} {:?}", got.result);
-            assert!(got.content == content, "{family:?}");
-            assert!(got.took < Duration::from_secs(20), "{:?}", got.took);
-            is_right_next(&mut link, "a download without end");
-        }
-    }
-}
-
-/// Bytes before it may be lost, and as many of the last line be taken for them.
-#[test]
-fn a_download_that_may_hold_its_last_line_is_not_believed_without_it() {
-    for end in [b'0', b'\r', b'\n'] {
+fn a_download_with_a_line_inside_is_not_believed_without_its_last_line() {
+    for slipped in ["\r\nRING\r\n", "x", "\r\n"] {
         let knobs = Knobs {
             result_never: vec!["+CFTPSGET".into()],
             ..Knobs::default()
         };
         let mut link = link(Family::Sim7600, knobs, false);
-        link.peer().files.insert(b"/f".to_vec(), vec![b'x', end]);
+        link.peer().files.insert(b"/f".to_vec(), vec![b'x'; 200]);
+        for nth in 2..9 {
+            link.module.arm(Fault {
+                trigger: Trigger::Command {
+                    command: "+CFTPSGET".into(),
+                    nth,
+                    phase: Phase::InBlock(100),
+                },
+                effect: Effect::Text(slipped.into()),
+            });
+        }
         let got = link.run(on(get("/f")), vec![]);
-        assert!(got.result.is_err(), "{end}: {:?}", got.result);
+        assert!(got.result.is_err(), "{slipped:?}: {:?}", got.result);
     }
 }
 

@@ -64,7 +64,7 @@ impl Exchange {
     }
 
     /// The block before was whole.
-    pub(crate) fn prove(&mut self) -> Heard {
+    fn prove(&mut self) -> Heard {
         self.content += self.unproven.len() as u64;
         Heard::Content(self.unproven.split().freeze())
     }

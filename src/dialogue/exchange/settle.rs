@@ -60,11 +60,6 @@ impl Exchange {
         self.settle(Some(awaited))
     }
 
-    /// The outcome where all content came and nothing came behind it.
-    pub(crate) fn content_alone(&self) -> Settlement {
-        self.settlement(Verdict::Done(None), false)
-    }
-
     /// The outcome where something else broke the exchange off.
     pub(crate) fn broken(&self, cause: Cause) -> Settlement {
         self.settlement(Verdict::Failed(cause), false)

@@ -9,7 +9,7 @@ use super::Dialogue;
 use super::run::Activity;
 use crate::at::{Expect, Frame};
 use crate::dialogue::echo::Echo;
-use crate::dialogue::exchange::{Exchange, Heard, Settlement};
+use crate::dialogue::exchange::{Exchange, Heard};
 use crate::dialogue::failure::Cause;
 use crate::dialogue::moment::Moment;
 use crate::dialogue::procedure::{EndOfContent, Feed};
@@ -19,11 +19,6 @@ use crate::ftps::{Body, Command, Report, Urc, escape};
 
 /// After the server closed the connection the module should report soon.
 const AFTER_CLOSE: Duration = Duration::from_secs(10);
-
-/// Between the last byte of a file and the line that ends it, the module only hears the server confirm it,
-/// which a slow network delays by seconds. A module that prints that line later, or never, has sent no
-/// less.
-const AFTER_CONTENT: Duration = Duration::from_secs(10);
 
 impl Dialogue {
     pub(super) fn pull(&mut self, now: Moment) {
@@ -70,14 +65,6 @@ impl Dialogue {
             self.break_off(Cause::Garbled, now);
             return;
         }
-        if self.lacks_only_its_end()
-            && let Some(exchange) = &mut self.exchange
-        {
-            exchange.hasten(now + AFTER_CONTENT);
-        }
-        let Some(exchange) = &self.exchange else {
-            return;
-        };
         if exchange.is_interrupted() {
             self.synchronised = false;
             self.end_content(now);
@@ -85,27 +72,6 @@ impl Dialogue {
         if let Some(settlement) = self.exchange.as_ref().and_then(Exchange::settled) {
             self.settle(settlement, now);
         }
-    }
-
-    /// Whether a file is there by its count, and nothing else is missing.
-    fn lacks_only_its_end(&self) -> bool {
-        let owed = self.run.as_ref().and_then(|run| run.task.owed());
-        let exchange = self.exchange.as_ref();
-        exchange.is_some_and(|exchange| owed.is_some_and(|owed| exchange.lacks_only_its_end(owed)))
-    }
-
-    /// The outcome of an exchange that has waited long enough.
-    pub(super) fn outcome_of_silence(&mut self) -> Option<Settlement> {
-        let whole = self.lacks_only_its_end();
-        let exchange = self.exchange.as_mut()?;
-        if !whole {
-            return Some(exchange.expire());
-        }
-        info!("every byte came, and no line that ends them");
-        if let (Heard::Content(bytes), Some(run)) = (exchange.prove(), &mut self.run) {
-            run.deliveries.extend(run.task.content(bytes));
-        }
-        Some(exchange.content_alone())
     }
 
     /// A frame came while no command is under way.
