@@ -49,6 +49,8 @@ pub struct Framer {
     gap: Option<Gap>,
     /// The line ends that stand after a block on this port.
     gaps: Gaps,
+    /// Lines were seen to begin with line ends.
+    spaced: bool,
 }
 
 /// Longest line accepted, in bytes. The longest that the manuals allow is an answer with one
@@ -84,6 +86,7 @@ impl Framer {
     pub fn clear(&mut self) {
         *self = Self {
             gaps: std::mem::take(&mut self.gaps),
+            spaced: self.spaced,
             ..Self::new()
         };
     }
@@ -171,6 +174,7 @@ impl Framer {
             len += 1;
         }
         if len > 0 {
+            self.spaced |= self.gap.is_none();
             self.consume(len);
         }
     }
@@ -182,7 +186,7 @@ impl Framer {
             return false;
         }
         let gap = self.gap.take();
-        gap.is_some_and(|gap| !self.gaps.is_usual(&gap, &self.buffer))
+        gap.is_some_and(|gap| !self.gaps.is_usual(&gap, &self.buffer, self.spaced))
     }
 
     /// Takes a line of `len` bytes and its line end: any CRs, and one LF, after which the
