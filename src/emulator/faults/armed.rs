@@ -93,12 +93,8 @@ impl Armed {
         start: u64,
         len: usize,
     ) -> Option<(usize, Effect)> {
-        self.take_first(start, len, |trigger| match trigger {
-            Trigger::Command {
-                command: c,
-                nth: n,
-                phase: Phase::InBlock(at),
-            } if c == command && *n == nth => Some(*at),
+        self.in_phase(command, nth, start, len, |phase| match phase {
+            Phase::InBlock(at) => Some(at),
             _ => None,
         })
     }
@@ -111,12 +107,26 @@ impl Armed {
         start: u64,
         len: usize,
     ) -> Option<(usize, Effect)> {
+        self.in_phase(command, nth, start, len, |phase| match phase {
+            Phase::InData(at) => Some(at),
+            _ => None,
+        })
+    }
+
+    fn in_phase(
+        &mut self,
+        command: &str,
+        nth: u32,
+        start: u64,
+        len: usize,
+        place: fn(Phase) -> Option<u64>,
+    ) -> Option<(usize, Effect)> {
         self.take_first(start, len, |trigger| match trigger {
             Trigger::Command {
                 command: c,
                 nth: n,
-                phase: Phase::InData(at),
-            } if c == command && *n == nth => Some(*at),
+                phase,
+            } if c == command && *n == nth => place(*phase),
             _ => None,
         })
     }
