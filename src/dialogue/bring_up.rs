@@ -372,4 +372,32 @@ mod tests {
         let calls: Vec<&[u8]> = calls.iter().map(Vec::as_slice).collect();
         assert_eq!(calls, [&b"AT\r"[..], b"ATQ0V1\r", b"AT\r", b"ATQ0V1\r"]);
     }
+
+    #[test]
+    fn a_module_that_says_ok_twice_each_time_is_believed_in_the_end() {
+        let mut bring_up = BringUp::new(&Setup::default());
+        let mut calls = 0;
+        for _ in 0..1000 {
+            match bring_up.next() {
+                Next::Finish(outcome) => {
+                    assert_eq!((outcome, calls), (Ok(Output::Done), RESTARTS + 1));
+                    return;
+                }
+                Next::Say(Saying::Basic { name, .. }) => {
+                    calls += u32::from(name == "AT");
+                    bring_up.heard(&Settlement {
+                        name,
+                        verdict: Verdict::Done(None),
+                        clean: true,
+                        info: vec!["anything".into()],
+                        prompted: false,
+                        echoed: false,
+                    });
+                    bring_up.overhear("OK");
+                }
+                _ => {}
+            }
+        }
+        panic!("it asks for ever");
+    }
 }
