@@ -1,6 +1,7 @@
 //! Floor 4, sharing: many clients, one link.
 
 pub mod caller;
+pub mod disk;
 pub mod error;
 pub mod estimate;
 pub mod events;

@@ -88,6 +88,7 @@ impl Durable {
                 backoff: self.backoff,
                 max_backoff: self.max_backoff,
             },
+            ..Settings::default()
         }
     }
 

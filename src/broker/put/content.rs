@@ -1,18 +1,16 @@
 //! Where the bytes of a Put come from.
 
-use std::fs::File;
 use std::future::pending;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
-use tokio::task::spawn_blocking;
 
 use super::Fault;
+use crate::broker::disk::{self, Disk, DiskFile};
 use crate::broker::error::Cause;
 use crate::broker::spool::{MAX_CHUNK, PIECE, Reader};
 use crate::broker::tally::Tally;
@@ -35,7 +33,8 @@ pub(super) enum Content {
 /// A file that nobody changes.
 #[derive(Debug, Clone)]
 pub(in crate::broker) struct OnDisk {
-    pub(in crate::broker) file: Arc<File>,
+    pub(in crate::broker) disk: Arc<dyn Disk>,
+    pub(in crate::broker) file: Arc<dyn DiskFile>,
     pub(in crate::broker) size: u64,
     pub(in crate::broker) sha256: [u8; 32],
 }
@@ -75,8 +74,7 @@ impl Content {
         match self {
             Self::Brought { reader, .. } => Box::new(reader.source()),
             Self::OnDisk(file) => Box::new(FileSource {
-                file: Arc::clone(&file.file),
-                size: file.size,
+                file: file.clone(),
                 fault: fault.clone(),
                 held: Bytes::new(),
                 from: 0,
@@ -117,17 +115,23 @@ impl Content {
 }
 
 impl OnDisk {
-    /// All from a byte on, at most [`MAX_CHUNK`].
+    /// All from a byte on, at most [`MAX_CHUNK`]. A file that is shorter than it was is an error.
     pub(in crate::broker) async fn read(&self, from: u64) -> io::Result<Bytes> {
-        read(Arc::clone(&self.file), self.size, from).await
+        let rest = usize::try_from(self.size.saturating_sub(from)).unwrap_or(MAX_CHUNK);
+        let file = Arc::clone(&self.file);
+        let read = move || {
+            let mut bytes = vec![0; rest.min(MAX_CHUNK)];
+            file.read_exact_at(&mut bytes, from)?;
+            Ok(Bytes::from(bytes))
+        };
+        disk::blocking(&*self.disk, read).await
     }
 }
 
 /// A file as the content of an upload. It can be asked for any byte at any time.
 #[derive(Debug)]
 struct FileSource {
-    file: Arc<File>,
-    size: u64,
+    file: OnDisk,
     fault: Fault,
     /// What was read last.
     held: Bytes,
@@ -147,11 +151,11 @@ impl FileSource {
 impl Source for FileSource {
     fn piece(&mut self, offset: u64) -> BoxFuture<'_, Supply> {
         Box::pin(async move {
-            if offset >= self.size {
+            if offset >= self.file.size {
                 return Supply::Piece(Piece::End);
             }
             if self.held(offset).is_none() {
-                match read(Arc::clone(&self.file), self.size, offset).await {
+                match self.file.read(offset).await {
                     Ok(bytes) => (self.held, self.from) = (bytes, offset),
                     Err(error) => {
                         self.fault.set(Cause::Spool(Arc::new(error)));
@@ -163,18 +167,6 @@ impl Source for FileSource {
                 .map_or(Supply::Gone, |piece| Supply::Piece(Piece::Data(piece)))
         })
     }
-}
-
-/// Bytes of a file of `size` bytes from one on, at most [`MAX_CHUNK`]. A file that is shorter is
-/// an error.
-async fn read(file: Arc<File>, size: u64, from: u64) -> io::Result<Bytes> {
-    let rest = usize::try_from(size.saturating_sub(from)).unwrap_or(MAX_CHUNK);
-    let read = move || {
-        let mut bytes = vec![0; rest.min(MAX_CHUNK)];
-        file.read_exact_at(&mut bytes, from)?;
-        Ok(Bytes::from(bytes))
-    };
-    spawn_blocking(read).await.map_err(io::Error::other)?
 }
 
 #[cfg(test)]
@@ -189,6 +181,7 @@ mod tests {
         let content: Vec<u8> = (0..=250).cycle().take(200_000).collect();
         file.write_all(&content).unwrap();
         let on_disk = OnDisk {
+            disk: <dyn Disk>::of_system(),
             file: Arc::new(file),
             size: 200_000,
             sha256: [0; 32],

@@ -1,54 +1,74 @@
 //! The bytes of transfers on disk: a file each, and what they may take together.
 
 use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::broker::disk::{self, Disk, DiskFile};
+use crate::broker::error::{Cause, Error};
+
 /// The name of a spool file. Never used again for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct FileId(Uuid);
 
+#[cfg(test)]
 impl FileId {
     pub(super) fn fresh() -> Self {
         Self(Uuid::new_v4())
     }
 }
 
+/// Bytes that are read at once where a file is read from end to end.
+const STRETCH: u64 = 64 * 1024;
+
 /// Bytes of the disk that no file takes: the records of a thousand transfers, so that what was
 /// accepted can be delivered, and that be written down, whatever a client sends.
 const RESERVE: u64 = 1 << 20;
 
-/// The directory of the spool files. Its methods block.
+/// The directory of the spool files. Its methods block, but for [`Files::run`].
 #[derive(Debug, Clone)]
 pub(super) struct Files {
+    pub(super) disk: Arc<dyn Disk>,
     directory: PathBuf,
 }
 
 impl Files {
     /// Takes a directory, which is made with the first file.
-    pub(super) fn new(directory: PathBuf) -> Self {
-        Self { directory }
+    pub(super) fn new(disk: Arc<dyn Disk>, directory: PathBuf) -> Self {
+        Self { disk, directory }
+    }
+
+    /// Has the disk do work that blocks. It is done also where nobody waits for it any more.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let files = self.clone();
+        let done = disk::blocking(&*self.disk, move || work(&files)).await;
+        done.map_err(|error| Cause::Spool(Arc::new(error)).into())
+    }
+
+    /// A name for a new file.
+    pub(super) fn fresh(&self) -> FileId {
+        FileId(self.disk.fresh())
     }
 
     /// Makes an empty file whose name survives a power cut.
     pub(super) fn create(&self, id: FileId) -> io::Result<()> {
-        if let Err(error) = fs::create_dir(&self.directory) {
+        if let Err(error) = self.disk.make_directory(&self.directory) {
             if error.kind() != io::ErrorKind::AlreadyExists {
                 return Err(error);
             }
         } else if let Some(parent) = self.directory.parent() {
-            sync_directory(parent)?;
+            self.disk.sync_directory(parent)?;
         }
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true).open(self.path(id))?;
-        sync_directory(&self.directory)
+        self.disk.create(&self.path(id))?;
+        self.disk.sync_directory(&self.directory)
     }
 
     /// Whether the disk has room for so many bytes more and for [`RESERVE`].
@@ -56,10 +76,9 @@ impl Files {
     /// # Errors
     /// [`io::ErrorKind::StorageFull`] where it has not, or it does not tell.
     pub(super) fn check_room(&self, bytes: u64) -> io::Result<()> {
-        let disk = rustix::fs::statvfs(self.directory.parent().unwrap_or(&self.directory))?;
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        // Without a number of blocks it says nothing of itself (statvfs(3), NOTES).
-        if disk.f_blocks == 0 || free >= bytes.saturating_add(RESERVE) {
+        let disk = self.directory.parent().unwrap_or(&self.directory);
+        let needed = bytes.saturating_add(RESERVE);
+        if self.disk.free(disk)?.is_none_or(|free| free >= needed) {
             Ok(())
         } else {
             Err(io::ErrorKind::StorageFull.into())
@@ -67,16 +86,14 @@ impl Files {
     }
 
     /// Opens a file to write at `offset`; what is behind it is cut off.
-    pub(super) fn writer(&self, id: FileId, offset: u64) -> io::Result<File> {
-        use std::io::{Seek, SeekFrom};
-        let mut file = OpenOptions::new().write(true).open(self.path(id))?;
+    pub(super) fn writer(&self, id: FileId, offset: u64) -> io::Result<Writer> {
+        let file = self.disk.open(&self.path(id), true)?;
         file.set_len(offset)?;
-        file.seek(SeekFrom::Start(offset))?;
-        Ok(file)
+        Ok(Writer { file, at: offset })
     }
 
-    pub(super) fn reader(&self, id: FileId) -> io::Result<File> {
-        File::open(self.path(id))
+    pub(super) fn reader(&self, id: FileId) -> io::Result<Arc<dyn DiskFile>> {
+        self.disk.open(&self.path(id), false)
     }
 
     /// The first and the last of the first `size` bytes, as many as `longest` of each.
@@ -99,8 +116,8 @@ impl Files {
 
     /// Bytes of a file; `None` where there is none.
     pub(super) fn len(&self, id: FileId) -> io::Result<Option<u64>> {
-        match fs::metadata(self.path(id)) {
-            Ok(metadata) => Ok(Some(metadata.len())),
+        match self.disk.len(&self.path(id)) {
+            Ok(len) => Ok(Some(len)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -108,18 +125,23 @@ impl Files {
 
     /// SHA-256 of the first `size` bytes, as they are on disk.
     pub(super) fn hash(&self, id: FileId, size: u64) -> io::Result<[u8; 32]> {
-        let mut file = self.reader(id)?.take(size);
+        let file = self.reader(id)?;
         let mut hash = Sha256::new();
-        let copied = io::copy(&mut file, &mut hash)?;
-        if copied != size {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+        let mut bytes = Vec::new();
+        let mut at = 0;
+        while at < size {
+            let len = (size - at).min(STRETCH);
+            bytes.resize(usize::try_from(len).map_err(io::Error::other)?, 0);
+            file.read_exact_at(&mut bytes, at)?;
+            hash.update(&bytes);
+            at += len;
         }
         Ok(hash.finalize().into())
     }
 
     /// Removes a file. One that is gone already is no error.
     pub(super) fn remove(&self, id: FileId) -> io::Result<()> {
-        match fs::remove_file(self.path(id)) {
+        match self.disk.remove(&self.path(id)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
@@ -128,14 +150,13 @@ impl Files {
     /// Removes all files but those that are known: what a crash between a file and its record
     /// has left. Answers how many.
     pub(super) fn sweep(&self, known: &HashSet<FileId>) -> io::Result<usize> {
-        let entries = match fs::read_dir(&self.directory) {
-            Ok(entries) => entries,
+        let names = match self.disk.list(&self.directory) {
+            Ok(names) => names,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
             Err(error) => return Err(error),
         };
         let mut removed = 0;
-        for entry in entries {
-            let name = entry?.file_name();
+        for name in names {
             // What is not named as ours is not ours.
             let Some(id) = name.to_str().and_then(|name| Uuid::parse_str(name).ok()) else {
                 continue;
@@ -153,9 +174,23 @@ impl Files {
     }
 }
 
-/// Makes the names in a directory survive a power cut (fsync(2), NOTES).
-pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
+/// A file that is written from one byte on to its end.
+#[derive(Debug)]
+pub(super) struct Writer {
+    file: Arc<dyn DiskFile>,
+    at: u64,
+}
+
+impl Writer {
+    pub(super) fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, self.at)?;
+        self.at += bytes.len() as u64;
+        Ok(())
+    }
+
+    pub(super) fn sync_all(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
 }
 
 /// What the files may take together, in bytes.
@@ -204,12 +239,12 @@ impl Room {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
+    use std::fs;
 
     #[test]
     fn what_is_written_behind_the_safe_part_is_cut_off() {
         let scratch = tempfile::tempdir().unwrap();
-        let files = Files::new(scratch.path().join("files"));
+        let files = Files::new(<dyn Disk>::of_system(), scratch.path().join("files"));
         let id = FileId::fresh();
         files.create(id).unwrap();
         files.writer(id, 0).unwrap().write_all(b"abcdef").unwrap();
@@ -226,7 +261,7 @@ mod tests {
     #[test]
     fn only_files_of_ours_that_nobody_knows_are_swept() {
         let scratch = tempfile::tempdir().unwrap();
-        let files = Files::new(scratch.path().to_owned());
+        let files = Files::new(<dyn Disk>::of_system(), scratch.path().to_owned());
         assert_eq!(files.sweep(&HashSet::new()).unwrap(), 0);
         let (known, orphan) = (FileId::fresh(), FileId::fresh());
         files.create(known).unwrap();

@@ -8,7 +8,6 @@ mod look;
 mod turns;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -99,12 +98,13 @@ impl Journal {
     /// Reads what there is.
     pub(super) fn open(settings: Settings, tell: Tell) -> Result<Self, store::Error> {
         let path = settings.directory.join(STORE);
-        let files = Files::new(settings.directory.join(FILES));
+        let disk = Arc::clone(&settings.disk);
+        let files = Files::new(disk, settings.directory.join(FILES));
         let failed = |source| store::Error::Io {
             path: settings.directory.clone(),
             source,
         };
-        let (store, records) = match Store::open(&path)? {
+        let (store, records) = match Store::open(&*files.disk, &path)? {
             Some((store, records)) => (Some(Arc::new(store)), records),
             None => (None, BTreeMap::new()),
         };
@@ -143,11 +143,11 @@ impl Journal {
         Ok(Self {
             room: Room::new(settings.disk_in_all, taken),
             files,
+            clock: Clock::start(settings.wall),
             settings,
             wake: Notify::new(),
             tell,
             path,
-            clock: Clock::start(),
             store: AsyncMutex::new(store),
             table: Mutex::new(Table {
                 entries,
@@ -180,13 +180,12 @@ impl Journal {
                 return journal.again(&mut store, there, &wish).await;
             }
             journal.make_place(&mut store, &key.principal).await?;
-            let file = FileId::fresh();
-            let files = journal.files.clone();
-            blocking(move || {
+            let file = journal.files.fresh();
+            let made = journal.files.run(move |files| {
                 files.check_room(0)?;
                 files.create(file)
-            })
-            .await?;
+            });
+            made.await?;
             let record = Record::new(key.clone(), wish, file, journal.now());
             journal.write(&mut store, Change::Put(&record)).await?;
             let uploads = record.state == State::Receiving;
@@ -341,15 +340,4 @@ async fn whole<T: Send + 'static>(
         Ok(done) => done,
         Err(_) => Err(Cause::WrongAnswer.into()),
     }
-}
-
-/// Work that blocks.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, Error> {
-    let done = match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => Err(io::Error::other(error)),
-    };
-    done.map_err(|error| Cause::Spool(Arc::new(error)).into())
 }

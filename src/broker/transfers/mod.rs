@@ -27,10 +27,13 @@ pub use retry::{Budget, Exhausted};
 pub use wish::{Direction, Key, TransferId, UploadWish, Wish};
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::disk::Disk;
 
 /// Where transfers are kept, and within which bounds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// Directory, which must exist; empty: there are none.
     pub directory: PathBuf,
@@ -50,6 +53,10 @@ pub struct Settings {
     pub unfinished_age: Duration,
     /// What the attempts of one may cost.
     pub budget: Budget,
+    /// The disk that the directory is on.
+    pub disk: Arc<dyn Disk>,
+    /// What tells the time of day.
+    pub wall: fn() -> SystemTime,
 }
 
 impl Default for Settings {
@@ -67,6 +74,8 @@ impl Default for Settings {
             max_age: Duration::from_secs(7 * 86400),
             unfinished_age: Duration::from_secs(86400),
             budget: Budget::default(),
+            disk: <dyn Disk>::of_system(),
+            wall: SystemTime::now,
         }
     }
 }

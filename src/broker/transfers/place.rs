@@ -6,11 +6,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::journal::{Journal, Tell};
 use super::{Settings, store};
+use crate::broker::disk::{self, Disk};
 use crate::broker::error::Cause;
 
 /// Pause after a disk took nothing. Doubled each time, up to [`LONGEST_RETRY`]: somebody who has made
@@ -35,6 +35,7 @@ pub enum Keeping {
 
 /// Where they are kept, from the time on at which the disk lets them be.
 struct Place {
+    disk: Arc<dyn Disk>,
     open: Box<dyn Fn() -> Result<Journal, store::Error> + Send + Sync>,
     journal: OnceLock<Arc<Journal>>,
     keeping: watch::Sender<Keeping>,
@@ -66,17 +67,20 @@ impl Transfers {
             return Ok(Self::off());
         }
         // Made by whoever installs the daemon, so that nothing is kept in a place nobody knows of.
-        if !settings.directory.is_dir() {
+        if !settings.disk.is_directory(&settings.directory) {
             tracing::warn!(%directory, "no transfers are kept: there is no such directory");
             return Ok(Self::off());
         }
-        Self::opening(move || Journal::open(settings.clone(), tell))
+        let disk = Arc::clone(&settings.disk);
+        Self::opening(disk, move || Journal::open(settings.clone(), tell))
     }
 
     fn opening(
+        disk: Arc<dyn Disk>,
         open: impl Fn() -> Result<Journal, store::Error> + Send + Sync + 'static,
     ) -> Result<Self, store::Error> {
         let place = Place {
+            disk,
             open: Box::new(open),
             journal: OnceLock::new(),
             keeping: watch::Sender::new(Keeping::Off),
@@ -114,7 +118,7 @@ impl Transfers {
             sleep(pause).await;
             pause = pause.saturating_mul(2).min(LONGEST_RETRY);
             let blocking = Arc::clone(place);
-            match spawn_blocking(move || blocking.attempt()).await {
+            match disk::blocking(&*place.disk, move || Ok(blocking.attempt())).await {
                 Ok(Ok(())) => tracing::info!("transfers go on: the disk does"),
                 Ok(Err(error)) => {
                     tracing::debug!(error = %error, ?pause, "transfers still wait for the disk");
@@ -177,7 +181,7 @@ mod tests {
             ..Settings::default()
         };
         let tries = AtomicUsize::new(0);
-        let transfers = Transfers::opening(move || {
+        let transfers = Transfers::opening(<dyn Disk>::of_system(), move || {
             if tries.fetch_add(1, Ordering::Relaxed) < 3 {
                 return Err(store::Error::Io {
                     path: settings.directory.clone(),

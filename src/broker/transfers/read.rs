@@ -1,16 +1,15 @@
 //! The bytes of a download on their way from the spool to a caller.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::journal::{Journal, blocking};
+use super::journal::Journal;
 use super::record::State;
 use super::wish::Key;
+use crate::broker::disk::DiskFile;
 use crate::broker::error::{Cause, Error};
 use crate::broker::spool::MAX_CHUNK;
 
@@ -19,7 +18,7 @@ use crate::broker::spool::MAX_CHUNK;
 pub struct TransferReading {
     journal: Arc<Journal>,
     key: Key,
-    file: Option<File>,
+    file: Arc<dyn DiskFile>,
     generation: u32,
     offset: u64,
     changed: watch::Receiver<u64>,
@@ -49,17 +48,11 @@ impl TransferReading {
         }
         let changed = journal.subscribe(&key).ok_or(Cause::TransferNotFound)?;
         let id = record.file.ok_or(Cause::TransferEnded)?;
-        let files = journal.files.clone();
-        let file = blocking(move || {
-            let mut file = files.reader(id)?;
-            file.seek(SeekFrom::Start(offset))?;
-            Ok(file)
-        })
-        .await?;
+        let file = journal.files.run(move |files| files.reader(id)).await?;
         Ok(Self {
             journal,
             key,
-            file: Some(file),
+            file,
             generation: record.generation,
             offset,
             changed,
@@ -103,14 +96,13 @@ impl TransferReading {
 
     async fn read(&mut self, at_most: u64) -> Result<ReadNext, Error> {
         let len = usize::try_from(at_most).map_or(MAX_CHUNK, |len| len.min(MAX_CHUNK));
-        let mut file = self.file.take().ok_or(Cause::TransferEnded)?;
-        let (file, chunk) = blocking(move || {
+        let (file, offset) = (Arc::clone(&self.file), self.offset);
+        let read = self.journal.files.run(move |_| {
             let mut chunk = vec![0; len];
-            file.read_exact(&mut chunk)?;
-            Ok((file, chunk))
-        })
-        .await?;
-        self.file = Some(file);
+            file.read_exact_at(&mut chunk, offset)?;
+            Ok(chunk)
+        });
+        let chunk = read.await?;
         self.offset += len as u64;
         Ok(ReadNext::Chunk(Bytes::from(chunk)))
     }

@@ -1,13 +1,12 @@
 //! Bytes of an upload on their way from a caller to the spool.
 
-use std::fs::File;
-use std::io::Write;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::Transfer;
-use super::journal::{Hold, Journal, blocking};
+use super::files::Writer;
+use super::journal::{Hold, Journal};
 use super::record::{Record, State};
 use super::wish::Key;
 use crate::broker::error::{Cause, Error, Hashed};
@@ -21,7 +20,7 @@ const SYNC: u64 = 1 << 20;
 #[derive(Debug)]
 pub struct Receiving {
     hold: Hold,
-    file: Option<File>,
+    file: Option<Writer>,
     written: u64,
     safe: u64,
     /// Bytes there will be, where the caller knows.
@@ -48,12 +47,11 @@ impl Receiving {
         if let Some(declared) = declared {
             hold.journal.grow(&hold.key, declared).await?;
         }
-        let files = hold.journal.files.clone();
-        let file = blocking(move || {
+        let opened = hold.journal.files.run(move |files| {
             files.check_room(declared.unwrap_or_default().saturating_sub(written))?;
             files.writer(id, written)
-        })
-        .await?;
+        });
+        let file = opened.await?;
         Ok(Self {
             hold,
             file: Some(file),
@@ -84,17 +82,15 @@ impl Receiving {
         self.hold.journal.grow(&self.hold.key, found).await?;
         let mut file = self.file.take().ok_or(Cause::SpoolLost)?;
         let sync = found - self.safe >= SYNC;
-        let files = self.hold.journal.files.clone();
-        let file = blocking(move || {
+        let written = self.hold.journal.files.run(move |files| {
             files.check_room(bytes.len() as u64)?;
             file.write_all(&bytes)?;
             if sync {
                 file.sync_all()?;
             }
             Ok(file)
-        })
-        .await?;
-        self.file = Some(file);
+        });
+        self.file = Some(written.await?);
         self.written = found;
         if sync {
             self.keep().await?;
@@ -132,9 +128,9 @@ impl Receiving {
         }
         self.sync().await?;
         let record = self.hold.record()?;
-        let files = self.hold.journal.files.clone();
+        let files = &self.hold.journal.files;
         let id = record.file.ok_or(Cause::SpoolLost)?;
-        let have = blocking(move || files.hash(id, found)).await?;
+        let have = files.run(move |files| files.hash(id, found)).await?;
         let named = record.wish.upload().and_then(|upload| upload.sha256);
         if [named, sha256]
             .into_iter()
@@ -160,8 +156,9 @@ impl Receiving {
 
     async fn sync(&mut self) -> Result<(), Error> {
         let file = self.file.take().ok_or(Cause::SpoolLost)?;
-        let file = blocking(move || file.sync_all().map(|()| file)).await?;
-        self.file = Some(file);
+        let files = &self.hold.journal.files;
+        let synced = files.run(move |_| file.sync_all().map(|()| file));
+        self.file = Some(synced.await?);
         Ok(())
     }
 
@@ -180,9 +177,11 @@ impl Receiving {
 
     /// The disk failed: what is not safe gives back its room.
     async fn cut_back(&mut self) -> Result<(), Error> {
-        let (files, safe) = (self.hold.journal.files.clone(), self.safe);
+        let (files, safe) = (&self.hold.journal.files, self.safe);
         let id = self.hold.record()?.file.ok_or(Cause::SpoolLost)?;
-        blocking(move || files.writer(id, safe).map(drop)).await
+        files
+            .run(move |files| files.writer(id, safe).map(drop))
+            .await
     }
 
     /// Nothing is kept of bytes that are not what was named.

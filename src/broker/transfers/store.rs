@@ -1,15 +1,14 @@
 //! The records of transfers on disk. Every change is synchronised before it is told.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
-use super::files::sync_directory;
 use super::record::Record;
 use super::wish::Key;
+use crate::broker::disk::Disk;
 
 /// Records as JSON, by principal and name. JSON, so that a later version can add a field and a
 /// person can read it with the tools at hand; a transfer's record is small beside its file.
@@ -72,8 +71,8 @@ pub(super) struct Store {
 
 impl Store {
     /// Opens the store at `path` with all that is in it; `None` where there is none.
-    pub(super) fn open(path: &Path) -> Result<Option<(Self, Records)>, Error> {
-        match fs::metadata(path) {
+    pub(super) fn open(disk: &dyn Disk, path: &Path) -> Result<Option<(Self, Records)>, Error> {
+        match disk.len(path) {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => {
@@ -85,7 +84,8 @@ impl Store {
         }
         let mut builder = Database::builder();
         builder.set_cache_size(CACHE);
-        let database = builder.open(path).map_err(|error| of(path, error.into()))?;
+        let database = disk.database(&builder, path, false);
+        let database = database.map_err(|error| of(path, error))?;
         let store = Self { database };
         let records = store.read(path)?;
         Ok(Some((store, records)))
@@ -93,27 +93,25 @@ impl Store {
 
     /// Makes an empty store at `path`, where there is none. It gets its name when it is whole, and
     /// the name survives a power cut.
-    pub(super) fn create(path: &Path) -> io::Result<Self> {
+    pub(super) fn create(disk: &dyn Disk, path: &Path) -> io::Result<Self> {
         let unfinished = path.with_extension("new");
-        if let Err(error) = fs::remove_file(&unfinished)
+        if let Err(error) = disk.remove(&unfinished)
             && error.kind() != io::ErrorKind::NotFound
         {
             return Err(error);
         }
         let mut builder = Database::builder();
         builder.set_cache_size(CACHE);
-        let database = builder
-            .create(&unfinished)
-            .map_err(|error| io_of(error.into()))?;
+        let database = disk.database(&builder, &unfinished, true).map_err(io_of)?;
         let store = Self { database };
         store.write(|transaction| {
             transaction.open_table(ABOUT)?.insert(VERSION, CURRENT)?;
             transaction.open_table(RECORDS)?;
             Ok(())
         })?;
-        fs::rename(&unfinished, path)?;
+        disk.rename(&unfinished, path)?;
         if let Some(directory) = path.parent() {
-            sync_directory(directory)?;
+            disk.sync_directory(directory)?;
         }
         Ok(store)
     }
@@ -211,19 +209,25 @@ fn io_of(error: redb::Error) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::broker::transfers::testing::{download, key};
 
+    fn system() -> std::sync::Arc<dyn Disk> {
+        <dyn Disk>::of_system()
+    }
+
     fn opened(path: &Path) -> (Store, Records) {
-        Store::open(path).unwrap().unwrap()
+        Store::open(&*system(), path).unwrap().unwrap()
     }
 
     #[test]
     fn what_was_put_is_there_after_the_next_opening() {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("s");
-        assert!(Store::open(&path).unwrap().is_none());
-        let store = Store::create(&path).unwrap();
+        assert!(Store::open(&*system(), &path).unwrap().is_none());
+        let store = Store::create(&*system(), &path).unwrap();
         let (a, b) = (download(key("a")), download(key("b")));
         store.put(&a).unwrap();
         store.put(&b).unwrap();
@@ -237,15 +241,18 @@ mod tests {
     fn a_store_in_use_is_not_touched() {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("s");
-        let _held = Store::create(&path).unwrap();
-        assert!(matches!(Store::open(&path), Err(Error::InUse(_))));
+        let _held = Store::create(&*system(), &path).unwrap();
+        assert!(matches!(
+            Store::open(&*system(), &path),
+            Err(Error::InUse(_))
+        ));
     }
 
     #[test]
     fn what_is_not_understood_is_refused_and_kept() {
         let scratch = tempfile::tempdir().unwrap();
         let newer = scratch.path().join("newer");
-        let store = Store::create(&newer).unwrap();
+        let store = Store::create(&*system(), &newer).unwrap();
         store
             .write(|transaction| {
                 transaction.open_table(ABOUT)?.insert(VERSION, 7)?;
@@ -253,11 +260,11 @@ mod tests {
             })
             .unwrap();
         drop(store);
-        let error = Store::open(&newer).unwrap_err();
+        let error = Store::open(&*system(), &newer).unwrap_err();
         assert!(matches!(error, Error::Newer { found: 7, .. }), "{error}");
 
         let odd = scratch.path().join("odd");
-        let store = Store::create(&odd).unwrap();
+        let store = Store::create(&*system(), &odd).unwrap();
         store
             .write(|transaction| {
                 let mut records = transaction.open_table(RECORDS)?;
@@ -266,12 +273,12 @@ mod tests {
             })
             .unwrap();
         drop(store);
-        let error = Store::open(&odd).unwrap_err();
+        let error = Store::open(&*system(), &odd).unwrap_err();
         assert!(matches!(error, Error::Damaged { .. }), "{error}");
 
         let garbage = scratch.path().join("garbage");
         fs::write(&garbage, vec![0x5a; 100_000]).unwrap();
-        let error = Store::open(&garbage).unwrap_err();
+        let error = Store::open(&*system(), &garbage).unwrap_err();
         assert!(matches!(error, Error::Damaged { .. }), "{error}");
         assert_eq!(fs::read(&garbage).unwrap(), vec![0x5a; 100_000]);
     }

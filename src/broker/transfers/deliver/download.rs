@@ -1,15 +1,11 @@
 //! One attempt to bring a file of a server to the spool.
 
-use std::fs::File;
-use std::io::Write;
-
 use bytes::Bytes;
 
 use super::{Attempt, Stop};
 use crate::broker::error::{Cause, Error};
 use crate::broker::get::{GetResult, Next, Reading};
-use crate::broker::transfers::files::Files;
-use crate::broker::transfers::journal::blocking;
+use crate::broker::transfers::files::{Files, Writer};
 use crate::broker::transfers::record::Record;
 use crate::ftps::value::Offset;
 use crate::modem;
@@ -38,14 +34,13 @@ impl Attempt {
     /// file on the server.
     async fn fetch(&self, record: &Record) -> Result<(), Stop> {
         let id = record.file.ok_or(Cause::SpoolLost)?;
-        let files = self.hold.journal.files.clone();
         let (start, size) = (record.committed, record.size);
-        let (file, begun) = blocking(move || {
+        let opened = self.hold.journal.files.run(move |files| {
             let file = files.writer(id, start)?;
             let (first, last) = files.ends(id, start, BegunDownload::ENDS)?;
             Ok((file, BegunDownload::of(start, size, &first, &last)))
-        })
-        .await?;
+        });
+        let (file, begun) = opened.await?;
         let begun = Some(begun).filter(|begun| begun.got > 0);
         let target = Self::target(record);
         let path = &record.wish.path;
@@ -77,7 +72,7 @@ impl Attempt {
         }
         // A file that failed keeps what was safe before.
         if part.file.is_some() {
-            part.sync().await?;
+            part.sync(&self.hold.journal.files).await?;
         }
         let moved = part.written.saturating_sub(start);
         let written = part.safe;
@@ -111,7 +106,7 @@ impl Attempt {
             part.write(chunk, &journal.files).await?;
             let written = part.written;
             if written - part.safe >= SYNC {
-                part.sync().await?;
+                part.sync(&journal.files).await?;
                 self.hold
                     .change(move |record, _| record.committed = written)
                     .await?;
@@ -127,8 +122,8 @@ impl Attempt {
     async fn whole(&self) -> Result<(), Stop> {
         let record = self.hold.record()?;
         let (id, size) = (record.file.ok_or(Cause::SpoolLost)?, record.committed);
-        let files = self.hold.journal.files.clone();
-        let sha256 = blocking(move || files.hash(id, size)).await?;
+        let files = &self.hold.journal.files;
+        let sha256 = files.run(move |files| files.hash(id, size)).await?;
         self.hold
             .change(move |record, now| record.fetched(size, sha256, now))
             .await?;
@@ -147,7 +142,7 @@ fn is_another(error: &Error) -> bool {
 
 /// The file as far as it is here.
 struct Part {
-    file: Option<File>,
+    file: Option<Writer>,
     written: u64,
     safe: u64,
 }
@@ -155,19 +150,18 @@ struct Part {
 impl Part {
     async fn write(&mut self, chunk: Bytes, files: &Files) -> Result<(), Error> {
         let len = chunk.len() as u64;
-        let files = files.clone();
-        blocking(move || files.check_room(len)).await?;
+        files.run(move |files| files.check_room(len)).await?;
         let mut file = self.file.take().ok_or(Cause::SpoolLost)?;
-        let file = blocking(move || file.write_all(&chunk).map(|()| file)).await?;
-        self.file = Some(file);
+        let written = files.run(move |_| file.write_all(&chunk).map(|()| file));
+        self.file = Some(written.await?);
         self.written += len;
         Ok(())
     }
 
-    async fn sync(&mut self) -> Result<(), Error> {
+    async fn sync(&mut self, files: &Files) -> Result<(), Error> {
         let file = self.file.take().ok_or(Cause::SpoolLost)?;
-        let file = blocking(move || file.sync_all().map(|()| file)).await?;
-        self.file = Some(file);
+        let synced = files.run(move |_| file.sync_all().map(|()| file));
+        self.file = Some(synced.await?);
         self.safe = self.written;
         Ok(())
     }

@@ -11,7 +11,6 @@ use crate::broker::get::Next;
 use crate::broker::put::{
     self, OnDisk, PutHeader, PutProgress, PutResult, PutStage, PutState, Verify,
 };
-use crate::broker::transfers::journal::blocking;
 use crate::broker::transfers::record::{Evidence, Record};
 use crate::broker::transfers::settle::{Before, Settled};
 use crate::broker::transfers::wish::UploadWish;
@@ -67,15 +66,20 @@ impl Attempt {
         let (Some(id), Some(size), Some(sha256)) = (record.file, record.size, record.sha256) else {
             return Err(Cause::SpoolLost.into());
         };
-        let files = self.hold.journal.files.clone();
-        let read = blocking(move || match files.hash(id, size) {
-            Ok(found) if found == sha256 => Ok(Some(Arc::new(files.reader(id)?))),
+        let files = &self.hold.journal.files;
+        let read = files.run(move |files| match files.hash(id, size) {
+            Ok(found) if found == sha256 => Ok(Some(files.reader(id)?)),
             Ok(_) => Ok(None),
             Err(error) if is_gone(&error) => Ok(None),
             Err(error) => Err(error),
         });
         let file = self.unless_halted(read).await??.ok_or(Cause::SpoolLost)?;
-        Ok(OnDisk { file, size, sha256 })
+        Ok(OnDisk {
+            disk: Arc::clone(&files.disk),
+            file,
+            size,
+            sha256,
+        })
     }
 
     /// Writes down, before a byte goes to the server, what it had.

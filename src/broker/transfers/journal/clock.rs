@@ -14,11 +14,11 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    pub(super) fn start() -> Self {
-        let start = clock::now();
+    /// `wall` tells the time of day.
+    pub(super) fn start(wall: fn() -> SystemTime) -> Self {
         Self {
-            start,
-            wall: clock::wall(start),
+            start: clock::now(),
+            wall: wall(),
         }
     }
 

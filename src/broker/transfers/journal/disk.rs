@@ -4,7 +4,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Journal, blocking};
+use super::Journal;
+use crate::broker::disk::Disk;
 use crate::broker::error::Error;
 use crate::broker::transfers::files::FileId;
 use crate::broker::transfers::record::{Record, State};
@@ -69,8 +70,8 @@ impl Journal {
     /// A file that cannot be removed is an orphan, which the next start removes.
     async fn remove_file(&self, file: Option<FileId>) {
         let Some(file) = file else { return };
-        let files = self.files.clone();
-        if let Err(error) = blocking(move || files.remove(file)).await {
+        let removed = self.files.run(move |files| files.remove(file)).await;
+        if let Err(error) = removed {
             tracing::warn!(%error, "a spool file cannot be removed");
         }
     }
@@ -84,19 +85,18 @@ impl Journal {
         let (open, path) = (store.take(), self.path.clone());
         // A store that failed is opened anew by the next change: it trusts no page that it was not
         // able to write.
-        let used = blocking(move || {
+        let used = self.files.run(move |files| {
             let open = match open {
                 Some(open) => open,
-                None => Arc::new(reopen(&path)?),
+                None => Arc::new(reopen(&*files.disk, &path)?),
             };
             match &change {
                 Owned::Put(record) => open.put(record)?,
                 Owned::Remove(key) => open.remove(key)?,
             }
             Ok(open)
-        })
-        .await?;
-        *store = Some(used);
+        });
+        *store = Some(used.await?);
         Ok(())
     }
 }
@@ -121,10 +121,10 @@ impl Change<'_> {
     }
 }
 
-fn reopen(path: &Path) -> io::Result<Store> {
-    match Store::open(path) {
+fn reopen(disk: &dyn Disk, path: &Path) -> io::Result<Store> {
+    match Store::open(disk, path) {
         Ok(Some((store, _))) => Ok(store),
-        Ok(None) => Store::create(path),
+        Ok(None) => Store::create(disk, path),
         Err(store::Error::Io { source, .. }) => Err(source),
         Err(error) => Err(io::Error::other(error)),
     }
