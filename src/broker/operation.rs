@@ -287,6 +287,7 @@ impl Operation {
             }
         };
         tokio::select! {
+            biased;
             () = self.cancel.cancelled() => {}
             () = expired => {}
         }

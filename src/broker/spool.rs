@@ -303,6 +303,7 @@ impl Writer {
             match self.stall {
                 Some(stall) => loop {
                     tokio::select! {
+                        biased;
                         () = spool.taken.notified() => {}
                         () = sleep(stall) => return,
                     }
@@ -319,6 +320,7 @@ impl Writer {
                 return Ok(());
             }
             tokio::select! {
+                biased;
                 () = freed => {}
                 () = &mut stalled => return Err(WriteError::Stalled),
             }
@@ -385,6 +387,7 @@ impl Writer {
                 }
             }
             tokio::select! {
+                biased;
                 () = self.spool.taken.notified() => {}
                 () = sleep(stall) => {
                     self.discard();

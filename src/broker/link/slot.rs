@@ -56,6 +56,7 @@ impl Slot {
                 Verdict::MakeWay(why) => return why,
                 Verdict::Keep => changed.await,
                 Verdict::LookAgainAt(at) => tokio::select! {
+                    biased;
                     () = changed => {}
                     () = sleep_until(at) => {}
                 },

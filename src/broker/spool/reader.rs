@@ -143,6 +143,7 @@ impl Reader {
                 return;
             }
             tokio::select! {
+                biased;
                 () = arrived => {}
                 () = read => {}
             }

@@ -49,6 +49,7 @@ impl Broker {
     /// the next start goes on, and returns. Without it nothing is delivered.
     pub async fn deliver(&self, stop: CancellationToken) {
         let journal = tokio::select! {
+            biased;
             journal = self.transfers.opened() => journal,
             () = stop.cancelled() => return,
         };
@@ -68,7 +69,9 @@ impl Broker {
             let due = journal.next_due().filter(|_| ready && attempts.is_empty());
             let due = due.map(|due| journal.instant(due));
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
+                _ = sweep.tick() => journal.sweep().await,
                 Some(_) = attempts.join_next() => {}
                 () = journal.wake.notified() => {}
                 Ok(()) = health.changed() => {}
@@ -78,7 +81,6 @@ impl Broker {
                         None => std::future::pending().await,
                     }
                 } => {}
-                _ = sweep.tick() => journal.sweep().await,
             }
         }
         while attempts.join_next().await.is_some() {}
