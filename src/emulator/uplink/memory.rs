@@ -85,6 +85,13 @@ impl Memory {
         self.last_login.as_ref()
     }
 
+    /// The server that the module is logged in to, and what a path means there.
+    #[must_use]
+    pub fn resolve(&self, path: &[u8]) -> Option<(&str, Vec<u8>)> {
+        let session = self.session.as_ref()?;
+        Some((&session.server.0, self.absolute(path).ok()?))
+    }
+
     /// The server ends the session for idleness; deliver what comes back, if anything.
     pub fn close_session(&mut self) -> Option<Event> {
         self.session.take().map(|_| Event::PeerClosed)
@@ -174,7 +181,8 @@ impl Memory {
             Ask::Size(path) => {
                 self.note("SIZE", &path);
                 let path = self.absolute(&path)?;
-                let content = self.server().and_then(|s| s.files.get(&path));
+                let server = self.server().filter(|server| server.knows_size);
+                let content = server.and_then(|server| server.files.get(&path));
                 content
                     .map(|c| Answer::Size(c.len() as u64))
                     .ok_or(Failure::Refused)

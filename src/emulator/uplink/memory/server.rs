@@ -29,6 +29,10 @@ pub struct Server {
     pub close_after: Option<u64>,
     /// Leaves every request unanswered.
     pub silent: bool,
+    /// Files that no listing shows, though all else finds them.
+    pub hidden: BTreeSet<Vec<u8>>,
+    /// Whether it knows SIZE; a server without it refuses.
+    pub knows_size: bool,
 }
 
 /// How a server treats REST.
@@ -58,6 +62,8 @@ impl Default for Server {
             room: None,
             close_after: None,
             silent: false,
+            hidden: BTreeSet::new(),
+            knows_size: true,
         }
     }
 }
@@ -92,7 +98,8 @@ impl Server {
             text.extend_from_slice(base(path));
             text.extend_from_slice(b"\r\n");
         }
-        for (path, content) in self.files.iter().filter(|(path, _)| here(path)) {
+        let shown = |path: &[u8]| here(path) && !self.hidden.contains(path);
+        for (path, content) in self.files.iter().filter(|(path, _)| shown(path)) {
             let entry = format!("-rw-r--r-- 1 ftp ftp {} Mar 19 13:51 ", content.len());
             text.extend_from_slice(entry.as_bytes());
             text.extend_from_slice(base(path));

@@ -1,0 +1,182 @@
+//! What clients do with the daemon, and what they remember of it.
+
+mod lasting;
+mod passing;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cellftp::broker::failure::Finding;
+use cellftp::broker::{Broker, Caller, Error, Principal, Target};
+use cellftp::ftps::value::RemotePath;
+use cellftp::modem::clock;
+use tokio::time::{sleep, timeout};
+
+use crate::net::HOSTS;
+use crate::oracle::{At, Told};
+use crate::plan::client_name;
+use crate::trouble::SHARED;
+use crate::world::World;
+use lasting::Lasting;
+pub(crate) use lasting::settle;
+
+/// How late after its deadline a call may end: what is on the link is broken off, which takes an
+/// abort, or the end of a block and a delete.
+const LATE: Duration = Duration::from_secs(180);
+
+/// How long a call without a deadline may take: some hundred others before it, each with a module
+/// that is repaired meanwhile.
+const LONGEST: Duration = Duration::from_secs(4 * 3600);
+
+/// What a client remembers over the ends of daemons.
+#[derive(Debug, Default)]
+pub(crate) struct Mine {
+    transfers: Vec<Lasting>,
+    names: u32,
+    done: u32,
+}
+
+impl Mine {
+    /// Writers of transfers that go on by themselves.
+    pub(crate) fn lasting(&self) -> BTreeSet<u32> {
+        self.transfers
+            .iter()
+            .filter_map(|mine| mine.writer)
+            .collect()
+    }
+}
+
+/// A client in one life of the daemon.
+struct Client<'a> {
+    world: &'a Arc<World>,
+    broker: &'a Broker,
+    index: usize,
+    name: String,
+    random: fastrand::Rng,
+}
+
+/// Does what a client does, until it has done all that it wanted.
+pub(crate) async fn live(world: &Arc<World>, broker: &Broker, index: usize, life: usize) {
+    let name = client_name(index);
+    let mut client = Client {
+        random: world.plan.random(&name, life),
+        world,
+        broker,
+        index,
+        name,
+    };
+    loop {
+        {
+            let mut mine = client.mine();
+            if mine.done >= world.plan.operations {
+                return;
+            }
+            mine.done += 1;
+        }
+        let pause = client.random.u64(..300_000);
+        sleep(Duration::from_millis(pause)).await;
+        client.act().await;
+    }
+}
+
+impl Client<'_> {
+    fn mine(&self) -> std::sync::MutexGuard<'_, Mine> {
+        self.world.mine[self.index].lock().unwrap()
+    }
+
+    async fn act(&mut self) {
+        match self.random.u8(..20) {
+            0..=5 => self.put().await,
+            6..=8 => self.get().await,
+            9 => self.size().await,
+            10 => self.list().await,
+            11 => self.delete().await,
+            12 => self.directories().await,
+            13 => self.session().await,
+            14..=16 => self.upload().await,
+            17 => self.download().await,
+            _ => self.tend().await,
+        }
+    }
+
+    /// A file: mostly one that others use as well.
+    fn file(&mut self) -> At {
+        let host = self.random.usize(..2);
+        let path = if self.random.u8(..4) == 0 {
+            format!("/{}.own", self.name)
+        } else {
+            SHARED[self.random.usize(..SHARED.len())].to_owned()
+        };
+        (host, path)
+    }
+
+    /// Sizes that are looked like error codes, ends of blocks, and more than fits in one.
+    fn len(&mut self) -> usize {
+        match self.random.u8(..10) {
+            0 => self.random.usize(..18),
+            1 => 421,
+            2..=6 => self.random.usize(1..3000),
+            7 | 8 => self.random.usize(3000..12_000),
+            _ => self.random.usize(12_000..40_000),
+        }
+    }
+
+    fn caller(&mut self, deadline: Option<Duration>) -> Caller {
+        Caller {
+            principal: Principal::new(self.name.as_str()),
+            deadline: deadline.map(|time| clock::now() + time),
+            priority: None,
+            yields: None,
+        }
+    }
+
+    fn deadline(&mut self) -> Option<Duration> {
+        let some = self.random.bool();
+        some.then(|| Duration::from_secs(self.random.u64(1..600)))
+    }
+
+    /// One call, which has to end in time.
+    async fn call<T>(
+        &self,
+        what: &str,
+        deadline: Option<Duration>,
+        call: impl Future<Output = T>,
+    ) -> Option<T> {
+        self.world.oracle().operations += 1;
+        self.world.note(&format!("{}: {what}", self.name));
+        let longest = deadline.map_or(LONGEST, |deadline| deadline + LATE);
+        let done = timeout(longest, call).await.ok();
+        if done.is_none() {
+            self.world
+                .violated("a call does not end", format!("{} {what}", self.name));
+        }
+        done
+    }
+
+    fn said(&self, what: &str, error: &Error) {
+        let chain = error.failure().map(|failure| format!(" {failure:?}"));
+        let chain = chain.unwrap_or_default();
+        self.world
+            .note(&format!("{}: {what}: {error}{chain}", self.name));
+    }
+
+    /// What an error says of a file has to be so.
+    fn believe(&self, at: &At, since: Duration, error: &Error) {
+        let told = match error.failure().and_then(|failure| failure.finding) {
+            Some(Finding::NameAbsent) => Told::Absent,
+            Some(Finding::NamePresent) => Told::Present,
+            _ => return,
+        };
+        let times = (since, self.world.now());
+        self.world.oracle().told(&self.name, at, times, told);
+    }
+}
+
+fn target(host: usize) -> Target {
+    Target::Profile(HOSTS[host].into())
+}
+
+fn path(text: &str) -> RemotePath {
+    RemotePath::new(text).unwrap()
+}

@@ -1,0 +1,562 @@
+//! Transfers, which outlive their caller and the daemon.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cellftp::broker::put::{PutState, Verify};
+use cellftp::broker::scheduler::Priority;
+use cellftp::broker::transfers::{
+    Direction, ReadNext, Receiving, State, Transfer, TransferId, Upload, UploadWish, Wish,
+};
+use cellftp::broker::{Broker, Cause, Error};
+use sha2::{Digest, Sha256};
+use tokio::time::{sleep, timeout};
+
+use super::{Client, path};
+use crate::net::HOSTS;
+use crate::oracle::{At, Writer};
+use crate::plan::client_name;
+use crate::world::World;
+
+/// A transfer as its client remembers it.
+#[derive(Debug, Clone)]
+pub(super) struct Lasting {
+    id: TransferId,
+    pub(super) writer: Option<u32>,
+    at: At,
+    wish: Wish,
+    since: Duration,
+    /// All its bytes were taken over.
+    accepted: bool,
+    /// The client has ended it.
+    ended: bool,
+}
+
+impl Client<'_> {
+    fn transfer_id(&mut self) -> TransferId {
+        let mut mine = self.mine();
+        mine.names += 1;
+        TransferId::new(format!("{}-{}", self.name, mine.names)).unwrap()
+    }
+
+    fn pick(&mut self) -> Option<Lasting> {
+        let count = self.mine().transfers.len();
+        if count == 0 {
+            return None;
+        }
+        let index = self.random.usize(..count);
+        Some(self.mine().transfers[index].clone())
+    }
+
+    /// Changes what is remembered.
+    fn remember(&self, id: &TransferId, change: impl FnOnce(&mut Lasting)) {
+        if let Some(mine) = self.mine().transfers.iter_mut().find(|mine| mine.id == *id) {
+            change(mine);
+        }
+    }
+
+    pub(super) async fn upload(&mut self) {
+        let at = self.file();
+        let len = self.len();
+        let verify = match self.random.u8(..4) {
+            0 => Verify::ReadBack,
+            _ => Verify::Size,
+        };
+        let (fail, may_be_deleted) = (self.random.u8(..4) == 0, self.random.u8(..5) > 0);
+        let with_sentinel = self.random.u8(..6) == 0;
+        let now = self.world.now();
+        let id = self.world.oracle().open(len, |content| Writer {
+            who: self.name.clone(),
+            at: at.clone(),
+            content,
+            fail_if_exists: fail,
+            may_be_deleted,
+            sentinel: with_sentinel.then(|| format!("{}.ok", at.1)),
+            others: false,
+            opened: now,
+            closed: None,
+            verified: false,
+        });
+        let content = Arc::clone(&self.world.oracle().writer(id).content);
+        let base = at.1.rsplit('/').next().unwrap_or_default();
+        let wish = Wish {
+            profile: HOSTS[at.0].into(),
+            path: path(&at.1),
+            priority: Priority::Bulk,
+            direction: Direction::Upload(UploadWish {
+                must_be_new: fail,
+                verify,
+                delete_on_failure: may_be_deleted,
+                sentinel: with_sentinel.then(|| path(&format!("{base}.ok"))),
+                size: self.random.bool().then_some(len as u64),
+                sha256: Some(Sha256::digest(&content).into()),
+            }),
+        };
+        let name = self.transfer_id();
+        let mine = Lasting {
+            id: name.clone(),
+            writer: Some(id),
+            at: at.clone(),
+            wish: wish.clone(),
+            since: now,
+            accepted: false,
+            ended: false,
+        };
+        self.mine().transfers.push(mine);
+        let what = format!(
+            "CreateUpload {name} writer {id} {at:?} {len} bytes fail={fail} {verify:?} delete={may_be_deleted} sentinel={with_sentinel}"
+        );
+        let caller = self.caller(None);
+        let created = self.broker.create_upload(&caller, name.clone(), wish);
+        match self.call(&what, None, created).await {
+            Some(Ok(Upload::Receive(receiving))) => self.bring(&name, receiving, &content, 0).await,
+            Some(Ok(Upload::Accepted(_))) => {
+                self.world
+                    .violated("what was never sent is accepted", format!("{name}"));
+            }
+            Some(Err(error)) => self.said("CreateUpload", &error),
+            None => {}
+        }
+    }
+
+    /// Sends the bytes from one on, or some of them.
+    async fn bring(
+        &mut self,
+        name: &TransferId,
+        mut receiving: Receiving,
+        content: &[u8],
+        from: usize,
+    ) {
+        let manner = self.random.u8(..8);
+        let stops = self.random.usize(from..=content.len());
+        let work = async {
+            let mut at = from;
+            while at < content.len() {
+                let end = (at + 2000).min(content.len());
+                if manner == 0 && at >= stops {
+                    receiving.pause().await;
+                    return Ok(None);
+                }
+                if manner == 1 && at >= stops {
+                    return Ok(None);
+                }
+                let part = Bytes::copy_from_slice(&content[at..end]);
+                if let Err(error) = receiving.push(part).await {
+                    receiving.pause().await;
+                    return Err(error);
+                }
+                at = end;
+            }
+            receiving.finish(None).await.map(Some)
+        };
+        match self.call(&format!("the bytes of {name}"), None, work).await {
+            Some(Ok(Some(transfer))) => {
+                self.world
+                    .note(&format!("{}: {name} is accepted", self.name));
+                if transfer.record.size != Some(content.len() as u64) {
+                    self.world
+                        .violated("accepted with another size", format!("{name}"));
+                }
+                self.remember(name, |mine| mine.accepted = true);
+            }
+            Some(Err(error)) => self.said("upload", &error),
+            Some(Ok(None)) | None => {}
+        }
+    }
+
+    pub(super) async fn download(&mut self) {
+        let at = self.file();
+        let wish = Wish {
+            profile: HOSTS[at.0].into(),
+            path: path(&at.1),
+            priority: Priority::Bulk,
+            direction: Direction::Download,
+        };
+        let name = self.transfer_id();
+        self.mine().transfers.push(Lasting {
+            id: name.clone(),
+            writer: None,
+            at: at.clone(),
+            wish: wish.clone(),
+            since: self.world.now(),
+            accepted: false,
+            ended: false,
+        });
+        let caller = self.caller(None);
+        let created = self.broker.create_download(&caller, name.clone(), wish);
+        match self
+            .call(&format!("CreateDownload {name} {at:?}"), None, created)
+            .await
+        {
+            Some(Ok(_)) => self.remember(&name, |mine| mine.accepted = true),
+            Some(Err(error)) => self.said("CreateDownload", &error),
+            None => {}
+        }
+    }
+
+    /// Looks after a transfer of the client's.
+    pub(super) async fn tend(&mut self) {
+        let Some(mine) = self.pick() else { return };
+        match self.random.u8(..8) {
+            0 | 1 => self.cancel(&mine).await,
+            2 | 3 => self.retry(&mine).await,
+            4 => self.delete_transfer(&mine).await,
+            5 => self.again(&mine).await,
+            6 => self.reuse(&mine).await,
+            _ => self.watch(&mine).await,
+        }
+    }
+
+    async fn cancel(&mut self, mine: &Lasting) {
+        let caller = self.caller(None);
+        self.remember(&mine.id, |mine| mine.ended = true);
+        let cancelled = self.broker.cancel_transfer(&caller, mine.id.clone());
+        match self
+            .call(&format!("CancelTransfer {}", mine.id), None, cancelled)
+            .await
+        {
+            Some(Ok(there)) => self.learn(mine, &there),
+            Some(Err(error)) => self.said("CancelTransfer", &error),
+            None => {}
+        }
+    }
+
+    async fn retry(&mut self, mine: &Lasting) {
+        let caller = self.caller(None);
+        let retried = self.broker.retry_transfer(&caller, mine.id.clone());
+        match self
+            .call(&format!("RetryTransfer {}", mine.id), None, retried)
+            .await
+        {
+            Some(Ok(there)) => {
+                if let Some(writer) = mine.writer {
+                    self.world.oracle().reopen(writer);
+                }
+                self.learn(mine, &there);
+            }
+            Some(Err(error)) => self.said("RetryTransfer", &error),
+            None => {}
+        }
+    }
+
+    async fn delete_transfer(&mut self, mine: &Lasting) {
+        let caller = self.caller(None);
+        let deleted = self.broker.delete_transfer(&caller, mine.id.clone());
+        self.remember(&mine.id, |mine| mine.ended = true);
+        match self
+            .call(&format!("DeleteTransfer {}", mine.id), None, deleted)
+            .await
+        {
+            Some(Ok(())) => {
+                self.mine().transfers.retain(|other| other.id != mine.id);
+                if let Some(writer) = mine.writer {
+                    let now = self.world.now();
+                    self.world.oracle().close(writer, now);
+                }
+            }
+            Some(Err(error)) => self.said("DeleteTransfer", &error),
+            None => {}
+        }
+    }
+
+    /// The same wish again: it is the same transfer, and goes on where it was.
+    async fn again(&mut self, mine: &Lasting) {
+        let Some(writer) = mine.writer.filter(|_| !mine.ended) else {
+            return;
+        };
+        let content = Arc::clone(&self.world.oracle().writer(writer).content);
+        let caller = self.caller(None);
+        if self.random.bool() {
+            let there = self.broker.transfer(&caller, mine.id.clone());
+            let from = there.map_or(0, |there| there.record.committed);
+            let resumed = self.broker.resume_upload(&caller, mine.id.clone(), from);
+            match self
+                .call(
+                    &format!("ResumeUpload {} at {from}", mine.id),
+                    None,
+                    resumed,
+                )
+                .await
+            {
+                Some(Ok(receiving)) if from <= content.len() as u64 => {
+                    self.bring(&mine.id, receiving, &content, from as usize)
+                        .await;
+                }
+                Some(Ok(_)) => self
+                    .world
+                    .violated("more is committed than there is", mine.id.to_string()),
+                Some(Err(error)) => self.said("ResumeUpload", &error),
+                None => {}
+            }
+            return;
+        }
+        let created = self
+            .broker
+            .create_upload(&caller, mine.id.clone(), mine.wish.clone());
+        match self
+            .call(&format!("CreateUpload {} again", mine.id), None, created)
+            .await
+        {
+            Some(Ok(Upload::Receive(_))) if mine.accepted => {
+                self.world
+                    .violated("what was accepted is asked for again", mine.id.to_string());
+            }
+            Some(Ok(Upload::Receive(receiving))) => {
+                self.bring(&mine.id, receiving, &content, 0).await;
+            }
+            Some(Ok(Upload::Accepted(there))) => self.learn(mine, &there),
+            Some(Err(error)) => self.said("CreateUpload", &error),
+            None => {}
+        }
+    }
+
+    /// The id of one transfer for other content of the same size.
+    async fn reuse(&mut self, mine: &Lasting) {
+        let Direction::Upload(upload) = &mine.wish.direction else {
+            return;
+        };
+        let other: [u8; 32] = Sha256::digest(mine.id.as_str()).into();
+        let wish = Wish {
+            direction: Direction::Upload(UploadWish {
+                sha256: Some(other),
+                ..upload.clone()
+            }),
+            ..mine.wish.clone()
+        };
+        let caller = self.caller(None);
+        let created = self.broker.create_upload(&caller, mine.id.clone(), wish);
+        match self
+            .call(
+                &format!("CreateUpload {} with other content", mine.id),
+                None,
+                created,
+            )
+            .await
+        {
+            Some(Ok(Upload::Accepted(_))) => self.world.violated(
+                "other content of the same id is called accepted",
+                mine.id.to_string(),
+            ),
+            // Nothing was there, and nothing is kept of this one.
+            Some(Ok(Upload::Receive(receiving))) => {
+                if mine.accepted && !mine.ended {
+                    self.world
+                        .violated("an accepted transfer is forgotten", mine.id.to_string());
+                }
+                drop(receiving);
+                let _ = self.broker.delete_transfer(&caller, mine.id.clone()).await;
+            }
+            Some(Err(error)) => self.said("CreateUpload", &error),
+            None => {}
+        }
+    }
+
+    /// Looks on for a while, and reads a download.
+    async fn watch(&mut self, mine: &Lasting) {
+        let caller = self.caller(None);
+        let patience = Duration::from_secs(self.random.u64(1..600));
+        let watching = async {
+            let mut watch = self.broker.watch_transfer(&caller, mine.id.clone())?;
+            let mut last = None;
+            while let Ok(Ok(Some(there))) = timeout(patience, watch.next()).await {
+                last = Some(there);
+            }
+            Ok::<_, Error>(last)
+        };
+        match self
+            .call(&format!("WatchTransfer {}", mine.id), None, watching)
+            .await
+        {
+            Some(Ok(Some(there))) => {
+                self.learn(mine, &there);
+                if mine.writer.is_none() && there.record.state == State::Done {
+                    self.read_transfer(mine).await;
+                }
+            }
+            Some(Err(error)) => self.said("WatchTransfer", &error),
+            Some(Ok(None)) | None => {}
+        }
+    }
+
+    /// A download that is done.
+    async fn read_transfer(&self, mine: &Lasting) {
+        let caller = cellftp::broker::Caller {
+            principal: cellftp::broker::Principal::new(self.name.as_str()),
+            deadline: None,
+            priority: None,
+            yields: None,
+        };
+        let reading = async {
+            let mut reading = self
+                .broker
+                .read_transfer(&caller, mine.id.clone(), 0)
+                .await?;
+            let mut all = Vec::new();
+            loop {
+                match reading.next().await? {
+                    ReadNext::Chunk(chunk) => all.extend_from_slice(&chunk),
+                    ReadNext::End { size, sha256, .. } => {
+                        return Ok::<_, Error>((all, size, sha256));
+                    }
+                }
+            }
+        };
+        match self
+            .call(&format!("ReadTransfer {}", mine.id), None, reading)
+            .await
+        {
+            Some(Ok((all, size, sha256))) => {
+                if size != all.len() as u64 || sha256 != <[u8; 32]>::from(Sha256::digest(&all)) {
+                    self.world.violated(
+                        "a transfer's bytes are not what is told of them",
+                        mine.id.to_string(),
+                    );
+                }
+                let times = (mine.since, self.world.now());
+                self.world
+                    .oracle()
+                    .got(&self.name, &mine.at, times, 0, &all);
+            }
+            Some(Err(error)) => self.said("ReadTransfer", &error),
+            None => {}
+        }
+    }
+
+    /// What is told of a transfer has to be so.
+    fn learn(&self, mine: &Lasting, there: &Transfer) {
+        let record = &there.record;
+        self.world
+            .note(&format!("{}: {} is {:?}", self.name, mine.id, record.state));
+        let Some(writer) = mine.writer else { return };
+        let now = self.world.now();
+        match (record.state, &record.evidence) {
+            (State::Done, Some(evidence)) if mine.accepted => {
+                let words = format!(
+                    "transfer {} {:?}: {}",
+                    mine.id, evidence.state, evidence.words
+                );
+                if matches!(
+                    evidence.state,
+                    PutState::VerifiedSize | PutState::VerifiedHash
+                ) {
+                    self.world.oracle().verified(writer, now, &words);
+                }
+            }
+            (State::Done, _) => {
+                let what = format!("{} {:?}", mine.id, record.evidence);
+                self.world.violated("done without evidence", what);
+            }
+            (State::Cancelled, _) if !mine.ended && !self.ended(&mine.id) => {
+                self.world
+                    .violated("cancelled by nobody", mine.id.to_string());
+            }
+            (State::Cancelled | State::Failed, _) => self.world.oracle().close(writer, now),
+            _ => {}
+        }
+    }
+
+    fn ended(&self, id: &TransferId) -> bool {
+        self.mine()
+            .transfers
+            .iter()
+            .any(|mine| mine.id == *id && mine.ended)
+    }
+}
+
+/// After all trouble: every transfer of a client has been delivered, or told as failed with its
+/// bytes kept.
+pub(crate) async fn settle(world: &Arc<World>, broker: &Broker, index: usize, patience: Duration) {
+    let mut client = Client {
+        random: fastrand::Rng::with_seed(0),
+        world,
+        broker,
+        index,
+        name: client_name(index),
+    };
+    let caller = client.caller(None);
+    let all: Vec<Lasting> = client.mine().transfers.clone();
+    for mine in all.iter().filter(|mine| mine.accepted) {
+        let mut left = patience;
+        loop {
+            let there = match broker.transfer(&caller, mine.id.clone()) {
+                Ok(there) => there,
+                Err(_) if mine.ended => break,
+                Err(error) => {
+                    let what = format!("{}: {error}", mine.id);
+                    return world.violated("an accepted transfer is forgotten", what);
+                }
+            };
+            client.learn(mine, &there);
+            if there.record.state.is_over() {
+                if there.record.state == State::Failed {
+                    client.fails_with_its_bytes(mine, &there).await;
+                } else if mine.writer.is_none() && there.record.state == State::Done {
+                    client.read_transfer(mine).await;
+                }
+                break;
+            }
+            if left.is_zero() {
+                let what = format!("{}: {:?}", mine.id, there.record.state);
+                return world.violated("a transfer never ends", what);
+            }
+            let step = left.min(Duration::from_secs(30));
+            sleep(step).await;
+            left -= step;
+        }
+    }
+    // No client sees what is another's.
+    match broker.list_transfers(&caller, None, 1000) {
+        Ok(listed) => {
+            for there in listed {
+                let own = format!("{}-", client.name);
+                if !there.record.key.id.as_str().starts_with(&own) {
+                    world.violated(
+                        "another's transfer is listed",
+                        there.record.key.id.to_string(),
+                    );
+                }
+            }
+        }
+        Err(error) => world.violated("transfers cannot be listed", error.to_string()),
+    }
+}
+
+impl Client<'_> {
+    /// A transfer that failed can be tried again: its bytes are still there.
+    async fn fails_with_its_bytes(&mut self, mine: &Lasting, there: &Transfer) {
+        let reason = there
+            .record
+            .last_error
+            .as_ref()
+            .map(|told| told.reason.clone());
+        self.world.note(&format!("{} failed: {reason:?}", mine.id));
+        if mine.writer.is_none() {
+            return;
+        }
+        let caller = self.caller(None);
+        if let Err(error) = self.broker.retry_transfer(&caller, mine.id.clone()).await
+            && matches!(error.cause, Cause::SpoolLost)
+        {
+            let what = format!("{}: {reason:?}", mine.id);
+            self.world
+                .violated("the bytes of a failed transfer are gone", what);
+        }
+        if let Some(writer) = mine.writer {
+            self.world.oracle().reopen(writer);
+        }
+        let _ = timeout(Duration::from_secs(7200), async {
+            let Ok(mut watch) = self.broker.watch_transfer(&caller, mine.id.clone()) else {
+                return;
+            };
+            let mut last = None;
+            while let Ok(Some(there)) = watch.next().await {
+                last = Some(there);
+            }
+            if let Some(there) = last {
+                self.learn(mine, &there);
+            }
+        })
+        .await;
+    }
+}

@@ -1,0 +1,150 @@
+//! The whole daemon in one thread and in virtual time, with everything that can go wrong around
+//! it, from one seed; and an oracle that never looks inside and holds what was promised.
+//!
+//! `WORLD_SEED=123 cargo test --test world replay -- --nocapture` runs one seed again and prints
+//! its trace; `WORLD_SEEDS=1..1000` runs many.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::panic,
+    reason = "a test says what it found, and panics where it finds what should not be"
+)]
+
+mod client;
+mod content;
+mod disk;
+mod module;
+mod net;
+mod oracle;
+mod plan;
+mod trouble;
+mod world;
+
+use std::env;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use plan::{Plan, Seed};
+use world::{Outcome, run};
+
+/// Seeds that every run of the tests looks at.
+const SEEDS: std::ops::Range<u64> = 1..200;
+
+#[test]
+fn every_promise_holds_in_every_world() {
+    let seeds = seeds().unwrap_or(SEEDS);
+    let (next, operations) = (AtomicU64::new(seeds.start), AtomicU64::new(0));
+    let failed = Mutex::new(Vec::new());
+    let began = Instant::now();
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= seeds.end {
+                        return;
+                    }
+                    let outcome = run(Seed::new(number));
+                    operations.fetch_add(outcome.operations, Ordering::Relaxed);
+                    if let Some(broken) = outcome.broken {
+                        println!("seed {number}: {}: {}", broken.rule, broken.what);
+                        failed.lock().unwrap().push((number, broken.rule));
+                    }
+                }
+            });
+        }
+    });
+    let operations = operations.into_inner();
+    let took = began.elapsed();
+    println!(
+        "{operations} operations in {took:?}, {:.0} a second",
+        operations as f64 / took.as_secs_f64()
+    );
+    let mut failed = failed.into_inner().unwrap();
+    failed.sort_unstable();
+    if let Some((number, rule)) = failed.first() {
+        let least = shrunk(Seed::new(*number), rule);
+        print_trace(&run(least.clone()));
+        panic!(
+            "{} seeds of {seeds:?} break a rule, the first of them this one: {rule}\n\
+             replay: {least} cargo test --test world replay -- --nocapture",
+            failed.len()
+        );
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_world() {
+    for number in [3, 5, 8, 13] {
+        let (one, two) = (run(Seed::new(number)), run(Seed::new(number)));
+        let differ = one
+            .trace
+            .iter()
+            .zip(&two.trace)
+            .find(|(one, two)| one != two);
+        assert!(differ.is_none(), "seed {number}: {differ:#?}");
+        assert_eq!(one.trace.len(), two.trace.len(), "seed {number}");
+    }
+}
+
+/// Runs one seed again, as a failure tells to, and prints what happens.
+#[test]
+fn replay() {
+    let Some(number) = env::var("WORLD_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok())
+    else {
+        return;
+    };
+    let without = env::var("WORLD_WITHOUT").unwrap_or_default();
+    let without = without.split(',').filter(|actor| !actor.is_empty());
+    let seed = Seed::new(number).without(without.map(str::to_owned));
+    let outcome = run(seed);
+    print_trace(&outcome);
+    assert_eq!(outcome.broken, None);
+}
+
+fn seeds() -> Option<std::ops::Range<u64>> {
+    let text = env::var("WORLD_SEEDS").ok()?;
+    let (from, to) = text.split_once("..")?;
+    Some(from.parse().ok()?..to.parse().ok()?)
+}
+
+/// The same seed with as little as still breaks the same rule.
+fn shrunk(seed: Seed, rule: &str) -> Seed {
+    let breaks = |seed: &Seed| {
+        run(seed.clone())
+            .broken
+            .is_some_and(|broken| broken.rule == rule)
+    };
+    let mut least = seed;
+    let mut size = usize::MAX;
+    while size > 0 {
+        let actors = Plan::of(least.clone()).actors();
+        size = size.min(actors.len() / 2);
+        let mut without_any = false;
+        for some in actors.chunks(size.max(1)) {
+            let less = least.without(some.iter().cloned());
+            if breaks(&less) {
+                least = less;
+                without_any = true;
+            }
+        }
+        if !without_any || size == 1 {
+            size /= 2;
+        }
+    }
+    least
+}
+
+fn print_trace(outcome: &Outcome) {
+    for line in &outcome.trace {
+        println!("{line}");
+    }
+    println!("{} operations", outcome.operations);
+}

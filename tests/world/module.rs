@@ -1,0 +1,175 @@
+//! The module on its line, between the daemon and the servers.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use cellftp::emulator::uplink::Event;
+use cellftp::emulator::{Action, Effect, Emulator, Fault, Knobs, Phase, Profile, Trigger};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use crate::net::Net;
+use crate::world::World;
+
+/// Bytes that pass the line at once: 5 ms at 921600 baud.
+const BURST: usize = 460;
+
+/// The module and its servers. They outlive the daemon.
+pub(crate) struct Module {
+    emulator: Emulator,
+    pub(crate) net: Net,
+    answers: VecDeque<(Duration, Event)>,
+    puts: u32,
+}
+
+impl Module {
+    pub(crate) fn new(profile: Profile, knobs: Knobs, net: Net) -> Self {
+        Self {
+            emulator: Emulator::new(profile, knobs),
+            net,
+            answers: VecDeque::new(),
+            puts: 0,
+        }
+    }
+
+    pub(crate) fn inject(&mut self, now: Duration, effect: Effect) {
+        self.emulator.inject(now, effect);
+    }
+
+    pub(crate) fn power_cycle(&mut self, now: Duration) {
+        self.emulator.power_cycle(now);
+        self.answers.clear();
+    }
+
+    /// Bytes on their way to the module are lost or doubled, in one of the next uploads.
+    pub(crate) fn spoil_put(&mut self, ahead: u32, at: u64, effect: Effect) {
+        self.puts += ahead;
+        let trigger = Trigger::Command {
+            command: "+CFTPSPUT".into(),
+            nth: self.puts,
+            phase: Phase::InData(at),
+        };
+        self.emulator.arm(Fault { trigger, effect });
+    }
+
+    /// From now on the line is clean.
+    pub(crate) fn heal(&mut self) {
+        self.net.heal();
+        self.emulator.knobs_mut().lose_one_in = 0;
+        self.emulator.knobs_mut().duplicate_one_in = 0;
+    }
+
+    /// When something happens by itself.
+    fn due(&self) -> Option<Duration> {
+        let answer = self.answers.front().map(|(due, _)| *due);
+        [self.emulator.deadline(), answer]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Goes on until it waits or has something to say; `false` when it hangs up.
+    fn advance(&mut self, world: &World, now: Duration, outgoing: &mut Bytes) -> bool {
+        self.emulator.handle_deadline(now);
+        while self.answers.front().is_some_and(|(due, _)| *due <= now) {
+            if let Some((_, event)) = self.answers.pop_front() {
+                self.emulator.handle_uplink(now, event);
+            }
+        }
+        while let Some(request) = self.emulator.poll_uplink() {
+            self.ask(world, now, request);
+        }
+        while outgoing.is_empty() {
+            match self.emulator.poll() {
+                Action::Send(bytes) => *outgoing = bytes,
+                Action::Uplink(request) => self.ask(world, now, request),
+                Action::Wait { .. } => return true,
+                Action::Hangup => return false,
+            }
+        }
+        true
+    }
+
+    fn ask(&mut self, world: &World, now: Duration, request: cellftp::emulator::uplink::Request) {
+        let answer = self.net.answer(request, now, &mut world.oracle());
+        match answer {
+            Some((due, event)) if due <= now && self.answers.is_empty() => {
+                self.emulator.handle_uplink(now, event);
+            }
+            // In the order in which they were asked for.
+            Some((due, event)) => {
+                let last = self.answers.back().map_or(due, |(last, _)| *last);
+                self.answers.push_back((due.max(last), event));
+            }
+            None => {}
+        }
+    }
+}
+
+/// Plugs the module in, as often as the daemon opens its port.
+pub(crate) fn plug(world: &Arc<World>) -> io::Result<DuplexStream> {
+    let (host, module) = tokio::io::duplex(4096);
+    tokio::spawn(pump(Arc::clone(world), module));
+    Ok(host)
+}
+
+async fn pump(world: Arc<World>, port: DuplexStream) {
+    let (mut reader, mut writer) = tokio::io::split(port);
+    let byte = Duration::from_secs(10) / world.plan.baud;
+    let mut buffer = [0; BURST];
+    let mut outgoing = Bytes::new();
+    let (mut reads_at, mut writes_at) = (Duration::ZERO, Duration::ZERO);
+    loop {
+        let now = world.now();
+        let (due, wants) = {
+            let mut module = world.module();
+            if !module.advance(&world, now, &mut outgoing) {
+                return;
+            }
+            (module.due(), module.emulator.wants_bytes())
+        };
+        let piece = outgoing.slice(..outgoing.len().min(BURST));
+        let due = due.filter(|due| outgoing.is_empty() || *due > now);
+        tokio::select! {
+            biased;
+            () = world.poke.notified() => {}
+            read = async {
+                sleep(reads_at.saturating_sub(now)).await;
+                reader.read(&mut buffer).await
+            }, if wants => match read {
+                Ok(len) if len > 0 => {
+                    let now = world.now();
+                    reads_at = now + byte * len as u32;
+                    world.module().emulator.handle_bytes(now, &buffer[..len]);
+                }
+                _ => return,
+            },
+            written = async {
+                sleep(writes_at.saturating_sub(now)).await;
+                writer.write(&piece).await
+            }, if !piece.is_empty() => match written {
+                Ok(len) if len > 0 => {
+                    writes_at = world.now() + byte * len as u32;
+                    outgoing.advance(len);
+                }
+                _ => return,
+            },
+            () = async {
+                match due {
+                    Some(due) => sleep(due.saturating_sub(now)).await,
+                    None => std::future::pending().await,
+                }
+            } => {}
+        }
+    }
+}
+
+/// What the module is behind.
+pub(crate) type Shared = Mutex<Module>;
+
+/// Told when something was done to the module.
+pub(crate) type Poke = Notify;

@@ -1,0 +1,315 @@
+//! The servers, what befalls them, and the book that is kept of them.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cellftp::emulator::uplink::memory::{Memory, Rest, Server};
+use cellftp::emulator::uplink::{Answer, Ask, Event, Failure, Request};
+
+use crate::oracle::{At, By, Oracle};
+
+pub(crate) const HOSTS: [&str; 2] = ["one.example", "two.example"];
+
+/// What the next request of its kind meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// 421, whatever is asked.
+    Closed,
+    /// STOR is refused.
+    Store,
+    /// The login is refused.
+    Login,
+    /// A listing ends early, as if that were all.
+    ShortList,
+    /// The data connection is cut in the middle of a transfer.
+    Cut,
+    /// The answer comes late.
+    Late(Duration),
+}
+
+/// The servers.
+pub(crate) struct Net {
+    memory: Memory,
+    troubles: VecDeque<Trouble>,
+    random: fastrand::Rng,
+    /// The upload under way, and what was there before it, until its first bytes come.
+    storing: Option<(At, Option<Vec<u8>>)>,
+    upload: Option<At>,
+    listing: Option<(usize, String)>,
+    /// Whether the running listing ends early.
+    short: bool,
+    /// No answer comes sooner.
+    latency: Duration,
+}
+
+impl Net {
+    pub(crate) fn new(seed: u64, without_size: bool, rests: [Rest; 2], latency: Duration) -> Self {
+        let mut memory = Memory::new();
+        for (index, host) in HOSTS.iter().enumerate() {
+            let mut server = Server::with_user("user", "pass");
+            server.directories.insert(b"/d".to_vec());
+            server.knows_size = index == 0 || !without_size;
+            server.rest = rests[index];
+            memory.insert(host, 21, server);
+        }
+        Self {
+            memory,
+            troubles: VecDeque::new(),
+            random: fastrand::Rng::with_seed(seed),
+            storing: None,
+            upload: None,
+            listing: None,
+            short: false,
+            latency,
+        }
+    }
+
+    pub(crate) fn trouble(&mut self, trouble: Trouble) {
+        self.troubles.push_back(trouble);
+    }
+
+    /// Nothing goes wrong any more.
+    pub(crate) fn heal(&mut self) {
+        self.troubles.clear();
+    }
+
+    pub(crate) fn close_session(&mut self) -> Option<Event> {
+        self.memory.close_session()
+    }
+
+    pub(crate) fn server(&mut self, host: usize) -> &mut Server {
+        self.memory.server_mut(HOSTS[host], 21).unwrap()
+    }
+
+    /// Another program on the server changes a file.
+    pub(crate) fn change(
+        &mut self,
+        at: &At,
+        now: Duration,
+        to: Option<Vec<u8>>,
+        oracle: &mut Oracle,
+    ) {
+        oracle.is_now(at, now, to.as_deref(), By::Others);
+        let server = self.server(at.0);
+        let path = at.1.as_bytes().to_vec();
+        server.hidden.remove(&path);
+        match to {
+            Some(content) => server.files.insert(path, content),
+            None => server.files.remove(&path),
+        };
+    }
+
+    pub(crate) fn file(&mut self, at: &At) -> Option<Vec<u8>> {
+        self.server(at.0).files.get(at.1.as_bytes()).cloned()
+    }
+
+    /// Answers a request, with the time at which the answer comes.
+    pub(crate) fn answer(
+        &mut self,
+        request: Request,
+        now: Duration,
+        oracle: &mut Oracle,
+    ) -> Option<(Duration, Event)> {
+        let mut due = now
+            + self.latency
+                * u32::from(!matches!(request.ask, Ask::Read { .. } | Ask::StoreData(_)));
+        if let Some(trouble) = self.strikes(&request.ask) {
+            oracle.note(
+                now,
+                &format!("server: {trouble:?} at {}", name(&request.ask)),
+            );
+            let failure = match trouble {
+                Trouble::Late(by) => {
+                    due += by;
+                    None
+                }
+                Trouble::ShortList => {
+                    self.short = true;
+                    None
+                }
+                Trouble::Closed | Trouble::Cut => Some(Failure::Closed),
+                Trouble::Store | Trouble::Login => Some(Failure::Refused),
+            };
+            if let Some(failure) = failure {
+                if failure.ends_session() {
+                    self.memory.close_session();
+                    self.storing = None;
+                    self.upload = None;
+                }
+                let answer = Err(failure);
+                let id = request.id;
+                return Some((due, Event::Answer { id, answer }));
+            }
+        }
+        let before = Before::of(&request.ask, self);
+        let asked = name(&request.ask);
+        let mut event = self.memory.answer(request)?;
+        if let Event::Answer { answer, .. } = &mut event {
+            if !asked.is_empty() {
+                let how = answer
+                    .as_ref()
+                    .map_or_else(ToString::to_string, |_| "ok".into());
+                oracle.note(now, &format!("server: {asked}: {how}"));
+            }
+            self.book(before, answer, now, oracle);
+        }
+        Some((due, event))
+    }
+
+    /// The next trouble, if it is one for this request.
+    fn strikes(&mut self, ask: &Ask) -> Option<Trouble> {
+        let meets = match (self.troubles.front()?, ask) {
+            (_, Ask::DropAll | Ask::DropTransfer | Ask::Logout | Ask::Resolve(_)) => false,
+            (Trouble::Store, Ask::StoreBegin { .. })
+            | (Trouble::Login, Ask::Login(_))
+            | (Trouble::ShortList, Ask::List(_)) => true,
+            (Trouble::Cut, Ask::Read { .. } | Ask::StoreData(_) | Ask::StoreEnd) => {
+                self.random.u8(..4) == 0
+            }
+            (Trouble::Closed | Trouble::Late(_), _) => true,
+            _ => false,
+        };
+        if meets {
+            self.troubles.pop_front()
+        } else {
+            None
+        }
+    }
+
+    /// Writes down what an answer means.
+    fn book(
+        &mut self,
+        before: Before,
+        answer: &mut Result<Answer, Failure>,
+        now: Duration,
+        oracle: &mut Oracle,
+    ) {
+        match (before, &answer) {
+            (Before::Looked(at), Ok(_)) => oracle.shown(&at, now),
+            (Before::Deletes(at), Ok(_)) => {
+                oracle.deleted(&at, now);
+                oracle.is_now(&at, now, None, By::Daemon);
+                self.server(at.0).hidden.remove(at.1.as_bytes());
+            }
+            (Before::Stores(at, old, from_start), Ok(_)) => {
+                let there = self.file(&at).unwrap_or_default();
+                oracle.is_now(&at, now, Some(&there), By::Daemon);
+                self.upload = Some(at.clone());
+                self.storing = from_start.then_some((at, old));
+            }
+            (Before::Data(bytes), _) => {
+                if let Some((at, old)) = self.storing.take() {
+                    oracle.stored(&at, now, old.as_deref(), &bytes);
+                }
+                if let Some(at) = self.upload.clone() {
+                    let there = self.file(&at);
+                    oracle.is_now(&at, now, there.as_deref(), By::Daemon);
+                }
+            }
+            (Before::Ends, _) => {
+                if let Some((at, old)) = self.storing.take() {
+                    oracle.stored(&at, now, old.as_deref(), b"");
+                }
+                self.upload = None;
+            }
+            (Before::Lists(host, directory), Ok(_)) => self.listing = Some((host, directory)),
+            (Before::Reads, Ok(Answer::Data(bytes))) => {
+                let Some((host, directory)) = self.listing.clone() else {
+                    return;
+                };
+                let mut bytes = bytes.clone();
+                if std::mem::take(&mut self.short) {
+                    bytes = shortened(&bytes);
+                    *answer = Ok(if bytes.is_empty() {
+                        Answer::End
+                    } else {
+                        Answer::Data(bytes.clone())
+                    });
+                    // What follows is never sent.
+                    self.listing = None;
+                }
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                for line in text.lines() {
+                    let base = line.rsplit(' ').next().unwrap_or_default();
+                    let path = format!("{}/{base}", directory.trim_end_matches('/'));
+                    oracle.shown(&(host, path), now);
+                }
+            }
+            (Before::Reads, Ok(Answer::End)) => self.listing = None,
+            _ => {}
+        }
+    }
+}
+
+/// What is to be known of a request before it is answered.
+enum Before {
+    Looked(At),
+    Deletes(At),
+    Stores(At, Option<Vec<u8>>, bool),
+    Data(Bytes),
+    Ends,
+    Lists(usize, String),
+    Reads,
+    Other,
+}
+
+impl Before {
+    fn of(ask: &Ask, net: &mut Net) -> Self {
+        let at = |path: &[u8]| {
+            let (host, path) = net.memory.resolve(path)?;
+            let host = HOSTS.iter().position(|name| *name == host)?;
+            Some((host, String::from_utf8_lossy(&path).into_owned()))
+        };
+        let known = match ask {
+            Ask::Size(path) | Ask::Retrieve { path, .. } => {
+                net.listing = None;
+                at(path).map(Self::Looked)
+            }
+            Ask::Dele(path) => at(path).map(Self::Deletes),
+            Ask::StoreBegin { path, offset } => at(path).map(|at| {
+                let old = net.file(&at);
+                // A server that ignores REST begins anew.
+                let from_start = *offset == 0 || net.server(at.0).rest == Rest::Ignore;
+                Self::Stores(at, old, from_start)
+            }),
+            Ask::StoreData(bytes) => Some(Self::Data(bytes.clone())),
+            Ask::StoreEnd | Ask::DropAll | Ask::DropTransfer => Some(Self::Ends),
+            Ask::List(path) => {
+                let path = path.clone().unwrap_or_else(|| Bytes::from_static(b"."));
+                at(&path).map(|(host, path)| Self::Lists(host, path))
+            }
+            Ask::Read { .. } => Some(Self::Reads),
+            _ => None,
+        };
+        known.unwrap_or(Self::Other)
+    }
+}
+
+/// The whole lines of its first half.
+fn shortened(bytes: &Bytes) -> Bytes {
+    let half = &bytes[..bytes.len() / 2];
+    let end = half
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1);
+    bytes.slice(..end)
+}
+
+fn name(ask: &Ask) -> String {
+    let text = |path: &Bytes| String::from_utf8_lossy(path).into_owned();
+    match ask {
+        Ask::Login(login) => format!("LOGIN {}", login.host),
+        Ask::Logout => "QUIT".into(),
+        Ask::Cwd(path) => format!("CWD {}", text(path)),
+        Ask::Mkd(path) => format!("MKD {}", text(path)),
+        Ask::Rmd(path) => format!("RMD {}", text(path)),
+        Ask::Dele(path) => format!("DELE {}", text(path)),
+        Ask::Size(path) => format!("SIZE {}", text(path)),
+        Ask::List(path) => format!("LIST {}", path.as_ref().map(text).unwrap_or_default()),
+        Ask::Retrieve { path, offset } => format!("RETR {} from {offset}", text(path)),
+        Ask::StoreBegin { path, offset } => format!("STOR {} from {offset}", text(path)),
+        Ask::StoreEnd => "the end of STOR".into(),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,371 @@
+//! What was promised, what was seen on the servers, and whether both agree. It never looks inside
+//! the daemon.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::content::{begins_alike, content, marks};
+
+/// How long after its answer an operation may still reach a server: what it had handed to the
+/// module before, and what was on its way.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// A file of a server, by host and path.
+pub(crate) type At = (usize, String);
+
+/// A rule that was broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Violation {
+    pub(crate) rule: &'static str,
+    pub(crate) what: String,
+}
+
+/// Who changed a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    Daemon,
+    Others,
+}
+
+/// Somebody who writes a file: a client through the daemon, or another program on the server.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) who: String,
+    pub(crate) at: At,
+    pub(crate) content: Arc<[u8]>,
+    pub(crate) fail_if_exists: bool,
+    pub(crate) may_be_deleted: bool,
+    pub(crate) sentinel: Option<String>,
+    pub(crate) others: bool,
+    pub(crate) opened: Duration,
+    pub(crate) closed: Option<Duration>,
+    /// It was told that the file is on the server whole.
+    pub(crate) verified: bool,
+}
+
+#[derive(Debug, Default)]
+struct File {
+    versions: Vec<(Duration, Option<Arc<[u8]>>, Option<By>)>,
+    /// Since when the name exists without a pause.
+    born: Duration,
+    /// When the server last told the daemon of it.
+    shown: Option<Duration>,
+}
+
+#[derive(Debug)]
+struct Deleting {
+    at: At,
+    opened: Duration,
+    closed: Option<Duration>,
+}
+
+/// The books.
+#[derive(Debug, Default)]
+pub(crate) struct Oracle {
+    pub(crate) trace: Vec<String>,
+    pub(crate) broken: Option<Violation>,
+    /// Calls of clients.
+    pub(crate) operations: u64,
+    files: BTreeMap<At, File>,
+    writers: BTreeMap<u32, Writer>,
+    deleting: Vec<Deleting>,
+}
+
+impl Oracle {
+    pub(crate) fn note(&mut self, now: Duration, what: &str) {
+        self.trace
+            .push(format!("{:>12.6} {what}", now.as_secs_f64()));
+    }
+
+    pub(crate) fn violated(&mut self, now: Duration, rule: &'static str, what: String) {
+        self.note(now, &format!("VIOLATION {rule}: {what}"));
+        self.broken.get_or_insert(Violation { rule, what });
+    }
+
+    /// A writer with content of its own.
+    pub(crate) fn open(&mut self, len: usize, writer: impl FnOnce(Arc<[u8]>) -> Writer) -> u32 {
+        let id = self.writers.len() as u32 + 1;
+        self.writers.insert(id, writer(content(id, len)));
+        id
+    }
+
+    pub(crate) fn writer(&self, id: u32) -> &Writer {
+        &self.writers[&id]
+    }
+
+    /// It was answered, or has left: nothing more is written for it.
+    pub(crate) fn close(&mut self, id: u32, now: Duration) {
+        let writer = self.writers.get_mut(&id).unwrap();
+        writer.closed.get_or_insert(now);
+    }
+
+    /// It is wished again.
+    pub(crate) fn reopen(&mut self, id: u32) {
+        self.writers.get_mut(&id).unwrap().closed = None;
+    }
+
+    pub(crate) fn open_delete(&mut self, at: At, now: Duration) -> usize {
+        self.deleting.push(Deleting {
+            at,
+            opened: now,
+            closed: None,
+        });
+        self.deleting.len() - 1
+    }
+
+    pub(crate) fn close_delete(&mut self, index: usize, now: Duration) {
+        self.deleting[index].closed = Some(now);
+    }
+
+    /// The daemon was killed: what its clients had asked for is over, but for transfers.
+    pub(crate) fn killed(&mut self, now: Duration, lasting: &BTreeSet<u32>) {
+        for (id, writer) in &mut self.writers {
+            if !lasting.contains(id) {
+                writer.closed.get_or_insert(now);
+            }
+        }
+        for deleting in &mut self.deleting {
+            deleting.closed.get_or_insert(now);
+        }
+    }
+
+    /// A file is now so.
+    pub(crate) fn is_now(&mut self, at: &At, now: Duration, to: Option<&[u8]>, by: By) {
+        let file = self.files.entry(at.clone()).or_default();
+        let existed = matches!(file.versions.last(), Some((_, Some(_), _)));
+        if to.is_some() && !existed {
+            file.born = now;
+            file.shown = None;
+        }
+        file.versions.push((now, to.map(Arc::from), Some(by)));
+    }
+
+    /// A server told the daemon of a file.
+    pub(crate) fn shown(&mut self, at: &At, now: Duration) {
+        self.files.entry(at.clone()).or_default().shown = Some(now);
+    }
+
+    /// Whether a file was so at some moment in that time.
+    fn was(
+        &self,
+        at: &At,
+        from: Duration,
+        to: Duration,
+        so: impl Fn(Option<&[u8]>) -> bool,
+    ) -> bool {
+        let none = Vec::new();
+        let versions = self.files.get(at).map_or(&none, |file| &file.versions);
+        let first = versions.partition_point(|(when, ..)| *when < from);
+        if first == 0 && so(None) {
+            return true;
+        }
+        versions[first.saturating_sub(1)..]
+            .iter()
+            .take_while(|(when, ..)| *when <= to)
+            .any(|(_, content, _)| so(content.as_deref()))
+    }
+
+    fn now(&self, at: &At) -> (Option<&[u8]>, Option<By>) {
+        match self.files.get(at).and_then(|file| file.versions.last()) {
+            Some((_, content, by)) => (content.as_deref(), *by),
+            None => (None, None),
+        }
+    }
+
+    /// Those for whom the daemon may write there now.
+    fn may_write<'a>(
+        &'a self,
+        at: &'a At,
+        now: Duration,
+    ) -> impl Iterator<Item = (u32, &'a Writer)> {
+        let open = move |writer: &Writer| {
+            !writer.others
+                && writer.opened <= now
+                && writer.closed.is_none_or(|closed| now <= closed + GRACE)
+        };
+        self.writers
+            .iter()
+            .filter(move |(_, writer)| writer.at == *at && open(writer))
+            .map(|(id, writer)| (*id, writer))
+    }
+
+    fn is_sentinel(&self, at: &At) -> bool {
+        self.writers
+            .values()
+            .any(|writer| writer.at.0 == at.0 && writer.sentinel.as_ref() == Some(&at.1))
+    }
+
+    /// Whether content is what one upload left, or the beginning of it.
+    fn is_left_by(content: &[u8], id: u32, writer: &Writer) -> bool {
+        !writer.others
+            && begins_alike(content, &writer.content)
+            && marks(content).iter().all(|mark| *mark == id)
+    }
+
+    /// The daemon begins to write a file at its beginning; `first`: what it writes.
+    pub(crate) fn stored(&mut self, at: &At, now: Duration, old: Option<&[u8]>, first: &[u8]) {
+        if self.is_sentinel(at) {
+            return;
+        }
+        let may: Vec<(u32, &Writer)> = self.may_write(at, now).collect();
+        let wrote: Vec<&(u32, &Writer)> = may
+            .iter()
+            .filter(|(_, writer)| begins_alike(first, &writer.content))
+            .collect();
+        if wrote.is_empty() {
+            // The line may have lost the first bytes.
+            let known = marks(first);
+            if may.is_empty()
+                || known
+                    .iter()
+                    .any(|mark| may.iter().all(|(id, _)| id != mark))
+            {
+                let what = format!("{at:?} with {:?}", String::from_utf8_lossy(first));
+                self.violated(now, "the daemon wrote what nobody asked for there", what);
+            }
+            return;
+        }
+        let Some(old) = old else { return };
+        let file = &self.files[at];
+        let replaces = |(id, writer): &&(u32, &Writer)| {
+            !writer.fail_if_exists
+                || Self::is_left_by(old, *id, writer)
+                || file
+                    .shown
+                    .is_none_or(|shown| shown < file.born.max(writer.opened))
+        };
+        if !wrote.iter().any(|writer| replaces(writer)) {
+            let who: Vec<&str> = wrote
+                .iter()
+                .map(|(_, writer)| writer.who.as_str())
+                .collect();
+            let what = format!("{at:?} by {who:?}");
+            self.violated(now, "FAIL replaced a file", what);
+        }
+    }
+
+    /// The daemon deletes a file.
+    pub(crate) fn deleted(&mut self, at: &At, now: Duration) {
+        let told = self.deleting.iter().any(|deleting| {
+            deleting.at == *at
+                && deleting.opened <= now
+                && deleting.closed.is_none_or(|closed| now <= closed + GRACE)
+        });
+        let (Some(old), by) = self.now(at) else {
+            return;
+        };
+        if told || (self.is_sentinel(at) && by == Some(By::Daemon)) {
+            return;
+        }
+        let left: Vec<&Writer> = self
+            .writers
+            .iter()
+            .filter(|(id, writer)| writer.at == *at && Self::is_left_by(old, **id, writer))
+            .map(|(_, writer)| writer)
+            .collect();
+        let shows = String::from_utf8_lossy(&old[..old.len().min(20)]).into_owned();
+        let what = format!("{at:?}, {} bytes beginning with {shows:?}", old.len());
+        let rule = if left.is_empty() || by == Some(By::Others) {
+            "the daemon deleted what it did not write"
+        } else if left.iter().all(|writer| writer.verified) {
+            "the daemon deleted what it had called verified"
+        } else if left.iter().all(|writer| !writer.may_be_deleted) {
+            "the daemon deleted what was to be kept"
+        } else {
+            return;
+        };
+        self.violated(now, rule, what);
+    }
+
+    /// A client was told that its file is on the server whole.
+    pub(crate) fn verified(&mut self, id: u32, now: Duration, words: &str) {
+        let writer = self.writers.get_mut(&id).unwrap();
+        writer.verified = true;
+        writer.closed.get_or_insert(now);
+        let writer = &self.writers[&id];
+        let same = |there: Option<&[u8]>| there == Some(&writer.content);
+        if !self.was(&writer.at, writer.opened, now, same) {
+            let (there, _) = self.now(&writer.at);
+            let what = format!(
+                "{} {:?}: {} bytes; there: {:?} ({words})",
+                writer.who,
+                writer.at,
+                writer.content.len(),
+                there.map(<[u8]>::len)
+            );
+            return self.violated(now, "called verified, and never was there whole", what);
+        }
+        let Some(sentinel) = &writer.sentinel else {
+            return;
+        };
+        let holds = sentinel_of(&writer.content);
+        let at = (writer.at.0, sentinel.clone());
+        if !self.was(&at, writer.opened, now, |there| {
+            there == Some(holds.as_bytes())
+        }) {
+            let what = format!(
+                "{} {at:?}: {:?}",
+                writer.who,
+                self.now(&at).0.map(<[u8]>::len)
+            );
+            self.violated(now, "the sentinel was not written", what);
+        }
+    }
+
+    /// A client was given a file from a byte on.
+    pub(crate) fn got(
+        &mut self,
+        who: &str,
+        at: &At,
+        times: (Duration, Duration),
+        from: usize,
+        got: &[u8],
+    ) {
+        let same =
+            |there: Option<&[u8]>| there.is_some_and(|all| all.get(from..).unwrap_or(b"") == got);
+        if !self.was(at, times.0, times.1, same) {
+            let there = self.now(at).0.map(<[u8]>::len);
+            let what = format!(
+                "{who} {at:?} from {from}: {} bytes of {:?}; there now: {there:?}",
+                got.len(),
+                marks(got)
+            );
+            self.violated(times.1, "a Get gave what never was there", what);
+        }
+    }
+
+    /// A client was told a size, or that there is no such file, or that there is one.
+    pub(crate) fn told(&mut self, who: &str, at: &At, times: (Duration, Duration), size: Told) {
+        let same = |there: Option<&[u8]>| match size {
+            Told::Absent => there.is_none(),
+            Told::Present => there.is_some(),
+            Told::Size(size) => there.is_some_and(|there| there.len() as u64 == size),
+        };
+        if !self.was(at, times.0, times.1, same) {
+            let there = self.now(at).0.map(<[u8]>::len);
+            let what = format!("{who} {at:?}: told {size:?}, there: {there:?}");
+            self.violated(times.1, "told of a file what is not so", what);
+        }
+    }
+}
+
+/// What a client may be told of a file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Told {
+    Absent,
+    Present,
+    Size(u64),
+}
+
+/// What a sentinel holds.
+fn sentinel_of(content: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    use std::fmt::Write;
+    let mut text = format!("size={}\nsha256=", content.len());
+    for byte in Sha256::digest(content) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text.push('\n');
+    text
+}

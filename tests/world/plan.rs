@@ -1,0 +1,187 @@
+//! What a seed stands for.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use cellftp::emulator::uplink::memory::Rest;
+use cellftp::emulator::{Family, Knobs};
+
+/// The kinds of trouble. Each can be left out, to find the least that is needed.
+pub(crate) const KINDS: [&str; 7] = [
+    "others", "servers", "line", "module", "disk", "clock", "ends",
+];
+
+/// A seed, and what is left out of its world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seed {
+    pub(crate) number: u64,
+    pub(crate) without: BTreeSet<String>,
+}
+
+/// A world as its seed has it.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) seed: Seed,
+    pub(crate) family: Family,
+    pub(crate) knobs: Knobs,
+    pub(crate) baud: u32,
+    pub(crate) latency: Duration,
+    pub(crate) clients: usize,
+    pub(crate) operations: u32,
+    pub(crate) lives: Vec<Life>,
+    pub(crate) without_size: bool,
+    pub(crate) rests: [Rest; 2],
+    /// Whether bytes to the module are lost; else they come twice. Not both: a byte lost and one
+    /// doubled make a size right again, and nobody who asks for the size alone can know.
+    pub(crate) loses: bool,
+    /// Time between two troubles of a kind.
+    pub(crate) calm: Duration,
+    kinds: BTreeSet<&'static str>,
+}
+
+/// One run of the daemon.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Life {
+    pub(crate) lasts: Duration,
+    pub(crate) end: End,
+    /// The module's power goes too.
+    pub(crate) module_too: bool,
+}
+
+/// How it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// As on SIGTERM.
+    Orderly,
+    /// As on SIGKILL.
+    Killed,
+    /// The power is cut.
+    Cut,
+    /// The power is cut at the so-many-th change of the disk.
+    CutAt(u64),
+}
+
+impl Seed {
+    pub(crate) fn new(number: u64) -> Self {
+        Self {
+            number,
+            without: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn has(&self, actor: &str) -> bool {
+        !self.without.contains(actor)
+    }
+
+    pub(crate) fn without(&self, actors: impl IntoIterator<Item = String>) -> Self {
+        let mut less = self.clone();
+        less.without.extend(actors);
+        less
+    }
+}
+
+impl fmt::Display for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WORLD_SEED={}", self.number)?;
+        if !self.without.is_empty() {
+            let without: Vec<&str> = self.without.iter().map(String::as_str).collect();
+            write!(f, " WORLD_WITHOUT={}", without.join(","))?;
+        }
+        Ok(())
+    }
+}
+
+impl Plan {
+    pub(crate) fn of(seed: Seed) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed.number);
+        let seconds = Duration::from_secs;
+        let lives = (0..random.usize(1..=4))
+            .map(|_| Life {
+                lasts: seconds(random.u64(60..900)),
+                end: match random.u8(..5) {
+                    0 => End::Orderly,
+                    1 => End::Killed,
+                    2 => End::Cut,
+                    _ => End::CutAt(random.u64(1..300)),
+                },
+                module_too: random.u8(..3) == 0,
+            })
+            .collect();
+        let rest = |random: &mut fastrand::Rng| match random.u8(..6) {
+            0 => Rest::WriteOver,
+            1 => Rest::Refuse,
+            2 => Rest::Ignore,
+            _ => Rest::Honour,
+        };
+        let family = if random.bool() {
+            Family::Sim7600
+        } else {
+            Family::A7670
+        };
+        let noisy = random.u8(..4) == 0;
+        let without_line = seed.without.contains("line");
+        let loses = random.bool();
+        let rate = if noisy && !without_line {
+            random.u32(20_000..200_000)
+        } else {
+            0
+        };
+        let knobs = Knobs {
+            seed: seed.number,
+            reset_hangs_up: random.bool(),
+            boot_time: seconds(random.u64(2..12)),
+            lose_one_in: if loses { rate } else { 0 },
+            duplicate_one_in: if loses { 0 } else { rate },
+            chunk_random: random.bool(),
+            ..Knobs::default()
+        };
+        let kinds = KINDS.into_iter().filter(|_| random.u8(..10) < 6).collect();
+        let mut plan = Self {
+            family,
+            knobs,
+            baud: if random.bool() { 921_600 } else { 460_800 },
+            latency: Duration::from_millis(random.u64(..80)),
+            clients: random.usize(20..=120),
+            operations: random.u32(2..=6),
+            lives,
+            without_size: random.u8(..3) == 0,
+            rests: [rest(&mut random), rest(&mut random)],
+            loses,
+            calm: seconds(random.u64(20..120)),
+            kinds,
+            seed,
+        };
+        if !plan.has("ends") {
+            plan.lives.truncate(1);
+            plan.lives[0].end = End::Orderly;
+        }
+        plan
+    }
+
+    /// Whether a kind of trouble, or a client, is there.
+    pub(crate) fn has(&self, actor: &str) -> bool {
+        self.seed.has(actor) && (self.kinds.contains(actor) || !KINDS.contains(&actor))
+    }
+
+    /// Everything that could be left out.
+    pub(crate) fn actors(&self) -> Vec<String> {
+        let kinds = self.kinds.iter().map(|kind| (*kind).to_owned());
+        let clients = (0..self.clients).map(client_name);
+        let all = kinds.chain(clients);
+        all.filter(|actor| self.seed.has(actor)).collect()
+    }
+
+    /// Chance of its own for an actor in a life: leaving out another changes nothing of it.
+    pub(crate) fn random(&self, actor: &str, life: usize) -> fastrand::Rng {
+        let mut hash: u64 = 0xcbf2_9ce4_8422_2325 ^ self.seed.number.wrapping_mul(31) ^ life as u64;
+        for byte in actor.bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+        }
+        fastrand::Rng::with_seed(hash)
+    }
+}
+
+pub(crate) fn client_name(index: usize) -> String {
+    format!("c{index}")
+}

@@ -1,0 +1,193 @@
+//! What goes wrong in a world, and who else writes on its servers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cellftp::emulator::{Effect, Stuck};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use crate::disk::Mood;
+use crate::net::Trouble;
+use crate::oracle::{At, Writer};
+use crate::plan::KINDS;
+use crate::world::{World, step_wall};
+
+/// Files that clients and others share on each server, beside a directory of them.
+pub(crate) const SHARED: [&str; 5] = ["/a.csv", "/b.bin", "/report.bin", "/d/a", "/d/log.txt"];
+
+/// Starts the troubles of a life.
+pub(crate) fn start(world: &Arc<World>, life: usize) -> Vec<JoinHandle<()>> {
+    let kinds = KINDS.into_iter().filter(|kind| world.plan.has(kind));
+    kinds
+        .map(|kind| {
+            let world = Arc::clone(world);
+            let mut random = world.plan.random(kind, life);
+            tokio::spawn(async move {
+                let calm = world.plan.calm.as_millis() as u64;
+                // Others write more often than things break.
+                let calm = if kind == "others" { calm / 4 } else { calm };
+                loop {
+                    sleep(Duration::from_millis(random.u64(..calm * 2))).await;
+                    befall(&world, kind, &mut random).await;
+                }
+            })
+        })
+        .collect()
+}
+
+async fn befall(world: &World, kind: &str, random: &mut fastrand::Rng) {
+    match kind {
+        "others" => write(world, random),
+        "servers" => {
+            let trouble = match random.u8(..6) {
+                0 => Trouble::Closed,
+                1 | 2 => Trouble::Store,
+                3 if !world.plan.without_size => Trouble::ShortList,
+                3 => Trouble::Login,
+                4 => Trouble::Cut,
+                _ => Trouble::Late(Duration::from_millis(random.u64(100..20_000))),
+            };
+            world.note(&format!("trouble: {trouble:?}"));
+            world.module().net.trouble(trouble);
+        }
+        "line" => {
+            let many = random.u32(1..30);
+            let loses = world.plan.loses;
+            let effect = if loses {
+                Effect::Lose(many)
+            } else {
+                Effect::Duplicate(many)
+            };
+            world.note(&format!("trouble: {effect:?}"));
+            let now = world.now();
+            if random.bool() {
+                world.module().inject(now, effect);
+            } else {
+                let (ahead, at) = (random.u32(1..4), random.u64(..6000));
+                world.module().spoil_put(ahead, at, effect);
+            }
+        }
+        "module" => module(world, random).await,
+        "disk" => disk(world, random).await,
+        "clock" => {
+            let years = [-2, -1, 0, 0, 1, 5][random.usize(..6)];
+            let days = random.i64(-40..40);
+            world.note(&format!(
+                "trouble: the wall clock is {years} years and {days} days off"
+            ));
+            step_wall((years * 365 + days) * 86_400);
+        }
+        _ => {}
+    }
+}
+
+async fn module(world: &World, random: &mut fastrand::Rng) {
+    let effect = match random.u8(..6) {
+        0 => Effect::Silence,
+        1 => Effect::Reboot,
+        2 => Effect::PdnDeactivated,
+        3 => Effect::Hangup,
+        4 => Effect::Stuck([Stuck::Context, Stuck::Radio, Stuck::Stack][random.usize(..3)]),
+        _ => Effect::PeerClosed,
+    };
+    world.note(&format!("trouble: {effect:?}"));
+    let silent = effect == Effect::Silence;
+    let now = world.now();
+    if effect == Effect::PeerClosed {
+        world.module().net.close_session();
+    }
+    world.module().inject(now, effect);
+    world.poke.notify_one();
+    if silent {
+        // Somebody cuts its power.
+        sleep(Duration::from_secs(random.u64(5..120))).await;
+        let now = world.now();
+        world.note("the module's power is cut");
+        world.module().power_cycle(now);
+        world.poke.notify_one();
+    }
+}
+
+async fn disk(world: &World, random: &mut fastrand::Rng) {
+    let mood = match random.u8(..4) {
+        0 => Mood {
+            full: true,
+            ..Mood::default()
+        },
+        1 => Mood {
+            read_only: true,
+            ..Mood::default()
+        },
+        2 => Mood {
+            fails_one_in: random.u32(3..40),
+            ..Mood::default()
+        },
+        _ => Mood {
+            slow: Duration::from_millis(random.u64(10..3000)),
+            ..Mood::default()
+        },
+    };
+    world.note(&format!("trouble: {mood:?}"));
+    world.disk.set_mood(mood);
+    sleep(Duration::from_millis(random.u64(100..60_000))).await;
+    world.note("the disk is well");
+    world.disk.set_mood(Mood::default());
+}
+
+/// Another program writes on a server.
+fn write(world: &World, random: &mut fastrand::Rng) {
+    let now = world.now();
+    let host = random.usize(..2);
+    let at: At = (host, SHARED[random.usize(..SHARED.len())].to_owned());
+    let mut module = world.module();
+    let mut oracle = world.oracle();
+    let old = module.net.file(&at);
+    let len = if random.bool() {
+        random.usize(1..20)
+    } else {
+        random.usize(20..4000)
+    };
+    let mut writes = |content_of: Option<Vec<u8>>| {
+        let id = oracle.open(len, |content| Writer {
+            who: "others".into(),
+            at: at.clone(),
+            content,
+            fail_if_exists: false,
+            may_be_deleted: false,
+            sentinel: None,
+            others: true,
+            opened: now,
+            closed: Some(now),
+            verified: false,
+        });
+        let mut all = content_of.unwrap_or_default();
+        all.extend_from_slice(&oracle.writer(id).content);
+        oracle.note(
+            now,
+            &format!("others: write {id} to {at:?}, {} bytes", all.len()),
+        );
+        module.net.change(&at, now, Some(all), &mut oracle);
+    };
+    match (random.u8(..6), old) {
+        (0 | 1, None) => writes(None),
+        (0, Some(old)) => writes(Some(old)),
+        (1, Some(_)) => writes(None),
+        (2, Some(_)) => {
+            oracle.note(now, &format!("others: delete {at:?}"));
+            module.net.change(&at, now, None, &mut oracle);
+        }
+        (3, Some(_)) => {
+            let server = module.net.server(host);
+            if server.knows_size {
+                oracle.note(now, &format!("others: hide {at:?}"));
+                server.hidden.insert(at.1.into_bytes());
+            }
+        }
+        (4, Some(_)) => {
+            oracle.note(now, &format!("others: show {at:?}"));
+            module.net.server(host).hidden.remove(at.1.as_bytes());
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,396 @@
+//! One world: its lives, one after the other, and the looking after at the end.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, SystemTime};
+
+use cellftp::broker::disk::Disk;
+use cellftp::broker::transfers::{self, Budget, Transfers};
+use cellftp::broker::{Broker, Error, Limits, Servers, health, spool};
+use cellftp::emulator::Profile;
+use cellftp::ftps::tls::TlsPolicy;
+use cellftp::ftps::value::{Host, Password, Server, ServerType, Username};
+use cellftp::modem::port::StreamConnector;
+use cellftp::modem::{Modem, Options, clock};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::client::{self, Mine};
+use crate::disk::{Mood, Mounted, SimDisk};
+use crate::module::{Module, Poke, Shared, plug};
+use crate::net::{HOSTS, Net};
+use crate::oracle::{Oracle, Violation};
+use crate::plan::{End, Plan, Seed, client_name};
+use crate::trouble;
+
+/// Where the daemon keeps its transfers.
+const DIRECTORY: &str = "/spool";
+
+/// Time after the last trouble in which all has to come right: the twenty attempts of a transfer
+/// with the pauses between them, and a queue of some hundred operations.
+const HEALING: Duration = Duration::from_secs(6 * 3600);
+
+/// What has come of a seed.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) operations: u64,
+    pub(crate) trace: Vec<String>,
+    pub(crate) broken: Option<Violation>,
+}
+
+/// Everything that outlives a daemon.
+pub(crate) struct World {
+    pub(crate) plan: Plan,
+    pub(crate) poke: Poke,
+    pub(crate) disk: Arc<SimDisk>,
+    /// What each client remembers.
+    pub(crate) mine: Vec<Mutex<Mine>>,
+    /// Clients that are not done.
+    pub(crate) busy: AtomicUsize,
+    module: Shared,
+    oracle: Mutex<Oracle>,
+    /// When this life began, on the runtime's clock and on the world's.
+    began: Mutex<(Option<Instant>, Duration)>,
+}
+
+impl World {
+    pub(crate) fn now(&self) -> Duration {
+        match *self.began.lock().unwrap() {
+            (Some(began), before) => before + (clock::now() - began),
+            (None, before) => before,
+        }
+    }
+
+    pub(crate) fn module(&self) -> MutexGuard<'_, Module> {
+        self.module.lock().unwrap()
+    }
+
+    pub(crate) fn oracle(&self) -> MutexGuard<'_, Oracle> {
+        self.oracle.lock().unwrap()
+    }
+
+    pub(crate) fn note(&self, what: &str) {
+        let now = self.now();
+        self.oracle().note(now, what);
+    }
+
+    pub(crate) fn violated(&self, rule: &'static str, what: String) {
+        let now = self.now();
+        self.oracle().violated(now, rule, what);
+    }
+
+    fn is_broken(&self) -> bool {
+        self.oracle().broken.is_some()
+    }
+}
+
+/// Runs the world of a seed to its end, or to the first rule that is broken.
+pub(crate) fn run(seed: Seed) -> Outcome {
+    step_wall(0);
+    let plan = Plan::of(seed);
+    let number = plan.seed.number;
+    let net = Net::new(number, plan.without_size, plan.rests, plan.latency);
+    let module = Module::new(Profile::of(plan.family), plan.knobs.clone(), net);
+    let world = Arc::new(World {
+        poke: Poke::new(),
+        disk: SimDisk::new(number, Path::new(DIRECTORY)),
+        mine: (0..plan.clients).map(|_| Mutex::default()).collect(),
+        busy: AtomicUsize::new(0),
+        module: Mutex::new(module),
+        oracle: Mutex::default(),
+        began: Mutex::new((None, Duration::ZERO)),
+        plan,
+    });
+    let lives = world.plan.lives.len();
+    for life in 0..lives {
+        if !world.is_broken() {
+            live(&world, life);
+        }
+    }
+    if !world.is_broken() {
+        heal(&world, lives);
+    }
+    let mut oracle = world.oracle();
+    Outcome {
+        operations: oracle.operations,
+        trace: std::mem::take(&mut oracle.trace),
+        broken: oracle.broken.take(),
+    }
+}
+
+/// A daemon, as far as one life has it.
+struct Daemon {
+    broker: Broker,
+    stop: CancellationToken,
+    delivering: JoinHandle<()>,
+    keeping: JoinHandle<()>,
+    modem: JoinHandle<()>,
+}
+
+impl Daemon {
+    fn start(world: &Arc<World>) -> Option<Self> {
+        let settings = transfers::Settings {
+            directory: DIRECTORY.into(),
+            budget: Budget::default(),
+            disk: Arc::new(Mounted(Arc::clone(&world.disk))) as Arc<dyn Disk>,
+            wall,
+            ..transfers::Settings::default()
+        };
+        let transfers = match Transfers::open(settings, told) {
+            Ok(transfers) => transfers,
+            Err(error) => {
+                // A start that meets a failing disk is tried again by whoever starts daemons.
+                world.note(&format!("the daemon does not start: {error}"));
+                return None;
+            }
+        };
+        let plugged = Arc::clone(world);
+        let connector = StreamConnector(move || plug(&plugged));
+        let (modem, task) = Modem::spawn(connector, Options::default());
+        let profiles = HOSTS.map(|host| (host.to_owned(), server(host)));
+        let limits = Limits {
+            spool: spool::Limits {
+                // What goes to the disk here has no name, and is no part of what is kept.
+                disk: 0,
+                ..spool::Limits::default()
+            },
+            ..Limits::default()
+        };
+        let broker =
+            Broker::new(modem, Servers::new(profiles, false), limits).with_transfers(transfers);
+        let stop = CancellationToken::new();
+        let delivering = tokio::spawn({
+            let (broker, stop) = (broker.clone(), stop.clone());
+            async move { broker.deliver(stop).await }
+        });
+        let keeping = tokio::spawn({
+            let broker = broker.clone();
+            async move {
+                broker.upkeep().await;
+            }
+        });
+        Some(Self {
+            broker,
+            stop,
+            delivering,
+            keeping,
+            modem: task,
+        })
+    }
+
+    /// Ends as on SIGTERM.
+    async fn end(self, world: &World) {
+        self.stop.cancel();
+        if timeout(Duration::from_secs(600), self.delivering)
+            .await
+            .is_err()
+        {
+            world.violated("stopping takes for ever", "deliver".into());
+        }
+        self.keeping.abort();
+        let _ = self.keeping.await;
+        drop(self.broker);
+        if timeout(Duration::from_secs(600), self.modem).await.is_err() {
+            world.violated("stopping takes for ever", "the owner of the port".into());
+        }
+    }
+}
+
+/// Runs something in a runtime of its own, whose clock begins where the world's is.
+fn within<T>(world: &Arc<World>, life: usize, work: impl Future<Output = T>) -> T {
+    fastrand::seed(world.plan.seed.number ^ life as u64);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let done = runtime.block_on(async {
+        world.began.lock().unwrap().0 = Some(clock::now());
+        BEGAN.set(Some((clock::now(), world.began.lock().unwrap().1)));
+        let done = work.await;
+        let now = world.now();
+        *world.began.lock().unwrap() = (None, now);
+        BEGAN.set(None);
+        done
+    });
+    // Tasks are dropped here, wherever they are.
+    drop(runtime);
+    done
+}
+
+fn live(world: &Arc<World>, number: usize) {
+    let life = world.plan.lives[number];
+    world.note(&format!("life {number}: {life:?}"));
+    within(world, number, async {
+        let mut daemon = Daemon::start(world);
+        while daemon.is_none() {
+            world.disk.set_mood(Mood::default());
+            daemon = Daemon::start(world);
+            if daemon.is_none() {
+                world.violated("what was accepted cannot be read", "the store".into());
+                return;
+            }
+        }
+        let Some(daemon) = daemon else { return };
+        if let End::CutAt(changes) = life.end {
+            world.disk.cut_after(Some(changes));
+        }
+        let mut clients = start_clients(world, &daemon.broker, number);
+        clients.extend(trouble::start(world, number));
+        let mut left = life.lasts;
+        let step = Duration::from_secs(10);
+        loop {
+            tokio::select! {
+                biased;
+                () = world.disk.cut.notified() => break,
+                () = sleep(left.min(step)) => {}
+            }
+            left = left.saturating_sub(step);
+            if left.is_zero() || world.is_broken() {
+                break;
+            }
+        }
+        if world.is_broken() {
+            world.disk.kill();
+            return;
+        }
+        world.note(&format!("life {number} ends"));
+        if life.end == End::Orderly {
+            for client in clients {
+                client.abort();
+                let _ = client.await;
+            }
+            let now = world.now();
+            killed(world, now);
+            daemon.end(world).await;
+        }
+        world.disk.kill();
+    });
+    let now = world.now();
+    killed(world, now);
+    world
+        .disk
+        .restart(!matches!(life.end, End::Orderly | End::Killed));
+    if life.module_too {
+        world.module().power_cycle(now);
+    }
+}
+
+fn killed(world: &World, now: Duration) {
+    let lasting: BTreeSet<u32> = world
+        .mine
+        .iter()
+        .flat_map(|mine| mine.lock().unwrap().lasting())
+        .collect();
+    world.oracle().killed(now, &lasting);
+}
+
+/// No more trouble: what is left is done, and all comes to rest.
+fn heal(world: &Arc<World>, number: usize) {
+    world.note("healing");
+    world.disk.set_mood(Mood::default());
+    let now = world.now();
+    world.module().heal();
+    world.module().power_cycle(now);
+    within(world, number, async {
+        let Some(daemon) = Daemon::start(world) else {
+            return world.violated("what was accepted cannot be read", "the store".into());
+        };
+        let mut health = daemon.broker.health();
+        let ready = health.wait_for(|health| matches!(health.link, health::Link::Ready));
+        if timeout(Duration::from_secs(600), ready).await.is_err() {
+            return world.violated("the module is not brought up", String::new());
+        }
+        let clients = start_clients(world, &daemon.broker, number);
+        for client in clients {
+            let _ = client.await;
+        }
+        for index in 0..world.plan.clients {
+            if world.plan.has(&client_name(index)) {
+                client::settle(world, &daemon.broker, index, HEALING).await;
+            }
+        }
+        if world.is_broken() {
+            return;
+        }
+        sleep(Duration::from_secs(3600)).await;
+        let status = daemon.broker.status();
+        if status.queued > 0 || status.running.is_some() || status.sessions > 0 {
+            let what = format!(
+                "{} queued, {:?} running, {} sessions",
+                status.queued, status.running, status.sessions
+            );
+            world.violated("not all came to rest", what);
+        }
+        // The daemon's four: the owner of the port, deliver, upkeep, and the pump of the line.
+        let tasks = tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks();
+        if tasks > 4 {
+            world.violated("tasks are left", format!("{tasks}"));
+        }
+        daemon.end(world).await;
+    });
+}
+
+fn start_clients(world: &Arc<World>, broker: &Broker, life: usize) -> Vec<JoinHandle<()>> {
+    let here = (0..world.plan.clients).filter(|index| world.plan.has(&client_name(*index)));
+    let clients: Vec<usize> = here.collect();
+    world.busy.store(clients.len(), Ordering::Relaxed);
+    clients
+        .into_iter()
+        .map(|index| {
+            let (world, broker) = (Arc::clone(world), broker.clone());
+            tokio::spawn(async move {
+                client::live(&world, &broker, index, life).await;
+                world.busy.fetch_sub(1, Ordering::Relaxed);
+            })
+        })
+        .collect()
+}
+
+thread_local! {
+    /// How far the wall clock is beside the world's, in seconds.
+    static WALL: Cell<i64> = const { Cell::new(0) };
+    static BEGAN: Cell<Option<(Instant, Duration)>> = const { Cell::new(None) };
+}
+
+/// The wall clock steps.
+pub(crate) fn step_wall(seconds: i64) {
+    WALL.set(seconds);
+}
+
+/// The wall clock, which begins in 2026.
+fn wall() -> SystemTime {
+    let now = BEGAN.get().map_or(Duration::ZERO, |(began, before)| {
+        before + (clock::now() - began)
+    });
+    let right = 1_790_000_000 + now.as_secs() as i64;
+    let shown = u64::try_from(right + WALL.get()).unwrap_or_default();
+    SystemTime::UNIX_EPOCH + Duration::from_secs(shown)
+}
+
+fn told(error: &Error) -> transfers::Told {
+    transfers::Told {
+        code: 2,
+        reason: format!("{:?}", error.cause),
+        message: error.to_string(),
+        metadata: Default::default(),
+    }
+}
+
+fn server(host: &str) -> Server {
+    Server {
+        host: Host::new(host).unwrap(),
+        port: ServerType::Ftp.default_port(),
+        username: Username::new("user").unwrap(),
+        password: Password::new("pass").unwrap(),
+        server_type: ServerType::Ftp,
+        single_ip: true,
+        tls: TlsPolicy::unverified(),
+    }
+}
