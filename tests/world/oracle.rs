@@ -11,6 +11,9 @@ use crate::content::{begins_alike, content, marks};
 /// module before, and what was on its way.
 const GRACE: Duration = Duration::from_secs(60);
 
+/// How long after its look at a file the daemon may act on what it saw.
+const RACE: Duration = Duration::from_secs(10);
+
 /// A file of a server, by host and path.
 pub(crate) type At = (usize, String);
 
@@ -65,6 +68,8 @@ struct Deleting {
 pub(crate) struct Oracle {
     pub(crate) trace: Vec<String>,
     pub(crate) broken: Option<Violation>,
+    /// Only this rule is looked for, to find what others would hide.
+    pub(crate) rule: Option<String>,
     /// Calls of clients.
     pub(crate) operations: u64,
     files: BTreeMap<At, File>,
@@ -73,12 +78,26 @@ pub(crate) struct Oracle {
 }
 
 impl Oracle {
+    pub(crate) fn new(rule: Option<String>) -> Self {
+        Self {
+            rule,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn note(&mut self, now: Duration, what: &str) {
         self.trace
             .push(format!("{:>12.6} {what}", now.as_secs_f64()));
     }
 
     pub(crate) fn violated(&mut self, now: Duration, rule: &'static str, what: String) {
+        let looked_for = self
+            .rule
+            .as_ref()
+            .is_none_or(|looked| rule.contains(looked.as_str()));
+        if self.broken.is_some() || !looked_for {
+            return;
+        }
         self.note(now, &format!("VIOLATION {rule}: {what}"));
         self.broken.get_or_insert(Violation { rule, what });
     }
@@ -190,6 +209,15 @@ impl Oracle {
             .map(|(id, writer)| (*id, writer))
     }
 
+    /// Whether others have changed a file since the daemon looked at it, and it did not wait long
+    /// after that: FTP has no way to delete a file only as it was.
+    fn is_race(&self, at: &At, now: Duration) -> bool {
+        let file = &self.files[at];
+        let changed = file.versions.last().map_or(now, |(when, ..)| *when);
+        file.shown
+            .is_some_and(|shown| shown <= changed && now <= shown + RACE)
+    }
+
     fn is_sentinel(&self, at: &At) -> bool {
         self.writers
             .values()
@@ -264,6 +292,9 @@ impl Oracle {
             .filter(|(id, writer)| writer.at == *at && Self::is_left_by(old, **id, writer))
             .map(|(_, writer)| writer)
             .collect();
+        if by == Some(By::Others) && self.is_race(at, now) {
+            return;
+        }
         let shows = String::from_utf8_lossy(&old[..old.len().min(20)]).into_owned();
         let what = format!("{at:?}, {} bytes beginning with {shows:?}", old.len());
         let rule = if left.is_empty() || by == Some(By::Others) {

@@ -17,6 +17,8 @@ pub(crate) const KINDS: [&str; 7] = [
 pub(crate) struct Seed {
     pub(crate) number: u64,
     pub(crate) without: BTreeSet<String>,
+    /// The one rule that is looked for; none: all.
+    pub(crate) rule: Option<String>,
 }
 
 /// A world as its seed has it.
@@ -67,11 +69,18 @@ impl Seed {
         Self {
             number,
             without: BTreeSet::new(),
+            rule: std::env::var("WORLD_RULE").ok(),
         }
     }
 
     pub(crate) fn has(&self, actor: &str) -> bool {
         !self.without.contains(actor)
+    }
+
+    /// The same with these actors alone.
+    pub(crate) fn only(self, actors: &[String]) -> Self {
+        let all = Plan::of(self.clone()).actors();
+        self.without(all.into_iter().filter(|actor| !actors.contains(actor)))
     }
 
     pub(crate) fn without(&self, actors: impl IntoIterator<Item = String>) -> Self {
@@ -84,9 +93,12 @@ impl Seed {
 impl fmt::Display for Seed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "WORLD_SEED={}", self.number)?;
+        if let Some(rule) = &self.rule {
+            write!(f, " WORLD_RULE={rule:?}")?;
+        }
         if !self.without.is_empty() {
-            let without: Vec<&str> = self.without.iter().map(String::as_str).collect();
-            write!(f, " WORLD_WITHOUT={}", without.join(","))?;
+            let only = Plan::of(self.clone()).actors();
+            write!(f, " WORLD_ONLY={}", only.join(","))?;
         }
         Ok(())
     }

@@ -101,7 +101,7 @@ pub(crate) fn run(seed: Seed) -> Outcome {
         mine: (0..plan.clients).map(|_| Mutex::default()).collect(),
         busy: AtomicUsize::new(0),
         module: Mutex::new(module),
-        oracle: Mutex::default(),
+        oracle: Mutex::new(Oracle::new(plan.seed.rule.clone())),
         began: Mutex::new((None, Duration::ZERO)),
         plan,
     });
@@ -317,7 +317,8 @@ fn heal(world: &Arc<World>, number: usize) {
         if world.is_broken() {
             return;
         }
-        sleep(Duration::from_secs(3600)).await;
+        // Longer than the lease of a session whose client has left.
+        sleep(Duration::from_secs(900)).await;
         let status = daemon.broker.status();
         if status.queued > 0 || status.running.is_some() || status.sessions > 0 {
             let what = format!(
