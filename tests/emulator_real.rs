@@ -437,6 +437,39 @@ async fn a_port_closed_while_the_server_stalls_is_free_at_once() {
     host.until("\r\nRING\r\n").await;
 }
 
+/// A server that knows commands by their letters alone: `TYPE A N` is none of them.
+async fn literal_server() -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut control, _) = listener.accept().await.unwrap();
+        control.write_all(b"220 ready\r\n").await.unwrap();
+        let mut line = [0; 256];
+        while let Ok(len @ 1..) = control.read(&mut line).await {
+            let reply: &[u8] = match &line[..len] {
+                b"TYPE A\r\n" | b"TYPE I\r\n" => b"200 fine\r\n",
+                line if line.starts_with(b"TYPE") => b"504 not that type\r\n",
+                line if line.starts_with(b"USER") => b"331 password\r\n",
+                line if line.starts_with(b"PASS") => b"230 welcome\r\n",
+                _ => b"200 fine\r\n",
+            };
+            control.write_all(reply).await.unwrap();
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_server_that_knows_type_a_and_no_format_is_served() {
+    let address = literal_server().await;
+    let (_module, mut host) = module(Knobs::default());
+    host.log_in(address, 0).await;
+    let answer = host.command("AT+CFTPSTYPE=A", "+CFTPSTYPE: ").await;
+    assert!(answer.contains("\r\nOK\r\n"), "{answer}");
+    host.until("0\r\n").await;
+    host.command("AT+CFTPSTYPE?", "+CFTPSTYPE: A\r\n").await;
+}
+
 #[tokio::test]
 async fn a_module_can_be_reached_into_while_it_is_served() {
     let (module, mut host) = module(Knobs {

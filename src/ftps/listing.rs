@@ -1,17 +1,47 @@
 //! Listings: the server's own text, cut into lines and read as far as it can be.
+//!
+//! RFC 959 leaves the text of `LIST` to the server. A line is read where it has one form and
+//! one meaning; all others are handed on as they are, since a wrong reading is worse than none.
 
+mod date;
+mod dos;
+mod eplf;
+mod heading;
+mod ibm;
 mod line;
+mod mlst;
+mod month;
+mod mvs;
+mod rare;
+mod size;
+mod stamp;
+mod text;
+mod unix;
+mod vms;
+mod whole;
+
+#[cfg(test)]
+mod cases;
+#[cfg(test)]
+mod dialects;
+#[cfg(test)]
+mod tests;
 
 use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
+
+use heading::{Heading, heading};
+use whole::Whole;
 
 /// One line of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// What could be read; `None` where the line has no form that is known.
     pub facts: Option<Facts>,
-    /// The server's line without its line end.
+    /// The server's line without its line end. OpenVMS prints a long name in a line of its own:
+    /// then these are two lines with a line feed between them. Of a line longer than 5 KiB this
+    /// is the beginning.
     pub raw: Bytes,
 }
 
@@ -22,7 +52,8 @@ pub struct Facts {
     pub name: String,
     /// What it is.
     pub kind: Kind,
-    /// Bytes, for files.
+    /// Bytes, for files; `None` where the server prints a rounded number, blocks or records, or
+    /// one that is beyond 64 bits. VxWorks also prints what a directory occupies.
     pub size: Option<u64>,
     /// As printed, taken as UTC. A line without a year means the last such day.
     pub modified: Option<SystemTime>,
@@ -39,57 +70,70 @@ pub enum Kind {
     File,
     /// A directory.
     Directory,
-    /// A symbolic link.
+    /// A symbolic link, or a junction of Windows.
     Link,
-}
-
-impl Entry {
-    /// Reads a line in the form of `ls -l` or of DOS; `None` for lines that are no entry
-    /// (empty, `total 12`, the directory itself and its parent).
-    #[must_use]
-    pub fn parse(raw: Bytes) -> Option<Self> {
-        let line = String::from_utf8_lossy(&raw);
-        if line.trim().is_empty() || is_total(&line) {
-            return None;
-        }
-        let facts = line::read(&line);
-        if facts
-            .as_ref()
-            .is_some_and(|facts| matches!(facts.name.as_str(), "." | ".."))
-        {
-            return None;
-        }
-        Some(Self { facts, raw })
-    }
+    /// A device, a pipe, a socket, or what the server does not tell.
+    Other,
 }
 
 /// Cuts a listing that comes in blocks into entries: a line may be split by a block's end.
-#[derive(Debug, Default)]
+///
+/// Every line gives an entry, but for those that are none: empty ones, `total 12`, headings, the
+/// directory itself and its parent. Entries come in the order of their lines. Some come later
+/// than their line, since other lines tell what it means; [`Lines::finish`] gives the last.
+#[derive(Debug)]
 pub struct Lines {
     rest: BytesMut,
     /// Inside a line that was too long: drop everything up to its end.
     skipping: bool,
+    /// The first half of a line (OpenVMS).
+    half: Option<Bytes>,
+    /// Lines may be names of members only (MVS).
+    members: bool,
+    whole: Whole,
 }
 
 /// Longest line kept, in bytes: the longest name of any file system (4096) and the columns
 /// before it.
 const MAX_LINE: usize = 5 * 1024;
 
+impl Default for Lines {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Lines {
-    /// Nothing received.
+    /// Nothing received. Dates without a year are absent, since the time is not known.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::with(None)
     }
 
-    /// Takes the next bytes and gives the entries that are complete.
+    /// Nothing received. The time tells the year of dates that have none.
+    #[must_use]
+    pub fn at(now: SystemTime) -> Self {
+        Self::with(Some(now))
+    }
+
+    fn with(now: Option<SystemTime>) -> Self {
+        Self {
+            rest: BytesMut::new(),
+            skipping: false,
+            half: None,
+            members: false,
+            whole: Whole::new(now),
+        }
+    }
+
+    /// Takes the next bytes and gives the entries that are complete and certain.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<Entry> {
         let mut entries = Vec::new();
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             match part.strip_suffix(b"\n") {
                 Some(end) => {
                     self.keep(end);
-                    entries.extend(self.take());
+                    self.take(&mut entries);
                 }
                 None => self.keep(part),
             }
@@ -97,107 +141,60 @@ impl Lines {
         entries
     }
 
-    /// The last entry, where the text did not end in a line end.
-    pub fn finish(&mut self) -> Option<Entry> {
-        self.take()
+    /// The listing is complete: gives all that is left.
+    pub fn finish(&mut self) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        self.take(&mut entries);
+        if let Some(half) = self.half.take() {
+            self.whole.push(half, None, &mut entries);
+        }
+        self.whole.finish(&mut entries);
+        entries
     }
 
     fn keep(&mut self, part: &[u8]) {
-        if self.skipping || self.rest.len() + part.len() > MAX_LINE {
-            self.skipping = true;
-            self.rest.clear();
-        } else {
-            self.rest.extend_from_slice(part);
+        if self.skipping {
+            return;
         }
+        let room = MAX_LINE - self.rest.len();
+        self.skipping = part.len() > room;
+        self.rest
+            .extend_from_slice(part.get(..room).unwrap_or(part));
     }
 
-    fn take(&mut self) -> Option<Entry> {
-        if std::mem::take(&mut self.skipping) {
-            return None;
-        }
+    fn take(&mut self, entries: &mut Vec<Entry>) {
         let mut line = self.rest.split().freeze();
+        if std::mem::take(&mut self.skipping) {
+            self.whole.push(line, None, entries);
+            return;
+        }
         while line.last() == Some(&b'\r') {
             line.truncate(line.len() - 1);
         }
-        Entry::parse(line)
-    }
-}
-
-fn is_total(line: &str) -> bool {
-    line.strip_prefix("total ")
-        .is_some_and(|rest| rest.trim().bytes().all(|b| b.is_ascii_digit()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LISTING: &[u8] = b"total 8\r\n\
-        -rw-r--r-- 1 ftp ftp 10 Mar 19 13:51 111.TXT\r\n\
-        drwxr-xr-x   2 0        0            4096 Nov 22  2025 a b\r\n\
-        lrwxrwxrwx 1 u g 3 Jan 01 2024 link -> ../x y\r\n\
-        02-13-24  10:15AM       <DIR>          inetpub\r\n\
-        02-13-24  10:15AM                 1234 some file.txt\r\n\
-        what is this\r\n\
-        -rw-r--r-- 1 ftp ftp 7 Mar 18 2020 last";
-
-    fn names(entries: &[Entry]) -> Vec<(String, Option<Kind>, Option<u64>)> {
-        entries
-            .iter()
-            .map(|entry| match &entry.facts {
-                Some(facts) => (facts.name.clone(), Some(facts.kind), facts.size),
-                None => (String::from_utf8_lossy(&entry.raw).into_owned(), None, None),
-            })
-            .collect()
-    }
-
-    #[test]
-    fn a_listing_reads_the_same_however_it_was_cut() {
-        let want: Vec<(String, Option<Kind>, Option<u64>)> = vec![
-            ("111.TXT".into(), Some(Kind::File), Some(10)),
-            ("a b".into(), Some(Kind::Directory), None),
-            ("link".into(), Some(Kind::Link), None),
-            ("inetpub".into(), Some(Kind::Directory), None),
-            ("some file.txt".into(), Some(Kind::File), Some(1234)),
-            ("what is this".into(), None, None),
-            ("last".into(), Some(Kind::File), Some(7)),
-        ];
-        for cut in 1..LISTING.len() {
-            let mut lines = Lines::new();
-            let mut entries = Vec::new();
-            for part in LISTING.chunks(cut) {
-                entries.extend(lines.push(part));
+        let Some(half) = self.half.take() else {
+            self.read(line, entries);
+            return;
+        };
+        let joined = Bytes::from([&half, b"\n".as_slice(), &line].concat());
+        match vms::read(&joined) {
+            Some(reading) => self.whole.push(joined, Some(reading), entries),
+            None => {
+                self.whole.push(half, None, entries);
+                self.read(line, entries);
             }
-            entries.extend(lines.finish());
-            assert_eq!(names(&entries), want, "cut every {cut} bytes");
         }
     }
 
-    #[test]
-    fn a_link_tells_where_it_leads() {
-        let entry = Entry::parse(Bytes::from_static(
-            b"lrwxrwxrwx 1 u g 3 Jan 01 2024 l -> ../x y",
-        ));
-        let facts = entry.unwrap().facts.unwrap();
-        assert_eq!(facts.link_target.as_deref(), Some("../x y"));
-        assert_eq!(facts.permissions, "rwxrwxrwx");
-    }
-
-    #[test]
-    fn bytes_outside_utf8_are_kept_raw() {
-        let line = Bytes::from_static(b"-rw-r--r-- 1 u g 3 Jan 01 2024 caf\xE9");
-        let entry = Entry::parse(line.clone()).unwrap();
-        assert_eq!(entry.raw, line);
-        assert_eq!(entry.facts.unwrap().size, Some(3));
-    }
-
-    #[test]
-    fn a_line_without_end_does_not_fill_the_memory() {
-        let mut lines = Lines::new();
-        for _ in 0..100 {
-            assert!(lines.push(&[b'x'; 1000]).is_empty());
-            assert!(lines.rest.len() <= MAX_LINE);
+    fn read(&mut self, line: Bytes, entries: &mut Vec<Entry>) {
+        if let Some(reading) = line::read(&line) {
+            self.whole.push(line, Some(reading), entries);
+        } else if vms::is_first_half(&line) {
+            self.half = Some(line);
+        } else if let Some(heading) = heading(&line) {
+            self.members |= heading == Heading::Members;
+        } else {
+            let member = self.members.then(|| mvs::bare_member(&line)).flatten();
+            self.whole.push(line, member, entries);
         }
-        assert_eq!(lines.push(b"\n-rw-r--r-- 1 u g 3 Jan 01 2024 f\n").len(), 1);
     }
 }

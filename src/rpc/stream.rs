@@ -1,6 +1,8 @@
 //! Listings as streams of responses. A stream that is dropped, because its caller left, cancels its
 //! operation.
 
+use std::time::SystemTime;
+
 use futures_util::stream::try_unfold;
 use tokio_stream::{Stream, StreamExt};
 use tonic::Status;
@@ -16,7 +18,8 @@ pub(super) fn list(
     reading: Reading,
     caller: Caller,
 ) -> impl Stream<Item = Result<ListResponse, Status>> + Send {
-    try_unfold(Some((reading, caller, Lines::new())), async |state| {
+    let lines = Lines::at(SystemTime::now());
+    try_unfold(Some((reading, caller, lines)), async |state| {
         let Some((mut reading, caller, mut lines)) = state else {
             return Ok(None);
         };

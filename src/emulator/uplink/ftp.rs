@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use suppaftp::tokio::{ImplAsyncFtpStream, TransferStream};
-use suppaftp::types::{FileType, FormatControl};
+use suppaftp::types::FileType;
 use suppaftp::{FtpError, Status};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
@@ -305,9 +305,12 @@ async fn simple(control: &mut Control, ask: Ask) -> Result<Answer, Failure> {
         Ask::Rmd(path) => control.rmdir(from_wire(&path)).await,
         Ask::Dele(path) => control.rm(from_wire(&path)).await,
         Ask::Type(TransferType::Ascii) => {
+            // RFC 959 section 5.3.2: the format is optional, and there are servers that know
+            // none. The client's own command names it.
             control
-                .transfer_type(FileType::Ascii(FormatControl::Default))
+                .custom_command("TYPE A", &[Status::CommandOk])
                 .await
+                .map(drop)
         }
         Ask::Type(TransferType::Binary) => control.transfer_type(FileType::Image).await,
         Ask::Logout => control.quit().await,

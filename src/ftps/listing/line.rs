@@ -1,301 +1,156 @@
-//! One line of a listing: what can be told from it without guessing.
+//! What one line of a listing says by itself.
 
-use std::path::Path;
+use bytes::Bytes;
 
-use suppaftp::list::{File, ListParser};
+use super::stamp::{Clock, Stamp};
+use super::text::{is_blank, text};
+use super::{Facts, Kind, dos, eplf, ibm, mlst, mvs, rare, unix, vms};
 
-use super::{Facts, Kind};
-
-/// As `ls` prints them.
-const MONTHS: [&str; 12] = [
-    " Jan ", " Feb ", " Mar ", " Apr ", " May ", " Jun ", " Jul ", " Aug ", " Sep ", " Oct ",
-    " Nov ", " Dec ",
-];
-
-/// Reads a line in the form of `ls -l` or of DOS; `None` where it has neither, or could mean
-/// more than one thing.
-pub(super) fn read(line: &str) -> Option<Facts> {
-    if line.starts_with(['-', 'd', 'l', 'b', 'c', 'p', 's']) {
-        posix(line)
-    } else {
-        dos(line)
-    }
+/// A line in a form that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Reading {
+    /// What it says, but for the date. The name has all blanks before it but the first.
+    pub(super) facts: Facts,
+    pub(super) stamp: Stamp,
+    pub(super) space: Space,
 }
 
-fn posix(line: &str) -> Option<Facts> {
-    let permissions = line.get(1..10)?;
-    // A mark for labels and access lists stands where there is a blank otherwise.
-    let rest = line.get(10..)?;
-    let rest = rest.strip_prefix(['.', '+', '@']).unwrap_or(rest);
-    let start = line.get(..10)?;
-    let wordy = from_size(rest).map(|rest| format!("{start} 1 - - {rest}"));
-    let file = columns(start, rest)
-        .into_iter()
-        .chain(wordy)
-        .find_map(|line| ListParser::parse_posix(&line).ok())?;
-    let tail = match target(&file) {
-        Some(target) => format!("{} -> {}", file.name(), target.to_str()?),
-        None => file.name().to_owned(),
-    };
-    // Where an arrow is part of a link's name or target, there is more than one way to read it.
-    let before = line.strip_suffix(&tail)?;
-    let name = with_leading_blanks(before, file.name(), 1);
-    if has_time(&name) && !before.contains(':') {
-        // `Nov 22 2025 10:15 name`: a year and a time, of which only one is expected.
-        return None;
-    }
-    Some(Facts {
-        permissions: permissions.to_owned(),
-        ..facts(&file, name)
-    })
+/// What stands between the other columns and the name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Space {
+    /// No more and no less than the form asks for.
+    Exact,
+    /// Blanks, which may be padding or the beginning of the name.
+    Blanks(Blanks),
 }
 
-/// The line, and what it would be if it had the columns that some servers leave out: the number
-/// of links, the group, owner and group, or all of them.
-fn columns(start: &str, rest: &str) -> [String; 6] {
-    let trimmed = rest.trim_start();
-    let (first, others) = trimmed.split_once(' ').unwrap_or((trimmed, ""));
-    [
-        format!("{start}{rest}"),
-        format!("{start} 1{rest}"),
-        format!("{start} {first} - {others}"),
-        format!("{start} {first} - - {others}"),
-        format!("{start} 1 - -{rest}"),
-        format!("{start} 1 -{rest}"),
-    ]
+/// Blanks before a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Blanks {
+    pub(super) count: usize,
+    /// As many of them are never the name's.
+    pub(super) least: usize,
+    /// As many are the name's where no other line tells.
+    pub(super) alone: usize,
+    /// Where the name begins, counted from where columns of fixed width begin.
+    pub(super) column: usize,
 }
 
-/// What begins with the size, the number before the month: where users come from a Windows domain, owner
-/// and group have blanks in them (`Domain Users`).
-fn from_size(rest: &str) -> Option<&str> {
-    let starts = MONTHS.iter().filter_map(|month| {
-        let before = rest.get(..rest.find(month)?)?.trim_end();
-        let size = before.rsplit(' ').next()?;
-        let is_number = !size.is_empty() && size.bytes().all(|byte| byte.is_ascii_digit());
-        is_number.then(|| before.len() - size.len())
-    });
-    rest.get(starts.min()?..)
-}
-
-fn dos(line: &str) -> Option<Facts> {
-    let shortened = short_year(line);
-    let file = ListParser::parse_dos(shortened.as_deref().unwrap_or(line)).ok()?;
-    let before = line.strip_suffix(file.name())?;
-    // IIS pads a directory's mark to where the names begin.
-    let usual = if file.is_directory() { 10 } else { 1 };
-    let name = with_leading_blanks(before, file.name(), usual);
-    Some(facts(&file, name))
-}
-
-/// IIS can be told to print four digits of the year.
-fn short_year(line: &str) -> Option<String> {
-    let (date, rest) = line.split_at_checked(10)?;
-    let (day, year) = date.split_at_checked(6)?;
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let (century, year) = year.split_at_checked(2)?;
-    let right = match century {
-        "20" => "00"..="68",
-        "19" => "69"..="99",
-        _ => return None,
-    };
-    (digits(year) && right.contains(&year)).then(|| format!("{day}{year}{rest}"))
-}
-
-/// A name with the blanks that it begins with: those that are more than the usual ones before it.
-fn with_leading_blanks(before: &str, name: &str, usual: usize) -> String {
-    let blanks = before.len() - before.trim_end_matches(' ').len();
-    format!("{}{name}", " ".repeat(blanks.saturating_sub(usual)))
-}
-
-/// Whether a name begins like a time of the day with something behind it.
-fn has_time(name: &str) -> bool {
-    let Some((time, _)) = name.split_once(' ') else {
-        return false;
-    };
-    let Some((hour, minute)) = time.split_once(':') else {
-        return false;
-    };
-    [hour, minute]
-        .iter()
-        .all(|part| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-/// Where a link leads, where the server tells.
-fn target(file: &File) -> Option<&Path> {
-    let target = file.symlink()?;
-    (!target.as_os_str().is_empty()).then_some(target)
-}
-
-fn facts(file: &File, name: String) -> Facts {
-    let kind = if file.is_symlink() {
-        Kind::Link
-    } else if file.is_directory() {
-        Kind::Directory
-    } else {
-        Kind::File
-    };
-    Facts {
-        name,
-        kind,
-        size: (kind == Kind::File).then(|| u64::try_from(file.size()).unwrap_or(u64::MAX)),
-        modified: Some(file.modified()),
-        permissions: String::new(),
-        link_target: target(file).map(|target| target.to_string_lossy().into_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::{Duration, SystemTime};
-
-    use super::*;
-
-    /// Name, kind and size of what is read.
-    type Read<'a> = Option<(&'a str, Kind, Option<u64>)>;
-
-    /// What is read of lines as odd servers print them.
-    #[test]
-    fn odd_servers_are_read_or_left_alone() {
-        use Kind::{Directory, File, Link};
-        let table: &[(&str, Read<'_>)] = &[
-            // unix: times and years, blanks, marks behind the permissions.
-            (
-                "-rw-r--r-- 1 u g 10 Mar 19 13:51 a b  c",
-                Some(("a b  c", File, Some(10))),
-            ),
-            (
-                "-rw-r--r-- 1 u g 10 Mar 19  2020 2021 report",
-                Some(("2021 report", File, Some(10))),
-            ),
-            (
-                "-rw-r--r-- 1 u g 10 Mar 19  2020   lead",
-                Some(("  lead", File, Some(10))),
-            ),
-            (
-                "-rw-r--r-- 1 u g 10 Mar 19  2020 trail ",
-                Some(("trail ", File, Some(10))),
-            ),
-            (
-                "drwxrwsr-t    2 0        0            4096 Nov 02 2025 d",
-                Some(("d", Directory, None)),
-            ),
-            (
-                "-rw-r--r--. 1 u g 10 Mar 19  2020 selinux",
-                Some(("selinux", File, Some(10))),
-            ),
-            (
-                "-rw-r--r--+ 1 u g 10 Mar 19  2020 acl",
-                Some(("acl", File, Some(10))),
-            ),
-            (
-                "-rw-r--r-- 1 u g 5368709120 Mar 19  2020 big",
-                Some(("big", File, Some(5_368_709_120))),
-            ),
-            // Owners and groups of a Windows domain.
-            (
-                "-rw-r--r-- 1 john Domain Users 10 Mar 19 13:51 1 Apr 2 report",
-                Some(("1 Apr 2 report", File, Some(10))),
-            ),
-            (
-                "drwxr-xr-x 2 ACME\\john smith domain users 4096 Nov  2  2025 d",
-                Some(("d", Directory, None)),
-            ),
-            // Arrows.
-            (
-                "lrwxrwxrwx 1 u g 3 Jan 01 2024 l -> ../x y",
-                Some(("l", Link, None)),
-            ),
-            (
-                "lrwxrwxrwx 1 u g 3 Jan 01 2024  l -> x",
-                Some((" l", Link, None)),
-            ),
-            (
-                "lrwxrwxrwx 1 u g 3 Jan 01 2024 no-target",
-                Some(("no-target", Link, None)),
-            ),
-            ("lrwxrwxrwx 1 u g 3 Jan 01 2024 a -> b -> c", None),
-            (
-                "-rw-r--r-- 1 u g 3 Jan 01 2024 a -> b",
-                Some(("a -> b", File, Some(3))),
-            ),
-            // Columns that are missing.
-            (
-                "-rw-r--r-- 1 owner 10 Mar 19 2020 f",
-                Some(("f", File, Some(10))),
-            ),
-            ("-rw-r--r-- 1 10 Mar 19 2020 f", Some(("f", File, Some(10)))),
-            (
-                "-rw-r--r-- owner group 10 Mar 19 2020 f",
-                Some(("f", File, Some(10))),
-            ),
-            (
-                "-rw-r--r-- owner 10 Mar 19 2020 f",
-                Some(("f", File, Some(10))),
-            ),
-            ("-rw-r--r-- 10 Mar 19 2020 f", Some(("f", File, Some(10)))),
-            // Dates that may mean anything.
-            ("-rw-r--r-- 1 u g 10 19 Mar 2020 f", None),
-            ("-rw-r--r-- 1 u g 10 2020-03-19 13:51 f", None),
-            ("-rw-r--r-- 1 u g 10 Mar 19 2020 13:51 f", None),
-            ("-rw-r--r-- 1 u g 10 M\u{e4}r 19 2020 f", None),
-            ("-rw-r--r-- 1 u g 10 Feb 30 2020 f", None),
-            // Devices have two numbers for a size.
-            ("crw-rw-rw- 1 0 0 1, 3 Mar 19 2020 null", None),
-            // DOS and IIS.
-            (
-                "02-13-24  10:15AM       <DIR>          inetpub",
-                Some(("inetpub", Directory, None)),
-            ),
-            (
-                "02-13-24  10:15AM       <DIR>           lead",
-                Some((" lead", Directory, None)),
-            ),
-            (
-                "02-13-24  10:15AM                 1234 some file.txt",
-                Some(("some file.txt", File, Some(1234))),
-            ),
-            (
-                "02-13-24  10:15AM                 1234  lead",
-                Some((" lead", File, Some(1234))),
-            ),
-            (
-                "02-13-2024  10:15AM                 1234 f",
-                Some(("f", File, Some(1234))),
-            ),
-            ("02-13-24  10:15AM       <JUNCTION>     j", None),
-            ("13-02-24  10:15AM                 1234 f", None),
-            ("2024-02-13  10:15                 1234 f", None),
-            // Neither.
-            ("+i8388621.29609,m824255902,/,\tdev", None),
-            ("READ.ME;1   1   2-JAN-2024 10:15 [U] (RWED)", None),
-            ("550 what is this", None),
-            ("d", None),
-            ("-rw-r--r\u{e4}- 1 u g 10 Mar 19 2020 f", None),
-        ];
-        for (line, want) in table {
-            let facts = read(line);
-            let found = facts
-                .as_ref()
-                .map(|facts| (facts.name.as_str(), facts.kind, facts.size));
-            assert_eq!(found, *want, "{line:?}");
+impl Blanks {
+    /// Of `ls -l`: one, and the rest is the name's where no other line tells.
+    pub(super) fn one_of(count: usize, column: usize) -> Self {
+        Self {
+            count,
+            least: 1,
+            alone: count.saturating_sub(1),
+            column,
         }
     }
 
-    #[test]
-    fn a_year_and_its_two_last_digits_are_one_date() {
-        let day = |days: u64| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(days * 86_400));
-        let date = |line: &str| read(line).unwrap().modified;
-        // 2024-02-13 and 1999-02-13 at noon, less half a day.
-        let noon = |days| day(days).map(|day| day + Duration::from_secs(43_200));
-        assert_eq!(date("02-13-24  12:00PM  1 f"), noon(19_766));
-        assert_eq!(date("02-13-2024  12:00PM  1 f"), noon(19_766));
-        assert_eq!(date("02-13-1999  12:00PM  1 f"), noon(10_635));
-        assert_eq!(date("-rw-r--r-- 1 u g 1 Feb 13  2024 f"), day(19_766));
+    /// Of forms that put `usual` blanks there.
+    pub(super) fn usual(usual: usize, count: usize, column: usize) -> Self {
+        Self {
+            count,
+            least: if count < usual { 1 } else { usual },
+            alone: count.saturating_sub(usual),
+            column,
+        }
+    }
+}
+
+impl Reading {
+    /// A name and nothing else.
+    pub(super) fn named(kind: Kind, name: &[u8]) -> Self {
+        Self {
+            facts: Facts {
+                name: text(name),
+                kind,
+                size: None,
+                modified: None,
+                permissions: String::new(),
+                link_target: None,
+            },
+            stamp: Stamp::Absent,
+            space: Space::Exact,
+        }
     }
 
-    #[test]
-    fn permissions_are_as_the_server_prints_them() {
-        let facts = read("-rwsr-x--T 1 u g 1 Feb 13  2024 f").unwrap();
-        assert_eq!(facts.permissions, "rwsr-x--T");
+    /// With a date.
+    pub(super) fn at(self, stamp: Stamp) -> Self {
+        Self { stamp, ..self }
     }
+
+    /// With a size, which counts for files only: that of a directory or a link is another thing.
+    pub(super) fn sized(mut self, size: Option<u64>) -> Self {
+        if self.facts.kind == Kind::File {
+            self.facts.size = size;
+        }
+        self
+    }
+
+    /// With permissions, as they are printed.
+    pub(super) fn permitted(mut self, permissions: &[u8]) -> Self {
+        self.facts.permissions = text(permissions);
+        self
+    }
+
+    /// With blanks before the name, of which it begins with all but the first.
+    pub(super) fn after(self, blanks: Blanks) -> Self {
+        Self {
+            space: Space::Blanks(blanks),
+            ..self
+        }
+    }
+
+    /// With the target of a link.
+    pub(super) fn leading_to(mut self, target: &[u8]) -> Self {
+        self.facts.link_target = (!target.is_empty()).then(|| text(target));
+        self
+    }
+}
+
+/// How many blanks the text begins with, and what is behind the first.
+pub(super) fn split_blanks(input: &[u8]) -> Option<(usize, &[u8])> {
+    let count = input.iter().take_while(|byte| is_blank(**byte)).count();
+    let (_, tail) = input.split_first()?;
+    // There is no name of blanks only.
+    (count > 0 && count < input.len()).then_some((count, tail))
+}
+
+/// Reads a line; `None` where it has no form that is known, or could mean more than one thing.
+pub(super) fn read(line: &Bytes) -> Option<Reading> {
+    unix::read(line)
+        .or_else(|| dos::read(line))
+        .or_else(|| eplf::read(line))
+        .or_else(|| mlst::read(line))
+        .or_else(|| vms::read(line))
+        .or_else(|| mvs::read(line))
+        .or_else(|| ibm::read(line))
+        .or_else(|| rare::read(line))
+}
+
+/// Seconds since 1970.
+pub(super) fn epoch(seconds: u64) -> Stamp {
+    let moment = i64::try_from(seconds)
+        .ok()
+        .and_then(|seconds| time::OffsetDateTime::from_unix_timestamp(seconds).ok());
+    moment.map_or(Stamp::Absent, |moment| {
+        Stamp::At(time::PrimitiveDateTime::new(moment.date(), moment.time()))
+    })
+}
+
+/// `20081105165215`, as MLST prints it (RFC 3659 section 2.3).
+pub(super) fn compact(digits: &[u8]) -> Stamp {
+    let number = |range: std::ops::Range<usize>| -> Option<u32> {
+        std::str::from_utf8(digits.get(range)?).ok()?.parse().ok()
+    };
+    let read = || {
+        let clock = Clock {
+            hour: number(8..10)?,
+            minute: number(10..12)?,
+            second: number(12..14)?,
+        };
+        Stamp::at(number(0..4)?, number(4..6)?, number(6..8)?, clock)
+    };
+    read().unwrap_or(Stamp::Absent)
 }

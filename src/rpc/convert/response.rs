@@ -37,11 +37,13 @@ impl From<listing::Entry> for proto::Entry {
             listing::Kind::File => proto::EntryKind::File,
             listing::Kind::Directory => proto::EntryKind::Directory,
             listing::Kind::Link => proto::EntryKind::Link,
+            listing::Kind::Other => proto::EntryKind::Unspecified,
         };
         Self {
             name: facts.name,
             kind: kind.into(),
-            size: facts.size.map(signed),
+            // A size that does not fit is absent: another number would be wrong.
+            size: facts.size.and_then(|size| i64::try_from(size).ok()),
             modified: facts.modified.map(timestamp),
             permissions: facts.permissions,
             link_target: facts.link_target.unwrap_or_default(),

@@ -1,0 +1,102 @@
+//! Lines as `DIR` prints them: IIS, Windows CE, and others on Windows.
+
+use winnow::Parser;
+use winnow::combinator::{alt, opt, preceded, terminated};
+use winnow::stream::Offset;
+use winnow::token::take_while;
+
+use super::Kind;
+use super::date::{clock, half, iso_day, three_numbers};
+use super::line::{Blanks, Reading, split_blanks};
+use super::size::{Size, size};
+use super::stamp::{Clock, Order, Stamp};
+use super::text::{Parsed, blanks, edge, gap, word};
+
+/// The column behind the time.
+#[derive(Debug, Clone, Copy)]
+enum Column<'a> {
+    Mark(Kind, &'a [u8]),
+    Size(Size),
+}
+
+/// `04-27-00  12:09PM       <DIR>          name`, `04-14-00  03:47PM                  589 name`
+pub(super) fn read(line: &[u8]) -> Option<Reading> {
+    let mut input = line;
+    blanks(&mut input).ok()?;
+    let begin = input;
+    let (stamp, column) = (stamp, preceded(gap, column)).parse_next(&mut input).ok()?;
+    let (count, tail) = split_blanks(input)?;
+    let at = input.offset_from(&begin) + count;
+    let reading = match column {
+        Column::Mark(kind, mark) => {
+            // IIS pads the mark to where the names begin.
+            let usual = MARK_COLUMN.saturating_sub(mark.len());
+            let (name, target) = match kind {
+                Kind::Link => target(tail),
+                Kind::File | Kind::Directory | Kind::Other => (tail, b"".as_slice()),
+            };
+            let reading = Reading::named(kind, name).leading_to(target);
+            reading.after(Blanks::usual(usual, count, at))
+        }
+        Column::Size(size) => {
+            let reading = Reading::named(Kind::File, tail).sized(size.bytes());
+            reading.after(Blanks::one_of(count, at))
+        }
+    };
+    Some(reading.at(stamp))
+}
+
+/// `<DIR>` and ten blanks, `<SYMLINKD>` and five.
+const MARK_COLUMN: usize = 15;
+
+/// The month comes first where there are hyphens: IIS prints it so whatever its language is.
+fn stamp(input: &mut &[u8]) -> Parsed<Stamp> {
+    let time = || preceded(gap, time);
+    let year_first =
+        (iso_day, time()).map(|((year, month, day), clock)| Stamp::at(year, month, day, clock));
+    let year_last =
+        (three_numbers, time()).map(|(three, clock)| three.at(clock, Some(Order::MonthDayYear)));
+    alt((year_first, year_last))
+        .verify_map(|stamp| stamp)
+        .parse_next(input)
+}
+
+/// `12:09PM`, `12:09 pm`, `12:09p`, `14:12`.
+fn time(input: &mut &[u8]) -> Parsed<Clock> {
+    let half = opt(preceded(opt(b' '), terminated(half, edge)));
+    (clock, half)
+        .verify_map(|(clock, half)| clock.in_half(half))
+        .parse_next(input)
+}
+
+fn column<'a>(input: &mut &'a [u8]) -> Parsed<Column<'a>> {
+    alt((mark, word.verify_map(size).map(Column::Size))).parse_next(input)
+}
+
+/// A directory, or a point from which another place is reached.
+fn mark<'a>(input: &mut &'a [u8]) -> Parsed<Column<'a>> {
+    let letters = take_while(1.., |byte: u8| byte.is_ascii_uppercase());
+    (b'<', letters, b'>')
+        .take()
+        .verify_map(|mark: &[u8]| {
+            let kind = match mark {
+                b"<DIR>" => Kind::Directory,
+                b"<JUNCTION>" | b"<SYMLINK>" | b"<SYMLINKD>" => Kind::Link,
+                _ => return None,
+            };
+            Some(Column::Mark(kind, mark))
+        })
+        .parse_next(input)
+}
+
+/// A link's name and, in brackets, where it leads.
+fn target(tail: &[u8]) -> (&[u8], &[u8]) {
+    let split = || {
+        let inner = tail.strip_suffix(b"]")?;
+        let at = inner.windows(2).position(|window| window == b" [")?;
+        Some((inner.get(..at)?, inner.get(at + 2..)?))
+    };
+    split()
+        .filter(|(name, _)| !name.iter().all(|byte| *byte == b' '))
+        .unwrap_or((tail, b""))
+}

@@ -1,0 +1,96 @@
+//! Lines of OS/2, OS/400 and z/VM.
+
+use winnow::Parser;
+use winnow::ascii::digit1;
+use winnow::combinator::{alt, opt, preceded, repeat, terminated};
+use winnow::stream::Offset;
+use winnow::token::{one_of, take_while};
+
+use super::Kind;
+use super::date::{clock, iso_day, three_numbers};
+use super::line::{Blanks, Reading, split_blanks};
+use super::size::{Size, size};
+use super::stamp::{Order, Stamp};
+use super::text::{Parsed, blanks, edge, gap, name, word};
+
+/// Reads a line of any of them.
+pub(super) fn read(line: &[u8]) -> Option<Reading> {
+    os2(line)
+        .or_else(|| os400.parse(line).ok())
+        .or_else(|| vm.parse(line).ok())
+}
+
+/// OS/2: `     0 DIR  A    02-11-103   16:15  name`: size, `DIR`, attributes, a date whose year
+/// counts from 1900, and two blanks before the name.
+fn os2(line: &[u8]) -> Option<Reading> {
+    let mut input = line;
+    let attributes = terminated(take_while(1..=5, |byte: u8| b"ARHSDC".contains(&byte)), gap);
+    let (_, bytes, _, directory, _, three, _, clock) = (
+        blanks,
+        digit1.verify_map(size),
+        gap,
+        opt(terminated(b"DIR".as_slice(), gap)),
+        repeat::<_, _, (), _, _>(0..=5, attributes),
+        three_numbers,
+        gap,
+        terminated(clock, edge),
+    )
+        .parse_next(&mut input)
+        .ok()?;
+    let kind = directory.map_or(Kind::File, |_| Kind::Directory);
+    let (count, tail) = split_blanks(input)?;
+    let blanks = Blanks::usual(2, count, input.offset_from(&line) + count);
+    let stamp = three.at(clock, Some(Order::MonthDayYear))?;
+    let reading = Reading::named(kind, tail).sized(bytes.bytes());
+    Some(reading.at(stamp).after(blanks))
+}
+
+/// OS/400: `QSYS            77824 02/23/00 15:09:55 *STMF      name`, and with a slash behind
+/// directories. The order of the date is a setting of the job. A member of a file has no size
+/// and no date.
+fn os400(input: &mut &[u8]) -> Parsed<Reading> {
+    let changed =
+        (three_numbers, gap, clock).verify_map(|(three, (), clock)| three.at(clock, None));
+    let full = (
+        terminated(word.verify_map(size), gap),
+        terminated(changed, gap),
+    );
+    let (_, numbers, kind) =
+        (terminated(word, gap), opt(full), kind_of_object).parse_next(input)?;
+    let name = preceded(gap, name).parse_next(input)?;
+    let (kind, name) = match name.strip_suffix(b"/") {
+        Some(name) if !name.is_empty() => (Kind::Directory, name),
+        _ => (kind, name),
+    };
+    let (size, stamp) = numbers.unwrap_or((Size::Vague, Stamp::Absent));
+    Ok(Reading::named(kind, name).sized(size.bytes()).at(stamp))
+}
+
+/// `*DIR`, `*STMF`, `*FILE`: types of objects (CL reference).
+fn kind_of_object(input: &mut &[u8]) -> Parsed<Kind> {
+    let letters = take_while(2..=7, |byte: u8| byte.is_ascii_uppercase());
+    preceded(b'*', terminated(letters, edge))
+        .map(|name: &[u8]| match name {
+            b"DIR" | b"DDIR" | b"FLR" | b"LIB" => Kind::Directory,
+            _ => Kind::File,
+        })
+        .parse_next(input)
+}
+
+/// z/VM: `NAME     TYPE     V   65   107   2 2005-10-04 15:28:42 060191`: a file is called
+/// `NAME.TYPE` by its server. Sizes are in records.
+fn vm(input: &mut &[u8]) -> Parsed<Reading> {
+    let sign = |byte: u8| byte.is_ascii_alphanumeric() || b"@#$+-:_".contains(&byte);
+    let part = || terminated(take_while(1.., sign), gap);
+    let number = || terminated(digit1, gap);
+    let format = terminated(one_of((b'F', b'V')), gap);
+    let (first, second, ..) =
+        (part(), part(), format, number(), number(), number()).parse_next(input)?;
+    let iso = (terminated(iso_day, gap), clock)
+        .map(|((year, month, day), clock)| Stamp::at(year, month, day, clock));
+    let us = (terminated(three_numbers, gap), clock).map(|(three, clock)| three.at(clock, None));
+    let stamp = alt((iso, us)).verify_map(|stamp| stamp).parse_next(input)?;
+    opt((gap, word, blanks)).parse_next(input)?;
+    let name = [first, second].join(&b'.');
+    Ok(Reading::named(Kind::File, &name).at(stamp))
+}

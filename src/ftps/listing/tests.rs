@@ -1,0 +1,217 @@
+//! Listings as a whole: cut anywhere, of any bytes, of any length.
+
+use std::time::{Duration, SystemTime};
+
+use proptest::prelude::*;
+
+use super::heading::heading;
+use super::whole::LINES;
+use super::*;
+
+const LISTING: &[u8] = b"total 8\r\n\
+    -rw-r--r-- 1 ftp ftp 10 Mar 19 13:51 111.TXT\r\n\
+    drwxr-xr-x   2 0        0            4096 Nov 22  2025 a b\r\n\
+    lrwxrwxrwx 1 u g 3 Jan 01 2024 link -> ../x y\r\n\
+    02-13-24  10:15AM       <DIR>          inetpub\r\n\
+    02-13-24  10:15AM                 1234 some file.txt\r\n\
+    what is this\r\n\
+    -rw-r--r-- 1 ftp ftp 7 Mar 18 2020 last";
+
+fn entries<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Vec<Entry> {
+    let mut lines = Lines::new();
+    let mut entries: Vec<_> = parts
+        .into_iter()
+        .flat_map(|part| lines.push(part))
+        .collect();
+    entries.extend(lines.finish());
+    entries
+}
+
+fn one(line: &'static [u8]) -> Entry {
+    let mut entries = entries([line]);
+    assert_eq!(entries.len(), 1);
+    entries.remove(0)
+}
+
+fn names(entries: &[Entry]) -> Vec<(String, Option<Kind>, Option<u64>)> {
+    entries
+        .iter()
+        .map(|entry| match &entry.facts {
+            Some(facts) => (facts.name.clone(), Some(facts.kind), facts.size),
+            None => (String::from_utf8_lossy(&entry.raw).into_owned(), None, None),
+        })
+        .collect()
+}
+
+#[test]
+fn a_listing_reads_the_same_however_it_was_cut() {
+    let want: Vec<(String, Option<Kind>, Option<u64>)> = vec![
+        ("111.TXT".into(), Some(Kind::File), Some(10)),
+        ("a b".into(), Some(Kind::Directory), None),
+        ("link".into(), Some(Kind::Link), None),
+        ("inetpub".into(), Some(Kind::Directory), None),
+        ("some file.txt".into(), Some(Kind::File), Some(1234)),
+        ("what is this".into(), None, None),
+        ("last".into(), Some(Kind::File), Some(7)),
+    ];
+    for cut in 1..LISTING.len() {
+        assert_eq!(
+            names(&entries(LISTING.chunks(cut))),
+            want,
+            "cut every {cut} bytes"
+        );
+    }
+}
+
+#[test]
+fn a_link_tells_where_it_leads() {
+    let facts = one(b"lrwxrwxrwx 1 u g 3 Jan 01 2024 l -> ../x y")
+        .facts
+        .unwrap();
+    assert_eq!(facts.link_target.as_deref(), Some("../x y"));
+    assert_eq!(facts.permissions, "rwxrwxrwx");
+}
+
+#[test]
+fn permissions_are_as_the_server_prints_them() {
+    let permissions = |line| one(line).facts.unwrap().permissions;
+    assert_eq!(
+        permissions(b"-rwsr-x--T 1 u g 1 Feb 13  2024 f"),
+        "rwsr-x--T"
+    );
+    assert_eq!(
+        permissions(b"-rwsr-x--T+ 1 u g 1 Feb 13  2024 f"),
+        "rwsr-x--T"
+    );
+    assert_eq!(permissions(b"+r,up644,\tf"), "644");
+    assert_eq!(permissions(b"02-13-24  12:00PM  1 f"), "");
+}
+
+#[test]
+fn bytes_outside_utf8_are_kept_raw() {
+    let line = b"-rw-r--r-- 1 u g 3 Jan 01 2024 caf\xE9";
+    let entry = one(line);
+    assert_eq!(entry.raw, line.as_slice());
+    assert_eq!(entry.facts.unwrap().size, Some(3));
+}
+
+#[test]
+fn a_year_and_its_two_last_digits_are_one_date() {
+    let date = |line| one(line).facts.unwrap().modified;
+    let noon = |days: u64| {
+        let seconds = days * 86_400 + 43_200;
+        Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+    };
+    // 2024-02-13 and 1999-02-13.
+    assert_eq!(date(b"02-13-24  12:00PM  1 f"), noon(19_766));
+    assert_eq!(date(b"02-13-2024  12:00PM  1 f"), noon(19_766));
+    assert_eq!(date(b"02-13-1999  12:00PM  1 f"), noon(10_635));
+    assert_eq!(
+        date(b"-rw-r--r-- 1 u g 1 Feb 13  12:00 f"),
+        None,
+        "the time is not known"
+    );
+}
+
+/// The line is not lost: its beginning is there.
+#[test]
+fn a_line_without_end_does_not_fill_the_memory() {
+    let mut lines = Lines::new();
+    for _ in 0..100 {
+        assert!(lines.push(&[b'x'; 1000]).is_empty());
+        assert!(lines.rest.len() <= MAX_LINE);
+    }
+    let entries = lines.push(b"\n-rw-r--r-- 1 u g 3 Jan 01 2024 f\n");
+    assert_eq!(entries.len(), 2);
+    assert_eq!((entries[0].raw.len(), &entries[0].facts), (MAX_LINE, &None));
+    assert_eq!(entries[1].facts.as_ref().unwrap().name, "f");
+}
+
+/// Every line has a blank more, so that the end could tell another thing of all of them.
+#[test]
+fn a_listing_without_end_does_not_fill_the_memory() {
+    let mut lines = Lines::new();
+    let mut read = 0;
+    for _ in 0..10 * LINES {
+        read += lines
+            .push(b"-rw-r--r-- 1 u g 3 04/03/2020 10:15  f\n")
+            .len();
+    }
+    assert_eq!(read, 10 * LINES);
+    assert!(lines.finish().is_empty());
+}
+
+#[test]
+fn usual_listings_are_not_held_back() {
+    let mut lines = Lines::new();
+    for line in LISTING.split_inclusive(|byte| *byte == b'\n') {
+        let is_entry = line.ends_with(b"\n") && !line.starts_with(b"total");
+        assert_eq!(lines.push(line).len(), usize::from(is_entry));
+    }
+}
+
+/// What a server may print as a line.
+fn line() -> impl Strategy<Value = Vec<u8>> {
+    let any = prop::collection::vec(
+        any::<u8>().prop_filter("no line end", |b| *b != b'\n'),
+        0..60,
+    );
+    let like = "(-rw-r--r--|d[rwx-]{9}[+]?|02-13-24|A.B;1|[+]r,|type=file;|[0-9]{1,6}|[ -~]{0,9})\
+        ( {1,2}([0-9]{1,5}|u|10:15(PM)?|<DIR>|[A-Z]{3} [0-9]{1,2}|Mar 19|2020(-0[1-9]-[0-9]{2})?|-> x|;|\t)){0,9}";
+    prop_oneof![any, like.prop_map(String::into_bytes)]
+}
+
+proptest! {
+    #[test]
+    fn no_line_is_lost(lines in prop::collection::vec(line(), 0..20)) {
+        let text = lines.join(&b'\n');
+        let entries = entries([text.as_slice()]);
+        let mut kept = entries.iter().flat_map(|entry| entry.raw.split(|b| *b == b'\n')).peekable();
+        for line in &lines {
+            let line = without_returns(line);
+            if kept.peek() == Some(&line) {
+                kept.next();
+            } else {
+                let is_here = |end: &[u8]| line.trim_ascii_end().ends_with(end) || line.ends_with(b"/");
+                prop_assert!(
+                    heading(line).is_some() || is_here(b"."),
+                    "{:?}", String::from_utf8_lossy(line)
+                );
+            }
+        }
+        prop_assert!(kept.next().is_none());
+        for facts in entries.iter().filter_map(|entry| entry.facts.as_ref()) {
+            prop_assert!(!facts.name.is_empty() && facts.name != "." && facts.name != "..");
+        }
+    }
+
+    #[test]
+    fn a_cut_changes_nothing(text in prop::collection::vec(line(), 0..9), at in any::<prop::sample::Index>()) {
+        let text = text.join(&b'\n');
+        let (first, second) = text.split_at(at.index(text.len() + 1));
+        prop_assert_eq!(entries([first, second]), entries([text.as_slice()]));
+    }
+
+    #[test]
+    fn names_are_never_altered(name in "[^\n\r]{0,20}[^\n\r \t/.]") {
+        let forms: [(&str, &str); 6] = [
+            ("-rw-r--r-- 1 u g 5 Mar 19 13:51 ", "-rw-r--r-- 1 u g 5 Mar 19 13:51 x"),
+            ("drwxr-xr-x 1 u g 5 19 Mar 13:51 ", "-rw-r--r-- 1 u g 5 19 Mar 13:51 x"),
+            ("02-13-24  10:15AM                 1234 ", "02-13-24  10:15AM                 1234 x"),
+            ("02-13-24  10:15AM       <DIR>          ", "02-13-24  10:15AM                 1234 x"),
+            ("+r,\t", "+r,\tx"),
+            ("type=file; ", "type=file; x"),
+        ];
+        for (columns, other) in forms {
+            let text = format!("{columns}{name}\r\n{other}\r\n");
+            let entries = entries([text.as_bytes()]);
+            let facts = entries[0].facts.as_ref().unwrap();
+            prop_assert_eq!(&facts.name, &name);
+        }
+    }
+}
+
+fn without_returns(line: &[u8]) -> &[u8] {
+    let end = line.iter().rposition(|byte| *byte != b'\r');
+    end.and_then(|end| line.get(..=end)).unwrap_or_default()
+}

@@ -1,0 +1,197 @@
+//! Lines as `ls -l` prints them, and what is close to it.
+//!
+//! Between the permissions and the size, there is anything: a number of links or none, owners
+//! and groups that may be missing, or have blanks in them (`Domain Users`). So the size is the
+//! first number with a date behind it.
+
+use winnow::Parser;
+use winnow::ascii::digit1;
+use winnow::combinator::{alt, opt, peek, preceded, repeat, terminated};
+use winnow::stream::Offset;
+use winnow::token::{one_of, take_while};
+
+use super::Kind;
+use super::date::date;
+use super::line::{Blanks, Reading, split_blanks};
+use super::size::{Size, size};
+use super::stamp::Stamp;
+use super::text::{Parsed, edge, gap, is_blank, word};
+
+/// The first column.
+#[derive(Debug, Clone, Copy)]
+struct Mode<'a> {
+    kind: Kind,
+    permissions: &'a [u8],
+    /// How many blanks such a server puts before names.
+    blanks: usize,
+}
+
+/// Columns that are looked at for the size: links, an owner and a group of some words, a size.
+const COLUMNS: usize = 24;
+
+/// `-rw-r--r--   1 root  other  531 Jan 29 03:26 name`
+pub(super) fn read(line: &[u8]) -> Option<Reading> {
+    let mut columns = line;
+    let mode = mode(&mut columns).ok()?;
+    dated(mode, columns, size)
+        .or_else(|| dated(mode, columns, grown_together))
+        .or_else(|| (mode.kind != Kind::File).then(|| dated(mode, columns, left_out))?)
+        .or_else(|| dateless(mode, columns))
+}
+
+/// The size and the date after it, wherever they are.
+fn dated(mode: Mode<'_>, columns: &[u8], size: fn(&[u8]) -> Option<Size>) -> Option<Reading> {
+    let mut rest = columns;
+    for _ in 0..COLUMNS {
+        let _ = opt(gap).parse_next(&mut rest).ok()?;
+        let column = word(&mut rest).ok()?;
+        let Some(size) = size(column) else { continue };
+        let mut input = rest;
+        let Ok(()) = gap(&mut input) else { continue };
+        let begin = input;
+        let Ok(stamp) = date(&mut input) else {
+            continue;
+        };
+        return named(mode, size, stamp, begin, input);
+    }
+    None
+}
+
+/// What is behind the date, which began at `begin`.
+fn named(mode: Mode<'_>, size: Size, stamp: Stamp, begin: &[u8], rest: &[u8]) -> Option<Reading> {
+    let (count, tail) = split_blanks(rest)?;
+    let column = rest.offset_from(&begin) + count;
+    let mut blanks = Blanks::usual(mode.blanks, count, column);
+    // `2004.07.15   name`: the column is as wide as dates with a time are.
+    let has_day_only = begin.iter().take(4).all(u8::is_ascii_digit)
+        && begin
+            .iter()
+            .take(rest.offset_from(&begin))
+            .all(|byte| !is_blank(*byte));
+    if has_day_only {
+        blanks.alone = 0;
+    }
+    let (name, target) = match mode.kind {
+        Kind::Link => link(tail, size)?,
+        Kind::File | Kind::Directory | Kind::Other => (tail, b"".as_slice()),
+    };
+    let reading = Reading::named(mode.kind, name)
+        .sized(size.bytes())
+        .at(stamp)
+        .permitted(mode.permissions)
+        .leading_to(target)
+        .after(blanks);
+    Some(reading)
+}
+
+/// A link's name and target. Where there is more than one arrow, the size tells: it is the
+/// length of the target (POSIX `lstat`).
+fn link(tail: &[u8], size: Size) -> Option<(&[u8], &[u8])> {
+    const ARROW: &[u8] = b" -> ";
+    let arrows = tail.windows(ARROW.len()).enumerate();
+    let mut splits = arrows
+        .filter(|(at, window)| *window == ARROW && !tail.iter().take(*at).all(|b| is_blank(*b)))
+        .filter_map(|(at, _)| Some((tail.get(..at)?, tail.get(at + ARROW.len()..)?)));
+    let Some(first) = splits.next() else {
+        return Some((tail, b""));
+    };
+    let Some(second) = splits.next() else {
+        return Some(first);
+    };
+    let length = usize::try_from(size.bytes()?).ok()?;
+    let fits = |(_, target): &(&[u8], &[u8])| target.len() == length;
+    [first, second].into_iter().chain(splits).find(fits)
+}
+
+/// A group without a blank before the size, where it is longer than its column: `group123456`.
+/// Where the group ends cannot be told.
+fn grown_together(column: &[u8]) -> Option<Size> {
+    let (first, last) = (column.first()?, column.last()?);
+    (first.is_ascii_alphabetic() && last.is_ascii_digit()).then_some(Size::Vague)
+}
+
+/// Android prints no sizes of directories.
+fn left_out(_: &[u8]) -> Option<Size> {
+    Some(Size::Vague)
+}
+
+/// `drwxr-xr-x 3 owner group 512 name`: one word, which is no part of a date.
+fn dateless(mode: Mode<'_>, columns: &[u8]) -> Option<Reading> {
+    let size = preceded(gap, word.verify_map(size));
+    let (links, _, _, size, _, name) = (
+        preceded(gap, digit1),
+        preceded(gap, word),
+        preceded(gap, word),
+        size,
+        gap,
+        word,
+    )
+        .parse(columns)
+        .ok()?;
+    let is_date = |byte: u8| byte.is_ascii_digit() || matches!(byte, b':' | b'-' | b'/' | b'.');
+    let is_plain = !links.is_empty() && !name.iter().all(|byte| is_date(*byte));
+    let reading = Reading::named(mode.kind, name)
+        .sized(size.bytes())
+        .permitted(mode.permissions);
+    (is_plain && mode.kind != Kind::Link).then_some(reading)
+}
+
+fn mode<'a>(input: &mut &'a [u8]) -> Parsed<Mode<'a>> {
+    // `ls -is`: a number of the file and its blocks.
+    let numbers = repeat::<_, _, (), _, _>(0..=2, (digit1, gap));
+    let numbers = (opt(gap), numbers);
+    preceded(numbers, alt((posix, netware, enterprise))).parse_next(input)
+}
+
+/// `drwxr-xr-x`, and a mark for access lists and labels. It may be followed by the number of
+/// links at once.
+fn posix<'a>(input: &mut &'a [u8]) -> Parsed<Mode<'a>> {
+    let bits = take_while(9..=9, |byte: u8| b"rwxsStTlL-".contains(&byte));
+    let mark = take_while(0..=1, |byte: u8| b".+@*".contains(&byte));
+    let end = alt((edge, peek(one_of(b'0'..=b'9')).void()));
+    terminated((kind, bits), (mark, end))
+        .map(|(kind, permissions)| Mode {
+            kind,
+            permissions,
+            blanks: 1,
+        })
+        .parse_next(input)
+}
+
+fn kind(input: &mut &[u8]) -> Parsed<Kind> {
+    alt((
+        one_of((b'-', b'f')).value(Kind::File),
+        b'd'.value(Kind::Directory),
+        b'l'.value(Kind::Link),
+        // Devices, pipes, sockets, Solaris' doors and ports.
+        one_of(b"bcpsDP").value(Kind::Other),
+    ))
+    .parse_next(input)
+}
+
+/// NetWare: `d [R----F--] supervisor   512  Jan 16 18:53    name`
+fn netware<'a>(input: &mut &'a [u8]) -> Parsed<Mode<'a>> {
+    let kind = alt((b'-'.value(Kind::File), b'd'.value(Kind::Directory)));
+    let rights = take_while(8..=8, |byte: u8| byte.is_ascii_uppercase() || byte == b'-');
+    let rights = preceded(b'[', terminated(rights, (b']', edge)));
+    (terminated(kind, b' '), rights)
+        .map(|(kind, permissions)| Mode {
+            kind,
+            permissions,
+            blanks: 4,
+        })
+        .parse_next(input)
+}
+
+/// Connect:Enterprise: `-C--E-----FTP B BCC3I1   7670  1294495 Jan 13 07:42 name`
+fn enterprise<'a>(input: &mut &'a [u8]) -> Parsed<Mode<'a>> {
+    let flags = take_while(9..=9, |byte: u8| byte.is_ascii_uppercase() || byte == b'-');
+    let protocol = take_while(3..=3, |byte: u8| byte.is_ascii_uppercase());
+    preceded(b'-', terminated((flags, protocol).take(), edge))
+        .map(|permissions| Mode {
+            kind: Kind::File,
+            permissions,
+            blanks: 1,
+        })
+        .parse_next(input)
+}
