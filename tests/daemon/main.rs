@@ -13,11 +13,14 @@ mod authority;
 #[path = "../support/disk.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod disk;
+mod edge;
+mod ftp;
 mod log;
 mod module;
 #[path = "../support/process.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod process;
+mod sure;
 mod systemd;
 #[path = "../support/wait.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
