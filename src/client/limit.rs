@@ -44,14 +44,17 @@ impl Limit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::time::timeout;
 
     #[tokio::test(start_paused = true)]
     async fn a_watch_ends_with_its_time() {
-        let mut limit = Limit::of(Some(Duration::from_secs(10)));
-        let at = tokio::time::Instant::now();
+        let seconds = Duration::from_secs;
+        let mut limit = Limit::of(Some(seconds(10)));
         limit.hold(async { Ok(()) }).await.unwrap();
-        let ended = limit.hold(std::future::pending::<Result<(), _>>()).await;
-        assert!(matches!(ended, Err(Error::Timeout(_))));
-        assert_eq!(at.elapsed(), Duration::from_secs(10));
+        let mut next = async || limit.hold(std::future::pending::<Result<(), _>>()).await;
+        let before = timeout(seconds(9), next()).await;
+        assert!(before.is_err(), "it has a second left");
+        let ended = timeout(seconds(2), next()).await.unwrap();
+        assert!(matches!(ended, Err(Error::Timeout(limit)) if limit == seconds(10)));
     }
 }
