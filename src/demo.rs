@@ -2,7 +2,7 @@
 //! server, over the same gRPC that every client uses.
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use libunftp::ServerBuilder;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -34,6 +35,9 @@ const REMOTE: &str = "/demo.bin";
 /// of some twenty commands.
 const BRING_UP: Duration = Duration::from_secs(30);
 
+/// How long the end waits until what is said last was written.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// How the demonstration runs.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DemoArgs {
@@ -51,9 +55,12 @@ pub struct DemoArgs {
 /// Why the demonstration failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The scratch directory, the FTP server or standard output failed.
+    /// The scratch directory or the FTP server failed.
     #[error("the system refuses what the demo needs")]
     Io(#[from] io::Error),
+    /// Nobody can see what the demo shows.
+    #[error("standard output")]
+    Output(#[source] io::Error),
     /// The configuration of the demo cannot be used here.
     #[error(transparent)]
     Config(#[from] config::Error),
@@ -95,7 +102,8 @@ pub async fn run(args: DemoArgs) -> Result<(), Error> {
         socket.display(),
         tcp.map(|address| format!(" and http://{address}"))
             .unwrap_or_default(),
-    ))?;
+    ))
+    .await?;
 
     let mut health = daemon.health();
     let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
@@ -110,9 +118,11 @@ pub async fn run(args: DemoArgs) -> Result<(), Error> {
     round_trip(&client, &content(usize::from(args.size) << 20)).await?;
 
     if !args.once {
-        say(invitation(&socket, tcp))?;
+        say(invitation(&socket, tcp)).await?;
         tokio::signal::ctrl_c().await?;
-        say("\nstopping; Ctrl-C once more waits for nothing\n")?;
+        // The end does not wait for whoever reads this, and does not fail where nobody does.
+        let told = say("\nstopping; Ctrl-C once more waits for nothing\n");
+        let _ = timeout(LAST_WORDS, told).await;
         tokio::spawn(async move {
             if tokio::signal::ctrl_c().await.is_ok() {
                 hurry.cancel();
@@ -148,7 +158,8 @@ async fn round_trip(client: &Client, content: &[u8]) -> Result<(), Error> {
     say(format_args!(
         "upload          {} bytes: {}\n",
         put.size, put.evidence
-    ))?;
+    ))
+    .await?;
 
     let bar = self::bar("download", size);
     let mut back = Vec::with_capacity(content.len());
@@ -169,8 +180,8 @@ async fn round_trip(client: &Client, content: &[u8]) -> Result<(), Error> {
     say(format_args!(
         "download        {} bytes, identical, SHA-256 {hash}\n",
         got.size
-    ))?;
-    Ok(())
+    ))
+    .await
 }
 
 /// All byte values in no order, and what a careless program takes for the module's answers.
@@ -245,10 +256,13 @@ fn bar(name: &'static str, size: u64) -> ProgressBar {
     }
 }
 
-fn say(text: impl Display) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    write!(stdout, "{text}")?;
-    stdout.flush()
+async fn say(text: impl Display) -> Result<(), Error> {
+    let mut stdout = tokio::io::stdout();
+    let written = async {
+        stdout.write_all(text.to_string().as_bytes()).await?;
+        stdout.flush().await
+    };
+    written.await.map_err(Error::Output)
 }
 
 /// An FTP server on a free loopback port that takes anybody in. Ends when it is dropped.

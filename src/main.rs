@@ -11,7 +11,9 @@ use cellftp::emulator::serve::emulate::{self, EmulateArgs};
 use cellftp::{demo, telemetry};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use rustix::process::Signal;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Owns a SIMCom cellular module and serves FTP and FTPS transfers over gRPC.
 #[derive(Debug, Parser)]
@@ -60,7 +62,10 @@ not usable.";
 const NOT_USABLE: u8 = 2;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(words) => return said(&words),
+    };
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -75,10 +80,22 @@ fn main() -> ExitCode {
                 text += &format!(": {error}");
                 cause = error.source();
             }
-            // There is nobody left to tell when standard error is gone.
-            let _ = writeln!(io::stderr().lock(), "{text}");
+            telemetry::last_words(&text);
             ExitCode::from(code)
         }
+    }
+}
+
+/// Help and version, which are to be read, or what is wrong with the command line.
+fn said(words: &clap::Error) -> ExitCode {
+    let printed = words.print().and_then(|()| io::stdout().flush());
+    match printed {
+        Ok(()) if !words.use_stderr() => ExitCode::SUCCESS,
+        Err(error) if !words.use_stderr() => {
+            telemetry::last_words(&format!("cellftpd: standard output: {error}"));
+            ExitCode::FAILURE
+        }
+        Ok(()) | Err(_) => ExitCode::from(NOT_USABLE),
     }
 }
 
@@ -86,24 +103,17 @@ fn run(args: Args) -> Result<(), Box<dyn Error>> {
     let load = || config::load(args.config.as_deref());
     match args.command {
         None => serve(&load()?),
-        Some(Command::Emulate(emulate)) => Ok(Runtime::new()?.block_on(emulate::run(*emulate))?),
-        Some(Command::Demo(demo)) => Ok(Runtime::new()?.block_on(demo::run(demo))?),
+        Some(Command::Emulate(emulate)) => Ok(block_on(emulate::run(*emulate))??),
+        Some(Command::Demo(demo)) => Ok(block_on(demo::run(demo))??),
         Some(Command::CheckConfig) => {
             load()?;
-            Ok(writeln!(
-                io::stdout().lock(),
-                "the configuration is usable"
-            )?)
+            print("the configuration is usable\n")
         }
-        Some(Command::PrintConfig) => Ok(write!(
-            io::stdout().lock(),
-            "{}",
-            load()?.to_redacted_toml()?
-        )?),
+        Some(Command::PrintConfig) => print(&load()?.to_redacted_toml()?),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "cellftpd", &mut script);
-            Ok(io::stdout().write_all(&script)?)
+            print(&String::from_utf8_lossy(&script))
         }
         Some(Command::Man { directory }) => {
             Ok(clap_mangen::generate_to(Args::command(), directory)?)
@@ -111,11 +121,43 @@ fn run(args: Args) -> Result<(), Box<dyn Error>> {
     }
 }
 
+/// Standard output cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("standard output")]
+struct OutputError(#[source] io::Error);
+
+/// Prints all of it, or fails.
+fn print(text: &str) -> Result<(), Box<dyn Error>> {
+    let mut stdout = io::stdout().lock();
+    let printed = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+    Ok(printed.map_err(OutputError)?)
+}
+
+/// Runs to the end, and does not wait for a write to standard output that nobody reads.
+fn block_on<T>(work: impl Future<Output = T>) -> io::Result<T> {
+    let runtime = runtime()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    Ok(done)
+}
+
 fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
     // First of all, while this is the only thread.
     let passed = Passed::from_env()?;
-    telemetry::init(&config.log)?;
-    Ok(Runtime::new()?.block_on(daemon::run(config, passed))?)
+    let _log = telemetry::init(&config.log)?;
+    Ok(runtime()?.block_on(daemon::run(config, passed))?)
+}
+
+/// A runtime in a process that a limit on the size of files (`LimitFSIZE=`) does not end: a write beyond
+/// it is an error like that of a full disk (setrlimit(2)).
+fn runtime() -> io::Result<Runtime> {
+    let runtime = Runtime::new()?;
+    let _context = runtime.enter();
+    // Tokio's handler stays when this receiver goes.
+    let _ = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
+    Ok(runtime)
 }
 
 #[cfg(test)]

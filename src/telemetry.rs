@@ -1,16 +1,29 @@
-//! The log: tracing's events, on standard error.
+//! The log: tracing's events, on standard error. A log that cannot be written costs nobody anything but
+//! the log.
 
+mod lines;
+
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write as _};
+use std::panic::{self, PanicHookInfo};
+use std::time::Duration;
 
+use serde_json::json;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::{self, FormatEvent, FormatFields, Writer};
-use tracing_subscriber::fmt::{FmtContext, MakeWriter};
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+use tracing_subscriber::fmt::{FmtContext, MakeWriter, SubscriberBuilder};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::TryInitError;
 
-use crate::config::{Format, Log};
+use crate::config;
+use lines::{Lines, StandardError};
+
+/// How long the end of the process waits for the log's last lines. Whoever reads them takes them at
+/// once, or does not read.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Why the log cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -21,35 +34,125 @@ pub enum Error {
     /// The process logs already.
     #[error("the log is set up already")]
     Twice(#[from] TryInitError),
+    /// The system gives the log no thread.
+    #[error("the log gets no thread of its own")]
+    Thread(#[from] io::Error),
 }
 
-/// Sends events to standard error, as configured.
+/// The log while the process logs. Dropping it waits, for a second at most, until the last lines are
+/// written.
+#[derive(Debug)]
+pub struct Log(Lines);
+
+/// Sends events to standard error, as configured, and panics with them.
+///
+/// No event waits until it is written, and none fails. Lines that could not be written are counted, and
+/// the log tells their number when it can be written again.
 ///
 /// # Errors
-/// The level cannot be read, or the process logs already.
-pub fn init(log: &Log) -> Result<(), Error> {
+/// The level cannot be read, the process logs already, or there is no thread.
+pub fn init(log: &config::Log) -> Result<Log, Error> {
     use tracing_subscriber::util::SubscriberInitExt as _;
 
     let filter = filter(&log.level)?;
-    let for_journal = match log.format {
-        Format::Journal => true,
-        Format::Auto => journal_listens(),
-        Format::Json | Format::Text => false,
+    let form = match log.format {
+        config::Format::Journal => Form::Journal,
+        config::Format::Auto if journal_listens() => Form::Journal,
+        config::Format::Auto | config::Format::Text => Form::Text,
+        config::Format::Json => Form::Json,
     };
-    if for_journal {
-        return Ok(journal(filter, io::stderr).try_init()?);
-    }
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
-    match log.format {
-        Format::Json => builder.json().finish().try_init()?,
-        Format::Auto | Format::Journal | Format::Text => builder
+    let lines = Lines::to(StandardError, move |lost| form.notice(lost))?;
+    let to = lines.clone();
+    let writer = move || to.clone();
+    match form {
+        Form::Journal => journal(filter, writer).try_init()?,
+        Form::Json => plain(filter, writer).json().finish().try_init()?,
+        Form::Text => plain(filter, writer)
             .with_ansi(io::stderr().is_terminal())
             .finish()
             .try_init()?,
     }
-    Ok(())
+    panic::set_hook(Box::new(panicked));
+    Ok(Log(lines))
+}
+
+/// Says on standard error why the process ends. A standard error that takes nothing holds up the end for
+/// a second and no longer.
+pub fn last_words(text: &str) {
+    let lines = Lines::to(StandardError, |_| String::new());
+    // There is nobody left to tell of a failure.
+    if let Ok(mut lines) = lines {
+        let _ = lines.write_all(format!("{text}\n").as_bytes());
+        lines.finish(LAST_LINES);
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.0.finish(LAST_LINES);
+    }
+}
+
+/// How a line is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    Json,
+    Journal,
+}
+
+impl Form {
+    /// The line that tells of lines that are not there.
+    fn notice(self, lost: u64) -> String {
+        let message = format!("the log could not be written: {lost} lines of it were lost");
+        let mut time = String::new();
+        // Writing to a string does not fail.
+        let _ = SystemTime.format_time(&mut Writer::new(&mut time));
+        let target = module_path!();
+        match self {
+            Self::Text => format!("{time}  WARN {target}: {message} lost={lost}\n"),
+            Self::Journal => format!(
+                "<{}>{target}: {message} lost={lost}\n",
+                Journal::priority(Level::WARN)
+            ),
+            Self::Json => {
+                let fields = json!({ "message": message, "lost": lost });
+                let line = json!({
+                    "timestamp": time,
+                    "level": "WARN",
+                    "fields": fields,
+                    "target": target,
+                });
+                format!("{line}\n")
+            }
+        }
+    }
+}
+
+/// A panic is an event. The standard library would write it to standard error itself, and wait for that.
+fn panicked(panic: &PanicHookInfo<'_>) {
+    let message = panic.to_string().replace('\n', " ");
+    let trace = Backtrace::capture();
+    if trace.status() == BacktraceStatus::Captured {
+        tracing::error!(%trace, "{message}");
+    } else {
+        tracing::error!("{message}");
+    }
+}
+
+/// Without the subscriber's own complaints of what it cannot write: it makes them on standard error, and
+/// panics where that fails.
+fn plain<W>(
+    filter: EnvFilter,
+    writer: W,
+) -> SubscriberBuilder<format::DefaultFields, format::Format, EnvFilter, W>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt()
+        .log_internal_errors(false)
+        .with_env_filter(filter)
+        .with_writer(writer)
 }
 
 /// For the journal, which shows a line with control characters as a blob: neither events nor the spans
@@ -58,9 +161,7 @@ fn journal<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(writer)
+    plain(filter, writer)
         .with_ansi(false)
         .event_format(Journal::new())
         .finish()
@@ -158,6 +259,18 @@ mod tests {
                 "<6>operation{method=\"Get\"}: cellftp::telemetry::tests: done",
             ]
         );
+    }
+
+    #[test]
+    fn what_was_lost_is_told_in_the_form_of_the_log() {
+        let journal = Form::Journal.notice(3);
+        let told = "the log could not be written: 3 lines of it were lost lost=3\n";
+        assert_eq!(journal, format!("<4>cellftp::telemetry: {told}"));
+        let text = Form::Text.notice(3);
+        assert!(text.ends_with(&format!("Z  WARN cellftp::telemetry: {told}")));
+        let line: serde_json::Value = serde_json::from_str(&Form::Json.notice(3)).unwrap();
+        assert_eq!(line["fields"]["lost"], 3);
+        assert_eq!(line["level"], "WARN");
     }
 
     #[test]

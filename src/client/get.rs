@@ -1,16 +1,14 @@
 //! Reading a file through the daemon.
 
 use std::fmt;
-use std::pin::Pin;
-use std::time::Duration;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio::time::Sleep;
 use tonic::Streaming;
 
-use super::{Client, Error, GRACE, Target};
+use super::limit::Limit;
+use super::{Client, Error, Target};
 use crate::proto::get_response::Message;
 use crate::proto::{GetInfo, GetProgress, GetRequest, GetResponse, GetResult};
 
@@ -21,7 +19,7 @@ pub struct Download {
     stream: Streaming<GetResponse>,
     received: u64,
     hash: Sha256,
-    limit: Option<(Duration, Pin<Box<Sleep>>)>,
+    limit: Limit,
     result: Option<GetResult>,
     queued: Queued,
 }
@@ -65,12 +63,7 @@ impl Client {
             priority: self.priority.into(),
             yield_policy: self.yields.into(),
         };
-        let limit = self.timeout.map(|limit| {
-            (
-                limit,
-                Box::pin(tokio::time::sleep(limit.saturating_add(GRACE))),
-            )
-        });
+        let limit = Limit::with_grace(self.timeout);
         let mut ftps = self.ftps.clone();
         let (stream, info) = self
             .limited(async {
@@ -125,13 +118,7 @@ impl Download {
             return Ok(None);
         }
         let message = loop {
-            let message = match &mut self.limit {
-                None => self.stream.message().await?,
-                Some((limit, passed)) => tokio::select! {
-                    message = self.stream.message() => message?,
-                    () = passed => return Err(Error::Timeout(*limit)),
-                },
-            };
+            let message = self.limit.hold(self.stream.message()).await?;
             match message.and_then(|response| response.message) {
                 Some(Message::Progress(progress)) => (self.queued.0)(&progress),
                 message => break message,

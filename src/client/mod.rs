@@ -18,6 +18,7 @@ mod error;
 mod events;
 mod files;
 mod get;
+mod limit;
 mod modem;
 mod put;
 mod storage;
@@ -48,6 +49,8 @@ use std::time::Duration;
 
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
+
+use limit::Limit;
 
 use crate::proto::ftps_service_client::FtpsServiceClient;
 use crate::proto::modem_service_client::ModemServiceClient;
@@ -208,8 +211,9 @@ impl Client {
     pub async fn events(&self, session_ids: Vec<String>) -> Result<Events, Error> {
         let request = self.request(proto::WatchEventsRequest { session_ids });
         let mut modem = self.modem.clone();
+        let limit = Limit::of(self.timeout);
         let events = self.unary(modem.watch_events(request)).await?;
-        Ok(Events::new(events))
+        Ok(Events::new(events, limit))
     }
 
     /// Opens a session and tells its id and directory. It ends by [`Client::close_session`] or

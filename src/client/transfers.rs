@@ -8,6 +8,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
 use super::get::check;
+use super::limit::Limit;
 use super::put::{READ_AHEAD, Stop, read_chunk};
 use super::{Client, Error};
 use crate::proto::create_upload_request::Message as Create;
@@ -24,15 +25,16 @@ use crate::proto::{
 #[derive(Debug)]
 pub struct TransferWatch {
     stream: Streaming<WatchTransferResponse>,
+    limit: Limit,
 }
 
 impl TransferWatch {
     /// The transfer at once, and then when it has changed; `None` after it was over.
     ///
     /// # Errors
-    /// The call failed.
+    /// The call failed, or the client's time limit has passed.
     pub async fn next(&mut self) -> Result<Option<Transfer>, Error> {
-        match self.stream.message().await? {
+        match self.limit.hold(self.stream.message()).await? {
             Some(response) => some(response.transfer).map(Some),
             None => Ok(None),
         }
@@ -177,8 +179,9 @@ impl Client {
             transfer_id: transfer_id.into(),
         });
         let mut transfers = self.transfers.clone();
+        let limit = Limit::of(self.timeout);
         let stream = self.unary(transfers.watch_transfer(request)).await?;
-        Ok(TransferWatch { stream })
+        Ok(TransferWatch { stream, limit })
     }
 
     /// Writes the whole of a download to `sink`, as it arrives where it is still under way, and

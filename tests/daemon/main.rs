@@ -10,8 +10,21 @@
 #[path = "../support/authority.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod authority;
+#[path = "../support/disk.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
+mod disk;
+mod edge;
+mod ftp;
+mod log;
 mod module;
+#[path = "../support/process.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
+mod process;
+mod sure;
 mod systemd;
+#[path = "../support/wait.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
+mod wait;
 
 use std::cell::RefCell;
 use std::io::{Read, Write};
@@ -49,6 +62,14 @@ impl Service {
 
     /// The same with variables of its environment.
     fn set(more: &str, environment: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(CELLFTPD);
+        command.envs(environment.iter().copied());
+        command.stderr(Stdio::null());
+        Self::by(command, more)
+    }
+
+    /// The same by a command that becomes the daemon, with the arguments that it is given.
+    fn by(mut command: Command, more: &str) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let socket = scratch.path().join("notify");
         let notifications = UnixDatagram::bind(&socket).unwrap();
@@ -65,15 +86,15 @@ impl Service {
             &scratch.path().join("usage.json").display().to_string(),
         );
         std::fs::write(&config, text).unwrap();
-        let process = Command::new(CELLFTPD)
+        let process = command
             .arg("--config")
             .arg(config)
             .env("NOTIFY_SOCKET", &socket)
             .env("WATCHDOG_USEC", "1000000")
-            .envs(environment.iter().copied())
-            .stderr(Stdio::null())
             .spawn()
             .unwrap();
+        // It holds ends of pipes that are to be the daemon's alone.
+        drop(command);
         Self {
             scratch,
             notifications,

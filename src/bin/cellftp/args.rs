@@ -146,9 +146,14 @@ pub(crate) struct Put {
     /// File to send; - is standard input
     pub(crate) local: PathBuf,
 
-    /// Path on the server; where it ends in / or is left out, the file keeps its name
+    /// Path on the server; where it ends in / or is left out, the file keeps its name. The name of
+    /// another file here is refused, unless it begins with /
     #[arg(default_value = "")]
     pub(crate) remote: String,
+
+    /// The same as REMOTE, whatever is here under that name
+    #[arg(long, value_name = "REMOTE", conflicts_with = "remote")]
+    pub(crate) to: Option<String>,
 
     /// What happens where the name exists on the server
     #[arg(long, value_enum, default_value_t)]
@@ -172,13 +177,30 @@ pub(crate) struct Get {
     /// Path on the server
     pub(crate) remote: String,
 
-    /// File or directory to write to; - is standard output
+    /// File or directory to write to; - is standard output. A second file here is refused where REMOTE
+    /// is the name of one as well, unless that begins with /
     #[arg(default_value = ".")]
     pub(crate) local: PathBuf,
 
+    /// The same as LOCAL, whatever is here under the name of REMOTE
+    #[arg(long, value_name = "LOCAL", conflicts_with = "local")]
+    pub(crate) to: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) landing: Landing,
+}
+
+/// How a file is put where it goes here.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Landing {
     /// What happens where the local file exists
     #[arg(long, value_enum, default_value_t)]
     pub(crate) if_exists: Existing,
+
+    /// In a directory, follow a link that has the file's name, also out of the directory; a link that
+    /// is named itself is followed in any case
+    #[arg(long)]
+    pub(crate) follow_links: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -293,6 +315,17 @@ mod tests {
             panic!("a put")
         };
         assert_eq!(crate::put::remote_name(&put).unwrap(), "a.bin");
+    }
+
+    #[test]
+    fn a_target_is_named_in_one_way() {
+        let parse = |line: &str| Args::try_parse_from(line.split(' '));
+        assert!(parse("cellftp put a b --to c").is_err());
+        assert!(parse("cellftp get a b --to c").is_err());
+        let Command::Put(put) = parse("cellftp put a --to b").unwrap().command else {
+            panic!("a put")
+        };
+        assert_eq!(crate::put::remote_name(&put).unwrap(), "b");
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::fs::{self, File, Permissions};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -12,22 +11,16 @@ use serde_json::json;
 use tempfile::NamedTempFile;
 use tokio::io::AsyncWrite;
 
-use crate::args::{Args, Existing, is_standard_stream};
+use crate::args::{Args, Existing, Landing};
 use crate::exit::Failure;
-use crate::output::{hex, print, seconds};
+use crate::output::{Plain, hex, print, seconds};
+use crate::place::{Place, failed};
 
 /// Where a file goes: to standard output or a device, or to a name that it gets when it is whole.
 pub(crate) struct Arrival {
     to: Place,
     if_exists: Existing,
     partial: Option<Partial>,
-}
-
-enum Place {
-    Stdout,
-    /// A device or a pipe, which is written to and never replaced.
-    Device(PathBuf),
-    File(PathBuf),
 }
 
 /// What is known of a file that has arrived.
@@ -74,23 +67,12 @@ impl From<ReadModuleFileResult> for Arrived {
 }
 
 impl Arrival {
-    /// Of a file of this name elsewhere; `local` is a file, a directory or `-`. Nothing is
-    /// written yet.
-    pub(crate) fn at(local: &Path, remote: &str, if_exists: Existing) -> Result<Self, Failure> {
-        let to = if is_standard_stream(local) {
-            Place::Stdout
-        } else {
-            place(local_path(local, remote)?)
-        };
-        if let Place::File(path) | Place::Device(path) = &to
-            && if_exists == Existing::Fail
-            && path.exists()
-        {
-            return Err(Failure::Exists(path.display().to_string()));
-        }
+    /// Of a file of this name elsewhere; `local` is a file, a directory or `-`. A device or a pipe is open
+    /// from now on; nothing is written yet.
+    pub(crate) async fn at(local: &Path, remote: &str, landing: &Landing) -> Result<Self, Failure> {
         Ok(Self {
-            to,
-            if_exists,
+            to: Place::of(local, remote, landing).await?,
+            if_exists: landing.if_exists,
             partial: None,
         })
     }
@@ -99,12 +81,11 @@ impl Arrival {
     pub(crate) fn sink(&mut self) -> Result<Box<dyn AsyncWrite + Unpin>, Failure> {
         match &self.to {
             Place::Stdout => Ok(Box::new(tokio::io::stdout())),
-            Place::Device(path) => {
-                let opened = File::options().write(true).open(path);
-                let file = opened.map_err(|source| failed(path, source))?;
+            Place::Opened(path, file) => {
+                let file = file.try_clone().map_err(|source| failed(path, source))?;
                 Ok(Box::new(tokio::fs::File::from(file)))
             }
-            Place::File(path) => {
+            Place::Name(path) => {
                 let partial = Partial::create(path)?;
                 let writer = partial.writer()?;
                 self.partial = Some(partial);
@@ -117,14 +98,15 @@ impl Arrival {
     pub(crate) fn complete(self, args: &Args, arrived: impl Into<Arrived>) -> Result<(), Failure> {
         let local = match self.to {
             Place::Stdout => return Ok(()),
-            Place::Device(path) | Place::File(path) => path,
+            Place::Opened(path, _) | Place::Name(path) => path,
         };
         if let Some(partial) = self.partial {
             partial.complete(self.if_exists)?;
         }
         let arrived = arrived.into();
         let (local, hash) = (local.display().to_string(), hex(&arrived.sha256));
-        let text = format!("{local}: {} bytes, SHA-256 {hash}\n", arrived.size);
+        let name = Plain(&local);
+        let text = format!("{name}: {} bytes, SHA-256 {hash}\n", arrived.size);
         print(args.json, text, || {
             let mut told = json!({
                 "path": local,
@@ -158,7 +140,7 @@ impl Partial {
         let old = fs::metadata(path).map(|metadata| metadata.permissions());
         let permissions = old.unwrap_or_else(|_| Permissions::from_mode(0o666));
         let file = tempfile::Builder::new()
-            .prefix(&format!(".{name}.partial-"))
+            .prefix(&hidden(&name))
             .permissions(permissions)
             .tempfile_in(directory)
             .map_err(|source| failed(path, source))?;
@@ -197,42 +179,14 @@ impl Partial {
     }
 }
 
-/// The local name; a directory takes the remote file's.
-fn local_path(local: &Path, remote: &str) -> Result<PathBuf, Failure> {
-    if !local.is_dir() {
-        if local.as_os_str().as_bytes().ends_with(b"/") {
-            return Err(failed(local, io::ErrorKind::NotADirectory.into()));
-        }
-        return Ok(local.to_owned());
+/// The beginning of a temporary name. Names have at most 255 bytes (NAME_MAX), and what follows it takes
+/// some twenty.
+fn hidden(name: &str) -> String {
+    let mut end = name.len().min(200);
+    while !name.is_char_boundary(end) {
+        end -= 1;
     }
-    match remote.rsplit('/').next() {
-        Some(name) if !matches!(name, "" | "." | "..") => {
-            let here = local == Path::new(".");
-            Ok(if here { name.into() } else { local.join(name) })
-        }
-        _ => Err(Failure::Usage(format!(
-            "{remote} does not end in a file name"
-        ))),
-    }
-}
-
-/// What there is under a name. A link stays one: what it leads to is meant.
-fn place(path: PathBuf) -> Place {
-    let Ok(real) = path.canonicalize() else {
-        return Place::File(path);
-    };
-    if fs::metadata(&real).is_ok_and(|metadata| metadata.is_file()) {
-        Place::File(real)
-    } else {
-        Place::Device(path)
-    }
-}
-
-fn failed(path: &Path, source: io::Error) -> Failure {
-    Failure::Local {
-        path: path.display().to_string(),
-        source,
-    }
+    format!(".{}.partial-", name.get(..end).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -277,27 +231,35 @@ mod tests {
         assert_eq!(names(directory.path()), ["a.bin"]);
     }
 
-    fn at(local: &Path) -> Arrival {
-        Arrival::at(local, "/remote/a.bin", Existing::Overwrite).unwrap()
-    }
-
-    #[test]
-    fn a_device_is_written_to_and_never_replaced() {
-        let Place::Device(path) = at(Path::new("/dev/null")).to else {
-            panic!("a file in its place is the end of /dev/null");
+    async fn at(local: &Path) -> Arrival {
+        let landing = Landing {
+            if_exists: Existing::Overwrite,
+            follow_links: false,
         };
-        assert_eq!(path, Path::new("/dev/null"));
-        assert!(matches!(at(Path::new("-")).to, Place::Stdout));
+        Arrival::at(local, "/remote/a.bin", &landing).await.unwrap()
     }
 
-    #[test]
-    fn a_link_stays_and_the_file_behind_it_is_replaced_with_its_mode() {
+    #[tokio::test]
+    async fn the_longest_name_there_is_can_be_written() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["x".repeat(255), "ü".repeat(127)] {
+            let path = directory.path().join(name);
+            let mut arrival = at(&path).await;
+            drop(arrival.sink().unwrap());
+            let partial = arrival.partial.take().unwrap();
+            partial.complete(Existing::Fail).unwrap();
+            assert!(path.is_file());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_link_stays_and_the_file_behind_it_is_replaced_with_its_mode() {
         let directory = tempfile::tempdir().unwrap();
         let (real, link) = (directory.path().join("real"), directory.path().join("link"));
         fs::write(&real, "old").unwrap();
         fs::set_permissions(&real, Permissions::from_mode(0o600)).unwrap();
         std::os::unix::fs::symlink(&real, &link).unwrap();
-        let mut arrival = at(&link);
+        let mut arrival = at(&link).await;
         drop(arrival.sink().unwrap());
         let mut partial = arrival.partial.take().unwrap();
         partial.file.write_all(b"new").unwrap();
@@ -306,13 +268,5 @@ mod tests {
         assert_eq!(fs::read(&real).unwrap(), b"new");
         let mode = fs::metadata(&real).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-    }
-
-    #[test]
-    fn a_directory_that_is_not_there_is_no_file_name() {
-        let directory = tempfile::tempdir().unwrap();
-        let missing = format!("{}/missing/", directory.path().display());
-        let arrival = Arrival::at(Path::new(&missing), "/a.bin", Existing::Overwrite);
-        assert!(matches!(arrival, Err(Failure::Local { .. })));
     }
 }

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use cellftp::client::{Code, Error, Refusal};
 use serde_json::json;
 
+use crate::plain::{json_text, shown};
+
 /// The promise about exit codes.
 pub(crate) const HELP: &str = "\
 Exit codes:
@@ -19,6 +21,8 @@ Exit codes:
   6  the time limit passed
   7  verification failed: what arrived is not what was sent
   8  cancelled, or interrupted by a signal
+  9  written, but not known to be there: the outcome was lost, or the server does not tell what
+     --verify asks for; the file may be there whole, in part, or not at all
   141  whoever read standard output had enough of it, as `head` does";
 
 /// A run that did not succeed.
@@ -55,6 +59,29 @@ pub(crate) enum Failure {
         #[source]
         source: Error,
     },
+    /// The file was sent, and nothing tells whether it arrived.
+    #[error(
+        "{path}: all bytes were handed over, and neither the module nor the server tells what became \
+         of them"
+    )]
+    NotKnown {
+        /// On the server.
+        path: String,
+    },
+    /// The module says that the file arrived, and the server does not confirm it.
+    #[error(
+        "{path}: the module reports success, and the server does not tell what could confirm it"
+    )]
+    NotVerified {
+        /// On the server.
+        path: String,
+    },
+    /// The transfer that was waited for was cancelled.
+    #[error("{id}: the transfer was cancelled")]
+    Cancelled {
+        /// Of the transfer.
+        id: String,
+    },
     /// Ctrl-C, or the wish of another program.
     #[error("cancelled{0}")]
     Interrupted(&'static str),
@@ -62,6 +89,10 @@ pub(crate) enum Failure {
 
 const MORE_TIME: &str =
     "Give it more time with --timeout, or see with `cellftp queue` who is first.";
+
+/// What to do where the outcome was lost.
+const LOOK: &str = "The file may be there whole, in part, or not at all: look with `cellftp size` or \
+                    `cellftp ls`, or write it again.";
 
 /// What a shell makes of the end by SIGPIPE (128 and its number).
 const PIPE: u8 = 141;
@@ -79,9 +110,9 @@ impl Failure {
             return;
         }
         let text = if json {
-            self.to_json().to_string()
+            json_text(&self.to_json())
         } else {
-            self.to_text()
+            shown(&self.to_text())
         };
         // There is nobody left to tell when standard error is gone.
         let _ = writeln!(io::stderr().lock(), "{text}");
@@ -91,7 +122,9 @@ impl Failure {
         match self {
             Self::Usage(_) => 2,
             Self::Local { source, .. } => local_number(source),
-            Self::Interrupted(_) => 8,
+            Self::Interrupted(_) | Self::Cancelled { .. } => 8,
+            Self::NotKnown { .. } | Self::NotVerified { .. } => 9,
+            Self::Output(source) if source.kind() == io::ErrorKind::BrokenPipe => PIPE,
             Self::Exists(_) | Self::Output(_) | Self::Start(_) => 1,
             Self::Call(error) | Self::For { source: error, .. } => match error {
                 Error::Address { .. } | Error::Credentials(_) => 2,
@@ -192,6 +225,11 @@ impl Failure {
     fn advice(&self) -> Option<&'static str> {
         match self {
             Self::Exists(_) => Some("Choose another name, or --if-exists overwrite."),
+            Self::NotKnown { .. } => Some(LOOK),
+            Self::NotVerified { .. } => Some(
+                "`cellftp size` and `cellftp ls` may show it. With --verify read-back it is read back, \
+                 and with --verify none the module's word is enough.",
+            ),
             Self::Call(Error::Connect { .. }) => Some(
                 "Is cellftpd running (systemctl status cellftpd), is the address right \
                  (--address, CELLFTP_ADDRESS), and may you open its socket?",
@@ -211,6 +249,7 @@ fn advice(refusal: &Refusal) -> Option<&'static str> {
         "ALREADY_EXISTS" => "Choose another name; `put` and `get` have --if-exists overwrite.",
         "DEADLINE_PASSED" => MORE_TIME,
         "QUEUE_FULL" => "Many operations wait; see `cellftp status`.",
+        "INDETERMINATE" => LOOK,
         "NOT_REGISTERED" | "DEVICE_ABSENT" | "MODEM_NOT_READY" => {
             "`cellftp status` shows the state of the module."
         }
@@ -221,6 +260,7 @@ fn advice(refusal: &Refusal) -> Option<&'static str> {
 fn refusal_number(refusal: &Refusal) -> u8 {
     match (refusal.code, refusal.reason.as_str()) {
         (_, "SIZE_MISMATCH" | "HASH_MISMATCH") => 7,
+        (_, "INDETERMINATE") => 9,
         (Code::InvalidArgument, _) => 2,
         (Code::NotFound, _) => 3,
         (Code::PermissionDenied | Code::Unauthenticated, _) => 4,
@@ -306,8 +346,26 @@ mod tests {
 
     #[test]
     fn a_reader_that_had_enough_ends_it_as_it_ends_any_program() {
-        let error = Error::Write(io::ErrorKind::BrokenPipe.into());
-        assert_eq!(Failure::Call(error).number(), PIPE);
+        let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
+        assert_eq!(Failure::Call(Error::Write(gone())).number(), PIPE);
+        assert_eq!(Failure::Output(gone()).number(), PIPE);
+        let full = io::ErrorKind::StorageFull.into();
+        assert_eq!(Failure::Output(full).number(), 1);
+    }
+
+    #[test]
+    fn what_is_not_known_to_be_there_is_no_success() {
+        let path = || "/a.bin".to_owned();
+        for failure in [
+            Failure::NotKnown { path: path() },
+            Failure::NotVerified { path: path() },
+            refused(Code::Unknown, "INDETERMINATE"),
+        ] {
+            assert_eq!(failure.number(), 9, "{failure}");
+            let text = failure.to_text();
+            assert!(text.contains("`cellftp size`"), "{text}");
+        }
+        assert!(HELP.contains("\n  9  written, but not known to be there"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `cellftp get REMOTE LOCAL`.
 
+use std::path::Path;
+
 use cellftp::client::{Client, Download, GetResult, Target};
 use indicatif::ProgressBar;
 use tokio::io::AsyncWrite;
@@ -7,15 +9,27 @@ use tokio::io::AsyncWrite;
 use crate::args::{Args, Get};
 use crate::arrival::Arrival;
 use crate::exit::Failure;
+use crate::pair;
 use crate::progress;
 
 pub(crate) async fn run(args: &Args, get: &Get, client: &Client) -> Result<(), Failure> {
     let target = args.target()?;
     let bar = progress::bar(args.json, None);
-    let mut arrival = Arrival::at(&get.local, &get.remote, get.if_exists)?;
+    let local = local_name(get)?;
+    let mut arrival = Arrival::at(local, &get.remote, &get.landing).await?;
     let download = begin(client, &target, get, &bar).await?;
     let result = copy(&bar, download, &mut arrival.sink()?).await?;
     arrival.complete(args, result)
+}
+
+/// Where the file goes.
+fn local_name(get: &Get) -> Result<&Path, Failure> {
+    if let Some(to) = &get.to {
+        return Ok(to);
+    }
+    let local = get.local.display().to_string();
+    pair::is_one_file(&get.local, &get.remote, "--to", &local)?;
+    Ok(&get.local)
 }
 
 /// Begins the download; the bar tells the place in the queue.

@@ -9,6 +9,9 @@ mod get;
 mod ls;
 mod module;
 mod output;
+mod pair;
+mod place;
+mod plain;
 mod progress;
 mod put;
 mod queue;
@@ -19,17 +22,26 @@ mod usage;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
-use cellftp::client::Client;
+use cellftp::client::{Client, Error};
 use clap::{CommandFactory, Parser};
+use rustix::process::Signal;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 use args::{Args, Command, Remains, TransferCommand};
 use exit::Failure;
 
+/// Added to the time limit before a run is cut off that consists of several calls, or waits for
+/// something else than the daemon. Each call ends by itself before, and says what was under way.
+const GRACE: Duration = Duration::from_secs(3);
+
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(words) => return said(&words),
+    };
     let json = args.json;
     let outcome = match papers(&args.command) {
         Some(outcome) => outcome,
@@ -44,6 +56,20 @@ fn main() -> ExitCode {
     }
 }
 
+/// Help and version, which are to be read, or what is wrong with the command line.
+fn said(words: &clap::Error) -> ExitCode {
+    let printed = words.print().and_then(|()| io::stdout().flush());
+    match printed {
+        Ok(()) if !words.use_stderr() => ExitCode::SUCCESS,
+        Err(error) if !words.use_stderr() => {
+            let failure = Failure::Output(error);
+            failure.print(false);
+            failure.exit_code()
+        }
+        Ok(()) | Err(_) => Failure::Usage(String::new()).exit_code(),
+    }
+}
+
 /// What needs no daemon.
 fn papers(command: &Command) -> Option<Result<(), Failure>> {
     let mut program = Args::command();
@@ -51,7 +77,7 @@ fn papers(command: &Command) -> Option<Result<(), Failure>> {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut program, "cellftp", &mut script);
-            Some(io::stdout().write_all(&script).map_err(Failure::Output))
+            Some(output::write(&script))
         }
         Command::Man { directory } => {
             let written = clap_mangen::generate_to(program, directory);
@@ -79,8 +105,20 @@ fn work(args: Args) -> Result<(), Failure> {
 async fn run_until_interrupted(args: Args) -> Result<(), Failure> {
     let left = left_behind(&args.command);
     let interrupted = interrupted().map_err(Failure::Start)?;
+    // A limit on the size of files then makes an error and not an end (setrlimit(2)). Tokio's handler
+    // stays when this receiver goes.
+    let size = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()));
+    drop(size.map_err(Failure::Start)?);
+    let limit = args.timeout;
+    let passed = async {
+        match limit {
+            Some(limit) => tokio::time::sleep(limit.saturating_add(GRACE)).await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         outcome = run(args) => outcome,
+        () = passed => Err(Error::Timeout(limit.unwrap_or_default()).into()),
         // Dropping the call cancels the operation; nothing half-written keeps its name.
         () = interrupted => Err(Failure::Interrupted(left)),
     }

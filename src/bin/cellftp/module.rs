@@ -82,7 +82,7 @@ pub(crate) async fn run(
             let result = result?;
             let text = format!(
                 "{}: {} bytes, {}\n",
-                wish.remote,
+                Plain(&wish.remote),
                 result.size,
                 verified(result.verified)
             );
@@ -104,7 +104,7 @@ async fn get(args: &Args, wish: &ModuleGet, client: &Client) -> Result<(), Failu
         bar.set_length(told.size);
         bar.set_position(told.arrived);
     };
-    let mut arrival = Arrival::at(&wish.local, &wish.path, wish.if_exists)?;
+    let mut arrival = Arrival::at(&wish.local, &wish.path, &wish.landing).await?;
     let mut sink = arrival.sink()?;
     let result = client.read_module_file(&wish.path, &mut sink, show).await;
     bar.finish_and_clear();
@@ -131,7 +131,7 @@ async fn put(args: &Args, wish: &ModulePut, client: &Client) -> Result<(), Failu
     let result = result?;
     let text = format!(
         "{}: {} bytes, SHA-256 {}\n",
-        wish.path,
+        Plain(&wish.path),
         result.size,
         hex(&result.sha256)
     );

@@ -1,9 +1,11 @@
 //! What a run prints on standard output.
 
-use std::fmt::{self, Display};
+use std::fmt::Display;
 use std::io::{self, Write};
 
 use crate::exit::Failure;
+pub(crate) use crate::plain::Plain;
+use crate::plain::{json_text, shown};
 
 /// Prints a result: for people, or as one JSON document a line.
 pub(crate) fn print(
@@ -11,17 +13,19 @@ pub(crate) fn print(
     text: impl Display,
     value: impl FnOnce() -> serde_json::Value,
 ) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    let written = if json {
-        writeln!(stdout, "{}", value())
+    let text = if json {
+        format!("{}\n", json_text(&value()))
     } else {
-        write!(stdout, "{text}")
+        shown(&text.to_string())
     };
-    match written.and_then(|()| stdout.flush()) {
-        // Whoever read the output had enough, as `head` does.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => Ok(other?),
-    }
+    write(text.as_bytes())
+}
+
+/// Writes all of it to standard output, or fails.
+pub(crate) fn write(bytes: &[u8]) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes)?;
+    Ok(stdout.flush()?)
 }
 
 /// A hash or another number, as lower-case hexadecimal digits.
@@ -41,29 +45,9 @@ pub(crate) fn words(name: &str, prefix: &str) -> String {
     name.to_ascii_lowercase().replace('_', " ")
 }
 
-/// Text of a server, with what could move the terminal's cursor made visible.
-pub(crate) struct Plain<'a>(pub(crate) &'a str);
-
-impl Display for Plain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|c| {
-            if c.is_control() {
-                write!(f, "{}", c.escape_default())
-            } else {
-                write!(f, "{c}")
-            }
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_server_cannot_steer_the_terminal() {
-        assert_eq!(Plain("a\u{1b}[2Jü").to_string(), "a\\u{1b}[2Jü");
-    }
 
     #[test]
     fn a_value_is_said_in_words() {

@@ -8,9 +8,10 @@ use serde_json::json;
 use tokio::fs::File;
 use tokio::io::AsyncRead;
 
-use crate::args::{Args, Put, is_standard_stream};
+use crate::args::{Args, Check, Put, is_standard_stream};
 use crate::exit::Failure;
-use crate::output::{hex, print, seconds};
+use crate::output::{Plain, hex, print, seconds};
+use crate::pair;
 use crate::progress;
 
 pub(crate) async fn run(args: &Args, put: &Put, client: &Client) -> Result<(), Failure> {
@@ -32,7 +33,7 @@ pub(crate) async fn run(args: &Args, put: &Put, client: &Client) -> Result<(), F
         .await;
     bar.finish_and_clear();
     let result = result?;
-    print(args.json, text(&remote, &result), || {
+    let printed = print(args.json, text(&remote, &result), || {
         json!({
             "path": remote,
             "size": result.size,
@@ -42,19 +43,36 @@ pub(crate) async fn run(args: &Args, put: &Put, client: &Client) -> Result<(), F
             "resumes": result.resumes,
             "elapsed_seconds": seconds(result.elapsed.as_ref()),
         })
-    })
+    });
+    // Whether the file is there weighs more than whether that could be told.
+    confirmed(&remote, result.state(), put.verify != Check::None)?;
+    printed
+}
+
+/// Whether a file that was sent is known to be there, as far as that was asked.
+pub(crate) fn confirmed(path: &str, state: PutState, asked: bool) -> Result<(), Failure> {
+    let path = path.to_owned();
+    match state {
+        PutState::VerifiedSize | PutState::VerifiedHash => Ok(()),
+        PutState::Unverified if !asked => Ok(()),
+        PutState::Unverified => Err(Failure::NotVerified { path }),
+        PutState::Indeterminate | PutState::Unspecified => Err(Failure::NotKnown { path }),
+    }
 }
 
 /// The remote name; one that is empty or ends in `/` takes the local file's.
 pub(crate) fn remote_name(put: &Put) -> Result<String, Failure> {
-    if !put.remote.is_empty() && !put.remote.ends_with('/') {
-        return Ok(put.remote.clone());
+    let remote = put.to.as_ref().unwrap_or(&put.remote);
+    if put.to.is_none() {
+        pair::is_one_file(&put.local, remote, "--to", remote)?;
+    }
+    if !remote.is_empty() && !remote.ends_with('/') {
+        return Ok(remote.clone());
     }
     match put.local.file_name().and_then(|name| name.to_str()) {
-        Some(name) if !is_standard_stream(&put.local) => Ok(format!("{}{name}", put.remote)),
+        Some(name) if !is_standard_stream(&put.local) => Ok(format!("{remote}{name}")),
         _ => Err(Failure::Usage(format!(
-            "the path on the server needs a file name at its end: {}",
-            put.remote
+            "the path on the server needs a file name at its end: {remote}"
         ))),
     }
 }
@@ -90,15 +108,41 @@ fn show(bar: &ProgressBar, report: &PutProgress) {
 }
 
 fn text(remote: &str, result: &PutResult) -> String {
-    let state = match result.state() {
+    format!(
+        "{}: {} bytes, {}, SHA-256 {}\n",
+        Plain(remote),
+        result.size,
+        how_sure(result.state()),
+        hex(&result.sha256)
+    )
+}
+
+/// How sure it is that the server holds a file, in words.
+pub(crate) const fn how_sure(state: PutState) -> &'static str {
+    match state {
         PutState::VerifiedSize => "size verified",
         PutState::VerifiedHash => "content verified",
         PutState::Unverified => "unverified",
         PutState::Indeterminate | PutState::Unspecified => "outcome unknown",
-    };
-    format!(
-        "{remote}: {} bytes, {state}, SHA-256 {}\n",
-        result.size,
-        hex(&result.sha256)
-    )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_that_was_lost_is_no_success_and_neither_is_one_that_could_not_be_asked() {
+        let at = |state, asked| confirmed("/a.bin", state, asked);
+        for state in [PutState::VerifiedSize, PutState::VerifiedHash] {
+            at(state, true).unwrap();
+        }
+        at(PutState::Unverified, false).unwrap();
+        let unverified = at(PutState::Unverified, true);
+        assert!(matches!(unverified, Err(Failure::NotVerified { .. })));
+        for asked in [true, false] {
+            let lost = at(PutState::Indeterminate, asked);
+            assert!(matches!(lost, Err(Failure::NotKnown { .. })));
+        }
+    }
 }

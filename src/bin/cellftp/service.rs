@@ -97,7 +97,7 @@ fn capabilities(told: &GetCapabilitiesResponse) -> String {
         "family       {}\nmodel        {}\nfirmware     {}\nquirks       {}\n\
          paths        {} bytes\ncredentials  {} bytes\nabort        {}\ncache        {}\n\
          blocks       {}\npassive      {}\ntls contexts {}\nnon-ascii    {}\n{}",
-        told.family,
+        Plain(&told.family),
         Plain(&told.model),
         Plain(&told.firmware),
         told.quirks.join(", "),

@@ -24,7 +24,9 @@ fn text(status: &GetStatusResponse) -> String {
             "module",
             format!(
                 "{} {}, firmware {}",
-                identity.manufacturer, identity.model, identity.firmware
+                Plain(&identity.manufacturer),
+                Plain(&identity.model),
+                Plain(&identity.firmware)
             )
             .trim_start()
             .into(),
@@ -35,8 +37,8 @@ fn text(status: &GetStatusResponse) -> String {
         let network = match (registration.registered, registration.roaming) {
             (false, _) if registration.sim() == SimState::Unspecified => "unknown".to_string(),
             (false, _) => "not registered".to_string(),
-            (true, false) => format!("registered {}", registration.operator),
-            (true, true) => format!("roaming {}", registration.operator),
+            (true, false) => format!("registered {}", Plain(&registration.operator)),
+            (true, true) => format!("roaming {}", Plain(&registration.operator)),
         };
         rows.push(("network", network.trim_end().into()));
         if let Some(rssi) = registration.rssi_dbm {
@@ -90,7 +92,7 @@ fn link(status: &GetStatusResponse) -> String {
         text += &format!(" for {since:.0} s");
     }
     if !status.detail.is_empty() {
-        text += &format!(": {}", status.detail);
+        text += &format!(": {}", Plain(&status.detail));
     }
     text
 }

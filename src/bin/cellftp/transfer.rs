@@ -1,7 +1,8 @@
 //! `cellftp transfer ...`: transfers that the daemon goes on with by itself.
 
 use cellftp::client::{
-    Client, Direction, IfExists, OnFailure, Remnant, Transfer, TransferState, UploadHeader, Verify,
+    Client, Code, Direction, Error, IfExists, OnFailure, Refusal, Remnant, Transfer, TransferState,
+    UploadHeader, Verify,
 };
 use serde_json::json;
 
@@ -10,7 +11,7 @@ use crate::arrival::Arrival;
 use crate::exit::Failure;
 use crate::output::{Plain, hex, print};
 use crate::progress;
-use crate::put::{open, remote_name};
+use crate::put::{confirmed, how_sure, open, remote_name};
 
 pub(crate) async fn run(
     args: &Args,
@@ -28,7 +29,7 @@ pub(crate) async fn run(
         TransferCommand::Show { id } => show(args, &client.transfer(id).await?),
         TransferCommand::Watch { id } => watch(args, id, client).await,
         TransferCommand::Read(wish) => read(args, wish, client).await,
-        TransferCommand::Retry { id } => show(args, &client.retry_transfer(id).await?),
+        TransferCommand::Retry { id } => tell(args, &client.retry_transfer(id).await?),
         TransferCommand::Cancel { id } => show(args, &client.cancel_transfer(id).await?),
         TransferCommand::Rm { id } => {
             client.delete_transfer(id).await?;
@@ -60,29 +61,90 @@ async fn put(args: &Args, wish: &TransferPut, client: &Client) -> Result<(), Fai
         client.create_upload(header, &mut source, taken).await
     };
     bar.finish_and_clear();
-    show(args, &transfer?)
+    tell(args, &transfer?)
 }
 
 async fn get(args: &Args, wish: &TransferGet, client: &Client) -> Result<(), Failure> {
     let id = id(wish.id.as_deref());
     let profile = args.profile()?;
     let transfer = client.create_download(&id, &profile, &wish.remote).await?;
-    show(args, &transfer)
+    tell(args, &transfer)
 }
 
 async fn watch(args: &Args, id: &str, client: &Client) -> Result<(), Failure> {
     let mut watch = client.watch_transfer(id).await?;
+    let mut last = None;
     while let Some(transfer) = watch.next().await? {
-        print(args.json, line(&transfer), || value(&transfer))?;
+        show(args, &transfer)?;
+        last = Some(transfer);
     }
-    Ok(())
+    match last {
+        Some(transfer) if is_over(&transfer) => outcome(&transfer),
+        Some(_) | None => Err(Error::Incomplete.into()),
+    }
+}
+
+fn is_over(transfer: &Transfer) -> bool {
+    match transfer.state() {
+        TransferState::Done | TransferState::Failed | TransferState::Cancelled => true,
+        TransferState::Receiving
+        | TransferState::Queued
+        | TransferState::Running
+        | TransferState::Waiting
+        | TransferState::Unspecified => false,
+    }
+}
+
+/// Shows a transfer to whoever wants it done. One that is over, of the same name and from before, may
+/// have failed.
+fn tell(args: &Args, transfer: &Transfer) -> Result<(), Failure> {
+    let shown = show(args, transfer);
+    outcome(transfer)?;
+    shown
+}
+
+/// What the end of a transfer means to whoever wants it done; one that goes on has not failed.
+fn outcome(transfer: &Transfer) -> Result<(), Failure> {
+    let id = transfer.transfer_id.clone();
+    match (transfer.state(), transfer.direction()) {
+        (TransferState::Failed, _) => {
+            let error = transfer.last_error.clone().unwrap_or_default();
+            let source = Error::Refused(Box::new(Refusal {
+                code: Code::from_i32(error.code),
+                message: if error.message.is_empty() {
+                    "the transfer failed".into()
+                } else {
+                    error.message
+                },
+                reason: error.reason,
+                metadata: error.metadata.into_iter().collect(),
+                retry_after: None,
+                violations: Vec::new(),
+            }));
+            Err(Failure::For { path: id, source })
+        }
+        (TransferState::Cancelled, _) => Err(Failure::Cancelled { id }),
+        (TransferState::Done, Direction::Upload) => {
+            let asked = transfer.verify() != Verify::None;
+            confirmed(&transfer.path, transfer.evidence_state(), asked)
+        }
+        (
+            TransferState::Done
+            | TransferState::Receiving
+            | TransferState::Queued
+            | TransferState::Running
+            | TransferState::Waiting
+            | TransferState::Unspecified,
+            _,
+        ) => Ok(()),
+    }
 }
 
 async fn read(args: &Args, wish: &TransferRead, client: &Client) -> Result<(), Failure> {
     let transfer = client.transfer(&wish.id).await?;
     let size = transfer.size.and_then(|size| u64::try_from(size).ok());
     let bar = progress::bar(args.json, size);
-    let mut arrival = Arrival::at(&wish.local, &transfer.path, wish.if_exists)?;
+    let mut arrival = Arrival::at(&wish.local, &transfer.path, &wish.landing).await?;
     let (mut sink, arrived) = (arrival.sink()?, |bytes| bar.set_position(bytes));
     let result = client.read_transfer(&wish.id, &mut sink, arrived).await;
     bar.finish_and_clear();
@@ -109,7 +171,7 @@ fn line(transfer: &Transfer) -> String {
         .map_or_else(|| "?".into(), |size| size.to_string());
     format!(
         "{} {arrow:4} {} {}: {}\n",
-        transfer.transfer_id,
+        Plain(&transfer.transfer_id),
         Plain(&transfer.profile),
         Plain(&transfer.path),
         how(transfer, &size)
@@ -141,7 +203,14 @@ fn how(transfer: &Transfer, size: &str) -> String {
             let next = next.unwrap_or_default();
             format!("tried {} times, again at {next}{why}", transfer.attempts)
         }
-        TransferState::Done => format!("done, {size} bytes, SHA-256 {}", hex(&transfer.sha256)),
+        TransferState::Done => {
+            let sure = match transfer.direction() {
+                Direction::Upload => format!(", {}", how_sure(transfer.evidence_state())),
+                Direction::Download | Direction::Unspecified => String::new(),
+            };
+            let hash = hex(&transfer.sha256);
+            format!("done, {size} bytes{sure}, SHA-256 {hash}")
+        }
         TransferState::Failed => format!("failed after {} attempts{why}{left}", transfer.attempts),
         TransferState::Cancelled => format!("cancelled{left}"),
         TransferState::Unspecified => "unknown".into(),
@@ -176,6 +245,7 @@ fn value(transfer: &Transfer) -> serde_json::Value {
         "created": time(transfer.created.as_ref()),
         "changed": time(transfer.changed.as_ref()),
         "sha256": hex(&transfer.sha256),
+        "verify": transfer.verify().as_str_name(),
         "evidence_state": transfer.evidence_state().as_str_name(),
         "evidence": transfer.evidence,
         "remnant": transfer.remnant().as_str_name(),
@@ -185,7 +255,52 @@ fn value(transfer: &Transfer) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cellftp::client::TransferError;
+    use cellftp::client::{PutState, TransferError};
+
+    fn upload(state: TransferState, evidence: PutState, verify: Verify) -> Transfer {
+        Transfer {
+            transfer_id: "x".into(),
+            path: "/a".into(),
+            direction: Direction::Upload.into(),
+            state: state.into(),
+            evidence_state: evidence.into(),
+            verify: verify.into(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_transfer_that_failed_or_was_cancelled_is_no_success() {
+        let done = |evidence, verify| outcome(&upload(TransferState::Done, evidence, verify));
+        done(PutState::VerifiedSize, Verify::Size).unwrap();
+        done(PutState::Unverified, Verify::None).unwrap();
+        let unverified = done(PutState::Unverified, Verify::Size);
+        assert!(matches!(unverified, Err(Failure::NotVerified { .. })));
+        let (nothing, size) = (PutState::Unspecified, Verify::Size);
+        let cancelled = outcome(&upload(TransferState::Cancelled, nothing, size));
+        assert!(matches!(cancelled, Err(Failure::Cancelled { .. })));
+        for goes_on in [TransferState::Queued, TransferState::Waiting] {
+            outcome(&upload(goes_on, nothing, size)).unwrap();
+        }
+        let failed = Transfer {
+            last_error: Some(TransferError {
+                code: Code::NotFound as i32,
+                reason: "FILE_NOT_FOUND".into(),
+                message: "there is no /a".into(),
+                ..Default::default()
+            }),
+            ..upload(TransferState::Failed, nothing, size)
+        };
+        let Err(Failure::For { path, source }) = outcome(&failed) else {
+            panic!("it failed")
+        };
+        assert_eq!(
+            (path.as_str(), source.to_string().as_str()),
+            ("x", "there is no /a")
+        );
+        // One that does not say why has failed all the same.
+        assert!(outcome(&upload(TransferState::Failed, nothing, size)).is_err());
+    }
 
     #[test]
     fn one_that_waits_says_why_and_until_when() {

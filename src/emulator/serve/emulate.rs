@@ -1,10 +1,11 @@
 //! `cellftpd emulate`: an emulated module on a pseudo-terminal, for any program that opens serial
 //! ports.
 
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::pty::{Link, Pty};
@@ -129,9 +130,12 @@ pub enum Error {
     /// The pseudo-terminal failed.
     #[error("the pseudo-terminal failed")]
     Pty(#[source] io::Error),
-    /// Signals or standard output failed.
-    #[error("cannot talk to the terminal or wait for signals")]
-    Io(#[source] io::Error),
+    /// Signals cannot be waited for.
+    #[error("cannot wait for signals")]
+    Signals(#[source] io::Error),
+    /// Nobody can learn where the port is: there is no link to it either.
+    #[error("cannot write the port's path to standard output")]
+    Output(#[source] io::Error),
 }
 
 /// The faults file.
@@ -143,14 +147,15 @@ struct FaultsFile {
 }
 
 /// Serves a module on a pseudo-terminal until SIGINT or SIGTERM; prints the port's path on
-/// standard output, again each time a reset gives the module a new one.
+/// standard output, again each time a reset gives the module a new one. With a link, which leads to
+/// the port as well, it is served whether or not that can be printed.
 ///
 /// # Errors
 ///
 /// See [`Error`].
 pub async fn run(args: EmulateArgs) -> Result<(), Error> {
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Io)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Io)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
     let mut module = Module::new(Profile::of(args.family), args.knobs()?);
     for fault in args.faults()? {
         module.emulator_mut().arm(fault);
@@ -175,13 +180,31 @@ async fn serve(args: &EmulateArgs, module: &mut Module) -> Result<(), Error> {
                 })
             })
             .transpose()?;
-        let mut stdout = io::stdout();
-        writeln!(stdout, "{}", pty.path().display()).map_err(Error::Io)?;
-        stdout.flush().map_err(Error::Io)?;
-        if pty.serve(module).await.map_err(Error::Pty)? == Ended::Hangup {
+        let path = pty.path().to_owned();
+        let ended = tokio::select! {
+            // Whoever does not read it does not keep the module waiting.
+            error = announce(&path, link.is_some()) => return Err(Error::Output(error)),
+            ended = pty.serve(module) => ended,
+        };
+        if ended.map_err(Error::Pty)? == Ended::Hangup {
             drop((link, pty));
             tokio::time::sleep(GONE).await;
         }
+    }
+}
+
+/// Prints the port's path. Returns where that fails and nobody can know the port by another name, and
+/// only then.
+async fn announce(path: &Path, linked: bool) -> io::Error {
+    let mut stdout = tokio::io::stdout();
+    let line = format!("{}\n", path.display());
+    let written = async {
+        stdout.write_all(line.as_bytes()).await?;
+        stdout.flush().await
+    };
+    match written.await {
+        Err(error) if !linked => error,
+        Ok(()) | Err(_) => std::future::pending().await,
     }
 }
 

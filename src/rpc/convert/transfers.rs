@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::request::{Fields, Invalid, sha256};
 use super::response::{count, signed, timestamp};
-use crate::broker::put::PutState;
+use crate::broker::put::{PutState, Verify};
 use crate::broker::scheduler::Priority;
 use crate::broker::transfers::{
     Direction, Remnant, State, Told, Transfer, TransferId, UploadWish, Wish,
@@ -154,6 +154,12 @@ impl From<Transfer> for proto::Transfer {
             Some(evidence) => (proto::PutState::from(evidence.state), evidence.words),
             None => (proto::PutState::Unspecified, String::new()),
         };
+        let verify = match record.wish.upload().map(|upload| upload.verify) {
+            Some(Verify::Size) => proto::Verify::Size,
+            Some(Verify::ReadBack) => proto::Verify::ReadBack,
+            Some(Verify::Nothing) => proto::Verify::None,
+            None => proto::Verify::Unspecified,
+        };
         let operation = live.operation.as_ref().map(|id| id.as_str().to_owned());
         Self {
             transfer_id: record.key.id.as_str().into(),
@@ -179,6 +185,7 @@ impl From<Transfer> for proto::Transfer {
             evidence_state: evidence_state.into(),
             evidence,
             remnant: remnant.into(),
+            verify: verify.into(),
         }
     }
 }

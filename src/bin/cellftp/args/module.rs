@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use cellftp::client::DataAddressMode;
 use clap::{Subcommand, ValueEnum};
 
-use super::Existing;
+use super::{Existing, Landing};
 
 /// A path on the module begins with its drive: F:/name.
 #[derive(Debug, Subcommand)]
@@ -75,9 +75,8 @@ pub(crate) struct ModuleGet {
     /// File or directory to write to; - is standard output
     pub(crate) local: PathBuf,
 
-    /// What happens where the local file exists
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) if_exists: Existing,
+    #[command(flatten)]
+    pub(crate) landing: Landing,
 }
 
 #[derive(Debug, clap::Args)]

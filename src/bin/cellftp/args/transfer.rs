@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::{Existing, Put};
+use super::{Landing, Put};
 
 /// What the daemon has taken is on its disk, and outlives this program, the daemon and a power cut.
 #[derive(Debug, Subcommand)]
@@ -20,7 +20,7 @@ pub(crate) enum TransferCommand {
         /// Name of the transfer
         id: String,
     },
-    /// Show a transfer at each change, until it is over
+    /// Show a transfer at each change, until it is over; the exit code is that of its end
     Watch {
         /// Name of the transfer
         id: String,
@@ -76,7 +76,6 @@ pub(crate) struct TransferRead {
     /// File or directory to write to; - is standard output
     pub(crate) local: PathBuf,
 
-    /// What happens where the local file exists
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) if_exists: Existing,
+    #[command(flatten)]
+    pub(crate) landing: Landing,
 }

@@ -1,0 +1,67 @@
+//! Two names on a command line: one here, one on the server.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use crate::exit::Failure;
+
+/// Refuses a pair of names of which both are files here, and different ones.
+///
+/// A shell that matches two local files with `put *.csv` writes the same line as somebody who gives a
+/// file another name on the server, and the one would overwrite what the other means to keep. An absolute
+/// path is always one of the server, and so is one that ends in `/`.
+pub(crate) fn is_one_file(
+    local: &Path,
+    remote: &str,
+    option: &str,
+    wanted: &str,
+) -> Result<(), Failure> {
+    if remote.is_empty() || remote.starts_with('/') || remote.ends_with('/') {
+        return Ok(());
+    }
+    let (Ok(here), Ok(there)) = (fs::metadata(local), fs::symlink_metadata(remote)) else {
+        return Ok(());
+    };
+    let same = (here.dev(), here.ino()) == (there.dev(), there.ino());
+    if !here.is_file() || same {
+        return Ok(());
+    }
+    Err(Failure::Usage(format!(
+        "{} and {remote} are both here, and a line takes one file here and one path on the server; \
+         for this pair write {option} {wanted}, for two files two lines",
+        local.display()
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_files_here_are_no_source_and_target() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        for name in ["a.csv", "b.csv"] {
+            fs::write(path(name), name).unwrap();
+        }
+        // Tests share a working directory, so that the names are reached from it.
+        let up = "../".repeat(std::env::current_dir().unwrap().components().count());
+        let here = |name: &str| format!("{up}{}", &path(name).display().to_string()[1..]);
+        let pair = |local: &str, remote: &str| is_one_file(&path(local), remote, "--to", remote);
+        let Err(Failure::Usage(said)) = pair("a.csv", &here("b.csv")) else {
+            panic!("the second would be overwritten")
+        };
+        assert!(
+            said.contains("a.csv and ") && said.contains("--to "),
+            "{said}"
+        );
+        pair("a.csv", &here("a.csv")).unwrap();
+        pair("a.csv", &here("c.csv")).unwrap();
+        pair("a.csv", "/dev/null").unwrap();
+        pair("a.csv", "src/").unwrap();
+        pair("a.csv", "").unwrap();
+        pair("none.csv", &here("b.csv")).unwrap();
+        is_one_file(Path::new("-"), &here("b.csv"), "--to", "").unwrap();
+    }
+}

@@ -1,0 +1,60 @@
+//! The time limit of a call whose stream its caller reads.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::time::{Sleep, sleep};
+use tonic::Status;
+
+use super::{Error, GRACE};
+
+/// A time limit that has begun, or none.
+#[derive(Debug)]
+pub(super) struct Limit(Option<(Duration, Pin<Box<Sleep>>)>);
+
+impl Limit {
+    /// From now on, to the moment: of a watch, of whose end the daemon has nothing to tell.
+    pub(super) fn of(limit: Option<Duration>) -> Self {
+        Self(limit.map(|limit| (limit, Box::pin(sleep(limit)))))
+    }
+
+    /// From now on, and then as long as the daemon may take to say what was under way.
+    pub(super) fn with_grace(limit: Option<Duration>) -> Self {
+        Self(limit.map(|limit| (limit, Box::pin(sleep(limit.saturating_add(GRACE))))))
+    }
+
+    /// Waits for a message, but not beyond the limit. Cancel-safe where the message is.
+    ///
+    /// # Errors
+    /// The stream's, or [`Error::Timeout`].
+    pub(super) async fn hold<T>(
+        &mut self,
+        message: impl Future<Output = Result<T, Status>>,
+    ) -> Result<T, Error> {
+        match &mut self.0 {
+            None => Ok(message.await?),
+            Some((limit, passed)) => tokio::select! {
+                message = message => Ok(message?),
+                () = passed => Err(Error::Timeout(*limit)),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::timeout;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_ends_with_its_time() {
+        let seconds = Duration::from_secs;
+        let mut limit = Limit::of(Some(seconds(10)));
+        limit.hold(async { Ok(()) }).await.unwrap();
+        let mut next = async || limit.hold(std::future::pending::<Result<(), _>>()).await;
+        let before = timeout(seconds(9), next()).await;
+        assert!(before.is_err(), "it has a second left");
+        let ended = timeout(seconds(2), next()).await.unwrap();
+        assert!(matches!(ended, Err(Error::Timeout(limit)) if limit == seconds(10)));
+    }
+}
