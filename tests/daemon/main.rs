@@ -10,7 +10,9 @@
 #[path = "../support/authority.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod authority;
+mod ftp;
 mod module;
+mod stopping;
 mod systemd;
 
 use std::cell::RefCell;
