@@ -26,17 +26,20 @@ use crate::modem::port::{SerialConnector, StreamConnector};
 use crate::modem::{Modem, Options, Quirks, Setup};
 use crate::rpc::listen::{self, TcpDoor, UnixDoor};
 use crate::rpc::role::Roles;
+use crate::rpc::server::{GRACE, IN_ORDER, LAST_WORD};
 use crate::rpc::{self, Doors};
 pub use passed::Passed;
 use reload::Certificates;
 
-/// How long running calls have to end after a wish to stop. systemd waits 90 s before it kills
-/// (`DefaultTimeoutStopSec=`), and the module needs the rest.
-const CALLS_GRACE: Duration = Duration::from_secs(30);
+/// How long the module has to log out and let go of the port after the calls have ended: LOGOUT and STOP
+/// have 20 s each.
+const MODULE_GRACE: Duration = Duration::from_secs(40);
 
-/// How long the module has to log out and let go of the port after that: two commands of 20 s
-/// each.
-const MODULE_GRACE: Duration = Duration::from_secs(45);
+/// The longest time from the wish to stop to the end: what the units' `TimeoutStopSec=` leaves room for.
+const END: Duration = GRACE
+    .saturating_add(IN_ORDER)
+    .saturating_add(LAST_WORD)
+    .saturating_add(MODULE_GRACE);
 
 /// Why the daemon does not run.
 #[derive(Debug, thiserror::Error)]
@@ -125,8 +128,8 @@ impl Daemon {
         self.broker.health()
     }
 
-    /// Serves until `stop` is cancelled; then ends the calls, logs out and closes the port. Once
-    /// `hurry` is cancelled too, neither calls nor module are waited for.
+    /// Serves until `stop` is cancelled; then ends the calls, logs out and closes the port, as
+    /// [`rpc::serve`] tells. Once `hurry` is cancelled too, neither calls nor module are waited for.
     ///
     /// # Errors
     /// The server failed.
@@ -143,7 +146,7 @@ impl Daemon {
             keeper,
             certificates: _,
         } = self;
-        let serve = rpc::serve(broker, doors, roles, stop, hurry.clone(), CALLS_GRACE);
+        let serve = rpc::serve(broker, doors, roles, stop, hurry.clone());
         let served = tokio::select! {
             served = serve => served,
             never = keep(keeper.as_ref()) => match never {},
@@ -260,15 +263,32 @@ fn stop_on_signal(stop: CancellationToken, hurry: CancellationToken) -> Result<(
     };
     tokio::spawn(async move {
         wish().await;
-        tracing::info!(
-            "stopping: running calls have {CALLS_GRACE:?}; a second signal ends them now"
-        );
+        tracing::info!("stopping: running calls have {GRACE:?}; a second signal ends them now");
         // Here and not where the rest is told: with nothing to end, the daemon is gone at once.
-        notify::stopping().await;
+        notify::stopping(END).await;
         stop.cancel();
         wish().await;
         tracing::warn!("a second signal: nothing is waited for any more");
         hurry.cancel();
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// systemd kills what has not ended by then.
+    #[test]
+    fn the_units_leave_room_for_the_longest_way_to_the_end() {
+        for unit in [
+            include_str!("../systemd/cellftpd.service"),
+            include_str!("../systemd/cellftpd@.service"),
+        ] {
+            let mut lines = unit.lines();
+            let limit = lines.find_map(|line| line.strip_prefix("TimeoutStopSec="));
+            let limit = Duration::from_secs(limit.unwrap().parse().unwrap());
+            assert!(limit >= END + notify::SPARE, "{limit:?} {END:?}");
+        }
+    }
 }

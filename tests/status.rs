@@ -132,6 +132,7 @@ fn errors_of_those_who_share_the_link() {
             budget(Scope::Profile, Period::Month, None),
         ),
         ("deadline", Cause::Expired),
+        ("stopping", Cause::Stopping),
         ("reader", Cause::ReaderTooSlow),
         ("writer", Cause::WriterTooSlow),
         ("profile", Cause::ProfileNotFound("x".into())),
@@ -162,6 +163,7 @@ fn errors_of_those_who_share_the_link() {
                 max: 4096,
             }),
         ),
+        ("own sentinel", Cause::OwnSentinel),
         ("directory", Cause::UnusableDirectory(ValueError::Quote)),
         (
             "size",
@@ -191,6 +193,7 @@ fn errors_of_those_who_share_the_link() {
          data of the day -> ResourceExhausted DATA_BUDGET left=10 limit=per_day needed=70 retry=3
          more than a month has -> ResourceExhausted DATA_BUDGET left=10 limit=profile_per_month needed=70
          deadline -> DeadlineExceeded DEADLINE_PASSED
+         stopping -> Unavailable STOPPING retry=5
          reader -> ResourceExhausted READER_TOO_SLOW
          writer -> ResourceExhausted WRITER_TOO_SLOW
          profile -> NotFound PROFILE_NOT_FOUND
@@ -215,6 +218,7 @@ fn errors_of_those_who_share_the_link() {
          lost outcome -> Unknown INDETERMINATE
          at-commands -> PermissionDenied AT_COMMANDS_DISABLED
          path -> InvalidArgument INVALID_FIELDS field=path
+         own sentinel -> InvalidArgument INVALID_FIELDS field=header.sentinel
          directory -> FailedPrecondition UNUSABLE_DIRECTORY
          size -> Aborted SIZE_MISMATCH
          hash sent -> Aborted HASH_MISMATCH

@@ -146,6 +146,9 @@ pub enum Cause {
     /// The caller's deadline passed.
     #[error("the caller's deadline passed")]
     Expired,
+    /// The daemon is stopping: the operation was not begun any more, or was broken off.
+    #[error("the daemon is stopping")]
+    Stopping,
     /// The caller stopped reading.
     #[error("the caller stopped reading")]
     ReaderTooSlow,
@@ -226,6 +229,9 @@ pub enum Cause {
     /// The path, read from the session's directory, breaks a rule.
     #[error("the path {0}")]
     InvalidPath(#[source] ValueError),
+    /// The sentinel of a file is that file, once the session's directory is known.
+    #[error("the sentinel is the file itself, which it would replace")]
+    OwnSentinel,
     /// The server named its directory in a way that no later command could carry.
     #[error("the server's name of the directory {0}")]
     UnusableDirectory(#[source] ValueError),

@@ -84,6 +84,9 @@ pub struct GetResult {
     pub resumes: u32,
     /// Time on the link, without waiting in the queue.
     pub elapsed: Duration,
+    /// The size that the file has now, where it grew while it was read: what was handed over is what
+    /// it had when the transfer began.
+    pub grown: Option<u64>,
 }
 
 impl Reading {
@@ -216,12 +219,17 @@ impl Deliver {
 struct Finished {
     delivered: Delivered,
     elapsed: Duration,
+    grown: Option<u64>,
 }
 
 impl Finished {
     /// The end of a reading, if the module delivered what was counted.
     fn result(&self, id: &JobId, before: u64, tally: &Tally) -> Result<Next, Error> {
-        let Self { delivered, elapsed } = self;
+        let Self {
+            delivered,
+            elapsed,
+            grown,
+        } = self;
         let found = before + tally.size;
         if delivered.bytes != found {
             let expected = delivered.bytes;
@@ -236,6 +244,7 @@ impl Finished {
             sha256: tally.sha256(),
             resumes: delivered.resumes,
             elapsed: *elapsed,
+            grown: *grown,
         }))
     }
 }

@@ -144,6 +144,17 @@ impl Broker {
         }
     }
 
+    /// The daemon is stopping: no operation is admitted any more, and those that have not begun end
+    /// with [`Cause::Stopping`]. Those that have begun go on, where they made way as well.
+    pub fn stop(&self) {
+        self.shared.operations.stop();
+    }
+
+    /// Ends all operations with [`Cause::Stopping`], each as soon as the module is in order again.
+    pub fn break_off(&self) {
+        self.shared.operations.break_off();
+    }
+
     /// What is known now; never waits and never asks the module.
     #[must_use]
     pub fn status(&self) -> Status {

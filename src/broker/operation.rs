@@ -68,6 +68,8 @@ pub(super) struct Operation {
 struct Facts {
     /// `CancelOperation` was called.
     called_off: bool,
+    /// The daemon is stopping and has ended it.
+    stopped: bool,
     on_link_since: Option<Instant>,
     /// Time on the link, without the job that has it.
     on_link: Duration,
@@ -293,16 +295,28 @@ impl Operation {
         }
     }
 
-    /// The error of an operation that the caller ended, and how it ended on the link.
+    /// The error of an operation that the caller or the end of the daemon ended, and how it ended on
+    /// the link.
     pub(super) fn ended_by_caller(&self, ending: Ending) -> Error {
         self.ending.send_replace(Some(ending));
         let expired = self
             .deadline
             .is_some_and(|deadline| clock::now() >= deadline);
-        if expired && !self.facts().called_off {
-            return self.error(Cause::Expired);
-        }
-        self.error(Cause::Cancelled(ending))
+        let (called_off, stopped) = {
+            let facts = self.facts();
+            (facts.called_off, facts.stopped)
+        };
+        self.error(match (called_off, stopped, expired) {
+            (true, ..) | (false, false, false) => Cause::Cancelled(ending),
+            (false, true, _) => Cause::Stopping,
+            (false, false, true) => Cause::Expired,
+        })
+    }
+
+    /// Ends it because the daemon is stopping.
+    fn stop(&self) {
+        self.facts().stopped = true;
+        self.cancel.cancel();
     }
 
     /// An error of this operation.

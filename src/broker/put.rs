@@ -291,8 +291,11 @@ pub(super) fn sentinel(size: u64, sha256: &[u8; 32]) -> String {
     format!("size={size}\nsha256={}\n", digits.collect::<String>())
 }
 
-/// A name read from the directory of a file.
+/// A name read from the directory of a file. Not the file's own, as far as the names tell.
 pub(super) fn beside(file: &RemotePath, name: &RemotePath) -> Result<RemotePath, Cause> {
+    if name.is_beside(file) {
+        return Err(Cause::OwnSentinel);
+    }
     match file.parent() {
         Some(directory) => directory.join(name).map_err(Cause::InvalidPath),
         None => Ok(name.clone()),

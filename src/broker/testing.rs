@@ -317,7 +317,7 @@ impl Module {
         for chunk in chunks {
             let moved = match &next {
                 Delivery::Chunk(chunk) => chunk.len() as u64,
-                Delivery::Began { .. } => 0,
+                Delivery::Began { .. } | Delivery::Grown { .. } => 0,
             };
             match timeout(job.stall, delivery.send(next)).await {
                 Ok(Ok(())) => {}

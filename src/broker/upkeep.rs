@@ -134,6 +134,9 @@ impl Broker {
 
     fn chore_due(&self) -> Option<Chore> {
         let link = &self.shared.link;
+        if self.shared.operations.is_stopping() {
+            return None;
+        }
         link.modem.health().borrow().logged_in.as_ref()?;
         let (idle, silent) = link.quiet(clock::now())?;
         self.shared.upkeep.due(idle, silent)

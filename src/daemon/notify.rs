@@ -46,9 +46,18 @@ pub(super) async fn keep_informed(mut health: watch::Receiver<Health>, stop: Can
     }
 }
 
-/// The daemon is about to end.
-pub(super) async fn stopping() {
-    let states = [NotifyState::Stopping, NotifyState::Status("stopping")];
+/// Spare time beside the bounds that the daemon keeps, for the machine and its disk.
+pub(super) const SPARE: Duration = Duration::from_secs(5);
+
+/// The daemon is about to end, `within` that time at most. systemd is asked to wait for so long: many
+/// systems have set it to kill sooner (`DefaultTimeoutStopSec=`).
+pub(super) async fn stopping(within: Duration) {
+    let within = u32::try_from(within.saturating_add(SPARE).as_micros()).unwrap_or(u32::MAX);
+    let states = [
+        NotifyState::Stopping,
+        NotifyState::Status("stopping"),
+        NotifyState::ExtendTimeoutUsec(within),
+    ];
     // systemd sees the end itself.
     let _ = timeout(BRIEFLY, tell(&states)).await;
 }

@@ -67,8 +67,9 @@ impl Cache {
 
     /// What to do now; `whole` says that every byte of the file is there.
     pub(crate) fn next(&mut self, whole: bool) -> Turn {
-        // What is left in the cache of a download that failed is read again from its offset.
-        if let Some(Err(code)) = self.network {
+        // A download that failed (for a full cache, say: code 6) has left what came before in the
+        // cache. It is read out, so that each try brings the transfer on; then it is over.
+        if let (Step::Pause | Step::Over(_), Some(Err(code))) = (&self.step, self.network) {
             return Turn::Over(Err(Cause::Reported(code)));
         }
         match &self.step {
@@ -116,7 +117,7 @@ impl Cache {
                 "a cache whose length is no number".into(),
             ))),
             (Step::Reading, report) => {
-                if report.is_some() {
+                if report.is_some() && self.network.is_none() {
                     self.network = Some(Ok(()));
                 }
                 match self.waiting {

@@ -1,6 +1,9 @@
 //! Reading a file: pushed by the module in counted blocks, or pulled out of its cache.
 
 mod resume;
+#[cfg(test)]
+mod tests;
+mod twins;
 
 use bytes::Bytes;
 
@@ -14,6 +17,8 @@ use super::seam::{Overlap, Seam};
 use super::size::unknown;
 use crate::ftps::value::{RemotePath, TransferType};
 use crate::ftps::{Command, ErrCode, Report, Verb};
+use resume::is_data_channel;
+use twins::Twins;
 
 /// A rest of the cache that is read sooner than START and LOGIN are done: 256 commands of 1024
 /// bytes (SIMCom manual L1217), each a few tens of milliseconds.
@@ -32,6 +37,8 @@ pub(crate) struct Download {
     state: State,
     size: Option<u64>,
     got: u64,
+    /// The byte that the last GET began at.
+    from: u64,
     seam: Seam,
     /// What the server sends again when the transfer goes on, until it was compared.
     overlap: Option<Overlap>,
@@ -51,6 +58,15 @@ pub(crate) struct Download {
     ways: Ways,
     /// A download was left going on in the module.
     left: bool,
+    /// [`Delivery::Began`] waits until content shows whether the file is as empty as SIZE said.
+    owes_began: bool,
+    twins: Twins,
+    /// What comes is not taken: the transfer goes on behind what was handed over.
+    untaken: bool,
+    /// Where the content ended that goes beyond the size, as far as it came.
+    beyond: Option<u64>,
+    /// The size that the file has now, where it grew since the transfer began.
+    grown: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -69,6 +85,8 @@ enum State {
     Abort(Box<State>),
     /// The file is looked at again before the transfer goes on.
     Recheck(Box<Inquiry>),
+    /// More came than the file had: whether it grew is asked.
+    Remeasure(Box<Inquiry>),
     /// Why the server refused is looked into.
     Look(Box<Inquiry>, Failure),
     Yield,
@@ -93,6 +111,7 @@ impl Download {
             exact: transfer_type == TransferType::Binary,
             size: begun.size,
             got: begun.got,
+            from: 0,
             seam: begun.seam,
             overlap: None,
             no_rest: false,
@@ -105,6 +124,11 @@ impl Download {
             abandoned: false,
             ways: Ways::default(),
             left: false,
+            owes_began: false,
+            twins: Twins::default(),
+            untaken: false,
+            beyond: None,
+            grown: None,
         }
     }
 
@@ -131,6 +155,9 @@ impl Download {
             }
             // The server does not tell; the transfer itself will.
             Known::Present | Known::Undecided(_) => State::Begin,
+            // The listing that should tell had no data connection. The transfer opens one of its
+            // own, after a new login.
+            Known::Failed(Verb::List, cause) if is_data_channel(&cause) => State::Begin,
             Known::Absent | Known::NoDirectory | Known::Failed(..) => {
                 State::Finish(Err(unknown(known)))
             }
@@ -146,7 +173,7 @@ impl Download {
 
     /// Whether every byte of the file is there.
     fn is_whole(&self) -> bool {
-        self.exact && self.size == Some(self.offset + self.got)
+        self.exact && !self.owes_began && self.size == Some(self.offset + self.got)
     }
 
     fn result(&self) -> Result<Output, Failure> {
@@ -168,6 +195,21 @@ impl Download {
 
     /// The module said that the transfer is complete: is it?
     fn complete(&mut self) -> State {
+        if std::mem::take(&mut self.untaken) {
+            return self.go_on(Cause::Garbled);
+        }
+        if let Some(overlap) = &self.overlap {
+            // The file ends before the place where the transfer went on.
+            let (expected, found) = (self.offset + self.got, self.from + overlap.taken());
+            return if self.got > 0 {
+                self.go_on(Cause::SourceChanged)
+            } else {
+                State::Finish(Err(self.failure(Cause::SizeMismatch { expected, found })))
+            };
+        }
+        if self.beyond.is_some() {
+            return State::Remeasure(Box::new(Inquiry::size(self.path.clone())));
+        }
         let end = self.offset + self.got;
         match self.size {
             // Which bytes are missing is not known: it may be whole blocks out of the middle.
@@ -236,19 +278,21 @@ impl Procedure for Download {
                     } else {
                         State::Get
                     };
-                    return Next::Deliver(Delivery::Began { size: self.size });
-                }
-                State::Get => match self.get() {
-                    Ok(command) => {
-                        self.state = match command {
-                            Command::GetToCache(..) => State::Fill,
-                            _ => State::Wait,
-                        };
-                        self.left = false;
-                        return Next::Say(Saying::Ftps(command));
+                    // Some servers say 0 of files whose size they do not know.
+                    self.owes_began = self.size == Some(0);
+                    if !self.owes_began {
+                        return Next::Deliver(Delivery::Began { size: self.size });
                     }
-                    Err(failure) => self.state = State::Finish(Err(failure)),
-                },
+                }
+                State::Get => {
+                    let command = self.get();
+                    self.state = match command {
+                        Command::GetToCache(..) => State::Fill,
+                        _ => State::Wait,
+                    };
+                    self.left = false;
+                    return Next::Say(Saying::Ftps(command));
+                }
                 State::Wait | State::Fill => self.state = State::Get,
                 State::Pull(cache) => match cache.next(whole) {
                     Turn::Say(command) => return Next::Say(Saying::Ftps(command)),
@@ -293,6 +337,10 @@ impl Procedure for Download {
                     Ok(command) => return Next::Say(Saying::Ftps(command)),
                     Err(known) => self.state = self.recheck(known),
                 },
+                State::Remeasure(inquiry) => match inquiry.next() {
+                    Ok(command) => return Next::Say(Saying::Ftps(command)),
+                    Err(known) => self.state = self.remeasure(&known),
+                },
                 State::Look(inquiry, failure) => match inquiry.next() {
                     Ok(command) => return Next::Say(Saying::Ftps(command)),
                     Err(known) => {
@@ -303,6 +351,15 @@ impl Procedure for Download {
                         self.state = State::Finish(Err(failure));
                     }
                 },
+                // It is empty indeed.
+                State::Finish(Ok(())) if std::mem::take(&mut self.owes_began) => {
+                    return Next::Deliver(Delivery::Began { size: self.size });
+                }
+                State::Finish(Ok(())) if self.grown.is_some() => {
+                    if let Some(size) = self.grown.take() {
+                        return Next::Deliver(Delivery::Grown { size });
+                    }
+                }
                 State::Yield | State::Finish(_) => return Next::Finish(self.result()),
             }
         }
@@ -310,7 +367,10 @@ impl Procedure for Download {
 
     fn heard(&mut self, settlement: &Settlement) {
         self.state = match &mut self.state {
-            State::Inquire(inquiry) | State::Recheck(inquiry) | State::Look(inquiry, _) => {
+            State::Inquire(inquiry)
+            | State::Recheck(inquiry)
+            | State::Remeasure(inquiry)
+            | State::Look(inquiry, _) => {
                 return inquiry.heard(settlement);
             }
             State::Wait => match &settlement.verdict {
@@ -328,7 +388,10 @@ impl Procedure for Download {
 
     fn content(&mut self, bytes: Bytes) -> Option<Delivery> {
         match &mut self.state {
-            State::Inquire(inquiry) | State::Recheck(inquiry) | State::Look(inquiry, _) => {
+            State::Inquire(inquiry)
+            | State::Recheck(inquiry)
+            | State::Remeasure(inquiry)
+            | State::Look(inquiry, _) => {
                 inquiry.content(&bytes);
                 None
             }
@@ -336,22 +399,7 @@ impl Procedure for Download {
                 if let State::Pull(cache) = &mut self.state {
                     cache.content(bytes.len() as u64);
                 }
-                let bytes = self.behind_the_overlap(bytes)?;
-                if bytes.is_empty() {
-                    return None;
-                }
-                let end = self.offset + self.got + bytes.len() as u64;
-                if self.exact && self.size.is_some_and(|size| end > size) {
-                    // More than there is: an offset was ignored, or lines fell into the content.
-                    let found = end;
-                    let expected = self.size.unwrap_or_default();
-                    let failure = self.failure(Cause::SizeMismatch { expected, found });
-                    self.end(failure);
-                    return None;
-                }
-                self.got += bytes.len() as u64;
-                self.seam.add(&bytes);
-                Some(Delivery::Chunk(bytes))
+                self.take(bytes)
             }
             State::Leave(cache, _) => {
                 cache.content(bytes.len() as u64);
@@ -434,43 +482,5 @@ impl Procedure for Download {
     fn remaining(&self) -> Option<u64> {
         self.size
             .map(|size| size.saturating_sub(self.offset + self.got))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ftps::value::Offset;
-
-    #[test]
-    fn the_data_connection_is_named_and_not_the_goodbye_that_followed() {
-        let what = operation::Download {
-            path: RemotePath::new("/f").unwrap(),
-            offset: Offset::ZERO,
-            begun: None,
-            limit: None,
-        };
-        let mut download = Download::new(what, TransferType::Binary);
-        let codes = [
-            ErrCode::CLOSED_BY_SERVER,
-            ErrCode::CONNECT_SOCKET,
-            ErrCode::CLOSED_BY_SERVER,
-        ];
-        for code in codes {
-            download.state = State::Wait;
-            download.heard(&Settlement {
-                name: Verb::Get.name(),
-                verdict: Verdict::Failed(Cause::Reported(code)),
-                clean: true,
-                info: Vec::new(),
-                prompted: false,
-                echoed: false,
-            });
-        }
-        let Next::Finish(Err(failure)) = download.next() else {
-            panic!("three fruitless tries are enough");
-        };
-        assert_eq!(failure.cause, Cause::Reported(ErrCode::CONNECT_SOCKET));
-        assert_eq!(failure.stage, Stage::Data);
     }
 }

@@ -321,6 +321,12 @@ pub enum Delivery {
     },
     /// Bytes of the file, in order.
     Chunk(Bytes),
+    /// The file has grown since the transfer began, and all was delivered that it had then. Sent
+    /// once, after the last chunk.
+    Grown {
+        /// Its size now.
+        size: u64,
+    },
 }
 
 /// A part of an upload's source. The end is said aloud: a source that closes without

@@ -54,6 +54,8 @@ pub(crate) fn keep_last(kept: &mut BytesMut, bytes: &[u8], longest: usize) {
 /// What the server sent again, against what it had sent.
 #[derive(Debug)]
 pub(crate) struct Overlap {
+    /// Bytes that came.
+    taken: u64,
     /// Bytes that are still to be thrown away before the comparison.
     skip: u64,
     expected: Bytes,
@@ -75,6 +77,7 @@ impl Overlap {
     /// Expects bytes, after so many others.
     pub(crate) fn new(skip: u64, expected: &[u8]) -> Self {
         Self {
+            taken: 0,
             skip,
             expected: Bytes::copy_from_slice(expected),
             found: BytesMut::new(),
@@ -83,6 +86,7 @@ impl Overlap {
 
     /// Takes the next bytes of the server.
     pub(crate) fn add(&mut self, mut bytes: Bytes) -> Meeting {
+        self.taken += bytes.len() as u64;
         let skipped = usize::try_from(self.skip).map_or(bytes.len(), |skip| skip.min(bytes.len()));
         self.skip -= skipped as u64;
         let mut bytes = bytes.split_off(skipped);
@@ -96,6 +100,11 @@ impl Overlap {
         } else {
             Meeting::Differs(bytes)
         }
+    }
+
+    /// Bytes that the server has sent, those that were thrown away included.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// What the server sent where the overlap was expected.

@@ -153,6 +153,8 @@ impl Session {
             ErrCode::CLOSED_BY_SERVER | ErrCode::SSL_CLOSED | ErrCode::SERVER_TIMEOUT => {
                 self.close();
             }
+            // No data connection came about. A new session has new ones; field programs open one.
+            ErrCode::CONNECT_SOCKET | ErrCode::CREATE_SOCKET => self.close(),
             ErrCode::STATE | ErrCode::NETWORK => *self = Self::Unknown,
             _ => {}
         }

@@ -1,5 +1,6 @@
 //! Where callers come in, and how they are let in.
 
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use futures_util::stream::unfold;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_stream::{Stream, StreamExt};
+use tokio_util::sync::CancellationToken;
 
 use super::auth::Peer;
 use super::connection::Connection;
@@ -36,21 +38,29 @@ impl Doors {
             .collect()
     }
 
-    pub(super) fn connections(self) -> impl Stream<Item = io::Result<Connection>> {
-        let unix = unfold(self.unix, async |door| {
-            let door = door?;
-            let connection = accept(|| async {
+    /// Those who come in. Once `stop` is cancelled, nobody is taken from a socket that was passed on:
+    /// it stays, and the next daemon serves who waits there.
+    pub(super) fn connections(
+        self,
+        stop: CancellationToken,
+    ) -> impl Stream<Item = io::Result<Connection>> {
+        let unix = self.unix.map(|door| (door, stop.clone()));
+        let unix = unfold(unix, async |door| {
+            let (door, stop) = door?;
+            let next = accept(|| async {
                 let (stream, _) = door.listener().accept().await?;
                 let peer = Peer::User(stream.peer_cred()?.uid());
                 Ok(Connection::new(stream, peer))
-            })
-            .await;
-            Some((Ok(connection), Some(door)))
+            });
+            let connection = unless_passed_on(next, door.is_passed(), &stop).await;
+            Some((Ok(connection), Some((door, stop))))
         });
-        let tcp = unfold(self.tcp.map(Tcp::new), async |door| {
-            let mut door = door?;
-            let connection = door.next().await;
-            Some((Ok(connection), Some(door)))
+        let tcp = self.tcp.map(|door| (door.is_passed(), door, stop));
+        let tcp = tcp.map(|(passed, door, stop)| (passed, Tcp::new(door), stop));
+        let tcp = unfold(tcp, async |door| {
+            let (passed, mut door, stop) = door?;
+            let connection = unless_passed_on(door.next(), passed, &stop).await;
+            Some((Ok(connection), Some((passed, door, stop))))
         });
         unix.merge(tcp)
     }
@@ -95,6 +105,22 @@ async fn arrival(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> 
     // Small messages go out at once.
     stream.set_nodelay(true)?;
     Ok((stream, from))
+}
+
+/// The next who comes in; nobody, where the socket is another's after `stop`.
+async fn unless_passed_on<T>(
+    next: impl Future<Output = T>,
+    passed: bool,
+    stop: &CancellationToken,
+) -> T {
+    if !passed {
+        return next.await;
+    }
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => pending().await,
+        next = next => next,
+    }
 }
 
 /// The next that can be accepted.

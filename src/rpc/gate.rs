@@ -1,14 +1,16 @@
 //! The one place that lets a call in or turns it away.
 
-use std::future::{Ready, ready};
+use std::future::ready;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures_util::future::Either;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tonic::Status;
 use tonic::codegen::http::{Request, Response};
 use tower::{Layer, Service};
 
+use super::closing::{Closable, Closing};
 use super::role::{Need, Roles, need};
 use super::{auth, status};
 
@@ -17,20 +19,24 @@ use super::{auth, status};
 #[derive(Debug, Clone)]
 pub(super) struct Gate {
     roles: Arc<Roles>,
+    closing: Closing,
 }
 
 impl Gate {
-    pub(super) fn new(roles: Roles) -> Self {
+    pub(super) fn new(roles: Roles, closing: Closing) -> Self {
         Self {
             roles: Arc::new(roles),
+            closing,
         }
     }
 
-    fn look<B>(&self, request: &Request<B>) -> Result<(), Status> {
+    /// Answers with what makes the server wait for the call at its end: only for those that work.
+    /// Those that look at things, or end something, are let in to the last.
+    fn look<B>(&self, request: &Request<B>) -> Result<Option<TaskTrackerToken>, Status> {
         let path = request.uri().path();
         let need = need(path).ok_or_else(status::no_such_method)?;
         if need == Need::Nothing {
-            return Ok(());
+            return Ok(None);
         }
         let principal = auth::principal(request.extensions())?;
         match need {
@@ -38,7 +44,8 @@ impl Gate {
                 let method = path.rsplit('/').next().unwrap_or_default();
                 Err(status::role_required(&principal, method, role))
             }
-            Need::Nothing | Need::Name | Need::Role(_) => Ok(()),
+            Need::Role(_) => self.closing.enter().map(Some),
+            Need::Nothing | Need::Name => Ok(None),
         }
     }
 }
@@ -61,23 +68,43 @@ pub(super) struct Gated<S> {
     gate: Gate,
 }
 
+type Answering<R, E> = Pin<Box<dyn Future<Output = Result<R, E>> + Send>>;
+
 impl<S, B, A> Service<Request<B>> for Gated<S>
 where
     S: Service<Request<B>, Response = Response<A>>,
-    A: Default,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+    A: Default + Send + 'static,
 {
-    type Response = Response<A>;
+    type Response = Response<Closable<A>>;
     type Error = S::Error;
-    type Future = Either<S::Future, Ready<Result<Response<A>, S::Error>>>;
+    type Future = Answering<Self::Response, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        let closing = self.gate.closing.clone();
+        let told = |closing: &Closing, status: Status| {
+            let answer: Response<A> = status.into_http();
+            answer.map(|inner| closing.answer(inner, None))
+        };
         match self.gate.look(&request) {
-            Ok(()) => Either::Left(self.inner.call(request)),
-            Err(status) => Either::Right(ready(Ok(status.into_http()))),
+            Ok(token) => {
+                let answer = self.inner.call(request);
+                Box::pin(async move {
+                    tokio::select! {
+                        biased;
+                        response = answer => {
+                            Ok(response?.map(|inner| closing.answer(inner, token)))
+                        }
+                        () = closing.last_word.cancelled() => Ok(told(&closing, status::cut_off())),
+                    }
+                })
+            }
+            Err(status) => Box::pin(ready(Ok(told(&closing, status)))),
         }
     }
 }

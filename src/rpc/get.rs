@@ -125,6 +125,7 @@ impl From<GetResult> for proto::GetResult {
             sha256: bytes::Bytes::copy_from_slice(&result.sha256),
             resumes: response::count(result.resumes),
             elapsed: Some(response::duration(result.elapsed)),
+            grown_to: result.grown.map(response::signed),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `grpc.health.v1`: whether each service can do its job now.
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
@@ -16,7 +17,8 @@ use crate::proto::modem_service_server::ModemServiceServer;
 use crate::proto::module_storage_service_server::ModuleStorageServiceServer;
 use crate::proto::transfer_service_server::TransferServiceServer;
 
-/// Follows the module until nobody reports on it any more. `FtpsService` and
+/// Follows the module until nobody reports on it any more, or the daemon is stopping and nothing is
+/// served. `FtpsService` and
 /// `ModuleStorageService` serve while the module does. `ModemService` always does, since its status
 /// tells why the others do not; and so does `TransferService` while transfers are kept, since it
 /// takes work for later.
@@ -24,6 +26,7 @@ pub(super) async fn follow(
     reporter: HealthReporter,
     mut health: watch::Receiver<Health>,
     mut keeping: watch::Receiver<Keeping>,
+    stop: CancellationToken,
 ) {
     reporter.set_serving::<ModemServiceServer<Module>>().await;
     let transfers = <TransferServiceServer<Transfers> as NamedService>::NAME;
@@ -36,6 +39,12 @@ pub(super) async fn follow(
         let status = status(&health.borrow_and_update().link);
         set(&reporter, status).await;
         tokio::select! {
+            () = stop.cancelled() => {
+                set(&reporter, ServingStatus::NotServing).await;
+                reporter.set_not_serving::<ModemServiceServer<Module>>().await;
+                reporter.set_service_status(transfers, ServingStatus::NotServing).await;
+                return;
+            }
             changed = health.changed() => if changed.is_err() {
                 set(&reporter, ServingStatus::NotServing).await;
                 return;

@@ -103,6 +103,11 @@ impl UnixDoor {
         &self.path
     }
 
+    /// Whether the socket is somebody else's, and stays.
+    pub(super) fn is_passed(&self) -> bool {
+        self.identity.is_none()
+    }
+
     pub(super) fn listener(&self) -> &UnixListener {
         &self.listener
     }

@@ -3,6 +3,7 @@
 mod auth;
 mod call;
 mod certificate;
+mod closing;
 mod connection;
 mod convert;
 mod doors;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::closing::Closing;
 use super::doors::Doors;
 use super::ftps::Ftps;
 use super::gate::Gate;
@@ -34,6 +35,19 @@ const STREAM_WINDOW: u32 = 65_535;
 /// The same for all calls of a connection: sixteen uploads that wait for the link leave room for more.
 const CONNECTION_WINDOW: u32 = 1 << 20;
 
+/// How long calls that have begun may go on after the wish to stop. systemd waits 90 s before it kills
+/// (`DefaultTimeoutStopSec=`); the rest of that is for putting things in order. A megabyte has passed
+/// by then at 460800 baud, and what is longer can be gone on with, or is a transfer that is kept.
+pub const GRACE: Duration = Duration::from_secs(20);
+
+/// How long what was broken off after that has to be put in order before its caller is told without:
+/// for an abort, or the end of an upload with SIZE and DELE, in a network that is neither good nor bad.
+pub const IN_ORDER: Duration = Duration::from_secs(10);
+
+/// How long callers have to hear the last word. It is a frame of some hundred bytes; who has not taken
+/// it by then does not read.
+pub const LAST_WORD: Duration = Duration::from_secs(1);
+
 /// Why the server does not serve.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -45,11 +59,13 @@ pub enum Error {
     Transport(#[from] tonic::transport::Error),
 }
 
-/// Serves until `stop` is cancelled; then takes no more calls and ends the running ones. `roles`
-/// says who may call what.
+/// Serves until `stop` is cancelled; then takes no more work and ends what runs. `roles` says who may
+/// call what.
 ///
-/// Calls that run are given until `grace` has passed or `hurry` is cancelled; then their connections
-/// are closed, which cancels them.
+/// New calls are told at once that the daemon is stopping, and so are those that have not begun.
+/// Transfers that are kept are suspended. The rest has [`GRACE`]; what has not ended by then, or when
+/// `hurry` is cancelled, is broken off, and has [`IN_ORDER`] to put module and server in order and to
+/// tell its caller. Then whoever still waits is told, and the connections are closed.
 ///
 /// # Errors
 /// The services could not be set up, or the transport failed.
@@ -59,17 +75,18 @@ pub async fn serve(
     roles: Roles,
     stop: CancellationToken,
     hurry: CancellationToken,
-    grace: Duration,
 ) -> Result<(), Error> {
     let (reporter, health) = tonic_health::server::health_reporter();
-    let follow = health::follow(reporter, broker.health(), broker.keeping());
+    let follow = health::follow(reporter, broker.health(), broker.keeping(), stop.clone());
+    let closing = Closing::new(stop.clone());
+    let (suspended, closed) = (CancellationToken::new(), CancellationToken::new());
     let server = tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .layer(Counting::new())
-        .layer(Gate::new(roles))
+        .layer(Gate::new(roles, closing.clone()))
         .add_service(
             FtpsServiceServer::new(Ftps::new(broker.clone()))
                 .max_decoding_message_size(MAX_MESSAGE),
@@ -90,22 +107,43 @@ pub async fn serve(
         // Old and new clients ask for reflection by different names.
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
-        .serve_with_incoming_shutdown(doors.connections(), stop.clone().cancelled_owned());
-    let forced = async {
-        stop.cancelled().await;
-        // Either ends the wait.
-        let _ = tokio::time::timeout(grace, hurry.cancelled()).await;
+        .serve_with_incoming_shutdown(
+            doors.connections(stop.clone()),
+            closed.clone().cancelled_owned(),
+        );
+    let deliver = async {
+        broker.deliver(stop.clone()).await;
+        suspended.cancel();
     };
-    // Both end with `stop`: the one when its calls have ended, the other when what it had on the
-    // link is suspended.
-    let work = async { tokio::join!(server, broker.deliver(stop.clone())).0 };
+    let work = async { tokio::join!(server, deliver).0 };
+    let end = async {
+        stop.cancelled().await;
+        broker.stop();
+        closing.calls.close();
+        within(GRACE, &hurry, closing.calls.wait()).await;
+        broker.break_off();
+        let settled = async { tokio::join!(closing.calls.wait(), suspended.cancelled()) };
+        within(IN_ORDER, &hurry, settled).await;
+        closing.last_word.cancel();
+        closed.cancel();
+        tokio::time::sleep(LAST_WORD).await;
+    };
     tokio::select! {
         served = work => Ok(served?),
         () = async { tokio::join!(follow, broker.upkeep()); } => Ok(()),
-        () = forced => {
-            tracing::warn!("calls still ran; their connections are closed");
+        () = end => {
+            tracing::warn!("some callers do not read; their connections are closed");
             Ok(())
         }
+    }
+}
+
+/// Waits for something, for so long at most, and not in a hurry.
+async fn within<T>(limit: Duration, hurry: &CancellationToken, what: impl Future<Output = T>) {
+    tokio::select! {
+        _ = what => {}
+        () = tokio::time::sleep(limit) => {}
+        () = hurry.cancelled() => {}
     }
 }
 

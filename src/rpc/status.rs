@@ -86,6 +86,22 @@ pub fn told(error: &Error) -> Told {
     }
 }
 
+/// A call that comes while the daemon is stopping.
+pub(super) fn stopping() -> Status {
+    of(&Cause::Stopping.into())
+}
+
+/// A call that was broken off because the daemon is stopping, and whose operation has not ended by
+/// the time at which its caller must be told.
+pub(super) fn cut_off() -> Status {
+    let error = Error::from(Cause::Stopping);
+    let verdict = Verdict::of_cause(&error.cause);
+    let message = sentence(verdict.advice, &error)
+        + ". It did not wait for the end of the operation, so that a part of a file that was being \
+           written may be left on the server";
+    verdict.status(message, HashMap::new())
+}
+
 /// A request with fields that break rules.
 pub(super) fn invalid(Invalid(violations): Invalid) -> Status {
     let fields: Vec<String> = violations

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::disk::Disk;
-use crate::ftp::{Site, failed, succeeded};
+use crate::site::{Site, failed, succeeded};
 use crate::{CELLFTP, CELLFTPD, PATIENCE, text, wait};
 
 /// More than a pipe holds, and what is not text.

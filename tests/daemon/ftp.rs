@@ -1,130 +1,160 @@
-//! An FTP server in the test's own process, and a daemon that has it as its profile `here`.
+//! A small FTP server (RFC 959) that tells what was done to it and who is still logged in.
 
-use std::fs;
-use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
 
-use libunftp::ServerBuilder;
-use tempfile::TempDir;
-use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
-use unftp_sbe_fs::Filesystem;
-
-use crate::{CELLFTP, Service, text};
-
-/// A daemon with an emulated module, and a server that lets anybody in.
-pub(crate) struct Site {
-    pub(crate) service: Service,
-    /// Files here.
-    pub(crate) scratch: TempDir,
-    root: TempDir,
-    _serving: Runtime,
+/// A server with one user and a flat directory.
+#[derive(Clone)]
+pub(crate) struct Server {
+    pub(crate) port: u16,
+    state: Arc<Mutex<State>>,
 }
 
-impl Site {
-    pub(crate) fn start() -> Self {
-        Self::with("", &[])
-    }
+#[derive(Default)]
+struct State {
+    files: HashMap<String, Vec<u8>>,
+    said: Vec<String>,
+    sessions: usize,
+}
 
-    /// The same with more configuration, and with variables of the daemon's environment.
-    pub(crate) fn with(more: &str, environment: &[(&str, &str)]) -> Self {
-        let root = tempfile::tempdir().unwrap();
-        let serving = Runtime::new().unwrap();
-        let listener = serving.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let files = root.path().to_owned();
-        serving.spawn(async move {
-            while let Ok((connection, _)) = listener.accept().await {
-                let files = files.clone();
-                let open = Box::new(move || Filesystem::new(files.clone()).unwrap());
-                let server = ServerBuilder::new(open).build().unwrap();
-                tokio::spawn(server.service(connection));
+impl Server {
+    /// Starts one; it ends with the test.
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let server = Self {
+            port: listener.local_addr().unwrap().port(),
+            state: Arc::default(),
+        };
+        let here = server.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let server = here.clone();
+                thread::spawn(move || {
+                    server.state.lock().unwrap().sessions += 1;
+                    // Who leaves in the middle ends it as well.
+                    let _ = server.serve(&stream);
+                    server.state.lock().unwrap().sessions -= 1;
+                });
             }
         });
-        let profile = |name: &str, port| {
-            format!(
-                "[servers.{name}]\nhost = \"127.0.0.1\"\nport = {port}\nsecurity = \"none\"\n\
-                 username = \"u\"\npassword = \"p\"\n"
-            )
-        };
-        // Nobody listens at port 1.
-        let config = format!("{more}\n{}{}", profile("here", port), profile("gone", 1));
-        let service = Service::set(&config, environment);
-        service.hear("STATUS=ready");
-        Self {
-            service,
-            scratch: tempfile::tempdir().unwrap(),
-            root,
-            _serving: serving,
+        server
+    }
+
+    pub(crate) fn with_file(self, name: &str, content: Vec<u8>) -> Self {
+        let file = (name.to_owned(), content);
+        self.state.lock().unwrap().files.extend([file]);
+        self
+    }
+
+    /// As the daemon's configuration names it.
+    pub(crate) fn profile(&self) -> String {
+        let port = self.port;
+        format!(
+            "[servers.s]\nhost = \"127.0.0.1\"\nport = {port}\nsecurity = \"none\"\n\
+             username = \"u\"\npassword = \"p\"\n"
+        )
+    }
+
+    /// Bytes of a file; `None` where there is none.
+    pub(crate) fn size(&self, name: &str) -> Option<usize> {
+        self.state.lock().unwrap().files.get(name).map(Vec::len)
+    }
+
+    /// Whether a command came.
+    pub(crate) fn heard(&self, verb: &str) -> bool {
+        let state = self.state.lock().unwrap();
+        state.said.iter().any(|said| said == verb)
+    }
+
+    /// Connections that stand.
+    pub(crate) fn sessions(&self) -> usize {
+        self.state.lock().unwrap().sessions
+    }
+
+    fn serve(&self, stream: &TcpStream) -> std::io::Result<()> {
+        let mut answers = stream;
+        answers.write_all(b"220 here\r\n")?;
+        let mut lines = BufReader::new(stream).lines();
+        let (mut data, mut start) = (None, 0);
+        while let Some(line) = lines.next().transpose()? {
+            let (verb, argument) = line.split_once(' ').unwrap_or((&line, ""));
+            let name = argument.rsplit('/').next().unwrap_or_default().to_owned();
+            self.state.lock().unwrap().said.push(verb.to_owned());
+            let answer = match verb {
+                "USER" => "331 password".into(),
+                "PASS" => "230 in".into(),
+                "TYPE" | "NOOP" | "CWD" => "200 yes".into(),
+                "PWD" => "257 \"/\"".into(),
+                "REST" => {
+                    start = argument.parse().unwrap_or(0);
+                    "350 there".into()
+                }
+                "SIZE" => match self.size(&name) {
+                    Some(size) => format!("213 {size}"),
+                    None => "550 no".into(),
+                },
+                "DELE" => {
+                    self.state.lock().unwrap().files.remove(&name);
+                    "250 gone".into()
+                }
+                "EPSV" | "PASV" => {
+                    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+                    let port = listener.local_addr()?.port();
+                    data = Some(listener);
+                    match verb {
+                        "EPSV" => format!("229 here (|||{port}|)"),
+                        _ => format!("227 here (127,0,0,1,{},{})", port / 256, port % 256),
+                    }
+                }
+                "RETR" | "LIST" | "STOR" => {
+                    let Some(listener) = data.take() else {
+                        continue;
+                    };
+                    answers.write_all(b"150 goes\r\n")?;
+                    let (data, _) = listener.accept()?;
+                    self.transfer(verb, &name, std::mem::take(&mut start), data)?;
+                    "226 went".into()
+                }
+                "QUIT" => {
+                    answers.write_all(b"221 bye\r\n")?;
+                    return Ok(());
+                }
+                _ => "502 what".into(),
+            };
+            answers.write_all(format!("{answer}\r\n").as_bytes())?;
         }
+        Ok(())
     }
 
-    /// A file on the server.
-    pub(crate) fn remote(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
-    }
-
-    /// Gives the server a file.
-    pub(crate) fn serve(&self, name: &str, content: &[u8]) {
-        fs::write(self.remote(name), content).unwrap();
-    }
-
-    /// A file here.
-    pub(crate) fn local(&self, name: &str) -> PathBuf {
-        self.scratch.path().join(name)
-    }
-
-    /// A command line with these words at its end.
-    fn line(&self, words: &[&str]) -> Vec<String> {
-        let door = self.service.door().display().to_string();
-        let mut line = vec!["-p", "here", "--socket", &door];
-        if !words.contains(&"--timeout") {
-            line.extend(["--timeout", "60s"]);
+    fn transfer(
+        &self,
+        verb: &str,
+        name: &str,
+        start: usize,
+        mut data: TcpStream,
+    ) -> std::io::Result<()> {
+        if verb == "STOR" {
+            let mut buffer = [0; 4096];
+            self.state
+                .lock()
+                .unwrap()
+                .files
+                .insert(name.into(), Vec::new());
+            loop {
+                let read = data.read(&mut buffer)?;
+                let mut state = self.state.lock().unwrap();
+                let file = state.files.entry(name.into()).or_default();
+                file.extend_from_slice(buffer.get(..read).unwrap());
+                if read == 0 {
+                    return Ok(());
+                }
+            }
         }
-        line.extend(words);
-        line.into_iter().map(str::to_owned).collect()
+        let content = self.state.lock().unwrap().files.get(name).cloned();
+        let content = content.unwrap_or_default();
+        data.write_all(content.get(start..).unwrap_or_default())
     }
-
-    /// `cellftp` in the directory of the files here.
-    pub(crate) fn cellftp(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(CELLFTP);
-        command.args(self.line(words));
-        command.current_dir(self.scratch.path());
-        command
-    }
-
-    /// The same by a script of a shell, in which `"$@"` is `cellftp` with these words.
-    pub(crate) fn by(&self, shell: &str, script: &str, words: &[&str]) -> Command {
-        let mut command = Command::new(shell);
-        command.args(["-c", script, shell, CELLFTP]);
-        command.args(self.line(words));
-        command.current_dir(self.scratch.path());
-        command
-    }
-
-    pub(crate) fn run(&self, words: &[&str]) -> Output {
-        self.cellftp(words).output().unwrap()
-    }
-
-    /// Runs what is to succeed.
-    pub(crate) fn done(&self, words: &[&str]) -> Output {
-        succeeded(self.run(words))
-    }
-
-    /// Runs what is to fail with this code, and gives what it said.
-    pub(crate) fn refused(&self, code: i32, words: &[&str]) -> String {
-        failed(code, self.run(words))
-    }
-}
-
-pub(crate) fn succeeded(output: Output) -> Output {
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    output
-}
-
-pub(crate) fn failed(code: i32, output: Output) -> String {
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{said}");
-    assert!(!said.is_empty(), "it says nothing");
-    said
 }

@@ -20,6 +20,8 @@ mod module;
 #[path = "../support/process.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod process;
+mod site;
+mod stopping;
 mod sure;
 mod systemd;
 #[path = "../support/wait.rs"]

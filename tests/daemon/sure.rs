@@ -15,7 +15,7 @@ use tonic::codegen::{Service, http};
 use tonic::server::{Grpc, NamedService, StreamingService};
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::ftp::{Site, failed, succeeded};
+use crate::site::{Site, failed, succeeded};
 use crate::{CELLFTP, text};
 
 /// Answers each Put with this state, as a daemon does.

@@ -139,7 +139,14 @@ async fn a_put_reports_its_operation_and_its_evidence() {
 async fn a_sentinel_never_replaces_the_file_that_it_vouches_for() {
     let house = House::ready().await;
     let client = house.client().await;
-    for sentinel in ["file", "/file", "./file"] {
+    for sentinel in [
+        "file",
+        "/file",
+        "./file",
+        "/x/../file",
+        "/./file",
+        "../file",
+    ] {
         let options = PutOptions {
             sentinel: sentinel.into(),
             ..Default::default()

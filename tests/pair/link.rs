@@ -40,6 +40,11 @@ pub(crate) struct Link {
     pub(crate) kept: usize,
     /// Which rungs may be tried; none where there is none.
     pub(crate) ladder: Option<Ladder>,
+    /// Which blocks of downloads the module sends twice, counted from the first.
+    pub(crate) doubled: Vec<usize>,
+    blocks: usize,
+    /// A block to be sent twice, as far as it was sent, and what is missing.
+    block: Option<(usize, Vec<u8>)>,
     to_host: VecDeque<u8>,
     to_module: VecDeque<u8>,
     /// All that went to the module.
@@ -114,6 +119,8 @@ pub(crate) struct Outcome {
     pub(crate) result: Result<Output, Failure>,
     pub(crate) content: Vec<u8>,
     pub(crate) size: Option<u64>,
+    /// The size in the end of a file that grew.
+    pub(crate) grown: Option<u64>,
     pub(crate) took: Duration,
     /// Rungs of the repair ladder that were tried.
     pub(crate) repairs: Vec<Repaired>,
@@ -135,6 +142,9 @@ impl Link {
             plugged: true,
             kept: usize::MAX,
             ladder: None,
+            doubled: Vec::new(),
+            blocks: 0,
+            block: None,
             to_host: VecDeque::new(),
             to_module: VecDeque::new(),
             written: Vec::new(),
@@ -209,6 +219,7 @@ impl Link {
             result: Ok(Output::Done),
             content: Vec::new(),
             size: None,
+            grown: None,
             took: began,
             repairs: Vec::new(),
         };
@@ -236,6 +247,7 @@ impl Link {
                     self.exchange();
                 }
                 Step::Deliver(Delivery::Began { size }) => outcome.size = size,
+                Step::Deliver(Delivery::Grown { size }) => outcome.grown = Some(size),
                 Step::Deliver(Delivery::Chunk(bytes)) => {
                     outcome.content.extend_from_slice(&bytes);
                     seen.delivered += bytes.len();
@@ -335,7 +347,7 @@ impl Link {
     fn settle(&mut self) {
         while self.to_host.len() < LINE {
             match self.module.poll() {
-                Action::Send(bytes) => self.to_host.extend(bytes),
+                Action::Send(bytes) => self.carry(&bytes),
                 Action::Uplink(request) => {
                     if let Some(event) = self.network.answer(request) {
                         self.module.handle_uplink(self.now, event);
@@ -344,6 +356,28 @@ impl Link {
                 Action::Wait { .. } => return,
                 Action::Hangup => return self.unplug(),
             }
+        }
+    }
+
+    /// Hands what the module sends to the host. Its headers are sent by themselves.
+    fn carry(&mut self, bytes: &[u8]) {
+        self.to_host.extend(bytes);
+        if let Some((left, mut block)) = self.block.take() {
+            block.extend_from_slice(bytes);
+            match left - bytes.len() {
+                0 => self.to_host.extend(block),
+                left => self.block = Some((left, block)),
+            }
+            return;
+        }
+        let length = bytes.strip_prefix(b"\r\n+CFTPSGET: DATA,");
+        let length = length.and_then(|length| length.strip_suffix(b"\r\n"));
+        let length = length.and_then(|length| std::str::from_utf8(length).ok()?.parse().ok());
+        if let Some(length) = length {
+            if self.doubled.contains(&self.blocks) {
+                self.block = Some((length, bytes.to_vec()));
+            }
+            self.blocks += 1;
         }
     }
 

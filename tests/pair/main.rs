@@ -13,6 +13,7 @@ mod breaks;
 mod faults;
 mod forms;
 mod found;
+mod getting;
 mod link;
 mod making_way;
 mod matrix;

@@ -200,7 +200,7 @@ impl<'a> Replay<'a> {
         match self.dialogue.poll(now) {
             Step::Write { bytes, .. } => self.written.extend(bytes),
             Step::Deliver(Delivery::Chunk(bytes)) => self.content.extend_from_slice(&bytes),
-            Step::Deliver(Delivery::Began { .. }) => {}
+            Step::Deliver(Delivery::Began { .. } | Delivery::Grown { .. }) => {}
             Step::Fetch { .. } | Step::Listen { .. } if heard => self.deliver(),
             Step::Fetch { .. } => match self.pieces.pop_front() {
                 Some(piece) => self.dialogue.feed(piece, now),

@@ -39,18 +39,19 @@ pub(super) async fn drive(
     let (answer, pumped) = tokio::join!(transfer(&operation, job, delivery, &report), async {
         tokio::select! {
             biased;
-            () = operation.cancelled() => Ok(()),
+            () = operation.cancelled() => Ok(None),
             pumped = pump(&operation, deliveries, &mut writer, begin, patience.trickle) => pumped,
         }
     },);
     let outcome = match (pumped, answer) {
         (Err(cause), _) => Err(operation.error(cause)),
-        (Ok(()), Ok(Output::Delivered(delivered))) => Ok(Finished {
+        (Ok(grown), Ok(Output::Delivered(delivered))) => Ok(Finished {
             delivered,
             elapsed: operation.on_link(),
+            grown,
         }),
-        (Ok(()), Ok(_)) => Err(operation.error(Cause::WrongAnswer)),
-        (Ok(()), Err(error)) => Err(error),
+        (Ok(_), Ok(_)) => Err(operation.error(Cause::WrongAnswer)),
+        (Ok(_), Err(error)) => Err(error),
     };
     writer.end();
     // The link is free; the caller reads the rest at its own pace.
@@ -161,20 +162,24 @@ fn yielding(operation: &Operation, standing: &Standing, task: &Task) -> Option<Y
 }
 
 /// Takes deliveries to the spool. Where it cannot take them all, it lets go of their channel, which
-/// ends the job.
+/// ends the job. Answers the size that the file has in the end, where it grew meanwhile.
 async fn pump(
     operation: &Operation,
     mut deliveries: mpsc::Receiver<Delivery>,
     writer: &mut Writer,
     begin: oneshot::Sender<Option<u64>>,
     trickle: Duration,
-) -> Result<(), Cause> {
+) -> Result<Option<u64>, Cause> {
     let mut begin = Some(begin);
-    let mut moved = 0;
+    let (mut moved, mut grown) = (0, None);
     while let Some(delivery) = deliveries.recv().await {
         let (size, chunk) = match delivery {
             Delivery::Began { size } => (size, Bytes::new()),
             Delivery::Chunk(chunk) => (None, chunk),
+            Delivery::Grown { size } => {
+                grown = Some(size);
+                continue;
+            }
         };
         if let Some(begin) = begin.take() {
             if let Some(size) = size {
@@ -190,13 +195,13 @@ async fn pump(
         match spool(operation, writer, chunk, trickle).await {
             Ok(()) => {}
             // The job hears of it in its own way.
-            Err(WriteError::Gone) => return Ok(()),
+            Err(WriteError::Gone) => return Ok(None),
             Err(WriteError::Stalled) => return Err(Cause::ReaderTooSlow),
             Err(WriteError::Io(error)) => return Err(Cause::Spool(Arc::new(error))),
         }
         operation.moved(moved);
     }
-    Ok(())
+    Ok(grown)
 }
 
 /// Takes a chunk to the spool, and tells the queue when its reader makes no room for so long.

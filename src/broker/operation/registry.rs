@@ -1,6 +1,7 @@
 //! All operations that live: admitted, listed and called off.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ use crate::modem::{JobId, clock};
 #[derive(Debug, Default)]
 pub(in crate::broker) struct Operations {
     live: Mutex<HashMap<JobId, Weak<Operation>>>,
+    /// The daemon is stopping: none are made any more.
+    stopping: AtomicBool,
 }
 
 /// What an operation is made of.
@@ -64,6 +67,9 @@ impl Operations {
             yields,
             events,
         } = admission;
+        if self.is_stopping() {
+            return Err(Cause::Stopping);
+        }
         if caller
             .deadline
             .is_some_and(|deadline| clock::now() >= deadline)
@@ -100,6 +106,10 @@ impl Operations {
         });
         self.live()
             .insert(operation.id.clone(), Arc::downgrade(&operation));
+        if self.is_stopping() {
+            // It may have come too late to be found among those that wait.
+            operation.stop();
+        }
         operation.tell(OperationChange::Admitted {
             admitted: link.admitted(),
         });
@@ -124,6 +134,30 @@ impl Operations {
         };
         while ending.changed().await.is_ok() {}
         *ending.borrow()
+    }
+
+    /// Makes no more operations, and ends those that have not begun.
+    pub(in crate::broker) fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        self.end_where(|operation| !operation.facts().started);
+    }
+
+    /// Ends all operations.
+    pub(in crate::broker) fn break_off(&self) {
+        self.end_where(|_| true);
+    }
+
+    /// Whether the daemon is stopping.
+    pub(in crate::broker) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    fn end_where(&self, which: impl Fn(&Operation) -> bool) {
+        // Upgraded first: the last owner of an operation takes the lock as it drops it.
+        let live: Vec<_> = self.live().values().filter_map(Weak::upgrade).collect();
+        for operation in live.iter().filter(|operation| which(operation)) {
+            operation.stop();
+        }
     }
 
     /// The operation that has the link.

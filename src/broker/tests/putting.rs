@@ -168,6 +168,30 @@ async fn a_sentinel_follows_a_verified_file_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sentinel_that_is_its_own_file_in_the_sessions_directory_is_refused() {
+    let (broker, module) = broker(Module::new());
+    let me = caller("me");
+    let request = SessionRequest {
+        server: ServerChoice::Profile("a".into()),
+        directory: None,
+        transfer_type: Default::default(),
+        lease: None,
+    };
+    let session = broker.open_session(&me, request).await.unwrap();
+    let before = module.log().len();
+    for sentinel in ["/home/f", "/home/x/../f", "../home/f"] {
+        let header = PutHeader {
+            target: Target::Session(session.id.clone()),
+            sentinel: Some(path(sentinel)),
+            ..header("f")
+        };
+        let error = broker.put(&me, header).unwrap_err();
+        assert!(matches!(error.cause, Cause::OwnSentinel), "{error}");
+    }
+    assert_eq!(module.log().len(), before);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_size_that_nobody_tells_is_no_proof() {
     for (acknowledged, state) in [
         (true, PutState::Unverified),

@@ -229,7 +229,11 @@ impl Attempt {
 
 /// The daemon is stopping: nothing is wrong with the transfer.
 fn is_stopping(error: &Error) -> bool {
-    matches!(&error.cause, Cause::Modem(error) if matches!(**error, modem::Error::Stopping))
+    match &error.cause {
+        Cause::Stopping => true,
+        Cause::Modem(error) => matches!(**error, modem::Error::Stopping),
+        _ => false,
+    }
 }
 
 /// The server said no, and not to the login.

@@ -113,6 +113,7 @@ pub(super) fn another(error: &Error, uploads: bool) -> Another {
         | Cause::InlineNotAllowed
         | Cause::AtCommandsNotAllowed
         | Cause::InvalidPath(_)
+        | Cause::OwnSentinel
         | Cause::UnusableDirectory(_)
         | Cause::SessionNotFound
         | Cause::TransfersOff
@@ -132,6 +133,7 @@ pub(super) fn another(error: &Error, uploads: bool) -> Another {
         | Cause::TooManyWatchers { .. }
         | Cause::SpoolFull { .. }
         | Cause::Spool(_)
+        | Cause::Stopping
         | Cause::Interrupted => Another::Uncounted,
         Cause::Expired
         | Cause::ReaderTooSlow

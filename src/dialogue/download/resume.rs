@@ -5,6 +5,7 @@ use bytes::{Bytes, BytesMut};
 use super::{Download, State};
 use crate::dialogue::failure::{Cause, Failure};
 use crate::dialogue::inquiry::{Inquiry, Known};
+use crate::dialogue::operation::Delivery;
 use crate::dialogue::procedure::is_transient;
 use crate::dialogue::seam::{Meeting, Overlap};
 use crate::dialogue::size::unknown;
@@ -16,12 +17,17 @@ use crate::ftps::{Command, ErrCode};
 const FRUITLESS: u32 = 3;
 
 impl Download {
+    /// What the file is now, before the transfer goes on. One that is shorter is another one; one
+    /// that is longer may have grown: the bytes at the seam tell.
     pub(super) fn recheck(&mut self, known: Known) -> State {
         match (known, self.size) {
-            (Known::Size(now), Some(before)) if now != before => {
+            (Known::Size(now), Some(before)) if now < before => {
                 State::Finish(Err(self.failure(Cause::SourceChanged)))
             }
-            (Known::Size(_) | Known::Present | Known::Undecided(_), _) => {
+            (known @ (Known::Size(_) | Known::Present | Known::Undecided(_)), before) => {
+                if let (Known::Size(now), Some(before)) = (&known, before) {
+                    self.grown = Some(*now).filter(|now| *now > before);
+                }
                 self.resumes += u32::from(!std::mem::take(&mut self.returned));
                 State::Get
             }
@@ -35,21 +41,83 @@ impl Download {
         }
     }
 
-    pub(super) fn get(&mut self) -> Result<Command, Failure> {
+    /// The size after more came than the file had.
+    pub(super) fn remeasure(&mut self, known: &Known) -> State {
+        let expected = self.size.unwrap_or_default();
+        let found = self.beyond.take().unwrap_or_default();
+        let cause = match known {
+            // What came first is what there was when the transfer began.
+            Known::Size(now) if *now >= found => {
+                self.grown = Some(*now);
+                return State::Finish(Ok(()));
+            }
+            Known::Size(now) if *now != expected => Cause::SourceChanged,
+            // An offset was ignored, or lines fell into the content.
+            _ => Cause::SizeMismatch { expected, found },
+        };
+        State::Finish(Err(self.failure(cause)))
+    }
+
+    /// The next GET. Where the module takes no offset so far in the file, it begins at the last
+    /// that it takes, and what is known already is thrown away.
+    pub(super) fn get(&mut self) -> Command {
         self.mark = self.got;
+        self.twins.begin();
         let position = self.offset + self.got;
         let tail = self.seam.tail();
         let compared = position - tail.len() as u64;
-        let from = if self.no_rest { 0 } else { compared };
-        self.overlap = (from < position).then(|| Overlap::new(compared - from, tail));
-        match Offset::new(from) {
-            Ok(offset) if self.ways.pull => Ok(Command::GetToCache(self.path.clone(), offset)),
-            Ok(offset) => Ok(Command::Get(self.path.clone(), offset)),
-            Err(error) => Err(self.failure(Cause::Unsuitable(error))),
+        let wanted = if self.no_rest { 0 } else { compared };
+        let offset = Offset::new(wanted.min(Offset::MAX)).unwrap_or(Offset::ZERO);
+        self.from = offset.get();
+        self.overlap = (self.from < position).then(|| Overlap::new(compared - self.from, tail));
+        if self.ways.pull {
+            Command::GetToCache(self.path.clone(), offset)
+        } else {
+            Command::Get(self.path.clone(), offset)
         }
     }
 
+    /// What is handed on of a block.
+    pub(super) fn take(&mut self, block: Bytes) -> Option<Delivery> {
+        // Line ends were rewritten: it could not go on behind the first of the two.
+        self.untaken |= self.exact && self.twins.is_second(&block);
+        if self.untaken {
+            return None;
+        }
+        let mut bytes = self.behind_the_overlap(block)?;
+        if bytes.is_empty() {
+            return None;
+        }
+        self.twins.settle(&bytes);
+        if self.exact
+            && let Some(size) = self.size
+        {
+            if size == 0 && self.owes_began {
+                // A server that says 0 of a file with content does not tell.
+                self.size = None;
+            } else {
+                let position = self.offset + self.got;
+                let end = position + bytes.len() as u64;
+                if end > size {
+                    self.beyond = Some(self.beyond.unwrap_or_default().max(end));
+                    let left = usize::try_from(size.saturating_sub(position)).unwrap_or(0);
+                    bytes.truncate(left);
+                }
+            }
+        }
+        self.owes_began = false;
+        if bytes.is_empty() {
+            return None;
+        }
+        self.got += bytes.len() as u64;
+        self.seam.add(&bytes);
+        Some(Delivery::Chunk(bytes))
+    }
+
     pub(super) fn fail(&mut self, cause: &Cause) -> State {
+        if std::mem::take(&mut self.untaken) {
+            return self.go_on(Cause::Garbled);
+        }
         let went_on = self.offset + self.got > 0 && !self.no_rest && self.exact;
         if *cause == Cause::Reported(ErrCode::REJECTED) && went_on {
             if self.got == self.mark {
@@ -60,10 +128,7 @@ impl Download {
             // It was the data connection that ended early (RFC 959 §4.2.2: 426, 451).
             return self.go_on(cause.clone());
         }
-        let data_channel = matches!(
-            cause,
-            Cause::Reported(ErrCode::CONNECT_SOCKET | ErrCode::CREATE_SOCKET)
-        );
+        let data_channel = is_data_channel(cause);
         if is_transient(cause) || data_channel {
             if self.got > self.mark {
                 self.obstacle = None;
@@ -114,6 +179,13 @@ impl Download {
                 let found = overlap.found();
                 let from_the_beginning =
                     self.offset == 0 && !self.no_rest && self.seam.head().starts_with(&found);
+                // Behind the last offset that a module takes, the head is not where it would show.
+                let skipped = self.from > 0 && self.from < self.compared();
+                if skipped && !self.no_rest {
+                    self.no_rest = true;
+                    self.untaken = true;
+                    return None;
+                }
                 if !from_the_beginning {
                     let failure = self.failure(Cause::SourceChanged);
                     self.end(failure);
@@ -130,8 +202,22 @@ impl Download {
         }
     }
 
+    /// Where the bytes begin that are compared when the transfer goes on.
+    fn compared(&self) -> u64 {
+        self.offset + self.got - self.seam.tail().len() as u64
+    }
+
     /// Whether it can go on later.
     pub(super) fn can_yield(&self) -> bool {
         self.yields && !self.abandoned && (self.got == 0 || self.exact)
     }
+}
+
+/// Whether the data connection did not come about. The server may be rid of it by a new login, which
+/// [`crate::dialogue::Session`] makes of it.
+pub(super) const fn is_data_channel(cause: &Cause) -> bool {
+    matches!(
+        cause,
+        Cause::Reported(ErrCode::CONNECT_SOCKET | ErrCode::CREATE_SOCKET)
+    )
 }

@@ -73,6 +73,18 @@ impl RemotePath {
         }
     }
 
+    /// Whether this path, read from the directory of `file`, names `file` itself: by the names
+    /// alone, since nobody here knows where links lead. Of two paths of which one is absolute and
+    /// the other is not, nobody can tell before the directory is known.
+    #[must_use]
+    pub fn is_beside(&self, file: &Self) -> bool {
+        let here = Self(".".into());
+        let directory = file.parent().unwrap_or_else(|| here.clone());
+        let whole = |path: Result<Self, ValueError>| path.and_then(|path| here.join(&path)).ok();
+        let (this, that) = (whole(directory.join(self)), whole(Ok(file.clone())));
+        this.is_some() && this == that
+    }
+
     /// What is left of an absolute path below a directory; `None` where it does not lie there.
     #[must_use]
     pub fn below(&self, directory: &Self) -> Option<Self> {
@@ -129,6 +141,34 @@ mod tests {
 
     fn path(text: &str) -> RemotePath {
         RemotePath::new(text).unwrap()
+    }
+
+    #[test]
+    fn a_path_that_names_its_own_file_is_known_by_whatever_way_it_takes() {
+        for (name, file) in [
+            ("f", "f"),
+            ("./f", "f"),
+            ("././f", "d/f"),
+            ("../d/f", "d/f"),
+            ("../d/f", "/x/d/f"),
+            ("/x/d/f", "/x/d/f"),
+            ("/x/./d//f", "/x/d/f"),
+            ("/x/e/../d/f", "/x/d/f"),
+            ("f", "/x/d/../d/f"),
+            ("../../../x/d/f", "/x/d/f"),
+        ] {
+            assert!(path(name).is_beside(&path(file)), "{name} {file}");
+        }
+        for (name, file) in [
+            ("g", "f"),
+            ("../f", "d/f"),
+            ("d/f", "d/f"),
+            ("/d/f", "d/f"),
+            ("f.done", "f"),
+            ("/x/f", "/x/d/f"),
+        ] {
+            assert!(!path(name).is_beside(&path(file)), "{name} {file}");
+        }
     }
 
     #[test]

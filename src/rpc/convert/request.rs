@@ -172,7 +172,7 @@ impl Fields {
     ) -> Option<Option<RemotePath>> {
         let sentinel = self.optional_path(field, path)?;
         if let (Some(sentinel), Some(file)) = (&sentinel, file)
-            && is_beside_itself(sentinel.as_str(), file.as_str())
+            && sentinel.is_beside(file)
         {
             return self.refuse(field, "names the file itself, which it would replace");
         }
@@ -367,10 +367,4 @@ fn transfer_type(choice: proto::TransferType) -> Option<TransferType> {
         proto::TransferType::Binary => Some(TransferType::Binary),
         proto::TransferType::Ascii => Some(TransferType::Ascii),
     }
-}
-
-/// Whether a sentinel, which is read from the directory of its file, is that file.
-fn is_beside_itself(sentinel: &str, file: &str) -> bool {
-    let name = file.rsplit('/').next();
-    sentinel == file || name == Some(sentinel.trim_start_matches("./"))
 }

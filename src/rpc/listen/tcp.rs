@@ -73,6 +73,8 @@ impl fmt::Display for Loopback {
 pub struct TcpDoor {
     listener: TcpListener,
     tls: Option<watch::Receiver<Tls>>,
+    /// Somebody else opened it.
+    passed: bool,
 }
 
 impl TcpDoor {
@@ -85,6 +87,7 @@ impl TcpDoor {
         Ok(Self {
             listener,
             tls: None,
+            passed: false,
         })
     }
 
@@ -98,6 +101,7 @@ impl TcpDoor {
         Ok(Self {
             listener,
             tls: Some(tls),
+            passed: false,
         })
     }
 
@@ -119,13 +123,22 @@ impl TcpDoor {
         }
         listener.set_nonblocking(true).map_err(failed)?;
         let listener = TcpListener::from_std(listener).map_err(failed)?;
-        Ok(Self { listener, tls })
+        Ok(Self {
+            listener,
+            tls,
+            passed: true,
+        })
     }
 
     /// Where it listens, with the port that the system chose where none was asked for.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         self.listener.local_addr().ok()
+    }
+
+    /// Whether the socket is somebody else's, and stays.
+    pub(in crate::rpc) fn is_passed(&self) -> bool {
+        self.passed
     }
 
     /// Where it listens, as clients write it.

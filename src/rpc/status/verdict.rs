@@ -46,6 +46,11 @@ impl Verdict {
         }
     }
 
+    /// The daemon ends; the next one may serve soon.
+    fn stopping() -> Self {
+        Self::unavailable("STOPPING", "call again when it is back")
+    }
+
     pub(super) fn status(self, message: String, metadata: HashMap<String, String>) -> Status {
         let mut details = ErrorDetails::new();
         details.set_error_info(self.reason, DOMAIN, metadata);
@@ -83,6 +88,7 @@ impl Verdict {
                 )
             },
             Cause::Expired => Self::new(Code::DeadlineExceeded, "DEADLINE_PASSED", ""),
+            Cause::Stopping => Self::stopping(),
             Cause::ReaderTooSlow => Self::new(
                 Code::ResourceExhausted,
                 "READER_TOO_SLOW",
@@ -168,6 +174,13 @@ impl Verdict {
                 field: Some(FieldViolation::new("path", rule.to_string())),
                 ..Self::new(Code::InvalidArgument, "INVALID_FIELDS", "")
             },
+            Cause::OwnSentinel => Self {
+                field: Some(FieldViolation::new(
+                    "header.sentinel",
+                    "names the file itself, which it would replace",
+                )),
+                ..Self::new(Code::InvalidArgument, "INVALID_FIELDS", "name another")
+            },
             Cause::UnusableDirectory(_) => {
                 Self::new(Code::FailedPrecondition, "UNUSABLE_DIRECTORY", "")
             }
@@ -225,7 +238,7 @@ impl Verdict {
                     Self::unavailable("MODEM_NOT_READY", "the module is being brought up")
                 }
             }
-            modem::Error::Stopping => Self::unavailable("STOPPING", ""),
+            modem::Error::Stopping => Self::stopping(),
             modem::Error::Failed(failure) => Self::of_failure(failure),
         }
     }
