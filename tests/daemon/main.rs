@@ -4,7 +4,9 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
-    reason = "a test says what is wrong by panicking, and that it cannot run by printing"
+    clippy::disallowed_methods,
+    reason = "a test says what is wrong by panicking, and that it cannot run by printing; its waits have \
+              an end by the clock"
 )]
 
 #[path = "../support/authority.rs"]
