@@ -201,8 +201,8 @@ fn a_get_that_ends_within_the_grace_is_whole_and_the_module_is_logged_out() {
 /// It has no abort: what it pushes is thrown away, and it is logged out when that has ended.
 #[test]
 fn a_module_without_abort_is_logged_out_once_it_has_pushed_the_rest() {
-    // 30 s on the line.
-    let mut scene = Scene::start("a7670", 115_200, long(340_000));
+    // 24 s on the line.
+    let mut scene = Scene::start("a7670", 115_200, long(280_000));
     let get = scene.get();
     let began = scene.terminate();
     told_of_the_end(&get.wait_with_output().unwrap());
