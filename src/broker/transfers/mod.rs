@@ -1,6 +1,7 @@
 //! Transfers that outlive their caller: accepted when they are on disk, delivered across crashes.
 
 mod calls;
+mod compare;
 mod deliver;
 mod files;
 mod journal;
@@ -18,6 +19,7 @@ mod tests;
 pub mod wish;
 
 pub use calls::Watch;
+pub use compare::Comparing;
 pub use journal::{Live, Tell};
 pub use place::{Keeping, Transfers};
 pub use read::{ReadNext, TransferReading};
@@ -78,6 +80,8 @@ pub struct Transfer {
     pub record: Record,
     /// What moves.
     pub live: Live,
+    /// Which of those that had its name.
+    birth: journal::Birth,
 }
 
 /// What became of the wish for an upload.
@@ -87,4 +91,6 @@ pub enum Upload {
     Accepted(Box<Transfer>),
     /// Its bytes are to come.
     Receive(Receiving),
+    /// It was accepted before. Its bytes are to come again, to be compared.
+    Compare(Comparing),
 }

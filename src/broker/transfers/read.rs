@@ -8,7 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::journal::{Journal, blocking};
+use super::Transfer;
+use super::journal::{Birth, Journal, blocking};
 use super::record::State;
 use super::wish::Key;
 use crate::broker::error::{Cause, Error};
@@ -19,6 +20,7 @@ use crate::broker::spool::MAX_CHUNK;
 pub struct TransferReading {
     journal: Arc<Journal>,
     key: Key,
+    birth: Birth,
     file: Option<File>,
     generation: u32,
     offset: u64,
@@ -43,11 +45,11 @@ pub enum ReadNext {
 
 impl TransferReading {
     pub(super) async fn begin(journal: Arc<Journal>, key: Key, offset: u64) -> Result<Self, Error> {
-        let record = journal.get(&key).ok_or(Cause::TransferNotFound)?.record;
+        let (there, changed) = journal.follow(&key).ok_or(Cause::TransferNotFound)?;
+        let (record, birth) = (there.record, there.birth);
         if record.wish.upload().is_some() {
             return Err(Cause::WrongState("an upload").into());
         }
-        let changed = journal.subscribe(&key).ok_or(Cause::TransferNotFound)?;
         let id = record.file.ok_or(Cause::TransferEnded)?;
         let files = journal.files.clone();
         let file = blocking(move || {
@@ -59,6 +61,7 @@ impl TransferReading {
         Ok(Self {
             journal,
             key,
+            birth,
             file: Some(file),
             generation: record.generation,
             offset,
@@ -73,12 +76,8 @@ impl TransferReading {
     pub async fn next(&mut self) -> Result<ReadNext, Error> {
         loop {
             self.changed.mark_unchanged();
-            let there = self.journal.get(&self.key);
-            let there = there.ok_or(Cause::TransferNotFound)?;
+            let there = self.there()?;
             let record = there.record;
-            if record.generation != self.generation {
-                return Err(Cause::SourceChanged.into());
-            }
             if there.live.written > self.offset {
                 return self.read(there.live.written - self.offset).await;
             }
@@ -101,6 +100,17 @@ impl TransferReading {
         }
     }
 
+    /// The transfer as it is, if its bytes are still those that are read: a name that was given to
+    /// another one, or bytes that began anew, are not mixed with what was read before.
+    fn there(&self) -> Result<Transfer, Error> {
+        let there = self.journal.get_of(&self.key, self.birth);
+        let there = there.ok_or(Cause::TransferNotFound)?;
+        if there.record.generation != self.generation {
+            return Err(Cause::SourceChanged.into());
+        }
+        Ok(there)
+    }
+
     async fn read(&mut self, at_most: u64) -> Result<ReadNext, Error> {
         let len = usize::try_from(at_most).map_or(MAX_CHUNK, |len| len.min(MAX_CHUNK));
         let mut file = self.file.take().ok_or(Cause::TransferEnded)?;
@@ -110,6 +120,8 @@ impl TransferReading {
             Ok((file, chunk))
         })
         .await?;
+        // While that was read, others may have been written in its place.
+        self.there()?;
         self.file = Some(file);
         self.offset += len as u64;
         Ok(ReadNext::Chunk(Bytes::from(chunk)))
@@ -121,7 +133,7 @@ impl TransferReading {
             return Ok(());
         }
         self.journal
-            .change(&self.key, |record, _| {
+            .change_of(&self.key, self.birth, |record, _| {
                 record.read = true;
                 Ok(())
             })

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files::FileId;
 use super::settle::Before;
-use super::wish::{Key, Wish};
+use super::wish::{Key, TransferId, Wish};
 use crate::broker::put::PutState;
 pub use state::{Remnant, State};
 
@@ -87,6 +87,17 @@ pub struct Evidence {
     pub words: String,
 }
 
+/// Whether a wish is the same transfer's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Same {
+    /// It is.
+    Yes,
+    /// It is not.
+    No,
+    /// It is, where the bytes are the same.
+    IfBytesAre,
+}
+
 impl Record {
     /// A transfer that begins: an upload whose bytes come to `file`, or a download.
     pub(super) fn new(key: Key, wish: Wish, file: FileId, now: SystemTime) -> Self {
@@ -113,6 +124,43 @@ impl Record {
             created: now,
             changed: now,
             read: false,
+        }
+    }
+
+    /// Whether a wish under the same name is the same transfer's. Size and SHA-256 need not be named
+    /// both times: what is named has to fit.
+    pub(super) fn same(&self, wish: &Wish) -> Same {
+        let (Some(ours), Some(theirs)) = (self.wish.upload(), wish.upload()) else {
+            return if self.wish == *wish {
+                Same::Yes
+            } else {
+                Same::No
+            };
+        };
+        let receiving = self.state == State::Receiving;
+        let (size, sha256) = if receiving {
+            (ours.size, ours.sha256)
+        } else {
+            (self.size, self.sha256)
+        };
+        if !self.wish.is_but_for_content(wish)
+            || differ(size, theirs.size)
+            || differ(sha256, theirs.sha256)
+        {
+            Same::No
+        } else if receiving || sha256.is_none() || theirs.sha256.is_some() {
+            Same::Yes
+        } else {
+            Same::IfBytesAre
+        }
+    }
+
+    /// The bytes of an upload come from the first on, once more.
+    pub(super) fn begin_receiving(&mut self, wish: &Wish) {
+        self.committed = 0;
+        self.wish.name_content(wish);
+        if let Some(upload) = self.wish.upload() {
+            self.size = upload.size;
         }
     }
 
@@ -199,6 +247,30 @@ impl Record {
         self.enter(State::Queued, now);
     }
 
+    /// It is tried already, as its client wishes, and has a budget of its own from now on.
+    pub(super) fn renew(&mut self) {
+        self.spent = Spent {
+            attempts: u32::from(self.state == State::Running),
+            ..Spent::default()
+        };
+    }
+
+    /// Its client has it forgotten. What it left on its server is still deleted.
+    pub(super) fn hide(&mut self) {
+        self.key.id = TransferId::hidden();
+        // Nobody can have it tried again.
+        self.state = State::Cancelled;
+    }
+
+    /// Its file, where it is not needed any more.
+    pub(super) const fn let_go_of_file(&mut self) -> Option<FileId> {
+        if self.needs_file() {
+            None
+        } else {
+            self.file.take()
+        }
+    }
+
     /// The bytes of a download begin anew: the file on the server is another one.
     pub(super) fn begin_anew(&mut self) {
         self.generation = self.generation.saturating_add(1);
@@ -268,6 +340,8 @@ impl Record {
     pub(super) fn is_old(&self, ended: Duration, unfinished: Duration, now: SystemTime) -> bool {
         let limit = match self.state {
             State::Receiving => unfinished,
+            // What it left on its server is not forgotten.
+            _ if matches!(self.remnant, Remnant::Pending { .. }) => return false,
             state if state.is_over() => ended,
             _ => return false,
         };
@@ -275,6 +349,11 @@ impl Record {
         now.duration_since(self.changed)
             .is_ok_and(|age| age >= limit)
     }
+}
+
+/// Both are known, and they are not the same.
+fn differ<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one != other)
 }
 
 #[cfg(test)]

@@ -140,6 +140,21 @@ impl Store {
         })
     }
 
+    /// Puts a record in place of one with another key, and synchronises: a crash leaves one of them.
+    pub(super) fn rename(&self, from: &Key, record: &Record) -> io::Result<()> {
+        let from = serde_json::to_vec(from)?;
+        let (key, value) = (
+            serde_json::to_vec(&record.key)?,
+            serde_json::to_vec(record)?,
+        );
+        self.write(|transaction| {
+            let mut records = transaction.open_table(RECORDS)?;
+            records.remove(from.as_slice())?;
+            records.insert(key.as_slice(), value.as_slice())?;
+            Ok(())
+        })
+    }
+
     /// One transaction, synchronised at its end: what redb does unless told otherwise.
     fn write(
         &self,

@@ -129,7 +129,7 @@ impl Fields {
 
 impl From<Transfer> for proto::Transfer {
     fn from(transfer: Transfer) -> Self {
-        let Transfer { record, live } = transfer;
+        let Transfer { record, live, .. } = transfer;
         let (state, next_attempt) = match record.state {
             State::Receiving => (proto::TransferState::Receiving, None),
             State::Queued => (proto::TransferState::Queued, None),

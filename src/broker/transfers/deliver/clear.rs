@@ -16,7 +16,7 @@ impl Attempt {
         };
         let remnant = match self.clear(record).await {
             Ok(remnant) => remnant,
-            Err(Stop::Halted) => return Ok(()),
+            Err(Stop::Halted(_)) => return Ok(()),
             Err(Stop::Failed(error)) if tries + 1 >= TRIES => {
                 tracing::warn!(transfer = %self.hold.key.id, %error, "a part stays on the server");
                 Remnant::Left
@@ -31,7 +31,12 @@ impl Attempt {
             }
         };
         self.hold
-            .change(move |record, _| record.remnant = remnant)
+            .change(move |record, _| {
+                // It may be tried again by now, and has to leave something anew first.
+                if matches!(record.remnant, Remnant::Pending { .. }) {
+                    record.remnant = remnant;
+                }
+            })
             .await
     }
 

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Entry, Journal, whole};
+use super::{Birth, Entry, Journal, whole};
 use crate::broker::caller::Principal;
 use crate::broker::error::{Cause, Error};
+use crate::broker::transfers::record::Record;
 use crate::broker::transfers::store::Store;
 use crate::broker::transfers::wish::Key;
 
@@ -72,19 +73,19 @@ impl Journal {
     pub(in crate::broker::transfers) async fn sweep(self: &Arc<Self>) {
         let (ended, unfinished) = (self.settings.max_age, self.settings.unfinished_age);
         let now = self.now();
-        let old: Vec<Key> = {
+        let old: Vec<(Key, Birth)> = {
             let table = self.table();
             let entries = table.entries.iter();
             entries
-                .filter(|(_, entry)| !entry.busy && entry.record.is_old(ended, unfinished, now))
-                .map(|(key, _)| key.clone())
+                .filter(|(_, entry)| {
+                    entry.work.is_none() && entry.record.is_old(ended, unfinished, now)
+                })
+                .map(|(key, entry)| (key.clone(), entry.birth))
                 .collect()
         };
-        for key in old {
-            let swept = self
-                .forget(&key, move |record| record.is_old(ended, unfinished, now))
-                .await;
-            match swept {
+        for (key, birth) in old {
+            let is_old = move |record: &Record| record.is_old(ended, unfinished, now);
+            match self.forget(&key, birth, is_old).await {
                 Ok(()) => tracing::info!(transfer = %key.id, "an old transfer was forgotten"),
                 Err(error) => tracing::warn!(transfer = %key.id, %error, "it cannot be forgotten"),
             }
@@ -94,10 +95,9 @@ impl Journal {
     /// Of those that are meant, the transfer that nobody needs for the longest time.
     fn spent(&self, is_meant: impl Fn(&Key, &Entry) -> bool) -> Option<Key> {
         let table = self.table();
-        let spent = table
-            .entries
-            .iter()
-            .filter(|(key, entry)| !entry.busy && entry.record.is_spent() && is_meant(key, entry));
+        let spent = table.entries.iter().filter(|(key, entry)| {
+            entry.work.is_none() && entry.record.is_spent() && is_meant(key, entry)
+        });
         let (key, _) = spent.min_by_key(|(_, entry)| entry.record.changed)?;
         Some(key.clone())
     }
