@@ -4,13 +4,14 @@ mod clear;
 mod download;
 mod upload;
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::journal::{Chore, Hold, Why};
+use super::lived::Now;
 use super::record::{Evidence, Record, State};
 use super::retry::{Another, another};
 use crate::broker::caller::{Caller, Target};
@@ -90,6 +91,7 @@ impl Broker {
             }
         }
         while attempts.join_next().await.is_some() {}
+        journal.keep_lived(Duration::ZERO).await;
         while cancels.join_next().await.is_some() {}
     }
 
@@ -226,7 +228,7 @@ impl Attempt {
     /// is not done again for want of a record.
     pub(super) async fn ended_well(
         &self,
-        change: impl FnOnce(&mut Record, SystemTime) + Clone + Send + 'static,
+        change: impl FnOnce(&mut Record, Now) + Clone + Send + 'static,
     ) -> Result<(), Stop> {
         while let Err(error) = self.hold.change(change.clone()).await {
             self.until_recorded(&error).await?;

@@ -13,19 +13,19 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
 use tokio::sync::{Mutex as AsyncMutex, Notify, watch};
 use tokio::time::Instant;
 
 use super::files::{FileId, Files, Room};
+use super::lived::{Lived, Now};
 use super::record::{Record, Remnant, Same, State, Told};
 use super::store::{self, Store};
 use super::wish::{Key, Wish};
 use super::{Settings, Transfer};
 use crate::broker::caller::Principal;
 use crate::broker::error::{Cause, Error};
-use crate::modem::{JobId, clock as runtime};
+use crate::modem::JobId;
 use clock::Clock;
 use disk::Change;
 pub(super) use halt::Why;
@@ -68,6 +68,8 @@ struct Table {
     turns: HashMap<Principal, u64>,
     turn: u64,
     births: u64,
+    /// The time lived through that is on the disk.
+    lived: Lived,
 }
 
 /// Tells a transfer from those that had its name before, or will have it after it.
@@ -86,7 +88,7 @@ struct Entry {
     /// Its client has ended it, and that is not on the disk yet.
     cancel: bool,
     /// What it left on its server is not deleted before: somebody has a wish that goes first.
-    aside: Option<SystemTime>,
+    aside: Option<Lived>,
     /// Its last change is not on the disk.
     unrecorded: Option<Unrecorded>,
     changed: watch::Sender<u64>,
@@ -122,14 +124,26 @@ impl Journal {
             path: settings.directory.clone(),
             source,
         };
+        let mut before = Lived::ZERO;
         let (store, records) = match Store::open(&path)? {
-            Some((store, records)) => (Some(Arc::new(store)), records),
+            Some((store, records)) => {
+                before = store.lived().map_err(failed)?;
+                (Some(Arc::new(store)), records)
+            }
             None => (None, BTreeMap::new()),
         };
-        let mut table = Table::default();
+        let stamps = records
+            .values()
+            .flat_map(|record| [record.born, record.since]);
+        let before = stamps.max().unwrap_or_default().max(before);
+        let latest = before + settings.budget.backoff;
+        let mut table = Table {
+            lived: before,
+            ..Table::default()
+        };
         let mut taken = 0;
         for (key, mut record) in records {
-            record.recover(tell(&Cause::Interrupted.into()));
+            record.recover(tell(&Cause::Interrupted.into()), latest);
             let on_disk = match record.file {
                 Some(file) => files.len(file).map_err(failed)?,
                 None => Some(0),
@@ -139,8 +153,7 @@ impl Journal {
             if lost && record.needs_file() {
                 tracing::error!(transfer = %key.id, "the bytes of a transfer are gone");
                 let why = tell(&Cause::SpoolLost.into());
-                let changed = record.changed;
-                record.fail(why, changed);
+                record.fail(why, record.last_change());
             }
             let room = if record.file.is_some() {
                 record.committed
@@ -170,7 +183,7 @@ impl Journal {
             wake: Notify::new(),
             tell,
             path,
-            clock: Clock::start(),
+            clock: Clock::start(before),
             store: AsyncMutex::new(store),
             table: Mutex::new(table),
             #[cfg(test)]
@@ -178,15 +191,14 @@ impl Journal {
         })
     }
 
-    /// The time of day, by the runtime's clock since the start: steps of the system's clock do
-    /// not make anything due.
-    pub(super) fn now(&self) -> SystemTime {
-        self.clock.wall(runtime::now())
+    /// The present.
+    pub(super) fn now(&self) -> Now {
+        self.clock.now()
     }
 
     /// When that will be on the runtime's clock.
-    pub(super) fn instant(&self, time: SystemTime) -> Instant {
-        self.clock.instant(time)
+    pub(super) fn instant(&self, then: Lived) -> Instant {
+        self.clock.instant(then)
     }
 
     pub(super) fn told(&self, error: &Error) -> Told {
@@ -218,7 +230,7 @@ impl Journal {
                 if uploads {
                     Created::Receive(journal.hold(&key, entry, Chore::Receive))
                 } else {
-                    Created::Is(Box::new(entry.transfer()))
+                    Created::Is(Box::new(entry.transfer(journal.now())))
                 }
             };
             journal.wake.notify_one();
@@ -274,7 +286,7 @@ impl Journal {
         self: &Arc<Self>,
         key: &Key,
         birth: Birth,
-        change: impl FnOnce(&mut Record, SystemTime) -> Result<T, Cause> + Send + 'static,
+        change: impl FnOnce(&mut Record, Now) -> Result<T, Cause> + Send + 'static,
     ) -> Result<T, Error> {
         let (journal, key) = (Arc::clone(self), key.clone());
         whole(async move {
@@ -293,7 +305,7 @@ impl Journal {
     pub(super) async fn change<T: Send + 'static>(
         self: &Arc<Self>,
         key: &Key,
-        change: impl FnOnce(&mut Record, SystemTime) -> Result<T, Cause> + Send + 'static,
+        change: impl FnOnce(&mut Record, Now) -> Result<T, Cause> + Send + 'static,
     ) -> Result<T, Error> {
         let birth = self.get(key).ok_or(Cause::TransferNotFound)?.birth;
         self.change_of(key, birth, change).await
@@ -380,8 +392,13 @@ impl Entry {
         }
     }
 
-    fn transfer(&self) -> Transfer {
+    fn transfer(&self, now: Now) -> Transfer {
+        let next_attempt = match self.record.state {
+            State::Waiting { until } => Some(now.wall_at(until)),
+            _ => None,
+        };
         Transfer {
+            next_attempt,
             record: self.record.clone(),
             live: self.live.clone(),
             birth: self.birth,

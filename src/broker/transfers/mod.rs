@@ -5,6 +5,7 @@ mod compare;
 mod deliver;
 mod files;
 mod journal;
+mod lived;
 mod place;
 mod read;
 mod receive;
@@ -21,6 +22,7 @@ pub mod wish;
 pub use calls::Watch;
 pub use compare::Comparing;
 pub use journal::{Live, Tell};
+pub use lived::Lived;
 pub use place::{Keeping, Transfers};
 pub use read::{ReadNext, TransferReading};
 pub use receive::Receiving;
@@ -29,7 +31,7 @@ pub use retry::{Budget, Exhausted};
 pub use wish::{Direction, Key, TransferId, UploadWish, Wish};
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Where transfers are kept, and within which bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,9 +48,9 @@ pub struct Settings {
     pub max_per_principal: usize,
     /// Transfers that are at work on the link or wait for it at once.
     pub active: usize,
-    /// How long one that has ended is kept.
+    /// How long one that has ended is kept, in time that a daemon runs.
     pub max_age: Duration,
-    /// How long one that is half received is kept since its last byte.
+    /// How long one that is half received is kept since its last byte, in time that a daemon runs.
     pub unfinished_age: Duration,
     /// What the attempts of one may cost.
     pub budget: Budget,
@@ -80,6 +82,8 @@ pub struct Transfer {
     pub record: Record,
     /// What moves.
     pub live: Live,
+    /// What the clock of the day will show at the next attempt, while it waits for one.
+    pub next_attempt: Option<SystemTime>,
     /// Which of those that had its name.
     birth: journal::Birth,
 }

@@ -87,8 +87,7 @@ impl TransferReading {
                 }
                 (State::Done, Some(size), Some(sha256)) => {
                     self.mark_read(record.read).await?;
-                    let took = record.changed.duration_since(record.created);
-                    let took = took.unwrap_or_default();
+                    let took = record.since.since(record.born);
                     return Ok(ReadNext::End { size, sha256, took });
                 }
                 (state, ..) if state.is_over() => return Err(Cause::TransferEnded.into()),

@@ -173,10 +173,7 @@ impl Receiving {
     async fn keep(&mut self) -> Result<(), Error> {
         let written = self.written;
         self.hold
-            .change(move |record, now| {
-                record.committed = written;
-                record.changed = now;
-            })
+            .change(move |record, now| record.keep(written, now))
             .await?;
         self.safe = written;
         Ok(())

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 use super::files::sync_directory;
+use super::lived::Lived;
 use super::record::Record;
 use super::wish::Key;
 
@@ -15,15 +16,19 @@ use super::wish::Key;
 /// person can read it with the tools at hand; a transfer's record is small beside its file.
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
 
-/// What the store is; one row.
+/// What the store is.
 const ABOUT: TableDefinition<'_, &str, u32> = TableDefinition::new("about");
 
-/// Its row.
+/// Seconds that daemons have lived through with what is in the store; another row. Since version 2:
+/// before, moments were times of the day.
+const LIVED: &str = "lived";
+
+/// The row of its version.
 const VERSION: &str = "version";
 
 /// The version of [`Record`] that this program writes and reads. A change that this one could not
 /// read needs the next.
-const CURRENT: u32 = 1;
+const CURRENT: u32 = 2;
 
 /// Bytes of memory for pages: the records of a thousand transfers.
 const CACHE: usize = 1 << 20;
@@ -125,8 +130,29 @@ impl Store {
             serde_json::to_vec(record)?,
         );
         self.write(|transaction| {
+            // It may be of a former version.
+            transaction.open_table(ABOUT)?.insert(VERSION, CURRENT)?;
             let mut records = transaction.open_table(RECORDS)?;
             records.insert(key.as_slice(), value.as_slice())?;
+            Ok(())
+        })
+    }
+
+    /// The time lived through with what is in it, as it was stored.
+    pub(super) fn lived(&self) -> io::Result<Lived> {
+        let read = || {
+            let about = self.database.begin_read()?.open_table(ABOUT)?;
+            let lived = about.get(LIVED)?;
+            Ok(lived.map_or(Lived::ZERO, |lived| Lived::from_secs(lived.value())))
+        };
+        read().map_err(io_of)
+    }
+
+    /// Stores the time lived through, and synchronises.
+    pub(super) fn keep_lived(&self, lived: Lived) -> io::Result<()> {
+        self.write(|transaction| {
+            let mut about = transaction.open_table(ABOUT)?;
+            about.insert(LIVED, lived.as_secs())?;
             Ok(())
         })
     }
@@ -148,6 +174,7 @@ impl Store {
             serde_json::to_vec(record)?,
         );
         self.write(|transaction| {
+            transaction.open_table(ABOUT)?.insert(VERSION, CURRENT)?;
             let mut records = transaction.open_table(RECORDS)?;
             records.remove(from.as_slice())?;
             records.insert(key.as_slice(), value.as_slice())?;

@@ -5,13 +5,17 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use super::files::FileId;
+use super::lived::{Lived, Now};
 use super::record::Record;
 use super::wish::{Direction, Key, TransferId, UploadWish, Wish};
 use crate::broker::scheduler::Priority;
 use crate::broker::testing::path;
 use crate::broker::{Cause, Error, Principal};
 
-pub(super) const NOW: SystemTime = SystemTime::UNIX_EPOCH;
+pub(super) const NOW: Now = Now {
+    lived: Lived::ZERO,
+    wall: SystemTime::UNIX_EPOCH,
+};
 
 pub(super) fn id(name: &str) -> TransferId {
     TransferId::new(name).unwrap()

@@ -16,9 +16,11 @@ use super::*;
 use crate::broker::put::{PutState, Verify};
 use crate::broker::testing::{Module, server};
 use crate::broker::{Broker, Caller, Cause, Error, Limits, Principal, Servers, health};
+use crate::modem::clock::jump;
 use crate::modem::operation::Task;
 
 mod bounds;
+mod clocks;
 mod crashes;
 mod delivery;
 mod disk;

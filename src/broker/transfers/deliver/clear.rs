@@ -25,7 +25,7 @@ impl Attempt {
                 let journal = &self.hold.journal;
                 let delay = journal.settings.budget.delay(tries + 1, fastrand::u64(..));
                 Remnant::Pending {
-                    due: journal.now() + delay,
+                    due: journal.now().lived + delay,
                     tries: tries + 1,
                 }
             }

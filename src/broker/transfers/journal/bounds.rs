@@ -1,7 +1,9 @@
 //! The bounds of all transfers and of each principal's, and what is forgotten to keep them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::disk::Change;
 use super::{Birth, Entry, Journal, whole};
 use crate::broker::caller::Principal;
 use crate::broker::error::{Cause, Error};
@@ -11,6 +13,10 @@ use crate::broker::transfers::wish::Key;
 
 /// Room is taken so many bytes at a time, so that a file that grows asks seldom.
 const STEP: u64 = 1 << 20;
+
+/// Time lived through that a crash may have lived through again: one write an hour does not wear out
+/// flash, and ages are days.
+const KEEP: Duration = Duration::from_secs(3600);
 
 /// There is no room.
 struct Full {
@@ -69,8 +75,32 @@ impl Journal {
         }
     }
 
+    /// Puts the time lived through on the disk, where there is something that grows older and that
+    /// much of it is not there yet. A failure is logged.
+    pub(in crate::broker::transfers) async fn keep_lived(self: &Arc<Self>, unless: Duration) {
+        let now = self.now().lived;
+        {
+            let table = self.table();
+            let kept = now.since(table.lived) <= unless;
+            if kept || table.entries.is_empty() {
+                return;
+            }
+        }
+        let journal = Arc::clone(self);
+        let kept = whole(async move {
+            let mut store = journal.store.lock().await;
+            journal.write(&mut store, Change::Lived(now)).await?;
+            journal.table().lived = now;
+            Ok(())
+        });
+        if let Err(error) = kept.await {
+            tracing::warn!(%error, "the age of transfers cannot be stored");
+        }
+    }
+
     /// Forgets what is too old.
     pub(in crate::broker::transfers) async fn sweep(self: &Arc<Self>) {
+        self.keep_lived(KEEP).await;
         let (ended, unfinished) = (self.settings.max_age, self.settings.unfinished_age);
         let now = self.now();
         let old: Vec<(Key, Birth)> = {
@@ -98,7 +128,7 @@ impl Journal {
         let spent = table.entries.iter().filter(|(key, entry)| {
             entry.work.is_none() && entry.record.is_spent() && is_meant(key, entry)
         });
-        let (key, _) = spent.min_by_key(|(_, entry)| entry.record.changed)?;
+        let (key, _) = spent.min_by_key(|(_, entry)| (entry.record.since, entry.record.changed))?;
         Some(key.clone())
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::{Journal, blocking};
 use crate::broker::error::Error;
 use crate::broker::transfers::files::FileId;
+use crate::broker::transfers::lived::Lived;
 use crate::broker::transfers::record::{Record, Remnant, State};
 use crate::broker::transfers::store::{self, Store};
 use crate::broker::transfers::wish::Key;
@@ -126,6 +127,7 @@ impl Journal {
             match &change {
                 Owned::Put(record) => open.put(record)?,
                 Owned::Remove(key) => open.remove(key)?,
+                Owned::Lived(lived) => open.keep_lived(*lived)?,
                 Owned::Rename(key, record) => open.rename(key, record)?,
             }
             Ok(open)
@@ -142,12 +144,15 @@ pub(super) enum Change<'a> {
     Remove(&'a Key),
     /// A record is put in place of the one with this key.
     Rename(&'a Key, &'a Record),
+    /// The time lived through.
+    Lived(Lived),
 }
 
 enum Owned {
     Put(Box<Record>),
     Remove(Key),
     Rename(Key, Box<Record>),
+    Lived(Lived),
 }
 
 impl Change<'_> {
@@ -155,6 +160,7 @@ impl Change<'_> {
         match self {
             Self::Put(record) => Owned::Put(Box::new(record.clone())),
             Self::Remove(key) => Owned::Remove(key.clone()),
+            Self::Lived(lived) => Owned::Lived(lived),
             Self::Rename(key, record) => Owned::Rename(key.clone(), Box::new(record.clone())),
         }
     }

@@ -1,11 +1,11 @@
 //! The right to work on a transfer.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use super::halt::Halt;
 use super::{Birth, Journal};
 use crate::broker::error::{Cause, Error};
+use crate::broker::transfers::lived::Now;
 use crate::broker::transfers::record::Record;
 use crate::broker::transfers::wish::Key;
 
@@ -30,7 +30,7 @@ impl Hold {
     /// Changes its record.
     pub(in crate::broker::transfers) async fn change<T: Send + 'static>(
         &self,
-        change: impl FnOnce(&mut Record, SystemTime) -> T + Send + 'static,
+        change: impl FnOnce(&mut Record, Now) -> T + Send + 'static,
     ) -> Result<T, Error> {
         let change = |record: &mut Record, now| Ok(change(record, now));
         self.journal.change_of(&self.key, self.birth, change).await

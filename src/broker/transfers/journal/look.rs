@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-use super::{Birth, Entry, Journal, Live};
+use super::{Birth, Journal, Live};
 use crate::broker::caller::Principal;
 use crate::broker::transfers::Transfer;
 use crate::broker::transfers::wish::{Key, TransferId};
@@ -10,7 +10,9 @@ use crate::broker::transfers::wish::{Key, TransferId};
 impl Journal {
     /// A transfer as it is.
     pub(in crate::broker::transfers) fn get(&self, key: &Key) -> Option<Transfer> {
-        self.table().entries.get(key).map(Entry::transfer)
+        let table = self.table();
+        let entry = table.entries.get(key)?;
+        Some(entry.transfer(self.now()))
     }
 
     /// This very transfer, and no later one of the same name.
@@ -31,7 +33,10 @@ impl Journal {
                 && !key.id.is_hidden()
                 && behind.is_none_or(|behind| key.id > *behind)
         });
-        own.take(limit).map(|(_, entry)| entry.transfer()).collect()
+        let now = self.now();
+        own.take(limit)
+            .map(|(_, entry)| entry.transfer(now))
+            .collect()
     }
 
     /// A transfer, and what changes at every change of it and is closed when it is forgotten.
@@ -41,7 +46,7 @@ impl Journal {
     ) -> Option<(Transfer, watch::Receiver<u64>)> {
         let table = self.table();
         let entry = table.entries.get(key)?;
-        Some((entry.transfer(), entry.changed.subscribe()))
+        Some((entry.transfer(self.now()), entry.changed.subscribe()))
     }
 
     /// Changes at every change of a transfer; closed when it is forgotten.

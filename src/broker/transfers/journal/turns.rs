@@ -1,12 +1,12 @@
 //! Whose turn it is, and who works on what.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use super::halt::Halt;
 use super::hold::Hold;
 use super::{Birth, Entry, Journal, Table};
 use crate::broker::error::Cause;
+use crate::broker::transfers::lived::Lived;
 use crate::broker::transfers::wish::Key;
 
 /// What somebody does with a transfer.
@@ -34,7 +34,7 @@ impl Journal {
     /// The next thing that is due, and the hold on its transfer: of the most urgent, of the
     /// principal whose last turn is longest ago, the oldest.
     pub(in crate::broker::transfers) fn next(self: &Arc<Self>) -> Option<(Hold, Chore)> {
-        let now = self.now();
+        let now = self.now().lived;
         let mut table = self.table();
         let Table {
             entries,
@@ -47,7 +47,8 @@ impl Journal {
             .filter(|(_, entry)| entry.due().is_some_and(|due| due <= now));
         let (key, entry) = due.min_by_key(|(key, entry)| {
             let last = turns.get(&key.principal).copied();
-            (entry.record.wish.priority, last, entry.record.created)
+            let record = &entry.record;
+            (record.wish.priority, last, record.born, record.created)
         })?;
         *turn += 1;
         turns.insert(key.principal.clone(), *turn);
@@ -62,7 +63,7 @@ impl Journal {
     }
 
     /// When the next thing is due.
-    pub(in crate::broker::transfers) fn next_due(&self) -> Option<SystemTime> {
+    pub(in crate::broker::transfers) fn next_due(&self) -> Option<Lived> {
         let table = self.table();
         table.entries.values().filter_map(Entry::due).min()
     }
@@ -105,7 +106,7 @@ impl Journal {
 
 impl Entry {
     /// When something is due for it that nobody does yet.
-    fn due(&self) -> Option<SystemTime> {
+    fn due(&self) -> Option<Lived> {
         let idle = self.work.is_none() && !self.cancel;
         let due = self.record.due().filter(|_| idle)?;
         let aside = self.aside.filter(|_| self.record.state.is_over());

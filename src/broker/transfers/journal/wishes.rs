@@ -41,7 +41,7 @@ impl Journal {
     /// Ends the deletion of what a transfer has left on its server, where that is under way, so that
     /// another wish can go first. It goes on after a pause.
     pub(in crate::broker::transfers) fn step_aside(&self, key: &Key, birth: Birth) {
-        let later = self.now() + self.settings.budget.backoff;
+        let later = self.now().lived + self.settings.budget.backoff;
         let mut table = self.table();
         let Some(entry) = table.of(key, birth) else {
             return;
