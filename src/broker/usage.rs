@@ -2,7 +2,8 @@
 //!
 //! A mobile subscription counts what goes over the air, and the module tells nobody how much that
 //! was: it is estimated (`air`) from the content that each job moved and from what is said around
-//! it. Jobs that failed count with what they had moved. Days and months are those of UTC.
+//! it. Jobs that failed count with what they had moved. Days and months are those of UTC, as far as
+//! the clock can be believed (`ledger`).
 
 mod air;
 mod allowance;
@@ -15,7 +16,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use time::OffsetDateTime;
+use tokio::time::Instant;
 
 use super::Broker;
 use super::caller::{Caller, Principal};
@@ -24,8 +25,8 @@ use crate::modem::clock;
 pub(super) use air::Traffic;
 pub(super) use allowance::Allowance;
 pub use keeper::Keeper;
-use ledger::Ledger;
 pub use ledger::{Account, Counts, Limit, Period, Scope, Standing, Volume};
+use ledger::{Ledger, Now};
 pub(super) use moved::Moved;
 
 /// What may go over the air, beside what single profiles may.
@@ -44,6 +45,8 @@ pub struct Limits {
 pub struct Usage {
     limits: Limits,
     ledger: Mutex<Ledger>,
+    /// When it began to count.
+    start: Instant,
     /// Something was booked that was not stored yet.
     changed: AtomicBool,
 }
@@ -77,9 +80,14 @@ pub struct Report {
 
 impl Usage {
     pub(super) fn new(limits: Limits) -> Arc<Self> {
+        let start = clock::now();
         Arc::new(Self {
             limits,
-            ledger: Mutex::new(Ledger::new(now())),
+            ledger: Mutex::new(Ledger::new(Now {
+                wall: clock::wall(start).into(),
+                lived: Duration::ZERO,
+            })),
+            start,
             changed: AtomicBool::new(false),
         })
     }
@@ -87,17 +95,26 @@ impl Usage {
     /// All together, of the day and of the month that are under way.
     #[must_use]
     pub fn total(&self) -> Counts {
-        self.ledger(now()).total()
+        self.ledger(self.now()).total()
     }
 
     /// How the limits of all together stand.
     pub(super) fn standings(&self) -> Vec<Standing> {
         let limits = [(Scope::Module, self.limits.module); 1];
         let none = (Scope::Client, Limit::default());
-        let ledger = self.ledger(now());
+        let ledger = self.ledger(self.now());
         ledger
             .standings(&Account::default(), [limits[0], none, none])
             .collect()
+    }
+
+    /// The present.
+    fn now(&self) -> Now {
+        let now = clock::now();
+        Now {
+            wall: clock::wall(now).into(),
+            lived: now.saturating_duration_since(self.start),
+        }
     }
 
     fn limits(&self, account: &Account, profile: Limit) -> [(Scope, Limit); 3] {
@@ -110,7 +127,7 @@ impl Usage {
         ]
     }
 
-    fn ledger(&self, now: OffsetDateTime) -> MutexGuard<'_, Ledger> {
+    fn ledger(&self, now: Now) -> MutexGuard<'_, Ledger> {
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         ledger.roll(now);
         ledger
@@ -122,7 +139,8 @@ impl Broker {
     #[must_use]
     pub fn usage(&self, caller: &Caller) -> Report {
         let usage = &self.shared.usage;
-        let ledger = usage.ledger(now());
+        let now = usage.now();
+        let ledger = usage.ledger(now);
         let own = ledger.accounts.iter();
         let own = own.filter(|(account, _)| account.principal.as_ref() == Some(&caller.principal));
         let of = |profile: Option<Arc<str>>, limit: Limit| {
@@ -150,8 +168,8 @@ impl Broker {
                 .map(|(account, counts)| (account.clone(), *counts))
                 .collect(),
             limits: shared.chain(profiles).collect(),
-            day_ends: ledger.ends(Period::Day).into(),
-            month_ends: ledger.ends(Period::Month).into(),
+            day_ends: ledger.ends(Period::Day, now).into(),
+            month_ends: ledger.ends(Period::Month, now).into(),
         }
     }
 
@@ -174,9 +192,4 @@ impl Broker {
             .usage
             .allowance(principal.cloned(), server, profile, &health)
     }
-}
-
-/// The time of day, which is UTC here.
-fn now() -> OffsetDateTime {
-    clock::wall(clock::now()).into()
 }

@@ -17,10 +17,43 @@ pub fn now() -> Instant {
 /// The time of day at a moment of the runtime's clock, as the system's clock has it now.
 #[must_use]
 pub fn wall(at: Instant) -> SystemTime {
-    let (now, today) = (now(), SystemTime::now());
+    let (now, today) = (now(), today());
     let then = match at.checked_duration_since(now) {
         Some(later) => today.checked_add(later),
         None => today.checked_sub(now.duration_since(at)),
     };
     then.unwrap_or(today)
+}
+
+/// The time of day, as the system's clock has it.
+fn today() -> SystemTime {
+    let today = SystemTime::now();
+    #[cfg(test)]
+    let today = jump::applied(today);
+    today
+}
+
+/// A clock of the day that jumps, for tests.
+#[cfg(test)]
+pub(crate) mod jump {
+    use std::cell::Cell;
+    use std::time::{Duration, SystemTime};
+
+    thread_local! {
+        static BY: Cell<i64> = const { Cell::new(0) };
+    }
+
+    /// From now on the clock of this thread is wrong by so many seconds.
+    pub(crate) fn to(seconds: i64) {
+        BY.set(seconds);
+    }
+
+    pub(super) fn applied(today: SystemTime) -> SystemTime {
+        let by = Duration::from_secs(BY.get().unsigned_abs());
+        if BY.get() < 0 {
+            today.checked_sub(by).unwrap_or(SystemTime::UNIX_EPOCH)
+        } else {
+            today + by
+        }
+    }
 }

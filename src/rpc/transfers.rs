@@ -13,7 +13,9 @@ use tonic::{Request, Response, Status, Streaming};
 use super::call::{caller, given_up, within};
 use super::convert::{request, response, transfers};
 use super::status;
-use crate::broker::transfers::{ReadNext, Receiving, Transfer, TransferReading, Upload, Watch};
+use crate::broker::transfers::{
+    Comparing, ReadNext, Receiving, Transfer, TransferReading, Upload, Watch,
+};
 use crate::broker::{Broker, Caller, Cause, Error, modem};
 use crate::proto::create_upload_request::Message as Create;
 use crate::proto::read_transfer_response::Message as Read;
@@ -61,6 +63,7 @@ impl TransferService for Transfers {
         let transfer = match created {
             Upload::Accepted(transfer) => *transfer,
             Upload::Receive(receiving) => receive(receiving, incoming, caller).await?,
+            Upload::Compare(comparing) => compare(comparing, incoming, caller).await?,
         };
         Ok(Response::new(CreateUploadResponse {
             transfer: Some(transfer.into()),
@@ -254,16 +257,44 @@ async fn take<T: Into<Part>>(
                 Ok(sha256) => return receiving.finish(sha256).await.map_err(refused),
                 Err(invalid) => status::invalid(invalid),
             },
-            Ok(Part::Create(_) | Part::Resume(_)) => {
-                status::out_of_order("header", "came a second time")
-            }
-            Ok(Part::Nothing) => {
-                status::out_of_order("message", "is neither header, chunk nor finish")
-            }
+            Ok(part @ (Part::Create(_) | Part::Resume(_) | Part::Nothing)) => unexpected(&part),
             Err(status) => status,
         };
         receiving.pause().await;
         return Err(stop);
+    }
+}
+
+/// Takes chunks until `finish`, of an upload that was accepted before.
+async fn compare<T: Into<Part>>(
+    mut comparing: Comparing,
+    mut incoming: Streaming<T>,
+    caller: Caller,
+) -> Result<Transfer, Status> {
+    loop {
+        let part = tokio::select! {
+            biased;
+            () = given_up(&caller) => Err(status::of(&Cause::Expired.into())),
+            part = next(&mut incoming) => part,
+        };
+        match part? {
+            Part::Chunk(chunk) => comparing.push(&chunk).map_err(refused)?,
+            Part::Finish(finish) => {
+                let sha256 = request::put_finish(&finish).map_err(status::invalid)?;
+                return comparing.finish(sha256).map_err(refused);
+            }
+            part => return Err(unexpected(&part)),
+        }
+    }
+}
+
+/// A message that does not come in the midst of a file.
+fn unexpected(part: &Part) -> Status {
+    match part {
+        Part::Create(_) | Part::Resume(_) => status::out_of_order("header", "came a second time"),
+        Part::Chunk(_) | Part::Finish(_) | Part::Nothing => {
+            status::out_of_order("message", "is neither header, chunk nor finish")
+        }
     }
 }
 

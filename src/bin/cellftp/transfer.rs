@@ -1,12 +1,15 @@
 //! `cellftp transfer ...`: transfers that the daemon goes on with by itself.
 
+use bytes::Bytes;
 use cellftp::client::{
     Client, Code, Direction, Error, IfExists, OnFailure, Refusal, Remnant, Transfer, TransferState,
     UploadHeader, Verify,
 };
 use serde_json::json;
+use sha2::{Digest, Sha256};
+use tokio::io::AsyncReadExt;
 
-use crate::args::{Args, TransferCommand, TransferGet, TransferPut, TransferRead};
+use crate::args::{Args, Put, TransferCommand, TransferGet, TransferPut, TransferRead};
 use crate::arrival::Arrival;
 use crate::exit::Failure;
 use crate::output::{Plain, hex, print};
@@ -40,6 +43,11 @@ pub(crate) async fn run(
 
 async fn put(args: &Args, wish: &TransferPut, client: &Client) -> Result<(), Failure> {
     let (mut source, size) = open(&wish.put.local).await?;
+    // Read twice, so that the daemon knows at once whether it has this very file already.
+    let sha256 = match size {
+        Some(_) if !wish.resume => hash(&wish.put).await?,
+        _ => Bytes::new(),
+    };
     let bar = progress::bar(args.json, size);
     let taken = |bytes| bar.set_position(bytes);
     let id = id(wish.id.as_deref());
@@ -56,12 +64,31 @@ async fn put(args: &Args, wish: &TransferPut, client: &Client) -> Result<(), Fai
             sentinel: wish.put.sentinel.clone(),
             priority: args.urgency().into(),
             size: size.and_then(|size| i64::try_from(size).ok()),
+            sha256,
             ..Default::default()
         };
         client.create_upload(header, &mut source, taken).await
     };
     bar.finish_and_clear();
     tell(args, &transfer?)
+}
+
+/// SHA-256 of a local file.
+async fn hash(put: &Put) -> Result<Bytes, Failure> {
+    let (mut source, _) = open(&put.local).await?;
+    let mut hash = Sha256::new();
+    let mut part = vec![0; 64 * 1024];
+    loop {
+        let read = source.read(&mut part).await;
+        let read = read.map_err(|source| Failure::Local {
+            path: put.local.display().to_string(),
+            source,
+        })?;
+        match part.get(..read) {
+            Some(read) if !read.is_empty() => hash.update(read),
+            _ => return Ok(Bytes::copy_from_slice(&hash.finalize())),
+        }
+    }
 }
 
 async fn get(args: &Args, wish: &TransferGet, client: &Client) -> Result<(), Failure> {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::journal::{Created, Journal};
+use super::compare::Comparing;
+use super::deliver::record_cancel;
+use super::journal::{Birth, Chore, Created, Journal};
 use super::record::{Record, State};
 use super::wish::{Key, TransferId, Wish};
 use super::{Keeping, Receiving, Transfer, TransferReading, Transfers, Upload};
@@ -39,6 +41,10 @@ impl Broker {
         Ok(match self.create(caller, id, wish).await? {
             Created::Is(transfer) => Upload::Accepted(transfer),
             Created::Receive(hold) => Upload::Receive(Receiving::begin(hold).await?),
+            Created::Compare(there) => {
+                let journal = Arc::clone(self.transfers.journal()?);
+                Upload::Compare(Comparing::begin(journal, &there))
+            }
         })
     }
 
@@ -69,7 +75,7 @@ impl Broker {
     ) -> Result<Transfer, Error> {
         match self.create(caller, id, wish).await? {
             Created::Is(transfer) => Ok(*transfer),
-            Created::Receive(_) => Err(Cause::WrongAnswer.into()),
+            Created::Receive(_) | Created::Compare(_) => Err(Cause::WrongAnswer.into()),
         }
     }
 
@@ -103,11 +109,12 @@ impl Broker {
     pub fn watch_transfer(&self, caller: &Caller, id: TransferId) -> Result<Watch, Error> {
         let key = key(caller, id);
         let journal = Arc::clone(self.transfers.journal()?);
-        let mut changed = journal.subscribe(&key).ok_or(Cause::TransferNotFound)?;
+        let (there, mut changed) = journal.follow(&key).ok_or(Cause::TransferNotFound)?;
         changed.mark_changed();
         Ok(Watch {
             journal,
             key,
+            birth: there.birth,
             changed,
             over: false,
         })
@@ -127,44 +134,52 @@ impl Broker {
         TransferReading::begin(journal, key(caller, id), offset).await
     }
 
-    /// Has a transfer that failed, or that waits, tried at once and with a new budget.
+    /// Has a transfer that failed, or that waits, tried at once and with a new budget. One that fell
+    /// due meanwhile is being tried, which is what was wished: it goes on, with the new budget.
     ///
     /// # Errors
-    /// It is in another state, or its bytes are gone.
+    /// It is in another state, its bytes are gone, or the disk failed.
     pub async fn retry_transfer(&self, caller: &Caller, id: TransferId) -> Result<Transfer, Error> {
         let key = key(caller, id);
-        let journal = self.transfers.journal()?;
-        loop {
-            let mut changed = journal.subscribe(&key).ok_or(Cause::TransferNotFound)?;
-            let record = journal.get(&key).ok_or(Cause::TransferNotFound)?.record;
-            match record.state {
-                State::Failed | State::Waiting { .. } if record.file.is_none() => {
-                    return Err(Cause::SpoolLost.into());
-                }
-                State::Failed | State::Waiting { .. } => {}
-                state => return Err(Cause::WrongState(state.name()).into()),
-            }
-            match journal.claim(&key) {
-                Ok(hold) => {
-                    hold.change(Record::retry).await?;
-                    drop(hold);
-                    return self.transfer(caller, key.id);
-                }
-                // What it left is being deleted, or an attempt has just begun.
-                Err(Cause::TransferBusy) => {
-                    journal.halt(&key);
-                    let _ = changed.changed().await;
-                }
-                Err(cause) => return Err(cause.into()),
-            }
+        let journal = Arc::clone(self.transfers.journal()?);
+        let there = journal.get(&key).ok_or(Cause::TransferNotFound)?;
+        let birth = there.birth;
+        match there.record.state {
+            State::Failed | State::Waiting { .. } => {}
+            state => return Err(Cause::WrongState(state.name()).into()),
         }
+        let change = {
+            let (journal, key) = (Arc::clone(&journal), key.clone());
+            move |record: &mut Record, now| {
+                match record.state {
+                    State::Failed | State::Waiting { .. } if record.file.is_none() => {
+                        return Err(Cause::SpoolLost);
+                    }
+                    State::Failed | State::Waiting { .. } => record.retry(now),
+                    // Its time had come, or another caller had the same wish.
+                    State::Queued | State::Running => record.renew(),
+                    // It was tried meanwhile.
+                    State::Done => {}
+                    State::Receiving | State::Cancelled => {
+                        return Err(Cause::WrongState(record.state.name()));
+                    }
+                }
+                // What it left on the server may be the beginning of what comes.
+                journal.step_aside(&key, birth);
+                Ok(())
+            }
+        };
+        journal.change_of(&key, birth, change).await?;
+        let there = journal.get_of(&key, birth);
+        there.ok_or_else(|| Cause::TransferNotFound.into())
     }
 
     /// Ends a transfer; completes when it has ended and the link is free of it. One that is over
     /// stays as it is.
     ///
     /// # Errors
-    /// There is none of this name, or the disk failed.
+    /// There is none of this name, or the disk failed. The wish is then remembered, as long as the
+    /// daemon runs, and carried out when the disk takes it.
     pub async fn cancel_transfer(
         &self,
         caller: &Caller,
@@ -172,23 +187,22 @@ impl Broker {
     ) -> Result<Transfer, Error> {
         let key = key(caller, id);
         let journal = self.transfers.journal()?;
+        let (there, mut changed) = journal.follow(&key).ok_or(Cause::TransferNotFound)?;
+        let birth = there.birth;
+        journal.wish_cancel(&key, birth);
         loop {
-            let mut changed = journal.subscribe(&key).ok_or(Cause::TransferNotFound)?;
-            let there = journal.get(&key).ok_or(Cause::TransferNotFound)?;
+            changed.mark_unchanged();
+            let there = journal.get_of(&key, birth);
+            let there = there.ok_or(Cause::TransferNotFound)?;
             if there.record.state.is_over() {
                 return Ok(there);
             }
-            match journal.claim(&key) {
-                Ok(hold) => {
-                    hold.change(|record, now| {
-                        if !record.state.is_over() {
-                            record.cancel(now);
-                        }
-                    })
-                    .await?;
-                }
+            match journal.claim(&key, birth, Chore::Cancel) {
+                Ok(hold) => record_cancel(&hold).await?,
                 Err(Cause::TransferBusy) => {
-                    journal.halt(&key);
+                    if let Some(why) = journal.why_unrecorded(&key, birth) {
+                        return Err(why);
+                    }
                     let _ = changed.changed().await;
                 }
                 Err(cause) => return Err(cause.into()),
@@ -196,16 +210,27 @@ impl Broker {
         }
     }
 
-    /// Forgets a transfer that is over, or half received.
+    /// Forgets a transfer that is over, or half received. What it has left on its server is deleted
+    /// all the same.
     ///
     /// # Errors
-    /// It is in another state, or somebody works on it.
+    /// It is in another state, somebody sends it, or the disk failed.
     pub async fn delete_transfer(&self, caller: &Caller, id: TransferId) -> Result<(), Error> {
         let may = |record: &Record| record.state.is_over() || record.state == State::Receiving;
-        self.transfers
-            .journal()?
-            .forget(&key(caller, id), may)
-            .await
+        let key = key(caller, id);
+        let journal = self.transfers.journal()?;
+        let (there, mut changed) = journal.follow(&key).ok_or(Cause::TransferNotFound)?;
+        loop {
+            changed.mark_unchanged();
+            match journal.forget(&key, there.birth, may).await {
+                // Whoever worked on it is about to let go, or deletes what it left on the server.
+                Err(error) if matches!(error.cause, Cause::TransferBusy) => {
+                    journal.step_aside(&key, there.birth);
+                    let _ = changed.changed().await;
+                }
+                done => return done,
+            }
+        }
     }
 
     async fn create(&self, caller: &Caller, id: TransferId, wish: Wish) -> Result<Created, Error> {
@@ -222,6 +247,7 @@ impl Broker {
 pub struct Watch {
     journal: Arc<Journal>,
     key: Key,
+    birth: Birth,
     changed: watch::Receiver<u64>,
     over: bool,
 }
@@ -237,7 +263,10 @@ impl Watch {
         }
         let gone = || Error::from(Cause::TransferNotFound);
         self.changed.changed().await.map_err(|_| gone())?;
-        let there = self.journal.get(&self.key).ok_or_else(gone)?;
+        let there = self
+            .journal
+            .get_of(&self.key, self.birth)
+            .ok_or_else(gone)?;
         self.over = there.record.state.is_over();
         Ok(Some(there))
     }

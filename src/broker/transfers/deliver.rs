@@ -10,8 +10,9 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::journal::{Chore, Hold};
-use super::record::{Record, State};
+use super::journal::{Chore, Hold, Why};
+use super::lived::Now;
+use super::record::{Evidence, Record, State};
 use super::retry::{Another, another};
 use crate::broker::caller::{Caller, Target};
 use crate::broker::error::{Cause, Error};
@@ -26,8 +27,8 @@ const SWEEP: Duration = Duration::from_secs(60);
 pub(super) enum Stop {
     /// It failed.
     Failed(Error),
-    /// It was broken off: its client cancelled it, or the daemon is stopping.
-    Halted,
+    /// It was broken off.
+    Halted(Why),
 }
 
 impl<E: Into<Error>> From<E> for Stop {
@@ -53,7 +54,7 @@ impl Broker {
             journal = self.transfers.opened() => journal,
             () = stop.cancelled() => return,
         };
-        let mut attempts = JoinSet::new();
+        let (mut attempts, mut cancels) = (JoinSet::new(), JoinSet::new());
         let mut health = self.health();
         let mut sweep = interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -66,13 +67,21 @@ impl Broker {
                 };
                 attempts.spawn(self.attempt(hold, chore, stop.clone()));
             }
+            if cancels.is_empty()
+                && let Some(hold) = journal.next_cancel()
+            {
+                cancels.spawn(async move { record_cancel(&hold).await });
+            }
             let due = journal.next_due().filter(|_| ready && attempts.is_empty());
-            let due = due.map(|due| journal.instant(due));
+            let due = due.map(|due| journal.instant(due)).into_iter();
+            let cancel = journal.next_cancel_due().filter(|_| cancels.is_empty());
+            let due = due.chain(cancel).min();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
                 _ = sweep.tick() => journal.sweep().await,
                 Some(_) = attempts.join_next() => {}
+                Some(_) = cancels.join_next() => {}
                 () = journal.wake.notified() => {}
                 Ok(()) = health.changed() => {}
                 () = async {
@@ -84,6 +93,8 @@ impl Broker {
             }
         }
         while attempts.join_next().await.is_some() {}
+        journal.keep_lived(Duration::ZERO).await;
+        while cancels.join_next().await.is_some() {}
     }
 
     fn attempt(
@@ -110,16 +121,20 @@ impl Broker {
             let mut ended = match chore {
                 Chore::Attempt => attempt.run(&record).await,
                 Chore::ClearUp => attempt.clear_up(&record).await,
+                Chore::Cancel => record_cancel(&attempt.hold).await,
+                // Its client does that.
+                Chore::Receive => Ok(()),
             };
             while let Err(error) = ended {
                 // The disk takes nothing. What the server has is looked at again when it does.
-                tracing::error!(transfer = %attempt.hold.key.id, %error, "it cannot be recorded");
-                let pause = sleep(attempt.hold.journal.settings.budget.backoff);
-                if attempt.unless_halted(pause).await.is_err() {
+                if attempt.until_recorded(&error).await.is_err() {
                     return;
                 }
-                let again = |record: &mut Record, now| {
-                    if record.state == State::Running {
+                let cancelled = attempt.hold.halt.why() == Some(Why::Cancel);
+                let again = move |record: &mut Record, now| {
+                    if cancelled && !record.state.is_over() {
+                        record.cancel(now);
+                    } else if record.state == State::Running {
                         record.suspend(now);
                     }
                 };
@@ -132,11 +147,9 @@ impl Broker {
 impl Attempt {
     /// One attempt, and what becomes of the transfer after it.
     async fn run(&self, record: &Record) -> Result<(), Error> {
-        let journal = &self.hold.journal;
-        if let Some(exhausted) = journal.settings.budget.exhausted(record) {
-            return self.give_up(record, exhausted).await;
+        if !self.begin_attempt().await? {
+            return Ok(());
         }
-        self.hold.change(Record::start).await?;
         let done = if record.wish.upload().is_some() {
             self.upload().await
         } else {
@@ -148,11 +161,11 @@ impl Attempt {
                 tracing::info!(%transfer, "a transfer is done");
                 Ok(())
             }
-            Err(Stop::Halted) if self.hold.halt.is_cancelled() => {
+            Err(Stop::Halted(Why::Cancel)) => {
                 tracing::info!(%transfer, "a transfer was cancelled");
                 self.hold.change(Record::cancel).await
             }
-            Err(Stop::Halted) => {
+            Err(Stop::Halted(Why::Stop | Why::StepAside)) => {
                 tracing::info!(%transfer, "a transfer is suspended until the next start");
                 self.hold.change(Record::suspend).await
             }
@@ -187,23 +200,69 @@ impl Attempt {
             .await
     }
 
-    async fn give_up(&self, record: &Record, exhausted: super::Exhausted) -> Result<(), Error> {
-        let last = record.last_error.as_ref();
-        let last = last.map(|told| told.message.clone()).unwrap_or_default();
-        let cause = Cause::GaveUp { exhausted, last };
-        let told = self.hold.journal.told(&cause.into());
-        tracing::warn!(transfer = %self.hold.key.id, %exhausted, "a transfer was given up");
+    /// Begins an attempt, or gives the transfer up: by the budget that it has at this very moment,
+    /// which its client may just have renewed. Answers whether there is one.
+    async fn begin_attempt(&self) -> Result<bool, Error> {
+        let (journal, transfer) = (self.hold.journal.clone(), self.hold.key.id.clone());
         self.hold
-            .change(move |record, now| record.fail(told, now))
+            .change(move |record, now| {
+                let Some(exhausted) = journal.settings.budget.exhausted(record) else {
+                    record.start(now);
+                    return true;
+                };
+                let last = record.last_error.as_ref();
+                let last = last.map(|told| told.message.clone()).unwrap_or_default();
+                let told = journal.told(&Cause::GaveUp { exhausted, last }.into());
+                tracing::warn!(%transfer, %exhausted, "a transfer is given up");
+                record.fail(told, now);
+                false
+            })
             .await
+    }
+
+    /// An upload is on its server.
+    pub(super) async fn delivered(&self, evidence: Evidence) -> Result<(), Stop> {
+        self.ended_well(move |record, now| record.delivered(evidence, now))
+            .await
+    }
+
+    /// Records that the transfer is where it was to go, as soon as the disk takes it: what was done
+    /// is not done again for want of a record.
+    pub(super) async fn ended_well(
+        &self,
+        change: impl FnOnce(&mut Record, Now) + Clone + Send + 'static,
+    ) -> Result<(), Stop> {
+        while let Err(error) = self.hold.change(change.clone()).await {
+            self.until_recorded(&error).await?;
+        }
+        Ok(())
+    }
+
+    /// The disk did not take a change. Waits until it is to be tried again: after a pause, or when
+    /// the transfer is cancelled.
+    async fn until_recorded(&self, error: &Error) -> Result<(), Stop> {
+        let Hold {
+            journal,
+            key,
+            birth,
+            halt,
+        } = &self.hold;
+        tracing::error!(transfer = %key.id, %error, "it cannot be recorded");
+        let is_heard = halt.why().is_some();
+        journal.not_recorded(key, *birth, error);
+        tokio::select! {
+            () = self.stop.cancelled() => Err(Stop::Halted(Why::Stop)),
+            _ = halt.asked(), if !is_heard => Ok(()),
+            () = sleep(journal.settings.budget.backoff) => Ok(()),
+        }
     }
 
     /// Waits for a part of the work; or until it is to be broken off.
     pub(super) async fn unless_halted<T>(&self, work: impl Future<Output = T>) -> Result<T, Stop> {
         tokio::select! {
             biased;
-            () = self.hold.halt.cancelled() => Err(Stop::Halted),
-            () = self.stop.cancelled() => Err(Stop::Halted),
+            why = self.hold.halt.asked() => Err(Stop::Halted(why)),
+            () = self.stop.cancelled() => Err(Stop::Halted(Why::Stop)),
             done = work => Ok(done),
         }
     }
@@ -225,6 +284,23 @@ impl Attempt {
     pub(super) fn target(record: &Record) -> Target {
         Target::Profile(record.wish.profile.clone())
     }
+}
+
+/// Puts on the disk that its client has ended a transfer. Where the disk does not take it, that is
+/// tried again later.
+pub(super) async fn record_cancel(hold: &Hold) -> Result<(), Error> {
+    let recorded = hold
+        .change(|record, now| {
+            if !record.state.is_over() {
+                record.cancel(now);
+            }
+        })
+        .await;
+    if let Err(error) = &recorded {
+        tracing::error!(transfer = %hold.key.id, %error, "that it is cancelled cannot be recorded");
+        hold.journal.not_recorded(&hold.key, hold.birth, error);
+    }
+    recorded
 }
 
 /// The daemon is stopping: nothing is wrong with the transfer.

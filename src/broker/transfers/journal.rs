@@ -3,31 +3,35 @@
 mod bounds;
 mod clock;
 mod disk;
+mod halt;
 mod hold;
 mod look;
 mod turns;
+mod wishes;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
 use tokio::sync::{Mutex as AsyncMutex, Notify, watch};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::files::{FileId, Files, Room};
-use super::record::{Record, State, Told};
+use super::lived::{Lived, Now};
+use super::record::{Record, Remnant, Same, State, Told};
 use super::store::{self, Store};
 use super::wish::{Key, Wish};
 use super::{Settings, Transfer};
 use crate::broker::caller::Principal;
 use crate::broker::error::{Cause, Error};
-use crate::modem::{JobId, clock as runtime};
+use crate::modem::JobId;
 use clock::Clock;
 use disk::Change;
+pub(super) use halt::Why;
 pub(super) use hold::Hold;
 pub(super) use turns::Chore;
+use turns::Work;
+use wishes::Unrecorded;
 
 /// How an error is told to a client; the face knows.
 pub type Tell = fn(&Error) -> Told;
@@ -52,6 +56,8 @@ pub(super) struct Journal {
     /// Whoever holds this may change records. `None`: it is opened, or made, when it is needed.
     store: AsyncMutex<Option<Arc<Store>>>,
     table: Mutex<Table>,
+    #[cfg(test)]
+    pub(super) weather: super::testing::Weather,
 }
 
 #[derive(Debug, Default)]
@@ -60,18 +66,30 @@ struct Table {
     /// When each principal had its last turn.
     turns: HashMap<Principal, u64>,
     turn: u64,
+    births: u64,
+    /// The time lived through that is on the disk.
+    lived: Lived,
 }
+
+/// Tells a transfer from those that had its name before, or will have it after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::broker::transfers) struct Birth(u64);
 
 #[derive(Debug)]
 struct Entry {
     record: Record,
+    birth: Birth,
     live: Live,
     /// Bytes of the room that its file has.
     room: u64,
     /// Somebody works on it: a caller who sends it, or an attempt.
-    busy: bool,
-    /// Ends that work.
-    halt: CancellationToken,
+    work: Option<Work>,
+    /// Its client has ended it, and that is not on the disk yet.
+    cancel: bool,
+    /// What it left on its server is not deleted before: somebody has a wish that goes first.
+    aside: Option<Lived>,
+    /// Its last change is not on the disk.
+    unrecorded: Option<Unrecorded>,
     changed: watch::Sender<u64>,
 }
 
@@ -92,6 +110,8 @@ pub(super) enum Created {
     Is(Box<Transfer>),
     /// Its bytes are to come, from the first on.
     Receive(Hold),
+    /// It was accepted before. Whether the bytes are the same is to be seen.
+    Compare(Box<Transfer>),
 }
 
 impl Journal {
@@ -104,14 +124,26 @@ impl Journal {
             path: settings.directory.clone(),
             source,
         };
+        let mut before = Lived::ZERO;
         let (store, records) = match Store::open(&*files.disk, &path)? {
-            Some((store, records)) => (Some(Arc::new(store)), records),
+            Some((store, records)) => {
+                before = store.lived().map_err(failed)?;
+                (Some(Arc::new(store)), records)
+            }
             None => (None, BTreeMap::new()),
         };
-        let mut entries = BTreeMap::new();
+        let stamps = records
+            .values()
+            .flat_map(|record| [record.born, record.since]);
+        let before = stamps.max().unwrap_or_default().max(before);
+        let latest = before + settings.budget.backoff;
+        let mut table = Table {
+            lived: before,
+            ..Table::default()
+        };
         let mut taken = 0;
         for (key, mut record) in records {
-            record.recover(tell(&Cause::Interrupted.into()));
+            record.recover(tell(&Cause::Interrupted.into()), latest);
             let on_disk = match record.file {
                 Some(file) => files.len(file).map_err(failed)?,
                 None => Some(0),
@@ -121,8 +153,7 @@ impl Journal {
             if lost && record.needs_file() {
                 tracing::error!(transfer = %key.id, "the bytes of a transfer are gone");
                 let why = tell(&Cause::SpoolLost.into());
-                let changed = record.changed;
-                record.fail(why, changed);
+                record.fail(why, record.last_change());
             }
             let room = if record.file.is_some() {
                 record.committed
@@ -130,41 +161,44 @@ impl Journal {
                 0
             };
             taken += room;
-            entries.insert(key, Entry::new(record, room));
+            table.insert(key, record, room);
         }
-        let known: HashSet<FileId> = entries
+        let known: HashSet<FileId> = table
+            .entries
             .values()
             .filter_map(|entry| entry.record.file)
             .collect();
         let swept = files.sweep(&known).map_err(failed)?;
-        if !entries.is_empty() || swept > 0 {
-            tracing::info!(transfers = entries.len(), swept, "transfers were read");
+        if !table.entries.is_empty() || swept > 0 {
+            tracing::info!(
+                transfers = table.entries.len(),
+                swept,
+                "transfers were read"
+            );
         }
         Ok(Self {
             room: Room::new(settings.disk_in_all, taken),
             files,
-            clock: Clock::start(settings.wall),
+            clock: Clock::start(before, settings.wall),
             settings,
             wake: Notify::new(),
             tell,
             path,
             store: AsyncMutex::new(store),
-            table: Mutex::new(Table {
-                entries,
-                ..Table::default()
-            }),
+            table: Mutex::new(table),
+            #[cfg(test)]
+            weather: super::testing::Weather::default(),
         })
     }
 
-    /// The time of day, by the runtime's clock since the start: steps of the system's clock do
-    /// not make anything due.
-    pub(super) fn now(&self) -> SystemTime {
-        self.clock.wall(runtime::now())
+    /// The present.
+    pub(super) fn now(&self) -> Now {
+        self.clock.now()
     }
 
     /// When that will be on the runtime's clock.
-    pub(super) fn instant(&self, time: SystemTime) -> Instant {
-        self.clock.instant(time)
+    pub(super) fn instant(&self, then: Lived) -> Instant {
+        self.clock.instant(then)
     }
 
     pub(super) fn told(&self, error: &Error) -> Told {
@@ -189,16 +223,17 @@ impl Journal {
             let record = Record::new(key.clone(), wish, file, journal.now());
             journal.write(&mut store, Change::Put(&record)).await?;
             let uploads = record.state == State::Receiving;
-            let mut entry = Entry::new(record, 0);
-            entry.busy = uploads;
-            let transfer = entry.transfer();
-            journal.table().entries.insert(key.clone(), entry);
+            let created = {
+                let mut table = journal.table();
+                let entry = table.insert(key.clone(), record, 0);
+                if uploads {
+                    Created::Receive(journal.hold(&key, entry, Chore::Receive))
+                } else {
+                    Created::Is(Box::new(entry.transfer(journal.now())))
+                }
+            };
             journal.wake.notify_one();
-            Ok(if uploads {
-                Created::Receive(journal.hold(key))
-            } else {
-                Created::Is(Box::new(transfer))
-            })
+            Ok(created)
         })
         .await
     }
@@ -210,29 +245,31 @@ impl Journal {
         there: Transfer,
         wish: &Wish,
     ) -> Result<Created, Error> {
-        let mut record = there.record.clone();
-        if record.wish != *wish {
-            return Err(Cause::TransferExists.into());
+        match there.record.same(wish) {
+            Same::No => return Err(Cause::TransferExists.into()),
+            Same::IfBytesAre => return Ok(Created::Compare(Box::new(there))),
+            Same::Yes if there.record.state != State::Receiving => {
+                return Ok(Created::Is(Box::new(there)));
+            }
+            Same::Yes => {}
         }
-        if record.state != State::Receiving {
-            return Ok(Created::Is(Box::new(there)));
-        }
-        let key = record.key.clone();
-        let hold = self.claim(&key)?;
-        record.committed = 0;
+        let mut record = there.record;
+        let hold = self.claim(&record.key, there.birth, Chore::Receive)?;
+        record.begin_receiving(wish);
         self.commit(store, record).await?;
         Ok(Created::Receive(hold))
     }
 
     /// Goes on with an upload that is half received, from `offset` on.
     pub(super) fn receive(self: &Arc<Self>, key: &Key, offset: u64) -> Result<Hold, Error> {
-        let there = self.get(key).ok_or(Cause::TransferNotFound)?.record;
-        if there.state != State::Receiving {
-            return Err(Cause::WrongState(there.state.name()).into());
+        let there = self.get(key).ok_or(Cause::TransferNotFound)?;
+        let hold = self.claim(key, there.birth, Chore::Receive);
+        // Where whoever sent it before has let go, this holds still.
+        let record = self.get_of(key, there.birth).unwrap_or(there).record;
+        if record.state != State::Receiving {
+            return Err(Cause::WrongState(record.state.name()).into());
         }
-        let hold = self.claim(key)?;
-        // Whoever sent it before has let go, so this holds still.
-        let committed = self.get(key).map_or(0, |there| there.record.committed);
+        let (hold, committed) = (hold?, record.committed);
         if committed != offset {
             return Err(Error {
                 committed: Some(committed),
@@ -244,16 +281,17 @@ impl Journal {
 
     /// Changes a record, on disk and then in memory. What is begun is finished, also where the
     /// caller leaves.
-    pub(super) async fn change<T: Send + 'static>(
+    pub(super) async fn change_of<T: Send + 'static>(
         self: &Arc<Self>,
         key: &Key,
-        change: impl FnOnce(&mut Record, SystemTime) -> Result<T, Cause> + Send + 'static,
+        birth: Birth,
+        change: impl FnOnce(&mut Record, Now) -> Result<T, Cause> + Send + 'static,
     ) -> Result<T, Error> {
         let (journal, key) = (Arc::clone(self), key.clone());
         whole(async move {
             let mut store = journal.store.lock().await;
-            let there = journal.get(&key).ok_or(Cause::TransferNotFound)?;
-            let mut record = there.record;
+            let there = journal.get_of(&key, birth);
+            let mut record = there.ok_or(Cause::TransferNotFound)?.record;
             let answer = change(&mut record, journal.now())?;
             journal.commit(&mut store, record).await?;
             Ok(answer)
@@ -261,23 +299,46 @@ impl Journal {
         .await
     }
 
-    /// Forgets a transfer where `may` allows it and nobody works on it.
+    /// Changes the record of whatever has a name, as a test wants it.
+    #[cfg(test)]
+    pub(super) async fn change<T: Send + 'static>(
+        self: &Arc<Self>,
+        key: &Key,
+        change: impl FnOnce(&mut Record, Now) -> Result<T, Cause> + Send + 'static,
+    ) -> Result<T, Error> {
+        let birth = self.get(key).ok_or(Cause::TransferNotFound)?.birth;
+        self.change_of(key, birth, change).await
+    }
+
+    /// Forgets a transfer where `may` allows it. What it has left on its server is still deleted:
+    /// until then its record stays, under a name that nobody can call it by.
+    ///
+    /// # Errors
+    /// Nothing is changed. [`Cause::TransferBusy`]: it is over, and somebody still works on it.
     pub(super) async fn forget(
         self: &Arc<Self>,
         key: &Key,
+        birth: Birth,
         may: impl FnOnce(&Record) -> bool + Send + 'static,
     ) -> Result<(), Error> {
         let (journal, key) = (Arc::clone(self), key.clone());
         whole(async move {
             let mut store = journal.store.lock().await;
-            {
-                let table = journal.table();
-                let entry = table.entries.get(&key).ok_or(Cause::TransferNotFound)?;
-                if entry.busy || !may(&entry.record) {
-                    return Err(Cause::WrongState(entry.record.state.name()).into());
+            let record = {
+                let mut table = journal.table();
+                let entry = table.of(&key, birth).ok_or(Cause::TransferNotFound)?;
+                let state = entry.record.state;
+                match &entry.work {
+                    Some(_) if state.is_over() => return Err(Cause::TransferBusy.into()),
+                    None if may(&entry.record) => entry.record.clone(),
+                    _ => return Err(Cause::WrongState(state.name()).into()),
                 }
+            };
+            if matches!(record.remnant, Remnant::Pending { .. }) {
+                journal.hide(&mut store, record).await
+            } else {
+                journal.drop_entry(&mut store, &key).await
             }
-            journal.drop_entry(&mut store, &key).await
         })
         .await
     }
@@ -303,26 +364,43 @@ impl Journal {
     }
 }
 
+impl Table {
+    fn insert(&mut self, key: Key, record: Record, room: u64) -> &mut Entry {
+        self.births += 1;
+        let entry = Entry::new(record, Birth(self.births), room);
+        self.entries.entry(key).insert_entry(entry).into_mut()
+    }
+}
+
 impl Entry {
-    fn new(record: Record, room: u64) -> Self {
+    fn new(record: Record, birth: Birth, room: u64) -> Self {
         let live = Live {
             written: record.committed,
             ..Live::default()
         };
         Self {
             record,
+            birth,
             live,
             room,
-            busy: false,
-            halt: CancellationToken::new(),
+            work: None,
+            cancel: false,
+            aside: None,
+            unrecorded: None,
             changed: watch::Sender::default(),
         }
     }
 
-    fn transfer(&self) -> Transfer {
+    fn transfer(&self, now: Now) -> Transfer {
+        let next_attempt = match self.record.state {
+            State::Waiting { until } => Some(now.wall_at(until)),
+            _ => None,
+        };
         Transfer {
+            next_attempt,
             record: self.record.clone(),
             live: self.live.clone(),
+            birth: self.birth,
         }
     }
 

@@ -1,9 +1,11 @@
 //! Transfers that outlive their caller: accepted when they are on disk, delivered across crashes.
 
 mod calls;
+mod compare;
 mod deliver;
 mod files;
 mod journal;
+mod lived;
 mod place;
 mod read;
 mod receive;
@@ -18,7 +20,9 @@ mod tests;
 pub mod wish;
 
 pub use calls::Watch;
+pub use compare::Comparing;
 pub use journal::{Live, Tell};
+pub use lived::Lived;
 pub use place::{Keeping, Transfers};
 pub use read::{ReadNext, TransferReading};
 pub use receive::Receiving;
@@ -31,6 +35,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::disk::Disk;
+use crate::modem::clock;
 
 /// Where transfers are kept, and within which bounds.
 #[derive(Debug, Clone)]
@@ -47,9 +52,9 @@ pub struct Settings {
     pub max_per_principal: usize,
     /// Transfers that are at work on the link or wait for it at once.
     pub active: usize,
-    /// How long one that has ended is kept.
+    /// How long one that has ended is kept, in time that a daemon runs.
     pub max_age: Duration,
-    /// How long one that is half received is kept since its last byte.
+    /// How long one that is half received is kept since its last byte, in time that a daemon runs.
     pub unfinished_age: Duration,
     /// What the attempts of one may cost.
     pub budget: Budget,
@@ -75,7 +80,7 @@ impl Default for Settings {
             unfinished_age: Duration::from_secs(86400),
             budget: Budget::default(),
             disk: <dyn Disk>::of_system(),
-            wall: SystemTime::now,
+            wall: || clock::wall(clock::now()),
         }
     }
 }
@@ -87,6 +92,10 @@ pub struct Transfer {
     pub record: Record,
     /// What moves.
     pub live: Live,
+    /// What the clock of the day will show at the next attempt, while it waits for one.
+    pub next_attempt: Option<SystemTime>,
+    /// Which of those that had its name.
+    birth: journal::Birth,
 }
 
 /// What became of the wish for an upload.
@@ -96,4 +105,6 @@ pub enum Upload {
     Accepted(Box<Transfer>),
     /// Its bytes are to come.
     Receive(Receiving),
+    /// It was accepted before. Its bytes are to come again, to be compared.
+    Compare(Comparing),
 }

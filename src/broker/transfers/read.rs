@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::journal::Journal;
+use super::Transfer;
+use super::journal::{Birth, Journal};
 use super::record::State;
 use super::wish::Key;
 use crate::broker::disk::DiskFile;
@@ -18,6 +19,7 @@ use crate::broker::spool::MAX_CHUNK;
 pub struct TransferReading {
     journal: Arc<Journal>,
     key: Key,
+    birth: Birth,
     file: Arc<dyn DiskFile>,
     generation: u32,
     offset: u64,
@@ -42,16 +44,17 @@ pub enum ReadNext {
 
 impl TransferReading {
     pub(super) async fn begin(journal: Arc<Journal>, key: Key, offset: u64) -> Result<Self, Error> {
-        let record = journal.get(&key).ok_or(Cause::TransferNotFound)?.record;
+        let (there, changed) = journal.follow(&key).ok_or(Cause::TransferNotFound)?;
+        let (record, birth) = (there.record, there.birth);
         if record.wish.upload().is_some() {
             return Err(Cause::WrongState("an upload").into());
         }
-        let changed = journal.subscribe(&key).ok_or(Cause::TransferNotFound)?;
         let id = record.file.ok_or(Cause::TransferEnded)?;
         let file = journal.files.run(move |files| files.reader(id)).await?;
         Ok(Self {
             journal,
             key,
+            birth,
             file,
             generation: record.generation,
             offset,
@@ -66,12 +69,8 @@ impl TransferReading {
     pub async fn next(&mut self) -> Result<ReadNext, Error> {
         loop {
             self.changed.mark_unchanged();
-            let there = self.journal.get(&self.key);
-            let there = there.ok_or(Cause::TransferNotFound)?;
+            let there = self.there()?;
             let record = there.record;
-            if record.generation != self.generation {
-                return Err(Cause::SourceChanged.into());
-            }
             if there.live.written > self.offset {
                 return self.read(there.live.written - self.offset).await;
             }
@@ -81,8 +80,7 @@ impl TransferReading {
                 }
                 (State::Done, Some(size), Some(sha256)) => {
                     self.mark_read(record.read).await?;
-                    let took = record.changed.duration_since(record.created);
-                    let took = took.unwrap_or_default();
+                    let took = record.since.since(record.born);
                     return Ok(ReadNext::End { size, sha256, took });
                 }
                 (state, ..) if state.is_over() => return Err(Cause::TransferEnded.into()),
@@ -94,6 +92,17 @@ impl TransferReading {
         }
     }
 
+    /// The transfer as it is, if its bytes are still those that are read: a name that was given to
+    /// another one, or bytes that began anew, are not mixed with what was read before.
+    fn there(&self) -> Result<Transfer, Error> {
+        let there = self.journal.get_of(&self.key, self.birth);
+        let there = there.ok_or(Cause::TransferNotFound)?;
+        if there.record.generation != self.generation {
+            return Err(Cause::SourceChanged.into());
+        }
+        Ok(there)
+    }
+
     async fn read(&mut self, at_most: u64) -> Result<ReadNext, Error> {
         let len = usize::try_from(at_most).map_or(MAX_CHUNK, |len| len.min(MAX_CHUNK));
         let (file, offset) = (Arc::clone(&self.file), self.offset);
@@ -103,6 +112,8 @@ impl TransferReading {
             Ok(chunk)
         });
         let chunk = read.await?;
+        // While that was read, others may have been written in its place.
+        self.there()?;
         self.offset += len as u64;
         Ok(ReadNext::Chunk(Bytes::from(chunk)))
     }
@@ -113,7 +124,7 @@ impl TransferReading {
             return Ok(());
         }
         self.journal
-            .change(&self.key, |record, _| {
+            .change_of(&self.key, self.birth, |record, _| {
                 record.read = true;
                 Ok(())
             })

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::Transfer;
 use super::files::Writer;
-use super::journal::{Hold, Journal};
+use super::journal::{Hold, Journal, Why};
 use super::record::{Record, State};
 use super::wish::Key;
 use crate::broker::error::{Cause, Error, Hashed};
@@ -63,7 +63,7 @@ impl Receiving {
 
     /// Completes when the transfer is cancelled; [`Receiving::pause`] is to follow.
     pub async fn halted(&self) {
-        self.hold.halt.cancelled().await;
+        self.hold.halt.asked().await;
     }
 
     /// Takes the next bytes.
@@ -72,7 +72,7 @@ impl Receiving {
     /// There are more than were named, there is no room, the disk failed, or the transfer was
     /// cancelled.
     pub async fn push(&mut self, bytes: Bytes) -> Result<(), Error> {
-        if self.hold.halt.is_cancelled() {
+        if self.is_cancelled() {
             return Err(Cause::TransferEnded.into());
         }
         let found = self.written.saturating_add(bytes.len() as u64);
@@ -111,7 +111,7 @@ impl Receiving {
             tracing::warn!(transfer = %self.hold.key.id, %error, "not all that came was kept");
         }
         // Whoever cancelled it waits for this.
-        if self.hold.halt.is_cancelled() {
+        if self.is_cancelled() {
             self.cancelled().await;
         }
     }
@@ -141,7 +141,7 @@ impl Receiving {
         }
         let journal = &self.hold.journal;
         journal
-            .change(&self.hold.key, move |record, now| {
+            .change_of(&self.hold.key, self.hold.birth, move |record, now| {
                 if record.state != State::Receiving {
                     return Err(Cause::TransferEnded);
                 }
@@ -150,8 +150,12 @@ impl Receiving {
             })
             .await?;
         tracing::info!(transfer = %self.hold.key.id, bytes = found, "an upload was accepted");
-        let transfer = journal.get(&self.hold.key);
+        let transfer = journal.get_of(&self.hold.key, self.hold.birth);
         transfer.ok_or_else(|| Cause::TransferNotFound.into())
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.hold.halt.why() == Some(Why::Cancel)
     }
 
     async fn sync(&mut self) -> Result<(), Error> {
@@ -166,10 +170,7 @@ impl Receiving {
     async fn keep(&mut self) -> Result<(), Error> {
         let written = self.written;
         self.hold
-            .change(move |record, now| {
-                record.committed = written;
-                record.changed = now;
-            })
+            .change(move |record, now| record.keep(written, now))
             .await?;
         self.safe = written;
         Ok(())

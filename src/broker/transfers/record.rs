@@ -8,8 +8,9 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::files::FileId;
+use super::lived::{Lived, Now};
 use super::settle::Before;
-use super::wish::{Key, Wish};
+use super::wish::{Key, TransferId, Wish};
 use crate::broker::put::PutState;
 pub use state::{Remnant, State};
 
@@ -46,10 +47,16 @@ pub struct Record {
     pub evidence: Option<Evidence>,
     /// What may be left on the server.
     pub remnant: Remnant,
-    /// When it was created.
+    /// When it was created, as the clock of the day had it.
     pub created: SystemTime,
-    /// When its state last changed.
+    /// When its state last changed, as the clock of the day had it.
     pub changed: SystemTime,
+    /// When it was created.
+    #[serde(default)]
+    pub(super) born: Lived,
+    /// When its state last changed.
+    #[serde(default)]
+    pub(super) since: Lived,
     /// A download was read to its end.
     pub(super) read: bool,
 }
@@ -87,9 +94,20 @@ pub struct Evidence {
     pub words: String,
 }
 
+/// Whether a wish is the same transfer's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Same {
+    /// It is.
+    Yes,
+    /// It is not.
+    No,
+    /// It is, where the bytes are the same.
+    IfBytesAre,
+}
+
 impl Record {
     /// A transfer that begins: an upload whose bytes come to `file`, or a download.
-    pub(super) fn new(key: Key, wish: Wish, file: FileId, now: SystemTime) -> Self {
+    pub(super) fn new(key: Key, wish: Wish, file: FileId, now: Now) -> Self {
         let upload = wish.upload();
         Self {
             state: match upload {
@@ -110,14 +128,53 @@ impl Record {
             last_error: None,
             evidence: None,
             remnant: Remnant::Nothing,
-            created: now,
-            changed: now,
+            created: now.wall,
+            changed: now.wall,
+            born: now.lived,
+            since: now.lived,
             read: false,
         }
     }
 
+    /// Whether a wish under the same name is the same transfer's. Size and SHA-256 need not be named
+    /// both times: what is named has to fit.
+    pub(super) fn same(&self, wish: &Wish) -> Same {
+        let (Some(ours), Some(theirs)) = (self.wish.upload(), wish.upload()) else {
+            return if self.wish == *wish {
+                Same::Yes
+            } else {
+                Same::No
+            };
+        };
+        let receiving = self.state == State::Receiving;
+        let (size, sha256) = if receiving {
+            (ours.size, ours.sha256)
+        } else {
+            (self.size, self.sha256)
+        };
+        if !self.wish.is_but_for_content(wish)
+            || differ(size, theirs.size)
+            || differ(sha256, theirs.sha256)
+        {
+            Same::No
+        } else if receiving || sha256.is_none() || theirs.sha256.is_some() {
+            Same::Yes
+        } else {
+            Same::IfBytesAre
+        }
+    }
+
+    /// The bytes of an upload come from the first on, once more.
+    pub(super) fn begin_receiving(&mut self, wish: &Wish) {
+        self.committed = 0;
+        self.wish.name_content(wish);
+        if let Some(upload) = self.wish.upload() {
+            self.size = upload.size;
+        }
+    }
+
     /// All bytes of an upload are safe.
-    pub(super) fn accept(&mut self, size: u64, sha256: [u8; 32], now: SystemTime) {
+    pub(super) fn accept(&mut self, size: u64, sha256: [u8; 32], now: Now) {
         self.committed = size;
         self.size = Some(size);
         self.sha256 = Some(sha256);
@@ -126,7 +183,7 @@ impl Record {
     }
 
     /// An attempt begins.
-    pub(super) fn start(&mut self, now: SystemTime) {
+    pub(super) fn start(&mut self, now: Now) {
         self.attempts = self.attempts.saturating_add(1);
         self.spent.attempts = self.spent.attempts.saturating_add(1);
         self.enter(State::Running, now);
@@ -145,34 +202,35 @@ impl Record {
     }
 
     /// The attempt was broken off; there will be another as soon as may be.
-    pub(super) fn suspend(&mut self, now: SystemTime) {
+    pub(super) fn suspend(&mut self, now: Now) {
         self.forgive();
         self.enter(State::Queued, now);
     }
 
     /// The attempt failed; there will be another. It counts where it had the link.
-    pub(super) fn wait(&mut self, until: SystemTime, why: Told, counts: bool, now: SystemTime) {
+    pub(super) fn wait(&mut self, until: Now, why: Told, counts: bool, now: Now) {
         self.last_error = Some(why);
         if counts {
             // Both as they were meant: what passed without a link to try on is nobody's fault.
-            let tried = now.duration_since(self.changed).unwrap_or_default();
-            let pause = until.duration_since(now).unwrap_or_default();
+            let tried = now.lived.since(self.since);
+            let pause = until.lived.since(now.lived);
             self.spent.time = self.spent.time.saturating_add(tried + pause);
         } else {
             self.forgive();
         }
+        let until = until.lived;
         self.enter(State::Waiting { until }, now);
     }
 
     /// An upload is on the server.
-    pub(super) fn delivered(&mut self, evidence: Evidence, now: SystemTime) {
+    pub(super) fn delivered(&mut self, evidence: Evidence, now: Now) {
         self.evidence = Some(evidence);
         self.begun = None;
         self.enter(State::Done, now);
     }
 
     /// A download is in the spool.
-    pub(super) fn fetched(&mut self, size: u64, sha256: [u8; 32], now: SystemTime) {
+    pub(super) fn fetched(&mut self, size: u64, sha256: [u8; 32], now: Now) {
         self.committed = size;
         self.size = Some(size);
         self.sha256 = Some(sha256);
@@ -180,23 +238,47 @@ impl Record {
     }
 
     /// There will be no other attempt.
-    pub(super) fn fail(&mut self, why: Told, now: SystemTime) {
+    pub(super) fn fail(&mut self, why: Told, now: Now) {
         self.last_error = Some(why);
         self.enter(State::Failed, now);
         self.leave_remnant(now);
     }
 
     /// Its client has ended it.
-    pub(super) fn cancel(&mut self, now: SystemTime) {
+    pub(super) fn cancel(&mut self, now: Now) {
         self.enter(State::Cancelled, now);
         self.leave_remnant(now);
     }
 
     /// It is tried anew with a budget of its own, also while it waits.
-    pub(super) fn retry(&mut self, now: SystemTime) {
+    pub(super) fn retry(&mut self, now: Now) {
         self.spent = Spent::default();
         self.remnant = Remnant::Nothing;
         self.enter(State::Queued, now);
+    }
+
+    /// It is tried already, as its client wishes, and has a budget of its own from now on.
+    pub(super) fn renew(&mut self) {
+        self.spent = Spent {
+            attempts: u32::from(self.state == State::Running),
+            ..Spent::default()
+        };
+    }
+
+    /// Its client has it forgotten. What it left on its server is still deleted.
+    pub(super) fn hide(&mut self) {
+        self.key.id = TransferId::hidden();
+        // Nobody can have it tried again.
+        self.state = State::Cancelled;
+    }
+
+    /// Its file, where it is not needed any more.
+    pub(super) const fn let_go_of_file(&mut self) -> Option<FileId> {
+        if self.needs_file() {
+            None
+        } else {
+            self.file.take()
+        }
     }
 
     /// The bytes of a download begin anew: the file on the server is another one.
@@ -206,29 +288,52 @@ impl Record {
         self.size = None;
     }
 
-    /// As it is found at the daemon's start: an attempt that was under way was broken off.
-    pub(super) fn recover(&mut self, why: Told) {
+    /// As it is found at the daemon's start: an attempt that was under way was broken off, and
+    /// nothing waits longer than until `latest`. Whatever it waited for may have changed, and how long
+    /// it has waited already may not have been stored.
+    pub(super) fn recover(&mut self, why: Told, latest: Lived) {
         if self.state == State::Running {
             self.last_error = Some(why);
-            let changed = self.changed;
-            self.suspend(changed);
+            self.suspend(self.last_change());
+        }
+        if let State::Waiting { until } = &mut self.state {
+            *until = latest.min(*until);
+        }
+        if let Remnant::Pending { due, .. } = &mut self.remnant {
+            *due = latest.min(*due);
         }
     }
 
-    fn leave_remnant(&mut self, now: SystemTime) {
+    /// When its state last changed.
+    pub(super) const fn last_change(&self) -> Now {
+        Now {
+            lived: self.since,
+            wall: self.changed,
+        }
+    }
+
+    /// So many bytes of an upload are safe.
+    pub(super) fn keep(&mut self, committed: u64, now: Now) {
+        self.committed = committed;
+        self.enter(self.state, now);
+    }
+
+    fn leave_remnant(&mut self, now: Now) {
         self.remnant = match (&self.begun, self.wish.upload()) {
             (Some(_), Some(upload)) if upload.delete_on_failure => {
                 let tries = 0;
-                Remnant::Pending { due: now, tries }
+                let due = now.lived;
+                Remnant::Pending { due, tries }
             }
             (Some(_), Some(_)) => Remnant::Kept,
             _ => Remnant::Nothing,
         };
     }
 
-    fn enter(&mut self, state: State, now: SystemTime) {
+    fn enter(&mut self, state: State, now: Now) {
         self.state = state;
-        self.changed = now;
+        self.changed = now.wall;
+        self.since = now.lived;
     }
 
     /// Its bytes are needed: to be sent, to be read, or for another attempt.
@@ -245,9 +350,9 @@ impl Record {
     }
 
     /// When something is to be done for it: an attempt, or a deletion on the server.
-    pub(super) const fn due(&self) -> Option<SystemTime> {
+    pub(super) const fn due(&self) -> Option<Lived> {
         match (self.state, self.remnant) {
-            (State::Queued, _) => Some(SystemTime::UNIX_EPOCH),
+            (State::Queued, _) => Some(Lived::ZERO),
             (State::Waiting { until }, _) => Some(until),
             (State::Failed | State::Cancelled, Remnant::Pending { due, .. }) => Some(due),
             _ => None,
@@ -265,16 +370,21 @@ impl Record {
     }
 
     /// Its time is over: it ended, or nobody went on sending it, so long ago.
-    pub(super) fn is_old(&self, ended: Duration, unfinished: Duration, now: SystemTime) -> bool {
+    pub(super) fn is_old(&self, ended: Duration, unfinished: Duration, now: Now) -> bool {
         let limit = match self.state {
             State::Receiving => unfinished,
+            // What it left on its server is not forgotten.
+            _ if matches!(self.remnant, Remnant::Pending { .. }) => return false,
             state if state.is_over() => ended,
             _ => return false,
         };
-        // A clock that went backwards makes nothing old.
-        now.duration_since(self.changed)
-            .is_ok_and(|age| age >= limit)
+        now.lived.since(self.since) >= limit
     }
+}
+
+/// Both are known, and they are not the same.
+fn differ<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one != other)
 }
 
 #[cfg(test)]
@@ -294,7 +404,7 @@ mod tests {
     }
 
     /// What may happen to a transfer, where it may.
-    fn happen(record: &mut Record, what: u8, now: SystemTime) {
+    fn happen(record: &mut Record, what: u8, now: Now) {
         let evidence = Evidence {
             state: PutState::VerifiedSize,
             words: String::new(),
@@ -314,7 +424,7 @@ mod tests {
             (8, _) => {
                 let text = serde_json::to_vec(record).unwrap();
                 *record = serde_json::from_slice(&text).unwrap();
-                record.recover(told("INTERRUPTED"));
+                record.recover(told("INTERRUPTED"), Lived::ZERO);
                 assert_ne!(record.state, State::Running);
             }
             _ => {}
@@ -356,11 +466,37 @@ mod tests {
     }
 
     #[test]
+    fn records_of_the_version_that_counted_by_the_clock_are_read_and_are_due() {
+        let text = include_str!("testing/records-1.jsonl");
+        let records = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        let records: Vec<Record> = records.collect();
+        let [waiting, failed, done] = records.as_slice() else {
+            panic!("there are three");
+        };
+        // Neither waits for what the clock was to show, nor is any of them old.
+        assert_eq!(waiting.state, State::Waiting { until: Lived::ZERO });
+        assert_eq!(waiting.due(), Some(Lived::ZERO));
+        assert_eq!(failed.due(), Some(Lived::ZERO));
+        assert!(matches!(failed.remnant, Remnant::Pending { tries: 0, .. }));
+        assert_eq!((done.state, done.since), (State::Done, Lived::ZERO));
+        let (limit, soon) = (Duration::from_secs(60), NOW + Duration::from_secs(59));
+        assert!(!done.is_old(limit, limit, soon));
+        assert!(done.is_old(limit, limit, soon + Duration::from_secs(1)));
+        // What is told of them is as it was.
+        let changed = Duration::from_millis(1_790_000_000_250);
+        assert_eq!(done.changed, SystemTime::UNIX_EPOCH + changed);
+        for record in records {
+            let text = serde_json::to_string(&record).unwrap();
+            assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
+        }
+    }
+
+    #[test]
     fn an_interruption_is_told_and_not_held_against_it() {
         let mut record = download(key("x"));
         for _ in 0..50 {
             record.start(NOW);
-            record.recover(told("INTERRUPTED"));
+            record.recover(told("INTERRUPTED"), Lived::ZERO);
         }
         assert_eq!((record.attempts, record.spent.attempts), (50, 0));
         assert_eq!(record.last_error, Some(told("INTERRUPTED")));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
+use super::lived::Lived;
 use super::record::Record;
 use super::wish::Key;
 use crate::broker::disk::Disk;
@@ -14,15 +15,19 @@ use crate::broker::disk::Disk;
 /// person can read it with the tools at hand; a transfer's record is small beside its file.
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
 
-/// What the store is; one row.
+/// What the store is.
 const ABOUT: TableDefinition<'_, &str, u32> = TableDefinition::new("about");
 
-/// Its row.
+/// Seconds that daemons have lived through with what is in the store; another row. Since version 2:
+/// before, moments were times of the day.
+const LIVED: &str = "lived";
+
+/// The row of its version.
 const VERSION: &str = "version";
 
 /// The version of [`Record`] that this program writes and reads. A change that this one could not
 /// read needs the next.
-const CURRENT: u32 = 1;
+const CURRENT: u32 = 2;
 
 /// Bytes of memory for pages: the records of a thousand transfers.
 const CACHE: usize = 1 << 20;
@@ -123,8 +128,29 @@ impl Store {
             serde_json::to_vec(record)?,
         );
         self.write(|transaction| {
+            // It may be of a former version.
+            transaction.open_table(ABOUT)?.insert(VERSION, CURRENT)?;
             let mut records = transaction.open_table(RECORDS)?;
             records.insert(key.as_slice(), value.as_slice())?;
+            Ok(())
+        })
+    }
+
+    /// The time lived through with what is in it, as it was stored.
+    pub(super) fn lived(&self) -> io::Result<Lived> {
+        let read = || {
+            let about = self.database.begin_read()?.open_table(ABOUT)?;
+            let lived = about.get(LIVED)?;
+            Ok(lived.map_or(Lived::ZERO, |lived| Lived::from_secs(lived.value())))
+        };
+        read().map_err(io_of)
+    }
+
+    /// Stores the time lived through, and synchronises.
+    pub(super) fn keep_lived(&self, lived: Lived) -> io::Result<()> {
+        self.write(|transaction| {
+            let mut about = transaction.open_table(ABOUT)?;
+            about.insert(LIVED, lived.as_secs())?;
             Ok(())
         })
     }
@@ -134,6 +160,22 @@ impl Store {
         let key = serde_json::to_vec(key)?;
         self.write(|transaction| {
             transaction.open_table(RECORDS)?.remove(key.as_slice())?;
+            Ok(())
+        })
+    }
+
+    /// Puts a record in place of one with another key, and synchronises: a crash leaves one of them.
+    pub(super) fn rename(&self, from: &Key, record: &Record) -> io::Result<()> {
+        let from = serde_json::to_vec(from)?;
+        let (key, value) = (
+            serde_json::to_vec(&record.key)?,
+            serde_json::to_vec(record)?,
+        );
+        self.write(|transaction| {
+            transaction.open_table(ABOUT)?.insert(VERSION, CURRENT)?;
+            let mut records = transaction.open_table(RECORDS)?;
+            records.remove(from.as_slice())?;
+            records.insert(key.as_slice(), value.as_slice())?;
             Ok(())
         })
     }

@@ -16,11 +16,16 @@ use super::*;
 use crate::broker::put::{PutState, Verify};
 use crate::broker::testing::{Module, server};
 use crate::broker::{Broker, Caller, Cause, Error, Limits, Principal, Servers, health};
+use crate::modem::clock::jump;
 use crate::modem::operation::Task;
 
 mod bounds;
+mod clocks;
 mod crashes;
 mod delivery;
+mod disk;
+mod names;
+mod wishes;
 
 /// A daemon as far as transfers need one, until it is dropped.
 struct House {
@@ -28,6 +33,11 @@ struct House {
     module: Module,
     stop: CancellationToken,
     delivering: JoinHandle<()>,
+}
+
+/// A directory in memory where there is one: a few tests begin hundreds of daemons.
+fn scratch() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
 fn settings(scratch: &TempDir) -> Settings {
@@ -80,7 +90,7 @@ impl House {
     async fn receiving(&self, name: &str, wish: Wish) -> Result<Receiving, Error> {
         match self.broker.create_upload(&me(), id(name), wish).await? {
             Upload::Receive(receiving) => Ok(receiving),
-            Upload::Accepted(transfer) => panic!("it is there: {transfer:?}"),
+            there => panic!("it is there: {there:?}"),
         }
     }
 
@@ -90,6 +100,10 @@ impl House {
             receiving.push(Bytes::copy_from_slice(part)).await?;
         }
         receiving.finish(None).await
+    }
+
+    fn weather(&self) -> &testing::Weather {
+        &self.broker.transfers.journal().unwrap().weather
     }
 
     async fn over(&self, name: &str) -> Transfer {

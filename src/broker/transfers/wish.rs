@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use uuid::Uuid;
 
 use crate::broker::caller::Principal;
 use crate::broker::put::Verify;
@@ -29,6 +30,16 @@ impl TransferId {
         usable.then_some(Self(name))
     }
 
+    /// A name that no client can give and that is told to none.
+    pub(super) fn hidden() -> Self {
+        Self(format!(".{}", Uuid::new_v4()))
+    }
+
+    /// Whether it is such a name.
+    pub(super) fn is_hidden(&self) -> bool {
+        self.0.starts_with('.')
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -39,6 +50,11 @@ impl TransferId {
 impl<'de> Deserialize<'de> for TransferId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
+        if let Some(rest) = name.strip_prefix('.')
+            && Uuid::try_parse(rest).is_ok()
+        {
+            return Ok(Self(name));
+        }
         Self::new(name).ok_or_else(|| de::Error::custom("no transfer's name"))
     }
 }
@@ -107,6 +123,23 @@ impl Wish {
         match &self.direction {
             Direction::Upload(upload) => Some(upload),
             Direction::Download => None,
+        }
+    }
+
+    /// Whether both ask for the same, whatever they name of the content.
+    pub(super) fn is_but_for_content(&self, other: &Self) -> bool {
+        let mut named = self.clone();
+        if let (Direction::Upload(ours), Some(theirs)) = (&mut named.direction, other.upload()) {
+            (ours.size, ours.sha256) = (theirs.size, theirs.sha256);
+        }
+        named == *other
+    }
+
+    /// Takes over what another one names of the content.
+    pub(super) fn name_content(&mut self, other: &Self) {
+        if let (Direction::Upload(ours), Some(theirs)) = (&mut self.direction, other.upload()) {
+            ours.size = ours.size.or(theirs.size);
+            ours.sha256 = ours.sha256.or(theirs.sha256);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::air::{Air, Traffic};
 use super::ledger::{Account, Limit, Standing};
 use super::moved::Moved;
-use super::{Exceeded, Usage, now};
+use super::{Exceeded, Usage};
 use crate::broker::caller::Principal;
 use crate::broker::error::Cause;
 use crate::broker::estimate::Way;
@@ -115,7 +115,9 @@ impl Allowance {
         let Some(volume) = job.volume(self.air) else {
             return;
         };
-        self.usage.ledger(now()).book(&self.account, volume);
+        self.usage
+            .ledger(self.usage.now())
+            .book(&self.account, volume);
         self.booked.fetch_add(volume.air, Ordering::Relaxed);
         self.usage.changed.store(true, Ordering::Relaxed);
         crate::broker::metrics::moved(volume, job.resumes);
@@ -145,7 +147,7 @@ impl Allowance {
     }
 
     fn refusal(&self, standing: Standing, needed: u64) -> Cause {
-        let now = now();
+        let now = self.usage.now();
         let lasts = self.usage.ledger(now).lasts(standing.period, now);
         Cause::DataBudget(Exceeded {
             standing,
@@ -157,7 +159,7 @@ impl Allowance {
     /// The limit of which the least is left; of equal ones, the one that lasts longer.
     fn tightest(&self) -> Option<Standing> {
         let limits = self.usage.limits(&self.account, self.profile);
-        let ledger = self.usage.ledger(now());
+        let ledger = self.usage.ledger(self.usage.now());
         let standings = ledger.standings(&self.account, limits);
         standings.min_by_key(|standing| (standing.left(), std::cmp::Reverse(standing.period)))
     }

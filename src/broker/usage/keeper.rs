@@ -9,11 +9,15 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{Usage, now, store};
+use super::{Usage, store};
 
 /// Time between two writes, where something was booked: a few hundred writes a day do not wear out
 /// flash. A crash loses the counts of this time at most, and those of the job under way.
 const EVERY: Duration = Duration::from_secs(300);
+
+/// Time lived through that a crash may have lived through again, where nothing was booked: a period
+/// that the clock does not end is over an hour later then.
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// Stores the counts of a module in a file.
 #[derive(Debug, Clone)]
@@ -34,9 +38,10 @@ impl Keeper {
         let read = spawn_blocking(move || store::read(&path)).await;
         match read.unwrap_or_else(|how| Err(how.into())) {
             Ok(Some(stored)) => {
-                let mut ledger = self.usage.ledger(now());
+                let now = self.usage.now();
+                let mut ledger = self.usage.ledger(now);
                 *ledger = stored;
-                ledger.roll(now());
+                ledger.roll(now);
             }
             Ok(None) => {}
             Err(error) => tracing::warn!(
@@ -53,16 +58,26 @@ impl Keeper {
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             clock.tick().await;
-            self.save().await;
+            self.save_unless(HOUR).await;
         }
     }
 
-    /// Stores the counts, where any have changed. A failure is logged.
+    /// Stores the counts, where any have changed, or are older now. A failure is logged.
     pub async fn save(&self) {
-        if !self.usage.changed.swap(false, Ordering::Relaxed) {
-            return;
-        }
-        let ledger = self.usage.ledger(now()).clone();
+        self.save_unless(Duration::ZERO).await;
+    }
+
+    /// The same, where more was lived through than may be lived through again.
+    async fn save_unless(&self, again: Duration) {
+        let ledger = {
+            let mut ledger = self.usage.ledger(self.usage.now());
+            let is_older = ledger.not_stored() > again;
+            if !self.usage.changed.swap(false, Ordering::Relaxed) && !is_older {
+                return;
+            }
+            ledger.is_stored();
+            ledger.clone()
+        };
         let path = self.path.clone();
         let written = spawn_blocking(move || store::write(&path, &ledger)).await;
         if let Err(error) = written.unwrap_or_else(|how| Err(how.into())) {

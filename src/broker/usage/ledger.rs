@@ -14,13 +14,82 @@ use crate::broker::caller::Principal;
 /// under no principal's name.
 const MAX_ACCOUNTS: usize = 4096;
 
+/// A clock of the day that shows less was never set: this program is younger.
+const SET: Date = match Date::from_calendar_date(2026, Month::January, 1) {
+    Ok(date) => date,
+    Err(_) => Date::MIN,
+};
+
+/// The longest that a day is lived through, whatever the clock shows: an hour more than it has, so
+/// that a clock that is corrected a little does not end it before midnight.
+const LONGEST_DAY: Duration = Duration::from_secs(25 * 3600);
+
+/// The longest that a month is lived through: a day more than it has.
+const LONGEST_MONTH: Duration = Duration::from_secs(32 * 86400);
+
 /// Counts of one day and of the month that it is in, both in UTC.
 ///
-/// A clock that is set back begins no day anew: until it has caught up, the later day goes on.
+/// Clocks are wrong by years, and jump. A period ends when the clock shows a later one, as it does
+/// after a night without power. It also ends when it was lived through for as long as it has, and then
+/// the clock is believed, whatever it shows. So a clock that is set back begins no period anew, one
+/// that was ahead blocks nothing for longer than a day or a month, and one that goes to and fro ends a
+/// period early at most once for each that is lived through. A clock that was never set ends none;
+/// what begins under it gets its date when the clock is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ledger {
-    pub(super) day: Date,
+    pub(super) day: Span,
+    pub(super) month: Span,
     pub(super) accounts: BTreeMap<Account, Counts>,
+    /// Time that this daemon had lived through when the ledger was looked at last.
+    seen: Duration,
+    /// The same when it was stored last.
+    stored: Duration,
+}
+
+/// A period under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Span {
+    /// Its first day; `None` where the clock was not set so far.
+    pub(super) first: Option<Date>,
+    /// Time of it that daemons have lived through.
+    pub(super) lived: Duration,
+}
+
+/// The present.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Now {
+    /// As the clock of the day has it.
+    pub(super) wall: OffsetDateTime,
+    /// Time that this daemon has lived through.
+    pub(super) lived: Duration,
+}
+
+impl Now {
+    /// The first day of a period that is under way by the clock, if that was set.
+    fn first(self, period: Period) -> Option<Date> {
+        let today = Some(self.wall.date()).filter(|today| *today >= SET);
+        today.map(|today| match period {
+            Period::Day => today,
+            Period::Month => first_of(today),
+        })
+    }
+}
+
+impl Span {
+    /// Lives on. Answers whether another one begins.
+    fn roll(&mut self, shown: Option<Date>, passed: Duration, longest: Duration) -> bool {
+        self.lived = self.lived.saturating_add(passed);
+        let is_later = self.first.is_some() && shown > self.first;
+        if is_later || self.lived >= longest {
+            *self = Self {
+                first: shown,
+                lived: Duration::ZERO,
+            };
+            return true;
+        }
+        self.first = self.first.or(shown);
+        false
+    }
 }
 
 /// On whose account something is booked.
@@ -95,28 +164,64 @@ pub struct Standing {
 }
 
 impl Ledger {
-    /// An empty one.
-    pub(super) fn new(now: OffsetDateTime) -> Self {
+    /// Nothing has moved.
+    pub(super) fn new(now: Now) -> Self {
+        let begins = |period| Span {
+            first: now.first(period),
+            lived: Duration::ZERO,
+        };
         Self {
-            day: now.date(),
-            accounts: BTreeMap::new(),
+            seen: now.lived,
+            stored: now.lived,
+            ..Self::of(begins(Period::Day), begins(Period::Month), BTreeMap::new())
+        }
+    }
+
+    /// As it was stored.
+    pub(super) const fn of(day: Span, month: Span, accounts: BTreeMap<Account, Counts>) -> Self {
+        Self {
+            day,
+            month,
+            accounts,
+            seen: Duration::ZERO,
+            stored: Duration::ZERO,
         }
     }
 
     /// Closes what is over.
-    pub(super) fn roll(&mut self, now: OffsetDateTime) {
-        let today = now.date();
-        if today <= self.day {
+    pub(super) fn roll(&mut self, now: Now) {
+        let passed = now.lived.saturating_sub(self.seen);
+        self.seen = now.lived;
+        let day = now.first(Period::Day);
+        let month = now.first(Period::Month);
+        let day_is_over = self.day.roll(day, passed, LONGEST_DAY);
+        let month_is_over = self.month.roll(month, passed, LONGEST_MONTH);
+        if !day_is_over && !month_is_over {
             return;
         }
-        if (today.year(), today.month()) == (self.day.year(), self.day.month()) {
-            for counts in self.accounts.values_mut() {
+        for counts in self.accounts.values_mut() {
+            if day_is_over {
                 counts.day = Volume::default();
             }
-        } else {
-            self.accounts.clear();
+            if month_is_over {
+                counts.month = Volume::default();
+            }
         }
-        self.day = today;
+        self.accounts
+            .retain(|_, counts| *counts != Counts::default());
+    }
+
+    /// Time lived through that is not stored, where there are counts that it matters to.
+    pub(super) fn not_stored(&self) -> Duration {
+        if self.accounts.is_empty() {
+            return Duration::ZERO;
+        }
+        self.seen.saturating_sub(self.stored)
+    }
+
+    /// It is being stored.
+    pub(super) const fn is_stored(&mut self) {
+        self.stored = self.seen;
     }
 
     /// Books what has moved.
@@ -168,21 +273,36 @@ impl Ledger {
         })
     }
 
-    /// When a period is over that is under way now.
-    pub(super) fn ends(&self, period: Period) -> OffsetDateTime {
-        let next = match period {
-            Period::Day => self.day.next_day(),
-            Period::Month => first_of_next(self.day),
-        };
-        // The last day that a date can name is the end of everything.
-        next.unwrap_or(Date::MAX)
-            .with_time(Time::MIDNIGHT)
-            .assume_utc()
+    /// When a period is over that is under way now, by the clock as it is.
+    pub(super) fn ends(&self, period: Period, now: Now) -> OffsetDateTime {
+        // The last moment that a date can name is the end of everything.
+        now.wall
+            .checked_add(
+                self.lasts(period, now)
+                    .try_into()
+                    .unwrap_or(time::Duration::MAX),
+            )
+            .unwrap_or(now.wall)
     }
 
-    /// How long a period that is under way still lasts.
-    pub(super) fn lasts(&self, period: Period, now: OffsetDateTime) -> Duration {
-        (self.ends(period) - now).try_into().unwrap_or_default()
+    /// How long a period that is under way still lasts, at most.
+    pub(super) fn lasts(&self, period: Period, now: Now) -> Duration {
+        let (span, longest) = match period {
+            Period::Day => (self.day, LONGEST_DAY),
+            Period::Month => (self.month, LONGEST_MONTH),
+        };
+        let lasts = longest.saturating_sub(span.lived);
+        // A clock that shows another period than the one under way says nothing of its end.
+        let Some(first) = span.first.filter(|_| span.first == now.first(period)) else {
+            return lasts;
+        };
+        let next = match period {
+            Period::Day => first.next_day(),
+            Period::Month => first_of_next(first),
+        };
+        let next = next.map(|next| next.with_time(Time::MIDNIGHT).assume_utc());
+        let by_clock = next.and_then(|next| Duration::try_from(next - now.wall).ok());
+        by_clock.map_or(lasts, |by_clock| by_clock.min(lasts))
     }
 
     fn sum(&self, is: impl Fn(&Account) -> bool) -> Counts {
@@ -195,6 +315,11 @@ impl Ledger {
         }
         sum
     }
+}
+
+/// The first day of its month.
+pub(super) fn first_of(day: Date) -> Date {
+    day.replace_day(1).unwrap_or(day)
 }
 
 fn first_of_next(day: Date) -> Option<Date> {
@@ -236,7 +361,7 @@ impl fmt::Display for Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use time::macros::datetime;
+    use time::macros::{date, datetime};
 
     fn account(profile: &str, principal: &str) -> Account {
         Account {
@@ -253,49 +378,213 @@ mod tests {
         }
     }
 
+    /// A moment by the clock, at which nothing more was lived through.
+    fn at(wall: OffsetDateTime) -> Now {
+        Now {
+            wall,
+            lived: Duration::ZERO,
+        }
+    }
+
+    /// A clock that is wrong by so much, and the hours lived through.
+    struct Router {
+        ledger: Ledger,
+        right: OffsetDateTime,
+        wrong: time::Duration,
+        lived: Duration,
+        /// How often a day, and a month, began anew.
+        begun: (u32, u32),
+    }
+
+    impl Router {
+        fn new(wall: OffsetDateTime) -> Self {
+            let mut ledger = Ledger::new(at(wall));
+            ledger.book(&account("a", "me"), air(1));
+            Self {
+                ledger,
+                right: wall,
+                wrong: time::Duration::ZERO,
+                lived: Duration::ZERO,
+                begun: (0, 0),
+            }
+        }
+
+        fn now(&self) -> Now {
+            Now {
+                wall: self.right + self.wrong,
+                lived: self.lived,
+            }
+        }
+
+        /// Uses the budget each hour, for so many.
+        fn live(&mut self, hours: u32) {
+            for _ in 0..hours {
+                self.right += Duration::from_secs(3600);
+                self.lived += Duration::from_secs(3600);
+                self.look();
+            }
+        }
+
+        /// The clock is off by so many days from now on.
+        fn jump(&mut self, days: i64) {
+            self.wrong = time::Duration::days(days);
+            self.look();
+        }
+
+        fn look(&mut self) {
+            let me = account("a", "me");
+            self.ledger.roll(self.now());
+            let total = self.ledger.total();
+            self.begun.0 += u32::from(total.day.air == 0);
+            self.begun.1 += u32::from(total.month.air == 0);
+            self.ledger.book(&me, air(1));
+        }
+
+        /// As the file keeps it.
+        fn restart(&mut self) {
+            let Ledger {
+                day,
+                month,
+                accounts,
+                ..
+            } = self.ledger.clone();
+            self.ledger = Ledger::of(day, month, accounts);
+            self.lived = Duration::ZERO;
+            self.look();
+        }
+    }
+
+    const YEAR: i64 = 365;
+
     #[test]
     fn a_day_ends_at_midnight_and_a_month_with_its_last_day() {
-        let mut ledger = Ledger::new(datetime!(2026-01-30 12:00 UTC));
+        let mut ledger = Ledger::new(at(datetime!(2026-01-30 12:00 UTC)));
         let me = account("a", "me");
         ledger.book(&me, air(10));
-        ledger.roll(datetime!(2026-01-30 23:59:59 UTC));
+        ledger.roll(at(datetime!(2026-01-30 23:59:59 UTC)));
         assert_eq!(ledger.total().day.air, 10);
-        ledger.roll(datetime!(2026-01-31 00:00 UTC));
+        let now = at(datetime!(2026-01-31 00:00 UTC));
+        ledger.roll(now);
         ledger.book(&me, air(5));
         let total = ledger.total();
         assert_eq!((total.day.air, total.month.air), (5, 15));
-        assert_eq!(ledger.ends(Period::Month), datetime!(2026-02-01 00:00 UTC));
-        ledger.roll(datetime!(2026-02-01 00:00 UTC));
+        let ends = ledger.ends(Period::Month, now);
+        assert_eq!(ends, datetime!(2026-02-01 00:00 UTC));
+        ledger.roll(at(datetime!(2026-02-01 00:00 UTC)));
         assert_eq!(ledger.total(), Counts::default());
         assert!(ledger.accounts.is_empty());
     }
 
     #[test]
     fn a_year_ends_too() {
-        let now = datetime!(2026-12-31 23:00 UTC);
+        let now = at(datetime!(2026-12-31 23:00 UTC));
         let ledger = Ledger::new(now);
-        assert_eq!(ledger.ends(Period::Month), datetime!(2027-01-01 00:00 UTC));
+        let ends = ledger.ends(Period::Month, now);
+        assert_eq!(ends, datetime!(2027-01-01 00:00 UTC));
         assert_eq!(ledger.lasts(Period::Day, now), Duration::from_secs(3600));
     }
 
     #[test]
     fn a_clock_that_is_set_back_begins_no_day_anew() {
-        let mut ledger = Ledger::new(datetime!(2026-03-02 12:00 UTC));
+        let mut ledger = Ledger::new(at(datetime!(2026-03-02 12:00 UTC)));
         ledger.book(&account("a", "me"), air(10));
         for earlier in [
             datetime!(2026-03-01 12:00 UTC),
             datetime!(1970-01-01 0:00 UTC),
         ] {
-            ledger.roll(earlier);
+            ledger.roll(at(earlier));
             ledger.book(&account("a", "me"), air(1));
         }
         assert_eq!(ledger.total().day.air, 12);
-        assert_eq!(ledger.day, datetime!(2026-03-02 0:00 UTC).date());
+        assert_eq!(ledger.day.first, Some(date!(2026 - 03 - 02)));
+    }
+
+    #[test]
+    fn a_clock_that_was_a_year_ahead_blocks_no_budget_for_a_year() {
+        let mut router = Router::new(datetime!(2026-03-02 12:00 UTC));
+        router.live(3);
+        // What it shows is believed: a night of a year cannot be told from it.
+        router.jump(YEAR);
+        assert_eq!(router.begun, (1, 1));
+        router.live(2);
+        router.restart();
+        router.jump(0);
+        assert_eq!(router.begun, (1, 1), "that it is set back begins nothing");
+        let lasts = router.ledger.lasts(Period::Day, router.now());
+        assert!(lasts <= LONGEST_DAY, "{lasts:?}");
+        router.live(25);
+        assert_eq!(router.begun, (2, 1));
+        // From then on days end at midnight again.
+        let lasts = router.ledger.lasts(Period::Day, router.now());
+        let midnight = router
+            .right
+            .date()
+            .next_day()
+            .unwrap()
+            .midnight()
+            .assume_utc();
+        assert_eq!(lasts, Duration::try_from(midnight - router.right).unwrap());
+        router.live(32 * 24);
+        assert_eq!(router.begun.1, 2, "the month as well");
+    }
+
+    #[test]
+    fn a_clock_that_goes_to_and_fro_grants_no_allowance_again_and_again() {
+        for (one, other) in [(0, YEAR), (0, -YEAR), (0, -56 * YEAR), (YEAR, -56 * YEAR)] {
+            let mut router = Router::new(datetime!(2026-03-02 12:00 UTC));
+            router.live(1);
+            for _ in 0..240 {
+                router.jump(other);
+                router.live(1);
+                router.restart();
+                router.jump(one);
+                router.live(1);
+            }
+            // Twenty days are lived through.
+            let (days, months) = router.begun;
+            assert!((17..=2 * 21).contains(&days), "{one} {other}: {days}");
+            assert!(months <= 2, "{one} {other}: {months}");
+        }
+    }
+
+    #[test]
+    fn a_router_that_begins_in_1970_each_time_counts_as_any_other() {
+        let mut router = Router::new(datetime!(2026-03-02 12:00 UTC));
+        router.live(1);
+        for _ in 0..30 {
+            // Half a day, of which two hours without a time server.
+            router.restart();
+            router.jump(-56 * YEAR);
+            router.live(2);
+            router.jump(0);
+            router.live(22);
+        }
+        let (days, months) = router.begun;
+        assert!((29..=31).contains(&days), "{days}");
+        assert!(months <= 1, "{months}");
+    }
+
+    #[test]
+    fn a_clock_that_is_never_set_blocks_no_budget_and_what_began_gets_its_date_later() {
+        let mut router = Router::new(datetime!(1970-01-01 0:00 UTC));
+        router.live(24 * 10);
+        assert!((9..=10).contains(&router.begun.0), "{:?}", router.begun);
+        let counted = router.ledger.total().day;
+        assert!(counted.air > 0);
+        let set = datetime!(2026-03-02 12:00 UTC) - datetime!(1970-01-11 0:00 UTC);
+        router.wrong = set;
+        router.ledger.roll(router.now());
+        assert_eq!(
+            router.ledger.total().day,
+            counted,
+            "that it is set begins nothing"
+        );
+        assert_eq!(router.ledger.day.first, Some(date!(2026 - 03 - 02)));
     }
 
     #[test]
     fn each_limit_counts_its_own() {
-        let mut ledger = Ledger::new(datetime!(2026-03-02 12:00 UTC));
+        let mut ledger = Ledger::new(at(datetime!(2026-03-02 12:00 UTC)));
         ledger.book(&account("a", "me"), air(1));
         ledger.book(&account("a", "you"), air(10));
         ledger.book(&account("b", "me"), air(100));
@@ -318,7 +607,7 @@ mod tests {
 
     #[test]
     fn accounts_are_bounded_and_nothing_is_lost() {
-        let mut ledger = Ledger::new(datetime!(2026-03-02 12:00 UTC));
+        let mut ledger = Ledger::new(at(datetime!(2026-03-02 12:00 UTC)));
         for number in 0..2 * MAX_ACCOUNTS {
             ledger.book(&account("a", &number.to_string()), air(1));
         }

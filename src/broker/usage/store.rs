@@ -3,16 +3,19 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use time::Date;
 
-use super::ledger::{Account, Counts, Ledger, Volume};
+use super::ledger::{Account, Counts, Ledger, Span, Volume, first_of};
 use crate::broker::caller::Principal;
 
-/// The only form of the file so far.
-const VERSION: u32 = 1;
+/// The form of the file that is written, and the former one, which did not know how long the periods
+/// were lived through.
+const VERSION: u32 = 2;
+const FORMER: u32 = 1;
 
 /// Longest file that is read: `MAX_ACCOUNTS` with names of a thousand bytes.
 const MAX_LEN: u64 = 8 * 1024 * 1024;
@@ -21,7 +24,14 @@ const MAX_LEN: u64 = 8 * 1024 * 1024;
 #[serde(deny_unknown_fields)]
 struct Saved {
     version: u32,
-    day: Date,
+    day: Option<Date>,
+    #[serde(default)]
+    month: Option<Date>,
+    /// Seconds of both that daemons have lived through.
+    #[serde(default)]
+    day_lived: u64,
+    #[serde(default)]
+    month_lived: u64,
     accounts: Vec<Record>,
 }
 
@@ -54,7 +64,7 @@ pub(super) fn read(path: &Path) -> io::Result<Option<Ledger>> {
     };
     let text = io::read_to_string(io::Read::take(file, MAX_LEN))?;
     let saved: Saved = serde_json::from_str(&text)?;
-    if saved.version != VERSION {
+    if !matches!(saved.version, FORMER | VERSION) {
         let rule = format!("version {} of the file is not known", saved.version);
         return Err(io::Error::new(io::ErrorKind::InvalidData, rule));
     }
@@ -69,10 +79,19 @@ pub(super) fn read(path: &Path) -> io::Result<Option<Ledger>> {
         };
         (account, counts)
     });
-    Ok(Some(Ledger {
-        day: saved.day,
-        accounts: accounts.collect(),
-    }))
+    let span = |first, lived| Span {
+        first,
+        lived: Duration::from_secs(lived),
+    };
+    let month = match saved.version {
+        FORMER => saved.day.map(first_of),
+        _ => saved.month,
+    };
+    Ok(Some(Ledger::of(
+        span(saved.day, saved.day_lived),
+        span(month, saved.month_lived),
+        accounts.collect(),
+    )))
 }
 
 /// Writes the counts: the file holds the old or the new ones, whole, whatever happens meanwhile.
@@ -88,7 +107,10 @@ pub(super) fn write(path: &Path, ledger: &Ledger) -> io::Result<()> {
     });
     let saved = Saved {
         version: VERSION,
-        day: ledger.day,
+        day: ledger.day.first,
+        month: ledger.month.first,
+        day_lived: ledger.day.lived.as_secs(),
+        month_lived: ledger.month.lived.as_secs(),
         accounts: accounts.collect(),
     };
     let directory = path.parent().unwrap_or(Path::new("/"));
@@ -116,14 +138,35 @@ impl From<Bytes> for Volume {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use time::macros::datetime;
+    use crate::broker::usage::ledger::Now;
+    use time::macros::{date, datetime};
+
+    #[test]
+    fn the_file_of_the_former_version_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("usage.json");
+        let text = r#"{"version":1,"day":"2026-11-22","accounts":[{"profile":"a","principal":"uid:0",
+            "day":{"up":1,"down":2,"air":3},"month":{"up":4,"down":5,"air":6}}]}"#;
+        std::fs::write(&path, text).unwrap();
+        let ledger = read(&path).unwrap().unwrap();
+        assert_eq!(ledger.day.first, Some(date!(2026 - 11 - 22)));
+        assert_eq!(ledger.month.first, Some(date!(2026 - 11 - 01)));
+        assert_eq!(ledger.day.lived, Duration::ZERO);
+        let total = ledger.total();
+        assert_eq!((total.day.air, total.month.air), (3, 6));
+    }
 
     #[test]
     fn what_was_written_is_read() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("usage.json");
         assert!(read(&path).unwrap().is_none());
-        let mut ledger = Ledger::new(datetime!(2026-11-22 22:00 UTC));
+        let mut ledger = Ledger::new(Now {
+            wall: datetime!(2026-11-22 22:00 UTC),
+            lived: Duration::ZERO,
+        });
+        ledger.day.lived = Duration::from_secs(7);
+        ledger.month.lived = Duration::from_secs(70);
         let volume = Volume {
             up: 1,
             down: 2,
@@ -148,7 +191,7 @@ mod tests {
         for text in [
             "",
             "{",
-            r#"{"version":2,"day":"2026-11-22","accounts":[]}"#,
+            r#"{"version":3,"day":"2026-11-22","accounts":[]}"#,
             r#"{"version":1,"day":"2026-13-22","accounts":[]}"#,
         ] {
             std::fs::write(&path, text).unwrap();

@@ -129,15 +129,20 @@ impl Fields {
 
 impl From<Transfer> for proto::Transfer {
     fn from(transfer: Transfer) -> Self {
-        let Transfer { record, live } = transfer;
-        let (state, next_attempt) = match record.state {
-            State::Receiving => (proto::TransferState::Receiving, None),
-            State::Queued => (proto::TransferState::Queued, None),
-            State::Running => (proto::TransferState::Running, None),
-            State::Waiting { until } => (proto::TransferState::Waiting, Some(timestamp(until))),
-            State::Done => (proto::TransferState::Done, None),
-            State::Failed => (proto::TransferState::Failed, None),
-            State::Cancelled => (proto::TransferState::Cancelled, None),
+        let Transfer {
+            record,
+            live,
+            next_attempt,
+            ..
+        } = transfer;
+        let state = match record.state {
+            State::Receiving => proto::TransferState::Receiving,
+            State::Queued => proto::TransferState::Queued,
+            State::Running => proto::TransferState::Running,
+            State::Waiting { .. } => proto::TransferState::Waiting,
+            State::Done => proto::TransferState::Done,
+            State::Failed => proto::TransferState::Failed,
+            State::Cancelled => proto::TransferState::Cancelled,
         };
         let direction = match record.wish.direction {
             Direction::Upload(_) => proto::Direction::Upload,
@@ -175,7 +180,7 @@ impl From<Transfer> for proto::Transfer {
             attempts: count(record.attempts),
             operation_id: operation.unwrap_or_default(),
             last_error: record.last_error.map(Into::into),
-            next_attempt,
+            next_attempt: next_attempt.map(timestamp),
             created: Some(timestamp(record.created)),
             changed: Some(timestamp(record.changed)),
             sha256: record

@@ -16,7 +16,7 @@ impl Attempt {
         };
         let remnant = match self.clear(record).await {
             Ok(remnant) => remnant,
-            Err(Stop::Halted) => return Ok(()),
+            Err(Stop::Halted(_)) => return Ok(()),
             Err(Stop::Failed(error)) if tries + 1 >= TRIES => {
                 tracing::warn!(transfer = %self.hold.key.id, %error, "a part stays on the server");
                 Remnant::Left
@@ -25,13 +25,18 @@ impl Attempt {
                 let journal = &self.hold.journal;
                 let delay = journal.settings.budget.delay(tries + 1, fastrand::u64(..));
                 Remnant::Pending {
-                    due: journal.now() + delay,
+                    due: journal.now().lived + delay,
                     tries: tries + 1,
                 }
             }
         };
         self.hold
-            .change(move |record, _| record.remnant = remnant)
+            .change(move |record, _| {
+                // It may be tried again by now, and has to leave something anew first.
+                if matches!(record.remnant, Remnant::Pending { .. }) {
+                    record.remnant = remnant;
+                }
+            })
             .await
     }
 

@@ -124,10 +124,8 @@ impl Attempt {
         let (id, size) = (record.file.ok_or(Cause::SpoolLost)?, record.committed);
         let files = &self.hold.journal.files;
         let sha256 = files.run(move |files| files.hash(id, size)).await?;
-        self.hold
-            .change(move |record, now| record.fetched(size, sha256, now))
-            .await?;
-        Ok(())
+        self.ended_well(move |record, now| record.fetched(size, sha256, now))
+            .await
     }
 }
 

@@ -55,10 +55,7 @@ impl Attempt {
             state: sent.state,
             words: sent.evidence,
         };
-        Ok(self
-            .hold
-            .change(move |record, now| record.delivered(evidence, now))
-            .await?)
+        self.delivered(evidence).await
     }
 
     /// The file of the spool, if it still is what was accepted.
@@ -196,10 +193,7 @@ impl Attempt {
             words += "; the sentinel was written";
         }
         let evidence = Evidence { state, words };
-        Ok(self
-            .hold
-            .change(move |record, now| record.delivered(evidence, now))
-            .await?)
+        self.delivered(evidence).await
     }
 
     /// What the server has under the name.
@@ -267,10 +261,13 @@ impl Attempt {
             _ => moved.follow(*progress.borrow()),
         }
         let moved = moved.bytes;
-        self.hold
-            .change(move |record, _| record.spend(moved))
-            .await?;
-        Ok(sent??)
+        let spent = self.hold.change(move |record, _| record.spend(moved)).await;
+        let sent = sent??;
+        if let Err(error) = spent {
+            // The file is there. That is what counts, and is recorded as soon as the disk takes it.
+            tracing::warn!(transfer = %self.hold.key.id, %error, "its bytes are not counted");
+        }
+        Ok(sent)
     }
 }
 

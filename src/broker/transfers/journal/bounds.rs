@@ -1,15 +1,22 @@
 //! The bounds of all transfers and of each principal's, and what is forgotten to keep them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Entry, Journal, whole};
+use super::disk::Change;
+use super::{Birth, Entry, Journal, whole};
 use crate::broker::caller::Principal;
 use crate::broker::error::{Cause, Error};
+use crate::broker::transfers::record::Record;
 use crate::broker::transfers::store::Store;
 use crate::broker::transfers::wish::Key;
 
 /// Room is taken so many bytes at a time, so that a file that grows asks seldom.
 const STEP: u64 = 1 << 20;
+
+/// Time lived through that a crash may have lived through again: one write an hour does not wear out
+/// flash, and ages are days.
+const KEEP: Duration = Duration::from_secs(3600);
 
 /// There is no room.
 struct Full {
@@ -68,23 +75,47 @@ impl Journal {
         }
     }
 
+    /// Puts the time lived through on the disk, where there is something that grows older and that
+    /// much of it is not there yet. A failure is logged.
+    pub(in crate::broker::transfers) async fn keep_lived(self: &Arc<Self>, unless: Duration) {
+        let now = self.now().lived;
+        {
+            let table = self.table();
+            let kept = now.since(table.lived) <= unless;
+            if kept || table.entries.is_empty() {
+                return;
+            }
+        }
+        let journal = Arc::clone(self);
+        let kept = whole(async move {
+            let mut store = journal.store.lock().await;
+            journal.write(&mut store, Change::Lived(now)).await?;
+            journal.table().lived = now;
+            Ok(())
+        });
+        if let Err(error) = kept.await {
+            tracing::warn!(%error, "the age of transfers cannot be stored");
+        }
+    }
+
     /// Forgets what is too old.
     pub(in crate::broker::transfers) async fn sweep(self: &Arc<Self>) {
+        self.keep_lived(KEEP).await;
         let (ended, unfinished) = (self.settings.max_age, self.settings.unfinished_age);
         let now = self.now();
-        let old: Vec<Key> = {
+        let old: Vec<(Key, Birth)> = {
             let table = self.table();
             let entries = table.entries.iter();
             entries
-                .filter(|(_, entry)| !entry.busy && entry.record.is_old(ended, unfinished, now))
-                .map(|(key, _)| key.clone())
+                .filter(|(_, entry)| {
+                    entry.work.is_none() && entry.record.is_old(ended, unfinished, now)
+                })
+                .map(|(key, entry)| (key.clone(), entry.birth))
                 .collect()
         };
-        for key in old {
-            let swept = self
-                .forget(&key, move |record| record.is_old(ended, unfinished, now))
-                .await;
-            match swept {
+        for (key, birth) in old {
+            let is_old = move |record: &Record| record.is_old(ended, unfinished, now);
+            match self.forget(&key, birth, is_old).await {
                 Ok(()) => tracing::info!(transfer = %key.id, "an old transfer was forgotten"),
                 Err(error) => tracing::warn!(transfer = %key.id, %error, "it cannot be forgotten"),
             }
@@ -94,11 +125,10 @@ impl Journal {
     /// Of those that are meant, the transfer that nobody needs for the longest time.
     fn spent(&self, is_meant: impl Fn(&Key, &Entry) -> bool) -> Option<Key> {
         let table = self.table();
-        let spent = table
-            .entries
-            .iter()
-            .filter(|(key, entry)| !entry.busy && entry.record.is_spent() && is_meant(key, entry));
-        let (key, _) = spent.min_by_key(|(_, entry)| entry.record.changed)?;
+        let spent = table.entries.iter().filter(|(key, entry)| {
+            entry.work.is_none() && entry.record.is_spent() && is_meant(key, entry)
+        });
+        let (key, _) = spent.min_by_key(|(_, entry)| (entry.record.since, entry.record.changed))?;
         Some(key.clone())
     }
 

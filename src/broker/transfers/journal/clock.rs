@@ -1,36 +1,43 @@
-//! The time of day for what is written down.
+//! The clock that ages and pauses of transfers are counted by.
 
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
+use crate::broker::transfers::lived::{Lived, Now};
 use crate::modem::clock;
 
-/// The time of day since a start.
+/// Counts on from what was lived through before the start.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clock {
     start: Instant,
-    wall: SystemTime,
+    before: Lived,
+    wall: fn() -> SystemTime,
 }
 
 impl Clock {
-    /// `wall` tells the time of day.
-    pub(super) fn start(wall: fn() -> SystemTime) -> Self {
+    /// Counts on from `before`; `wall` tells the time of day.
+    pub(super) fn start(before: Lived, wall: fn() -> SystemTime) -> Self {
         Self {
             start: clock::now(),
-            wall: wall(),
+            before,
+            wall,
         }
     }
 
-    pub(super) fn wall(self, now: Instant) -> SystemTime {
-        let passed = now.saturating_duration_since(self.start);
-        self.wall.checked_add(passed).unwrap_or(self.wall)
+    pub(super) fn now(self) -> Now {
+        let now = clock::now();
+        Now {
+            lived: self.before + now.saturating_duration_since(self.start),
+            wall: (self.wall)(),
+        }
     }
 
-    pub(super) fn instant(self, time: SystemTime) -> Instant {
-        let later = time.duration_since(self.wall).unwrap_or_default();
+    pub(super) fn instant(self, then: Lived) -> Instant {
         // A year is longer than any wait that is looked at again.
-        let later = later.min(Duration::from_secs(365 * 86400));
+        let later = then
+            .since(self.before)
+            .min(Duration::from_secs(365 * 86400));
         self.start + later
     }
 }

@@ -8,7 +8,8 @@ use super::Journal;
 use crate::broker::disk::Disk;
 use crate::broker::error::Error;
 use crate::broker::transfers::files::FileId;
-use crate::broker::transfers::record::{Record, State};
+use crate::broker::transfers::lived::Lived;
+use crate::broker::transfers::record::{Record, Remnant, State};
 use crate::broker::transfers::store::{self, Store};
 use crate::broker::transfers::wish::Key;
 
@@ -19,11 +20,11 @@ impl Journal {
         store: &mut Option<Arc<Store>>,
         mut record: Record,
     ) -> Result<(), Error> {
-        let unneeded = if record.needs_file() {
-            None
-        } else {
-            record.file.take()
-        };
+        let settled = !matches!(record.remnant, Remnant::Pending { .. });
+        if settled && record.key.id.is_hidden() {
+            return self.drop_entry(store, &record.key).await;
+        }
+        let unneeded = record.let_go_of_file();
         self.write(store, Change::Put(&record)).await?;
         let exact = record.state != State::Receiving && record.state != State::Running;
         {
@@ -45,8 +46,40 @@ impl Journal {
             if record.generation != entry.record.generation || exact {
                 entry.live.written = record.committed;
             }
+            entry.cancel &= !record.state.is_over();
+            entry.unrecorded = None;
             entry.record = record;
             entry.tell();
+        }
+        self.wake.notify_one();
+        self.remove_file(unneeded).await;
+        Ok(())
+    }
+
+    /// Has a transfer go from the sight of its client, and keeps what is needed to delete what it
+    /// has left on its server.
+    pub(super) async fn hide(
+        &self,
+        store: &mut Option<Arc<Store>>,
+        mut record: Record,
+    ) -> Result<(), Error> {
+        let key = record.key.clone();
+        record.hide();
+        let unneeded = record.let_go_of_file();
+        self.write(store, Change::Rename(&key, &record)).await?;
+        {
+            let mut table = self.table();
+            let mut room = table.entries.remove(&key).map_or(0, |entry| entry.room);
+            if record.file.is_none() {
+                self.room.give(room);
+                room = 0;
+            }
+            tracing::info!(
+                transfer = %key.id,
+                until_then = %record.key.id,
+                "a transfer is forgotten as soon as what it left on its server is deleted"
+            );
+            table.insert(record.key.clone(), record, room);
         }
         self.wake.notify_one();
         self.remove_file(unneeded).await;
@@ -81,6 +114,8 @@ impl Journal {
         store: &mut Option<Arc<Store>>,
         change: Change<'_>,
     ) -> Result<(), Error> {
+        #[cfg(test)]
+        self.weather.pass().await?;
         let change = change.owned();
         let (open, path) = (store.take(), self.path.clone());
         // A store that failed is opened anew by the next change: it trusts no page that it was not
@@ -93,6 +128,8 @@ impl Journal {
             match &change {
                 Owned::Put(record) => open.put(record)?,
                 Owned::Remove(key) => open.remove(key)?,
+                Owned::Lived(lived) => open.keep_lived(*lived)?,
+                Owned::Rename(key, record) => open.rename(key, record)?,
             }
             Ok(open)
         });
@@ -105,11 +142,17 @@ impl Journal {
 pub(super) enum Change<'a> {
     Put(&'a Record),
     Remove(&'a Key),
+    /// A record is put in place of the one with this key.
+    Rename(&'a Key, &'a Record),
+    /// The time lived through.
+    Lived(Lived),
 }
 
 enum Owned {
     Put(Box<Record>),
     Remove(Key),
+    Rename(Key, Box<Record>),
+    Lived(Lived),
 }
 
 impl Change<'_> {
@@ -117,6 +160,8 @@ impl Change<'_> {
         match self {
             Self::Put(record) => Owned::Put(Box::new(record.clone())),
             Self::Remove(key) => Owned::Remove(key.clone()),
+            Self::Lived(lived) => Owned::Lived(lived),
+            Self::Rename(key, record) => Owned::Rename(key.clone(), Box::new(record.clone())),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-use super::{Entry, Journal, Live};
+use super::{Birth, Journal, Live};
 use crate::broker::caller::Principal;
 use crate::broker::transfers::Transfer;
 use crate::broker::transfers::wish::{Key, TransferId};
@@ -10,7 +10,14 @@ use crate::broker::transfers::wish::{Key, TransferId};
 impl Journal {
     /// A transfer as it is.
     pub(in crate::broker::transfers) fn get(&self, key: &Key) -> Option<Transfer> {
-        self.table().entries.get(key).map(Entry::transfer)
+        let table = self.table();
+        let entry = table.entries.get(key)?;
+        Some(entry.transfer(self.now()))
+    }
+
+    /// This very transfer, and no later one of the same name.
+    pub(in crate::broker::transfers) fn get_of(&self, key: &Key, birth: Birth) -> Option<Transfer> {
+        self.get(key).filter(|there| there.birth == birth)
     }
 
     /// Transfers of a principal behind a name, at most `limit` of them.
@@ -22,18 +29,33 @@ impl Journal {
     ) -> Vec<Transfer> {
         let table = self.table();
         let own = table.entries.iter().filter(|(key, _)| {
-            key.principal == *principal && behind.is_none_or(|behind| key.id > *behind)
+            key.principal == *principal
+                && !key.id.is_hidden()
+                && behind.is_none_or(|behind| key.id > *behind)
         });
-        own.take(limit).map(|(_, entry)| entry.transfer()).collect()
+        let now = self.now();
+        own.take(limit)
+            .map(|(_, entry)| entry.transfer(now))
+            .collect()
+    }
+
+    /// A transfer, and what changes at every change of it and is closed when it is forgotten.
+    pub(in crate::broker::transfers) fn follow(
+        &self,
+        key: &Key,
+    ) -> Option<(Transfer, watch::Receiver<u64>)> {
+        let table = self.table();
+        let entry = table.entries.get(key)?;
+        Some((entry.transfer(self.now()), entry.changed.subscribe()))
     }
 
     /// Changes at every change of a transfer; closed when it is forgotten.
+    #[cfg(test)]
     pub(in crate::broker::transfers) fn subscribe(
         &self,
         key: &Key,
     ) -> Option<watch::Receiver<u64>> {
-        let table = self.table();
-        Some(table.entries.get(key)?.changed.subscribe())
+        self.follow(key).map(|(_, changed)| changed)
     }
 
     /// Tells those who watch what is not worth a write.

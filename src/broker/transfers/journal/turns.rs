@@ -1,54 +1,55 @@
 //! Whose turn it is, and who works on what.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use tokio_util::sync::CancellationToken;
-
+use super::halt::Halt;
 use super::hold::Hold;
-use super::{Journal, Table};
+use super::{Birth, Entry, Journal, Table};
 use crate::broker::error::Cause;
+use crate::broker::transfers::lived::Lived;
 use crate::broker::transfers::wish::Key;
 
-/// What is to be done for a transfer.
+/// What somebody does with a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::broker::transfers) enum Chore {
+    /// Its client sends it.
+    Receive,
     /// An attempt.
     Attempt,
     /// What it left on the server is deleted.
     ClearUp,
+    /// It is recorded that its client has ended it.
+    Cancel,
+}
+
+/// Work on a transfer.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) chore: Chore,
+    /// Ends it.
+    pub(super) halt: Halt,
 }
 
 impl Journal {
-    /// Ends the work on a transfer. Answers whether there was any.
-    pub(in crate::broker::transfers) fn halt(&self, key: &Key) -> bool {
-        let table = self.table();
-        let busy = table.entries.get(key).filter(|entry| entry.busy);
-        if let Some(entry) = busy {
-            entry.halt.cancel();
-        }
-        busy.is_some()
-    }
-
     /// The next thing that is due, and the hold on its transfer: of the most urgent, of the
     /// principal whose last turn is longest ago, the oldest.
     pub(in crate::broker::transfers) fn next(self: &Arc<Self>) -> Option<(Hold, Chore)> {
-        let now = self.now();
+        let now = self.now().lived;
         let mut table = self.table();
         let Table {
             entries,
             turns,
             turn,
+            ..
         } = &mut *table;
         let due = entries
             .iter_mut()
-            .filter(|(_, entry)| !entry.busy && entry.record.due().is_some_and(|due| due <= now));
+            .filter(|(_, entry)| entry.due().is_some_and(|due| due <= now));
         let (key, entry) = due.min_by_key(|(key, entry)| {
             let last = turns.get(&key.principal).copied();
-            (entry.record.wish.priority, last, entry.record.created)
+            let record = &entry.record;
+            (record.wish.priority, last, record.born, record.created)
         })?;
-        entry.busy = true;
-        entry.halt = CancellationToken::new();
         *turn += 1;
         turns.insert(key.principal.clone(), *turn);
         let chore = if entry.record.state.is_over() {
@@ -56,41 +57,59 @@ impl Journal {
         } else {
             Chore::Attempt
         };
-        let key = key.clone();
+        let hold = self.hold(key, entry, chore);
         drop(table);
-        Some((self.hold(key), chore))
+        Some((hold, chore))
     }
 
     /// When the next thing is due.
-    pub(in crate::broker::transfers) fn next_due(&self) -> Option<SystemTime> {
+    pub(in crate::broker::transfers) fn next_due(&self) -> Option<Lived> {
         let table = self.table();
-        let idle = table.entries.values().filter(|entry| !entry.busy);
-        idle.filter_map(|entry| entry.record.due()).min()
+        table.entries.values().filter_map(Entry::due).min()
     }
 
     /// Takes a transfer to work on.
-    pub(in crate::broker::transfers) fn claim(self: &Arc<Self>, key: &Key) -> Result<Hold, Cause> {
-        {
-            let mut table = self.table();
-            let entry = table.entries.get_mut(key).ok_or(Cause::TransferNotFound)?;
-            if std::mem::replace(&mut entry.busy, true) {
-                return Err(Cause::TransferBusy);
-            }
-            entry.halt = CancellationToken::new();
+    ///
+    /// # Errors
+    /// Somebody works on it, or it is gone; where it is to be received: it was cancelled.
+    pub(in crate::broker::transfers) fn claim(
+        self: &Arc<Self>,
+        key: &Key,
+        birth: Birth,
+        chore: Chore,
+    ) -> Result<Hold, Cause> {
+        let mut table = self.table();
+        let entry = table.of(key, birth).ok_or(Cause::TransferNotFound)?;
+        if entry.work.is_some() {
+            return Err(Cause::TransferBusy);
         }
-        Ok(self.hold(key.clone()))
+        if entry.cancel && chore != Chore::Cancel {
+            return Err(Cause::TransferEnded);
+        }
+        Ok(self.hold(key, entry, chore))
     }
 
-    pub(super) fn hold(self: &Arc<Self>, key: Key) -> Hold {
-        let halt = {
-            let table = self.table();
-            let entry = table.entries.get(&key);
-            entry.map(|entry| entry.halt.clone()).unwrap_or_default()
-        };
+    pub(super) fn hold(self: &Arc<Self>, key: &Key, entry: &mut Entry, chore: Chore) -> Hold {
+        let halt = Halt::default();
+        entry.work = Some(Work {
+            chore,
+            halt: halt.clone(),
+        });
         Hold {
             journal: Arc::clone(self),
-            key,
+            key: key.clone(),
+            birth: entry.birth,
             halt,
         }
+    }
+}
+
+impl Entry {
+    /// When something is due for it that nobody does yet.
+    fn due(&self) -> Option<Lived> {
+        let idle = self.work.is_none() && !self.cancel;
+        let due = self.record.due().filter(|_| idle)?;
+        let aside = self.aside.filter(|_| self.record.state.is_over());
+        Some(aside.map_or(due, |aside| aside.max(due)))
     }
 }

@@ -1,8 +1,8 @@
 //! Where a transfer is, and what it has left on its server.
 
-use std::time::SystemTime;
-
 use serde::{Deserialize, Serialize};
+
+use crate::broker::transfers::lived::Lived;
 
 /// Where a transfer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,7 +16,8 @@ pub enum State {
     /// It is tried again then.
     Waiting {
         /// When.
-        until: SystemTime,
+        #[serde(deserialize_with = "Lived::or_of_day")]
+        until: Lived,
     },
     /// It is where it was to go.
     Done,
@@ -34,7 +35,8 @@ pub enum Remnant {
     /// It is to be deleted.
     Pending {
         /// When that is tried.
-        due: SystemTime,
+        #[serde(deserialize_with = "Lived::or_of_day")]
+        due: Lived,
         /// How often it was.
         tries: u32,
     },
