@@ -109,6 +109,23 @@ impl Oracle {
         id
     }
 
+    /// A writer that is another program.
+    pub(crate) fn others(&mut self, at: &At, len: usize, now: Duration) -> u32 {
+        // Nobody can tell whose an empty file is.
+        self.open(len.max(1), |content| Writer {
+            who: "others".into(),
+            at: at.clone(),
+            content,
+            fail_if_exists: false,
+            may_be_deleted: false,
+            sentinel: None,
+            others: true,
+            opened: now,
+            closed: Some(now),
+            verified: false,
+        })
+    }
+
     pub(crate) fn writer(&self, id: u32) -> &Writer {
         &self.writers[&id]
     }

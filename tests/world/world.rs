@@ -236,6 +236,8 @@ fn live(world: &Arc<World>, number: usize) {
             }
         }
         let Some(daemon) = daemon else { return };
+        // A power cut that came at the very end of the last life is over.
+        let _ = timeout(Duration::ZERO, world.disk.cut.notified()).await;
         if let End::CutAt(changes) = life.end {
             world.disk.cut_after(Some(changes));
         }
@@ -366,7 +368,7 @@ pub(crate) fn step_wall(seconds: i64) {
 }
 
 /// The wall clock, which begins in 2026.
-fn wall() -> SystemTime {
+pub(crate) fn wall() -> SystemTime {
     let now = BEGAN.get().map_or(Duration::ZERO, |(began, before)| {
         before + (clock::now() - began)
     });
