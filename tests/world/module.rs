@@ -53,11 +53,9 @@ impl Module {
         self.emulator.arm(Fault { trigger, effect });
     }
 
-    /// From now on the line is clean.
+    /// From now on the servers are well.
     pub(crate) fn heal(&mut self) {
         self.net.heal();
-        self.emulator.knobs_mut().lose_one_in = 0;
-        self.emulator.knobs_mut().duplicate_one_in = 0;
     }
 
     /// When something happens by itself.
