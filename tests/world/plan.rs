@@ -19,6 +19,8 @@ pub(crate) struct Seed {
     pub(crate) without: BTreeSet<String>,
     /// The one rule that is looked for; none: all.
     pub(crate) rule: Option<String>,
+    /// Whether the world goes on after a rule was broken.
+    pub(crate) goes_on: bool,
 }
 
 /// A world as its seed has it.
@@ -72,6 +74,7 @@ impl Seed {
             number,
             without: BTreeSet::new(),
             rule: std::env::var("WORLD_RULE").ok(),
+            goes_on: std::env::var_os("WORLD_GOES_ON").is_some(),
         }
     }
 

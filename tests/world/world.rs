@@ -39,7 +39,7 @@ const HEALING: Duration = Duration::from_secs(6 * 3600);
 pub(crate) struct Outcome {
     pub(crate) operations: u64,
     pub(crate) trace: Vec<String>,
-    pub(crate) broken: Option<Violation>,
+    pub(crate) broken: Vec<Violation>,
 }
 
 /// Everything that outlives a daemon.
@@ -84,7 +84,7 @@ impl World {
     }
 
     fn is_broken(&self) -> bool {
-        self.oracle().broken.is_some()
+        !self.plan.seed.goes_on && !self.oracle().broken.is_empty()
     }
 }
 
@@ -118,7 +118,7 @@ pub(crate) fn run(seed: Seed) -> Outcome {
     Outcome {
         operations: oracle.operations,
         trace: std::mem::take(&mut oracle.trace),
-        broken: oracle.broken.take(),
+        broken: std::mem::take(&mut oracle.broken),
     }
 }
 
