@@ -13,6 +13,7 @@ use cellftp::ftps::value::RemotePath;
 use cellftp::modem::clock;
 use tokio::time::{sleep, timeout};
 
+use crate::content::PLAIN;
 use crate::net::HOSTS;
 use crate::oracle::{At, Told};
 use crate::plan::client_name;
@@ -94,8 +95,8 @@ impl Client<'_> {
             11 => self.delete().await,
             12 => self.directories().await,
             13 => self.session().await,
-            14..=16 => self.upload().await,
-            17 => self.download().await,
+            14 | 15 => self.upload().await,
+            16 => self.download().await,
             _ => self.tend().await,
         }
     }
@@ -111,12 +112,13 @@ impl Client<'_> {
         (host, path)
     }
 
-    /// Sizes that are looked like error codes, ends of blocks, and more than fits in one.
+    /// Sizes that look like error codes, ends of blocks, and more than fits in one.
     fn len(&mut self) -> usize {
         match self.random.u8(..10) {
             0 => self.random.usize(..18),
             1 => 421,
-            2..=6 => self.random.usize(1..3000),
+            2 | 3 => PLAIN,
+            4..=6 => self.random.usize(1..3000),
             7 | 8 => self.random.usize(3000..12_000),
             _ => self.random.usize(12_000..40_000),
         }

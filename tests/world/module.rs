@@ -23,7 +23,6 @@ pub(crate) struct Module {
     emulator: Emulator,
     pub(crate) net: Net,
     answers: VecDeque<(Duration, Event)>,
-    puts: u32,
 }
 
 impl Module {
@@ -32,7 +31,6 @@ impl Module {
             emulator: Emulator::new(profile, knobs),
             net,
             answers: VecDeque::new(),
-            puts: 0,
         }
     }
 
@@ -45,22 +43,19 @@ impl Module {
         self.answers.clear();
     }
 
-    /// Bytes on their way to the module are lost or doubled, in one of the next uploads.
-    pub(crate) fn spoil_put(&mut self, ahead: u32, at: u64, effect: Effect) {
-        self.puts += ahead;
+    /// Something happens in one of the next uploads.
+    pub(crate) fn spoil_put(&mut self, ahead: u32, phase: Phase, effect: Effect) {
         let trigger = Trigger::Command {
             command: "+CFTPSPUT".into(),
-            nth: self.puts,
-            phase: Phase::InData(at),
+            nth: self.net.stores + ahead,
+            phase,
         };
         self.emulator.arm(Fault { trigger, effect });
     }
 
-    /// From now on the line is clean.
+    /// From now on the servers are well.
     pub(crate) fn heal(&mut self) {
         self.net.heal();
-        self.emulator.knobs_mut().lose_one_in = 0;
-        self.emulator.knobs_mut().duplicate_one_in = 0;
     }
 
     /// When something happens by itself.

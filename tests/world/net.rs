@@ -39,6 +39,12 @@ pub(crate) struct Net {
     listing: Option<(usize, String)>,
     /// Whether the running listing ends early.
     short: bool,
+    /// Uploads that were begun.
+    pub(crate) stores: u32,
+    /// Whether others use the time of a cut to replace the file.
+    replaces: bool,
+    /// The download under way.
+    download: Option<At>,
     /// No answer comes sooner.
     latency: Duration,
 }
@@ -61,11 +67,17 @@ impl Net {
             upload: None,
             listing: None,
             short: false,
+            stores: 0,
+            replaces: false,
+            download: None,
             latency,
         }
     }
 
-    pub(crate) fn trouble(&mut self, trouble: Trouble) {
+    /// Something goes wrong next; `replaces`: others are quick to replace a file whose transfer is
+    /// cut.
+    pub(crate) fn trouble(&mut self, trouble: Trouble, replaces: bool) {
+        self.replaces = replaces;
         self.troubles.push_back(trouble);
     }
 
@@ -132,6 +144,9 @@ impl Net {
                 Trouble::Store | Trouble::Login => Some(Failure::Refused),
             };
             if let Some(failure) = failure {
+                if trouble == Trouble::Cut && self.replaces {
+                    self.replace(now, oracle);
+                }
                 if failure.ends_session() {
                     self.memory.close_session();
                     self.storing = None;
@@ -142,6 +157,7 @@ impl Net {
                 return Some((due, Event::Answer { id, answer }));
             }
         }
+        self.stores += u32::from(matches!(request.ask, Ask::StoreBegin { .. }));
         let before = Before::of(&request.ask, self);
         let asked = name(&request.ask);
         let mut event = self.memory.answer(request)?;
@@ -155,6 +171,21 @@ impl Net {
             self.book(before, answer, now, oracle);
         }
         Some((due, event))
+    }
+
+    /// The file that was being read is another one now.
+    fn replace(&mut self, now: Duration, oracle: &mut Oracle) {
+        let Some(at) = self.download.take() else {
+            return;
+        };
+        let Some(old) = self.file(&at) else { return };
+        let id = oracle.others(&at, self.random.usize(..old.len() + 2000), now);
+        let all = oracle.writer(id).content.to_vec();
+        oracle.note(
+            now,
+            &format!("others: replace {at:?} by {id}, {} bytes", all.len()),
+        );
+        self.change(&at, now, Some(all), oracle);
     }
 
     /// The next trouble, if it is one for this request.
@@ -186,7 +217,10 @@ impl Net {
         oracle: &mut Oracle,
     ) {
         match (before, &answer) {
-            (Before::Looked(at), Ok(_)) => oracle.shown(&at, now),
+            (Before::Looked(at), Ok(how)) => {
+                oracle.shown(&at, now);
+                self.download = (*how == Answer::Done).then_some(at);
+            }
             (Before::Deletes(at), Ok(_)) => {
                 oracle.deleted(&at, now);
                 oracle.is_now(&at, now, None, By::Daemon);

@@ -22,6 +22,8 @@ pub(crate) type At = (usize, String);
 pub(crate) struct Violation {
     pub(crate) rule: &'static str,
     pub(crate) what: String,
+    /// So many calls had been made.
+    pub(crate) operations: u64,
 }
 
 /// Who changed a file.
@@ -67,7 +69,8 @@ struct Deleting {
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {
     pub(crate) trace: Vec<String>,
-    pub(crate) broken: Option<Violation>,
+    /// The first of each rule that was broken.
+    pub(crate) broken: Vec<Violation>,
     /// Only this rule is looked for, to find what others would hide.
     pub(crate) rule: Option<String>,
     /// Calls of clients.
@@ -95,11 +98,16 @@ impl Oracle {
             .rule
             .as_ref()
             .is_none_or(|looked| rule.contains(looked.as_str()));
-        if self.broken.is_some() || !looked_for {
+        if !looked_for || self.broken.iter().any(|broken| broken.rule == rule) {
             return;
         }
         self.note(now, &format!("VIOLATION {rule}: {what}"));
-        self.broken.get_or_insert(Violation { rule, what });
+        let operations = self.operations;
+        self.broken.push(Violation {
+            rule,
+            what,
+            operations,
+        });
     }
 
     /// A writer with content of its own.
@@ -107,6 +115,23 @@ impl Oracle {
         let id = self.writers.len() as u32 + 1;
         self.writers.insert(id, writer(content(id, len)));
         id
+    }
+
+    /// A writer that is another program.
+    pub(crate) fn others(&mut self, at: &At, len: usize, now: Duration) -> u32 {
+        // Nobody can tell whose an empty file is.
+        self.open(len.max(1), |content| Writer {
+            who: "others".into(),
+            at: at.clone(),
+            content,
+            fail_if_exists: false,
+            may_be_deleted: false,
+            sentinel: None,
+            others: true,
+            opened: now,
+            closed: Some(now),
+            verified: false,
+        })
     }
 
     pub(crate) fn writer(&self, id: u32) -> &Writer {

@@ -19,6 +19,8 @@ pub(crate) struct Seed {
     pub(crate) without: BTreeSet<String>,
     /// The one rule that is looked for; none: all.
     pub(crate) rule: Option<String>,
+    /// Whether the world goes on after a rule was broken.
+    pub(crate) goes_on: bool,
 }
 
 /// A world as its seed has it.
@@ -34,8 +36,10 @@ pub(crate) struct Plan {
     pub(crate) lives: Vec<Life>,
     pub(crate) without_size: bool,
     pub(crate) rests: [Rest; 2],
-    /// Whether bytes to the module are lost; else they come twice. Not both: a byte lost and one
-    /// doubled make a size right again, and nobody who asks for the size alone can know.
+    /// Whether bytes are lost on the line; else they come twice. Not both: a byte lost and one doubled
+    /// make a size right again, and nobody who asks for the size alone can know. To the module it
+    /// happens to content only: a command without one of its bytes is another command, and no module
+    /// says what it heard.
     pub(crate) loses: bool,
     /// Time between two troubles of a kind.
     pub(crate) calm: Duration,
@@ -70,6 +74,7 @@ impl Seed {
             number,
             without: BTreeSet::new(),
             rule: std::env::var("WORLD_RULE").ok(),
+            goes_on: std::env::var_os("WORLD_GOES_ON").is_some(),
         }
     }
 
@@ -131,20 +136,11 @@ impl Plan {
         } else {
             Family::A7670
         };
-        let noisy = random.u8(..4) == 0;
-        let without_line = seed.without.contains("line");
         let loses = random.bool();
-        let rate = if noisy && !without_line {
-            random.u32(20_000..200_000)
-        } else {
-            0
-        };
         let knobs = Knobs {
             seed: seed.number,
             reset_hangs_up: random.bool(),
             boot_time: seconds(random.u64(2..12)),
-            lose_one_in: if loses { rate } else { 0 },
-            duplicate_one_in: if loses { 0 } else { rate },
             chunk_random: random.bool(),
             ..Knobs::default()
         };

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cellftp::emulator::{Effect, Stuck};
+use cellftp::emulator::{Effect, Phase, Stuck};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use crate::content::PLAIN;
 use crate::disk::Mood;
 use crate::net::Trouble;
-use crate::oracle::{At, Writer};
+use crate::oracle::At;
 use crate::plan::KINDS;
 use crate::world::{World, step_wall};
 
@@ -49,7 +50,8 @@ async fn befall(world: &World, kind: &str, random: &mut fastrand::Rng) {
                 _ => Trouble::Late(Duration::from_millis(random.u64(100..20_000))),
             };
             world.note(&format!("trouble: {trouble:?}"));
-            world.module().net.trouble(trouble);
+            let replaces = random.bool() && world.plan.has("others");
+            world.module().net.trouble(trouble, replaces);
         }
         "line" => {
             let many = random.u32(1..30);
@@ -61,11 +63,20 @@ async fn befall(world: &World, kind: &str, random: &mut fastrand::Rng) {
             };
             world.note(&format!("trouble: {effect:?}"));
             let now = world.now();
-            if random.bool() {
-                world.module().inject(now, effect);
-            } else {
-                let (ahead, at) = (random.u32(1..4), random.u64(..6000));
-                world.module().spoil_put(ahead, at, effect);
+            match random.u8(..3) {
+                0 => world.module().inject(now, effect),
+                // The end of a file of the one size that is usual here.
+                1 if loses => {
+                    let lost = random.u32(1..12);
+                    let at = (PLAIN as u64).saturating_sub(u64::from(lost) - 1);
+                    world
+                        .module()
+                        .spoil_put(1, Phase::InData(at), Effect::Lose(lost));
+                }
+                _ => {
+                    let (ahead, at) = (random.u32(1..4), random.u64(..6000));
+                    world.module().spoil_put(ahead, Phase::InData(at), effect);
+                }
             }
         }
         "module" => module(world, random).await,
@@ -83,6 +94,9 @@ async fn befall(world: &World, kind: &str, random: &mut fastrand::Rng) {
 }
 
 async fn module(world: &World, random: &mut fastrand::Rng) {
+    if random.u8(..3) == 0 {
+        return after_data(world, random).await;
+    }
     let effect = match random.u8(..6) {
         0 => Effect::Silence,
         1 => Effect::Reboot,
@@ -102,6 +116,24 @@ async fn module(world: &World, random: &mut fastrand::Rng) {
     if silent {
         // Somebody cuts its power.
         sleep(Duration::from_secs(random.u64(5..120))).await;
+        let now = world.now();
+        world.note("the module's power is cut");
+        world.module().power_cycle(now);
+        world.poke.notify_one();
+    }
+}
+
+/// Something happens right behind the last byte of one of the next files.
+async fn after_data(world: &World, random: &mut fastrand::Rng) {
+    let effect = [Effect::Silence, Effect::PeerClosed, Effect::Reboot][random.usize(..3)].clone();
+    let ahead = random.u32(1..4);
+    world.note(&format!(
+        "trouble: {effect:?} at the end of upload {ahead} from now"
+    ));
+    let silent = effect == Effect::Silence;
+    world.module().spoil_put(ahead, Phase::AfterData, effect);
+    if silent {
+        sleep(Duration::from_secs(random.u64(60..200))).await;
         let now = world.now();
         world.note("the module's power is cut");
         world.module().power_cycle(now);
@@ -149,18 +181,7 @@ fn write(world: &World, random: &mut fastrand::Rng) {
         random.usize(20..4000)
     };
     let mut writes = |content_of: Option<Vec<u8>>| {
-        let id = oracle.open(len, |content| Writer {
-            who: "others".into(),
-            at: at.clone(),
-            content,
-            fail_if_exists: false,
-            may_be_deleted: false,
-            sentinel: None,
-            others: true,
-            opened: now,
-            closed: Some(now),
-            verified: false,
-        });
+        let id = oracle.others(&at, len, now);
         let mut all = content_of.unwrap_or_default();
         all.extend_from_slice(&oracle.writer(id).content);
         oracle.note(

@@ -17,7 +17,7 @@ use super::{Client, path};
 use crate::net::HOSTS;
 use crate::oracle::{At, Writer};
 use crate::plan::client_name;
-use crate::world::World;
+use crate::world::{World, wall};
 
 /// A transfer as its client remembers it.
 #[derive(Debug, Clone)]
@@ -224,6 +224,16 @@ impl Client<'_> {
 
     async fn retry(&mut self, mine: &Lasting) {
         let caller = self.caller(None);
+        // Just when it falls due by itself.
+        if let Ok(there) = self.broker.transfer(&caller, mine.id.clone())
+            && let State::Waiting { until } = there.record.state
+            && self.random.bool()
+            && let Ok(left) = until.duration_since(wall())
+            && left < Duration::from_secs(3600)
+        {
+            let late = Duration::from_millis(self.random.u64(..1500));
+            sleep((left + late).saturating_sub(Duration::from_millis(500))).await;
+        }
         let retried = self.broker.retry_transfer(&caller, mine.id.clone());
         match self
             .call(&format!("RetryTransfer {}", mine.id), None, retried)
