@@ -15,8 +15,9 @@ use crate::ftps::value::{Host, Password, RemotePath, Server, ServerType, Usernam
 use crate::modem::failure::{Cause, Ending, Failure, Finding, Stage};
 use crate::modem::health::{Capabilities, Health, Link, LoggedIn};
 use crate::modem::operation::{
-    Before, BegunDownload, BegunUpload, Delivered, Delivery, Directory, Download, Operation,
-    Output, Piece, Place, Progress, ProgressStage, Standing, Stored, Task, Upload,
+    Before, BegunDownload, BegunUpload, Cleared, Delivered, Delivery, Directory, Download,
+    Operation, Output, Piece, Place, Progress, ProgressStage, Remains, Standing, Stored, Task,
+    Trail, Upload,
 };
 use crate::modem::source::{Source, Supply};
 use crate::modem::{Error, Job, Modem};
@@ -288,6 +289,7 @@ impl Module {
                 self.deliver(job, &content, 0, None).await
             }
             Task::Upload(upload) => self.store(job, upload).await,
+            Task::Clear(remains) => Ok(Output::Cleared(self.clear(job, &remains).await)),
             _ => Ok(Output::Done),
         }
     }
@@ -348,12 +350,37 @@ impl Module {
         Ok(Output::Delivered(Delivered { bytes, resumes: 0 }))
     }
 
+    /// Deletes what ends as the upload does there.
+    async fn clear(&self, job: &mut Job, remains: &Remains) -> Cleared {
+        let name = remains.path.as_str();
+        let Some(there) = self.content(name) else {
+            return Cleared::Absent;
+        };
+        let (size, begun) = (there.len() as u64, &remains.begun);
+        if begun.before == Before::Number(size) {
+            return Cleared::Untouched;
+        }
+        let tail = size.saturating_sub(2560)..size;
+        let ours = match job.source.as_mut() {
+            Some(source) if remains.sourced => fits(&there, source.as_mut()).await,
+            _ => begun.trail.part(tail).is_some_and(|tail| there.ends_with(tail)),
+        };
+        if !(ours && (1..=begun.at).contains(&size)) {
+            return Cleared::Left;
+        }
+        self.state().files.remove(name);
+        Cleared::Deleted
+    }
+
     async fn store(&self, job: &mut Job, upload: Upload) -> Result<Output, Error> {
         let (to, asks) = (upload.path, upload.verify_size);
         let mut source = job.source.take().unwrap();
-        let at = upload.begun.map_or(0, |begun| begun.at);
+        let at = upload.begun.as_ref().map_or(0, |begun| begun.at);
         let mut content = self.content(to.as_str()).unwrap_or_default();
         content.truncate(usize::try_from(at).unwrap());
+        if upload.must_be_new && upload.begun.is_none() && self.content(to.as_str()).is_some() {
+            return Err(failed(Cause::Exists));
+        }
         assert_eq!(content.len() as u64, at, "what was begun is not there");
         if !fits(&content, source.as_mut()).await {
             content.clear();
@@ -365,6 +392,8 @@ impl Module {
                     let at = content.len() as u64;
                     let mut state = self.state();
                     state.made_way += 1;
+                    let mut trail = Trail::default();
+                    trail.put(0, &content);
                     if at > 0 {
                         state.files.insert(to.to_string(), content);
                     }
@@ -372,6 +401,7 @@ impl Module {
                         at,
                         before: Before::Nothing,
                         resumes: 0,
+                        trail,
                     }));
                 }
                 supply = timeout(job.stall, source.piece(content.len() as u64)) => supply,

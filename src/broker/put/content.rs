@@ -117,6 +117,11 @@ impl Content {
 }
 
 impl OnDisk {
+    /// The bytes as a job asks for them that writes none.
+    pub(in crate::broker) fn source(&self) -> Box<dyn Source> {
+        Content::OnDisk(self.clone()).source(&Fault::default())
+    }
+
     /// All from a byte on, at most [`MAX_CHUNK`].
     pub(in crate::broker) async fn read(&self, from: u64) -> io::Result<Bytes> {
         read(Arc::clone(&self.file), self.size, from).await

@@ -134,13 +134,25 @@ impl Attempt {
         if let Some(exhausted) = journal.settings.budget.exhausted(record) {
             return self.give_up(record, exhausted).await;
         }
-        self.hold.change(Record::start).await?;
+        let taken = |record: &mut Record, now| {
+            // A later upload of the name may have ended it in this moment.
+            if !record.taken_over {
+                record.start(now);
+            }
+            record.taken_over
+        };
+        if self.hold.change(taken).await? {
+            return self.lost_its_name(record).await;
+        }
         let done = if record.wish.upload().is_some() {
             self.upload().await
         } else {
             self.download().await
         };
         let transfer = &self.hold.key.id;
+        if done.is_err() && self.hold.record()?.taken_over {
+            return self.lost_its_name(record).await;
+        }
         match done {
             Ok(()) => {
                 tracing::info!(%transfer, "a transfer is done");
@@ -159,6 +171,23 @@ impl Attempt {
             }
             Err(Stop::Failed(error)) => self.failed(error).await,
         }
+    }
+
+    /// A later upload writes the name: the transfer ends, and its bytes are kept.
+    async fn lost_its_name(&self, record: &Record) -> Result<(), Error> {
+        let name = record.wish.path.to_string();
+        let told = self.hold.journal.told(&Cause::NameTaken(name).into());
+        let cancelled = self.hold.halt.is_cancelled();
+        self.hold
+            .change(move |record, now| {
+                record.begun = None;
+                match cancelled {
+                    _ if record.state.is_over() => {}
+                    true => record.cancel(now),
+                    false => record.fail(told, now),
+                }
+            })
+            .await
     }
 
     async fn failed(&self, error: Error) -> Result<(), Error> {

@@ -5,6 +5,7 @@ mod clock;
 mod disk;
 mod hold;
 mod look;
+mod names;
 mod turns;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -41,7 +42,7 @@ const FILES: &str = "files";
 
 /// All transfers.
 #[derive(Debug)]
-pub(super) struct Journal {
+pub(in crate::broker) struct Journal {
     pub(super) settings: Settings,
     pub(super) files: Files,
     /// Something may be due that was not before.

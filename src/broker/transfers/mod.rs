@@ -18,6 +18,7 @@ mod tests;
 pub mod wish;
 
 pub use calls::Watch;
+pub(super) use journal::Journal;
 pub use journal::{Live, Tell};
 pub use place::{Keeping, Transfers};
 pub use read::{ReadNext, TransferReading};

@@ -29,6 +29,14 @@ pub struct Server {
     pub close_after: Option<u64>,
     /// Leaves every request unanswered.
     pub silent: bool,
+    /// Files that no listing shows.
+    pub hidden: BTreeSet<Vec<u8>>,
+    /// It does not know SIZE.
+    pub no_size: bool,
+    /// Files that it lets nobody write (553).
+    pub protected: BTreeSet<Vec<u8>>,
+    /// It refuses a file only when all of its content has come.
+    pub refuses_late: bool,
 }
 
 /// How a server treats REST.
@@ -58,6 +66,10 @@ impl Default for Server {
             room: None,
             close_after: None,
             silent: false,
+            hidden: BTreeSet::new(),
+            no_size: false,
+            protected: BTreeSet::new(),
+            refuses_late: false,
         }
     }
 }
@@ -92,7 +104,8 @@ impl Server {
             text.extend_from_slice(base(path));
             text.extend_from_slice(b"\r\n");
         }
-        for (path, content) in self.files.iter().filter(|(path, _)| here(path)) {
+        let shown = |path: &Vec<u8>| here(path) && !self.hidden.contains(path);
+        for (path, content) in self.files.iter().filter(|(path, _)| shown(path)) {
             let entry = format!("-rw-r--r-- 1 ftp ftp {} Mar 19 13:51 ", content.len());
             text.extend_from_slice(entry.as_bytes());
             text.extend_from_slice(base(path));
