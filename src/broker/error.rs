@@ -222,7 +222,9 @@ pub enum Cause {
     #[error("the outcome was lost, and the server does not tell")]
     Indeterminate,
     /// The file is there; the outcome of its sentinel was lost, and the server does not tell.
-    #[error("the outcome of the sentinel was lost, and the server does not tell; the file is there")]
+    #[error(
+        "the outcome of the sentinel was lost, and the server does not tell; the file is there"
+    )]
     SentinelUnknown,
     /// The configuration does not allow servers named by callers.
     #[error("servers named in a request are not allowed")]

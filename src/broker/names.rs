@@ -242,7 +242,10 @@ mod tests {
             (login("d/f"), login("./d//f")),
             (any("/d/f"), name("A", Directory::Any, "/d/f")),
         ] {
-            assert!(one.may_be(&other) && other.may_be(&one), "{one:?} {other:?}");
+            assert!(
+                one.may_be(&other) && other.may_be(&one),
+                "{one:?} {other:?}"
+            );
         }
         for (one, other) in [
             (any("/d/f"), any("/f")),
@@ -252,7 +255,10 @@ mod tests {
             (any("/f"), name("b", Directory::Any, "/f")),
             (name("a", there.clone(), "f"), name("a", there, "d/f")),
         ] {
-            assert!(!one.may_be(&other) && !other.may_be(&one), "{one:?} {other:?}");
+            assert!(
+                !one.may_be(&other) && !other.may_be(&one),
+                "{one:?} {other:?}"
+            );
         }
     }
 

@@ -26,9 +26,7 @@ use super::usage::{Allowance, Moved, Traffic};
 use crate::ftps::value::{RemotePath, Server};
 use crate::modem::failure::{self, Ending};
 use crate::modem::health::LoggedIn;
-use crate::modem::operation::{
-    self, Cleared, Delivery, Output, Progress, Remains, Standing, Task,
-};
+use crate::modem::operation::{self, Cleared, Delivery, Output, Progress, Remains, Standing, Task};
 use crate::modem::source::Source;
 use crate::modem::{self, Job, JobId, clock};
 pub(super) use registry::{Admission, Operations};
@@ -222,7 +220,12 @@ impl Operation {
     }
 
     /// Whether somebody else has begun to write a name, and has not ended.
-    pub(super) fn is_begun(&self, standing: &Standing, path: &RemotePath, own: Option<&Key>) -> bool {
+    pub(super) fn is_begun(
+        &self,
+        standing: &Standing,
+        path: &RemotePath,
+        own: Option<&Key>,
+    ) -> bool {
         let name = Name::at(standing, path);
         name.is_some_and(|name| self.operations.names.is_begun(&name, own))
     }

@@ -363,7 +363,10 @@ impl Module {
         let tail = size.saturating_sub(2560)..size;
         let ours = match job.source.as_mut() {
             Some(source) if remains.sourced => fits(&there, source.as_mut()).await,
-            _ => begun.trail.part(tail).is_some_and(|tail| there.ends_with(tail)),
+            _ => begun
+                .trail
+                .part(tail)
+                .is_some_and(|tail| there.ends_with(tail)),
         };
         if !(ours && (1..=begun.at).contains(&size)) {
             return Cleared::Left;

@@ -233,11 +233,10 @@ impl Inquiry {
             (Verdict::Done(_), Some(number)) if number == self.received => Known::Size(number),
             (Verdict::Done(_), _) => Known::Present,
             // Refused both times, and not listed.
-            (Verdict::Failed(Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)), Some(code))
-                if code == u64::from(refused) && !self.unread =>
-            {
-                Known::Absent
-            }
+            (
+                Verdict::Failed(Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)),
+                Some(code),
+            ) if code == u64::from(refused) && !self.unread => Known::Absent,
             (Verdict::Failed(_), number) => Known::Undecided(number),
         }
     }

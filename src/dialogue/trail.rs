@@ -87,7 +87,10 @@ mod tests {
         trail.put(100, b"abc");
         assert_eq!(trail.part(100..103), Some(&b"abc"[..]));
         trail.put(10, b"xyz");
-        assert_eq!((trail.part(10..13), trail.part(100..103)), (Some(&b"xyz"[..]), None));
+        assert_eq!(
+            (trail.part(10..13), trail.part(100..103)),
+            (Some(&b"xyz"[..]), None)
+        );
         trail.put(11, b"yz0");
         assert_eq!(trail.part(10..14), Some(&b"xyz0"[..]));
     }

@@ -16,7 +16,9 @@ use rejoin::Rejoin;
 use super::exchange::{Settlement, Verdict};
 use super::failure::{Cause, Failure, Finding, Stage};
 use super::inquiry::{Inquiry, Known};
-use super::operation::{self, Before, Cleared, Output, Piece, Progress, ProgressStage, Stored, Trail};
+use super::operation::{
+    self, Before, Cleared, Output, Piece, Progress, ProgressStage, Stored, Trail,
+};
 use super::procedure::{Feed, Next, Procedure, Saying, WayOut, Ways};
 use super::size::unknown;
 use crate::ftps::value::TransferType;
@@ -311,13 +313,11 @@ impl Procedure for Upload {
                 }
                 // While a prompt is open the dialogue asks for the next piece.
                 State::Transfer => return Next::Fetch,
-                State::Rejoin(rejoin) | State::Tail(rejoin) => {
-                    match rejoin.next(&self.what.path) {
-                        Ok(Some(command)) => return Next::Say(Saying::Ftps(command)),
-                        Ok(None) => return Next::Fetch,
-                        Err(overlay) => self.state = self.laid_over(&overlay),
-                    }
-                }
+                State::Rejoin(rejoin) | State::Tail(rejoin) => match rejoin.next(&self.what.path) {
+                    Ok(Some(command)) => return Next::Say(Saying::Ftps(command)),
+                    Ok(None) => return Next::Fetch,
+                    Err(overlay) => self.state = self.laid_over(&overlay),
+                },
                 State::Clear(clear) => match clear.step() {
                     Ok(next) => return next,
                     Err(cleared) => self.state = self.cleared(&cleared),

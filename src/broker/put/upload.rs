@@ -47,10 +47,12 @@ impl Driver {
         self.content.forget();
         match outcome {
             Ok(stored) => Ok(stored),
-            Err(Stopped { error, in_order }) => match upload.begun.take().filter(|begun| begun.at > 0) {
-                Some(begun) if !in_order => Err(self.put_in_order(begun, error).await),
-                _ => Err(error),
-            },
+            Err(Stopped { error, in_order }) => {
+                match upload.begun.take().filter(|begun| begun.at > 0) {
+                    Some(begun) if !in_order => Err(self.put_in_order(begun, error).await),
+                    _ => Err(error),
+                }
+            }
         }
     }
 
@@ -178,7 +180,9 @@ impl Driver {
 
     /// Another has begun to write the name since.
     pub(super) fn has_lost_the_name(&self) -> bool {
-        self.writer.get().is_some_and(|writer| writer.is_taken_over())
+        self.writer
+            .get()
+            .is_some_and(|writer| writer.is_taken_over())
     }
 
     /// The upload ended while it had made way: deletes what was begun, or says that it is there.

@@ -229,7 +229,12 @@ mod tests {
         assert!(laid(&ours, &ours[..7000]).is_ours());
         assert!(laid(&ours, &ours[..1]).is_ours());
         assert!(laid(&[0; 9000], &[0; 5000]).is_ours());
-        for filler in [&[0; 2048][..], b"\x1a", b"AT+CMEE?\r", b"\x1a\x1aATQ0V1\r\0\0"] {
+        for filler in [
+            &[0; 2048][..],
+            b"\x1a",
+            b"AT+CMEE?\r",
+            b"\x1a\x1aATQ0V1\r\0\0",
+        ] {
             let theirs = [&ours[..5000], filler].concat();
             assert!(laid(&ours, &theirs).is_ours(), "{filler:?}");
         }

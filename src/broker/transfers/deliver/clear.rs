@@ -83,7 +83,9 @@ impl Attempt {
         let span = operation.span();
         let job = async move {
             let source = Some(file.source());
-            let cleared = operation.clear(standing, remains, source, cancel, may).await;
+            let cleared = operation
+                .clear(standing, remains, source, cancel, may)
+                .await;
             operation.log(&cleared);
             cleared
         };

@@ -36,7 +36,10 @@ impl Journal {
             match self.change(&key, take).await {
                 Ok(()) => tracing::info!(transfer = %key.id, "a later upload took its name"),
                 // It was deleted meanwhile.
-                Err(Error { cause: Cause::TransferNotFound, .. }) => {}
+                Err(Error {
+                    cause: Cause::TransferNotFound,
+                    ..
+                }) => {}
                 Err(error) => return Err(error),
             }
         }
