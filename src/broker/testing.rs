@@ -78,6 +78,8 @@ struct State {
     cancelled: usize,
     corrupts: bool,
     upload_answer: Option<(bool, Option<u64>)>,
+    /// The same for one name.
+    upload_answers: HashMap<String, (bool, Option<u64>)>,
     /// It fails in the midst of so many jobs from now on.
     faults: usize,
     made_way: usize,
@@ -155,6 +157,15 @@ impl Module {
         self.state().upload_answer = Some((acknowledged, confirmed));
     }
 
+    /// What it says of an upload to a name; the truth where there is nothing.
+    pub(super) fn answers_uploads_of(&self, name: &str, answer: Option<(bool, Option<u64>)>) {
+        let answers = &mut self.state().upload_answers;
+        match answer {
+            Some(answer) => answers.insert(name.to_owned(), answer),
+            None => answers.remove(name),
+        };
+    }
+
     /// It can end downloads before their end.
     pub(super) fn aborts(self) -> Self {
         self.state().aborts = true;
@@ -214,7 +225,10 @@ impl Module {
                 Err(failed(Cause::Cancelled(ending)))
             }
         };
-        if let (Err(_), Task::Upload(upload)) = (&answer, &task) {
+        let exists = |error: &Error| matches!(error, Error::Failed(failure) if failure.cause == Cause::Exists);
+        if let (Err(error), Task::Upload(upload)) = (&answer, &task)
+            && !exists(error)
+        {
             self.state().files.remove(upload.path.as_str());
         }
         self.state().had_two |= !others.is_empty();
@@ -386,6 +400,9 @@ impl Module {
         }
         assert_eq!(content.len() as u64, at, "what was begun is not there");
         if !fits(&content, source.as_mut()).await {
+            if upload.must_be_new {
+                return Err(failed(Cause::Exists));
+            }
             content.clear();
         }
         loop {
@@ -433,7 +450,9 @@ impl Module {
             *first ^= 1;
         }
         state.files.insert(to.to_string(), content);
-        let (acknowledged, confirmed) = state.upload_answer.unwrap_or((true, asks.then_some(sent)));
+        let told = state.upload_answers.get(to.as_str()).copied();
+        let told = told.or(state.upload_answer);
+        let (acknowledged, confirmed) = told.unwrap_or((true, asks.then_some(sent)));
         Ok(Output::Stored(Stored {
             sent,
             acknowledged,

@@ -28,6 +28,8 @@ pub(crate) struct Inquiry {
     received: u64,
     /// Names that differ only in case are one: many servers keep one file for both.
     any_case: bool,
+    /// The file itself is asked for also where no number was told.
+    thorough: bool,
     /// A line of the listing could not be read: an absent name proves nothing.
     unread: bool,
     /// Where the name is absent, its directory is looked for. Some servers list a directory that
@@ -108,6 +110,15 @@ impl Inquiry {
         }
     }
 
+    /// The same for a name that was begun to be written: where neither size nor listing shows it, the
+    /// file itself is asked for.
+    pub(crate) fn thorough(self) -> Self {
+        Self {
+            thorough: true,
+            ..self.and_place()
+        }
+    }
+
     /// Whether the listing told.
     pub(crate) fn was_listed(&self) -> bool {
         self.found.is_some()
@@ -123,6 +134,7 @@ impl Inquiry {
             found: None,
             received: 0,
             any_case: false,
+            thorough: false,
             unread: false,
             place: false,
             ascents: 0,
@@ -168,7 +180,9 @@ impl Inquiry {
                 let last = self.lines.finish();
                 self.read(last);
                 match self.decide() {
-                    Known::Absent | Known::Undecided(_) if self.number.is_some() => {
+                    Known::Absent | Known::Undecided(_)
+                        if self.number.is_some() || self.thorough =>
+                    {
                         self.tries = 0;
                         Step::AskContent
                     }
@@ -233,10 +247,11 @@ impl Inquiry {
             (Verdict::Done(_), Some(number)) if number == self.received => Known::Size(number),
             (Verdict::Done(_), _) => Known::Present,
             // Refused both times, and not listed.
-            (
-                Verdict::Failed(Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)),
-                Some(code),
-            ) if code == u64::from(refused) && !self.unread => Known::Absent,
+            (Verdict::Failed(Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)), number)
+                if number.is_none_or(|code| code == u64::from(refused)) && !self.unread =>
+            {
+                Known::Absent
+            }
             (Verdict::Failed(_), number) => Known::Undecided(number),
         }
     }

@@ -179,6 +179,7 @@ fn an_upload_does_not_go_on_with_what_somebody_else_has_written() {
         assert_eq!(begun.at, 9000);
         link = link.with_script(|_, _| {}).with_file("/f", &[7; 8000]);
         link.kept = kept;
+        link.taken = 9000;
         let last = link.run(upload(begun), pieces(&content));
         if kept == usize::MAX {
             assert!(matches!(last.result, Ok(Output::Stored(_))));

@@ -83,7 +83,7 @@ fn what_another_wrote_meanwhile_is_not_deleted_by_a_resumed_upload() {
         let (mut link, begun) = made_way(&content, false);
         link = link.with_file("/f", &theirs);
         // It would have to start over, and cannot.
-        link.kept = 0;
+        (link.kept, link.taken) = (0, 9000);
         let last = link.run(on(resumed("/f", false, Some(begun))), cut(&content[..9000]));
         let failure = last.result.unwrap_err();
         assert_eq!(failure.finding, Some(Finding::LeftBehind), "{failure:?}");
@@ -279,7 +279,7 @@ fn a_data_connection_that_fails_at_the_first_put_is_tried_in_a_new_session() {
     for family in both() {
         let mut link = Link::new(family, Knobs::default());
         link.module
-            .arm(at_put(2, Phase::BeforeOk, Effect::Fail(14)));
+            .arm(at_put(2, Phase::AtPrompt, Effect::Fail(14)));
         let outcome = link.run(on(put("/f")), pieces(&nasty(9000)));
         assert_eq!(stored(&outcome).confirmed, Some(9000), "{family:?}");
         assert!(link.file("/f").unwrap() == nasty(9000), "{family:?}");

@@ -21,6 +21,7 @@ use crate::modem::operation::Task;
 mod bounds;
 mod crashes;
 mod delivery;
+mod names;
 
 /// A daemon as far as transfers need one, until it is dropped.
 struct House {

@@ -48,7 +48,7 @@ impl Clear {
 
     /// At the end of an upload.
     pub(super) fn of(path: RemotePath, begun: BegunUpload, refused: bool, sourced: bool) -> Self {
-        let inquiry = Inquiry::size(path.clone()).and_place();
+        let inquiry = Inquiry::size(path.clone()).thorough();
         Self {
             path,
             begun,
