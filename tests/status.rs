@@ -149,12 +149,14 @@ fn errors_of_those_who_share_the_link() {
         ("offset", Cause::WrongOffset { committed: 7 }),
         ("source", Cause::SourceChanged),
         ("ended", Cause::TransferEnded),
+        ("name taken", Cause::NameTaken("/f".into())),
         ("attempts", gave_up(Exhausted::Attempts)),
         ("time", gave_up(Exhausted::Time)),
         ("bytes", gave_up(Exhausted::Bytes)),
         ("interrupted", Cause::Interrupted),
         ("lost bytes", Cause::SpoolLost),
         ("lost outcome", Cause::Indeterminate),
+        ("lost sentinel", Cause::SentinelUnknown),
         ("at-commands", Cause::AtCommandsNotAllowed),
         (
             "path",
@@ -210,12 +212,14 @@ fn errors_of_those_who_share_the_link() {
          offset -> OutOfRange WRONG_OFFSET
          source -> Aborted SOURCE_CHANGED
          ended -> Aborted TRANSFER_ENDED
+         name taken -> Aborted NAME_TAKEN_OVER
          attempts -> Aborted GAVE_UP_ATTEMPTS
          time -> Aborted GAVE_UP_TIME
          bytes -> Aborted GAVE_UP_BYTES
          interrupted -> Unavailable INTERRUPTED
          lost bytes -> DataLoss SPOOL_LOST
          lost outcome -> Unknown INDETERMINATE
+         lost sentinel -> Unknown SENTINEL_INDETERMINATE
          at-commands -> PermissionDenied AT_COMMANDS_DISABLED
          path -> InvalidArgument INVALID_FIELDS field=path
          own sentinel -> InvalidArgument INVALID_FIELDS field=header.sentinel

@@ -24,7 +24,8 @@ pub struct Error {
     pub operation: Option<JobId>,
     /// Bytes known to have arrived: with the caller for a Get, on the server for a Put.
     pub committed: Option<u64>,
-    /// A file that was begun, or that is wrong, is still on the server: deleting it failed.
+    /// A file is still on the server under the name: it could not be deleted, or could not be shown
+    /// to be what the operation had written.
     pub left_behind: bool,
 }
 
@@ -200,6 +201,9 @@ pub enum Cause {
     /// The file on the server is another one than before.
     #[error("the file on the server has changed")]
     SourceChanged,
+    /// A later upload has begun to write the file that an upload had begun.
+    #[error("{0}: a later upload wrote this name; what this one had begun is not gone on with")]
+    NameTaken(String),
     /// The transfer ended before it was whole.
     #[error("the transfer failed or was cancelled before it was whole")]
     TransferEnded,
@@ -220,6 +224,11 @@ pub enum Cause {
     /// All was sent, the outcome was lost, and the server does not tell.
     #[error("the outcome was lost, and the server does not tell")]
     Indeterminate,
+    /// The file is there; the outcome of its sentinel was lost, and the server does not tell.
+    #[error(
+        "the outcome of the sentinel was lost, and the server does not tell; the file is there"
+    )]
+    SentinelUnknown,
     /// The configuration does not allow servers named by callers.
     #[error("servers named in a request are not allowed")]
     InlineNotAllowed,

@@ -22,6 +22,7 @@ pub mod usage;
 mod files;
 mod link;
 mod location;
+mod names;
 mod operation;
 mod service;
 pub mod storage;
@@ -54,6 +55,7 @@ use events::Events;
 use get::{Deliver, Reading};
 use link::Link;
 use location::{Location, Profile};
+use names::Names;
 use operation::{Admission, Feed, Operation, Operations};
 use put::Patience;
 use scheduler::Priority;
@@ -79,7 +81,7 @@ struct Shared {
     operations: Arc<Operations>,
     events: Arc<Events>,
     sessions: Arc<Mutex<Sessions>>,
-    servers: Servers,
+    servers: Arc<Servers>,
     spools: Arc<Spools>,
     stall: Duration,
     trickle: Duration,
@@ -104,10 +106,12 @@ impl Broker {
     pub fn new(modem: Modem, servers: Servers, limits: Limits) -> Self {
         let events = Arc::<Events>::default();
         let sessions = Sessions::new(limits.sessions, Arc::clone(&events));
+        let servers = Arc::new(servers);
+        let names = Arc::new(Names::new(Arc::clone(&servers)));
         Self {
             shared: Arc::new(Shared {
                 link: Link::new(modem, limits.queue),
-                operations: Arc::default(),
+                operations: Arc::new(Operations::new(names)),
                 events,
                 sessions: Arc::new(Mutex::new(sessions)),
                 servers,

@@ -18,13 +18,15 @@ use super::estimate::{Load, Way};
 use super::events::{Events, Outcome};
 use super::link::{Link, Place, Slot, Turn};
 use super::location::Profile;
+use super::names::{Name, Writer};
 use super::scheduler::{Priority, Why, Wish, Yielding, Yields};
 use super::session::SessionUse;
+use super::transfers::Key;
 use super::usage::{Allowance, Moved, Traffic};
 use crate::ftps::value::{RemotePath, Server};
 use crate::modem::failure::{self, Ending};
 use crate::modem::health::LoggedIn;
-use crate::modem::operation::{self, Delivery, Output, Progress, Standing, Task};
+use crate::modem::operation::{self, Cleared, Delivery, Output, Progress, Remains, Standing, Task};
 use crate::modem::source::Source;
 use crate::modem::{self, Job, JobId, clock};
 pub(super) use registry::{Admission, Operations};
@@ -106,6 +108,10 @@ impl Operation {
         feed: Feed,
     ) -> Result<Output, Error> {
         let turn = self.turn(load(&task), None).await?;
+        let _writer = match written(&task) {
+            Some(path) => self.take_over(&standing, path, None).await?,
+            None => None,
+        };
         self.submit(turn, standing, task, feed).await
     }
 
@@ -200,9 +206,42 @@ impl Operation {
         pending().await
     }
 
-    /// Deletes what is left of an upload that ended off the link, whatever its caller thinks by now.
-    /// Answers whether that worked.
-    pub(super) async fn delete_leftover(&self, standing: Standing, path: RemotePath) -> bool {
+    /// Takes a name over from whoever has begun to write it; `None` where it is no server's. To be
+    /// called with the link.
+    pub(super) async fn take_over(
+        &self,
+        standing: &Standing,
+        path: &RemotePath,
+        own: Option<&Key>,
+    ) -> Result<Option<Arc<Writer>>, Error> {
+        let Some(name) = Name::at(standing, path) else {
+            return Ok(None);
+        };
+        let taken = self.operations.names.take_over(name, own).await;
+        taken.map(Some).map_err(|error| self.error(error))
+    }
+
+    /// Whether somebody else has begun to write a name, and has not ended.
+    pub(super) fn is_begun(
+        &self,
+        standing: &Standing,
+        path: &RemotePath,
+        own: Option<&Key>,
+    ) -> bool {
+        let name = Name::at(standing, path);
+        name.is_some_and(|name| self.operations.names.is_begun(&name, own))
+    }
+
+    /// Deletes what an upload has left, if it is shown to be that; whatever its caller thinks by
+    /// now. `may` is asked with the link: `None` where it says no.
+    pub(super) async fn clear(
+        &self,
+        standing: Standing,
+        remains: Remains,
+        source: Option<Box<dyn Source>>,
+        cancel: CancellationToken,
+        may: impl FnOnce() -> bool,
+    ) -> Result<Option<Cleared>, Error> {
         let wish = Wish {
             priority: Priority::Interactive,
             server: self.server.clone(),
@@ -210,17 +249,31 @@ impl Operation {
             load: Load::Small,
             yielding: None,
         };
-        let Some(turn) = self.slot.turn(wish, &watch::Sender::default()).await else {
-            return false;
+        let nobody = watch::Sender::default();
+        let turn = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(self.ended_by_caller(Ending::BeforeItBegan)),
+            turn = self.slot.turn(wish, &nobody) => turn,
         };
-        let task = Task::DeleteFile(path);
+        let turn = turn.ok_or_else(|| self.error(modem::Error::Stopping))?;
+        if !may() {
+            return Ok(None);
+        }
+        let task = Task::Clear(remains);
         let work = operation::Operation { standing, task };
+        let feed = Feed {
+            source,
+            ..Feed::default()
+        };
         self.facts().on_link_since = Some(clock::now());
-        let answer = self.carry_out(work, Feed::default(), CancellationToken::new(), None);
-        let deleted = answer.await.is_ok();
+        let answer = self.carry_out(work, feed, cancel, None).await;
         self.facts().on_link_since = None;
         drop(turn);
-        deleted
+        match answer {
+            Ok(Output::Cleared(cleared)) => Ok(Some(cleared)),
+            Ok(_) => Err(self.error(Cause::WrongAnswer)),
+            Err(error) => Err(self.error(error)),
+        }
     }
 
     /// Has the module do something, until it has or `cancel` or `deadline` has ended it.
@@ -358,6 +411,16 @@ impl Drop for Operation {
         // One that was refused before its work began, or whose task was lost, has not told it.
         self.end(Outcome::Failed(None));
         self.operations.live().remove(&self.id);
+    }
+}
+
+/// The name on the server that a task writes or deletes.
+const fn written(task: &Task) -> Option<&RemotePath> {
+    match task {
+        Task::DeleteFile(path) => Some(path),
+        Task::Upload(what) => Some(&what.path),
+        Task::Send(what) => Some(&what.path),
+        _ => None,
     }
 }
 

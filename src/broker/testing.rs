@@ -15,8 +15,9 @@ use crate::ftps::value::{Host, Password, RemotePath, Server, ServerType, Usernam
 use crate::modem::failure::{Cause, Ending, Failure, Finding, Stage};
 use crate::modem::health::{Capabilities, Health, Link, LoggedIn};
 use crate::modem::operation::{
-    Before, BegunDownload, BegunUpload, Delivered, Delivery, Directory, Download, Operation,
-    Output, Piece, Place, Progress, ProgressStage, Standing, Stored, Task, Upload,
+    Before, BegunDownload, BegunUpload, Cleared, Delivered, Delivery, Directory, Download,
+    Operation, Output, Piece, Place, Progress, ProgressStage, Remains, Standing, Stored, Task,
+    Trail, Upload,
 };
 use crate::modem::source::{Source, Supply};
 use crate::modem::{Error, Job, Modem};
@@ -77,6 +78,8 @@ struct State {
     cancelled: usize,
     corrupts: bool,
     upload_answer: Option<(bool, Option<u64>)>,
+    /// The same for one name.
+    upload_answers: HashMap<String, (bool, Option<u64>)>,
     /// It fails in the midst of so many jobs from now on.
     faults: usize,
     made_way: usize,
@@ -154,6 +157,15 @@ impl Module {
         self.state().upload_answer = Some((acknowledged, confirmed));
     }
 
+    /// What it says of an upload to a name; the truth where there is nothing.
+    pub(super) fn answers_uploads_of(&self, name: &str, answer: Option<(bool, Option<u64>)>) {
+        let answers = &mut self.state().upload_answers;
+        match answer {
+            Some(answer) => answers.insert(name.to_owned(), answer),
+            None => answers.remove(name),
+        };
+    }
+
     /// It can end downloads before their end.
     pub(super) fn aborts(self) -> Self {
         self.state().aborts = true;
@@ -213,7 +225,10 @@ impl Module {
                 Err(failed(Cause::Cancelled(ending)))
             }
         };
-        if let (Err(_), Task::Upload(upload)) = (&answer, &task) {
+        let exists = |error: &Error| matches!(error, Error::Failed(failure) if failure.cause == Cause::Exists);
+        if let (Err(error), Task::Upload(upload)) = (&answer, &task)
+            && !exists(error)
+        {
             self.state().files.remove(upload.path.as_str());
         }
         self.state().had_two |= !others.is_empty();
@@ -288,6 +303,7 @@ impl Module {
                 self.deliver(job, &content, 0, None).await
             }
             Task::Upload(upload) => self.store(job, upload).await,
+            Task::Clear(remains) => Ok(Output::Cleared(self.clear(job, &remains).await)),
             _ => Ok(Output::Done),
         }
     }
@@ -348,14 +364,45 @@ impl Module {
         Ok(Output::Delivered(Delivered { bytes, resumes: 0 }))
     }
 
+    /// Deletes what ends as the upload does there.
+    async fn clear(&self, job: &mut Job, remains: &Remains) -> Cleared {
+        let name = remains.path.as_str();
+        let Some(there) = self.content(name) else {
+            return Cleared::Absent;
+        };
+        let (size, begun) = (there.len() as u64, &remains.begun);
+        if begun.before == Before::Number(size) {
+            return Cleared::Untouched;
+        }
+        let tail = size.saturating_sub(2560)..size;
+        let ours = match job.source.as_mut() {
+            Some(source) if remains.sourced => fits(&there, source.as_mut()).await,
+            _ => begun
+                .trail
+                .part(tail)
+                .is_some_and(|tail| there.ends_with(tail)),
+        };
+        if !(ours && (1..=begun.at).contains(&size)) {
+            return Cleared::Left;
+        }
+        self.state().files.remove(name);
+        Cleared::Deleted
+    }
+
     async fn store(&self, job: &mut Job, upload: Upload) -> Result<Output, Error> {
         let (to, asks) = (upload.path, upload.verify_size);
         let mut source = job.source.take().unwrap();
-        let at = upload.begun.map_or(0, |begun| begun.at);
+        let at = upload.begun.as_ref().map_or(0, |begun| begun.at);
         let mut content = self.content(to.as_str()).unwrap_or_default();
         content.truncate(usize::try_from(at).unwrap());
+        if upload.must_be_new && upload.begun.is_none() && self.content(to.as_str()).is_some() {
+            return Err(failed(Cause::Exists));
+        }
         assert_eq!(content.len() as u64, at, "what was begun is not there");
         if !fits(&content, source.as_mut()).await {
+            if upload.must_be_new {
+                return Err(failed(Cause::Exists));
+            }
             content.clear();
         }
         loop {
@@ -365,6 +412,8 @@ impl Module {
                     let at = content.len() as u64;
                     let mut state = self.state();
                     state.made_way += 1;
+                    let mut trail = Trail::default();
+                    trail.put(0, &content);
                     if at > 0 {
                         state.files.insert(to.to_string(), content);
                     }
@@ -372,6 +421,7 @@ impl Module {
                         at,
                         before: Before::Nothing,
                         resumes: 0,
+                        trail,
                     }));
                 }
                 supply = timeout(job.stall, source.piece(content.len() as u64)) => supply,
@@ -400,7 +450,9 @@ impl Module {
             *first ^= 1;
         }
         state.files.insert(to.to_string(), content);
-        let (acknowledged, confirmed) = state.upload_answer.unwrap_or((true, asks.then_some(sent)));
+        let told = state.upload_answers.get(to.as_str()).copied();
+        let told = told.or(state.upload_answer);
+        let (acknowledged, confirmed) = told.unwrap_or((true, asks.then_some(sent)));
         Ok(Output::Stored(Stored {
             sent,
             acknowledged,

@@ -149,7 +149,8 @@ pub enum Finding {
     NamePresent,
     /// The parent directory does not exist: the directory above does not list it.
     DirectoryAbsent,
-    /// The file that was begun is still on the server: deleting it failed.
+    /// A file is still on the server: deleting what was begun failed, or it could not be shown to be
+    /// that.
     LeftBehind,
 }
 

@@ -6,13 +6,15 @@ use super::exchange::{Settlement, Verdict};
 use super::failure::Cause;
 use super::procedure::may_retry;
 use crate::ftps::listing::{Entry, Facts, Kind, Lines};
-use crate::ftps::value::RemotePath;
+use crate::ftps::value::{Offset, RemotePath};
 use crate::ftps::{Body, Command, ErrCode, Verb};
 
 /// A question about one name on the server; part of several procedures.
 ///
 /// `+CFTPSSIZE: 9` after `OK` is nine bytes or error nine (SIMCom manual L1219): where the
-/// number can be either, the parent directory is listed and its answer counts.
+/// number can be either, the parent directory is listed. What a listing shows is there; what it does
+/// not show may be hidden, or cut off: then the file itself is asked for, which is short if the number
+/// is its size.
 #[derive(Debug)]
 pub(crate) struct Inquiry {
     path: RemotePath,
@@ -22,6 +24,12 @@ pub(crate) struct Inquiry {
     tries: u32,
     lines: Lines,
     found: Option<Facts>,
+    /// Bytes of the file itself that came.
+    received: u64,
+    /// Names that differ only in case are one: many servers keep one file for both.
+    any_case: bool,
+    /// The file itself is asked for also where no number was told.
+    thorough: bool,
     /// A line of the listing could not be read: an absent name proves nothing.
     unread: bool,
     /// Where the name is absent, its directory is looked for. Some servers list a directory that
@@ -53,6 +61,8 @@ pub(crate) enum Known {
 enum Step {
     AskSize,
     AskList,
+    /// The file itself, which the listing does not show.
+    AskContent,
     /// Whether a directory above the name exists, which this one would list.
     AskAbove(RemotePath),
     Known(Known),
@@ -80,10 +90,38 @@ impl Inquiry {
     /// Looks into the parent directory, and for that directory itself where the name is not
     /// there: for names that were to be made.
     pub(crate) fn place(path: RemotePath) -> Self {
+        Self::look(path).and_place()
+    }
+
+    /// Whether the name exists, as far as the size or the listing shows it, in whatever case: for
+    /// names that must be new.
+    pub(crate) fn existence(path: RemotePath) -> Self {
+        Self {
+            any_case: true,
+            ..Self::size(path).and_place()
+        }
+    }
+
+    /// The same, and where the name is not there, its directory is looked for.
+    pub(crate) fn and_place(self) -> Self {
         Self {
             place: true,
-            ..Self::look(path)
+            ..self
         }
+    }
+
+    /// The same for a name that was begun to be written: where neither size nor listing shows it, the
+    /// file itself is asked for.
+    pub(crate) fn thorough(self) -> Self {
+        Self {
+            thorough: true,
+            ..self.and_place()
+        }
+    }
+
+    /// Whether the listing told.
+    pub(crate) fn was_listed(&self) -> bool {
+        self.found.is_some()
     }
 
     fn new(path: RemotePath, step: Step) -> Self {
@@ -94,6 +132,9 @@ impl Inquiry {
             tries: 0,
             lines: Lines::new(),
             found: None,
+            received: 0,
+            any_case: false,
+            thorough: false,
             unread: false,
             place: false,
             ascents: 0,
@@ -106,13 +147,21 @@ impl Inquiry {
         match self.step.clone() {
             Step::AskSize => Ok(Command::Size(self.path.clone())),
             Step::AskList => Ok(self.list(self.path.parent())),
+            Step::AskContent => {
+                self.received = 0;
+                Ok(Command::Get(self.path.clone(), Offset::ZERO))
+            }
             Step::AskAbove(directory) => Ok(self.list(directory.parent())),
             Step::Known(known) => Err(known),
         }
     }
 
-    /// A part of the listing.
+    /// A part of the listing, or of the file.
     pub(crate) fn content(&mut self, bytes: &Bytes) {
+        if matches!(self.step, Step::AskContent) {
+            self.received += bytes.len() as u64;
+            return;
+        }
         let entries = self.lines.push(bytes);
         self.read(entries);
     }
@@ -131,10 +180,20 @@ impl Inquiry {
                 let last = self.lines.finish();
                 self.read(last);
                 match self.decide() {
+                    Known::Absent | Known::Undecided(_)
+                        if self.number.is_some() || self.thorough =>
+                    {
+                        self.tries = 0;
+                        Step::AskContent
+                    }
                     absent @ Known::Absent if self.place => self.ascend(absent),
                     known => Step::Known(known),
                 }
             }
+            (Step::AskContent, verdict) => match self.hear_content(verdict) {
+                absent @ Known::Absent if self.place => self.ascend(absent),
+                known => Step::Known(known),
+            },
             (Step::AskAbove(_), Verdict::Done(_)) => {
                 let last = self.lines.finish();
                 self.read(last);
@@ -181,6 +240,22 @@ impl Inquiry {
         }
     }
 
+    /// The file itself was asked for, since the number may be its size or an error code.
+    fn hear_content(&self, verdict: &Verdict) -> Known {
+        let refused = ErrCode::REJECTED.get();
+        match (verdict, self.number) {
+            (Verdict::Done(_), Some(number)) if number == self.received => Known::Size(number),
+            (Verdict::Done(_), _) => Known::Present,
+            // Refused both times, and not listed.
+            (Verdict::Failed(Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)), number)
+                if number.is_none_or(|code| code == u64::from(refused)) && !self.unread =>
+            {
+                Known::Absent
+            }
+            (Verdict::Failed(_), number) => Known::Undecided(number),
+        }
+    }
+
     /// Asks for a listing.
     fn list(&mut self, directory: Option<RemotePath>) -> Command {
         self.lines = Lines::new();
@@ -218,6 +293,13 @@ impl Inquiry {
                 Some(facts) if Some(facts.name.as_str()) == sought => {
                     self.found = Some(facts);
                 }
+                Some(facts)
+                    if self.any_case
+                        && self.found.is_none()
+                        && sought.is_some_and(|sought| is_alike(&facts.name, sought)) =>
+                {
+                    self.found = Some(facts);
+                }
                 Some(_) => {}
                 None => self.unread = true,
             }
@@ -236,4 +318,9 @@ impl Inquiry {
             None => Known::Absent,
         }
     }
+}
+
+/// Whether two names are one where the case of letters does not count.
+fn is_alike(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
 }

@@ -29,6 +29,7 @@ mod step;
 mod storage;
 mod talk;
 mod tls;
+mod trail;
 mod upload;
 
 pub use facts::{Capabilities, Facts};

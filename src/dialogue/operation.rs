@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub use super::trail::Trail;
+
 use super::rung::Rung;
 use super::seam::{OVERLAP, Seam};
 use crate::ftps::question::Question;
@@ -94,6 +96,9 @@ pub enum Task {
     /// Writes a file from the pieces of the job (PUT). Answers [`Output::Stored`], or
     /// [`Output::UploadYielded`] where it was asked to make way.
     Upload(Upload),
+    /// Deletes what an upload has left, where it is shown to be that. Answers
+    /// [`Output::Cleared`].
+    Clear(Remains),
     /// Reads a file of the server to a drive of the module (GETFILE). Answers
     /// [`Output::Moved`].
     Fetch(ModuleTransfer),
@@ -185,7 +190,7 @@ pub struct Upload {
 }
 
 /// An upload that made way, as far as it had come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BegunUpload {
     /// Bytes handed to the module. The server has as many, or fewer if the job was lost.
     pub at: u64,
@@ -193,6 +198,35 @@ pub struct BegunUpload {
     pub before: Before,
     /// How often the link broke and the transfer went on.
     pub resumes: u32,
+    /// The last of the bytes handed to the module, as far as they are known.
+    pub trail: Trail,
+}
+
+/// What an upload may have left on the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remains {
+    /// The file.
+    pub path: RemotePath,
+    /// How far the upload had come: at most so many bytes of the file are its own.
+    pub begun: BegunUpload,
+    /// The job has a source, which can be asked for the bytes of the upload.
+    pub sourced: bool,
+}
+
+/// What became of what an upload had left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cleared {
+    /// It was deleted.
+    Deleted,
+    /// There is no file of the name.
+    Absent,
+    /// Nor its directory.
+    NoDirectory,
+    /// What is there is what was there before the upload.
+    Untouched,
+    /// A file is there, and stays: it could not be shown to be what the upload left, or could not
+    /// be deleted.
+    Left,
 }
 
 /// What a name had before an upload began. A file that had the size of ours before is no proof
@@ -203,9 +237,9 @@ pub enum Before {
     /// Not asked, or no answer.
     #[default]
     Unknown,
-    /// The server refused: there was no such file.
+    /// The server refused: there was no such file, or it does not tell sizes.
     Nothing,
-    /// A file of this size, if it was no error code.
+    /// A file of this size.
     Number(u64),
 }
 
@@ -252,6 +286,8 @@ pub enum Output {
     Stored(Stored),
     /// The upload made way and can go on from here.
     UploadYielded(BegunUpload),
+    /// What an upload had left was looked for.
+    Cleared(Cleared),
     /// The download made way and can go on from here.
     DownloadYielded(BegunDownload),
     /// The file was moved between server and module.

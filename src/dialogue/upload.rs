@@ -9,12 +9,16 @@ mod verify;
 use bytes::{Bytes, BytesMut};
 
 use blocks::Blocks;
+pub(crate) use clear::Clear;
+use clear::is_refusal;
 use rejoin::Rejoin;
 
 use super::exchange::{Settlement, Verdict};
 use super::failure::{Cause, Failure, Finding, Stage};
 use super::inquiry::{Inquiry, Known};
-use super::operation::{self, Before, Output, Piece, Progress, ProgressStage, Stored};
+use super::operation::{
+    self, Before, Cleared, Output, Piece, Progress, ProgressStage, Stored, Trail,
+};
 use super::procedure::{Feed, Next, Procedure, Saying, WayOut, Ways};
 use super::size::unknown;
 use crate::ftps::value::TransferType;
@@ -26,7 +30,9 @@ use crate::ftps::{Body, Command, ErrCode, Verb, escape};
 /// nothing open on the server. Where the link breaks, or others wait for it, the transfer goes on
 /// at what the server has (see [`rejoin`]), in blocks, since the stream cannot begin at an offset
 /// (SIMCom manual L1215); where that cannot be relied on, it starts over. A transfer whose outcome
-/// alone was lost is not repeated: the size on the server decides.
+/// alone was lost is not repeated where the server has the right size and the right last bytes.
+///
+/// What must be new never takes the place of a file that is not shown to be its own.
 #[derive(Debug)]
 pub(crate) struct Upload {
     what: operation::Upload,
@@ -40,11 +46,11 @@ pub(crate) struct Upload {
     blocks: Option<Blocks>,
     resumes: u32,
     sent: u64,
-    /// The last of them.
-    last: Option<u8>,
+    /// The most that was ever handed to the module.
+    handed: u64,
+    /// The last of that.
+    trail: Trail,
     tries: u32,
-    /// How often the server was asked what is left of a failed transfer; begins with 1.
-    compares: u32,
     /// What the server said of the name before the transfer.
     before: Before,
     /// That was asked.
@@ -64,6 +70,8 @@ pub(crate) struct Upload {
     /// The server does not go on with a file.
     no_rest: bool,
     restarts: u32,
+    /// How often a size that was wrong after the module had reported success was mended.
+    mended: u32,
     /// The most that the server had when the transfer started over.
     farthest: u64,
     /// Others wait for the link.
@@ -92,11 +100,11 @@ enum State {
     /// Whether that is ours.
     Rejoin(Rejoin),
     Verify(Inquiry),
-    /// What the name has after a failed transfer: what was not touched is not deleted.
-    Compare,
-    Delete,
-    Deleting,
-    /// Whether anything is left, now that it could not be deleted.
+    /// Whether a file of the right size, of which nothing was heard, ends as it should.
+    Tail(Rejoin),
+    /// What a failed transfer left is deleted.
+    Clear(Box<Clear>),
+    /// What a refusal meant.
     Look(Box<Inquiry>),
     Yield,
     Finish(Result<(), Failure>),
@@ -107,10 +115,10 @@ impl Upload {
     pub(crate) fn new(mut what: operation::Upload, transfer_type: TransferType) -> Self {
         let exact = transfer_type == TransferType::Binary;
         what.verify_size &= exact;
-        let begun = what.begun.filter(|begun| begun.at > 0);
-        let state = match begun {
+        let begun = what.begun.take().filter(|begun| begun.at > 0);
+        let state = match &begun {
             Some(_) => State::Recover(Inquiry::size(what.path.clone())),
-            None if what.must_be_new => State::Free(Inquiry::look(what.path.clone())),
+            None if what.must_be_new => State::Free(Inquiry::existence(what.path.clone())),
             None => State::Fetch,
         };
         Self {
@@ -120,49 +128,71 @@ impl Upload {
             ways: Ways::default(),
             exact,
             blocks: None,
-            resumes: begun.map_or(0, |begun| begun.resumes),
-            sent: begun.map_or(0, |begun| begun.at),
-            last: None,
+            resumes: begun.as_ref().map_or(0, |begun| begun.resumes),
+            sent: begun.as_ref().map_or(0, |begun| begun.at),
+            handed: begun.as_ref().map_or(0, |begun| begun.at),
             tries: 0,
-            compares: 1,
-            before: begun.map_or(Before::Unknown, |begun| begun.before),
+            before: begun.as_ref().map_or(Before::Unknown, |begun| begun.before),
             prepared: begun.is_some(),
             open: false,
             ended: false,
             begun: begun.is_some(),
+            trail: begun.map(|begun| begun.trail).unwrap_or_default(),
             acknowledged: false,
             confirmed: None,
             failed: None,
             broken: None,
             no_rest: false,
             restarts: 0,
+            mended: 0,
             farthest: 0,
             yields: false,
             paused: false,
         }
     }
 
-    fn free(&self, known: Known) -> State {
+    fn free(&mut self, known: Known) -> State {
         match known {
-            Known::Absent => State::Fetch,
-            Known::Size(_) | Known::Present => {
-                let failure = Failure {
-                    finding: Some(Finding::NamePresent),
-                    ..self.failure(Cause::Exists, Stage::Directory)
-                };
-                State::Finish(Err(failure))
+            Known::Absent => {
+                self.before = Before::Nothing;
+                self.prepared = true;
+                State::Fetch
             }
-            Known::NoDirectory => State::Finish(Err(Failure {
-                finding: Some(Finding::DirectoryAbsent),
-                ..self.failure(Cause::Reported(ErrCode::REJECTED), Stage::Directory)
-            })),
-            Known::Undecided(_) => {
+            Known::Size(_) | Known::Present => self.exists(),
+            Known::NoDirectory => self.no_directory(),
+            Known::Undecided(Some(number)) => {
+                State::Finish(Err(self.failure(Cause::Undecided(number), Stage::Directory)))
+            }
+            Known::Undecided(None) => {
                 let cause =
                     Cause::OutOfOrder("a listing that does not tell if a name exists".into());
                 State::Finish(Err(self.failure(cause, Stage::Directory)))
             }
             known @ Known::Failed(..) => State::Finish(Err(unknown(known))),
         }
+    }
+
+    /// The name is taken, and must be new.
+    fn exists(&self) -> State {
+        State::Finish(Err(Failure {
+            finding: Some(Finding::NamePresent),
+            ..self.failure(Cause::Exists, Stage::Directory)
+        }))
+    }
+
+    fn no_directory(&self) -> State {
+        let cause = Cause::Reported(ErrCode::REJECTED);
+        State::Finish(Err(Failure {
+            finding: Some(Finding::DirectoryAbsent),
+            ..self.failure(cause, Stage::Directory)
+        }))
+    }
+
+    /// Bytes go to the module, of which the first is this byte of the file.
+    fn hand_over(&mut self, at: u64, bytes: &[u8]) {
+        self.trail.put(at, bytes);
+        self.sent = at + bytes.len() as u64;
+        self.handed = self.handed.max(self.sent);
     }
 
     /// The question that the state asks, where it asks one.
@@ -210,8 +240,7 @@ impl Upload {
     fn write(&mut self, piece: Piece) -> Feed {
         match piece {
             Piece::Data(bytes) => {
-                self.sent += bytes.len() as u64;
-                self.last = bytes.last().copied();
+                self.hand_over(self.sent, &bytes);
                 let content = escape::escape(&bytes);
                 self.paused = self.yields && self.can_pause();
                 if !self.paused {
@@ -268,7 +297,7 @@ impl Procedure for Upload {
                     State::Gather => return Next::Fetch,
                     state => self.state = state,
                 },
-                State::Before | State::Compare => {
+                State::Before => {
                     let command = Command::Size(self.what.path.clone());
                     return Next::Say(Saying::Ftps(command));
                 }
@@ -284,17 +313,15 @@ impl Procedure for Upload {
                 }
                 // While a prompt is open the dialogue asks for the next piece.
                 State::Transfer => return Next::Fetch,
-                State::Rejoin(rejoin) => match rejoin.next(&self.what.path) {
+                State::Rejoin(rejoin) | State::Tail(rejoin) => match rejoin.next(&self.what.path) {
                     Ok(Some(command)) => return Next::Say(Saying::Ftps(command)),
                     Ok(None) => return Next::Fetch,
-                    Err(same) => self.state = self.rejoined(same),
+                    Err(overlay) => self.state = self.laid_over(&overlay),
                 },
-                State::Delete => {
-                    self.state = State::Deleting;
-                    let command = Command::DeleteFile(self.what.path.clone());
-                    return Next::Say(Saying::Ftps(command));
-                }
-                State::Deleting => self.state = State::Delete,
+                State::Clear(clear) => match clear.step() {
+                    Ok(next) => return next,
+                    Err(cleared) => self.state = self.cleared(&cleared),
+                },
                 State::Yield => {
                     return Next::Finish(Ok(Output::UploadYielded(self.begun_upload())));
                 }
@@ -321,10 +348,6 @@ impl Procedure for Upload {
                 self.prepared = true;
                 self.begin()
             }
-            State::Compare => match self.hear_compare(&settlement.verdict) {
-                Some(state) => state,
-                None => return,
-            },
             State::Transfer => {
                 self.open = false;
                 self.begun |= settlement.prompted;
@@ -335,15 +358,19 @@ impl Procedure for Upload {
                     None => self.transferred(&settlement.verdict),
                 }
             }
-            State::Rejoin(rejoin) => return rejoin.heard(&settlement.verdict),
-            State::Deleting => self.deleted(&settlement.verdict),
+            State::Rejoin(rejoin) | State::Tail(rejoin) => {
+                return rejoin.heard(&settlement.verdict);
+            }
+            State::Clear(clear) => return clear.heard(settlement),
             _ => return,
         };
     }
 
     fn content(&mut self, bytes: Bytes) -> Option<operation::Delivery> {
-        if let State::Rejoin(rejoin) = &mut self.state {
+        if let State::Rejoin(rejoin) | State::Tail(rejoin) = &mut self.state {
             rejoin.content(&bytes);
+        } else if let State::Clear(clear) = &mut self.state {
+            clear.content(bytes);
         } else if let Some(inquiry) = self.inquiry() {
             inquiry.content(&bytes);
         }
@@ -355,7 +382,7 @@ impl Procedure for Upload {
     }
 
     fn feed(&mut self, piece: Piece) -> Option<Feed> {
-        if let State::Rejoin(rejoin) = &mut self.state {
+        if let State::Rejoin(rejoin) | State::Tail(rejoin) = &mut self.state {
             rejoin.feed(&piece);
             return None;
         }
@@ -372,7 +399,7 @@ impl Procedure for Upload {
 
     fn position(&self) -> u64 {
         match (&self.state, &self.blocks) {
-            (State::Rejoin(rejoin), _) => rejoin.position(),
+            (State::Rejoin(rejoin) | State::Tail(rejoin), _) => rejoin.position(),
             (_, Some(blocks)) => blocks.position(),
             (_, None) => self.sent,
         }
@@ -382,8 +409,8 @@ impl Procedure for Upload {
         self.open = true;
         self.begun = true;
         if let Some(blocks) = &self.blocks {
-            let bytes = blocks.block();
-            self.sent = blocks.offset() + bytes.len() as u64;
+            let (at, bytes) = (blocks.offset(), blocks.block());
+            self.hand_over(at, &bytes);
             return Some(Feed { bytes, end: true });
         }
         let piece = self.held.take()?;
@@ -401,6 +428,13 @@ impl Procedure for Upload {
 
     fn abandon(&mut self, cause: Cause) {
         // What is complete but for its verification is no longer given up.
+        if let State::Tail(rejoin) = &mut self.state {
+            // Nothing more comes from the source.
+            if rejoin.needs_source() {
+                rejoin.without_source();
+            }
+            return;
+        }
         if self.ended || self.failed.is_some() {
             return;
         }
@@ -418,7 +452,7 @@ impl Procedure for Upload {
         let finding = self.begun.then_some(Finding::LeftBehind);
         let stored = match &self.failed {
             None => self.acknowledged,
-            Some(first) => self.ended && verify::is_unheard(&first.cause),
+            Some(first) => self.ended && first.cause.is_unheard(),
         };
         let broken = self.broken.take();
         let first = self.failed.take().or(broken).unwrap_or(failure);
@@ -452,13 +486,83 @@ impl Procedure for Upload {
 }
 
 impl Before {
+    /// What an answer to SIZE says. A number that may be an error code is no size (SIMCom manual
+    /// L1219): 9 is the server's refusal, or a file of nine bytes, and others tell nothing.
     fn of(verdict: &Verdict) -> Self {
+        let refused = u64::from(ErrCode::REJECTED.get());
         match verdict {
-            Verdict::Done(Some(Body::Number(number) | Body::Length(number))) => {
-                Self::Number(*number)
+            Verdict::Done(Some(Body::Length(size))) => Self::Number(*size),
+            Verdict::Done(Some(Body::Number(number))) if *number == refused => Self::Nothing,
+            Verdict::Done(Some(Body::Number(number))) if ErrCode::is_known_failure(*number) => {
+                Self::Unknown
             }
+            Verdict::Done(Some(Body::Number(number))) => Self::Number(*number),
             Verdict::Failed(Cause::Reported(ErrCode::REJECTED)) => Self::Nothing,
             _ => Self::Unknown,
         }
+    }
+}
+
+/// How it ends when it has failed.
+impl Upload {
+    /// Ends with the failure, after deleting what was begun where that is wanted.
+    fn clear_up(&mut self) -> State {
+        let Some(failure) = &self.failed else {
+            return State::Finish(Ok(()));
+        };
+        if !self.what.delete_on_failure || !self.begun {
+            return State::Finish(Err(failure.clone()));
+        }
+        let refused = is_refusal(&failure.cause);
+        // A block that arrived has taken the place of whatever was there.
+        let before = match &self.blocks {
+            Some(blocks) if blocks.has_begun() => Before::Nothing,
+            _ => self.before,
+        };
+        let begun = operation::BegunUpload {
+            at: self.handed,
+            before,
+            resumes: self.resumes,
+            trail: self.trail.clone(),
+        };
+        let path = self.what.path.clone();
+        State::Clear(Box::new(Clear::of(path, begun, refused, false)))
+    }
+
+    fn cleared(&self, cleared: &Result<Cleared, Failure>) -> State {
+        let Some(failure) = self.failed.clone() else {
+            return State::Finish(Ok(()));
+        };
+        State::Finish(Err(match cleared {
+            Ok(Cleared::Deleted) => Failure {
+                committed: Some(0),
+                ..failure
+            },
+            Ok(Cleared::Absent | Cleared::Untouched) => failure,
+            Ok(Cleared::NoDirectory) => Failure {
+                finding: Some(Finding::DirectoryAbsent),
+                ..failure
+            },
+            Ok(Cleared::Left) | Err(_) => Failure {
+                finding: Some(Finding::LeftBehind),
+                ..failure
+            },
+        }))
+    }
+
+    /// The server refused before anything was begun: what that meant is looked for.
+    fn look(&self) -> State {
+        State::Look(Box::new(Inquiry::place(self.what.path.clone())))
+    }
+
+    fn looked(&self, known: &Known) -> State {
+        let Some(failure) = self.failed.clone() else {
+            return State::Finish(Ok(()));
+        };
+        let finding = match known {
+            Known::NoDirectory => Some(Finding::DirectoryAbsent),
+            _ => failure.finding,
+        };
+        State::Finish(Err(Failure { finding, ..failure }))
     }
 }

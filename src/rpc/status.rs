@@ -65,7 +65,8 @@ pub fn of(error: &Error) -> Status {
     }
     if error.left_behind {
         metadata.insert("left_behind".into(), "true".into());
-        message += ". What was written of the file is still on the server: deleting it failed";
+        message += ". A file is still on the server under this name: it could not be deleted, or could not be \
+                    shown to be what this upload wrote";
     }
     verdict.status(message, metadata)
 }

@@ -38,6 +38,8 @@ pub(crate) struct Link {
     pub(crate) plugged: bool,
     /// Bytes behind the last one fetched that a source can give again.
     pub(crate) kept: usize,
+    /// Bytes that an earlier operation took of the source.
+    pub(crate) taken: usize,
     /// Which rungs may be tried; none where there is none.
     pub(crate) ladder: Option<Ladder>,
     /// Which blocks of downloads the module sends twice, counted from the first.
@@ -141,6 +143,7 @@ impl Link {
             cut: 4096,
             plugged: true,
             kept: usize::MAX,
+            taken: 0,
             ladder: None,
             doubled: Vec::new(),
             blocks: 0,
@@ -215,6 +218,7 @@ impl Link {
     pub(crate) fn run(&mut self, operation: Operation, pieces: Vec<Piece>) -> Outcome {
         let began = self.now;
         let mut source = Source::new(pieces);
+        source.farthest = self.taken;
         let mut outcome = Outcome {
             result: Ok(Output::Done),
             content: Vec::new(),

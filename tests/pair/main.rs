@@ -19,6 +19,7 @@ mod making_way;
 mod matrix;
 mod names;
 mod never;
+mod ours;
 mod repair;
 mod storage;
 mod tls;

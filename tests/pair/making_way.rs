@@ -2,7 +2,7 @@
 
 use cellftp::dialogue::failure::Cause;
 use cellftp::dialogue::operation::{
-    Before, BegunDownload, BegunUpload, Delivery, Download, Output, Task, Upload,
+    Before, BegunDownload, BegunUpload, Delivery, Download, Output, Task, Trail, Upload,
 };
 use cellftp::dialogue::{Moment, Operation};
 use cellftp::emulator::uplink::memory::Rest;
@@ -40,7 +40,7 @@ fn handed_over(outcome: Outcome) -> (BegunDownload, Vec<u8>) {
 fn upload(begun: BegunUpload) -> Operation {
     on(Task::Upload(Upload {
         path: path("/f"),
-        must_be_new: true,
+        must_be_new: false,
         verify_size: true,
         delete_on_failure: true,
         begun: Some(begun),
@@ -58,7 +58,7 @@ fn download(begun: BegunDownload) -> Operation {
 
 fn yielded(outcome: &Outcome) -> BegunUpload {
     match &outcome.result {
-        Ok(Output::UploadYielded(begun)) => *begun,
+        Ok(Output::UploadYielded(begun)) => begun.clone(),
         other => panic!("{other:?}"),
     }
 }
@@ -179,6 +179,7 @@ fn an_upload_does_not_go_on_with_what_somebody_else_has_written() {
         assert_eq!(begun.at, 9000);
         link = link.with_script(|_, _| {}).with_file("/f", &[7; 8000]);
         link.kept = kept;
+        link.taken = 9000;
         let last = link.run(upload(begun), pieces(&content));
         if kept == usize::MAX {
             assert!(matches!(last.result, Ok(Output::Stored(_))));
@@ -196,10 +197,11 @@ fn a_crashed_upload_goes_on_at_what_the_server_has() {
         at: 20_000,
         before: Before::Nothing,
         resumes: 0,
+        trail: Trail::default(),
     };
     for has in [0, 1, 511, 512, 513, 8000, 19_999, 20_000] {
         let mut link = Link::sim7600().with_file("/f", &content[..has]);
-        let outcome = link.run(upload(lost), pieces(&content));
+        let outcome = link.run(upload(lost.clone()), pieces(&content));
         let Ok(Output::Stored(stored)) = outcome.result else {
             panic!("{has}: {:?}", outcome.result)
         };
@@ -208,7 +210,7 @@ fn a_crashed_upload_goes_on_at_what_the_server_has() {
     }
     // Another file of the name is not taken for the beginning of ours.
     let mut link = Link::sim7600().with_file("/f", &nasty(30_000)[5..15_005]);
-    let outcome = link.run(upload(lost), pieces(&content));
+    let outcome = link.run(upload(lost.clone()), pieces(&content));
     assert!(outcome.result.is_ok());
     assert!(link.file("/f").unwrap() == content);
 }
@@ -222,6 +224,7 @@ fn a_crashed_upload_goes_on_before_a_tail_that_is_not_its_own() {
         at: 40_000,
         before: Before::Nothing,
         resumes: 0,
+        trail: Trail::default(),
     };
     for rest in [Rest::Honour, Rest::WriteOver] {
         for wrong in [1, 5, 511, 2047] {
@@ -232,7 +235,7 @@ fn a_crashed_upload_goes_on_before_a_tail_that_is_not_its_own() {
                 let own = own + content[own..has].iter().take_while(|&&b| b == 0).count();
                 let mut link = Link::sim7600().with_file("/f", &there);
                 link.peer().rest = rest;
-                let outcome = link.run(upload(lost), pieces(&content));
+                let outcome = link.run(upload(lost.clone()), pieces(&content));
                 let Ok(Output::Stored(stored)) = outcome.result else {
                     panic!("{rest:?} {has} {wrong}: {:?}", outcome.result)
                 };
@@ -257,11 +260,12 @@ fn a_crashed_upload_that_lost_a_byte_starts_over() {
         at: 20_000,
         before: Before::Nothing,
         resumes: 0,
+        trail: Trail::default(),
     };
     let mut there = content.clone();
     there.remove(5_000);
     let mut link = Link::sim7600().with_file("/f", &there);
-    let outcome = link.run(upload(lost), pieces(&content));
+    let outcome = link.run(upload(lost.clone()), pieces(&content));
     assert!(outcome.result.is_ok(), "{:?}", outcome.result);
     assert!(link.file("/f").unwrap() == content);
 }

@@ -9,6 +9,7 @@
 )]
 
 mod dawdling;
+mod names;
 mod repair;
 mod world;
 mod yielding;

@@ -316,6 +316,7 @@ impl<'a> Replay<'a> {
             }
             Output::SingleIp(on) => format!("mode {}", u8::from(*on)),
             Output::UploadYielded(begun) => format!("made way at {}", begun.at),
+            Output::Cleared(cleared) => format!("{cleared:?}").to_lowercase(),
             Output::DownloadYielded(begun) => format!("made way at {}", begun.got),
             Output::Answers(answers) => {
                 let lines = answers.iter().flat_map(|answer| {

@@ -16,6 +16,7 @@ use crate::broker::error::Cause;
 use crate::broker::events::{Events, OperationChange};
 use crate::broker::link::Link;
 use crate::broker::location::Profile;
+use crate::broker::names::Names;
 use crate::broker::queue::{Queued, State};
 use crate::broker::scheduler::{Priority, Yields};
 use crate::broker::session::SessionUse;
@@ -26,11 +27,13 @@ use crate::modem::failure::Ending;
 use crate::modem::{JobId, clock};
 
 /// All operations that live, by their names.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::broker) struct Operations {
     live: Mutex<HashMap<JobId, Weak<Operation>>>,
     /// The daemon is stopping: none are made any more.
     stopping: AtomicBool,
+    /// Who writes what.
+    pub(in crate::broker) names: Arc<Names>,
 }
 
 /// What an operation is made of.
@@ -49,6 +52,15 @@ pub(in crate::broker) struct Admission<'a> {
 }
 
 impl Operations {
+    /// None yet.
+    pub(in crate::broker) fn new(names: Arc<Names>) -> Self {
+        Self {
+            live: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            names,
+        }
+    }
+
     /// Makes an operation, where the link admits it.
     pub(in crate::broker) fn admit(
         self: &Arc<Self>,

@@ -115,6 +115,11 @@ impl Content {
 }
 
 impl OnDisk {
+    /// The bytes as a job asks for them that writes none.
+    pub(in crate::broker) fn source(&self) -> Box<dyn Source> {
+        Content::OnDisk(self.clone()).source(&Fault::default())
+    }
+
     /// All from a byte on, at most [`MAX_CHUNK`]. A file that is shorter than it was is an error.
     pub(in crate::broker) async fn read(&self, from: u64) -> io::Result<Bytes> {
         let rest = usize::try_from(self.size.saturating_sub(from)).unwrap_or(MAX_CHUNK);

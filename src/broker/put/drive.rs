@@ -1,7 +1,7 @@
 //! The work of a Put behind its caller's back: upload, verification, sentinel.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,8 +14,10 @@ use super::{
 };
 use crate::broker::error::{Cause, Error, Hashed};
 use crate::broker::location::Location;
+use crate::broker::names::Writer;
 use crate::broker::operation::{Feed, Operation};
 use crate::broker::tally::Tally;
+use crate::broker::transfers::Key;
 use crate::ftps::value::{Offset, RemotePath, TransferType};
 use crate::modem::failure::Ending;
 use crate::modem::operation::{
@@ -42,6 +44,10 @@ pub(super) struct Driver {
     pub(super) content: Content,
     /// What an earlier operation has begun.
     pub(super) begun: Option<BegunUpload>,
+    /// The transfer whose attempt it is, where it is one's.
+    pub(super) own: Option<Key>,
+    /// The right to the name, once it was begun.
+    pub(super) writer: OnceLock<Arc<Writer>>,
     /// Why the source ended the operation, where it did.
     pub(super) fault: Fault,
     pub(super) report: watch::Sender<PutProgress>,
@@ -72,6 +78,8 @@ impl Driver {
             sentinel: sentinel.transpose()?,
             content,
             begun: None,
+            own: None,
+            writer: OnceLock::new(),
             fault: Fault::default(),
             report,
             stall: patience.stall,
@@ -102,7 +110,8 @@ impl Driver {
             None => return Err(self.operation.error(Cause::WrongAnswer)),
         };
         let mut result = self.judge(&stored, sha256)?;
-        if self.verify == Verify::ReadBack {
+        // The bytes of an ASCII transfer are rewritten on the way, as its size is.
+        if self.verify == Verify::ReadBack && self.compares_sizes() {
             self.read_back(&mut result).await?;
         }
         if let Some(sentinel) = self.sentinel.clone() {
@@ -174,7 +183,8 @@ impl Driver {
     const fn why_sizes_are_not_compared(&self) -> &'static str {
         match self.verify {
             Verify::Nothing => "nothing else was asked",
-            Verify::Size | Verify::ReadBack => "the sizes of an ASCII transfer do not compare",
+            Verify::Size => "the sizes of an ASCII transfer do not compare",
+            Verify::ReadBack => "the bytes of an ASCII transfer do not compare, nor their number",
         }
     }
 
@@ -210,15 +220,18 @@ impl Driver {
                     .push_str("; what was read back has the SHA-256 of what was sent");
                 Ok(())
             }
-            Ok(Output::Delivered(_)) => {
-                let error = self.operation.error(Cause::HashMismatch(Hashed::ReadBack));
-                let left_behind = self.delete_on_failure && !self.delete().await;
-                Err(Error {
-                    committed: Some(found.size),
-                    left_behind,
-                    ..error
-                })
+            Ok(Output::Delivered(_)) if self.has_lost_the_name() => {
+                result
+                    .evidence
+                    .push_str("; a later upload wrote the name before it was read back");
+                Ok(())
             }
+            // It is not what was sent, so that it cannot be shown to be ours to delete.
+            Ok(Output::Delivered(_)) => Err(Error {
+                committed: Some(found.size),
+                left_behind: self.delete_on_failure,
+                ..self.operation.error(Cause::HashMismatch(Hashed::ReadBack))
+            }),
             Ok(_) => Err(self.operation.error(Cause::WrongAnswer)),
             Err(error) if error.cause.is_the_callers() => Err(Error {
                 committed: Some(result.size),
@@ -232,15 +245,6 @@ impl Driver {
         }
     }
 
-    /// Deletes the file, and says whether that worked.
-    async fn delete(&self) -> bool {
-        let task = Task::DeleteFile(self.path.clone());
-        let deleted = self
-            .operation
-            .run(self.standing.clone(), task, Feed::default());
-        deleted.await.is_ok()
-    }
-
     /// Writes the file that tells readers that the first is whole.
     async fn write_sentinel(&self, path: RemotePath, result: &mut PutResult) -> Result<(), Error> {
         if !matches!(
@@ -248,6 +252,12 @@ impl Driver {
             PutState::VerifiedSize | PutState::VerifiedHash
         ) {
             result.evidence.push_str("; the sentinel was not written");
+            return Ok(());
+        }
+        if self.has_lost_the_name() {
+            result
+                .evidence
+                .push_str("; the sentinel was not written, since a later upload wrote the name");
             return Ok(());
         }
         let content = sentinel(result.size, &result.sha256);
@@ -272,17 +282,17 @@ impl Driver {
             .run(standing, Task::Upload(upload), feed)
             .await;
         let error = match answer {
-            Ok(Output::Stored(stored)) if stored.confirmed.is_none_or(|found| found == size) => {
-                result.evidence.push_str("; the sentinel was written");
-                return Ok(());
-            }
-            Ok(Output::Stored(stored)) => {
-                let found = stored.confirmed.unwrap_or_default();
-                self.operation.error(Cause::SizeMismatch {
+            Ok(Output::Stored(stored)) => match stored.confirmed {
+                Some(found) if found != size => self.operation.error(Cause::SizeMismatch {
                     expected: size,
                     found,
-                })
-            }
+                }),
+                None if !stored.acknowledged => self.operation.error(Cause::SentinelUnknown),
+                _ => {
+                    result.evidence.push_str("; the sentinel was written");
+                    return Ok(());
+                }
+            },
             Ok(_) => self.operation.error(Cause::WrongAnswer),
             Err(error) => error,
         };

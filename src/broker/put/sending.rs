@@ -13,6 +13,7 @@ use super::{Patience, PutHeader, PutProgress, PutResult, Verify};
 use crate::broker::Broker;
 use crate::broker::caller::Caller;
 use crate::broker::error::Error;
+use crate::broker::transfers::Key;
 use crate::modem::JobId;
 use crate::modem::operation::BegunUpload;
 
@@ -27,7 +28,7 @@ pub(in crate::broker) struct Sending {
 
 impl Broker {
     /// Admits the writing of a file that is on the disk, or the rest of it where an earlier
-    /// operation has begun. Returns at once.
+    /// operation has begun, for the transfer `own`. Returns at once.
     ///
     /// # Errors
     /// Why it was not admitted. Nothing of it reaches the module.
@@ -37,11 +38,13 @@ impl Broker {
         header: &PutHeader,
         file: OnDisk,
         begun: Option<BegunUpload>,
+        own: Key,
     ) -> Result<Sending, Error> {
         let (location, session) = self.locate(caller, &header.target)?;
         let operation = self.admit(caller, "Put", location.clone(), session)?;
         if let Some(allowance) = &operation.allowance {
-            let rest = file.size.saturating_sub(begun.map_or(0, |begun| begun.at));
+            let at = begun.as_ref().map_or(0, |begun| begun.at);
+            let rest = file.size.saturating_sub(at);
             allowance.upload(rest, header.verify == Verify::ReadBack)?;
         }
         let (report, progress) = watch::channel(PutProgress::default());
@@ -61,6 +64,7 @@ impl Broker {
             patience,
         )?;
         driver.begun = begun;
+        driver.own = Some(own);
         Ok(Sending {
             operation: id,
             progress,

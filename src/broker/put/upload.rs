@@ -15,9 +15,10 @@ use crate::broker::operation::{Feed, Operation};
 use crate::broker::scheduler::Yielding;
 use crate::ftps::value::TransferType;
 use crate::modem;
-use crate::modem::failure::Ending;
+use crate::modem::failure::{self, Ending, Failure, Finding, Stage};
 use crate::modem::operation::{
-    BegunUpload, Output, Progress, ProgressStage, Stored, Task, Upload as UploadTask,
+    BegunUpload, Cleared, Output, Progress, ProgressStage, Remains, Stored, Task,
+    Upload as UploadTask,
 };
 
 /// Bytes that are worth a turn on the link for an upload that made way: four blocks.
@@ -39,17 +40,19 @@ pub(super) struct Upload {
 impl Driver {
     pub(super) async fn upload(&mut self) -> Result<Stored, Error> {
         let mut upload = Upload {
-            begun: self.begun,
+            begun: self.begun.take(),
             stays: false,
         };
         let outcome = self.stays(&mut upload).await;
         self.content.forget();
         match outcome {
             Ok(stored) => Ok(stored),
-            Err(Stopped { error, in_order }) => match upload.begun.filter(|begun| begun.at > 0) {
-                Some(begun) if !in_order => Err(self.put_in_order(begun, error).await),
-                _ => Err(error),
-            },
+            Err(Stopped { error, in_order }) => {
+                match upload.begun.take().filter(|begun| begun.at > 0) {
+                    Some(begun) if !in_order => Err(self.put_in_order(begun, error).await),
+                    _ => Err(error),
+                }
+            }
         }
     }
 
@@ -75,7 +78,7 @@ impl Driver {
     /// One stay on the link, from the queue on.
     async fn stay(&self, upload: &Upload) -> Result<Output, Stopped> {
         let operation = &self.operation;
-        let at = upload.begun.map_or(0, |begun| begun.at);
+        let at = upload.begun.as_ref().map_or(0, |begun| begun.at);
         let size = self.size.or_else(|| self.content.size());
         let load = Load::Up(size.map(|size| size.saturating_sub(at)));
         let exact = self.transfer_type == TransferType::Binary;
@@ -89,7 +92,7 @@ impl Driver {
             must_be_new: self.must_be_new,
             verify_size: self.compares_sizes(),
             delete_on_failure: self.delete_on_failure,
-            begun: upload.begun,
+            begun: upload.begun.clone(),
         });
         let progress = watch::Sender::default();
         let mut job_progress = progress.subscribe();
@@ -103,6 +106,7 @@ impl Driver {
         };
         let job = async {
             let turn = operation.turn(load, yielding).await?;
+            self.have_the_name().await?;
             // What the module begins with, it puts in order itself.
             let answer = operation.submit(turn, self.standing.clone(), task, feed);
             answer.await.map_err(|error| Stopped {
@@ -149,17 +153,68 @@ impl Driver {
         }
     }
 
+    /// Takes the name over at the first stay; at the others, finds out whether somebody else has.
+    async fn have_the_name(&self) -> Result<(), Stopped> {
+        let (operation, own) = (&self.operation, self.own.as_ref());
+        if let Some(writer) = self.writer.get() {
+            return if writer.is_taken_over() {
+                let cause = Cause::NameTaken(self.path.to_string());
+                Err(operation.error(cause).into())
+            } else {
+                Ok(())
+            };
+        }
+        if self.must_be_new && operation.is_begun(&self.standing, &self.path, own) {
+            let exists = Failure {
+                finding: Some(Finding::NamePresent),
+                ..Failure::new(failure::Cause::Exists, None, Stage::Directory)
+            };
+            return Err(operation.error(modem::Error::Failed(exists)).into());
+        }
+        if let Some(writer) = operation.take_over(&self.standing, &self.path, own).await? {
+            // Nobody else sets it.
+            let _ = self.writer.set(writer);
+        }
+        Ok(())
+    }
+
+    /// Another has begun to write the name since.
+    pub(super) fn has_lost_the_name(&self) -> bool {
+        self.writer
+            .get()
+            .is_some_and(|writer| writer.is_taken_over())
+    }
+
     /// The upload ended while it had made way: deletes what was begun, or says that it is there.
+    /// What somebody else has written since is not its own.
     async fn put_in_order(&self, begun: BegunUpload, error: Error) -> Error {
-        let kept = !self.delete_on_failure;
-        let deleted = !kept && {
-            let (standing, path) = (self.standing.clone(), self.path.clone());
-            self.operation.delete_leftover(standing, path).await
+        let at = begun.at;
+        if self.has_lost_the_name() {
+            return error;
+        }
+        let stays = Error {
+            committed: Some(at),
+            ..error.clone()
         };
-        Error {
-            committed: (!deleted).then_some(begun.at),
-            left_behind: !kept && !deleted,
-            ..error
+        if !self.delete_on_failure {
+            return stays;
+        }
+        let remains = Remains {
+            path: self.path.clone(),
+            begun,
+            sourced: false,
+        };
+        let may = || !self.has_lost_the_name();
+        let never = CancellationToken::new();
+        let cleared = self
+            .operation
+            .clear(self.standing.clone(), remains, None, never, may);
+        match cleared.await {
+            Ok(Some(Cleared::Left)) | Err(_) => Error {
+                left_behind: true,
+                ..stays
+            },
+            Ok(_) => error,
         }
     }
 }
@@ -167,7 +222,7 @@ impl Driver {
 impl Upload {
     /// What a stay tells of the server, which came so far.
     fn learn(&mut self, at: u64, resumes: u32, operation: &Operation) {
-        let Some(begun) = self.begun.filter(|begun| begun.at > 0) else {
+        let Some(begun) = self.begun.as_ref().filter(|begun| begun.at > 0) else {
             return;
         };
         if resumes > begun.resumes {

@@ -1,6 +1,7 @@
 //! Puts.
 
 use super::*;
+use crate::ftps::value::TransferType;
 
 #[tokio::test(start_paused = true)]
 async fn a_file_is_written_and_its_size_compared() {
@@ -118,7 +119,7 @@ async fn a_wrong_hash_is_found_before_the_file_is_complete() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reading_back_compares_the_bytes_and_deletes_what_is_wrong() {
+async fn reading_back_compares_the_bytes_and_tells_of_what_is_wrong() {
     let (broker, module) = broker(Module::new());
     let read_back = || PutHeader {
         verify: Verify::ReadBack,
@@ -132,8 +133,9 @@ async fn reading_back_compares_the_bytes_and_deletes_what_is_wrong() {
         matches!(error.cause, Cause::HashMismatch(Hashed::ReadBack)),
         "{error:?}"
     );
-    assert!(!error.left_behind);
-    assert_eq!(module.content("/f"), None);
+    // It is not what was sent, so that nothing shows whose it is.
+    assert!(error.left_behind);
+    assert!(module.content("/f").is_some());
     let keep = PutHeader {
         delete_on_failure: false,
         ..read_back()
@@ -289,4 +291,108 @@ async fn one_that_makes_way_is_queued_again_and_ends_once() {
         ended += usize::from(ends && about.method == "Put");
     }
     assert_eq!(ended, 1);
+}
+
+/// A sends a part and falls silent; B writes the name; A comes to its end.
+#[tokio::test(start_paused = true)]
+async fn a_put_whose_name_another_wrote_deletes_nothing_and_does_not_go_on() {
+    for goes_on in [false, true] {
+        let (broker, module) = broker(Module::new());
+        let mut slow = broker.put(&caller("a"), header("/d/report.bin")).unwrap();
+        slow.push(Bytes::from(content(9000))).await.unwrap();
+        settle().await;
+        let theirs = vec![7; 5000];
+        let other = put(&broker, header("/d/./Report.bin"), &theirs).await;
+        assert_eq!(other.unwrap().state, PutState::VerifiedSize);
+        // As on a server that does not tell names apart by their case.
+        let module = module.file("/d/report.bin", theirs.clone());
+        let error = if goes_on {
+            slow.push(Bytes::from(content(9000))).await.unwrap();
+            slow.finish(None).await.unwrap_err()
+        } else {
+            slow.failed().await
+        };
+        match error.cause {
+            Cause::NameTaken(ref name) => assert!(goes_on && name == "/d/report.bin"),
+            Cause::WriterTooSlow => assert!(!goes_on),
+            ref cause => panic!("{cause:?}"),
+        }
+        assert!(!error.left_behind);
+        sleep(60 * SECOND).await;
+        assert_eq!(module.content("/d/report.bin"), Some(theirs));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_put_whose_name_was_deleted_does_not_go_on() {
+    let (broker, module) = broker(Module::new());
+    let mut slow = broker.put(&caller("a"), header("/f")).unwrap();
+    slow.push(Bytes::from(content(9000))).await.unwrap();
+    settle().await;
+    let deleted = broker
+        .delete_file(&caller("b"), &profile(), &path("/f"))
+        .await;
+    deleted.unwrap();
+    slow.push(Bytes::from(content(9000))).await.unwrap();
+    let error = slow.finish(None).await.unwrap_err();
+    assert!(matches!(error.cause, Cause::NameTaken(_)), "{error:?}");
+    assert_eq!(module.content("/f"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_somebody_is_writing_is_not_new() {
+    let (broker, module) = broker(Module::new());
+    let mut slow = broker.put(&caller("a"), header("/f")).unwrap();
+    slow.push(Bytes::from(content(9000))).await.unwrap();
+    settle().await;
+    let new = PutHeader {
+        must_be_new: true,
+        ..header("/f")
+    };
+    let error = put(&broker, new, b"new").await.unwrap_err();
+    let failure = error.failure().unwrap();
+    assert_eq!(failure.cause, failure::Cause::Exists);
+    // The first goes on as if nothing had been.
+    slow.push(Bytes::from(content(9000))).await.unwrap();
+    slow.finish(None).await.unwrap();
+    assert_eq!(module.content("/f").unwrap().len(), 18_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sentinel_whose_outcome_was_lost_is_not_told_as_written() {
+    let (broker, module) = broker(Module::new());
+    let with = PutHeader {
+        sentinel: Some(path("f.ok")),
+        ..header("/f")
+    };
+    module.answers_uploads_of("/f.ok", Some((false, None)));
+    let error = put(&broker, with.clone(), b"abc").await.unwrap_err();
+    assert!(matches!(error.cause, Cause::SentinelUnknown), "{error:?}");
+    assert_eq!(error.committed, Some(3));
+    module.answers_uploads_of("/f.ok", Some((true, None)));
+    let result = put(&broker, with, b"abc").await.unwrap();
+    assert!(result.evidence.ends_with("the sentinel was written"));
+}
+
+/// The server rewrites line ends: what is read back is another text, rightly.
+#[tokio::test(start_paused = true)]
+async fn reading_back_in_an_ascii_session_deletes_nothing() {
+    let (broker, module) = broker(Module::new());
+    let request = SessionRequest {
+        server: ServerChoice::Profile("a".into()),
+        directory: Some(path("/d")),
+        transfer_type: TransferType::Ascii,
+        lease: None,
+    };
+    let session = broker.open_session(&caller("me"), request).await.unwrap();
+    module.corrupts();
+    let header = PutHeader {
+        target: Target::Session(session.id),
+        verify: Verify::ReadBack,
+        ..header("/f")
+    };
+    let result = put(&broker, header, b"abc").await.unwrap();
+    assert_eq!(result.state, PutState::Unverified);
+    assert!(result.evidence.contains("ASCII"), "{}", result.evidence);
+    assert!(module.content("/f").is_some());
 }

@@ -18,6 +18,10 @@ impl Broker {
     /// The same with transfers.
     #[must_use]
     pub fn with_transfers(mut self, transfers: Transfers) -> Self {
+        self.shared
+            .operations
+            .names
+            .with_transfers(transfers.clone());
         self.transfers = transfers;
         self
     }

@@ -156,6 +156,9 @@ impl Attempt {
             self.download().await
         };
         let transfer = &self.hold.key.id;
+        if done.is_err() && self.hold.record()?.taken_over {
+            return self.lost_its_name(record).await;
+        }
         match done {
             Ok(()) => {
                 tracing::info!(%transfer, "a transfer is done");
@@ -174,6 +177,23 @@ impl Attempt {
             }
             Err(Stop::Failed(error)) => self.failed(error).await,
         }
+    }
+
+    /// A later upload writes the name: the transfer ends, and its bytes are kept.
+    async fn lost_its_name(&self, record: &Record) -> Result<(), Error> {
+        let name = record.wish.path.to_string();
+        let told = self.hold.journal.told(&Cause::NameTaken(name).into());
+        let cancelled = self.hold.halt.why() == Some(Why::Cancel);
+        self.hold
+            .change(move |record, now| {
+                record.begun = None;
+                match cancelled {
+                    _ if record.state.is_over() => {}
+                    true => record.cancel(now),
+                    false => record.fail(told, now),
+                }
+            })
+            .await
     }
 
     async fn failed(&self, error: Error) -> Result<(), Error> {
@@ -206,6 +226,10 @@ impl Attempt {
         let (journal, transfer) = (self.hold.journal.clone(), self.hold.key.id.clone());
         self.hold
             .change(move |record, now| {
+                // A later upload of the name ended it in this moment.
+                if record.taken_over {
+                    return false;
+                }
                 let Some(exhausted) = journal.settings.budget.exhausted(record) else {
                     record.start(now);
                     return true;

@@ -6,6 +6,7 @@ mod disk;
 mod halt;
 mod hold;
 mod look;
+mod names;
 mod turns;
 mod wishes;
 
@@ -44,7 +45,7 @@ const FILES: &str = "files";
 
 /// All transfers.
 #[derive(Debug)]
-pub(super) struct Journal {
+pub(in crate::broker) struct Journal {
     pub(super) settings: Settings,
     pub(super) files: Files,
     /// Something may be due that was not before.

@@ -134,7 +134,7 @@ impl Transfers {
         }
     }
 
-    pub(super) fn journal(&self) -> Result<&Arc<Journal>, Cause> {
+    pub(in crate::broker) fn journal(&self) -> Result<&Arc<Journal>, Cause> {
         let place = self.0.as_ref().ok_or(Cause::TransfersOff)?;
         if let Some(journal) = place.journal.get() {
             return Ok(journal);

@@ -41,6 +41,9 @@ pub struct Record {
     pub(super) spent: Spent,
     /// An upload was begun, or was about to be, when the server had this.
     pub(super) begun: Option<Before>,
+    /// A later upload has written the name since: what is there is not to be gone on with.
+    #[serde(default)]
+    pub(super) taken_over: bool,
     /// Why the last attempt failed.
     pub last_error: Option<Told>,
     /// What a finished upload rests on.
@@ -125,6 +128,7 @@ impl Record {
             moved: 0,
             spent: Spent::default(),
             begun: None,
+            taken_over: false,
             last_error: None,
             evidence: None,
             remnant: Remnant::Nothing,
@@ -253,6 +257,7 @@ impl Record {
     /// It is tried anew with a budget of its own, also while it waits.
     pub(super) fn retry(&mut self, now: Now) {
         self.spent = Spent::default();
+        self.taken_over = false;
         self.remnant = Remnant::Nothing;
         self.enter(State::Queued, now);
     }
@@ -318,6 +323,28 @@ impl Record {
         self.enter(self.state, now);
     }
 
+    /// Whether it has begun to write its name and has not ended, or has something to delete there.
+    pub(super) const fn may_touch_its_name(&self) -> bool {
+        let pending = matches!(self.remnant, Remnant::Pending { .. });
+        pending || (self.begun.is_some() && !self.state.is_over())
+    }
+
+    /// A later upload writes its name: an attempt ends, and nothing is deleted there. Its bytes are
+    /// kept.
+    pub(super) fn lose_its_name(&mut self, why: Told, now: Now) {
+        self.begun = None;
+        match self.state {
+            // Who works on it finds it.
+            State::Running => self.taken_over = true,
+            State::Queued | State::Waiting { .. } => {
+                self.taken_over = true;
+                self.fail(why, now);
+            }
+            State::Failed | State::Cancelled => self.remnant = Remnant::Left,
+            State::Receiving | State::Done => {}
+        }
+    }
+
     fn leave_remnant(&mut self, now: Now) {
         self.remnant = match (&self.begun, self.wish.upload()) {
             (Some(_), Some(upload)) if upload.delete_on_failure => {
@@ -345,7 +372,8 @@ impl Record {
             | State::Waiting { .. }
             | State::Failed => true,
             State::Done => self.wish.upload().is_none(),
-            State::Cancelled => false,
+            // What it left is known by them.
+            State::Cancelled => matches!(self.remnant, Remnant::Pending { .. }),
         }
     }
 

@@ -124,6 +124,8 @@ pub(super) fn another(error: &Error, uploads: bool) -> Another {
         | Cause::WrongState(_)
         | Cause::WrongOffset { .. }
         | Cause::TransferEnded
+        // A later upload is what should be there.
+        | Cause::NameTaken(_)
         | Cause::GaveUp { .. }
         | Cause::SpoolLost => Another::Never,
         Cause::QueueFull { .. }
@@ -143,6 +145,7 @@ pub(super) fn another(error: &Error, uploads: bool) -> Another {
         | Cause::HashMismatch(_)
         | Cause::SourceChanged
         | Cause::Indeterminate
+        | Cause::SentinelUnknown
         | Cause::Cancelled(_)
         | Cause::WrongAnswer => Another::Counted,
         Cause::Modem(error) => of_modem(error, uploads),

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::record::Remnant;
-use crate::modem::operation::{self, BegunUpload};
+use crate::modem::operation::{self, BegunUpload, Trail};
 
 /// What the server had under the name of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,35 +44,23 @@ impl Before {
     /// nothing where there is nothing to go on with. What is there is still to be compared.
     pub(super) fn begun(self, now: Self) -> Option<BegunUpload> {
         let at = match now {
-            Self::Size(at) if at > 0 && self.is_ours(now) => at,
+            Self::Size(at) if at > 0 && self != now => at,
             _ => return None,
-        };
-        let before = match self {
-            Self::Absent => operation::Before::Nothing,
-            Self::Size(size) => operation::Before::Number(size),
-            Self::Unknown => operation::Before::Unknown,
         };
         Some(BegunUpload {
             at,
-            before,
+            before: self.told(),
             resumes: 0,
+            trail: Trail::default(),
         })
     }
 
-    /// What is left, where nothing of it is to be deleted.
-    pub(super) const fn remnant(self, now: Self) -> Remnant {
-        match (self, now) {
-            (Self::Unknown, Self::Size(_)) | (_, Self::Unknown) => Remnant::Left,
-            _ => Remnant::Deleted,
-        }
-    }
-
-    /// Whether what is there `now` is surely what an upload left that was begun when the server
-    /// had `self`.
-    pub(super) fn is_ours(self, now: Self) -> bool {
-        match (self, now) {
-            (_, Self::Absent | Self::Unknown) | (Self::Unknown, _) => false,
-            (before, now) => before != now,
+    /// As the module's owner knows it.
+    pub(super) const fn told(self) -> operation::Before {
+        match self {
+            Self::Absent => operation::Before::Nothing,
+            Self::Size(size) => operation::Before::Number(size),
+            Self::Unknown => operation::Before::Unknown,
         }
     }
 }
@@ -100,17 +87,13 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_anothers_is_not_ours() {
-        assert!(Absent.is_ours(Size(0)));
-        assert!(Size(3).is_ours(Size(2)));
-        for (before, now) in [
-            (Absent, Absent),
-            (Absent, Unknown),
-            (Size(3), Size(3)),
-            (Size(3), Absent),
-            (Unknown, Size(2)),
-        ] {
-            assert!(!before.is_ours(now), "{before:?} {now:?}");
+    fn what_has_the_size_that_was_there_before_is_not_gone_on_with() {
+        assert_eq!(Size(3).begun(Size(3)), None);
+        assert_eq!(Absent.begun(Absent), None);
+        assert_eq!(Absent.begun(Size(0)), None);
+        for before in [Absent, Size(3), Unknown] {
+            let begun = before.begun(Size(2)).unwrap();
+            assert_eq!((begun.at, begun.before), (2, before.told()));
         }
     }
 }

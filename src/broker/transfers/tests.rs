@@ -25,6 +25,7 @@ mod crashes;
 mod delivery;
 mod disk;
 mod names;
+mod reuse;
 mod wishes;
 
 /// A daemon as far as transfers need one, until it is dropped.

@@ -147,6 +147,11 @@ impl Traffic {
             | Task::DeleteFile(_)
             | Task::Size(_) => Self::Commands(1),
             Task::ChangeDirectory(_) => Self::Commands(2),
+            // The end of the file is read, and its size asked for.
+            Task::Clear(_) => Self::Down {
+                from: 0,
+                commands: 2,
+            },
             Task::List(_) => Self::Down {
                 from: 0,
                 commands: 0,
@@ -161,7 +166,7 @@ impl Traffic {
                 commands: 1,
             },
             Task::Upload(what) => Self::Up {
-                from: what.begun.map_or(0, |begun| begun.at),
+                from: what.begun.as_ref().map_or(0, |begun| begun.at),
                 whole: false,
             },
             Task::Send(what) => Self::Up {

@@ -17,7 +17,7 @@ use crate::dialogue::simple::Simple;
 use crate::dialogue::size::Size;
 use crate::dialogue::storage::{Fetch, Look, Mode, Print, Send, Store};
 use crate::dialogue::tls::TlsSetup;
-use crate::dialogue::upload::Upload;
+use crate::dialogue::upload::{Clear, Upload};
 use crate::ftps::Command;
 use crate::ftps::value::TransferType;
 
@@ -160,6 +160,7 @@ fn procedure(task: Task, transfer_type: TransferType) -> Box<dyn Procedure> {
         Task::Size(path) => Box::new(Size::new(path)),
         Task::Download(what) => Box::new(Download::new(what, transfer_type)),
         Task::Upload(what) => Box::new(Upload::new(what, transfer_type)),
+        Task::Clear(what) => Box::new(Clear::new(what)),
         Task::Fetch(what) => Box::new(Fetch::new(what)),
         Task::Send(what) => Box::new(Send::new(what)),
         Task::ListModule(directory) => Box::new(Look::list(directory)),

@@ -2,6 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
+use super::verify::is_data_channel;
 use super::{State, Upload};
 use crate::dialogue::exchange::Verdict;
 use crate::dialogue::failure::{Cause, Failure, Stage};
@@ -206,7 +207,7 @@ impl Upload {
                 }
             }
             Verdict::Failed(cause) => {
-                let again = is_transient(cause) && blocks.lost();
+                let again = (is_transient(cause) || is_data_channel(cause)) && blocks.lost();
                 let gone_on = blocks.has_gone_on();
                 let offset = blocks.offset();
                 let failure = self.failure(cause.clone(), Stage::Data);
@@ -222,7 +223,7 @@ impl Upload {
                     }
                     _ if !again => self.fail(failure),
                     // The first block writes the file anew, whatever there was of it.
-                    0 => State::Put,
+                    0 if !self.what.must_be_new => State::Put,
                     _ => self.break_off(failure),
                 }
             }

@@ -1,82 +1,211 @@
-//! Clearing up after an upload that failed: what was begun is deleted, what was not touched stays.
+//! Clearing up after an upload that failed: what it left is deleted, and nothing else.
 
-use super::{State, Upload};
-use crate::dialogue::exchange::Verdict;
-use crate::dialogue::failure::{Cause, Failure, Finding};
+use super::rejoin::{Overlay, Rejoin};
+use crate::dialogue::exchange::{Settlement, Verdict};
+use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::inquiry::{Inquiry, Known};
-use crate::dialogue::operation::Before;
-use crate::dialogue::procedure::may_retry;
-use crate::ftps::ErrCode;
+use crate::dialogue::operation::{Before, BegunUpload, Cleared, Delivery, Output, Piece, Remains};
+use crate::dialogue::procedure::{Feed, Next, Procedure, Saying, is_transient, may_retry};
+use crate::dialogue::size::unknown;
+use crate::ftps::value::RemotePath;
+use crate::ftps::{Command, ErrCode, Verb};
+use bytes::Bytes;
 
-impl Upload {
-    /// Ends with the failure, after deleting what was begun where that is wanted.
-    pub(super) fn clear_up(&mut self) -> State {
-        if self.what.delete_on_failure && self.begun {
-            // A block that arrived has taken the place of whatever was there.
-            return match &self.blocks {
-                Some(blocks) if blocks.offset() > 0 => State::Delete,
-                _ => State::Compare,
+/// Deletes a file that an upload has begun, where it is shown to be what that upload left: it is no
+/// longer than what was handed over, it ends with the bytes that were sent there, and it is not what
+/// was there before. Anything else stays: another may have written the name since.
+///
+/// An empty file cannot be shown to be anybody's, and stays.
+#[derive(Debug)]
+pub(crate) struct Clear {
+    path: RemotePath,
+    begun: BegunUpload,
+    /// The server refused the upload, perhaps before it touched what was there.
+    refused: bool,
+    /// The job has a source, which can be asked for what the trail does not have.
+    sourced: bool,
+    state: State,
+    tries: u32,
+}
+
+#[derive(Debug)]
+enum State {
+    /// What is there.
+    Ask(Box<Inquiry>),
+    /// Whether it ends as ours.
+    Compare(Rejoin),
+    Delete,
+    /// Whether anything is left, although it could not be deleted.
+    Look(Box<Inquiry>, Cause),
+    Over(Result<Cleared, Failure>),
+}
+
+impl Clear {
+    /// As a task of its own.
+    pub(crate) fn new(what: Remains) -> Self {
+        Self::of(what.path, what.begun, false, what.sourced)
+    }
+
+    /// At the end of an upload.
+    pub(super) fn of(path: RemotePath, begun: BegunUpload, refused: bool, sourced: bool) -> Self {
+        let inquiry = Inquiry::size(path.clone()).thorough();
+        Self {
+            path,
+            begun,
+            refused,
+            sourced,
+            state: State::Ask(Box::new(inquiry)),
+            tries: 0,
+        }
+    }
+
+    /// What to do now; at the end, what came of it.
+    pub(super) fn step(&mut self) -> Result<Next, Result<Cleared, Failure>> {
+        loop {
+            let command = match &mut self.state {
+                State::Ask(inquiry) => match inquiry.next() {
+                    Ok(command) => command,
+                    Err(known) => {
+                        let listed = inquiry.was_listed();
+                        self.state = self.found(known, listed);
+                        continue;
+                    }
+                },
+                State::Compare(rejoin) => match rejoin.next(&self.path) {
+                    Ok(Some(command)) => command,
+                    Ok(None) if self.sourced => return Ok(Next::Fetch),
+                    Ok(None) => {
+                        rejoin.without_source();
+                        continue;
+                    }
+                    Err(overlay) => {
+                        let ours = rejoin.is_ours();
+                        self.state = self.compared(ours, &overlay);
+                        continue;
+                    }
+                },
+                State::Delete => Command::DeleteFile(self.path.clone()),
+                State::Look(inquiry, cause) => match inquiry.next() {
+                    Ok(command) => command,
+                    Err(known) => {
+                        let outcome = match known {
+                            Known::Absent | Known::NoDirectory => Ok(Cleared::Deleted),
+                            _ if is_transient(cause) => Err(failure(Verb::DeleteFile, cause)),
+                            _ => Ok(Cleared::Left),
+                        };
+                        self.state = State::Over(outcome);
+                        continue;
+                    }
+                },
+                State::Over(outcome) => return Err(outcome.clone()),
             };
+            return Ok(Next::Say(Saying::Ftps(command)));
         }
-        State::Finish(self.failed.clone().map_or(Ok(()), Err))
     }
 
-    /// The server was asked what the name has now; once more in a new connection, where it
-    /// closed the old one over it.
-    pub(super) fn hear_compare(&mut self, verdict: &Verdict) -> Option<State> {
-        match verdict {
-            Verdict::Failed(cause) if may_retry(cause, self.compares) => {
-                self.compares += 1;
-                None
+    fn found(&self, known: Known, listed: bool) -> State {
+        let there = match known {
+            Known::Size(there) => there,
+            Known::Absent => return State::Over(Ok(Cleared::Absent)),
+            Known::NoDirectory => return State::Over(Ok(Cleared::NoDirectory)),
+            Known::Present | Known::Undecided(_) => return State::Over(Ok(Cleared::Left)),
+            known @ Known::Failed(..) => return State::Over(Err(unknown(known))),
+        };
+        let within = (1..=self.begun.at).contains(&there);
+        // A server that refuses may do so before it touches what is there; a size that it told
+        // neither then nor now proves nothing.
+        let touched = match self.begun.before {
+            Before::Number(before) if before == there => {
+                let untouched = !within || self.refused;
+                return State::Over(Ok(if untouched {
+                    Cleared::Untouched
+                } else {
+                    Cleared::Left
+                }));
             }
-            verdict => Some(self.compared(Before::of(verdict))),
+            Before::Number(_) => true,
+            Before::Nothing => !listed || !self.refused,
+            Before::Unknown => !self.refused,
+        };
+        if within && touched {
+            State::Compare(Rejoin::new(there, &self.begun.trail))
+        } else {
+            State::Over(Ok(Cleared::Left))
         }
     }
 
-    /// A server that refuses a transfer may do so before it touches the file that was there.
-    pub(super) fn compared(&self, after: Before) -> State {
-        match (self.before, after) {
-            (Before::Number(before), Before::Number(after)) if before == after => {
-                State::Finish(self.failed.clone().map_or(Ok(()), Err))
+    fn compared(&self, ours: bool, overlay: &Overlay) -> State {
+        match overlay {
+            _ if ours => State::Delete,
+            Overlay::Unknown(Some(cause)) if is_transient(cause) => {
+                State::Over(Err(failure(Verb::Get, cause)))
             }
-            (Before::Number(_) | Before::Nothing, Before::Number(_)) => State::Delete,
-            _ => self.look(),
+            Overlay::Same(_) | Overlay::Unknown(_) => State::Over(Ok(Cleared::Left)),
         }
     }
 
-    pub(super) fn look(&self) -> State {
-        let path = self.what.path.clone();
-        State::Look(Box::new(match &self.failed {
-            Some(failure) if is_refusal(&failure.cause) => Inquiry::place(path),
-            _ => Inquiry::look(path),
-        }))
+    fn deleted(&mut self, verdict: &Verdict) {
+        self.tries += 1;
+        self.state = match verdict {
+            Verdict::Done(_) => State::Over(Ok(Cleared::Deleted)),
+            Verdict::Failed(cause) if may_retry(cause, self.tries) => return,
+            Verdict::Failed(cause) => {
+                let inquiry = Inquiry::look(self.path.clone());
+                State::Look(Box::new(inquiry), cause.clone())
+            }
+        };
+    }
+}
+
+impl Procedure for Clear {
+    fn next(&mut self) -> Next {
+        self.step()
+            .unwrap_or_else(|outcome| Next::Finish(outcome.map(Output::Cleared)))
     }
 
-    pub(super) fn looked(&self, known: &Known) -> State {
-        let Some(failure) = self.failed.clone() else {
-            return State::Finish(Ok(()));
-        };
-        let finding = match known {
-            Known::NoDirectory => Some(Finding::DirectoryAbsent),
-            Known::Absent => failure.finding,
-            _ if !self.begun => failure.finding,
-            _ => Some(Finding::LeftBehind),
-        };
-        State::Finish(Err(Failure { finding, ..failure }))
-    }
-
-    pub(super) fn deleted(&mut self, verdict: &Verdict) -> State {
-        let Some(failure) = self.failed.clone() else {
-            return State::Finish(Ok(()));
-        };
-        match verdict {
-            Verdict::Done(_) => State::Finish(Err(Failure {
-                committed: Some(0),
-                ..failure
-            })),
-            Verdict::Failed(_) => self.look(),
+    fn heard(&mut self, settlement: &Settlement) {
+        match &mut self.state {
+            State::Ask(inquiry) | State::Look(inquiry, _) => inquiry.heard(settlement),
+            State::Compare(rejoin) => rejoin.heard(&settlement.verdict),
+            State::Delete => self.deleted(&settlement.verdict),
+            State::Over(_) => {}
         }
     }
+
+    fn content(&mut self, bytes: Bytes) -> Option<Delivery> {
+        match &mut self.state {
+            State::Ask(inquiry) | State::Look(inquiry, _) => inquiry.content(&bytes),
+            State::Compare(rejoin) => rejoin.content(&bytes),
+            State::Delete | State::Over(_) => {}
+        }
+        None
+    }
+
+    fn feed(&mut self, piece: Piece) -> Option<Feed> {
+        if let State::Compare(rejoin) = &mut self.state {
+            rejoin.feed(&piece);
+        }
+        None
+    }
+
+    fn position(&self) -> u64 {
+        match &self.state {
+            State::Compare(rejoin) => rejoin.position(),
+            _ => 0,
+        }
+    }
+
+    fn abandon(&mut self, cause: Cause) {
+        self.give_up(failure(Verb::DeleteFile, &cause));
+    }
+
+    fn give_up(&mut self, failure: Failure) {
+        self.state = State::Over(Err(failure));
+    }
+}
+
+fn failure(verb: Verb, cause: &Cause) -> Failure {
+    Failure::new(cause.clone(), Some(verb.name()), Stage::Directory)
 }
 
 /// Whether the server would not have the file.

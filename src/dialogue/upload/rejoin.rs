@@ -3,11 +3,13 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::dialogue::exchange::Verdict;
+use crate::dialogue::failure::Cause;
 use crate::dialogue::operation::Piece;
 use crate::dialogue::procedure::may_retry;
 use crate::dialogue::seam::{OVERLAP, is_telling, keep_last};
-use crate::ftps::Command;
+use crate::dialogue::trail::Trail;
 use crate::ftps::value::{Offset, RemotePath};
+use crate::ftps::{Command, ErrCode};
 
 /// Bytes of the server that are laid over the source's: [`OVERLAP`], and those behind them that may
 /// be wrong where a crash ended what was there. A block that was cut off is filled up by the next
@@ -15,9 +17,18 @@ use crate::ftps::value::{Offset, RemotePath};
 /// become content.
 const WINDOW: u64 = OVERLAP + 2048;
 
+/// A file that the server does not give from an offset on is read from its beginning, where it is no
+/// longer than this: half a minute on a slow 2G link.
+const WHOLE: u64 = 256 * 1024;
+
+/// Bytes of which the words consist that a resynchronisation or a bring-up may have written into a
+/// file that was still open: `AT`, `ATQ0V1`, `AT+CMEE?`, each with CR, the mark that ends a stream,
+/// and the zeros that fill up a block.
+const FILLER: &[u8] = b"ATQ0V1+CME?\r\x1a\0";
+
 /// Lays the last bytes that the server has over those of the source. Their number alone proves
-/// nothing: a byte that was lost on the way to the module moves all that follow it, and an older
-/// file of the name may have the length.
+/// nothing: a byte that was lost on the way to the module moves all that follow it, and a file of
+/// somebody else may have the length.
 #[derive(Debug)]
 pub(super) struct Rejoin {
     /// Bytes that the server has.
@@ -26,23 +37,45 @@ pub(super) struct Rejoin {
     theirs: BytesMut,
     /// Bytes that the server sent: the last, or all where it ignores the offset.
     received: u64,
-    /// The source ended before.
-    short: bool,
+    /// Only bytes are worth it that prove all before them.
+    to_go_on: bool,
+    /// All of the file is read.
+    whole: bool,
     tries: u32,
-    outcome: Option<Option<u64>>,
+    outcome: Option<Overlay>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Overlay {
+    /// Both are the same up to this byte, and no further.
+    Same(u64),
+    /// It cannot be told; the failure that is the reason, where there is one.
+    Unknown(Option<Cause>),
 }
 
 impl Rejoin {
-    /// At the end of what the server has.
-    pub(super) fn new(there: u64) -> Self {
+    /// At the end of what the server has; as much of the source as is known already is not asked
+    /// for.
+    pub(super) fn new(there: u64, trail: &Trail) -> Self {
+        let from = there.saturating_sub(WINDOW);
         Self {
             there,
-            ours: BytesMut::new(),
+            ours: BytesMut::from(trail.part(from..there).unwrap_or_default()),
             theirs: BytesMut::new(),
             received: 0,
-            short: false,
+            to_go_on: false,
+            whole: false,
             tries: 0,
             outcome: None,
+        }
+    }
+
+    /// The same, to go on there: nothing is read that could not prove what is before it.
+    pub(super) fn to_go_on(there: u64, trail: &Trail) -> Self {
+        Self {
+            to_go_on: true,
+            ..Self::new(there, trail)
         }
     }
 
@@ -51,26 +84,33 @@ impl Rejoin {
         self.there
     }
 
-    /// The next command; none where bytes of the source are needed. At the end, up to where both
-    /// are the same, or nothing where that is not known.
-    pub(super) fn next(&mut self, path: &RemotePath) -> Result<Option<Command>, Option<u64>> {
-        if let Some(outcome) = self.outcome {
-            return Err(outcome);
+    /// The next command; none where bytes of the source are needed. At the end, what came of it.
+    pub(super) fn next(&mut self, path: &RemotePath) -> Result<Option<Command>, Overlay> {
+        if let Some(outcome) = &self.outcome {
+            return Err(outcome.clone());
         }
-        if self.short {
-            return Err(None);
-        }
-        if (self.ours.len() as u64) < self.there - self.from() {
+        if self.needs_source() {
             return Ok(None);
         }
-        if !self.is_proof(self.ours.len()) {
-            return Err(None);
+        if self.to_go_on && !self.is_proof(self.ours.len()) {
+            return Err(Overlay::Unknown(None));
         }
         self.theirs.clear();
         self.received = 0;
-        Offset::new(self.from())
-            .map(|from| Some(Command::Get(path.clone(), from)))
-            .map_err(|_| None)
+        let start = if self.whole { 0 } else { self.from() };
+        Offset::new(start)
+            .map(|start| Some(Command::Get(path.clone(), start)))
+            .map_err(|error| Overlay::Unknown(Some(Cause::Unsuitable(error))))
+    }
+
+    /// Whether bytes of the source are needed.
+    pub(super) fn needs_source(&self) -> bool {
+        self.outcome.is_none() && (self.ours.len() as u64) < self.there - self.from()
+    }
+
+    /// The source does not have them.
+    pub(super) fn without_source(&mut self) {
+        self.outcome = Some(Overlay::Unknown(None));
     }
 
     /// The byte of the source that is needed next.
@@ -86,7 +126,7 @@ impl Rejoin {
                 let part = bytes.get(..missing).unwrap_or(bytes);
                 self.ours.extend_from_slice(part);
             }
-            Piece::End => self.short = true,
+            Piece::End => self.without_source(),
         }
     }
 
@@ -99,25 +139,63 @@ impl Rejoin {
     /// How the command ended.
     pub(super) fn heard(&mut self, verdict: &Verdict) {
         self.tries += 1;
-        self.outcome = match verdict {
-            Verdict::Done(_) => Some(self.compare()),
-            Verdict::Failed(cause) if may_retry(cause, self.tries) => None,
-            Verdict::Failed(_) => Some(None),
+        let cause = match verdict {
+            Verdict::Done(_) => {
+                self.outcome = Some(self.compare());
+                return;
+            }
+            Verdict::Failed(cause) => cause,
         };
-    }
-
-    /// Up to where both are the same.
-    fn compare(&self) -> Option<u64> {
-        if ![self.there, self.there - self.from()].contains(&self.received) {
-            return None;
+        let refused = matches!(
+            cause,
+            Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_) | Cause::Unsuitable(_)
+        );
+        if may_retry(cause, self.tries) {
+            return;
         }
-        let both = self.ours.iter().zip(&self.theirs);
-        let same = both.take_while(|(ours, theirs)| ours == theirs).count();
-        self.is_proof(same).then(|| self.from() + same as u64)
+        if refused && !self.whole && !self.to_go_on && (1..=WHOLE).contains(&self.from()) {
+            // It is the offset that was refused, perhaps.
+            self.whole = true;
+            self.tries = 0;
+        } else {
+            self.outcome = Some(Overlay::Unknown(Some(cause.clone())));
+        }
     }
 
-    /// Whether so many bytes that are the same prove that all before them are. Where there are more
-    /// before, bytes that are the same when shifted tell nothing.
+    fn compare(&self) -> Overlay {
+        let complete = [self.there, self.there - self.from()].contains(&self.received);
+        if !complete || self.theirs.len() != self.ours.len() {
+            return Overlay::Unknown(None);
+        }
+        Overlay::Same(self.from() + self.same() as u64)
+    }
+
+    /// Whether what the server has up to this byte is surely the beginning of the source: where there
+    /// is more before the bytes that were compared, bytes that are the same when shifted tell
+    /// nothing.
+    pub(super) fn proves(&self, up_to: u64) -> bool {
+        let same = usize::try_from(up_to.saturating_sub(self.from())).unwrap_or_default();
+        self.is_proof(same)
+    }
+
+    /// Whether what the server has is what an upload of the source left there: it ends as the
+    /// source does there, or with what a bring-up may have written behind that.
+    pub(super) fn is_ours(&self) -> bool {
+        let Some(Overlay::Same(_)) = self.outcome else {
+            return false;
+        };
+        let same = self.same();
+        let behind = self.theirs.get(same..).unwrap_or_default();
+        let enough = same as u64 >= OVERLAP.min(self.ours.len() as u64) || self.from() == 0;
+        same > 0 && enough && behind.iter().all(|byte| FILLER.contains(byte))
+    }
+
+    /// Bytes of the window that are the same.
+    fn same(&self) -> usize {
+        let both = self.ours.iter().zip(&self.theirs);
+        both.take_while(|(ours, theirs)| ours == theirs).count()
+    }
+
     fn is_proof(&self, same: usize) -> bool {
         let part = self.ours.get(..same).unwrap_or_default();
         let enough = part.len() as u64 >= OVERLAP && is_telling(part);
@@ -126,5 +204,66 @@ impl Rejoin {
 
     fn from(&self) -> u64 {
         self.there.saturating_sub(WINDOW)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn laid(ours: &[u8], theirs: &[u8]) -> Rejoin {
+        let mut trail = Trail::default();
+        trail.put(0, ours);
+        let there = theirs.len() as u64;
+        let mut rejoin = Rejoin::new(there, &trail);
+        assert!(!rejoin.needs_source());
+        let from = usize::try_from(rejoin.from()).unwrap();
+        rejoin.content(&Bytes::copy_from_slice(&theirs[from..]));
+        rejoin.heard(&Verdict::Done(None));
+        rejoin
+    }
+
+    #[test]
+    fn a_file_is_ours_by_its_end_or_by_the_filler_behind_it() {
+        let ours: Vec<u8> = (0..10_000u32).map(|at| (at % 251) as u8).collect();
+        assert!(laid(&ours, &ours[..7000]).is_ours());
+        assert!(laid(&ours, &ours[..1]).is_ours());
+        assert!(laid(&[0; 9000], &[0; 5000]).is_ours());
+        for filler in [
+            &[0; 2048][..],
+            b"\x1a",
+            b"AT+CMEE?\r",
+            b"\x1a\x1aATQ0V1\r\0\0",
+        ] {
+            let theirs = [&ours[..5000], filler].concat();
+            assert!(laid(&ours, &theirs).is_ours(), "{filler:?}");
+        }
+        let mut other = ours[..7000].to_vec();
+        other[6900] ^= 1;
+        assert!(!laid(&ours, &other).is_ours());
+        assert!(!laid(&ours, &[0x55; 300]).is_ours());
+        // Its head may be ours, and nobody knows.
+        let theirs = [&ours[..5000], &[0; 2200]].concat();
+        assert!(!laid(&ours, &theirs).is_ours());
+    }
+
+    #[test]
+    fn a_server_that_refuses_an_offset_is_read_from_the_beginning() {
+        let mut trail = Trail::default();
+        trail.put(0, &[7; 9000]);
+        let mut rejoin = Rejoin::new(9000, &trail);
+        let path = RemotePath::new("/f").unwrap();
+        let Ok(Some(Command::Get(_, from))) = rejoin.next(&path) else {
+            panic!("nothing is read")
+        };
+        assert_eq!(from.get(), 9000 - WINDOW);
+        rejoin.heard(&Verdict::Failed(Cause::Reported(ErrCode::REJECTED)));
+        let Ok(Some(Command::Get(_, from))) = rejoin.next(&path) else {
+            panic!("nothing is read")
+        };
+        assert_eq!(from.get(), 0);
+        rejoin.content(&Bytes::from_static(&[7; 9000]));
+        rejoin.heard(&Verdict::Done(None));
+        assert!(rejoin.is_ours());
     }
 }

@@ -1,6 +1,6 @@
 //! How an upload goes on after a break, or after it made way.
 
-use super::rejoin::Rejoin;
+use super::rejoin::{Overlay, Rejoin};
 use super::{Blocks, State, Upload};
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::inquiry::{Inquiry, Known};
@@ -22,7 +22,8 @@ impl Upload {
         self.ended = false;
         let found = match known {
             Known::Size(found) => *found,
-            Known::Absent | Known::NoDirectory => 0,
+            Known::Absent => 0,
+            Known::NoDirectory => return self.no_directory(),
             Known::Present | Known::Undecided(_) | Known::Failed(..) => {
                 let failure = self.cannot_go_on();
                 return self.fail(failure);
@@ -37,6 +38,17 @@ impl Upload {
             let failure = self.cannot_go_on();
             return self.fail(failure);
         }
+        if self.what.must_be_new && *known == Known::Size(0) && self.before != Before::Nothing {
+            return self.exists();
+        }
+        if self.what.must_be_new && found > 0 && !self.has_gone_on() {
+            // It is written over only where it is shown to be ours.
+            self.blocks = None;
+            if !(1..=self.handed).contains(&found) {
+                return self.exists();
+            }
+            return State::Rejoin(Rejoin::new(found, &self.trail));
+        }
         if let Some(blocks) = &self.blocks {
             // Written again, a part of the block that is there does no harm.
             if blocks.may_have(found) {
@@ -45,26 +57,24 @@ impl Upload {
             }
             return self.start_over(found);
         }
-        let ours = match self.before {
-            Before::Nothing => true,
-            Before::Number(before) => before != found,
-            Before::Unknown => false,
-        };
-        if ours && (1..=self.sent).contains(&found) && self.can_rest() {
-            State::Rejoin(Rejoin::new(found))
+        let touched = self.before != Before::Number(found);
+        if touched && (1..=self.sent).contains(&found) && self.can_rest() {
+            State::Rejoin(Rejoin::to_go_on(found, &self.trail))
         } else {
             self.start_over(found)
         }
     }
 
-    /// What the server has was compared with the source: both are the same up to here.
-    pub(super) fn rejoined(&mut self, same: Option<u64>) -> State {
-        let State::Rejoin(rejoin) = &self.state else {
+    /// What the server has was compared with the source.
+    pub(super) fn rejoined(&mut self, overlay: &Overlay) -> State {
+        let (State::Rejoin(rejoin) | State::Tail(rejoin)) = &self.state else {
             return State::Gather;
         };
         let there = rejoin.there();
-        let Some(at) = same else {
-            return self.start_over(0);
+        let at = match *overlay {
+            Overlay::Same(at) if rejoin.proves(at) && self.can_rest() => at,
+            _ if self.what.must_be_new && !rejoin.is_ours() => return self.exists(),
+            _ => return self.start_over(0),
         };
         if self.broken.is_some() {
             self.resumes += 1;
@@ -97,6 +107,11 @@ impl Upload {
         self.held = None;
         self.sent = 0;
         State::Fetch
+    }
+
+    /// Whether what the server has is shown to be ours by a block that it took behind it.
+    fn has_gone_on(&self) -> bool {
+        self.blocks.as_ref().is_some_and(Blocks::has_gone_on)
     }
 
     fn cannot_go_on(&mut self) -> Failure {
@@ -161,6 +176,7 @@ impl Upload {
             at: if self.begun { self.sent } else { 0 },
             before: self.before,
             resumes: self.resumes,
+            trail: self.trail.clone(),
         }
     }
 }

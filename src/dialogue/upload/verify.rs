@@ -1,13 +1,17 @@
 //! Whether an upload succeeded: the module's word, and the server's size.
 
 use super::clear::is_refusal;
+use super::rejoin::{Overlay, Rejoin};
 use super::{State, Upload};
 use crate::dialogue::exchange::Verdict;
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::inquiry::{Inquiry, Known};
 use crate::dialogue::operation::Before;
 use crate::dialogue::procedure::{is_transient, may_retry};
-use crate::ftps::{ErrCode, escape};
+use crate::ftps::ErrCode;
+
+/// How often a size that is wrong although the module reported success is mended.
+const MENDS: u32 = 2;
 
 impl Upload {
     /// The module reported success for all of it.
@@ -38,18 +42,24 @@ impl Upload {
                 self.fail(self.failure(cause, Stage::Data))
             }
             Verdict::Failed(cause) => {
-                // Not a byte was taken from the source: nothing speaks against a new try.
-                if !self.begun && may_retry(cause, self.tries) {
+                let failure = self.failure(cause.clone(), Stage::Data);
+                let again = may_retry(cause, self.tries) || self.may_reopen(cause);
+                if !self.begun && again && !self.what.must_be_new {
+                    // Not a byte was taken from the source: nothing speaks against a new try.
                     return State::Put;
                 }
+                let fresh = !self.begun;
                 // Without a prompt in time the server may have created the file all the same.
                 self.begun |= matches!(cause, Cause::Timeout(_));
-                let failure = self.failure(cause.clone(), Stage::Data);
+                if fresh && again {
+                    // What is there now may be somebody else's.
+                    return self.break_off(failure);
+                }
                 // What the server has of it decides how it goes on, now or later.
                 if self.paused && is_transient(cause) {
                     return State::Yield;
                 }
-                let cut = !self.ended && is_transient(cause);
+                let cut = !self.ended && (is_transient(cause) || self.may_reopen(cause));
                 if self.begun && self.exact && (cut || self.may_be_the_connection(cause)) {
                     return self.break_off(failure);
                 }
@@ -64,10 +74,10 @@ impl Upload {
         *cause == Cause::Reported(ErrCode::REJECTED) && self.sent > 0 && self.restarts == 0
     }
 
-    /// Whether the size can be right and the last byte wrong: where the link broke between ETX and
-    /// ETX, the mark that ended what was left there became content (SIMCom manual L1215).
-    fn may_end_wrongly(&self) -> bool {
-        self.exact && self.last == Some(escape::ETX)
+    /// Whether the module could not open a data connection, and may be able to in a new session. A
+    /// few tries show.
+    pub(super) fn may_reopen(&self, cause: &Cause) -> bool {
+        is_data_channel(cause) && self.tries < REOPENS
     }
 
     /// It failed for good, unless only the outcome is open.
@@ -101,9 +111,11 @@ impl Upload {
             Before::Unknown => false,
         };
         match (size, self.failed.take()) {
-            (Some(size), Some(failure)) if size == self.sent && self.may_end_wrongly() => {
-                self.broken = Some(failure);
-                self.recovered(&known)
+            // Its number alone proves nothing: bytes may have been lost on the line, and a
+            // resynchronisation, or the mark that ends a stream, may have become content.
+            (Some(size), Some(failure)) if size == self.sent && size > 0 && self.exact => {
+                self.failed = Some(failure);
+                State::Tail(Rejoin::new(size, &self.trail))
             }
             (Some(size), _) if size == self.sent => {
                 self.confirmed = told.then_some(size);
@@ -111,13 +123,24 @@ impl Upload {
             }
             (Some(found), None) => {
                 let expected = self.sent;
-                self.failed = Some(Failure {
+                let failure = Failure {
                     committed: size,
                     ..self.failure(Cause::SizeMismatch { expected, found }, Stage::Commit)
-                });
+                };
+                if self.mended < MENDS {
+                    self.mended += 1;
+                    self.acknowledged = false;
+                    self.blocks = None;
+                    self.broken = Some(failure);
+                    return self.recovered(&known);
+                }
+                self.failed = Some(failure);
                 self.clear_up()
             }
-            (Some(_), Some(failure)) if self.exact && is_transient(&failure.cause) => {
+            (Some(_), Some(failure))
+                if self.exact
+                    && (is_transient(&failure.cause) || is_data_channel(&failure.cause)) =>
+            {
                 self.broken = Some(failure);
                 self.recovered(&known)
             }
@@ -129,7 +152,7 @@ impl Upload {
                 self.clear_up()
             }
             // The server does not tell, and the module has said that it failed.
-            (None, Some(failure)) if !is_unheard(&failure.cause) => {
+            (None, Some(failure)) if !failure.cause.is_unheard() => {
                 self.failed = Some(failure);
                 self.clear_up()
             }
@@ -138,6 +161,52 @@ impl Upload {
             (None, _) => State::Finish(Ok(())),
         }
     }
+
+    /// What the server has was laid over the source.
+    pub(super) fn laid_over(&mut self, overlay: &Overlay) -> State {
+        match &self.state {
+            State::Tail(_) => self.heard_of_the_tail(overlay),
+            _ => self.rejoined(overlay),
+        }
+    }
+
+    /// The outcome was lost, the size is right, and the last bytes were read back.
+    fn heard_of_the_tail(&mut self, overlay: &Overlay) -> State {
+        let State::Tail(rejoin) = &self.state else {
+            return State::Finish(Ok(()));
+        };
+        let there = rejoin.there();
+        let Overlay::Same(same) = *overlay else {
+            // A file that may be whole is not deleted, and not called whole.
+            self.failed = None;
+            return State::Finish(Ok(()));
+        };
+        if same == there {
+            self.failed = None;
+            let told = match self.before {
+                Before::Nothing => true,
+                Before::Number(before) => before != self.sent,
+                Before::Unknown => false,
+            };
+            self.confirmed = told.then_some(there);
+            return State::Finish(Ok(()));
+        }
+        self.ended = false;
+        self.broken = self.failed.take();
+        self.rejoined(overlay)
+    }
+}
+
+/// How often a PUT is said for which the module could not open a data connection: as often as any
+/// command that a new try can help.
+const REOPENS: u32 = 3;
+
+/// Whether it is the data connection that could not be opened.
+pub(super) fn is_data_channel(cause: &Cause) -> bool {
+    matches!(
+        cause,
+        Cause::Reported(ErrCode::CONNECT_SOCKET | ErrCode::CREATE_SOCKET)
+    )
 }
 
 /// Whether the server may hold the whole file all the same: the connection or the module was
@@ -146,19 +215,21 @@ fn is_open(cause: &Cause) -> bool {
     matches!(cause, Cause::Reported(code) if *code != ErrCode::REJECTED) || is_transient(cause)
 }
 
-/// Whether the module's word on the outcome was lost: it fell silent, or told of the connection
-/// and not of the transfer.
-pub(super) fn is_unheard(cause: &Cause) -> bool {
-    match cause {
-        Cause::Reported(code) => matches!(
-            *code,
-            ErrCode::CLOSED_BY_SERVER
-                | ErrCode::TIMEOUT
-                | ErrCode::NETWORK
-                | ErrCode::SSL_CLOSED
-                | ErrCode::SERVER_TIMEOUT
-        ),
-        Cause::Refused(_) => false,
-        cause => is_transient(cause),
+impl Cause {
+    /// Whether the module's word on the outcome was lost: it fell silent, or told of the connection
+    /// and not of the transfer.
+    pub(super) fn is_unheard(&self) -> bool {
+        match self {
+            Self::Reported(code) => matches!(
+                *code,
+                ErrCode::CLOSED_BY_SERVER
+                    | ErrCode::TIMEOUT
+                    | ErrCode::NETWORK
+                    | ErrCode::SSL_CLOSED
+                    | ErrCode::SERVER_TIMEOUT
+            ),
+            Self::Refused(_) => false,
+            cause => is_transient(cause),
+        }
     }
 }

@@ -44,6 +44,8 @@ enum Transfer {
         start: usize,
         moved: u64,
     },
+    /// Content of a file that is refused at its end.
+    Vain,
 }
 
 /// What an emulator did until it had to wait.
@@ -164,6 +166,7 @@ impl Memory {
             Ask::StoreData(bytes) => self.store(&bytes),
             Ask::StoreEnd => match self.session.as_mut().ok_or(Failure::State)?.transfer.take() {
                 Some(Transfer::Up { .. }) => Ok(Answer::Done),
+                Some(Transfer::Vain) => Err(Failure::Refused),
                 _ => Err(Failure::State),
             },
             Ask::Retrieve { path, offset } => self.retrieve(&path, offset),
@@ -181,8 +184,8 @@ impl Memory {
             Ask::Size(path) => {
                 self.note("SIZE", &path);
                 let path = self.absolute(&path)?;
-                let server = self.server().filter(|server| server.knows_size);
-                let content = server.and_then(|server| server.files.get(&path));
+                self.check(|server| server.knows_size)?;
+                let content = self.server().and_then(|s| s.files.get(&path));
                 content
                     .map(|c| Answer::Size(c.len() as u64))
                     .ok_or(Failure::Refused)
@@ -274,7 +277,13 @@ impl Memory {
         let path = self.absolute(path)?;
         let start = usize::try_from(self.restart(offset)?).unwrap_or(usize::MAX);
         let server = self.server_of_session()?;
-        if server.is_directory(&path) || !server.is_directory(parent(&path)) {
+        let refused = server.is_directory(&path)
+            || !server.is_directory(parent(&path))
+            || server.protected.contains(&path);
+        if refused && server.refuses_late {
+            return self.open(Transfer::Vain);
+        }
+        if refused {
             return Err(Failure::Refused);
         }
         let file = server.files.entry(path.clone()).or_default();
@@ -310,6 +319,9 @@ impl Memory {
 
     fn store(&mut self, bytes: &[u8]) -> Result<Answer, Failure> {
         let session = self.session.as_mut().ok_or(Failure::State)?;
+        if matches!(session.transfer, Some(Transfer::Vain)) {
+            return Ok(Answer::Stored(bytes.len()));
+        }
         let Some(Transfer::Up { path, start, moved }) = &mut session.transfer else {
             return Err(Failure::State);
         };

@@ -146,6 +146,11 @@ impl Verdict {
             Cause::WrongState(_) => Self::new(Code::FailedPrecondition, "WRONG_STATE", ""),
             Cause::WrongOffset { .. } => Self::new(Code::OutOfRange, "WRONG_OFFSET", ""),
             Cause::SourceChanged => Self::new(Code::Aborted, "SOURCE_CHANGED", ""),
+            Cause::NameTaken(_) => Self::new(
+                Code::Aborted,
+                "NAME_TAKEN_OVER",
+                "send it again if it is the one that should be there",
+            ),
             Cause::TransferEnded => Self::new(Code::Aborted, "TRANSFER_ENDED", ""),
             Cause::GaveUp { exhausted, .. } => Self::new(
                 Code::Aborted,
@@ -159,6 +164,7 @@ impl Verdict {
             Cause::Interrupted => Self::new(Code::Unavailable, "INTERRUPTED", ""),
             Cause::SpoolLost => Self::new(Code::DataLoss, "SPOOL_LOST", ""),
             Cause::Indeterminate => Self::new(Code::Unknown, "INDETERMINATE", ""),
+            Cause::SentinelUnknown => Self::new(Code::Unknown, "SENTINEL_INDETERMINATE", ""),
             Cause::InlineNotAllowed => Self::new(
                 Code::PermissionDenied,
                 "INLINE_SERVERS_DISABLED",

@@ -1,15 +1,19 @@
 //! What a transfer that will not be completed has left on its server.
 
+use std::sync::Arc;
+
+use tracing::Instrument;
+
 use super::{Attempt, Stop};
-use crate::broker::error::Error;
+use crate::broker::error::{Cause, Error};
 use crate::broker::transfers::record::{Record, Remnant};
-use crate::modem::operation::Task;
+use crate::modem::operation::{BegunUpload, Cleared, Remains, Trail};
 
 /// How often it is tried before it is left: a few minutes on a link that is there.
 const TRIES: u32 = 5;
 
 impl Attempt {
-    /// Deletes it, where it is surely ours.
+    /// Deletes it, where it is shown to be ours.
     pub(super) async fn clear_up(&self, record: &Record) -> Result<(), Error> {
         let Remnant::Pending { tries, .. } = record.remnant else {
             return Ok(());
@@ -32,7 +36,7 @@ impl Attempt {
         };
         self.hold
             .change(move |record, _| {
-                // It may be tried again by now, and has to leave something anew first.
+                // A later upload may have taken the name meanwhile, or it may be tried again by now.
                 if matches!(record.remnant, Remnant::Pending { .. }) {
                     record.remnant = remnant;
                 }
@@ -44,10 +48,14 @@ impl Attempt {
         let Some(before) = record.begun else {
             return Ok(Remnant::Nothing);
         };
-        let now = self.look(record).await?;
-        if !before.is_ours(now) {
-            return Ok(before.remnant(now));
-        }
+        let file = match self.content(record).await {
+            Ok(file) => file,
+            // Without them nothing is shown to be theirs.
+            Err(Stop::Failed(error)) if matches!(error.cause, Cause::SpoolLost) => {
+                return Ok(Remnant::Left);
+            }
+            Err(stop) => return Err(stop),
+        };
         let target = Self::target(record);
         let (location, _) = self.broker.locate(&self.caller, &target)?;
         let (standing, path) = location.locate(&record.wish.path)?;
@@ -55,13 +63,42 @@ impl Attempt {
         let operation =
             self.broker
                 .admit_at(&self.caller, "DeleteFile", priority, Some(location), None)?;
-        let id = operation.id.clone();
-        let deleted = self.broker.run(operation, standing, Task::DeleteFile(path));
-        let deleted = self.unless_halted(deleted).await;
-        if deleted.is_err() {
+        let remains = Remains {
+            path,
+            begun: BegunUpload {
+                at: file.size,
+                before: before.told(),
+                resumes: 0,
+                trail: Trail::default(),
+            },
+            sourced: true,
+        };
+        let (id, cancel) = (operation.id.clone(), operation.cancel.clone());
+        let _cancel = cancel.clone().drop_guard();
+        let (journal, key) = (Arc::clone(&self.hold.journal), self.hold.key.clone());
+        let may = move || {
+            let there = journal.get(&key);
+            there.is_some_and(|there| matches!(there.record.remnant, Remnant::Pending { .. }))
+        };
+        let span = operation.span();
+        let job = async move {
+            let source = Some(file.source());
+            let cleared = operation
+                .clear(standing, remains, source, cancel, may)
+                .await;
+            operation.log(&cleared);
+            cleared
+        };
+        let cleared = self.unless_halted(tokio::spawn(job.instrument(span))).await;
+        if cleared.is_err() {
             self.ended(&id).await;
         }
-        deleted??;
-        Ok(Remnant::Deleted)
+        let cleared = cleared?.unwrap_or_else(|how| Err(Error::lost(&id, &how)));
+        Ok(match cleared? {
+            Some(Cleared::Left) | None => Remnant::Left,
+            Some(
+                Cleared::Deleted | Cleared::Absent | Cleared::NoDirectory | Cleared::Untouched,
+            ) => Remnant::Deleted,
+        })
     }
 }

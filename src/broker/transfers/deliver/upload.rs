@@ -42,12 +42,19 @@ impl Attempt {
             Some(_) => {}
             None => self.begin(wish, now).await?,
         }
-        let header = header(&record, wish, now);
+        let header = header(&record, wish);
         let begun = record
             .begun
             .and_then(|before| before.begun(now))
             .filter(|begun| begun.at <= file.size);
-        let sent = self.send(&header, file, begun).await?;
+        let sent = match self.send(&header, file, begun).await {
+            Err(Stop::Failed(error)) if record.begun.is_none() && took_nothing(&error) => {
+                // What is there, and what becomes of it, is not this transfer's.
+                self.hold.change(|record, _| record.begun = None).await?;
+                return Err(error.into());
+            }
+            sent => sent?,
+        };
         if sent.state == PutState::Indeterminate {
             return Err(Cause::Indeterminate.into());
         }
@@ -59,7 +66,7 @@ impl Attempt {
     }
 
     /// The file of the spool, if it still is what was accepted.
-    async fn content(&self, record: &Record) -> Result<OnDisk, Stop> {
+    pub(super) async fn content(&self, record: &Record) -> Result<OnDisk, Stop> {
         let (Some(id), Some(size), Some(sha256)) = (record.file, record.size, record.sha256) else {
             return Err(Cause::SpoolLost.into());
         };
@@ -189,7 +196,9 @@ impl Attempt {
             if sent.is_err() {
                 self.ended(&operation).await;
             }
-            sent??;
+            if sent??.state == PutState::Indeterminate {
+                return Err(Cause::SentinelUnknown.into());
+            }
             words += "; the sentinel was written";
         }
         let evidence = Evidence { state, words };
@@ -229,13 +238,14 @@ impl Attempt {
     ) -> Result<PutResult, Stop> {
         let journal = &self.hold.journal;
         let mut moved = Moved {
-            at: begun.map_or(0, |begun| begun.at),
+            at: begun.as_ref().map_or(0, |begun| begun.at),
             bytes: 0,
         };
         if moved.at > 0 {
             tracing::info!(transfer = %self.hold.key.id, at = moved.at, "an upload goes on");
         }
-        let sending = self.broker.send(&self.caller, header, file, begun)?;
+        let own = self.hold.key.clone();
+        let sending = self.broker.send(&self.caller, header, file, begun, own)?;
         let operation = sending.operation().clone();
         let mut progress = sending.progress();
         self.on_link(&operation);
@@ -290,18 +300,26 @@ impl Moved {
     }
 }
 
-fn header(record: &Record, wish: &UploadWish, now: Before) -> PutHeader {
+fn header(record: &Record, wish: &UploadWish) -> PutHeader {
     PutHeader {
         target: Attempt::target(record),
         path: record.wish.path.clone(),
-        // Where the size does not tell, the listing does; once it was begun, what is there is ours.
-        must_be_new: wish.must_be_new && record.begun.is_none() && now == Before::Unknown,
+        // At every attempt: that one was begun does not make what is there now its own.
+        must_be_new: wish.must_be_new,
         verify: wish.verify,
         // There may be another attempt, and what is left is dealt with when there is none.
         delete_on_failure: false,
         size: record.size,
         sentinel: wish.sentinel.clone(),
     }
+}
+
+/// The server refused the file before it took a byte, as far as is known.
+fn took_nothing(error: &Error) -> bool {
+    let exists = error
+        .failure()
+        .is_some_and(|failure| failure.cause == failure::Cause::Exists);
+    exists || (is_refused(error) && error.committed.is_none())
 }
 
 /// What the error of a question for the size says of the file, where it says anything.

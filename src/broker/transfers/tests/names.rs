@@ -1,247 +1,158 @@
-//! Names that are used again.
+//! Names on the server that others write as well.
 
 use super::*;
-use crate::broker::disk::Disk;
+use crate::broker::Target;
+use crate::broker::put::{PutHeader, PutResult};
+use crate::broker::testing::path;
+use crate::broker::transfers::lived::Now;
+use crate::broker::transfers::settle::Before;
 
-fn hashed(name: &str, content: &[u8]) -> Wish {
-    let mut wish = upload_wish(name);
-    if let Direction::Upload(upload) = &mut wish.direction {
-        upload.sha256 = Some(Sha256::digest(content).into());
-    }
-    wish
-}
-
-fn exists(error: &Error) -> bool {
-    matches!(error.cause, Cause::TransferExists)
-}
-
-impl House {
-    /// The same name once more; the bytes are sent where they are wanted.
-    async fn again(&self, wish: Wish, content: &[u8]) -> Result<Transfer, Error> {
-        match self.broker.create_upload(&me(), id("x"), wish).await? {
-            Upload::Accepted(there) => Ok(*there),
-            Upload::Compare(mut comparing) => {
-                for part in content.chunks(700) {
-                    comparing.push(part)?;
-                }
-                comparing.finish(None)
-            }
-            Upload::Receive(_) => panic!("it was accepted before"),
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn other_content_of_the_same_size_under_the_same_id_is_not_told_as_done() {
-    let (ours, mut theirs) = (content(3000), content(3000));
-    theirs[1500] ^= 1;
-    for first in [upload_wish("/up"), hashed("/up", &ours)] {
-        let scratch = scratch();
-        let house = House::open(&scratch, &Module::new());
-        house.upload("x", first, &ours).await.unwrap();
-        // Accepted, and when it is done, and after a start.
-        for _ in 0..2 {
-            for (wish, content) in [
-                (upload_wish("/up"), &theirs[..]),
-                (upload_wish("/up"), &ours[..2999]),
-                (upload_wish("/up"), &[&ours[..], b"x"].concat()),
-                (hashed("/up", &theirs), b""),
-                (hashed("/other", &ours), b""),
-            ] {
-                let refused = house.again(wish, content).await.unwrap_err();
-                assert!(exists(&refused), "{refused}");
-            }
-            for wish in [upload_wish("/up"), hashed("/up", &ours)] {
-                let same = house.again(wish, &ours).await.unwrap();
-                let hash: [u8; 32] = Sha256::digest(&ours).into();
-                assert_eq!(same.record.sha256, Some(hash));
-            }
-            house.over("x").await;
-        }
-        assert_eq!(house.uploads(), 1);
-        house.end().await;
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_compared_is_told_as_it_is_at_the_end_and_not_as_it_was() {
-    let scratch = scratch();
-    let house = House::open(&scratch, &Module::new());
-    house.upload("x", upload_wish("/up"), b"abc").await.unwrap();
-    let begin = || async {
-        match house
-            .broker
-            .create_upload(&me(), id("x"), upload_wish("/up"))
-            .await
-        {
-            Ok(Upload::Compare(mut comparing)) => {
-                comparing.push(b"abc").unwrap();
-                comparing
-            }
-            other => panic!("{other:?}"),
-        }
+/// As an attempt leaves it that had begun when the server had `before`, and what then happened.
+async fn begun(house: &House, wish: Wish, before: Before, then: fn(&mut Record, Now)) {
+    house.upload("x", wish, &content(9000)).await.unwrap();
+    let journal = house.broker.transfers.journal().unwrap();
+    let change = move |record: &mut Record, now| {
+        record.start(now);
+        record.begun = Some(before);
+        then(record, now);
+        Ok(())
     };
-    let (first, second, third) = (begin().await, begin().await, begin().await);
-    house.over("x").await;
-    assert_eq!(first.finish(None).unwrap().record.state, State::Done);
-    let wrong = third.finish(Some([0; 32])).unwrap_err();
-    assert!(matches!(wrong.cause, Cause::HashMismatch(_)));
-    house.broker.delete_transfer(&me(), id("x")).await.unwrap();
-    house.upload("x", upload_wish("/up"), b"abc").await.unwrap();
-    let gone = second.finish(None).unwrap_err();
-    assert!(matches!(gone.cause, Cause::TransferNotFound));
-    house.end().await;
+    journal.change(&key("x"), change).await.unwrap();
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_half_sent_upload_is_not_begun_anew_as_another_one() {
-    let scratch = scratch();
-    let house = House::idle(settings(&scratch), &Module::new());
-    drop(house.receiving("x", hashed("/up", b"abc")).await.unwrap());
-    let other = house.receiving("x", hashed("/up", b"abd")).await;
-    assert!(exists(&other.unwrap_err()));
-    // One that names less is the same, and what was named first still counts.
-    let mut same = house.receiving("x", upload_wish("/up")).await.unwrap();
-    same.push(Bytes::from_static(b"abd")).await.unwrap();
-    let wrong = same.finish(None).await.unwrap_err();
-    assert!(matches!(wrong.cause, Cause::HashMismatch(_)));
-    house.end().await;
-}
-
-async fn download(house: &House, path: &str) {
-    let wish = download_wish(path);
-    let taken = house.broker.create_download(&me(), id("x"), wish).await;
-    taken.unwrap();
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_reader_of_a_download_that_was_deleted_gets_nothing_of_the_next_of_its_name() {
-    let scratch = scratch();
-    let (old, new) = (vec![1; 200_000], vec![2; 300_000]);
-    let module = Module::new().file("/old", old).file("/new", new);
-    let house = House::open(&scratch, &module);
-    download(&house, "/old").await;
-    house.over("x").await;
-    let mut reading = house.broker.read_transfer(&me(), id("x"), 0).await.unwrap();
-    let mut watch = house.broker.watch_transfer(&me(), id("x")).unwrap();
-    let Ok(ReadNext::Chunk(first)) = reading.next().await else {
-        panic!("it is there");
+async fn put(house: &House, name: &str, content: &[u8]) -> Result<PutResult, Error> {
+    let header = PutHeader {
+        target: Target::Profile("a".into()),
+        path: path(name),
+        must_be_new: false,
+        verify: Verify::Size,
+        delete_on_failure: true,
+        size: None,
+        sentinel: None,
     };
-    assert!(first.iter().all(|byte| *byte == 1));
-    house.broker.delete_transfer(&me(), id("x")).await.unwrap();
-    download(&house, "/new").await;
-    let gone = reading.next().await.unwrap_err();
-    assert!(matches!(gone.cause, Cause::TransferNotFound), "{gone}");
-    let gone = watch.next().await.unwrap_err();
-    assert!(matches!(gone.cause, Cause::TransferNotFound), "{gone}");
-    house.over("x").await;
-    let gone = reading.next().await.unwrap_err();
-    assert!(matches!(gone.cause, Cause::TransferNotFound), "{gone}");
-    assert!(!house.record("x").read, "the next one was not read");
+    let mut writing = house.broker.put(&me(), header)?;
+    writing.push(Bytes::copy_from_slice(content)).await?;
+    writing.finish(None).await
+}
+
+fn theirs() -> Vec<u8> {
+    vec![7; 5000]
+}
+
+fn waits(record: &mut Record, now: Now) {
+    let why = told(&Cause::Expired.into());
+    record.wait(now + Duration::from_secs(60), why, true, now);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transfer_whose_name_another_put_wrote_fails_and_keeps_its_bytes() {
+    let scratch = tempfile::tempdir().unwrap();
+    let module = Module::new();
+    let house = House::idle(settings(&scratch), &module);
+    begun(&house, upload_wish("/up"), Before::Absent, waits).await;
+    put(&house, "//Up", b"other").await.unwrap();
+    let record = house.record("x");
+    assert_eq!((record.state, record.begun), (State::Failed, None));
+    assert!(record.last_error.unwrap().reason.contains("NameTaken"));
+    house.kill().await;
+
+    let house = House::open(&scratch, &module.file("/up", theirs()));
+    sleep(Duration::from_secs(3600)).await;
+    assert_eq!(house.uploads(), 1, "the other's");
+    assert_eq!(house.module.content("/up"), Some(theirs()));
+    // Its bytes are there.
+    house.broker.retry_transfer(&me(), id("x")).await.unwrap();
+    assert_eq!(house.over("x").await.record.state, State::Done);
+    assert_eq!(house.module.content("/up"), Some(content(9000)));
     house.end().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_had_a_name_before_does_not_let_go_of_the_next_that_has_it() {
-    let scratch = scratch();
+async fn a_cancelled_transfer_does_not_delete_what_another_put_wrote() {
+    let scratch = tempfile::tempdir().unwrap();
     let house = House::idle(settings(&scratch), &Module::new());
-    let first = house.receiving("x", upload_wish("/up")).await.unwrap();
-    let journal = Arc::clone(house.broker.transfers.journal().unwrap());
-    // As where the bytes were not those that were named.
-    journal.forget_held(&key("x")).await.unwrap();
-    let mut second = house.receiving("x", upload_wish("/up")).await.unwrap();
-    drop(first);
-    let third = house.receiving("x", upload_wish("/up")).await;
-    assert!(matches!(third.unwrap_err().cause, Cause::TransferBusy));
-    second.push(Bytes::from_static(b"abc")).await.unwrap();
-    second.finish(None).await.unwrap();
+    begun(&house, upload_wish("/up"), Before::Absent, Record::cancel).await;
+    put(&house, "/up", &content(5000)).await.unwrap();
+    assert_eq!(house.record("x").remnant, Remnant::Left);
+    let house = house.deliver();
+    sleep(Duration::from_secs(3600)).await;
+    assert_eq!(house.module.content("/up"), Some(content(5000)));
     house.end().await;
-}
-
-/// A cancelled upload of which a part is on a server that cannot be reached.
-async fn left_behind(scratch: &TempDir, module: &Module) -> House {
-    let house = House::open(scratch, module);
-    house
-        .upload("x", upload_wish("/up"), &content(500_000))
-        .await
-        .unwrap();
-    house.until("x", |there| there.live.moved > 0).await;
-    house.weather().is_slow(Duration::from_secs(1));
-    let me = me();
-    let (cancelled, ()) = tokio::join!(house.broker.cancel_transfer(&me, id("x")), async {
-        sleep(Duration::from_millis(500)).await;
-        house.module.link(health::Link::BringingUp);
-    });
-    assert_eq!(cancelled.unwrap().record.state, State::Cancelled);
-    house.weather().is_slow(Duration::ZERO);
-    assert!(matches!(house.record("x").remnant, Remnant::Pending { .. }));
-    let _ = module
-        .clone()
-        .file("/up", content(500_000)[..70_000].to_vec());
-    house
+    assert_eq!(files(&scratch), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_transfer_that_is_deleted_still_clears_up_what_it_left() {
-    for restarts in [false, true] {
-        let scratch = scratch();
-        let module = Module::new();
-        let mut house = left_behind(&scratch, &module).await;
-        house.broker.delete_transfer(&me(), id("x")).await.unwrap();
-        let gone = house.broker.transfer(&me(), id("x")).unwrap_err();
-        assert!(matches!(gone.cause, Cause::TransferNotFound));
-        let listed = house.broker.list_transfers(&me(), None, 10).unwrap();
-        assert!(listed.is_empty(), "{listed:?}");
-        // The name is free at once.
-        let other = house.receiving("x", upload_wish("/other")).await.unwrap();
-        drop(other);
-        if restarts {
-            house.kill().await;
-            house = House::open(&scratch, &module);
-        }
-        house.module.link(health::Link::Ready);
-        sleep(Duration::from_secs(60)).await;
-        assert_eq!(module.content("/up"), None);
-        house.broker.delete_transfer(&me(), id("x")).await.unwrap();
-        house.end().await;
-        let (_, records) = store::Store::open(
-            &*<dyn Disk>::of_system(),
-            &scratch.path().join("transfers.redb"),
+async fn a_cancelled_transfer_deletes_only_what_ends_as_its_own_bytes() {
+    for (there, remnant) in [
+        (theirs(), Remnant::Left),
+        (content(9001), Remnant::Left),
+        (Vec::new(), Remnant::Left),
+        (content(5000), Remnant::Deleted),
+        (content(9000), Remnant::Deleted),
+    ] {
+        let scratch = tempfile::tempdir().unwrap();
+        let module = Module::new().file("/up", there.clone());
+        let house = House::idle(settings(&scratch), &module);
+        begun(
+            &house,
+            upload_wish("/up"),
+            Before::Size(100),
+            Record::cancel,
         )
-        .unwrap()
-        .unwrap();
-        assert!(records.is_empty(), "{records:?}");
+        .await;
+        let house = house.deliver();
+        let pending = |there: &Transfer| matches!(there.record.remnant, Remnant::Pending { .. });
+        let over = house.until("x", |there| !pending(there)).await;
+        assert_eq!(over.record.remnant, remnant, "{}", there.len());
+        let kept = (remnant == Remnant::Left).then_some(there);
+        assert_eq!(house.module.content("/up"), kept);
+        house.end().await;
         assert_eq!(files(&scratch), 0);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn age_does_not_forget_what_is_left_on_a_server_either() {
-    let scratch = scratch();
-    let module = Module::new();
-    let house = left_behind(&scratch, &module).await;
-    sleep(Duration::from_secs(8 * 86400)).await;
-    assert!(matches!(house.record("x").remnant, Remnant::Pending { .. }));
-    house.module.link(health::Link::Ready);
-    house
-        .until("x", |there| there.record.remnant == Remnant::Deleted)
-        .await;
-    assert_eq!(module.content("/up"), None);
-    house.end().await;
+async fn what_must_be_new_is_not_written_over_by_a_later_attempt() {
+    let mut wish = upload_wish("/up");
+    if let Direction::Upload(upload) = &mut wish.direction {
+        upload.must_be_new = true;
+    }
+    for (there, state) in [(theirs(), State::Failed), (content(5000), State::Done)] {
+        let scratch = tempfile::tempdir().unwrap();
+        let module = Module::new().file("/up", there.clone());
+        let house = House::idle(settings(&scratch), &module);
+        begun(&house, wish.clone(), Before::Absent, Record::suspend).await;
+        let house = house.deliver();
+        assert_eq!(house.over("x").await.record.state, state);
+        let kept = if state == State::Failed {
+            there
+        } else {
+            content(9000)
+        };
+        assert_eq!(house.module.content("/up"), Some(kept));
+        house.end().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_being_cleared_up_can_be_deleted() {
-    for step in 0..12 {
-        let scratch = scratch();
-        let module = Module::new();
-        let house = left_behind(&scratch, &module).await;
-        house.weather().is_slow(Duration::from_millis(50));
-        house.module.link(health::Link::Ready);
-        sleep(Duration::from_millis(9) * step).await;
-        house.broker.delete_transfer(&me(), id("x")).await.unwrap();
-        sleep(Duration::from_secs(60)).await;
-        assert_eq!(module.content("/up"), None, "{step}");
-        house.end().await;
+async fn a_transfer_is_not_done_while_its_sentinel_is_not_known_to_be_written() {
+    let scratch = tempfile::tempdir().unwrap();
+    let house = House::open(&scratch, &Module::new());
+    let lost = Some((false, None));
+    house.module.answers_uploads_of("/up.ok", lost);
+    let mut wish = upload_wish("/up");
+    if let Direction::Upload(upload) = &mut wish.direction {
+        upload.sentinel = Some(path("up.ok"));
     }
+    house.upload("x", wish, &content(9000)).await.unwrap();
+    let waits = |there: &Transfer| {
+        let waits = matches!(there.record.state, State::Waiting { .. });
+        waits && there.record.attempts > 1
+    };
+    let there = house.until("x", waits).await;
+    let why = there.record.last_error.unwrap().reason;
+    assert!(why.contains("SentinelUnknown"), "{why}");
+    house.module.answers_uploads_of("/up.ok", None);
+    assert_eq!(house.over("x").await.record.state, State::Done);
+    house.end().await;
 }

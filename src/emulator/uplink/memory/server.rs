@@ -33,6 +33,10 @@ pub struct Server {
     pub hidden: BTreeSet<Vec<u8>>,
     /// Whether it knows SIZE; a server without it refuses.
     pub knows_size: bool,
+    /// Files that it lets nobody write (553).
+    pub protected: BTreeSet<Vec<u8>>,
+    /// It refuses a file only when all of its content has come.
+    pub refuses_late: bool,
 }
 
 /// How a server treats REST.
@@ -64,6 +68,8 @@ impl Default for Server {
             silent: false,
             hidden: BTreeSet::new(),
             knows_size: true,
+            protected: BTreeSet::new(),
+            refuses_late: false,
         }
     }
 }
@@ -98,7 +104,7 @@ impl Server {
             text.extend_from_slice(base(path));
             text.extend_from_slice(b"\r\n");
         }
-        let shown = |path: &[u8]| here(path) && !self.hidden.contains(path);
+        let shown = |path: &Vec<u8>| here(path) && !self.hidden.contains(path);
         for (path, content) in self.files.iter().filter(|(path, _)| shown(path)) {
             let entry = format!("-rw-r--r-- 1 ftp ftp {} Mar 19 13:51 ", content.len());
             text.extend_from_slice(entry.as_bytes());
