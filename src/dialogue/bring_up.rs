@@ -289,7 +289,7 @@ impl Procedure for BringUp {
         }
         if self.again.is_some() {
             self.current = self.again.take();
-            return Next::Quiet(SIM_PAUSE);
+            return Next::Pause(SIM_PAUSE, "the SIM is busy");
         }
         let step = self.current.take().or_else(|| self.steps.next());
         let Some(step) = step.or_else(|| self.last()) else {

@@ -6,6 +6,7 @@ mod repairing;
 mod run;
 mod settling;
 mod standing;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -27,7 +28,8 @@ use super::tls::Secured;
 use crate::at::Framer;
 use crate::ftps::Profile;
 use abort_cost::AbortCost;
-use run::{Activity, Attempt, Held, Run, Silence};
+use run::{Activity, Attempt, Held, Run};
+use waiting::Wait;
 
 /// The host's side of the conversation with one module.
 ///
@@ -57,7 +59,7 @@ pub struct Dialogue {
     echo: Option<Echo>,
     /// Content of a command that is over, arriving with no exchange under way.
     leftover: u64,
-    silence: Option<Silence>,
+    wait: Option<Wait>,
     /// Zeros still to be written where content ended before its announced length.
     fill: u64,
     outbox: VecDeque<Bytes>,
@@ -115,7 +117,7 @@ impl Dialogue {
             exchange: None,
             echo: None,
             leftover: 0,
-            silence: None,
+            wait: None,
             fill: 0,
             outbox: VecDeque::new(),
             trouble: None,
@@ -162,9 +164,9 @@ impl Dialogue {
                     until: exchange.deadline(),
                 };
             }
-            if let Some(silence) = self.silence {
+            if let Some(wait) = &self.wait {
                 return Step::Listen {
-                    until: silence.until,
+                    until: wait.until(),
                 };
             }
             let Some(run) = &mut self.run else {
@@ -216,6 +218,7 @@ impl Dialogue {
                 Next::Fetch => return self.fetch(),
                 Next::Deliver(delivery) => return Step::Deliver(delivery),
                 Next::Raw(bytes) => self.outbox.push_back(bytes),
+                Next::Pause(span, why) => self.pause(span, why, now),
                 Next::Quiet(span) => self.be_quiet(span, now),
                 Next::Finish(result) => self.finish(result),
             }
@@ -224,19 +227,12 @@ impl Dialogue {
 
     /// Bytes came from the port.
     pub fn receive(&mut self, bytes: &[u8], now: Moment) {
-        if let Some(silence) = &mut self.silence
-            && !self.synchronised
-        {
-            // Rests of content, perhaps: whatever they spell, they are no lines.
-            silence.until = (now + silence.span).min(silence.latest);
+        if self.wait_hears(bytes, now) {
             return;
         }
         match &mut self.echo {
             Some(echo) => self.framer.push(&echo.filter(bytes)),
             None => self.framer.push(bytes),
-        }
-        if let Some(silence) = &mut self.silence {
-            silence.until = (now + silence.span).min(silence.latest);
         }
         self.mind_the_drain(now);
         self.pull(now);
@@ -290,7 +286,7 @@ impl Dialogue {
     /// Ends the operation for its caller: it finishes as soon as things are in order.
     pub fn abandon(&mut self, cause: Cause, now: Moment) {
         let Some(run) = &mut self.run else { return };
-        let idle = self.exchange.is_none() && self.silence.is_none();
+        let idle = self.exchange.is_none() && self.wait.is_none();
         let cause = match cause {
             Cause::Cancelled(_) if idle && !run.begun && run.planned == 0 => {
                 Cause::Cancelled(Ending::BeforeItBegan)
@@ -323,11 +319,7 @@ impl Dialogue {
 
     /// The time that the last step named has passed.
     pub fn expire(&mut self, now: Moment) {
-        if self.silence.is_some_and(|silence| silence.until <= now) {
-            self.silence = None;
-            // Whatever was on its way has come or is lost.
-            self.leftover = 0;
-            self.framer.clear();
+        if self.end_wait(now) {
             return;
         }
         if let Some(exchange) = &self.exchange {

@@ -18,6 +18,7 @@ mod making_way;
 mod matrix;
 mod names;
 mod never;
+mod noise;
 mod repair;
 mod storage;
 mod tls;

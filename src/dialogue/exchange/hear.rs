@@ -7,7 +7,8 @@ use bytes::Bytes;
 use super::{Block, Claim, Exchange, Handover};
 use crate::at::{FinalCode, Frame, Line};
 use crate::dialogue::moment::Moment;
-use crate::ftps::{Body, Report, Shape, StorageVerb, Urc, Verb};
+use crate::ftps::urc::{self, Urc};
+use crate::ftps::{Body, Report, Shape, StorageVerb, Verb};
 
 /// What a frame meant to the exchange.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,9 +55,7 @@ impl Exchange {
         };
         match heard {
             // Content that comes as lines has lost the line that announced it.
-            Heard::Stray(text) if self.takes_content() && is_bare_information(&text) => {
-                self.garble()
-            }
+            Heard::Stray(text) if self.takes_content() && is_content(&text) => self.garble(),
             Heard::Stray(text) => Heard::Stray(text),
             heard if self.unproven.is_empty() => heard,
             _ => self.prove(),
@@ -207,38 +206,20 @@ fn announces_content(text: &str) -> bool {
 }
 
 /// Whether a line can be the name of a file, which holds no colon, and is none of the unsolicited
-/// lines that hold none either (SIM7500/SIM7600 AT manual V3.00).
+/// lines that hold none either.
 fn is_name(text: &str) -> bool {
-    const UNSOLICITED: [&str; 6] = [
-        "RDY",
-        "RING",
-        "NO CARRIER",
-        "SMS DONE",
-        "PB DONE",
-        "SIM REMOVED",
-    ];
-    !text.starts_with(['+', '*'])
-        && !text.contains(':')
-        && !text.contains("-VOLTAGE WARN")
-        && !UNSOLICITED.contains(&text)
+    !text.starts_with(['+', '*']) && !text.contains(':') && !urc::is_unsolicited(text)
 }
 
 /// Whether a line can be an answer without prefix: not an unsolicited line, of which those
-/// without a sign in front are few (SIM7500/SIM7600 AT manual V3.00).
+/// without a sign in front are few.
 fn is_bare_information(text: &str) -> bool {
-    const UNSOLICITED: [&str; 9] = [
-        "RDY",
-        "RING",
-        "NO CARRIER",
-        "SMS DONE",
-        "PB DONE",
-        "VOICE CALL",
-        "MISSED_CALL",
-        "SIM REMOVED",
-        "Autobaud",
-    ];
-    !text.starts_with(['+', '*'])
+    !text.starts_with(['+', '*', '^', '$', '#'])
         && !text.starts_with("AT")
-        && !text.contains("-VOLTAGE WARN")
-        && !UNSOLICITED.iter().any(|word| text.starts_with(word))
+        && !urc::is_unsolicited(text)
+}
+
+/// Whether a line without the count before it can be content that was to be counted.
+fn is_content(text: &str) -> bool {
+    !text.starts_with(['+', '*']) && !text.starts_with("AT") && !urc::is_unsolicited(text)
 }

@@ -10,9 +10,9 @@ use super::run::Activity;
 use crate::at::{Expect, Frame};
 use crate::dialogue::echo::Echo;
 use crate::dialogue::exchange::{Exchange, Heard};
-use crate::dialogue::failure::Cause;
+use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::moment::Moment;
-use crate::dialogue::procedure::{EndOfContent, Feed};
+use crate::dialogue::procedure::{EndOfContent, Feed, Procedure};
 use crate::dialogue::rung::Rung;
 use crate::dialogue::session::Session;
 use crate::ftps::{Body, Command, Report, Urc, escape};
@@ -102,6 +102,12 @@ impl Dialogue {
             Urc::Boot => {
                 warn!(line = text, "the module has started");
                 self.forget();
+                if let (None, Some(Activity::BringUp(bring_up))) = (
+                    &self.exchange,
+                    self.run.as_mut().map(|run| &mut run.activity),
+                ) {
+                    bring_up.give_up(Failure::new(Cause::Rebooted, None, Stage::Device));
+                }
                 self.break_off(Cause::Rebooted, now);
             }
             Urc::PeerClosed => {
@@ -223,7 +229,7 @@ impl Dialogue {
 
     /// The exchange under way will not be answered.
     pub(super) fn break_off(&mut self, cause: Cause, now: Moment) {
-        self.silence = None;
+        self.wait = None;
         if let Some(settlement) = self
             .exchange
             .as_ref()

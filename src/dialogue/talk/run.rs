@@ -1,7 +1,6 @@
 //! The operation under way, and who is speaking for it.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use crate::dialogue::ask::Ask;
 use crate::dialogue::bring_up::BringUp;
@@ -138,14 +137,6 @@ pub(super) enum Activity {
     SecureLogin(Box<TlsSetup>),
     Repair(Box<Repair>),
     Abort,
-}
-
-/// Waiting for the module to be quiet.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Silence {
-    pub(super) span: Duration,
-    pub(super) until: Moment,
-    pub(super) latest: Moment,
 }
 
 fn procedure(task: Task, transfer_type: TransferType) -> Box<dyn Procedure> {

@@ -13,6 +13,9 @@ use crate::dialogue::rung::Rung;
 use crate::dialogue::session::Session;
 use crate::ftps::{Command, ErrCode, StorageVerb, Verb};
 
+/// Why the link is left alone for [`BUSY_PAUSE`].
+const BUSY: &str = "the module is busy";
+
 impl Dialogue {
     pub(super) fn settle(&mut self, settlement: Settlement, now: Moment) {
         self.echo = None;
@@ -76,7 +79,7 @@ impl Dialogue {
             Activity::Task => {
                 self.note(&settlement);
                 if settlement.errcode() == Some(ErrCode::BUSY) {
-                    self.be_quiet(BUSY_PAUSE, now);
+                    self.pause(BUSY_PAUSE, BUSY, now);
                 }
                 if let Some(run) = &mut self.run {
                     run.task.heard(&settlement);
@@ -220,7 +223,7 @@ impl Dialogue {
                     }
             }
             Cause::Reported(ErrCode::BUSY) => {
-                self.be_quiet(BUSY_PAUSE, now);
+                self.pause(BUSY_PAUSE, BUSY, now);
                 self.run.as_ref().is_some_and(|run| run.replans < 5)
             }
             Cause::Unsuitable(_) => false,

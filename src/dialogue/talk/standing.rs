@@ -1,11 +1,9 @@
 //! Reaching the standing of an operation, and what each command on the way comes to.
 
-use std::time::Duration;
-
 use tracing::{debug, info};
 
 use super::Dialogue;
-use super::run::{Activity, Held, Silence};
+use super::run::{Activity, Held};
 use crate::dialogue::bring_up::BringUp;
 use crate::dialogue::exchange::{Exchange, Settlement, Verdict};
 use crate::dialogue::failure::{Cause, Ending, Failure, Stage};
@@ -26,10 +24,6 @@ pub(super) const REPLANS: u32 = 12;
 /// PWD, CWD; a plan that needs more than twice that goes round in circles. A long path adds its
 /// moves.
 const PLAN: usize = 16;
-
-/// How long content that nobody wants any more may keep the line busy before the module is asked
-/// all the same.
-const LONGEST_SILENCE: Duration = Duration::from_secs(600);
 
 impl Dialogue {
     /// Reaches the standing of the operation by one command, or carries out what waits for it.
@@ -148,15 +142,6 @@ impl Dialogue {
         debug!(line = %exchange.line(), "to the module");
         self.outbox.push_back(exchange.line().bytes().clone());
         self.exchange = Some(exchange);
-    }
-
-    pub(super) fn be_quiet(&mut self, span: Duration, now: Moment) {
-        let latest = now + LONGEST_SILENCE;
-        self.silence = Some(Silence {
-            span,
-            until: now + span,
-            latest,
-        });
     }
 
     /// An activity or the task came to its end.

@@ -8,7 +8,7 @@ pub(super) mod status;
 pub(super) mod tls;
 pub(super) mod transfer;
 
-use super::line::{Command, Parameter, parameters};
+use super::line::{Command, Form, Parameter, parameters};
 use super::{Emulator, Execution};
 
 /// What a command does to its line.
@@ -58,6 +58,12 @@ impl Emulator {
     fn dispatch(&mut self, command: &Command) -> Outcome {
         if self.knobs.refuse.contains(&command.name) {
             return Outcome::Error;
+        }
+        if command.name == self.knobs.chatter_switch
+            && let Form::Write(value) = &command.form
+        {
+            self.settings.hushed = value.starts_with(b"0");
+            return Outcome::Ok;
         }
         if command.name.starts_with("+CFTPS") {
             return self.ftps(command);
