@@ -135,6 +135,8 @@ pub(crate) enum Next {
     Deliver(Delivery),
     /// Write this outside any command.
     Raw(Bytes),
+    /// Write up to so many zeros, for up to so long, until the module says anything.
+    Fill(u64, Duration),
     /// Let so much time pass, for this reason. What comes meanwhile is heard, and ends nothing but
     /// where the module starts anew or the port is lost.
     Pause(Duration, &'static str),

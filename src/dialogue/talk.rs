@@ -1,19 +1,21 @@
 //! The conductor: carries an operation through bring-up, resynchronisation, planning and task.
 
 mod abort_cost;
+mod filling;
 mod hearing;
+mod outbox;
 mod repairing;
 mod run;
+mod secrets;
 mod settling;
+mod silent;
 mod standing;
 mod waiting;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use super::echo::Echo;
+use super::echo::{Echo, HELD};
 use super::exchange::Exchange;
 use super::facts::Facts;
 use super::failure::{Awaited, Cause, Ending, Failure, Stage};
@@ -26,9 +28,13 @@ use super::setup::{DownloadForm, Setup, UploadForm};
 use super::step::Step;
 use super::tls::Secured;
 use crate::at::Framer;
-use crate::ftps::Profile;
+use crate::ftps::{ErrCode, Profile};
 use abort_cost::AbortCost;
-use run::{Activity, Attempt, Held, Run};
+use filling::Filling;
+use outbox::Outbox;
+use run::{Activity, Attempt, Held, Run, Sentences};
+use secrets::Secrets;
+use silent::Silent;
 use waiting::Wait;
 
 /// The host's side of the conversation with one module.
@@ -46,6 +52,8 @@ pub struct Dialogue {
     connected: bool,
     /// The module was brought up since the port was opened and since it last started.
     attached: bool,
+    /// The module has said that it starts, since it was last brought up.
+    started: bool,
     /// Every answer so far was whole: the next one belongs to the next command.
     synchronised: bool,
     /// It went on echoing after it was told not to.
@@ -53,16 +61,28 @@ pub struct Dialogue {
     session: Session,
     tls: Secured,
     abort_cost: AbortCost,
+    secrets: Secrets,
+    /// Results that this module does not send, and when a login whose result was not waited for must be
+    /// done; and the code that it reported late.
+    silent: Silent,
+    hasty_until: Option<Moment>,
+    late_code: Option<ErrCode>,
+    /// Sentences of a satellite receiver come out of the port.
+    sentences: Sentences,
     run: Option<Run>,
     exchange: Option<Exchange>,
     /// The echo of content behind a prompt, where the module echoes.
     echo: Option<Echo>,
+    /// When what may be the beginning of that echo is given back.
+    held_until: Option<Moment>,
     /// Content of a command that is over, arriving with no exchange under way.
     leftover: u64,
     wait: Option<Wait>,
     /// Zeros still to be written where content ended before its announced length.
     fill: u64,
-    outbox: VecDeque<Bytes>,
+    /// Zeros for a module that waits for the rest of something.
+    filling: Option<Filling>,
+    outbox: Outbox,
     /// Why the last plan failed; until one succeeds.
     trouble: Option<Failure>,
     /// What the planner has to mend, and why.
@@ -108,18 +128,26 @@ impl Dialogue {
             framer: Framer::new(),
             connected: false,
             attached: false,
+            started: false,
             synchronised: false,
             echoes: false,
             session: Session::Unknown,
             tls: Secured::default(),
             abort_cost: AbortCost::default(),
+            secrets: Secrets::default(),
+            silent: Silent::default(),
+            hasty_until: None,
+            late_code: None,
+            sentences: Sentences::None,
             run: None,
             exchange: None,
             echo: None,
+            held_until: None,
             leftover: 0,
             wait: None,
             fill: 0,
-            outbox: VecDeque::new(),
+            filling: None,
+            outbox: Outbox::default(),
             trouble: None,
             lapse: None,
             sizeless: false,
@@ -137,7 +165,8 @@ impl Dialogue {
     /// What to do now.
     pub fn poll(&mut self, now: Moment) -> Step {
         loop {
-            if let Some(bytes) = self.outbox.pop_front() {
+            let bytes = self.outbox.next();
+            if let Some(bytes) = bytes.or_else(|| self.fill_on(now)) {
                 return Step::Write {
                     bytes,
                     until: now + self.patience.write,
@@ -160,9 +189,9 @@ impl Dialogue {
                 if exchange.is_open() {
                     return self.fetch();
                 }
-                return Step::Listen {
-                    until: exchange.deadline(),
-                };
+                let deadline = exchange.deadline();
+                let until = self.held_until.map_or(deadline, |held| held.min(deadline));
+                return Step::Listen { until };
             }
             if let Some(wait) = &self.wait {
                 return Step::Listen {
@@ -193,6 +222,7 @@ impl Dialogue {
                 Activity::BringUp(bring_up) => bring_up.next(),
                 Activity::SecureLogin(setup) => setup.next(),
                 Activity::Repair(repair) => repair.next(),
+                Activity::Hush(hush) => hush.next(),
                 Activity::Abort => Next::Finish(Ok(Output::Done)),
             };
             match next {
@@ -217,7 +247,8 @@ impl Dialogue {
                 }
                 Next::Fetch => return self.fetch(),
                 Next::Deliver(delivery) => return Step::Deliver(delivery),
-                Next::Raw(bytes) => self.outbox.push_back(bytes),
+                Next::Raw(bytes) => self.outbox.line(bytes),
+                Next::Fill(most, span) => self.begin_filling(most, span, now),
                 Next::Pause(span, why) => self.pause(span, why, now),
                 Next::Quiet(span) => self.be_quiet(span, now),
                 Next::Finish(result) => self.finish(result),
@@ -234,9 +265,22 @@ impl Dialogue {
             Some(echo) => self.framer.push(&echo.filter(bytes)),
             None => self.framer.push(bytes),
         }
+        self.held_until = self
+            .echo
+            .as_ref()
+            .filter(|echo| echo.holds())
+            .map(|_| now + HELD);
         self.mind_the_drain(now);
         self.pull(now);
         self.mind_the_drain(now);
+    }
+
+    /// Whether what the last [`Step::Write`] handed out is to be written no further: what came in since
+    /// shows that the module does not take it any more. Ask after each call of
+    /// [`Dialogue::receive`] and [`Dialogue::abandon`] while writing.
+    #[must_use]
+    pub fn is_recalled(&self) -> bool {
+        self.outbox.is_recalled()
     }
 
     /// A piece came from the source, as [`Step::Fetch`] asked.
@@ -323,12 +367,17 @@ impl Dialogue {
             return;
         }
         if let Some(exchange) = &self.exchange {
-            if exchange.deadline() > now {
+            let held = self.held_until.take_if(|until| *until <= now).is_some();
+            let over = exchange.deadline() <= now;
+            if !over && !held {
                 return;
             }
             if let Some(held) = self.echo.take().map(|mut echo| echo.release()) {
                 self.framer.push(&held);
                 self.pull(now);
+            }
+            if !over {
+                return;
             }
             if let Some(settlement) = self.exchange.as_ref().map(Exchange::expire) {
                 self.settle(settlement, now);

@@ -116,6 +116,9 @@ pub struct Knobs {
     /// The command that ends it when its value is 0, as `+CGNSSTST` does for satellite sentences
     /// (SIM7500/SIM7600 AT manual V3.00); empty: none does.
     pub chatter_switch: String,
+    /// Whether a backslash and two hexadecimal digits in a string are one character, as V.250
+    /// §5.4.2.2 has it. Off: no manual of the vendor speaks of it.
+    pub decode_escapes: bool,
     /// One byte in this many to or from the host is lost; 0 none.
     pub lose_one_in: u32,
     /// One byte in this many to or from the host comes twice; 0 none.
@@ -167,6 +170,7 @@ impl Default for Knobs {
             tls_session_reuse: true,
             names_in_hex: true,
             tls13: false,
+            decode_escapes: false,
             chatter: String::new(),
             chatter_every: Duration::ZERO,
             chatter_switch: String::new(),
@@ -271,6 +275,8 @@ pub enum Sim {
     Ready,
     /// None in the holder.
     Absent,
+    /// It does not serve, or there is none: SIMCom modules say the same of both.
+    Failed,
     /// Waits for its PIN, which is 1234.
     Pin,
     /// Waits for its PUK.

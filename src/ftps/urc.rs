@@ -1,5 +1,8 @@
 //! Unsolicited lines: which there are, and which of them change where the module stands.
 
+use crate::at::Line;
+use crate::at::line::is_sentence;
+
 /// An unsolicited line. Most lines that nobody asked for mean nothing here; these do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Urc {
@@ -49,8 +52,32 @@ impl Urc {
 /// reports of the FTPS service are none of them.
 #[must_use]
 pub fn is_unsolicited(line: &str) -> bool {
-    is_unsolicited_word(line) || is_nmea(line) || has_name_of_its_own(line)
+    is_unsolicited_word(line) || is_sentence(line.as_bytes()) || has_name_of_its_own(line)
 }
+
+/// Whether a line by itself could be taken for one that the module says: unasked, as a final result code
+/// (V.250 §5.7.1, and 3GPP 27.007 §9.2), or as the echo of a command.
+#[must_use]
+pub fn is_said_by_modules(text: &str) -> bool {
+    let upper = text.trim().to_ascii_uppercase();
+    let command = upper.strip_prefix("AT").is_some_and(|rest| {
+        rest.is_empty() || rest.starts_with(|c: char| !c.is_alphanumeric() && c != '_' && c != '.')
+    });
+    command
+        || matches!(Line::classify(upper.as_bytes()), Line::Final(_))
+        || RESULT_CODES.contains(&upper.as_str())
+        || is_unsolicited(text)
+        || is_unsolicited(&upper)
+}
+
+/// Result codes in words, besides those that [`Line`] knows (V.250 §5.7.1).
+const RESULT_CODES: [&str; 5] = [
+    "CONNECT",
+    "NO DIALTONE",
+    "NO DIAL TONE",
+    "NO ANSWER",
+    "BUSY",
+];
 
 /// Whether a line without a sign in front is one of those that modules send unasked.
 #[must_use]
@@ -63,19 +90,6 @@ pub fn is_unsolicited_word(line: &str) -> bool {
         || ["UNDER-VOLTAGE WARN", "OVER-VOLTAGE WARN"]
             .iter()
             .any(|warning| line.starts_with(warning))
-}
-
-/// Whether a line is a sentence of a receiver for satellite positions, which many boards let out of
-/// the AT port: `$` or `#`, a body, `*` and the right checksum (NMEA 0183: the exclusive or of all
-/// bytes in between, in hexadecimal).
-#[must_use]
-pub fn is_nmea(line: &str) -> bool {
-    let body = line.strip_prefix(['$', '#']);
-    let Some((body, sum)) = body.and_then(|body| body.rsplit_once('*')) else {
-        return false;
-    };
-    let found = body.bytes().fold(0, |sum, byte| sum ^ byte);
-    sum.len() == 2 && u8::from_str_radix(sum, 16) == Ok(found)
 }
 
 /// Lines that are whole words: what comes after power-on and when the SIM has been read (SIM7500/

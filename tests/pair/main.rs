@@ -13,6 +13,7 @@ mod breaks;
 mod faults;
 mod forms;
 mod found;
+mod line;
 mod link;
 mod making_way;
 mod matrix;

@@ -3,10 +3,12 @@
 use tracing::{debug, info};
 
 use super::Dialogue;
-use super::run::{Activity, Held};
+use super::run::{Activity, Held, Sentences};
+use super::silent::SHORT;
 use crate::dialogue::bring_up::BringUp;
 use crate::dialogue::exchange::{Exchange, Settlement, Verdict};
 use crate::dialogue::failure::{Cause, Ending, Failure, Stage};
+use crate::dialogue::hush::Hush;
 use crate::dialogue::moment::Moment;
 use crate::dialogue::operation::{BegunDownload, Output};
 use crate::dialogue::resync::Resync;
@@ -44,12 +46,18 @@ impl Dialogue {
         }
         if !self.attached {
             run.held = Some(held);
-            run.activity = Activity::BringUp(Box::new(BringUp::new(&self.setup)));
+            run.activity = Activity::BringUp(Box::new(BringUp::new(&self.setup, self.started)));
             return None;
         }
         if !self.synchronised {
             run.held = Some(held);
             run.activity = Activity::Resync(Resync::new());
+            return None;
+        }
+        if self.sentences == Sentences::Heard {
+            self.sentences = Sentences::Told;
+            run.held = Some(held);
+            run.activity = Activity::Hush(Hush::new());
             return None;
         }
         if let Some(attempt) = run.repair.wanted.take() {
@@ -118,7 +126,14 @@ impl Dialogue {
                 if matches!(command, Command::Storage(Storage::Read(..))) {
                     self.framer.forget_gap();
                 }
-                self.open_exchange(Exchange::of(command, line, now));
+                let mut exchange = Exchange::of(command, line, now);
+                if self.silent.knows(command) {
+                    exchange.expect_no_result(SHORT);
+                    if matches!(command, Command::Login(_)) {
+                        self.hasty_until = Some(now + command.timing().outcome);
+                    }
+                }
+                self.open_exchange(exchange);
             }
             Err(error) => {
                 let cause = Cause::Unsuitable(error);
@@ -140,7 +155,8 @@ impl Dialogue {
 
     pub(super) fn open_exchange(&mut self, exchange: Exchange) {
         debug!(line = %exchange.line(), "to the module");
-        self.outbox.push_back(exchange.line().bytes().clone());
+        self.secrets.said(exchange.line());
+        self.outbox.line(exchange.line().bytes().clone());
         self.exchange = Some(exchange);
     }
 
@@ -179,6 +195,8 @@ impl Dialogue {
                 }
             },
             Activity::Repair(repair) => self.end_repair(&repair, result.err()),
+            // Whatever came of it, the sentences are known for what they are.
+            Activity::Hush(_) => {}
         }
     }
 
@@ -227,8 +245,13 @@ impl Dialogue {
     fn brought_up(&mut self) {
         self.attached = true;
         self.synchronised = true;
+        self.started = false;
         self.profile = self.facts.capabilities.profile.clone();
         self.tls = Secured::default();
+        if self.sentences == Sentences::Told {
+            // A module that has started anew may send them anew.
+            self.sentences = Sentences::None;
+        }
         let identity = &self.facts.identity;
         info!(
             manufacturer = identity.manufacturer,
