@@ -1,6 +1,7 @@
 //! Builds command lines.
 
 use std::fmt;
+use std::ops::Range;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -11,8 +12,12 @@ use bytes::{BufMut, Bytes, BytesMut};
 #[derive(Clone, PartialEq, Eq)]
 pub struct CommandLine {
     bytes: Bytes,
-    secret: bool,
+    /// Where the secret stands among the bytes.
+    secret: Option<Range<usize>>,
 }
+
+/// So many bytes in a row that a text has in common with a secret are no accident.
+const TELLING: usize = 4;
 
 impl CommandLine {
     /// A line without arguments, for example `AT+CGMM`.
@@ -53,9 +58,10 @@ impl CommandLine {
         printable.then(|| {
             let mut bytes = BytesMut::from(text.as_bytes());
             bytes.put_u8(b'\r');
+            let arguments = text.find('=').filter(|_| !text.ends_with("=?"));
             Self {
                 bytes: bytes.freeze(),
-                secret: text.contains('=') && !text.ends_with("=?"),
+                secret: arguments.map(|at| at + 1..text.len()),
             }
         })
     }
@@ -78,6 +84,27 @@ impl CommandLine {
         self.len() == 0
     }
 
+    /// Whether the line holds something that no log may show.
+    #[must_use]
+    pub const fn is_secret(&self) -> bool {
+        self.secret.is_some()
+    }
+
+    /// Whether a text has a part in common with the secret of the line: four bytes in a row, or the
+    /// whole of a shorter one beside a quotation mark.
+    #[must_use]
+    pub fn shares_secret(&self, text: &str) -> bool {
+        let secret = self.secret.clone().and_then(|range| self.bytes.get(range));
+        let Some(secret) = secret.filter(|secret| !secret.is_empty()) else {
+            return false;
+        };
+        let holds = |part: &[u8]| text.as_bytes().windows(part.len()).any(|at| at == part);
+        if secret.len() < TELLING {
+            return holds(&[b"\"", secret].concat()) || holds(&[secret, b"\""].concat());
+        }
+        secret.windows(TELLING).any(holds)
+    }
+
     /// Whether a line from the module is the echo of this one (V.250 §6.2.4).
     #[must_use]
     pub fn is_echoed_by(&self, text: &str) -> bool {
@@ -93,7 +120,7 @@ impl fmt::Display for CommandLine {
         let text = String::from_utf8_lossy(&self.bytes);
         let text = text.trim_end_matches('\r');
         match text.split_once('=') {
-            Some((verb, _)) if self.secret => write!(f, "{verb}=***"),
+            Some((verb, _)) if self.is_secret() => write!(f, "{verb}=***"),
             _ => f.write_str(text),
         }
     }
@@ -109,7 +136,7 @@ impl fmt::Debug for CommandLine {
 pub struct CommandLineBuilder {
     bytes: BytesMut,
     arguments: usize,
-    secret: bool,
+    secret: Option<Range<usize>>,
 }
 
 impl CommandLineBuilder {
@@ -117,7 +144,7 @@ impl CommandLineBuilder {
         Self {
             bytes: BytesMut::from(verb.as_bytes()),
             arguments: 0,
-            secret: false,
+            secret: None,
         }
     }
 
@@ -178,9 +205,12 @@ impl CommandLineBuilder {
 
     /// Adds a string that no log may show; the whole line is then shown without arguments.
     #[must_use]
-    pub fn secret(mut self, text: &str) -> Self {
-        self.secret = true;
-        self.quoted(text)
+    pub fn secret(self, text: &str) -> Self {
+        let mut line = self.quoted(text);
+        // Without the quotation marks.
+        let end = line.bytes.len() - 1;
+        line.secret = Some(end - text.len().min(end)..end);
+        line
     }
 
     /// Ends the line.

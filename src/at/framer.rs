@@ -6,6 +6,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::gap::{Gap, Gaps, HEAD};
+use super::line::is_sentence;
 
 /// What the next frame may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +53,17 @@ pub struct Framer {
     /// Lines were seen to begin with line ends.
     spaced: bool,
 }
+
+/// What stands in the buffer where a sentence of a satellite receiver may begin.
+enum Sentence {
+    Whole(Bytes),
+    /// It may become one.
+    Begun,
+    No,
+}
+
+/// Longest sentence with its line end, in bytes: 82 by NMEA 0183, and some receivers take more.
+const LONGEST_SENTENCE: usize = 160;
 
 /// Longest line accepted, in bytes. The longest that the manuals allow is an answer with one
 /// path of 256 characters as hexadecimal UTF-8, under 2.5 KiB; twice that leaves room for
@@ -119,6 +131,13 @@ impl Framer {
     fn pull_line(&mut self, prompt: bool) -> Option<Frame> {
         if !self.skipping {
             self.skip_gap();
+            if self.gap.is_some() && self.buffer.first() == Some(&b'$') {
+                match self.sentence() {
+                    Sentence::Whole(line) => return Some(Frame::Line(line)),
+                    Sentence::Begun => return None,
+                    Sentence::No => {}
+                }
+            }
             if self.is_torn() {
                 return Some(Frame::Torn);
             }
@@ -177,6 +196,29 @@ impl Framer {
             self.spaced |= self.gap.is_none();
             self.consume(len);
         }
+    }
+
+    /// Takes a sentence of a satellite receiver that stands right behind a block. What stands between
+    /// the block and it is the sentence's; the block's own comes behind it.
+    fn sentence(&mut self) -> Sentence {
+        let head = self.buffer.get(..LONGEST_SENTENCE).unwrap_or(&self.buffer);
+        let Some(lf) = head.iter().position(|byte| *byte == b'\n') else {
+            return if self.buffer.len() < LONGEST_SENTENCE {
+                Sentence::Begun
+            } else {
+                Sentence::No
+            };
+        };
+        let line = head.get(..lf).unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if !is_sentence(line) {
+            return Sentence::No;
+        }
+        let len = line.len();
+        if let Some(gap) = &mut self.gap {
+            gap.begin_again();
+        }
+        Sentence::Whole(self.split_line(len))
     }
 
     /// Judges the gap after a block, once enough of the next line is there.
@@ -333,6 +375,25 @@ mod tests {
                 "{}",
                 bad.escape_ascii()
             );
+        }
+    }
+
+    #[test]
+    fn a_satellite_sentence_behind_a_block_does_not_tear_it() {
+        for cut in [1, 7, 4096] {
+            for sentence in ["$GNRMC,,V,,,,,,,,,,N,V*37\r\n", "\r\n$OK*04\r\n"] {
+                let wire = format!(
+                    "\r\nDATA,3\r\nabc\r\nDATA,3\r\nabc{sentence}\r\nDATA,3\r\nab${sentence}\r\nX: 0\r\n"
+                );
+                let got = frames(wire.as_bytes().chunks(cut));
+                assert!(!got.contains(&Frame::Torn), "{sentence}");
+                assert_eq!(
+                    got.iter().filter(|frame| **frame == block("abc")).count(),
+                    2
+                );
+            }
+            let wire = b"\r\nDATA,3\r\nabc\r\nDATA,3\r\nabc$GNRMC,x*37\r\n\r\nX: 0\r\n";
+            assert!(frames(wire.chunks(cut)).contains(&Frame::Torn));
         }
     }
 

@@ -62,6 +62,12 @@ impl Gap {
         self.len += 1;
     }
 
+    /// What stood there belonged to another line.
+    pub(super) const fn begin_again(&mut self) {
+        self.len = 0;
+        self.paired = true;
+    }
+
     const fn ends(&self) -> Ends {
         Ends {
             len: self.len,

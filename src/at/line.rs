@@ -24,6 +24,22 @@ impl Line {
     }
 }
 
+/// Whether a line is a sentence of a receiver for satellite positions, which many boards let out of
+/// the AT port: `$` or `#`, a body, `*` and the right checksum (NMEA 0183: the exclusive or of all
+/// bytes in between, in hexadecimal).
+#[must_use]
+pub fn is_sentence(line: &[u8]) -> bool {
+    let [b'$' | b'#', body @ .., b'*', high, low] = line else {
+        return false;
+    };
+    let found = body.iter().fold(0, |sum, byte| sum ^ byte);
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    let sum = digit(high)
+        .zip(digit(low))
+        .map(|(high, low)| high * 16 + low);
+    sum == Some(u32::from(found))
+}
+
 /// A result code that ends a command.
 ///
 /// `CONNECT`, `NO CARRIER` and their kin end dialling commands, which are never sent here; a
@@ -65,16 +81,25 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    /// Whether the code says that no SIM is in the module (3GPP 27.007 §9.2.1: 10, and 13 as
-    /// SIMCom modules answer without a card).
+    /// Whether the code says that no SIM is in the module (3GPP 27.007 §9.2.1: 10).
     #[must_use]
     pub fn is_sim_missing(&self) -> bool {
         match self {
-            Self::Number(number) => matches!(number, 10 | 13),
+            Self::Number(number) => *number == 10,
             Self::Text(text) => {
                 text.eq_ignore_ascii_case("SIM not inserted")
-                    || text.eq_ignore_ascii_case("SIM failure")
+                    || text.eq_ignore_ascii_case("SIM REMOVED")
             }
+        }
+    }
+
+    /// Whether the code says that the SIM does not serve (3GPP 27.007 §9.2.1: 13). That is said without a
+    /// card, with one that is broken, and while the radio is switched off: no more is known of the card.
+    #[must_use]
+    pub fn is_sim_failure(&self) -> bool {
+        match self {
+            Self::Number(number) => *number == 13,
+            Self::Text(text) => text.eq_ignore_ascii_case("SIM failure"),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod steps;
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use super::failure::{Awaited, Cause, Failure, Stage};
 use super::operation::Output;
 use super::procedure::{Next, Procedure, Saying};
 use super::setup::Setup;
-use crate::at::{CommandLine, Line};
+use crate::at::{CommandLine, ErrorCode, Line};
 use crate::ftps::{Quirks, Report, Timing, escape};
 use steps::{Fact, Step};
 
@@ -26,6 +27,18 @@ pub(crate) struct BringUp {
     current: Option<Step>,
     /// To be said once more after a pause.
     again: Option<Step>,
+    /// Not answered: to be said once more, once the module answers again.
+    unanswered: Option<Step>,
+    /// Said before what comes next in order.
+    extra: VecDeque<Step>,
+    /// The module has just started: its identity is believed once two answers agree.
+    fresh: bool,
+    /// The answer to the question of its identity that is not believed yet, and how often it was asked.
+    doubted: Option<String>,
+    asked: u32,
+    radio: Radio,
+    /// The last that was said once more.
+    repeated: Option<&'static str>,
     contact: Contact,
     facts: Facts,
     sim_tries: u32,
@@ -42,6 +55,10 @@ enum Contact {
     /// A program that crashed may have left the module at a prompt: end what it wrote. Anywhere
     /// else the byte means nothing before the next `AT` (V.250 §5.2.1).
     EndContent,
+    /// It has fallen back to a prompt: as [`Contact::EndContent`], and asked at once whether that was it.
+    Mark {
+        tries: u32,
+    },
     /// It may wait for the rest of a block: see [`FILLER`].
     Fill {
         tries: u32,
@@ -57,6 +74,24 @@ enum Contact {
     },
     Made,
 }
+
+/// Whether the radio is on (3GPP 27.007 §8.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Radio {
+    Unknown,
+    /// It is asked for, since the SIM was refused for this reason, or there is no registration.
+    Asked(Option<ErrorCode>),
+    /// It was on.
+    On,
+    /// It was off and is being switched on: until it is, the SIM may fail.
+    SwitchedOn,
+}
+
+/// How often a module is asked for its identity where two answers do not agree.
+const IDENTITY_TRIES: u32 = 4;
+
+/// A module is starting its radio: 3GPP names no time, and some seconds are usual.
+const RADIO: Duration = Duration::from_secs(30);
 
 /// A module that is starting answers after some 10 s (SIM7600) and is given twice that.
 const CALLS: u32 = 20;
@@ -83,6 +118,14 @@ const LOUD: &str = "ATQ0V1";
 const FILLER: [u8; 2048] = [0; 2048];
 const FILL_AFTER: u32 = 3;
 
+/// A file that a crashed program was writing to the module (`AT+CFTRANRX`) may be as long as its file
+/// system is large. Where the first filler did not help, more follows with each third call, as much as
+/// the line takes in so many seconds, until the module says anything: some megabytes over USB in one
+/// bring-up, and what is left in the next, which its owner begins after a pause. A stream that opens
+/// meanwhile is ended by its mark before each filling, so that no zeros go into it.
+const FILL_ON: u64 = 4 * 1024 * 1024;
+const FILL_FOR: Duration = Duration::from_secs(4);
+
 /// Every answer comes from the module itself. A SIM that is being read delays some of them.
 const ANSWER: Duration = Duration::from_secs(5);
 
@@ -92,12 +135,19 @@ const SIM_PAUSE: Duration = Duration::from_secs(1);
 
 impl BringUp {
     /// Begins.
-    pub(crate) fn new(setup: &Setup) -> Self {
+    pub(crate) fn new(setup: &Setup, fresh: bool) -> Self {
         Self {
             setup: setup.clone(),
             steps: steps::all(setup).into_iter(),
             current: None,
             again: None,
+            unanswered: None,
+            extra: VecDeque::new(),
+            fresh,
+            doubted: None,
+            asked: 0,
+            radio: Radio::Unknown,
+            repeated: None,
             contact: Contact::EndContent,
             facts: Facts::default(),
             sim_tries: 0,
@@ -126,7 +176,7 @@ impl BringUp {
     /// Everything once more, once the line is quiet.
     fn restart(&mut self) {
         info!("lines that may have been taken for answers came in between; asking anew");
-        let anew = Self::new(&self.setup);
+        let anew = Self::new(&self.setup, self.fresh);
         self.restarts += 1;
         let contact = Contact::Settle { tries: 0 };
         *self = Self {
@@ -172,7 +222,13 @@ impl BringUp {
                 self.ended = Some(Failure::new(cause, Some("AT"), Stage::Device));
                 Contact::Made
             }
+            Verdict::Failed(Cause::Timeout(_)) if tries % FILL_AFTER == FILL_AFTER - 1 => {
+                Contact::Mark { tries }
+            }
             _ if tries == FILL_AFTER => Contact::Fill { tries },
+            Verdict::Failed(Cause::Timeout(_)) if tries.is_multiple_of(FILL_AFTER) => {
+                Contact::Fill { tries }
+            }
             // Nothing that answers refuses it.
             Verdict::Failed(Cause::Refused(_)) => Contact::Settle { tries },
             _ => Contact::Call { tries },
@@ -184,20 +240,25 @@ impl BringUp {
             self.ended = Some(Failure::new(cause.clone(), Some(step.name), Stage::Device));
             return;
         }
+        // A module that fell back to a prompt takes every line for content: that is ended, and the
+        // line is said once more. One that does not answer this question is not asked a third time.
+        if let Verdict::Failed(Cause::Timeout(_)) = &settlement.verdict
+            && self.repeated != Some(step.name)
+        {
+            self.repeated = Some(step.name);
+            self.unanswered = Some(step.clone());
+            self.contact = Contact::Mark { tries: 0 };
+            return;
+        }
         // Both are known to answer with a line, and a name has no such bytes.
         let silent = matches!(step.fact, Fact::Sim | Fact::Signal) && settlement.info.is_empty();
         self.out_of_step |=
             (silent && settlement.is_done()) || settlement.info.iter().any(|line| is_content(line));
         let registration = &mut self.facts.registration;
         match step.fact {
-            Fact::None => {}
-            Fact::Manufacturer => self.facts.identity.manufacturer = text(settlement, "+CGMI:"),
-            Fact::Model => {
-                self.facts.identity.model = text(settlement, "+CGMM:");
-                let model = &self.facts.identity.model;
-                self.facts.capabilities = Capabilities::of_model(model);
-            }
-            Fact::Firmware => self.facts.identity.firmware = text(settlement, "+CGMR:"),
+            Fact::None | Fact::RadioOn => {}
+            Fact::Manufacturer | Fact::Model | Fact::Firmware => self.identify(step, settlement),
+            Fact::Radio => self.heard_radio(step, settlement),
             Fact::Ability(probe) => {
                 let known = settlement.is_done();
                 let answer = known.then(|| settlement.after(probe.prefix()).unwrap_or_default());
@@ -218,6 +279,10 @@ impl BringUp {
                     registration.registered = Some(before || registered);
                     registration.roaming |= roaming;
                 }
+                let nowhere = registration.registered == Some(false);
+                if nowhere && steps::is_last_registration(prefix) && self.radio == Radio::Unknown {
+                    self.ask_radio(None);
+                }
             }
             Fact::Operator => {
                 registration.operator = settlement
@@ -228,9 +293,77 @@ impl BringUp {
         }
     }
 
+    /// Takes an answer for what the module is, if it looks so; else asks until two agree. Lines that no
+    /// list knows come in between, above all while it starts.
+    fn identify(&mut self, step: &Step, settlement: &Settlement) {
+        let answer = answer(step.fact, settlement);
+        let plain = settlement.info.len() == 1 && looks_like(step.fact, &answer) && !self.fresh;
+        let agrees = self.doubted.as_ref() == Some(&answer);
+        self.asked += 1;
+        if settlement.is_done() && !plain && !agrees && self.asked < IDENTITY_TRIES {
+            self.doubted = Some(answer);
+            self.extra.push_front(step.clone());
+            return;
+        }
+        self.asked = 0;
+        self.doubted = None;
+        let identity = &mut self.facts.identity;
+        match step.fact {
+            Fact::Manufacturer => identity.manufacturer = answer,
+            Fact::Firmware => identity.firmware = answer,
+            _ => {
+                self.facts.capabilities = Capabilities::of_model(&answer);
+                identity.model = answer;
+            }
+        }
+    }
+
+    /// Asks whether the radio is on; `why`: the SIM was refused.
+    fn ask_radio(&mut self, why: Option<ErrorCode>) {
+        self.radio = Radio::Asked(why);
+        self.extra.push_back(steps::radio());
+    }
+
+    fn heard_radio(&mut self, step: &Step, settlement: &Settlement) {
+        let level = settlement
+            .after("+CFUN:")
+            .and_then(|level| level.split(',').next());
+        let off = matches!(level.map(str::trim), Some("0" | "4"));
+        let Radio::Asked(why) = std::mem::replace(&mut self.radio, Radio::On) else {
+            return;
+        };
+        if off {
+            info!("the radio of the module was switched off; switching it on");
+            self.radio = Radio::SwitchedOn;
+            self.extra.push_back(steps::radio_on());
+            if why.is_some() {
+                self.extra.push_back(steps::sim());
+            }
+            return;
+        }
+        if let Some(code) = why {
+            self.end_without_sim(step.name, code);
+        }
+    }
+
+    /// The module says that the SIM does not serve: what it says, and no more.
+    fn end_without_sim(&mut self, name: &'static str, code: ErrorCode) {
+        let missing = code.is_sim_missing();
+        let (sim, cause) = if missing {
+            (Sim::Missing, Cause::SimMissing)
+        } else {
+            (Sim::Unknown, Cause::Refused(Some(code)))
+        };
+        self.facts.registration.sim = sim;
+        self.ended = Some(Failure::new(cause, Some(name), Stage::Sim));
+    }
+
     fn heard_sim(&mut self, step: &Step, settlement: &Settlement) {
         let refusal = settlement.refusal();
-        if refusal.is_some_and(|code| code.is_sim_busy()) && self.sim_tries < SIM_TRIES {
+        let starting = self.radio == Radio::SwitchedOn
+            && refusal.is_some_and(|code| code.is_sim_failure() || code.is_sim_missing());
+        let busy = starting || refusal.is_some_and(ErrorCode::is_sim_busy);
+        if busy && self.sim_tries < SIM_TRIES {
             self.sim_tries += 1;
             self.again = Some(step.clone());
             return;
@@ -238,11 +371,18 @@ impl BringUp {
         let (sim, cause) = match settlement.after("+CPIN:") {
             Some("READY") => (Sim::Ready, None),
             Some(_) => (Sim::Locked, Some(Cause::SimLocked)),
-            None if refusal.is_some_and(|code| code.is_sim_missing()) => {
-                (Sim::Missing, Some(Cause::SimMissing))
-            }
             None => (Sim::Unknown, None),
         };
+        if let Some(code) = refusal
+            && (code.is_sim_missing() || code.is_sim_failure())
+        {
+            // With the radio off, a SIM that is there fails as well.
+            match self.radio {
+                Radio::Unknown => self.ask_radio(Some(code.clone())),
+                _ => self.end_without_sim(step.name, code.clone()),
+            }
+            return;
+        }
         self.facts.registration.sim = sim;
         self.ended = cause.map(|cause| Failure::new(cause, Some(step.name), Stage::Sim));
     }
@@ -263,8 +403,15 @@ impl Procedure for BringUp {
                 // Twice: behind an ETX, the first is content.
                 return Next::Raw(Bytes::from_static(&[escape::END; 2]));
             }
+            Contact::Mark { tries } => {
+                self.contact = Contact::Call { tries };
+                return Next::Raw(Bytes::from_static(&[escape::END; 2]));
+            }
             Contact::Fill { tries } => {
                 self.contact = Contact::Settle { tries };
+                if tries > FILL_AFTER {
+                    return Next::Fill(FILL_ON, FILL_FOR);
+                }
                 return Next::Raw(Bytes::from_static(&FILLER));
             }
             Contact::Settle { tries } => {
@@ -289,9 +436,12 @@ impl Procedure for BringUp {
         }
         if self.again.is_some() {
             self.current = self.again.take();
-            return Next::Quiet(SIM_PAUSE);
+            return Next::Pause(SIM_PAUSE, "the SIM is busy");
         }
-        let step = self.current.take().or_else(|| self.steps.next());
+        let unanswered = self.unanswered.take();
+        let step = self.current.take().or(unanswered);
+        let step = step.or_else(|| self.extra.pop_front());
+        let step = step.or_else(|| self.steps.next());
         let Some(step) = step.or_else(|| self.last()) else {
             return Next::Finish(Ok(Output::Done));
         };
@@ -301,7 +451,11 @@ impl Procedure for BringUp {
             line: step.line,
             claim: step.claim,
             timing: Timing {
-                accept: ANSWER,
+                accept: if step.fact == Fact::RadioOn {
+                    RADIO
+                } else {
+                    ANSWER
+                },
                 ..Timing::DEFAULT
             },
         })
@@ -335,17 +489,34 @@ fn is_content(text: &str) -> bool {
     text.contains(|char: char| char.is_control() || char == char::REPLACEMENT_CHARACTER)
 }
 
-fn text(settlement: &Settlement, prefix: &str) -> String {
-    let line = settlement
-        .info
-        .first()
-        .map(String::as_str)
-        .unwrap_or_default();
+/// What the module says it is: the line with the command's own prefix, or else the last that looks so.
+fn answer(fact: Fact, settlement: &Settlement) -> String {
+    let prefix = match fact {
+        Fact::Manufacturer => "+CGMI:",
+        Fact::Model => "+CGMM:",
+        _ => "+CGMR:",
+    };
+    let lines = &settlement.info;
+    let prefixed = lines.iter().find(|line| line.starts_with(prefix));
+    let likely = || lines.iter().rfind(|line| looks_like(fact, line));
+    let line = prefixed.or_else(likely).or(lines.last());
+    let line = line.map(String::as_str).unwrap_or_default();
     line.strip_prefix(prefix)
         .unwrap_or(line)
         .trim()
         .trim_matches('"')
         .to_owned()
+}
+
+/// Whether a text can be the name of a maker, of a model, or of a firmware: these have numbers.
+fn looks_like(fact: Fact, text: &str) -> bool {
+    let letters = text.contains(|char: char| char.is_ascii_alphabetic());
+    let digits = text.contains(|char: char| char.is_ascii_digit());
+    match fact {
+        Fact::Manufacturer => letters && !digits,
+        Fact::Model => letters && digits,
+        _ => digits,
+    }
 }
 
 #[cfg(test)]
@@ -354,7 +525,7 @@ mod tests {
 
     #[test]
     fn a_module_whose_profile_has_q1_or_v0_is_called_so_that_it_answers_in_words() {
-        let mut bring_up = BringUp::new(&Setup::default());
+        let mut bring_up = BringUp::new(&Setup::default(), false);
         let mut calls = Vec::new();
         while !matches!(bring_up.contact, Contact::Made) && calls.len() < 4 {
             if let Next::Say(Saying::Basic { name, line, .. }) = bring_up.next() {
@@ -375,7 +546,7 @@ mod tests {
 
     #[test]
     fn a_module_that_says_ok_twice_each_time_is_believed_in_the_end() {
-        let mut bring_up = BringUp::new(&Setup::default());
+        let mut bring_up = BringUp::new(&Setup::default(), false);
         let mut calls = 0;
         for _ in 0..1000 {
             match bring_up.next() {

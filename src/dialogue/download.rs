@@ -24,6 +24,9 @@ use twins::Twins;
 /// bytes (SIMCom manual L1217), each a few tens of milliseconds.
 const SOON_READ: u64 = 256 * 1024;
 
+/// Why nothing is asked for a while.
+const EMPTY: &str = "nothing has come into the cache";
+
 /// Asks for the size, then for the content, and goes on at the byte it had come to where the
 /// link breaks.
 #[derive(Debug)]
@@ -296,7 +299,7 @@ impl Procedure for Download {
                 State::Wait | State::Fill => self.state = State::Get,
                 State::Pull(cache) => match cache.next(whole) {
                     Turn::Say(command) => return Next::Say(Saying::Ftps(command)),
-                    Turn::Pause(span) => return Next::Quiet(span),
+                    Turn::Pause(span) => return Next::Pause(span, EMPTY),
                     Turn::Over(Ok(())) => {
                         self.left = !cache.is_at_rest();
                         self.state = self.complete();
@@ -323,7 +326,7 @@ impl Procedure for Download {
                     };
                     match turn {
                         Turn::Say(command) => return Next::Say(Saying::Ftps(command)),
-                        Turn::Pause(span) => return Next::Quiet(span),
+                        Turn::Pause(span) => return Next::Pause(span, EMPTY),
                         Turn::Over(_) => {
                             self.left = !cache.is_at_rest();
                             self.state = State::Finish(Err(failure));

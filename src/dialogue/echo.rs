@@ -1,6 +1,7 @@
 //! Telling the echo of content from answers.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 /// Takes the echo of content out of what the module sends.
 ///
@@ -20,6 +21,10 @@ pub(crate) struct Echo {
 /// So many equal bytes in a row are no accident: more than any answer has in common with content
 /// that was not made to look like it.
 const CERTAIN: usize = 64;
+
+/// How long the beginning of an echo is waited for, once all content was written: it comes back at
+/// once or not at all, and what is held may be the end of the answer, where content begins as lines end.
+pub(crate) const HELD: Duration = Duration::from_secs(1);
 
 /// A module that has not echoed after so many bytes does not echo content: more than all buffers
 /// of a serial line hold.
@@ -56,6 +61,11 @@ impl Echo {
             }
         }
         rest
+    }
+
+    /// Whether bytes are held of which it is not clear yet what they are.
+    pub(crate) fn holds(&self) -> bool {
+        !self.held.is_empty()
     }
 
     /// Nothing more will come: gives back what was held for an echo.

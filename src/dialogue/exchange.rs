@@ -1,6 +1,7 @@
 //! One command line and all that answers it.
 
 mod hear;
+mod names;
 mod settle;
 
 use std::time::Duration;
@@ -9,9 +10,10 @@ use bytes::{Bytes, BytesMut};
 
 use super::moment::Moment;
 use crate::at::{CommandLine, Expect, FinalCode};
-use crate::ftps::{Body, Command, Shape, StorageVerb, Timing, Verb};
+use crate::ftps::{Body, Command, Shape, Storage, StorageVerb, Timing, Verb};
 
 pub(crate) use hear::Heard;
+use names::Names;
 pub(crate) use settle::{Settlement, Verdict};
 
 /// One AT line under way: knows what may come next, until when, and when it is settled.
@@ -29,6 +31,8 @@ pub(crate) struct Exchange {
     final_code: Option<FinalCode>,
     report: Option<Body>,
     info: Vec<String>,
+    /// What has come of a listing of module files.
+    names: Option<Names>,
     handover: Handover,
     /// To be written at once when the prompt has come.
     content_to_write: Option<Bytes>,
@@ -63,8 +67,6 @@ pub(crate) enum Claim {
     Bare(&'static str),
     /// Whatever comes before the final result code and means nothing by itself.
     Any,
-    /// Names of files under the titles of a listing.
-    Names,
     /// None.
     Nothing,
 }
@@ -101,15 +103,20 @@ impl Exchange {
             Verb::ReadSingleIp => Claim::Prefix("+CFTPSSINGLEIP:"),
             Verb::Storage(StorageVerb::Enter) => Claim::Prefix("+FSCD:"),
             Verb::Storage(StorageVerb::Count) => Claim::Prefix("+FSLS:"),
-            Verb::Storage(StorageVerb::List) => Claim::Names,
+            Verb::Storage(StorageVerb::List) => Claim::Nothing,
             Verb::Storage(StorageVerb::Attributes) => Claim::Prefix("+FSATTRI:"),
             Verb::Storage(StorageVerb::Space) => Claim::Prefix("+FSMEM:"),
             _ => Claim::Report(command.reporter()),
         };
         let (shape, timing) = (command.shape(), command.timing());
         let exchange = Self::new(verb.name(), line, claim, shape, timing, now);
+        let names = match command {
+            Command::Storage(Storage::List(count)) => Some(Names::new(*count)),
+            _ => None,
+        };
         Self {
             literal: command.literal(),
+            names,
             ..exchange
         }
     }
@@ -167,6 +174,7 @@ impl Exchange {
             final_code: None,
             report: None,
             info: Vec::new(),
+            names: None,
             handover,
             content_to_write: None,
             block: None,
@@ -274,6 +282,11 @@ impl Exchange {
         self.deadline = now + self.patience();
     }
 
+    /// This module sends no result of the command: it is waited for so long only.
+    pub(crate) fn expect_no_result(&mut self, patience: Duration) {
+        self.timing.outcome = self.timing.outcome.min(patience);
+    }
+
     /// Gives up sooner than planned.
     pub(crate) fn hasten(&mut self, until: Moment) {
         self.deadline = self.deadline.min(until);
@@ -282,5 +295,34 @@ impl Exchange {
     /// Whether what comes in is no longer what the module meant to send.
     pub(crate) fn is_garbled(&self) -> bool {
         self.garbled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::at::Frame;
+    use crate::ftps::Profile;
+
+    /// It had ten seconds in all.
+    #[test]
+    fn a_long_listing_of_the_module_has_its_time_for_each_name() {
+        let command = Command::Storage(Storage::List(Some(9)));
+        let line = command.encode(&Profile::careful()).unwrap();
+        let mut exchange = Exchange::of(&command, line, Moment::ORIGIN);
+        let mut now = Moment::ORIGIN;
+        let mut say = |exchange: &mut Exchange, text: &'static str| {
+            now = now + Duration::from_secs(8);
+            assert!(exchange.deadline() > now, "{text}");
+            exchange.hear(Frame::Line(Bytes::from_static(text.as_bytes())), now);
+        };
+        say(&mut exchange, "+FSLS: FILES:");
+        for name in ["a", "b", "c", "d", "e", "f", "g", "h", "i"] {
+            say(&mut exchange, name);
+        }
+        say(&mut exchange, "OK");
+        let settlement = exchange.settled().unwrap();
+        assert_eq!(settlement.info.len(), 10);
+        assert!(settlement.clean);
     }
 }

@@ -6,7 +6,7 @@ use super::exchange::{Settlement, Verdict};
 use super::failure::Cause;
 use super::procedure::may_retry;
 use crate::ftps::listing::{Entry, Facts, Kind, Lines};
-use crate::ftps::value::{Offset, RemotePath};
+use crate::ftps::value::{Offset, RemotePath, is_escape};
 use crate::ftps::{Body, Command, ErrCode, Verb};
 
 /// A question about one name on the server; part of several procedures.
@@ -72,11 +72,11 @@ enum Step {
 const ASCENTS: u32 = 4;
 
 impl Inquiry {
-    /// Asks for the size; by the parent directory's listing where the name is not ASCII, for
-    /// which no module's `AT+CFTPSSIZE` has a form (SIMCom manual L1219).
+    /// Asks for the size; by the parent directory's listing where the name is not ASCII, or a module
+    /// may read it as another, for which no module's `AT+CFTPSSIZE` has a form (SIMCom manual L1219).
     pub(crate) fn size(path: RemotePath) -> Self {
         let step = match path.file_name() {
-            Some(name) if !name.is_ascii() => Step::AskList,
+            Some(name) if !name.is_ascii() || is_escape(name) => Step::AskList,
             _ => Step::AskSize,
         };
         Self::new(path, step)

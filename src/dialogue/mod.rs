@@ -11,6 +11,7 @@ mod echo;
 mod exchange;
 pub mod facts;
 pub mod failure;
+mod hush;
 mod inquiry;
 mod moment;
 pub mod operation;

@@ -135,7 +135,14 @@ pub(crate) enum Next {
     Deliver(Delivery),
     /// Write this outside any command.
     Raw(Bytes),
-    /// Wait until the module has said nothing for so long.
+    /// Write up to so many zeros, for up to so long, until the module says anything.
+    Fill(u64, Duration),
+    /// Let so much time pass, for this reason. What comes meanwhile is heard, and ends nothing but
+    /// where the module starts anew or the port is lost.
+    Pause(Duration, &'static str),
+    /// Wait until nothing of what the module was sending has come for so long: the rest of a
+    /// transfer that was cut off, or late answers. Unsolicited lines are no part of that; and half a
+    /// minute is the most.
     Quiet(Duration),
     /// The end.
     Finish(Result<Output, Failure>),

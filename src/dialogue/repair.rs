@@ -73,7 +73,9 @@ const ACTIVATION: Duration = Duration::from_secs(45);
 /// (T3421 of 3GPP 24.301 §10.2).
 const DETACH: Duration = Duration::from_secs(30);
 
-/// From `OK` until a module that starts anew is gone from the port: it answers until then.
+/// From `OK` until a module that starts anew is gone from the port: it answers until then, and
+/// forgets what is set. Over as soon as the port is gone, as on USB, or the first line of the start has
+/// come, so that only a module on a UART that says nothing of its start takes so long.
 /// TODO-correctness: no manual says how long; field code waits 2 to 5 s.
 const GOING: Duration = Duration::from_secs(5);
 
@@ -201,11 +203,14 @@ impl Procedure for Repair {
                 Step::Pause => {
                     self.step = Step::Registration;
                     self.registration = None;
-                    return Next::Quiet(REGISTRATION_PAUSE);
+                    return Next::Pause(
+                        REGISTRATION_PAUSE,
+                        "the module is not registered with a network",
+                    );
                 }
                 Step::Go => {
                     self.ended = Some(Ok(()));
-                    return Next::Quiet(GOING);
+                    return Next::Pause(GOING, "the module is about to start anew");
                 }
                 _ => match self.saying() {
                     Some(saying) => {

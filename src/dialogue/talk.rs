@@ -1,18 +1,21 @@
 //! The conductor: carries an operation through bring-up, resynchronisation, planning and task.
 
 mod abort_cost;
+mod filling;
 mod hearing;
+mod outbox;
 mod repairing;
 mod run;
+mod secrets;
 mod settling;
+mod silent;
 mod standing;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use super::echo::Echo;
+use super::echo::{Echo, HELD};
 use super::exchange::Exchange;
 use super::facts::Facts;
 use super::failure::{Awaited, Cause, Ending, Failure, Stage};
@@ -25,9 +28,14 @@ use super::setup::{DownloadForm, Setup, UploadForm};
 use super::step::Step;
 use super::tls::Secured;
 use crate::at::Framer;
-use crate::ftps::Profile;
+use crate::ftps::{ErrCode, Profile};
 use abort_cost::AbortCost;
-use run::{Activity, Attempt, Held, Run, Silence};
+use filling::Filling;
+use outbox::Outbox;
+use run::{Activity, Attempt, Held, Run, Sentences};
+use secrets::Secrets;
+use silent::Silent;
+use waiting::Wait;
 
 /// The host's side of the conversation with one module.
 ///
@@ -44,6 +52,8 @@ pub struct Dialogue {
     connected: bool,
     /// The module was brought up since the port was opened and since it last started.
     attached: bool,
+    /// The module has said that it starts, since it was last brought up.
+    started: bool,
     /// Every answer so far was whole: the next one belongs to the next command.
     synchronised: bool,
     /// It went on echoing after it was told not to.
@@ -51,16 +61,28 @@ pub struct Dialogue {
     session: Session,
     tls: Secured,
     abort_cost: AbortCost,
+    secrets: Secrets,
+    /// Results that this module does not send, and when a login whose result was not waited for must be
+    /// done; and the code that it reported late.
+    silent: Silent,
+    hasty_until: Option<Moment>,
+    late_code: Option<ErrCode>,
+    /// Sentences of a satellite receiver come out of the port.
+    sentences: Sentences,
     run: Option<Run>,
     exchange: Option<Exchange>,
     /// The echo of content behind a prompt, where the module echoes.
     echo: Option<Echo>,
+    /// When what may be the beginning of that echo is given back.
+    held_until: Option<Moment>,
     /// Content of a command that is over, arriving with no exchange under way.
     leftover: u64,
-    silence: Option<Silence>,
+    wait: Option<Wait>,
     /// Zeros still to be written where content ended before its announced length.
     fill: u64,
-    outbox: VecDeque<Bytes>,
+    /// Zeros for a module that waits for the rest of something.
+    filling: Option<Filling>,
+    outbox: Outbox,
     /// Why the last plan failed; until one succeeds.
     trouble: Option<Failure>,
     /// What the planner has to mend, and why.
@@ -106,18 +128,26 @@ impl Dialogue {
             framer: Framer::new(),
             connected: false,
             attached: false,
+            started: false,
             synchronised: false,
             echoes: false,
             session: Session::Unknown,
             tls: Secured::default(),
             abort_cost: AbortCost::default(),
+            secrets: Secrets::default(),
+            silent: Silent::default(),
+            hasty_until: None,
+            late_code: None,
+            sentences: Sentences::None,
             run: None,
             exchange: None,
             echo: None,
+            held_until: None,
             leftover: 0,
-            silence: None,
+            wait: None,
             fill: 0,
-            outbox: VecDeque::new(),
+            filling: None,
+            outbox: Outbox::default(),
             trouble: None,
             lapse: None,
             sizeless: false,
@@ -135,7 +165,8 @@ impl Dialogue {
     /// What to do now.
     pub fn poll(&mut self, now: Moment) -> Step {
         loop {
-            if let Some(bytes) = self.outbox.pop_front() {
+            let bytes = self.outbox.next();
+            if let Some(bytes) = bytes.or_else(|| self.fill_on(now)) {
                 return Step::Write {
                     bytes,
                     until: now + self.patience.write,
@@ -158,13 +189,13 @@ impl Dialogue {
                 if exchange.is_open() {
                     return self.fetch();
                 }
-                return Step::Listen {
-                    until: exchange.deadline(),
-                };
+                let deadline = exchange.deadline();
+                let until = self.held_until.map_or(deadline, |held| held.min(deadline));
+                return Step::Listen { until };
             }
-            if let Some(silence) = self.silence {
+            if let Some(wait) = &self.wait {
                 return Step::Listen {
-                    until: silence.until,
+                    until: wait.until(),
                 };
             }
             let Some(run) = &mut self.run else {
@@ -191,6 +222,7 @@ impl Dialogue {
                 Activity::BringUp(bring_up) => bring_up.next(),
                 Activity::SecureLogin(setup) => setup.next(),
                 Activity::Repair(repair) => repair.next(),
+                Activity::Hush(hush) => hush.next(),
                 Activity::Abort => Next::Finish(Ok(Output::Done)),
             };
             match next {
@@ -215,7 +247,9 @@ impl Dialogue {
                 }
                 Next::Fetch => return self.fetch(),
                 Next::Deliver(delivery) => return Step::Deliver(delivery),
-                Next::Raw(bytes) => self.outbox.push_back(bytes),
+                Next::Raw(bytes) => self.outbox.line(bytes),
+                Next::Fill(most, span) => self.begin_filling(most, span, now),
+                Next::Pause(span, why) => self.pause(span, why, now),
                 Next::Quiet(span) => self.be_quiet(span, now),
                 Next::Finish(result) => self.finish(result),
             }
@@ -224,23 +258,29 @@ impl Dialogue {
 
     /// Bytes came from the port.
     pub fn receive(&mut self, bytes: &[u8], now: Moment) {
-        if let Some(silence) = &mut self.silence
-            && !self.synchronised
-        {
-            // Rests of content, perhaps: whatever they spell, they are no lines.
-            silence.until = (now + silence.span).min(silence.latest);
+        if self.wait_hears(bytes, now) {
             return;
         }
         match &mut self.echo {
             Some(echo) => self.framer.push(&echo.filter(bytes)),
             None => self.framer.push(bytes),
         }
-        if let Some(silence) = &mut self.silence {
-            silence.until = (now + silence.span).min(silence.latest);
-        }
+        self.held_until = self
+            .echo
+            .as_ref()
+            .filter(|echo| echo.holds())
+            .map(|_| now + HELD);
         self.mind_the_drain(now);
         self.pull(now);
         self.mind_the_drain(now);
+    }
+
+    /// Whether what the last [`Step::Write`] handed out is to be written no further: what came in since
+    /// shows that the module does not take it any more. Ask after each call of
+    /// [`Dialogue::receive`] and [`Dialogue::abandon`] while writing.
+    #[must_use]
+    pub fn is_recalled(&self) -> bool {
+        self.outbox.is_recalled()
     }
 
     /// A piece came from the source, as [`Step::Fetch`] asked.
@@ -290,7 +330,7 @@ impl Dialogue {
     /// Ends the operation for its caller: it finishes as soon as things are in order.
     pub fn abandon(&mut self, cause: Cause, now: Moment) {
         let Some(run) = &mut self.run else { return };
-        let idle = self.exchange.is_none() && self.silence.is_none();
+        let idle = self.exchange.is_none() && self.wait.is_none();
         let cause = match cause {
             Cause::Cancelled(_) if idle && !run.begun && run.planned == 0 => {
                 Cause::Cancelled(Ending::BeforeItBegan)
@@ -323,20 +363,21 @@ impl Dialogue {
 
     /// The time that the last step named has passed.
     pub fn expire(&mut self, now: Moment) {
-        if self.silence.is_some_and(|silence| silence.until <= now) {
-            self.silence = None;
-            // Whatever was on its way has come or is lost.
-            self.leftover = 0;
-            self.framer.clear();
+        if self.end_wait(now) {
             return;
         }
         if let Some(exchange) = &self.exchange {
-            if exchange.deadline() > now {
+            let held = self.held_until.take_if(|until| *until <= now).is_some();
+            let over = exchange.deadline() <= now;
+            if !over && !held {
                 return;
             }
             if let Some(held) = self.echo.take().map(|mut echo| echo.release()) {
                 self.framer.push(&held);
                 self.pull(now);
+            }
+            if !over {
+                return;
             }
             if let Some(settlement) = self.exchange.as_ref().map(Exchange::expire) {
                 self.settle(settlement, now);

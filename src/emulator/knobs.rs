@@ -106,6 +106,19 @@ pub struct Knobs {
     /// Whether FSLS prints names outside ASCII as `{non-ascii}"<hex>"`, or as they are. No document
     /// shows one; on, as PWD prints them (L1209).
     pub names_in_hex: bool,
+    /// Bytes that the module sends by itself every [`Knobs::chatter_every`], line ends included:
+    /// unsolicited lines that the host cannot switch off, or the sentences of a satellite receiver,
+    /// which many boards let out of the AT port. Empty: none.
+    pub chatter: String,
+    /// How often; nothing never.
+    #[serde(with = "humantime_serde")]
+    pub chatter_every: Duration,
+    /// The command that ends it when its value is 0, as `+CGNSSTST` does for satellite sentences
+    /// (SIM7500/SIM7600 AT manual V3.00); empty: none does.
+    pub chatter_switch: String,
+    /// Whether a backslash and two hexadecimal digits in a string are one character, as V.250
+    /// §5.4.2.2 has it. Off: no manual of the vendor speaks of it.
+    pub decode_escapes: bool,
     /// One byte in this many to or from the host is lost; 0 none.
     pub lose_one_in: u32,
     /// One byte in this many to or from the host comes twice; 0 none.
@@ -157,6 +170,10 @@ impl Default for Knobs {
             tls_session_reuse: true,
             names_in_hex: true,
             tls13: false,
+            decode_escapes: false,
+            chatter: String::new(),
+            chatter_every: Duration::ZERO,
+            chatter_switch: String::new(),
             lose_one_in: 0,
             duplicate_one_in: 0,
             seed: 1,
@@ -258,6 +275,8 @@ pub enum Sim {
     Ready,
     /// None in the holder.
     Absent,
+    /// It does not serve, or there is none: SIMCom modules say the same of both.
+    Failed,
     /// Waits for its PIN, which is 1234.
     Pin,
     /// Waits for its PUK.

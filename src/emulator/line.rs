@@ -162,6 +162,36 @@ fn basic(text: &[u8]) -> Result<(Command, &[u8]), SyntaxError> {
     ))
 }
 
+/// The command with the escapes of V.250 §5.4.2.2 decoded: a backslash and two hexadecimal digits.
+/// A quotation mark stays as it was typed, since parameters are split later.
+pub(super) fn unescaped(command: &Command) -> Command {
+    let Form::Write(values) = &command.form else {
+        return command.clone();
+    };
+    let mut decoded = Vec::with_capacity(values.len());
+    let mut rest = values.as_slice();
+    while let Some((&first, tail)) = rest.split_first() {
+        let byte = match tail {
+            [high, low, ..] if first == b'\\' => from_hex(&[*high, *low]),
+            _ => None,
+        };
+        match byte.as_deref() {
+            Some(&[byte]) if byte != b'"' => {
+                decoded.push(byte);
+                rest = rest.get(3..).unwrap_or_default();
+            }
+            _ => {
+                decoded.push(first);
+                rest = tail;
+            }
+        }
+    }
+    Command {
+        name: command.name.clone(),
+        form: Form::Write(decoded),
+    }
+}
+
 /// One parameter of a write form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Parameter {

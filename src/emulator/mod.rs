@@ -95,6 +95,8 @@ pub struct Emulator {
     last_id: u64,
     faults: Armed,
     hangup: bool,
+    /// When [`Knobs::chatter`] comes next, where there is any.
+    chatters_at: Duration,
     /// What keeps the module from its network.
     stuck: Option<Stuck>,
     /// The last byte was the end of a line, and nothing has been said since.
@@ -142,6 +144,7 @@ impl Emulator {
             last_id: 0,
             faults: Armed::seeded(knobs.seed),
             hangup: false,
+            chatters_at: Duration::ZERO,
             stuck: None,
             after_line: false,
             profile,
@@ -221,7 +224,12 @@ impl Emulator {
     /// When [`handle_deadline`](Self::handle_deadline) is to be called next, if ever.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
-        let times = [self.out.due(), self.power.due(), self.faults.next_elapsed()];
+        let times = [
+            self.out.due(),
+            self.power.due(),
+            self.faults.next_elapsed(),
+            self.chatters().then_some(self.chatters_at),
+        ];
         times.into_iter().flatten().min()
     }
 
@@ -277,6 +285,16 @@ impl Emulator {
         for effect in self.faults.elapsed(self.now) {
             self.strike(effect, Direction::ToHost);
         }
+        if self.chatters() && self.chatters_at <= self.now {
+            self.chatters_at = self.now + self.knobs.chatter_every;
+            self.send(self.knobs.chatter.clone());
+        }
+    }
+
+    /// Whether it sends lines by itself.
+    fn chatters(&self) -> bool {
+        let wanted = !self.knobs.chatter.is_empty() && !self.knobs.chatter_every.is_zero();
+        wanted && !self.settings.hushed && self.power.listens()
     }
 
     fn ask(&mut self, ask: Ask) -> u64 {

@@ -75,12 +75,24 @@ impl Verb {
             Self::GetFile | Self::PutFile => MODULE_FILE_LONGEST,
             _ => 30,
         };
+        let trailing = match self {
+            Self::Stop | Self::Logout => NOTHING_TO_END,
+            _ => Timing::DEFAULT.trailing,
+        };
         Timing {
             outcome: Duration::from_secs(outcome),
+            trailing,
             ..Timing::DEFAULT
         }
     }
 }
+
+/// From the `ERROR` of LOGOUT and STOP to a report that may follow. Both are said in turn after each
+/// start, where the answer mostly is a bare `ERROR`: there is nothing to end (what owners of SIM7600
+/// boards see). A report in the same burst is here by then, at any usual rate: it has 20 bytes. One that
+/// comes later names its command and is known for no answer of the next; and what it could say, that the
+/// module is busy, START says again.
+const NOTHING_TO_END: Duration = Duration::from_millis(100);
 
 /// Longest wait for a file that the module moves by itself, in seconds: 60 to 900 s are seen in
 /// the field.

@@ -19,8 +19,8 @@ pub enum Storage {
     Enter(ModulePath),
     /// Counts what the current directory holds (L2004).
     Count,
-    /// Lists the current directory (L2004).
-    List,
+    /// Lists the current directory (L2004): so many names, where that is known.
+    List(Option<usize>),
     /// Deletes a file of the directory (L2005).
     Delete(ModulePath),
     /// Asks for the size of a file of the directory (L2007).
@@ -61,7 +61,7 @@ impl Storage {
         match self {
             Self::Enter(_) => StorageVerb::Enter,
             Self::Count => StorageVerb::Count,
-            Self::List => StorageVerb::List,
+            Self::List(_) => StorageVerb::List,
             Self::Delete(_) => StorageVerb::Delete,
             Self::Attributes(_) => StorageVerb::Attributes,
             Self::Space => StorageVerb::Space,
@@ -78,7 +78,7 @@ impl Storage {
         let name = self.verb().name();
         let path = match self {
             Self::Count => return Ok(CommandLine::read(name)),
-            Self::List | Self::Space => return Ok(CommandLine::bare(name)),
+            Self::List(_) | Self::Space => return Ok(CommandLine::bare(name)),
             Self::Enter(path)
             | Self::Delete(path)
             | Self::Attributes(path)
@@ -178,7 +178,7 @@ mod tests {
         for (command, want) in [
             (Storage::Enter(path("F:/")), "AT+FSCD=F:/\r"),
             (Storage::Count, "AT+FSLS?\r"),
-            (Storage::List, "AT+FSLS\r"),
+            (Storage::List(None), "AT+FSLS\r"),
             (Storage::Delete(file()), "AT+FSDEL=a.txt\r"),
             (Storage::Delete(path("F:/a b")), "AT+FSDEL=\"a b\"\r"),
             (Storage::Attributes(file()), "AT+FSATTRI=a.txt\r"),

@@ -1,4 +1,7 @@
-//! Unsolicited lines that change where the module stands.
+//! Unsolicited lines: which there are, and which of them change where the module stands.
+
+use crate::at::Line;
+use crate::at::line::is_sentence;
 
 /// An unsolicited line. Most lines that nobody asked for mean nothing here; these do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +45,97 @@ impl Urc {
     }
 }
 
+/// Whether a line is one that modules send unasked: no answer, no name and no content looks so,
+/// except where somebody made it look so.
+///
+/// This is the one list of such lines. Those with a sign in front are known by their form, and
+/// reports of the FTPS service are none of them.
+#[must_use]
+pub fn is_unsolicited(line: &str) -> bool {
+    is_unsolicited_word(line) || is_sentence(line.as_bytes()) || has_name_of_its_own(line)
+}
+
+/// Whether a line by itself could be taken for one that the module says: unasked, as a final result code
+/// (V.250 §5.7.1, and 3GPP 27.007 §9.2), or as the echo of a command.
+#[must_use]
+pub fn is_said_by_modules(text: &str) -> bool {
+    let upper = text.trim().to_ascii_uppercase();
+    let command = upper.strip_prefix("AT").is_some_and(|rest| {
+        rest.is_empty() || rest.starts_with(|c: char| !c.is_alphanumeric() && c != '_' && c != '.')
+    });
+    command
+        || matches!(Line::classify(upper.as_bytes()), Line::Final(_))
+        || RESULT_CODES.contains(&upper.as_str())
+        || is_unsolicited(text)
+        || is_unsolicited(&upper)
+}
+
+/// Result codes in words, besides those that [`Line`] knows (V.250 §5.7.1).
+const RESULT_CODES: [&str; 5] = [
+    "CONNECT",
+    "NO DIALTONE",
+    "NO DIAL TONE",
+    "NO ANSWER",
+    "BUSY",
+];
+
+/// Whether a line without a sign in front is one of those that modules send unasked.
+#[must_use]
+pub fn is_unsolicited_word(line: &str) -> bool {
+    WORDS.contains(&line)
+        || BEGINNINGS.iter().any(|word| {
+            let rest = line.strip_prefix(word);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', ':']))
+        })
+        || ["UNDER-VOLTAGE WARN", "OVER-VOLTAGE WARN"]
+            .iter()
+            .any(|warning| line.starts_with(warning))
+}
+
+/// Lines that are whole words: what comes after power-on and when the SIM has been read (SIM7500/
+/// SIM7600 AT manual V3.00), the names of the network being read from the SIM (§4.24 there, "Indication
+/// of EONS"), and calls (V.250 §5.7.1).
+const WORDS: [&str; 20] = [
+    "START",
+    "RDY",
+    "SMS DONE",
+    "SMS READY",
+    "SMS Ready",
+    "PB DONE",
+    "CALL READY",
+    "Call Ready",
+    "SIM REMOVED",
+    "SIM INSERTED",
+    "OPL INIT",
+    "OPL DONE",
+    "OPL UPDATING",
+    "PNN INIT",
+    "PNN DONE",
+    "PNN UPDATING",
+    "RING",
+    "NO CARRIER",
+    "NORMAL POWER DOWN",
+    "POWER DOWN",
+];
+
+/// Words that more follows.
+const BEGINNINGS: [&str; 4] = ["VOICE CALL", "MISSED_CALL", "Autobaud", "RECV FROM"];
+
+/// `+CMTI: "SM",4`, `*PSUTTZ: ..`, `^MODE:..`: a sign, a name and a colon, and no report of the service.
+fn has_name_of_its_own(line: &str) -> bool {
+    let Some((name, _)) = line.split_once(':') else {
+        return false;
+    };
+    let Some(word) = name.strip_prefix(['+', '*', '^']) else {
+        return false;
+    };
+    let named = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b' ');
+    !word.is_empty()
+        && word.bytes().all(named)
+        && !word.starts_with("CFT")
+        && !matches!(word, "CME ERROR" | "CMS ERROR")
+}
+
 /// The first words after power-on: `RDY` of the SIM7600 at a fixed baud rate, `Autobaud: OK`
 /// otherwise, `*ATREADY: 1` of the A76xx. The lines after them (`+CPIN: READY`, `SMS DONE`,
 /// `PB DONE`) come many seconds late, when the module may be at work already.
@@ -83,6 +177,43 @@ mod tests {
             ),
         ] {
             assert_eq!(Urc::parse(line), urc, "{line}");
+        }
+    }
+
+    #[test]
+    fn gnss_sentences_with_their_checksum_and_the_lines_of_chapter_4_24_are_nobodys_answer() {
+        for line in [
+            "$GNRMC,,V,,,,,,,,,,N,V*37",
+            "$GNGGA,,,,,,0,00,99.99,,,,,,*56",
+            "$GPGSV,1,1,00,0*65",
+            "$OK*04",
+            "OPL UPDATING",
+            "PNN DONE",
+            "CALL READY",
+            "SMS DONE",
+            "MISSED_CALL: 09:10AM 10086",
+            "MISSED_CALL 09:10AM",
+            "VOICE CALL: BEGIN",
+            "UNDER-VOLTAGE WARNNING",
+            "+CREG: 1",
+            "+CMTI: \"SM\",4",
+            "*PSUTTZ: 24,1,1",
+        ] {
+            assert!(is_unsolicited(line), "{line}");
+        }
+        for line in [
+            "$GNRMC,,V,,,,,,,,,,N,V*38",
+            "$GNRMC",
+            "OK",
+            "+CME ERROR: 3",
+            "+CFTPSGET: 0",
+            "+CFTPS: RECV EVENT",
+            "SIMCOM INCORPORATED",
+            "MISSED_CALLS.txt",
+            "STARTUP",
+            "",
+        ] {
+            assert!(!is_unsolicited(line), "{line}");
         }
     }
 

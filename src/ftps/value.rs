@@ -33,8 +33,26 @@ fn check_argument(text: &str, max: usize) -> Result<(), ValueError> {
     }
 }
 
+/// Whether a backslash stands before two hexadecimal digits: V.250 §5.4.2.2 has a module read the three
+/// as one character, `\\5C` for the backslash itself and `\\22` for a quotation mark. SIMCom's manuals do
+/// not say whether their modules do.
+// TODO-correctness: a file `a\41` that is made as `aA`, or is not, would tell on hardware.
+pub(crate) fn is_escape(text: &str) -> bool {
+    text.as_bytes().windows(3).any(|three| {
+        let [b'\\', high, low] = three else {
+            return false;
+        };
+        high.is_ascii_hexdigit() && low.is_ascii_hexdigit()
+    })
+}
+
+/// Also refuses what a module may read as another text. Nothing at hand says how such a string is to be
+/// written so that each module takes it as it is: a password that is another is a locked account.
 fn check_ascii(text: &str) -> Result<(), ValueError> {
     check_argument(text, MAX_STRING)?;
+    if is_escape(text) {
+        return Err(ValueError::Escape);
+    }
     if text.is_ascii() {
         Ok(())
     } else {
@@ -267,6 +285,24 @@ mod tests {
         assert_eq!(format!("{password:?}"), "Password(***)");
         assert_eq!(password.expose(), "s3cret");
         assert!(Password::new("").is_ok());
+    }
+
+    #[test]
+    fn a_backslash_that_a_module_may_read_as_another_character_is_refused_before_a_login() {
+        for text in ["a\\41", "\\5C", "\\22x", "x\\aF"] {
+            assert_eq!(
+                Password::new(text).unwrap_err(),
+                ValueError::Escape,
+                "{text}"
+            );
+            assert_eq!(Username::new(text), Err(ValueError::Escape));
+            assert_eq!(Host::new(text), Err(ValueError::Escape));
+        }
+        for text in ["a\\b", "\\", "DOM\\user", "\\4x"] {
+            assert!(Username::new(text).is_ok(), "{text}");
+        }
+        // A path has a form that says it.
+        assert!(RemotePath::new("/a\\41").is_ok());
     }
 
     #[test]

@@ -186,6 +186,10 @@ impl<C: Connector> ModemActor<C> {
                     return;
                 }
             }
+            // The module has closed the prompt, or is gone: the rest would be typed as commands.
+            if self.dialogue.is_recalled() {
+                return;
+            }
         }
     }
 

@@ -214,6 +214,17 @@ impl Link {
         self
     }
 
+    /// As [`Link::with_script`], later.
+    pub(crate) fn set_script(&mut self, script: impl FnMut(&mut Link, &Seen) + 'static) {
+        self.script = Some(Box::new(script));
+    }
+
+    /// Nobody waits for the operation under way any more.
+    pub(crate) fn leave(&mut self) {
+        let cause = Cause::Cancelled(cellftp::dialogue::failure::Ending::Drained);
+        self.dialogue.abandon(cause, Moment::after(self.now));
+    }
+
     /// Runs an operation to its end.
     pub(crate) fn run(&mut self, operation: Operation, pieces: Vec<Piece>) -> Outcome {
         let began = self.now;

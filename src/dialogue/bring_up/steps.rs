@@ -26,8 +26,47 @@ pub(super) enum Fact {
     Signal,
     Registration,
     Operator,
+    /// Whether the radio is on.
+    Radio,
+    /// It is being switched on.
+    RadioOn,
     /// What the module can do.
     Ability(Probe),
+}
+
+/// Whether the radio is on.
+pub(super) fn radio() -> Step {
+    Step {
+        name: "AT+CFUN",
+        line: CommandLine::read("AT+CFUN"),
+        claim: Claim::Prefix("+CFUN:"),
+        fact: Fact::Radio,
+    }
+}
+
+/// Switches the radio on.
+pub(super) fn radio_on() -> Step {
+    Step {
+        name: "AT+CFUN",
+        line: CommandLine::write("AT+CFUN").number(1).finish(),
+        claim: Claim::Nothing,
+        fact: Fact::RadioOn,
+    }
+}
+
+/// How the SIM is.
+pub(super) fn sim() -> Step {
+    Step {
+        name: "AT+CPIN",
+        line: CommandLine::read("AT+CPIN"),
+        claim: Claim::Prefix("+CPIN:"),
+        fact: Fact::Sim,
+    }
+}
+
+/// Whether this is the last question for the registration.
+pub(super) fn is_last_registration(prefix: &str) -> bool {
+    prefix == "+CREG:"
 }
 
 /// All that do not depend on answers.
@@ -82,7 +121,7 @@ pub(super) fn all(setup: &Setup) -> Vec<Step> {
     if setup.hardware_flow_control {
         steps.push(set("AT+IFC", |line| line.number(2).number(2)));
     }
-    steps.push(read("AT+CPIN", "+CPIN:", Fact::Sim));
+    steps.push(sim());
     if let Some(apn) = &setup.apn {
         steps.push(Step {
             name: "AT+CGDCONT",

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use super::{Block, Claim, Exchange, Handover};
 use crate::at::{FinalCode, Frame, Line};
 use crate::dialogue::moment::Moment;
-use crate::ftps::{Body, Report, Shape, StorageVerb, Urc, Verb};
+use crate::ftps::urc::{self, Urc};
+use crate::ftps::{Body, Report, Shape, StorageVerb, Verb};
 
 /// What a frame meant to the exchange.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,19 +49,43 @@ impl Exchange {
     }
 
     fn hear_line(&mut self, raw: &[u8], now: Moment) -> Heard {
+        if self.names.is_some() {
+            return self.hear_name(raw, now);
+        }
         let heard = match Line::classify(raw) {
             Line::Final(code) => self.hear_final(code, now),
             Line::Text(text) => self.hear_text(text, now),
         };
         match heard {
             // Content that comes as lines has lost the line that announced it.
-            Heard::Stray(text) if self.takes_content() && is_bare_information(&text) => {
-                self.garble()
-            }
+            Heard::Stray(text) if self.takes_content() && is_content(&text) => self.garble(),
             Heard::Stray(text) => Heard::Stray(text),
             heard if self.unproven.is_empty() => heard,
             _ => self.prove(),
         }
+    }
+
+    /// A line of a listing of module files: any line may be a name.
+    fn hear_name(&mut self, raw: &[u8], now: Moment) -> Heard {
+        let text = String::from_utf8_lossy(raw).into_owned();
+        if self.line.is_echoed_by(&text) && !self.echoed {
+            self.echoed = true;
+            return Heard::Nothing;
+        }
+        let code = match Line::classify(raw) {
+            Line::Final(code) => Some(code),
+            Line::Text(_) => None,
+        };
+        let Some(names) = &mut self.names else {
+            return Heard::Nothing;
+        };
+        let goes_on = names.take(text, code.is_some());
+        self.final_code = code.or_else(|| self.final_code.take().filter(|_| !goes_on));
+        // Each name has the time that the first one has; the end, that of a line that may follow.
+        if goes_on || self.final_code.is_some() {
+            self.deadline = now + self.patience();
+        }
+        Heard::Nothing
     }
 
     /// The block before was whole.
@@ -147,7 +172,6 @@ impl Exchange {
         }
         let ours = match self.claim {
             Claim::Bare(prefix) => text.starts_with(prefix) || is_bare_information(&text),
-            Claim::Names => text.starts_with("+FSLS:") || (!self.info.is_empty() && is_name(&text)),
             Claim::Any | Claim::Prefix(_) | Claim::Report(_) | Claim::Nothing => false,
         };
         if !ours {
@@ -191,6 +215,8 @@ impl Exchange {
                 self.timing.outcome
             }
             (None, None) => self.timing.accept,
+            // Its last line may have been a name.
+            (Some(_), None) if self.names.is_some() => self.timing.trailing,
             (Some(FinalCode::Ok), None) => self.timing.outcome,
             (Some(FinalCode::Error(_)), None) | (_, Some(_)) => self.timing.trailing,
         }
@@ -206,39 +232,15 @@ fn announces_content(text: &str) -> bool {
     report.is_some_and(|report| matches!(report.body, Body::Data(_)))
 }
 
-/// Whether a line can be the name of a file, which holds no colon, and is none of the unsolicited
-/// lines that hold none either (SIM7500/SIM7600 AT manual V3.00).
-fn is_name(text: &str) -> bool {
-    const UNSOLICITED: [&str; 6] = [
-        "RDY",
-        "RING",
-        "NO CARRIER",
-        "SMS DONE",
-        "PB DONE",
-        "SIM REMOVED",
-    ];
-    !text.starts_with(['+', '*'])
-        && !text.contains(':')
-        && !text.contains("-VOLTAGE WARN")
-        && !UNSOLICITED.contains(&text)
+/// Whether a line can be an answer without prefix: not an unsolicited line, of which those
+/// without a sign in front are few.
+fn is_bare_information(text: &str) -> bool {
+    !text.starts_with(['+', '*', '^', '$', '#'])
+        && !text.starts_with("AT")
+        && !urc::is_unsolicited(text)
 }
 
-/// Whether a line can be an answer without prefix: not an unsolicited line, of which those
-/// without a sign in front are few (SIM7500/SIM7600 AT manual V3.00).
-fn is_bare_information(text: &str) -> bool {
-    const UNSOLICITED: [&str; 9] = [
-        "RDY",
-        "RING",
-        "NO CARRIER",
-        "SMS DONE",
-        "PB DONE",
-        "VOICE CALL",
-        "MISSED_CALL",
-        "SIM REMOVED",
-        "Autobaud",
-    ];
-    !text.starts_with(['+', '*'])
-        && !text.starts_with("AT")
-        && !text.contains("-VOLTAGE WARN")
-        && !UNSOLICITED.iter().any(|word| text.starts_with(word))
+/// Whether a line without the count before it can be content that was to be counted.
+fn is_content(text: &str) -> bool {
+    !text.starts_with(['+', '*']) && !text.starts_with("AT") && !urc::is_unsolicited(text)
 }

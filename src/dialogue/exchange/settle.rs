@@ -1,9 +1,9 @@
 //! What a line came to.
 
-use super::{Claim, Exchange, Handover};
+use super::{Claim, Exchange, Handover, Names};
 use crate::at::{ErrorCode, FinalCode};
 use crate::dialogue::failure::{Awaited, Cause};
-use crate::ftps::{Body, ErrCode, Shape, Verb};
+use crate::ftps::{Body, ErrCode, Shape, Urc, Verb};
 
 /// How an exchange ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +36,14 @@ impl Exchange {
     pub(crate) fn settled(&self) -> Option<Settlement> {
         let complete = match (self.shape, &self.final_code) {
             _ if self.is_open() => false,
+            (_, Some(_))
+                if self
+                    .names
+                    .as_ref()
+                    .is_some_and(|names| !names.is_complete()) =>
+            {
+                false
+            }
             (Shape::Final | Shape::CacheRead | Shape::Literal, code) => code.is_some(),
             (Shape::Cached, Some(FinalCode::Ok)) => self.announced || self.report.is_some(),
             (_, code) => code.is_some() && self.report.is_some(),
@@ -98,12 +106,28 @@ impl Exchange {
         refused || !value.contains(&self.claim)
     }
 
+    /// Lines of a listing that were no names after all.
+    pub(crate) fn strays(&self, settlement: &Settlement) -> Vec<String> {
+        let mut strays = self.names.as_ref().map(Names::strays).unwrap_or_default();
+        if settlement.is_done() {
+            // A module that starts anew does not go on with a listing.
+            strays.retain(|text| Urc::parse(text) != Urc::Boot);
+        }
+        strays
+    }
+
     fn settlement(&self, verdict: Verdict, clean: bool) -> Settlement {
+        // A line that was taken for a name may have been another, and the end a name: what comes next
+        // must be surely the next one's.
+        let (info, doubted) = match &self.names {
+            Some(names) => names.names(),
+            None => (self.info.clone(), false),
+        };
         Settlement {
             name: self.name,
             verdict,
-            clean: clean && !self.hasty,
-            info: self.info.clone(),
+            clean: clean && !self.hasty && !doubted,
+            info,
             prompted: matches!(self.handover, Handover::Open | Handover::Closed),
             echoed: self.echoed,
         }

@@ -9,7 +9,7 @@ use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::operation::Output;
 use crate::dialogue::procedure::{Next, Procedure, Saying, TRIES};
 use crate::ftps::storage::{self, Drive, Entry, ModulePath, Space};
-use crate::ftps::{Command, Storage, StorageVerb};
+use crate::ftps::{Command, Storage, StorageVerb, urc};
 
 /// Goes to a directory and asks there.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ impl Look {
                 Storage::Enter(ModulePath::root(*drives.front()?))
             }
             (Step::Count, _) => Storage::Count,
-            (Step::List, _) => Storage::List,
+            (Step::List, _) => Storage::List(self.count),
             (Step::Size, Wish::List(directory)) => {
                 let name = &self.ahead.front()?.name;
                 let base = directory.as_str().trim_end_matches('/');
@@ -182,8 +182,16 @@ impl Look {
             }
             // Not every firmware counts.
             (Step::Count, _) => return Step::List,
-            // Gone meanwhile, or no file at all.
-            (Step::Size, _) => return self.sized(None),
+            // Gone meanwhile, or no file at all: where nothing says how many there are, a line that
+            // the module says by itself may have been taken for its name.
+            (Step::Size, _) => {
+                let mistaken = |entry: &Entry| urc::is_said_by_modules(&entry.name);
+                if self.count.is_none() && self.ahead.front().is_some_and(mistaken) {
+                    self.ahead.pop_front();
+                    return self.next_size();
+                }
+                return self.sized(None);
+            }
             (Step::Delete, _) => return Step::Why,
             (Step::Enter | Step::Why, _) => self.fail(Cause::NotOnModule, name),
             _ => self.fail(cause.clone(), name),

@@ -6,16 +6,17 @@ use bytes::Bytes;
 use tracing::{debug, info, warn};
 
 use super::Dialogue;
-use super::run::Activity;
+use super::run::{Activity, Sentences};
+use crate::at::line::is_sentence;
 use crate::at::{Expect, Frame};
 use crate::dialogue::echo::Echo;
 use crate::dialogue::exchange::{Exchange, Heard};
-use crate::dialogue::failure::Cause;
+use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::moment::Moment;
-use crate::dialogue::procedure::{EndOfContent, Feed};
+use crate::dialogue::procedure::{EndOfContent, Feed, Procedure};
 use crate::dialogue::rung::Rung;
 use crate::dialogue::session::Session;
-use crate::ftps::{Body, Command, Report, Urc, escape};
+use crate::ftps::{Body, Command, ErrCode, Report, Urc, Verb, escape};
 
 /// After the server closed the connection the module should report soon.
 const AFTER_CLOSE: Duration = Duration::from_secs(10);
@@ -67,6 +68,11 @@ impl Dialogue {
         }
         if exchange.is_interrupted() {
             self.synchronised = false;
+            // The rest would be typed as command lines.
+            if self.outbox.drop_content() {
+                // Behind an ETX, the first mark is content.
+                self.outbox.line(Bytes::from_static(&[escape::END]));
+            }
             self.end_content(now);
         }
         if let Some(settlement) = self.exchange.as_ref().and_then(Exchange::settled) {
@@ -92,16 +98,34 @@ impl Dialogue {
 
     /// A line that belongs to no command.
     pub(super) fn stray(&mut self, text: &str, now: Moment) {
+        if self.filling.take().is_some() {
+            // Whatever the module waited for, it has it.
+            self.outbox.drop_content();
+        }
         if let (Some(report), Some(run)) = (Report::parse(text), &mut self.run)
             && let Some(code) = run.task.overhear(&report)
         {
             self.session.note(code);
             return;
         }
+        if let Some(Report { verb, body }) = Report::parse(text) {
+            self.silent.came(verb);
+            if let (Verb::Login, Body::Number(code @ 1..), Some(_)) = (verb, body, self.hasty_until)
+            {
+                self.late_code = Some(ErrCode::new(u16::try_from(code).unwrap_or(u16::MAX)));
+            }
+        }
         match Urc::parse(text) {
             Urc::Boot => {
-                warn!(line = text, "the module has started");
+                warn!(line = %self.shown(text), "the module has started");
                 self.forget();
+                self.started = true;
+                if let (None, Some(Activity::BringUp(bring_up))) = (
+                    &self.exchange,
+                    self.run.as_mut().map(|run| &mut run.activity),
+                ) {
+                    bring_up.give_up(Failure::new(Cause::Rebooted, None, Stage::Device));
+                }
                 self.break_off(Cause::Rebooted, now);
             }
             Urc::PeerClosed => {
@@ -120,7 +144,7 @@ impl Dialogue {
             }
             Urc::NetworkLost => {
                 warn!(
-                    line = text,
+                    line = %self.shown(text),
                     "the module lost its data connection to the network"
                 );
                 self.lapse(Rung::Service, &Cause::NetworkLost, "AT+CFTPSSTART");
@@ -129,15 +153,26 @@ impl Dialogue {
             }
             // A download that has begun asks for itself what the cache holds.
             Urc::Received => {}
-            Urc::ServerText(words) => info!(words, "the server said"),
+            Urc::ServerText(words) => info!(words = %self.shown(&words), "the server said"),
             Urc::Other(line) => {
-                debug!(line, "unsolicited");
+                debug!(line = %self.shown(&line), "unsolicited");
+                self.mind_the_sentences(&line);
                 if let Some(Activity::BringUp(bring_up)) =
                     self.run.as_mut().map(|run| &mut run.activity)
                 {
                     bring_up.overhear(&line);
                 }
             }
+        }
+    }
+
+    /// Sentences of a satellite receiver on the AT port are told once, and ended if the module lets that.
+    fn mind_the_sentences(&mut self, line: &str) {
+        if self.sentences == Sentences::None && is_sentence(line.as_bytes()) {
+            self.sentences = Sentences::Heard;
+            info!(
+                "sentences of a satellite receiver (NMEA) come out of the AT port; the module is told to end them"
+            );
         }
     }
 
@@ -164,9 +199,7 @@ impl Dialogue {
         if let Some(echo) = &mut self.echo {
             echo.expect(&feed.bytes);
         }
-        if !feed.bytes.is_empty() {
-            self.outbox.push_back(feed.bytes);
-        }
+        self.outbox.content(feed.bytes);
         if feed.end
             && let Some(exchange) = &mut self.exchange
         {
@@ -189,7 +222,7 @@ impl Dialogue {
         if let Some(echo) = &mut self.echo {
             echo.expect(&[escape::END]);
         }
-        self.outbox.push_back(Bytes::from_static(&[escape::END]));
+        self.outbox.line(Bytes::from_static(&[escape::END]));
         if let Some(exchange) = &mut self.exchange {
             exchange.close(now);
         }
@@ -214,6 +247,7 @@ impl Dialogue {
         self.echo = None;
         self.leftover = 0;
         self.outbox.clear();
+        self.filling = None;
         self.fill = 0;
         self.lapse = None;
         self.attached = false;
@@ -223,7 +257,7 @@ impl Dialogue {
 
     /// The exchange under way will not be answered.
     pub(super) fn break_off(&mut self, cause: Cause, now: Moment) {
-        self.silence = None;
+        self.wait = None;
         if let Some(settlement) = self
             .exchange
             .as_ref()

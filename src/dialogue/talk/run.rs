@@ -1,12 +1,12 @@
 //! The operation under way, and who is speaking for it.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use crate::dialogue::ask::Ask;
 use crate::dialogue::bring_up::BringUp;
 use crate::dialogue::download::Download;
 use crate::dialogue::failure::Failure;
+use crate::dialogue::hush::Hush;
 use crate::dialogue::moment::Moment;
 use crate::dialogue::operation::{Delivery, Operation, Standing, Task};
 use crate::dialogue::procedure::Procedure;
@@ -137,15 +137,18 @@ pub(super) enum Activity {
     BringUp(Box<BringUp>),
     SecureLogin(Box<TlsSetup>),
     Repair(Box<Repair>),
+    Hush(Hush),
     Abort,
 }
 
-/// Waiting for the module to be quiet.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Silence {
-    pub(super) span: Duration,
-    pub(super) until: Moment,
-    pub(super) latest: Moment,
+/// Sentences of a satellite receiver on the port, since the module was brought up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sentences {
+    None,
+    /// They came, and the module is to be told to end them.
+    Heard,
+    /// It was told.
+    Told,
 }
 
 fn procedure(task: Task, transfer_type: TransferType) -> Box<dyn Procedure> {

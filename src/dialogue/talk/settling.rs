@@ -1,5 +1,8 @@
 //! What commands come to: on the way to a standing, and in a task.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use tracing::{debug, info};
 
 use super::Dialogue;
@@ -8,19 +11,29 @@ use super::standing::REPLANS;
 use crate::dialogue::exchange::{Settlement, Verdict};
 use crate::dialogue::failure::{Awaited, Cause, Failure, Stage};
 use crate::dialogue::moment::Moment;
+use crate::dialogue::operation::Standing;
 use crate::dialogue::procedure::{BUSY_PAUSE, Procedure};
 use crate::dialogue::rung::Rung;
 use crate::dialogue::session::Session;
 use crate::ftps::{Command, ErrCode, StorageVerb, Verb};
 
+/// Why the link is left alone for [`BUSY_PAUSE`].
+const BUSY: &str = "the module is busy";
+
 impl Dialogue {
-    pub(super) fn settle(&mut self, settlement: Settlement, now: Moment) {
+    pub(super) fn settle(&mut self, mut settlement: Settlement, now: Moment) {
+        self.hide(&mut settlement);
         self.echo = None;
         self.fill = 0;
+        // What was not written of its content would be typed as command lines.
+        self.outbox.drop_content();
         if settlement.name == StorageVerb::Read.name() {
             self.framer.forget_gap();
         }
         let exchange = self.exchange.take();
+        let strays = exchange
+            .as_ref()
+            .map(|exchange| exchange.strays(&settlement));
         let took = exchange.as_ref().map(|exchange| exchange.elapsed(now));
         if let Some(exchange) = exchange {
             self.leftover = exchange.leftover();
@@ -40,13 +53,22 @@ impl Dialogue {
             Verdict::Done(_) => debug!(command = settlement.name, "done"),
             Verdict::Failed(cause) => debug!(command = settlement.name, %cause, "failed"),
         }
+        self.settled(&settlement, took, now);
+        for text in strays.unwrap_or_default() {
+            self.stray(&text, now);
+        }
+    }
+
+    /// Tells whoever speaks what its line came to.
+    fn settled(&mut self, settlement: &Settlement, took: Option<Duration>, now: Moment) {
         let Some(run) = &mut self.run else { return };
         match &mut run.activity {
-            Activity::Resync(resync) => resync.heard(&settlement),
-            Activity::BringUp(bring_up) => bring_up.heard(&settlement),
-            Activity::SecureLogin(setup) => setup.heard(&settlement),
+            Activity::Resync(resync) => resync.heard(settlement),
+            Activity::BringUp(bring_up) => bring_up.heard(settlement),
+            Activity::SecureLogin(setup) => setup.heard(settlement),
+            Activity::Hush(hush) => hush.heard(settlement),
             Activity::Repair(repair) => {
-                repair.heard(&settlement);
+                repair.heard(settlement);
                 if repair.starts_anew() {
                     self.forget();
                 }
@@ -54,32 +76,47 @@ impl Dialogue {
             Activity::Plan(planned) => {
                 let planned = planned.clone();
                 run.activity = Activity::Task;
+                match &settlement.verdict {
+                    Verdict::Failed(Cause::Timeout(Awaited::Result)) => {
+                        self.silent.missed(&planned)
+                    }
+                    Verdict::Done(_) | Verdict::Failed(Cause::Reported(_)) => {
+                        self.silent.came(planned.verb());
+                    }
+                    Verdict::Failed(_) => {}
+                }
                 if let Some(took) = took.filter(|_| settlement.is_done()) {
                     self.abort_cost.learn(&planned, took);
                 }
-                self.follow_plan(&planned, &settlement, now);
+                self.follow_plan(&planned, settlement, now);
             }
             Activity::Abort => {
                 // Whether the command that was aborted still ends with a report of its own is
                 // not documented: the line must be quiet before the next one.
                 self.synchronised = false;
+                // What was cancelled was aborted only if the module took the command; its result may
+                // come late.
+                run.aborted = matches!(
+                    settlement.verdict,
+                    Verdict::Done(_) | Verdict::Failed(Cause::Timeout(Awaited::Result))
+                );
                 self.session = if settlement.is_done() {
                     if let Some(took) = took {
                         self.abort_cost.learn(&Command::Abort, took);
                     }
                     Session::Down
                 } else {
-                    self.mind_the_abort(&settlement);
+                    self.mind_the_abort(settlement);
                     Session::Unknown
                 };
             }
             Activity::Task => {
-                self.note(&settlement);
+                self.note(settlement);
                 if settlement.errcode() == Some(ErrCode::BUSY) {
-                    self.be_quiet(BUSY_PAUSE, now);
+                    self.pause(BUSY_PAUSE, BUSY, now);
                 }
                 if let Some(run) = &mut self.run {
-                    run.task.heard(&settlement);
+                    run.task.heard(settlement);
                 }
             }
         }
@@ -175,8 +212,30 @@ impl Dialogue {
     fn follow_plan(&mut self, command: &Command, settlement: &Settlement, now: Moment) {
         let Some(run) = &self.run else { return };
         let Err(cause) = self.session.follow(command, settlement, &run.towards) else {
+            self.silent.proved(command);
+            if matches!(command, Command::Type(_)) {
+                self.hasty_until = None;
+                self.late_code = None;
+            }
             return self.followed(command);
         };
+        // What became of the login came too late to be its answer.
+        let late = self
+            .late_code
+            .take()
+            .filter(|_| matches!(command, Command::Type(_)));
+        if let (Some(code), Standing::LoggedIn(place)) = (late, &run.towards) {
+            let login = Command::Login(Arc::clone(&place.server));
+            self.hasty_until = None;
+            return self.stray_from_plan(&login, Cause::Reported(code), now);
+        }
+        let missing = matches!(&cause, Cause::Refused(Some(code)) if code.is_sim_missing());
+        let cause = if missing { Cause::SimMissing } else { cause };
+        self.stray_from_plan(command, cause, now);
+    }
+
+    /// A command of the plan failed.
+    fn stray_from_plan(&mut self, command: &Command, cause: Cause, now: Moment) {
         let again = self.replan(command, &cause, now);
         let name = command.verb().name();
         let failure = Failure::new(cause.clone(), Some(name), stage(command, &cause));
@@ -219,11 +278,20 @@ impl Dialogue {
                         _ => true,
                     }
             }
+            // A login whose result was not waited for, since this module sends none, may not be done
+            // yet.
+            Cause::Refused(None) | Cause::Reported(ErrCode::BUSY | ErrCode::STATE)
+                if matches!(command, Command::Type(_))
+                    && self.hasty_until.is_some_and(|until| now < until) =>
+            {
+                self.pause(BUSY_PAUSE, "the login is not done yet", now);
+                true
+            }
             Cause::Reported(ErrCode::BUSY) => {
-                self.be_quiet(BUSY_PAUSE, now);
+                self.pause(BUSY_PAUSE, BUSY, now);
                 self.run.as_ref().is_some_and(|run| run.replans < 5)
             }
-            Cause::Unsuitable(_) => false,
+            Cause::Unsuitable(_) | Cause::SimMissing => false,
             Cause::Rebooted | Cause::PortLost => true,
             // Once more from the beginning: the service may have been left up, or half up, or
             // at work for a program that is gone.
@@ -249,6 +317,7 @@ fn stage(command: &Command, cause: &Cause) -> Stage {
         (_, Cause::Timeout(_) | Cause::Rebooted | Cause::PortLost | Cause::Garbled) => {
             Stage::Device
         }
+        (_, Cause::SimMissing) => Stage::Sim,
         (Command::Login(_), Cause::Reported(code)) => match *code {
             ErrCode::DNS => Stage::Dns,
             ErrCode::CREATE_SOCKET | ErrCode::CONNECT_SOCKET | ErrCode::TIMEOUT => Stage::Tcp,

@@ -1,14 +1,14 @@
 //! Reaching the standing of an operation, and what each command on the way comes to.
 
-use std::time::Duration;
-
 use tracing::{debug, info};
 
 use super::Dialogue;
-use super::run::{Activity, Held, Silence};
+use super::run::{Activity, Held, Sentences};
+use super::silent::SHORT;
 use crate::dialogue::bring_up::BringUp;
 use crate::dialogue::exchange::{Exchange, Settlement, Verdict};
 use crate::dialogue::failure::{Cause, Ending, Failure, Stage};
+use crate::dialogue::hush::Hush;
 use crate::dialogue::moment::Moment;
 use crate::dialogue::operation::{BegunDownload, Output};
 use crate::dialogue::resync::Resync;
@@ -26,10 +26,6 @@ pub(super) const REPLANS: u32 = 12;
 /// PWD, CWD; a plan that needs more than twice that goes round in circles. A long path adds its
 /// moves.
 const PLAN: usize = 16;
-
-/// How long content that nobody wants any more may keep the line busy before the module is asked
-/// all the same.
-const LONGEST_SILENCE: Duration = Duration::from_secs(600);
 
 impl Dialogue {
     /// Reaches the standing of the operation by one command, or carries out what waits for it.
@@ -50,12 +46,18 @@ impl Dialogue {
         }
         if !self.attached {
             run.held = Some(held);
-            run.activity = Activity::BringUp(Box::new(BringUp::new(&self.setup)));
+            run.activity = Activity::BringUp(Box::new(BringUp::new(&self.setup, self.started)));
             return None;
         }
         if !self.synchronised {
             run.held = Some(held);
             run.activity = Activity::Resync(Resync::new());
+            return None;
+        }
+        if self.sentences == Sentences::Heard {
+            self.sentences = Sentences::Told;
+            run.held = Some(held);
+            run.activity = Activity::Hush(Hush::new());
             return None;
         }
         if let Some(attempt) = run.repair.wanted.take() {
@@ -124,7 +126,14 @@ impl Dialogue {
                 if matches!(command, Command::Storage(Storage::Read(..))) {
                     self.framer.forget_gap();
                 }
-                self.open_exchange(Exchange::of(command, line, now));
+                let mut exchange = Exchange::of(command, line, now);
+                if self.silent.knows(command) {
+                    exchange.expect_no_result(SHORT);
+                    if matches!(command, Command::Login(_)) {
+                        self.hasty_until = Some(now + command.timing().outcome);
+                    }
+                }
+                self.open_exchange(exchange);
             }
             Err(error) => {
                 let cause = Cause::Unsuitable(error);
@@ -146,17 +155,9 @@ impl Dialogue {
 
     pub(super) fn open_exchange(&mut self, exchange: Exchange) {
         debug!(line = %exchange.line(), "to the module");
-        self.outbox.push_back(exchange.line().bytes().clone());
+        self.secrets.said(exchange.line());
+        self.outbox.line(exchange.line().bytes().clone());
         self.exchange = Some(exchange);
-    }
-
-    pub(super) fn be_quiet(&mut self, span: Duration, now: Moment) {
-        let latest = now + LONGEST_SILENCE;
-        self.silence = Some(Silence {
-            span,
-            until: now + span,
-            latest,
-        });
     }
 
     /// An activity or the task came to its end.
@@ -194,6 +195,8 @@ impl Dialogue {
                 }
             },
             Activity::Repair(repair) => self.end_repair(&repair, result.err()),
+            // Whatever came of it, the sentences are known for what they are.
+            Activity::Hush(_) => {}
         }
     }
 
@@ -242,8 +245,13 @@ impl Dialogue {
     fn brought_up(&mut self) {
         self.attached = true;
         self.synchronised = true;
+        self.started = false;
         self.profile = self.facts.capabilities.profile.clone();
         self.tls = Secured::default();
+        if self.sentences == Sentences::Told {
+            // A module that has started anew may send them anew.
+            self.sentences = Sentences::None;
+        }
         let identity = &self.facts.identity;
         info!(
             manufacturer = identity.manufacturer,

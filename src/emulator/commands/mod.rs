@@ -8,7 +8,7 @@ pub(super) mod status;
 pub(super) mod tls;
 pub(super) mod transfer;
 
-use super::line::{Command, Parameter, parameters};
+use super::line::{Command, Form, Parameter, parameters, unescaped};
 use super::{Emulator, Execution};
 
 /// What a command does to its line.
@@ -56,8 +56,16 @@ impl Emulator {
     }
 
     fn dispatch(&mut self, command: &Command) -> Outcome {
+        let unescaped = self.knobs.decode_escapes.then(|| unescaped(command));
+        let command = unescaped.as_ref().unwrap_or(command);
         if self.knobs.refuse.contains(&command.name) {
             return Outcome::Error;
+        }
+        if command.name == self.knobs.chatter_switch
+            && let Form::Write(value) = &command.form
+        {
+            self.settings.hushed = value.starts_with(b"0");
+            return Outcome::Ok;
         }
         if command.name.starts_with("+CFTPS") {
             return self.ftps(command);
@@ -75,6 +83,7 @@ impl Emulator {
             10 => "SIM not inserted",
             11 => "SIM PIN required",
             12 => "SIM PUK required",
+            13 => "SIM failure",
             16 => "incorrect password",
             30 => "no network service",
             _ => "unknown",

@@ -19,6 +19,8 @@ pub(in crate::emulator) struct Settings {
     pub(in crate::emulator) registers_at: Duration,
     /// `AT+CFUN`: 1 full functionality.
     pub(in crate::emulator) functionality: u8,
+    /// [`Knobs::chatter`] was switched off.
+    pub(in crate::emulator) hushed: bool,
     /// Values that are only read back, by command name, as printed.
     pub(in crate::emulator) stored: BTreeMap<&'static str, String>,
 }
@@ -34,6 +36,7 @@ impl Settings {
             attached: true,
             registers_at: Duration::ZERO,
             functionality: 1,
+            hushed: false,
             stored: BTreeMap::new(),
         }
     }

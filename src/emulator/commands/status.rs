@@ -128,12 +128,15 @@ impl Emulator {
     fn pin(&mut self, form: &Form) -> Outcome {
         match (form, self.settings.sim) {
             (Form::Test, _) => Outcome::Ok,
+            // Without the radio the SIM has no power either, as owners of SIM7600 boards report.
+            (_, _) if self.settings.functionality == 0 => Outcome::Cme(13),
             (_, Sim::Absent) => Outcome::Cme(10),
+            (_, Sim::Failed) => Outcome::Cme(13),
             (Form::Read, sim) => {
                 self.say(match sim {
                     Sim::Pin => "+CPIN: SIM PIN",
                     Sim::Puk => "+CPIN: SIM PUK",
-                    Sim::Ready | Sim::Absent => "+CPIN: READY",
+                    Sim::Ready | Sim::Absent | Sim::Failed => "+CPIN: READY",
                 });
                 Outcome::Ok
             }

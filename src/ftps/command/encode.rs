@@ -5,7 +5,7 @@ use crate::at::CommandLine;
 use crate::at::args::CommandLineBuilder;
 use crate::ftps::non_ascii;
 use crate::ftps::profile::Profile;
-use crate::ftps::value::{RemotePath, TransferType, ValueError};
+use crate::ftps::value::{RemotePath, TransferType, ValueError, is_escape};
 use crate::ftps::verb::Verb;
 
 impl Command {
@@ -112,7 +112,8 @@ pub(crate) fn takes(verb: Verb, path: &RemotePath, profile: &Profile) -> bool {
 }
 
 /// Begins a line whose first argument is a path. Names outside ASCII go as hexadecimal UTF-8
-/// with a prefix outside the quotation marks, where the command has that form.
+/// with a prefix outside the quotation marks, where the command has that form; so do those with a
+/// backslash that a module may read as another character: as digits they can be read in one way only.
 fn path_argument(
     verb: Verb,
     path: &RemotePath,
@@ -120,12 +121,17 @@ fn path_argument(
 ) -> Result<CommandLineBuilder, ValueError> {
     let line = CommandLine::write(verb.name());
     let text = path.as_str();
-    if text.is_ascii() {
+    let escape = is_escape(text);
+    if text.is_ascii() && !escape {
         within(text, profile.max_path)?;
         return Ok(line.quoted(text));
     }
     if !profile.takes_non_ascii(verb) {
-        return Err(ValueError::NotAscii);
+        return Err(if escape {
+            ValueError::Escape
+        } else {
+            ValueError::NotAscii
+        });
     }
     let hex = non_ascii::hex(text);
     within(&hex, profile.max_path)?;
@@ -252,6 +258,19 @@ mod tests {
         ] {
             assert_eq!(command.encode(&profile), Err(ValueError::NotAscii));
         }
+    }
+
+    #[test]
+    fn a_path_with_a_backslash_that_may_be_decoded_goes_in_hexadecimal_or_not_at_all() {
+        let get = Command::Get(path("/a\\41"), Offset::ZERO);
+        assert_eq!(encoded(&get), "AT+CFTPSGET={non-ascii}\"2F615C3431\"\r");
+        let size = Command::Size(path("/a\\41"));
+        assert_eq!(size.encode(&Profile::careful()), Err(ValueError::Escape));
+        assert_eq!(get.encode(&Profile::a76xx()), Err(ValueError::Escape));
+        assert_eq!(
+            encoded(&Command::Get(path("/a\\b"), Offset::ZERO)),
+            "AT+CFTPSGET=\"/a\\b\"\r"
+        );
     }
 
     #[test]

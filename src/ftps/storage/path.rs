@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::ftps::urc;
 use crate::ftps::value::ValueError;
 
 /// A drive of the module (SIMCom manual, "AT Commands for File System").
@@ -106,6 +107,18 @@ impl ModulePath {
         Self::new(&format!("{}/{name}", drive.name()))
     }
 
+    /// A path at which a file may be made: no listing can be misread because of its name, as it could
+    /// with a file called `OK` or `RDY`. Files that have such names are read and deleted as others are.
+    ///
+    /// # Errors
+    /// [`ValueError::SaidByTheModule`]
+    pub fn to_be_made(self) -> Result<Self, ValueError> {
+        if self.name().is_some_and(urc::is_said_by_modules) {
+            return Err(ValueError::SaidByTheModule);
+        }
+        Ok(self)
+    }
+
     /// The whole path.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -183,6 +196,37 @@ mod tests {
         assert_eq!(path("F:").as_str(), "F:/");
         assert_eq!(path("F:/").name(), None);
         assert_eq!(path("F:/\u{6d4b}.jpg").name(), Some("\u{6d4b}.jpg"));
+    }
+
+    #[test]
+    fn a_file_that_would_read_like_an_answer_in_a_listing_is_not_made() {
+        for name in [
+            "OK",
+            "ERROR",
+            "ok",
+            "RDY",
+            "RING",
+            "NO CARRIER",
+            "CONNECT",
+            "SMS DONE",
+            "PNN DONE",
+            "MISSED_CALL 09",
+            "AT",
+            "AT+CSQ",
+        ] {
+            let file = path(&format!("F:/{name}"));
+            assert_eq!(
+                file.to_be_made(),
+                Err(ValueError::SaidByTheModule),
+                "{name}"
+            );
+        }
+        for name in [
+            "OK.txt", "RDY1", "ERRORS", "attic", "AT.txt", "at_home", "ring.wav", "a b",
+        ] {
+            let file = path(&format!("F:/{name}"));
+            assert!(file.to_be_made().is_ok(), "{name}");
+        }
     }
 
     #[test]

@@ -34,6 +34,18 @@ pub enum ValueError {
     /// A name that the module's file system does not take.
     #[error("is no name for a file on the module")]
     NotAFileName,
+    /// A name that reads like a line of the module itself.
+    #[error(
+        "reads like a line that the module itself says, so that no listing with it could be told from \
+         an answer; choose another name"
+    )]
+    SaidByTheModule,
+    /// A backslash before two hexadecimal digits.
+    #[error(
+        "holds a backslash before two hexadecimal digits, which a module may read as one character \
+         (V.250 §5.4.2.2)"
+    )]
+    Escape,
     /// A command line that is not for callers.
     #[error("is not passed on: {0}")]
     NotPassedOn(&'static str),

@@ -14,6 +14,12 @@ pub(in crate::rpc) fn fetch_to_module(
     let if_exists = fields.choice("if_exists", request.if_exists);
     let what = (request.target, request.path, request.drive, request.offset);
     let transfer = transfer(&mut fields, what).zip(if_exists);
+    if let Some((made, _)) = &transfer {
+        let name = made.path.file_name().unwrap_or_default();
+        if let Ok(file) = ModulePath::of_remote(made.drive, name) {
+            fields.check("path", file.to_be_made());
+        }
+    }
     fields.finish(transfer.map(|(transfer, choice)| Transfer {
         must_be_new: matches!(choice, proto::IfExists::Fail),
         ..transfer
@@ -48,6 +54,7 @@ pub(in crate::rpc) fn write_module_file(
 ) -> Result<WriteModuleFile, Invalid> {
     let mut fields = Fields::default();
     let file = fields.module_file("header.path", &header.path);
+    let file = file.and_then(|file| fields.check("header.path", file.to_be_made()));
     let size = fields
         .count("header.size", header.size)
         // The module takes as much as its largest offset.

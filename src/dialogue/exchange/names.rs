@@ -1,0 +1,168 @@
+//! The lines of a listing of module files, among which stand other lines, and names that read like
+//! them.
+
+use crate::ftps::urc;
+
+/// What has come of a listing.
+///
+/// A file may be called `OK`, `ERROR` or `RDY`: then its name is one line like another. Which line ends
+/// the listing, and which were names, is told by how many names there are, which `AT+FSLS?` has said
+/// before. Where it has not, the listing ends where nothing follows its last line.
+#[derive(Debug)]
+pub(super) struct Names {
+    expected: Option<usize>,
+    rows: Vec<Row>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Row {
+    text: String,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// `+FSLS: FILES:`
+    Title,
+    /// Nothing but a name reads so.
+    Name,
+    /// A name, or a line that the module says by itself.
+    Doubtful,
+    /// A name, or the end.
+    Final,
+}
+
+/// More than any directory of a module holds: what comes after so many bytes is not kept, and the
+/// listing then fails by its number.
+const MOST: usize = 1024 * 1024;
+
+impl Names {
+    pub(super) const fn new(expected: Option<usize>) -> Self {
+        Self {
+            expected,
+            rows: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Takes a line. Returns whether it shows that the listing goes on.
+    pub(super) fn take(&mut self, text: String, ends: bool) -> bool {
+        if self.bytes > MOST {
+            return false;
+        }
+        self.bytes += text.len();
+        let kind = if ends {
+            Kind::Final
+        } else if text.starts_with("+FSLS:") {
+            Kind::Title
+        } else if !self.rows.is_empty() && is_name(&text) {
+            Kind::Name
+        } else {
+            Kind::Doubtful
+        };
+        self.rows.push(Row { text, kind });
+        matches!(kind, Kind::Title | Kind::Name)
+    }
+
+    /// Whether the last line is the end, whatever may follow.
+    pub(super) fn is_complete(&self) -> bool {
+        let sure = self.count(|kind| kind == Kind::Name);
+        let Some(expected) = self.expected else {
+            return false;
+        };
+        sure >= expected || sure + self.doubts() == expected
+    }
+
+    /// The titles and names, and whether one of them may have been another line.
+    pub(super) fn names(&self) -> (Vec<String>, bool) {
+        let sure = self.count(|kind| kind == Kind::Name);
+        let with_doubtful = match self.expected {
+            Some(expected) => sure < expected && sure + self.doubts() == expected,
+            None => true,
+        };
+        let end = self.rows.len().saturating_sub(1);
+        let named = |(at, row): (usize, &Row)| match row.kind {
+            Kind::Title | Kind::Name => true,
+            Kind::Doubtful => with_doubtful && at > 0,
+            Kind::Final => with_doubtful && at < end,
+        };
+        let names = self.rows.iter().enumerate();
+        let names = names.filter(|row| named(*row));
+        let names = names.map(|(_, row)| row.text.clone()).collect();
+        (names, with_doubtful && self.doubts() > 0)
+    }
+
+    /// The lines that were none of the names, nor the end.
+    pub(super) fn strays(&self) -> Vec<String> {
+        let (names, doubted) = self.names();
+        if doubted {
+            return Vec::new();
+        }
+        let doubtful = self.rows.iter().filter(|row| row.kind == Kind::Doubtful);
+        let texts = doubtful.map(|row| row.text.clone());
+        texts.filter(|text| !names.contains(text)).collect()
+    }
+
+    fn count(&self, of: impl Fn(Kind) -> bool) -> usize {
+        self.rows.iter().filter(|row| of(row.kind)).count()
+    }
+
+    /// Lines that may be names, but for the last of all where it may be the end.
+    fn doubts(&self) -> usize {
+        let doubts = self.count(|kind| matches!(kind, Kind::Doubtful | Kind::Final));
+        let ends = self.rows.last().is_some_and(|row| row.kind == Kind::Final);
+        doubts.saturating_sub(usize::from(ends))
+    }
+}
+
+/// Whether nothing but the name of a file, which holds no colon, reads so.
+fn is_name(text: &str) -> bool {
+    !text.starts_with(['+', '*']) && !text.contains(':') && !urc::is_unsolicited(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names, of which the listing says how many they are, and whether any is in doubt.
+    fn read(expected: Option<usize>, lines: &[&str]) -> (Vec<String>, bool, bool) {
+        let mut names = Names::new(expected);
+        for line in lines {
+            names.take(
+                (*line).into(),
+                matches!(*line, "OK" | "ERROR" | "+CME ERROR: 3"),
+            );
+        }
+        let (mut found, doubted) = names.names();
+        found.retain(|name| !name.starts_with("+FSLS:"));
+        (found, doubted, names.is_complete())
+    }
+
+    #[test]
+    fn files_called_ok_error_and_rdy_are_names_where_their_number_says_so() {
+        const T: &str = "+FSLS: FILES:";
+        for (expected, lines, want, doubted) in [
+            (2, &[T, "a", "b", "OK"][..], &["a", "b"][..], false),
+            (2, &[T, "OK", "b", "OK"], &["OK", "b"], true),
+            (3, &[T, "a", "OK", "OK", "OK"], &["a", "OK", "OK"], true),
+            (2, &[T, "ERROR", "RDY", "OK"], &["ERROR", "RDY"], true),
+            (1, &[T, "+CME ERROR: 3", "OK"], &["+CME ERROR: 3"], true),
+            (2, &[T, "> x", "a", "OK"], &["> x", "a"], false),
+            // One that came in between is none of them.
+            (1, &[T, "RING", "a", "OK"], &["a"], false),
+            (1, &[T, "a", "+CMTI: \"SM\",4", "OK"], &["a"], false),
+        ] {
+            let (names, doubt, complete) = read(Some(expected), lines);
+            assert_eq!(names, want, "{lines:?}");
+            assert!(complete, "{lines:?}");
+            assert_eq!(doubt, doubted, "{lines:?}");
+        }
+        // More is to come.
+        for lines in [&[T, "OK"][..], &[T, "a", "OK"], &[T, "ERROR", "a", "OK"]] {
+            assert!(!read(Some(3), lines).2, "{lines:?}");
+        }
+        assert!(!read(None, &[T, "a", "OK"]).2);
+        assert!(read(Some(0), &["OK"]).2);
+    }
+}

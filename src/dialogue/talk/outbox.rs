@@ -1,0 +1,107 @@
+//! What is to be written to the port, in its order.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+/// Lines and content that wait for the port.
+///
+/// Content is only good behind a prompt: typed after the module has left it, it would be read as
+/// command lines. So it is handed out in small pieces, what the module says is heard between two of
+/// them, and what was not written can be taken back. What is on its way then are a piece and what the
+/// driver of the port holds. Only a line that holds `AT` is carried out (V.250 §5.2.1); where the
+/// very line that closed the prompt is lost, the rest of the content is typed all the same, and content
+/// that spells commands would be taken for them. Nothing at this end can tell that.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    queue: VecDeque<Item>,
+    /// What was handed out last is content.
+    content: bool,
+    /// What was handed out last is not wanted any more.
+    recalled: bool,
+}
+
+#[derive(Debug)]
+enum Item {
+    Line(Bytes),
+    Content(Bytes),
+}
+
+/// Bytes of content that are handed out at a time: a tenth of a second at 115200 baud, so that a line
+/// of the module stops the rest that soon.
+const PIECE: usize = 1024;
+
+impl Outbox {
+    /// Adds a command line, or a mark that means nothing on one.
+    pub(super) fn line(&mut self, bytes: Bytes) {
+        self.queue.push_back(Item::Line(bytes));
+    }
+
+    /// Adds content for an open prompt.
+    pub(super) fn content(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.queue.push_back(Item::Content(bytes));
+        }
+    }
+
+    /// The next bytes to be written.
+    pub(super) fn next(&mut self) -> Option<Bytes> {
+        self.recalled = false;
+        match self.queue.pop_front()? {
+            Item::Line(bytes) => {
+                self.content = false;
+                Some(bytes)
+            }
+            Item::Content(mut bytes) => {
+                self.content = true;
+                let piece = bytes.split_to(bytes.len().min(PIECE));
+                if !bytes.is_empty() {
+                    self.queue.push_front(Item::Content(bytes));
+                }
+                Some(piece)
+            }
+        }
+    }
+
+    /// The prompt is closed: content that was not written is dropped. Returns whether there was any.
+    pub(super) fn drop_content(&mut self) -> bool {
+        self.recalled |= self.content;
+        let before = self.queue.len();
+        self.queue.retain(|item| matches!(item, Item::Line(_)));
+        self.queue.len() < before
+    }
+
+    /// Drops everything.
+    pub(super) fn clear(&mut self) {
+        self.queue.clear();
+        self.recalled = true;
+    }
+
+    /// Whether what was handed out last is to be written no further.
+    pub(super) fn is_recalled(&self) -> bool {
+        self.recalled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_goes_out_in_pieces_and_stops_where_the_prompt_is_closed() {
+        let mut outbox = Outbox::default();
+        outbox.line(Bytes::from_static(b"AT+X\r"));
+        outbox.content(vec![7; 64 * 1024].into());
+        outbox.line(Bytes::from_static(&[0x1A]));
+        assert_eq!(outbox.next().unwrap().as_ref(), b"AT+X\r");
+        assert_eq!(outbox.next().unwrap().len(), PIECE);
+        assert!(!outbox.is_recalled());
+        assert!(outbox.drop_content());
+        assert!(outbox.is_recalled());
+        assert_eq!(outbox.next().unwrap().as_ref(), [0x1A]);
+        assert!(!outbox.is_recalled());
+        assert!(!outbox.drop_content());
+        assert!(!outbox.is_recalled(), "the mark is no content");
+        assert_eq!(outbox.next(), None);
+    }
+}
