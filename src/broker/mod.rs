@@ -12,6 +12,7 @@ pub mod queue;
 pub mod scheduler;
 pub mod servers;
 pub mod session;
+pub mod share;
 pub mod spool;
 pub mod status;
 pub mod transfers;

@@ -121,7 +121,7 @@ pub(super) fn to_broker(
         spool: spool::Limits {
             memory: transfers.memory,
             keep: transfers.keep,
-            memory_in_all: transfers.memory_in_all,
+            memory_in_all: transfers.spools(),
             disk: transfers.disk,
             disk_in_all: transfers.disk_in_all,
             directory: transfers.directory().map(Into::into),

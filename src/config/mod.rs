@@ -37,8 +37,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::broker::share::Share;
 use crate::broker::usage::Limit;
 use crate::broker::{Limits, Servers};
+use crate::rpc;
 
 /// All that can be configured. Every key has a default, so an empty file is a valid one; an
 /// unknown key is an error, so that a misspelt one does not go unnoticed.
@@ -86,6 +88,20 @@ impl Config {
         Limits {
             usage: self.budget.limits(self.transfers.upload),
             ..limits::to_broker(&self.module, &self.queue, &self.sessions, &self.transfers)
+        }
+    }
+
+    /// How much those who come in may take.
+    #[must_use]
+    pub fn doors(&self) -> rpc::limits::Limits {
+        rpc::limits::Limits {
+            connections: Share {
+                in_all: self.listen.connections as u64,
+                of_one: self.listen.connections_per_client as u64,
+            },
+            idle: self.listen.idle,
+            messages: self.transfers.messages(),
+            ..rpc::limits::Limits::default()
         }
     }
 

@@ -2,15 +2,20 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::Either;
 use futures_util::stream::unfold;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::server::TlsStream;
 use tokio_stream::{Stream, StreamExt};
 
 use super::auth::Peer;
 use super::connection::Connection;
+use super::guests::Guests;
 use super::handshake::Handshakes;
+use super::limits::Limits;
 use super::listen::{TcpDoor, UnixDoor};
 
 /// Pause after a connection could not be accepted. The cause is mostly that all file descriptors
@@ -24,6 +29,8 @@ pub struct Doors {
     pub unix: Option<UnixDoor>,
     /// A TCP port.
     pub tcp: Option<TcpDoor>,
+    /// How much those who come in may take.
+    pub limits: Limits,
 }
 
 impl Doors {
@@ -37,22 +44,29 @@ impl Doors {
     }
 
     pub(super) fn connections(self) -> impl Stream<Item = io::Result<Connection>> {
+        let guests = Arc::new(Guests::new(&self.limits));
         let unix = unfold(self.unix, async |door| {
             let door = door?;
-            let connection = accept(|| async {
+            let arrival = accept(|| async {
                 let (stream, _) = door.listener().accept().await?;
                 let peer = Peer::User(stream.peer_cred()?.uid());
-                Ok(Connection::new(stream, peer))
+                Ok((stream, peer))
             })
             .await;
-            Some((Ok(connection), Some(door)))
+            Some((arrival, Some(door)))
         });
         let tcp = unfold(self.tcp.map(Tcp::new), async |door| {
             let mut door = door?;
-            let connection = door.next().await;
-            Some((Ok(connection), Some(door)))
+            let arrival = door.next().await;
+            Some((arrival, Some(door)))
         });
-        unix.merge(tcp)
+        let at_unix = Arc::clone(&guests);
+        let unix = unix.filter_map(move |(stream, peer)| at_unix.receive(stream, peer));
+        let tcp = tcp.filter_map(move |(stream, peer)| match stream {
+            Either::Left(plain) => guests.receive(plain, peer),
+            Either::Right(tls) => guests.receive(*tls, peer),
+        });
+        unix.merge(tcp).map(Ok)
     }
 }
 
@@ -72,18 +86,20 @@ impl Tcp {
         }
     }
 
-    async fn next(&mut self) -> Connection {
+    async fn next(&mut self) -> (Either<TcpStream, Box<TlsStream<TcpStream>>>, Peer) {
         let Self {
             listener,
             handshakes,
         } = self;
         let Some(handshakes) = handshakes else {
             let (stream, _) = accept(|| arrival(listener)).await;
-            return Connection::new(stream, Peer::Tcp);
+            return (Either::Left(stream), Peer::Tcp);
         };
         loop {
             tokio::select! {
-                (stream, peer) = handshakes.next() => return Connection::new(stream, peer),
+                (stream, peer) = handshakes.next() => {
+                    return (Either::Right(Box::new(stream)), peer);
+                }
                 (stream, from) = accept(|| arrival(listener)) => handshakes.begin(stream, from),
             }
         }

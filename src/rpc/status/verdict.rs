@@ -39,7 +39,7 @@ impl Verdict {
     }
 
     /// UNAVAILABLE, and worth another try.
-    fn unavailable(reason: &'static str, advice: &'static str) -> Self {
+    pub(super) fn unavailable(reason: &'static str, advice: &'static str) -> Self {
         Self {
             retry: Some(RETRY),
             ..Self::new(Code::Unavailable, reason, advice)
