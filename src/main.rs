@@ -11,6 +11,7 @@ use cellftp::emulator::serve::emulate::{self, EmulateArgs};
 use cellftp::{demo, telemetry};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::runtime::Runtime;
 
 /// Owns a SIMCom cellular module and serves FTP and FTPS transfers over gRPC.
@@ -83,6 +84,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<(), Box<dyn Error>> {
+    keep_memory_private()?;
     let load = || config::load(args.config.as_deref());
     match args.command {
         None => serve(&load()?),
@@ -109,6 +111,12 @@ fn run(args: Args) -> Result<(), Box<dyn Error>> {
             Ok(clap_mangen::generate_to(Args::command(), directory)?)
         }
     }
+}
+
+/// Passwords are in this memory: no core is written of it, and nobody but root reads it (prctl(2),
+/// `PR_SET_DUMPABLE`).
+fn keep_memory_private() -> io::Result<()> {
+    Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
 }
 
 fn serve(config: &Config) -> Result<(), Box<dyn Error>> {

@@ -1,5 +1,7 @@
 //! The log: tracing's events, on standard error.
 
+mod flood;
+
 use std::fmt;
 use std::io::{self, IsTerminal};
 
@@ -11,6 +13,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::TryInitError;
 
 use crate::config::{Format, Log};
+use flood::Flood;
 
 /// Why the log cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +21,9 @@ pub enum Error {
     /// The level cannot be read.
     #[error("the log level cannot be read")]
     Level(#[from] tracing_subscriber::filter::ParseError),
+    /// There is no thread for it.
+    #[error("the log has no thread")]
+    Thread(#[source] io::Error),
     /// The process logs already.
     #[error("the log is set up already")]
     Twice(#[from] TryInitError),
@@ -28,8 +34,10 @@ pub enum Error {
 /// # Errors
 /// The level cannot be read, or the process logs already.
 pub fn init(log: &Log) -> Result<(), Error> {
+    use tracing_subscriber::layer::SubscriberExt as _;
     use tracing_subscriber::util::SubscriberInitExt as _;
 
+    let flood = Flood::start().map_err(Error::Thread)?;
     let filter = filter(&log.level)?;
     let for_journal = match log.format {
         Format::Journal => true,
@@ -37,16 +45,17 @@ pub fn init(log: &Log) -> Result<(), Error> {
         Format::Json | Format::Text => false,
     };
     if for_journal {
-        return Ok(journal(filter, io::stderr).try_init()?);
+        return Ok(journal(filter, io::stderr).with(flood).try_init()?);
     }
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr);
     match log.format {
-        Format::Json => builder.json().finish().try_init()?,
+        Format::Json => builder.json().finish().with(flood).try_init()?,
         Format::Auto | Format::Journal | Format::Text => builder
             .with_ansi(io::stderr().is_terminal())
             .finish()
+            .with(flood)
             .try_init()?,
     }
     Ok(())
@@ -67,11 +76,18 @@ where
 }
 
 /// What is logged. The FTP client of the embedded emulator writes every line that it sends into
-/// its own log, passwords included: that one stays silent at any level.
+/// its own log, passwords included: that one stays silent at any level. HTTP/2 warns of what a client
+/// does, which any client could fill the disk with: that is written where it is asked for by name.
 fn filter(level: &str) -> Result<EnvFilter, tracing_subscriber::filter::ParseError> {
-    Ok(EnvFilter::builder()
+    let filter = EnvFilter::builder()
         .parse(level)?
-        .add_directive("suppaftp=off".parse()?))
+        .add_directive("suppaftp=off".parse()?);
+    let asked_for = level.split(',').any(|part| part.trim().starts_with("h2"));
+    Ok(if asked_for {
+        filter
+    } else {
+        filter.add_directive("h2=error".parse()?)
+    })
 }
 
 /// Whether standard error goes to systemd's journal (systemd.exec(5), `$JOURNAL_STREAM`).

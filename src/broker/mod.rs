@@ -1,5 +1,6 @@
 //! Floor 4, sharing: many clients, one link.
 
+pub mod access;
 pub mod caller;
 pub mod error;
 pub mod estimate;
@@ -222,6 +223,7 @@ impl Broker {
         location: Location,
         session: Option<SessionUse>,
     ) -> Result<Arc<Operation>, Cause> {
+        location.profile.allow(&caller.principal, method)?;
         let priority = match method {
             "Get" | "Put" => caller.priority.unwrap_or(location.profile.priority),
             _ => Priority::Interactive,

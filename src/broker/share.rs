@@ -8,7 +8,8 @@ use super::caller::Principal;
 /// Bounds of what many share: how much there is in all, and how much of it one principal may have.
 ///
 /// The last quarter is for those who have little: a principal that has [`Share::little`] or more gets
-/// nothing of it. So a few who take all that they may leave something for everybody else.
+/// nothing of it. So a few who take all that they may leave something for everybody else. Where one may
+/// have all, nothing is kept back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
     /// In all.
@@ -44,7 +45,7 @@ impl Share {
             return Err(Full { own: false });
         }
         let last_quarter = taken > self.in_all - self.in_all / 4;
-        if last_quarter && own > self.little() {
+        if last_quarter && self.of_one < self.in_all && own > self.little() {
             return Err(Full { own: true });
         }
         Ok(())
@@ -117,6 +118,12 @@ impl Places {
     #[must_use]
     pub fn used(&self) -> u64 {
         self.taken().in_all
+    }
+
+    /// What is left in all.
+    #[must_use]
+    pub fn rest(&self) -> u64 {
+        self.share.in_all.saturating_sub(self.used())
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {

@@ -24,8 +24,8 @@ pub(super) const FIRST_MESSAGE: Duration = Duration::from_secs(10);
 /// How long any other message may take once it has begun: 128 KiB at 4 KiB a second.
 pub(super) const MESSAGE: Duration = Duration::from_secs(30);
 
-/// Longest message that is no chunk, in bytes: names and paths, and a certificate of 10 KiB.
-pub(super) const HEADER: u32 = 16 * 1024;
+/// Longest message that is no chunk, in bytes: two paths of 4 KiB, a certificate of 10 KiB, and names.
+pub const HEADER: u32 = 24 * 1024;
 
 /// Longest chunk that a client may send, in bytes. Larger ones would not be faster: the link moves
 /// 100 KiB a second at best.
@@ -58,14 +58,14 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 1024 connections are what a service may open by default, nearly, and a thousand clients; one
-    /// that reconnects for each question needs one. A call costs 10 to 30 KiB, so that those of one
-    /// client fit the smallest computers. Ten minutes is longer than what most ask at intervals.
+    /// 2048 connections are a thousand clients and those who come anew; one costs some 15 KiB. A call
+    /// costs 10 to 30 KiB, so that those of one client fit the smallest computers. Ten minutes is longer
+    /// than the pauses of most who ask at intervals.
     fn default() -> Self {
         Self {
             connections: Share {
-                in_all: 1024,
-                of_one: 512,
+                in_all: 2048,
+                of_one: 1024,
             },
             calls: Share {
                 in_all: 4096,

@@ -88,8 +88,13 @@ pub fn told(error: &Error) -> Told {
     }
 }
 
+/// Most fields that one status names.
+const VIOLATIONS: usize = 16;
+
 /// A request with fields that break rules.
-pub(super) fn invalid(Invalid(violations): Invalid) -> Status {
+pub(super) fn invalid(Invalid(mut violations): Invalid) -> Status {
+    // A list may have the same mistake a hundred times; trailers are bounded by the other side.
+    violations.truncate(VIOLATIONS);
     let fields: Vec<String> = violations
         .iter()
         .map(|v| format!("{} {}", v.field, v.description))
@@ -183,7 +188,7 @@ pub(super) fn tell_malformed(headers: &mut HeaderMap) {
         return;
     };
     if status.code() == Code::Internal && status.message().starts_with(UNREADABLE) {
-        let told = malformed(cut(status.message()));
+        let told = malformed(status.message());
         // It can be written: its message has the same characters.
         let _ = told.add_header(headers);
     }
@@ -206,13 +211,9 @@ pub(super) fn too_many_calls(own: bool) -> Status {
     Verdict::unavailable("TOO_MANY_CALLS", "").status(message, HashMap::new())
 }
 
-/// Most bytes of a client's own words that a status repeats: trailers are bounded by the other side, which
-/// ends the connection where they are longer.
-const REPEATED: usize = 256;
-
-/// The beginning of a text.
-pub(super) fn cut(text: &str) -> &str {
-    let mut end = text.len().min(REPEATED);
+/// The beginning of a text: at most so many bytes.
+fn cut(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
     while !text.is_char_boundary(end) {
         end -= 1;
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use cellftp::client::{Address, Client, Target};
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::Siege;
@@ -108,4 +110,55 @@ async fn resets_at_full_speed() {
         wires
     };
     siege.beside("80,000 resets", CALLS, attack).await;
+}
+
+/// A client that reads nothing of many files has half of the disk, and the neighbour is served.
+#[tokio::test(flavor = "multi_thread")]
+async fn gets_that_nobody_reads() {
+    let more = "[transfers]\nmemory = 65536\nmemory_in_all = 1048576\ndisk = 1048576\n\
+                disk_in_all = 4194304\n";
+    let siege = Siege::of(MANY, more).await;
+    siege.program.store("large", &vec![7; 3_000_000]);
+    let address: Address = format!("http://{}", siege.program.tcp).parse().unwrap();
+    let attack = async {
+        let mut unread = Vec::new();
+        for _ in 0..12 {
+            let client = Client::connect(&address).await.unwrap();
+            unread.push(tokio::spawn(async move {
+                let at = Target::Profile("here".into());
+                let download = client.get(&at, "/large", 0).await;
+                sleep(Duration::from_secs(5)).await;
+                download.map(drop)
+            }));
+        }
+        sleep(Duration::from_secs(4)).await;
+        unread.iter().for_each(JoinHandle::abort);
+    };
+    siege
+        .beside("12 Gets that nobody reads", CALLS, attack)
+        .await;
+}
+
+/// Questions at full speed wrote 250 KiB of log a second.
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_at_full_speed_do_not_flood_the_log() {
+    let siege = Siege::of(MANY, "").await;
+    let address: Address = format!("http://{}", siege.program.tcp).parse().unwrap();
+    let attack = async {
+        let mut asking = Vec::new();
+        for _ in 0..8 {
+            let client = Client::connect(&address).await.unwrap();
+            asking.push(tokio::spawn(async move {
+                loop {
+                    let at = Target::Profile("nowhere".into());
+                    client.size(&at, "/small").await.unwrap_err();
+                    let at = Target::Profile("x".repeat(20_000));
+                    client.size(&at, "/small").await.unwrap_err();
+                }
+            }));
+        }
+        sleep(Duration::from_secs(3)).await;
+        asking.iter().for_each(JoinHandle::abort);
+    };
+    siege.beside("questions at full speed", CALLS, attack).await;
 }

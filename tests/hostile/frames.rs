@@ -14,7 +14,6 @@ pub(crate) const RST_STREAM: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
 pub(crate) const GOAWAY: u8 = 7;
 
-const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
 /// A connection whose frames the test writes.
@@ -27,8 +26,6 @@ pub(crate) struct Wire {
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) kind: u8,
-    pub(crate) stream: u32,
-    pub(crate) payload: Vec<u8>,
 }
 
 impl Wire {
@@ -59,15 +56,9 @@ impl Wire {
             if let Some(head) = self.unread.first_chunk::<9>() {
                 let len = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
                 let kind = head[3];
-                let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
                 if self.unread.len() >= 9 + len {
-                    let payload = self.unread[9..9 + len].to_vec();
                     self.unread.drain(..9 + len);
-                    return Some(Frame {
-                        kind,
-                        stream,
-                        payload,
-                    });
+                    return Some(Frame { kind });
                 }
             }
             let more = timeout(patience, self.stream.read_buf(&mut self.unread)).await;
@@ -129,11 +120,6 @@ pub(crate) fn call(stream: u32, path: &str) -> Vec<u8> {
 /// DATA, after which more is to come.
 pub(crate) fn data(stream: u32, payload: &[u8]) -> Vec<u8> {
     frame(DATA, 0, stream, payload)
-}
-
-/// DATA, after which nothing comes.
-pub(crate) fn last(stream: u32, payload: &[u8]) -> Vec<u8> {
-    frame(DATA, END_STREAM, stream, payload)
 }
 
 /// RST_STREAM with CANCEL.

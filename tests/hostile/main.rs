@@ -30,6 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What the memory may be more, once an attack is over, than before it. What an allocator keeps.
 const LEFT: u64 = 8 << 20;
 
+/// Bytes of log that an attack may write: a hundred lines of each of some kinds, and five a second.
+const LOG: u64 = 192 << 10;
+
 /// One attack, with what is measured around it.
 struct Siege {
     program: Program,
@@ -95,6 +98,7 @@ impl Siege {
             "{name}: more than {bound} bytes"
         );
         assert!(settled.is_ok(), "{name}: not all was given back");
+        assert!(during.log - before.log < LOG, "{name}: it floods the log");
         found.check(name);
         done
     }
