@@ -1,5 +1,6 @@
 //! The daemon: port, module, broker and face put together, from the first signal to the last.
 
+mod descriptors;
 mod metrics;
 mod notify;
 mod passed;
@@ -242,7 +243,9 @@ async fn doors(
         }
         (None, None, _) => None,
     };
-    Ok(Doors { unix, tcp })
+    let mut limits = config.doors();
+    limits.connections = descriptors::connections(limits.connections);
+    Ok(Doors { unix, tcp, limits })
 }
 
 async fn keep(keeper: Option<&Keeper>) -> Infallible {

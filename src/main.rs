@@ -11,7 +11,7 @@ use cellftp::emulator::serve::emulate::{self, EmulateArgs};
 use cellftp::{demo, telemetry};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use rustix::process::Signal;
+use rustix::process::{DumpableBehavior, Signal, set_dumpable_behavior};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -100,6 +100,7 @@ fn said(words: &clap::Error) -> ExitCode {
 }
 
 fn run(args: Args) -> Result<(), Box<dyn Error>> {
+    keep_memory_private()?;
     let load = || config::load(args.config.as_deref());
     match args.command {
         None => serve(&load()?),
@@ -125,6 +126,12 @@ fn run(args: Args) -> Result<(), Box<dyn Error>> {
 #[derive(Debug, thiserror::Error)]
 #[error("standard output")]
 struct OutputError(#[source] io::Error);
+
+/// Passwords are in this memory: no core is written of it, and nobody but root reads it (prctl(2),
+/// `PR_SET_DUMPABLE`).
+fn keep_memory_private() -> io::Result<()> {
+    Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
+}
 
 /// Prints all of it, or fails.
 fn print(text: &str) -> Result<(), Box<dyn Error>> {

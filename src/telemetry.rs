@@ -1,6 +1,7 @@
 //! The log: tracing's events, on standard error. A log that cannot be written costs nobody anything but
 //! the log.
 
+mod flood;
 mod lines;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -19,6 +20,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::TryInitError;
 
 use crate::config;
+use flood::Flood;
 use lines::{Lines, StandardError};
 
 /// How long the end of the process waits for the log's last lines. Whoever reads them takes them at
@@ -31,6 +33,9 @@ pub enum Error {
     /// The level cannot be read.
     #[error("the log level cannot be read")]
     Level(#[from] tracing_subscriber::filter::ParseError),
+    /// There is no thread for it.
+    #[error("the log has no thread")]
+    Thread(#[source] io::Error),
     /// The process logs already.
     #[error("the log is set up already")]
     Twice(#[from] TryInitError),
@@ -52,8 +57,10 @@ pub struct Log(Lines);
 /// # Errors
 /// The level cannot be read, the process logs already, or there is no thread.
 pub fn init(log: &config::Log) -> Result<Log, Error> {
+    use tracing_subscriber::layer::SubscriberExt as _;
     use tracing_subscriber::util::SubscriberInitExt as _;
 
+    let flood = Flood::start().map_err(Error::Thread)?;
     let filter = filter(&log.level)?;
     let form = match log.format {
         config::Format::Journal => Form::Journal,
@@ -65,11 +72,16 @@ pub fn init(log: &config::Log) -> Result<Log, Error> {
     let to = lines.clone();
     let writer = move || to.clone();
     match form {
-        Form::Journal => journal(filter, writer).try_init()?,
-        Form::Json => plain(filter, writer).json().finish().try_init()?,
+        Form::Journal => journal(filter, writer).with(flood).try_init()?,
+        Form::Json => plain(filter, writer)
+            .json()
+            .finish()
+            .with(flood)
+            .try_init()?,
         Form::Text => plain(filter, writer)
             .with_ansi(io::stderr().is_terminal())
             .finish()
+            .with(flood)
             .try_init()?,
     }
     panic::set_hook(Box::new(panicked));
@@ -168,11 +180,18 @@ where
 }
 
 /// What is logged. The FTP client of the embedded emulator writes every line that it sends into
-/// its own log, passwords included: that one stays silent at any level.
+/// its own log, passwords included: that one stays silent at any level. HTTP/2 warns of what a client
+/// does, which any client could fill the disk with: that is written where it is asked for by name.
 fn filter(level: &str) -> Result<EnvFilter, tracing_subscriber::filter::ParseError> {
-    Ok(EnvFilter::builder()
+    let filter = EnvFilter::builder()
         .parse(level)?
-        .add_directive("suppaftp=off".parse()?))
+        .add_directive("suppaftp=off".parse()?);
+    let asked_for = level.split(',').any(|part| part.trim().starts_with("h2"));
+    Ok(if asked_for {
+        filter
+    } else {
+        filter.add_directive("h2=error".parse()?)
+    })
 }
 
 /// Whether standard error goes to systemd's journal (systemd.exec(5), `$JOURNAL_STREAM`).

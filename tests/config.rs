@@ -194,6 +194,22 @@ fn errors_name_place_key_and_what_is_allowed() {
             ],
         ),
         (
+            "[listen]\nconnections_per_client = 9999\n",
+            &["listen.connections_per_client", "listen.connections"],
+        ),
+        (
+            "[listen.tls]\nclient_crl_file = \"/x\"\n",
+            &["listen.tls.client_crl_file", "without"],
+        ),
+        (
+            "[access.nobody]\nread = [\"*\"]\n",
+            &["access.nobody", "no server profile"],
+        ),
+        (
+            "[servers.a]\nhost = \"h\"\nsecurity = \"none\"\n[access.a]\nwrite = [\"root\"]\n",
+            &["access.a.write", "`root` names nobody"],
+        ),
+        (
             "[listen]\nunix_mode = \"rw\"\n",
             &["listen.unix_mode", "octal"],
         ),
@@ -290,6 +306,11 @@ fn a_password_shows_nowhere() {
         format!("[servers.a]\nhost = \"h\"\npassword = {number}\n"),
         format!("[servers.a]\nhost = \"h\"\npassword = {number}x\n"),
         format!("[servers.a]\nhost = \"h\"\npassword = \"\\n{number}\"\n"),
+        // A value where a table belongs.
+        format!("servers = \"{number}\"\n"),
+        format!("[servers]\na = \"{number}\"\n"),
+        format!("[servers]\na = {number}\n"),
+        format!("[servers]\na = [\"{number}\"]\n"),
     ] {
         let error = refusal(&text);
         assert!(

@@ -102,6 +102,7 @@ fn errors_of_those_who_share_the_link() {
     let full = io::Error::from(io::ErrorKind::StorageFull);
     let broken = io::Error::from(io::ErrorKind::PermissionDenied);
     let read_only = io::Error::from(io::ErrorKind::ReadOnlyFilesystem);
+    let no_files = rustix::io::Errno::MFILE.into();
     let gave_up = |exhausted| Cause::GaveUp {
         exhausted,
         last: "the link was lost".into(),
@@ -136,6 +137,13 @@ fn errors_of_those_who_share_the_link() {
         ("reader", Cause::ReaderTooSlow),
         ("writer", Cause::WriterTooSlow),
         ("profile", Cause::ProfileNotFound("x".into())),
+        (
+            "foreign profile",
+            Cause::ProfileNotAllowed {
+                profile: "x".into(),
+                method: "Put",
+            },
+        ),
         ("session", Cause::SessionNotFound),
         ("operation", Cause::OperationNotFound),
         ("inline", Cause::InlineNotAllowed),
@@ -180,6 +188,7 @@ fn errors_of_those_who_share_the_link() {
         ("disk full", Cause::Spool(Arc::new(full))),
         ("disk", Cause::Spool(Arc::new(broken))),
         ("read-only disk", Cause::Spool(Arc::new(read_only))),
+        ("descriptors", Cause::Spool(Arc::new(no_files))),
         ("answer", Cause::WrongAnswer),
     ];
     let rows: Vec<String> = causes
@@ -199,6 +208,7 @@ fn errors_of_those_who_share_the_link() {
          reader -> ResourceExhausted READER_TOO_SLOW
          writer -> ResourceExhausted WRITER_TOO_SLOW
          profile -> NotFound PROFILE_NOT_FOUND
+         foreign profile -> PermissionDenied PROFILE_NOT_ALLOWED
          session -> NotFound SESSION_NOT_FOUND
          operation -> NotFound OPERATION_NOT_FOUND
          inline -> PermissionDenied INLINE_SERVERS_DISABLED
@@ -231,6 +241,7 @@ fn errors_of_those_who_share_the_link() {
          disk full -> ResourceExhausted SPOOL_FULL retry=5
          disk -> Internal SPOOL_FAILED
          read-only disk -> FailedPrecondition SPOOL_READ_ONLY
+         descriptors -> Unavailable TOO_MANY_FILES retry=5
          answer -> Internal WRONG_ANSWER",
     );
 }

@@ -159,6 +159,14 @@ pub enum Cause {
     /// The configuration has no such server profile.
     #[error("there is no server profile {0:?}")]
     ProfileNotFound(String),
+    /// The principal may not use the profile for this.
+    #[error("the server profile {profile:?} may not be used by this client for {method}")]
+    ProfileNotAllowed {
+        /// Its name.
+        profile: String,
+        /// The method.
+        method: &'static str,
+    },
     /// There is no such session, its lease ran out, or it is another principal's.
     #[error("there is no such session")]
     SessionNotFound,
@@ -193,7 +201,7 @@ pub enum Cause {
     #[error("the transfer is {0}")]
     WrongState(&'static str),
     /// The bytes do not go on there.
-    #[error("the transfer has {committed} bytes")]
+    #[error("there are {committed} bytes")]
     WrongOffset {
         /// Bytes it has.
         committed: u64,

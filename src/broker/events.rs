@@ -1,7 +1,6 @@
 //! What happens, told to whoever watches; nobody who watches can slow it.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::broadcast;
@@ -12,6 +11,7 @@ use super::error::{Cause, Error};
 use super::scheduler::{Priority, Why};
 use super::session::SessionId;
 use super::session::SessionUse;
+use super::share::{Full, Place, Places, Share};
 use super::{Broker, clock};
 use crate::modem::JobId;
 use crate::modem::health::{Link, LoggedIn, Repaired};
@@ -21,8 +21,10 @@ use crate::modem::health::{Link, LoggedIn, Repaired};
 const KEPT: usize = 4096;
 
 /// Watchers in all, and of one principal. Each costs a stream; a screen needs one.
-const MAX_WATCHERS: usize = 64;
-const MAX_WATCHERS_PER_PRINCIPAL: usize = 16;
+const WATCHERS: Share = Share {
+    in_all: 64,
+    of_one: 16,
+};
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -141,7 +143,7 @@ pub enum Outcome {
 #[derive(Debug)]
 pub(super) struct Events {
     log: Mutex<Log>,
-    watchers: Mutex<HashMap<Principal, usize>>,
+    watchers: Arc<Places>,
 }
 
 #[derive(Debug)]
@@ -158,7 +160,7 @@ impl Default for Events {
         };
         Self {
             log: Mutex::new(log),
-            watchers: Mutex::default(),
+            watchers: Arc::new(Places::new(WATCHERS)),
         }
     }
 }
@@ -183,24 +185,9 @@ impl Events {
         log.tell.subscribe()
     }
 
-    fn seat(self: &Arc<Self>, principal: &Principal) -> Result<Seat, Cause> {
-        let mut watchers = self.watchers();
-        let own = watchers.get(principal).copied().unwrap_or_default();
-        if own >= MAX_WATCHERS_PER_PRINCIPAL {
-            return Err(Cause::TooManyWatchers { own: true });
-        }
-        if watchers.values().sum::<usize>() >= MAX_WATCHERS {
-            return Err(Cause::TooManyWatchers { own: false });
-        }
-        watchers.insert(principal.clone(), own + 1);
-        Ok(Seat {
-            events: Arc::clone(self),
-            principal: principal.clone(),
-        })
-    }
-
-    fn watchers(&self) -> MutexGuard<'_, HashMap<Principal, usize>> {
-        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn seat(&self, principal: &Principal) -> Result<Place, Cause> {
+        let seat = self.watchers.take(principal);
+        seat.map_err(|Full { own }| Cause::TooManyWatchers { own })
     }
 }
 
@@ -208,7 +195,7 @@ impl Events {
 #[derive(Debug)]
 pub struct Watcher {
     events: broadcast::Receiver<Arc<Event>>,
-    seat: Seat,
+    seat: Place,
     _sessions: Vec<SessionUse>,
 }
 
@@ -225,7 +212,7 @@ impl Watcher {
     /// Waits for the next event. Cancel-safe. `None`: there will be no more.
     pub async fn next(&mut self) -> Option<Heard> {
         match self.events.recv().await {
-            Ok(event) => Some(Heard::Event(event.seen_by(&self.seat.principal))),
+            Ok(event) => Some(Heard::Event(event.seen_by(self.seat.principal()))),
             Err(RecvError::Lagged(lost)) => Some(Heard::Lost(lost)),
             Err(RecvError::Closed) => None,
         }
@@ -281,24 +268,5 @@ impl About {
     pub(super) fn hide(&mut self) {
         self.principal = None;
         self.profile = None;
-    }
-}
-
-/// A watcher's place among those that are allowed. Dropping it gives the place away.
-#[derive(Debug)]
-struct Seat {
-    events: Arc<Events>,
-    principal: Principal,
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut watchers = self.events.watchers();
-        if let Some(count) = watchers.get_mut(&self.principal) {
-            *count -= 1;
-            if *count == 0 {
-                watchers.remove(&self.principal);
-            }
-        }
     }
 }

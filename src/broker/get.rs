@@ -97,7 +97,7 @@ impl Reading {
         spools: &Arc<Spools>,
         patience: Patience,
     ) -> Self {
-        let (writer, reader) = spools.from_link(patience.stall);
+        let (writer, reader) = spools.from_link(&operation.principal, patience.stall);
         let (begin, began) = oneshot::channel();
         let (report, progress) = watch::channel(GetProgress::default());
         let cancel = operation.cancel.clone().drop_guard();

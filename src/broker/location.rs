@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::access::Access;
+use super::caller::Principal;
 use super::error::Cause;
 use super::scheduler::{Priority, Yields};
 use super::usage;
@@ -31,6 +33,19 @@ pub(super) struct Profile {
     pub(super) data: usage::Limit,
     /// When they give up the link where their callers do not say.
     pub(super) yields: Yields,
+    /// Who may use it.
+    pub(super) access: Arc<Access>,
+}
+
+impl Profile {
+    /// Whether a principal may use it for what a method does.
+    pub(super) fn allow(&self, principal: &Principal, method: &'static str) -> Result<(), Cause> {
+        if self.access.allows(principal, method) {
+            return Ok(());
+        }
+        let profile = self.name.as_deref().unwrap_or_default().into();
+        Err(Cause::ProfileNotAllowed { profile, method })
+    }
 }
 
 /// The directory that relative paths are read from.

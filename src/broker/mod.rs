@@ -1,5 +1,6 @@
 //! Floor 4, sharing: many clients, one link.
 
+pub mod access;
 pub mod caller;
 pub mod disk;
 pub mod error;
@@ -13,6 +14,7 @@ pub mod queue;
 pub mod scheduler;
 pub mod servers;
 pub mod session;
+pub mod share;
 pub mod spool;
 pub mod status;
 pub mod transfers;
@@ -237,6 +239,7 @@ impl Broker {
         location: Location,
         session: Option<SessionUse>,
     ) -> Result<Arc<Operation>, Cause> {
+        location.profile.allow(&caller.principal, method)?;
         let priority = match method {
             "Get" | "Put" => caller.priority.unwrap_or(location.profile.priority),
             _ => Priority::Interactive,

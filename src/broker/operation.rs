@@ -50,7 +50,7 @@ pub(super) struct Operation {
     /// Where it goes; `None` where it is about the module alone.
     server: Option<Arc<Server>>,
     profile: Profile,
-    principal: Principal,
+    pub(super) principal: Principal,
     deadline: Option<Instant>,
     stall: Duration,
     link: Arc<Link>,

@@ -157,7 +157,7 @@ impl Writing {
         spools: &Arc<Spools>,
         patience: Patience,
     ) -> Result<Self, Cause> {
-        let (writer, reader) = spools.to_link();
+        let (writer, reader) = spools.to_link(&operation.principal);
         let (whole, tally) = oneshot::channel();
         let (report, progress) = watch::channel(PutProgress::default());
         let content = Content::Brought {

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::caller::Principal;
 use super::estimate::{Costs, Load, Way};
+use super::share::Share as Places;
 use crate::ftps::value::Server;
 use yielding::{Guest, Tenant};
 pub(super) use yielding::{Verdict, Yielding};
@@ -158,12 +159,12 @@ impl Scheduler {
     /// Gives an operation a place, which it has until it leaves.
     pub(super) fn admit(&mut self, principal: &Principal) -> Result<Key, Full> {
         let own = self.shares.get(principal).map_or(0, |share| share.admitted);
-        if own >= self.limits.max_per_principal {
-            return Err(self.full(true));
-        }
-        if self.admitted.len() >= self.limits.max {
-            return Err(self.full(false));
-        }
+        let share = Places {
+            in_all: self.limits.max as u64,
+            of_one: self.limits.max_per_principal as u64,
+        };
+        let admitted = share.admit(self.admitted.len() as u64, own as u64, 1);
+        admitted.map_err(|full| self.full(full.own))?;
         self.keys += 1;
         let key = Key(self.keys);
         self.admitted.insert(key, principal.clone());

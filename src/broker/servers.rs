@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::access::Access;
 use super::caller::ServerChoice;
 use super::error::Cause;
 use super::location::{Location, Profile};
@@ -72,6 +73,15 @@ impl Servers {
     pub fn with_yields(mut self, profile: &str, yields: Yields) -> Self {
         if let Some(known) = self.profiles.get_mut(profile) {
             known.profile.yields = yields;
+        }
+        self
+    }
+
+    /// Says who may use a profile; everybody where nothing is said.
+    #[must_use]
+    pub fn with_access(mut self, profile: &str, access: Access) -> Self {
+        if let Some(known) = self.profiles.get_mut(profile) {
+            known.profile.access = Arc::new(access);
         }
         self
     }

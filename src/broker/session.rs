@@ -14,6 +14,7 @@ use super::caller::Principal;
 use super::error::Cause;
 use super::events::{Events, SessionChange, What};
 use super::location::Location;
+use super::share::{Full, Share};
 pub use calls::{SessionInfo, SessionRequest};
 pub(super) use in_use::SessionUse;
 
@@ -111,13 +112,12 @@ impl Sessions {
             .values()
             .filter(|session| session.principal == *principal)
             .count();
-        if own >= self.limits.max_per_principal {
-            return Err(Cause::TooManySessions { own: true });
-        }
-        if self.open.len() >= self.limits.max {
-            return Err(Cause::TooManySessions { own: false });
-        }
-        Ok(())
+        let share = Share {
+            in_all: self.limits.max as u64,
+            of_one: self.limits.max_per_principal as u64,
+        };
+        let admitted = share.admit(self.open.len() as u64, own as u64, 1);
+        admitted.map_err(|Full { own }| Cause::TooManySessions { own })
     }
 
     /// Opens a session. Answers its name and the lease that is granted.

@@ -21,7 +21,9 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use budget::Budget;
+use super::caller::Principal;
+use super::share::{Place, Places, Share};
+use budget::{Budget, Purse};
 use kept::Kept;
 pub(super) use reader::{Reader, Spooled};
 pub(super) use replay::{PIECE, Replay};
@@ -29,6 +31,13 @@ use ring::Ring;
 
 /// Most bytes handed over at once.
 pub const MAX_CHUNK: usize = 64 * 1024;
+
+/// Files in all, and of one principal: so many that what is read slowly goes on, and few beside the
+/// descriptors of a process (1024 by custom).
+const FILES: Share = Share {
+    in_all: 128,
+    of_one: 64,
+};
 
 /// Bounds of the spools. An empty spool takes one chunk whatever the bounds say, and one that is
 /// uploaded keeps the last 10 KiB, so that every transfer goes on.
@@ -44,6 +53,8 @@ pub struct Limits {
     pub disk: u64,
     /// Bytes on disk for all operations.
     pub disk_in_all: u64,
+    /// Bytes on disk for all operations of one principal.
+    pub disk_of_one: u64,
     /// Directory of the files, which have no name there; `None`: the system's for temporary
     /// files.
     pub directory: Option<PathBuf>,
@@ -62,6 +73,7 @@ impl Default for Limits {
             memory_in_all: 32 << 20,
             disk: 64 << 20,
             disk_in_all: 512 << 20,
+            disk_of_one: 256 << 20,
             directory: None,
         }
     }
@@ -72,7 +84,9 @@ impl Default for Limits {
 pub(super) struct Spools {
     limits: Limits,
     memory: Budget,
-    disk: Budget,
+    disk: Arc<Places>,
+    /// Files, of which each is a descriptor.
+    files: Arc<Places>,
     /// Where memory can be taken back from.
     keepers: Mutex<Vec<Weak<Kept>>>,
     /// Something was given back, or can be taken back.
@@ -82,25 +96,22 @@ pub(super) struct Spools {
 impl Spools {
     /// Bytes in memory and on disk.
     pub(super) fn used(&self) -> (u64, u64) {
-        let Limits {
-            memory_in_all,
-            disk_in_all,
-            ..
-        } = self.limits;
-        let used = |bound: u64, budget: &Budget| bound.saturating_sub(budget.rest());
-        (
-            used(memory_in_all, &self.memory),
-            used(disk_in_all, &self.disk),
-        )
+        let memory_in_all = self.limits.memory_in_all;
+        let memory = memory_in_all.saturating_sub(self.memory.rest());
+        (memory, self.disk.used())
     }
 
     pub(super) fn new(limits: Limits) -> Self {
         let memory = Budget::new(limits.memory_in_all);
-        let disk = Budget::new(limits.disk_in_all);
+        let disk = Places::new(Share {
+            in_all: limits.disk_in_all,
+            of_one: limits.disk_of_one,
+        });
         Self {
             limits,
             memory,
-            disk,
+            disk: Arc::new(disk),
+            files: Arc::new(Places::new(FILES)),
             keepers: Mutex::default(),
             freed: Notify::new(),
         }
@@ -108,14 +119,18 @@ impl Spools {
 
     /// A spool for a writer that must not wait for its reader: it may go to disk, and is given
     /// up when it is full and the reader takes nothing for `stall`.
-    pub(super) fn from_link(self: &Arc<Self>, stall: Duration) -> (Writer, Reader) {
-        self.open(self.limits.disk, Some(stall))
+    pub(super) fn from_link(
+        self: &Arc<Self>,
+        owner: &Principal,
+        stall: Duration,
+    ) -> (Writer, Reader) {
+        self.open(owner, self.limits.disk, Some(stall))
     }
 
     /// A spool for a writer that can wait: it stays in memory. What was read is kept where there
     /// is room, for [`Reader::source`].
-    pub(super) fn to_link(self: &Arc<Self>) -> (Writer, Reader) {
-        let (writer, reader) = self.open(0, None);
+    pub(super) fn to_link(self: &Arc<Self>, owner: &Principal) -> (Writer, Reader) {
+        let (writer, reader) = self.open(owner, 0, None);
         let mut keepers = self.keepers();
         keepers.retain(|kept| kept.strong_count() > 0);
         keepers.push(Arc::downgrade(&writer.spool.kept));
@@ -143,9 +158,18 @@ impl Spools {
         self.keepers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn open(self: &Arc<Self>, disk: u64, stall: Option<Duration>) -> (Writer, Reader) {
+    fn open(
+        self: &Arc<Self>,
+        owner: &Principal,
+        disk: u64,
+        stall: Option<Duration>,
+    ) -> (Writer, Reader) {
         let spool = Arc::new(Spool {
             spools: Arc::clone(self),
+            purse: Purse {
+                places: Arc::clone(&self.disk),
+                principal: owner.clone(),
+            },
             disk,
             state: Mutex::default(),
             kept: Arc::default(),
@@ -166,6 +190,8 @@ impl Spools {
 #[derive(Debug)]
 struct Spool {
     spools: Arc<Spools>,
+    /// What its disk is taken from.
+    purse: Purse,
     /// Bytes allowed on disk.
     disk: u64,
     state: Mutex<State>,
@@ -187,6 +213,8 @@ struct State {
     accounted: u64,
     /// Read after the memory.
     ring: Option<Ring>,
+    /// The place of its file among all.
+    file: Option<Place>,
     end: Option<End>,
     reader_gone: bool,
     /// The writer waits for room.
@@ -256,7 +284,8 @@ impl Spool {
         state.memory.clear();
         state.in_memory = 0;
         if let Some(ring) = state.ring.take() {
-            self.spools.disk.give(ring.len());
+            self.purse.give(ring.len());
+            state.file = None;
         }
         self.kept.clear(&self.spools.memory);
         self.release(&mut state);
@@ -349,17 +378,21 @@ impl Writer {
             return Ok(false);
         }
         if !spills {
+            let Ok(file) = self.spool.spools.files.take(&self.spool.purse.principal) else {
+                return Ok(false);
+            };
             let ring = Ring::create(self.spool.spools.limits.directory.clone(), self.spool.disk)
                 .await
                 .map_err(WriteError::Io)?;
-            self.spool.state().ring = Some(ring);
+            let mut state = self.spool.state();
+            (state.ring, state.file) = (Some(ring), Some(file));
         }
         let Some(slot) = ({
             let mut state = self.spool.state();
             state
                 .ring
                 .as_mut()
-                .and_then(|ring| ring.reserve(len, &self.spool.spools.disk))
+                .and_then(|ring| ring.reserve(len, &self.spool.purse))
         }) else {
             return Ok(false);
         };

@@ -121,9 +121,11 @@ pub(super) fn to_broker(
         spool: spool::Limits {
             memory: transfers.memory,
             keep: transfers.keep,
-            memory_in_all: transfers.memory_in_all,
+            memory_in_all: transfers.spools(),
             disk: transfers.disk,
             disk_in_all: transfers.disk_in_all,
+            // Half, as of the connections and the queue.
+            disk_of_one: transfers.disk_in_all / 2,
             directory: transfers.directory().map(Into::into),
         },
         stall: Stall(transfers.stall),

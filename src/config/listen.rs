@@ -4,11 +4,14 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::error::Problem;
+use super::limits::{at_least_one, at_most, positive};
 use super::tls::Tls;
+use crate::rpc::limits::Limits;
 use crate::rpc::listen::{Loopback, LoopbackError};
 
 /// Longest path of a unix socket in bytes: 108 with a zero at its end (unix(7)), less the eleven
@@ -26,17 +29,29 @@ pub struct Listen {
     /// Address and port, a loopback one unless there is TLS; empty: none.
     #[serde(with = "optional")]
     pub tcp: Option<TcpAddress>,
+    /// Connections in all.
+    pub connections: usize,
+    /// Connections of one client.
+    pub connections_per_client: usize,
+    /// How long a connection without a call stays.
+    #[serde(with = "humantime_serde")]
+    pub idle: Duration,
     /// TLS at the TCP port.
     pub tls: Tls,
 }
 
 impl Default for Listen {
     fn default() -> Self {
+        let limits = Limits::default();
         Self {
             unix: "/run/cellftpd/cellftpd.sock".into(),
             // The daemon's own user and group.
             unix_mode: Mode(0o660),
             tcp: None,
+            connections: usize::try_from(limits.connections.in_all).unwrap_or(usize::MAX),
+            connections_per_client: usize::try_from(limits.connections.of_one)
+                .unwrap_or(usize::MAX),
+            idle: limits.idle,
             tls: Tls::default(),
         }
     }
@@ -65,6 +80,18 @@ impl Listen {
                 problems.push(Problem::new("listen.unix", rule));
             }
         }
+        at_least_one(problems, "listen.connections", self.connections);
+        at_least_one(
+            problems,
+            "listen.connections_per_client",
+            self.connections_per_client,
+        );
+        at_most(
+            problems,
+            ("listen.connections_per_client", self.connections_per_client),
+            ("listen.connections", self.connections),
+        );
+        positive(problems, "listen.idle", self.idle);
         self.tls.check(problems);
         match self.tcp {
             Some(address) if self.tls.is_off() => {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use figment::error::Kind;
+use figment::error::{Actual, Kind};
 use figment::providers::Serialized;
 use figment::value::{Dict, Map};
 use figment::{Figment, Metadata, Profile, Provider};
@@ -127,6 +127,12 @@ fn from_figment(error: &figment::Error) -> Problem {
         {
             format!("is {found}; allowed: a time in quotes, as \"90s\", \"10m\" or \"1h 30m\"")
         }
+        // The value may be a password that stands in the place of its profile.
+        Kind::InvalidType(found, wanted)
+            if ["map", "struct"].iter().any(|t| wanted.contains(t)) =>
+        {
+            format!("is {}, a table belongs here", kind_of(found))
+        }
         kind => kind.to_string(),
     };
     let source = error
@@ -137,6 +143,20 @@ fn from_figment(error: &figment::Error) -> Problem {
         source: source.unwrap_or_default(),
         key: error.path.join("."),
         rule,
+    }
+}
+
+/// What a value is, without the value.
+fn kind_of(found: &Actual) -> &'static str {
+    match found {
+        Actual::Bool(_) => "true or false",
+        Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_) => "a number",
+        Actual::Char(_) | Actual::Str(_) => "a text",
+        Actual::Bytes(_) => "bytes",
+        Actual::Unit | Actual::Option => "nothing",
+        Actual::Seq => "a list",
+        Actual::Map => "a table",
+        _ => "something else",
     }
 }
 

@@ -1,5 +1,6 @@
 //! The configuration: defaults, then the file, then the environment, each over the one before.
 
+mod access;
 mod budget;
 mod durable;
 mod env;
@@ -18,6 +19,7 @@ mod tls;
 mod transfers;
 
 pub use self::metrics::Metrics;
+pub use access::Access;
 pub use budget::Budget;
 pub use durable::Durable;
 pub use error::{Error, Problem};
@@ -37,8 +39,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::broker::share::Share;
 use crate::broker::usage::Limit;
 use crate::broker::{Limits, Servers};
+use crate::rpc;
+
+/// Longest name of a server profile, in bytes: that of a transfer, and what a request may name.
+const MAX_NAME: usize = 128;
 
 /// All that can be configured. Every key has a default, so an empty file is a valid one; an
 /// unknown key is an error, so that a misspelt one does not go unnoticed.
@@ -69,6 +76,8 @@ pub struct Config {
     pub log: Log,
     /// Server profiles by name.
     pub servers: BTreeMap<String, ServerProfile>,
+    /// Who may use them, by their names; everybody where nothing is said.
+    pub access: BTreeMap<String, Access>,
 }
 
 impl Config {
@@ -89,6 +98,20 @@ impl Config {
         }
     }
 
+    /// How much those who come in may take.
+    #[must_use]
+    pub fn doors(&self) -> rpc::limits::Limits {
+        rpc::limits::Limits {
+            connections: Share {
+                in_all: self.listen.connections as u64,
+                of_one: self.listen.connections_per_client as u64,
+            },
+            idle: self.listen.idle,
+            messages: self.transfers.messages(),
+            ..rpc::limits::Limits::default()
+        }
+    }
+
     /// The server profiles with their passwords.
     ///
     /// # Errors
@@ -105,7 +128,10 @@ impl Config {
         if !problems.is_empty() {
             return Err(Error::Problems(problems));
         }
-        let known = Servers::new(servers, self.transfers.allow_inline_servers);
+        let mut known = Servers::new(servers, self.transfers.allow_inline_servers);
+        for (name, access) in &self.access {
+            known = known.with_access(name, access.resolve(name).map_err(Error::Problems)?);
+        }
         let profiles = self.servers.iter();
         Ok(profiles.fold(known, |known, (name, profile)| {
             known
@@ -146,6 +172,20 @@ impl Config {
         self.log.check(&mut problems);
         for (name, server) in &self.servers {
             server.check(name, &mut problems);
+            if name.len() > MAX_NAME {
+                let rule = format!(
+                    "the name has {} bytes, at most {MAX_NAME} are allowed",
+                    name.len()
+                );
+                problems.push(Problem::new("servers", rule));
+            }
+        }
+        for (name, access) in &self.access {
+            problems.extend(access.resolve(name).err().into_iter().flatten());
+            if !self.servers.contains_key(name) {
+                let key = format!("access.{name}");
+                problems.push(Problem::new(key, "there is no server profile of this name"));
+            }
         }
         problems
     }

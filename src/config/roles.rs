@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::Problem;
-use crate::rpc::role::{self, Who, WhoError};
+use crate::broker::access::{Who, WhoError};
+use crate::rpc::role;
 
 /// Who has which role, by the names that the daemon knows clients by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -20,6 +20,9 @@ pub struct Tls {
     pub key_file: PathBuf,
     /// PEM file with the authorities that sign the certificates of clients.
     pub client_ca_file: PathBuf,
+    /// PEM file with a list of revoked certificates of each of these authorities; empty: none is
+    /// looked at.
+    pub client_crl_file: PathBuf,
 }
 
 impl Tls {
@@ -44,6 +47,10 @@ impl Tls {
 
     fn read(&self) -> Result<Option<tls::Tls>, Problem> {
         if self.is_off() {
+            if !is_empty(&self.client_crl_file) {
+                let rule = "is given without `cert_file`, `key_file` and `client_ca_file`";
+                return Err(problem("client_crl_file", rule));
+            }
             return Ok(None);
         }
         let [cert, key, client_ca] = self.files().map(|(name, file)| {
@@ -54,11 +61,22 @@ impl Tls {
             contents(file).map_err(|rule| problem(name, rule))
         });
         let (cert, key, client_ca) = (cert?, key?, client_ca?);
-        let tls = tls::Tls::from_pem(&cert.1, &key.1, &client_ca.1).map_err(|error| {
+        let crl = match self.client_crl_file.as_path() {
+            file if is_empty(file) => None,
+            file => Some(contents(file).map_err(|rule| problem("client_crl_file", rule))?),
+        };
+        let revoked = crl.as_ref().map(|(_, text)| text.as_slice());
+        let tls = tls::Tls::from_pem(&cert.1, &key.1, &client_ca.1, revoked).map_err(|error| {
             let (name, path) = match error {
                 TlsError::Certificate | TlsError::Refused(_) => ("cert_file", cert.0),
                 TlsError::Key | TlsError::ForeignKey => ("key_file", key.0),
                 TlsError::ClientCa => ("client_ca_file", client_ca.0),
+                TlsError::Revoked => (
+                    "client_crl_file",
+                    crl.as_ref()
+                        .map(|(path, _)| path.clone())
+                        .unwrap_or_default(),
+                ),
             };
             problem(name, format!("{} {error}", path.display()))
         })?;
@@ -78,6 +96,7 @@ impl fmt::Display for Tls {
     /// The files, each once.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut files = self.files().map(|(_, file)| file).to_vec();
+        files.extend(Some(self.client_crl_file.as_path()).filter(|file| !is_empty(file)));
         files.dedup();
         let files: Vec<_> = files
             .iter()

@@ -63,7 +63,21 @@ impl Default for Transfers {
 /// Least memory for one transfer in bytes: one message of a client has to fit.
 const MIN_MEMORY: u64 = 64 * 1024;
 
+/// Least memory for messages that are coming in, in bytes: a chunk of each of two clients.
+const MIN_MESSAGES: u64 = 512 * 1024;
+
 impl Transfers {
+    /// Bytes of `memory_in_all` for messages that are coming in: a quarter of it.
+    pub(super) fn messages(&self) -> u64 {
+        (self.memory_in_all / 4).max(MIN_MESSAGES)
+    }
+
+    /// Bytes of `memory_in_all` for what lies between clients and the link: the rest.
+    pub(super) fn spools(&self) -> u64 {
+        let rest = self.memory_in_all - self.memory_in_all / 4;
+        rest.max(self.memory)
+    }
+
     pub(super) fn directory(&self) -> Option<&Path> {
         Some(self.directory.as_path()).filter(|path| !path.as_os_str().is_empty())
     }

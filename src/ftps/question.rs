@@ -35,11 +35,10 @@ const TOLD: [&str; 12] = [
     "+FSMEM",
 ];
 
-/// Extended commands that may set or ask something by value: the access point and its password,
-/// the PIN, the clock, an address.
-const SET: [&str; 6] = [
-    "+CGDCONT", "+CGAUTH", "+CPIN", "+CCLK", "+CGPADDR", "+CDNSGIP",
-];
+/// Extended commands that may set or ask something by value: the PIN, the clock, an address. The access
+/// point and its password (`+CGDCONT=`, `+CGAUTH=`) and the operator (`+COPS=`) are not among them: they
+/// decide how everybody reaches the network, and belong into the configuration.
+const SET: [&str; 4] = ["+CPIN", "+CCLK", "+CGPADDR", "+CDNSGIP"];
 
 impl Question {
     /// Takes a line, without its line end.
@@ -129,7 +128,8 @@ mod tests {
             "at+csq",
             "AT+CFUN?",
             "AT+CFTPSPUT=?",
-            "AT+CGDCONT=1,\"IP\",\"a;b\"",
+            "AT+CDNSGIP=\"a;b\"",
+            "AT+CGDCONT?",
             " AT+CPSI? ",
             "AT+CFTPSTYPE?",
         ] {
@@ -143,6 +143,9 @@ mod tests {
     fn what_steals_the_session_or_prompts_is_not() {
         for text in [
             "",
+            "AT+CGDCONT=1,\"IP\",\"other\"",
+            "at+cgauth=1,1,\"a\",\"b\"",
+            "AT+COPS=1,2,\"26201\"",
             "ATD123;",
             "ATO",
             "ATE1",

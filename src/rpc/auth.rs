@@ -6,6 +6,7 @@ use tonic::{Extensions, Status};
 
 use super::certificate::Nameless;
 use super::status;
+use super::visit::Visit;
 use crate::broker::Principal;
 
 /// Who is at the other end of a connection, as the system or the certificate says.
@@ -23,7 +24,8 @@ pub(super) enum Peer {
 }
 
 impl Peer {
-    fn principal(&self) -> Result<Principal, Status> {
+    /// Who that is.
+    pub(super) fn principal(&self) -> Result<Principal, Status> {
         match self {
             Self::User(uid) => Ok(Principal::new(format!("uid:{uid}"))),
             Self::Tcp => Ok(Principal::new("tcp")),
@@ -35,8 +37,10 @@ impl Peer {
 
 /// The principal of a request with these extensions.
 pub(super) fn principal(extensions: &Extensions) -> Result<Principal, Status> {
-    let peer = extensions.get::<Peer>();
-    peer.ok_or_else(|| status::no_identity("the system does not tell who is calling"))?
+    let visit = extensions.get::<Visit>();
+    visit
+        .ok_or_else(|| status::no_identity("the system does not tell who is calling"))?
+        .peer()
         .principal()
 }
 
@@ -57,10 +61,10 @@ mod tests {
             (Peer::Certificate("backup".into()), "cert:backup"),
         ];
         for (peer, want) in cases {
-            extensions.insert(peer);
+            extensions.insert(Visit::new(peer, None));
             assert_eq!(principal(&extensions).unwrap().as_str(), want);
         }
-        extensions.insert(Peer::Nameless(Nameless::NoName));
+        extensions.insert(Visit::new(Peer::Nameless(Nameless::NoName), None));
         let status = principal(&extensions).unwrap_err();
         assert_eq!(status.code(), tonic::Code::Unauthenticated);
         assert!(status.message().contains("names nobody"), "{status:?}");

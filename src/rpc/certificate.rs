@@ -23,7 +23,9 @@ pub(super) enum Nameless {
     #[error("the name in the client's certificate has more than {MAX_NAME} bytes")]
     TooLong,
     /// The name would upset a log or a terminal.
-    #[error("the name in the client's certificate has a control character")]
+    #[error(
+        "the name in the client's certificate has a control character, or one that cannot be seen"
+    )]
     Control,
 }
 
@@ -57,10 +59,28 @@ pub(super) fn name(certificate: &[u8]) -> Result<String, Nameless> {
     if name.len() > MAX_NAME {
         return Err(Nameless::TooLong);
     }
-    if name.chars().any(char::is_control) {
+    if name.chars().any(misleads) {
         return Err(Nameless::Control);
     }
     Ok(name.into())
+}
+
+/// Whether a character makes a text look like another: a control character, one without width, one that
+/// turns the direction of writing, or that ends a line (Unicode TR36 §2.5, general categories Cf, Zl, Zp).
+fn misleads(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 #[cfg(test)]

@@ -3,16 +3,21 @@
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::Either;
 use futures_util::stream::unfold;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::server::TlsStream;
 use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use super::auth::Peer;
 use super::connection::Connection;
+use super::guests::Guests;
 use super::handshake::Handshakes;
+use super::limits::Limits;
 use super::listen::{TcpDoor, UnixDoor};
 
 /// Pause after a connection could not be accepted. The cause is mostly that all file descriptors
@@ -26,6 +31,8 @@ pub struct Doors {
     pub unix: Option<UnixDoor>,
     /// A TCP port.
     pub tcp: Option<TcpDoor>,
+    /// How much those who come in may take.
+    pub limits: Limits,
 }
 
 impl Doors {
@@ -44,25 +51,32 @@ impl Doors {
         self,
         stop: CancellationToken,
     ) -> impl Stream<Item = io::Result<Connection>> {
+        let guests = Arc::new(Guests::new(&self.limits));
         let unix = self.unix.map(|door| (door, stop.clone()));
         let unix = unfold(unix, async |door| {
             let (door, stop) = door?;
             let next = accept(|| async {
                 let (stream, _) = door.listener().accept().await?;
                 let peer = Peer::User(stream.peer_cred()?.uid());
-                Ok(Connection::new(stream, peer))
+                Ok((stream, peer))
             });
-            let connection = unless_passed_on(next, door.is_passed(), &stop).await;
-            Some((Ok(connection), Some((door, stop))))
+            let arrival = unless_passed_on(next, door.is_passed(), &stop).await;
+            Some((arrival, Some((door, stop))))
         });
         let tcp = self.tcp.map(|door| (door.is_passed(), door, stop));
         let tcp = tcp.map(|(passed, door, stop)| (passed, Tcp::new(door), stop));
         let tcp = unfold(tcp, async |door| {
             let (passed, mut door, stop) = door?;
-            let connection = unless_passed_on(door.next(), passed, &stop).await;
-            Some((Ok(connection), Some((passed, door, stop))))
+            let arrival = unless_passed_on(door.next(), passed, &stop).await;
+            Some((arrival, Some((passed, door, stop))))
         });
-        unix.merge(tcp)
+        let at_unix = Arc::clone(&guests);
+        let unix = unix.filter_map(move |(stream, peer)| at_unix.receive(stream, peer));
+        let tcp = tcp.filter_map(move |(stream, peer)| match stream {
+            Either::Left(plain) => guests.receive(plain, peer),
+            Either::Right(tls) => guests.receive(*tls, peer),
+        });
+        unix.merge(tcp).map(Ok)
     }
 }
 
@@ -82,18 +96,20 @@ impl Tcp {
         }
     }
 
-    async fn next(&mut self) -> Connection {
+    async fn next(&mut self) -> (Either<TcpStream, Box<TlsStream<TcpStream>>>, Peer) {
         let Self {
             listener,
             handshakes,
         } = self;
         let Some(handshakes) = handshakes else {
             let (stream, _) = accept(|| arrival(listener)).await;
-            return Connection::new(stream, Peer::Tcp);
+            return (Either::Left(stream), Peer::Tcp);
         };
         loop {
             tokio::select! {
-                (stream, peer) = handshakes.next() => return Connection::new(stream, peer),
+                (stream, peer) = handshakes.next() => {
+                    return (Either::Right(Box::new(stream)), peer);
+                }
                 (stream, from) = accept(|| arrival(listener)) => handshakes.begin(stream, from),
             }
         }

@@ -1,9 +1,7 @@
 //! `FtpsService`: each method reads its request, makes one call of the broker, and answers.
 
 use std::pin::Pin;
-use std::time::Duration;
 
-use tokio::time::timeout;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -14,9 +12,6 @@ use crate::broker::failure::Ending;
 use crate::broker::{Broker, Error, JobId};
 use crate::proto::ftps_service_server::FtpsService;
 use crate::proto::*;
-
-/// How long an upload may be open without its header. Callers send it with the call itself.
-const HEADER: Duration = Duration::from_secs(30);
 
 type Answer<T> = Result<Response<T>, Status>;
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -180,9 +175,7 @@ impl FtpsService for Ftps {
     async fn put(&self, request: Request<Streaming<PutRequest>>) -> Answer<Self::PutStream> {
         let mut caller = caller(&request)?;
         let mut incoming = request.into_inner();
-        let first = timeout(HEADER, incoming.message())
-            .await
-            .map_err(|_| status::no_header())??;
+        let first = incoming.message().await?;
         let header = match first.ok_or_else(status::unfinished)?.message {
             Some(put_request::Message::Header(header)) => header,
             _ => return Err(status::out_of_order("header", "must be the first message")),

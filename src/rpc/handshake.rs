@@ -119,7 +119,7 @@ mod tests {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let made = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let (pem, key) = (made.pem(), made.key().serialize_pem());
-        let tls = Tls::from_pem(pem.as_bytes(), key.as_bytes(), pem.as_bytes()).unwrap();
+        let tls = Tls::from_pem(pem.as_bytes(), key.as_bytes(), pem.as_bytes(), None).unwrap();
         Handshakes::new(watch::Sender::new(tls).subscribe())
     }
 

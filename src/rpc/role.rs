@@ -1,9 +1,7 @@
 //! What callers may do: one table of all methods, and who has which role.
 
-use std::fmt;
-use std::str::FromStr;
-
 use crate::broker::Principal;
+use crate::broker::access::Who;
 use crate::proto::{
     ftps_service_server as ftps, modem_service_server as modem,
     module_storage_service_server as storage, transfer_service_server as transfers,
@@ -32,18 +30,6 @@ pub struct Roles {
     /// Who has [`Role::Administer`].
     pub administer: Vec<Who>,
 }
-
-/// Names principals in a list: one of them, `uid:*` or `cert:*` for all of a kind, or `*`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Who(String);
-
-/// Why a text names no principals.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` names nobody; allowed: `*` for all, `uid:*` and `uid:NUMBER` for users of this machine, \
-     `cert:*` and `cert:NAME` for certificates, `tcp` for the TCP port without TLS"
-)]
-pub struct WhoError(String);
 
 /// What a method asks of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,48 +71,12 @@ impl Default for Roles {
     /// Everybody may transfer. Who comes from this machine may do all: the mode of the socket has
     /// decided about that. Who comes from another does nothing that others notice unless named.
     fn default() -> Self {
-        let here = || ["uid:*", "tcp"].map(|name| Who(name.into())).to_vec();
+        let here = || vec![Who::users(), Who::tcp()];
         Self {
-            transfer: vec![Who("*".into())],
+            transfer: vec![Who::everybody()],
             module_files: here(),
             administer: here(),
         }
-    }
-}
-
-impl Who {
-    fn means(&self, principal: &Principal) -> bool {
-        let name = principal.as_str();
-        match self.0.as_str() {
-            "*" => true,
-            "uid:*" => name.starts_with("uid:"),
-            "cert:*" => name.starts_with("cert:"),
-            exact => name == exact,
-        }
-    }
-}
-
-impl FromStr for Who {
-    type Err = WhoError;
-
-    fn from_str(text: &str) -> Result<Self, WhoError> {
-        let known = match text.split_once(':') {
-            Some(("uid", user)) => user == "*" || user.parse::<u32>().is_ok(),
-            Some(("cert", name)) => !name.is_empty(),
-            Some(_) => false,
-            None => matches!(text, "*" | "tcp"),
-        };
-        if known {
-            Ok(Self(text.into()))
-        } else {
-            Err(WhoError(text.into()))
-        }
-    }
-}
-
-impl fmt::Display for Who {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 
@@ -285,16 +235,6 @@ mod tests {
             let have = [Role::Transfer, Role::ModuleFiles, Role::Administer]
                 .map(|role| roles.has(&Principal::new(name), role));
             assert_eq!(have, want, "{name}");
-        }
-    }
-
-    #[test]
-    fn what_names_nobody_is_refused() {
-        for text in [
-            "", "root", "uid:", "uid:root", "uid:-1", "cert:", "tcp:*", "user:*",
-        ] {
-            let error = text.parse::<Who>().unwrap_err().to_string();
-            assert!(error.contains(&format!("`{text}` names nobody")), "{error}");
         }
     }
 }

@@ -9,11 +9,13 @@ use super::doors::Doors;
 use super::ftps::Ftps;
 use super::gate::Gate;
 use super::health;
+use super::limits::{METADATA, RESET_STREAMS, STREAMS};
 use super::metrics::Counting;
 use super::module::Module;
 use super::role::Roles;
 use super::storage::ModuleStorage;
 use super::transfers::Transfers;
+use super::turnstile::Turnstile;
 use crate::broker::Broker;
 use crate::proto::FILE_DESCRIPTOR_SET;
 use crate::proto::ftps_service_server::FtpsServiceServer;
@@ -21,8 +23,8 @@ use crate::proto::modem_service_server::ModemServiceServer;
 use crate::proto::module_storage_service_server::ModuleStorageServiceServer;
 use crate::proto::transfer_service_server::TransferServiceServer;
 
-/// Largest message taken, in bytes: gRPC's custom. No chunk needs more.
-const MAX_MESSAGE: usize = 4 * 1024 * 1024;
+/// Largest message taken, in bytes. [`super::intake`] tells what each method takes.
+const MAX_MESSAGE: usize = 256 * 1024;
 
 /// Silent connections are asked so often whether their caller is still there, and have as long to
 /// answer: a caller that vanished holds its place in the queue for 40 s at most.
@@ -85,8 +87,12 @@ pub async fn serve(
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(STREAMS)
+        .http2_max_header_list_size(METADATA)
+        .http2_max_pending_accept_reset_streams(Some(RESET_STREAMS))
         .layer(Counting::new())
         .layer(Gate::new(roles, closing.clone()))
+        .layer(Turnstile::new(&doors.limits))
         .add_service(
             FtpsServiceServer::new(Ftps::new(broker.clone()))
                 .max_decoding_message_size(MAX_MESSAGE),

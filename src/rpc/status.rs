@@ -7,10 +7,12 @@ mod verdict;
 
 use std::collections::HashMap;
 
+use tonic::codegen::http::HeaderMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use super::convert::request::Invalid;
+use super::limits::{CHUNK, FIRST_MESSAGE, MESSAGE, SHORT, SHORT_A_SECOND, SHORT_AT_ONCE};
 use super::role::Role;
 use crate::broker::health::Rung;
 use crate::broker::modem::chain;
@@ -102,9 +104,13 @@ pub(super) fn cut_off() -> Status {
            written may be left on the server";
     verdict.status(message, HashMap::new())
 }
+/// Most fields that one status names.
+const VIOLATIONS: usize = 16;
 
 /// A request with fields that break rules.
-pub(super) fn invalid(Invalid(violations): Invalid) -> Status {
+pub(super) fn invalid(Invalid(mut violations): Invalid) -> Status {
+    // A list may have the same mistake a hundred times; trailers are bounded by the other side.
+    violations.truncate(VIOLATIONS);
     let fields: Vec<String> = violations
         .iter()
         .map(|v| format!("{} {}", v.field, v.description))
@@ -157,9 +163,77 @@ pub(super) fn unfinished() -> Status {
     )
 }
 
-/// A caller that opened an upload and sent no header.
-pub(super) fn no_header() -> Status {
-    simple(Code::ResourceExhausted, "WRITER_TOO_SLOW", "no header came")
+/// A message that did not come in time, or not to its end.
+pub(super) fn late_message(first: bool) -> Status {
+    let message = if first {
+        format!("the call's first message did not come within {FIRST_MESSAGE:?}")
+    } else {
+        format!("a message that had begun was not whole within {MESSAGE:?}")
+    };
+    simple(Code::DeadlineExceeded, "MESSAGE_TOO_LATE", &message)
+}
+
+/// A message that is longer than its method needs.
+pub(super) fn too_long(len: u32, bound: u32) -> Status {
+    let message = format!(
+        "the message has {len} bytes, the method takes {bound}; send a file in chunks of at most \
+         {CHUNK} bytes"
+    );
+    simple(Code::InvalidArgument, "MESSAGE_TOO_LONG", &message)
+}
+
+/// Too many chunks that cost more than they bring.
+pub(super) fn short_chunks() -> Status {
+    let message = format!(
+        "too many chunks are shorter than {SHORT} bytes: {SHORT_AT_ONCE} may be, and \
+         {SHORT_A_SECOND} more in a second; send longer ones, best of 64 KiB"
+    );
+    simple(Code::InvalidArgument, "CHUNKS_TOO_SHORT", &message)
+}
+
+/// A request that is no message of Protocol Buffers as gRPC frames it.
+pub(super) fn malformed(how: &str) -> Status {
+    let message = format!("the request cannot be read: {how}");
+    simple(Code::InvalidArgument, "MALFORMED_MESSAGE", &message)
+}
+
+/// Says `MALFORMED_MESSAGE` where the library says that it could not read a message, which is INTERNAL
+/// there: it cannot know whose fault it is.
+pub(super) fn tell_malformed(headers: &mut HeaderMap) {
+    let Some(status) = Status::from_header_map(headers) else {
+        return;
+    };
+    if status.code() == Code::Internal && status.message().starts_with(UNREADABLE) {
+        let told = malformed(status.message());
+        // It can be written: its message has the same characters.
+        let _ = told.add_header(headers);
+    }
+}
+
+/// How the library begins to say that.
+const UNREADABLE: &str = "failed to decode Protobuf message";
+
+/// A client for whose connection there is no room.
+pub(super) fn too_many_connections(own: bool) -> Status {
+    let whose = if own { "this client has" } else { "there are" };
+    let message = format!("{whose} too many connections; close some, or come again later");
+    Verdict::unavailable("TOO_MANY_CONNECTIONS", "").status(message, HashMap::new())
+}
+
+/// A client that has too many calls at once.
+pub(super) fn too_many_calls(own: bool) -> Status {
+    let whose = if own { "this client has" } else { "there are" };
+    let message = format!("{whose} too many calls at once; wait until some have ended");
+    Verdict::unavailable("TOO_MANY_CALLS", "").status(message, HashMap::new())
+}
+
+/// The beginning of a text: at most so many bytes.
+fn cut(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
 }
 
 fn simple(code: Code, reason: &'static str, message: &str) -> Status {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
@@ -33,6 +33,11 @@ pub enum TlsError {
     /// The certificate of the clients' authority.
     #[error("holds no certificate of an authority in PEM that can be read")]
     ClientCa,
+    /// The list of revoked certificates.
+    #[error(
+        "holds no list of revoked certificates in PEM (-----BEGIN X509 CRL-----) that can be read"
+    )]
+    Revoked,
     /// All can be read, and yet do not make a server.
     #[error("cannot be used: {0}")]
     Refused(rustls::Error),
@@ -41,11 +46,17 @@ pub enum TlsError {
 impl Tls {
     /// Takes the texts of three PEM files, of which certificate and key may be one. In the
     /// first, the daemon's own certificate comes before those who signed it; the last may hold
-    /// several authorities.
+    /// several authorities. `revoked` holds a list of revoked certificates of each authority that
+    /// signs clients' ones; whoever is in one does not come in, nor whose authority has none.
     ///
     /// # Errors
     /// Says which text is wrong, and how.
-    pub fn from_pem(certificate: &[u8], key: &[u8], client_ca: &[u8]) -> Result<Self, TlsError> {
+    pub fn from_pem(
+        certificate: &[u8],
+        key: &[u8],
+        client_ca: &[u8],
+        revoked: Option<&[u8]>,
+    ) -> Result<Self, TlsError> {
         let chain = certificates(certificate).ok_or(TlsError::Certificate)?;
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsError::Key)?;
         let mut authorities = RootCertStore::empty();
@@ -54,10 +65,22 @@ impl Tls {
             added.map_err(|_| TlsError::ClientCa)?;
         }
         let provider = Arc::new(default_provider());
-        let verifier =
-            WebPkiClientVerifier::builder_with_provider(authorities.into(), Arc::clone(&provider))
-                .build()
-                .map_err(|_| TlsError::ClientCa)?;
+        let authorities = Arc::new(authorities);
+        let mut verifier =
+            WebPkiClientVerifier::builder_with_provider(authorities, Arc::clone(&provider));
+        if let Some(revoked) = revoked {
+            let lists: Result<Vec<_>, _> =
+                CertificateRevocationListDer::pem_slice_iter(revoked).collect();
+            let lists = lists.ok().filter(|lists| !lists.is_empty());
+            // Authorities between seldom publish lists of their own.
+            verifier = verifier
+                .with_crls(lists.ok_or(TlsError::Revoked)?)
+                .only_check_end_entity_revocation();
+        }
+        let verifier = verifier.build().map_err(|error| match error {
+            VerifierBuilderError::InvalidCrl(_) => TlsError::Revoked,
+            _ => TlsError::ClientCa,
+        })?;
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(TlsError::Refused)?
@@ -105,7 +128,7 @@ mod tests {
     }
 
     fn from(certificate: &str, key: &str, ca: &str) -> Result<Tls, TlsError> {
-        Tls::from_pem(certificate.as_bytes(), key.as_bytes(), ca.as_bytes())
+        Tls::from_pem(certificate.as_bytes(), key.as_bytes(), ca.as_bytes(), None)
     }
 
     #[test]

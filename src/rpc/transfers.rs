@@ -254,7 +254,13 @@ async fn take<T: Into<Part>>(
                 Err(error) => status::of(&error),
             },
             Ok(Part::Finish(finish)) => match request::put_finish(&finish) {
-                Ok(sha256) => return receiving.finish(sha256).await.map_err(refused),
+                Ok(sha256) => {
+                    return tokio::select! {
+                        biased;
+                        extra = surplus(&mut incoming) => Err(extra),
+                        accepted = receiving.finish(sha256) => accepted.map_err(refused),
+                    };
+                }
                 Err(invalid) => status::invalid(invalid),
             },
             Ok(part @ (Part::Create(_) | Part::Resume(_) | Part::Nothing)) => unexpected(&part),
@@ -295,6 +301,15 @@ fn unexpected(part: &Part) -> Status {
         Part::Chunk(_) | Part::Finish(_) | Part::Nothing => {
             status::out_of_order("message", "is neither header, chunk nor finish")
         }
+    }
+}
+
+/// Completes when something comes after `finish`.
+async fn surplus<T>(incoming: &mut Streaming<T>) -> Status {
+    match incoming.message().await {
+        Ok(Some(_)) => status::out_of_order("message", "came after finish"),
+        // The caller's side is closed, as it should be; or broken, which the answer will find out.
+        Ok(None) | Err(_) => std::future::pending().await,
     }
 }
 

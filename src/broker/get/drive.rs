@@ -36,6 +36,10 @@ pub(super) async fn drive(
     patience: Patience,
 ) -> Result<Finished, Error> {
     let (delivery, deliveries) = mpsc::channel(DELIVERIES);
+    let from = match &job.task {
+        Task::Download(download) => u64::from(download.offset.get()),
+        _ => 0,
+    };
     let (answer, pumped) = tokio::join!(transfer(&operation, job, delivery, &report), async {
         tokio::select! {
             biased;
@@ -51,7 +55,7 @@ pub(super) async fn drive(
             grown,
         }),
         (Ok(_), Ok(_)) => Err(operation.error(Cause::WrongAnswer)),
-        (Ok(_), Err(error)) => Err(error),
+        (Ok(_), Err(error)) => Err(beyond_the_end(error, from)),
     };
     writer.end();
     // The link is free; the caller reads the rest at its own pace.
@@ -68,6 +72,17 @@ pub(super) async fn drive(
     };
     operation.log(&outcome);
     outcome
+}
+
+/// A size that is less than where the file was to begin is no damage of the file.
+fn beyond_the_end(error: Error, from: u64) -> Error {
+    match error.cause {
+        Cause::SizeMismatch { expected, found } if expected == from && found < from => Error {
+            cause: Cause::WrongOffset { committed: found },
+            ..error
+        },
+        _ => error,
+    }
 }
 
 /// Does the job, in as many stays on the link as it takes.

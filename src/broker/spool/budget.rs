@@ -1,6 +1,9 @@
 //! An amount that many share.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::broker::caller::Principal;
+use crate::broker::share::Places;
 
 /// Bytes that are left of a bound.
 #[derive(Debug)]
@@ -40,5 +43,24 @@ impl Budget {
     /// What is left.
     pub(super) fn rest(&self) -> u64 {
         *self.left()
+    }
+}
+
+/// What one principal takes of an amount of which nobody gets all.
+#[derive(Debug, Clone)]
+pub(super) struct Purse {
+    pub(super) places: Arc<Places>,
+    pub(super) principal: Principal,
+}
+
+impl Purse {
+    /// Takes all of `amount`, or nothing and answers `false`.
+    pub(super) fn take(&self, amount: u64) -> bool {
+        self.places.take_many(&self.principal, amount).is_ok()
+    }
+
+    /// Gives back what was taken.
+    pub(super) fn give(&self, amount: u64) {
+        self.places.give(&self.principal, amount);
     }
 }

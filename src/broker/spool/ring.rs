@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tokio::task::spawn_blocking;
 
 use super::MAX_CHUNK;
-use super::budget::Budget;
+use super::budget::Purse;
 
 /// Positions in the file. They only grow; a byte's place is its position modulo the capacity.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Ring {
     }
 
     /// The place for `len` more bytes, if there is room.
-    pub(super) fn reserve(&mut self, len: u64, budget: &Budget) -> Option<Slot> {
+    pub(super) fn reserve(&mut self, len: u64, purse: &Purse) -> Option<Slot> {
         if self.unread() == 0 {
             (self.read, self.write) = (0, 0);
         }
@@ -60,7 +60,7 @@ impl Ring {
         }
         let end = self.write.saturating_add(len).min(self.capacity);
         let growth = end.saturating_sub(self.len);
-        if !budget.take(growth) {
+        if !purse.take(growth) {
             return None;
         }
         self.len += growth;

@@ -12,8 +12,13 @@ fn spools(memory: u64, memory_in_all: u64, disk: u64, disk_in_all: u64) -> Arc<S
         memory_in_all,
         disk,
         disk_in_all,
+        disk_of_one: disk_in_all,
         directory: None,
     }))
+}
+
+fn me() -> Principal {
+    Principal::new("me")
 }
 
 fn bytes(len: usize) -> Bytes {
@@ -33,10 +38,34 @@ async fn read_all(reader: &mut Reader) -> (Vec<u8>, Spooled) {
     }
 }
 
+/// Stalled Gets of one client took all 512 MiB; a neighbour's Get took 22 s for 0.4.
+#[tokio::test(start_paused = true)]
+async fn one_client_does_not_take_the_whole_disk() {
+    let spools = Arc::new(Spools::new(Limits {
+        disk_of_one: 500,
+        ..spools(10, 10, 300, 1000).limits.clone()
+    }));
+    let mut stalled = Vec::new();
+    for _ in 0..8 {
+        let (mut writer, reader) = spools.from_link(&me(), STALL);
+        let written = async { while writer.write(bytes(10)).await.is_ok() {} };
+        assert!(timeout(STALL / 2, written).await.is_err());
+        stalled.push((writer, reader));
+    }
+    assert_eq!(spools.disk.used(), 500);
+    let (mut writer, _reader) = spools.from_link(&Principal::new("another"), STALL);
+    let written = async {
+        for _ in 0..20 {
+            writer.write(bytes(10)).await.unwrap();
+        }
+    };
+    timeout(STALL / 2, written).await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_fits_in_memory_makes_no_file() {
     let spools = spools(1000, 1000, 1000, 1000);
-    let (mut writer, mut reader) = spools.from_link(STALL);
+    let (mut writer, mut reader) = spools.from_link(&me(), STALL);
     writer.write(bytes(1000)).await.unwrap();
     writer.end();
     assert!(writer.spool.state().ring.is_none());
@@ -49,7 +78,7 @@ async fn what_fits_in_memory_makes_no_file() {
 #[tokio::test(start_paused = true)]
 async fn what_does_not_fit_goes_to_disk_and_all_is_given_back() {
     let spools = spools(10, 10, 100, 100);
-    let (mut writer, mut reader) = spools.from_link(STALL);
+    let (mut writer, mut reader) = spools.from_link(&me(), STALL);
     for part in [10, 60, 40] {
         writer.write(bytes(part)).await.unwrap();
     }
@@ -64,7 +93,7 @@ async fn what_does_not_fit_goes_to_disk_and_all_is_given_back() {
 #[tokio::test(start_paused = true)]
 async fn a_writer_waits_for_its_reader_and_gives_up_on_one_that_stalls() {
     let spools = spools(10, 10, 0, 0);
-    let (mut writer, mut reader) = spools.from_link(STALL);
+    let (mut writer, mut reader) = spools.from_link(&me(), STALL);
     writer.write(bytes(10)).await.unwrap();
     let (written, ()) = tokio::join!(writer.write(bytes(10)), async {
         sleep(STALL - Duration::from_secs(1)).await;
@@ -82,9 +111,9 @@ async fn a_writer_waits_for_its_reader_and_gives_up_on_one_that_stalls() {
 #[tokio::test(start_paused = true)]
 async fn a_spool_that_is_empty_takes_a_chunk_though_others_have_taken_everything() {
     let spools = spools(10, 10, 0, 0);
-    let (mut greedy, _kept) = spools.to_link();
+    let (mut greedy, _kept) = spools.to_link(&me());
     greedy.write(bytes(10)).await.unwrap();
-    let (mut writer, mut reader) = spools.to_link();
+    let (mut writer, mut reader) = spools.to_link(&me());
     let whole = bytes(5 * MAX_CHUNK);
     let (written, (all, end)) = tokio::join!(
         async {
@@ -106,9 +135,9 @@ async fn a_spool_that_is_empty_takes_a_chunk_though_others_have_taken_everything
 #[tokio::test(start_paused = true)]
 async fn room_that_another_spool_gives_back_is_found() {
     let spools = spools(10, 10, 0, 0);
-    let (mut first, first_reader) = spools.to_link();
+    let (mut first, first_reader) = spools.to_link(&me());
     first.write(bytes(9)).await.unwrap();
-    let (mut second, _reader) = spools.to_link();
+    let (mut second, _reader) = spools.to_link(&me());
     second.write(bytes(1)).await.unwrap();
     let (written, ()) = tokio::join!(timeout(STALL, second.write(bytes(5))), async {
         sleep(Duration::from_secs(1)).await;
@@ -120,7 +149,7 @@ async fn room_that_another_spool_gives_back_is_found() {
 #[tokio::test(start_paused = true)]
 async fn a_writer_that_leaves_without_a_word_breaks_the_spool() {
     let spools = spools(10, 10, 0, 0);
-    let (mut writer, mut reader) = spools.to_link();
+    let (mut writer, mut reader) = spools.to_link(&me());
     writer.write(bytes(3)).await.unwrap();
     drop(writer);
     assert_eq!(
@@ -132,7 +161,7 @@ async fn a_writer_that_leaves_without_a_word_breaks_the_spool() {
 #[tokio::test(start_paused = true)]
 async fn a_reader_that_leaves_is_noticed_and_frees_everything() {
     let spools = spools(10, 10, 100, 100);
-    let (mut writer, reader) = spools.from_link(STALL);
+    let (mut writer, reader) = spools.from_link(&me(), STALL);
     writer.write(bytes(10)).await.unwrap();
     writer.write(bytes(50)).await.unwrap();
     drop(reader);
@@ -147,7 +176,7 @@ async fn a_reader_that_leaves_is_noticed_and_frees_everything() {
 #[tokio::test(start_paused = true)]
 async fn what_is_not_fetched_in_time_is_thrown_away() {
     let spools = spools(100, 100, 0, 0);
-    let (mut writer, mut reader) = spools.from_link(STALL);
+    let (mut writer, mut reader) = spools.from_link(&me(), STALL);
     writer.write(bytes(40)).await.unwrap();
     writer.end();
     assert!(!writer.drained(STALL).await);
@@ -158,7 +187,7 @@ async fn what_is_not_fetched_in_time_is_thrown_away() {
 #[tokio::test(start_paused = true)]
 async fn single_bytes_share_their_memory() {
     let spools = spools(1000, 1000, 0, 0);
-    let (mut writer, _reader) = spools.to_link();
+    let (mut writer, _reader) = spools.to_link(&me());
     for _ in 0..1000 {
         writer.write(bytes(1)).await.unwrap();
     }
@@ -186,7 +215,7 @@ async fn replay(source: &mut Replay, from: usize) -> Vec<u8> {
 #[tokio::test(start_paused = true)]
 async fn what_was_read_can_be_asked_for_again_from_any_byte() {
     let spools = spools(200_000, 200_000, 0, 0);
-    let (mut writer, reader) = spools.to_link();
+    let (mut writer, reader) = spools.to_link(&me());
     writer.write(bytes(100_000)).await.unwrap();
     writer.end();
     let mut source = reader.source();
@@ -205,12 +234,12 @@ async fn what_was_read_can_be_asked_for_again_from_any_byte() {
 #[tokio::test(start_paused = true)]
 async fn what_is_kept_is_given_back_at_once_when_another_spool_needs_it() {
     let spools = spools(100_000, 100_000, 0, 0);
-    let (mut writer, reader) = spools.to_link();
+    let (mut writer, reader) = spools.to_link(&me());
     writer.write(bytes(90_000)).await.unwrap();
     let mut source = reader.source();
     assert_eq!(replay(&mut source, 0).await.len(), 90_000);
     assert_eq!(spools.memory.rest(), 10_000);
-    let (mut other, _reads) = spools.to_link();
+    let (mut other, _reads) = spools.to_link(&me());
     timeout(STALL, other.write(bytes(80_000)))
         .await
         .unwrap()
@@ -226,7 +255,7 @@ async fn what_is_kept_is_given_back_at_once_when_another_spool_needs_it() {
 #[tokio::test(start_paused = true)]
 async fn what_is_pinned_is_not_given_away_and_yet_nothing_grows_beyond_the_bounds() {
     let spools = spools(400_000, 400_000, 0, 0);
-    let (mut writer, reader) = spools.to_link();
+    let (mut writer, reader) = spools.to_link(&me());
     let writing = async {
         for _ in 0..100 {
             writer.write(bytes(50_000)).await.unwrap();
@@ -256,7 +285,7 @@ async fn what_is_pinned_is_not_given_away_and_yet_nothing_grows_beyond_the_bound
 async fn a_writer_that_trickles_is_told_from_one_that_keeps_up_with_the_link() {
     for (pause, trickles) in [(10, false), (1000, true)] {
         let spools = spools(100_000, 100_000, 0, 0);
-        let (mut writer, reader) = spools.to_link();
+        let (mut writer, reader) = spools.to_link(&me());
         let mut source = reader.source();
         let writing = async {
             loop {
@@ -294,7 +323,7 @@ proptest! {
         let whole = bytes(parts.iter().sum());
         let all = runtime.block_on(async {
             let spools = spools(memory, memory, disk, disk);
-            let (mut writer, mut reader) = spools.open(disk, None);
+            let (mut writer, mut reader) = spools.open(&me(), disk, None);
             let mut left = whole.clone();
             let writing = async {
                 for (part, pause) in parts.iter().zip(&pauses) {

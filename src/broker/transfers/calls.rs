@@ -241,7 +241,12 @@ impl Broker {
         let journal = self.transfers.journal()?;
         // Refused now and not at its turn, when nobody listens.
         let profile = ServerChoice::Profile(wish.profile.clone());
-        self.shared.servers.resolve(&profile)?;
+        let there = self.shared.servers.resolve(&profile)?;
+        let method = match wish.upload() {
+            Some(_) => "CreateUpload",
+            None => "CreateDownload",
+        };
+        there.profile.allow(&caller.principal, method)?;
         journal.create(key(caller, id), wish).await
     }
 }

@@ -110,6 +110,7 @@ impl Budget {
 pub(super) fn another(error: &Error, uploads: bool) -> Another {
     match &error.cause {
         Cause::ProfileNotFound(_)
+        | Cause::ProfileNotAllowed { .. }
         | Cause::InlineNotAllowed
         | Cause::AtCommandsNotAllowed
         | Cause::InvalidPath(_)

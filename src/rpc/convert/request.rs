@@ -15,6 +15,13 @@ use crate::ftps::value::{
 };
 use crate::proto;
 
+/// Longest name of a profile, a session or an operation, in bytes: as of a transfer. Those of sessions
+/// and operations have 36.
+const MAX_NAME: usize = 128;
+
+/// Most sessions that one watcher keeps: as many as a client may have by default.
+const MAX_SESSIONS: usize = 256;
+
 /// Collects the fields that break a rule, while a request is read.
 #[derive(Debug, Default)]
 pub(in crate::rpc) struct Fields {
@@ -64,10 +71,13 @@ impl Fields {
 
     pub(super) fn named(&mut self, field: &str, name: String) -> Option<String> {
         if name.is_empty() {
-            self.refuse(field, "is empty")
-        } else {
-            Some(name)
+            return self.refuse(field, "is empty");
         }
+        if name.len() > MAX_NAME {
+            let rule = format!("has {} bytes, at most {MAX_NAME} are allowed", name.len());
+            return self.refuse(field, rule);
+        }
+        Some(name)
     }
 
     fn server(&mut self, field: &str, server: proto::Server) -> Option<Arc<Server>> {
@@ -266,6 +276,11 @@ pub(in crate::rpc) fn session(id: String) -> Result<SessionId, Invalid> {
 
 pub(in crate::rpc) fn sessions(ids: Vec<String>) -> Result<Vec<SessionId>, Invalid> {
     let mut fields = Fields::default();
+    if ids.len() > MAX_SESSIONS {
+        let rule = format!("has {}, at most {MAX_SESSIONS} are allowed", ids.len());
+        let none = fields.refuse("session_ids", rule);
+        return fields.finish(none);
+    }
     let ids = ids.into_iter().enumerate();
     let ids: Vec<_> = ids
         .filter_map(|(at, id)| fields.named(&format!("session_ids[{at}]"), id))

@@ -17,6 +17,10 @@ use crate::ftps::errcode::ErrCode;
 /// again. Bringing a module up takes 5 to 20 s, so a shorter wait would mostly be in vain.
 const RETRY: Duration = Duration::from_secs(5);
 
+/// Longest message, in bytes: it may repeat what a server or a client has said, and trailers are bounded
+/// by the other side, which ends the connection where they are longer.
+const MESSAGE: usize = 1024;
+
 /// What an error comes to.
 pub(super) struct Verdict {
     code: Code,
@@ -39,7 +43,7 @@ impl Verdict {
     }
 
     /// UNAVAILABLE, and worth another try.
-    fn unavailable(reason: &'static str, advice: &'static str) -> Self {
+    pub(super) fn unavailable(reason: &'static str, advice: &'static str) -> Self {
         Self {
             retry: Some(RETRY),
             ..Self::new(Code::Unavailable, reason, advice)
@@ -52,6 +56,10 @@ impl Verdict {
     }
 
     pub(super) fn status(self, message: String, metadata: HashMap<String, String>) -> Status {
+        let message = match super::cut(&message, MESSAGE) {
+            whole if whole.len() == message.len() => message,
+            beginning => format!("{beginning} ..."),
+        };
         let mut details = ErrorDetails::new();
         details.set_error_info(self.reason, DOMAIN, metadata);
         if self.retry.is_some() {
@@ -103,6 +111,11 @@ impl Verdict {
                 Code::NotFound,
                 "PROFILE_NOT_FOUND",
                 "profiles are the [servers.NAME] sections of the daemon's configuration",
+            ),
+            Cause::ProfileNotAllowed { .. } => Self::new(
+                Code::PermissionDenied,
+                "PROFILE_NOT_ALLOWED",
+                "access.NAME of the daemon's configuration says who may use it",
             ),
             Cause::SessionNotFound => Self::new(
                 Code::NotFound,
@@ -217,6 +230,10 @@ impl Verdict {
                 Code::FailedPrecondition,
                 "SPOOL_READ_ONLY",
                 "the daemon's disk is read-only",
+            ),
+            _ if is_short_of_descriptors(error) => Self::unavailable(
+                "TOO_MANY_FILES",
+                "the daemon may open no more files now (LimitNOFILE=, ulimit -n)",
             ),
             _ => Self::new(Code::Internal, "SPOOL_FAILED", ""),
         }
@@ -437,4 +454,11 @@ impl Verdict {
             "the directory does not list the name",
         )
     }
+}
+
+/// It passes, and is nobody's fault who is told of it.
+fn is_short_of_descriptors(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let short = [Errno::MFILE, Errno::NFILE].map(|errno| Some(errno.raw_os_error()));
+    short.contains(&error.raw_os_error())
 }

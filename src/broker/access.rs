@@ -1,0 +1,154 @@
+//! Who may use a server profile, and for what.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::caller::Principal;
+
+/// What a profile may be used for, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// Who may look at its server and read files.
+    pub read: Vec<Who>,
+    /// Who may also write, make and delete.
+    pub write: Vec<Who>,
+}
+
+impl Default for Access {
+    /// Everybody may do all.
+    fn default() -> Self {
+        Self {
+            read: Vec::new(),
+            write: vec![Who::everybody()],
+        }
+    }
+}
+
+impl Access {
+    /// Whether a principal may do what a method does.
+    #[must_use]
+    pub fn allows(&self, principal: &Principal, method: &str) -> bool {
+        let named = |list: &[Who]| list.iter().any(|who| who.means(principal));
+        named(&self.write) || (only_reads(method) && named(&self.read))
+    }
+}
+
+/// Whether a method leaves the server as it is. Of one that is not known, that is not known either.
+fn only_reads(method: &str) -> bool {
+    matches!(
+        method,
+        "OpenSession"
+            | "ChangeDirectory"
+            | "List"
+            | "GetSize"
+            | "Get"
+            | "FetchToModule"
+            | "CreateDownload"
+    )
+}
+
+/// Names principals in a list: one of them, `uid:*` or `cert:*` for all of a kind, or `*`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Who(String);
+
+/// Why a text names no principals.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` names nobody; allowed: `*` for all, `uid:*` and `uid:NUMBER` for users of this machine, \
+     `cert:*` and `cert:NAME` for certificates, `tcp` for the TCP port without TLS"
+)]
+pub struct WhoError(String);
+
+impl Who {
+    /// Whoever is let in.
+    #[must_use]
+    pub fn everybody() -> Self {
+        Self("*".into())
+    }
+
+    /// All users of this machine.
+    #[must_use]
+    pub fn users() -> Self {
+        Self("uid:*".into())
+    }
+
+    /// The TCP port without TLS.
+    #[must_use]
+    pub fn tcp() -> Self {
+        Self("tcp".into())
+    }
+
+    /// Whether a principal is meant.
+    #[must_use]
+    pub fn means(&self, principal: &Principal) -> bool {
+        let name = principal.as_str();
+        match self.0.as_str() {
+            "*" => true,
+            "uid:*" => name.starts_with("uid:"),
+            "cert:*" => name.starts_with("cert:"),
+            exact => name == exact,
+        }
+    }
+}
+
+impl FromStr for Who {
+    type Err = WhoError;
+
+    fn from_str(text: &str) -> Result<Self, WhoError> {
+        let known = match text.split_once(':') {
+            Some(("uid", user)) => user == "*" || user.parse::<u32>().is_ok(),
+            Some(("cert", name)) => !name.is_empty(),
+            Some(_) => false,
+            None => matches!(text, "*" | "tcp"),
+        };
+        if known {
+            Ok(Self(text.into()))
+        } else {
+            Err(WhoError(text.into()))
+        }
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_read_may_not_write() {
+        let access = Access {
+            read: vec!["cert:*".parse().unwrap()],
+            write: vec!["uid:7".parse().unwrap()],
+        };
+        let may = |who: &str, method: &str| access.allows(&Principal::new(who), method);
+        for method in ["Get", "List", "GetSize", "OpenSession", "ChangeDirectory"] {
+            assert!(
+                may("cert:meter", method) && may("uid:7", method),
+                "{method}"
+            );
+            assert!(!may("uid:8", method), "{method}");
+        }
+        for method in ["Put", "DeleteFile", "CreateUpload", "SendFromModule", "New"] {
+            assert!(
+                may("uid:7", method) && !may("cert:meter", method),
+                "{method}"
+            );
+        }
+        assert!(Access::default().allows(&Principal::new("tcp"), "Put"));
+    }
+
+    #[test]
+    fn what_names_nobody_is_refused() {
+        for text in [
+            "", "root", "uid:", "uid:root", "uid:-1", "cert:", "tcp:*", "user:*",
+        ] {
+            let error = text.parse::<Who>().unwrap_err().to_string();
+            assert!(error.contains(&format!("`{text}` names nobody")), "{error}");
+        }
+    }
+}

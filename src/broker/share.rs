@@ -1,0 +1,204 @@
+//! A number of places that many share, of which nobody can take all.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::caller::Principal;
+
+/// Bounds of what many share: how much there is in all, and how much of it one principal may have.
+///
+/// The last quarter is for those who have little: a principal that has [`Share::little`] or more gets
+/// nothing of it. So a few who take all that they may leave something for everybody else. Where one may
+/// have all, nothing is kept back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// In all.
+    pub in_all: u64,
+    /// Of one principal.
+    pub of_one: u64,
+}
+
+/// A bound was met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full {
+    /// The bound of the principal, not the one of all together.
+    pub own: bool,
+}
+
+impl Share {
+    /// What a principal may have of the last quarter: a sixty-fourth of all, and one in any case.
+    #[must_use]
+    pub fn little(self) -> u64 {
+        (self.in_all / 64).max(1)
+    }
+
+    /// Whether `more` is given to a principal that has `own` of the `taken` in all.
+    ///
+    /// # Errors
+    /// Which bound was met.
+    pub fn admit(self, taken: u64, own: u64, more: u64) -> Result<(), Full> {
+        let (taken, own) = (taken.saturating_add(more), own.saturating_add(more));
+        if own > self.of_one {
+            return Err(Full { own: true });
+        }
+        if taken > self.in_all {
+            return Err(Full { own: false });
+        }
+        let last_quarter = taken > self.in_all - self.in_all / 4;
+        if last_quarter && self.of_one < self.in_all && own > self.little() {
+            return Err(Full { own: true });
+        }
+        Ok(())
+    }
+}
+
+/// What is taken of a [`Share`], and by whom.
+#[derive(Debug)]
+pub struct Places {
+    share: Share,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    in_all: u64,
+    by: HashMap<Principal, u64>,
+}
+
+impl Places {
+    /// Nothing is taken.
+    #[must_use]
+    pub fn new(share: Share) -> Self {
+        Self {
+            share,
+            taken: Mutex::default(),
+        }
+    }
+
+    /// Takes one place, which is given back when the answer is dropped.
+    ///
+    /// # Errors
+    /// Which bound was met.
+    pub fn take(self: &Arc<Self>, principal: &Principal) -> Result<Place, Full> {
+        self.take_many(principal, 1)?;
+        Ok(Place {
+            places: Arc::clone(self),
+            principal: principal.clone(),
+        })
+    }
+
+    /// Takes so many, to be given back by [`Places::give`]: all of them, or none.
+    ///
+    /// # Errors
+    /// Which bound was met.
+    pub fn take_many(&self, principal: &Principal, many: u64) -> Result<(), Full> {
+        let mut taken = self.taken();
+        let own = taken.by.get(principal).copied().unwrap_or_default();
+        self.share.admit(taken.in_all, own, many)?;
+        if many > 0 {
+            taken.in_all += many;
+            taken.by.insert(principal.clone(), own + many);
+        }
+        Ok(())
+    }
+
+    /// Gives back what was taken.
+    pub fn give(&self, principal: &Principal, many: u64) {
+        let mut taken = self.taken();
+        taken.in_all = taken.in_all.saturating_sub(many);
+        if let Some(own) = taken.by.get_mut(principal) {
+            *own = own.saturating_sub(many);
+            if *own == 0 {
+                taken.by.remove(principal);
+            }
+        }
+    }
+
+    /// What is taken in all.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.taken().in_all
+    }
+
+    /// What is left in all.
+    #[must_use]
+    pub fn rest(&self) -> u64 {
+        self.share.in_all.saturating_sub(self.used())
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        // No code panics while it holds the lock; were it so, the counts are still counts.
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One place. Dropping it gives it back.
+#[derive(Debug)]
+pub struct Place {
+    places: Arc<Places>,
+    principal: Principal,
+}
+
+impl Place {
+    /// Whose it is.
+    #[must_use]
+    pub const fn principal(&self) -> &Principal {
+        &self.principal
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.places.give(&self.principal, 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_who_take_all_that_they_may_leave_something_for_others() {
+        let places = Arc::new(Places::new(Share {
+            in_all: 256,
+            of_one: 128,
+        }));
+        let take = |name: &str| places.take(&Principal::new(name));
+        let mut greedy = Vec::new();
+        while let Ok(place) = take("a") {
+            greedy.push(place);
+        }
+        assert_eq!(greedy.len(), 128);
+        while let Ok(place) = take("b") {
+            greedy.push(place);
+        }
+        assert_eq!(greedy.len(), 192, "the last quarter is not theirs");
+        let others: Vec<_> = (0..16)
+            .map(|other| {
+                let name = format!("other {other}");
+                let mine: Vec<_> = (0..4).map(|_| take(&name).unwrap()).collect();
+                assert_eq!(take(&name).unwrap_err().own, other < 15);
+                mine
+            })
+            .collect();
+        assert_eq!(take("late").unwrap_err(), Full { own: false });
+        drop(others);
+        drop(greedy);
+        assert_eq!(places.used(), 0);
+        assert!(places.taken().by.is_empty(), "nobody is remembered");
+    }
+
+    #[test]
+    fn all_or_nothing_is_taken() {
+        let places = Places::new(Share {
+            in_all: 1000,
+            of_one: 500,
+        });
+        let me = Principal::new("me");
+        assert_eq!(places.take_many(&me, 501), Err(Full { own: true }));
+        places.take_many(&me, 500).unwrap();
+        assert_eq!(places.take_many(&me, 1), Err(Full { own: true }));
+        places.give(&me, 500);
+        assert_eq!(places.used(), 0);
+    }
+}

@@ -1,0 +1,48 @@
+//! `[access.NAME]`: who may use a server profile.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::Problem;
+use crate::broker::access::{self, Who};
+
+/// Who may use a profile, by the names that the daemon knows clients by.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Access {
+    /// Who may look at its server and read files.
+    pub read: Vec<String>,
+    /// Who may also write, make and delete.
+    pub write: Vec<String>,
+}
+
+impl Access {
+    /// As the broker takes it; `profile` is its name.
+    ///
+    /// # Errors
+    /// What is wrong, key by key.
+    pub fn resolve(&self, profile: &str) -> Result<access::Access, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut list = |key: &str, names: &[String]| {
+            let mut known = Vec::new();
+            for name in names {
+                match name.parse::<Who>() {
+                    Ok(who) => known.push(who),
+                    Err(error) => {
+                        let key = format!("access.{profile}.{key}");
+                        problems.push(Problem::new(key, error.to_string()));
+                    }
+                }
+            }
+            known
+        };
+        let access = access::Access {
+            read: list("read", &self.read),
+            write: list("write", &self.write),
+        };
+        if problems.is_empty() {
+            Ok(access)
+        } else {
+            Err(problems)
+        }
+    }
+}

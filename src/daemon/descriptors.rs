@@ -1,0 +1,78 @@
+//! Files that the daemon may open, and how many of them connections get.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::broker::share::Share;
+
+/// Descriptors for all but connections: the port, the log, the sockets that listen, TLS handshakes (64),
+/// spool files (128), transfers that are received or read, the store. The rest is a margin.
+const RESERVE: u64 = 320;
+
+/// Connections in any case: who gives a daemon so few descriptors gets errors for others instead.
+const LEAST: u64 = 16;
+
+/// Asks the system for as many descriptors as it gives, and answers how many connections there can be
+/// of those that are `wanted`.
+pub(super) fn connections(wanted: Share) -> Share {
+    let granted = raise(wanted.in_all.saturating_add(RESERVE));
+    let share = within(wanted, granted);
+    if share != wanted {
+        tracing::warn!(
+            "listen.connections is {}, and the system lets the daemon open {granted} files: {} \
+             connections are taken (LimitNOFILE=, ulimit -n)",
+            wanted.in_all,
+            share.in_all
+        );
+    }
+    share
+}
+
+/// The limit that is in force, raised to `wanted` where the system allows it.
+fn raise(wanted: u64) -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let current = limit.current.unwrap_or(u64::MAX);
+    let allowed = limit.maximum.unwrap_or(u64::MAX).min(wanted);
+    if current >= allowed {
+        return current;
+    }
+    let raised = Rlimit {
+        current: Some(allowed),
+        ..limit
+    };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => allowed,
+        Err(_) => current,
+    }
+}
+
+fn within(wanted: Share, descriptors: u64) -> Share {
+    let in_all = descriptors.saturating_sub(RESERVE).max(LEAST);
+    let in_all = in_all.min(wanted.in_all);
+    Share {
+        in_all,
+        // One client never has all.
+        of_one: wanted.of_one.min(in_all / 2).max(1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_descriptors_for_all_else() {
+        let wanted = Share {
+            in_all: 1024,
+            of_one: 512,
+        };
+        let cases = [
+            (20_000, 1024, 512),
+            (1024, 704, 352),
+            (512, 192, 96),
+            (100, 16, 8),
+        ];
+        for (descriptors, in_all, of_one) in cases {
+            assert_eq!(within(wanted, descriptors), Share { in_all, of_one });
+        }
+    }
+}

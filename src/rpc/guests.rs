@@ -1,0 +1,87 @@
+//! Who is let in, and who is turned away.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::auth::Peer;
+use super::connection::Connection;
+use super::limits::Limits;
+use super::visit::Visit;
+use crate::broker::share::{Place, Places, Share};
+
+/// Connections beyond the bound that are told so; others are closed. A client that comes when all is
+/// full learns why, and that it may come again.
+const TURNED_AWAY: Share = Share {
+    in_all: 32,
+    of_one: 8,
+};
+
+/// How long such a connection stays without a call: a client asks at once.
+const TOLD: Duration = Duration::from_secs(2);
+
+/// Those who are in.
+#[derive(Debug)]
+pub(super) struct Guests {
+    idle: Duration,
+    places: Arc<Places>,
+    turned_away: Arc<Places>,
+}
+
+impl Guests {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            idle: limits.idle,
+            places: Arc::new(Places::new(limits.connections)),
+            turned_away: Arc::new(Places::new(TURNED_AWAY)),
+        }
+    }
+
+    /// Lets a client in where there is room, or lets it be told that there is none. `None`: there is
+    /// not even room for that.
+    pub(super) fn receive(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        peer: Peer,
+    ) -> Option<Connection> {
+        let (visit, idle, place) = self.place(peer)?;
+        Some(Connection::new(stream, visit, idle, place))
+    }
+
+    fn place(&self, peer: Peer) -> Option<(Visit, Duration, Place)> {
+        let visit = Visit::new(peer, None);
+        let full = match self.places.take(visit.principal()) {
+            Ok(place) => return Some((visit, self.idle, place)),
+            Err(full) => full,
+        };
+        tracing::warn!(principal = %visit.principal(), own = full.own, "too many connections");
+        let place = self.turned_away.take(visit.principal()).ok()?;
+        let visit = Visit::new(visit.peer().clone(), Some(full));
+        Some((visit, TOLD, place))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_finds_no_room_is_told_so_and_beyond_that_nobody_is_kept() {
+        let guests = Guests::new(&Limits {
+            connections: Share {
+                in_all: 8,
+                of_one: 4,
+            },
+            ..Limits::default()
+        });
+        let mut inside = Vec::new();
+        while let Some((visit, idle, place)) = guests.place(Peer::Tcp) {
+            inside.push((visit.turned_away().is_some(), idle, place));
+        }
+        let told = inside.iter().filter(|(told, ..)| *told).count();
+        assert_eq!((inside.len(), told), (4 + 8, 8));
+        let (other, ..) = guests.place(Peer::User(7)).unwrap();
+        assert!(other.turned_away().is_none(), "another has a place");
+    }
+}

@@ -1,0 +1,162 @@
+//! Messages as gRPC frames them: a flag, a length, and so many bytes.
+
+use tokio::time::Instant;
+use tonic::Status;
+
+use crate::rpc::limits::{CHUNK, FRAMING, HEADER, SHORT, SHORT_A_SECOND, SHORT_AT_ONCE};
+use crate::rpc::status;
+
+/// Bytes before a message: flag and length.
+const HEAD: usize = 5;
+
+/// What a method takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::rpc) enum Form {
+    /// One message.
+    One,
+    /// Messages of which none is a chunk.
+    Many,
+    /// A header, then chunks.
+    Chunks,
+}
+
+impl Form {
+    /// Of the method at a path.
+    pub(in crate::rpc) fn of(path: &str) -> Self {
+        match path.rsplit('/').next().unwrap_or_default() {
+            "Put" | "CreateUpload" | "ResumeUpload" | "WriteModuleFile" => Self::Chunks,
+            "ServerReflectionInfo" => Self::Many,
+            _ => Self::One,
+        }
+    }
+}
+
+/// Follows the messages of a call.
+#[derive(Debug)]
+pub(super) struct Framing {
+    form: Form,
+    head: [u8; HEAD],
+    /// Bytes of the head that came.
+    headed: usize,
+    /// Bytes of the message that are to come.
+    rest: u32,
+    /// Messages that are whole.
+    whole: u64,
+    /// The message that is coming was told as begun.
+    told: bool,
+    /// Short chunks that may still come, and since when.
+    short: u32,
+    since: Instant,
+}
+
+/// What is left when bytes were taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    /// All messages are whole.
+    Nothing,
+    /// A message of so many bytes has begun.
+    Begun(u32),
+    /// The same message as before goes on.
+    More,
+}
+
+impl Framing {
+    pub(super) fn new(form: Form, now: Instant) -> Self {
+        Self {
+            form,
+            head: [0; HEAD],
+            headed: 0,
+            rest: 0,
+            whole: 0,
+            told: false,
+            short: SHORT_AT_ONCE,
+            since: now,
+        }
+    }
+
+    pub(super) const fn first_is_whole(&self) -> bool {
+        self.whole > 0
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// A message is too long, or there are too many short ones.
+    pub(super) fn take(&mut self, mut bytes: &[u8], now: Instant) -> Result<Left, Status> {
+        while let Some((first, behind)) = bytes.split_first() {
+            if let Some(next) = self.head.get_mut(self.headed) {
+                *next = *first;
+                self.headed += 1;
+                bytes = behind;
+                if self.headed == HEAD {
+                    self.begin(now)?;
+                }
+            } else {
+                let part = (self.rest as usize).min(bytes.len());
+                bytes = bytes.get(part..).unwrap_or_default();
+                self.rest -= u32::try_from(part).unwrap_or(self.rest);
+            }
+            if self.headed == HEAD && self.rest == 0 {
+                self.headed = 0;
+                self.told = false;
+                self.whole += 1;
+            }
+        }
+        Ok(match self.headed {
+            0 => Left::Nothing,
+            HEAD if !self.told => {
+                self.told = true;
+                Left::Begun(self.len())
+            }
+            _ => Left::More,
+        })
+    }
+
+    /// The call brings nothing more.
+    ///
+    /// # Errors
+    /// It ended where it may not.
+    pub(super) fn end(&self) -> Result<(), Status> {
+        if self.headed > 0 {
+            return Err(status::malformed("it ends in the middle of a message"));
+        }
+        if self.whole == 0 && self.form == Form::One {
+            return Err(status::malformed("it has no message"));
+        }
+        Ok(())
+    }
+
+    fn len(&self) -> u32 {
+        let [_, length @ ..] = self.head;
+        u32::from_be_bytes(length)
+    }
+
+    fn begin(&mut self, now: Instant) -> Result<(), Status> {
+        let len = self.len();
+        let chunk = self.form == Form::Chunks && self.whole > 0;
+        let bound = if chunk { CHUNK + FRAMING } else { HEADER };
+        if len > bound {
+            return Err(status::too_long(len, if chunk { CHUNK } else { HEADER }));
+        }
+        if self.whole > 0 && len < SHORT {
+            self.pay(now)?;
+        }
+        self.rest = len;
+        Ok(())
+    }
+
+    fn pay(&mut self, now: Instant) -> Result<(), Status> {
+        let seconds = now.duration_since(self.since).as_secs();
+        if seconds > 0 {
+            let back = u32::try_from(seconds).unwrap_or(u32::MAX);
+            let back = back.saturating_mul(SHORT_A_SECOND);
+            self.short = self.short.saturating_add(back).min(SHORT_AT_ONCE);
+            self.since = now;
+        }
+        match self.short.checked_sub(1) {
+            Some(left) => self.short = left,
+            None => return Err(status::short_chunks()),
+        }
+        Ok(())
+    }
+}

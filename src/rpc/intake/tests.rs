@@ -1,0 +1,164 @@
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tonic::Code;
+use tonic_types::StatusExt;
+
+use super::*;
+use crate::rpc::limits::{CHUNK, HEADER, SHORT_AT_ONCE};
+
+const PUT: &str = "/cellftp.v1.FtpsService/Put";
+const SIZE: &str = "/cellftp.v1.FtpsService/GetSize";
+
+/// A body whose parts the test sends.
+struct Parts(mpsc::UnboundedReceiver<Bytes>);
+
+impl Body for Parts {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        self.0
+            .poll_recv(cx)
+            .map(|part| part.map(|part| Ok(Frame::data(part))))
+    }
+}
+
+fn intake(path: &str, messages: &Messages, who: &str) -> (mpsc::UnboundedSender<Bytes>, Intake) {
+    let (send, parts) = mpsc::unbounded_channel();
+    let body = tonic::body::Body::new(Parts(parts));
+    let account = messages.of(&Principal::new(who));
+    (send, Intake::new(body, Form::of(path), account))
+}
+
+fn message(len: u32, bytes: usize) -> Bytes {
+    let mut text = vec![0];
+    text.extend(len.to_be_bytes());
+    text.extend(vec![7; bytes]);
+    text.into()
+}
+
+async fn next(intake: &mut Intake) -> Option<Result<usize, Status>> {
+    let frame = std::future::poll_fn(|cx| Pin::new(&mut *intake).poll_frame(cx)).await;
+    frame.map(|frame| frame.map(|frame| frame.into_data().map_or(0, |data| data.len())))
+}
+
+async fn refused(intake: &mut Intake) -> (Code, String) {
+    loop {
+        match next(intake).await.expect("an error comes before the end") {
+            Ok(_) => {}
+            Err(status) => {
+                let reason = status.get_details_error_info().unwrap().reason;
+                return (status.code(), reason);
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_a_message_is_not_awaited_for_ever() {
+    let messages = Messages::new(1 << 20);
+    for (path, first) in [(SIZE, message(100, 50)), (PUT, Bytes::new())] {
+        let (_send, mut body) = intake(path, &messages, "me");
+        _send.send(first).unwrap();
+        let began = clock::now();
+        let status = refused(&mut body).await;
+        assert_eq!(status.1, "MESSAGE_TOO_LATE", "{path}");
+        assert_eq!(began.elapsed(), FIRST_MESSAGE);
+    }
+    let (send, mut body) = intake(PUT, &messages, "me");
+    send.send(message(10, 10)).unwrap();
+    send.send(message(100_000, 50)).unwrap();
+    let began = clock::now();
+    assert_eq!(refused(&mut body).await.1, "MESSAGE_TOO_LATE");
+    assert_eq!(began.elapsed(), MESSAGE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn between_two_chunks_a_client_may_wait() {
+    let messages = Messages::new(1 << 20);
+    let (send, mut body) = intake(PUT, &messages, "me");
+    send.send(message(10, 10)).unwrap();
+    assert_eq!(next(&mut body).await.unwrap().unwrap(), 15);
+    let waiting = tokio::time::timeout(Duration::from_secs(3600), next(&mut body)).await;
+    assert!(waiting.is_err(), "others know how long that may be");
+}
+
+#[tokio::test]
+async fn a_message_is_as_long_as_its_method_needs() {
+    let messages = Messages::new(1 << 20);
+    let cases = [
+        (SIZE, vec![message(HEADER + 1, 0)]),
+        (PUT, vec![message(HEADER + 1, 0)]),
+        (PUT, vec![message(10, 10), message(CHUNK + 100, 0)]),
+    ];
+    for (path, parts) in cases {
+        let (send, mut body) = intake(path, &messages, "me");
+        parts.into_iter().for_each(|part| send.send(part).unwrap());
+        let status = refused(&mut body).await;
+        assert_eq!(
+            status,
+            (Code::InvalidArgument, "MESSAGE_TOO_LONG".to_owned()),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_message_is_told() {
+    let messages = Messages::new(1 << 20);
+    let halves = [Bytes::new(), message(10, 9), Bytes::from_static(&[0, 0])];
+    for half in halves {
+        let (send, mut body) = intake(SIZE, &messages, "me");
+        send.send(half).unwrap();
+        drop(send);
+        let status = refused(&mut body).await;
+        assert_eq!(status.0, Code::InvalidArgument);
+        assert_eq!(status.1, "MALFORMED_MESSAGE");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_one_byte_chunks_end_with_a_reason() {
+    let messages = Messages::new(1 << 20);
+    let (send, mut body) = intake(PUT, &messages, "me");
+    for _ in 0..=SHORT_AT_ONCE {
+        send.send(message(3, 3)).unwrap();
+        next(&mut body).await.unwrap().unwrap();
+    }
+    send.send(message(3, 3)).unwrap();
+    assert_eq!(refused(&mut body).await.1, "CHUNKS_TOO_SHORT");
+
+    let (send, mut body) = intake(PUT, &messages, "me");
+    for _ in 0..5000 {
+        send.send(message(3, 3)).unwrap();
+        next(&mut body).await.unwrap().unwrap();
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_messages_of_one_client_leave_room_for_others_and_are_given_back() {
+    let messages = Messages::new(512 * 1024);
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        let (send, mut body) = intake(PUT, &messages, "greedy");
+        send.send(message(10, 10)).unwrap();
+        send.send(message(CHUNK, 1000)).unwrap();
+        next(&mut body).await.unwrap().unwrap();
+        let half = tokio::time::timeout(Duration::from_secs(1), next(&mut body)).await;
+        held.push((half.is_ok(), send, body));
+    }
+    let taken = held.iter().filter(|(taken, ..)| *taken).count();
+    assert_eq!(taken, 2, "256 KiB of 512");
+    let (send, mut body) = intake(PUT, &messages, "another");
+    send.send(message(10, 10)).unwrap();
+    send.send(message(CHUNK, 1000)).unwrap();
+    next(&mut body).await.unwrap().unwrap();
+    next(&mut body).await.unwrap().unwrap();
+    drop((held, body));
+    assert_eq!(messages.all.available_permits(), 512);
+}

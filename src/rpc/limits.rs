@@ -1,0 +1,78 @@
+//! How much of the server those who come in may take.
+
+use std::time::Duration;
+
+use crate::broker::share::Share;
+
+/// Streams of one connection at once: what RFC 9113 §6.5.2 advises at least. A client that wants more
+/// waits; gRPC's libraries do so by themselves.
+pub(super) const STREAMS: u32 = 100;
+
+/// Bytes of a call's metadata: gRPC's own custom, of which a call of ours needs a few hundred.
+pub(super) const METADATA: u32 = 8 * 1024;
+
+/// Streams that were reset before anybody looked at them: beyond that the connection ends. h2's own
+/// default, which rapid reset is answered with.
+pub(super) const RESET_STREAMS: usize = 20;
+
+/// How long a client may take to begin HTTP/2 once it is connected: as long as for a TLS handshake.
+pub(super) const PREFACE: Duration = Duration::from_secs(10);
+
+/// How long a call may take to bring its first message, which has a few KiB.
+pub(super) const FIRST_MESSAGE: Duration = Duration::from_secs(10);
+
+/// How long any other message may take once it has begun: 128 KiB at 4 KiB a second.
+pub(super) const MESSAGE: Duration = Duration::from_secs(30);
+
+/// Longest message that is no chunk, in bytes: two paths of 4 KiB, a certificate of 10 KiB, and names.
+pub const HEADER: u32 = 24 * 1024;
+
+/// Longest chunk that a client may send, in bytes. Larger ones would not be faster: the link moves
+/// 100 KiB a second at best.
+pub const CHUNK: u32 = 128 * 1024;
+
+/// What a message with a chunk has beside the chunk, in bytes: a tag and a length.
+pub(super) const FRAMING: u32 = 16;
+
+/// Chunks shorter than this are paid for by a few that a call has for them, and that come back slowly:
+/// each costs the processor as much as a long one.
+pub(super) const SHORT: u32 = 256;
+
+/// Short chunks that a call may send at once.
+pub(super) const SHORT_AT_ONCE: u32 = 1024;
+
+/// Short chunks that it may send in a second beyond that.
+pub(super) const SHORT_A_SECOND: u32 = 100;
+
+/// Bounds of those who come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections.
+    pub connections: Share,
+    /// Calls at once.
+    pub calls: Share,
+    /// How long a connection without a call stays.
+    pub idle: Duration,
+    /// Bytes of messages that have begun and are not whole, in all. A client has half of it at most.
+    pub messages: u64,
+}
+
+impl Default for Limits {
+    /// 2048 connections are a thousand clients and those who come anew; one costs some 15 KiB. A call
+    /// costs 10 to 30 KiB, so that those of one client fit the smallest computers. Ten minutes is longer
+    /// than the pauses of most who ask at intervals.
+    fn default() -> Self {
+        Self {
+            connections: Share {
+                in_all: 2048,
+                of_one: 1024,
+            },
+            calls: Share {
+                in_all: 4096,
+                of_one: 2048,
+            },
+            idle: Duration::from_secs(600),
+            messages: 8 << 20,
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Counts the calls at once, and takes in what each brings, within bounds.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http_body::{Body, Frame, SizeHint};
+use tonic::Status;
+use tonic::codegen::http::{Request, Response};
+use tower::{Layer, Service};
+
+use super::intake::{Form, Intake, Messages};
+use super::limits::Limits;
+use super::status;
+use super::visit::{Running, Visit};
+use crate::broker::share::{Place, Places};
+
+/// Lets a call begin where its client has not too many already.
+#[derive(Debug, Clone)]
+pub(super) struct Turnstile {
+    calls: Arc<Places>,
+    messages: Arc<Messages>,
+}
+
+impl Turnstile {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            calls: Arc::new(Places::new(limits.calls)),
+            messages: Arc::new(Messages::new(limits.messages)),
+        }
+    }
+
+    fn enter(&self, visit: &Visit) -> Result<Held, Status> {
+        if let Some(full) = visit.turned_away() {
+            return Err(status::too_many_connections(full.own));
+        }
+        let place = self.calls.take(visit.principal());
+        let place = place.map_err(|full| status::too_many_calls(full.own))?;
+        Ok(Held {
+            _place: place,
+            _running: visit.call(),
+        })
+    }
+}
+
+/// What a call has while it runs.
+#[derive(Debug)]
+struct Held {
+    _place: Place,
+    _running: Running,
+}
+
+impl<S> Layer<S> for Turnstile {
+    type Service = Turning<S>;
+
+    fn layer(&self, inner: S) -> Turning<S> {
+        Turning {
+            inner,
+            turnstile: self.clone(),
+        }
+    }
+}
+
+/// A service behind the turnstile.
+#[derive(Debug, Clone)]
+pub(super) struct Turning<S> {
+    inner: S,
+    turnstile: Turnstile,
+}
+
+type Answering<R, E> = Pin<Box<dyn Future<Output = Result<R, E>> + Send>>;
+
+impl<S, A> Service<Request<tonic::body::Body>> for Turning<S>
+where
+    S: Service<Request<tonic::body::Body>, Response = Response<A>>,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+    A: Default + Send + 'static,
+{
+    type Response = Response<Answer<A>>;
+    type Error = S::Error;
+    type Future = Answering<Self::Response, S::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<tonic::body::Body>) -> Self::Future {
+        // Each connection has one.
+        let Some(visit) = request.extensions().get::<Visit>().cloned() else {
+            let status = status::no_identity("the system does not tell who is calling");
+            return Box::pin(async move { Ok(status.into_http()) });
+        };
+        let held = match self.turnstile.enter(&visit) {
+            Ok(held) => held,
+            Err(status) => return Box::pin(async move { Ok(status.into_http()) }),
+        };
+        let form = Form::of(request.uri().path());
+        let account = self.turnstile.messages.of(visit.principal());
+        let request = request.map(|body| tonic::body::Body::new(Intake::new(body, form, account)));
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let mut response = answer.await?;
+            status::tell_malformed(response.headers_mut());
+            Ok(response.map(|inner| Answer {
+                inner,
+                _held: Some(held),
+            }))
+        })
+    }
+}
+
+/// An answer; until its end the call counts.
+#[derive(Debug, Default)]
+pub(super) struct Answer<A> {
+    inner: A,
+    _held: Option<Held>,
+}
+
+impl<A: Body + Unpin> Body for Answer<A> {
+    type Data = A::Data;
+    type Error = A::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<A::Data>, A::Error>>> {
+        let mut frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        if let Some(Ok(frame)) = &mut frame
+            && let Some(trailers) = frame.trailers_mut()
+        {
+            status::tell_malformed(trailers);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

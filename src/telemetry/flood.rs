@@ -1,0 +1,161 @@
+//! Lines of the log that come too often: they are counted, and told once in a while.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, sleep};
+use std::time::Duration;
+
+use tracing::callsite::Identifier;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context, Layer};
+
+/// Lines of one kind that are written at once: a start, or a site that comes back after its power did.
+const AT_ONCE: u32 = 100;
+
+/// Lines of one kind that are written in a second beyond that. A line has 100 to 300 bytes.
+const A_SECOND: u32 = 5;
+
+/// Seconds between two lines that tell what was left out.
+const TELL: u32 = 10;
+
+/// Leaves lines out that come too often. A kind is a place in the source. Those for looking for faults
+/// (`debug`, `trace`) are written all: who asks for them wants them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Flood(Arc<Mutex<HashMap<Identifier, Kind>>>);
+
+#[derive(Debug)]
+struct Kind {
+    /// Lines that may be written now.
+    left: u32,
+    /// Lines that were not.
+    left_out: u64,
+    /// Where in the source it is.
+    at: String,
+}
+
+impl Flood {
+    /// One whose time goes on, in a thread of its own.
+    pub(super) fn start() -> io::Result<Self> {
+        let flood = Self::default();
+        let ticking = flood.clone();
+        thread::Builder::new()
+            .name("log".into())
+            .spawn(move || ticking.run())?;
+        Ok(flood)
+    }
+
+    fn run(&self) {
+        loop {
+            for _ in 0..TELL {
+                sleep(Duration::from_secs(1));
+                self.second();
+            }
+            for (at, lines) in self.left_out() {
+                tracing::warn!("{lines} more lines like those of {at} were left out");
+            }
+        }
+    }
+
+    /// A second is over.
+    fn second(&self) {
+        for kind in self.kinds().values_mut() {
+            kind.left = (kind.left + A_SECOND).min(AT_ONCE);
+        }
+    }
+
+    /// What was left out since it was asked last, by place.
+    fn left_out(&self) -> Vec<(String, u64)> {
+        let mut kinds = self.kinds();
+        let some = kinds.values_mut().filter(|kind| kind.left_out > 0);
+        some.map(|kind| (kind.at.clone(), std::mem::take(&mut kind.left_out)))
+            .collect()
+    }
+
+    fn kinds(&self) -> MutexGuard<'_, HashMap<Identifier, Kind>> {
+        // No code panics while it holds the lock; were it so, the counts are still counts.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Flood {
+    fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
+        let about = event.metadata();
+        if *about.level() > Level::INFO {
+            return true;
+        }
+        let mut kinds = self.kinds();
+        let kind = kinds.entry(about.callsite()).or_insert_with(|| Kind {
+            left: AT_ONCE,
+            left_out: 0,
+            at: format!(
+                "{}:{}",
+                about.file().unwrap_or(about.target()),
+                about.line().unwrap_or_default()
+            ),
+        });
+        let left = kind.left.checked_sub(1);
+        kind.left = left.unwrap_or_default();
+        kind.left_out += u64::from(left.is_none());
+        left.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
+
+    /// Counts what is written.
+    #[derive(Clone, Default)]
+    struct Written(Arc<AtomicUsize>);
+
+    impl<S: Subscriber> Layer<S> for Written {
+        fn on_event(&self, _: &Event<'_>, _: Context<'_, S>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A module that repeated a line wrote 230 MB of log in 12 s.
+    #[test]
+    fn a_line_that_repeats_is_counted_and_told_once_in_a_while() {
+        let (flood, written) = (Flood::default(), Written::default());
+        let log = tracing_subscriber::registry()
+            .with(written.clone())
+            .with(flood.clone());
+        tracing::subscriber::with_default(log, || {
+            let repeat = |many| (0..many).for_each(|_| tracing::warn!("PEER CLOSED"));
+            repeat(10_000);
+            tracing::warn!("another line");
+            assert_eq!(written.0.load(Ordering::Relaxed), AT_ONCE as usize + 1);
+            flood.second();
+            repeat(10_000);
+            assert_eq!(
+                written.0.load(Ordering::Relaxed),
+                (AT_ONCE + A_SECOND) as usize + 1
+            );
+        });
+        let left_out = flood.left_out();
+        let [(at, lines)] = left_out.as_slice() else {
+            panic!("{left_out:?}");
+        };
+        assert!(at.contains("flood.rs"), "{at}");
+        assert_eq!(*lines, 20_000 - u64::from(AT_ONCE + A_SECOND));
+        assert!(flood.left_out().is_empty(), "it is told once");
+    }
+
+    #[test]
+    fn who_looks_for_faults_gets_every_line() {
+        let (flood, written) = (Flood::default(), Written::default());
+        let log = tracing_subscriber::registry()
+            .with(written.clone())
+            .with(flood);
+        tracing::subscriber::with_default(log, || {
+            (0..1000).for_each(|_| tracing::debug!("a byte"));
+        });
+        assert_eq!(written.0.load(Ordering::Relaxed), 1000);
+    }
+}

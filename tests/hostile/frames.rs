@@ -1,0 +1,133 @@
+//! HTTP/2 frames as an attacker writes them (RFC 9113 §4, §6; RFC 7541).
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+pub(crate) const DATA: u8 = 0;
+pub(crate) const HEADERS: u8 = 1;
+pub(crate) const RST_STREAM: u8 = 3;
+pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const GOAWAY: u8 = 7;
+
+const END_HEADERS: u8 = 4;
+
+/// A connection whose frames the test writes.
+pub(crate) struct Wire {
+    stream: TcpStream,
+    unread: Vec<u8>,
+}
+
+/// A frame that came.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    pub(crate) kind: u8,
+}
+
+impl Wire {
+    /// A connection that has said what HTTP/2 begins with.
+    pub(crate) async fn open(tcp: &str) -> Self {
+        let mut wire = Self::silent(tcp).await;
+        let settings = frame(SETTINGS, 0, 0, &[]);
+        wire.write(&[PREFACE, settings.as_slice()].concat()).await;
+        wire
+    }
+
+    /// A connection on which nothing was said.
+    pub(crate) async fn silent(tcp: &str) -> Self {
+        let stream = TcpStream::connect(tcp).await.unwrap();
+        let unread = Vec::new();
+        Self { stream, unread }
+    }
+
+    /// Writes what the other end takes within a second; an attacker does not mind what it refuses.
+    pub(crate) async fn write(&mut self, bytes: &[u8]) -> bool {
+        let written = timeout(Duration::from_secs(1), self.stream.write_all(bytes)).await;
+        matches!(written, Ok(Ok(())))
+    }
+
+    /// The next frame; `None` where the connection has ended or nothing comes within `patience`.
+    pub(crate) async fn read(&mut self, patience: Duration) -> Option<Frame> {
+        loop {
+            if let Some(head) = self.unread.first_chunk::<9>() {
+                let len = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+                let kind = head[3];
+                if self.unread.len() >= 9 + len {
+                    self.unread.drain(..9 + len);
+                    return Some(Frame { kind });
+                }
+            }
+            let more = timeout(patience, self.stream.read_buf(&mut self.unread)).await;
+            if !matches!(more, Ok(Ok(1..))) {
+                return None;
+            }
+        }
+    }
+
+    /// Writes bytes, and takes what comes while the other end digests them.
+    pub(crate) async fn say(&mut self, bytes: &[u8]) -> bool {
+        let written = self.write(bytes).await;
+        while self.read(Duration::from_millis(5)).await.is_some() {}
+        written
+    }
+
+    /// Whether the other end has closed the connection within `patience`.
+    pub(crate) async fn ended(&mut self, patience: Duration) -> bool {
+        let ended = async { while self.read(patience).await.is_some() {} };
+        let mut byte = [0];
+        timeout(patience, ended).await.is_ok()
+            && matches!(
+                timeout(Duration::from_millis(10), self.stream.read(&mut byte)).await,
+                Ok(Ok(0) | Err(_))
+            )
+    }
+}
+
+/// A frame.
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let head = [len[1], len[2], len[3], kind, flags];
+    [&head, stream.to_be_bytes().as_slice(), payload].concat()
+}
+
+/// HEADERS of a call, whose body is to come.
+pub(crate) fn call(stream: u32, path: &str) -> Vec<u8> {
+    let fields = [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", path),
+        (":authority", "localhost"),
+        ("content-type", "application/grpc"),
+        ("te", "trailers"),
+    ];
+    let mut block = Vec::new();
+    for (name, value) in fields {
+        // A literal without indexing, and without Huffman's code (RFC 7541 §6.2.2).
+        block.push(0);
+        for text in [name, value] {
+            assert!(text.len() < 127, "longer texts have a longer length");
+            block.push(u8::try_from(text.len()).unwrap());
+            block.extend_from_slice(text.as_bytes());
+        }
+    }
+    frame(HEADERS, END_HEADERS, stream, &block)
+}
+
+/// DATA, after which more is to come.
+pub(crate) fn data(stream: u32, payload: &[u8]) -> Vec<u8> {
+    frame(DATA, 0, stream, payload)
+}
+
+/// RST_STREAM with CANCEL.
+pub(crate) fn reset(stream: u32) -> Vec<u8> {
+    frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes())
+}
+
+/// A message as gRPC frames it, of which only the beginning is there.
+pub(crate) fn message(len: u32, beginning: &[u8]) -> Vec<u8> {
+    [&[0], len.to_be_bytes().as_slice(), beginning].concat()
+}
