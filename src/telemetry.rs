@@ -33,9 +33,6 @@ pub enum Error {
     /// The level cannot be read.
     #[error("the log level cannot be read")]
     Level(#[from] tracing_subscriber::filter::ParseError),
-    /// There is no thread for it.
-    #[error("the log has no thread")]
-    Thread(#[source] io::Error),
     /// The process logs already.
     #[error("the log is set up already")]
     Twice(#[from] TryInitError),
