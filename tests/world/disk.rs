@@ -420,23 +420,23 @@ impl DiskFile for SimFile {
 
 impl redb::StorageBackend for SimFile {
     fn len(&self) -> Result<u64, io::Error> {
-        Ok(self.with(false, |inode, _| Ok(inode.now.len() as u64))?)
+        self.with(false, |inode, _| Ok(inode.now.len() as u64))
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
-        Ok(self.read_exact_at(out, offset)?)
+        self.read_exact_at(out, offset)
     }
 
     fn set_len(&self, len: u64) -> Result<(), io::Error> {
-        Ok(DiskFile::set_len(self, len)?)
+        DiskFile::set_len(self, len)
     }
 
     fn sync_data(&self) -> Result<(), io::Error> {
-        Ok(self.sync_all()?)
+        self.sync_all()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
-        Ok(self.write_all_at(data, offset)?)
+        self.write_all_at(data, offset)
     }
 
     fn close(&self) -> Result<(), io::Error> {

@@ -49,9 +49,12 @@ pub(crate) struct Writer {
     pub(crate) verified: bool,
 }
 
+/// Since when, what (nothing: there is no file), and by whom.
+type Version = (Duration, Option<Arc<[u8]>>, Option<By>);
+
 #[derive(Debug, Default)]
 struct File {
-    versions: Vec<(Duration, Option<Arc<[u8]>>, Option<By>)>,
+    versions: Vec<Version>,
     /// Since when the name exists without a pause.
     born: Duration,
     /// When the server last told the daemon of it.
@@ -251,9 +254,11 @@ impl Oracle {
 
     /// Whether content is what one upload left, or the beginning of it.
     fn is_left_by(content: &[u8], id: u32, writer: &Writer) -> bool {
+        // The line may have lost the first bytes.
+        let marks = marks(content);
         !writer.others
-            && begins_alike(content, &writer.content)
-            && marks(content).iter().all(|mark| *mark == id)
+            && marks.iter().all(|mark| *mark == id)
+            && (!marks.is_empty() || begins_alike(content, &writer.content))
     }
 
     /// The daemon begins to write a file at its beginning; `first`: what it writes.
@@ -288,7 +293,7 @@ impl Oracle {
                     .shown
                     .is_none_or(|shown| shown < file.born.max(writer.opened))
         };
-        if !wrote.iter().any(|writer| replaces(writer)) {
+        if !wrote.iter().any(replaces) {
             let who: Vec<&str> = wrote
                 .iter()
                 .map(|(_, writer)| writer.who.as_str())

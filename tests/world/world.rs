@@ -311,9 +311,10 @@ fn heal(world: &Arc<World>, number: usize) {
         for client in clients {
             let _ = client.await;
         }
+        let until = world.now() + HEALING;
         for index in 0..world.plan.clients {
             if world.plan.has(&client_name(index)) {
-                client::settle(world, &daemon.broker, index, HEALING).await;
+                client::settle(world, &daemon.broker, index, until).await;
             }
         }
         if world.is_broken() {

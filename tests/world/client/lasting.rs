@@ -476,7 +476,7 @@ impl Client<'_> {
 
 /// After all trouble: every transfer of a client has been delivered, or told as failed with its
 /// bytes kept.
-pub(crate) async fn settle(world: &Arc<World>, broker: &Broker, index: usize, patience: Duration) {
+pub(crate) async fn settle(world: &Arc<World>, broker: &Broker, index: usize, until: Duration) {
     let mut client = Client {
         random: fastrand::Rng::with_seed(0),
         world,
@@ -487,7 +487,6 @@ pub(crate) async fn settle(world: &Arc<World>, broker: &Broker, index: usize, pa
     let caller = client.caller(None);
     let all: Vec<Lasting> = client.mine().transfers.clone();
     for mine in all.iter().filter(|mine| mine.accepted) {
-        let mut left = patience;
         loop {
             let there = match broker.transfer(&caller, mine.id.clone()) {
                 Ok(there) => there,
@@ -506,13 +505,11 @@ pub(crate) async fn settle(world: &Arc<World>, broker: &Broker, index: usize, pa
                 }
                 break;
             }
-            if left.is_zero() {
+            if world.now() >= until {
                 let what = format!("{}: {:?}", mine.id, there.record.state);
                 return world.violated("a transfer never ends", what);
             }
-            let step = left.min(Duration::from_secs(30));
-            sleep(step).await;
-            left -= step;
+            sleep(Duration::from_secs(30)).await;
         }
     }
     // No client sees what is another's.
