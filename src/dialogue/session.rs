@@ -150,12 +150,7 @@ impl Session {
     /// Takes note of an error code that any command reported.
     pub(crate) fn note(&mut self, code: ErrCode) {
         match code {
-            // A data connection that could not be opened is tried in a new session: the address of
-            // the old one may be gone.
-            ErrCode::CLOSED_BY_SERVER
-            | ErrCode::SSL_CLOSED
-            | ErrCode::SERVER_TIMEOUT
-            | ErrCode::CONNECT_SOCKET => {
+            ErrCode::CLOSED_BY_SERVER | ErrCode::SSL_CLOSED | ErrCode::SERVER_TIMEOUT => {
                 self.close();
             }
             ErrCode::STATE | ErrCode::NETWORK => *self = Self::Unknown,
