@@ -180,6 +180,13 @@ impl Dialogue {
                     run.refused = run.refused.filter(|name| *name != settlement.name);
                 }
             }
+            // An upload whose data connection could not be opened goes on in a new session: the
+            // address of the old one may be gone.
+            Verdict::Failed(Cause::Reported(ErrCode::CONNECT_SOCKET))
+                if settlement.name == Verb::Put.name() =>
+            {
+                self.session.close();
+            }
             Verdict::Failed(Cause::Reported(code)) => self.session.note(*code),
             // The file system's refusals say nothing about the server.
             Verdict::Failed(Cause::Refused(None)) if !is_of_the_service(settlement.name) => {}
