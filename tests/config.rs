@@ -4,7 +4,7 @@
 use std::fs;
 use std::time::Duration;
 
-use cellftp::config::{Config, Device, Error, FlowControl, ServerProfile, load, parse};
+use cellftp::config::{Access, Config, Device, Error, FlowControl, ServerProfile, load, parse};
 use cellftp::ftps::tls::{TlsFloor, TlsPolicy};
 use cellftp::ftps::value::ServerType;
 
@@ -73,6 +73,8 @@ fn what_the_shipped_file_comments_out_is_the_default() {
         .servers
         .remove("example")
         .expect("an example of a server");
+    let access = config.access.remove("example");
+    assert_eq!(access, Some(Access::default()));
     assert_eq!(config, Config::default());
     let host = "ftp.example.com".into();
     assert_eq!(
@@ -90,6 +92,7 @@ fn the_shipped_file_has_every_key() {
     let mut all = Config::default();
     all.servers
         .insert("example".into(), ServerProfile::default());
+    all.access.insert("example".into(), Access::default());
     let want = keys("", &toml::Table::try_from(all).unwrap());
     let have = keys("", &uncommented().parse().unwrap());
     assert_eq!(have, want);

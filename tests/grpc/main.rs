@@ -14,6 +14,7 @@ mod abuse;
 mod acceptor;
 #[path = "../support/authority.rs"]
 mod authority;
+mod bounds;
 mod budget;
 mod calls;
 mod certificates;

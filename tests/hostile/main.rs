@@ -38,6 +38,8 @@ struct Siege {
     program: Program,
     neighbour: Neighbour,
     before: Figures,
+    /// What a question may take more, where the attacker has the link as it may.
+    dearer: Duration,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -55,6 +57,7 @@ impl Siege {
             program,
             neighbour,
             before,
+            dearer: Duration::ZERO,
             _alone: alone,
         }
     }
@@ -66,6 +69,7 @@ impl Siege {
             program,
             neighbour,
             before,
+            dearer,
             _alone,
         } = self;
         let attacked = async {
@@ -99,7 +103,7 @@ impl Siege {
         );
         assert!(settled.is_ok(), "{name}: not all was given back");
         assert!(during.log - before.log < LOG, "{name}: it floods the log");
-        found.check(name);
+        found.check(name, dearer);
         done
     }
 }

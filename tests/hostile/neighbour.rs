@@ -14,13 +14,14 @@ const QUESTION: Duration = Duration::from_millis(100);
 const CONNECTION: Duration = Duration::from_secs(1);
 
 /// How long the usual is looked at.
-const USUAL: Duration = Duration::from_secs(3);
+const USUAL: Duration = Duration::from_secs(2);
 
 /// An answer that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a question may take beside twice the usual: the machine is shared with other tests.
-const SHARED: Duration = Duration::from_millis(150);
+/// What a question may take beside twice the usual: the attacker works on the same two processors, and
+/// with a hundred questions the p99 is nearly the worst of them.
+const SHARED: Duration = Duration::from_millis(400);
 
 /// A client of another principal than the attackers.
 pub(crate) struct Neighbour {
@@ -127,10 +128,10 @@ async fn come(address: &Address) -> Result<(), String> {
 }
 
 impl Found {
-    /// Nothing failed, and it took no longer than usual.
-    pub(crate) fn check(&self, name: &str) {
+    /// Nothing failed, and it took no longer than usual and `dearer`.
+    pub(crate) fn check(&self, name: &str, dearer: Duration) {
         assert!(self.failures.is_empty(), "{name}: {:?}", self.failures);
-        let bound = 2 * p99(&self.usual) + SHARED;
+        let bound = 2 * p99(&self.usual) + SHARED + dearer;
         let during = p99(&self.during);
         assert!(during <= bound, "{name}: {during:?}, of {bound:?}");
     }
