@@ -111,7 +111,7 @@ impl Client<'_> {
         let created = self.broker.create_upload(&caller, name.clone(), wish);
         match self.call(&what, None, created).await {
             Some(Ok(Upload::Receive(receiving))) => self.bring(&name, receiving, &content, 0).await,
-            Some(Ok(Upload::Accepted(_))) => {
+            Some(Ok(Upload::Accepted(_) | Upload::Compare(_))) => {
                 self.world
                     .violated("what was never sent is accepted", format!("{name}"));
             }
@@ -226,7 +226,8 @@ impl Client<'_> {
         let caller = self.caller(None);
         // Just when it falls due by itself.
         if let Ok(there) = self.broker.transfer(&caller, mine.id.clone())
-            && let State::Waiting { until } = there.record.state
+            && matches!(there.record.state, State::Waiting { .. })
+            && let Some(until) = there.next_attempt
             && self.random.bool()
             && let Ok(left) = until.duration_since(wall())
             && left < Duration::from_secs(3600)
@@ -316,6 +317,13 @@ impl Client<'_> {
                 self.bring(&mine.id, receiving, &content, 0).await;
             }
             Some(Ok(Upload::Accepted(there))) => self.learn(mine, &there),
+            // Its hash was named.
+            Some(Ok(Upload::Compare(_))) => {
+                self.world.violated(
+                    "what is known by its hash is asked for",
+                    mine.id.to_string(),
+                );
+            }
             Some(Err(error)) => self.said("CreateUpload", &error),
             None => {}
         }
@@ -344,7 +352,7 @@ impl Client<'_> {
             )
             .await
         {
-            Some(Ok(Upload::Accepted(_))) => self.world.violated(
+            Some(Ok(Upload::Accepted(_) | Upload::Compare(_))) => self.world.violated(
                 "other content of the same id is called accepted",
                 mine.id.to_string(),
             ),
