@@ -94,12 +94,9 @@ impl Dialogue {
                 // Whether the command that was aborted still ends with a report of its own is
                 // not documented: the line must be quiet before the next one.
                 self.synchronised = false;
-                // What was cancelled was aborted only if the module took the command; its result may
-                // come late.
-                run.aborted = matches!(
-                    settlement.verdict,
-                    Verdict::Done(_) | Verdict::Failed(Cause::Timeout(Awaited::Result))
-                );
+                // What was cancelled was not aborted where the module refused that; an answer that came
+                // late says nothing against it.
+                run.aborted = !matches!(settlement.verdict, Verdict::Failed(Cause::Refused(_)));
                 self.session = if settlement.is_done() {
                     if let Some(took) = took {
                         self.abort_cost.learn(&Command::Abort, took);
