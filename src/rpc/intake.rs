@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Sleep, sleep};
@@ -86,7 +87,7 @@ pub(super) struct Intake {
     account: Account,
     room: Room,
     /// What came, and the wait for room for the message that begins in it.
-    waiting: Option<(Bytes, Pin<Box<dyn Future<Output = Room> + Send>>)>,
+    waiting: Option<(Bytes, BoxFuture<'static, Room>)>,
     timer: Pin<Box<Sleep>>,
     over: bool,
 }

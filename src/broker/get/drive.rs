@@ -37,7 +37,7 @@ pub(super) async fn drive(
 ) -> Result<Finished, Error> {
     let (delivery, deliveries) = mpsc::channel(DELIVERIES);
     let from = match &job.task {
-        Task::Download(download) => u64::from(download.offset.get()),
+        Task::Download(download) => download.offset.get(),
         _ => 0,
     };
     let (answer, pumped) = tokio::join!(transfer(&operation, job, delivery, &report), async {

@@ -10,7 +10,7 @@ mod names;
 mod turns;
 mod wishes;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, btree_map};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -369,7 +369,14 @@ impl Table {
     fn insert(&mut self, key: Key, record: Record, room: u64) -> &mut Entry {
         self.births += 1;
         let entry = Entry::new(record, Birth(self.births), room);
-        self.entries.entry(key).insert_entry(entry).into_mut()
+        match self.entries.entry(key) {
+            btree_map::Entry::Vacant(place) => place.insert(entry),
+            btree_map::Entry::Occupied(place) => {
+                let place = place.into_mut();
+                *place = entry;
+                place
+            }
+        }
     }
 }
 

@@ -27,6 +27,7 @@ enum Outcome {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the table is to be read")]
 fn listings_of_the_field_are_read_and_none_is_read_wrong() {
     let mut table: BTreeMap<Outcome, Vec<String>> = BTreeMap::new();
     let mut files = 0;

@@ -40,14 +40,14 @@ const NAMES: [&str; 12] = [
 /// Latin-1.
 pub(super) fn month(name: &[u8]) -> Option<u32> {
     let short = |month: &&[u8; 3]| month.eq_ignore_ascii_case(name);
-    let at = ENGLISH.iter().position(|month| short(month)).or_else(|| {
+    let at = ENGLISH.iter().position(short).or_else(|| {
         let name = folded(name);
         let named = |names: &&str| names.split_ascii_whitespace().any(|known| known == name);
         let english = |month: &&[u8; 3]| month.as_slice() == name.as_bytes();
         NAMES
             .iter()
-            .position(|names| named(names))
-            .or_else(|| ENGLISH.iter().position(|month| english(month)))
+            .position(named)
+            .or_else(|| ENGLISH.iter().position(english))
     })?;
     u32::try_from(at + 1).ok()
 }
