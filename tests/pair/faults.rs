@@ -257,3 +257,21 @@ fn faults_in_pieces_end_in_the_right_bytes_or_an_honest_error() {
     matrix((Family::Sim7600, Link::piecewise), &commands);
     matrix((Family::A7670, Link::piecewise), &["+CFTPSPUT"]);
 }
+
+/// The block took the doubled byte as content, and its last byte stayed outside; the size was right.
+#[test]
+fn a_byte_doubled_in_a_counted_block_is_not_taken_for_content() {
+    let dress: [Dress; 2] = [
+        (Family::Sim7600, Link::piecewise),
+        (Family::A7670, Link::piecewise),
+    ];
+    for dress in dress {
+        for (nth, count) in [(1, 1), (2, 1), (3, 1), (2, 9), (3, 9)] {
+            for task in tasks("+CFTPSPUT") {
+                let effect = Effect::Duplicate(count);
+                case(dress, "+CFTPSPUT", Phase::InData(1), nth, &effect, &task);
+                case(dress, "+CFTPSPUT", Phase::InData(1500), nth, &effect, &task);
+            }
+        }
+    }
+}
