@@ -44,7 +44,8 @@ impl Trail {
         self.bytes.get(at(range.start)?..at(range.end)?)
     }
 
-    fn start(&self) -> u64 {
+    /// The first byte of the file that is kept.
+    pub(crate) fn start(&self) -> u64 {
         self.end - self.bytes.len() as u64
     }
 }

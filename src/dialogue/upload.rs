@@ -100,7 +100,8 @@ enum State {
     /// Whether that is ours.
     Rejoin(Rejoin),
     Verify(Inquiry),
-    /// Whether a file of the right size, of which nothing was heard, ends as it should.
+    /// Whether a file of the right size, of which nothing was heard or that went in blocks, ends as
+    /// it should.
     Tail(Rejoin),
     /// What a failed transfer left is deleted.
     Clear(Box<Clear>),

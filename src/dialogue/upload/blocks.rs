@@ -54,6 +54,11 @@ impl Blocks {
         }
     }
 
+    /// Where the first block went.
+    pub(super) fn start(&self) -> u64 {
+        self.start
+    }
+
     /// The byte that the next piece must begin with.
     pub(super) fn position(&self) -> u64 {
         self.offset + (self.block.len() + self.rest.len()) as u64

@@ -33,6 +33,8 @@ const FILLER: &[u8] = b"ATQ0V1+CME?\r\x1a\0";
 pub(super) struct Rejoin {
     /// Bytes that the server has.
     there: u64,
+    /// How many of the last are compared, where there are as many.
+    window: u64,
     ours: BytesMut,
     theirs: BytesMut,
     /// Bytes that the server sent: the last, or all where it ignores the offset.
@@ -58,9 +60,20 @@ impl Rejoin {
     /// At the end of what the server has; as much of the source as is known already is not asked
     /// for.
     pub(super) fn new(there: u64, trail: &Trail) -> Self {
-        let from = there.saturating_sub(WINDOW);
+        Self::of_the_last(WINDOW, there, trail)
+    }
+
+    /// The same, of all that was written since this byte, as far as it is still known.
+    pub(super) fn since(start: u64, there: u64, trail: &Trail) -> Self {
+        let window = there.saturating_sub(start.max(trail.start()));
+        Self::of_the_last(window.max(WINDOW), there, trail)
+    }
+
+    fn of_the_last(window: u64, there: u64, trail: &Trail) -> Self {
+        let from = there.saturating_sub(window);
         Self {
             there,
+            window,
             ours: BytesMut::from(trail.part(from..there).unwrap_or_default()),
             theirs: BytesMut::new(),
             received: 0,
@@ -203,7 +216,7 @@ impl Rejoin {
     }
 
     fn from(&self) -> u64 {
-        self.there.saturating_sub(WINDOW)
+        self.there.saturating_sub(self.window)
     }
 }
 

@@ -94,7 +94,7 @@ impl Upload {
     }
 
     /// Begins with the first byte again, unless that came no further before.
-    fn start_over(&mut self, reached: u64) -> State {
+    pub(super) fn start_over(&mut self, reached: u64) -> State {
         let further = reached > self.farthest || self.restarts == 0;
         if self.restarts >= RESTARTS || (self.no_rest && !further) {
             let failure = self.cannot_go_on();

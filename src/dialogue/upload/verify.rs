@@ -2,7 +2,7 @@
 
 use super::clear::is_refusal;
 use super::rejoin::{Overlay, Rejoin};
-use super::{State, Upload};
+use super::{Blocks, State, Upload};
 use crate::dialogue::exchange::Verdict;
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::inquiry::{Inquiry, Known};
@@ -117,6 +117,14 @@ impl Upload {
                 self.failed = Some(failure);
                 State::Tail(Rejoin::new(size, &self.trail))
             }
+            // A block has a length and no mark: a byte that came twice on the line pushes the last one
+            // out of the block. The size is right all the same, and the module drops what is left over
+            // before the next `AT` (V.250 §5.2.1).
+            (Some(size), None) if size == self.sent && self.went_in_blocks() => {
+                self.confirmed = told.then_some(size);
+                let start = self.blocks.as_ref().map_or(0, Blocks::start);
+                State::Tail(Rejoin::since(start, size, &self.trail))
+            }
             (Some(size), _) if size == self.sent => {
                 self.confirmed = told.then_some(size);
                 State::Finish(Ok(()))
@@ -170,8 +178,46 @@ impl Upload {
         }
     }
 
+    /// Whether blocks arrived, as far as the module told.
+    fn went_in_blocks(&self) -> bool {
+        self.acknowledged && self.blocks.as_ref().is_some_and(Blocks::has_begun)
+    }
+
+    /// All blocks arrived, the size is right, and the last bytes were read back.
+    fn heard_of_the_last_blocks(&mut self, overlay: &Overlay) -> State {
+        let State::Tail(rejoin) = &self.state else {
+            return State::Finish(Ok(()));
+        };
+        let there = rejoin.there();
+        let same = match *overlay {
+            Overlay::Same(same) if same < there => same,
+            // Where the server does not give them, the module's word and the size stand.
+            Overlay::Same(_) | Overlay::Unknown(_) => return State::Finish(Ok(())),
+        };
+        let proven = rejoin.proves(same) && self.can_rest();
+        self.acknowledged = false;
+        self.confirmed = None;
+        self.ended = false;
+        let failure = self.failure(Cause::Garbled, Stage::Commit);
+        if self.mended >= MENDS {
+            return self.fail(failure);
+        }
+        self.mended += 1;
+        self.broken = Some(failure);
+        if !proven {
+            return self.start_over(0);
+        }
+        self.resumes += 1;
+        self.sent = same;
+        self.blocks = Some(Blocks::at(same, there));
+        State::Gather
+    }
+
     /// The outcome was lost, the size is right, and the last bytes were read back.
     fn heard_of_the_tail(&mut self, overlay: &Overlay) -> State {
+        if self.acknowledged {
+            return self.heard_of_the_last_blocks(overlay);
+        }
         let State::Tail(rejoin) = &self.state else {
             return State::Finish(Ok(()));
         };
