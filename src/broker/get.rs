@@ -84,8 +84,8 @@ pub struct GetResult {
     pub resumes: u32,
     /// Time on the link, without waiting in the queue.
     pub elapsed: Duration,
-    /// The size that the file has now, where it grew while it was read: what was handed over is what
-    /// it had when the transfer began.
+    /// The size that the file has now, where that is more than [`Reading::size`]: what was handed
+    /// over are its first bytes. It grew, or a longer one took its place before the first byte came.
     pub grown: Option<u64>,
 }
 

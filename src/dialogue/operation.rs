@@ -357,8 +357,9 @@ pub enum Delivery {
     },
     /// Bytes of the file, in order.
     Chunk(Bytes),
-    /// The file has grown since the transfer began, and all was delivered that it had then. Sent
-    /// once, after the last chunk.
+    /// The file has more bytes than [`Delivery::Began`] told, and as many as that were delivered: its
+    /// first. It grew, or a longer one took its place before the first byte came. Sent once, after the
+    /// last chunk.
     Grown {
         /// Its size now.
         size: u64,

@@ -364,11 +364,17 @@ fn read(
         };
         Ok(Some(match unless_stopping(&call, reading.next()).await? {
             ReadNext::Chunk(chunk) => (Read::Chunk(chunk), Some((reading, call))),
-            ReadNext::End { size, sha256, took } => {
+            ReadNext::End {
+                size,
+                sha256,
+                grown,
+                took,
+            } => {
                 let result = ReadTransferResult {
                     size: response::signed(size),
                     sha256: Bytes::copy_from_slice(&sha256),
                     elapsed: Some(response::duration(took)),
+                    grown_to: grown.map(response::signed),
                 };
                 (Read::Result(result), None)
             }

@@ -374,23 +374,32 @@ impl Oracle {
         }
     }
 
-    /// A client was given a file from a byte on.
-    pub(crate) fn got(
-        &mut self,
-        who: &str,
-        at: &At,
-        times: (Duration, Duration),
-        from: usize,
-        got: &[u8],
-    ) {
-        let same =
-            |there: Option<&[u8]>| there.is_some_and(|all| all.get(from..).unwrap_or(b"") == got);
-        if !self.was(at, times.0, times.1, same) {
+    /// A client was given a file from a byte on, or so much of it as there was when its size was
+    /// asked for, and then the size that it has now.
+    pub(crate) fn got(&mut self, who: &str, at: &At, times: (Duration, Duration), got: &Got) {
+        let (end, bytes) = (got.from + got.bytes.len(), got.bytes);
+        let so = |so: &dyn Fn(&[u8]) -> bool| {
+            self.was(at, times.0, times.1, |there| there.is_some_and(so))
+        };
+        let whole = so(&|all| all.get(got.from..).unwrap_or(b"") == bytes);
+        let true_so = match got.grown {
+            None => whole,
+            // The first bytes of one and the same file, as many as one had there; and it told its size.
+            Some(size) => {
+                size > end as u64
+                    && so(&|all| all.get(got.from..end) == Some(bytes))
+                    && so(&|all| all.len() == end)
+                    && so(&|all| all.len() as u64 == size)
+            }
+        };
+        if !true_so {
             let there = self.now(at).0.map(<[u8]>::len);
             let what = format!(
-                "{who} {at:?} from {from}: {} bytes of {:?}; there now: {there:?}",
-                got.len(),
-                marks(got)
+                "{who} {at:?} from {}: {} bytes of {:?}, then told {:?}; there now: {there:?}",
+                got.from,
+                bytes.len(),
+                marks(bytes),
+                got.grown,
             );
             self.violated(times.1, "a Get gave what never was there", what);
         }
@@ -409,6 +418,15 @@ impl Oracle {
             self.violated(times.1, "told of a file what is not so", what);
         }
     }
+}
+
+/// What a client was given of a file.
+pub(crate) struct Got<'a> {
+    /// The byte that it wished first.
+    pub(crate) from: usize,
+    pub(crate) bytes: &'a [u8],
+    /// The size that it was told where these are not all.
+    pub(crate) grown: Option<u64>,
 }
 
 /// What a client may be told of a file.

@@ -1,7 +1,7 @@
 //! A file that arrives from elsewhere, and where it goes here.
 
 use std::fs::{self, File, Permissions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,7 @@ use crate::place::{Place, failed};
 /// Where a file goes: to standard output or a device, or to a name that it gets when it is whole.
 pub(crate) struct Arrival {
     to: Place,
+    remote: String,
     if_exists: Existing,
     partial: Option<Partial>,
 }
@@ -31,6 +32,8 @@ pub(crate) struct Arrived {
     /// How often it went on after a break, where that is counted.
     resumes: Option<i32>,
     elapsed: Option<prost_types::Duration>,
+    /// The size that the file had by then, where only its first bytes were asked for.
+    grown_to: Option<i64>,
 }
 
 impl From<GetResult> for Arrived {
@@ -40,6 +43,7 @@ impl From<GetResult> for Arrived {
             sha256: result.sha256,
             resumes: Some(result.resumes),
             elapsed: result.elapsed,
+            grown_to: result.grown_to,
         }
     }
 }
@@ -51,6 +55,7 @@ impl From<ReadTransferResult> for Arrived {
             sha256: result.sha256,
             resumes: None,
             elapsed: result.elapsed,
+            grown_to: result.grown_to,
         }
     }
 }
@@ -62,6 +67,7 @@ impl From<ReadModuleFileResult> for Arrived {
             sha256: result.sha256,
             resumes: None,
             elapsed: result.elapsed,
+            grown_to: None,
         }
     }
 }
@@ -72,6 +78,7 @@ impl Arrival {
     pub(crate) async fn at(local: &Path, remote: &str, landing: &Landing) -> Result<Self, Failure> {
         Ok(Self {
             to: Place::of(local, remote, landing).await?,
+            remote: remote.to_owned(),
             if_exists: landing.if_exists,
             partial: None,
         })
@@ -96,6 +103,17 @@ impl Arrival {
 
     /// Gives the whole file its name, and tells of it unless it went to standard output.
     pub(crate) fn complete(self, args: &Args, arrived: impl Into<Arrived>) -> Result<(), Failure> {
+        let arrived = arrived.into();
+        let told_in_json = args.json && !matches!(self.to, Place::Stdout);
+        if let Some(size) = arrived.grown_to.filter(|_| !told_in_json) {
+            // Who has closed standard error does not want to know.
+            let _ = writeln!(
+                io::stderr().lock(),
+                "{}: the file has {size} bytes by now, and had {} when its size was asked for; that many have come",
+                Plain(&self.remote),
+                arrived.size,
+            );
+        }
         let local = match self.to {
             Place::Stdout => return Ok(()),
             Place::Opened(path, _) | Place::Name(path) => path,
@@ -103,7 +121,6 @@ impl Arrival {
         if let Some(partial) = self.partial {
             partial.complete(self.if_exists)?;
         }
-        let arrived = arrived.into();
         let (local, hash) = (local.display().to_string(), hex(&arrived.sha256));
         let name = Plain(&local);
         let text = format!("{name}: {} bytes, SHA-256 {hash}\n", arrived.size);
@@ -114,8 +131,12 @@ impl Arrival {
                 "sha256": hash,
                 "elapsed_seconds": seconds(arrived.elapsed.as_ref()),
             });
-            if let (Some(resumes), Some(told)) = (arrived.resumes, told.as_object_mut()) {
-                told.insert("resumes".into(), resumes.into());
+            if let Some(told) = told.as_object_mut() {
+                let resumes = arrived.resumes.map(|resumes| ("resumes", resumes.into()));
+                let grown_to = arrived.grown_to.map(|size| ("grown_to", size.into()));
+                for (name, value) in resumes.into_iter().chain(grown_to) {
+                    told.insert(name.into(), value);
+                }
             }
             told
         })
@@ -192,7 +213,6 @@ fn hidden(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
 
     fn names(directory: &Path) -> Vec<String> {
         let entries = fs::read_dir(directory).unwrap();

@@ -1,6 +1,5 @@
 //! `cellftp get REMOTE LOCAL`.
 
-use std::io::{self, Write};
 use std::path::Path;
 
 use cellftp::client::{Client, Download, GetResult, Target};
@@ -20,14 +19,6 @@ pub(crate) async fn run(args: &Args, get: &Get, client: &Client) -> Result<(), F
     let mut arrival = Arrival::at(local, &get.remote, &get.landing).await?;
     let download = begin(client, &target, get, &bar).await?;
     let result = copy(&bar, download, &mut arrival.sink()?).await?;
-    if let Some(size) = result.grown_to.filter(|_| !args.json) {
-        // Who has closed standard error does not want to know.
-        let _ = writeln!(
-            io::stderr().lock(),
-            "{}: grew while it was read and has {size} bytes now; what it had at the beginning has come",
-            get.remote
-        );
-    }
     arrival.complete(args, result)
 }
 

@@ -276,6 +276,7 @@ fn value(transfer: &Transfer) -> serde_json::Value {
         "evidence_state": transfer.evidence_state().as_str_name(),
         "evidence": transfer.evidence,
         "remnant": transfer.remnant().as_str_name(),
+        "grown_to": transfer.grown_to,
     })
 }
 

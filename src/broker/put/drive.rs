@@ -255,10 +255,13 @@ impl Driver {
             return Ok(());
         }
         if self.has_lost_the_name() {
-            result
-                .evidence
-                .push_str("; the sentinel was not written, since a later upload wrote the name");
-            return Ok(());
+            // It would tell readers of a file that is not this one any more.
+            return Err(Error {
+                committed: Some(result.size),
+                ..self
+                    .operation
+                    .error(Cause::NameTaken(self.path.to_string()))
+            });
         }
         let content = sentinel(result.size, &result.sha256);
         let size = content.len() as u64;

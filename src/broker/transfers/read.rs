@@ -37,6 +37,8 @@ pub enum ReadNext {
         size: u64,
         /// SHA-256 of the whole file.
         sha256: [u8; 32],
+        /// The size that the file had by then, where that was more: these are its first bytes.
+        grown: Option<u64>,
         /// From the wish until it was whole.
         took: Duration,
     },
@@ -81,7 +83,12 @@ impl TransferReading {
                 (State::Done, Some(size), Some(sha256)) => {
                     self.mark_read(record.read).await?;
                     let took = record.since.since(record.born);
-                    return Ok(ReadNext::End { size, sha256, took });
+                    return Ok(ReadNext::End {
+                        size,
+                        sha256,
+                        grown: record.grown,
+                        took,
+                    });
                 }
                 (state, ..) if state.is_over() => return Err(Cause::TransferEnded.into()),
                 _ => {}

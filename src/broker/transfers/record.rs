@@ -31,6 +31,10 @@ pub struct Record {
     pub size: Option<u64>,
     /// SHA-256 of the whole, once all of it is there.
     pub sha256: Option<[u8; 32]>,
+    /// The size that a downloaded file had when more was there than was asked for: `size` bytes, its
+    /// first, are here.
+    #[serde(default)]
+    pub grown: Option<u64>,
     /// How often the bytes began anew.
     pub(super) generation: u32,
     /// Attempts so far.
@@ -123,6 +127,7 @@ impl Record {
             file: Some(file),
             committed: 0,
             sha256: None,
+            grown: None,
             generation: 0,
             attempts: 0,
             moved: 0,
@@ -291,6 +296,7 @@ impl Record {
         self.generation = self.generation.saturating_add(1);
         self.committed = 0;
         self.size = None;
+        self.grown = None;
     }
 
     /// As it is found at the daemon's start: an attempt that was under way was broken off, and

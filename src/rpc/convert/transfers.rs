@@ -191,6 +191,7 @@ impl From<Transfer> for proto::Transfer {
             evidence,
             remnant: remnant.into(),
             verify: verify.into(),
+            grown_to: record.grown.map(signed),
         }
     }
 }

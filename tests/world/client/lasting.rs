@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{Client, path};
 use crate::net::HOSTS;
-use crate::oracle::{At, Writer};
+use crate::oracle::{At, Got, Writer};
 use crate::plan::client_name;
 use crate::world::{World, wall};
 
@@ -414,8 +414,13 @@ impl Client<'_> {
             loop {
                 match reading.next().await? {
                     ReadNext::Chunk(chunk) => all.extend_from_slice(&chunk),
-                    ReadNext::End { size, sha256, .. } => {
-                        return Ok::<_, Error>((all, size, sha256));
+                    ReadNext::End {
+                        size,
+                        sha256,
+                        grown,
+                        ..
+                    } => {
+                        return Ok::<_, Error>((all, size, sha256, grown));
                     }
                 }
             }
@@ -424,7 +429,7 @@ impl Client<'_> {
             .call(&format!("ReadTransfer {}", mine.id), None, reading)
             .await
         {
-            Some(Ok((all, size, sha256))) => {
+            Some(Ok((all, size, sha256, grown))) => {
                 if size != all.len() as u64 || sha256 != <[u8; 32]>::from(Sha256::digest(&all)) {
                     self.world.violated(
                         "a transfer's bytes are not what is told of them",
@@ -432,9 +437,12 @@ impl Client<'_> {
                     );
                 }
                 let times = (mine.since, self.world.now());
-                self.world
-                    .oracle()
-                    .got(&self.name, &mine.at, times, 0, &all);
+                let got = Got {
+                    from: 0,
+                    bytes: &all,
+                    grown,
+                };
+                self.world.oracle().got(&self.name, &mine.at, times, &got);
             }
             Some(Err(error)) => self.said("ReadTransfer", &error),
             None => {}

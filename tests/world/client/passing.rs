@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{Client, path, target};
 use crate::net::HOSTS;
-use crate::oracle::{At, Told, Writer};
+use crate::oracle::{At, Got, Told, Writer};
 
 /// How a client behaves in a Put or Get.
 #[derive(Debug, Clone, Copy)]
@@ -200,13 +200,19 @@ impl Client<'_> {
             _ => call.await,
         };
         match done {
-            Some(Ok(Some(got))) => {
-                self.world
-                    .note(&format!("{}: got {} bytes", self.name, got.len()));
+            Some(Ok(Some((bytes, grown)))) => {
+                self.world.note(&format!(
+                    "{}: got {} bytes, grown to {grown:?}",
+                    self.name,
+                    bytes.len()
+                ));
                 let times = (since, self.world.now());
-                self.world
-                    .oracle()
-                    .got(&self.name, &at, times, from as usize, &got);
+                let got = Got {
+                    from: from as usize,
+                    bytes: &bytes,
+                    grown,
+                };
+                self.world.oracle().got(&self.name, &at, times, &got);
             }
             Some(Err(error)) => {
                 self.said("Get", &error);
@@ -216,13 +222,16 @@ impl Client<'_> {
         }
     }
 
-    /// All bytes; nothing where the client left in the middle.
-    async fn read(mut reading: Reading, manner: Manner) -> Result<Option<Vec<u8>>, Error> {
+    /// All bytes, and the size of a file that has grown; nothing where the client left in the middle.
+    async fn read(
+        mut reading: Reading,
+        manner: Manner,
+    ) -> Result<Option<(Vec<u8>, Option<u64>)>, Error> {
         let mut all = Vec::new();
         loop {
             match reading.next().await? {
                 Next::Chunk(chunk) => all.extend_from_slice(&chunk),
-                Next::End(_) => return Ok(Some(all)),
+                Next::End(result) => return Ok(Some((all, result.grown))),
             }
             match manner {
                 Manner::Pauses(time) => sleep(time / 4).await,

@@ -88,7 +88,10 @@ impl Attempt {
             return Err(Cause::SizeMismatch { expected, found }.into());
         }
         self.hold
-            .change(move |record, _| record.size = Some(written))
+            .change(move |record, _| {
+                record.size = Some(written);
+                record.grown = result.grown;
+            })
             .await?;
         Ok(())
     }

@@ -175,6 +175,9 @@ impl Attempt {
         );
         if let (Some(name), Some(size), Some(sha256)) = (&wish.sentinel, record.size, record.sha256)
         {
+            if self.hold.record()?.taken_over {
+                return Err(Cause::NameTaken(record.wish.path.to_string()).into());
+            }
             let content = put::sentinel(size, &sha256);
             let header = PutHeader {
                 target: Self::target(record),
