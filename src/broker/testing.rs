@@ -87,6 +87,8 @@ struct State {
     had_two: bool,
     logged_in: bool,
     refuses_rest: bool,
+    /// What a file had when its size was asked for.
+    grows_from: Option<usize>,
     /// Where it tells of itself, while it is started.
     health: Option<watch::Sender<Health>>,
 }
@@ -175,6 +177,11 @@ impl Module {
     /// It fails once more, in the midst of a job.
     pub(super) fn fails(&self) {
         self.state().faults += 1;
+    }
+
+    /// From now on every file has grown from this size on when it is read.
+    pub(super) fn grows_from(&self, size: usize) {
+        self.state().grows_from = Some(size);
     }
 
     /// Its server gives no file from an offset on.
@@ -316,6 +323,11 @@ impl Module {
         begun: Option<BegunDownload>,
     ) -> Result<Output, Error> {
         let delivery = job.delivery.take().unwrap();
+        let grows_from = self.state().grows_from;
+        let grown = grows_from.map(|_| Delivery::Grown {
+            size: content.len() as u64,
+        });
+        let content = &content[..grows_from.unwrap_or(content.len())];
         let size = Some(content.len() as u64);
         let content = &content[from..];
         let bytes = content.len() as u64;
@@ -360,6 +372,9 @@ impl Module {
             }
             sleep(Self::CHUNK_TIME).await;
             next = Delivery::Chunk(Bytes::copy_from_slice(chunk));
+        }
+        if let Some(grown) = grown {
+            delivery.send(grown).await.unwrap();
         }
         Ok(Output::Delivered(Delivered { bytes, resumes: 0 }))
     }

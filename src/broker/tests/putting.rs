@@ -323,6 +323,27 @@ async fn a_put_whose_name_another_wrote_deletes_nothing_and_does_not_go_on() {
     }
 }
 
+/// B writes the name after A's file was verified and before A's sentinel is written.
+#[tokio::test(start_paused = true)]
+async fn a_put_that_lost_its_name_before_its_sentinel_is_no_success() {
+    let (broker, module) = broker(Module::new());
+    let with = PutHeader {
+        sentinel: Some(path("f.ok")),
+        verify: Verify::ReadBack,
+        ..header("/f")
+    };
+    let mut first = broker.put(&caller("a"), with).unwrap();
+    first.push(Bytes::from(content(9000))).await.unwrap();
+    let first = tokio::spawn(first.finish(None));
+    settle().await;
+    put(&broker, header("/f"), &[7; 500]).await.unwrap();
+    let error = first.await.unwrap().unwrap_err();
+    assert!(matches!(error.cause, Cause::NameTaken(ref name) if name == "/f"));
+    assert_eq!(error.committed, Some(9000));
+    assert_eq!(module.content("/f"), Some(vec![7; 500]));
+    assert_eq!(module.content("/f.ok"), None);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_put_whose_name_was_deleted_does_not_go_on() {
     let (broker, module) = broker(Module::new());

@@ -94,6 +94,35 @@ async fn a_download_is_read_while_it_arrives_and_from_any_offset() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_download_of_a_file_that_grew_says_so() {
+    let scratch = tempfile::tempdir().unwrap();
+    let content = content(5000);
+    let module = Module::new().file("/log", content.clone());
+    module.grows_from(3000);
+    let house = House::open(&scratch, &module);
+    let wish = download_wish("/log");
+    house
+        .broker
+        .create_download(&me(), id("x"), wish)
+        .await
+        .unwrap();
+    let done = house.over("x").await.record;
+    assert_eq!((done.state, done.size), (State::Done, Some(3000)));
+    assert_eq!(done.grown, Some(5000));
+    let mut reading = house.broker.read_transfer(&me(), id("x"), 0).await.unwrap();
+    let mut all = Vec::new();
+    let grown = loop {
+        match reading.next().await.unwrap() {
+            ReadNext::Chunk(chunk) => all.extend_from_slice(&chunk),
+            ReadNext::End { grown, .. } => break grown,
+        }
+    };
+    assert_eq!(all, content[..3000]);
+    assert_eq!(grown, Some(5000));
+    house.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_source_that_changed_is_brought_anew_and_its_readers_are_told() {
     let scratch = tempfile::tempdir().unwrap();
     let module = Module::new().file("/down", content(500_000));
