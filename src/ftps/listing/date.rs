@@ -203,16 +203,17 @@ fn hyphened(input: &mut &[u8]) -> Parsed<Stamp> {
 }
 
 /// `09-26 13:45`, `09-26 2000`, as `ls --time-style=iso` prints. With a blank, as some
-/// languages print it, the order is not certain.
+/// languages print it, the order is not certain, and only a time shows that it is a date: in
+/// `1 1 1 2048 Nov 27 19:28 name`, the first numbers are links, owner, group and size.
 fn month_and_day(input: &mut &[u8]) -> Parsed<Stamp> {
     let mark = alt((b'-'.value(true), gap.value(false)));
     let (month, is_iso, day, _) = (number(1..=2), mark, number(1..=2), gap).parse_next(input)?;
-    let stamp = time_or_year(month, day).parse_next(input)?;
-    Ok(if is_iso || day > 12 {
-        stamp
-    } else {
-        Stamp::Absent
-    })
+    if is_iso {
+        return time_or_year(month, day).parse_next(input);
+    }
+    let clock = terminated(clock_of_12, edge).parse_next(input)?;
+    let stamp = known(Stamp::yearless(month, day, clock))?;
+    Ok(if day > 12 { stamp } else { Stamp::Absent })
 }
 
 /// Numbers with what counts them: `4月 18日 2003年`, `8月 17日 20:10`, `2005년  1월  6일`. The

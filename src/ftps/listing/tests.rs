@@ -141,6 +141,26 @@ fn a_listing_without_end_does_not_fill_the_memory() {
     assert!(lines.finish().is_empty());
 }
 
+/// `1 1 1 2048 Nov 27 19:28 2048` was read as a file of one byte, of the day 1.1.2048.
+#[test]
+fn numbers_of_links_owner_group_and_size_are_no_date() {
+    for links in 1..32 {
+        for (owner, group) in [(0, 0), (1, 1), (12, 31), (31, 12), (1000, 1)] {
+            for size in [0, 1, 12, 31, 1999, 2048, 2199, 70_000] {
+                for date in ["Nov 27 19:28", "Mar 19  2020"] {
+                    for name in ["2048", "12 31 2048", "a 1 1 10:15 b"] {
+                        let line =
+                            format!("-rw-r--r-- {links} {owner} {group} {size} {date} {name}\r\n");
+                        let read = names(&entries([line.as_bytes()]));
+                        let want = (name.to_owned(), Some(Kind::File), Some(size));
+                        assert_eq!(read, [want], "{line}");
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn usual_listings_are_not_held_back() {
     let mut lines = Lines::new();
