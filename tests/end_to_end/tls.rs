@@ -239,8 +239,12 @@ fn a_server_that_insists_on_session_reuse_is_named_as_the_cause() {
                     failure.message.contains("session reuse"),
                     "{what}: {failure:#?}"
                 );
+                if what == "Put" {
+                    // An empty file cannot be shown to be the upload's own.
+                    failure.tells_what_is_left(server.local("up").exists());
+                }
             }
-            assert!(!server.local("up").exists(), "what failed is deleted");
+            let _ = std::fs::remove_file(server.local("up"));
         }
     }
 }

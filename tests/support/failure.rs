@@ -36,6 +36,14 @@ impl Failure {
         failure
     }
 
+    /// Fails the test unless a failed upload says that a file is left exactly where one is: only what
+    /// is shown to be the upload's own is deleted.
+    #[track_caller]
+    pub(crate) fn tells_what_is_left(&self, is_there: bool) {
+        let told = self.metadata.get("left_behind").map(String::as_str);
+        assert_eq!(told == Some("true"), is_there, "{self:#?}");
+    }
+
     /// Fails the test unless status and reason are these.
     #[track_caller]
     pub(crate) fn expect(&self, code: &str, reason: &str) {
