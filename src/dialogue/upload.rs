@@ -436,7 +436,9 @@ impl Procedure for Upload {
             }
             return;
         }
-        if self.ended || self.failed.is_some() {
+        // What is to be sent again is given up: its source is asked for no byte a second time.
+        let sends = matches!(self.state, State::Fetch | State::Gather | State::Rejoin(_));
+        if (self.ended && !sends) || self.failed.is_some() {
             return;
         }
         let failure = match (&self.broken, &cause) {
