@@ -313,7 +313,17 @@ impl Procedure for Upload {
                     }
                 }
                 // While a prompt is open the dialogue asks for the next piece.
-                State::Transfer => return Next::Fetch,
+                State::Transfer => match self.failed.clone() {
+                    // It was given up before its command was said: nothing is asked of its source.
+                    Some(failure) => {
+                        self.state = if self.begun {
+                            self.clear_up()
+                        } else {
+                            State::Finish(Err(failure))
+                        };
+                    }
+                    None => return Next::Fetch,
+                },
                 State::Rejoin(rejoin) | State::Tail(rejoin) => match rejoin.next(&self.what.path) {
                     Ok(Some(command)) => return Next::Say(Saying::Ftps(command)),
                     Ok(None) => return Next::Fetch,
