@@ -6,10 +6,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
     clippy::print_stdout,
-    reason = "a test says what it measured, and what is wrong by panicking"
+    reason = "a test says what it measured"
 )]
 
 mod attacks;

@@ -65,7 +65,6 @@ async fn put(args: &Args, wish: &TransferPut, client: &Client) -> Result<(), Fai
             priority: args.urgency().into(),
             size: size.and_then(|size| i64::try_from(size).ok()),
             sha256,
-            ..Default::default()
         };
         client.create_upload(header, &mut source, taken).await
     };
