@@ -147,6 +147,10 @@ impl Broker {
 impl Attempt {
     /// One attempt, and what becomes of the transfer after it.
     async fn run(&self, record: &Record) -> Result<(), Error> {
+        // Found at a start: it was running when a later upload took its name.
+        if self.hold.record()?.taken_over {
+            return self.lost_its_name(record).await;
+        }
         if !self.begin_attempt().await? {
             return Ok(());
         }

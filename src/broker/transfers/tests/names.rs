@@ -67,6 +67,25 @@ async fn a_transfer_whose_name_another_put_wrote_fails_and_keeps_its_bytes() {
     house.end().await;
 }
 
+/// The daemon ended while it ran: the next one tried it without end, and wrote a record each time.
+#[tokio::test(start_paused = true)]
+async fn a_transfer_that_lost_its_name_while_it_ran_fails_at_the_next_start() {
+    let scratch = tempfile::tempdir().unwrap();
+    let module = Module::new();
+    let house = House::idle(settings(&scratch), &module);
+    let runs = |record: &mut Record, _| record.taken_over = true;
+    begun(&house, upload_wish("/up"), Before::Absent, runs).await;
+    assert_eq!(house.record("x").state, State::Running);
+    house.kill().await;
+
+    let house = House::open(&scratch, &module.file("/up", theirs()));
+    let over = house.over("x").await.record;
+    assert_eq!(over.state, State::Failed);
+    assert!(over.last_error.unwrap().reason.contains("NameTaken"));
+    assert_eq!(house.module.content("/up"), Some(theirs()));
+    house.end().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_transfer_does_not_delete_what_another_put_wrote() {
     let scratch = tempfile::tempdir().unwrap();
