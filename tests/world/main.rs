@@ -34,7 +34,7 @@ use plan::{Plan, Seed};
 use world::{Outcome, run};
 
 /// Seeds that every run of the tests looks at.
-const SEEDS: std::ops::Range<u64> = 15..85;
+const SEEDS: std::ops::Range<u64> = 1..200;
 
 #[test]
 fn every_promise_holds_in_every_world() {

@@ -35,7 +35,10 @@ impl<C: Connector> ModemActor<C> {
             self.opened(opened);
             return true;
         }
-        if self.port.is_some() && !self.dialogue.is_attached() && due {
+        // The module may be up and the last try have failed all the same, at what follows a bring-up:
+        // only a try that succeeds ends the trouble.
+        let wanted = !self.dialogue.is_attached() || self.trouble.is_some();
+        if self.port.is_some() && wanted && due {
             self.purpose = Purpose::Attach;
             self.dialogue.begin(Operation {
                 standing: Standing::Attached,

@@ -126,15 +126,17 @@ impl<C: Connector> ModemActor<C> {
         self.break_down(why);
     }
 
-    /// When the connection is looked after.
+    /// When the connection is looked after. Never while [`Self::mend`] would do nothing: who waited
+    /// for a moment that has passed would turn in a circle.
     pub(super) fn mend_at(&self) -> Option<Instant> {
-        self.repairs.broken.as_ref().map(|broken| broken.at)
+        let broken = self.repairs.broken.as_ref()?;
+        self.can_mend().then_some(broken.at)
     }
 
     /// Looks after the connection, where that is due. Returns whether something was begun.
     pub(super) fn mend(&mut self) -> bool {
         let due = |broken: &mut Broken| broken.at <= clock::now();
-        if self.port.is_none() || !self.dialogue.is_attached() {
+        if !self.can_mend() {
             return false;
         }
         let Some(Broken { why, .. }) = self.repairs.broken.take_if(due) else {
@@ -157,6 +159,11 @@ impl<C: Connector> ModemActor<C> {
             task,
         });
         true
+    }
+
+    /// A connection can only be looked after on a module that answers.
+    fn can_mend(&self) -> bool {
+        self.port.is_some() && self.dialogue.is_attached()
     }
 
     /// The connection was looked after.
