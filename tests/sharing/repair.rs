@@ -1,5 +1,6 @@
 //! The owner of the port climbs the repair ladder: for the job at the port, and between two jobs.
 
+use std::sync::mpsc;
 use std::time::Duration;
 
 use cellftp::broker::Cause;
@@ -95,6 +96,36 @@ async fn what_a_job_had_no_time_for_is_mended_when_nobody_waits() {
     hasty.deadline = Some(clock::now() + 4 * SECOND);
     let size = broker.size(&hasty, &at(one), &path("/f")).await;
     assert_eq!(size.unwrap(), 1000);
+}
+
+#[test]
+fn a_mend_that_falls_due_while_the_module_is_away_does_not_turn_in_a_circle() {
+    let (done, is_done) = mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_time().start_paused(true).build();
+        runtime.unwrap().block_on(async {
+            let world = world(Family::Sim7600, Trigger::After(2 * SECOND), Stuck::Radio);
+            let (broker, [one, _]) = (&world.broker, HOSTS);
+            sleep(3 * SECOND).await;
+            let mut hasty = caller("hasty");
+            hasty.deadline = Some(clock::now() + 4 * SECOND);
+            let failed = broker.size(&hasty, &at(one), &path("/f")).await;
+            assert!(matches!(failed.unwrap_err().cause, Cause::Expired));
+            world.unplug();
+            // Whoever waits for a moment that has passed stops the clock.
+            sleep(300 * SECOND).await;
+            let failed = broker.size(&caller("me"), &at(one), &path("/f")).await;
+            assert!(matches!(failed.unwrap_err().cause, Cause::Modem(_)));
+        });
+        done.send(()).unwrap();
+    });
+    // Real time: it takes a few milliseconds, on any machine.
+    let ended = is_done.recv_timeout(60 * SECOND);
+    assert!(
+        ended.is_ok(),
+        "time stands still: the owner of the port is never idle"
+    );
 }
 
 #[tokio::test(start_paused = true)]

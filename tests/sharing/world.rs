@@ -100,6 +100,11 @@ impl World {
         self.faults.lock().unwrap().push(Effect::PeerClosed);
     }
 
+    /// The module is unplugged, as soon as it does anything, and does not come back.
+    pub(crate) fn unplug(&self) {
+        self.faults.lock().unwrap().push(Effect::Hangup);
+    }
+
     pub(crate) fn file(&self, host: &str, name: &str) -> Option<Vec<u8>> {
         let mut net = self.net.lock().unwrap();
         net.server_mut(host, 21)
