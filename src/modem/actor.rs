@@ -6,11 +6,13 @@ mod tell;
 
 use std::future;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncReadExt, ReadBuf};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -31,7 +33,7 @@ use mend::Repairs;
 pub(super) struct ModemActor<C> {
     connector: C,
     dialogue: Dialogue,
-    port: Option<Halves>,
+    port: Option<Box<dyn Port>>,
     jobs: mpsc::Receiver<Job>,
     health: watch::Sender<Health>,
     origin: Instant,
@@ -41,11 +43,6 @@ pub(super) struct ModemActor<C> {
     trouble: Option<Trouble>,
     failures: u32,
     repairs: Repairs,
-}
-
-struct Halves {
-    reader: ReadHalf<Box<dyn Port>>,
-    writer: WriteHalf<Box<dyn Port>>,
 }
 
 enum Purpose {
@@ -163,14 +160,13 @@ impl<C: Connector> ModemActor<C> {
         while bytes.has_remaining() {
             let mut buffer = [0; READ];
             let event = {
-                let Some(Halves { reader, writer }) = &mut self.port else {
+                let Some(port) = &mut self.port else {
                     return;
                 };
                 tokio::select! {
                     biased;
                     ask = self.purpose.asked() => Event::Asked(ask),
-                    read = reader.read(&mut buffer) => Event::Read(read),
-                    written = writer.write(&bytes) => Event::Written(written),
+                    event = read_or_write(port, &mut buffer, &bytes) => event,
                     () = sleep_until(deadline) => Event::Due,
                 }
             };
@@ -305,6 +301,11 @@ impl<C: Connector> ModemActor<C> {
                 let now = self.now();
                 self.dialogue
                     .receive(buffer.get(..len).unwrap_or_default(), now);
+                if self.dialogue.is_recalled()
+                    && let Some(port) = &mut self.port
+                {
+                    port.discard_output();
+                }
             }
             Err(error) => self.lost(error),
         }
@@ -391,9 +392,23 @@ async fn until(instant: Option<Instant>) {
     }
 }
 
-async fn read(port: &mut Option<Halves>, buffer: &mut [u8]) -> io::Result<usize> {
+/// What comes first: something from the module, which is heard before anything more is written, or
+/// room for bytes.
+async fn read_or_write(port: &mut Box<dyn Port>, buffer: &mut [u8], bytes: &[u8]) -> Event {
+    future::poll_fn(|context| {
+        let mut into = ReadBuf::new(buffer);
+        if let Poll::Ready(read) = Pin::new(&mut **port).poll_read(context, &mut into) {
+            return Poll::Ready(Event::Read(read.map(|()| into.filled().len())));
+        }
+        let written = Pin::new(&mut **port).poll_write(context, bytes);
+        written.map(Event::Written)
+    })
+    .await
+}
+
+async fn read(port: &mut Option<Box<dyn Port>>, buffer: &mut [u8]) -> io::Result<usize> {
     match port {
-        Some(port) => port.reader.read(buffer).await,
+        Some(port) => port.read(buffer).await,
         None => future::pending().await,
     }
 }

@@ -10,16 +10,33 @@ use std::sync::Arc;
 
 use rustix::fs::OFlags;
 use rustix::termios::{ControlModes, OptionalActions, tcgetattr, tcsetattr};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_serial::{ErrorKind, FlowControl, SerialPortBuilderExt};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
+use tokio_serial::{
+    ClearBuffer, ErrorKind, FlowControl, SerialPort, SerialPortBuilderExt, SerialStream,
+};
 
 use super::error::Error;
 use super::holder;
 
 /// An open port.
-pub trait Port: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait Port: AsyncRead + AsyncWrite + Send + Unpin {
+    /// Drops what was written and has not left this machine, as far as the port can: content that
+    /// would arrive after its prompt was closed.
+    fn discard_output(&mut self);
+}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Port for T {}
+impl Port for SerialStream {
+    fn discard_output(&mut self) {
+        if let Err(error) = self.clear(ClearBuffer::Output) {
+            tracing::debug!(%error, "what is on its way to the module is left to arrive");
+        }
+    }
+}
+
+impl Port for DuplexStream {
+    /// What was written has arrived.
+    fn discard_output(&mut self) {}
+}
 
 /// Opens the port, as often as it is lost.
 pub trait Connector: Send + 'static {

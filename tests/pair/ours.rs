@@ -276,13 +276,23 @@ fn a_resynchronisation_does_not_make_up_for_bytes_that_were_lost() {
 
 #[test]
 fn a_data_connection_that_fails_at_the_first_put_is_tried_in_a_new_session() {
-    for family in both() {
+    let phases = [Phase::BeforeOk, Phase::BeforeResult, Phase::AtPrompt];
+    for (family, phase) in both()
+        .into_iter()
+        .flat_map(|family| phases.map(|phase| (family, phase)))
+    {
         let mut link = Link::new(family, Knobs::default());
-        link.module
-            .arm(at_put(2, Phase::AtPrompt, Effect::Fail(14)));
+        link.module.arm(at_put(2, phase, Effect::Fail(14)));
         let outcome = link.run(on(put("/f")), pieces(&nasty(9000)));
-        assert_eq!(stored(&outcome).confirmed, Some(9000), "{family:?}");
-        assert!(link.file("/f").unwrap() == nasty(9000), "{family:?}");
+        assert_eq!(
+            stored(&outcome).confirmed,
+            Some(9000),
+            "{family:?} {phase:?}"
+        );
+        assert!(
+            link.file("/f").unwrap() == nasty(9000),
+            "{family:?} {phase:?}"
+        );
         let seen = link.network.take_seen();
         let logins = seen.iter().filter(|did| did.starts_with("LOGIN")).count();
         assert_eq!(logins, 2, "{seen:?}");

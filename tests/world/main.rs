@@ -24,17 +24,23 @@ mod plan;
 mod trouble;
 mod world;
 
-use std::env;
-use std::sync::Mutex;
+use std::collections::BTreeSet;
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
-use std::time::Instant;
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Mutex, mpsc};
+use std::time::{Duration, Instant};
+use std::{env, process, thread};
 
 use plan::{Plan, Seed};
 use world::{Outcome, run};
 
 /// Seeds that every run of the tests looks at.
 const SEEDS: std::ops::Range<u64> = 1..200;
+
+/// No world takes so long, on a machine that does much else as well: one took 0.1 to 3 s where this was
+/// written.
+const LONGEST: Duration = Duration::from_secs(900);
 
 #[test]
 fn every_promise_holds_in_every_world() {
@@ -43,15 +49,24 @@ fn every_promise_holds_in_every_world() {
     let failed = Mutex::new(Vec::new());
     let began = now();
     let threads = thread::available_parallelism().map_or(1, usize::from);
+    let (ended, ends) = mpsc::channel();
+    let under_way = Mutex::new(BTreeSet::new());
     thread::scope(|scope| {
+        scope.spawn(|| watch(&ends, &under_way));
         for _ in 0..threads {
+            let ended = ended.clone();
             scope.spawn(|| {
+                // Dropped with the thread, so that whoever watches ends with the last one.
+                let ended = ended;
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     if number >= seeds.end {
                         return;
                     }
+                    under_way.lock().unwrap().insert(number);
                     let outcome = run(Seed::new(number));
+                    under_way.lock().unwrap().remove(&number);
+                    ended.send(()).unwrap();
                     operations.fetch_add(outcome.operations, Ordering::Relaxed);
                     for broken in outcome.broken {
                         println!(
@@ -63,6 +78,7 @@ fn every_promise_holds_in_every_world() {
                 }
             });
         }
+        drop(ended);
     });
     let operations = operations.into_inner();
     let took = began.elapsed();
@@ -80,6 +96,23 @@ fn every_promise_holds_in_every_world() {
              replay: {least} cargo test --test world replay -- --nocapture",
             failed.len()
         );
+    }
+}
+
+/// Tells which world does not end: its time stands still, since something waits for a moment that has
+/// passed and does nothing then.
+fn watch(ends: &mpsc::Receiver<()>, under_way: &Mutex<BTreeSet<u64>>) {
+    loop {
+        match ends.recv_timeout(LONGEST) {
+            Ok(()) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) => {
+                // Nobody can end the thread of such a world: the whole program ends.
+                let seeds = under_way.lock().unwrap();
+                let _ = writeln!(io::stderr(), "these seeds do not end: {seeds:?}");
+                process::exit(101);
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use super::{Current, Event, Halves, ModemActor, Purpose, READ, Trouble, read, until};
+use super::{Current, Event, ModemActor, Purpose, READ, Trouble, read, until};
 use crate::dialogue::failure::{Cause, Ending, Stage};
 use crate::dialogue::operation::{Operation, Output, Standing, Task};
 use crate::dialogue::{Failure, Session};
@@ -110,8 +110,7 @@ impl<C: Connector> ModemActor<C> {
         match opened {
             Ok(port) => {
                 info!("the port is open");
-                let (reader, writer) = tokio::io::split(port);
-                self.port = Some(Halves { reader, writer });
+                self.port = Some(port);
                 self.trouble = None;
                 self.dialogue.port_opened();
             }

@@ -264,6 +264,7 @@ impl Client<'_> {
     pub(super) async fn list(&mut self) {
         let (at, deadline) = (self.file(), self.deadline());
         let caller = self.caller(deadline);
+        let since = self.world.now();
         let work = async {
             let directory = path("/d");
             let reading = self
@@ -272,8 +273,20 @@ impl Client<'_> {
                 .await?;
             Self::read(reading, Manner::Steady).await
         };
-        if let Some(Err(error)) = self.call("List", deadline, work).await {
-            self.said("List", &error);
+        match self.call("List", deadline, work).await {
+            Some(Ok(Some((bytes, _)))) => {
+                let times = (since, self.world.now());
+                let text = String::from_utf8_lossy(&bytes);
+                let names = text.lines().filter_map(|line| line.rsplit(' ').next());
+                for name in names {
+                    let listed: At = (at.0, format!("/d/{name}"));
+                    self.world
+                        .oracle()
+                        .told(&self.name, &listed, times, Told::Present);
+                }
+            }
+            Some(Err(error)) => self.said("List", &error),
+            Some(Ok(None)) | None => {}
         }
     }
 
