@@ -80,7 +80,7 @@ enum Contact {
 enum Radio {
     Unknown,
     /// It is asked for, since the SIM was refused for this reason, or there is no registration.
-    Asked(Option<ErrorCode>),
+    Asked(Option<(&'static str, ErrorCode)>),
     /// It was on.
     On,
     /// It was off and is being switched on: until it is, the SIM may fail.
@@ -258,7 +258,7 @@ impl BringUp {
         match step.fact {
             Fact::None | Fact::RadioOn => {}
             Fact::Manufacturer | Fact::Model | Fact::Firmware => self.identify(step, settlement),
-            Fact::Radio => self.heard_radio(step, settlement),
+            Fact::Radio => self.heard_radio(settlement),
             Fact::Ability(probe) => {
                 let known = settlement.is_done();
                 let answer = known.then(|| settlement.after(probe.prefix()).unwrap_or_default());
@@ -318,13 +318,13 @@ impl BringUp {
         }
     }
 
-    /// Asks whether the radio is on; `why`: the SIM was refused.
-    fn ask_radio(&mut self, why: Option<ErrorCode>) {
+    /// Asks whether the radio is on; `why`: what was asked of the SIM, and how it was refused.
+    fn ask_radio(&mut self, why: Option<(&'static str, ErrorCode)>) {
         self.radio = Radio::Asked(why);
         self.extra.push_back(steps::radio());
     }
 
-    fn heard_radio(&mut self, step: &Step, settlement: &Settlement) {
+    fn heard_radio(&mut self, settlement: &Settlement) {
         let level = settlement
             .after("+CFUN:")
             .and_then(|level| level.split(',').next());
@@ -341,8 +341,8 @@ impl BringUp {
             }
             return;
         }
-        if let Some(code) = why {
-            self.end_without_sim(step.name, code);
+        if let Some((name, code)) = why {
+            self.end_without_sim(name, code);
         }
     }
 
@@ -378,7 +378,7 @@ impl BringUp {
         {
             // With the radio off, a SIM that is there fails as well.
             match self.radio {
-                Radio::Unknown => self.ask_radio(Some(code.clone())),
+                Radio::Unknown => self.ask_radio(Some((step.name, code.clone()))),
                 _ => self.end_without_sim(step.name, code.clone()),
             }
             return;

@@ -17,7 +17,6 @@ use super::seam::{Overlap, Seam};
 use super::size::unknown;
 use crate::ftps::value::{RemotePath, TransferType};
 use crate::ftps::{Command, ErrCode, Report, Verb};
-use resume::is_data_channel;
 use twins::Twins;
 
 /// A rest of the cache that is read sooner than START and LOGIN are done: 256 commands of 1024
@@ -160,7 +159,7 @@ impl Download {
             Known::Present | Known::Undecided(_) => State::Begin,
             // The listing that should tell had no data connection. The transfer opens one of its
             // own, after a new login.
-            Known::Failed(Verb::List, cause) if is_data_channel(&cause) => State::Begin,
+            Known::Failed(Verb::List, cause) if cause.is_data_channel() => State::Begin,
             Known::Absent | Known::NoDirectory | Known::Failed(..) => {
                 State::Finish(Err(unknown(known)))
             }

@@ -223,6 +223,15 @@ pub(crate) fn is_lost(cause: &Cause) -> bool {
     is_transient(cause) && !untouched
 }
 
+impl Cause {
+    /// Whether the data connection did not come about. The server may be rid of it by a new login, which
+    /// is what [`crate::dialogue::Session`] makes of it.
+    pub(crate) fn is_data_channel(&self) -> bool {
+        let could_not = [ErrCode::CONNECT_SOCKET, ErrCode::CREATE_SOCKET];
+        matches!(self, Self::Reported(code) if could_not.contains(code))
+    }
+}
+
 /// Whether a new try can help once the standing was regained.
 pub(crate) fn is_transient(cause: &Cause) -> bool {
     match cause {

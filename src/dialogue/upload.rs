@@ -62,14 +62,20 @@ pub(crate) struct Upload {
     /// The file was, or may have been, created by us.
     begun: bool,
     acknowledged: bool,
+    /// The size at the end is that of a listing.
+    listed: bool,
     confirmed: Option<u64>,
     /// Why the transfer failed for good, while things are put in order.
     failed: Option<Failure>,
+    /// Why it is given up where it is not whole after all: nothing is sent again.
+    given_up: Option<Failure>,
     /// Why it broke off last.
     broken: Option<Failure>,
     /// The server does not go on with a file.
     no_rest: bool,
     restarts: u32,
+    /// Blocks in a row that did not arrive.
+    fruitless: u32,
     /// How often a size that was wrong after the module had reported success was mended.
     mended: u32,
     /// The most that the server had when the transfer started over.
@@ -140,11 +146,14 @@ impl Upload {
             begun: begun.is_some(),
             trail: begun.map(|begun| begun.trail).unwrap_or_default(),
             acknowledged: false,
+            listed: false,
             confirmed: None,
             failed: None,
+            given_up: None,
             broken: None,
             no_rest: false,
             restarts: 0,
+            fruitless: 0,
             mended: 0,
             farthest: 0,
             yields: false,
@@ -212,7 +221,10 @@ impl Upload {
     fn answered(&mut self, known: Known) -> State {
         match self.state {
             State::Free(_) => self.free(known),
-            State::Verify(_) => self.verified(known),
+            State::Verify(ref inquiry) => {
+                self.listed = inquiry.was_listed();
+                self.verified(known)
+            }
             State::Check(_) => self.checked(&known),
             State::Recover(_) => self.recovered(&known),
             _ => self.looked(&known),
@@ -271,6 +283,9 @@ impl Upload {
 impl Procedure for Upload {
     fn next(&mut self) -> Next {
         loop {
+            if self.failed.is_none() && self.sends() {
+                self.failed = self.given_up.take();
+            }
             if self.failed.is_some() && self.is_under_way() {
                 self.state = self.clear_up();
             } else if self.yields && self.can_yield() {
@@ -438,25 +453,24 @@ impl Procedure for Upload {
     }
 
     fn abandon(&mut self, cause: Cause) {
-        // What is complete but for its verification is no longer given up.
-        if let State::Tail(rejoin) = &mut self.state {
-            // Nothing more comes from the source.
-            if rejoin.needs_source() {
-                rejoin.without_source();
-            }
+        if self.failed.is_some() {
             return;
         }
-        // What is to be sent again is given up: its source is asked for no byte a second time.
-        let sends = matches!(self.state, State::Fetch | State::Gather | State::Rejoin(_));
-        if (self.ended && !sends) || self.failed.is_some() {
-            return;
+        if let State::Tail(rejoin) = &mut self.state {
+            // It is not read back a second time, and its source is asked for no byte.
+            rejoin.without_source();
         }
         let failure = match (&self.broken, &cause) {
             // It would have to start over, and cannot: what broke it is the reason.
             (Some(broken), Cause::SourceForgotten) => broken.clone(),
             _ => self.failure(cause, Stage::Data),
         };
-        self.failed = Some(failure);
+        // A file that may be whole is looked at to the end. If it is not, nothing is sent again.
+        if self.ended && !self.sends() {
+            self.given_up = Some(failure);
+        } else {
+            self.failed = Some(failure);
+        }
     }
 
     fn give_up(&mut self, failure: Failure) {

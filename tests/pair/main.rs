@@ -9,6 +9,7 @@
     reason = "a test that is wrong should stop where it is"
 )]
 
+mod again;
 mod breaks;
 mod faults;
 mod forms;

@@ -128,7 +128,7 @@ impl Download {
             // It was the data connection that ended early (RFC 959 §4.2.2: 426, 451).
             return self.go_on(cause.clone());
         }
-        let data_channel = is_data_channel(cause);
+        let data_channel = cause.is_data_channel();
         if is_transient(cause) || data_channel {
             if self.got > self.mark {
                 self.obstacle = None;
@@ -211,13 +211,4 @@ impl Download {
     pub(super) fn can_yield(&self) -> bool {
         self.yields && !self.abandoned && (self.got == 0 || self.exact)
     }
-}
-
-/// Whether the data connection did not come about. The server may be rid of it by a new login, which
-/// [`crate::dialogue::Session`] makes of it.
-pub(super) const fn is_data_channel(cause: &Cause) -> bool {
-    matches!(
-        cause,
-        Cause::Reported(ErrCode::CONNECT_SOCKET | ErrCode::CREATE_SOCKET)
-    )
 }

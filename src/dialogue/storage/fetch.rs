@@ -123,11 +123,7 @@ impl Fetch {
         let Verdict::Failed(cause) = verdict else {
             return State::Check(self.inquiry());
         };
-        let data_channel = matches!(
-            cause,
-            Cause::Reported(ErrCode::CONNECT_SOCKET | ErrCode::CREATE_SOCKET)
-        );
-        if is_transient(cause) || data_channel {
+        if is_transient(cause) || cause.is_data_channel() {
             self.broken = Some(cause.clone());
             return State::Check(self.inquiry());
         }

@@ -177,13 +177,6 @@ impl Dialogue {
                     run.refused = run.refused.filter(|name| *name != settlement.name);
                 }
             }
-            // An upload whose data connection could not be opened goes on in a new session: the
-            // address of the old one may be gone.
-            Verdict::Failed(Cause::Reported(ErrCode::CONNECT_SOCKET))
-                if settlement.name == Verb::Put.name() =>
-            {
-                self.session.close();
-            }
             Verdict::Failed(Cause::Reported(code)) => self.session.note(*code),
             // The file system's refusals say nothing about the server.
             Verdict::Failed(Cause::Refused(None)) if !is_of_the_service(settlement.name) => {}
@@ -289,6 +282,11 @@ impl Dialogue {
                     && self.hasty_until.is_some_and(|until| now < until) =>
             {
                 self.pause(BUSY_PAUSE, "the login is not done yet", now);
+                // Its own clock ends that, not the count of tries.
+                if let Some(run) = &mut self.run {
+                    run.replans = run.replans.saturating_sub(1);
+                    run.planned = run.planned.saturating_sub(1);
+                }
                 true
             }
             Cause::Reported(ErrCode::BUSY) => {

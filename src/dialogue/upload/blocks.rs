@@ -2,7 +2,6 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::verify::is_data_channel;
 use super::{State, Upload};
 use crate::dialogue::exchange::Verdict;
 use crate::dialogue::failure::{Cause, Failure, Stage};
@@ -29,13 +28,13 @@ pub(super) struct Blocks {
     /// Where the block under way goes: what the server has before it.
     offset: u64,
     arrived: u32,
-    fruitless: u32,
 }
 
 /// `<data_len>` (SIMCom manual L1215).
 const LONGEST: u16 = 2048;
 
-/// How often in a row one block is sent again. Every new try may cost a login.
+/// How often in a row a block is sent that does not arrive, also where what the server has is read in
+/// between. Every new try may cost a login.
 const FRUITLESS: u32 = 3;
 
 /// After so many blocks the server's size is compared: the second is the first that begins
@@ -130,14 +129,7 @@ impl Blocks {
         self.offset += self.block.len() as u64;
         self.block = Bytes::new();
         self.arrived = self.arrived.saturating_add(1);
-        self.fruitless = 0;
         self.arrived <= CHECKED
-    }
-
-    /// The block may not have arrived. Gives back whether it is worth another try.
-    pub(super) fn lost(&mut self) -> bool {
-        self.fruitless += 1;
-        self.fruitless < FRUITLESS
     }
 
     /// Everything has arrived.
@@ -205,6 +197,7 @@ impl Upload {
         match verdict {
             Verdict::Done(_) => {
                 self.broken = None;
+                self.fruitless = 0;
                 if blocks.arrived() {
                     State::Check(Inquiry::size(self.what.path.clone()))
                 } else {
@@ -212,7 +205,9 @@ impl Upload {
                 }
             }
             Verdict::Failed(cause) => {
-                let again = (is_transient(cause) || is_data_channel(cause)) && blocks.lost();
+                self.fruitless += 1;
+                let again =
+                    (is_transient(cause) || cause.is_data_channel()) && self.fruitless < FRUITLESS;
                 let gone_on = blocks.has_gone_on();
                 let offset = blocks.offset();
                 let failure = self.failure(cause.clone(), Stage::Data);
@@ -242,6 +237,7 @@ impl Upload {
             Known::Absent | Known::NoDirectory => 0,
             // The server does not tell; what it says in the end decides.
             Known::Present | Known::Undecided(_) => return State::Gather,
+            Known::Failed(_, cause) if is_transient(cause) => return State::Gather,
             Known::Failed(_, cause) => {
                 return self.fail(self.failure(cause.clone(), Stage::Commit));
             }

@@ -5,6 +5,7 @@ use super::{Blocks, State, Upload};
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::inquiry::{Inquiry, Known};
 use crate::dialogue::operation::{Before, BegunUpload};
+use crate::dialogue::size::unknown;
 use crate::ftps::ErrCode;
 
 /// How often in all an upload starts over where nothing else is possible.
@@ -24,8 +25,12 @@ impl Upload {
             Known::Size(found) => *found,
             Known::Absent => 0,
             Known::NoDirectory => return self.no_directory(),
-            Known::Present | Known::Undecided(_) | Known::Failed(..) => {
-                let failure = self.cannot_go_on();
+            Known::Present | Known::Undecided(_) => {
+                let failure = self.cannot_go_on(None);
+                return self.fail(failure);
+            }
+            Known::Failed(..) => {
+                let failure = self.cannot_go_on(Some(unknown(known.clone())));
                 return self.fail(failure);
             }
         };
@@ -35,7 +40,7 @@ impl Upload {
         let refused = |failure: &Failure| failure.cause == Cause::Reported(ErrCode::REJECTED);
         if found >= self.sent && self.broken.as_ref().is_some_and(refused) {
             // Nothing was cut off: it is the file that was refused.
-            let failure = self.cannot_go_on();
+            let failure = self.cannot_go_on(None);
             return self.fail(failure);
         }
         if self.what.must_be_new && *known == Known::Size(0) && self.before != Before::Nothing {
@@ -44,8 +49,8 @@ impl Upload {
         if self.what.must_be_new && found > 0 && !self.has_gone_on() {
             // It is written over only where it is shown to be ours.
             self.blocks = None;
-            if !(1..=self.handed).contains(&found) {
-                return self.exists();
+            if found > self.handed {
+                return self.not_shown_to_be_ours(None);
             }
             return State::Rejoin(Rejoin::new(found, &self.trail));
         }
@@ -73,7 +78,13 @@ impl Upload {
         let there = rejoin.there();
         let at = match *overlay {
             Overlay::Same(at) if rejoin.proves(at) && self.can_rest() => at,
-            _ if self.what.must_be_new && !rejoin.is_ours() => return self.exists(),
+            _ if self.what.must_be_new && !rejoin.is_ours() => {
+                let why = match overlay {
+                    Overlay::Unknown(Some(why)) => Some(self.failure(why.clone(), Stage::Commit)),
+                    Overlay::Same(_) | Overlay::Unknown(None) => None,
+                };
+                return self.not_shown_to_be_ours(why);
+            }
             _ => return self.start_over(0),
         };
         if self.broken.is_some() {
@@ -82,6 +93,16 @@ impl Upload {
         self.sent = at;
         self.blocks = Some(Blocks::at(at, there));
         State::Gather
+    }
+
+    /// What must be new is not written over. Where this job has created the name, it is most likely
+    /// ours and was spoilt on its way; else others had the time to write it.
+    fn not_shown_to_be_ours(&mut self, why: Option<Failure>) -> State {
+        if self.tries == 0 && why.is_none() {
+            return self.exists();
+        }
+        let failure = self.cannot_go_on(why);
+        self.fail(failure)
     }
 
     /// The server does not go on with a file as it should.
@@ -97,7 +118,7 @@ impl Upload {
     pub(super) fn start_over(&mut self, reached: u64) -> State {
         let further = reached > self.farthest || self.restarts == 0;
         if self.restarts >= RESTARTS || (self.no_rest && !further) {
-            let failure = self.cannot_go_on();
+            let failure = self.cannot_go_on(None);
             return self.fail(failure);
         }
         self.farthest = self.farthest.max(reached);
@@ -114,10 +135,19 @@ impl Upload {
         self.blocks.as_ref().is_some_and(Blocks::has_gone_on)
     }
 
-    fn cannot_go_on(&mut self) -> Failure {
+    /// Why it ends: what broke it off, else `why` nobody knows what the server has.
+    fn cannot_go_on(&mut self, why: Option<Failure>) -> Failure {
         let unknown = Cause::OutOfOrder("a server that does not tell what it has".into());
         let failure = self.failure(unknown, Stage::Commit);
-        self.broken.take().unwrap_or(failure)
+        self.broken.take().or(why).unwrap_or(failure)
+    }
+
+    /// Whether bytes of the source come next.
+    pub(super) fn sends(&self) -> bool {
+        matches!(
+            self.state,
+            State::Fetch | State::Reach | State::Gather | State::Put | State::Rejoin(_)
+        )
     }
 
     /// Whether the file can be written from an offset.

@@ -77,7 +77,7 @@ impl Upload {
     /// Whether the module could not open a data connection, and may be able to in a new session. A
     /// few tries show.
     pub(super) fn may_reopen(&self, cause: &Cause) -> bool {
-        is_data_channel(cause) && self.tries < REOPENS
+        cause.is_data_channel() && self.tries < REOPENS
     }
 
     /// It failed for good, unless only the outcome is open.
@@ -104,12 +104,6 @@ impl Upload {
             Known::Size(size) => Some(size),
             _ => None,
         };
-        let told = match self.before {
-            _ if self.acknowledged => true,
-            Before::Nothing => true,
-            Before::Number(before) => before != self.sent,
-            Before::Unknown => false,
-        };
         match (size, self.failed.take()) {
             // Its number alone proves nothing: bytes may have been lost on the line, and a
             // resynchronisation, or the mark that ends a stream, may have become content.
@@ -121,12 +115,12 @@ impl Upload {
             // out of the block. The size is right all the same, and the module drops what is left over
             // before the next `AT` (V.250 §5.2.1).
             (Some(size), None) if size == self.sent && self.went_in_blocks() => {
-                self.confirmed = told.then_some(size);
+                self.confirmed = self.is_told().then_some(size);
                 let start = self.blocks.as_ref().map_or(0, Blocks::start);
                 State::Tail(Rejoin::since(start, size, &self.trail))
             }
             (Some(size), _) if size == self.sent => {
-                self.confirmed = told.then_some(size);
+                self.confirmed = self.is_told().then_some(size);
                 State::Finish(Ok(()))
             }
             (Some(found), None) => {
@@ -147,7 +141,7 @@ impl Upload {
             }
             (Some(_), Some(failure))
                 if self.exact
-                    && (is_transient(&failure.cause) || is_data_channel(&failure.cause)) =>
+                    && (is_transient(&failure.cause) || failure.cause.is_data_channel()) =>
             {
                 self.broken = Some(failure);
                 self.recovered(&known)
@@ -175,6 +169,17 @@ impl Upload {
         match &self.state {
             State::Tail(_) => self.heard_of_the_tail(overlay),
             _ => self.rejoined(overlay),
+        }
+    }
+
+    /// Whether the right size tells that the file is the new one: it was another before. A server
+    /// that refuses SIZE tells nothing by that where the size comes from a listing.
+    fn is_told(&self) -> bool {
+        match self.before {
+            _ if self.acknowledged => true,
+            Before::Nothing => !self.listed || self.what.must_be_new,
+            Before::Number(before) => before != self.sent,
+            Before::Unknown => false,
         }
     }
 
@@ -229,12 +234,7 @@ impl Upload {
         };
         if same == there {
             self.failed = None;
-            let told = match self.before {
-                Before::Nothing => true,
-                Before::Number(before) => before != self.sent,
-                Before::Unknown => false,
-            };
-            self.confirmed = told.then_some(there);
+            self.confirmed = self.is_told().then_some(there);
             return State::Finish(Ok(()));
         }
         self.ended = false;
@@ -246,14 +246,6 @@ impl Upload {
 /// How often a PUT is said for which the module could not open a data connection: as often as any
 /// command that a new try can help.
 const REOPENS: u32 = 3;
-
-/// Whether it is the data connection that could not be opened.
-pub(super) fn is_data_channel(cause: &Cause) -> bool {
-    matches!(
-        cause,
-        Cause::Reported(ErrCode::CONNECT_SOCKET | ErrCode::CREATE_SOCKET)
-    )
-}
 
 /// Whether the server may hold the whole file all the same: the connection or the module was
 /// lost on the way to the outcome. A refusal leaves nothing open.
