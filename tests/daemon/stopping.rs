@@ -12,18 +12,19 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use cellftp::rpc::server::{GRACE, IN_ORDER, LAST_WORD};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::ftp::Server;
 use super::{CELLFTP, CELLFTPD, PATIENCE, Service, run, text};
 
-/// As `rpc::server` has them.
-const GRACE: Duration = Duration::from_secs(20);
-const TOLD: Duration = Duration::from_secs(11);
+/// From the end of the grace to the last word to a client.
+const TOLD: Duration = IN_ORDER.saturating_add(LAST_WORD);
+/// How long the module has to end what it does (`TimeoutStopSec` in the unit counts it).
 const MODULE: Duration = Duration::from_secs(40);
 
-/// Measured in a crowd of processes.
-const LATE: Duration = Duration::from_secs(5);
+/// How much later it may be on a machine that has much else to do.
+const LATE: Duration = Duration::from_secs(20);
 
 /// A module in a process of its own.
 struct Module {
@@ -173,11 +174,11 @@ fn sigterm_in_a_long_get_is_told_after_the_grace_and_the_module_is_logged_out() 
     told_of_the_end(&scene.client(&["ls", "/"]).output().unwrap());
     let status = run(CELLFTP, &["--socket", &door, "status"]);
     assert!(status.status.success(), "{}", text(&status.stderr));
-    assert!(began.elapsed() < GRACE / 2, "{:?}", began.elapsed());
+    assert!(began.elapsed() < GRACE, "{:?}", began.elapsed());
 
     told_of_the_end(&get.wait_with_output().unwrap());
     let took = began.elapsed();
-    assert!(took >= GRACE - LATE && took < GRACE + TOLD, "{took:?}");
+    assert!(took >= GRACE && took < GRACE + TOLD + LATE, "{took:?}");
     scene.ended();
     let took = began.elapsed();
     assert!(took < GRACE + TOLD + LATE, "{took:?}");
@@ -202,8 +203,8 @@ fn a_get_that_ends_within_the_grace_is_whole_and_the_module_is_logged_out() {
 /// It has no abort: what it pushes is thrown away, and it is logged out when that has ended.
 #[test]
 fn a_module_without_abort_is_logged_out_once_it_has_pushed_the_rest() {
-    // 24 s on the line.
-    let mut scene = Scene::start("a7670", 115_200, long(280_000));
+    // 35 s on the line.
+    let mut scene = Scene::start("a7670", 115_200, long(400_000));
     let get = scene.get();
     let began = scene.terminate();
     told_of_the_end(&get.wait_with_output().unwrap());
@@ -260,10 +261,7 @@ fn a_put_that_trickles_is_told_and_leaves_nothing_on_the_server() {
     });
     told_of_the_end(&put.wait_with_output().unwrap());
     let took = began.elapsed();
-    assert!(
-        took >= GRACE - LATE && took < GRACE + TOLD + LATE,
-        "{took:?}"
-    );
+    assert!(took >= GRACE && took < GRACE + TOLD + LATE, "{took:?}");
     scene.ended();
     trickle.join().unwrap();
     assert_eq!(scene.server.size("part"), None);
@@ -392,7 +390,10 @@ fn a_transfer_that_is_kept_is_suspended_at_once_and_goes_on_at_the_next_start() 
         );
         serde_json::from_slice::<serde_json::Value>(&show.stdout).unwrap_or_default()
     };
-    until("a part is here", || server.heard("RETR"));
+    let moved = || show()["moved"].as_i64();
+    until("a part is here", || {
+        moved().is_some_and(|moved| moved > 100_000)
+    });
     let began = Instant::now();
     service.signal(Signal::TERM);
     assert_eq!(service.process.wait().unwrap().code(), Some(0));
@@ -413,4 +414,5 @@ fn a_transfer_that_is_kept_is_suspended_at_once_and_goes_on_at_the_next_start() 
         assert!(began.elapsed() < 3 * PATIENCE, "{:?}", show());
         std::thread::sleep(Duration::from_millis(100));
     }
+    assert!(server.heard("REST"), "it began anew");
 }
