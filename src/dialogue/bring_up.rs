@@ -241,7 +241,7 @@ impl BringUp {
             return;
         }
         // A module that fell back to a prompt takes every line for content: that is ended, and the
-        // line is said once more. One that does not answer this question is not asked a third time.
+        // line is said once more. A module that does not answer then is not asked a third time.
         if let Verdict::Failed(Cause::Timeout(_)) = &settlement.verdict
             && self.repeated != Some(step.name)
         {

@@ -137,8 +137,8 @@ pub(crate) enum Next {
     Raw(Bytes),
     /// Write up to so many zeros, for up to so long, until the module says anything.
     Fill(u64, Duration),
-    /// Let so much time pass, for this reason. What comes meanwhile is heard, and ends nothing but
-    /// where the module starts anew or the port is lost.
+    /// Let so much time pass, for this reason. What the module says meanwhile is heard. Only a module
+    /// that starts anew, or a port that is lost, ends the pause early.
     Pause(Duration, &'static str),
     /// Wait until nothing of what the module was sending has come for so long: the rest of a
     /// transfer that was cut off, or late answers. Unsolicited lines are no part of that; and half a

@@ -26,7 +26,8 @@ struct Missed {
 const ENOUGH: u32 = 2;
 
 /// How long a result that is not expected is waited for: a server that is near has answered by then.
-/// What comes next shows whether a login was done; it is asked for a while where it was not.
+/// What follows shows whether a login was done. Where it was not yet, the next command is said again for
+/// a while.
 pub(super) const SHORT: Duration = Duration::from_secs(4);
 
 impl Silent {

@@ -23,7 +23,7 @@ use crate::ftps::{Command, Storage};
 pub(super) const REPLANS: u32 = 12;
 
 /// The longest way from one standing to another is LOGOUT, STOP, START, SINGLEIP, LOGIN, TYPE,
-/// PWD, CWD; a plan that needs more than twice that goes round in circles. A long path adds its
+/// PWD, CWD; a plan that needs more than twice that does not get there. A long path adds its
 /// moves.
 const PLAN: usize = 16;
 

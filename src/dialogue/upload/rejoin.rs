@@ -17,8 +17,9 @@ use crate::ftps::{Command, ErrCode};
 /// become content.
 const WINDOW: u64 = OVERLAP + 2048;
 
-/// A file that the server does not give from an offset on is read from its beginning, where it is no
-/// longer than this: half a minute on a slow 2G link.
+/// A file that the server refuses to give from an offset on is read from its beginning, where it is no
+/// longer than this: half a minute on a slow 2G link. A server that ignores the offset gives all of it,
+/// however long it is.
 const WHOLE: u64 = 256 * 1024;
 
 /// Bytes of which the words consist that a resynchronisation or a bring-up may have written into a
@@ -39,7 +40,7 @@ pub(super) struct Rejoin {
     theirs: BytesMut,
     /// Bytes that the server sent: the last, or all where it ignores the offset.
     received: u64,
-    /// Only bytes are worth it that prove all before them.
+    /// Nothing is read unless the bytes can prove all that lies before them.
     to_go_on: bool,
     /// All of the file is read.
     whole: bool,

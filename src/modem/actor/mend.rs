@@ -126,8 +126,8 @@ impl<C: Connector> ModemActor<C> {
         self.break_down(why);
     }
 
-    /// When the connection is looked after. Never while [`Self::mend`] would do nothing: who waited
-    /// for a moment that has passed would turn in a circle.
+    /// When the connection is looked after; none while [`Self::mend`] would do nothing. A wait for a
+    /// moment that has passed ends at once, so that the owner of the port would be busy for nothing.
     pub(super) fn mend_at(&self) -> Option<Instant> {
         let broken = self.repairs.broken.as_ref()?;
         self.can_mend().then_some(broken.at)
