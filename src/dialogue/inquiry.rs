@@ -337,7 +337,7 @@ mod tests {
     #[test]
     fn a_name_that_differs_from_one_that_is_there_in_its_blanks_is_not_called_absent() {
         let known = |name: &str, listing: &[u8]| {
-            let path = RemotePath::new(&format!("/d/{name}")).unwrap();
+            let path = RemotePath::new(format!("/d/{name}")).unwrap();
             let mut inquiry = Inquiry::look(path);
             let mut lines = Lines::new();
             let mut entries = lines.push(listing);

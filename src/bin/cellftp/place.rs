@@ -136,7 +136,7 @@ fn follow(path: &Path) -> Result<Leads, Failure> {
         let target = fs::read_link(&at).map_err(|error| failed(path, error))?;
         at = parent(&at).join(target);
     }
-    Err(failed(path, rustix::io::Errno::LOOP.into()))
+    Err(failed(path, Errno::LOOP.into()))
 }
 
 /// What was found, ready to be written to.
