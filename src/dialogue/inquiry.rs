@@ -300,7 +300,11 @@ impl Inquiry {
                 {
                     self.found = Some(facts);
                 }
-                Some(_) => {}
+                // Blanks before a name may be the server's.
+                Some(facts) => {
+                    let is_near = |sought: &str| facts.name.trim_start() == sought.trim_start();
+                    self.unread |= sought.is_some_and(is_near);
+                }
                 None => self.unread = true,
             }
         }
@@ -323,4 +327,30 @@ impl Inquiry {
 /// Whether two names are one where the case of letters does not count.
 fn is_alike(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A listing in which all names begin with a blank is read as one with two blanks before names.
+    #[test]
+    fn a_name_that_differs_from_one_that_is_there_in_its_blanks_is_not_called_absent() {
+        let known = |name: &str, listing: &[u8]| {
+            let path = RemotePath::new(format!("/d/{name}")).unwrap();
+            let mut inquiry = Inquiry::look(path);
+            let mut lines = Lines::new();
+            let mut entries = lines.push(listing);
+            entries.extend(lines.finish());
+            inquiry.read(entries);
+            inquiry.decide()
+        };
+        let two = b"-rw-r--r-- 1 u g 5 Mar 19 13:51  a\r\n-rw-r--r-- 1 u g 7 Mar 19 13:51  b\r\n";
+        assert_eq!(known("a", two), Known::Size(5));
+        assert_eq!(known(" a", two), Known::Undecided(None));
+        assert_eq!(known("c", two), Known::Absent);
+        let one = b"-rw-r--r-- 1 u g 5 Mar 19 13:51  a\r\n";
+        assert_eq!(known(" a", one), Known::Size(5));
+        assert_eq!(known("a", one), Known::Undecided(None));
+    }
 }

@@ -4,6 +4,7 @@
 //! one meaning; all others are handed on as they are, since a wrong reading is worse than none.
 
 mod date;
+mod datelike;
 mod dos;
 mod eplf;
 mod heading;
@@ -49,6 +50,11 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     /// The name. Bytes that are not UTF-8 became replacement characters; `raw` has them.
+    ///
+    /// It may begin with blanks. But nothing tells a listing in which all names begin with one from
+    /// that of a server which puts two blanks there (CoreFTP does): blanks that all of several
+    /// lines have are taken for the server's, and those of a single line for the name's. `raw` has
+    /// all of them.
     pub name: String,
     /// What it is.
     pub kind: Kind,
@@ -79,7 +85,8 @@ pub enum Kind {
 /// Cuts a listing that comes in blocks into entries: a line may be split by a block's end.
 ///
 /// Every line gives an entry, but for those that are none: empty ones, `total 12`, headings, the
-/// directory itself and its parent. Entries come in the order of their lines. Some come later
+/// directory itself and its parent. Where no line has a form that is known, they may be bare names,
+/// and `total 12` is one of them. Entries come in the order of their lines. Some come later
 /// than their line, since other lines tell what it means; [`Lines::finish`] gives the last.
 #[derive(Debug)]
 pub struct Lines {
@@ -88,8 +95,8 @@ pub struct Lines {
     skipping: bool,
     /// The first half of a line (OpenVMS).
     half: Option<Bytes>,
-    /// Lines may be names of members only (MVS).
-    members: bool,
+    /// What the last heading says about the lines below it.
+    below: Heading,
     whole: Whole,
 }
 
@@ -121,7 +128,7 @@ impl Lines {
             rest: BytesMut::new(),
             skipping: false,
             half: None,
-            members: false,
+            below: Heading::Plain,
             whole: Whole::new(now),
         }
     }
@@ -165,6 +172,9 @@ impl Lines {
     fn take(&mut self, entries: &mut Vec<Entry>) {
         let mut line = self.rest.split().freeze();
         if std::mem::take(&mut self.skipping) {
+            if let Some(half) = self.half.take() {
+                self.whole.push(half, None, entries);
+            }
             self.whole.push(line, None, entries);
             return;
         }
@@ -191,10 +201,19 @@ impl Lines {
         } else if vms::is_first_half(&line) {
             self.half = Some(line);
         } else if let Some(heading) = heading(&line) {
-            self.members |= heading == Heading::Members;
+            match heading {
+                Heading::Blank => return,
+                Heading::Plain => {}
+                Heading::DataSets | Heading::Members => self.below = heading,
+            }
+            self.whole.push_heading(line, entries);
         } else {
-            let member = self.members.then(|| mvs::bare_member(&line)).flatten();
-            self.whole.push(line, member, entries);
+            let reading = match self.below {
+                Heading::DataSets => mvs::short_data_set(&line),
+                Heading::Members => mvs::bare_member(&line),
+                Heading::Blank | Heading::Plain => None,
+            };
+            self.whole.push(line, reading, entries);
         }
     }
 }

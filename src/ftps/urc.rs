@@ -60,14 +60,23 @@ pub fn is_unsolicited(line: &str) -> bool {
 #[must_use]
 pub fn is_said_by_modules(text: &str) -> bool {
     let upper = text.trim().to_ascii_uppercase();
-    let command = upper.strip_prefix("AT").is_some_and(|rest| {
-        rest.is_empty() || rest.starts_with(|c: char| !c.is_alphanumeric() && c != '_' && c != '.')
-    });
-    command
+    upper.strip_prefix("AT").is_some_and(is_body)
         || matches!(Line::classify(upper.as_bytes()), Line::Final(_))
         || RESULT_CODES.contains(&upper.as_str())
         || is_unsolicited(text)
         || is_unsolicited(&upper)
+}
+
+/// Whether what follows `AT` is nothing, or begins with a command that has a sign and a letter: `&` and `+`
+/// (V.250 §5.3.1 and §5.4.1), and the signs that makers of modules use. Blanks before it do not count
+/// (§5.2.1). A command of letters only, as in `ATTACHED.TXT`, begins too many names.
+fn is_body(text: &str) -> bool {
+    let mut body = text.trim_start().chars();
+    match (body.next(), body.next()) {
+        (None, _) => true,
+        (Some(sign), Some(letter)) => "&+*^$%#@!\\".contains(sign) && letter.is_ascii_alphabetic(),
+        (Some(_), None) => false,
+    }
 }
 
 /// Result codes in words, besides those that [`Line`] knows (V.250 §5.7.1).
@@ -214,6 +223,44 @@ mod tests {
             "",
         ] {
             assert!(!is_unsolicited(line), "{line}");
+        }
+    }
+
+    /// `AT-report.txt`, `at (1).txt` and `AT 2024.csv` were no names for a file on the module.
+    #[test]
+    fn a_name_that_begins_as_a_command_line_does_is_one_only_where_a_command_follows() {
+        for line in [
+            "AT",
+            "at",
+            "AT ",
+            "AT+CFUN=1,1",
+            "at+cfun",
+            "AT&F",
+            "AT &f.txt",
+            "AT$QCPWRDN",
+            "AT^RESET",
+            "at#x.txt",
+            "AT%log",
+            "AT!BOOT",
+        ] {
+            assert!(is_said_by_modules(line), "{line}");
+        }
+        for name in [
+            "AT-report.txt",
+            "at (1).txt",
+            "AT 2024.csv",
+            "AT 2024 report.csv",
+            "AT+1.txt",
+            "at#1.txt",
+            "AT'n'.txt",
+            "AT=x",
+            "attached.txt",
+            "AT_1.txt",
+            "AT.txt",
+            "AT\u{e9}.txt",
+            "AT +.txt",
+        ] {
+            assert!(!is_said_by_modules(name), "{name}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! A file that arrives from elsewhere, and where it goes here.
 
+use std::fmt::Display;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -15,6 +16,7 @@ use crate::args::{Args, Existing, Landing};
 use crate::exit::Failure;
 use crate::output::{Plain, hex, print, seconds};
 use crate::place::{Place, failed};
+use crate::plain::json_text;
 
 /// Where a file goes: to standard output or a device, or to a name that it gets when it is whole.
 pub(crate) struct Arrival {
@@ -72,6 +74,26 @@ impl From<ReadModuleFileResult> for Arrived {
     }
 }
 
+impl Arrived {
+    /// That the file has grown, if it has: for people, or as a JSON document.
+    fn note(&self, remote: &str, json: bool) -> Option<String> {
+        let (size, grown_to) = (self.size, self.grown_to?);
+        let text = |name: &dyn Display| {
+            format!(
+                "{name}: the file has {grown_to} bytes by now, and had {size} when its size was asked for; \
+                 that many have come"
+            )
+        };
+        if !json {
+            return Some(text(&Plain(remote)));
+        }
+        let message = text(&remote);
+        let note =
+            json!({ "path": remote, "size": size, "grown_to": grown_to, "message": message });
+        Some(json_text(&json!({ "note": note })))
+    }
+}
+
 impl Arrival {
     /// Of a file of this name elsewhere; `local` is a file, a directory or `-`. A device or a pipe is open
     /// from now on; nothing is written yet.
@@ -105,14 +127,12 @@ impl Arrival {
     pub(crate) fn complete(self, args: &Args, arrived: impl Into<Arrived>) -> Result<(), Failure> {
         let arrived = arrived.into();
         let told_in_json = args.json && !matches!(self.to, Place::Stdout);
-        if let Some(size) = arrived.grown_to.filter(|_| !told_in_json) {
+        if let Some(note) = arrived
+            .note(&self.remote, args.json)
+            .filter(|_| !told_in_json)
+        {
             // Who has closed standard error does not want to know.
-            let _ = writeln!(
-                io::stderr().lock(),
-                "{}: the file has {size} bytes by now, and had {} when its size was asked for; that many have come",
-                Plain(&self.remote),
-                arrived.size,
-            );
+            let _ = writeln!(io::stderr().lock(), "{note}");
         }
         let local = match self.to {
             Place::Stdout => return Ok(()),
@@ -249,6 +269,31 @@ mod tests {
         partial.complete(Existing::Overwrite).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(names(directory.path()), ["a.bin"]);
+    }
+
+    #[test]
+    fn that_a_file_has_grown_is_one_document_where_json_is_asked_for() {
+        let arrived = |grown_to| Arrived {
+            size: 5,
+            sha256: Bytes::new(),
+            resumes: None,
+            elapsed: None,
+            grown_to,
+        };
+        assert_eq!(arrived(None).note("/log", true), None);
+        let text = arrived(Some(7)).note("/a\u{1b}\n", false).unwrap();
+        assert!(
+            text.starts_with("/a\\u{1b}\\n: the file has 7 bytes by now"),
+            "{text}"
+        );
+        let note = arrived(Some(7)).note("/a\u{1b}\n", true).unwrap();
+        assert_eq!(note.lines().count(), 1);
+        let note: serde_json::Value = serde_json::from_str(&note).unwrap();
+        assert_eq!(note["note"]["path"], "/a\u{1b}\n");
+        assert_eq!(
+            (&note["note"]["size"], &note["note"]["grown_to"]),
+            (&json!(5), &json!(7))
+        );
     }
 
     async fn at(local: &Path) -> Arrival {

@@ -20,9 +20,10 @@ Exit codes:
   5  unavailable now: the daemon, the module or the link; trying again may help
   6  the time limit passed
   7  verification failed: what arrived is not what was sent
-  8  cancelled, or interrupted by a signal
+  8  cancelled, interrupted by a signal, or overtaken: a later upload writes the same name
   9  written, but not known to be there: the outcome was lost, or the server does not tell what
-     --verify asks for; the file may be there whole, in part, or not at all
+     --verify asks for; the file may be there whole, in part, or not at all. Also where the file
+     is there, and its sentinel may not be
   141  whoever read standard output had enough of it, as `head` does";
 
 /// A run that did not succeed.
@@ -250,6 +251,9 @@ fn advice(refusal: &Refusal) -> Option<&'static str> {
         "DEADLINE_PASSED" => MORE_TIME,
         "QUEUE_FULL" => "Many operations wait; see `cellftp status`.",
         "INDETERMINATE" => LOOK,
+        "SENTINEL_INDETERMINATE" => {
+            "The file is there. Whether its sentinel is, `cellftp size` or `cellftp ls` may show."
+        }
         "NOT_REGISTERED" | "DEVICE_ABSENT" | "MODEM_NOT_READY" => {
             "`cellftp status` shows the state of the module."
         }
@@ -260,7 +264,9 @@ fn advice(refusal: &Refusal) -> Option<&'static str> {
 fn refusal_number(refusal: &Refusal) -> u8 {
     match (refusal.code, refusal.reason.as_str()) {
         (_, "SIZE_MISMATCH" | "HASH_MISMATCH") => 7,
-        (_, "INDETERMINATE") => 9,
+        (_, "INDETERMINATE" | "SENTINEL_INDETERMINATE") => 9,
+        // Who writes the name later ends this one, as one who cancels it does.
+        (_, "NAME_TAKEN_OVER") => 8,
         (Code::InvalidArgument, _) => 2,
         (Code::NotFound, _) => 3,
         (Code::PermissionDenied | Code::Unauthenticated, _) => 4,
@@ -331,6 +337,7 @@ mod tests {
             (Code::Aborted, "SIZE_MISMATCH", 7),
             (Code::Aborted, "HASH_MISMATCH", 7),
             (Code::Aborted, "TRANSFER_FAILED", 1),
+            (Code::Aborted, "NAME_TAKEN_OVER", 8),
             (Code::Cancelled, "CANCELLED", 8),
             (Code::Internal, "MODEM_ERROR", 1),
         ];
@@ -360,6 +367,7 @@ mod tests {
             Failure::NotKnown { path: path() },
             Failure::NotVerified { path: path() },
             refused(Code::Unknown, "INDETERMINATE"),
+            refused(Code::Unknown, "SENTINEL_INDETERMINATE"),
         ] {
             assert_eq!(failure.number(), 9, "{failure}");
             let text = failure.to_text();

@@ -20,11 +20,15 @@ pub(crate) fn is_one_file(
     if remote.is_empty() || remote.starts_with('/') || remote.ends_with('/') {
         return Ok(());
     }
+    let is_file = |name: &Path| fs::metadata(name).is_ok_and(|found| found.is_file());
+    if !is_file(local) || !is_file(Path::new(remote)) {
+        return Ok(());
+    }
+    // A link to the same file is another name.
     let (Ok(here), Ok(there)) = (fs::metadata(local), fs::symlink_metadata(remote)) else {
         return Ok(());
     };
-    let same = (here.dev(), here.ino()) == (there.dev(), there.ino());
-    if !here.is_file() || same {
+    if (here.dev(), here.ino()) == (there.dev(), there.ino()) {
         return Ok(());
     }
     Err(Failure::Usage(format!(
@@ -58,6 +62,11 @@ mod tests {
         );
         pair("a.csv", &here("a.csv")).unwrap();
         pair("a.csv", &here("c.csv")).unwrap();
+        // Neither is a directory that is called as one on the server.
+        fs::create_dir(path("backup")).unwrap();
+        pair("a.csv", &here("backup")).unwrap();
+        std::os::unix::fs::symlink("b.csv", path("link")).unwrap();
+        assert!(pair("a.csv", &here("link")).is_err());
         pair("a.csv", "/dev/null").unwrap();
         pair("a.csv", "src/").unwrap();
         pair("a.csv", "").unwrap();

@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{OFlags, PROC_SUPER_MAGIC, fstat, statfs};
+use rustix::io::Errno;
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 
 use crate::args::{Existing, Landing, is_standard_stream};
@@ -135,7 +136,7 @@ fn follow(path: &Path) -> Result<Leads, Failure> {
         let target = fs::read_link(&at).map_err(|error| failed(path, error))?;
         at = parent(&at).join(target);
     }
-    Err(failed(path, rustix::io::Errno::LOOP.into()))
+    Err(failed(path, Errno::LOOP.into()))
 }
 
 /// What was found, ready to be written to.
@@ -213,9 +214,23 @@ fn is_inherited(number: i32) -> io::Result<bool> {
 }
 
 /// A descriptor of this process once more: at the same position in the file, and with the same flags.
+/// `fcntl` and `dup` take the number of a descriptor on trust, and Rust calls them safe only with one that
+/// the program owns.
 fn duplicate(number: i32) -> io::Result<File> {
-    let this = pidfd_open(getpid(), PidfdFlags::empty())?;
-    Ok(pidfd_getfd(this, number, PidfdGetfdFlags::empty())?.into())
+    let this = pidfd_open(getpid(), PidfdFlags::empty()).map_err(not_offered)?;
+    let file = pidfd_getfd(this, number, PidfdGetfdFlags::empty()).map_err(not_offered)?;
+    Ok(file.into())
+}
+
+/// A call that an old kernel does not have, or that a container does not allow, is named.
+fn not_offered(error: Errno) -> io::Error {
+    match error {
+        Errno::NOSYS | Errno::PERM => io::Error::other(
+            "is a file that is open already, and only a system with pidfd_getfd (Linux 5.6) lets this \
+             program write to it; give `-` and redirect standard output there",
+        ),
+        error => error.into(),
+    }
 }
 
 fn parent(path: &Path) -> &Path {
@@ -339,6 +354,19 @@ mod tests {
         assert!(
             matches!(of(&inside).await.unwrap(), Place::Name(name) if name == inside.join("a-2.bin"))
         );
+    }
+
+    #[test]
+    fn a_system_that_is_too_old_to_write_to_an_open_file_is_told_so() {
+        for errno in [Errno::NOSYS, Errno::PERM] {
+            let said = failed(Path::new("/dev/fd/9"), not_offered(errno)).to_string();
+            assert!(
+                said.starts_with("/dev/fd/9: ") && said.contains("Linux 5.6"),
+                "{said}"
+            );
+        }
+        let said = not_offered(Errno::BADF);
+        assert_eq!(said.raw_os_error(), Some(Errno::BADF.raw_os_error()));
     }
 
     #[tokio::test]

@@ -1,7 +1,9 @@
 //! Text of others, made safe to show: to people, and as JSON.
 //!
 //! A name may hold what moves a terminal's cursor, turns the order of letters round, or is not seen at
-//! all. Two names that differ never look the same here, and JSON keeps every one of them whole.
+//! all. [`Plain`] makes all of that seen, so that two names do not differ in it alone and look the same.
+//! Letters stay as they are: `é` in one character and in two look alike, and so do letters of several
+//! scripts. JSON keeps every name whole.
 
 use std::fmt::{self, Display, Write};
 use std::ops::RangeInclusive;
@@ -54,7 +56,8 @@ impl Display for Plain<'_> {
 }
 
 /// The whole of an output, in which line feeds are this program's own. What went through [`Plain`]
-/// before is as it was.
+/// before is as it was: a backslash stays one, so that of text that did not, a sentence of the daemon's
+/// say, nobody can tell an escape from a name that spells it.
 pub(crate) fn shown(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {

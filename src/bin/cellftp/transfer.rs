@@ -234,8 +234,10 @@ fn how(transfer: &Transfer, size: &str) -> String {
                 Direction::Upload => format!(", {}", how_sure(transfer.evidence_state())),
                 Direction::Download | Direction::Unspecified => String::new(),
             };
-            let hash = hex(&transfer.sha256);
-            format!("done, {size} bytes{sure}, SHA-256 {hash}")
+            let grown = transfer.grown_to;
+            let grown = grown.map(|size| format!(", the file had grown to {size} bytes by then"));
+            let (hash, grown) = (hex(&transfer.sha256), grown.unwrap_or_default());
+            format!("done, {size} bytes{sure}, SHA-256 {hash}{grown}")
         }
         TransferState::Failed => format!("failed after {} attempts{why}{left}", transfer.attempts),
         TransferState::Cancelled => format!("cancelled{left}"),
@@ -327,6 +329,25 @@ mod tests {
         );
         // One that does not say why has failed all the same.
         assert!(outcome(&upload(TransferState::Failed, nothing, size)).is_err());
+    }
+
+    #[test]
+    fn a_download_of_a_file_that_grew_tells_both_sizes() {
+        let transfer = Transfer {
+            transfer_id: "x".into(),
+            direction: Direction::Download.into(),
+            profile: "office".into(),
+            path: "/log".into(),
+            state: TransferState::Done.into(),
+            size: Some(5),
+            sha256: Bytes::from_static(&[0xab]),
+            grown_to: Some(7),
+            ..Default::default()
+        };
+        assert_eq!(
+            line(&transfer),
+            "x down office /log: done, 5 bytes, SHA-256 ab, the file had grown to 7 bytes by then\n"
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use winnow::ascii::Caseless;
 use winnow::combinator::{alt, cond, not, opt, preceded, terminated};
 use winnow::token::{one_of, take_while};
 
-use super::month::month;
+use super::month::{MonthName, month};
 use super::stamp::{Clock, Order, Stamp, full_year};
 use super::text::{Parsed, blanks, edge, gap, number};
 
@@ -72,6 +72,12 @@ pub(super) struct Three {
 }
 
 impl Three {
+    /// Whether the year has two digits.
+    pub(super) fn has_short_year(&self) -> bool {
+        let [_, _, last] = self.parts;
+        last < 100
+    }
+
     /// The date. `usual` is the order of such a server's hyphened dates; days stand before
     /// months where there are dots.
     pub(super) fn at(self, clock: Clock, usual: Option<Order>) -> Option<Stamp> {
@@ -118,8 +124,17 @@ pub(super) fn hyphened_day(input: &mut &[u8]) -> Parsed<(u32, u32, u32)> {
     Ok((year, month, day))
 }
 
-/// A month by its name. Dots behind it belong to it.
+/// A month by a name that is no other month's. Dots behind it belong to it.
 pub(super) fn month_name(input: &mut &[u8]) -> Parsed<u32> {
+    any_month
+        .verify_map(|month| match month {
+            MonthName::Of(number) => Some(number),
+            MonthName::OfSeveral => None,
+        })
+        .parse_next(input)
+}
+
+fn any_month(input: &mut &[u8]) -> Parsed<MonthName> {
     let letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'.' || byte >= 0x80;
     // The longest, in UTF-8, is the Russian September.
     take_while(3..=20, letter)
@@ -127,41 +142,51 @@ pub(super) fn month_name(input: &mut &[u8]) -> Parsed<u32> {
         .parse_next(input)
 }
 
+/// The date in a month, if there is such a day. Where the month is one of several, there is no
+/// date, but all else that the line says.
+fn in_month(month: MonthName, stamp: impl Fn(u32) -> Option<Stamp>) -> Parsed<Stamp> {
+    known(match month {
+        MonthName::Of(number) => stamp(number),
+        // January has as many days as any month.
+        MonthName::OfSeveral => stamp(1).map(|_| Stamp::Absent),
+    })
+}
+
 fn month_first(input: &mut &[u8]) -> Parsed<Stamp> {
-    let (month, _, day) = (month_name, gap, day).parse_next(input)?;
+    let (month, _, day) = (any_month, gap, day).parse_next(input)?;
     let comma = opt(b',').parse_next(input)?;
     let both = (preceded(gap, year), preceded(gap, clock));
     if let Some((year, clock)) = cond(comma.is_some(), opt(both))
         .parse_next(input)?
         .flatten()
     {
-        return known(Stamp::at(year, month, day, clock));
+        return in_month(month, |month| Stamp::at(year, month, day, clock));
     }
     preceded(gap, time_or_year(month, day)).parse_next(input)
 }
 
 fn day_first(input: &mut &[u8]) -> Parsed<Stamp> {
-    let (day, _, _, month, _) = (day, opt(b'.'), gap, month_name, opt(b',')).parse_next(input)?;
+    let (day, _, _, month, _) = (day, opt(b'.'), gap, any_month, opt(b',')).parse_next(input)?;
     preceded(gap, time_or_year(month, day)).parse_next(input)
 }
 
 /// A time in the last months, or a year. A year with a time behind it is neither: `Nov 22 2025
 /// 10:15 name` may be a date or a part of the name.
-fn time_or_year(month: u32, day: u32) -> impl FnMut(&mut &[u8]) -> Parsed<Stamp> {
+fn time_or_year(month: MonthName, day: u32) -> impl FnMut(&mut &[u8]) -> Parsed<Stamp> {
     move |input| {
         let time = opt(terminated(clock_of_12.with_taken(), edge)).parse_next(input)?;
         if let Some((clock, text)) = time {
             // `ls -T`. Behind a time without seconds, a year is a part of the name.
             let has_seconds = text.iter().filter(|byte| **byte == b':').count() > 1;
             let year = opt(preceded(gap, terminated(year, edge)));
-            let stamp = match cond(has_seconds, year).parse_next(input)? {
-                Some(Some(year)) => Stamp::at(year, month, day, clock),
-                Some(None) | None => Stamp::yearless(month, day, clock),
-            };
-            return known(stamp);
+            let year = cond(has_seconds, year).parse_next(input)?.flatten();
+            return in_month(month, |month| match year {
+                Some(year) => Stamp::at(year, month, day, clock),
+                None => Stamp::yearless(month, day, clock),
+            });
         }
         let year = terminated(year, not((gap, like_a_time))).parse_next(input)?;
-        known(Stamp::at(year, month, day, Clock::default()))
+        in_month(month, |month| Stamp::at(year, month, day, Clock::default()))
     }
 }
 
@@ -209,7 +234,7 @@ fn month_and_day(input: &mut &[u8]) -> Parsed<Stamp> {
     let mark = alt((b'-'.value(true), gap.value(false)));
     let (month, is_iso, day, _) = (number(1..=2), mark, number(1..=2), gap).parse_next(input)?;
     if is_iso {
-        return time_or_year(month, day).parse_next(input);
+        return time_or_year(MonthName::Of(month), day).parse_next(input);
     }
     let clock = terminated(clock_of_12, edge).parse_next(input)?;
     let stamp = known(Stamp::yearless(month, day, clock))?;
@@ -217,14 +242,16 @@ fn month_and_day(input: &mut &[u8]) -> Parsed<Stamp> {
 }
 
 /// Numbers with what counts them: `4月 18日 2003年`, `8月 17日 20:10`, `2005년  1월  6일`. The
-/// encoding may be any of that language's, so the signs themselves are not looked at.
+/// encoding may be any of that language's, so the signs themselves are not looked at. A year that
+/// comes first has its sign: in `2005 3月 19 13:51 name`, the number is the size.
 fn with_units(input: &mut &[u8]) -> Parsed<Stamp> {
-    let year = || terminated(year, opt(unit));
+    let year_with_unit = terminated(year, unit);
+    let year = terminated(year, opt(unit));
     let month = || (number(1..=2), unit, blanks).map(|(month, ..)| month);
     let day = || terminated(day, opt(unit));
-    let year_first = (year(), blanks, month(), day(), maybe_clock)
+    let year_first = (year_with_unit, blanks, month(), day(), maybe_clock)
         .map(|(year, (), month, day, clock)| Stamp::at(year, month, day, clock));
-    let with_year = (month(), day(), gap, year())
+    let with_year = (month(), day(), gap, year)
         .map(|(month, day, (), year)| Stamp::at(year, month, day, Clock::default()));
     let with_time = (month(), day(), gap, clock)
         .map(|(month, day, (), clock)| Stamp::yearless(month, day, clock));

@@ -79,50 +79,50 @@ fn columns_of_ls_may_be_missing_or_have_blanks() {
             &["f 10 2020-03-19 00:00 f"],
         ),
         (
-            "drwxrws--T+ 23 u g 0 Jan 10 13:09 d",
-            &["d - 2026-01-10 13:09 d"],
+            "drwxrws--T+ 17 u g 6 Jan 14 06:37 d",
+            &["d - 2026-01-14 06:37 d"],
         ),
         (
-            "drwxr-xr-x 2 ACME\\john smith domain users 4096 Nov  2  2025 d",
-            &["d - 2025-11-02 00:00 d"],
+            "drwxr-xr-x 2 DEPOT\\mia berg domain users 4096 Nov  4  2025 d",
+            &["d - 2025-11-04 00:00 d"],
         ),
         (
-            "-rw-r--r-- 1 john Domain Users 10 Mar 19 13:51 1 Apr 2 report",
-            &["f 10 2026-03-19 13:51 1 Apr 2 report"],
+            "-rw-r--r-- 1 mia Domain Users 10 Mar 19 13:51 3 Apr 5 minutes",
+            &["f 10 2026-03-19 13:51 3 Apr 5 minutes"],
         ),
         (
-            "-rwxrwx--- 1 ftp team-9 816026400 Oct  5  2008 b 7 c.img",
-            &["f 816026400 2008-10-05 00:00 b 7 c.img"],
+            "-rwxrwx--- 1 ftp team-9 718281828 Oct  7  2012 b 7 c.img",
+            &["f 718281828 2012-10-07 00:00 b 7 c.img"],
         ),
         // A number of the file and its blocks; HDFS; Android, which prints no size of directories.
         (
-            "  123456    8 -rw-r--r-- 1 u g 531 Jan 29 03:26 f",
-            &["f 531 2026-01-29 03:26 f"],
+            "  271828    8 -rw-r--r-- 1 u g 617 Jan 23 04:18 f",
+            &["f 617 2026-01-23 04:18 f"],
         ),
         (
-            "drwxr-xr-x   - hdfs super 0 2020-03-19 13:51 /user",
-            &["d - 2020-03-19 13:51 /user"],
+            "drwxr-xr-x   - node super 0 2021-08-17 13:51 /logs",
+            &["d - 2021-08-17 13:51 /logs"],
         ),
         (
-            "drwxrwx--x root     sdcard          2014-01-01 10:00 A",
-            &["d - 2014-01-01 10:00 A"],
+            "drwxrwx--x root     card            2016-05-03 11:20 A",
+            &["d - 2016-05-03 11:20 A"],
         ),
         // A group that is longer than its column has grown into the size.
         (
-            "-r-xr-xr-x owner verylonggroup123456 Feb 12 17:20 f",
-            &["f - 2026-02-12 17:20 f"],
+            "-r-xr-xr-x mia measurements714025 Feb 16 19:40 f",
+            &["f - 2026-02-16 19:40 f"],
         ),
         (
             "drwxr-xr-x 1 ftp ftp 0 Mar 19 13:51 sub/",
             &["d - 2026-03-19 13:51 sub"],
         ),
         (
-            "-AR--M----TCP B unix      17570  2313708 Mar 29 08:56 f",
-            &["f 2313708 2026-03-29 08:56 f"],
+            "-AR--M----TCP B depot      4242   690113 Mar 27 21:08 f",
+            &["f 690113 2026-03-27 21:08 f"],
         ),
         (
-            "d [RWCEAFMS] admin            512 Jan 16 18:53    n d",
-            &["d - 2026-01-16 18:53 n d"],
+            "d [RWCEAFMS] mia              384 Jan 12 07:35    n d",
+            &["d - 2026-01-12 07:35 n d"],
         ),
     ]);
 }
@@ -131,20 +131,20 @@ fn columns_of_ls_may_be_missing_or_have_blanks() {
 fn devices_pipes_and_sockets_are_no_files() {
     check(&[
         (
-            "brw-rw---- 1 root disk 8, 1 Jan 30 11:42 sda1",
-            &["o - 2026-01-30 11:42 sda1"],
+            "brw-rw---- 1 root disk 8, 5 Jan 26 10:14 sda5",
+            &["o - 2026-01-26 10:14 sda5"],
         ),
         (
-            "crw------- 1 root sys 109,767 Jul  2  2004 c",
-            &["o - 2004-07-02 00:00 c"],
+            "crw------- 1 root sys 113,402 Jul  6  2011 c",
+            &["o - 2011-07-06 00:00 c"],
         ),
         (
-            "prw-r--r-- 1 u g 0 Jan 30 11:42 pipe",
-            &["o - 2026-01-30 11:42 pipe"],
+            "prw-r--r-- 1 u g 0 Jan 26 10:14 pipe",
+            &["o - 2026-01-26 10:14 pipe"],
         ),
         (
-            "srw-r--r-- 1 u g 0 Jan 30 11:42 sock",
-            &["o - 2026-01-30 11:42 sock"],
+            "srw-r--r-- 1 u g 0 Jan 26 10:14 sock",
+            &["o - 2026-01-26 10:14 sock"],
         ),
     ]);
 }
@@ -153,28 +153,28 @@ fn devices_pipes_and_sockets_are_no_files() {
 fn a_size_that_is_not_certain_is_absent() {
     check(&[
         (
-            "-rw-r--r-- 1 u g 18446744073709551616 Nov 16  2006 f",
-            &["f - 2006-11-16 00:00 f"],
+            "-rw-r--r-- 1 u g 18446744073709551616 Nov 14  2009 f",
+            &["f - 2009-11-14 00:00 f"],
         ),
         (
-            "-rw-r--r-- 1 u g -2147483648 Nov 16  2006 f",
-            &["f - 2006-11-16 00:00 f"],
+            "-rw-r--r-- 1 u g -2147483648 Nov 14  2009 f",
+            &["f - 2009-11-14 00:00 f"],
         ),
         (
-            "-rw-r--r-- 1 u g 1,5M Nov 16  2006 f",
-            &["f - 2006-11-16 00:00 f"],
+            "-rw-r--r-- 1 u g 1,5M Nov 14  2009 f",
+            &["f - 2009-11-14 00:00 f"],
         ),
         (
-            "-rw-r--r-- 1 u g 12B Nov 16  2006 f",
-            &["f 12 2006-11-16 00:00 f"],
+            "-rw-r--r-- 1 u g 12B Nov 14  2009 f",
+            &["f 12 2009-11-14 00:00 f"],
         ),
         (
-            "-rw-r--r-- 1 u g 1,234,567 Nov 16  2006 f",
-            &["f 1234567 2006-11-16 00:00 f"],
+            "-rw-r--r-- 1 u g 1,234,567 Nov 14  2009 f",
+            &["f 1234567 2009-11-14 00:00 f"],
         ),
         (
-            "-rw-r--r-- 1 u g 3:14 Nov 16  2006 f",
-            &["raw -rw-r--r-- 1 u g 3:14 Nov 16  2006 f"],
+            "-rw-r--r-- 1 u g 3:14 Nov 14  2009 f",
+            &["raw -rw-r--r-- 1 u g 3:14 Nov 14  2009 f"],
         ),
     ]);
 }
@@ -183,33 +183,33 @@ fn a_size_that_is_not_certain_is_absent() {
 fn dates_are_read_in_many_forms() {
     check(&[
         (
-            "-rw-r--r-- 1 u g 1 3 29 03:26 f",
-            &["f 1 2026-03-29 03:26 f"],
+            "-rw-r--r-- 1 u g 1 3 27 05:12 f",
+            &["f 1 2026-03-27 05:12 f"],
         ),
-        ("-rw-r--r-- 1 u g 1 3 4 03:26 f", &["f 1 - f"]),
+        ("-rw-r--r-- 1 u g 1 3 4 05:12 f", &["f 1 - f"]),
         (
-            "-rw-r--r-- 1 u g 1 09-26 13:45 f",
-            &["f 1 2026-09-26 13:45 f"],
-        ),
-        (
-            "-rw-r--r-- 1 u g 1 09-26 2000 f",
-            &["f 1 2000-09-26 00:00 f"],
+            "-rw-r--r-- 1 u g 1 09-24 15:36 f",
+            &["f 1 2026-09-24 15:36 f"],
         ),
         (
-            "-rw-r--r-- 1 u g 1 2004.07.15   f",
-            &["f 1 2004-07-15 00:00 f"],
+            "-rw-r--r-- 1 u g 1 09-24 2003 f",
+            &["f 1 2003-09-24 00:00 f"],
         ),
         (
-            "-rw-r--r-- 1 u g 1 24-04-2003 17:12 f",
-            &["f 1 2003-04-24 17:12 f"],
+            "-rw-r--r-- 1 u g 1 2008.05.21   f",
+            &["f 1 2008-05-21 00:00 f"],
         ),
         (
-            "-rw-r--r-- 1 u g 1 04.03.2003 17:12 f",
-            &["f 1 2003-03-04 17:12 f"],
+            "-rw-r--r-- 1 u g 1 27-05-2007 16:38 f",
+            &["f 1 2007-05-27 16:38 f"],
         ),
-        ("-rw-r--r-- 1 u g 1 04/03/2003 17:12 f", &["f 1 - f"]),
         (
-            "-rw-r--r-- 1 u g 1 2020-03-19 13:51:22.123456789 +0100 f",
+            "-rw-r--r-- 1 u g 1 06.05.2007 16:38 f",
+            &["f 1 2007-05-06 16:38 f"],
+        ),
+        ("-rw-r--r-- 1 u g 1 06/05/2007 16:38 f", &["f 1 - f"]),
+        (
+            "-rw-r--r-- 1 u g 1 2020-03-19 13:51:22.314159265 +0100 f",
             &["f 1 2020-03-19 13:51:22 f"],
         ),
         (
@@ -225,16 +225,16 @@ fn dates_are_read_in_many_forms() {
             &["f 1 2026-03-19 13:51 2020 report"],
         ),
         (
-            "-rw-r--r-- 1 u g 1 Mar 19 3:33 f",
-            &["f 1 2026-03-19 03:33 f"],
+            "-rw-r--r-- 1 u g 1 Mar 19 4:44 f",
+            &["f 1 2026-03-19 04:44 f"],
         ),
         (
-            "-rw-r--r-- 1 u g 1 Oct 08, 09:47 f",
-            &["f 1 2026-10-08 09:47 f"],
+            "-rw-r--r-- 1 u g 1 Oct 06, 05:29 f",
+            &["f 1 2026-10-06 05:29 f"],
         ),
         (
-            "-rw-r--r-- 1 u g 1 Oct 08 09:47PM f",
-            &["f 1 2026-10-08 21:47 f"],
+            "-rw-r--r-- 1 u g 1 Oct 06 05:29PM f",
+            &["f 1 2026-10-06 17:29 f"],
         ),
         (
             "-rw-r--r-- 1 u g 1 31-dec-1999 24:00 f",
@@ -263,16 +263,16 @@ fn dates_are_read_in_many_forms() {
 fn months_are_read_in_other_languages() {
     check(&[
         (
-            "-rw-r--r-- 1 u g 1 26. Juli, 20:10 f",
-            &["f 1 2026-07-26 20:10 f"],
+            "-rw-r--r-- 1 u g 1 23. Juli, 18:25 f",
+            &["f 1 2026-07-23 18:25 f"],
         ),
         (
-            "-rw-r--r-- 1 u g 1 2.   Okt.  2003 f",
-            &["f 1 2003-10-02 00:00 f"],
+            "-rw-r--r-- 1 u g 1 4.   Okt.  2012 f",
+            &["f 1 2012-10-04 00:00 f"],
         ),
         (
-            "-rw-r--r-- 1 u g 1 30. Jan., 12:40 f",
-            &["f 1 2026-01-30 12:40 f"],
+            "-rw-r--r-- 1 u g 1 28. Jan., 14:05 f",
+            &["f 1 2026-01-28 14:05 f"],
         ),
         (
             "-rw-r--r-- 1 u g 1 Mär 19 13:51 f",
@@ -287,39 +287,48 @@ fn months_are_read_in_other_languages() {
             &["f 1 2025-12-19 13:51 f"],
         ),
         (
-            "-rw-r--r-- 1 u g 1 szept 26 20:10 f",
-            &["f 1 2026-09-26 20:10 f"],
+            "-rw-r--r-- 1 u g 1 szept 23 18:25 f",
+            &["f 1 2026-09-23 18:25 f"],
         ),
         (
             "-rw-r--r-- 1 u g 1 янв 19 13:51 f",
             &["f 1 2026-01-19 13:51 f"],
         ),
         (
-            "-rw-r--r-- 1 u g 1 8月 17日 20:10 f",
-            &["f 1 2026-08-17 20:10 f"],
+            "-rw-r--r-- 1 u g 1 8月 13日 18:25 f",
+            &["f 1 2026-08-13 18:25 f"],
         ),
         (
             "-rw-r--r-- 1 u g 1  3月 19  2020 f",
             &["f 1 2020-03-19 00:00 f"],
         ),
         (
-            "-rw-r--r-- 1 u g 1 2005년  1월  6일 f",
-            &["f 1 2005-01-06 00:00 f"],
+            "-rw-r--r-- 1 u g 1 2011년  2월  8일 f",
+            &["f 1 2011-02-08 00:00 f"],
         ),
         (
-            "-rw-r--r-- 1 u g 1 2003年4月18日 f",
-            &["f 1 2003-04-18 00:00 f"],
+            "-rw-r--r-- 1 u g 1 2011年5月14日 f",
+            &["f 1 2011-05-14 00:00 f"],
+        ),
+    ]);
+    // June in Croatia and July in Poland, October there and November in Poland and Czechia.
+    check(&[
+        ("-rw-r--r-- 1 u g 1 lip 19 13:51 f", &["f 1 - f"]),
+        ("-rw-r--r-- 1 u g 1 19. lis 2020 f", &["f 1 - f"]),
+        (
+            "-rw-r--r-- 1 u g 1 lis 41 13:51 f",
+            &["raw -rw-r--r-- 1 u g 1 lis 41 13:51 f"],
         ),
     ]);
     // EUC-JP, GBK, Latin-1.
     let other: &[(&[u8], &str)] = &[
         (
-            b"-rw-r--r-- 1 u g 1 4\xb7\xee 18\xc6\xfc 2003\xc7\xaf f",
-            "f 1 2003-04-18 00:00 f",
+            b"-rw-r--r-- 1 u g 1 5\xb7\xee 14\xc6\xfc 2011\xc7\xaf f",
+            "f 1 2011-05-14 00:00 f",
         ),
         (
-            b"-rw-r--r-- 1 u g 1 4\xd4\xc2 18 10:15 f",
-            "f 1 2026-04-18 10:15 f",
+            b"-rw-r--r-- 1 u g 1 5\xd4\xc2 14 10:15 f",
+            "f 1 2026-05-14 10:15 f",
         ),
         (
             b"-rw-r--r-- 1 u g 1 M\xe4r 19 2020 f",
@@ -340,29 +349,29 @@ fn months_are_read_in_other_languages() {
 fn what_is_not_certain_stays_raw() {
     for line in [
         "-rw-r--r-- 1 u g 10 Mar 19 2020 13:51 f",
-        "-rw-r--r-- 1 u g 10 Mar 19 2020 09:47AM f",
+        "-rw-r--r-- 1 u g 10 Mar 19 2020 05:29AM f",
         "-rw-r--r-- 1 u g 10 Feb 30 2020 f",
         "-rw-r--r-- 1 u g 10 Feb 29 2023 f",
         "-rw-r--r-- 1 u g 10 Mar 36 2020 f",
         "-rw-r--r-- 1 u g 10 Mar 19 25:51 f",
-        "-rw-r--r-- 1 u g 10 2002-10-08 09:47:99 f",
-        "-rw-r--r-- 1 u g 10 2563-10-08 09:47 f",
+        "-rw-r--r-- 1 u g 10 2002-10-06 05:29:99 f",
+        "-rw-r--r-- 1 u g 10 2563-10-06 05:29 f",
         "-rw-r--r-- 1 u g 10 Jam 19 2020 f",
-        "-rw-r--r-- 1 14 staff 80284 Aug 22  f",
+        "-rw-r--r-- 1 12 staff 60221 Aug 24  f",
         "-rw-r--r-- 1 u g 10 Mar 19 13:51   ",
-        "drwxr-xr-x 3 who lab 512 2005-06-07",
-        "drwxr-xr-x 3 who lab 512 two words",
-        "zrwxr-xr-x 2 u g 4096 Mar  2 15:13 f",
-        "dxrwr-zr-x 2 u g 4096 Mar  2 15:13 f",
+        "drwxr-xr-x 3 mia lab 640 2009-04-03",
+        "drwxr-xr-x 3 mia lab 640 two words",
+        "zrwxr-xr-x 2 u g 4096 Mar  6 17:31 f",
+        "dxrwr-zr-x 2 u g 4096 Mar  6 17:31 f",
         "-rw-r--r\u{e4}- 1 u g 10 Mar 19 2020 f",
         "lrwxrwxrwx 1 u g 3 Jan 01 2024 a -> b -> c",
         "02-13-24  13:15PM                 1234 f",
         "02-30-24  10:15AM                 1234 f",
         "02-13-24  10:15AM       <WHAT>         f",
-        "READ.ME;1   1   2-JAN-2024 10:15 [U] !(RWED)",
-        "A.;2   18/18   (RWED,RWED,RWED,RE)",
-        "+i8388621.29609,m824255902,/, no tab",
-        "Type=file;Perm=awdrf;Unique=keVO1+LH4;",
+        "NOTES.X;1   1   4-JAN-2024 10:15 [U] !(RWED)",
+        "A.;2   12/18   (RWED,RED,RED,RE)",
+        "+i2718281.828,m1577880662,/, no tab",
+        "Type=file;Perm=adfrw;Unique=qB7xd+M2;",
         "550 what is this",
         "/pub/sub:",
         "d",
@@ -394,24 +403,24 @@ fn the_length_of_a_target_tells_where_a_name_with_arrows_ends() {
 fn padding_is_what_every_line_has() {
     check(&[
         (
-            "drwxrwxrwx 1 u g 0 Nov 19 13:51  .\r\n-rw-rw-rw- 1 u g 10 Nov 19 13:51  a.txt",
-            &["f 10 2026-11-19 13:51 a.txt"],
+            "drwxrwxrwx 1 u g 0 Nov 17 13:51  .\r\n-rw-rw-rw- 1 u g 11 Nov 17 13:51  a.log",
+            &["f 11 2026-11-17 13:51 a.log"],
         ),
         (
-            "-rw-r--r-- 1 u g 1 Oct 5 21:22 x\r\n-rw-r--r-- 1 u g 1 Oct 15 21:22  y",
-            &["f 1 2026-10-05 21:22 x", "f 1 2026-10-15 21:22  y"],
+            "-rw-r--r-- 1 u g 1 Oct 7 20:33 x\r\n-rw-r--r-- 1 u g 1 Oct 17 20:33  y",
+            &["f 1 2026-10-07 20:33 x", "f 1 2026-10-17 20:33  y"],
         ),
         (
-            "-rw-r--r-- 1 u g 1 Oct 5 21:22  x\r\n-rw-r--r-- 1 u g 1 Oct 15 21:22 y",
-            &["f 1 2026-10-05 21:22 x", "f 1 2026-10-15 21:22 y"],
+            "-rw-r--r-- 1 u g 1 Oct 7 20:33  x\r\n-rw-r--r-- 1 u g 1 Oct 17 20:33 y",
+            &["f 1 2026-10-07 20:33 x", "f 1 2026-10-17 20:33 y"],
         ),
         (
-            "-rw-r--r-- 1 u g 1 Oct  5 21:22  x",
-            &["f 1 2026-10-05 21:22  x"],
+            "-rw-r--r-- 1 u g 1 Oct  7 20:33  x",
+            &["f 1 2026-10-07 20:33  x"],
         ),
         (
-            "-rw-r--r-- 1 u g 1 2000-09-26  old\r\n-rw-r--r-- 1 u g 1 09-26 13:45 new",
-            &["f 1 2000-09-26 00:00 old", "f 1 2026-09-26 13:45 new"],
+            "-rw-r--r-- 1 u g 1 2003-09-24  old\r\n-rw-r--r-- 1 u g 1 09-24 15:36 new",
+            &["f 1 2003-09-24 00:00 old", "f 1 2026-09-24 15:36 new"],
         ),
         (
             "02-13-24  10:15AM       <DIR>           lead\r\n02-13-24  10:15AM                   12 f",
@@ -431,9 +440,9 @@ fn sums_and_headings_are_no_entries() {
         "итого 8",
         "合計 8",
         "total 123 bytes",
-        "Directory USER1:[TEMP]",
-        "Total of 14 files, 54/54 blocks.",
-        "Total 14 files",
+        "Directory DEPOT:[LOGS]",
+        "Total of 9 files, 47/47 blocks.",
+        "Total 9 files",
         "Volume Unit    Referred Ext Used Recfm Lrecl BlkSz Dsorg Dsname",
         "  size          date       time       name",
         "--------       ------     ------    --------",

@@ -19,7 +19,7 @@ enum Column<'a> {
     Size(Size),
 }
 
-/// `04-27-00  12:09PM       <DIR>          name`, `04-14-00  03:47PM                  589 name`
+/// `05-23-04  12:16PM       <DIR>          name`, `05-18-04  04:38PM                  617 name`
 pub(super) fn read(line: &[u8]) -> Option<Reading> {
     let mut input = line;
     blanks(&mut input).ok()?;
@@ -49,23 +49,36 @@ pub(super) fn read(line: &[u8]) -> Option<Reading> {
 /// `<DIR>` and ten blanks, `<SYMLINKD>` and five.
 const MARK_COLUMN: usize = 15;
 
-/// The month comes first where there are hyphens: IIS prints it so whatever its language is.
+/// The month comes first where there are hyphens: IIS prints it so whatever its language is, with
+/// twelve hours. Others print four digits of the year and 24 hours, in an order of their own.
 fn stamp(input: &mut &[u8]) -> Parsed<Stamp> {
     let time = || preceded(gap, time);
-    let year_first =
-        (iso_day, time()).map(|((year, month, day), clock)| Stamp::at(year, month, day, clock));
-    let year_last =
-        (three_numbers, time()).map(|(three, clock)| three.at(clock, Some(Order::MonthDayYear)));
+    let year_first = (iso_day, time())
+        .map(|((year, month, day), (clock, _))| Stamp::at(year, month, day, clock));
+    let year_last = (three_numbers, time()).map(|(three, (clock, hours))| {
+        let is_usual = hours == Hours::Twelve || three.has_short_year();
+        three.at(clock, is_usual.then_some(Order::MonthDayYear))
+    });
     alt((year_first, year_last))
         .verify_map(|stamp| stamp)
         .parse_next(input)
 }
 
+/// How a time counts the hours of a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hours {
+    Twelve,
+    TwentyFour,
+}
+
 /// `12:09PM`, `12:09 pm`, `12:09p`, `14:12`.
-fn time(input: &mut &[u8]) -> Parsed<Clock> {
+fn time(input: &mut &[u8]) -> Parsed<(Clock, Hours)> {
     let half = opt(preceded(opt(b' '), terminated(half, edge)));
     (clock, half)
-        .verify_map(|(clock, half)| clock.in_half(half))
+        .verify_map(|(clock, half)| {
+            let hours = half.map_or(Hours::TwentyFour, |_| Hours::Twelve);
+            Some((clock.in_half(half)?, hours))
+        })
         .parse_next(input)
 }
 

@@ -4,7 +4,7 @@
 use super::Kind;
 use super::line::{Reading, epoch};
 
-/// `+i8388621.48594,m825718503,r,s280,` a tab, and the name.
+/// `+i2718281.82845,m1577880664,r,s731,` a tab, and the name.
 pub(super) fn read(line: &[u8]) -> Option<Reading> {
     let rest = line.strip_prefix(b"+")?;
     let tab = rest.iter().position(|byte| *byte == b'\t')?;

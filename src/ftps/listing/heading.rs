@@ -10,8 +10,12 @@ use super::text::{Parsed, blanks, gap, is_blank, word};
 /// What a line that is no entry says about those after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Heading {
+    /// Nothing, and it has no text: not even a name.
+    Blank,
     /// Nothing.
     Plain,
+    /// Data sets follow (MVS); some lines are short.
+    DataSets,
     /// Members of a partitioned data set follow (MVS); some lines are a name only.
     Members,
 }
@@ -20,7 +24,7 @@ pub(super) enum Heading {
 pub(super) fn heading(line: &[u8]) -> Option<Heading> {
     let line = line.trim_ascii();
     if line.is_empty() {
-        return Some(Heading::Plain);
+        return Some(Heading::Blank);
     }
     let members = alt((
         columns(&["Name", "VV.MM"]),
@@ -30,13 +34,16 @@ pub(super) fn heading(line: &[u8]) -> Option<Heading> {
         sum,
         vms,
         windows,
-        columns(&["Volume", "Unit"]),
         columns(&["size", "date", "time", "name"]),
         rules,
     ));
-    alt((members.value(Heading::Members), plain.value(Heading::Plain)))
-        .parse(line)
-        .ok()
+    alt((
+        members.value(Heading::Members),
+        columns(&["Volume", "Unit"]).value(Heading::DataSets),
+        plain.value(Heading::Plain),
+    ))
+    .parse(line)
+    .ok()
 }
 
 /// `total` in the languages of GNU coreutils.

@@ -20,7 +20,7 @@ pub(super) fn read(line: &[u8]) -> Option<Reading> {
         .or_else(|| vm.parse(line).ok())
 }
 
-/// OS/2: `     0 DIR  A    02-11-103   16:15  name`: size, `DIR`, attributes, a date whose year
+/// OS/2: `     0 DIR  A    03-14-106   18:42  name`: size, `DIR`, attributes, a date whose year
 /// counts from 1900, and two blanks before the name.
 fn os2(line: &[u8]) -> Option<Reading> {
     let mut input = line;
@@ -45,7 +45,7 @@ fn os2(line: &[u8]) -> Option<Reading> {
     Some(reading.at(stamp).after(blanks))
 }
 
-/// OS/400: `QSYS            77824 02/23/00 15:09:55 *STMF      name`, and with a slash behind
+/// OS/400: `QSYS            53248 04/27/03 11:35:41 *STMF      name`, and with a slash behind
 /// directories. The order of the date is a setting of the job. A member of a file has no size
 /// and no date.
 fn os400(input: &mut &[u8]) -> Parsed<Reading> {
@@ -77,7 +77,7 @@ fn kind_of_object(input: &mut &[u8]) -> Parsed<Kind> {
         .parse_next(input)
 }
 
-/// z/VM: `NAME     TYPE     V   65   107   2 2005-10-04 15:28:42 060191`: a file is called
+/// z/VM: `NAME     TYPE     V   72    93   3 2009-08-06 14:39:51 041283`: a file is called
 /// `NAME.TYPE` by its server. Sizes are in records.
 fn vm(input: &mut &[u8]) -> Parsed<Reading> {
     let sign = |byte: u8| byte.is_ascii_alphanumeric() || b"@#$+-:_".contains(&byte);

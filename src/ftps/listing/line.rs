@@ -37,6 +37,11 @@ pub(super) struct Blanks {
 }
 
 impl Blanks {
+    /// How many there are beyond those that are never the name's.
+    pub(super) fn more(self) -> usize {
+        self.count.saturating_sub(self.least)
+    }
+
     /// Of `ls -l`: one, and the rest is the name's where no other line tells.
     pub(super) fn one_of(count: usize, column: usize) -> Self {
         Self {
@@ -139,7 +144,7 @@ pub(super) fn epoch(seconds: u64) -> Stamp {
     })
 }
 
-/// `20081105165215`, as MLST prints it (RFC 3659 section 2.3).
+/// `20131209174623`, as MLST prints it (RFC 3659 section 2.3).
 pub(super) fn compact(digits: &[u8]) -> Stamp {
     let number = |range: std::ops::Range<usize>| -> Option<u32> {
         std::str::from_utf8(digits.get(range)?).ok()?.parse().ok()

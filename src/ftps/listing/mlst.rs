@@ -5,7 +5,7 @@ use super::line::{Reading, compact};
 use super::size::size;
 use super::text::is_blank;
 
-/// `type=file;size=1234;modify=20081105165215; name`: one blank, and the rest is the name.
+/// `type=file;size=2345;modify=20131209174623; name`: one blank, and the rest is the name.
 pub(super) fn read(line: &[u8]) -> Option<Reading> {
     let end = line.iter().position(|byte| is_blank(*byte))?;
     let (facts, mut name) = (line.get(..end)?, line.get(end + 1..)?);

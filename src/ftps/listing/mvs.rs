@@ -14,18 +14,21 @@ use super::line::Reading;
 use super::stamp::{Clock, Stamp};
 use super::text::{Parsed, blanks, edge, gap, word};
 
-/// Reads a line of either.
+/// Reads a line of either, in a form that no other line has.
 pub(super) fn read(line: &[u8]) -> Option<Reading> {
     let mut input = line;
     blanks(&mut input).ok()?;
-    alt((
-        terminated(moved, end),
-        terminated(data_set, end),
-        terminated(member, end),
-        module,
-    ))
-    .parse(input)
-    .ok()
+    alt((terminated(data_set, end), terminated(member, end), module))
+        .parse(input)
+        .ok()
+}
+
+/// A data set without a date: that of VSAM, or one that is on a tape or nowhere. Sentences may look
+/// the same, so that it is read so only in a listing of data sets.
+pub(super) fn short_data_set(line: &[u8]) -> Option<Reading> {
+    let mut input = line;
+    blanks(&mut input).ok()?;
+    terminated(alt((moved, short)), end).parse(input).ok()
 }
 
 /// A member without statistics: its name alone. It is read so only in a listing of members.
@@ -53,26 +56,39 @@ fn moved(input: &mut &[u8]) -> Parsed<Reading> {
         .parse_next(input)
 }
 
-/// `VOLUME UNIT   REFERRED  EXT USED RECFM LRECL BLKSZ DSORG NAME`, or less of it where the
-/// data set is one of VSAM's or on a tape.
+/// `VOLUME UNIT   REFERRED  EXT USED RECFM LRECL BLKSZ DSORG NAME`
 fn data_set(input: &mut &[u8]) -> Parsed<Reading> {
-    let sign = |byte: u8| byte.is_ascii_alphanumeric() || b"@#$".contains(&byte);
-    let volume = (take_while(1..=6, sign), gap);
-    let unit = || terminated(take_while(1..=8, sign), gap);
     let referred = alt((
         iso_day.map(|(year, month, day)| Stamp::at(year, month, day, Clock::default())),
         b"**NONE**".as_slice().value(Some(Stamp::Absent)),
     ));
     let referred = terminated(referred.verify_map(|stamp| stamp), gap);
-    let full = (unit(), referred, organized, data_set_name);
-    let short = (unit(), terminated(organization, gap), data_set_name);
+    (volume, unit, referred, organized, data_set_name)
+        .map(|((), (), stamp, kind, name)| Reading::named(kind, name).at(stamp))
+        .parse_next(input)
+}
+
+/// `VOLUME UNIT   DSORG NAME`, `VOLUME Tape   NAME`
+fn short(input: &mut &[u8]) -> Parsed<Reading> {
+    let vsam = (unit, terminated(organization, gap), data_set_name);
     let tape = (b"Tape".as_slice(), gap, data_set_name);
     let forms = alt((
-        full.map(|(_, stamp, kind, name)| Reading::named(kind, name).at(stamp)),
-        short.map(|(_, kind, name)| Reading::named(kind, name)),
+        vsam.map(|((), kind, name)| Reading::named(kind, name)),
         tape.map(|(_, (), name)| Reading::named(Kind::File, name)),
     ));
     preceded(volume, forms).parse_next(input)
+}
+
+fn volume(input: &mut &[u8]) -> Parsed<()> {
+    (take_while(1..=6, is_sign), gap).void().parse_next(input)
+}
+
+fn unit(input: &mut &[u8]) -> Parsed<()> {
+    (take_while(1..=8, is_sign), gap).void().parse_next(input)
+}
+
+fn is_sign(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"@#$".contains(&byte)
 }
 
 /// The numbers, of which some may have grown together, and how the data set is organized.
@@ -101,7 +117,7 @@ fn organization(input: &mut &[u8]) -> Parsed<Kind> {
     .parse_next(input)
 }
 
-/// `NAME  01.03 2002/09/12 2002/10/11 09:37    11    11     0 USER`: version, made, changed,
+/// `NAME  01.07 2006/04/18 2006/05/23 16:42    27    25     0 USER`: version, made, changed,
 /// and numbers of lines.
 fn member(input: &mut &[u8]) -> Parsed<Reading> {
     let digits = |count| take_while(count, b'0'..=b'9');
@@ -117,7 +133,7 @@ fn member(input: &mut &[u8]) -> Parsed<Reading> {
     Ok(Reading::named(Kind::File, name).at(stamp))
 }
 
-/// A load module: `NAME  00B308 000411  00 FO     31    ANY`.
+/// A load module: `NAME  00C4A0 0007F2  00 FO     24    ANY`.
 fn module(input: &mut &[u8]) -> Parsed<Reading> {
     let hex = |count| {
         take_while(count, |byte: u8| {

@@ -20,7 +20,7 @@ pub(super) fn read(line: &[u8]) -> Option<Reading> {
         .ok()
 }
 
-/// VxWorks: `    2048    Feb-28-1998  05:23:30   name             <DIR>`. What a directory
+/// VxWorks: `    1024    Apr-24-2003  06:12:48   name             <DIR>`. What a directory
 /// occupies is printed as its size.
 fn vxworks(input: &mut &[u8]) -> Parsed<Reading> {
     let (_, bytes, _) = (blanks, digit1.verify_map(size), gap).parse_next(input)?;
@@ -40,7 +40,7 @@ fn vxworks(input: &mut &[u8]) -> Parsed<Reading> {
     Ok(reading.at(stamp))
 }
 
-/// VShell before 3.0: `206876  Apr 04, 2000 21:06 name`, with a slash behind directories.
+/// VShell before 3.0: `161803  Apr 08, 2004 19:32 name`, with a slash behind directories.
 fn old_vshell(input: &mut &[u8]) -> Parsed<Reading> {
     let (bytes, _, month, _, day, _, _) = (
         digit1.verify_map(size),
@@ -62,7 +62,7 @@ fn old_vshell(input: &mut &[u8]) -> Parsed<Reading> {
     Ok(reading.at(stamp))
 }
 
-/// All in numbers, in columns: `0100644   500  101   12345    123456789       name`: mode,
+/// All in numbers, in columns: `0100644   500  101   54321    1000000000      name`: mode,
 /// owner, group, size, and the time as seconds since 1970.
 fn numerical(input: &mut &[u8]) -> Parsed<Reading> {
     let octal = take_while(6..=7, b'0'..=b'7');
@@ -81,7 +81,7 @@ fn numerical(input: &mut &[u8]) -> Parsed<Reading> {
     Ok(Reading::named(kind, name).sized(bytes.bytes()).at(stamp))
 }
 
-/// Routers of Nortel (wfFtp): `name       1014196  06/03/04  Thur.   10:20:03`. The day of the
+/// Routers of Nortel (wfFtp): `name       2015209  07/05/06  Wed.    11:31:14`. The day of the
 /// week is printed, so that the order of the numbers need not be known.
 fn nortel(input: &mut &[u8]) -> Parsed<Reading> {
     let weekday = take_while(3..=10, |byte: u8| {
@@ -96,7 +96,7 @@ fn nortel(input: &mut &[u8]) -> Parsed<Reading> {
         .at(stamp))
 }
 
-/// HP NonStop: `NAME  101   528 6-Apr-07 14:21:18 255, 0 "oooo"`: code, size, date, owner,
+/// HP NonStop: `NAME  101   743 8-May-09 16:32:27 255, 0 "nunu"`: code, size, date, owner,
 /// security.
 fn nonstop(input: &mut &[u8]) -> Parsed<Reading> {
     let code = terminated(
@@ -116,7 +116,7 @@ fn nonstop(input: &mut &[u8]) -> Parsed<Reading> {
         .at(stamp))
 }
 
-/// Microware OS-9: `20.20 07/03/29 1026 d-ewrewr 2650 85920 name`: owner, year, month and day,
+/// Microware OS-9: `31.41 09/05/27 1137 d-ewrewr 3a10 71680 name`: owner, year, month and day,
 /// time, attributes, sector, size.
 fn os9(input: &mut &[u8]) -> Parsed<Reading> {
     let digits = || take_while(1..=9, b'0'..=b'9');

@@ -141,13 +141,38 @@ fn a_listing_without_end_does_not_fill_the_memory() {
     assert!(lines.finish().is_empty());
 }
 
-/// `1 1 1 2048 Nov 27 19:28 2048` was read as a file of one byte, of the day 1.1.2048.
+/// A date in each form that is read behind a size.
+const DATES: [&str; 20] = [
+    "Nov 27 19:28",
+    "Mar 19  2020",
+    "27 Nov 19:28",
+    "19 Mar 2020",
+    "27. Nov., 19:28",
+    "Mar 19, 2020 13:51",
+    "Mar 19 13:51:22 2020",
+    "Thu Mar 19 13:51:22 2020",
+    "19-mar-2020",
+    "19-mar-20 13:51",
+    "2020-03-19",
+    "2020-03-19 13:51",
+    "2020-03-19 13:51:22.5 +0100",
+    "11-27 19:28",
+    "3 29 13:51",
+    "19.03.2020 13:51",
+    "03/29/20 01:51PM",
+    "3月 19 13:51",
+    "3月 19日  2020年",
+    "2020年 3月 19日",
+];
+
+/// `1 1 1 2048 Nov 27 19:28 2048` was read as a file of one byte, of the day 1.1.2048, and
+/// `1 0 0 2005 3月 19 13:51 f` as one of no bytes, of 2005-03-19.
 #[test]
 fn numbers_of_links_owner_group_and_size_are_no_date() {
-    for links in 1..32 {
+    for links in [1, 2, 12, 31] {
         for (owner, group) in [(0, 0), (1, 1), (12, 31), (31, 12), (1000, 1)] {
             for size in [0, 1, 12, 31, 1999, 2048, 2199, 70_000] {
-                for date in ["Nov 27 19:28", "Mar 19  2020"] {
+                for date in DATES {
                     for name in ["2048", "12 31 2048", "a 1 1 10:15 b"] {
                         let line =
                             format!("-rw-r--r-- {links} {owner} {group} {size} {date} {name}\r\n");
@@ -159,6 +184,144 @@ fn numbers_of_links_owner_group_and_size_are_no_date() {
             }
         }
     }
+}
+
+/// `1 jan 20 2048 Nov 27 19:28 f` was read as a file of one byte, of the day 20.1.2048.
+#[test]
+fn an_owner_or_a_group_that_is_called_as_a_month_is_no_part_of_a_date() {
+    let mut read_right = 0;
+    let months = [
+        "jan", "mar", "mag", "mai", "set", "out", "pro", "ara", "lis", "may",
+    ];
+    for month in months {
+        for number in [1, 20, 31, 1000, 2020] {
+            for owners in [format!("{month} {number}"), format!("{number} {month}")] {
+                for size in [0, 12, 1899, 1900, 2048, 2199, 2200] {
+                    for date in DATES {
+                        let line = format!("-rw-r--r-- 1 {owners} {size} {date} 20 jan 2048 f");
+                        let read = names(&entries([line.as_bytes()]));
+                        let right = ("20 jan 2048 f".to_owned(), Some(Kind::File), Some(size));
+                        let raw = (line.clone(), None, None);
+                        assert!(read == [right.clone()] || read == [raw], "{read:?}");
+                        read_right += usize::from(read == [right]);
+                    }
+                }
+            }
+        }
+    }
+    // All but those whose size could be a year, behind a day and a month.
+    let (years, days) = (3, 3);
+    let left = months.len() * DATES.len() * 2 * (5 * 7 - years * days);
+    assert!(read_right >= left, "{read_right} of {left}");
+}
+
+/// A size and a date in the name were taken for the file's.
+#[test]
+fn a_name_with_a_size_and_a_date_is_not_read_for_the_columns() {
+    for date in [
+        "Mar 19 2020 13:51",
+        "Xyz 19 13:51",
+        "Xyz 19  2020",
+        "19. Xyz 2020",
+        "19 Xyz 25:61",
+        "бер 19 13:51",
+        "Μαρ 19  2020",
+        "Aug 22",
+        "2563-10-06",
+        "2020-13-41",
+        "19-xyz-2020",
+        "19/3",
+        "13.51",
+        "3月 41 13:51",
+    ] {
+        for kind in ["-", "d"] {
+            for name in ["Invoice 42 2020-03-19 final.pdf", "7 Mar 19 13:51 f"] {
+                let line = format!("{kind}rw-r--r-- 1 u g 10 {date} {name}");
+                let read = names(&entries([line.as_bytes()]));
+                assert_eq!(read, [(line, None, None)]);
+            }
+        }
+    }
+}
+
+/// Nobody knows the order of `04-03-2020  15:19`; with AM or PM, or with two digits of the year, it
+/// is that of IIS.
+#[test]
+fn a_date_of_windows_with_24_hours_and_a_whole_year_is_in_no_order() {
+    let date = |line| one(line).facts.unwrap().modified;
+    assert_eq!(date(b"04-03-2020  15:19  1 f"), None);
+    assert!(date(b"04-03-2020  03:19PM  1 f").is_some());
+    assert!(date(b"04-03-20  15:19  1 f").is_some());
+    assert!(date(b"04-13-2020  15:19  1 f").is_some());
+}
+
+/// A day 13 far below changed the order of all lines behind it.
+#[test]
+fn one_listing_has_one_order_of_dates_and_one_padding() {
+    let mut lines = Lines::new();
+    let mut entries = Vec::new();
+    let mut push = |line: &[u8]| entries.extend(lines.push(line));
+    for _ in 0..=LINES {
+        push(b"04-03-20  10:15AM                 1234  f\n");
+    }
+    push(b"25-03-2020  10:15AM               1234 g\n");
+    for _ in 0..9 {
+        push(b"04-03-20  10:15AM                 1234  f\n");
+    }
+    entries.extend(lines.finish());
+    let facts = entries.iter().map(|entry| entry.facts.clone().unwrap());
+    let mut seen: Vec<_> = facts.filter(|facts| !facts.name.ends_with('g')).collect();
+    assert_eq!(seen.len(), LINES + 10);
+    seen.dedup();
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    assert!(seen[0].modified.is_some());
+}
+
+/// `ERROR CODE IS 5` was a file called `5`.
+#[test]
+fn a_sentence_is_no_data_set_where_there_is_no_heading_of_data_sets() {
+    let lines = ["ERROR CODE IS 5", "SEE Tape 3", "Migrated all"];
+    for line in lines {
+        assert_eq!(one(line.as_bytes().to_vec().leak()).facts, None, "{line}");
+    }
+    let heading = "Volume Unit    Referred Ext Used Recfm Lrecl BlkSz Dsorg Dsname";
+    let text = [&[heading], &lines[..]].concat().join("\n");
+    let names = names(&entries([text.as_bytes()]));
+    let names: Vec<&str> = names.iter().map(|(name, ..)| name.as_str()).collect();
+    assert_eq!(names, ["5", "3", "all"]);
+}
+
+/// Files that are called as sums and headings are were left out of a list of bare names.
+#[test]
+fn a_list_of_bare_names_has_all_of_them() {
+    for odd in [
+        "total 12",
+        "Total 9 files",
+        "size date time name",
+        "--- ---",
+    ] {
+        for names in [
+            [odd, "a.txt", "b.txt"],
+            ["a.txt", odd, "b.txt"],
+            ["a", "b", odd],
+        ] {
+            let entries = entries([names.join("\r\n").as_bytes()]);
+            let raw: Vec<&[u8]> = entries.iter().map(|entry| &entry.raw[..]).collect();
+            assert_eq!(raw, names.map(str::as_bytes));
+        }
+        let text = format!("{odd}\nwhat is this\n-rw-r--r-- 1 u g 3 Jan 01 2024 f\n");
+        assert_eq!(entries([text.as_bytes()]).len(), 2, "{odd}");
+    }
+}
+
+/// The half of a line of OpenVMS came behind it.
+#[test]
+fn entries_keep_their_order_before_a_line_that_is_too_long() {
+    let text = ["A.B;1\n", &"x".repeat(2 * MAX_LINE), "\nlast"].concat();
+    let entries = entries([text.as_bytes()]);
+    let begin = |entry: &Entry| entry.raw.first().copied();
+    let begins: Vec<_> = entries.iter().filter_map(begin).collect();
+    assert_eq!(begins, *b"Axl");
 }
 
 #[test]
@@ -212,8 +375,12 @@ proptest! {
         prop_assert_eq!(entries([first, second]), entries([text.as_slice()]));
     }
 
+    /// But for blanks before all names, which may be the server's ([`Facts::name`]).
     #[test]
-    fn names_are_never_altered(name in "[^\n\r]{0,20}[^\n\r \t/.]") {
+    fn names_are_never_altered_but_for_blanks_before_all_of_them(
+        name in "[^\n\r]{0,20}[^\n\r \t/.]",
+        other_blanks in 0..3_usize,
+    ) {
         let forms: [(&str, &str); 6] = [
             ("-rw-r--r-- 1 u g 5 Mar 19 13:51 ", "-rw-r--r-- 1 u g 5 Mar 19 13:51 x"),
             ("drwxr-xr-x 1 u g 5 19 Mar 13:51 ", "-rw-r--r-- 1 u g 5 19 Mar 13:51 x"),
@@ -223,10 +390,24 @@ proptest! {
             ("type=file; ", "type=file; x"),
         ];
         for (columns, other) in forms {
-            let text = format!("{columns}{name}\r\n{other}\r\n");
+            let other = other.strip_suffix('x').unwrap_or(other);
+            let other_name = format!("{}x", " ".repeat(other_blanks));
+            let text = format!("{columns}{name}\r\n{other}{other_name}\r\n");
             let entries = entries([text.as_bytes()]);
-            let facts = entries[0].facts.as_ref().unwrap();
-            prop_assert_eq!(&facts.name, &name);
+            let written = [&name, &other_name];
+            for (entry, name) in entries.iter().zip(written) {
+                let read = &entry.facts.as_ref().unwrap().name;
+                let lost = name.strip_suffix(read.as_str());
+                prop_assert!(lost.is_some(), "{read:?} of {name:?}");
+                let lost = lost.unwrap_or_default().len();
+                let begins_blank = |name: &&String| {
+                    name.bytes().take(lost).all(|byte| matches!(byte, b' ' | b'\t'))
+                };
+                prop_assert!(written.iter().all(begins_blank), "{read:?} of {name:?}");
+            }
+            if other_blanks == 0 {
+                prop_assert_eq!(&entries[0].facts.as_ref().unwrap().name, &name);
+            }
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Between the permissions and the size, there is anything: a number of links or none, owners
 //! and groups that may be missing, or have blanks in them (`Domain Users`). So the size is the
-//! first number with a date behind it.
+//! first number with a date behind it. Where the date is in a form that is not known, there is no
+//! such number: the next one would be a part of the name.
 
 use winnow::Parser;
 use winnow::ascii::digit1;
@@ -12,6 +13,7 @@ use winnow::token::{one_of, take_while};
 
 use super::Kind;
 use super::date::date;
+use super::datelike::is_behind_a_date;
 use super::line::{Blanks, Reading, split_blanks};
 use super::size::{Size, size};
 use super::stamp::Stamp;
@@ -29,7 +31,7 @@ struct Mode<'a> {
 /// Columns that are looked at for the size: links, an owner and a group of some words, a size.
 const COLUMNS: usize = 24;
 
-/// `-rw-r--r--   1 root  other  531 Jan 29 03:26 name`
+/// `-rw-r--r--   1 owner  group  1234 Mar 19 13:51 name`
 pub(super) fn read(line: &[u8]) -> Option<Reading> {
     let mut columns = line;
     let mode = mode(&mut columns).ok()?;
@@ -42,23 +44,84 @@ pub(super) fn read(line: &[u8]) -> Option<Reading> {
 /// The size and the date after it, wherever they are.
 fn dated(mode: Mode<'_>, columns: &[u8], size: fn(&[u8]) -> Option<Size>) -> Option<Reading> {
     let mut rest = columns;
+    let mut passed = Vec::new();
     for _ in 0..COLUMNS {
         let _ = opt(gap).parse_next(&mut rest).ok()?;
         let column = word(&mut rest).ok()?;
-        let Some(size) = size(column) else { continue };
-        let mut input = rest;
-        let Ok(()) = gap(&mut input) else { continue };
-        let begin = input;
-        let Ok(stamp) = date(&mut input) else {
-            continue;
-        };
-        return named(mode, size, stamp, begin, input);
+        if let Some(found) = found(column, rest, size) {
+            let is_only = !passed.is_empty() || !has_another(&found, size);
+            return is_only.then(|| named(mode, found))?;
+        }
+        passed.push(column);
+        if is_behind_a_date(&passed) {
+            return None;
+        }
     }
     None
 }
 
-/// What is behind the date, which began at `begin`.
-fn named(mode: Mode<'_>, size: Size, stamp: Stamp, begin: &[u8], rest: &[u8]) -> Option<Reading> {
+/// A size and a date.
+#[derive(Debug, Clone, Copy)]
+struct Found<'a> {
+    size: Size,
+    stamp: Stamp,
+    /// The line from where the date begins.
+    begin: &'a [u8],
+    /// What is behind the date.
+    rest: &'a [u8],
+}
+
+/// The size in a column and the date behind it, if they are these.
+fn found<'a>(
+    column: &[u8],
+    behind: &'a [u8],
+    size: fn(&[u8]) -> Option<Size>,
+) -> Option<Found<'a>> {
+    let size = size(column)?;
+    let mut rest = behind;
+    gap(&mut rest).ok()?;
+    let begin = rest;
+    let stamp = date(&mut rest).ok()?;
+    Some(Found {
+        size,
+        stamp,
+        begin,
+        rest,
+    })
+}
+
+/// Whether a column of the date is a size with a date behind it as well. In
+/// `1 jan 20 2048 Nov 27 19:28 name`, the owner is called as a month is, and the size could be a
+/// year. Only a size that is the first column may be no size but the number of links; no owner has
+/// a colon in its name, so that a date with a time is one.
+fn has_another(found: &Found<'_>, size: fn(&[u8]) -> Option<Size>) -> bool {
+    let length = found.rest.offset_from(&found.begin);
+    if found.begin.iter().take(length).any(|byte| *byte == b':') {
+        return false;
+    }
+    let mut rest = found.begin;
+    while rest.offset_from(&found.begin) < length {
+        let Ok(column) = word(&mut rest) else {
+            return false;
+        };
+        if self::found(column, rest, size).is_some() {
+            return true;
+        }
+        let Ok(()) = gap(&mut rest) else {
+            return false;
+        };
+    }
+    false
+}
+
+/// What is behind the date.
+fn named(mode: Mode<'_>, found: Found<'_>) -> Option<Reading> {
+    let Found {
+        size,
+        stamp,
+        begin,
+        rest,
+    } = found;
     let (count, tail) = split_blanks(rest)?;
     let column = rest.offset_from(&begin) + count;
     let mut blanks = Blanks::usual(mode.blanks, count, column);
@@ -103,7 +166,7 @@ fn link(tail: &[u8], size: Size) -> Option<(&[u8], &[u8])> {
     [first, second].into_iter().chain(splits).find(fits)
 }
 
-/// A group without a blank before the size, where it is longer than its column: `group123456`.
+/// A group without a blank before the size, where it is longer than its column: `group714025`.
 /// Where the group ends cannot be told.
 fn grown_together(column: &[u8]) -> Option<Size> {
     let (first, last) = (column.first()?, column.last()?);
@@ -169,7 +232,7 @@ fn kind(input: &mut &[u8]) -> Parsed<Kind> {
     .parse_next(input)
 }
 
-/// NetWare: `d [R----F--] supervisor   512  Jan 16 18:53    name`
+/// NetWare: `d [R----F--] owner   384  Jan 12 07:35    name`
 fn netware<'a>(input: &mut &'a [u8]) -> Parsed<Mode<'a>> {
     let kind = alt((b'-'.value(Kind::File), b'd'.value(Kind::Directory)));
     let rights = take_while(8..=8, |byte: u8| byte.is_ascii_uppercase() || byte == b'-');
@@ -183,7 +246,7 @@ fn netware<'a>(input: &mut &'a [u8]) -> Parsed<Mode<'a>> {
         .parse_next(input)
 }
 
-/// Connect:Enterprise: `-C--E-----FTP B BCC3I1   7670  1294495 Jan 13 07:42 name`
+/// Connect:Enterprise: `-C--E-----FTP B DEPOT   4242  690113 Mar 27 21:08 name`
 fn enterprise<'a>(input: &mut &'a [u8]) -> Parsed<Mode<'a>> {
     let flags = take_while(9..=9, |byte: u8| byte.is_ascii_uppercase() || byte == b'-');
     let protocol = take_while(3..=3, |byte: u8| byte.is_ascii_uppercase());

@@ -1,4 +1,4 @@
-//! Lines of OpenVMS: `NAME.TXT;1   9/15   2-JUN-1998 07:32:04  [GROUP,OWNER]  (RWED,RWED,RE,)`.
+//! Lines of OpenVMS: `NAME.TXT;1   5/12   5-JUN-2001 08:21:16  [GROUP,OWNER]  (RWED,RE,RE,)`.
 //!
 //! The order of the columns, and which there are, differs from server to server. Sizes are in
 //! blocks, so that no size in bytes can be told.

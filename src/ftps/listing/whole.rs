@@ -1,5 +1,5 @@
 //! What only several lines of a listing tell together: which blanks before names are padding,
-//! and in which order dates have their numbers.
+//! in which order dates have their numbers, and whether a line that looks like a heading is one.
 //!
 //! A line is held back until no later one can change what it means. Nearly all listings have
 //! none that is held back; at most 512 are.
@@ -17,20 +17,33 @@ use super::{Entry, Facts, Kind};
 #[derive(Debug)]
 pub(super) struct Whole {
     now: Option<SystemTime>,
-    held: VecDeque<(Bytes, Option<Reading>)>,
+    held: VecDeque<(Bytes, Line)>,
     /// How many bytes the lines held back have.
     bytes: usize,
     padding: Padding,
     orders: Orders,
-    /// No line is held back any more.
+    /// There was a line in a form that is known.
+    has_read: bool,
+    /// There was one in none, which may be a bare name.
+    has_unread: bool,
+    /// No line is held back any more, and no later one changes what is known.
     is_decided: bool,
+}
+
+/// What one line is.
+#[derive(Debug)]
+enum Line {
+    Read(Reading),
+    Unread,
+    /// No entry, unless the listing is one of bare names.
+    Heading,
 }
 
 /// What the blanks before names have in common.
 #[derive(Debug, Clone, Copy)]
 struct Padding {
     lines: usize,
-    /// The fewest before any name.
+    /// The fewest before any name, beyond those that are never the name's.
     least: usize,
     /// The first column in which a name begins.
     column: usize,
@@ -53,27 +66,45 @@ impl Whole {
                 column: usize::MAX,
             },
             orders: Orders::ANY,
+            has_read: false,
+            has_unread: false,
             is_decided: false,
         }
     }
 
     /// Takes the next line, and gives the entries that are certain.
     pub(super) fn push(&mut self, raw: Bytes, reading: Option<Reading>, out: &mut Vec<Entry>) {
-        if let Some(reading) = &reading {
+        let Some(reading) = reading else {
+            self.has_unread = true;
+            self.hold(raw, Line::Unread, out);
+            return;
+        };
+        self.has_read = true;
+        // Lines that are given already were read with what was known by then.
+        if !self.is_decided {
             self.orders = self.orders.and(reading.stamp.orders());
             if let Space::Blanks(blanks) = reading.space {
                 self.padding.see(blanks);
             }
         }
+        self.hold(raw, Line::Read(reading), out);
+    }
+
+    /// Takes a line that looks like a heading.
+    pub(super) fn push_heading(&mut self, raw: Bytes, out: &mut Vec<Entry>) {
+        self.hold(raw, Line::Heading, out);
+    }
+
+    fn hold(&mut self, raw: Bytes, line: Line, out: &mut Vec<Entry>) {
         self.bytes += raw.len();
-        self.held.push_back((raw, reading));
+        self.held.push_back((raw, line));
         if self.held.len() > LINES || self.bytes > BYTES {
             self.is_decided = true;
         }
         while self
             .held
             .front()
-            .is_some_and(|(_, reading)| self.is_certain(reading.as_ref()))
+            .is_some_and(|(_, line)| self.is_certain(line))
         {
             self.release(out);
         }
@@ -87,8 +118,12 @@ impl Whole {
         }
     }
 
-    fn is_certain(&self, reading: Option<&Reading>) -> bool {
-        let Some(reading) = reading else { return true };
+    fn is_certain(&self, line: &Line) -> bool {
+        let reading = match line {
+            Line::Read(reading) => reading,
+            Line::Unread => return true,
+            Line::Heading => return self.has_read || self.is_decided,
+        };
         let name = match reading.space {
             Space::Exact => true,
             Space::Blanks(blanks) => self.padding.is_certain(blanks),
@@ -97,11 +132,16 @@ impl Whole {
     }
 
     fn release(&mut self, out: &mut Vec<Entry>) {
-        let Some((raw, reading)) = self.held.pop_front() else {
+        let Some((raw, line)) = self.held.pop_front() else {
             return;
         };
         self.bytes -= raw.len();
-        let facts = reading.map(|reading| self.facts(reading));
+        let facts = match line {
+            Line::Read(reading) => Some(self.facts(reading)),
+            Line::Unread => None,
+            Line::Heading if self.has_unread && !self.has_read => None,
+            Line::Heading => return,
+        };
         let is_here = |facts: &Facts| matches!(facts.name.as_str(), "." | "..");
         if !facts.as_ref().is_some_and(is_here) {
             out.push(Entry { facts, raw });
@@ -128,7 +168,7 @@ impl Whole {
 impl Padding {
     fn see(&mut self, blanks: Blanks) {
         self.lines += 1;
-        self.least = self.least.min(blanks.count);
+        self.least = self.least.min(blanks.more());
         self.column = self.column.min(blanks.column);
     }
 
@@ -138,14 +178,13 @@ impl Padding {
         if self.lines < 2 {
             return blanks.alone;
         }
-        let least = self.least.max(blanks.least);
         let moved = blanks.column.saturating_sub(self.column);
-        blanks.count.saturating_sub(least).min(moved)
+        blanks.more().saturating_sub(self.least).min(moved)
     }
 
     /// Whether no later line can make it more, and there is one at all.
     fn is_certain(&self, blanks: Blanks) -> bool {
-        let most = blanks.count.saturating_sub(blanks.least);
+        let most = blanks.more();
         most == 0 || (self.lines > 1 && self.of_name(blanks) == most)
     }
 }
