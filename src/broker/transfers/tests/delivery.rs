@@ -201,32 +201,6 @@ async fn what_exists_and_must_be_new_is_not_touched() {
     house.end().await;
 }
 
-/// The daemon ended between the last byte and the record of how many there are in all.
-#[tokio::test(start_paused = true)]
-async fn the_first_bytes_of_a_longer_file_are_not_taken_for_the_whole_after_a_crash() {
-    let scratch = tempfile::tempdir().unwrap();
-    let module = Module::new().file("/log", content(5000));
-    module.grows_from(3000);
-    let house = House::open(&scratch, &module);
-    let wish = download_wish("/log");
-    house
-        .broker
-        .create_download(&me(), id("x"), wish)
-        .await
-        .unwrap();
-    house
-        .until("x", |there| there.record.committed == 3000)
-        .await;
-    house.weather().fails(Some(std::io::ErrorKind::Other));
-    house.kill().await;
-
-    let house = House::open(&scratch, &module);
-    let done = house.over("x").await.record;
-    assert_eq!((done.state, done.size), (State::Done, Some(3000)));
-    assert_eq!(done.grown, Some(5000));
-    house.end().await;
-}
-
 /// All bytes came that the server had named, and the link broke before it was asked once more.
 #[tokio::test(start_paused = true)]
 async fn a_download_whose_end_was_not_heard_asks_for_it_again() {
