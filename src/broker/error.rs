@@ -209,8 +209,8 @@ pub enum Cause {
     /// The file on the server is another one than before.
     #[error("the file on the server has changed")]
     SourceChanged,
-    /// A later upload has begun to write the file that an upload had begun.
-    #[error("{0}: a later upload wrote this name; what this one had begun is not gone on with")]
+    /// Another operation has written or deleted the file that an upload had begun.
+    #[error("{0}: another operation wrote or deleted this file since; this upload does not go on")]
     NameTaken(String),
     /// The transfer ended before it was whole.
     #[error("the transfer failed or was cancelled before it was whole")]

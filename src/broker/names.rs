@@ -3,17 +3,24 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
 
 use super::caller::ServerChoice;
-use super::error::Error;
 use super::location::Location;
 use super::servers::Servers;
-use super::transfers::{Journal, Key, Transfers};
+use super::transfers::{Claim, Journal, Key, Lived, Loss, Taken, Transfers};
 use crate::ftps::value::{RemotePath, Server};
 use crate::modem::operation::{Directory, Place, Standing};
 
-/// The writers of names, of which the latest has each name: one that begins takes it over, and
-/// what an earlier one had begun is no longer there to be gone on with, or to be deleted.
+/// How long an answer waits for the disk to know which uploads have lost their name: a card that
+/// stalls for seconds is common, and one that stalls for longer is broken. What is not on the disk
+/// by then is put there later.
+const RECORD: Duration = Duration::from_secs(10);
+
+/// The writers of names. One that has written takes its name from all that came before it; nothing
+/// is taken from anybody by one who has not written.
 #[derive(Debug)]
 pub(super) struct Names {
     writers: Mutex<Vec<Weak<Writer>>>,
@@ -21,27 +28,60 @@ pub(super) struct Names {
     transfers: OnceLock<Transfers>,
 }
 
-/// A name on a server. Two of them are one wherever they may be: the case of letters does not
-/// count, and a path that is relative to a directory of which nothing is known is any path that
-/// ends so. To take two names for one ends an upload that could have gone on; to take one for two
-/// costs a file.
+/// A name on a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Name {
-    server: (String, u16, String),
+    /// In small letters.
+    host: String,
+    /// Port and user name.
+    login: (u16, String),
     /// From the root on.
     absolute: bool,
     /// Where it is not: the directory that it is relative to, as far as that has a name.
     base: Option<String>,
     parts: Vec<String>,
+    /// It has steps upwards, which lead elsewhere where a directory is a link.
+    climbs: bool,
     /// As it was asked for.
     path: RemotePath,
 }
 
-/// One who has begun to write a name, as long as that may matter.
+/// Whether two names are one file.
+///
+/// What is not seen: a server that has two host names, or a name and an address; links on the
+/// server; and directories that a server shows under two names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Match {
+    No,
+    /// They may be: on a server that does not tell capitals from small letters, or where the one is
+    /// relative to a directory that is not known. What may be another's is not deleted, and not gone
+    /// on with; nobody fails for it.
+    Possible,
+    /// They are.
+    Sure,
+}
+
+/// One who writes a name, as long as that may matter.
 #[derive(Debug)]
 pub(super) struct Writer {
     name: Name,
+    /// The transfer whose attempt it is, where it is one's.
+    own: Option<Key>,
+    /// When its caller came.
+    admitted: Instant,
+    wrote: AtomicBool,
     taken_over: AtomicBool,
+    /// Another may have written the same file.
+    doubtful: AtomicBool,
+}
+
+/// What was done to a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Touch {
+    /// It was written in part, or deleted, or nobody knows.
+    Begun,
+    /// The whole file is there.
+    Written,
 }
 
 impl Names {
@@ -60,60 +100,148 @@ impl Names {
         let _ = self.transfers.set(transfers);
     }
 
-    /// Takes a name over from whoever began to write it before, transfers that wait included: that
-    /// is on the disk when this answers. `own`: the transfer that takes it. To be called with the
-    /// link, before a byte is written.
-    ///
-    /// # Errors
-    /// What is kept of a transfer cannot be changed.
-    pub(super) async fn take_over(
-        &self,
-        name: Name,
-        own: Option<&Key>,
-    ) -> Result<Arc<Writer>, Error> {
+    /// One that is about to write a name, `own`: for this transfer. Nobody loses anything yet.
+    pub(super) fn begin(&self, name: Name, own: Option<Key>, admitted: Instant) -> Arc<Writer> {
         let writer = Arc::new(Writer {
             name,
+            own,
+            admitted,
+            wrote: AtomicBool::new(false),
             taken_over: AtomicBool::new(false),
+            doubtful: AtomicBool::new(false),
         });
-        let begun = self.begun_transfers(&writer.name, own);
-        if let (false, Some(journal)) = (begun.is_empty(), self.journal()) {
-            journal.take_names(begun, writer.name.to_string()).await?;
-        }
         let mut writers = self.writers();
         // Those that are gone are forgotten, so that there are no more than operations.
         writers.retain(|earlier| earlier.strong_count() > 0);
-        for earlier in writers.iter().filter_map(Weak::upgrade) {
-            if earlier.name.may_be(&writer.name) {
-                earlier.taken_over.store(true, Ordering::Relaxed);
+        writers.push(Arc::downgrade(&writer));
+        writer
+    }
+
+    /// A writer has written. To be called while it still has the link, so that the next one that gets
+    /// it knows. Answers the transfers that have lost something by it, which [`Names::record`] puts
+    /// on the disk.
+    pub(super) fn wrote(&self, writer: &Writer, touch: Touch) -> Vec<Taken> {
+        writer.wrote.store(true, Ordering::Relaxed);
+        for other in self.writers().iter().filter_map(Weak::upgrade) {
+            let own = writer.own.is_some() && writer.own == other.own;
+            if own || std::ptr::eq(Arc::as_ptr(&other), writer) {
+                continue;
+            }
+            match other.name.matches(&writer.name) {
+                Match::No => {}
+                Match::Possible => other.doubtful.store(true, Ordering::Relaxed),
+                Match::Sure => other.taken_over.store(true, Ordering::Relaxed),
             }
         }
-        writers.push(Arc::downgrade(&writer));
-        Ok(writer)
-    }
-
-    /// Whether somebody has begun to write a name, and has not ended: it is not free.
-    pub(super) fn is_begun(&self, name: &Name, own: Option<&Key>) -> bool {
-        let writing = self
-            .writers()
-            .iter()
-            .filter_map(Weak::upgrade)
-            .any(|earlier| earlier.name.may_be(name) && !earlier.is_taken_over());
-        writing || !self.begun_transfers(name, own).is_empty()
-    }
-
-    /// Transfers that have begun to write a name.
-    fn begun_transfers(&self, name: &Name, own: Option<&Key>) -> Vec<Key> {
         let Some(journal) = self.journal() else {
             return Vec::new();
         };
-        let mut begun = journal.begun_uploads();
-        begun.retain(|(key, wish)| {
-            let choice = ServerChoice::Profile(wish.profile.clone());
-            let location = self.servers.resolve(&choice).ok();
-            let there = location.and_then(|location| Name::within(&location, &wish.path));
-            own != Some(key) && there.is_some_and(|there| there.may_be(name))
+        let claims = journal.claims();
+        let order = self.order(&claims, writer.own.as_ref(), writer.admitted);
+        let others = claims
+            .iter()
+            .filter(|claim| writer.own.as_ref() != Some(&claim.key));
+        let lost = others.filter_map(|claim| {
+            let whole = touch == Touch::Written
+                && order.is_some_and(|order| claim.is_accepted_before(order));
+            let loss = match self.name_of(claim)?.matches(&writer.name) {
+                Match::Sure if whole => Loss::Name,
+                Match::Sure | Match::Possible if claim.has_begun => Loss::Proof,
+                _ => return None,
+            };
+            Some((claim.taken.clone(), loss))
         });
-        begun.into_iter().map(|(key, _)| key).collect()
+        journal.lose(lost.collect())
+    }
+
+    /// Waits until the disk knows what transfers have lost; no longer than [`RECORD`], and not when
+    /// `cancelled` completes. What it does not know then is remembered and put there later.
+    pub(super) async fn record(&self, taken: Vec<Taken>, cancelled: impl Future<Output = ()>) {
+        let Some(journal) = self.journal().filter(|_| !taken.is_empty()) else {
+            return;
+        };
+        tokio::select! {
+            biased;
+            recorded = timeout(RECORD, journal.record_losses(taken)) => {
+                if !matches!(recorded, Ok(Ok(()))) {
+                    tracing::warn!("the disk does not know yet which transfers have lost their name");
+                }
+            }
+            () = cancelled => {}
+        }
+    }
+
+    /// Whether somebody else has begun to write a name, and has not ended: it is not free.
+    pub(super) fn is_begun(&self, name: &Name, own: Option<&Key>) -> bool {
+        let is = |other: &Name| other.matches(name) == Match::Sure;
+        let writers = self.writers().clone();
+        let writing = writers.iter().filter_map(Weak::upgrade).any(|other| {
+            let ours = own.is_some() && other.own.as_ref() == own;
+            !ours && other.has_the_name() && is(&other.name)
+        });
+        let claims = self.journal().map(|journal| journal.claims());
+        writing
+            || claims.unwrap_or_default().iter().any(|claim| {
+                claim.has_begun
+                    && own != Some(&claim.key)
+                    && self.name_of(claim).is_some_and(|there| is(&there))
+            })
+    }
+
+    /// Whether one that came after a transfer is writing its name, and has not ended. The transfer
+    /// waits for that: its own content is the older one.
+    pub(super) fn is_held_by_a_later_one(&self, own: &Key) -> bool {
+        let Some(journal) = self.journal() else {
+            return false;
+        };
+        let claims = journal.claims();
+        let Some(ours) = claims.iter().find(|claim| claim.key == *own) else {
+            return false;
+        };
+        let Some(name) = self.name_of(ours) else {
+            return false;
+        };
+        let is = |other: &Name| other.matches(&name) == Match::Sure;
+        let live = self.writers().clone();
+        let written = live.iter().filter_map(Weak::upgrade).any(|other| {
+            let since = journal.lived_at(other.admitted);
+            other.own.is_none() && other.has_the_name() && since >= ours.accepted && is(&other.name)
+        });
+        let order = ours.order();
+        written
+            || claims.iter().any(|claim| {
+                claim.is_writing
+                    && order < claim.order()
+                    && self.name_of(claim).is_some_and(|there| is(&there))
+            })
+    }
+
+    /// Whether a transfer may write its name now, as far as it is known what others have done since
+    /// its attempt began.
+    pub(super) fn may_write(&self, own: &Key) -> bool {
+        self.journal().is_none_or(|journal| journal.may_write(own))
+    }
+
+    /// What came before: transfers by their order, and by the time at which others were admitted.
+    fn order(
+        &self,
+        claims: &[Claim],
+        own: Option<&Key>,
+        admitted: Instant,
+    ) -> Option<(Lived, Option<u64>)> {
+        match own {
+            Some(own) => claims
+                .iter()
+                .find(|claim| claim.key == *own)
+                .map(Claim::order),
+            None => Some((self.journal()?.lived_at(admitted), None)),
+        }
+    }
+
+    fn name_of(&self, claim: &Claim) -> Option<Name> {
+        let choice = ServerChoice::Profile(claim.profile.clone());
+        let location = self.servers.resolve(&choice).ok()?;
+        Name::within(&location, &claim.path)
     }
 
     fn journal(&self) -> Option<&Arc<Journal>> {
@@ -126,9 +254,18 @@ impl Names {
 }
 
 impl Writer {
-    /// Another has begun to write the name since.
+    /// Another has written the name since.
     pub(super) fn is_taken_over(&self) -> bool {
         self.taken_over.load(Ordering::Relaxed)
+    }
+
+    /// Another may have written the same file since: nothing there is shown to be its own.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.is_taken_over() || self.doubtful.load(Ordering::Relaxed)
+    }
+
+    fn has_the_name(&self) -> bool {
+        self.wrote.load(Ordering::Relaxed) && !self.is_taken_over()
     }
 }
 
@@ -143,14 +280,16 @@ impl Name {
         };
         let absolute = path.is_absolute();
         let base = match directory {
-            Directory::At(base) if !absolute => Some(base.as_str().to_lowercase()),
+            Directory::At(base) if !absolute => Some(base.as_str().to_owned()),
             Directory::Any | Directory::Login | Directory::At(_) => None,
         };
         Some(Self {
-            server: key(server),
+            host: server.host.as_str().to_lowercase(),
+            login: login(server),
             absolute,
             base,
             parts: parts(path.as_str(), absolute),
+            climbs: path.as_str().split('/').any(|part| part == ".."),
             path: path.clone(),
         })
     }
@@ -161,15 +300,27 @@ impl Name {
         Self::at(&standing, &path)
     }
 
-    fn may_be(&self, other: &Self) -> bool {
-        if self.server != other.server {
-            return false;
+    fn matches(&self, other: &Self) -> Match {
+        if self.host != other.host {
+            return Match::No;
         }
-        if self.absolute == other.absolute && self.base == other.base {
-            return self.parts == other.parts;
+        // Two users may see the same tree, and two ports may lead to the same server.
+        let one_place = self.absolute == other.absolute && self.base == other.base;
+        let one_login = self.login == other.login;
+        if one_place && one_login && self.parts == other.parts && !self.climbs && !other.climbs {
+            return Match::Sure;
         }
-        let (one, other) = (self.end(), other.end());
-        one.ends_with(other) || other.ends_with(one)
+        let (ours, theirs) = (self.end(), other.end());
+        let possible = if one_place && (one_login || self.absolute) {
+            are_one(&self.parts, &other.parts)
+        } else {
+            let shorter = ours.len().min(theirs.len());
+            let end_of = |parts: &[String]| parts.len() - shorter;
+            ours.get(end_of(ours)..)
+                .zip(theirs.get(end_of(theirs)..))
+                .is_some_and(|(ours, theirs)| are_one(ours, theirs))
+        };
+        if possible { Match::Possible } else { Match::No }
     }
 
     /// What is behind the steps upwards at its beginning.
@@ -185,12 +336,16 @@ impl fmt::Display for Name {
     }
 }
 
-fn key(server: &Server) -> (String, u16, String) {
-    (
-        server.host.as_str().to_lowercase(),
-        server.port.get(),
-        server.username.as_str().to_owned(),
-    )
+fn login(server: &Server) -> (u16, String) {
+    (server.port.get(), server.username.as_str().to_owned())
+}
+
+/// Whether they are the same but for capitals and small letters.
+fn are_one(ours: &[String], theirs: &[String]) -> bool {
+    let folded = |parts: &[String]| -> Vec<String> {
+        parts.iter().map(|part| part.to_lowercase()).collect()
+    };
+    folded(ours) == folded(theirs)
 }
 
 fn parts(path: &str, absolute: bool) -> Vec<String> {
@@ -202,7 +357,7 @@ fn parts(path: &str, absolute: bool) -> Vec<String> {
                 parts.pop();
             }
             ".." if absolute => {}
-            part => parts.push(part.to_lowercase()),
+            part => parts.push(part.to_owned()),
         }
     }
     parts
@@ -212,11 +367,18 @@ fn parts(path: &str, absolute: bool) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::broker::testing::{path, server};
-    use crate::ftps::value::TransferType;
+    use crate::ftps::value::{TransferType, Username};
+    use crate::modem::clock;
 
     fn name(host: &str, directory: Directory, text: &str) -> Name {
+        name_of_user("u", host, directory, text)
+    }
+
+    fn name_of_user(user: &str, host: &str, directory: Directory, text: &str) -> Name {
+        let mut server = (*server(host)).clone();
+        server.username = Username::new(user).unwrap();
         let standing = Standing::LoggedIn(Place {
-            server: server(host),
+            server: Arc::new(server),
             transfer_type: TransferType::Binary,
             directory,
         });
@@ -232,48 +394,72 @@ mod tests {
     }
 
     #[test]
-    fn names_that_may_be_one_are_one() {
+    fn only_what_is_surely_one_name_is_surely_one() {
         let there = Directory::At(path("DISK:[U]"));
-        for (one, other) in [
-            (any("/d/f"), any("//d/./x/../F")),
-            (login("f"), any("/home/u/f")),
-            (login("../f"), any("/home/f")),
-            (login("f"), name("a", there.clone(), "f")),
-            (login("d/f"), login("./d//f")),
-            (any("/d/f"), name("A", Directory::Any, "/d/f")),
-        ] {
-            assert!(
-                one.may_be(&other) && other.may_be(&one),
-                "{one:?} {other:?}"
-            );
-        }
-        for (one, other) in [
-            (any("/d/f"), any("/f")),
-            (any("/d/f"), any("/d/g")),
-            (login("f"), login("d/f")),
-            (login("f"), any("/d/g")),
-            (any("/f"), name("b", Directory::Any, "/f")),
-            (name("a", there.clone(), "f"), name("a", there, "d/f")),
-        ] {
-            assert!(
-                !one.may_be(&other) && !other.may_be(&one),
-                "{one:?} {other:?}"
-            );
+        let cases = [
+            (any("/d/f"), any("//d/./f"), Match::Sure),
+            (any("/d/f"), name("A", Directory::Any, "/d/f"), Match::Sure),
+            (login("d/f"), login("./d//f"), Match::Sure),
+            (
+                name("a", there.clone(), "f"),
+                name("a", there.clone(), "f"),
+                Match::Sure,
+            ),
+            (any("/d/f"), any("//d/./x/../F"), Match::Possible),
+            (any("/d/f"), any("/d/x/../f"), Match::Possible),
+            (any("/d/f"), any("/d/F"), Match::Possible),
+            (login("f"), any("/home/u/f"), Match::Possible),
+            (login("../f"), any("/home/f"), Match::Possible),
+            (login("f"), name("a", there.clone(), "f"), Match::Possible),
+            (
+                any("/d/f"),
+                name_of_user("v", "a", Directory::Any, "/d/f"),
+                Match::Possible,
+            ),
+            (
+                login("f"),
+                name_of_user("v", "a", Directory::Any, "/d/f"),
+                Match::Possible,
+            ),
+            (any("/d/f"), any("/f"), Match::No),
+            (any("/d/f"), any("/d/g"), Match::No),
+            (login("f"), login("d/f"), Match::No),
+            (login("f"), any("/d/g"), Match::No),
+            (any("/f"), name("b", Directory::Any, "/f"), Match::No),
+            (
+                any("/f"),
+                name_of_user("v", "a", Directory::Any, "/d/f"),
+                Match::No,
+            ),
+            (
+                name("a", there.clone(), "f"),
+                name("a", there, "d/f"),
+                Match::No,
+            ),
+        ];
+        for (one, other, is) in cases {
+            assert_eq!(one.matches(&other), is, "{one:?} {other:?}");
+            assert_eq!(other.matches(&one), is, "{other:?} {one:?}");
         }
     }
 
     #[tokio::test]
-    async fn the_latest_writer_has_the_name_and_those_that_are_gone_are_forgotten() {
+    async fn only_who_has_written_takes_a_name_and_those_that_are_gone_are_forgotten() {
         let names = Names::new(Arc::new(Servers::new([], true)));
-        let first = names.take_over(any("/f"), None).await.unwrap();
-        let other = names.take_over(any("/g"), None).await.unwrap();
-        assert!(!first.is_taken_over() && names.is_begun(&any("/f"), None));
-        let second = names.take_over(any("/F"), None).await.unwrap();
-        assert!(first.is_taken_over() && !second.is_taken_over() && !other.is_taken_over());
-        drop((first, other, second));
+        let begin = |name| names.begin(name, None, clock::now());
+        let (first, other, perhaps) = (begin(any("/f")), begin(any("/g")), begin(any("/F")));
+        assert!(!names.is_begun(&any("/f"), None));
+        names.wrote(&first, Touch::Begun);
+        assert!(names.is_begun(&any("/f"), None) && !names.is_begun(&any("/F"), None));
+        let second = begin(any("/f"));
+        assert!(!first.is_taken_over());
+        names.wrote(&second, Touch::Written);
+        assert!(first.is_taken_over() && !second.is_taken_over());
+        assert!(perhaps.is_doubtful() && !perhaps.is_taken_over() && !other.is_doubtful());
+        drop((first, other, perhaps, second));
         assert!(!names.is_begun(&any("/f"), None));
         for _ in 0..100 {
-            names.take_over(any("/h"), None).await.unwrap();
+            begin(any("/h"));
         }
         assert_eq!(names.writers().len(), 1);
     }

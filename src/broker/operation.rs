@@ -18,7 +18,7 @@ use super::estimate::{Load, Way};
 use super::events::{Events, Outcome};
 use super::link::{Link, Place, Slot, Turn};
 use super::location::Profile;
-use super::names::{Name, Writer};
+use super::names::{Name, Touch, Writer};
 use super::scheduler::{Priority, Why, Wish, Yielding, Yields};
 use super::session::SessionUse;
 use super::transfers::Key;
@@ -26,7 +26,9 @@ use super::usage::{Allowance, Moved, Traffic};
 use crate::ftps::value::{RemotePath, Server};
 use crate::modem::failure::{self, Ending};
 use crate::modem::health::LoggedIn;
-use crate::modem::operation::{self, Cleared, Delivery, Output, Progress, Remains, Standing, Task};
+use crate::modem::operation::{
+    self, Cleared, Delivery, Output, Progress, ProgressStage, Remains, Standing, Task,
+};
 use crate::modem::source::Source;
 use crate::modem::{self, Job, JobId, clock};
 pub(super) use registry::{Admission, Operations};
@@ -97,6 +99,17 @@ pub(super) struct Feed {
     pub(super) make_way: CancellationToken,
     pub(super) delivery: Option<mpsc::Sender<Delivery>>,
     pub(super) progress: watch::Sender<Progress>,
+    /// Who writes, where that matters beyond the job.
+    pub(super) writer: Option<Arc<Writer>>,
+}
+
+/// One job that the link was had for.
+struct Done {
+    answer: Result<Output, modem::Error>,
+    took: Duration,
+    /// When and why it was asked to make way.
+    asked: Option<(Instant, Why)>,
+    ended: Instant,
 }
 
 impl Operation {
@@ -108,11 +121,22 @@ impl Operation {
         feed: Feed,
     ) -> Result<Output, Error> {
         let turn = self.turn(load(&task), None).await?;
-        let _writer = match written(&task) {
-            Some(path) => self.take_over(&standing, path, None).await?,
-            None => None,
-        };
         self.submit(turn, standing, task, feed).await
+    }
+
+    /// The same, if it still makes sense when the link is there; `None` where it does not.
+    pub(super) async fn run_if(
+        &self,
+        may: impl FnOnce() -> bool,
+        standing: Standing,
+        task: Task,
+        feed: Feed,
+    ) -> Result<Option<Output>, Error> {
+        let turn = self.turn(load(&task), None).await?;
+        if !may() {
+            return Ok(None);
+        }
+        self.submit(turn, standing, task, feed).await.map(Some)
     }
 
     /// Waits for the link, for as long as the caller does.
@@ -146,27 +170,22 @@ impl Operation {
             let permitted = allowance.permit(&mut task, way);
             permitted.map_err(|cause| self.error(cause))?;
         }
-        let (traffic, progress) = (Traffic::of(&task), feed.progress.clone());
-        let stay = Stay::of(&task, way);
+        let (stay, progress) = (Stay::of(&task, way), feed.progress.clone());
+        let writer = feed
+            .writer
+            .clone()
+            .or_else(|| self.writer(&standing, &task));
         let work = operation::Operation {
             standing: standing.clone(),
             task,
         };
         let (cancel, deadline) = (self.cancel.clone(), self.deadline);
-        let began = clock::now();
-        self.began(began);
-        let answer = self.carry_out(work, feed, cancel, deadline).await;
-        let ended = clock::now();
-        let took = ended.duration_since(began);
-        let asked = {
-            let mut facts = self.facts();
-            facts.on_link_since = None;
-            facts.on_link += took;
-            facts.asked.take()
-        };
-        if let Some(allowance) = &self.allowance {
-            allowance.book(&Moved::by(traffic, way, &answer, *progress.borrow()));
-        }
+        let Done {
+            answer,
+            took,
+            asked,
+            ended,
+        } = self.on_link_for(work, feed, way, cancel, deadline).await;
         if let Ok(output) = &answer {
             match stay.part(output, took, asked.map(|(at, _)| ended.duration_since(at))) {
                 Some(part) => self.link.learn_part(&part, standing),
@@ -177,7 +196,15 @@ impl Operation {
                 self.yielded(ended, why);
             }
         }
+        let names = &self.operations.names;
+        let touch = touch(&answer, *progress.borrow());
+        let taken = writer
+            .zip(touch)
+            .map(|(writer, touch)| names.wrote(&writer, touch));
         drop(turn);
+        names
+            .record(taken.unwrap_or_default(), self.cancelled())
+            .await;
         answer.map_err(|error| {
             let over = over_limit(&error);
             let error = self.error(error);
@@ -206,19 +233,24 @@ impl Operation {
         pending().await
     }
 
-    /// Takes a name over from whoever has begun to write it; `None` where it is no server's. To be
-    /// called with the link.
-    pub(super) async fn take_over(
+    /// One that writes a name from now on; `None` where it is no server's.
+    pub(super) fn writes(
         &self,
         standing: &Standing,
         path: &RemotePath,
-        own: Option<&Key>,
-    ) -> Result<Option<Arc<Writer>>, Error> {
-        let Some(name) = Name::at(standing, path) else {
-            return Ok(None);
-        };
-        let taken = self.operations.names.take_over(name, own).await;
-        taken.map(Some).map_err(|error| self.error(error))
+        own: Option<Key>,
+    ) -> Option<Arc<Writer>> {
+        let name = Name::at(standing, path)?;
+        Some(self.operations.names.begin(name, own, self.admitted))
+    }
+
+    /// Whether a transfer may write its name now.
+    pub(super) fn may_write(&self, own: &Key) -> bool {
+        self.operations.names.may_write(own)
+    }
+
+    fn writer(&self, standing: &Standing, task: &Task) -> Option<Arc<Writer>> {
+        self.writes(standing, written(task)?, None)
     }
 
     /// Whether somebody else has begun to write a name, and has not ended.
@@ -233,7 +265,8 @@ impl Operation {
     }
 
     /// Deletes what an upload has left, if it is shown to be that; whatever its caller thinks by
-    /// now. `may` is asked with the link: `None` where it says no.
+    /// now. `may` is asked with the link: `None` where it says no. It is booked like all else, and
+    /// done whatever is left of the data budget: it costs little, and nobody else can do it.
     pub(super) async fn clear(
         &self,
         standing: Standing,
@@ -265,14 +298,44 @@ impl Operation {
             source,
             ..Feed::default()
         };
-        self.facts().on_link_since = Some(clock::now());
-        let answer = self.carry_out(work, feed, cancel, None).await;
-        self.facts().on_link_since = None;
+        let done = self.on_link_for(work, feed, self.way(), cancel, None).await;
         drop(turn);
-        match answer {
+        match done.answer {
             Ok(Output::Cleared(cleared)) => Ok(Some(cleared)),
             Ok(_) => Err(self.error(Cause::WrongAnswer)),
             Err(error) => Err(self.error(error)),
+        }
+    }
+
+    /// Has the module do something with the link, and books what that moved, however it ends.
+    async fn on_link_for(
+        &self,
+        work: operation::Operation,
+        feed: Feed,
+        way: Way,
+        cancel: CancellationToken,
+        deadline: Option<Instant>,
+    ) -> Done {
+        let (traffic, progress) = (Traffic::of(&work.task), feed.progress.clone());
+        let began = clock::now();
+        self.began(began);
+        let answer = self.carry_out(work, feed, cancel, deadline).await;
+        let ended = clock::now();
+        let took = ended.duration_since(began);
+        let asked = {
+            let mut facts = self.facts();
+            facts.on_link_since = None;
+            facts.on_link += took;
+            facts.asked.take()
+        };
+        if let Some(allowance) = &self.allowance {
+            allowance.book(&Moved::by(traffic, way, &answer, *progress.borrow()));
+        }
+        Done {
+            answer,
+            took,
+            asked,
+            ended,
         }
     }
 
@@ -421,6 +484,34 @@ const fn written(task: &Task) -> Option<&RemotePath> {
         Task::Upload(what) => Some(&what.path),
         Task::Send(what) => Some(&what.path),
         _ => None,
+    }
+}
+
+/// What a job that writes or deletes a file has done to it, as far as can be told.
+fn touch(answer: &Result<Output, modem::Error>, progress: Progress) -> Option<Touch> {
+    let moved = !matches!(
+        progress.stage,
+        ProgressStage::Waiting | ProgressStage::Preparing
+    );
+    match answer {
+        // What the server contradicts, or nobody knows, is not there.
+        Ok(Output::Stored(stored)) => {
+            let whole = match stored.confirmed {
+                Some(size) => size == stored.sent,
+                None => stored.acknowledged,
+            };
+            Some(if whole { Touch::Written } else { Touch::Begun })
+        }
+        Ok(Output::Moved(_)) => Some(Touch::Written),
+        Ok(Output::UploadYielded(begun)) => (begun.at > 0).then_some(Touch::Begun),
+        Ok(_) => Some(Touch::Begun),
+        Err(modem::Error::Failed(failure)) => failure.touched.then_some(Touch::Begun),
+        Err(modem::Error::Io(_) | modem::Error::Stopping) => moved.then_some(Touch::Begun),
+        Err(
+            modem::Error::DeviceAbsent { .. }
+            | modem::Error::PortHeld { .. }
+            | modem::Error::NotReady(_),
+        ) => None,
     }
 }
 

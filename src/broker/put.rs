@@ -3,6 +3,7 @@
 mod content;
 mod drive;
 mod sending;
+mod sentinel;
 mod upload;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,6 +29,7 @@ use crate::modem::{self, JobId, failure};
 use content::Content;
 pub(super) use content::OnDisk;
 use drive::Driver;
+pub(super) use sentinel::{Sentinel, beside};
 
 /// What a file that is written shall be.
 #[derive(Debug, Clone)]
@@ -282,23 +284,6 @@ impl Writing {
         self.cancel.cancel();
         self.writer = None;
         self.failed().await
-    }
-}
-
-/// What a sentinel holds.
-pub(super) fn sentinel(size: u64, sha256: &[u8; 32]) -> String {
-    let digits = sha256.iter().map(|byte| format!("{byte:02x}"));
-    format!("size={size}\nsha256={}\n", digits.collect::<String>())
-}
-
-/// A name read from the directory of a file. Not the file's own, as far as the names tell.
-pub(super) fn beside(file: &RemotePath, name: &RemotePath) -> Result<RemotePath, Cause> {
-    if name.is_beside(file) {
-        return Err(Cause::OwnSentinel);
-    }
-    match file.parent() {
-        Some(directory) => directory.join(name).map_err(Cause::InvalidPath),
-        None => Ok(name.clone()),
     }
 }
 

@@ -87,6 +87,16 @@ struct State {
     had_two: bool,
     logged_in: bool,
     refuses_rest: bool,
+    /// The server lets nobody in.
+    refuses_logins: bool,
+    /// The server deletes nothing.
+    refuses_deletions: bool,
+    /// The server refuses this many more uploads, having taken so many bytes.
+    refused_uploads: Option<(usize, usize)>,
+    /// What somebody appends to a file as soon as it is there.
+    appended: Vec<u8>,
+    /// So many downloads fail when all bytes were delivered.
+    lost_ends: usize,
     /// What a file had when its size was asked for.
     grows_from: Option<usize>,
     /// Where it tells of itself, while it is started.
@@ -184,6 +194,31 @@ impl Module {
         self.state().grows_from = Some(size);
     }
 
+    /// Its server lets somebody in, or nobody.
+    pub(super) fn refuses_logins(&self, refuses: bool) {
+        self.state().refuses_logins = refuses;
+    }
+
+    /// Its server deletes nothing.
+    pub(super) fn refuses_deletions(&self) {
+        self.state().refuses_deletions = true;
+    }
+
+    /// Its server refuses one upload, having taken so many bytes.
+    pub(super) fn refuses_an_upload_after(&self, bytes: usize) {
+        self.state().refused_uploads = Some((1, bytes));
+    }
+
+    /// From now on somebody appends this to every file that is written.
+    pub(super) fn appends(&self, more: &[u8]) {
+        self.state().appended = more.to_vec();
+    }
+
+    /// The next download fails when all its bytes were delivered.
+    pub(super) fn loses_an_end(&self) {
+        self.state().lost_ends += 1;
+    }
+
     /// Its server gives no file from an offset on.
     pub(super) fn refuses_rest(&self) {
         self.state().refuses_rest = true;
@@ -217,11 +252,14 @@ impl Module {
                 None => pending().await,
             }
         };
+        let writes = matches!(task, Task::Upload(_) | Task::DeleteFile(_));
+        let refuses = self.state().refuses_logins;
         let answer = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(Ending::Drained),
             () = expired => Err(Ending::Drained),
-            () = self.fault() => Ok(Err(failed(Cause::Reported(ErrCode::TIMEOUT)))),
+            () = sleep(Self::CHUNK_TIME), if refuses => Ok(Err(no_login())),
+            () = self.fault() => Ok(Err(touching(Cause::Reported(ErrCode::TIMEOUT), writes))),
             answer = self.work(&mut job, standing, task.clone()) => Ok(answer),
         };
         let answer = match answer {
@@ -229,12 +267,16 @@ impl Module {
             Err(ending) => {
                 sleep(Self::DRAIN_TIME).await;
                 self.state().cancelled += 1;
-                Err(failed(Cause::Cancelled(ending)))
+                Err(touching(Cause::Cancelled(ending), writes))
             }
         };
         let exists = |error: &Error| matches!(error, Error::Failed(failure) if failure.cause == Cause::Exists);
+        // One that the server refused, it leaves as it is.
+        let refused = |error: &Error| matches!(error, Error::Failed(failure) if failure.cause == Cause::Reported(ErrCode::REJECTED));
         if let (Err(error), Task::Upload(upload)) = (&answer, &task)
             && !exists(error)
+            && !refused(error)
+            && !refuses
         {
             self.state().files.remove(upload.path.as_str());
         }
@@ -278,6 +320,7 @@ impl Module {
                 let size = self.content(name.as_str()).ok_or_else(absent)?.len();
                 Ok(Output::Size(size as u64))
             }
+            Task::DeleteFile(_) if self.state().refuses_deletions => Err(missing()),
             Task::DeleteFile(name) => self
                 .state()
                 .files
@@ -373,6 +416,10 @@ impl Module {
             sleep(Self::CHUNK_TIME).await;
             next = Delivery::Chunk(Bytes::copy_from_slice(chunk));
         }
+        if self.state().lost_ends > 0 {
+            self.state().lost_ends -= 1;
+            return Err(failed(Cause::Reported(ErrCode::TIMEOUT)));
+        }
         if let Some(grown) = grown {
             delivery.send(grown).await.unwrap();
         }
@@ -461,6 +508,16 @@ impl Module {
         }
         let sent = content.len() as u64;
         let mut state = self.state();
+        if let Some((left, taken)) = state.refused_uploads.take() {
+            state.refused_uploads = (left > 1).then_some((left - 1, taken));
+            if taken > 0 {
+                state
+                    .files
+                    .insert(to.to_string(), content[..taken].to_vec());
+            }
+            return Err(touching(Cause::Reported(ErrCode::REJECTED), taken > 0));
+        }
+        content.extend_from_slice(&state.appended);
         if let (true, Some(first)) = (state.corrupts, content.first_mut()) {
             *first ^= 1;
         }
@@ -495,6 +552,17 @@ async fn fits(content: &[u8], source: &mut dyn Source) -> bool {
         at += part.len();
     }
     true
+}
+
+/// In the middle of a job that writes a file.
+fn touching(cause: Cause, touched: bool) -> Error {
+    let failure = Failure::new(cause, None, Stage::Data);
+    Error::Failed(Failure { touched, ..failure })
+}
+
+fn no_login() -> Error {
+    let cause = Cause::Reported(ErrCode::REJECTED);
+    Error::Failed(Failure::new(cause, None, Stage::Login))
 }
 
 fn failed(cause: Cause) -> Error {

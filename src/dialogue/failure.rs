@@ -25,6 +25,9 @@ pub struct Failure {
     pub committed: Option<u64>,
     /// What was found when the failure was looked into.
     pub finding: Option<Finding>,
+    /// A file of the server may be another one than before: a command that writes or deletes one was
+    /// said, and the server did not refuse it before it took content.
+    pub touched: bool,
     /// The rungs of the repair ladder that were tried in the operation, in their order.
     pub repairs: Vec<Rung>,
 }
@@ -40,6 +43,7 @@ impl Failure {
             attempt: 1,
             committed: None,
             finding: None,
+            touched: false,
             repairs: Vec::new(),
         }
     }

@@ -63,6 +63,12 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether it writes or deletes a file of the server.
+    #[must_use]
+    pub const fn changes_a_file(&self) -> bool {
+        matches!(self, Self::Put(..) | Self::PutFile(_) | Self::DeleteFile(_))
+    }
+
     /// Which command it is.
     #[must_use]
     pub const fn verb(&self) -> Verb {

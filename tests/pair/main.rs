@@ -216,6 +216,7 @@ fn a_refusal_is_looked_into() {
                 "{task:?}"
             );
             assert_eq!(failure.finding, Some(finding), "{family:?} {task:?}");
+            assert!(!failure.touched, "{family:?} {task:?}");
         }
     }
 }
@@ -284,6 +285,7 @@ fn a_source_that_vanishes_leaves_nothing_behind() {
         assert_eq!(cut.pop(), Some(Piece::End));
         let failure = link.run(on(put("/f")), cut).result.unwrap_err();
         assert_eq!(failure.cause, Cause::SourceGone);
+        assert!(failure.touched, "another's part is gone");
         assert_eq!(link.file("/f"), None);
         link.run(on(put("/f")), pieces(b"next")).result.unwrap();
         assert_eq!(link.file("/f").unwrap(), b"next");
@@ -332,6 +334,7 @@ fn a_refused_upload_does_not_cost_the_file_that_was_there() {
     };
     assert_eq!(failure.cause, Cause::Reported(ErrCode::REJECTED));
     assert_eq!(failure.finding, None);
+    assert!(failure.touched, "it took content");
     assert!(said.iter().all(|line| !line.contains("DELE")), "{said:?}");
 }
 

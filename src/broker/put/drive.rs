@@ -4,13 +4,12 @@ use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
 use super::content::Content;
 use super::{
-    Fault, Patience, PutHeader, PutProgress, PutResult, PutStage, PutState, Verify, beside,
-    sentinel,
+    Fault, Patience, PutHeader, PutProgress, PutResult, PutStage, PutState, Sentinel, Verify,
+    beside,
 };
 use crate::broker::error::{Cause, Error, Hashed};
 use crate::broker::location::Location;
@@ -20,10 +19,7 @@ use crate::broker::tally::Tally;
 use crate::broker::transfers::Key;
 use crate::ftps::value::{Offset, RemotePath, TransferType};
 use crate::modem::failure::Ending;
-use crate::modem::operation::{
-    BegunUpload, Delivery, Download, Output, Standing, Stored, Task, Upload,
-};
-use crate::modem::source::AtHand;
+use crate::modem::operation::{BegunUpload, Delivery, Download, Output, Standing, Stored, Task};
 
 /// Deliveries between the module and a hash: as for a Get.
 const DELIVERIES: usize = 8;
@@ -114,8 +110,8 @@ impl Driver {
         if self.verify == Verify::ReadBack && self.compares_sizes() {
             self.read_back(&mut result).await?;
         }
-        if let Some(sentinel) = self.sentinel.clone() {
-            self.write_sentinel(sentinel, &mut result).await?;
+        if let Some(path) = self.sentinel.clone() {
+            self.write_sentinel(path, &mut result).await?;
         }
         result.elapsed = self.operation.on_link();
         Ok(result)
@@ -201,38 +197,54 @@ impl Driver {
             begun: None,
             limit: None,
         };
+        let may = || !self.has_lost_the_name();
+        let standing = self.standing.clone();
         let job = self
             .operation
-            .run(self.standing.clone(), Task::Download(download), feed);
-        let mut found = Tally::default();
+            .run_if(may, standing, Task::Download(download), feed);
+        let (mut found, mut grown) = (Tally::default(), None);
         let hash = async {
             while let Some(delivery) = deliveries.recv().await {
-                if let Delivery::Chunk(chunk) = delivery {
-                    found.add(&chunk);
+                match delivery {
+                    Delivery::Began { .. } => {}
+                    Delivery::Chunk(chunk) => found.add(&chunk),
+                    Delivery::Grown { size } => grown = Some(size),
                 }
             }
         };
-        match tokio::join!(job, hash).0 {
-            Ok(Output::Delivered(_)) if found.sha256() == result.sha256 => {
+        let job = tokio::join!(job, hash).0;
+        match job.map(|output| output.filter(|_| may())) {
+            Ok(None) => {
+                result
+                    .evidence
+                    .push_str("; a later upload wrote the name before it was read back");
+                Ok(())
+            }
+            // Its first bytes are all there, and others follow: it is not the file that was sent.
+            Ok(Some(Output::Delivered(_))) if grown.is_some() => {
+                let (expected, found) = (result.size, grown.unwrap_or_default());
+                Err(Error {
+                    committed: Some(found),
+                    left_behind: self.delete_on_failure,
+                    ..self
+                        .operation
+                        .error(Cause::SizeMismatch { expected, found })
+                })
+            }
+            Ok(Some(Output::Delivered(_))) if found.sha256() == result.sha256 => {
                 result.state = PutState::VerifiedHash;
                 result
                     .evidence
                     .push_str("; what was read back has the SHA-256 of what was sent");
                 Ok(())
             }
-            Ok(Output::Delivered(_)) if self.has_lost_the_name() => {
-                result
-                    .evidence
-                    .push_str("; a later upload wrote the name before it was read back");
-                Ok(())
-            }
             // It is not what was sent, so that it cannot be shown to be ours to delete.
-            Ok(Output::Delivered(_)) => Err(Error {
+            Ok(Some(Output::Delivered(_))) => Err(Error {
                 committed: Some(found.size),
                 left_behind: self.delete_on_failure,
                 ..self.operation.error(Cause::HashMismatch(Hashed::ReadBack))
             }),
-            Ok(_) => Err(self.operation.error(Cause::WrongAnswer)),
+            Ok(Some(_)) => Err(self.operation.error(Cause::WrongAnswer)),
             Err(error) if error.cause.is_the_callers() => Err(Error {
                 committed: Some(result.size),
                 ..error
@@ -254,54 +266,20 @@ impl Driver {
             result.evidence.push_str("; the sentinel was not written");
             return Ok(());
         }
-        if self.has_lost_the_name() {
-            // It would tell readers of a file that is not this one any more.
-            return Err(Error {
-                committed: Some(result.size),
-                ..self
-                    .operation
-                    .error(Cause::NameTaken(self.path.to_string()))
-            });
-        }
-        let content = sentinel(result.size, &result.sha256);
-        let size = content.len() as u64;
-        let mut standing = self.standing.clone();
-        if let Standing::LoggedIn(place) = &mut standing {
-            place.transfer_type = TransferType::Binary;
-        }
-        let upload = Upload {
+        let sentinel = Sentinel {
             path,
-            must_be_new: false,
-            verify_size: true,
-            delete_on_failure: true,
-            begun: None,
+            of: self.path.clone(),
+            size: result.size,
+            sha256: result.sha256,
         };
-        let feed = Feed {
-            source: Some(Box::new(AtHand(Bytes::from(content)))),
-            ..Feed::default()
-        };
-        let answer = self
-            .operation
-            .run(standing, Task::Upload(upload), feed)
-            .await;
-        let error = match answer {
-            Ok(Output::Stored(stored)) => match stored.confirmed {
-                Some(found) if found != size => self.operation.error(Cause::SizeMismatch {
-                    expected: size,
-                    found,
-                }),
-                None if !stored.acknowledged => self.operation.error(Cause::SentinelUnknown),
-                _ => {
-                    result.evidence.push_str("; the sentinel was written");
-                    return Ok(());
-                }
-            },
-            Ok(_) => self.operation.error(Cause::WrongAnswer),
-            Err(error) => error,
-        };
-        Err(Error {
+        // It would tell readers of a file that is not this one any more.
+        let may = || !self.has_lost_the_name();
+        let written = sentinel.write(&self.operation, &self.standing, may).await;
+        written.map_err(|error| Error {
             committed: Some(result.size),
             ..error
-        })
+        })?;
+        result.evidence.push_str("; the sentinel was written");
+        Ok(())
     }
 }

@@ -105,8 +105,10 @@ impl Driver {
             ..Feed::default()
         };
         let job = async {
+            let mut feed = feed;
             let turn = operation.turn(load, yielding).await?;
-            self.have_the_name().await?;
+            self.have_the_name()?;
+            feed.writer = self.writer.get().cloned();
             // What the module begins with, it puts in order itself.
             let answer = operation.submit(turn, self.standing.clone(), task, feed);
             answer.await.map_err(|error| Stopped {
@@ -153,16 +155,19 @@ impl Driver {
         }
     }
 
-    /// Takes the name over at the first stay; at the others, finds out whether somebody else has.
-    async fn have_the_name(&self) -> Result<(), Stopped> {
+    /// With the link: finds out whether somebody else has written the name meanwhile.
+    fn have_the_name(&self) -> Result<(), Stopped> {
         let (operation, own) = (&self.operation, self.own.as_ref());
-        if let Some(writer) = self.writer.get() {
-            return if writer.is_taken_over() {
-                let cause = Cause::NameTaken(self.path.to_string());
-                Err(operation.error(cause).into())
+        let taken = || operation.error(Cause::NameTaken(self.path.to_string()));
+        if self.writer.get().is_some() {
+            return if self.has_lost_the_name() {
+                Err(taken().into())
             } else {
                 Ok(())
             };
+        }
+        if own.is_some_and(|own| !operation.may_write(own)) {
+            return Err(taken().into());
         }
         if self.must_be_new && operation.is_begun(&self.standing, &self.path, own) {
             let exists = Failure {
@@ -171,18 +176,23 @@ impl Driver {
             };
             return Err(operation.error(modem::Error::Failed(exists)).into());
         }
-        if let Some(writer) = operation.take_over(&self.standing, &self.path, own).await? {
+        if let Some(writer) = operation.writes(&self.standing, &self.path, own.cloned()) {
             // Nobody else sets it.
             let _ = self.writer.set(writer);
         }
         Ok(())
     }
 
-    /// Another has begun to write the name since.
+    /// Another has written the name since.
     pub(super) fn has_lost_the_name(&self) -> bool {
-        self.writer
-            .get()
-            .is_some_and(|writer| writer.is_taken_over())
+        let writer = self.writer.get();
+        writer.is_some_and(|writer| writer.is_taken_over())
+    }
+
+    /// Another may have written the same file since.
+    fn is_doubtful(&self) -> bool {
+        let writer = self.writer.get();
+        writer.is_some_and(|writer| writer.is_doubtful())
     }
 
     /// The upload ended while it had made way: deletes what was begun, or says that it is there.
@@ -204,12 +214,17 @@ impl Driver {
             begun,
             sourced: false,
         };
-        let may = || !self.has_lost_the_name();
+        let may = || !self.is_doubtful();
         let never = CancellationToken::new();
         let cleared = self
             .operation
             .clear(self.standing.clone(), remains, None, never, may);
         match cleared.await {
+            // By its name it may be another's file.
+            Ok(None) if !self.has_lost_the_name() => Error {
+                left_behind: true,
+                ..stays
+            },
             Ok(Some(Cleared::Left)) | Err(_) => Error {
                 left_behind: true,
                 ..stays

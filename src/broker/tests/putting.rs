@@ -302,9 +302,8 @@ async fn a_put_whose_name_another_wrote_deletes_nothing_and_does_not_go_on() {
         slow.push(Bytes::from(content(9000))).await.unwrap();
         settle().await;
         let theirs = vec![7; 5000];
-        let other = put(&broker, header("/d/./Report.bin"), &theirs).await;
+        let other = put(&broker, header("//d/./report.bin"), &theirs).await;
         assert_eq!(other.unwrap().state, PutState::VerifiedSize);
-        // As on a server that does not tell names apart by their case.
         let module = module.file("/d/report.bin", theirs.clone());
         let error = if goes_on {
             slow.push(Bytes::from(content(9000))).await.unwrap();
@@ -416,4 +415,122 @@ async fn reading_back_in_an_ascii_session_deletes_nothing() {
     assert_eq!(result.state, PutState::Unverified);
     assert!(result.evidence.contains("ASCII"), "{}", result.evidence);
     assert!(module.content("/f").is_some());
+}
+
+/// A was verified and its sentinel waits; B, before it in the queue, writes the same name.
+#[tokio::test(start_paused = true)]
+async fn a_sentinel_that_waited_while_another_wrote_the_file_is_not_written() {
+    for verify in [Verify::Size, Verify::ReadBack] {
+        let (broker, module) = broker(Module::new());
+        let with = PutHeader {
+            sentinel: Some(path("f.ok")),
+            verify,
+            ..header("/f")
+        };
+        let mut first = broker.put(&caller("a"), with).unwrap();
+        first.push(Bytes::from(content(9000))).await.unwrap();
+        let first = tokio::spawn(first.finish(None));
+        settle().await;
+        put(&broker, header("/f"), &[7; 500]).await.unwrap();
+        let error = first.await.unwrap().unwrap_err();
+        assert!(matches!(error.cause, Cause::NameTaken(ref name) if name == "/f"));
+        assert_eq!(error.committed, Some(9000));
+        assert_eq!(module.content("/f"), Some(vec![7; 500]));
+        assert_eq!(module.content("/f.ok"), None);
+        // Nor was anything of the other's read, to compare it.
+        let log = module.log();
+        let read = log
+            .iter()
+            .any(|(_, task)| matches!(task, Task::Download(_)));
+        assert!(!read);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_goes_on_behind_what_was_sent_is_not_verified_by_its_beginning() {
+    let (broker, module) = broker(Module::new());
+    module.appends(b"more");
+    module.grows_from(3000);
+    let read_back = PutHeader {
+        verify: Verify::ReadBack,
+        ..header("/f")
+    };
+    let error = put(&broker, read_back, &content(3000)).await.unwrap_err();
+    assert!(
+        matches!(
+            error.cause,
+            Cause::SizeMismatch {
+                expected: 3000,
+                found: 3004
+            }
+        ),
+        "{error:?}"
+    );
+    assert!(error.left_behind);
+    assert_eq!(module.content("/f").unwrap().len(), 3004);
+}
+
+/// B gets the link and fails before it writes: at its login, or since the server deletes nothing.
+#[tokio::test(start_paused = true)]
+async fn one_that_never_wrote_takes_no_name() {
+    for deletes in [false, true] {
+        let (broker, module) = broker(Module::new());
+        let mut slow = broker.put(&caller("a"), header("/f")).unwrap();
+        slow.push(Bytes::from(content(9000))).await.unwrap();
+        settle().await;
+        if deletes {
+            module.refuses_deletions();
+            broker
+                .delete_file(&caller("b"), &profile(), &path("/f"))
+                .await
+                .unwrap_err();
+        } else {
+            // It waits until the slow one has made way.
+            let other = tokio::spawn({
+                let broker = broker.clone();
+                async move { put(&broker, header("/f"), b"other").await }
+            });
+            settle().await;
+            module.refuses_logins(true);
+            other.await.unwrap().unwrap_err();
+            module.refuses_logins(false);
+        }
+        slow.push(Bytes::from(content(9000))).await.unwrap();
+        slow.finish(None).await.unwrap();
+        assert_eq!(module.content("/f").unwrap().len(), 18_000);
+    }
+}
+
+/// A name that is read from the login directory may be any that ends so.
+#[tokio::test(start_paused = true)]
+async fn nobody_fails_for_a_name_that_is_only_perhaps_the_same() {
+    for must_be_new in [false, true] {
+        let (broker, module) = broker(Module::new());
+        let mut slow = broker.put(&caller("a"), header("f")).unwrap();
+        slow.push(Bytes::from(content(9000))).await.unwrap();
+        settle().await;
+        for name in ["/archive/f", "F"] {
+            let other = PutHeader {
+                must_be_new,
+                ..header(name)
+            };
+            put(&broker, other, b"other").await.unwrap();
+        }
+        slow.push(Bytes::from(content(9000))).await.unwrap();
+        slow.finish(None).await.unwrap();
+        assert_eq!(module.content("f").unwrap().len(), 18_000);
+        assert_eq!(module.content("/archive/f").unwrap(), b"other");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_perhaps_anothers_is_not_deleted() {
+    let (broker, module) = broker(Module::new());
+    let mut slow = broker.put(&caller("a"), header("f")).unwrap();
+    slow.push(Bytes::from(content(9000))).await.unwrap();
+    settle().await;
+    put(&broker, header("/home/f"), b"other").await.unwrap();
+    let error = slow.failed().await;
+    assert!(matches!(error.cause, Cause::WriterTooSlow), "{error:?}");
+    assert!(error.left_behind && module.content("f").is_some());
 }

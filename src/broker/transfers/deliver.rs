@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::journal::{Chore, Hold, Why};
+use super::journal::{Chore, Hold, Loss, Why};
 use super::lived::Now;
 use super::record::{Evidence, Record, State};
 use super::retry::{Another, another};
@@ -70,7 +70,7 @@ impl Broker {
             if cancels.is_empty()
                 && let Some(hold) = journal.next_cancel()
             {
-                cancels.spawn(async move { record_cancel(&hold).await });
+                cancels.spawn(async move { record_what_others_did(&hold).await });
             }
             let due = journal.next_due().filter(|_| ready && attempts.is_empty());
             let due = due.map(|due| journal.instant(due)).into_iter();
@@ -148,8 +148,16 @@ impl Attempt {
     /// One attempt, and what becomes of the transfer after it.
     async fn run(&self, record: &Record) -> Result<(), Error> {
         // Found at a start: it was running when a later upload took its name.
-        if self.hold.record()?.taken_over {
+        if self.has_lost_its_name()? {
             return self.lost_its_name(record).await;
+        }
+        let names = &self.broker.shared.operations.names;
+        if record.wish.upload().is_some() && names.is_held_by_a_later_one(&self.hold.key) {
+            tracing::debug!(transfer = %self.hold.key.id, "a later upload of its name goes first");
+            self.hold
+                .journal
+                .wait_behind(&self.hold.key, self.hold.birth);
+            return Ok(());
         }
         if !self.begin_attempt().await? {
             return Ok(());
@@ -160,7 +168,7 @@ impl Attempt {
             self.download().await
         };
         let transfer = &self.hold.key.id;
-        if done.is_err() && self.hold.record()?.taken_over {
+        if done.is_err() && self.has_lost_its_name()? {
             return self.lost_its_name(record).await;
         }
         match done {
@@ -183,7 +191,19 @@ impl Attempt {
         }
     }
 
-    /// A later upload writes the name: the transfer ends, and its bytes are kept.
+    /// Whether a later upload has written the name.
+    fn has_lost_its_name(&self) -> Result<bool, Error> {
+        let Hold {
+            journal,
+            key,
+            birth,
+            ..
+        } = &self.hold;
+        let lost = journal.loss(key, *birth) == Some(Loss::Name);
+        Ok(lost || self.hold.record()?.taken_over)
+    }
+
+    /// A later upload has written the name: the transfer ends, and its bytes are kept.
     async fn lost_its_name(&self, record: &Record) -> Result<(), Error> {
         let name = record.wish.path.to_string();
         let told = self.hold.journal.told(&Cause::NameTaken(name).into());
@@ -279,6 +299,7 @@ impl Attempt {
         let is_heard = halt.why().is_some();
         journal.not_recorded(key, *birth, error);
         tokio::select! {
+            biased;
             () = self.stop.cancelled() => Err(Stop::Halted(Why::Stop)),
             _ = halt.asked(), if !is_heard => Ok(()),
             () = sleep(journal.settings.budget.backoff) => Ok(()),
@@ -329,6 +350,27 @@ pub(super) async fn record_cancel(hold: &Hold) -> Result<(), Error> {
         hold.journal.not_recorded(&hold.key, hold.birth, error);
     }
     recorded
+}
+
+/// Puts on the disk what others have done to a transfer that nobody works on: another upload wrote its
+/// name, its client has ended it.
+async fn record_what_others_did(hold: &Hold) -> Result<(), Error> {
+    let Hold {
+        journal,
+        key,
+        birth,
+        ..
+    } = hold;
+    if let Err(error) = journal.record_loss(key, *birth).await {
+        tracing::error!(transfer = %key.id, %error, "that it lost its name cannot be recorded");
+        journal.not_recorded(key, *birth, &error);
+        return Err(error);
+    }
+    if journal.is_cancel_wished(key, *birth) {
+        record_cancel(hold).await
+    } else {
+        Ok(())
+    }
 }
 
 /// The daemon is stopping: nothing is wrong with the transfer.

@@ -30,6 +30,7 @@ use clock::Clock;
 use disk::Change;
 pub(super) use halt::Why;
 pub(super) use hold::Hold;
+pub(in crate::broker) use names::{Claim, Loss, Taken};
 pub(super) use turns::Chore;
 use turns::Work;
 use wishes::Unrecorded;
@@ -89,6 +90,10 @@ struct Entry {
     cancel: bool,
     /// What it left on its server is not deleted before: somebody has a wish that goes first.
     aside: Option<Lived>,
+    /// It has lost this to another that wrote its name, and that is not on the disk yet.
+    loss: Option<Loss>,
+    /// It is not tried before: one that came later is writing its name.
+    behind: Option<Lived>,
     /// Its last change is not on the disk.
     unrecorded: Option<Unrecorded>,
     changed: watch::Sender<u64>,
@@ -135,7 +140,7 @@ impl Journal {
         };
         let stamps = records
             .values()
-            .flat_map(|record| [record.born, record.since]);
+            .flat_map(|record| [record.born, record.since, record.accepted]);
         let before = stamps.max().unwrap_or_default().max(before);
         let latest = before + settings.budget.backoff;
         let mut table = Table {
@@ -344,11 +349,18 @@ impl Journal {
         .await
     }
 
-    /// Forgets a transfer whose hold the caller has.
-    pub(super) async fn forget_held(self: &Arc<Self>, key: &Key) -> Result<(), Error> {
+    /// Forgets this very transfer, whose hold the caller has.
+    pub(super) async fn forget_held(
+        self: &Arc<Self>,
+        key: &Key,
+        birth: Birth,
+    ) -> Result<(), Error> {
         let (journal, key) = (Arc::clone(self), key.clone());
         whole(async move {
             let mut store = journal.store.lock().await;
+            if journal.get_of(&key, birth).is_none() {
+                return Ok(());
+            }
             journal.drop_entry(&mut store, &key).await
         })
         .await
@@ -394,6 +406,8 @@ impl Entry {
             work: None,
             cancel: false,
             aside: None,
+            loss: None,
+            behind: None,
             unrecorded: None,
             changed: watch::Sender::default(),
         }

@@ -31,6 +31,11 @@ impl Lived {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// The moment so long before.
+    pub(super) const fn before(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(span))
+    }
+
     /// Reads a moment that a former version has written as a time of the day: it has come.
     pub(super) fn or_of_day<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         /// A [`Duration`] has both; a [`SystemTime`] has fields of other names.

@@ -21,7 +21,7 @@ pub mod wish;
 
 pub use calls::Watch;
 pub use compare::Comparing;
-pub(super) use journal::Journal;
+pub(super) use journal::{Claim, Journal, Loss, Taken};
 pub use journal::{Live, Tell};
 pub use lived::Lived;
 pub use place::{Keeping, Transfers};

@@ -1,14 +1,11 @@
 //! Bytes of an upload on their way from a caller to the spool.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 
 use super::Transfer;
 use super::files::Writer;
-use super::journal::{Hold, Journal, Why};
+use super::journal::{Hold, Why};
 use super::record::{Record, State};
-use super::wish::Key;
 use crate::broker::error::{Cause, Error, Hashed};
 
 /// Bytes between two synchronisations: what a power cut costs the caller, and how often flash is
@@ -31,17 +28,31 @@ impl Receiving {
     /// Goes on behind the bytes that are safe. Where there are none and there is no room for any,
     /// nothing is kept of the wish either.
     pub(super) async fn begin(hold: Hold) -> Result<Self, Error> {
-        let (journal, key) = (hold.journal.clone(), hold.key.clone());
         let record = hold.record()?;
         let fresh = record.committed == 0;
-        let begun = Self::open(hold, record).await;
-        if begun.is_err() && fresh {
-            forget(&journal, &key).await;
+        let (declared, written) = (
+            record.wish.upload().and_then(|upload| upload.size),
+            record.committed,
+        );
+        match Self::open(&hold, record).await {
+            Ok(file) => Ok(Self {
+                hold,
+                file: Some(file),
+                written,
+                safe: written,
+                declared,
+            }),
+            Err(error) => {
+                // While it is held, so that nobody else gets it in between.
+                if fresh {
+                    forget(&hold).await;
+                }
+                Err(error)
+            }
         }
-        begun
     }
 
-    async fn open(hold: Hold, record: Record) -> Result<Self, Error> {
+    async fn open(hold: &Hold, record: Record) -> Result<Writer, Error> {
         let (id, written) = (record.file.ok_or(Cause::SpoolLost)?, record.committed);
         let declared = record.wish.upload().and_then(|upload| upload.size);
         if let Some(declared) = declared {
@@ -51,14 +62,7 @@ impl Receiving {
             files.check_room(declared.unwrap_or_default().saturating_sub(written))?;
             files.writer(id, written)
         });
-        let file = opened.await?;
-        Ok(Self {
-            hold,
-            file: Some(file),
-            written,
-            safe: written,
-            declared,
-        })
+        Ok(opened.await?)
     }
 
     /// Completes when the transfer is cancelled; [`Receiving::pause`] is to follow.
@@ -187,7 +191,7 @@ impl Receiving {
 
     /// Nothing is kept of bytes that are not what was named.
     async fn reject(&mut self, cause: Cause) -> Error {
-        forget(&self.hold.journal, &self.hold.key).await;
+        forget(&self.hold).await;
         cause.into()
     }
 
@@ -198,8 +202,8 @@ impl Receiving {
     }
 }
 
-async fn forget(journal: &Arc<Journal>, key: &Key) {
-    if let Err(error) = journal.forget_held(key).await {
-        tracing::warn!(transfer = %key.id, %error, "it cannot be forgotten");
+async fn forget(hold: &Hold) {
+    if let Err(error) = hold.journal.forget_held(&hold.key, hold.birth).await {
+        tracing::warn!(transfer = %hold.key.id, %error, "it cannot be forgotten");
     }
 }

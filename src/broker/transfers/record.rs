@@ -35,6 +35,9 @@ pub struct Record {
     /// first, are here.
     #[serde(default)]
     pub grown: Option<u64>,
+    /// All bytes of a download are here, as its last reading has told at its end.
+    #[serde(default)]
+    pub(super) is_fetched: bool,
     /// How often the bytes began anew.
     pub(super) generation: u32,
     /// Attempts so far.
@@ -61,6 +64,10 @@ pub struct Record {
     /// When it was created.
     #[serde(default)]
     pub(super) born: Lived,
+    /// When all its bytes were safe, or its client last had it tried anew: by this, uploads of one
+    /// name have their order.
+    #[serde(default)]
+    pub(super) accepted: Lived,
     /// When its state last changed.
     #[serde(default)]
     pub(super) since: Lived,
@@ -128,6 +135,7 @@ impl Record {
             committed: 0,
             sha256: None,
             grown: None,
+            is_fetched: false,
             generation: 0,
             attempts: 0,
             moved: 0,
@@ -140,6 +148,7 @@ impl Record {
             created: now.wall,
             changed: now.wall,
             born: now.lived,
+            accepted: now.lived,
             since: now.lived,
             read: false,
         }
@@ -188,6 +197,7 @@ impl Record {
         self.size = Some(size);
         self.sha256 = Some(sha256);
         self.spent = Spent::default();
+        self.accepted = now.lived;
         self.enter(State::Queued, now);
     }
 
@@ -263,6 +273,7 @@ impl Record {
     pub(super) fn retry(&mut self, now: Now) {
         self.spent = Spent::default();
         self.taken_over = false;
+        self.accepted = now.lived;
         self.remnant = Remnant::Nothing;
         self.enter(State::Queued, now);
     }
@@ -297,6 +308,7 @@ impl Record {
         self.committed = 0;
         self.size = None;
         self.grown = None;
+        self.is_fetched = false;
     }
 
     /// As it is found at the daemon's start: an attempt that was under way was broken off, and
@@ -335,10 +347,25 @@ impl Record {
         pending || (self.begun.is_some() && !self.state.is_over())
     }
 
-    /// A later upload writes its name: an attempt ends, and nothing is deleted there. Its bytes are
-    /// kept.
-    pub(super) fn lose_its_name(&mut self, why: Told, now: Now) {
+    /// Whether it was accepted and is not over.
+    pub(super) const fn is_to_be_written(&self) -> bool {
+        matches!(
+            self.state,
+            State::Queued | State::Running | State::Waiting { .. }
+        )
+    }
+
+    /// Another has written its name, or may have: nothing is gone on with there, or deleted.
+    pub(super) fn lose_its_proof(&mut self) {
         self.begun = None;
+        if matches!(self.remnant, Remnant::Pending { .. }) {
+            self.remnant = Remnant::Left;
+        }
+    }
+
+    /// A later upload has written its name: there is no other attempt. Its bytes are kept.
+    pub(super) fn lose_its_name(&mut self, why: Told, now: Now) {
+        self.lose_its_proof();
         match self.state {
             // Who works on it finds it.
             State::Running => self.taken_over = true,
@@ -346,8 +373,7 @@ impl Record {
                 self.taken_over = true;
                 self.fail(why, now);
             }
-            State::Failed | State::Cancelled => self.remnant = Remnant::Left,
-            State::Receiving | State::Done => {}
+            State::Receiving | State::Done | State::Failed | State::Cancelled => {}
         }
     }
 

@@ -125,8 +125,6 @@ pub(super) fn another(error: &Error, uploads: bool) -> Another {
         | Cause::WrongState(_)
         | Cause::WrongOffset { .. }
         | Cause::TransferEnded
-        // A later upload is what should be there.
-        | Cause::NameTaken(_)
         | Cause::GaveUp { .. }
         | Cause::SpoolLost => Another::Never,
         Cause::QueueFull { .. }
@@ -137,6 +135,9 @@ pub(super) fn another(error: &Error, uploads: bool) -> Another {
         | Cause::SpoolFull { .. }
         | Cause::Spool(_)
         | Cause::Stopping
+        // Another wrote there, and did not come to its end: where it has, the transfer is told so and
+        // is over.
+        | Cause::NameTaken(_)
         | Cause::Interrupted => Another::Uncounted,
         Cause::Expired
         | Cause::ReaderTooSlow

@@ -40,11 +40,12 @@ impl Before {
         }
     }
 
-    /// How far an upload that was begun when the server had `self` has come, now that it has `now`:
-    /// nothing where there is nothing to go on with. What is there is still to be compared.
+    /// How far an upload that was begun when the server had `self` has come, now that it has `now`;
+    /// `None` where that is what was there before. What is there is still to be compared. An empty
+    /// file where there was none is what a STOR makes before its first byte.
     pub(super) fn begun(self, now: Self) -> Option<BegunUpload> {
         let at = match now {
-            Self::Size(at) if at > 0 && self != now => at,
+            Self::Size(at) if self != now => at,
             _ => return None,
         };
         Some(BegunUpload {
@@ -90,10 +91,9 @@ mod tests {
     fn what_has_the_size_that_was_there_before_is_not_gone_on_with() {
         assert_eq!(Size(3).begun(Size(3)), None);
         assert_eq!(Absent.begun(Absent), None);
-        assert_eq!(Absent.begun(Size(0)), None);
-        for before in [Absent, Size(3), Unknown] {
-            let begun = before.begun(Size(2)).unwrap();
-            assert_eq!((begun.at, begun.before), (2, before.told()));
+        for (before, at) in [(Absent, 0), (Absent, 2), (Size(3), 2), (Unknown, 2)] {
+            let begun = before.begun(Size(at)).unwrap();
+            assert_eq!((begun.at, begun.before), (at, before.told()));
         }
     }
 }

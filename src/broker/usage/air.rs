@@ -37,6 +37,9 @@ const LOGIN: u64 = 7 * EXCHANGE;
 /// AUTH, PBSZ and PROT (RFC 4217 §4).
 const PROTECTION: u64 = 3 * EXCHANGE;
 
+/// Content that an upload keeps to compare what it has written in blocks.
+const KEPT: u64 = 64 * 1024;
+
 /// How content is carried to a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Air {
@@ -125,6 +128,8 @@ pub(in crate::broker) enum Traffic {
         from: u64,
         /// Through one data connection, whatever form uploads have.
         whole: bool,
+        /// What went in blocks is read back, as far as it is kept.
+        reads_back: bool,
     },
 }
 
@@ -147,7 +152,7 @@ impl Traffic {
             | Task::DeleteFile(_)
             | Task::Size(_) => Self::Commands(1),
             Task::ChangeDirectory(_) => Self::Commands(2),
-            // The end of the file is read, and its size asked for.
+            // Its size is asked for, its end is read, and it is deleted.
             Task::Clear(_) => Self::Down {
                 from: 0,
                 commands: 2,
@@ -168,11 +173,25 @@ impl Traffic {
             Task::Upload(what) => Self::Up {
                 from: what.begun.as_ref().map_or(0, |begun| begun.at),
                 whole: false,
+                reads_back: what.verify_size,
             },
             Task::Send(what) => Self::Up {
                 from: what.offset.get(),
                 whole: true,
+                reads_back: false,
             },
+        }
+    }
+
+    /// Content that is read back of an upload of so many bytes.
+    pub(super) fn read_back(self, air: Air, bytes: u64) -> u64 {
+        match self {
+            Self::Up {
+                from,
+                whole: false,
+                reads_back: true,
+            } if from > 0 || air.block.is_some() => bytes.min(KEPT),
+            _ => 0,
         }
     }
 
@@ -182,7 +201,7 @@ impl Traffic {
             Self::None => 0,
             Self::Commands(count) => air.commands(count),
             Self::Down { commands, .. } => air.commands(commands).saturating_add(air.whole(bytes)),
-            Self::Up { whole, from } => {
+            Self::Up { whole, from, .. } => {
                 let content = if whole {
                     air.whole(bytes)
                 } else if from > 0 {

@@ -64,6 +64,7 @@ impl Allowance {
         let up = Traffic::Up {
             from: 0,
             whole: false,
+            reads_back: false,
         };
         let down = Traffic::Down {
             from: 0,
@@ -95,7 +96,11 @@ impl Allowance {
         };
         let least = self
             .login(way)
-            .saturating_add(traffic.cost(self.air, bytes));
+            .saturating_add(traffic.cost(self.air, bytes))
+            .saturating_add(match traffic.read_back(self.air, bytes) {
+                0 => 0,
+                back => self.air.whole(back),
+            });
         self.afford(least)?;
         let Some(tightest) = self.tightest() else {
             return Ok(());

@@ -5,7 +5,7 @@ use super::ledger::Volume;
 use crate::broker::estimate::Way;
 use crate::modem;
 use crate::modem::failure::{self, Ending, Stage};
-use crate::modem::operation::{Output, Progress};
+use crate::modem::operation::{Cleared, Output, Progress};
 
 /// What a job has done on the air.
 #[derive(Debug, Clone, Copy)]
@@ -15,8 +15,13 @@ pub(in crate::broker) struct Moved {
     /// How far it came.
     reached: Reached,
     bytes: u64,
+    /// An upload came to its end.
+    is_stored: bool,
     pub(super) resumes: u32,
 }
+
+/// Content that is read to see whose a file is: its last bytes, as the dialogue compares them.
+const END: u64 = 512 + 2048;
 
 /// How far a job came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +69,8 @@ impl Moved {
                 done.size.saturating_sub(from),
                 done.resumes,
             ),
+            Ok(Output::Cleared(Cleared::Deleted | Cleared::Left)) => (Reached::Transfer, END, 0),
+            Ok(Output::Cleared(_)) => (Reached::Commands, 0, 0),
             Ok(_) => (Reached::Transfer, 0, 0),
             Err(modem::Error::Failed(failure)) => {
                 let counted = progress.bytes.max(failure.committed.unwrap_or_default());
@@ -85,6 +92,7 @@ impl Moved {
             way,
             reached,
             bytes,
+            is_stored: matches!(answer, Ok(Output::Stored(_))),
             resumes,
         }
     }
@@ -103,15 +111,24 @@ impl Moved {
         // A new connection for all, and the size asked for before and after.
         let again = air.login() + air.commands(2) + air.data_connection();
         let resumes = again.saturating_mul(u64::from(self.resumes));
+        let back = if self.is_stored {
+            self.traffic.read_back(air, self.bytes)
+        } else {
+            0
+        };
+        let read_back = if back > 0 { air.whole(back) } else { 0 };
         let (up, down) = match self.traffic {
-            Traffic::Up { .. } => (self.bytes, 0),
+            Traffic::Up { .. } => (self.bytes, back),
             Traffic::Down { .. } => (0, self.bytes),
             Traffic::None | Traffic::Commands(_) => (0, 0),
         };
         Some(Volume {
             up,
             down,
-            air: login.saturating_add(task).saturating_add(resumes),
+            air: login
+                .saturating_add(task)
+                .saturating_add(read_back)
+                .saturating_add(resumes),
         })
     }
 }
@@ -127,5 +144,40 @@ impl Reached {
             (failure::Cause::OverLimit { .. }, _) | (_, Stage::Directory) => Self::Commands,
             (_, Stage::Data | Stage::Commit) => Self::Transfer,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::testing::{path, server};
+    use crate::modem::operation::{Stored, Task, Upload};
+
+    #[test]
+    fn what_went_in_blocks_counts_once_more_as_it_is_read_back() {
+        let task = |verify_size| {
+            Task::Upload(Upload {
+                path: path("/f"),
+                must_be_new: false,
+                verify_size,
+                delete_on_failure: true,
+                begun: None,
+            })
+        };
+        let volume = |block, verify_size| {
+            let answer = Ok(Output::Stored(Stored {
+                sent: 100_000,
+                acknowledged: true,
+                confirmed: None,
+                resumes: 0,
+            }));
+            let traffic = Traffic::of(&task(verify_size));
+            let moved = Moved::by(traffic, Way::There, &answer, Progress::default());
+            moved.volume(Air::to(&server("a"), block)).unwrap()
+        };
+        let (blocks, unread) = (volume(Some(2048), true), volume(Some(2048), false));
+        assert_eq!((blocks.up, blocks.down), (100_000, 64 * 1024));
+        assert!(blocks.air - unread.air > 64 * 1024);
+        assert_eq!((unread.down, volume(None, true).down), (0, 0));
     }
 }

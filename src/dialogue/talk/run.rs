@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use crate::dialogue::ask::Ask;
 use crate::dialogue::bring_up::BringUp;
 use crate::dialogue::download::Download;
-use crate::dialogue::failure::Failure;
+use crate::dialogue::exchange::{Settlement, Verdict};
+use crate::dialogue::failure::{Cause, Failure};
 use crate::dialogue::hush::Hush;
 use crate::dialogue::moment::Moment;
 use crate::dialogue::operation::{Delivery, Operation, Standing, Task};
@@ -18,8 +19,8 @@ use crate::dialogue::size::Size;
 use crate::dialogue::storage::{Fetch, Look, Mode, Print, Send, Store};
 use crate::dialogue::tls::TlsSetup;
 use crate::dialogue::upload::{Clear, Upload};
-use crate::ftps::Command;
 use crate::ftps::value::TransferType;
+use crate::ftps::{Command, ErrCode, Verb};
 
 /// The operation under way.
 #[derive(Debug)]
@@ -44,6 +45,10 @@ pub(super) struct Run {
     pub(super) refused: Option<&'static str>,
     /// The task changed the directory.
     pub(super) moved: bool,
+    /// The command under way writes or deletes a file of the server.
+    pub(super) writes: bool,
+    /// Such a command was said, and may have changed the file.
+    pub(super) touched: bool,
     /// How often the standing was lost and planned anew.
     pub(super) replans: u32,
     /// Commands of the plan said since the task last had its way.
@@ -81,6 +86,20 @@ impl Run {
         self.deliveries.pop_front()
     }
 
+    /// What its command came to. A server that refuses before it takes content leaves the file as it
+    /// was; nothing else shows that.
+    pub(super) fn note(&mut self, settlement: &Settlement) {
+        let refused = matches!(
+            settlement.verdict,
+            Verdict::Failed(
+                Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_) | Cause::Unsuitable(_)
+            )
+        );
+        let from_a_drive = settlement.name == Verb::PutFile.name();
+        let untouched = refused && !settlement.prompted && !from_a_drive;
+        self.touched |= std::mem::take(&mut self.writes) && !untouched;
+    }
+
     /// An operation at its beginning.
     pub(super) fn new(operation: Operation) -> Self {
         let transfer_type = match &operation.standing {
@@ -108,6 +127,8 @@ impl Run {
             aborted: false,
             refused: None,
             moved: false,
+            writes: false,
+            touched: false,
             replans: 0,
             planned: 0,
             await_port: None,

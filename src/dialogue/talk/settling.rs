@@ -108,6 +108,7 @@ impl Dialogue {
                 };
             }
             Activity::Task => {
+                run.note(settlement);
                 self.note(settlement);
                 if settlement.errcode() == Some(ErrCode::BUSY) {
                     self.pause(BUSY_PAUSE, BUSY, now);

@@ -113,6 +113,7 @@ impl Dialogue {
                 if let Command::SingleIp(on) = command {
                     self.session.readdressed(on);
                 }
+                run.writes = command.changes_a_file();
                 self.open_ftps(&command, now);
             }
             (None, Held::Standing) => {}
@@ -212,6 +213,7 @@ impl Dialogue {
             }),
             output => output,
         });
+        let touched = run.touched || run.writes;
         if run.moved {
             self.session.moved(None);
         }
@@ -226,6 +228,7 @@ impl Dialogue {
                 cause => cause,
             },
             repairs: run.repair.tried,
+            touched,
             ..failure
         }));
     }

@@ -76,9 +76,12 @@ impl Attempt {
         let (id, cancel) = (operation.id.clone(), operation.cancel.clone());
         let _cancel = cancel.clone().drop_guard();
         let (journal, key) = (Arc::clone(&self.hold.journal), self.hold.key.clone());
+        let birth = self.hold.birth;
         let may = move || {
-            let there = journal.get(&key);
-            there.is_some_and(|there| matches!(there.record.remnant, Remnant::Pending { .. }))
+            let there = journal.get_of(&key, birth);
+            let pending =
+                there.is_some_and(|there| matches!(there.record.remnant, Remnant::Pending { .. }));
+            pending && journal.loss(&key, birth).is_none()
         };
         let span = operation.span();
         let job = async move {

@@ -18,7 +18,9 @@ const SYNC: u64 = 256 * 1024;
 impl Attempt {
     pub(super) async fn download(&self) -> Result<(), Stop> {
         let record = self.hold.record()?;
-        if record.committed == 0 || record.size != Some(record.committed) {
+        // As many bytes as the server named may be here, and more be there by now: only the end of a
+        // reading tells.
+        if !record.is_fetched {
             match self.fetch(&record).await {
                 Err(Stop::Failed(error)) if record.committed > 0 && is_another(&error) => {
                     self.hold.change(|record, _| record.begin_anew()).await?;
@@ -76,24 +78,28 @@ impl Attempt {
         }
         let moved = part.written.saturating_sub(start);
         let written = part.safe;
+        let ended = fetched.and_then(|result| {
+            let (expected, found) = (result.size, moved);
+            if expected == found {
+                Ok(result)
+            } else {
+                Err(Cause::SizeMismatch { expected, found }.into())
+            }
+        });
+        let end = ended.as_ref().ok().map(|result| result.grown);
+        // At once: what is here and whether it is all there is.
         self.hold
             .change(move |record, _| {
                 record.spend(moved);
                 record.committed = written;
+                if let Some(grown) = end {
+                    record.is_fetched = true;
+                    record.size = Some(written);
+                    record.grown = grown;
+                }
             })
             .await?;
-        let result = fetched?;
-        if result.size != moved {
-            let (expected, found) = (result.size, moved);
-            return Err(Cause::SizeMismatch { expected, found }.into());
-        }
-        self.hold
-            .change(move |record, _| {
-                record.size = Some(written);
-                record.grown = result.grown;
-            })
-            .await?;
-        Ok(())
+        ended.map(drop)
     }
 
     async fn follow(&self, mut reading: Reading, part: &mut Part) -> Result<GetResult, Stop> {

@@ -4,21 +4,23 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use tracing::Instrument;
 
 use super::{Attempt, Stop, is_refused};
 use crate::broker::error::{Cause, Error};
 use crate::broker::get::Next;
+use crate::broker::names::{Name, Writer};
 use crate::broker::put::{
-    self, OnDisk, PutHeader, PutProgress, PutResult, PutStage, PutState, Verify,
+    self, OnDisk, PutHeader, PutProgress, PutResult, PutStage, PutState, Sentinel, Verify,
 };
 use crate::broker::transfers::record::{Evidence, Record};
 use crate::broker::transfers::settle::{Before, Settled};
 use crate::broker::transfers::wish::UploadWish;
 use crate::ftps::errcode::ErrCode;
 use crate::ftps::value::Offset;
-use crate::modem;
 use crate::modem::failure::{self, Finding, Stage};
 use crate::modem::operation::{BegunUpload, Output, Task};
+use crate::modem::{self, clock};
 
 /// Bytes at the end of a file that are read back where its size is right and nobody saw it
 /// arrive: what a bring-up may have put there, at most 2048 that fill up a block, and as many
@@ -32,11 +34,12 @@ impl Attempt {
             return Err(Cause::WrongAnswer.into());
         };
         let file = self.content(&record).await?;
+        let guard = self.guard(&record)?;
         let now = self.look(&record).await?;
         match record.begun {
             Some(before) if before.settle(now, file.size) == Settled::There => {
                 if let Some((state, words)) = self.found(&record, wish, &file).await? {
-                    return self.complete(&record, wish, state, words).await;
+                    return self.complete(&record, wish, guard, state, words).await;
                 }
             }
             Some(_) => {}
@@ -63,6 +66,15 @@ impl Attempt {
             words: sent.evidence,
         };
         self.delivered(evidence).await
+    }
+
+    /// What learns of others that write the name meanwhile.
+    fn guard(&self, record: &Record) -> Result<Option<Arc<Writer>>, Stop> {
+        let (location, _) = self.broker.locate(&self.caller, &Self::target(record))?;
+        let name = Name::within(&location, &record.wish.path);
+        let names = &self.broker.shared.operations.names;
+        let own = self.hold.key.clone();
+        Ok(name.map(|name| names.begin(name, Some(own), clock::now())))
     }
 
     /// The file of the spool, if it still is what was accepted.
@@ -146,6 +158,8 @@ impl Attempt {
                     let room = (TAIL as usize).saturating_sub(first.len());
                     first.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
                 }
+                // Others follow: it is not the file that was to be sent.
+                Ok(Ok(Next::End(result))) if result.grown.is_some() => return Ok(None),
                 Ok(Ok(Next::End(result))) => return Ok(Some((result.sha256, first.freeze()))),
                 // More came than is behind the offset: the server ignores it.
                 Ok(Err(error)) if is_refused(&error) || is_of_another_size(&error) => {
@@ -166,6 +180,7 @@ impl Attempt {
         &self,
         record: &Record,
         wish: &UploadWish,
+        guard: Option<Arc<Writer>>,
         state: PutState,
         words: &str,
     ) -> Result<(), Stop> {
@@ -175,33 +190,33 @@ impl Attempt {
         );
         if let (Some(name), Some(size), Some(sha256)) = (&wish.sentinel, record.size, record.sha256)
         {
-            if self.hold.record()?.taken_over {
-                return Err(Cause::NameTaken(record.wish.path.to_string()).into());
-            }
-            let content = put::sentinel(size, &sha256);
-            let header = PutHeader {
-                target: Self::target(record),
-                path: put::beside(&record.wish.path, name).map_err(Error::from)?,
-                must_be_new: false,
-                verify: Verify::Size,
-                delete_on_failure: true,
-                size: Some(content.len() as u64),
-                sentinel: None,
+            let (location, _) = self.broker.locate(&self.caller, &Self::target(record))?;
+            let (standing, path) = location.locate(&record.wish.path)?;
+            let sentinel = Sentinel {
+                path: put::beside(&path, name)?,
+                of: record.wish.path.clone(),
+                size,
+                sha256,
             };
-            let mut writing = self.broker.put(&self.caller, header)?;
-            let operation = writing.operation().clone();
-            let sent = self
-                .unless_halted(async move {
-                    writing.push(Bytes::from(content)).await?;
-                    writing.finish(None).await
-                })
-                .await;
-            if sent.is_err() {
-                self.ended(&operation).await;
+            let priority = record.wish.priority;
+            let operation =
+                self.broker
+                    .admit_at(&self.caller, "Put", priority, Some(location), None)?;
+            let id = operation.id.clone();
+            let _cancel = operation.cancel.clone().drop_guard();
+            self.on_link(&id);
+            let span = operation.span();
+            let job = async move {
+                let may = || guard.is_none_or(|guard| !guard.is_taken_over());
+                let written = sentinel.write(&operation, &standing, may).await;
+                operation.log(&written);
+                written
+            };
+            let written = self.unless_halted(tokio::spawn(job.instrument(span))).await;
+            if written.is_err() {
+                self.ended(&id).await;
             }
-            if sent??.state == PutState::Indeterminate {
-                return Err(Cause::SentinelUnknown.into());
-            }
+            written?.unwrap_or_else(|how| Err(Error::lost(&id, &how)))?;
             words += "; the sentinel was written";
         }
         let evidence = Evidence { state, words };
@@ -317,12 +332,12 @@ fn header(record: &Record, wish: &UploadWish) -> PutHeader {
     }
 }
 
-/// The server refused the file before it took a byte, as far as is known.
+/// What is there is not the transfer's: the name was taken, or the server refused the file before it
+/// took a byte.
 fn took_nothing(error: &Error) -> bool {
-    let exists = error
-        .failure()
-        .is_some_and(|failure| failure.cause == failure::Cause::Exists);
-    exists || (is_refused(error) && error.committed.is_none())
+    error.failure().is_some_and(|failure| {
+        failure.cause == failure::Cause::Exists || (is_refused(error) && !failure.touched)
+    })
 }
 
 /// What the error of a question for the size says of the file, where it says anything.

@@ -107,9 +107,13 @@ impl Journal {
 impl Entry {
     /// When something is due for it that nobody does yet.
     fn due(&self) -> Option<Lived> {
-        let idle = self.work.is_none() && !self.cancel;
+        let idle = self.work.is_none() && !self.cancel && self.loss.is_none();
         let due = self.record.due().filter(|_| idle)?;
-        let aside = self.aside.filter(|_| self.record.state.is_over());
-        Some(aside.map_or(due, |aside| aside.max(due)))
+        let later = if self.record.state.is_over() {
+            self.aside
+        } else {
+            self.behind
+        };
+        Some(later.map_or(due, |later| later.max(due)))
     }
 }

@@ -78,7 +78,8 @@ impl Journal {
         Some(unrecorded.why.clone())
     }
 
-    /// A transfer that its client has ended, which is to be recorded now.
+    /// A transfer that its client has ended, or that has lost something to another, which is to be
+    /// recorded now.
     pub(in crate::broker::transfers) fn next_cancel(self: &Arc<Self>) -> Option<Hold> {
         let now = runtime::now();
         let mut table = self.table();
@@ -90,7 +91,13 @@ impl Journal {
         Some(hold)
     }
 
-    /// When the next such wish is to be recorded.
+    /// Whether its client has ended it, and that is not recorded.
+    pub(in crate::broker::transfers) fn is_cancel_wished(&self, key: &Key, birth: Birth) -> bool {
+        let mut table = self.table();
+        table.of(key, birth).is_some_and(|entry| entry.cancel)
+    }
+
+    /// When the next such thing is to be recorded.
     pub(in crate::broker::transfers) fn next_cancel_due(&self) -> Option<Instant> {
         let now = runtime::now();
         let table = self.table();
@@ -108,9 +115,9 @@ impl Table {
 }
 
 impl Entry {
-    /// When its client's wish to end it is to be recorded, where nobody does that yet.
+    /// When its client's wish to end it, or its loss, is to be recorded, where nobody does that yet.
     fn cancel_due(&self, now: Instant) -> Option<Instant> {
-        let due = self.cancel && self.work.is_none();
+        let due = (self.cancel || self.loss.is_some()) && self.work.is_none();
         let again = self.unrecorded.as_ref();
         due.then(|| again.map_or(now, |unrecorded| unrecorded.again))
     }

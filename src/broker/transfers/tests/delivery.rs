@@ -200,3 +200,27 @@ async fn what_exists_and_must_be_new_is_not_touched() {
     assert_eq!(house.module.content("/up").unwrap(), b"theirs");
     house.end().await;
 }
+
+/// All bytes came that the server had named, and the link broke before it was asked once more.
+#[tokio::test(start_paused = true)]
+async fn a_download_whose_end_was_not_heard_asks_for_it_again() {
+    let scratch = tempfile::tempdir().unwrap();
+    let module = Module::new().file("/log", content(5000));
+    module.grows_from(3000);
+    module.loses_an_end();
+    let house = House::open(&scratch, &module);
+    let wish = download_wish("/log");
+    house
+        .broker
+        .create_download(&me(), id("x"), wish)
+        .await
+        .unwrap();
+    let done = house.over("x").await.record;
+    assert_eq!((done.state, done.attempts), (State::Done, 2));
+    let told = (done.size, done.grown);
+    assert!(
+        told == (Some(3000), Some(5000)) || told == (Some(5000), None),
+        "{told:?}"
+    );
+    house.end().await;
+}

@@ -35,6 +35,11 @@ async fn put(house: &House, name: &str, content: &[u8]) -> Result<PutResult, Err
     writing.finish(None).await
 }
 
+async fn delete(house: &House, name: &str) -> Result<(), Error> {
+    let target = Target::Profile("a".into());
+    house.broker.delete_file(&me(), &target, &path(name)).await
+}
+
 fn theirs() -> Vec<u8> {
     vec![7; 5000]
 }
@@ -50,7 +55,7 @@ async fn a_transfer_whose_name_another_put_wrote_fails_and_keeps_its_bytes() {
     let module = Module::new();
     let house = House::idle(settings(&scratch), &module);
     begun(&house, upload_wish("/up"), Before::Absent, waits).await;
-    put(&house, "//Up", b"other").await.unwrap();
+    put(&house, "//up", b"other").await.unwrap();
     let record = house.record("x");
     assert_eq!((record.state, record.begun), (State::Failed, None));
     assert!(record.last_error.unwrap().reason.contains("NameTaken"));
@@ -173,5 +178,211 @@ async fn a_transfer_is_not_done_while_its_sentinel_is_not_known_to_be_written() 
     assert!(why.contains("SentinelUnknown"), "{why}");
     house.module.answers_uploads_of("/up.ok", None);
     assert_eq!(house.over("x").await.record.state, State::Done);
+    house.end().await;
+}
+
+/// B gets the link and does not come to write: the server lets nobody in, or deletes nothing.
+#[tokio::test(start_paused = true)]
+async fn one_that_never_wrote_ends_no_transfer() {
+    for deletes in [false, true] {
+        let scratch = tempfile::tempdir().unwrap();
+        let house = House::idle(settings(&scratch), &Module::new());
+        begun(&house, upload_wish("/up"), Before::Absent, waits).await;
+        if deletes {
+            house.module.refuses_deletions();
+            delete(&house, "/up").await.unwrap_err();
+        } else {
+            house.module.refuses_logins(true);
+            put(&house, "/up", b"other").await.unwrap_err();
+            house.module.refuses_logins(false);
+        }
+        assert_eq!(house.record("x").begun, Some(Before::Absent));
+        let house = house.deliver();
+        assert_eq!(house.over("x").await.record.state, State::Done);
+        house.end().await;
+    }
+}
+
+/// B writes a part and breaks off, or deletes the file: what is there is not A's any more, and A is
+/// still to be delivered.
+#[tokio::test(start_paused = true)]
+async fn one_that_did_not_write_all_ends_no_transfer() {
+    for deletes in [false, true] {
+        let scratch = tempfile::tempdir().unwrap();
+        let module = Module::new().file("/up", content(5000));
+        let house = House::idle(settings(&scratch), &module);
+        begun(&house, upload_wish("/up"), Before::Absent, waits).await;
+        if deletes {
+            delete(&house, "/up").await.unwrap();
+        } else {
+            house.module.fails();
+            put(&house, "/up", &content(90_000)).await.unwrap_err();
+        }
+        let record = house.record("x");
+        assert!(matches!(record.state, State::Waiting { .. }), "{record:?}");
+        assert_eq!(record.begun, None, "nothing there is shown to be its own");
+        let house = house.deliver();
+        assert_eq!(house.over("x").await.record.state, State::Done);
+        assert_eq!(house.module.content("/up"), Some(content(9000)));
+        house.end().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transfer_fails_for_no_name_that_is_only_perhaps_its_own() {
+    for name in [
+        "report.csv",
+        "/Archive/report.csv",
+        "/archive/x/../report.csv",
+    ] {
+        let scratch = tempfile::tempdir().unwrap();
+        let house = House::idle(settings(&scratch), &Module::new());
+        let wish = upload_wish("/archive/report.csv");
+        begun(&house, wish, Before::Absent, waits).await;
+        put(&house, name, b"other").await.unwrap();
+        let record = house.record("x");
+        assert!(matches!(record.state, State::Waiting { .. }), "{record:?}");
+        assert_eq!(record.begun, None, "it would be allowed to delete");
+        let house = house.deliver();
+        assert_eq!(house.over("x").await.record.state, State::Done);
+        house.end().await;
+    }
+}
+
+async fn two_of_one_name(scratch: &TempDir) -> House {
+    let house = House::idle(settings(scratch), &Module::new());
+    let mut older = upload_wish("/up");
+    older.priority = crate::broker::Priority::Interactive;
+    house.upload("older", older, &content(700)).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    begun(&house, upload_wish("/up"), Before::Absent, waits).await;
+    house
+}
+
+/// The newer one waits after a break when the older one's turn comes.
+#[tokio::test(start_paused = true)]
+async fn of_two_transfers_of_one_name_the_older_one_gives_way() {
+    let scratch = tempfile::tempdir().unwrap();
+    let house = two_of_one_name(&scratch).await.deliver();
+    assert_eq!(house.over("x").await.record.state, State::Done);
+    let older = house.over("older").await.record;
+    assert_eq!(older.state, State::Failed);
+    assert!(older.last_error.unwrap().reason.contains("NameTaken"));
+    assert_eq!(house.module.content("/up"), Some(content(9000)));
+    // Its client has the last word.
+    house
+        .broker
+        .retry_transfer(&me(), id("older"))
+        .await
+        .unwrap();
+    assert_eq!(house.over("older").await.record.state, State::Done);
+    assert_eq!(house.module.content("/up"), Some(content(700)));
+    house.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_older_one_of_a_name_is_delivered_where_the_newer_one_is_given_up() {
+    let scratch = tempfile::tempdir().unwrap();
+    let house = two_of_one_name(&scratch).await.deliver();
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!(house.uploads(), 0, "the newer one goes first");
+    assert_eq!(house.record("older").attempts, 0);
+    house.broker.cancel_transfer(&me(), id("x")).await.unwrap();
+    assert_eq!(house.over("older").await.record.state, State::Done);
+    assert_eq!(house.module.content("/up"), Some(content(700)));
+    house.end().await;
+}
+
+/// A put takes the name of a transfer, and the card of the records stalls.
+#[tokio::test(start_paused = true)]
+async fn a_stalled_disk_keeps_nobody_from_the_link() {
+    let scratch = tempfile::tempdir().unwrap();
+    let house = House::idle(settings(&scratch), &Module::new());
+    begun(&house, upload_wish("/up"), Before::Absent, waits).await;
+    house.weather().is_slow(Duration::from_secs(3600));
+    let began = clock::now();
+    let both = tokio::join!(put(&house, "/up", b"other"), async {
+        put(&house, "/else", b"else").await.unwrap();
+        clock::now().duration_since(began)
+    });
+    both.0.unwrap();
+    assert!(both.1 < Duration::from_secs(5), "{:?}", both.1);
+    assert!(began.elapsed() < Duration::from_secs(30));
+    // It is put on the disk when that takes it, and nothing was tried meanwhile.
+    let house = house.deliver();
+    let over = house.over("x").await.record;
+    assert_eq!(over.state, State::Failed);
+    assert_eq!(house.module.content("/up").unwrap(), b"other");
+    house.weather().is_slow(Duration::ZERO);
+    house.end().await;
+}
+
+/// 552 when the disk of the server is full, for one.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_after_content_does_not_make_the_part_the_owners() {
+    let scratch = tempfile::tempdir().unwrap();
+    let house = House::open(&scratch, &Module::new());
+    house.module.refuses_an_upload_after(4000);
+    let mut wish = upload_wish("/up");
+    if let Direction::Upload(upload) = &mut wish.direction {
+        upload.must_be_new = true;
+    }
+    house.upload("x", wish, &content(9000)).await.unwrap();
+    let over = house.over("x").await.record;
+    assert_eq!(over.state, State::Done, "{:?}", over.last_error);
+    assert_eq!(house.module.content("/up"), Some(content(9000)));
+    house.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_before_content_leaves_what_is_there_to_its_owner() {
+    let scratch = tempfile::tempdir().unwrap();
+    let house = House::open(&scratch, &Module::new());
+    house.module.refuses_an_upload_after(0);
+    house
+        .upload("x", upload_wish("/up"), &content(9000))
+        .await
+        .unwrap();
+    let there = house.until("x", |there| {
+        there.record.attempts == 1 && there.record.state != State::Running
+    });
+    assert_eq!(there.await.record.begun, None);
+    house.end().await;
+}
+
+/// What a STOR makes before its first byte, found after a power cut.
+#[tokio::test(start_paused = true)]
+async fn an_empty_file_where_there_was_none_is_gone_on_with() {
+    let scratch = tempfile::tempdir().unwrap();
+    let module = Module::new().file("/up", Vec::new());
+    let house = House::idle(settings(&scratch), &module);
+    let mut wish = upload_wish("/up");
+    if let Direction::Upload(upload) = &mut wish.direction {
+        upload.must_be_new = true;
+    }
+    begun(&house, wish, Before::Absent, Record::suspend).await;
+    let house = house.deliver();
+    let over = house.over("x").await.record;
+    assert_eq!(over.state, State::Done, "{:?}", over.last_error);
+    assert_eq!(house.module.content("/up"), Some(content(9000)));
+    house.end().await;
+}
+
+/// What has begun goes on for a while when the daemon is to stop.
+#[tokio::test(start_paused = true)]
+async fn a_clean_up_that_has_the_link_goes_on_when_the_daemon_is_to_stop() {
+    let scratch = tempfile::tempdir().unwrap();
+    let module = Module::new().file("/up", content(5000));
+    let house = House::idle(settings(&scratch), &module);
+    begun(&house, upload_wish("/up"), Before::Absent, Record::cancel).await;
+    let house = house.deliver();
+    while house.module.log().is_empty() {
+        sleep(Duration::from_millis(1)).await;
+    }
+    house.broker.stop();
+    let pending = |there: &Transfer| matches!(there.record.remnant, Remnant::Pending { .. });
+    let over = house.until("x", |there| !pending(there)).await;
+    assert_eq!(over.record.remnant, Remnant::Deleted);
+    assert_eq!(house.module.content("/up"), None);
     house.end().await;
 }

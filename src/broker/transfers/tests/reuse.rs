@@ -148,9 +148,12 @@ async fn whoever_had_a_name_before_does_not_let_go_of_the_next_that_has_it() {
     let first = house.receiving("x", upload_wish("/up")).await.unwrap();
     let journal = Arc::clone(house.broker.transfers.journal().unwrap());
     // As where the bytes were not those that were named.
-    journal.forget_held(&key("x")).await.unwrap();
+    let before = journal.get(&key("x")).unwrap().birth;
+    journal.forget_held(&key("x"), before).await.unwrap();
     let mut second = house.receiving("x", upload_wish("/up")).await.unwrap();
     drop(first);
+    // Once more, late: the next one stays.
+    journal.forget_held(&key("x"), before).await.unwrap();
     let third = house.receiving("x", upload_wish("/up")).await;
     assert!(matches!(third.unwrap_err().cause, Cause::TransferBusy));
     second.push(Bytes::from_static(b"abc")).await.unwrap();
