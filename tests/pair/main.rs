@@ -11,6 +11,7 @@
 
 mod breaks;
 mod faults;
+mod field;
 mod forms;
 mod found;
 mod getting;
@@ -22,6 +23,7 @@ mod names;
 mod never;
 mod noise;
 mod ours;
+mod pairs;
 mod repair;
 mod storage;
 mod tls;
