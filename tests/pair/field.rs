@@ -423,7 +423,7 @@ fn a_line_among_the_blocks_of_a_download_costs_a_resumption_at_most() {
                     "{family:?} {line} {at}"
                 );
             }
-            // Between blocks nothing is torn.
+            // Between blocks nothing is torn, once it was seen what stands behind one.
             let link = Link::new(family, Knobs::default()).with_file("/f", &content);
             let mut step = 0;
             let mut link = link.with_script(move |link, _| {
@@ -432,7 +432,7 @@ fn a_line_among_the_blocks_of_a_download_costs_a_resumption_at_most() {
                     link.module.inject(link.now, Effect::Text(line.clone()));
                 }
             });
-            assert_eq!(downloaded(&mut link, &content, 10), 0, "{family:?}");
+            assert!(downloaded(&mut link, &content, 10) <= 1, "{family:?}");
             let rest = link.run(on(get_from("/f", 14_288)), vec![]);
             assert_eq!(rest.content, &content[14_288..]);
         }

@@ -30,6 +30,11 @@ impl Emulator {
             ("+CREG" | "+CGREG" | "+CEREG", Form::Read) => self.say_registration(name),
             ("+COPS", form) => self.operator(form),
             ("+CPSI", Form::Read) => self.system(),
+            ("+CNSMOD", Form::Test) => {
+                self.say("+CNSMOD: (0,1)");
+                Outcome::Ok
+            }
+            ("+CNSMOD", Form::Write(_)) => Outcome::Ok,
             ("+CNSMOD", Form::Read) => {
                 // SIM7500/SIM7600 AT manual V3.00, "AT+CNSMOD": 8 is LTE, 0 no service.
                 let mode = if self.is_registered() { 8 } else { 0 };

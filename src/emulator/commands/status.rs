@@ -45,6 +45,9 @@ const STORED: &[(&str, &str, &str)] = &[
     ("+CSCS", "\"IRA\"", "+CSCS: (\"IRA\",\"UCS2\",\"GSM\")"),
     ("+CLIP", "0,1", "+CLIP: (0,1)"),
     ("+CUSD", "0", "+CUSD: (0-2)"),
+    ("+CRC", "0", "+CRC: (0,1)"),
+    // SIM7500/SIM7600 AT manual V3.00, "AT+AUTOCSQ".
+    ("+AUTOCSQ", "0,0", "+AUTOCSQ: (0,1),(0,1)"),
     ("+CTZU", "0", "+CTZU: (0,1)"),
 ];
 
