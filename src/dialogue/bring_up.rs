@@ -579,6 +579,29 @@ mod tests {
     }
 
     #[test]
+    fn a_card_is_locked_or_missing_only_where_the_module_says_so() {
+        for (said, card) in [
+            (&["+CPIN: READY"][..], Some(Card::Ready)),
+            (&["+CPIN: NOT READY", "+CPIN: READY"], Some(Card::Ready)),
+            (&["+CPIN:SIM PIN"], Some(Card::Locked)),
+            (&["+CPIN: PH-NET PIN"], Some(Card::Locked)),
+            (&["+CPIN: NOT INSERTED"], Some(Card::Missing)),
+            (&["+CPIN: NOT READY"], Some(Card::Reading)),
+            (&[], None),
+        ] {
+            let settlement = Settlement {
+                name: "AT+CPIN",
+                verdict: Verdict::Done(None),
+                clean: true,
+                info: said.iter().map(|line| (*line).to_owned()).collect(),
+                prompted: false,
+                echoed: false,
+            };
+            assert_eq!(Card::of(&settlement), card, "{said:?}");
+        }
+    }
+
+    #[test]
     fn a_module_that_says_ok_twice_each_time_is_believed_in_the_end() {
         let mut bring_up = BringUp::new(&Setup::default(), false);
         let mut calls = 0;

@@ -177,11 +177,28 @@ fn a_card_that_fails_for_want_of_a_radio_is_not_called_missing() {
 #[test]
 fn a_card_that_is_not_ready_yet_is_waited_for_and_not_called_locked() {
     for family in both() {
-        let mut link = Link::new(family, Knobs::default()).with_file("/f", b"ours");
-        let late = "\r\n+CPIN: NOT READY\r\n";
-        link.module.arm(text("+CPIN", 1, Phase::BeforeOk, late));
-        assert_eq!(downloaded(&mut link, b"ours", 20), 0, "{family:?}");
-        assert_eq!(link.dialogue.facts().registration.sim, Sim::Ready);
+        // Before the answer, and then behind it.
+        for early in [true, false] {
+            let knobs = Knobs {
+                command_latency: Duration::from_millis(60),
+                ..Knobs::default()
+            };
+            let late = "\r\n+CPIN: NOT READY\r\n";
+            let mut link = Link::new(family, knobs).with_file("/f", b"ours");
+            if early {
+                let mut said = false;
+                link.set_script(move |link, _| {
+                    if !said && link.written.ends_with(b"AT+CPIN?\r") {
+                        said = true;
+                        link.module.inject(link.now, Effect::Text(late.into()));
+                    }
+                });
+            } else {
+                link.module.arm(text("+CPIN", 1, Phase::BeforeOk, late));
+            }
+            assert_eq!(downloaded(&mut link, b"ours", 20), 0, "{family:?} {early}");
+            assert_eq!(link.dialogue.facts().registration.sim, Sim::Ready);
+        }
     }
 }
 
