@@ -177,26 +177,28 @@ fn a_card_that_fails_for_want_of_a_radio_is_not_called_missing() {
 #[test]
 fn a_card_that_is_not_ready_yet_is_waited_for_and_not_called_locked() {
     for family in both() {
-        // Before the answer, and then behind it.
-        for early in [true, false] {
-            let knobs = Knobs {
-                command_latency: Duration::from_millis(60),
-                ..Knobs::default()
-            };
-            let late = "\r\n+CPIN: NOT READY\r\n";
-            let mut link = Link::new(family, knobs).with_file("/f", b"ours");
-            if early {
-                let mut said = false;
-                link.set_script(move |link, _| {
-                    if !said && link.written.ends_with(b"AT+CPIN?\r") {
-                        said = true;
-                        link.module.inject(link.now, Effect::Text(late.into()));
-                    }
-                });
-            } else {
-                link.module.arm(text("+CPIN", 1, Phase::BeforeOk, late));
-            }
-            assert_eq!(downloaded(&mut link, b"ours", 20), 0, "{family:?} {early}");
+        let late = Effect::Text("\r\n+CPIN: NOT READY\r\n".into());
+        let question = b"AT+CPIN?\r";
+        let mut clean = Link::new(family, Knobs::default());
+        clean.run(alone(Task::Stand), vec![]).result.unwrap();
+        let mut windows = clean.written.windows(question.len());
+        let at = windows.position(|said| said == question).unwrap();
+        // Before the answer: right before the end of the question's line. And then behind it.
+        for trigger in [
+            Trigger::FromHost((at + question.len() - 1) as u64),
+            Trigger::Command {
+                command: "+CPIN".into(),
+                nth: 1,
+                phase: Phase::BeforeOk,
+            },
+        ] {
+            let mut link = Link::new(family, Knobs::default()).with_file("/f", b"ours");
+            link.cut = 1;
+            link.module.arm(Fault {
+                trigger,
+                effect: late.clone(),
+            });
+            assert_eq!(downloaded(&mut link, b"ours", 20), 0, "{family:?}");
             assert_eq!(link.dialogue.facts().registration.sim, Sim::Ready);
         }
     }
