@@ -87,6 +87,33 @@ enum Radio {
     SwitchedOn,
 }
 
+/// What `+CPIN:` said of the card (3GPP 27.007 §8.3, and SIMCom's own words).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Card {
+    Ready,
+    /// It waits for a PIN or a PUK, or is bound to another device or network.
+    Locked,
+    Missing,
+    /// It is being read; words that no document has are taken for that, since they prove nothing else.
+    Reading,
+}
+
+impl Card {
+    /// The lines may be more than the answer: the module says unasked what changes meanwhile, so the last
+    /// counts. `None` where nothing was said.
+    fn of(settlement: &Settlement) -> Option<Self> {
+        let mut said = settlement.info.iter().rev();
+        let state = said.find_map(|line| line.strip_prefix("+CPIN:"))?.trim();
+        let locked = ["SIM PIN", "SIM PUK", "PH-"];
+        Some(match state {
+            "READY" => Self::Ready,
+            "NOT INSERTED" | "SIM REMOVED" => Self::Missing,
+            state if locked.iter().any(|lock| state.starts_with(lock)) => Self::Locked,
+            _ => Self::Reading,
+        })
+    }
+}
+
 /// How often a module is asked for its identity where two answers do not agree.
 const IDENTITY_TRIES: u32 = 4;
 
@@ -368,10 +395,17 @@ impl BringUp {
             self.again = Some(step.clone());
             return;
         }
-        let (sim, cause) = match settlement.after("+CPIN:") {
-            Some("READY") => (Sim::Ready, None),
-            Some(_) => (Sim::Locked, Some(Cause::SimLocked)),
-            None => (Sim::Unknown, None),
+        let card = Card::of(settlement);
+        if card == Some(Card::Reading) && self.sim_tries < SIM_TRIES {
+            self.sim_tries += 1;
+            self.again = Some(step.clone());
+            return;
+        }
+        let (sim, cause) = match card {
+            Some(Card::Ready) => (Sim::Ready, None),
+            Some(Card::Locked) => (Sim::Locked, Some(Cause::SimLocked)),
+            Some(Card::Missing) => (Sim::Missing, Some(Cause::SimMissing)),
+            Some(Card::Reading) | None => (Sim::Unknown, None),
         };
         if let Some(code) = refusal
             && (code.is_sim_missing() || code.is_sim_failure())
@@ -542,6 +576,29 @@ mod tests {
         }
         let calls: Vec<&[u8]> = calls.iter().map(Vec::as_slice).collect();
         assert_eq!(calls, [&b"AT\r"[..], b"ATQ0V1\r", b"AT\r", b"ATQ0V1\r"]);
+    }
+
+    #[test]
+    fn a_card_is_locked_or_missing_only_where_the_module_says_so() {
+        for (said, card) in [
+            (&["+CPIN: READY"][..], Some(Card::Ready)),
+            (&["+CPIN: NOT READY", "+CPIN: READY"], Some(Card::Ready)),
+            (&["+CPIN:SIM PIN"], Some(Card::Locked)),
+            (&["+CPIN: PH-NET PIN"], Some(Card::Locked)),
+            (&["+CPIN: NOT INSERTED"], Some(Card::Missing)),
+            (&["+CPIN: NOT READY"], Some(Card::Reading)),
+            (&[], None),
+        ] {
+            let settlement = Settlement {
+                name: "AT+CPIN",
+                verdict: Verdict::Done(None),
+                clean: true,
+                info: said.iter().map(|line| (*line).to_owned()).collect(),
+                prompted: false,
+                echoed: false,
+            };
+            assert_eq!(Card::of(&settlement), card, "{said:?}");
+        }
     }
 
     #[test]

@@ -20,16 +20,17 @@ pub(crate) struct Hush {
 
 type Said = (&'static str, CommandLine);
 
-/// `AT+CGNSSTST=0` ends the sending of sentences to the AT port, `AT+CGNSSPORTSWITCH=0,1` moves them to the
-/// port that is theirs (A76XX AT manual V1.09, "AT Commands for GNSS"), `AT+CGPSINFOCFG=0` ends the
-/// reports of the SIM7600 (SIM7500/SIM7600 AT manual V3.00, "AT Commands for GPS").
+/// `AT+CGNSSTST=0` ends the sending of sentences to the AT port, `AT+CGNSSPORTSWITCH=0,0` moves them to a
+/// port of USB that is theirs, where a second value of 1 would send them to the UART, which is the AT port of
+/// most boards (A76XX AT manual V1.09, "AT Commands for GNSS"), `AT+CGPSINFOCFG=0` ends the reports of the
+/// SIM7600 (SIM7500/SIM7600 AT manual V3.00, "AT Commands for GPS").
 const COMMANDS: [fn() -> Said; 3] = [
     || {
         let line = CommandLine::write("AT+CGNSSTST").number(0);
         ("AT+CGNSSTST", line.finish())
     },
     || {
-        let line = CommandLine::write("AT+CGNSSPORTSWITCH").number(0).number(1);
+        let line = CommandLine::write("AT+CGNSSPORTSWITCH").number(0).number(0);
         ("AT+CGNSSPORTSWITCH", line.finish())
     },
     || {

@@ -1,5 +1,7 @@
 //! Tasks of one or two commands without content of their own.
 
+mod again;
+
 use bytes::Bytes;
 
 use super::exchange::{Settlement, Verdict};
@@ -9,6 +11,7 @@ use super::operation::{Delivered, Delivery, Output, Progress, ProgressStage};
 use super::procedure::{Next, Procedure, Saying, is_lost, may_retry};
 use crate::ftps::value::RemotePath;
 use crate::ftps::{Body, Command, ErrCode};
+use again::Again;
 
 /// A command, or a few, until one outcome is known.
 #[derive(Debug)]
@@ -21,7 +24,8 @@ pub(crate) struct Simple {
     tries: u32,
     /// The outcome of an earlier try is not known.
     lost: bool,
-    delivered: u64,
+    /// What was delivered of a listing.
+    listing: Again,
     answer: Option<Body>,
     /// The name to look for when the server refuses.
     subject: Option<RemotePath>,
@@ -82,7 +86,7 @@ impl Simple {
             state: State::Say,
             tries: 0,
             lost: false,
-            delivered: 0,
+            listing: Again::default(),
             answer: None,
             subject,
         }
@@ -97,7 +101,7 @@ impl Simple {
                 Err(self.failure(Cause::OutOfOrder("a directory without a name".into())))
             }
             (Some(Command::List(_)), _) => Ok(Output::Delivered(Delivered {
-                bytes: self.delivered,
+                bytes: self.listing.delivered(),
                 resumes: 0,
             })),
             _ => Ok(Output::Done),
@@ -121,10 +125,11 @@ impl Simple {
 
     fn fail(&mut self, cause: &Cause) -> State {
         self.lost |= is_lost(cause);
-        // What was delivered of a listing cannot be taken back: it is not begun anew.
-        if may_retry(cause, self.tries) && self.delivered == 0 {
+        // What was delivered of a listing cannot be taken back: the next one has to begin with it.
+        if may_retry(cause, self.tries) && !self.listing.differs() {
             // In a new session the first command counts for nothing.
             self.at = 0;
+            self.listing.begin();
             return State::Say;
         }
         let failure = self.failure(cause.clone());
@@ -198,6 +203,10 @@ impl Procedure for Simple {
             State::Say | State::Finish(_) => return,
         }
         self.state = match &settlement.verdict {
+            Verdict::Done(_) if !self.listing.is_whole() => {
+                let cause = Cause::OutOfOrder("another listing than the one that broke off".into());
+                State::Finish(Err(self.failure(cause)))
+            }
             Verdict::Done(body) => {
                 self.answer = body.clone();
                 self.at += 1;
@@ -218,8 +227,8 @@ impl Procedure for Simple {
                 None
             }
             State::Wait => {
-                self.delivered += bytes.len() as u64;
-                Some(Delivery::Chunk(bytes))
+                let new = self.listing.take(bytes);
+                (!new.is_empty()).then_some(Delivery::Chunk(new))
             }
             State::Say | State::Finish(_) => None,
         }
@@ -246,7 +255,7 @@ impl Procedure for Simple {
     fn progress(&self) -> Progress {
         Progress {
             stage: ProgressStage::Transferring,
-            bytes: self.delivered,
+            bytes: self.listing.delivered(),
         }
     }
 }

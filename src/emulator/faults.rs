@@ -81,6 +81,8 @@ pub enum Effect {
     PeerClosed,
     /// The network takes the PDN connection away.
     PdnDeactivated,
+    /// The SIM loses contact.
+    SimRemoved,
     /// The running command fails with this result code.
     Fail(u16),
     /// Something between the module and its network is stuck, until it is made to let go.

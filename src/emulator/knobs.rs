@@ -90,6 +90,12 @@ pub struct Knobs {
     pub result_never: Vec<String>,
     /// What the SIM says to `AT+CPIN?`.
     pub sim: Sim,
+    /// How long the SIM is being read after the module has started, and after `AT+CFUN=0` was left: until then
+    /// it is busy (14).
+    #[serde(with = "humantime_serde")]
+    pub sim_time: Duration,
+    /// `AT+CFUN` at power-up: 1, or 0 or 4 where the radio was left off.
+    pub functionality: u8,
     /// `<stat>` of `+CREG` and its kin: 1 home, 5 roaming, 2 searching, 3 denied.
     pub registration: u8,
     /// How long the module searches for a network after it has started, and after the radio was
@@ -106,6 +112,9 @@ pub struct Knobs {
     /// Whether FSLS prints names outside ASCII as `{non-ascii}"<hex>"`, or as they are. No document
     /// shows one; on, as PWD prints them (L1209).
     pub names_in_hex: bool,
+    /// Letters of the drives that can be entered and whose FSMEM is answered with `ERROR`, as owners report of
+    /// a slot without a card.
+    pub memory_refused: String,
     /// Bytes that the module sends by itself every [`Knobs::chatter_every`], line ends included:
     /// unsolicited lines that the host cannot switch off, or the sentences of a satellite receiver,
     /// which many boards let out of the AT port. Empty: none.
@@ -114,7 +123,8 @@ pub struct Knobs {
     #[serde(with = "humantime_serde")]
     pub chatter_every: Duration,
     /// The command that ends it when its value is 0, as `+CGNSSTST` does for satellite sentences
-    /// (SIM7500/SIM7600 AT manual V3.00); empty: none does.
+    /// (SIM7500/SIM7600 AT manual V3.00), or that moves them to a port of their own when its second is, as
+    /// `+CGNSSPORTSWITCH` does; empty: none does.
     pub chatter_switch: String,
     /// Whether a backslash and two hexadecimal digits in a string are one character, as V.250
     /// §5.4.2.2 has it. Off: no manual of the vendor speaks of it.
@@ -164,6 +174,8 @@ impl Default for Knobs {
             ok_never: Vec::new(),
             result_never: Vec::new(),
             sim: Sim::Ready,
+            sim_time: Duration::ZERO,
+            functionality: 1,
             registration: 1,
             registration_time: Duration::ZERO,
             rssi: 23,
@@ -171,6 +183,7 @@ impl Default for Knobs {
             names_in_hex: true,
             tls13: false,
             decode_escapes: false,
+            memory_refused: String::new(),
             chatter: String::new(),
             chatter_every: Duration::ZERO,
             chatter_switch: String::new(),

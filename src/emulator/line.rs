@@ -153,13 +153,19 @@ fn basic(text: &[u8]) -> Result<(Command, &[u8]), SyntaxError> {
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (number, tail) = rest.split_at_checked(digits).ok_or(SyntaxError)?;
     let name = String::from_utf8_lossy(name).to_ascii_uppercase();
-    Ok((
-        Command {
-            name,
-            form: Form::Execute(number.to_vec()),
-        },
-        tail,
-    ))
+    let (form, tail) = match (name.as_str(), tail) {
+        // V.250 §6.3.1: all that follows is the number to be called.
+        ("D", _) => (Form::Execute(rest.to_vec()), &[][..]),
+        // V.250 §5.3.2.
+        ("S", [b'?', tail @ ..]) => (Form::Read, tail),
+        ("S", [b'=', tail @ ..]) => {
+            let digits = tail.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let (value, tail) = tail.split_at_checked(digits).ok_or(SyntaxError)?;
+            (Form::Write(value.to_vec()), tail)
+        }
+        _ => (Form::Execute(number.to_vec()), tail),
+    };
+    Ok((Command { name, form }, tail))
 }
 
 /// The command with the escapes of V.250 §5.4.2.2 decoded: a backslash and two hexadecimal digits.
@@ -352,6 +358,15 @@ mod tests {
                 ("&F".into(), Form::Execute(Vec::new())),
             ]
         );
+    }
+
+    #[test]
+    fn the_first_lines_of_minicom_and_wvdial_are_read() {
+        let line = b"AT S7=45 S0? L1 V1 X4 &c1 E1 Q0\r";
+        let names: Vec<String> = commands(line).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["S", "S", "L", "V", "X", "&C", "E", "Q"]);
+        let dial = [("D".into(), Form::Execute(b"*99#".to_vec()))];
+        assert_eq!(commands(b"ATD*99#\r"), dial);
     }
 
     #[test]

@@ -152,6 +152,7 @@ impl Emulator {
         };
         if emulator.knobs.cold_start {
             emulator.power = Power::booting(Duration::ZERO, &emulator.knobs);
+            emulator.begin_to_read_and_search(emulator.knobs.boot_time);
         }
         emulator
     }

@@ -75,9 +75,15 @@ impl Emulator {
         self.forget();
         self.settings = Settings::new(&self.knobs);
         self.stuck = None;
-        self.settings.registers_at = self.now + self.knobs.boot_time + self.knobs.registration_time;
+        self.begin_to_read_and_search(self.now + self.knobs.boot_time);
         self.power = Power::booting(self.now, &self.knobs);
         self.boot();
+    }
+
+    /// From then on the SIM is read and a network is searched for.
+    pub(super) fn begin_to_read_and_search(&mut self, from: Duration) {
+        self.settings.sim_read_at = from + self.knobs.sim_time;
+        self.settings.registers_at = from + self.knobs.registration_time;
     }
 
     /// AT+CRESET and AT+CFUN=1,1: USB ports vanish and come back, a UART stays.
@@ -109,6 +115,7 @@ impl Emulator {
             }
             Effect::PeerClosed => self.peer_closed(),
             Effect::PdnDeactivated => self.network_lost(),
+            Effect::SimRemoved => self.sim_removed(),
             Effect::Fail(code) => self.fail_running(code),
             Effect::Stuck(what) => self.get_stuck(what),
         }

@@ -68,6 +68,7 @@ impl Emulator {
     pub(super) fn network_lost(&mut self) {
         self.say("+CGEV: ME PDN DEACT 1");
         self.settings.pdn_active = false;
+        self.settings.net_open = false;
         if self.session.standing == Standing::Idle {
             return;
         }

@@ -68,7 +68,12 @@ impl Storage {
     pub(super) fn resolve(&self, name: &[u8]) -> Result<String, StorageError> {
         let name = std::str::from_utf8(name).map_err(|_| StorageError)?;
         let full = match name.as_bytes() {
-            [b'/', ..] | [_, b':', ..] => name.to_owned(),
+            [b'/', ..] => name.to_owned(),
+            // Drive letters are taken in either case: as in FAT, which the drives have.
+            [_, b':', ..] => {
+                let (drive, rest) = name.split_at_checked(1).ok_or(StorageError)?;
+                format!("{}{rest}", drive.to_ascii_uppercase())
+            }
             _ => format!("{}{name}", self.current),
         };
         let inner = full.get(2..).ok_or(StorageError)?;
@@ -263,6 +268,17 @@ mod tests {
         assert_eq!(storage.change_directory(b".."), Err(StorageError));
         storage.delete(b"C:/a/*.*").unwrap();
         storage.remove_directory(b"a").unwrap();
+    }
+
+    #[test]
+    fn the_letter_of_a_drive_is_taken_in_either_case() {
+        let mut storage = storage();
+        storage.change_directory(b"f:/").unwrap();
+        assert_eq!(storage.current(), "F:/");
+        let path = storage.resolve(b"c:/b.txt").unwrap();
+        storage.write(&path, b"abc").unwrap();
+        assert_eq!(storage.size("C:/b.txt"), Some(3));
+        storage.delete(b"c:/b.txt").unwrap();
     }
 
     #[test]

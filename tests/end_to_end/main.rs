@@ -20,6 +20,7 @@ mod disk;
 mod doors;
 mod durable;
 mod errors;
+mod field;
 mod line;
 mod long;
 mod module;

@@ -82,7 +82,7 @@ fn outside_ascii(family: Family, site: &Site, server: &Server, drive: &str) {
 }
 
 /// `cellftp module ...`: the document that it prints, or its exit code.
-fn cellftp(site: &Site, words: &[&str]) -> Result<Value, i32> {
+pub(crate) fn cellftp(site: &Site, words: &[&str]) -> Result<Value, i32> {
     let output = Command::new(env!("CARGO_BIN_EXE_cellftp"))
         .args([
             "--json",

@@ -195,6 +195,17 @@ impl Link {
         self.to_host.clear();
     }
 
+    /// Nobody asks anything for so long; what the module says meanwhile is heard.
+    pub(crate) fn rest(&mut self, span: Duration) {
+        let until = self.now + span;
+        while self.now < until {
+            while self.exchange() {}
+            let next = self.module.deadline().filter(|at| *at > self.now);
+            self.now = next.map_or(until, |at| at.min(until));
+        }
+        while self.exchange() {}
+    }
+
     pub(crate) fn peer(&mut self) -> &mut Peer {
         self.network.server_mut(HOST, 21).unwrap()
     }

@@ -12,6 +12,7 @@
 mod again;
 mod breaks;
 mod faults;
+mod field;
 mod forms;
 mod found;
 mod getting;
@@ -23,6 +24,7 @@ mod names;
 mod never;
 mod noise;
 mod ours;
+mod pairs;
 mod repair;
 mod storage;
 mod tls;

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use tracing::info;
+
 use super::{again, failure};
 use crate::dialogue::exchange::{Settlement, Verdict};
 use crate::dialogue::failure::{Cause, Failure, Stage};
@@ -23,6 +25,8 @@ pub(crate) struct Look {
     ahead: VecDeque<Entry>,
     entries: Vec<(Entry, Option<u64>)>,
     spaces: Vec<Space>,
+    /// A drive that is there did not tell its room: the failure where no drive tells.
+    untold: Option<Failure>,
     ended: Option<Failure>,
 }
 
@@ -30,7 +34,8 @@ pub(crate) struct Look {
 enum Wish {
     List(ModulePath),
     Delete(ModulePath),
-    /// Room on the first of these; any that is missing is passed over where all are asked for.
+    /// Room on the first of these; any that is missing, or does not tell, is passed over where all are asked
+    /// for.
     Space {
         drives: VecDeque<Drive>,
         all: bool,
@@ -84,6 +89,7 @@ impl Look {
             ahead: VecDeque::new(),
             entries: Vec::new(),
             spaces: Vec::new(),
+            untold: None,
             ended: None,
         }
     }
@@ -156,18 +162,41 @@ impl Look {
             return Step::Done;
         };
         let space = drives
-            .pop_front()
+            .front()
             .zip(settlement.after("+FSMEM:"))
-            .and_then(|(drive, answer)| Space::parse(answer, drive));
-        let last = drives.is_empty();
-        match space {
-            Some(space) => self.spaces.push(space),
-            None => {
-                let cause = Cause::OutOfOrder("room without numbers".into());
-                self.fail(cause, StorageVerb::Space.name());
-            }
+            .and_then(|(drive, answer)| Space::parse(answer, *drive));
+        let Some(space) = space else {
+            return self.unmeasured(Cause::OutOfOrder("room without numbers".into()));
+        };
+        drives.pop_front();
+        self.spaces.push(space);
+        self.next_drive()
+    }
+
+    /// The drive is there and does not tell its room, as a slot for a card does that holds none.
+    fn unmeasured(&mut self, cause: Cause) -> Step {
+        let name = StorageVerb::Space.name();
+        let Wish::Space { drives, all: true } = &mut self.wish else {
+            self.fail(cause, name);
+            return Step::Done;
+        };
+        let drive = drives.pop_front();
+        let drive = drive.map(Drive::name).unwrap_or_default();
+        info!(drive, %cause, "the drive does not tell its room");
+        let failed = failure(cause, name, Stage::Device, self.tries);
+        self.untold.get_or_insert(failed);
+        self.next_drive()
+    }
+
+    /// The next drive whose room is asked for. Where none of those that are there tells it, that is a failure.
+    fn next_drive(&mut self) -> Step {
+        if matches!(&self.wish, Wish::Space { drives, .. } if !drives.is_empty()) {
+            return Step::Enter;
         }
-        if last { Step::Done } else { Step::Enter }
+        if self.spaces.is_empty() {
+            self.ended = self.ended.take().or(self.untold.take());
+        }
+        Step::Done
     }
 
     fn refused(&mut self, name: &'static str, cause: &Cause) -> Step {
@@ -175,11 +204,9 @@ impl Look {
             // A drive that this module does not have.
             (Step::Enter, Wish::Space { drives, all: true }) => {
                 drives.pop_front();
-                if drives.is_empty() {
-                    return Step::Done;
-                }
-                return Step::Enter;
+                return self.next_drive();
             }
+            (Step::Space, _) => return self.unmeasured(cause.clone()),
             // Not every firmware counts.
             (Step::Count, _) => return Step::List,
             // Gone meanwhile, or no file at all: where nothing says how many there are, a line that

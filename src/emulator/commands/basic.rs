@@ -2,13 +2,21 @@
 
 use super::Outcome;
 use super::settings::Settings;
+use super::status::CAPABILITIES;
 use crate::emulator::Emulator;
 use crate::emulator::line::{Command, Form};
 
 impl Emulator {
     pub(super) fn basic(&mut self, command: &Command) -> Outcome {
-        let Form::Execute(number) = &command.form else {
-            return Outcome::Error;
+        let number = match &command.form {
+            Form::Execute(number) => number,
+            // V.250 §5.3.2: an S-parameter is set, or read in three digits.
+            Form::Write(_) if command.name == "S" => return Outcome::Ok,
+            Form::Read if command.name == "S" => {
+                self.say("000");
+                return Outcome::Ok;
+            }
+            _ => return Outcome::Error,
         };
         match (command.name.as_str(), number.as_slice()) {
             ("E", b"0" | b"") => self.settings.echo = false,
@@ -22,22 +30,27 @@ impl Emulator {
                 self.settings.echo = defaults.echo;
                 self.settings.cmee = defaults.cmee;
             }
-            ("&C" | "&D" | "&W" | "S" | "X" | "L" | "M", _) => {}
-            ("I", b"" | b"0") => self.identify(),
+            ("&C" | "&D" | "&S" | "&W" | "S" | "X" | "L" | "M" | "H", _) => {}
+            // Behind this module nobody answers calls, neither of voice nor of data.
+            ("D" | "A" | "O", _) => return Outcome::NoCarrier,
+            ("I", b"" | b"0") => self.identify(true),
             _ => return Outcome::Error,
         }
         Outcome::Ok
     }
 
-    fn identify(&mut self) {
+    /// The block of lines that `ATI` prints, with capabilities or without.
+    pub(super) fn identify(&mut self, capabilities: bool) {
         let profile = &self.profile;
-        let lines = [
+        let mut lines = vec![
             format!("Manufacturer: {}", profile.manufacturer),
             format!("Model: {}", profile.model),
             format!("Revision: {}", profile.revision),
             format!("IMEI: {}", profile.imei),
-            "+GCAP: +CGSM".to_owned(),
         ];
+        if capabilities {
+            lines.push(CAPABILITIES.to_owned());
+        }
         // The colon knob is about result lines; this is one block of text.
         self.send(format!("\r\n{}\r\n", lines.join("\r\n")));
     }

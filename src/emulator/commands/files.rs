@@ -65,6 +65,9 @@ impl Emulator {
             ("+FSATTRI", Form::Write(text)) => self.attributes(text),
             ("+FSMEM", Form::Execute(_)) => {
                 let (drive, total, used) = self.storage.space();
+                if self.knobs.memory_refused.contains(drive) {
+                    return Outcome::Error;
+                }
                 self.say(&format!("+FSMEM: {drive}:({total}, {used})"));
                 Outcome::Ok
             }

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use super::{Optional, Outcome, optional, values};
 use crate::emulator::Emulator;
 use crate::emulator::faults::Stuck;
-use crate::emulator::knobs::Verdict;
+use crate::emulator::knobs::{Sim, Verdict};
 use crate::emulator::line::{Command, Form, Parameter};
 use crate::emulator::operation::{Kind, Operation, Target};
 use crate::emulator::session::Standing;
@@ -168,7 +168,7 @@ impl Emulator {
         let registered = matches!(self.registration(), 1 | 5);
         if !registered
             || self.stuck.is_some()
-            || self.settings.sim != crate::emulator::Sim::Ready
+            || self.settings.sim != Sim::Ready
             || self.settings.functionality != 1
         {
             return self.begin_and_fail(10);
@@ -196,6 +196,10 @@ impl Emulator {
         let Some(login) = self.login_values(text) else {
             return Outcome::Error;
         };
+        // What an owner of a SIM7600E saw of a card that had lost contact.
+        if self.settings.sim == Sim::Absent {
+            return Outcome::Cme(10);
+        }
         match self.session.standing {
             Standing::Started => {}
             Standing::Idle => {

@@ -3,7 +3,10 @@
 pub(super) mod basic;
 pub(super) mod files;
 pub(super) mod ftps;
+pub(super) mod messages;
+pub(super) mod network;
 pub(super) mod settings;
+pub(super) mod sim;
 pub(super) mod status;
 pub(super) mod tls;
 pub(super) mod transfer;
@@ -20,6 +23,10 @@ pub(super) enum Outcome {
     Error,
     /// The same with a reason, in the form `AT+CMEE` asks for.
     Cme(u16),
+    /// The same of the message service, which gives a reason in any case (3GPP TS 27.005 §3.2.5).
+    Cms(u16),
+    /// No connection comes about (V.250 §5.7.1).
+    NoCarrier,
     /// The final code comes later, or has been sent.
     Later,
 }
@@ -42,6 +49,11 @@ impl Emulator {
                     let line = self.cme_error(code);
                     return self.refuse(&line);
                 }
+                Outcome::Cms(code) => {
+                    let line = self.cms_error(code);
+                    return self.refuse(&line);
+                }
+                Outcome::NoCarrier => return self.refuse("NO CARRIER"),
                 Outcome::Later => return,
             }
         }
@@ -64,7 +76,7 @@ impl Emulator {
         if command.name == self.knobs.chatter_switch
             && let Form::Write(value) = &command.form
         {
-            self.settings.hushed = value.starts_with(b"0");
+            self.settings.hushed = ends_chatter(&command.name, value);
             return Outcome::Ok;
         }
         if command.name.starts_with("+CFTPS") {
@@ -76,6 +88,19 @@ impl Emulator {
         self.basic(command)
     }
 
+    /// `+CMS ERROR` as 3GPP TS 27.005 §3.2.5 words it.
+    fn cms_error(&self, code: u16) -> String {
+        let text = match code {
+            302 => "operation not allowed",
+            321 => "invalid memory index",
+            _ => "unknown error",
+        };
+        match self.settings.cmee {
+            2 => format!("+CMS ERROR: {text}"),
+            _ => format!("+CMS ERROR: {code}"),
+        }
+    }
+
     /// `+CME ERROR` as 3GPP TS 27.007 §9.2 words it.
     fn cme_error(&self, code: u16) -> String {
         let text = match code {
@@ -84,6 +109,7 @@ impl Emulator {
             11 => "SIM PIN required",
             12 => "SIM PUK required",
             13 => "SIM failure",
+            14 => "SIM busy",
             16 => "incorrect password",
             30 => "no network service",
             _ => "unknown",
@@ -93,6 +119,16 @@ impl Emulator {
             1 => format!("+CME ERROR: {code}"),
             _ => format!("+CME ERROR: {text}"),
         }
+    }
+}
+
+/// Whether a value of [`Knobs::chatter_switch`](super::Knobs::chatter_switch) ends what it switches on the AT
+/// port. The second value of the port switch is where sentences go: 1 to the UART, 0 to a USB port of their own
+/// (A76XX AT manual V1.09, "AT+CGNSSPORTSWITCH").
+fn ends_chatter(name: &str, value: &[u8]) -> bool {
+    match name {
+        "+CGNSSPORTSWITCH" => value.ends_with(b",0"),
+        _ => value.starts_with(b"0"),
     }
 }
 

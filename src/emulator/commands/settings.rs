@@ -17,8 +17,14 @@ pub(in crate::emulator) struct Settings {
     pub(in crate::emulator) attached: bool,
     /// When the search for a network is over, since the emulator's origin of time.
     pub(in crate::emulator) registers_at: Duration,
+    /// When the SIM has been read.
+    pub(in crate::emulator) sim_read_at: Duration,
     /// `AT+CFUN`: 1 full functionality.
     pub(in crate::emulator) functionality: u8,
+    /// How `AT+COPS?` names the operator: 0 long, 1 short, 2 by its code.
+    pub(in crate::emulator) operator_format: usize,
+    /// The TCP/IP stack was opened (`AT+NETOPEN`).
+    pub(in crate::emulator) net_open: bool,
     /// [`Knobs::chatter`] was switched off.
     pub(in crate::emulator) hushed: bool,
     /// Values that are only read back, by command name, as printed.
@@ -32,10 +38,13 @@ impl Settings {
             echo: knobs.echo,
             cmee: knobs.cmee,
             sim: knobs.sim,
-            pdn_active: true,
+            pdn_active: knobs.functionality == 1,
             attached: true,
             registers_at: Duration::ZERO,
-            functionality: 1,
+            sim_read_at: Duration::ZERO,
+            functionality: knobs.functionality,
+            operator_format: 0,
+            net_open: false,
             hushed: false,
             stored: BTreeMap::new(),
         }

@@ -38,72 +38,58 @@ const STORED: &[(&str, &str, &str)] = &[
     ("+CGAUTH", "1,0", "+CGAUTH: (1-24),(0-3),,"),
     ("+CCLK", "\"80/01/06,00:00:00+00\"", ""),
     ("+CTZR", "0", "+CTZR: (0,1)"),
+    // What programs for short messages set first (3GPP TS 27.005 §3, 27.007 §5.5, §7.6, §7.15).
+    ("+CMGF", "0", "+CMGF: (0,1)"),
+    ("+CSDH", "0", "+CSDH: (0,1)"),
+    ("+CSCA", "\"+15550100\",145", ""),
+    ("+CSCS", "\"IRA\"", "+CSCS: (\"IRA\",\"UCS2\",\"GSM\")"),
+    ("+CLIP", "0,1", "+CLIP: (0,1)"),
+    ("+CUSD", "0", "+CUSD: (0-2)"),
+    ("+CRC", "0", "+CRC: (0,1)"),
+    // SIM7500/SIM7600 AT manual V3.00, "AT+AUTOCSQ".
+    ("+AUTOCSQ", "0,0", "+AUTOCSQ: (0,1),(0,1)"),
     ("+CTZU", "0", "+CTZU: (0,1)"),
 ];
 
-/// The address of the module on its network; RFC 6598 shared space, as carriers use.
-const ADDRESS: &str = "100.64.0.2";
+/// V.250 §6.1.9; as `ATI` prints it.
+pub(super) const CAPABILITIES: &str = "+GCAP: +CGSM";
 
 impl Emulator {
     pub(super) fn status(&mut self, command: &Command) -> Outcome {
         let name = command.name.as_str();
         match (name, &command.form) {
-            ("+CGMI" | "+CGMM" | "+CGSN" | "+CGMR" | "+CSUB", _) => {
+            ("+CGMI" | "+CGMM" | "+CGSN" | "+CGMR" | "+CSUB", _)
+            | ("+GMI" | "+GMM" | "+GSN" | "+GMR" | "+GCAP" | "+SIMCOMATI", _) => {
                 self.identity(name, &command.form)
             }
             ("+CMEE", form) => self.cmee(form),
             ("+CPIN", form) => self.pin(form),
-            ("+CSQ", Form::Execute(_)) => {
-                let rssi = self.knobs.rssi;
-                self.say(&format!("+CSQ: {rssi},99"));
-                Outcome::Ok
-            }
-            ("+CREG" | "+CGREG" | "+CEREG", Form::Read) => {
-                let mode = self.stored_value(name);
-                let stat = self.registration();
-                self.say(&format!("{name}: {mode},{stat}"));
-                Outcome::Ok
-            }
-            ("+COPS", Form::Read) => {
-                let registered = matches!(self.registration(), 1 | 5);
-                self.say(if registered {
-                    "+COPS: 0,0,\"Test Network\",7"
-                } else {
-                    "+COPS: 0"
-                });
-                Outcome::Ok
-            }
-            ("+COPS", Form::Write(_)) => Outcome::Ok,
             ("+CGATT", form) => self.switch(form, |e| &mut e.settings.attached),
             ("+CGACT", form) => self.activation(form),
-            ("+CGPADDR", Form::Execute(_) | Form::Write(_)) => {
-                let ghost = self.stuck == Some(Stuck::Context);
-                let address = if self.settings.pdn_active && !ghost {
-                    ADDRESS
-                } else {
-                    "0.0.0.0"
-                };
-                self.say(&format!("+CGPADDR: 1,{address}"));
-                Outcome::Ok
-            }
             ("+CDNSGIP", Form::Write(text)) => self.resolve(text),
-            ("+CFUN", form) => self.functionality(form),
             ("+CRESET", Form::Execute(_)) => self.reset(),
             ("+CPOF", Form::Execute(_)) => Outcome::Error,
-            _ => self.stored_command(name, &command.form),
+            _ => self.network(name, &command.form),
         }
     }
 
+    /// 3GPP TS 27.007 §5, and the same by their names of V.250 §6.1.
     fn identity(&mut self, name: &str, form: &Form) -> Outcome {
         let profile = &self.profile;
         let line = match (name, form) {
             (_, Form::Test) => return Outcome::Ok,
-            ("+CGMI", Form::Execute(_)) => profile.manufacturer.to_owned(),
-            ("+CGMM", Form::Execute(_)) => profile.model.to_owned(),
-            ("+CGSN", Form::Execute(_)) => profile.imei.to_owned(),
-            ("+CGMR", Form::Execute(_)) => format!("+CGMR: {}", profile.revision),
-            ("+CSUB", Form::Execute(_)) => format!("+CSUB: {}", profile.sub_version),
-            _ => return Outcome::Error,
+            (_, Form::Read | Form::Write(_)) => return Outcome::Error,
+            ("+CGMI" | "+GMI", _) => profile.manufacturer.to_owned(),
+            ("+CGMM" | "+GMM", _) => profile.model.to_owned(),
+            ("+CGSN" | "+GSN", _) => profile.imei.to_owned(),
+            ("+CGMR" | "+GMR", _) => format!("+CGMR: {}", profile.revision),
+            ("+GCAP", _) => CAPABILITIES.to_owned(),
+            ("+SIMCOMATI", _) => {
+                // Logs of A7670 modules show these lines, without the last of ATI.
+                self.identify(false);
+                return Outcome::Ok;
+            }
+            _ => format!("+CSUB: {}", profile.sub_version),
         };
         self.say(&line);
         Outcome::Ok
@@ -130,6 +116,7 @@ impl Emulator {
             (Form::Test, _) => Outcome::Ok,
             // Without the radio the SIM has no power either, as owners of SIM7600 boards report.
             (_, _) if self.settings.functionality == 0 => Outcome::Cme(13),
+            (_, _) if self.now < self.settings.sim_read_at => Outcome::Cme(14),
             (_, Sim::Absent) => Outcome::Cme(10),
             (_, Sim::Failed) => Outcome::Cme(13),
             (Form::Read, sim) => {
@@ -179,7 +166,7 @@ impl Emulator {
                 self.say(&format!("+CGACT: 1,{active}"));
             }
             Form::Write(text) => match text.as_slice() {
-                b"1,1" | b"1" if !matches!(self.registration(), 1 | 5) => {
+                b"1,1" | b"1" if !self.is_registered() => {
                     return Outcome::Cme(30);
                 }
                 b"1,1" | b"1" => self.settings.pdn_active = true,
@@ -212,36 +199,8 @@ impl Emulator {
         self.begin(Kind::Resolve(host.clone()), Some(Ask::Resolve(host)))
     }
 
-    fn functionality(&mut self, form: &Form) -> Outcome {
-        match form {
-            Form::Test => self.say("+CFUN: (0-1,4-7),(0-1)"),
-            Form::Read => {
-                let level = self.settings.functionality;
-                self.say(&format!("+CFUN: {level}"));
-            }
-            Form::Write(level) => match level.as_slice() {
-                b"1,1" | b"6" => return self.reset(),
-                [level @ (b'0' | b'1' | b'4')] | [level @ (b'0' | b'1' | b'4'), b',', b'0'] => {
-                    let off = self.settings.functionality != 1;
-                    self.settings.functionality = level - b'0';
-                    if off && *level == b'1' {
-                        self.let_go(Stuck::Radio);
-                        self.settings.registers_at = self.now + self.knobs.registration_time;
-                    }
-                    self.settings.pdn_active = *level == b'1';
-                    if *level != b'1' {
-                        self.network_lost();
-                    }
-                }
-                _ => return Outcome::Error,
-            },
-            Form::Execute(_) => return Outcome::Error,
-        }
-        Outcome::Ok
-    }
-
     /// `OK`, then the module is gone for a while (SIMCom manual, AT+CRESET).
-    fn reset(&mut self) -> Outcome {
+    pub(super) fn reset(&mut self) -> Outcome {
         if !self.queue.is_empty() {
             return Outcome::Error;
         }
@@ -251,14 +210,14 @@ impl Emulator {
         Outcome::Later
     }
 
-    fn stored_value(&self, name: &str) -> String {
+    pub(super) fn stored_value(&self, name: &str) -> String {
         self.settings.stored.get(name).cloned().unwrap_or_else(|| {
             let row = STORED.iter().find(|(known, ..)| *known == name);
             row.map_or_else(String::new, |(_, value, _)| (*value).to_owned())
         })
     }
 
-    fn stored_command(&mut self, name: &str, form: &Form) -> Outcome {
+    pub(super) fn stored_command(&mut self, name: &str, form: &Form) -> Outcome {
         let Some(&(name, _, test)) = STORED.iter().find(|(known, ..)| *known == name) else {
             return self.module_command(name, form);
         };

@@ -4,6 +4,7 @@ mod documents;
 mod failures;
 mod firmware;
 mod fragments;
+mod hosts;
 mod module_files;
 mod states;
 

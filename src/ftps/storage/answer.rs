@@ -67,9 +67,11 @@ pub struct Space {
 }
 
 impl Space {
-    /// Reads what `AT+FSMEM` prints after its name, for a drive: `C:(total, used)`, one or more.
+    /// Reads what `AT+FSMEM` prints after its name, for a drive: `C:(total, used)`, one or more, the letter in
+    /// either case.
     #[must_use]
     pub fn parse(answer: &str, drive: Drive) -> Option<Self> {
+        let answer = answer.to_ascii_uppercase();
         let (_, rest) = answer.split_once(drive.name())?;
         let (inner, _) = rest.trim_start().strip_prefix('(')?.split_once(')')?;
         let (total, used) = inner.split_once(',')?;
@@ -134,6 +136,7 @@ mod tests {
             (11_348_480, 2_201_600, 9_146_880)
         );
         assert!(Space::parse("C:(1,1),D:(3,2)", Drive::D).is_some());
+        assert!(Space::parse(" f:(3, 2)", Drive::F).is_some());
         assert_eq!(Space::parse("C:(1, 2)", Drive::F), None);
     }
 }

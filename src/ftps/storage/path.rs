@@ -22,7 +22,7 @@ impl Drive {
     /// Every drive that a family has.
     pub const ALL: [Self; 4] = [Self::C, Self::D, Self::E, Self::F];
 
-    /// Reads `F:` or `F:/`.
+    /// Reads `F:` or `F:/`, the letter in either case.
     ///
     /// # Errors
     /// [`ValueError::NoDrive`]
@@ -30,7 +30,7 @@ impl Drive {
         let name = text.strip_suffix('/').unwrap_or(text);
         Self::ALL
             .into_iter()
-            .find(|drive| drive.name() == name)
+            .find(|drive| drive.name().eq_ignore_ascii_case(name))
             .ok_or(ValueError::NoDrive)
     }
 
@@ -195,6 +195,9 @@ mod tests {
         assert_eq!(path("F:/a").directory(), ModulePath::root(Drive::F));
         assert_eq!(path("F:").as_str(), "F:/");
         assert_eq!(path("F:/").name(), None);
+        // As people type it; the module is told the letter that its manual has.
+        assert_eq!(path("f:/a").as_str(), "F:/a");
+        assert_eq!(Drive::new("c:/"), Ok(Drive::C));
         assert_eq!(path("F:/\u{6d4b}.jpg").name(), Some("\u{6d4b}.jpg"));
     }
 
