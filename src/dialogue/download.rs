@@ -157,7 +157,7 @@ impl Download {
                 State::Begin
             }
             // The server does not tell; the transfer itself will.
-            Known::Present | Known::Undecided(_) => State::Begin,
+            Known::Present | Known::Undecided(_) | Known::Unread(_) => State::Begin,
             // The listing that should tell had no data connection. The transfer opens one of its
             // own, after a new login.
             Known::Failed(Verb::List, cause) if is_data_channel(&cause) => State::Begin,
@@ -421,6 +421,11 @@ impl Procedure for Download {
 
     fn equip(&mut self, ways: Ways) {
         self.ways = ways;
+        if let State::Inquire(inquiry) | State::Recheck(inquiry) | State::Remeasure(inquiry) =
+            &mut self.state
+        {
+            inquiry.know_of_sizes(ways.sizes);
+        }
     }
 
     fn overhear(&mut self, report: &Report) -> Option<ErrCode> {

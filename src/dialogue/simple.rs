@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::exchange::{Settlement, Verdict};
 use super::failure::{Cause, Failure, Finding, Stage};
 use super::inquiry::{Inquiry, Known};
-use super::operation::{Delivered, Delivery, Output, Progress, ProgressStage};
+use super::operation::{Delivery, Output, Progress, ProgressStage};
 use super::procedure::{Next, Procedure, Saying, is_lost, may_retry};
 use crate::ftps::value::RemotePath;
 use crate::ftps::{Body, Command, ErrCode};
@@ -21,7 +21,6 @@ pub(crate) struct Simple {
     tries: u32,
     /// The outcome of an earlier try is not known.
     lost: bool,
-    delivered: u64,
     answer: Option<Body>,
     /// The name to look for when the server refuses.
     subject: Option<RemotePath>,
@@ -70,11 +69,6 @@ impl Simple {
         Self::new(vec![Command::DeleteFile(path.clone())], Some(path))
     }
 
-    /// Lists a directory and delivers the text.
-    pub(crate) fn list(path: Option<RemotePath>) -> Self {
-        Self::new(vec![Command::List(path.clone())], path)
-    }
-
     fn new(commands: Vec<Command>, subject: Option<RemotePath>) -> Self {
         Self {
             commands,
@@ -82,7 +76,6 @@ impl Simple {
             state: State::Say,
             tries: 0,
             lost: false,
-            delivered: 0,
             answer: None,
             subject,
         }
@@ -96,10 +89,6 @@ impl Simple {
             (Some(Command::WorkingDirectory), _) => {
                 Err(self.failure(Cause::OutOfOrder("a directory without a name".into())))
             }
-            (Some(Command::List(_)), _) => Ok(Output::Delivered(Delivered {
-                bytes: self.delivered,
-                resumes: 0,
-            })),
             _ => Ok(Output::Done),
         }
     }
@@ -109,20 +98,15 @@ impl Simple {
             .commands
             .get(self.at)
             .map(|command| command.verb().name());
-        let stage = match self.commands.get(self.at) {
-            Some(Command::List(_)) => Stage::Data,
-            _ => Stage::Directory,
-        };
         Failure {
             attempt: self.tries.max(1),
-            ..Failure::new(cause, command, stage)
+            ..Failure::new(cause, command, Stage::Directory)
         }
     }
 
     fn fail(&mut self, cause: &Cause) -> State {
         self.lost |= is_lost(cause);
-        // What was delivered of a listing cannot be taken back: it is not begun anew.
-        if may_retry(cause, self.tries) && self.delivered == 0 {
+        if may_retry(cause, self.tries) {
             // In a new session the first command counts for nothing.
             self.at = 0;
             return State::Say;
@@ -132,11 +116,7 @@ impl Simple {
             (Some(path), Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_))
                 if path.file_name().is_some() =>
             {
-                let inquiry = match self.commands.get(self.at) {
-                    Some(Command::MakeDirectory(_)) => Inquiry::place(path.clone()),
-                    _ => Inquiry::look(path.clone()),
-                };
-                State::Look(Box::new(inquiry), failure)
+                State::Look(Box::new(Inquiry::look(path.clone())), failure)
             }
             _ => State::Finish(Err(failure)),
         }
@@ -149,7 +129,7 @@ impl Simple {
             Known::Size(_) | Known::Present => Some(Finding::NamePresent),
             Known::Absent => Some(Finding::NameAbsent),
             Known::NoDirectory => Some(Finding::DirectoryAbsent),
-            Known::Undecided(_) | Known::Failed(..) => None,
+            Known::Undecided(_) | Known::Unread(_) | Known::Failed(..) => None,
         };
         match (self.commands.get(self.at), failure.finding) {
             (Some(Command::MakeDirectory(_)), Some(Finding::NamePresent))
@@ -212,17 +192,10 @@ impl Procedure for Simple {
     }
 
     fn content(&mut self, bytes: Bytes) -> Option<Delivery> {
-        match &mut self.state {
-            State::Look(inquiry, _) => {
-                inquiry.content(&bytes);
-                None
-            }
-            State::Wait => {
-                self.delivered += bytes.len() as u64;
-                Some(Delivery::Chunk(bytes))
-            }
-            State::Say | State::Finish(_) => None,
+        if let State::Look(inquiry, _) = &mut self.state {
+            inquiry.content(&bytes);
         }
+        None
     }
 
     fn abandon(&mut self, cause: Cause) {
@@ -246,7 +219,7 @@ impl Procedure for Simple {
     fn progress(&self) -> Progress {
         Progress {
             stage: ProgressStage::Transferring,
-            bytes: self.delivered,
+            bytes: 0,
         }
     }
 }

@@ -24,7 +24,7 @@ impl Upload {
             Known::Size(found) => *found,
             Known::Absent => 0,
             Known::NoDirectory => return self.no_directory(),
-            Known::Present | Known::Undecided(_) | Known::Failed(..) => {
+            Known::Present | Known::Undecided(_) | Known::Unread(_) | Known::Failed(..) => {
                 let failure = self.cannot_go_on();
                 return self.fail(failure);
             }
