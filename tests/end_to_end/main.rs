@@ -23,6 +23,7 @@ mod errors;
 mod line;
 mod long;
 mod module;
+mod moods;
 mod parity;
 mod pieces;
 mod round_trip;
