@@ -316,6 +316,7 @@ fn errors_of_the_dialogue() {
         },
         C::OverLimit { size: 2, limit: 1 },
         C::Undecided(9),
+        C::ListingUnread("== 5 == x".into()),
         C::Unsuitable(ValueError::TooLong { len: 300, max: 256 }),
     ];
     let rows: Vec<String> = causes
@@ -353,6 +354,7 @@ fn errors_of_the_dialogue() {
          the size is 1 bytes, not 2 -> Aborted SIZE_MISMATCH
          2 bytes are to be moved, and 1 are allowed -> ResourceExhausted DATA_BUDGET *
          the module answered 9, which may be a size or an error code -> Internal SIZE_UNDECIDED *
+         the server's listing could not be read, for example this line: == 5 == x -> FailedPrecondition LISTING_UNREADABLE *
          the value is 300 bytes long, the limit is 256 -> InvalidArgument BAD_PARAMETER * field=path",
     );
 }

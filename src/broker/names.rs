@@ -281,7 +281,7 @@ impl Name {
         let absolute = path.is_absolute();
         let base = match directory {
             Directory::At(base) if !absolute => Some(base.as_str().to_owned()),
-            Directory::Any | Directory::Login | Directory::At(_) => None,
+            Directory::Any | Directory::Login | Directory::At(_) | Directory::Below(_) => None,
         };
         Some(Self {
             host: server.host.as_str().to_lowercase(),

@@ -1,6 +1,6 @@
 //! What the tests of this floor share: values, and a module that does what it is told.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -88,7 +88,7 @@ struct State {
     logged_in: bool,
     refuses_rest: bool,
     /// The server lets nobody in.
-    refuses_logins: bool,
+    lets_nobody_in: bool,
     /// The server deletes nothing.
     refuses_deletions: bool,
     /// The server refuses this many more uploads, having taken so many bytes.
@@ -97,6 +97,12 @@ struct State {
     appended: Vec<u8>,
     /// So many downloads fail when all bytes were delivered.
     lost_ends: usize,
+    /// What its server answers to the next logins.
+    logins: VecDeque<ErrCode>,
+    /// Logins that it was asked for.
+    asked: usize,
+    /// It tells where it is logged in.
+    tells_logins: bool,
     /// What a file had when its size was asked for.
     grows_from: Option<usize>,
     /// Where it tells of itself, while it is started.
@@ -195,8 +201,8 @@ impl Module {
     }
 
     /// Its server lets somebody in, or nobody.
-    pub(super) fn refuses_logins(&self, refuses: bool) {
-        self.state().refuses_logins = refuses;
+    pub(super) fn lets_nobody_in(&self, refuses: bool) {
+        self.state().lets_nobody_in = refuses;
     }
 
     /// Its server deletes nothing.
@@ -222,6 +228,46 @@ impl Module {
     /// Its server gives no file from an offset on.
     pub(super) fn refuses_rest(&self) {
         self.state().refuses_rest = true;
+    }
+
+    /// It tells where it is logged in, from the first job there on.
+    pub(super) fn tells_logins(self) -> Self {
+        self.state().tells_logins = true;
+        self
+    }
+
+    /// It is logged out, and its server answers so to the next logins.
+    pub(super) fn refuses_logins(&self, codes: impl IntoIterator<Item = ErrCode>) {
+        let mut state = self.state();
+        state.logins = codes.into_iter().collect();
+        state.asked = 0;
+        if let Some(health) = &state.health {
+            health.send_modify(|health| health.logged_in = None);
+        }
+    }
+
+    /// Logins that its server was asked for since then.
+    pub(super) fn asked_for_logins(&self) -> usize {
+        self.state().asked
+    }
+
+    /// Logs in, where the server lets it.
+    fn log_in(&self, standing: &Standing) -> Result<(), Error> {
+        let Standing::LoggedIn(place) = standing else {
+            return Ok(());
+        };
+        let mut state = self.state();
+        state.asked += 1;
+        if let Some(code) = state.logins.pop_front() {
+            let failure = Failure::new(Cause::Reported(code), None, Stage::Login);
+            return Err(Error::Failed(failure));
+        }
+        if let Some(health) = state.health.as_ref().filter(|_| state.tells_logins) {
+            health.send_modify(|health| {
+                health.logged_in = Some(LoggedIn::from(place.server.as_ref()));
+            });
+        }
+        Ok(())
     }
 
     /// It is there, or has gone; after its start.
@@ -253,7 +299,7 @@ impl Module {
             }
         };
         let writes = matches!(task, Task::Upload(_) | Task::DeleteFile(_));
-        let refuses = self.state().refuses_logins;
+        let refuses = self.state().lets_nobody_in;
         let answer = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(Ending::Drained),
@@ -296,6 +342,7 @@ impl Module {
 
     async fn work(&self, job: &mut Job, standing: Standing, task: Task) -> Result<Output, Error> {
         sleep(Self::CHUNK_TIME).await;
+        self.log_in(&standing)?;
         let missing = || failed(Cause::Reported(ErrCode::REJECTED));
         let absent = || {
             let failure = Failure::new(Cause::Reported(ErrCode::REJECTED), None, Stage::Directory);

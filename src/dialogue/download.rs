@@ -156,7 +156,7 @@ impl Download {
                 State::Begin
             }
             // The server does not tell; the transfer itself will.
-            Known::Present | Known::Undecided(_) => State::Begin,
+            Known::Present | Known::Undecided(_) | Known::Unread(_) => State::Begin,
             // The listing that should tell had no data connection. The transfer opens one of its
             // own, after a new login.
             Known::Failed(Verb::List, cause) if cause.is_data_channel() => State::Begin,
@@ -420,6 +420,11 @@ impl Procedure for Download {
 
     fn equip(&mut self, ways: Ways) {
         self.ways = ways;
+        if let State::Inquire(inquiry) | State::Recheck(inquiry) | State::Remeasure(inquiry) =
+            &mut self.state
+        {
+            inquiry.know_of_sizes(ways.sizes);
+        }
     }
 
     fn overhear(&mut self, report: &Report) -> Option<ErrCode> {

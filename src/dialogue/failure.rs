@@ -139,6 +139,10 @@ pub enum Cause {
     /// The answer may be a size or an error code, and the listing does not tell.
     #[error("the module answered {0}, which may be a size or an error code")]
     Undecided(u64),
+    /// The server prints listings in a form that is not known, so that a name cannot be looked for. One
+    /// line, without what a terminal would obey.
+    #[error("the server's listing could not be read, for example this line: {0}")]
+    ListingUnread(String),
     /// The module does not take this value.
     #[error("the value {0}")]
     Unsuitable(#[source] ValueError),

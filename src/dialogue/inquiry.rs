@@ -1,43 +1,59 @@
 //! Finding out the size of a file, or whether a name exists, without guessing.
 
+mod sought;
+
 use bytes::Bytes;
 
+use self::sought::{Sought, is_directory};
 use super::exchange::{Settlement, Verdict};
 use super::failure::Cause;
 use super::procedure::may_retry;
-use crate::ftps::listing::{Entry, Facts, Kind, Lines};
+use crate::ftps::listing::{Facts, Kind, Lines};
 use crate::ftps::value::{Offset, RemotePath, is_escape};
 use crate::ftps::{Body, Command, ErrCode, Verb};
 
 /// A question about one name on the server; part of several procedures.
 ///
 /// `+CFTPSSIZE: 9` after `OK` is nine bytes or error nine (SIMCom manual L1219): where the
-/// number can be either, the parent directory is listed. What a listing shows is there; what it does
-/// not show may be hidden, or cut off: then the file itself is asked for, which is short if the number
-/// is its size.
+/// number can be either, the parent directory is listed. What a listing or SIZE shows is there. What a
+/// listing does not show may be hidden, or cut off, or printed as nobody can read it: then the file
+/// itself is asked for, which is short if the number is its size.
 #[derive(Debug)]
 pub(crate) struct Inquiry {
     path: RemotePath,
+    kind: Question,
     step: Step,
     /// The number that may be a size or an error code.
     number: Option<u64>,
     tries: u32,
     lines: Lines,
-    found: Option<Facts>,
+    sought: Sought,
+    /// What the listing of the directory has come to.
+    listed: Known,
+    /// The entry of the name there, and its line.
+    entry: Option<(Facts, Bytes)>,
     /// Bytes of the file itself that came.
     received: u64,
-    /// Names that differ only in case are one: many servers keep one file for both.
-    any_case: bool,
-    /// The file itself is asked for also where no number was told.
-    thorough: bool,
-    /// A line of the listing could not be read: an absent name proves nothing.
-    unread: bool,
-    /// Where the name is absent, its directory is looked for. Some servers list a directory that
-    /// does not exist as one that is empty.
-    place: bool,
+    /// The file itself was asked for.
+    is_asked_for: bool,
+    /// The server has told sizes: it knows SIZE.
+    tells_sizes: bool,
+    /// The directory was entered, and its listing was refused.
+    is_shut: bool,
     ascents: u32,
-    /// What is known where a directory above is there.
-    otherwise: Known,
+}
+
+/// What is asked, and so how much is done to know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Question {
+    /// The size.
+    Size,
+    /// What the refusal of a command on the name means.
+    Refusal,
+    /// Whether the name is free, in whatever case: many servers keep one file for both.
+    Free,
+    /// Whether a name that was begun to be written is there.
+    Remains,
 }
 
 /// What was found out.
@@ -53,6 +69,8 @@ pub(crate) enum Known {
     NoDirectory,
     /// It cannot be told; the number that the module gave, if it gave one.
     Undecided(Option<u64>),
+    /// It cannot be told, since the listing could not be read: one of its lines.
+    Unread(String),
     /// The question could not be asked: this command failed.
     Failed(Verb, Cause),
 }
@@ -75,70 +93,67 @@ impl Inquiry {
     /// Asks for the size; by the parent directory's listing where the name is not ASCII, or a module
     /// may read it as another, for which no module's `AT+CFTPSSIZE` has a form (SIMCom manual L1219).
     pub(crate) fn size(path: RemotePath) -> Self {
-        let step = match path.file_name() {
-            Some(name) if !name.is_ascii() || is_escape(name) => Step::AskList,
-            _ => Step::AskSize,
-        };
-        Self::new(path, step)
+        Self::of(path, Question::Size)
     }
 
-    /// Looks into the parent directory only.
+    /// Looks into the parent directory, and for that directory itself where it cannot be entered: what a
+    /// refusal means.
     pub(crate) fn look(path: RemotePath) -> Self {
-        Self::new(path, Step::AskList)
+        Self {
+            step: Step::AskList,
+            ..Self::of(path, Question::Refusal)
+        }
     }
 
-    /// Looks into the parent directory, and for that directory itself where the name is not
-    /// there: for names that were to be made.
-    pub(crate) fn place(path: RemotePath) -> Self {
-        Self::look(path).and_place()
-    }
-
-    /// Whether the name exists, as far as the size or the listing shows it, in whatever case: for
-    /// names that must be new.
+    /// Whether the name is free, as far as the size, the listing or the file itself shows it, in whatever
+    /// case. Where no listing can be read, the size decides, and the file itself where the server is not
+    /// known to tell sizes.
     pub(crate) fn existence(path: RemotePath) -> Self {
-        Self {
-            any_case: true,
-            ..Self::size(path).and_place()
-        }
+        Self::of(path, Question::Free)
     }
 
-    /// The same, and where the name is not there, its directory is looked for.
-    pub(crate) fn and_place(self) -> Self {
-        Self {
-            place: true,
-            ..self
-        }
+    /// Of a name that was begun to be written: where neither size nor listing shows it, the file itself is
+    /// asked for.
+    pub(crate) fn remains(path: RemotePath) -> Self {
+        Self::of(path, Question::Remains)
     }
 
-    /// The same for a name that was begun to be written: where neither size nor listing shows it, the
-    /// file itself is asked for.
-    pub(crate) fn thorough(self) -> Self {
-        Self {
-            thorough: true,
-            ..self.and_place()
-        }
+    /// The server has told sizes since the login: it has none for what it refuses to tell one of.
+    pub(crate) fn know_of_sizes(&mut self, tells_sizes: bool) {
+        self.tells_sizes = tells_sizes;
     }
 
     /// Whether the listing told.
     pub(crate) fn was_listed(&self) -> bool {
-        self.found.is_some()
+        self.entry.is_some()
     }
 
-    fn new(path: RemotePath, step: Step) -> Self {
+    /// The server's line of the name, where it is listed and no directory.
+    pub(crate) fn line_of_file(&self) -> Option<Bytes> {
+        let (facts, line) = self.entry.as_ref()?;
+        (!is_directory(facts)).then(|| line.clone())
+    }
+
+    fn of(path: RemotePath, kind: Question) -> Self {
+        let step = match path.file_name() {
+            Some(name) if !name.is_ascii() || is_escape(name) => Step::AskList,
+            _ => Step::AskSize,
+        };
         Self {
             path,
+            kind,
             step,
             number: None,
             tries: 0,
             lines: Lines::new(),
-            found: None,
+            sought: Sought::default(),
+            listed: Known::Undecided(None),
+            entry: None,
             received: 0,
-            any_case: false,
-            thorough: false,
-            unread: false,
-            place: false,
+            is_asked_for: false,
+            tells_sizes: false,
+            is_shut: false,
             ascents: 0,
-            otherwise: Known::Undecided(None),
         }
     }
 
@@ -146,12 +161,13 @@ impl Inquiry {
     pub(crate) fn next(&mut self) -> Result<Command, Known> {
         match self.step.clone() {
             Step::AskSize => Ok(Command::Size(self.path.clone())),
-            Step::AskList => Ok(self.list(self.path.parent())),
+            Step::AskList => Ok(self.list(&self.path.clone())),
             Step::AskContent => {
+                self.is_asked_for = true;
                 self.received = 0;
                 Ok(Command::Get(self.path.clone(), Offset::ZERO))
             }
-            Step::AskAbove(directory) => Ok(self.list(directory.parent())),
+            Step::AskAbove(directory) => Ok(self.list(&directory)),
             Step::Known(known) => Err(known),
         }
     }
@@ -163,7 +179,7 @@ impl Inquiry {
             return;
         }
         let entries = self.lines.push(bytes);
-        self.read(entries);
+        self.sought.read(entries);
     }
 
     /// How the last command ended.
@@ -174,45 +190,40 @@ impl Inquiry {
             self.tries += 1;
             return;
         }
-        self.step = match (&self.step, &settlement.verdict) {
+        self.tries = 0;
+        let entered = settlement.name != Verb::ChangeDirectory.name();
+        let step = self.step.clone();
+        self.step = match (step, &settlement.verdict) {
             (Step::AskSize, verdict) => self.hear_size(verdict),
             (Step::AskList, Verdict::Done(_)) => {
-                let last = self.lines.finish();
-                self.read(last);
-                match self.decide() {
-                    Known::Absent | Known::Undecided(_)
-                        if self.number.is_some() || self.thorough =>
-                    {
-                        self.tries = 0;
-                        Step::AskContent
-                    }
-                    absent @ Known::Absent if self.place => self.ascend(absent),
-                    known => Step::Known(known),
+                let known = self.decide();
+                self.hear_list(known)
+            }
+            (Step::AskContent, verdict) => Step::Known(self.hear_content(verdict)),
+            (Step::AskAbove(_), Verdict::Done(_)) => {
+                let known = self.decide();
+                self.hear_above(&known)
+            }
+            // That a directory cannot be listed is no failure of the link.
+            (Step::AskList, Verdict::Failed(cause)) if is_refusal(cause) => {
+                self.is_shut = entered;
+                self.listed = Known::Undecided(None);
+                if entered && self.asks_for_content() {
+                    Step::AskContent
+                } else {
+                    self.ascend(&self.path.clone())
                 }
             }
-            (Step::AskContent, verdict) => match self.hear_content(verdict) {
-                absent @ Known::Absent if self.place => self.ascend(absent),
-                known => Step::Known(known),
-            },
-            (Step::AskAbove(_), Verdict::Done(_)) => {
-                let last = self.lines.finish();
-                self.read(last);
-                Step::Known(match self.decide() {
-                    Known::Absent => Known::NoDirectory,
-                    _ => self.otherwise.clone(),
-                })
+            (Step::AskAbove(directory), Verdict::Failed(cause))
+                if is_refusal(cause) && !entered =>
+            {
+                self.ascend(&directory)
             }
-            // A directory that cannot be listed tells nothing, unless it is missing; that is no
-            // failure of the link.
-            (
-                Step::AskList | Step::AskAbove(_),
-                Verdict::Failed(Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)),
-            ) => self.ascend(Known::Undecided(self.number)),
-            (Step::AskAbove(_), Verdict::Failed(_)) => Step::Known(self.otherwise.clone()),
+            (Step::AskAbove(_), Verdict::Failed(_)) => self.conclude(),
             (Step::AskList, Verdict::Failed(cause)) => {
                 Step::Known(Known::Failed(Verb::List, cause.clone()))
             }
-            (Step::Known(known), _) => Step::Known(known.clone()),
+            (known @ Step::Known(_), _) => known,
         };
     }
 
@@ -228,10 +239,7 @@ impl Inquiry {
                 }
             }
             // Refused by the server: no such file, a directory, or a server without SIZE.
-            Verdict::Failed(Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)) => {
-                self.tries = 0;
-                Step::AskList
-            }
+            Verdict::Failed(cause) if is_refusal(cause) => Step::AskList,
             Verdict::Failed(cause) => Step::Known(Known::Failed(Verb::Size, cause.clone())),
             Verdict::Done(_) => Step::Known(Known::Failed(
                 Verb::Size,
@@ -240,117 +248,139 @@ impl Inquiry {
         }
     }
 
-    /// The file itself was asked for, since the number may be its size or an error code.
+    /// The directory was listed.
+    fn hear_list(&mut self, known: Known) -> Step {
+        self.entry = self.sought.found().cloned();
+        self.listed = known.clone();
+        match known {
+            // A directory has no size. Of a link, and of a file that is listed without one, the number may be
+            // it.
+            Known::Present
+                if self.number.is_some()
+                    && self.kind != Question::Free
+                    && self.line_of_file().is_some() =>
+            {
+                if self.asks_for_content() {
+                    Step::AskContent
+                } else {
+                    Step::Known(Known::Undecided(self.number))
+                }
+            }
+            Known::Absent | Known::Unread(_) => self.conclude(),
+            known => Step::Known(known),
+        }
+    }
+
+    /// Whether the file itself is to be asked for. It is short if the number is its size; of a file that is
+    /// there, on a server that may have no SIZE, it may be long.
+    fn asks_for_content(&self) -> bool {
+        let is_short = self.number.is_some() && (self.tells_sizes || self.listed == Known::Absent);
+        let wanted = match self.kind {
+            Question::Size | Question::Refusal => false,
+            Question::Remains => self.entry.is_none(),
+            Question::Free => !self.tells_sizes && self.sought.mentioned().is_none(),
+        };
+        !self.is_asked_for && (is_short || wanted)
+    }
+
+    /// The file itself was asked for, since the number may be its size or an error code, or nothing else
+    /// shows whether it is there.
     fn hear_content(&self, verdict: &Verdict) -> Known {
-        let refused = ErrCode::REJECTED.get();
         match (verdict, self.number) {
             (Verdict::Done(_), Some(number)) if number == self.received => Known::Size(number),
             (Verdict::Done(_), _) => Known::Present,
-            // Refused both times, and not listed.
-            (Verdict::Failed(Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)), number)
-                if number.is_none_or(|code| code == u64::from(refused)) && !self.unread =>
+            // Refused both times.
+            (Verdict::Failed(cause), number)
+                if is_refusal(cause)
+                    && number.is_none_or(|code| code == u64::from(ErrCode::REJECTED.get())) =>
+            {
+                self.known_of_refused()
+            }
+            (Verdict::Failed(_), _) if self.listed == Known::Present => Known::Present,
+            (Verdict::Failed(_), Some(number)) => Known::Undecided(Some(number)),
+            (Verdict::Failed(cause), None) => Known::Failed(Verb::Get, cause.clone()),
+        }
+    }
+
+    /// The server refuses to tell a size, and the file itself where that was asked for: what the listing
+    /// makes of that.
+    fn known_of_refused(&self) -> Known {
+        match &self.listed {
+            // No listing speaks for it, and all else against it.
+            Known::Unread(_) | Known::Undecided(_)
+                if self.kind == Question::Free && self.sought.mentioned().is_none() =>
             {
                 Known::Absent
             }
-            (Verdict::Failed(_), number) => Known::Undecided(number),
+            Known::Undecided(_) => Known::Undecided(self.number),
+            listed => listed.clone(),
         }
     }
 
-    /// Asks for a listing.
-    fn list(&mut self, directory: Option<RemotePath>) -> Command {
+    /// All was asked that is worth it.
+    fn conclude(&mut self) -> Step {
+        if self.asks_for_content() {
+            return Step::AskContent;
+        }
+        Step::Known(self.known_of_refused())
+    }
+
+    /// Asks for a listing of the directory that holds a path.
+    fn list(&mut self, path: &RemotePath) -> Command {
         self.lines = Lines::new();
-        self.found = None;
-        self.unread = false;
-        Command::List(directory)
+        self.sought = Sought::new(path, self.kind == Question::Free);
+        Command::List(path.parent())
     }
 
-    /// Looks for the directory of what was asked for last, where it has one with a name.
-    fn ascend(&mut self, otherwise: Known) -> Step {
-        let below = match &self.step {
-            Step::AskAbove(directory) => directory,
-            _ => &self.path,
-        };
-        let directory = below.parent().filter(|above| above.file_name().is_some());
-        if self.ascents == 0 {
-            self.otherwise = otherwise;
-        }
+    /// Looks for the directory of a path, where it has one with a name.
+    fn ascend(&mut self, path: &RemotePath) -> Step {
+        let directory = path.parent().filter(|above| above.file_name().is_some());
         match directory {
             Some(directory) if self.ascents < ASCENTS => {
                 self.ascents += 1;
                 Step::AskAbove(directory)
             }
-            _ => Step::Known(self.otherwise.clone()),
+            _ => self.conclude(),
         }
     }
 
-    fn read(&mut self, entries: impl IntoIterator<Item = Entry>) {
-        let sought = match &self.step {
-            Step::AskAbove(directory) => directory.file_name(),
-            _ => self.path.file_name(),
-        };
-        for entry in entries {
-            match entry.facts {
-                Some(facts) if Some(facts.name.as_str()) == sought => {
-                    self.found = Some(facts);
-                }
-                Some(facts)
-                    if self.any_case
-                        && self.found.is_none()
-                        && sought.is_some_and(|sought| is_alike(&facts.name, sought)) =>
-                {
-                    self.found = Some(facts);
-                }
-                // Blanks before a name may be the server's.
-                Some(facts) => {
-                    let is_near = |sought: &str| facts.name.trim_start() == sought.trim_start();
-                    self.unread |= sought.is_some_and(is_near);
-                }
-                None => self.unread = true,
+    /// The directory above was listed.
+    fn hear_above(&mut self, known: &Known) -> Step {
+        match known {
+            // It was entered, and nothing in it is listed: servers answer 450 or 550 for an empty one.
+            Known::Size(_) | Known::Present
+                if self.is_shut && self.ascents == 1 && self.kind == Question::Refusal =>
+            {
+                Step::Known(Known::Absent)
             }
+            Known::Absent if !self.is_shut => Step::Known(Known::NoDirectory),
+            _ => self.conclude(),
         }
     }
 
-    fn decide(&self) -> Known {
-        match &self.found {
-            Some(Facts {
-                kind: Kind::File,
-                size: Some(size),
-                ..
-            }) => Known::Size(*size),
+    /// What the listing says.
+    fn decide(&mut self) -> Known {
+        let last = self.lines.finish();
+        self.sought.read(last);
+        match self.sought.found() {
+            Some((
+                Facts {
+                    kind: Kind::File,
+                    size: Some(size),
+                    ..
+                },
+                _,
+            )) => Known::Size(*size),
             Some(_) => Known::Present,
-            None if self.unread => Known::Undecided(self.number),
-            None => Known::Absent,
+            None => self.sought.doubt().map_or(Known::Absent, Known::Unread),
         }
     }
 }
 
-/// Whether two names are one where the case of letters does not count.
-fn is_alike(one: &str, other: &str) -> bool {
-    one.to_lowercase() == other.to_lowercase()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A listing in which all names begin with a blank is read as one with two blanks before names.
-    #[test]
-    fn a_name_that_differs_from_one_that_is_there_in_its_blanks_is_not_called_absent() {
-        let known = |name: &str, listing: &[u8]| {
-            let path = RemotePath::new(format!("/d/{name}")).unwrap();
-            let mut inquiry = Inquiry::look(path);
-            let mut lines = Lines::new();
-            let mut entries = lines.push(listing);
-            entries.extend(lines.finish());
-            inquiry.read(entries);
-            inquiry.decide()
-        };
-        let two = b"-rw-r--r-- 1 u g 5 Mar 19 13:51  a\r\n-rw-r--r-- 1 u g 7 Mar 19 13:51  b\r\n";
-        assert_eq!(known("a", two), Known::Size(5));
-        assert_eq!(known(" a", two), Known::Undecided(None));
-        assert_eq!(known("c", two), Known::Absent);
-        let one = b"-rw-r--r-- 1 u g 5 Mar 19 13:51  a\r\n";
-        assert_eq!(known(" a", one), Known::Size(5));
-        assert_eq!(known("a", one), Known::Undecided(None));
-    }
+/// Whether the server would not do it, as far as the module tells.
+fn is_refusal(cause: &Cause) -> bool {
+    matches!(
+        cause,
+        Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)
+    )
 }

@@ -13,6 +13,7 @@ pub mod facts;
 pub mod failure;
 mod hush;
 mod inquiry;
+mod list;
 mod moment;
 pub mod operation;
 mod procedure;

@@ -51,7 +51,7 @@ impl Place {
     pub(crate) fn goes_by_steps(&self) -> bool {
         match &self.directory {
             Directory::At(path) => path.is_absolute(),
-            Directory::Any | Directory::Login => true,
+            Directory::Any | Directory::Login | Directory::Below(_) => true,
         }
     }
 }
@@ -65,6 +65,8 @@ pub enum Directory {
     Login,
     /// This one.
     At(RemotePath),
+    /// The one that this relative path leads to from the login directory.
+    Below(RemotePath),
 }
 
 /// What is done once the standing is reached.

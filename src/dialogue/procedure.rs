@@ -109,6 +109,8 @@ pub(crate) struct Ways {
     pub(crate) rest: bool,
     /// What goes on in the module can be aborted.
     pub(crate) abort: bool,
+    /// The server has told sizes since the login.
+    pub(crate) sizes: bool,
 }
 
 /// How a task that is asked to make way gets there.
@@ -268,6 +270,7 @@ pub(crate) fn is_transient(cause: &Cause) -> bool {
         | Cause::NotOnModule
         | Cause::DriveFull { .. }
         | Cause::Undecided(_)
+        | Cause::ListingUnread(_)
         | Cause::SizeMismatch { .. }
         | Cause::OverLimit { .. }
         | Cause::Unsuitable(_) => false,

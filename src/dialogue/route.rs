@@ -1,13 +1,18 @@
-//! Paths that are too long for the module, or that a command has no form for.
+//! Commands that are said from another directory than the task's: listings, and paths that are too
+//! long for the module or that a command has no form for.
 
 use super::operation::{Directory, Place, Standing};
 use crate::ftps::command::takes;
 use crate::ftps::value::RemotePath;
 use crate::ftps::{Command, Profile};
 
-/// A command on an absolute path that the module does not take is said from the directory that
-/// holds the name, which the session can reach step by step. Gives back where to stand for it
-/// and what to say there; `None` where the command is fine as it is, or cannot be helped.
+/// A command that is said from another directory: where to stand for it and what to say there;
+/// `None` where the command is fine as it is, or cannot be helped.
+///
+/// A directory is listed from within, without a path. Servers ignore the path that `LIST` names, take
+/// it for a pattern, or list the directory itself and not what is in it; RFC 959 §4.1.3 makes it
+/// optional. Any other command on an absolute path that the module does not take is said from the
+/// directory that holds the name, which the session can reach step by step.
 pub(crate) fn route(
     standing: &Standing,
     command: &Command,
@@ -17,29 +22,51 @@ pub(crate) fn route(
         return None;
     };
     let path = command.path()?;
-    if place.directory != Directory::Any
-        || !path.is_absolute()
-        || takes(command.verb(), path, profile)
-    {
-        return None;
-    }
-    let trimmed = path.as_str().trim_end_matches('/');
-    let whole = RemotePath::new(trimmed).ok()?;
     let (directory, command) = match command {
-        Command::List(_) => (whole, Command::List(None)),
+        Command::List(_) => (directory(place, path)?, Command::List(None)),
         _ => {
+            if place.directory != Directory::Any
+                || !path.is_absolute()
+                || takes(command.verb(), path, profile)
+            {
+                return None;
+            }
+            let whole = tidy(path)?;
             let name = RemotePath::new(whole.file_name()?).ok()?;
             if !takes(command.verb(), &name, profile) {
                 return None;
             }
-            (whole.parent()?, command.with_path(name))
+            (Directory::At(whole.parent()?), command.with_path(name))
         }
     };
     let standing = Standing::LoggedIn(Place {
-        directory: Directory::At(directory),
+        directory,
         ..place.clone()
     });
     Some((standing, command))
+}
+
+/// The directory that a path names, read where a task stands; `None` where only the server can tell.
+fn directory(place: &Place, path: &RemotePath) -> Option<Directory> {
+    if path.is_absolute() {
+        return tidy(path).map(Directory::At);
+    }
+    match &place.directory {
+        Directory::Any | Directory::Login => Some(Directory::Below(path.clone())),
+        Directory::At(base) if base.is_absolute() => {
+            let whole = RemotePath::new(format!("{base}/{path}")).ok()?;
+            tidy(&whole).map(Directory::At)
+        }
+        Directory::At(_) | Directory::Below(_) => None,
+    }
+}
+
+/// An absolute path without what names nothing. `..` is left to the server, which knows where links
+/// lead.
+fn tidy(path: &RemotePath) -> Option<RemotePath> {
+    let parts = path.as_str().split('/');
+    let parts: Vec<&str> = parts.filter(|part| !matches!(*part, "" | ".")).collect();
+    RemotePath::new(format!("/{}", parts.join("/"))).ok()
 }
 
 #[cfg(test)]
@@ -76,6 +103,22 @@ mod tests {
 
     fn path(text: &str) -> RemotePath {
         RemotePath::new(text).unwrap()
+    }
+
+    #[test]
+    fn a_directory_is_listed_from_within() {
+        for (named, directory) in [
+            ("/", "/"),
+            ("/d", "/d"),
+            ("/d//e/./", "/d/e"),
+            ("/d/../e", "/d/../e"),
+        ] {
+            assert_eq!(
+                routed(&Command::List(Some(path(named)))),
+                Some((directory.into(), Command::List(None)))
+            );
+        }
+        assert_eq!(routed(&Command::List(None)), None);
     }
 
     #[test]

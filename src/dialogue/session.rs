@@ -40,8 +40,18 @@ pub struct Login {
     pub server: Arc<Server>,
     transfer_type: Option<TransferType>,
     directory: Whereabouts,
-    /// The directory of the login, where the server named it.
-    home: Option<RemotePath>,
+    home: Home,
+    /// The server has told the size of a file: where it refuses to, there is none.
+    tells_sizes: bool,
+}
+
+/// The name of the directory of the login: the way back to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Home {
+    NotAsked,
+    At(RemotePath),
+    /// The server gives no name that leads there. The way back is a new login.
+    Nameless,
 }
 
 /// The current directory.
@@ -49,6 +59,8 @@ pub struct Login {
 enum Whereabouts {
     Home,
     At(RemotePath),
+    /// Where this relative path leads from the login directory.
+    Below(RemotePath),
     Unknown,
 }
 
@@ -133,7 +145,8 @@ impl Session {
                     server: Arc::clone(server),
                     transfer_type: None,
                     directory: Whereabouts::Home,
-                    home: None,
+                    home: Home::NotAsked,
+                    tells_sizes: false,
                 })
             }
             (command, outcome) => {
@@ -184,6 +197,52 @@ impl Session {
         }
     }
 
+    /// Whether a command of a plan asks for the name of the login directory, or goes back there.
+    pub(crate) fn is_way_back(&self, command: &Command, standing: &Standing) -> bool {
+        let (Self::LoggedIn(login), Standing::LoggedIn(place)) = (self, standing) else {
+            return false;
+        };
+        match command {
+            Command::WorkingDirectory => login.home == Home::NotAsked,
+            Command::ChangeDirectory(path) => {
+                let back = matches!(place.directory, Directory::Login | Directory::Below(_))
+                    && login.directory != Whereabouts::Home;
+                let home = login.home.name();
+                back && home.is_some_and(|home| home.as_str().starts_with(path.as_str()))
+            }
+            _ => false,
+        }
+    }
+
+    /// There is no name that leads back to the login directory: the way back is a new login.
+    pub(crate) fn has_no_way_back(&mut self) {
+        if let Self::LoggedIn(login) = self {
+            login.home = Home::Nameless;
+        }
+    }
+
+    /// The server has told the size of a file.
+    pub(crate) fn told_a_size(&mut self) {
+        if let Self::LoggedIn(login) = self {
+            login.tells_sizes = true;
+        }
+    }
+
+    /// Whether it has, since the login.
+    pub(crate) fn tells_sizes(&self) -> bool {
+        matches!(self, Self::LoggedIn(login) if login.tells_sizes)
+    }
+
+    /// The server that the module is logged in to, where a command has shown it: TYPE is only carried
+    /// out there (SIMCom manual L1210), and not every login tells its result.
+    #[must_use]
+    pub fn proven_server(&self) -> Option<&Arc<Server>> {
+        match self {
+            Self::LoggedIn(login) if login.transfer_type.is_some() => Some(&login.server),
+            _ => None,
+        }
+    }
+
     /// The server that the module is logged in to.
     #[must_use]
     pub fn server(&self) -> Option<&Arc<Server>> {
@@ -202,18 +261,21 @@ impl Login {
         if self.transfer_type != Some(place.transfer_type) {
             return Some(Command::Type(place.transfer_type));
         }
+        // The way back must be known before the login directory is left.
+        let asks_home = self.home == Home::NotAsked && self.directory == Whereabouts::Home;
         match (&place.directory, &self.directory) {
             (Directory::Any, _) | (Directory::Login, Whereabouts::Home) => None,
             (Directory::At(want), Whereabouts::At(at)) if want == at => None,
-            (Directory::At(want), _) if self.home.as_ref() == Some(want) => {
-                (self.directory != Whereabouts::Home).then(|| self.step(want, profile))
-            }
-            // The way back must be known before the login directory is left.
-            (Directory::At(_), Whereabouts::Home) if self.home.is_none() => {
+            (Directory::Below(want), Whereabouts::Below(at)) if want == at => None,
+            (Directory::At(want), Whereabouts::Home) if self.home.name() == Some(want) => None,
+            (Directory::At(_) | Directory::Below(_), _) if asks_home => {
                 Some(Command::WorkingDirectory)
             }
             (Directory::At(want), _) => Some(self.step(want, profile)),
-            (Directory::Login, _) => Some(match &self.home {
+            (Directory::Below(want), Whereabouts::Home) => {
+                Some(Command::ChangeDirectory(want.clone()))
+            }
+            (Directory::Login | Directory::Below(_), _) => Some(match self.home.name() {
                 Some(home) => self.step(home, profile),
                 None => Command::Logout,
             }),
@@ -226,12 +288,7 @@ impl Login {
         if fits(want) || !want.is_absolute() {
             return Command::ChangeDirectory(want.clone());
         }
-        let from = match &self.directory {
-            Whereabouts::At(at) => Some(at),
-            Whereabouts::Home => self.home.as_ref(),
-            Whereabouts::Unknown => None,
-        };
-        let rest = from.and_then(|from| want.below(from));
+        let rest = self.place().and_then(|from| want.below(from));
         Command::ChangeDirectory(rest.as_ref().unwrap_or(want).longest_start(fits))
     }
 
@@ -242,28 +299,16 @@ impl Login {
         standing: &Standing,
     ) -> Result<(), Cause> {
         match (command, outcome?) {
-            (Command::Type(transfer_type), _) => self.transfer_type = Some(*transfer_type),
+            (Command::Type(transfer_type), _) => {
+                self.transfer_type = Some(*transfer_type);
+                // Servers tell sizes in one type and not in another.
+                self.tells_sizes = false;
+            }
             (Command::ChangeDirectory(path), _) => {
-                let path = match (standing, &self.directory) {
-                    (Standing::LoggedIn(place), from) if place.goes_by_steps() => {
-                        let from = match from {
-                            Whereabouts::At(at) => Some(at),
-                            Whereabouts::Home => self.home.as_ref(),
-                            Whereabouts::Unknown => None,
-                        };
-                        from.unwrap_or(path).join(path).map_err(Cause::Unsuitable)?
-                    }
-                    _ => path.clone(),
-                };
-                self.directory = if self.home.as_ref() == Some(&path) {
-                    Whereabouts::Home
-                } else {
-                    Whereabouts::At(path)
-                };
+                self.directory = self.moved_by(path, standing)?;
             }
             (Command::WorkingDirectory, Some(Body::Text(text))) => {
-                let home = RemotePath::new(text).map_err(Cause::Unsuitable)?;
-                self.home = Some(home);
+                self.home = RemotePath::new(text).map_or(Home::Nameless, Home::At);
             }
             (Command::WorkingDirectory, _) => {
                 return Err(Cause::OutOfOrder("a directory without a name".into()));
@@ -271,6 +316,52 @@ impl Login {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Where a move of a plan has led.
+    fn moved_by(&self, path: &RemotePath, standing: &Standing) -> Result<Whereabouts, Cause> {
+        let Standing::LoggedIn(place) = standing else {
+            return Ok(Whereabouts::Unknown);
+        };
+        let is_home = |path: &RemotePath| self.home.name() == Some(path);
+        if is_home(path) {
+            return Ok(Whereabouts::Home);
+        }
+        if let Directory::Below(want) = &place.directory
+            && want == path
+        {
+            return Ok(Whereabouts::Below(path.clone()));
+        }
+        let path = match self.place() {
+            Some(from) if place.goes_by_steps() && !path.is_absolute() => {
+                let from = from.as_str().trim_end_matches('/');
+                RemotePath::new(format!("{from}/{path}")).map_err(Cause::Unsuitable)?
+            }
+            _ => path.clone(),
+        };
+        Ok(if is_home(&path) {
+            Whereabouts::Home
+        } else {
+            Whereabouts::At(path)
+        })
+    }
+
+    /// The current directory, where it has a name that leads there from anywhere.
+    fn place(&self) -> Option<&RemotePath> {
+        match &self.directory {
+            Whereabouts::At(at) => Some(at),
+            Whereabouts::Home => self.home.name(),
+            Whereabouts::Below(_) | Whereabouts::Unknown => None,
+        }
+    }
+}
+
+impl Home {
+    fn name(&self) -> Option<&RemotePath> {
+        match self {
+            Self::At(path) => Some(path),
+            Self::NotAsked | Self::Nameless => None,
+        }
     }
 }
 

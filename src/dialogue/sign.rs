@@ -83,6 +83,7 @@ impl Failure {
             | Cause::SizeMismatch { .. }
             | Cause::SourceChanged
             | Cause::Undecided(_)
+            | Cause::ListingUnread(_)
             | Cause::Unsuitable(_) => Sign::Nothing,
         }
     }

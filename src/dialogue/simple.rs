@@ -1,17 +1,14 @@
 //! Tasks of one or two commands without content of their own.
 
-mod again;
-
 use bytes::Bytes;
 
 use super::exchange::{Settlement, Verdict};
 use super::failure::{Cause, Failure, Finding, Stage};
 use super::inquiry::{Inquiry, Known};
-use super::operation::{Delivered, Delivery, Output, Progress, ProgressStage};
+use super::operation::{Delivery, Output, Progress, ProgressStage};
 use super::procedure::{Next, Procedure, Saying, is_lost, may_retry};
 use crate::ftps::value::RemotePath;
 use crate::ftps::{Body, Command, ErrCode};
-use again::Again;
 
 /// A command, or a few, until one outcome is known.
 #[derive(Debug)]
@@ -24,8 +21,6 @@ pub(crate) struct Simple {
     tries: u32,
     /// The outcome of an earlier try is not known.
     lost: bool,
-    /// What was delivered of a listing.
-    listing: Again,
     answer: Option<Body>,
     /// The name to look for when the server refuses.
     subject: Option<RemotePath>,
@@ -74,11 +69,6 @@ impl Simple {
         Self::new(vec![Command::DeleteFile(path.clone())], Some(path))
     }
 
-    /// Lists a directory and delivers the text.
-    pub(crate) fn list(path: Option<RemotePath>) -> Self {
-        Self::new(vec![Command::List(path.clone())], path)
-    }
-
     fn new(commands: Vec<Command>, subject: Option<RemotePath>) -> Self {
         Self {
             commands,
@@ -86,7 +76,6 @@ impl Simple {
             state: State::Say,
             tries: 0,
             lost: false,
-            listing: Again::default(),
             answer: None,
             subject,
         }
@@ -100,10 +89,6 @@ impl Simple {
             (Some(Command::WorkingDirectory), _) => {
                 Err(self.failure(Cause::OutOfOrder("a directory without a name".into())))
             }
-            (Some(Command::List(_)), _) => Ok(Output::Delivered(Delivered {
-                bytes: self.listing.delivered(),
-                resumes: 0,
-            })),
             _ => Ok(Output::Done),
         }
     }
@@ -113,23 +98,17 @@ impl Simple {
             .commands
             .get(self.at)
             .map(|command| command.verb().name());
-        let stage = match self.commands.get(self.at) {
-            Some(Command::List(_)) => Stage::Data,
-            _ => Stage::Directory,
-        };
         Failure {
             attempt: self.tries.max(1),
-            ..Failure::new(cause, command, stage)
+            ..Failure::new(cause, command, Stage::Directory)
         }
     }
 
     fn fail(&mut self, cause: &Cause) -> State {
         self.lost |= is_lost(cause);
-        // What was delivered of a listing cannot be taken back: the next one has to begin with it.
-        if may_retry(cause, self.tries) && !self.listing.differs() {
+        if may_retry(cause, self.tries) {
             // In a new session the first command counts for nothing.
             self.at = 0;
-            self.listing.begin();
             return State::Say;
         }
         let failure = self.failure(cause.clone());
@@ -137,11 +116,7 @@ impl Simple {
             (Some(path), Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_))
                 if path.file_name().is_some() =>
             {
-                let inquiry = match self.commands.get(self.at) {
-                    Some(Command::MakeDirectory(_)) => Inquiry::place(path.clone()),
-                    _ => Inquiry::look(path.clone()),
-                };
-                State::Look(Box::new(inquiry), failure)
+                State::Look(Box::new(Inquiry::look(path.clone())), failure)
             }
             _ => State::Finish(Err(failure)),
         }
@@ -154,7 +129,7 @@ impl Simple {
             Known::Size(_) | Known::Present => Some(Finding::NamePresent),
             Known::Absent => Some(Finding::NameAbsent),
             Known::NoDirectory => Some(Finding::DirectoryAbsent),
-            Known::Undecided(_) | Known::Failed(..) => None,
+            Known::Undecided(_) | Known::Unread(_) | Known::Failed(..) => None,
         };
         match (self.commands.get(self.at), failure.finding) {
             (Some(Command::MakeDirectory(_)), Some(Finding::NamePresent))
@@ -203,10 +178,6 @@ impl Procedure for Simple {
             State::Say | State::Finish(_) => return,
         }
         self.state = match &settlement.verdict {
-            Verdict::Done(_) if !self.listing.is_whole() => {
-                let cause = Cause::OutOfOrder("another listing than the one that broke off".into());
-                State::Finish(Err(self.failure(cause)))
-            }
             Verdict::Done(body) => {
                 self.answer = body.clone();
                 self.at += 1;
@@ -221,17 +192,10 @@ impl Procedure for Simple {
     }
 
     fn content(&mut self, bytes: Bytes) -> Option<Delivery> {
-        match &mut self.state {
-            State::Look(inquiry, _) => {
-                inquiry.content(&bytes);
-                None
-            }
-            State::Wait => {
-                let new = self.listing.take(bytes);
-                (!new.is_empty()).then_some(Delivery::Chunk(new))
-            }
-            State::Say | State::Finish(_) => None,
+        if let State::Look(inquiry, _) = &mut self.state {
+            inquiry.content(&bytes);
         }
+        None
     }
 
     fn abandon(&mut self, cause: Cause) {
@@ -255,7 +219,7 @@ impl Procedure for Simple {
     fn progress(&self) -> Progress {
         Progress {
             stage: ProgressStage::Transferring,
-            bytes: self.listing.delivered(),
+            bytes: 0,
         }
     }
 }

@@ -6,7 +6,7 @@ use super::exchange::Settlement;
 use super::failure::{Cause, Failure, Finding, Stage};
 use super::inquiry::{Inquiry, Known};
 use super::operation::{Delivery, Output};
-use super::procedure::{Next, Procedure, Saying};
+use super::procedure::{Next, Procedure, Saying, Ways};
 use crate::ftps::value::RemotePath;
 use crate::ftps::{ErrCode, Verb};
 
@@ -48,6 +48,10 @@ impl Procedure for Size {
         None
     }
 
+    fn equip(&mut self, ways: Ways) {
+        self.inquiry.know_of_sizes(ways.sizes);
+    }
+
     fn abandon(&mut self, cause: Cause) {
         self.ended = Some(Failure::new(
             cause,
@@ -70,6 +74,7 @@ pub(crate) fn unknown(known: Known) -> Failure {
         Known::Size(_) | Known::Present => (Verb::Size, rejected, Some(Finding::NamePresent)),
         Known::Undecided(Some(number)) => (Verb::Size, Cause::Undecided(number), None),
         Known::Undecided(None) => (Verb::Size, rejected, None),
+        Known::Unread(line) => (Verb::List, Cause::ListingUnread(line), None),
         Known::Failed(verb, cause) => (verb, cause, None),
     };
     // A listing needs a data connection, with troubles of its own.

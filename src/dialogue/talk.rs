@@ -453,6 +453,7 @@ impl Dialogue {
             blocks: self.setup.upload == UploadForm::Blocks && self.profile.blocks,
             rest: self.profile.blocks,
             abort: self.profile.abort,
+            sizes: self.session.tells_sizes(),
         }
     }
 

@@ -173,12 +173,9 @@ impl Upload {
             Known::Undecided(Some(number)) => {
                 State::Finish(Err(self.failure(Cause::Undecided(number), Stage::Directory)))
             }
-            Known::Undecided(None) => {
-                let cause =
-                    Cause::OutOfOrder("a listing that does not tell if a name exists".into());
-                State::Finish(Err(self.failure(cause, Stage::Directory)))
+            known @ (Known::Undecided(None) | Known::Unread(_) | Known::Failed(..)) => {
+                State::Finish(Err(unknown(known)))
             }
-            known @ Known::Failed(..) => State::Finish(Err(unknown(known))),
         }
     }
 
@@ -405,6 +402,9 @@ impl Procedure for Upload {
 
     fn equip(&mut self, ways: Ways) {
         self.ways = ways;
+        if let Some(inquiry) = self.inquiry() {
+            inquiry.know_of_sizes(ways.sizes);
+        }
     }
 
     fn feed(&mut self, piece: Piece) -> Option<Feed> {
@@ -579,7 +579,7 @@ impl Upload {
 
     /// The server refused before anything was begun: what that meant is looked for.
     fn look(&self) -> State {
-        State::Look(Box::new(Inquiry::place(self.what.path.clone())))
+        State::Look(Box::new(Inquiry::look(self.what.path.clone())))
     }
 
     fn looked(&self, known: &Known) -> State {

@@ -34,8 +34,10 @@ pub enum Command {
     WorkingDirectory,
     /// Sets the representation type (L1210).
     Type(TransferType),
-    /// Lists a directory (L1211).
+    /// Lists a directory (L1211). It is said from within, without a path.
     List(Option<RemotePath>),
+    /// Lists what the server takes this path for (L1211).
+    ListPath(RemotePath),
     /// Reads a file to the port (L1214), pushed in frames.
     Get(RemotePath, Offset),
     /// Reads a file to the module's cache (L1214 b).
@@ -83,7 +85,7 @@ impl Command {
             Self::ChangeDirectory(_) => Verb::ChangeDirectory,
             Self::WorkingDirectory => Verb::WorkingDirectory,
             Self::Type(_) => Verb::Type,
-            Self::List(_) => Verb::List,
+            Self::List(_) | Self::ListPath(_) => Verb::List,
             Self::Get(..) | Self::GetToCache(..) => Verb::Get,
             Self::CacheLength | Self::CacheRead => Verb::CacheRead,
             Self::Put(..) => Verb::Put,
@@ -144,6 +146,7 @@ impl Command {
             | Self::DeleteFile(path)
             | Self::ChangeDirectory(path)
             | Self::List(Some(path))
+            | Self::ListPath(path)
             | Self::Get(path, _)
             | Self::GetToCache(path, _)
             | Self::Put(path, _)
@@ -161,6 +164,7 @@ impl Command {
             Self::DeleteFile(_) => Self::DeleteFile(path),
             Self::ChangeDirectory(_) => Self::ChangeDirectory(path),
             Self::List(Some(_)) => Self::List(Some(path)),
+            Self::ListPath(_) => Self::ListPath(path),
             Self::Get(_, offset) => Self::Get(path, *offset),
             Self::GetToCache(_, offset) => Self::GetToCache(path, *offset),
             Self::Put(_, form) => Self::Put(path, *form),

@@ -7,7 +7,7 @@ use super::error::Error;
 use super::job::JobId;
 pub use super::repair::{Repaired, Rung};
 pub use crate::dialogue::facts::{Capabilities, Identity, Registration, Sim};
-use crate::ftps::value::{Host, Server};
+use crate::ftps::value::{Host, Server, Username};
 
 /// State of the module and its port. Read at any time; never asks the module.
 #[derive(Debug, Clone)]
@@ -79,6 +79,8 @@ pub struct LoggedIn {
     pub host: Host,
     /// Port.
     pub port: u16,
+    /// Who.
+    pub user: Username,
 }
 
 impl From<&Server> for LoggedIn {
@@ -86,6 +88,7 @@ impl From<&Server> for LoggedIn {
         Self {
             host: server.host.clone(),
             port: server.port.get(),
+            user: server.username.clone(),
         }
     }
 }

@@ -24,6 +24,7 @@ mod field;
 mod line;
 mod long;
 mod module;
+mod moods;
 mod parity;
 mod pieces;
 mod round_trip;

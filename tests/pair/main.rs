@@ -18,6 +18,7 @@ mod found;
 mod getting;
 mod line;
 mod link;
+mod listing;
 mod making_way;
 mod matrix;
 mod names;

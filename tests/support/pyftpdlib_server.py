@@ -11,6 +11,7 @@ import os
 from OpenSSL import SSL
 from pyftpdlib.authorizers import DummyAuthorizer
 from pyftpdlib.exceptions import _RetryError
+from pyftpdlib.filesystems import AbstractedFS
 from pyftpdlib.handlers import (
     DTPHandler,
     FTPHandler,
@@ -40,7 +41,30 @@ def arguments():
     parser.add_argument(
         "--announced-address", help="in place of 127.0.0.1 in replies to PASV, like behind NAT"
     )
+    parser.add_argument(
+        "--mood", action="append", default=[], choices=MOODS, help="an odd way of real servers"
+    )
+    parser.add_argument(
+        "--replies", metavar="FILE", help="its lines answer the next USER commands, and go"
+    )
     return parser.parse_args()
+
+
+MOODS = (
+    "ignores-path",  # LIST lists the working directory, whatever it names.
+    "lists-itself",  # LIST of a directory prints one line, of the directory.
+    "pattern",  # LIST takes [x] for a pattern that x fits.
+    "hides-dots",  # No listing shows names that begin with a dot.
+    "truncates",  # A listing ends after 40 lines.
+    "drops-in",  # The listing of /in is empty.
+    "refuses-empty-450",  # LIST of an empty directory is refused.
+    "refuses-empty-550",
+    "strange",  # A listing has lines of a form that nobody knows.
+    "any-case",  # Names that differ in case only are one.
+    "grows",  # A file grows by 100 bytes between SIZE and RETR.
+    "dismisses",  # The first STOR is answered by 421.
+    "letters",  # Commands are known by their letters alone: TYPE A N is none of them.
+)
 
 
 class RefusesRest:
@@ -48,6 +72,92 @@ class RefusesRest:
 
     def ftp_REST(self, line):
         self.respond("502 Command not implemented.")
+
+
+class Odd:
+    """Mixin of a control connection of a server in odd moods."""
+
+    moods = ()
+    replies = None
+    dismissed = []
+
+    def ftp_USER(self, line):
+        lines = []
+        if self.replies and os.path.exists(self.replies):
+            with open(self.replies) as file:
+                lines = file.read().splitlines()
+        if not lines:
+            return super().ftp_USER(line)
+        with open(self.replies, "w") as file:
+            file.write("".join(line + "\n" for line in lines[1:]))
+        self.respond(lines[0])
+        if lines[0].startswith("421"):
+            self.close_when_done()
+
+    def ftp_STOR(self, file, mode="w"):
+        if "dismisses" in self.moods and not self.dismissed:
+            self.dismissed.append(file)
+            self.respond("421 Service not available, closing control connection.")
+            return self.close_when_done()
+        return super().ftp_STOR(file, mode)
+
+    def ftp_TYPE(self, line):
+        if "letters" in self.moods and " " in line:
+            return self.respond("504 Unsupported type.")
+        return super().ftp_TYPE(line)
+
+    def ftp_RETR(self, file):
+        if "grows" in self.moods:
+            with open(file, "ab") as more:
+                more.write(b"+" * 100)
+        return super().ftp_RETR(file)
+
+    def ftp_LIST(self, path):
+        if not self.moods:
+            return super().ftp_LIST(path)
+        working = self.fs.ftp2fs(self.fs.cwd)
+        if "ignores-path" in self.moods:
+            path = working
+        if "pattern" in self.moods and path != working:
+            path = path.replace("[", "").replace("]", "")
+        if "lists-itself" in self.moods and path != working and os.path.isdir(path):
+            line = "drwxr-xr-x   2 ftp ftp 4096 Mar 19 2020 " + self.fs.fs2ftp(path)
+            return self.print_lines([line.encode() + b"\r\n"])
+        if not os.path.lexists(path):
+            return self.respond("550 No such file or directory.")
+        directory, names = os.path.split(path)
+        names = [names]
+        if os.path.isdir(path):
+            directory, names = path, sorted(os.listdir(path))
+            for code in ("450", "550"):
+                if "refuses-empty-" + code in self.moods and not names:
+                    return self.respond(code + " No files found.")
+        if "hides-dots" in self.moods:
+            names = [name for name in names if not name.startswith(".")]
+        if "truncates" in self.moods:
+            names = names[:40]
+        if "drops-in" in self.moods and os.path.basename(path) == "in":
+            names = []
+        if "strange" in self.moods:
+            return self.print_lines([b"== %d ==\r\n" % len(name) for name in names])
+        return self.print_lines(list(self.fs.format_list(directory, names)))
+
+    def print_lines(self, lines):
+        self.push_dtp_data(b"".join(lines), cmd="LIST")
+
+
+class AnyCase(AbstractedFS):
+    """Names that differ in case only are one."""
+
+    def ftp2fs(self, ftppath):
+        path = super().ftp2fs(ftppath)
+        directory, sought = os.path.split(path)
+        if os.path.lexists(path) or not os.path.isdir(directory):
+            return path
+        for name in os.listdir(directory):
+            if name.lower() == sought.lower():
+                return os.path.join(directory, name)
+        return path
 
 
 class EndsEarly:
@@ -106,7 +216,7 @@ class FillsDisk(EndsEarly):
 
 def control_connection(options):
     secure = options.security != "none"
-    bases = [TLS_FTPHandler if secure else FTPHandler]
+    bases = [Odd, TLS_FTPHandler if secure else FTPHandler]
     if options.refuse_rest:
         bases.insert(0, RefusesRest)
     fields = {
@@ -115,7 +225,11 @@ def control_connection(options):
         "use_sendfile": not (options.cut_data_every or options.bytes_per_second),
         "dtp_handler": data_connection(options),
         "banner": "ready",
+        "moods": options.mood,
+        "replies": options.replies,
     }
+    if "any-case" in options.mood:
+        fields["abstracted_fs"] = AnyCase
     if secure:
         fields.update(
             certfile=options.certificate, tls_control_required=True, tls_data_required=True

@@ -28,6 +28,9 @@ use super::{tools, wait};
 /// since vsftpd enters the home directory of its user, which `nobody` has none of.
 const OWNER: (&str, u32) = ("daemon", 1);
 
+/// What a server answers to the next USER commands, in its scratch directory.
+const REPLIES: &str = "replies";
+
 /// The log of a server, in its scratch directory.
 const LOG: &str = "server.log";
 
@@ -78,6 +81,8 @@ pub(crate) struct Options {
     pub(crate) false_name: Option<&'static str>,
     /// Takes only clients that show the certificate that the server has made for them.
     pub(crate) asks_for_certificate: bool,
+    /// Odd ways of real servers, by the names that `pyftpdlib_server.py` gives them.
+    pub(crate) moods: Vec<&'static str>,
 }
 
 /// A running server.
@@ -265,6 +270,14 @@ impl Server {
             .expect("Python starts");
         let errors = String::from_utf8_lossy(&output.stderr);
         serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{errors}"))
+    }
+
+    /// What it answers to the next USER commands: pyftpdlib only.
+    pub(crate) fn reply_to_users(&self, replies: &[&str]) {
+        let lines: String = replies.iter().map(|reply| format!("{reply}\n")).collect();
+        let file = self.scratch(REPLIES);
+        fs::write(&file, lines).expect("a scratch directory is writable");
+        give_away(&file);
     }
 
     /// Everything it has logged.

@@ -53,7 +53,8 @@ fn every_promise_holds_in_every_world() {
     let (ended, ends) = mpsc::channel();
     let under_way = Mutex::new(BTreeSet::new());
     thread::scope(|scope| {
-        scope.spawn(|| watch(&ends, &under_way));
+        let watched = &under_way;
+        scope.spawn(move || watch(&ends, watched));
         for _ in 0..threads {
             let ended = ended.clone();
             scope.spawn(|| {

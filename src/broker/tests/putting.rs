@@ -491,9 +491,9 @@ async fn one_that_never_wrote_takes_no_name() {
                 async move { put(&broker, header("/f"), b"other").await }
             });
             settle().await;
-            module.refuses_logins(true);
+            module.lets_nobody_in(true);
             other.await.unwrap().unwrap_err();
-            module.refuses_logins(false);
+            module.lets_nobody_in(false);
         }
         slow.push(Bytes::from(content(9000))).await.unwrap();
         slow.finish(None).await.unwrap();

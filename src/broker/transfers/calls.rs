@@ -170,6 +170,7 @@ impl Broker {
                 }
                 // What it left on the server may be the beginning of what comes.
                 journal.step_aside(&key, birth);
+                journal.reopen_logins();
                 Ok(())
             }
         };

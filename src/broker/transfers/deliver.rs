@@ -4,6 +4,7 @@ mod clear;
 mod download;
 mod upload;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -11,8 +12,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::journal::{Chore, Hold, Loss, Why};
-use super::lived::Now;
-use super::record::{Evidence, Record, State};
+use super::lived::{Lived, Now};
+use super::record::{Evidence, Record, State, Told};
 use super::retry::{Another, another};
 use crate::broker::caller::{Caller, Target};
 use crate::broker::error::{Cause, Error};
@@ -55,12 +56,24 @@ impl Broker {
             () = stop.cancelled() => return,
         };
         let (mut attempts, mut cancels) = (JoinSet::new(), JoinSet::new());
+        let mut logins = JoinSet::new();
         let mut health = self.health();
         let mut sweep = interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !stop.is_cancelled() {
             // Without a module every attempt would fail, and be written down each time.
-            let ready = matches!(health.borrow_and_update().link, health::Link::Ready);
+            let (ready, logged_in) = {
+                let health = health.borrow_and_update();
+                let ready = matches!(health.link, health::Link::Ready);
+                (ready, health.logged_in.clone())
+            };
+            if let Some(server) = logged_in
+                && logins.is_empty()
+                && journal.is_news(&server)
+            {
+                let journal = Arc::clone(journal);
+                logins.spawn(async move { journal.login_works(server).await });
+            }
             while ready && attempts.len() < journal.settings.active {
                 let Some((hold, chore)) = journal.next() else {
                     break;
@@ -82,6 +95,7 @@ impl Broker {
                 _ = sweep.tick() => journal.sweep().await,
                 Some(_) = attempts.join_next() => {}
                 Some(_) = cancels.join_next() => {}
+                Some(_) = logins.join_next() => {}
                 () = journal.wake.notified() => {}
                 Ok(()) = health.changed() => {}
                 () = async {
@@ -95,6 +109,7 @@ impl Broker {
         while attempts.join_next().await.is_some() {}
         journal.keep_lived(Duration::ZERO).await;
         while cancels.join_next().await.is_some() {}
+        while logins.join_next().await.is_some() {}
     }
 
     fn attempt(
@@ -158,6 +173,12 @@ impl Attempt {
                 .journal
                 .wait_behind(&self.hold.key, self.hold.birth);
             return Ok(());
+        }
+        if let Some((until, why)) = self.closed_login(record) {
+            return self
+                .hold
+                .change(move |record, now| record.postpone(until, why, now))
+                .await;
         }
         if !self.begin_attempt().await? {
             return Ok(());
@@ -226,22 +247,41 @@ impl Attempt {
         let told = journal.told(&error);
         let transfer = &self.hold.key.id;
         let verdict = another(&error, record.wish.upload().is_some());
-        if verdict == Another::Never {
+        let refused_login = verdict == Another::IfLoginWorked;
+        let closed = refused_login
+            .then(|| self.server(&record))
+            .flatten()
+            .and_then(|server| journal.login_refused(&server, told.clone()));
+        if verdict == Another::Never || (refused_login && closed.is_none()) {
             tracing::warn!(%transfer, %error, "a transfer failed for good");
             return self
                 .hold
                 .change(move |record, now| record.fail(told, now))
                 .await;
         }
-        let counted = verdict == Another::Counted;
+        let counted = verdict != Another::Uncounted;
         let tries = record.spent.attempts.max(1);
-        let delay = journal.settings.budget.delay(tries, fastrand::u64(..));
+        let delay =
+            closed.unwrap_or_else(|| journal.settings.budget.delay(tries, fastrand::u64(..)));
         tracing::info!(%transfer, %error, ?delay, "an attempt failed");
         self.hold
             .change(move |record, now| {
                 record.wait(now + delay, told, counted, now);
             })
             .await
+    }
+
+    /// The server of a transfer, and who logs in there.
+    fn server(&self, record: &Record) -> Option<health::LoggedIn> {
+        let located = self.broker.locate(&self.caller, &Self::target(record));
+        let (location, _) = located.ok()?;
+        Some(health::LoggedIn::from(location.server.as_ref()))
+    }
+
+    /// Until when the login of a transfer is not tried, and why.
+    fn closed_login(&self, record: &Record) -> Option<(Lived, Told)> {
+        let server = self.server(record)?;
+        self.hold.journal.login_closed(&server)
     }
 
     /// Begins an attempt, or gives the transfer up: by the budget that it has at this very moment,

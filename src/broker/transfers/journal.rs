@@ -5,6 +5,7 @@ mod clock;
 mod disk;
 mod halt;
 mod hold;
+mod logins;
 mod look;
 mod names;
 mod turns;
@@ -30,6 +31,7 @@ use clock::Clock;
 use disk::Change;
 pub(super) use halt::Why;
 pub(super) use hold::Hold;
+use logins::Logins;
 pub(in crate::broker) use names::{Claim, Loss, Taken};
 pub(super) use turns::Chore;
 use turns::Work;
@@ -71,6 +73,7 @@ struct Table {
     births: u64,
     /// The time lived through that is on the disk.
     lived: Lived,
+    logins: Logins,
 }
 
 /// Tells a transfer from those that had its name before, or will have it after it.
@@ -130,10 +133,11 @@ impl Journal {
             path: settings.directory.clone(),
             source,
         };
-        let mut before = Lived::ZERO;
+        let (mut before, mut logins) = (Lived::ZERO, Vec::new());
         let (store, records) = match Store::open(&*files.disk, &path)? {
             Some((store, records)) => {
                 before = store.lived().map_err(failed)?;
+                logins = store.logins().map_err(failed)?;
                 (Some(Arc::new(store)), records)
             }
             None => (None, BTreeMap::new()),
@@ -145,6 +149,7 @@ impl Journal {
         let latest = before + settings.budget.backoff;
         let mut table = Table {
             lived: before,
+            logins: Logins::read(logins),
             ..Table::default()
         };
         let mut taken = 0;

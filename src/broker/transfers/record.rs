@@ -241,6 +241,12 @@ impl Record {
         self.enter(State::Waiting { until }, now);
     }
 
+    /// There is to be no attempt before then.
+    pub(super) fn postpone(&mut self, until: Lived, why: Told, now: Now) {
+        self.last_error = Some(why);
+        self.enter(State::Waiting { until }, now);
+    }
+
     /// An upload is on the server.
     pub(super) fn delivered(&mut self, evidence: Evidence, now: Now) {
         self.evidence = Some(evidence);

@@ -71,6 +71,9 @@ pub(super) enum Another {
     Counted,
     /// It may succeed, and this one had no link.
     Uncounted,
+    /// It may succeed where the login has worked before: servers refuse one while they still count a
+    /// session that was cut, and lock accounts whose password is tried again and again.
+    IfLoginWorked,
 }
 
 /// Bytes that every attempt may cost beyond the file's own: a listing, a sentinel.
@@ -168,8 +171,7 @@ fn of_modem(error: &modem::Error, uploads: bool) -> Another {
 fn of_failure(failure: &Failure, uploads: bool) -> Another {
     use failure::Cause as C;
     match &failure.cause {
-        // Servers lock accounts whose password is tried again and again.
-        C::Reported(ErrCode::REJECTED) if failure.stage == Stage::Login => Another::Never,
+        C::Reported(ErrCode::REJECTED) if failure.stage == Stage::Login => Another::IfLoginWorked,
         // A file that is to be read is not there; one that is to be written makes the name.
         C::Reported(_) if !uploads && failure.finding == Some(Finding::NameAbsent) => {
             Another::Never
@@ -250,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_login_that_was_refused_is_not_repeated_and_a_server_that_says_no_is() {
+    fn a_login_that_was_refused_is_repeated_where_it_has_worked_and_a_server_that_says_no_is() {
         let reported = |stage, finding| {
             let cause = failure::Cause::Reported(ErrCode::REJECTED);
             let failure = Failure {
@@ -259,7 +261,14 @@ mod tests {
             };
             Error::from(modem::Error::Failed(failure))
         };
-        assert_eq!(another(&reported(Stage::Login, None), true), Another::Never);
+        assert_eq!(
+            another(&reported(Stage::Login, None), true),
+            Another::IfLoginWorked
+        );
+        // 421 in place of 530: the server has no room, or goes down.
+        let timeout = failure::Cause::Reported(ErrCode::SERVER_TIMEOUT);
+        let timeout = modem::Error::Failed(Failure::new(timeout, None, Stage::Login));
+        assert_eq!(another(&timeout.into(), true), Another::Counted);
         assert_eq!(
             another(&reported(Stage::Data, None), true),
             Another::Counted

@@ -10,10 +10,16 @@ use super::lived::Lived;
 use super::record::Record;
 use super::wish::Key;
 use crate::broker::disk::Disk;
+use crate::ftps::value::{Host, Username};
+use crate::modem::health::LoggedIn;
 
 /// Records as JSON, by principal and name. JSON, so that a later version can add a field and a
 /// person can read it with the tools at hand; a transfer's record is small beside its file.
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
+
+/// Logins that have worked: server and user as JSON, and when that was last seen, in seconds lived
+/// through. A program that does not know the table leaves it alone.
+const LOGINS: TableDefinition<'_, &[u8], u32> = TableDefinition::new("logins");
 
 /// What the store is.
 const ABOUT: TableDefinition<'_, &str, u32> = TableDefinition::new("about");
@@ -155,6 +161,45 @@ impl Store {
         })
     }
 
+    /// Logins that have worked, and when.
+    pub(super) fn logins(&self) -> io::Result<Vec<(LoggedIn, Lived)>> {
+        let read = || {
+            let logins = match self.database.begin_read()?.open_table(LOGINS) {
+                Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+                logins => logins?,
+            };
+            let mut found = Vec::new();
+            for row in logins.iter()? {
+                let (server, worked) = row?;
+                // What is not understood was not seen to work.
+                if let Some(server) = server_of(server.value()) {
+                    found.push((server, Lived::from_secs(worked.value())));
+                }
+            }
+            Ok(found)
+        };
+        read().map_err(io_of)
+    }
+
+    /// Stores that a login has worked, and synchronises.
+    pub(super) fn keep_login(&self, server: &LoggedIn, worked: Lived) -> io::Result<()> {
+        let row = row_of(server)?;
+        self.write(|transaction| {
+            let mut logins = transaction.open_table(LOGINS)?;
+            logins.insert(row.as_slice(), worked.as_secs())?;
+            Ok(())
+        })
+    }
+
+    /// Forgets that a login has worked, and synchronises.
+    pub(super) fn forget_login(&self, server: &LoggedIn) -> io::Result<()> {
+        let row = row_of(server)?;
+        self.write(|transaction| {
+            transaction.open_table(LOGINS)?.remove(row.as_slice())?;
+            Ok(())
+        })
+    }
+
     /// Removes a record, and synchronises.
     pub(super) fn remove(&self, key: &Key) -> io::Result<()> {
         let key = serde_json::to_vec(key)?;
@@ -242,6 +287,20 @@ fn of(path: &Path, error: redb::Error) -> Error {
     }
 }
 
+fn row_of(server: &LoggedIn) -> io::Result<Vec<u8>> {
+    let row = (server.host.as_str(), server.port, server.user.as_str());
+    Ok(serde_json::to_vec(&row)?)
+}
+
+fn server_of(row: &[u8]) -> Option<LoggedIn> {
+    let (host, port, user): (String, u16, String) = serde_json::from_slice(row).ok()?;
+    Some(LoggedIn {
+        host: Host::new(host).ok()?,
+        port,
+        user: Username::new(user).ok()?,
+    })
+}
+
 fn io_of(error: redb::Error) -> io::Error {
     match error {
         redb::Error::Io(error) => error,
@@ -277,6 +336,23 @@ mod tests {
         drop(store);
         let (_, records) = opened(&path);
         assert_eq!(records, BTreeMap::from([(a.key.clone(), a)]));
+    }
+
+    #[test]
+    fn logins_are_there_after_the_next_opening() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("s");
+        let store = Store::create(&*system(), &path).unwrap();
+        assert_eq!(store.logins().unwrap(), []);
+        let [a, b] =
+            ["a", "b"].map(|host| LoggedIn::from(crate::broker::testing::server(host).as_ref()));
+        store.keep_login(&a, Lived::from_secs(1)).unwrap();
+        store.keep_login(&b, Lived::from_secs(2)).unwrap();
+        store.keep_login(&a, Lived::from_secs(3)).unwrap();
+        store.forget_login(&b).unwrap();
+        drop(store);
+        let (store, _) = opened(&path);
+        assert_eq!(store.logins().unwrap(), [(a, Lived::from_secs(3))]);
     }
 
     #[test]

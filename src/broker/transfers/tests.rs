@@ -24,6 +24,7 @@ mod clocks;
 mod crashes;
 mod delivery;
 mod disk;
+mod logins;
 mod names;
 mod reuse;
 mod wishes;

@@ -24,7 +24,10 @@ impl Download {
             (Known::Size(now), Some(before)) if now < before => {
                 State::Finish(Err(self.failure(Cause::SourceChanged)))
             }
-            (known @ (Known::Size(_) | Known::Present | Known::Undecided(_)), before) => {
+            (
+                known @ (Known::Size(_) | Known::Present | Known::Undecided(_) | Known::Unread(_)),
+                before,
+            ) => {
                 if let (Known::Size(now), Some(before)) = (&known, before) {
                     self.grown = Some(*now).filter(|now| *now > before);
                 }

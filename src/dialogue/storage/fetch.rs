@@ -82,7 +82,9 @@ impl Fetch {
                 State::Module(self.inquiry())
             }
             // The server does not tell; the transfer itself will.
-            Known::Present | Known::Undecided(_) => State::Module(self.inquiry()),
+            Known::Present | Known::Undecided(_) | Known::Unread(_) => {
+                State::Module(self.inquiry())
+            }
             Known::Absent | Known::NoDirectory | Known::Failed(..) => {
                 State::Finish(Err(unknown(known)))
             }

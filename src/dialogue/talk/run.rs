@@ -8,6 +8,7 @@ use crate::dialogue::download::Download;
 use crate::dialogue::exchange::{Settlement, Verdict};
 use crate::dialogue::failure::{Cause, Failure};
 use crate::dialogue::hush::Hush;
+use crate::dialogue::list::List;
 use crate::dialogue::moment::Moment;
 use crate::dialogue::operation::{Delivery, Operation, Standing, Task};
 use crate::dialogue::procedure::Procedure;
@@ -180,7 +181,7 @@ fn procedure(task: Task, transfer_type: TransferType) -> Box<dyn Procedure> {
         Task::MakeDirectory(path) => Box::new(Simple::make_directory(path)),
         Task::RemoveDirectory(path) => Box::new(Simple::remove_directory(path)),
         Task::DeleteFile(path) => Box::new(Simple::delete_file(path)),
-        Task::List(path) => Box::new(Simple::list(path)),
+        Task::List(path) => Box::new(List::new(path)),
         Task::Size(path) => Box::new(Size::new(path)),
         Task::Download(what) => Box::new(Download::new(what, transfer_type)),
         Task::Upload(what) => Box::new(Upload::new(what, transfer_type)),

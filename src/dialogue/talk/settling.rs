@@ -15,7 +15,7 @@ use crate::dialogue::operation::Standing;
 use crate::dialogue::procedure::{BUSY_PAUSE, Procedure};
 use crate::dialogue::rung::Rung;
 use crate::dialogue::session::Session;
-use crate::ftps::{Command, ErrCode, StorageVerb, Verb};
+use crate::ftps::{Body, Command, ErrCode, StorageVerb, Verb};
 
 /// Why the link is left alone for [`BUSY_PAUSE`].
 const BUSY: &str = "the module is busy";
@@ -172,8 +172,16 @@ impl Dialogue {
 
     fn note_verdict(&mut self, settlement: &Settlement) {
         match &settlement.verdict {
-            Verdict::Done(_) => {
+            Verdict::Done(body) => {
                 self.sizeless &= settlement.name != Verb::Size.name();
+                let size = match body {
+                    Some(Body::Length(size)) => Some(*size),
+                    Some(Body::Number(size)) if !ErrCode::is_known_failure(*size) => Some(*size),
+                    _ => None,
+                };
+                if size.is_some() && settlement.name == Verb::Size.name() {
+                    self.session.told_a_size();
+                }
                 if let Some(run) = &mut self.run {
                     run.refused = run.refused.filter(|name| *name != settlement.name);
                 }
@@ -207,7 +215,39 @@ impl Dialogue {
         }
     }
 
+    /// The server does not let the task into the directory that its command was to be said from:
+    /// that is the answer to the command. A refusal without a code most often says that nobody is
+    /// logged in, and is given a new login first.
+    fn is_turned_away(&mut self, command: &Command, settlement: &Settlement) -> bool {
+        let Verdict::Failed(cause) = &settlement.verdict else {
+            return false;
+        };
+        let Some(run) = &mut self.run else {
+            return false;
+        };
+        let refused = match cause {
+            Cause::Reported(ErrCode::REJECTED) | Cause::Unsuitable(_) => true,
+            Cause::Refused(_) => run.replans > 0,
+            _ => false,
+        };
+        if !refused
+            || run.abandoned
+            || run.towards == run.standing
+            || !matches!(command, Command::ChangeDirectory(_))
+            || self.session.is_way_back(command, &run.towards)
+        {
+            return false;
+        }
+        run.held = None;
+        run.planned = 0;
+        run.task.heard(settlement);
+        true
+    }
+
     fn follow_plan(&mut self, command: &Command, settlement: &Settlement, now: Moment) {
+        if self.is_turned_away(command, settlement) {
+            return;
+        }
         let Some(run) = &self.run else { return };
         let Err(cause) = self.session.follow(command, settlement, &run.towards) else {
             self.silent.proved(command);
@@ -255,11 +295,25 @@ impl Dialogue {
         self.ask(Failure { attempt, ..failure });
     }
 
+    /// Whether a refusal says that no name leads back to the login directory. One without a code is
+    /// given a new login first.
+    fn loses_way_back(&self, command: &Command, cause: &Cause) -> bool {
+        let Some(run) = &self.run else { return false };
+        let coded = !matches!(cause, Cause::Refused(_));
+        (coded || run.replans > 0) && self.session.is_way_back(command, &run.towards)
+    }
+
     /// Whether a plan that failed can be tried again, after putting the session where it must
     /// now be taken to stand.
     fn replan(&mut self, command: &Command, cause: &Cause, now: Moment) -> bool {
         let first = self.run.as_ref().is_some_and(|run| run.replans == 0);
         match cause {
+            Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)
+                if self.loses_way_back(command, cause) =>
+            {
+                self.session.has_no_way_back();
+                true
+            }
             // The caller's account may be locked by a second try.
             Cause::Reported(ErrCode::REJECTED) => {
                 if !matches!(command, Command::Login(_)) {

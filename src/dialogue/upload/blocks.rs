@@ -236,7 +236,7 @@ impl Upload {
             Known::Size(found) => *found,
             Known::Absent | Known::NoDirectory => 0,
             // The server does not tell; what it says in the end decides.
-            Known::Present | Known::Undecided(_) => return State::Gather,
+            Known::Present | Known::Undecided(_) | Known::Unread(_) => return State::Gather,
             Known::Failed(_, cause) if is_transient(cause) => return State::Gather,
             Known::Failed(_, cause) => {
                 return self.fail(self.failure(cause.clone(), Stage::Commit));

@@ -48,7 +48,7 @@ impl Clear {
 
     /// At the end of an upload.
     pub(super) fn of(path: RemotePath, begun: BegunUpload, refused: bool, sourced: bool) -> Self {
-        let inquiry = Inquiry::size(path.clone()).thorough();
+        let inquiry = Inquiry::remains(path.clone());
         Self {
             path,
             begun,
@@ -108,7 +108,9 @@ impl Clear {
             Known::Size(there) => there,
             Known::Absent => return State::Over(Ok(Cleared::Absent)),
             Known::NoDirectory => return State::Over(Ok(Cleared::NoDirectory)),
-            Known::Present | Known::Undecided(_) => return State::Over(Ok(Cleared::Left)),
+            Known::Present | Known::Undecided(_) | Known::Unread(_) => {
+                return State::Over(Ok(Cleared::Left));
+            }
             known @ Known::Failed(..) => return State::Over(Err(unknown(known))),
         };
         let within = (1..=self.begun.at).contains(&there);

@@ -29,7 +29,7 @@ impl Upload {
                 let failure = self.cannot_go_on(None);
                 return self.fail(failure);
             }
-            Known::Failed(..) => {
+            Known::Unread(_) | Known::Failed(..) => {
                 let failure = self.cannot_go_on(Some(unknown(known.clone())));
                 return self.fail(failure);
             }

@@ -14,7 +14,7 @@ use crate::emulator::{Action, Emulator};
 mod server;
 
 use server::parent;
-pub use server::{Rest, Server};
+pub use server::{ListPath, Names, Rest, Server};
 
 /// The network of one emulator.
 #[derive(Debug, Default)]
@@ -185,6 +185,7 @@ impl Memory {
                 self.note("SIZE", &path);
                 let path = self.absolute(&path)?;
                 self.check(|server| server.knows_size)?;
+                let path = self.followed(path);
                 let content = self.server().and_then(|s| s.files.get(&path));
                 content
                     .map(|c| Answer::Size(c.len() as u64))
@@ -192,7 +193,9 @@ impl Memory {
             }
             Ask::Cwd(path) => {
                 self.note("CWD", &path);
-                let path = self.absolute(&path)?;
+                let named = self.absolute(&path)?;
+                self.check(|server| !server.not_entered.contains(&named))?;
+                let path = self.followed(named);
                 self.check(|server| server.is_directory(&path))?;
                 if let Some(session) = &mut self.session {
                     session.directory = path;
@@ -204,7 +207,7 @@ impl Memory {
                 free && server.is_directory(parent(&path)) && server.directories.insert(path)
             }),
             Ask::Rmd(path) => self.change("RMD", &path, |server, path| {
-                server.listing(&path).is_empty() && server.directories.remove(&path)
+                server.is_empty(&path) && server.directories.remove(&path)
             }),
             Ask::Dele(path) => self.change("DELE", &path, |server, path| {
                 server.files.remove(&path).is_some()
@@ -231,6 +234,14 @@ impl Memory {
         if login.security != Security::Plain && !server.shakes_hands(&login.control_tls) {
             return Err(Failure::Tls);
         }
+        let refused = self
+            .servers
+            .get_mut(&key)
+            .and_then(|s| s.logins.pop_front());
+        if let Some(failure) = refused {
+            return Err(failure);
+        }
+        let server = self.servers.get(&key).ok_or(Failure::Connect)?;
         let password = server.users.get(&login.user).ok_or(Failure::Refused)?;
         if password != login.password.expose_secret() {
             return Err(Failure::Refused);
@@ -245,12 +256,10 @@ impl Memory {
 
     fn list(&mut self, path: Option<&[u8]>) -> Result<Answer, Failure> {
         self.note("LIST", path.unwrap_or_default());
-        let path = self.absolute(path.unwrap_or(b"."))?;
-        self.check(|server| server.is_directory(&path))?;
-        let content = self
-            .server()
-            .map(|server| server.listing(&path))
-            .unwrap_or_default();
+        let working = self.absolute(b".")?;
+        let named = path.map(|path| self.absolute(path)).transpose()?;
+        let server = self.server().ok_or(Failure::State)?;
+        let content = server.list(&working, named).ok_or(Failure::Refused)?;
         self.open(Transfer::Down {
             content: content.into(),
             moved: 0,
@@ -260,7 +269,7 @@ impl Memory {
     fn retrieve(&mut self, path: &[u8], offset: u64) -> Result<Answer, Failure> {
         self.note_rest(offset);
         self.note("RETR", path);
-        let path = self.absolute(path)?;
+        let path = self.followed(self.absolute(path)?);
         let start = usize::try_from(self.restart(offset)?).unwrap_or(usize::MAX);
         let file = self.server().and_then(|server| server.files.get(&path));
         let content = file
@@ -274,7 +283,7 @@ impl Memory {
     fn store_begin(&mut self, path: &[u8], offset: u64) -> Result<Answer, Failure> {
         self.note_rest(offset);
         self.note("STOR", path);
-        let path = self.absolute(path)?;
+        let path = self.followed(self.absolute(path)?);
         let start = usize::try_from(self.restart(offset)?).unwrap_or(usize::MAX);
         let server = self.server_of_session()?;
         let refused = server.is_directory(&path)
@@ -431,6 +440,13 @@ impl Memory {
             }
         }
         Ok([b"/", parts.join(&b'/').as_slice()].concat())
+    }
+
+    fn followed(&self, path: Vec<u8>) -> Vec<u8> {
+        match self.server() {
+            Some(server) => server.followed(path),
+            None => path,
+        }
     }
 
     fn note_rest(&mut self, offset: u64) {

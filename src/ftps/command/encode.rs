@@ -42,6 +42,7 @@ impl Command {
             | Self::DeleteFile(path)
             | Self::ChangeDirectory(path)
             | Self::List(Some(path))
+            | Self::ListPath(path)
             | Self::Size(path) => path_argument(verb, path, profile)?.finish(),
             Self::Get(path, offset) => {
                 let line = path_argument(verb, path, profile)?;

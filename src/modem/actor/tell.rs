@@ -26,7 +26,7 @@ impl<C: Connector> ModemActor<C> {
         let logged_in = self
             .dialogue
             .session()
-            .server()
+            .proven_server()
             .map(|server| LoggedIn::from(&**server));
         self.health.send_if_modified(|health| {
             let link = self.link();

@@ -291,6 +291,12 @@ impl Verdict {
                 "SIZE_UNDECIDED",
                 "the directory's listing does not tell either",
             ),
+            C::ListingUnread(_) => Self::new(
+                Code::FailedPrecondition,
+                "LISTING_UNREADABLE",
+                "the server tells no size of the name either, so nobody can say whether it is there; a \
+                 transfer of it does not need the listing",
+            ),
             C::Rebooted => Self::unavailable("MODEM_REBOOTED", ""),
             C::PortLost => Self::unavailable("PORT_LOST", "the port is being reopened"),
             C::Disconnected => Self::unavailable("SERVER_CLOSED", ""),
@@ -410,8 +416,9 @@ impl Verdict {
             (Stage::Login, _) => Self::new(
                 Code::PermissionDenied,
                 "LOGIN_REFUSED",
-                "check user name and password; the login is not repeated, since servers lock \
-                 accounts",
+                "check user name and password; a login that has not worked lately is not repeated, since \
+                 servers lock accounts; one that has may be refused while the server still counts a \
+                 session that was cut",
             ),
             (_, Some(Finding::NameAbsent | Finding::DirectoryAbsent)) if !creates => {
                 Self::file_not_found()

@@ -13,6 +13,7 @@ pub(super) fn command(plan: &Plan<'_>) -> Command {
     refuse(
         ServerKind::Proftpd,
         &[
+            (!options.moods.is_empty(), "moods"),
             (options.cut_data_every.is_some(), "cut_data_every"),
             (options.space.is_some(), "space"),
         ],

@@ -11,6 +11,7 @@ pub(super) fn command(plan: &Plan<'_>) -> Command {
     refuse(
         ServerKind::PureFtpd,
         &[
+            (!options.moods.is_empty(), "moods"),
             (plan.security == Security::Implicit, "implicit TLS"),
             (options.refuse_rest, "refuse_rest"),
             (options.cut_data_every.is_some(), "cut_data_every"),

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::{PASSWORD, Plan, Security, ServerKind, refuse};
+use super::{PASSWORD, Plan, REPLIES, Security, ServerKind, refuse};
 use crate::support::tools;
 
 pub(super) fn command(plan: &Plan<'_>) -> Command {
@@ -33,6 +33,10 @@ pub(super) fn command(plan: &Plan<'_>) -> Command {
     if options.asks_for_certificate {
         command.arg("--client-ca").arg(&plan.client.public);
     }
+    for mood in &options.moods {
+        command.args(["--mood", mood]);
+    }
+    command.arg("--replies").arg(plan.scratch.join(REPLIES));
     if options.refuse_rest {
         command.arg("--refuse-rest");
     }

@@ -353,7 +353,9 @@ fn told(error: &Error) -> Option<Before> {
         (failure::Cause::Reported(ErrCode::REJECTED), _) if failure.stage != Stage::Login => {
             Some(Before::Unknown)
         }
-        (failure::Cause::Undecided(_), _) => Some(Before::Unknown),
+        (failure::Cause::Undecided(_) | failure::Cause::ListingUnread(_), _) => {
+            Some(Before::Unknown)
+        }
         _ => None,
     }
 }

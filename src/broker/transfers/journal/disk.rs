@@ -12,6 +12,7 @@ use crate::broker::transfers::lived::Lived;
 use crate::broker::transfers::record::{Record, Remnant, State};
 use crate::broker::transfers::store::{self, Store};
 use crate::broker::transfers::wish::Key;
+use crate::modem::health::LoggedIn;
 
 impl Journal {
     /// Puts a changed record on disk and then in memory; lets go of what it needs no more.
@@ -130,6 +131,8 @@ impl Journal {
                 Owned::Remove(key) => open.remove(key)?,
                 Owned::Lived(lived) => open.keep_lived(*lived)?,
                 Owned::Rename(key, record) => open.rename(key, record)?,
+                Owned::Login(server, worked) => open.keep_login(server, *worked)?,
+                Owned::ForgetLogin(server) => open.forget_login(server)?,
             }
             Ok(open)
         });
@@ -146,6 +149,10 @@ pub(super) enum Change<'a> {
     Rename(&'a Key, &'a Record),
     /// The time lived through.
     Lived(Lived),
+    /// A login has worked.
+    Login(&'a LoggedIn, Lived),
+    /// It is not known any more whether one has.
+    ForgetLogin(&'a LoggedIn),
 }
 
 enum Owned {
@@ -153,6 +160,8 @@ enum Owned {
     Remove(Key),
     Rename(Key, Box<Record>),
     Lived(Lived),
+    Login(LoggedIn, Lived),
+    ForgetLogin(LoggedIn),
 }
 
 impl Change<'_> {
@@ -161,6 +170,8 @@ impl Change<'_> {
             Self::Put(record) => Owned::Put(Box::new(record.clone())),
             Self::Remove(key) => Owned::Remove(key.clone()),
             Self::Lived(lived) => Owned::Lived(lived),
+            Self::Login(server, worked) => Owned::Login(server.clone(), worked),
+            Self::ForgetLogin(server) => Owned::ForgetLogin(server.clone()),
             Self::Rename(key, record) => Owned::Rename(key.clone(), Box::new(record.clone())),
         }
     }

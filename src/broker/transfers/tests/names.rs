@@ -192,9 +192,9 @@ async fn one_that_never_wrote_ends_no_transfer() {
             house.module.refuses_deletions();
             delete(&house, "/up").await.unwrap_err();
         } else {
-            house.module.refuses_logins(true);
+            house.module.lets_nobody_in(true);
             put(&house, "/up", b"other").await.unwrap_err();
-            house.module.refuses_logins(false);
+            house.module.lets_nobody_in(false);
         }
         assert_eq!(house.record("x").begun, Some(Before::Absent));
         let house = house.deliver();

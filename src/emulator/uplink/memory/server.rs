@@ -1,10 +1,10 @@
 //! A server in memory, with the moods of real ones.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 
-use crate::emulator::uplink::{Identity, Security, TlsSettings, TlsVersions};
+use crate::emulator::uplink::{Failure, Identity, Security, TlsSettings, TlsVersions};
 
 /// One server. Every field may be changed between two requests.
 #[derive(Clone, Debug)]
@@ -37,6 +37,57 @@ pub struct Server {
     pub protected: BTreeSet<Vec<u8>>,
     /// It refuses a file only when all of its content has come.
     pub refuses_late: bool,
+    /// What the next logins come to, whatever they say: 530 as [`Failure::Refused`], 421 as
+    /// [`Failure::ServerTimeout`].
+    pub logins: VecDeque<Failure>,
+    /// What it makes of the path that LIST names.
+    pub list_path: ListPath,
+    /// How a listing prints names.
+    pub names: Names,
+    /// No listing shows names that begin with a dot.
+    pub hides_dots: bool,
+    /// A listing ends after so many lines.
+    pub lists_at_most: Option<usize>,
+    /// It refuses to list an empty directory (450, 550).
+    pub refuses_empty: bool,
+    /// Directories that it lists as empty, whatever is in them.
+    pub lists_nothing: BTreeSet<Vec<u8>>,
+    /// Directories that nobody can change to, though they can be listed.
+    pub not_entered: BTreeSet<Vec<u8>>,
+    /// Links to directories: what leads where.
+    pub links: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+/// What a server makes of the path that LIST names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ListPath {
+    /// It lists that directory, or that file.
+    #[default]
+    Honour,
+    /// It lists the working directory.
+    Ignore,
+    /// It prints one line, of the directory itself.
+    Itself,
+    /// It takes `[x]` for a pattern that `x` fits (pure-ftpd, ProFTPD).
+    Pattern,
+}
+
+/// How a listing prints names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Names {
+    /// The name.
+    #[default]
+    Bare,
+    /// `./name`.
+    Dot,
+    /// `/directory/name`.
+    Absolute,
+    /// `NAME;1`, in the columns of OpenVMS.
+    Version,
+    /// In a form of line that nobody knows, with the name at its end.
+    Strange,
+    /// The same, without the name.
+    Nameless,
 }
 
 /// How a server treats REST.
@@ -70,6 +121,15 @@ impl Default for Server {
             knows_size: true,
             protected: BTreeSet::new(),
             refuses_late: false,
+            logins: VecDeque::new(),
+            list_path: ListPath::Honour,
+            names: Names::Bare,
+            hides_dots: false,
+            lists_at_most: None,
+            refuses_empty: false,
+            lists_nothing: BTreeSet::new(),
+            not_entered: BTreeSet::new(),
+            links: BTreeMap::new(),
         }
     }
 }
@@ -96,22 +156,95 @@ impl Server {
         path == b"/" || self.directories.contains(path)
     }
 
-    pub(super) fn listing(&self, directory: &[u8]) -> Vec<u8> {
-        let mut text = Vec::new();
-        let here = |path: &[u8]| parent(path) == directory;
-        for path in self.directories.iter().filter(|path| here(path)) {
-            text.extend_from_slice(b"drwxr-xr-x 2 ftp ftp 4096 Mar 19 13:51 ");
-            text.extend_from_slice(base(path));
-            text.extend_from_slice(b"\r\n");
+    /// The entries of a directory, whatever a listing shows of them.
+    pub(super) fn is_empty(&self, directory: &[u8]) -> bool {
+        let here = |path: &Vec<u8>| parent(path) == directory;
+        !self.directories.iter().any(here) && !self.files.keys().any(here)
+    }
+
+    /// What LIST prints; `None` where it is refused. `named` is the path that it was given, as an
+    /// absolute one.
+    pub(super) fn list(&self, working: &[u8], named: Option<Vec<u8>>) -> Option<Vec<u8>> {
+        let directory = match (self.list_path, named) {
+            (_, None) | (ListPath::Ignore, _) => working.to_vec(),
+            (ListPath::Honour, Some(path)) => path,
+            (ListPath::Itself, Some(path)) => {
+                return self
+                    .is_directory(&path)
+                    .then(|| self.line(&path, b'd', 4096));
+            }
+            (ListPath::Pattern, Some(mut path)) => {
+                path.retain(|byte| !matches!(byte, b'[' | b']'));
+                path
+            }
+        };
+        let directory = self.followed(directory);
+        if let Some(content) = self.files.get(&directory) {
+            return Some(self.line(&directory, b'-', content.len()));
         }
-        let shown = |path: &Vec<u8>| here(path) && !self.hidden.contains(path);
-        for (path, content) in self.files.iter().filter(|(path, _)| shown(path)) {
-            let entry = format!("-rw-r--r-- 1 ftp ftp {} Mar 19 13:51 ", content.len());
-            text.extend_from_slice(entry.as_bytes());
-            text.extend_from_slice(base(path));
-            text.extend_from_slice(b"\r\n");
+        if !self.is_directory(&directory) || (self.refuses_empty && self.is_empty(&directory)) {
+            return None;
         }
-        text
+        Some(self.listing(&directory))
+    }
+
+    fn listing(&self, directory: &[u8]) -> Vec<u8> {
+        let shown = |path: &Vec<u8>| {
+            parent(path) == directory
+                && !self.hidden.contains(path)
+                && !(self.hides_dots && base(path).starts_with(b"."))
+                && !self.lists_nothing.contains(directory)
+        };
+        let links = self.links.keys().filter(|path| shown(path));
+        let links = links.map(|path| self.line(path, b'l', 7));
+        let directories = self.directories.iter().filter(|path| shown(path));
+        let directories = directories.map(|path| self.line(path, b'd', 4096));
+        let files = self.files.iter().filter(|(path, _)| shown(path));
+        let files = files.map(|(path, content)| self.line(path, b'-', content.len()));
+        let lines = links.chain(directories).chain(files);
+        lines
+            .take(self.lists_at_most.unwrap_or(usize::MAX))
+            .collect::<Vec<_>>()
+            .concat()
+    }
+
+    fn line(&self, path: &[u8], kind: u8, size: usize) -> Vec<u8> {
+        let name = String::from_utf8_lossy(base(path));
+        let whole = String::from_utf8_lossy(path);
+        let kind = char::from(kind);
+        let columns = if kind == 'd' {
+            format!("drwxr-xr-x 2 ftp ftp {size} Mar 19 13:51")
+        } else {
+            format!("{kind}rw-r--r-- 1 ftp ftp {size} Mar 19 13:51")
+        };
+        let line = match self.names {
+            Names::Version => {
+                let directory = if kind == 'd' { ".DIR" } else { "" };
+                let name = name.to_uppercase();
+                format!("{name}{directory};1 {size} 19-MAR-2020 13:51:00 [FTP,FTP] (RWED,RE,,)")
+            }
+            Names::Strange => format!("== {size} == {name}"),
+            Names::Nameless => format!("== {size} =="),
+            Names::Bare => match self.links.get(path) {
+                Some(to) => format!("{columns} {name} -> {}", String::from_utf8_lossy(to)),
+                None => format!("{columns} {name}"),
+            },
+            Names::Dot => format!("{columns} ./{name}"),
+            Names::Absolute => format!("{columns} {whole}"),
+        };
+        (line + "\r\n").into_bytes()
+    }
+
+    /// Where a path leads: a link at its beginning is followed once.
+    pub(super) fn followed(&self, path: Vec<u8>) -> Vec<u8> {
+        for (link, to) in &self.links {
+            if let Some(rest) = path.strip_prefix(link.as_slice())
+                && (rest.is_empty() || rest.starts_with(b"/"))
+            {
+                return [to.as_slice(), rest].concat();
+            }
+        }
+        path
     }
 }
 

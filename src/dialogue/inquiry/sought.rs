@@ -1,0 +1,256 @@
+//! One name, looked for in a listing.
+
+use bytes::Bytes;
+
+use crate::ftps::listing::{Entry, Facts, Kind};
+use crate::ftps::value::RemotePath;
+
+/// A name that is looked for, and what the lines of a listing have shown of it so far.
+///
+/// Servers print names as `x`, `./x`, `/pub/x`, or `X;1` (OpenVMS), and all of these are the name. A line
+/// that could not be read speaks against the absence of every name.
+#[derive(Debug, Default)]
+pub(super) struct Sought {
+    name: String,
+    /// The directory that is listed, where its path is absolute.
+    directory: Option<String>,
+    /// Names that differ only in case are one.
+    any_case: bool,
+    found: Option<(Facts, Bytes)>,
+    /// The first line that could not be read.
+    unread: Option<Bytes>,
+    /// A line that may be of the name: it could not be read and has the name in it, or the name is
+    /// printed with another directory or other blanks.
+    mentioned: Option<Bytes>,
+}
+
+/// Whether the name of an entry is the one that is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Agreement {
+    Same,
+    /// But for the case of letters.
+    Alike,
+    /// It may be: it is printed with another directory, or with other blanks before it.
+    Elsewhere,
+    No,
+}
+
+/// Characters of a line that a message shows: the columns of a usual line.
+const SHOWN: usize = 100;
+
+impl Sought {
+    /// The last component of a path.
+    pub(super) fn new(path: &RemotePath, any_case: bool) -> Self {
+        let directory = path.parent().filter(RemotePath::is_absolute);
+        Self {
+            name: path.file_name().unwrap_or_default().to_owned(),
+            directory: directory.map(|path| path.as_str().trim_end_matches('/').to_owned()),
+            any_case,
+            ..Self::default()
+        }
+    }
+
+    /// Takes lines of the listing.
+    pub(super) fn read(&mut self, entries: impl IntoIterator<Item = Entry>) {
+        for Entry { facts, raw } in entries {
+            let Some(facts) = facts else {
+                if self.is_in(&raw) && self.mentioned.is_none() {
+                    self.mentioned = Some(raw.clone());
+                }
+                self.unread.get_or_insert(raw);
+                continue;
+            };
+            match self.agreement(&facts, &raw) {
+                Agreement::Same => self.found = Some((facts, raw)),
+                Agreement::Alike if self.any_case && self.found.is_none() => {
+                    self.found = Some((facts, raw));
+                }
+                Agreement::Elsewhere => {
+                    self.mentioned.get_or_insert(raw);
+                }
+                Agreement::Alike | Agreement::No => {}
+            }
+        }
+    }
+
+    /// The entry of the name, and its line.
+    pub(super) fn found(&self) -> Option<&(Facts, Bytes)> {
+        self.found.as_ref()
+    }
+
+    /// A line that may be of the name, as it can be shown.
+    pub(super) fn mentioned(&self) -> Option<String> {
+        self.mentioned.as_ref().map(|line| shown(line))
+    }
+
+    /// A line that speaks against the absence of the name, as it can be shown.
+    pub(super) fn doubt(&self) -> Option<String> {
+        let doubt = self.mentioned.as_ref().or(self.unread.as_ref());
+        doubt.map(|line| shown(line))
+    }
+
+    fn agreement(&self, facts: &Facts, raw: &[u8]) -> Agreement {
+        let printed = facts.name.trim_end_matches('/');
+        let printed = printed.strip_prefix("./").unwrap_or(printed);
+        let (directory, name) = match printed.rsplit_once('/') {
+            Some((directory, name)) => (Some(directory), name),
+            None => (None, printed),
+        };
+        // Names of OpenVMS have no case. That of a directory is read without `.DIR;1`.
+        let behind = raw.get(name.len()..).unwrap_or_default();
+        let plain = without_version(name).or_else(|| {
+            is_directory(facts)
+                .then_some(name)
+                .filter(|_| behind.starts_with(b".DIR;"))
+        });
+        let agreement = match plain {
+            _ if name == self.name => Agreement::Same,
+            Some(plain) if plain.eq_ignore_ascii_case(&self.name) => Agreement::Same,
+            _ if is_alike(name, &self.name) => Agreement::Alike,
+            // Blanks before a name may be the server's, or the name's.
+            _ if name.trim_start() == self.name.trim_start() => return Agreement::Elsewhere,
+            _ => Agreement::No,
+        };
+        let here = match (directory, &self.directory) {
+            (None, _) => true,
+            (Some(printed), Some(here)) => printed == here,
+            (Some(printed), None) => printed.starts_with('/'),
+        };
+        match agreement {
+            Agreement::No => Agreement::No,
+            _ if !here => Agreement::Elsewhere,
+            agreement => agreement,
+        }
+    }
+
+    /// Whether a line that could not be read has the name in it, as a word of its own.
+    fn is_in(&self, line: &[u8]) -> bool {
+        let name = self.name.as_bytes();
+        if name.is_empty() {
+            return false;
+        }
+        let same = |part: &[u8]| {
+            if self.any_case {
+                part.eq_ignore_ascii_case(name)
+            } else {
+                part == name
+            }
+        };
+        let ends = |byte: Option<&u8>| {
+            byte.is_none_or(|byte| {
+                byte.is_ascii_whitespace()
+                    || matches!(byte, b'/' | b'"' | b'\'' | b';' | b',' | b'*')
+            })
+        };
+        line.windows(name.len()).enumerate().any(|(at, part)| {
+            let before = at.checked_sub(1).and_then(|at| line.get(at));
+            same(part) && ends(before) && ends(line.get(at + name.len()))
+        })
+    }
+}
+
+/// Whether two names are one where the case of letters does not count.
+fn is_alike(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
+}
+
+/// The name of OpenVMS in front of its version.
+fn without_version(name: &str) -> Option<&str> {
+    let (name, version) = name.rsplit_once(';')?;
+    let digits = !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit());
+    (digits && !name.is_empty()).then_some(name)
+}
+
+/// The beginning of a line, without what a terminal would obey.
+fn shown(line: &[u8]) -> String {
+    let cut = line.get(..SHOWN).unwrap_or(line);
+    let more = if cut.len() < line.len() { "..." } else { "" };
+    format!("{}{more}", cut.escape_ascii())
+}
+
+/// Whether an entry is a directory.
+pub(super) fn is_directory(facts: &Facts) -> bool {
+    facts.kind == Kind::Directory
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ftps::listing::Lines;
+
+    fn sought(path: &str, any_case: bool, listing: &str) -> Sought {
+        let mut sought = Sought::new(&RemotePath::new(path).unwrap(), any_case);
+        let mut lines = Lines::new();
+        sought.read(lines.push(listing.as_bytes()));
+        sought.read(lines.finish());
+        sought
+    }
+
+    fn line(name: &str) -> String {
+        format!("-rw-r--r-- 1 u g 10 Mar 19  2020 {name}\r\n")
+    }
+
+    #[test]
+    fn a_name_is_known_in_every_form_that_servers_print() {
+        for (path, printed) in [
+            ("/pub/x", "x"),
+            ("/pub/x", "./x"),
+            ("/pub/x", "/pub/x"),
+            ("x", "/pub/x"),
+            ("/x", "/x"),
+        ] {
+            let found = sought(path, false, &line(printed));
+            assert_eq!(found.found().and_then(|(facts, _)| facts.size), Some(10));
+        }
+        let vms = "X.TXT;1  9/15  2-JUN-1998 07:32:04  [G,O]  (RWED,RWED,RE,)\r\n";
+        assert!(sought("/pub/x.txt", false, vms).found().is_some());
+        assert!(sought("/pub/x.tx", false, vms).found().is_none());
+    }
+
+    #[test]
+    fn a_name_of_another_directory_is_neither_found_nor_absent() {
+        for printed in ["/other/x", "sub/x"] {
+            let other = sought("/pub/x", false, &line(printed));
+            assert!(other.found().is_none() && other.mentioned().is_some());
+        }
+        let nothing = sought("/pub/x", false, &line("sub/y"));
+        assert!(nothing.doubt().is_none());
+    }
+
+    /// A listing in which all names begin with a blank is read as one with two blanks before names.
+    #[test]
+    fn a_name_that_differs_from_one_that_is_there_in_its_blanks_is_neither_found_nor_absent() {
+        let known = |name: &str, listing: &str| {
+            let sought = sought(&format!("/d/{name}"), false, listing);
+            (sought.found().is_some(), sought.doubt().is_some())
+        };
+        let two = "-rw-r--r-- 1 u g 5 Mar 19 13:51  a\r\n-rw-r--r-- 1 u g 7 Mar 19 13:51  b\r\n";
+        assert_eq!(known("a", two), (true, false));
+        assert_eq!(known(" a", two), (false, true));
+        assert_eq!(known("c", two), (false, false));
+        let one = "-rw-r--r-- 1 u g 5 Mar 19 13:51  a\r\n";
+        assert_eq!(known(" a", one), (true, false));
+        assert_eq!(known("a", one), (false, true));
+    }
+
+    #[test]
+    fn the_case_of_letters_counts_unless_it_is_said_not_to() {
+        assert!(sought("/X", false, &line("x")).found().is_none());
+        assert!(sought("/X", true, &line("x")).found().is_some());
+    }
+
+    #[test]
+    fn a_line_that_nobody_can_read_casts_doubt_and_more_where_the_name_is_in_it() {
+        let odd = sought("/x", false, "== 5 == x\r\n== 5 == y\x1b[31m\r\n");
+        assert_eq!(odd.mentioned().as_deref(), Some("== 5 == x"));
+        let odd = sought("/z", false, "== 5 == xz\r\n");
+        assert_eq!(odd.mentioned(), None);
+        assert_eq!(odd.doubt().as_deref(), Some("== 5 == xz"));
+        let escaped = sought("/z", false, "== 5 == y\x1b[31m\r\n")
+            .doubt()
+            .unwrap();
+        assert_eq!(escaped, "== 5 == y\\x1b[31m");
+        let long = sought("/z", false, &format!("== {}\r\n", "y".repeat(4000)));
+        assert_eq!(long.doubt().unwrap().len(), SHOWN + 3);
+    }
+}

@@ -1,0 +1,249 @@
+//! Listing a directory, as a task.
+
+mod again;
+mod compare;
+
+use bytes::Bytes;
+
+use self::again::Again;
+use self::compare::Compare;
+use super::exchange::{Settlement, Verdict};
+use super::failure::{Cause, Failure, Finding, Stage};
+use super::inquiry::{Inquiry, Known};
+use super::operation::{Delivered, Delivery, Output, Progress, ProgressStage};
+use super::procedure::{Next, Procedure, Saying, may_retry};
+use crate::ftps::value::RemotePath;
+use crate::ftps::{Command, ErrCode, Verb};
+
+/// Lists a directory, or a file, and delivers the text.
+///
+/// The directory is listed from within (see [`super::route`]). Where the server does not let anybody in,
+/// the directory above tells what the name is: a file's line is the listing. Of a directory that cannot
+/// be entered, `LIST` with its path is the last resort, and believed only where it shows what the
+/// current directory does not. A server that refuses to list a directory that it has let us into has
+/// nothing to list there, where the directory above shows it.
+#[derive(Debug)]
+pub(crate) struct List {
+    /// Without slashes at its end.
+    path: Option<RemotePath>,
+    state: State,
+    tries: u32,
+    /// What was delivered.
+    again: Again,
+}
+
+#[derive(Debug)]
+enum State {
+    Say,
+    Wait,
+    /// What the name is, after this refusal; whether the directory was entered.
+    Look(Box<Inquiry>, Failure, bool),
+    /// What the current directory shows.
+    Here(Compare, Failure),
+    /// What the path shows, against that.
+    There(Compare, Failure),
+    /// The last of it, before the end.
+    Deliver(Bytes),
+    Finish(Result<(), Failure>),
+}
+
+impl List {
+    /// Of the directory where there is a path, or of the current one.
+    pub(crate) fn new(path: Option<RemotePath>) -> Self {
+        let trimmed = |path: RemotePath| {
+            let text = path.as_str().trim_end_matches('/');
+            RemotePath::new(text).unwrap_or(path)
+        };
+        Self {
+            path: path.map(trimmed),
+            state: State::Say,
+            tries: 0,
+            again: Again::default(),
+        }
+    }
+
+    fn failure(&self, settlement: &Settlement, cause: Cause) -> Failure {
+        let stage = if settlement.name == Verb::List.name() {
+            Stage::Data
+        } else {
+            Stage::Directory
+        };
+        Failure {
+            attempt: self.tries.max(1),
+            ..Failure::new(cause, Some(settlement.name), stage)
+        }
+    }
+
+    /// The listing failed.
+    fn fail(&mut self, settlement: &Settlement, cause: &Cause) -> State {
+        // What was delivered of a listing cannot be taken back: the next one has to begin with it.
+        if may_retry(cause, self.tries) && !self.again.differs() {
+            self.again.begin();
+            return State::Say;
+        }
+        let failure = self.failure(settlement, cause.clone());
+        let refused = matches!(
+            cause,
+            Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)
+        );
+        let entered = settlement.name == Verb::List.name();
+        match &self.path {
+            Some(path) if refused && path.file_name().is_some() => {
+                State::Look(Box::new(Inquiry::look(path.clone())), failure, entered)
+            }
+            Some(_) if refused && !entered => State::Here(Compare::default(), failure),
+            _ => State::Finish(Err(failure)),
+        }
+    }
+
+    /// What the directory above shows of the name.
+    fn looked(
+        &self,
+        known: &Known,
+        line: Option<Bytes>,
+        mut failure: Failure,
+        entered: bool,
+    ) -> State {
+        let listed = matches!(known, Known::Size(_) | Known::Present);
+        let absent = matches!(known, Known::Absent | Known::NoDirectory);
+        if entered {
+            // Servers answer 450 or 550 for a directory in which there is nothing.
+            return State::Finish(if listed { Ok(()) } else { Err(failure) });
+        }
+        if let Some(line) = line.filter(|_| listed) {
+            return State::Deliver([&line, b"\r\n".as_slice()].concat().into());
+        }
+        let name = self.path.as_ref().and_then(RemotePath::file_name);
+        // Many servers list no such name.
+        let may_be_hidden = name.is_some_and(|name| name.starts_with('.'));
+        if absent {
+            failure.finding = Some(Finding::NameAbsent);
+        }
+        if absent && !may_be_hidden {
+            return State::Finish(Err(failure));
+        }
+        State::Here(Compare::default(), failure)
+    }
+
+    /// What is to be handed on of what the path shows.
+    fn hand_on(&mut self, bytes: Option<Bytes>) -> Option<Delivery> {
+        let new = self.again.take(bytes?);
+        (!new.is_empty()).then_some(Delivery::Chunk(new))
+    }
+}
+
+impl Procedure for List {
+    fn next(&mut self) -> Next {
+        loop {
+            match &mut self.state {
+                State::Say => {
+                    self.tries += 1;
+                    self.state = State::Wait;
+                    return Next::Say(Saying::Ftps(Command::List(self.path.clone())));
+                }
+                State::Wait => self.state = State::Say,
+                State::Look(inquiry, failure, entered) => match inquiry.next() {
+                    Ok(command) => return Next::Say(Saying::Ftps(command)),
+                    Err(known) => {
+                        let (line, entered) = (inquiry.line_of_file(), *entered);
+                        let failure = failure.clone();
+                        self.state = self.looked(&known, line, failure, entered);
+                    }
+                },
+                State::Here(..) => return Next::Say(Saying::Ftps(Command::List(None))),
+                State::There(_, failure) => match &self.path {
+                    Some(path) => {
+                        let command = Command::ListPath(path.clone());
+                        return Next::Say(Saying::Ftps(command));
+                    }
+                    None => self.state = State::Finish(Err(failure.clone())),
+                },
+                State::Deliver(last) => {
+                    let last = std::mem::take(last);
+                    self.state = State::Finish(Ok(()));
+                    if let Some(delivery) = self.hand_on(Some(last)) {
+                        return Next::Deliver(delivery);
+                    }
+                }
+                State::Finish(result) => {
+                    let delivered = Delivered {
+                        bytes: self.again.delivered(),
+                        resumes: 0,
+                    };
+                    let result = result.clone();
+                    return Next::Finish(result.map(|()| Output::Delivered(delivered)));
+                }
+            }
+        }
+    }
+
+    fn heard(&mut self, settlement: &Settlement) {
+        let state = std::mem::replace(&mut self.state, State::Say);
+        self.state = match (state, &settlement.verdict) {
+            (State::Wait, Verdict::Done(_)) if !self.again.is_whole() => {
+                let cause = Cause::OutOfOrder("another listing than the one that broke off".into());
+                State::Finish(Err(self.failure(settlement, cause)))
+            }
+            (State::Wait, Verdict::Done(_)) => State::Finish(Ok(())),
+            (State::Wait, Verdict::Failed(cause)) => self.fail(settlement, cause),
+            (State::Look(mut inquiry, failure, entered), _) => {
+                inquiry.heard(settlement);
+                State::Look(inquiry, failure, entered)
+            }
+            // A server that refuses to list the current directory shows nothing of it in place of the
+            // other.
+            (State::Here(mut compare, failure), _) => {
+                compare.turn();
+                State::There(compare, failure)
+            }
+            (State::There(mut compare, _), Verdict::Done(_)) if compare.is_believed() => {
+                State::Deliver(compare.finish().unwrap_or_default())
+            }
+            (State::There(mut compare, failure), Verdict::Done(_)) => match compare.finish() {
+                Some(last) => State::Deliver(last),
+                None => State::Finish(Err(failure)),
+            },
+            (State::There(compare, _), Verdict::Failed(cause)) if compare.is_believed() => {
+                State::Finish(Err(self.failure(settlement, cause.clone())))
+            }
+            (State::There(_, failure), Verdict::Failed(_)) => State::Finish(Err(failure)),
+            (state, _) => state,
+        };
+    }
+
+    fn content(&mut self, bytes: Bytes) -> Option<Delivery> {
+        let name = self.path.as_ref().and_then(RemotePath::file_name);
+        match &mut self.state {
+            State::Look(inquiry, ..) => {
+                inquiry.content(&bytes);
+                None
+            }
+            State::Wait => self.hand_on(Some(bytes)),
+            State::Here(compare, _) => {
+                compare.here(&bytes);
+                None
+            }
+            State::There(compare, _) => {
+                let bytes = compare.there(&bytes, name.unwrap_or_default());
+                self.hand_on(bytes)
+            }
+            State::Say | State::Deliver(_) | State::Finish(_) => None,
+        }
+    }
+
+    fn abandon(&mut self, cause: Cause) {
+        let failure = Failure::new(cause, Some(Verb::List.name()), Stage::Data);
+        self.state = State::Finish(Err(failure));
+    }
+
+    fn give_up(&mut self, failure: Failure) {
+        self.state = State::Finish(Err(failure));
+    }
+
+    fn progress(&self) -> Progress {
+        Progress {
+            stage: ProgressStage::Transferring,
+            bytes: self.again.delivered(),
+        }
+    }
+}
