@@ -2,7 +2,7 @@
 //! and can be pulled out and plugged in again.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -95,6 +95,13 @@ impl Tap {
     /// Swallows everything, both ways, or lets it pass again.
     pub(crate) fn silence(&self, silent: bool) {
         self.heard.silent.store(silent, Ordering::SeqCst);
+    }
+
+    /// Says something to the host in the module's place. Answers how much of it the line took at once.
+    pub(crate) fn say(&self, bytes: &[u8]) -> usize {
+        let master = self.plugged.as_ref().map(|plugged| &plugged.master);
+        let said = master.map(|mut master| master.write(bytes));
+        said.and_then(Result::ok).unwrap_or_default()
     }
 
     /// Every byte that the host has sent so far.
