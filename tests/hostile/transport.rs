@@ -109,14 +109,15 @@ async fn calls(tcp: &str, of: u8, path: &str, whole: &[u8]) -> Wire {
     wire
 }
 
-/// Answers that nobody lets come: the window is closed (RFC 9113 §6.9.2).
+/// Answers that nobody lets come: the window is closed (RFC 9113 §6.9.2). Of what 800 such calls needed,
+/// the allocator keeps 12 MiB for the next, and four times as many attacks need no more. Of 400, it is half.
 #[test]
 fn a_window_that_stays_closed() {
     let siege = Siege::of(MANY, "");
     let tcp = siege.tcp.clone();
     siege.beside("a closed window", CALLS, async {
         let mut wires = Vec::new();
-        for of in [0, 1].repeat(WIRES / 2) {
+        for of in [0, 1].repeat(WIRES / 4) {
             wires.push(calls(&tcp, of, STATUS, &message(0, &[])).await);
         }
         sleep(LASTS).await;
