@@ -119,13 +119,13 @@ fn resets_at_full_speed() {
 
 /// A client that reads nothing of many files has half of the disk, and the neighbour is served. It has the
 /// link in turn with the other, as it may: each file until its spool is full. The first one costs those
-/// who wait two seconds more (`transfers.trickle`), and each an abort and a login (0.4 s here).
+/// who wait `transfers.trickle` more, and each an abort and a login (0.4 s here).
 #[test]
 fn gets_that_nobody_reads() {
-    let more = "[transfers]\nmemory = 65536\nmemory_in_all = 1048576\ndisk = 262144\n\
+    let more = "[transfers]\ntrickle = \"500ms\"\nmemory = 65536\nmemory_in_all = 1048576\ndisk = 262144\n\
                 disk_in_all = 2097152\n";
     let mut siege = Siege::of(MANY, more);
-    siege.dearer = Duration::from_secs(3);
+    siege.dearer = Duration::from_secs(2);
     let address = siege.address();
     siege.beside("12 Gets that nobody reads", CALLS, async {
         let mut unread = Vec::new();
