@@ -126,8 +126,7 @@ mod tests {
     use super::*;
     use crate::broker::modem::clock;
 
-    const FROM: SocketAddr =
-        SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
+    const FROM: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
 
     fn handshakes() -> Handshakes<DuplexStream> {
         let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();

@@ -16,11 +16,11 @@ pub(super) const METADATA: u32 = 8 * 1024;
 pub(super) const RESET_STREAMS: usize = 20;
 
 /// Work that a client may cause at once, and in a second beyond that, counted in frames of HTTP/2, of
-/// which one that begins a call counts as eight: a thousand calls at once and two hundred a second.
+/// which one that begins a call counts as eight: a thousand calls at once and five hundred a second.
 /// The link has ten operations a second at best; a file handed over in frames of 16 KiB comes with
-/// 30 MiB a second. What comes faster stays on the socket, and its sender waits.
+/// 80 MiB a second. What comes faster stays on the socket, and its sender waits.
 pub(super) const WORK_AT_ONCE: u32 = 10_000;
-pub(super) const WORK_A_SECOND: u32 = 2_000;
+pub(super) const WORK_A_SECOND: u32 = 5_000;
 
 /// Calls at once whose answers may be long, and are whole in memory until the client takes them: lists,
 /// and the contract itself (reflection). One may have a few hundred KiB.

@@ -43,7 +43,7 @@ fn a_line_that_repeats_without_end_fills_no_log_and_ends_no_service() {
         sleep(Duration::from_millis(30));
     }
     let written = fs::metadata(&log).unwrap().len() - before;
-    println!("{said} bytes of PEER CLOSED in {LASTS:?}: {written} bytes of log");
+    eprintln!("{said} bytes of PEER CLOSED in {LASTS:?}: {written} bytes of log");
     assert!(said > 100 * flood.len(), "the line took only {said} bytes");
     assert!(written < LOG, "{written} bytes of log");
     let door = service.door().display().to_string();

@@ -83,11 +83,12 @@ fn remembered(process: &Child, text: &str) -> Vec<String> {
         let places = bytes
             .iter()
             .enumerate()
-            .filter(|(_, byte)| **byte == text.as_bytes()[0]);
+            .filter(|(_, byte)| Some(*byte) == text.as_bytes().first());
         for (at, _) in places {
             if bytes.get(at..=at + last) == Some(text.as_bytes()) {
                 let around = at.saturating_sub(80)..bytes.len().min(at + last + 80);
-                found.push(bytes[around].escape_ascii().to_string());
+                let around = bytes.get(around).unwrap_or_default();
+                found.push(around.escape_ascii().to_string());
             }
         }
     }
@@ -158,7 +159,7 @@ fn a_password_goes_with_its_session() {
     let other = run(CELLFTP, &[other.as_slice(), &["size", "/file"]].concat());
     assert!(!other.status.success(), "nobody is there");
     let after = remembered(daemon, &password);
-    println!(
+    eprintln!(
         "a password of the file: {once} times; one of a session that is over: {}",
         after.len()
     );

@@ -160,7 +160,7 @@ impl Heard {
 async fn pass(mut from: pipe::Receiver, mut to: pipe::Sender, heard: Arc<Heard>, host: bool) {
     let mut buffer = [0; 4096];
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
-        let bytes = &buffer[..count];
+        let bytes = buffer.get(..count).unwrap_or_default();
         if host {
             heard.bytes().extend_from_slice(bytes);
         }
