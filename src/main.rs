@@ -1,5 +1,6 @@
 //! `cellftpd`: the command line of the daemon.
 
+use std::alloc::System;
 use std::error::Error;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -14,6 +15,12 @@ use clap_complete::Shell;
 use rustix::process::{DumpableBehavior, Signal, set_dumpable_behavior};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
+use zeroizing_alloc::ZeroAlloc;
+
+/// Memory that is given back is wiped. Passwords are in one type that wipes itself, and before that in
+/// buffers of HTTP/2, of messages, of the configuration and of the line, which belong to libraries.
+#[global_allocator]
+static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
 
 /// Owns a SIMCom cellular module and serves FTP and FTPS transfers over gRPC.
 #[derive(Debug, Parser)]

@@ -390,6 +390,17 @@ impl Operation {
         self.slot.trickles(trickles);
     }
 
+    /// How long its caller may stand still while others wait, of what any may at first. A principal
+    /// that has let the link wait once is not waited for so long again before all its work is over:
+    /// many transfers that nobody reads would hold the link up one after another.
+    pub(super) fn patience(&self, trickle: Duration) -> Duration {
+        if self.slot.has_stood_still() {
+            trickle / 20
+        } else {
+            trickle
+        }
+    }
+
     /// Whether the caller's wish ended it before the module began with it.
     pub(super) fn ended_off_the_link(&self) -> bool {
         *self.ending.borrow() == Some(Ending::BeforeItBegan)

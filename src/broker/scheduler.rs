@@ -134,6 +134,8 @@ struct Waiting {
 #[derive(Debug, Default)]
 struct Share {
     admitted: usize,
+    /// One of its callers had the link and nothing to do with it, since it had no operation.
+    stood_still: bool,
     /// Number of its last turn; 0 before the first.
     last_turn: u64,
 }
@@ -280,9 +282,23 @@ impl Scheduler {
 
     /// The caller of what is moved now stands still, or goes on.
     pub(super) fn trickles(&mut self, key: Key, trickles: bool) {
+        if trickles
+            && let Some(principal) = self.admitted.get(&key)
+            && let Some(share) = self.shares.get_mut(principal)
+        {
+            share.stood_still = true;
+        }
         if let Some(running) = self.running.as_mut().filter(|held| held.key == key) {
             running.trickles = trickles;
         }
+    }
+
+    /// Whether a caller of the same principal has stood still with the link, since the principal had
+    /// no operation.
+    pub(super) fn has_stood_still(&self, key: Key) -> bool {
+        let principal = self.admitted.get(&key);
+        let share = principal.and_then(|principal| self.shares.get(principal));
+        share.is_some_and(|share| share.stood_still)
     }
 
     /// Whether the one that has the link gives it up for those who wait.
@@ -343,6 +359,7 @@ impl Scheduler {
         if let Some(principal) = self.admitted.remove(&key) {
             if let Some(share) = self.shares.get_mut(&principal) {
                 share.admitted -= 1;
+                share.stood_still &= share.admitted > 0;
             }
             // Who had a turn when matters only while somebody waits.
             if self.waiting.is_empty() {

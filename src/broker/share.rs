@@ -114,6 +114,13 @@ impl Places {
         }
     }
 
+    /// Whether so many more are beyond what a principal may have, whatever others give back.
+    #[must_use]
+    pub fn is_beyond(&self, principal: &Principal, many: u64) -> bool {
+        let own = self.taken().by.get(principal).copied().unwrap_or_default();
+        own.saturating_add(many) > self.share.of_one
+    }
+
     /// What is taken in all.
     #[must_use]
     pub fn used(&self) -> u64 {

@@ -23,7 +23,7 @@ use tokio::time::sleep;
 
 use super::caller::Principal;
 use super::share::{Place, Places, Share};
-use budget::{Budget, Purse};
+use budget::Purse;
 use kept::Kept;
 pub(super) use reader::{Reader, Spooled};
 pub(super) use replay::{PIECE, Replay};
@@ -49,6 +49,8 @@ pub struct Limits {
     pub keep: u64,
     /// Bytes of memory for all operations.
     pub memory_in_all: u64,
+    /// Bytes of memory for all operations of one principal.
+    pub memory_of_one: u64,
     /// Bytes on disk for one operation, once its memory is full.
     pub disk: u64,
     /// Bytes on disk for all operations.
@@ -71,6 +73,7 @@ impl Default for Limits {
             memory: 1 << 20,
             keep: 8 << 20,
             memory_in_all: 32 << 20,
+            memory_of_one: 16 << 20,
             disk: 64 << 20,
             disk_in_all: 512 << 20,
             disk_of_one: 256 << 20,
@@ -83,7 +86,7 @@ impl Default for Limits {
 #[derive(Debug)]
 pub(super) struct Spools {
     limits: Limits,
-    memory: Budget,
+    memory: Arc<Places>,
     disk: Arc<Places>,
     /// Files, of which each is a descriptor.
     files: Arc<Places>,
@@ -96,20 +99,21 @@ pub(super) struct Spools {
 impl Spools {
     /// Bytes in memory and on disk.
     pub(super) fn used(&self) -> (u64, u64) {
-        let memory_in_all = self.limits.memory_in_all;
-        let memory = memory_in_all.saturating_sub(self.memory.rest());
-        (memory, self.disk.used())
+        (self.memory.used(), self.disk.used())
     }
 
     pub(super) fn new(limits: Limits) -> Self {
-        let memory = Budget::new(limits.memory_in_all);
+        let memory = Places::new(Share {
+            in_all: limits.memory_in_all,
+            of_one: limits.memory_of_one,
+        });
         let disk = Places::new(Share {
             in_all: limits.disk_in_all,
             of_one: limits.disk_of_one,
         });
         Self {
             limits,
-            memory,
+            memory: Arc::new(memory),
             disk: Arc::new(disk),
             files: Arc::new(Places::new(FILES)),
             keepers: Mutex::default(),
@@ -138,14 +142,17 @@ impl Spools {
         (writer, reader)
     }
 
-    /// Takes memory, from what is kept of others if need be.
-    fn take(&self, amount: u64) -> bool {
-        while !self.memory.take(amount) {
+    /// Takes memory, from what is kept if need be: of anybody where there is too little for all, of the
+    /// same principal where that one has its share.
+    fn take(&self, purse: &Purse, amount: u64) -> bool {
+        while !purse.take(amount) {
+            let own = purse.is_beyond(amount);
             let reclaimed = self
                 .keepers()
                 .iter()
                 .filter_map(Weak::upgrade)
-                .any(|kept| kept.reclaim(amount, &self.memory));
+                .filter(|kept| !own || kept.purse.principal == purse.principal)
+                .any(|kept| kept.reclaim(amount));
             if !reclaimed {
                 return false;
             }
@@ -164,15 +171,16 @@ impl Spools {
         disk: u64,
         stall: Option<Duration>,
     ) -> (Writer, Reader) {
+        let purse = |places| Purse {
+            places: Arc::clone(places),
+            principal: owner.clone(),
+        };
         let spool = Arc::new(Spool {
             spools: Arc::clone(self),
-            purse: Purse {
-                places: Arc::clone(&self.disk),
-                principal: owner.clone(),
-            },
+            purse: purse(&self.disk),
             disk,
             state: Mutex::default(),
-            kept: Arc::default(),
+            kept: Arc::new(Kept::new(purse(&self.memory))),
             arrived: Notify::new(),
             taken: Notify::new(),
         });
@@ -209,7 +217,7 @@ struct State {
     memory: VecDeque<BytesMut>,
     /// Bytes in `memory`.
     in_memory: u64,
-    /// Bytes of memory taken from the budget; an empty spool's one chunk may be beyond it.
+    /// Bytes of memory taken from the purse; an empty spool's one chunk may be beyond it.
     accounted: u64,
     /// Read after the memory.
     ring: Option<Ring>,
@@ -245,10 +253,9 @@ impl Spool {
     /// Appends to the memory, if there is room.
     fn remember(&self, state: &mut State, part: &[u8]) -> bool {
         let len = part.len() as u64;
-        let budget = &self.spools.memory;
-        self.kept.shrink(self.spools.limits.keep, budget);
+        self.kept.shrink(self.spools.limits.keep);
         let within = state.in_memory + len <= self.spools.limits.memory;
-        if within && self.spools.take(len) {
+        if within && self.spools.take(&self.kept.purse, len) {
             state.accounted += len;
         } else if state.in_memory > 0 {
             return false;
@@ -274,7 +281,7 @@ impl Spool {
     fn release(&self, state: &mut State) {
         let surplus = state.accounted.saturating_sub(state.in_memory);
         state.accounted -= surplus;
-        self.spools.memory.give(surplus);
+        self.kept.purse.give(surplus);
         self.spools.freed.notify_waiters();
     }
 
@@ -287,7 +294,7 @@ impl Spool {
             self.purse.give(ring.len());
             state.file = None;
         }
-        self.kept.clear(&self.spools.memory);
+        self.kept.clear();
         self.release(&mut state);
     }
 }

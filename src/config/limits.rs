@@ -122,9 +122,10 @@ pub(super) fn to_broker(
             memory: transfers.memory,
             keep: transfers.keep,
             memory_in_all: transfers.spools(),
+            // Half, as of the connections and the queue.
+            memory_of_one: transfers.spools() / 2,
             disk: transfers.disk,
             disk_in_all: transfers.disk_in_all,
-            // Half, as of the connections and the queue.
             disk_of_one: transfers.disk_in_all / 2,
             directory: transfers.directory().map(Into::into),
         },

@@ -1,10 +1,15 @@
 //! Counts served over HTTP, in the text format of Prometheus.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use metrics_exporter_prometheus::{BuildError, PrometheusBuilder};
-use tokio::task::JoinHandle;
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
+use tokio::time::{interval, sleep, timeout};
 
 use crate::broker;
 use crate::rpc;
@@ -29,25 +34,86 @@ pub enum Error {
     Counted,
 }
 
+/// Connections at once. A monitoring system needs one; beyond that the oldest makes room.
+const AT_ONCE: usize = 16;
+
+/// How long a question and its answer may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Longest question that is taken, in bytes. Its end is looked for, and nothing else in it.
+const QUESTION: usize = 8 * 1024;
+
+/// Between two times at which what was counted is tidied up: the exporter's own custom.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Pause after a connection could not be accepted, mostly for want of descriptors.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
 /// Counts from now on, and serves the counts at an address until the task is aborted.
+///
+/// Whoever is on this machine may come, and has no name: connections are few and short, so that they
+/// take no descriptors from what the daemon is there for.
 ///
 /// # Errors
 /// The address cannot be had.
 pub(super) fn serve(at: SocketAddr) -> Result<JoinHandle<()>, Error> {
     let bind = |source| Error::Bind { at, source };
-    // The exporter says of a taken address only that it is; the system says why.
-    drop(std::net::TcpListener::bind(at).map_err(bind)?);
-    let (recorder, exporter) = PrometheusBuilder::new()
-        .with_http_listener(at)
+    let listener = std::net::TcpListener::bind(at).map_err(bind)?;
+    listener.set_nonblocking(true).map_err(bind)?;
+    let listener = TcpListener::from_std(listener).map_err(bind)?;
+    let recorder = PrometheusBuilder::new()
         .set_buckets(&broker::metrics::SECONDS)?
-        .build()?;
+        .build_recorder();
+    let counts = recorder.handle();
     ::metrics::set_global_recorder(recorder).map_err(|_| Error::Counted)?;
     broker::metrics::describe();
     rpc::metrics::describe();
     tracing::info!("metrics at http://{at}/metrics");
-    Ok(tokio::spawn(async move {
-        if let Err(error) = exporter.await {
-            tracing::warn!(?error, "metrics are no longer served");
+    Ok(tokio::spawn(run(listener, counts)))
+}
+
+async fn run(listener: TcpListener, counts: PrometheusHandle) {
+    // Dropped with this task, and they end.
+    let mut answers = JoinSet::new();
+    let mut by_age: VecDeque<AbortHandle> = VecDeque::new();
+    let mut upkeep = interval(UPKEEP);
+    loop {
+        tokio::select! {
+            _ = upkeep.tick() => counts.run_upkeep(),
+            Some(_) = answers.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    by_age.retain(|answer| !answer.is_finished());
+                    if by_age.len() >= AT_ONCE && let Some(oldest) = by_age.pop_front() {
+                        oldest.abort();
+                    }
+                    let answer = timeout(DEADLINE, answer(stream, counts.clone()));
+                    by_age.push_back(answers.spawn(answer));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection for metrics could not be accepted");
+                    sleep(ACCEPT_AGAIN).await;
+                }
+            }
         }
-    }))
+    }
+}
+
+/// Answers whatever is asked with the counts (RFC 9112).
+async fn answer(mut stream: TcpStream, counts: PrometheusHandle) -> io::Result<()> {
+    let mut question = Vec::new();
+    while !question.ends_with(b"\r\n\r\n") {
+        if question.len() >= QUESTION || stream.read_buf(&mut question).await? == 0 {
+            return Ok(());
+        }
+    }
+    let body = counts.render();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(body.as_bytes()).await?;
+    stream.shutdown().await
 }

@@ -144,4 +144,28 @@ mod tests {
             assert_eq!(name(&der), Err(want));
         }
     }
+
+    /// `admin` with such a character looks like `admin` in a log, or like another name.
+    #[test]
+    fn a_name_that_is_not_what_it_looks_like_is_refused() {
+        let misleading = [
+            '\u{1b}',
+            '\u{85}',
+            '\u{9b}',
+            '\u{ad}',
+            '\u{200b}',
+            '\u{200f}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{202e}',
+            '\u{2066}',
+            '\u{2069}',
+            '\u{feff}',
+            '\u{e0041}',
+        ];
+        for character in misleading {
+            let der = made(Some(&format!("adm{character}in")), &[]);
+            assert_eq!(name(&der), Err(Nameless::Control), "{character:?}");
+        }
+    }
 }

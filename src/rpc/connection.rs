@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,20 +11,20 @@ use tokio::time::{Sleep, sleep};
 use tonic::transport::server::Connected;
 
 use super::limits::PREFACE;
+use super::pace::{Frames, Pace};
 use super::visit::Visit;
 use crate::broker::modem::clock;
 use crate::broker::share::Place;
-
-/// What HTTP/2 begins with has so many bytes (RFC 9113 §3.4).
-const PREFACE_LEN: usize = 24;
 
 /// A connection, with the identity of who is at its other end. It ends by itself when it does not
 /// begin, and when it has had no call for too long.
 pub(super) struct Connection {
     stream: Box<dyn Duplex>,
     visit: Visit,
-    /// Bytes of the preface that are to come.
-    to_begin: usize,
+    frames: Frames,
+    pace: Arc<Pace>,
+    /// Nothing is read before this is over: its client has sent too much.
+    held: Option<Pin<Box<Sleep>>>,
     idle: Duration,
     timer: Pin<Box<Sleep>>,
     _place: Place,
@@ -38,13 +39,16 @@ impl Connection {
     pub(super) fn new(
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         visit: Visit,
+        pace: Arc<Pace>,
         idle: Duration,
         place: Place,
     ) -> Self {
         Self {
             stream: Box::new(stream),
             visit,
-            to_begin: PREFACE_LEN,
+            frames: Frames::new(),
+            pace,
+            held: None,
             idle,
             timer: Box::pin(sleep(PREFACE)),
             _place: place,
@@ -54,7 +58,7 @@ impl Connection {
     /// Whether its time is over.
     fn over(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         while self.timer.as_mut().poll(cx).is_ready() {
-            if self.to_begin > 0 {
+            if !self.frames.begun() {
                 return Err(io::ErrorKind::TimedOut.into());
             }
             let now = clock::now();
@@ -67,11 +71,34 @@ impl Connection {
         Ok(())
     }
 
-    fn came(&mut self, bytes: usize) {
-        let before = self.to_begin;
-        self.to_begin = before.saturating_sub(bytes);
-        if before > 0 && self.to_begin == 0 {
-            self.timer.as_mut().reset(clock::now() + self.idle);
+    /// Whether it is to be read later.
+    fn is_held(&mut self, cx: &mut Context<'_>) -> bool {
+        loop {
+            if let Some(held) = &mut self.held
+                && held.as_mut().poll(cx).is_pending()
+            {
+                return true;
+            }
+            // Others of the same client may have sent meanwhile.
+            match self.pace.wait(clock::now()) {
+                Some(wait) => self.held = Some(Box::pin(sleep(wait))),
+                None => {
+                    self.held = None;
+                    return false;
+                }
+            }
+        }
+    }
+
+    fn came(&mut self, bytes: &[u8]) {
+        let began = self.frames.begun();
+        let work = self.frames.take(bytes);
+        let now = clock::now();
+        if work > 0 {
+            self.pace.pay(work, now);
+        }
+        if !began && self.frames.begun() {
+            self.timer.as_mut().reset(now + self.idle);
         }
     }
 }
@@ -90,10 +117,14 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.is_held(cx) {
+            self.over(cx)?;
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         match read {
-            Poll::Ready(_) => self.came(buffer.filled().len() - before),
+            Poll::Ready(_) => self.came(buffer.filled().get(before..).unwrap_or_default()),
             Poll::Pending => self.over(cx)?,
         }
         read
@@ -140,8 +171,6 @@ impl AsyncWrite for Connection {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
     use tokio::time::Instant;
 
@@ -160,7 +189,7 @@ mod tests {
         }));
         let place = places.take(visit.principal()).unwrap();
         (
-            Connection::new(ours, visit.clone(), IDLE, place),
+            Connection::new(ours, visit.clone(), Arc::default(), IDLE, place),
             theirs,
             visit,
         )
@@ -187,7 +216,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_connection_without_a_call_ends_and_one_with_a_call_stays() {
         let (connection, mut client, visit) = connection();
-        client.write_all(&[b'x'; PREFACE_LEN]).await.unwrap();
+        client.write_all(&[b'x'; 24]).await.unwrap();
         let call = visit.call();
         tokio::spawn(async move {
             sleep(IDLE * 10).await;

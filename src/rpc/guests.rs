@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::auth::Peer;
 use super::connection::Connection;
 use super::limits::Limits;
+use super::pace::Paces;
 use super::visit::Visit;
 use crate::broker::share::{Place, Places, Share};
 
@@ -27,6 +28,7 @@ pub(super) struct Guests {
     idle: Duration,
     places: Arc<Places>,
     turned_away: Arc<Places>,
+    paces: Paces,
 }
 
 impl Guests {
@@ -35,6 +37,7 @@ impl Guests {
             idle: limits.idle,
             places: Arc::new(Places::new(limits.connections)),
             turned_away: Arc::new(Places::new(TURNED_AWAY)),
+            paces: Paces::default(),
         }
     }
 
@@ -46,7 +49,8 @@ impl Guests {
         peer: Peer,
     ) -> Option<Connection> {
         let (visit, idle, place) = self.place(peer)?;
-        Some(Connection::new(stream, visit, idle, place))
+        let pace = self.paces.of(visit.principal());
+        Some(Connection::new(stream, visit, pace, idle, place))
     }
 
     fn place(&self, peer: Peer) -> Option<(Visit, Duration, Place)> {

@@ -1,7 +1,7 @@
 //! The TLS handshakes under way.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -24,7 +24,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const AT_ONCE: usize = 64;
 
 /// Handshakes under way, each a task of its own: one that stalls holds up nobody, and ends by its
-/// deadline. Beyond the bound the oldest makes room, which is most likely a stalled one.
+/// deadline. Beyond the bound the oldest makes room, which is most likely a stalled one, of the address
+/// that has the most: who opens many takes the room of nobody else.
 ///
 /// Dropping it ends them all.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ pub(super) struct Handshakes<S> {
     tls: watch::Receiver<Tls>,
     running: JoinSet<Option<(TlsStream<S>, Peer)>>,
     /// The running ones from the oldest on, and some that have ended.
-    by_age: VecDeque<AbortHandle>,
+    by_age: VecDeque<(IpAddr, AbortHandle)>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Handshakes<S> {
@@ -47,15 +48,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Handshakes<S> {
 
     /// Begins one with who came from `from`.
     pub(super) fn begin(&mut self, stream: S, from: SocketAddr) {
-        self.by_age.retain(|handshake| !handshake.is_finished());
+        self.by_age
+            .retain(|(_, handshake)| !handshake.is_finished());
         if self.by_age.len() >= AT_ONCE
-            && let Some(oldest) = self.by_age.pop_front()
+            && let Some((whose, oldest)) = self.makes_room().and_then(|at| self.by_age.remove(at))
         {
-            tracing::warn!("{AT_ONCE} TLS handshakes are under way; the oldest makes room");
+            tracing::warn!(from = %whose, "{AT_ONCE} TLS handshakes are under way; one makes room");
             oldest.abort();
         }
         let handshake = handshake(self.tls.borrow().acceptor(), stream, from);
-        self.by_age.push_back(self.running.spawn(handshake));
+        let running = self.running.spawn(handshake);
+        self.by_age.push_back((from.ip(), running));
+    }
+
+    /// Which one makes room for another.
+    fn makes_room(&self) -> Option<usize> {
+        let of = |from: &IpAddr| {
+            self.by_age
+                .iter()
+                .filter(|(other, _)| other == from)
+                .count()
+        };
+        let most = self.by_age.iter().map(|(from, _)| of(from)).max()?;
+        self.by_age.iter().position(|(from, _)| of(from) == most)
     }
 
     /// The next one that comes to a good end; waits for ever where there is none. Cancel-safe.
@@ -111,8 +126,7 @@ mod tests {
     use super::*;
     use crate::broker::modem::clock;
 
-    const FROM: SocketAddr =
-        SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
+    const FROM: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
 
     fn handshakes() -> Handshakes<DuplexStream> {
         let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
@@ -135,6 +149,25 @@ mod tests {
             ended = client.read_to_end(&mut said) => assert_eq!(ended.unwrap(), 0),
         }
         assert_eq!(began.elapsed(), DEADLINE);
+    }
+
+    /// A client with a slow line was thrown out by one who opened connections without end.
+    #[tokio::test(start_paused = true)]
+    async fn who_opens_many_makes_room_and_not_another_address() {
+        let mut handshakes = handshakes();
+        let (mut slow, server) = duplex(1024);
+        handshakes.begin(server, SocketAddr::new([10, 0, 0, 7].into(), 1));
+        let mut many: Vec<DuplexStream> = Vec::new();
+        for _ in 0..3 * AT_ONCE {
+            let (client, server) = duplex(1024);
+            handshakes.begin(server, FROM);
+            many.push(client);
+        }
+        let began = clock::now();
+        assert_eq!(many[0].read(&mut [0]).await.unwrap(), 0);
+        assert!(began.elapsed().is_zero(), "the oldest of many makes room");
+        assert_eq!(slow.read(&mut [0]).await.unwrap(), 0);
+        assert_eq!(began.elapsed(), DEADLINE, "the slow one has its time");
     }
 
     #[tokio::test(start_paused = true)]

@@ -15,6 +15,20 @@ pub(super) const METADATA: u32 = 8 * 1024;
 /// default, which rapid reset is answered with.
 pub(super) const RESET_STREAMS: usize = 20;
 
+/// Work that a client may cause at once, and in a second beyond that, counted in frames of HTTP/2, of
+/// which one that begins a call counts as eight: a thousand calls at once and five hundred a second.
+/// The link has ten operations a second at best; a file handed over in frames of 16 KiB comes with
+/// 80 MiB a second. What comes faster stays on the socket, and its sender waits.
+pub(super) const WORK_AT_ONCE: u32 = 10_000;
+pub(super) const WORK_A_SECOND: u32 = 5_000;
+
+/// Calls at once whose answers may be long, and are whole in memory until the client takes them: lists,
+/// and the contract itself (reflection). One may have a few hundred KiB.
+pub(super) const LONG_ANSWERS: Share = Share {
+    in_all: 32,
+    of_one: 8,
+};
+
 /// How long a client may take to begin HTTP/2 once it is connected: as long as for a TLS handshake.
 pub(super) const PREFACE: Duration = Duration::from_secs(10);
 

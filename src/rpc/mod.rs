@@ -18,6 +18,7 @@ pub mod limits;
 pub mod listen;
 pub mod metrics;
 mod module;
+mod pace;
 mod put;
 mod report;
 pub mod role;

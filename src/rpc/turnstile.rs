@@ -10,7 +10,7 @@ use tonic::codegen::http::{Request, Response};
 use tower::{Layer, Service};
 
 use super::intake::{Form, Intake, Messages};
-use super::limits::Limits;
+use super::limits::{LONG_ANSWERS, Limits};
 use super::status;
 use super::visit::{Running, Visit};
 use crate::broker::share::{Place, Places};
@@ -19,6 +19,7 @@ use crate::broker::share::{Place, Places};
 #[derive(Debug, Clone)]
 pub(super) struct Turnstile {
     calls: Arc<Places>,
+    long_answers: Arc<Places>,
     messages: Arc<Messages>,
 }
 
@@ -26,27 +27,49 @@ impl Turnstile {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             calls: Arc::new(Places::new(limits.calls)),
+            long_answers: Arc::new(Places::new(LONG_ANSWERS)),
             messages: Arc::new(Messages::new(limits.messages)),
         }
     }
 
-    fn enter(&self, visit: &Visit) -> Result<Held, Status> {
+    fn enter(&self, visit: &Visit, path: &str) -> Result<Held, Status> {
         if let Some(full) = visit.turned_away() {
             return Err(status::too_many_connections(full.own));
         }
-        let place = self.calls.take(visit.principal());
-        let place = place.map_err(|full| status::too_many_calls(full.own))?;
+        let take = |places: &Arc<Places>| {
+            let place = places.take(visit.principal());
+            place.map_err(|full| status::too_many_calls(full.own))
+        };
+        let places = [
+            Some(take(&self.calls)?),
+            answers_at_length(path)
+                .then(|| take(&self.long_answers))
+                .transpose()?,
+        ];
         Ok(Held {
-            _place: place,
+            _places: places,
             _running: visit.call(),
         })
     }
 }
 
+/// Whether the method at a path may answer with a long message.
+fn answers_at_length(path: &str) -> bool {
+    const METHODS: [&str; 5] = [
+        "ListCommandForms",
+        "ListModuleFiles",
+        "ListQueue",
+        "ListTransfers",
+        "ServerReflectionInfo",
+    ];
+    let method = path.rsplit('/').next().unwrap_or_default();
+    METHODS.contains(&method)
+}
+
 /// What a call has while it runs.
 #[derive(Debug)]
 struct Held {
-    _place: Place,
+    _places: [Option<Place>; 2],
     _running: Running,
 }
 
@@ -91,7 +114,7 @@ where
             let status = status::no_identity("the system does not tell who is calling");
             return Box::pin(async move { Ok(status.into_http()) });
         };
-        let held = match self.turnstile.enter(&visit) {
+        let held = match self.turnstile.enter(&visit, request.uri().path()) {
             Ok(held) => held,
             Err(status) => return Box::pin(async move { Ok(status.into_http()) }),
         };

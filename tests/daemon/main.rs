@@ -19,13 +19,18 @@ mod edge;
 mod ftp;
 mod log;
 mod module;
+mod noise;
 #[path = "../support/process.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod process;
+mod secrets;
 mod site;
 mod stopping;
 mod sure;
 mod systemd;
+#[path = "../support/tap.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
+mod tap;
 #[path = "../support/wait.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod wait;

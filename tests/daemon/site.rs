@@ -17,6 +17,8 @@ pub(crate) struct Site {
     pub(crate) service: Service,
     /// Files here.
     pub(crate) scratch: TempDir,
+    /// The server's port.
+    pub(crate) port: u16,
     root: TempDir,
     _serving: Runtime,
 }
@@ -54,6 +56,7 @@ impl Site {
         Self {
             service,
             scratch: tempfile::tempdir().unwrap(),
+            port,
             root,
             _serving: serving,
         }

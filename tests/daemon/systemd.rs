@@ -101,6 +101,67 @@ fn new_certificates_are_in_force_after_sighup_and_broken_ones_never() {
 }
 
 #[test]
+fn who_is_on_the_list_of_revoked_certificates_does_not_come_in_and_the_list_is_read_anew() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let authority = Authority::new();
+    let (ca, own) = (
+        authority.file(folder),
+        authority.server().files(folder, "own"),
+    );
+    let clients = [1, 2].map(|number| {
+        let name = format!("meter-{number}");
+        authority
+            .numbered_client(&name, number)
+            .files(folder, &name)
+    });
+    let crl = folder.join("crl.pem");
+    fs::write(&crl, authority.revocation(&[2])).unwrap();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let file = |path: &Path| path.display().to_string();
+    let service = Service::with(&format!(
+        "tcp = \"127.0.0.1:{port}\"\n[listen.tls]\ncert_file = \"{}\"\nkey_file = \"{}\"\n\
+         client_ca_file = \"{}\"\nclient_crl_file = \"{}\"\n",
+        file(&own.certificate),
+        file(&own.key),
+        file(&ca),
+        file(&crl),
+    ));
+    service.hear("READY=1");
+    let come_in = || {
+        let [first, second] = &clients;
+        [first, second].map(|client| {
+            let status = over_tls(port, &ca, client);
+            let said = text(&status.stderr);
+            match status.status.code() {
+                Some(0) => true,
+                Some(4 | 5) if said.contains("certificate") => false,
+                code => panic!("{code:?} {said}"),
+            }
+        })
+    };
+    let reload = |list: &str| {
+        fs::write(&crl, list).unwrap();
+        service.heard.borrow_mut().clear();
+        service.signal(Signal::HUP);
+        service.hear("RELOADING=1");
+        service.hear("READY=1");
+    };
+    assert_eq!(come_in(), [true, false]);
+    reload(&authority.revocation(&[1]));
+    assert_eq!(come_in(), [false, true]);
+    reload("no list");
+    assert_eq!(come_in(), [false, true], "the list that was read stays");
+    // Nobody vouches that a certificate of this authority is not revoked.
+    reload(&Authority::new().revocation(&[]));
+    assert_eq!(come_in(), [false, false]);
+    reload(&authority.revocation(&[]));
+    assert_eq!(come_in(), [true, true]);
+}
+
+#[test]
 fn sockets_that_were_passed_on_are_served_and_stay() {
     let scratch = tempfile::tempdir().unwrap();
     let path = scratch.path().join("activated");

@@ -3,9 +3,16 @@
 use cellftp::client::Client;
 use cellftp::proto::create_upload_request::Message;
 use cellftp::proto::transfer_service_client::TransferServiceClient;
-use cellftp::proto::{self, CreateUploadRequest, GetRequest, PutFinish, UploadHeader};
+use cellftp::proto::{
+    self, CreateDownloadRequest, CreateUploadRequest, GetRequest, PutFinish, ReadTransferRequest,
+    UploadHeader,
+};
+use prost::Message as _;
 use tokio_stream::iter;
-use tonic::Code;
+use tonic::client::Grpc;
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::{Code, Request};
+use tonic_prost::ProstCodec;
 
 use crate::house::{House, content, here, refused, target};
 
@@ -55,6 +62,73 @@ async fn a_get_that_begins_beyond_the_end_is_out_of_range() {
         Ok(())
     };
     refused(answers.await, Code::OutOfRange, "WRONG_OFFSET");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transfer_that_is_read_beyond_its_end_is_out_of_range() {
+    let house = House::ready().await;
+    house.store("file", &content(1000));
+    let mut transfers = TransferServiceClient::new(house.channel().await);
+    let wish = CreateDownloadRequest {
+        transfer_id: "down".into(),
+        profile: "here".into(),
+        path: "/file".into(),
+        ..Default::default()
+    };
+    transfers.create_download(wish).await.unwrap();
+    let read = async |offset| {
+        let request = ReadTransferRequest {
+            transfer_id: "down".into(),
+            offset,
+        };
+        let mut answers = transfers.clone().read_transfer(request).await?.into_inner();
+        while answers.message().await?.is_some() {}
+        Ok(())
+    };
+    // The first waits until all of it is there.
+    read(1000).await.unwrap();
+    refused(read(1001).await, Code::OutOfRange, "WRONG_OFFSET");
+}
+
+/// The library says INTERNAL, as if the daemon were at fault.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_cannot_be_read_is_the_callers_fault() {
+    let house = House::ready().await;
+    // Where a target belongs, a text that is none.
+    let other = proto::CloseSessionRequest {
+        session_id: "zzz".into(),
+    };
+    assert!(proto::GetSizeRequest::decode(&*other.encode_to_vec()).is_err());
+    let mut grpc = Grpc::new(house.channel().await);
+    grpc.ready().await.unwrap();
+    let path = PathAndQuery::from_static("/cellftp.v1.FtpsService/GetSize");
+    let codec = ProstCodec::<_, proto::GetSizeResponse>::default();
+    let answer = grpc.unary(Request::new(other), path, codec).await;
+    let status = refused(answer, Code::InvalidArgument, "MALFORMED_MESSAGE");
+    assert!(!status.message().is_empty());
+}
+
+/// Each costs the processor as much as a long one. The whole connection ended with a GOAWAY.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_chunks_of_a_byte_end_with_a_reason_and_the_connection_stays() {
+    let house = House::ready().await;
+    let header = UploadHeader {
+        transfer_id: "t".into(),
+        profile: "here".into(),
+        path: "/t".into(),
+        ..Default::default()
+    };
+    let chunks = (0..5000).map(|_| Message::Chunk(b"x".as_slice().into()));
+    let messages = std::iter::once(Message::Header(header)).chain(chunks);
+    let messages = messages.map(|message| CreateUploadRequest {
+        message: Some(message),
+    });
+    let mut transfers = TransferServiceClient::new(house.channel().await);
+    let answer = transfers.create_upload(iter(messages)).await;
+    let status = refused(answer, Code::InvalidArgument, "CHUNKS_TOO_SHORT");
+    assert!(status.message().contains("256"), "{status:?}");
+    let there = transfers.list_transfers(proto::ListTransfersRequest::default());
+    there.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,7 +14,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::abuse::MEASURING;
-use crate::house::{PATIENCE, ftp_server};
+use crate::house::PATIENCE;
+use crate::program::ftp_server;
 use course::Course;
 use program::Program;
 

@@ -9,16 +9,15 @@ use cellftp::config::parse;
 use cellftp::daemon::{Daemon, Passed};
 use cellftp::proto;
 use cellftp::proto::ftps_service_client::FtpsServiceClient;
-use libunftp::ServerBuilder;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
-use unftp_sbe_fs::Filesystem;
+
+use crate::program::ftp_server;
 
 /// No step of a test takes nearly as long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -208,23 +207,4 @@ pub(crate) fn refused<T>(outcome: Result<T, Status>, code: Code, reason: &str) -
 
 fn durable(scratch: &Path) -> PathBuf {
     scratch.join("durable")
-}
-
-/// An FTP server of these files, which takes anybody in. Answers its port.
-pub(crate) async fn ftp_server(root: PathBuf) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((connection, _)) = listener.accept().await {
-            let root = root.clone();
-            let open = Box::new(move || Filesystem::new(root.clone()).unwrap());
-            tokio::spawn(
-                ServerBuilder::new(open)
-                    .build()
-                    .unwrap()
-                    .service(connection),
-            );
-        }
-    });
-    port
 }

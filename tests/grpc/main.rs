@@ -13,6 +13,7 @@ mod abuse;
 #[path = "../support/acceptor.rs"]
 mod acceptor;
 #[path = "../support/authority.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
 mod authority;
 mod bounds;
 mod budget;
@@ -22,6 +23,9 @@ mod crowd;
 mod doors;
 mod forms;
 mod house;
+#[path = "../support/program.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
+mod program;
 mod repair;
 mod storage;
 mod streams;

@@ -425,6 +425,18 @@ async fn lines_of_callers_need_leave_and_manners() {
         "AT+CMGS=\"1\"",
         "AT\rAT+CFTPSSTOP",
         "ATE1",
+        // How everybody reaches the network.
+        "AT+CGDCONT=1,\"IP\",\"other\"",
+        "at + cgauth = 1,1,\"u\",\"p\"",
+        "AT+COPS=2",
+        "AT+COPS=1,2,\"26201\"",
+        "AT+CSQ;+COPS=2",
+        // What the daemon puts back itself.
+        "AT+CFUN=0",
+        "AT+IPR=9600",
+        "AT+CFTPSTYPE=\"A\"",
+        "AT&F",
+        "ATZ",
     ] {
         let refused = client.at_command(line).await.unwrap_err();
         assert_eq!(

@@ -1,29 +1,20 @@
-//! The attacks.
+//! Attacks by calls, messages, connections and transfers.
 
 use std::time::Duration;
 
-use cellftp::client::{Address, Client, Target};
+use cellftp::client::{Client, Target};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use crate::Siege;
-use crate::frames::{GOAWAY, Wire, call, data, message, reset};
+use crate::frames::{GOAWAY, HEALTH, PUT, STATUS, Wire, call, data, message, reset};
+use crate::program::free_port;
+use crate::{CALLS, LASTS, MANY, Siege, over_and_over};
 
-const HEALTH: &str = "/grpc.health.v1.Health/Check";
-const STATUS: &str = "/cellftp.v1.ModemService/GetStatus";
-const PUT: &str = "/cellftp.v1.FtpsService/Put";
-
-/// Files that the daemon may open where descriptors are not what is attacked.
-const MANY: u64 = 4096;
-
-/// What an attack by calls may cost: as many as a client may have at once, at 16 KiB each.
-const CALLS: u64 = 32 << 20;
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_thousand_streams_on_one_connection() {
-    let siege = Siege::of(MANY, "").await;
-    let tcp = siege.program.tcp.clone();
-    let attack = async {
+#[test]
+fn a_hundred_thousand_streams_on_one_connection() {
+    let siege = Siege::of(MANY, "");
+    let tcp = siege.tcp.clone();
+    siege.beside("100,000 streams", CALLS, async {
         let mut wire = Wire::open(&tcp).await;
         for many in 0..100 {
             let calls: Vec<u8> = (0..1000)
@@ -33,17 +24,16 @@ async fn a_hundred_thousand_streams_on_one_connection() {
                 break;
             }
         }
-        sleep(Duration::from_secs(2)).await;
+        sleep(LASTS).await;
         drop(wire);
-    };
-    siege.beside("100,000 streams", CALLS, attack).await;
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn half_messages_that_never_end() {
-    let siege = Siege::of(MANY, "").await;
-    let tcp = siege.program.tcp.clone();
-    let attack = async {
+#[test]
+fn half_messages_that_never_end() {
+    let siege = Siege::of(MANY, "");
+    let tcp = siege.tcp.clone();
+    siege.beside("half messages", CALLS, async {
         let mut wires = Vec::new();
         for path in [HEALTH, STATUS, PUT] {
             for _ in 0..8 {
@@ -59,22 +49,22 @@ async fn half_messages_that_never_end() {
             wire.say(&calls().flat_map(|one| data(one, &half)).collect::<Vec<_>>())
                 .await;
         }
-        for _ in 0..10 {
+        over_and_over(async || {
             for (wire, _) in &mut wires {
                 let more: Vec<u8> = calls().flat_map(|one| data(one, &[7; 16_000])).collect();
                 wire.say(&more).await;
             }
-        }
+        })
+        .await;
         drop(wires);
-    };
-    siege.beside("half messages", CALLS, attack).await;
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn silent_connections_beyond_the_descriptors() {
-    let siege = Siege::of(512, "").await;
-    let tcp = siege.program.tcp.clone();
-    let attack = async {
+#[test]
+fn silent_connections_beyond_the_descriptors() {
+    let siege = Siege::of(512, "");
+    let tcp = siege.tcp.clone();
+    let open = siege.beside("800 silent connections", CALLS, async {
         let mut wires = Vec::new();
         for _ in 0..800 {
             wires.push(Wire::silent(&tcp).await);
@@ -86,67 +76,79 @@ async fn silent_connections_beyond_the_descriptors() {
             open += usize::from(!wire.ended(Duration::from_millis(20)).await);
         }
         open
-    };
-    let open = siege.beside("800 silent connections", CALLS, attack).await;
+    });
     assert_eq!(open, 0, "none is let in for ever");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn resets_at_full_speed() {
-    let siege = Siege::of(MANY, "").await;
-    let tcp = siege.program.tcp.clone();
-    let attack = async {
-        let mut wires = 0;
-        for _ in 0..40 {
+/// The port of metrics asks nobody who they are, and its connections took the daemon's descriptors.
+#[test]
+fn connections_to_the_metrics_beyond_the_descriptors() {
+    let port = free_port();
+    let siege = Siege::of(512, &format!("[metrics]\nlisten = \"127.0.0.1:{port}\"\n"));
+    let metrics = format!("127.0.0.1:{port}");
+    siege.beside("800 connections for metrics", CALLS, async {
+        let mut wires = Vec::new();
+        for _ in 0..800 {
+            wires.push(Wire::silent(&metrics).await);
+        }
+        sleep(LASTS).await;
+        drop(wires);
+    });
+}
+
+#[test]
+fn resets_at_full_speed() {
+    let siege = Siege::of(MANY, "");
+    let tcp = siege.tcp.clone();
+    siege.beside("resets at full speed", CALLS, async {
+        over_and_over(async || {
             let mut wire = Wire::open(&tcp).await;
             let pairs: Vec<u8> = (0..2000)
                 .flat_map(|one| [call(one * 2 + 1, HEALTH), reset(one * 2 + 1)].concat())
                 .collect();
             wire.write(&pairs).await;
             while let Some(frame) = wire.read(Duration::from_millis(50)).await {
-                wires += usize::from(frame.kind == GOAWAY);
+                if frame.kind == GOAWAY {
+                    break;
+                }
             }
-        }
-        wires
-    };
-    siege.beside("80,000 resets", CALLS, attack).await;
+        })
+        .await;
+    });
 }
 
-/// A client that reads nothing of many files has half of the disk, and the neighbour is served.
-#[tokio::test(flavor = "multi_thread")]
-async fn gets_that_nobody_reads() {
-    let more = "[transfers]\nmemory = 65536\nmemory_in_all = 1048576\ndisk = 1048576\n\
-                disk_in_all = 4194304\n";
-    let mut siege = Siege::of(MANY, more).await;
-    // Until one is seen to stand still (`transfers.trickle`), and has given up the link.
-    siege.dearer = Duration::from_secs(3);
-    siege.program.store("large", &vec![7; 3_000_000]);
-    let address: Address = format!("http://{}", siege.program.tcp).parse().unwrap();
-    let attack = async {
+/// A client that reads nothing of many files has half of the disk, and the neighbour is served. It has the
+/// link in turn with the other, as it may: each file until its spool is full. The first one costs those
+/// who wait `transfers.trickle` more, and each an abort and a login (0.4 s here).
+#[test]
+fn gets_that_nobody_reads() {
+    let more = "[transfers]\ntrickle = \"500ms\"\nmemory = 65536\nmemory_in_all = 1048576\ndisk = 262144\n\
+                disk_in_all = 2097152\n";
+    let mut siege = Siege::of(MANY, more);
+    siege.dearer = Duration::from_secs(2);
+    let address = siege.address();
+    siege.beside("12 Gets that nobody reads", CALLS, async {
         let mut unread = Vec::new();
         for _ in 0..12 {
             let client = Client::connect(&address).await.unwrap();
             unread.push(tokio::spawn(async move {
                 let at = Target::Profile("here".into());
                 let download = client.get(&at, "/large", 0).await;
-                sleep(Duration::from_secs(5)).await;
+                sleep(2 * LASTS).await;
                 download.map(drop)
             }));
         }
-        sleep(Duration::from_secs(4)).await;
+        sleep(LASTS).await;
         unread.iter().for_each(JoinHandle::abort);
-    };
-    siege
-        .beside("12 Gets that nobody reads", CALLS, attack)
-        .await;
+    });
 }
 
 /// Questions at full speed wrote 250 KiB of log a second.
-#[tokio::test(flavor = "multi_thread")]
-async fn questions_at_full_speed_do_not_flood_the_log() {
-    let siege = Siege::of(MANY, "").await;
-    let address: Address = format!("http://{}", siege.program.tcp).parse().unwrap();
-    let attack = async {
+#[test]
+fn questions_at_full_speed_do_not_flood_the_log() {
+    let siege = Siege::of(MANY, "");
+    let address = siege.address();
+    siege.beside("questions at full speed", CALLS, async {
         let mut asking = Vec::new();
         for _ in 0..8 {
             let client = Client::connect(&address).await.unwrap();
@@ -159,8 +161,55 @@ async fn questions_at_full_speed_do_not_flood_the_log() {
                 }
             }));
         }
-        sleep(Duration::from_secs(3)).await;
+        sleep(LASTS).await;
         asking.iter().for_each(JoinHandle::abort);
-    };
-    siege.beside("questions at full speed", CALLS, attack).await;
+    });
+}
+
+/// Calls that have a place in the queue, and are given up at once.
+#[test]
+fn calls_that_are_given_up_at_once() {
+    let siege = Siege::of(MANY, "");
+    let address = siege.address();
+    siege.beside("calls given up at once", CALLS, async {
+        let mut asking = Vec::new();
+        for wait in 0..8 {
+            let client = Client::connect(&address).await.unwrap();
+            asking.push(tokio::spawn(async move {
+                loop {
+                    let at = Target::Profile("here".into());
+                    let size = client.size(&at, "/small");
+                    let _ = timeout(Duration::from_millis(wait), size).await;
+                }
+            }));
+        }
+        sleep(LASTS).await;
+        asking.iter().for_each(JoinHandle::abort);
+    });
+}
+
+/// More watches than a client may have, of which nobody reads what they tell.
+#[test]
+fn watches_that_nobody_reads() {
+    let siege = Siege::of(MANY, "");
+    let address = siege.address();
+    siege.beside("watches that nobody reads", CALLS, async {
+        let mut watching = Vec::new();
+        for _ in 0..32 {
+            let client = Client::connect(&address).await.unwrap();
+            watching.push(tokio::spawn(async move {
+                let watch = client.events(Vec::new()).await;
+                sleep(2 * LASTS).await;
+                watch.map(drop)
+            }));
+        }
+        let client = Client::connect(&address).await.unwrap();
+        let at = Target::Profile("here".into());
+        over_and_over(async || {
+            // Each tells the watchers something.
+            let _ = client.size(&at, "/small").await;
+        })
+        .await;
+        watching.iter().for_each(JoinHandle::abort);
+    });
 }

@@ -1,24 +1,41 @@
 //! HTTP/2 frames as an attacker writes them (RFC 9113 §4, §6; RFC 7541).
 
+use std::path::Path;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
+
+/// Methods that are called.
+pub(crate) const HEALTH: &str = "/grpc.health.v1.Health/Check";
+pub(crate) const STATUS: &str = "/cellftp.v1.ModemService/GetStatus";
+pub(crate) const PUT: &str = "/cellftp.v1.FtpsService/Put";
+pub(crate) const QUEUE: &str = "/cellftp.v1.ModemService/ListQueue";
+pub(crate) const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
+pub(crate) const PRIORITY: u8 = 2;
 pub(crate) const RST_STREAM: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const PING: u8 = 6;
 pub(crate) const GOAWAY: u8 = 7;
+pub(crate) const WINDOW_UPDATE: u8 = 8;
+pub(crate) const CONTINUATION: u8 = 9;
 
 const END_HEADERS: u8 = 4;
 
+/// Either of the doors.
+trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
+
 /// A connection whose frames the test writes.
 pub(crate) struct Wire {
-    stream: TcpStream,
+    stream: Box<dyn Duplex>,
     unread: Vec<u8>,
 }
 
@@ -32,16 +49,39 @@ impl Wire {
     /// A connection that has said what HTTP/2 begins with.
     pub(crate) async fn open(tcp: &str) -> Self {
         let mut wire = Self::silent(tcp).await;
-        let settings = frame(SETTINGS, 0, 0, &[]);
-        wire.write(&[PREFACE, settings.as_slice()].concat()).await;
+        wire.begin(&[]).await;
         wire
+    }
+
+    /// The same at the unix socket.
+    pub(crate) async fn open_unix(path: &Path) -> Self {
+        let stream = UnixStream::connect(path).await.unwrap();
+        let mut wire = Self::of(stream);
+        wire.begin(&[]).await;
+        wire
+    }
+
+    /// Says what HTTP/2 begins with, and these settings.
+    pub(crate) async fn begin(&mut self, settings: &[u8]) -> bool {
+        let settings = frame(SETTINGS, 0, 0, settings);
+        self.write(&[PREFACE, settings.as_slice()].concat()).await
     }
 
     /// A connection on which nothing was said.
     pub(crate) async fn silent(tcp: &str) -> Self {
-        let stream = TcpStream::connect(tcp).await.unwrap();
-        let unread = Vec::new();
-        Self { stream, unread }
+        Self::of(TcpStream::connect(tcp).await.unwrap())
+    }
+
+    fn of(stream: impl Duplex + 'static) -> Self {
+        Self {
+            stream: Box::new(stream),
+            unread: Vec::new(),
+        }
+    }
+
+    /// Says that nothing more comes; what comes from the other end can still be read.
+    pub(crate) async fn half_close(&mut self) {
+        let _ = self.stream.shutdown().await;
     }
 
     /// Writes what the other end takes within a second; an attacker does not mind what it refuses.

@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use cellftp::client::{Address, Client, Target};
+use tokio::task::JoinHandle;
 use tokio::time::{interval, sleep, timeout};
 
+use crate::OTHERS;
 use crate::program::Program;
 
 /// Between two questions, and between two connections.
@@ -14,20 +16,37 @@ const QUESTION: Duration = Duration::from_millis(100);
 const CONNECTION: Duration = Duration::from_secs(1);
 
 /// How long the usual is looked at.
-const USUAL: Duration = Duration::from_secs(2);
+const USUAL: Duration = Duration::from_secs(3);
 
 /// An answer that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a question may take beside twice the usual: the attacker works on the same two processors, and
-/// with a hundred questions the p99 is nearly the worst of them.
-const SHARED: Duration = Duration::from_millis(400);
+/// What a question may take beside twice the usual. A usual answer takes 50 ms, of which 45 are a pause of
+/// the emulated module's, so that twice the usual is less than a process waits for a processor on a machine
+/// that others use. With a load of 12 on two processors the p99 was 123 to 293 ms beside the attacks, and
+/// 116 to 332 ms at the same time with a daemon that nobody attacked. Where the attackers ask questions of
+/// their own, they have the link in turn with the neighbour: it was 417 and 526 ms, and elsewhere 218 and 173.
+const SHARED: Duration = Duration::from_millis(300);
 
 /// A client of another principal than the attackers.
 pub(crate) struct Neighbour {
     address: Address,
     client: Client,
     usual: Vec<Duration>,
+}
+
+/// One who is asking while an attack goes on.
+pub(crate) struct Besieged {
+    usual: Vec<Duration>,
+    heard: Arc<Heard>,
+    tasks: [JoinHandle<()>; 2],
+}
+
+/// What the answers were.
+#[derive(Default)]
+struct Heard {
+    took: Mutex<Vec<Duration>>,
+    failures: Mutex<Vec<String>>,
 }
 
 /// What its questions took.
@@ -41,70 +60,77 @@ impl Neighbour {
     pub(crate) async fn of(program: &Program) -> Self {
         let address = program.unix();
         let client = Client::connect(&address).await.unwrap();
-        let mut neighbour = Self {
+        // The first question waits for the module to log in.
+        ask(&client).await.unwrap();
+        let neighbour = Self {
             address,
             client,
             usual: Vec::new(),
         };
-        // The first question waits for the module to log in.
-        ask(&neighbour.client).await.unwrap();
-        let usual = neighbour.beside_it(sleep(USUAL)).await.0;
+        let usual = neighbour.begin();
+        sleep(USUAL).await;
+        let usual = usual.over();
         assert!(usual.failures.is_empty(), "{:?}", usual.failures);
-        neighbour.usual = usual.during;
-        neighbour
+        Self {
+            usual: usual.during,
+            ..neighbour
+        }
     }
 
-    /// Goes about its business until `attack` is over.
-    pub(crate) async fn beside<T>(self, attack: impl Future<Output = T>) -> (Found, T) {
-        let (mut found, done) = self.beside_it(attack).await;
-        found.usual = self.usual;
-        (found, done)
+    /// Goes about its business.
+    pub(crate) fn besieged(self) -> Besieged {
+        let mut besieged = self.begin();
+        besieged.usual = self.usual;
+        besieged
     }
 
-    async fn beside_it<T>(&self, attack: impl Future<Output = T>) -> (Found, T) {
-        let took = Arc::new(Mutex::new(Vec::new()));
-        let failures = Arc::new(Mutex::new(Vec::new()));
-        // Tasks of their own: an attacker's work must not hold up the one who measures.
+    fn begin(&self) -> Besieged {
+        let heard = Arc::new(Heard::default());
         let asking = {
-            let (client, took, failures) = (self.client.clone(), took.clone(), failures.clone());
-            tokio::spawn(async move {
+            let (client, heard) = (self.client.clone(), heard.clone());
+            OTHERS.spawn(async move {
                 let mut next = interval(QUESTION);
                 loop {
                     next.tick().await;
                     match ask(&client).await {
-                        Ok(time) => took.lock().unwrap().push(time),
-                        Err(why) => failures.lock().unwrap().push(why),
+                        Ok(time) => heard.took.lock().unwrap().push(time),
+                        Err(why) => heard.failures.lock().unwrap().push(why),
                     }
                 }
             })
         };
         let coming = {
-            let (address, failures) = (self.address.clone(), failures.clone());
-            tokio::spawn(async move {
+            let (address, heard) = (self.address.clone(), heard.clone());
+            OTHERS.spawn(async move {
                 let mut next = interval(CONNECTION);
                 loop {
                     next.tick().await;
                     if let Err(why) = come(&address).await {
-                        failures.lock().unwrap().push(why);
+                        heard.failures.lock().unwrap().push(why);
                     }
                 }
             })
         };
-        let done = attack.await;
-        asking.abort();
-        coming.abort();
-        let during = std::mem::take(&mut *took.lock().unwrap());
-        let failures = std::mem::take(&mut *failures.lock().unwrap());
-        let found = Found {
+        Besieged {
             usual: Vec::new(),
-            during,
-            failures,
-        };
-        (found, done)
+            heard,
+            tasks: [asking, coming],
+        }
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the test measures real time")]
+impl Besieged {
+    /// Ends it, and tells what it was like.
+    pub(crate) fn over(self) -> Found {
+        self.tasks.iter().for_each(JoinHandle::abort);
+        Found {
+            usual: self.usual,
+            during: std::mem::take(&mut *self.heard.took.lock().unwrap()),
+            failures: std::mem::take(&mut *self.heard.failures.lock().unwrap()),
+        }
+    }
+}
+
 async fn ask(client: &Client) -> Result<Duration, String> {
     let began = Instant::now();
     let target = Target::Profile("here".into());
@@ -128,30 +154,34 @@ async fn come(address: &Address) -> Result<(), String> {
 }
 
 impl Found {
-    /// Nothing failed, and it took no longer than usual and `dearer`.
-    pub(crate) fn check(&self, name: &str, dearer: Duration) {
+    /// Nothing failed, and it took no longer than twice the usual, before or at the same time with a
+    /// daemon that nobody attacks.
+    pub(crate) fn check(&self, name: &str, elsewhere: &Self, dearer: Duration) {
         assert!(self.failures.is_empty(), "{name}: {:?}", self.failures);
-        let bound = 2 * p99(&self.usual) + SHARED + dearer;
-        let during = p99(&self.during);
+        let usual = share(&self.usual, 99).max(share(&elsewhere.during, 99));
+        let bound = 2 * usual + SHARED + dearer;
+        let during = share(&self.during, 99);
         assert!(during <= bound, "{name}: {during:?}, of {bound:?}");
     }
 }
 
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (during, usual) = (p99(&self.during), p99(&self.usual));
+        let [half, most, all] = [50, 99, 100].map(|percent| share(&self.during, percent));
+        let usual = share(&self.usual, 99);
         write!(
             f,
-            "{during:?} (p99 of {}), usually {usual:?}, {} failures",
+            "{half:.0?}, p99 {most:.0?}, at most {all:.0?} ({} answers, {} failures; p99 before {usual:.0?})",
             self.during.len(),
             self.failures.len()
         )
     }
 }
 
-fn p99(times: &[Duration]) -> Duration {
+/// Within which time so many of a hundred answers came.
+fn share(times: &[Duration], percent: usize) -> Duration {
     let mut times = times.to_vec();
     times.sort_unstable();
-    let at = times.len() * 99 / 100;
+    let at = times.len() * percent / 100;
     times.get(at).or(times.last()).copied().unwrap_or_default()
 }

@@ -3,6 +3,7 @@
 use cellftp::broker::{Error, Limits, limits, spool};
 use cellftp::emulator::Knobs;
 use cellftp::modem::clock;
+use futures_util::future::join_all;
 
 use super::world::lively;
 use super::yielding::meanwhile;
@@ -96,4 +97,21 @@ async fn a_reader_that_stops_for_ever_costs_its_neighbours_no_more_than_a_yield(
     );
     // Two seconds (`transfers.trickle`) until it is seen to stand still, and an abort.
     assert!(longest < 4 * SECOND, "{waits:?}");
+}
+
+/// Each held the link for two seconds before it was seen to stand still, one after another.
+#[tokio::test(start_paused = true)]
+async fn many_readers_that_stop_cost_their_neighbours_one_wait() {
+    let world = narrow();
+    let for_ever = [(1, 60 * SECOND)];
+    let many = (0..12).map(|_| read(&world, &for_ever));
+    let (got, waits) = meanwhile(&world, join_all(many)).await;
+    assert!(got.iter().all(Result::is_err), "none of them reads");
+    let long: Vec<_> = waits.iter().filter(|wait| **wait >= 2 * SECOND).collect();
+    println!(
+        "beside twelve readers that stopped: {} answers, longest {:?}, beyond two seconds {long:?}",
+        waits.len(),
+        longest(&waits)
+    );
+    assert!(waits.len() > 5 && long.len() <= 1, "{waits:?}");
 }

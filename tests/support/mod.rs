@@ -4,6 +4,7 @@
 //! Everything here listens on loopback only, on free ports, in a scratch directory of its
 //! own, and ends with the value that owns it, also when a test panics or is killed.
 
+#[expect(dead_code, reason = "other tests use the rest")]
 pub(crate) mod authority;
 pub(crate) mod certificate;
 pub(crate) mod disk;
@@ -13,6 +14,7 @@ pub(crate) mod process;
 pub(crate) mod python;
 pub(crate) mod servers;
 pub(crate) mod site;
+#[expect(dead_code, reason = "other tests use the rest")]
 pub(crate) mod tap;
 pub(crate) mod tools;
 pub(crate) mod wait;

@@ -2,7 +2,7 @@
 //! and can be pulled out and plugged in again.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -97,6 +97,13 @@ impl Tap {
         self.heard.silent.store(silent, Ordering::SeqCst);
     }
 
+    /// Says something to the host in the module's place. Answers how much of it the line took at once.
+    pub(crate) fn say(&self, bytes: &[u8]) -> usize {
+        let master = self.plugged.as_ref().map(|plugged| &plugged.master);
+        let said = master.map(|mut master| master.write(bytes));
+        said.and_then(Result::ok).unwrap_or_default()
+    }
+
     /// Every byte that the host has sent so far.
     pub(crate) fn heard(&self) -> Vec<u8> {
         self.heard.bytes().clone()
@@ -153,7 +160,7 @@ impl Heard {
 async fn pass(mut from: pipe::Receiver, mut to: pipe::Sender, heard: Arc<Heard>, host: bool) {
     let mut buffer = [0; 4096];
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
-        let bytes = &buffer[..count];
+        let bytes = buffer.get(..count).unwrap_or_default();
         if host {
             heard.bytes().extend_from_slice(bytes);
         }

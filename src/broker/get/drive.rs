@@ -1,8 +1,10 @@
 //! The operation behind a reading: the module's deliveries go to the spool, in as many stays on the link
 //! as it takes.
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -40,13 +42,21 @@ pub(super) async fn drive(
         Task::Download(download) => download.offset.get(),
         _ => 0,
     };
-    let (answer, pumped) = tokio::join!(transfer(&operation, job, delivery, &report), async {
-        tokio::select! {
-            biased;
-            () = operation.cancelled() => Ok(None),
-            pumped = pump(&operation, deliveries, &mut writer, begin, patience.trickle) => pumped,
-        }
-    },);
+    let full = watch::Sender::new(false);
+    let room = full.subscribe();
+    let (answer, pumped) =
+        tokio::join!(transfer(&operation, job, delivery, room, &report), async {
+            let way = Way {
+                writer: &mut writer,
+                full,
+                trickle: patience.trickle,
+            };
+            tokio::select! {
+                biased;
+                () = operation.cancelled() => Ok(None),
+                pumped = pump(&operation, deliveries, way, begin) => pumped,
+            }
+        },);
     let outcome = match (pumped, answer) {
         (Err(cause), _) => Err(operation.error(cause)),
         (Ok(grown), Ok(Output::Delivered(delivered))) => Ok(Finished {
@@ -90,6 +100,7 @@ async fn transfer(
     operation: &Operation,
     job: Deliver,
     delivery: mpsc::Sender<Delivery>,
+    mut room: watch::Receiver<bool>,
     report: &watch::Sender<GetProgress>,
 ) -> Result<Output, Error> {
     let Deliver { standing, mut task } = job;
@@ -131,7 +142,7 @@ async fn transfer(
                 let undelivered = std::mem::take(&mut begun.undelivered);
                 download.begun = Some(begun);
                 report.send_modify(|report| report.stage = GetStage::Queued);
-                if !taken(&delivery, undelivered).await {
+                if !taken(&delivery, &mut room, undelivered).await {
                     return Err(operation.ended_by_caller(Ending::Drained));
                 }
             }
@@ -143,13 +154,21 @@ async fn transfer(
 /// Off the link: hands on what it did not deliver any more, and waits until the spool has taken it all,
 /// so that one whose reader stands still does not come back before there is room. `false` where nobody
 /// wants it any more.
-async fn taken(delivery: &mpsc::Sender<Delivery>, undelivered: Vec<Delivery>) -> bool {
+async fn taken(
+    delivery: &mpsc::Sender<Delivery>,
+    full: &mut watch::Receiver<bool>,
+    undelivered: Vec<Delivery>,
+) -> bool {
     for each in undelivered {
         if delivery.send(each).await.is_err() {
             return false;
         }
     }
-    delivery.reserve_many(DELIVERIES).await.is_ok()
+    if delivery.reserve_many(DELIVERIES).await.is_err() {
+        return false;
+    }
+    // Nor while the last one that was taken out of the channel waits for room.
+    full.wait_for(|full| !full).await.is_ok()
 }
 
 /// What is left to move.
@@ -181,9 +200,8 @@ fn yielding(operation: &Operation, standing: &Standing, task: &Task) -> Option<Y
 async fn pump(
     operation: &Operation,
     mut deliveries: mpsc::Receiver<Delivery>,
-    writer: &mut Writer,
+    mut way: Way<'_>,
     begin: oneshot::Sender<Option<u64>>,
-    trickle: Duration,
 ) -> Result<Option<u64>, Cause> {
     let mut begin = Some(begin);
     let (mut moved, mut grown) = (0, None);
@@ -207,7 +225,7 @@ async fn pump(
         if let Some(allowance) = &operation.allowance {
             allowance.download(moved)?;
         }
-        match spool(operation, writer, chunk, trickle).await {
+        match way.spool(operation, chunk).await {
             Ok(()) => {}
             // The job hears of it in its own way.
             Err(WriteError::Gone) => return Ok(None),
@@ -219,19 +237,34 @@ async fn pump(
     Ok(grown)
 }
 
-/// Takes a chunk to the spool, and tells the queue when its reader makes no room for so long.
-async fn spool(
-    operation: &Operation,
-    writer: &mut Writer,
-    chunk: Bytes,
+/// The way of a delivery into the spool.
+struct Way<'a> {
+    writer: &'a mut Writer,
+    /// A chunk waits for room.
+    full: watch::Sender<bool>,
+    /// How long one may before the queue is told.
     trickle: Duration,
-) -> Result<(), WriteError> {
-    let mut writing = pin!(writer.write(chunk));
-    if let Ok(written) = timeout(trickle, &mut writing).await {
-        return written;
+}
+
+impl Way<'_> {
+    /// Takes a chunk to the spool, and tells the queue when its reader makes no room for so long.
+    async fn spool(&mut self, operation: &Operation, chunk: Bytes) -> Result<(), WriteError> {
+        let mut writing = pin!(self.writer.write(chunk));
+        let at_once = poll_fn(|cx| Poll::Ready(writing.as_mut().poll(cx)));
+        if let Poll::Ready(written) = at_once.await {
+            return written;
+        }
+        self.full.send_replace(true);
+        let written = match timeout(operation.patience(self.trickle), &mut writing).await {
+            Ok(written) => written,
+            Err(_) => {
+                operation.trickles(true);
+                let written = writing.await;
+                operation.trickles(false);
+                written
+            }
+        };
+        self.full.send_replace(false);
+        written
     }
-    operation.trickles(true);
-    let written = writing.await;
-    operation.trickles(false);
-    written
 }

@@ -40,6 +40,11 @@ impl Slot {
         self.link.changed.notify_waiters();
     }
 
+    /// Whether a caller of the same principal has stood still with the link.
+    pub(in crate::broker) fn has_stood_still(&self) -> bool {
+        self.link.queue().scheduler.has_stood_still(self.key)
+    }
+
     /// While it has the link: completes when it is to give way, and answers why.
     pub(in crate::broker) async fn wanted_by_others(&self) -> Why {
         loop {

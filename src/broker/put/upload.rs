@@ -278,7 +278,7 @@ fn module_ran(cause: &Cause) -> bool {
 /// Tells the queue when the caller sends nothing. Never completes.
 async fn watch_for_trickle(content: &Content, operation: &Operation, span: Duration) {
     loop {
-        content.trickles(span, WORTH).await;
+        content.trickles(operation.patience(span), WORTH).await;
         operation.trickles(true);
         content.enough(WORTH).await;
         operation.trickles(false);

@@ -53,6 +53,22 @@ fn one_client_with_many_jobs_does_not_delay_the_first_of_another() {
 }
 
 #[test]
+fn who_let_the_link_wait_is_remembered_until_all_its_work_is_over() {
+    let (mut queue, now) = (scheduler(10, 10), clock::now());
+    let first = admit(&mut queue, "p", wish(Priority::Normal, "a"), now);
+    let second = admit(&mut queue, "p", wish(Priority::Normal, "a"), now);
+    let other = admit(&mut queue, "other", wish(Priority::Normal, "a"), now);
+    assert_eq!(queue.next(now), Some(first));
+    queue.trickles(first, true);
+    queue.trickles(first, false);
+    queue.leave(first, now);
+    assert!(queue.has_stood_still(second) && !queue.has_stood_still(other));
+    queue.leave(second, now);
+    let third = admit(&mut queue, "p", wish(Priority::Normal, "a"), now);
+    assert!(!queue.has_stood_still(third));
+}
+
+#[test]
 fn the_link_is_given_to_one_at_a_time() {
     let (mut queue, now) = (scheduler(10, 10), clock::now());
     let first = admit(&mut queue, "p", wish(Priority::Normal, "a"), now);

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::budget::Budget;
+use super::budget::Purse;
 
 /// Bytes before the reading position that are never forgotten, whatever the bounds say: without
 /// them nothing could go on that made way. One piece that the dialogue holds at an open prompt or
@@ -17,8 +17,10 @@ pub(super) const TAIL: u64 = 10 * 1024;
 const PROOF: u64 = 32 * 1024;
 
 /// The last bytes that were read, as far back as memory allows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Kept {
+    /// What its memory is taken from.
+    pub(super) purse: Purse,
     state: Mutex<State>,
 }
 
@@ -26,7 +28,7 @@ pub(super) struct Kept {
 struct State {
     pieces: VecDeque<Bytes>,
     len: u64,
-    /// Bytes of memory taken from the budget; the tail may be beyond it.
+    /// Bytes of memory taken from the purse; the tail may be beyond it.
     accounted: u64,
     /// Position behind the last piece.
     end: u64,
@@ -35,6 +37,14 @@ struct State {
 }
 
 impl Kept {
+    /// Nothing was read.
+    pub(super) fn new(purse: Purse) -> Self {
+        Self {
+            purse,
+            state: Mutex::default(),
+        }
+    }
+
     /// Position of the byte that is read next.
     pub(super) fn end(&self) -> u64 {
         self.state().end
@@ -46,8 +56,8 @@ impl Kept {
         self.state().len
     }
 
-    /// Takes over a piece that was read just now, and what was taken from the budget for it.
-    pub(super) fn keep(&self, piece: Bytes, accounted: u64, budget: &Budget) {
+    /// Takes over a piece that was read just now, and what was taken from the purse for it.
+    pub(super) fn keep(&self, piece: Bytes, accounted: u64) {
         let mut state = self.state();
         let len = piece.len() as u64;
         state.end += len;
@@ -57,7 +67,7 @@ impl Kept {
         let end = state.end;
         state.pinned.take_if(|until| *until <= end);
         while state.accounted < state.len && state.pop() {}
-        state.release(budget);
+        state.release(&self.purse);
     }
 
     /// Forgets nothing for the next [`PROOF`] bytes; `false` where the first byte is forgotten
@@ -87,30 +97,30 @@ impl Kept {
         None
     }
 
-    /// Forgets the oldest until so much is given back to the budget, as far as that is allowed.
+    /// Forgets the oldest until so much is given back, as far as that is allowed.
     /// Answers whether anything was.
-    pub(super) fn reclaim(&self, amount: u64, budget: &Budget) -> bool {
+    pub(super) fn reclaim(&self, amount: u64) -> bool {
         let mut state = self.state();
         let before = state.accounted;
         while before.saturating_sub(state.len) < amount && state.pop() {}
-        state.release(budget);
+        state.release(&self.purse);
         state.accounted < before
     }
 
     /// Forgets the oldest until no more than `most` is held, as far as that is allowed.
-    pub(super) fn shrink(&self, most: u64, budget: &Budget) {
+    pub(super) fn shrink(&self, most: u64) {
         let mut state = self.state();
         while state.len > most && state.pop() {}
-        state.release(budget);
+        state.release(&self.purse);
     }
 
     /// Forgets everything.
-    pub(super) fn clear(&self, budget: &Budget) {
+    pub(super) fn clear(&self) {
         let mut state = self.state();
         state.pieces.clear();
         state.len = 0;
         state.pinned = None;
-        state.release(budget);
+        state.release(&self.purse);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -131,9 +141,9 @@ impl State {
     }
 
     /// Gives back what is not held any more.
-    fn release(&mut self, budget: &Budget) {
+    fn release(&mut self, purse: &Purse) {
         let surplus = self.accounted.saturating_sub(self.len);
         self.accounted -= surplus;
-        budget.give(surplus);
+        purse.give(surplus);
     }
 }

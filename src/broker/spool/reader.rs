@@ -81,7 +81,7 @@ impl Reader {
 
     /// Nothing is asked for again.
     pub(in crate::broker) fn forget(&self) {
-        self.spool.kept.clear(&self.spool.spools.memory);
+        self.spool.kept.clear();
         self.spool.spools.freed.notify_waiters();
     }
 

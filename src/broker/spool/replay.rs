@@ -65,8 +65,7 @@ impl Spool {
         state.in_memory -= piece.len() as u64;
         let accounted = state.accounted.saturating_sub(state.in_memory);
         state.accounted -= accounted;
-        self.kept
-            .keep(piece.clone(), accounted, &self.spools.memory);
+        self.kept.keep(piece.clone(), accounted);
         // What is kept makes room for whoever needs it.
         self.spools.freed.notify_waiters();
         Some(piece)

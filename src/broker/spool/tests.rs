@@ -10,6 +10,7 @@ fn spools(memory: u64, memory_in_all: u64, disk: u64, disk_in_all: u64) -> Arc<S
         memory,
         keep: memory,
         memory_in_all,
+        memory_of_one: memory_in_all,
         disk,
         disk_in_all,
         disk_of_one: disk_in_all,
@@ -60,6 +61,57 @@ async fn one_client_does_not_take_the_whole_disk() {
         }
     };
     timeout(STALL / 2, written).await.unwrap();
+}
+
+/// The transfers of one client held all memory: those of a neighbour went to disk, or waited.
+#[tokio::test(start_paused = true)]
+async fn one_client_does_not_take_all_memory() {
+    let spools = Arc::new(Spools::new(Limits {
+        memory_of_one: 500,
+        ..spools(300, 1000, 0, 0).limits.clone()
+    }));
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        let (mut writer, reader) = spools.to_link(&me());
+        let written = async { while writer.write(bytes(10)).await.is_ok() {} };
+        assert!(timeout(STALL, written).await.is_err());
+        held.push((writer, reader));
+    }
+    assert_eq!(spools.memory.used(), 500);
+    let (mut writer, _reader) = spools.to_link(&Principal::new("another"));
+    let written = async {
+        for _ in 0..25 {
+            writer.write(bytes(10)).await.unwrap();
+        }
+    };
+    timeout(STALL, written).await.unwrap();
+    assert_eq!(spools.memory.used(), 750);
+    drop(held);
+    assert_eq!(spools.memory.used(), 250);
+}
+
+/// Who has its share gives up what its own uploads keep, and nothing of a neighbour's.
+#[tokio::test(start_paused = true)]
+async fn a_full_share_takes_back_only_what_is_its_own() {
+    let spools = Arc::new(Spools::new(Limits {
+        memory_of_one: 100_000,
+        ..spools(90_000, 400_000, 0, 0).limits.clone()
+    }));
+    let mut kept = Vec::new();
+    for who in ["another", "me"] {
+        let (mut writer, reader) = spools.to_link(&Principal::new(who));
+        writer.write(bytes(90_000)).await.unwrap();
+        let mut source = reader.source();
+        assert_eq!(replay(&mut source, 0).await.len(), 90_000);
+        kept.push((writer, reader, source));
+    }
+    let (mut writer, _reader) = spools.to_link(&me());
+    timeout(STALL, writer.write(bytes(60_000)))
+        .await
+        .unwrap()
+        .unwrap();
+    let [another, mine] = [0, 1].map(|at| kept[at].1.spool.kept.len());
+    assert!(another == 90_000 && mine < 50_000, "{another} {mine}");
 }
 
 #[tokio::test(start_paused = true)]

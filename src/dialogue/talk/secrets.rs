@@ -17,8 +17,9 @@ pub(super) struct Secrets {
     said: VecDeque<CommandLine>,
 }
 
-/// A login to each of so many servers in turn.
-const KEPT: usize = 8;
+/// The login under way, and the one before it, of which something may still be on the line. A password
+/// whose session is over is not kept for longer.
+const KEPT: usize = 2;
 
 /// In place of a line that may hold a secret.
 const HIDDEN: &str = "*** (not shown: it may hold a password)";

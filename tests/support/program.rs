@@ -1,4 +1,4 @@
-//! The daemon as a process of its own, with an emulated module and an FTP server beside it.
+//! The daemon as a process of its own, with an emulated module, and an FTP server beside it.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -11,65 +11,55 @@ use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use unftp_sbe_fs::Filesystem;
 
-use crate::PATIENCE;
+/// A start takes nearly as long on no machine.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running `cellftpd`, ended with this value.
 pub(crate) struct Program {
     process: Child,
     scratch: TempDir,
-    pub(crate) tcp: String,
 }
 
 /// What it has of the machine.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Figures {
-    /// Bytes resident.
+    /// Bytes resident that are its own, and not of its file.
     pub(crate) memory: u64,
+    /// Bytes resident in all, and the most of them at any time.
+    pub(crate) resident: u64,
+    pub(crate) peak: u64,
     /// Open files; 0 where only root may know them, since the daemon keeps its memory to itself.
     pub(crate) descriptors: u64,
     /// Bytes of its log.
     pub(crate) log: u64,
+    /// Time that processors have worked for it.
+    pub(crate) work: Duration,
 }
 
 impl Program {
-    /// Starts one that may open so many files, and waits until its module is ready.
-    pub(crate) async fn start(descriptors: u64, more: &str) -> Self {
-        let scratch = tempfile::tempdir().unwrap();
-        let root = scratch.path().join("server");
-        std::fs::create_dir(&root).unwrap();
-        std::fs::write(root.join("small"), b"content").unwrap();
-        let durable = scratch.path().join("durable");
-        std::fs::create_dir(&durable).unwrap();
-        let ftp = ftp_server(root).await;
-        let port = free_port();
-        let text = format!(
-            "[module]\ndevice = \"emulator\"\n[durable]\ndirectory = {durable:?}\n\
-             [listen]\nunix = {:?}\ntcp = \"127.0.0.1:{port}\"\n\
-             [servers.here]\nhost = \"127.0.0.1\"\nport = {ftp}\nsecurity = \"none\"\n{more}",
-            scratch.path().join("s"),
+    /// Starts one with this configuration of all but the module and the unix socket, which may open so
+    /// many files, and waits until its module is ready. It keeps its files in `scratch`.
+    pub(crate) async fn start(scratch: TempDir, descriptors: u64, config: &str) -> Self {
+        let config = config.replacen(
+            "[listen]\n",
+            &format!("[listen]\nunix = {:?}\n", scratch.path().join("s")),
+            1,
         );
-        let config = scratch.path().join("cellftpd.toml");
-        std::fs::write(&config, text).unwrap();
-        let log = std::fs::File::create(scratch.path().join("log")).unwrap();
+        let file = scratch.path().join("cellftpd.toml");
+        std::fs::write(&file, format!("[module]\ndevice = \"emulator\"\n{config}")).unwrap();
+        let log = std::fs::File::create(log(&scratch)).unwrap();
+        let script = "ulimit -n \"$1\" && exec \"$2\" --config \"$3\"";
         let process = Command::new("/bin/sh")
-            .args([
-                "-c",
-                "ulimit -n \"$1\" && exec \"$2\" --config \"$3\"",
-                "sh",
-            ])
+            .args(["-c", script, "sh"])
             .arg(descriptors.to_string())
             .arg(env!("CARGO_BIN_EXE_cellftpd"))
-            .arg(config)
+            .arg(file)
             .env_remove("NOTIFY_SOCKET")
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .unwrap();
-        let program = Self {
-            process,
-            scratch,
-            tcp: format!("127.0.0.1:{port}"),
-        };
+        let program = Self { process, scratch };
         timeout(PATIENCE, program.ready()).await.unwrap();
         program
     }
@@ -78,24 +68,25 @@ impl Program {
         Address::Unix(self.scratch.path().join("s"))
     }
 
-    /// A file of the FTP server.
-    pub(crate) fn store(&self, name: &str, content: &[u8]) {
-        std::fs::write(self.scratch.path().join("server").join(name), content).unwrap();
-    }
-
     pub(crate) fn figures(&self) -> Figures {
         let descriptors = std::fs::read_dir(self.proc("fd")).map_or(0, Iterator::count);
-        let log = std::fs::metadata(self.scratch.path().join("log")).unwrap();
         Figures {
-            memory: self.status("VmRSS:"),
+            memory: self.status("RssAnon:"),
+            resident: self.status("VmRSS:"),
+            peak: self.status("VmHWM:"),
             descriptors: descriptors as u64,
-            log: log.len(),
+            log: std::fs::metadata(log(&self.scratch)).unwrap().len(),
+            work: self.work(),
         }
     }
 
-    /// The most memory that it ever had resident, in bytes.
-    pub(crate) fn peak(&self) -> u64 {
-        self.status("VmHWM:")
+    /// In user and in system mode, in hundredths of a second (proc(5)).
+    fn work(&self) -> Duration {
+        let stat = std::fs::read_to_string(self.proc("stat")).unwrap();
+        let (_, behind_name) = stat.rsplit_once(')').unwrap();
+        let numbers = behind_name.split_whitespace().skip(11).take(2);
+        let ticks = numbers.map(|number| number.parse::<u64>().unwrap());
+        Duration::from_millis(10 * ticks.sum::<u64>())
     }
 
     fn status(&self, key: &str) -> u64 {
@@ -129,13 +120,17 @@ impl Drop for Program {
     }
 }
 
-fn free_port() -> u16 {
+fn log(scratch: &TempDir) -> PathBuf {
+    scratch.path().join("log")
+}
+
+pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
 
 /// An FTP server of these files, which takes anybody in. Answers its port.
-async fn ftp_server(root: PathBuf) -> u16 {
+pub(crate) async fn ftp_server(root: PathBuf) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
