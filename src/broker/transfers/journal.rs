@@ -5,14 +5,14 @@ mod clock;
 mod disk;
 mod halt;
 mod hold;
+mod home;
 mod look;
 mod names;
 mod turns;
 mod wishes;
 
 use std::collections::{BTreeMap, HashMap, HashSet, btree_map};
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::{Mutex as AsyncMutex, Notify, watch};
 use tokio::time::Instant;
@@ -20,9 +20,9 @@ use tokio::time::Instant;
 use super::files::{FileId, Files, Room};
 use super::lived::{Lived, Now};
 use super::record::{Record, Remnant, Same, State, Told};
-use super::store::{self, Store};
+use super::store;
 use super::wish::{Key, Wish};
-use super::{Settings, Transfer};
+use super::{Keeping, Settings, Transfer};
 use crate::broker::caller::Principal;
 use crate::broker::error::{Cause, Error};
 use crate::modem::JobId;
@@ -30,6 +30,7 @@ use clock::Clock;
 use disk::Change;
 pub(super) use halt::Why;
 pub(super) use hold::Hold;
+use home::{Home, Slot};
 pub(super) use turns::Chore;
 use turns::Work;
 use wishes::Unrecorded;
@@ -52,10 +53,14 @@ pub(in crate::broker) struct Journal {
     pub(super) wake: Notify,
     tell: Tell,
     room: Room,
-    path: PathBuf,
+    home: Arc<Home>,
+    /// Where it is told whether transfers are kept.
+    keeping: OnceLock<watch::Sender<Keeping>>,
+    /// Names of what is kept of damaged stores.
+    pub(super) set_aside: Vec<String>,
     clock: Clock,
-    /// Whoever holds this may change records. `None`: it is opened, or made, when it is needed.
-    store: AsyncMutex<Option<Arc<Store>>>,
+    /// Whoever holds this may change records.
+    store: AsyncMutex<Slot>,
     table: Mutex<Table>,
     #[cfg(test)]
     pub(super) weather: super::testing::Weather,
@@ -125,14 +130,20 @@ impl Journal {
             path: settings.directory.clone(),
             source,
         };
+        let anchor = files.disk.anchor(&settings.directory).map_err(failed)?;
+        let home = Home::new(settings.directory.clone(), anchor, path);
+        let shelf = home.shelf(&files);
         let mut before = Lived::ZERO;
-        let (store, records) = match Store::open(&*files.disk, &path)? {
+        let (slot, records) = match shelf.open(&tell(&Cause::RecordDamaged.into()))? {
             Some((store, records)) => {
-                before = store.lived().map_err(failed)?;
-                (Some(Arc::new(store)), records)
+                before = store.lived();
+                (Slot::of(store), records)
             }
-            None => (None, BTreeMap::new()),
+            None => (Slot::default(), BTreeMap::new()),
         };
+        let set_aside = shelf.set_aside().map_err(failed)?;
+        // They take room until a person has looked at them.
+        let mut taken = shelf.bytes_set_aside(&set_aside).map_err(failed)?;
         let stamps = records
             .values()
             .flat_map(|record| [record.born, record.since]);
@@ -142,7 +153,6 @@ impl Journal {
             lived: before,
             ..Table::default()
         };
-        let mut taken = 0;
         for (key, mut record) in records {
             record.recover(tell(&Cause::Interrupted.into()), latest);
             let on_disk = match record.file {
@@ -184,8 +194,10 @@ impl Journal {
             settings,
             wake: Notify::new(),
             tell,
-            path,
-            store: AsyncMutex::new(store),
+            home: Arc::new(home),
+            keeping: OnceLock::new(),
+            set_aside,
+            store: AsyncMutex::new(slot),
             table: Mutex::new(table),
             #[cfg(test)]
             weather: super::testing::Weather::default(),
@@ -214,6 +226,7 @@ impl Journal {
             if let Some(there) = journal.get(&key) {
                 return journal.again(&mut store, there, &wish).await;
             }
+            journal.at_home(&store).await?;
             journal.make_place(&mut store, &key.principal).await?;
             let file = journal.files.fresh();
             let made = journal.files.run(move |files| {
@@ -242,7 +255,7 @@ impl Journal {
     /// The same wish again, or another of the same name.
     async fn again(
         self: &Arc<Self>,
-        store: &mut Option<Arc<Store>>,
+        store: &mut Slot,
         there: Transfer,
         wish: &Wish,
     ) -> Result<Created, Error> {

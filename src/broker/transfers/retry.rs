@@ -128,7 +128,8 @@ pub(super) fn another(error: &Error, uploads: bool) -> Another {
         // A later upload is what should be there.
         | Cause::NameTaken(_)
         | Cause::GaveUp { .. }
-        | Cause::SpoolLost => Another::Never,
+        | Cause::SpoolLost
+        | Cause::RecordDamaged => Another::Never,
         Cause::QueueFull { .. }
         // Until the next day or month.
         | Cause::DataBudget(_)
@@ -136,6 +137,7 @@ pub(super) fn another(error: &Error, uploads: bool) -> Another {
         | Cause::TooManyWatchers { .. }
         | Cause::SpoolFull { .. }
         | Cause::Spool(_)
+        | Cause::Store(_)
         | Cause::Stopping
         | Cause::Interrupted => Another::Uncounted,
         Cause::Expired

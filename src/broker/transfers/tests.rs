@@ -22,9 +22,12 @@ use crate::modem::operation::Task;
 mod bounds;
 mod clocks;
 mod crashes;
+mod damage;
 mod delivery;
 mod disk;
+mod faulty;
 mod names;
+mod replaced;
 mod reuse;
 mod wishes;
 
