@@ -24,6 +24,7 @@ mod module;
 mod process;
 mod site;
 mod stopping;
+mod store;
 mod sure;
 mod systemd;
 #[path = "../support/wait.rs"]
