@@ -10,7 +10,7 @@ use cellftp::at::line::ErrorCode;
 use cellftp::broker::error::Hashed;
 use cellftp::broker::failure::{self, Awaited, Ending, Failure, Finding, Stage};
 use cellftp::broker::health::Rung;
-use cellftp::broker::transfers::Exhausted;
+use cellftp::broker::transfers::{Exhausted, Trouble};
 use cellftp::broker::usage::{Exceeded, Period, Scope, Standing};
 use cellftp::broker::{Cause, Error, JobId, modem};
 use cellftp::ftps::errcode::ErrCode;
@@ -189,6 +189,22 @@ fn errors_of_those_who_share_the_link() {
         ("disk", Cause::Spool(Arc::new(broken))),
         ("read-only disk", Cause::Spool(Arc::new(read_only))),
         ("descriptors", Cause::Spool(Arc::new(no_files))),
+        (
+            "damaged store",
+            Cause::Store(Trouble::Damaged {
+                what: "its index is not readable".into(),
+                source: Arc::new(io::ErrorKind::StorageFull.into()),
+            }),
+        ),
+        ("newer store", Cause::Store(Trouble::Newer { found: 9 })),
+        (
+            "unreadable store",
+            Cause::Store(Trouble::Unreadable(Arc::new(
+                io::ErrorKind::PermissionDenied.into(),
+            ))),
+        ),
+        ("replaced directory", Cause::Store(Trouble::Replaced)),
+        ("damaged record", Cause::RecordDamaged),
         ("answer", Cause::WrongAnswer),
     ];
     let rows: Vec<String> = causes
@@ -242,6 +258,11 @@ fn errors_of_those_who_share_the_link() {
          disk -> Internal SPOOL_FAILED
          read-only disk -> FailedPrecondition SPOOL_READ_ONLY
          descriptors -> Unavailable TOO_MANY_FILES retry=5
+         damaged store -> FailedPrecondition STORE_DAMAGED
+         newer store -> FailedPrecondition STORE_NEWER
+         unreadable store -> Unavailable STORE_UNREADABLE retry=5
+         replaced directory -> FailedPrecondition STORE_REPLACED
+         damaged record -> DataLoss RECORD_DAMAGED
          answer -> Internal WRONG_ANSWER",
     );
 }
@@ -258,6 +279,13 @@ fn errors_of_the_owner_of_the_port() {
             modem::Error::DeviceAbsent {
                 device: device(),
                 source: source(),
+            },
+        ),
+        (
+            "no descriptor for the port",
+            modem::Error::DeviceAbsent {
+                device: device(),
+                source: Arc::new(rustix::io::Errno::NFILE.into()),
             },
         ),
         (
@@ -279,6 +307,7 @@ fn errors_of_the_owner_of_the_port() {
     compare(
         &rows,
         "absent -> Unavailable DEVICE_ABSENT retry=5
+         no descriptor for the port -> Unavailable TOO_MANY_FILES retry=5
          held -> FailedPrecondition PORT_HELD
          io -> Unavailable PORT_FAILED retry=5
          not ready, SIM -> FailedPrecondition SIM_LOCKED attempt=1 command=AT+CPIN? stage=sim

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -72,22 +72,88 @@ pub trait Disk: Debug + Send + Sync {
     /// As statvfs(3).
     fn free(&self, path: &Path) -> io::Result<Option<u64>>;
 
-    /// Opens a database, or makes one where `new`.
+    /// Opens the file of a database, or makes one where `new`, and says which file that is.
     ///
     /// # Errors
-    /// As redb has it.
-    fn database(
+    /// As [`OpenOptions::open`]. [`io::ErrorKind::ResourceBusy`]: somebody else has it.
+    fn backend(
         &self,
-        builder: &redb::Builder,
         path: &Path,
         new: bool,
-    ) -> Result<redb::Database, redb::Error>;
+    ) -> io::Result<(Box<dyn redb::StorageBackend>, Identity)>;
+
+    /// Which file or directory a path leads to.
+    ///
+    /// # Errors
+    /// As [`fs::metadata`].
+    fn identity(&self, path: &Path) -> io::Result<Identity>;
+
+    /// The same, and keeps it open: as long as that is so, no other gets its identity.
+    ///
+    /// # Errors
+    /// As [`File::open`].
+    fn anchor(&self, path: &Path) -> io::Result<Anchor>;
 
     /// A name that no file had before.
     fn fresh(&self) -> Uuid;
 
     /// Does work that blocks, also where the answer is not waited for.
     fn run(&self, work: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, io::Result<()>>;
+}
+
+/// Tells a file or directory from all others of the machine, as long as somebody has it open
+/// (inode(7)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// The device it is on.
+    pub device: u64,
+    /// Its number there.
+    pub inode: u64,
+}
+
+/// A file or directory that is kept open, so that it can be told from one that takes its place.
+#[derive(Debug)]
+pub struct Anchor {
+    identity: Identity,
+    /// Deleted, and not open, its inode could become that of the next directory.
+    _open: Option<File>,
+}
+
+impl Anchor {
+    /// An anchor on a disk that gives no identity twice.
+    #[must_use]
+    pub const fn new(identity: Identity) -> Self {
+        Self {
+            identity,
+            _open: None,
+        }
+    }
+
+    /// Whether the path still leads there.
+    ///
+    /// # Errors
+    /// The disk does not tell.
+    pub fn is_at(&self, disk: &dyn Disk, path: &Path) -> io::Result<bool> {
+        leads_to(disk, path, self.identity)
+    }
+}
+
+/// Whether a path leads to this file.
+pub(super) fn leads_to(disk: &dyn Disk, path: &Path, identity: Identity) -> io::Result<bool> {
+    match disk.identity(path) {
+        Ok(found) => Ok(found == identity),
+        Err(error) => match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(false),
+            _ => Err(error),
+        },
+    }
+}
+
+/// The daemon may open no more files now. It passes, and is nobody's fault who is told of it.
+pub fn is_short_of_descriptors(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let short = [Errno::MFILE, Errno::NFILE].map(|errno| Some(errno.raw_os_error()));
+    short.contains(&error.raw_os_error())
 }
 
 /// An open file.
@@ -190,18 +256,28 @@ impl Disk for System {
         Ok((disk.f_blocks != 0).then_some(free))
     }
 
-    fn database(
+    fn backend(
         &self,
-        builder: &redb::Builder,
         path: &Path,
         new: bool,
-    ) -> Result<redb::Database, redb::Error> {
-        let database = if new {
-            builder.create(path)?
-        } else {
-            builder.open(path)?
-        };
-        Ok(database)
+    ) -> io::Result<(Box<dyn redb::StorageBackend>, Identity)> {
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(new).open(path)?;
+        let identity = identity_of(&file.metadata()?);
+        let backend = redb::backends::FileBackend::new(file).map_err(io::Error::other)?;
+        Ok((Box::new(backend), identity))
+    }
+
+    fn identity(&self, path: &Path) -> io::Result<Identity> {
+        Ok(identity_of(&fs::metadata(path)?))
+    }
+
+    fn anchor(&self, path: &Path) -> io::Result<Anchor> {
+        let file = File::open(path)?;
+        Ok(Anchor {
+            identity: identity_of(&file.metadata()?),
+            _open: Some(file),
+        })
     }
 
     fn fresh(&self) -> Uuid {
@@ -211,6 +287,13 @@ impl Disk for System {
     fn run(&self, work: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, io::Result<()>> {
         let task = spawn_blocking(work);
         Box::pin(async move { task.await.map_err(io::Error::other) })
+    }
+}
+
+fn identity_of(metadata: &fs::Metadata) -> Identity {
+    Identity {
+        device: metadata.dev(),
+        inode: metadata.ino(),
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::task::JoinError;
 
-use super::transfers::Exhausted;
+use super::transfers::{Exhausted, Trouble};
 use super::usage::Exceeded;
 use crate::ftps::value::ValueError;
 use crate::modem;
@@ -269,6 +269,14 @@ pub enum Cause {
     /// The spool failed.
     #[error("the spool failed")]
     Spool(#[source] Arc<io::Error>),
+    /// The store of transfers cannot be used.
+    #[error(transparent)]
+    Store(Trouble),
+    /// What was last known of a transfer was damaged on the disk. An older state of it is known.
+    #[error(
+        "the record of the transfer was damaged on the daemon's disk, and an older one is known"
+    )]
+    RecordDamaged,
     /// The module, or the one who owns its port, failed.
     #[error(transparent)]
     Modem(Box<modem::Error>),

@@ -180,6 +180,7 @@ impl Broker {
             sessions: self.sessions().count(now),
             data: self.shared.usage.total(),
             keeping: self.keeping().borrow().clone(),
+            set_aside: self.transfers.set_aside(),
             health,
         }
     }

@@ -29,6 +29,8 @@ pub struct Status {
     pub repairs: Repairs,
     /// Whether transfers are kept.
     pub keeping: Keeping,
+    /// Names of what is kept of stores of transfers that were damaged, beside the store.
+    pub set_aside: Vec<String>,
 }
 
 /// What was done to repair the link.

@@ -33,7 +33,7 @@ pub(super) async fn follow(
     loop {
         let kept = match *keeping.borrow_and_update() {
             Keeping::On => ServingStatus::Serving,
-            Keeping::Off | Keeping::Waiting(_) => ServingStatus::NotServing,
+            Keeping::Off | Keeping::Waiting(_) | Keeping::Unusable(_) => ServingStatus::NotServing,
         };
         reporter.set_service_status(transfers, kept).await;
         let status = status(&health.borrow_and_update().link);

@@ -26,6 +26,7 @@ mod process;
 mod secrets;
 mod site;
 mod stopping;
+mod store;
 mod sure;
 mod systemd;
 #[path = "../support/tap.rs"]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use cellftp::broker::disk::{Disk, DiskFile};
+use cellftp::broker::disk::{Anchor, Disk, DiskFile, Identity};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -272,6 +272,7 @@ impl Disk for Mounted {
             disk: Arc::clone(&self.0),
             inode,
             life,
+            locks: false,
         }))
     }
 
@@ -298,33 +299,42 @@ impl Disk for Mounted {
         Ok(Some(if inner.mood.full { 0 } else { ROOMY }))
     }
 
-    fn database(
+    fn backend(
         &self,
-        builder: &redb::Builder,
         path: &Path,
         new: bool,
-    ) -> Result<redb::Database, redb::Error> {
-        let file = {
-            let mut inner = self.0.enter(None, new).map_err(redb::Error::Io)?;
-            if new && !inner.names.contains_key(path) {
-                inner.make(path);
-            }
-            let life = inner.life;
-            let (number, inode) = inner.inode(path).map_err(redb::Error::Io)?;
-            if inode.locked {
-                return Err(redb::Error::DatabaseAlreadyOpen);
-            }
-            if inode.now.is_empty() && !new {
-                return Err(redb::Error::Io(io::ErrorKind::InvalidData.into()));
-            }
-            inode.locked = true;
-            SimFile {
-                disk: Arc::clone(&self.0),
-                inode: number,
-                life,
-            }
+    ) -> io::Result<(Box<dyn redb::StorageBackend>, Identity)> {
+        let mut inner = self.0.enter(None, new)?;
+        if new && !inner.names.contains_key(path) {
+            inner.make(path);
+        }
+        let life = inner.life;
+        let (number, inode) = inner.inode(path)?;
+        if inode.locked {
+            return Err(io::ErrorKind::ResourceBusy.into());
+        }
+        inode.locked = true;
+        let file = SimFile {
+            disk: Arc::clone(&self.0),
+            inode: number,
+            life,
+            locks: true,
         };
-        Ok(builder.create_with_backend(file)?)
+        Ok((Box::new(file), of_inode(number)))
+    }
+
+    fn identity(&self, path: &Path) -> io::Result<Identity> {
+        let mut inner = self.0.enter(None, false)?;
+        let mut directories = inner.directories.iter();
+        if let Some(number) = directories.position(|there| there == path) {
+            // No file has a number as high.
+            return Ok(of_inode(u64::MAX - number as u64));
+        }
+        Ok(of_inode(inner.inode(path)?.0))
+    }
+
+    fn anchor(&self, path: &Path) -> io::Result<Anchor> {
+        self.identity(path).map(Anchor::new)
     }
 
     fn fresh(&self) -> Uuid {
@@ -352,14 +362,37 @@ impl Disk for Mounted {
     }
 }
 
+const fn of_inode(inode: u64) -> Identity {
+    Identity { device: 0, inode }
+}
+
 #[derive(Debug)]
 struct SimFile {
     disk: Arc<SimDisk>,
     inode: u64,
     life: u64,
+    /// Nobody else opens it as a database.
+    locks: bool,
+}
+
+impl Drop for SimFile {
+    fn drop(&mut self) {
+        if self.locks {
+            self.unlock();
+        }
+    }
 }
 
 impl SimFile {
+    fn unlock(&self) {
+        let mut inner = self.disk.lock();
+        if inner.life == self.life
+            && let Some(inode) = inner.inodes.get_mut(&self.inode)
+        {
+            inode.locked = false;
+        }
+    }
+
     fn with<T>(
         &self,
         changes: bool,
@@ -440,12 +473,7 @@ impl redb::StorageBackend for SimFile {
     }
 
     fn close(&self) -> Result<(), io::Error> {
-        let mut inner = self.disk.lock();
-        if inner.life == self.life
-            && let Some(inode) = inner.inodes.get_mut(&self.inode)
-        {
-            inode.locked = false;
-        }
+        self.unlock();
         Ok(())
     }
 }

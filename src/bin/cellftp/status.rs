@@ -67,9 +67,20 @@ fn text(status: &GetStatusResponse) -> String {
     }
     rows.push(("queued", status.queued.to_string()));
     rows.push(("sessions", status.sessions.to_string()));
-    if status.transfer_storage() == TransferStorage::Waiting {
-        let why = Plain(&status.transfer_storage_detail);
-        rows.push(("transfers", format!("wait for the daemon's disk: {why}")));
+    let why = Plain(&status.transfer_storage_detail);
+    match status.transfer_storage() {
+        TransferStorage::Waiting => {
+            rows.push(("transfers", format!("wait for the daemon's disk: {why}")));
+        }
+        TransferStorage::Unusable => rows.push(("transfers", format!("none: {why}"))),
+        TransferStorage::Unspecified | TransferStorage::Off | TransferStorage::On => {}
+    }
+    if !status.transfer_storage_set_aside.is_empty() {
+        let names = status.transfer_storage_set_aside.join(", ");
+        rows.push((
+            "damaged",
+            format!("store of transfers, kept beside it as {}", Plain(&names)),
+        ));
     }
     if let Some(today) = status.data.and_then(|data| data.today) {
         rows.push(("data", format!("about {} bytes today (UTC)", today.on_air)));
@@ -141,6 +152,7 @@ fn value(status: &GetStatusResponse) -> serde_json::Value {
         })),
         "transfer_storage": status.transfer_storage().as_str_name(),
         "transfer_storage_detail": status.transfer_storage_detail,
+        "transfer_storage_set_aside": status.transfer_storage_set_aside,
         "repairs": status.repairs.as_ref().map(|repairs| json!({
             "last": repairs.last.as_ref().map(repair_value),
             "ago_seconds": seconds(repairs.ago.as_ref()),

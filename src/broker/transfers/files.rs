@@ -1,8 +1,9 @@
 //! The bytes of transfers on disk: a file each, and what they may take together.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,11 @@ impl Files {
     /// Takes a directory, which is made with the first file.
     pub(super) fn new(disk: Arc<dyn Disk>, directory: PathBuf) -> Self {
         Self { disk, directory }
+    }
+
+    /// Where they are.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Has the disk do work that blocks. It is done also where nobody waits for it any more.
@@ -150,11 +156,7 @@ impl Files {
     /// Removes all files but those that are known: what a crash between a file and its record
     /// has left. Answers how many.
     pub(super) fn sweep(&self, known: &HashSet<FileId>) -> io::Result<usize> {
-        let names = match self.disk.list(&self.directory) {
-            Ok(names) => names,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-            Err(error) => return Err(error),
-        };
+        let names = self.list_or_none(&self.directory)?;
         let mut removed = 0;
         for name in names {
             // What is not named as ours is not ours.
@@ -167,6 +169,56 @@ impl Files {
             }
         }
         Ok(removed)
+    }
+
+    /// Moves all files but those that are known to another directory, which is made where it is
+    /// needed. Answers how many.
+    pub(super) fn set_aside(&self, known: &HashSet<FileId>, to: &Path) -> io::Result<usize> {
+        let names = self.list_or_none(&self.directory)?;
+        let unknown = names.into_iter().filter(|name| {
+            let id = name.to_str().and_then(|name| Uuid::parse_str(name).ok());
+            id.is_some_and(|id| !known.contains(&FileId(id)))
+        });
+        let unknown: Vec<OsString> = unknown.collect();
+        if unknown.is_empty() {
+            return Ok(0);
+        }
+        match self.disk.make_directory(to) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        for name in &unknown {
+            self.disk
+                .rename(&self.directory.join(name), &to.join(name))?;
+        }
+        // First where they are, then where they are not any more.
+        self.disk.sync_directory(to)?;
+        if let Some(parent) = to.parent() {
+            self.disk.sync_directory(parent)?;
+        }
+        self.disk.sync_directory(&self.directory)?;
+        Ok(unknown.len())
+    }
+
+    /// Whether any file has bytes. Those that a crash leaves before there is a store have none.
+    pub(super) fn have_bytes(&self) -> io::Result<bool> {
+        Ok(self.bytes_in(&self.directory)? > 0)
+    }
+
+    /// Bytes of the files in a directory; none where there is no such directory.
+    pub(super) fn bytes_in(&self, directory: &Path) -> io::Result<u64> {
+        let mut bytes = 0_u64;
+        for name in self.list_or_none(directory)? {
+            bytes = bytes.saturating_add(self.disk.len(&directory.join(name))?);
+        }
+        Ok(bytes)
+    }
+
+    fn list_or_none(&self, directory: &Path) -> io::Result<Vec<OsString>> {
+        match self.disk.list(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            names => names,
+        }
     }
 
     fn path(&self, id: FileId) -> PathBuf {

@@ -5,6 +5,7 @@ mod clock;
 mod disk;
 mod halt;
 mod hold;
+mod home;
 mod logins;
 mod look;
 mod names;
@@ -12,8 +13,7 @@ mod turns;
 mod wishes;
 
 use std::collections::{BTreeMap, HashMap, HashSet, btree_map};
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::{Mutex as AsyncMutex, Notify, watch};
 use tokio::time::Instant;
@@ -21,9 +21,9 @@ use tokio::time::Instant;
 use super::files::{FileId, Files, Room};
 use super::lived::{Lived, Now};
 use super::record::{Record, Remnant, Same, State, Told};
-use super::store::{self, Store};
+use super::store;
 use super::wish::{Key, Wish};
-use super::{Settings, Transfer};
+use super::{Keeping, Settings, Transfer};
 use crate::broker::caller::Principal;
 use crate::broker::error::{Cause, Error};
 use crate::modem::JobId;
@@ -31,6 +31,7 @@ use clock::Clock;
 use disk::Change;
 pub(super) use halt::Why;
 pub(super) use hold::Hold;
+use home::{Home, Slot};
 use logins::Logins;
 pub(in crate::broker) use names::{Claim, Loss, Taken};
 pub(super) use turns::Chore;
@@ -55,10 +56,14 @@ pub(in crate::broker) struct Journal {
     pub(super) wake: Notify,
     tell: Tell,
     room: Room,
-    path: PathBuf,
+    home: Arc<Home>,
+    /// Where it is told whether transfers are kept.
+    keeping: OnceLock<watch::Sender<Keeping>>,
+    /// Names of what is kept of damaged stores.
+    pub(super) set_aside: Vec<String>,
     clock: Clock,
-    /// Whoever holds this may change records. `None`: it is opened, or made, when it is needed.
-    store: AsyncMutex<Option<Arc<Store>>>,
+    /// Whoever holds this may change records.
+    store: AsyncMutex<Slot>,
     table: Mutex<Table>,
     #[cfg(test)]
     pub(super) weather: super::testing::Weather,
@@ -133,15 +138,21 @@ impl Journal {
             path: settings.directory.clone(),
             source,
         };
+        let anchor = files.disk.anchor(&settings.directory).map_err(failed)?;
+        let home = Home::new(settings.directory.clone(), anchor, path);
+        let shelf = home.shelf(&files);
         let (mut before, mut logins) = (Lived::ZERO, Vec::new());
-        let (store, records) = match Store::open(&*files.disk, &path)? {
+        let (slot, records) = match shelf.open(&tell(&Cause::RecordDamaged.into()))? {
             Some((store, records)) => {
-                before = store.lived().map_err(failed)?;
+                before = store.lived();
                 logins = store.logins().map_err(failed)?;
-                (Some(Arc::new(store)), records)
+                (Slot::of(store), records)
             }
-            None => (None, BTreeMap::new()),
+            None => (Slot::default(), BTreeMap::new()),
         };
+        let set_aside = shelf.set_aside().map_err(failed)?;
+        // They take room until a person has looked at them.
+        let mut taken = shelf.bytes_set_aside(&set_aside).map_err(failed)?;
         let stamps = records
             .values()
             .flat_map(|record| [record.born, record.since, record.accepted]);
@@ -152,7 +163,6 @@ impl Journal {
             logins: Logins::read(logins),
             ..Table::default()
         };
-        let mut taken = 0;
         for (key, mut record) in records {
             record.recover(tell(&Cause::Interrupted.into()), latest);
             let on_disk = match record.file {
@@ -194,8 +204,10 @@ impl Journal {
             settings,
             wake: Notify::new(),
             tell,
-            path,
-            store: AsyncMutex::new(store),
+            home: Arc::new(home),
+            keeping: OnceLock::new(),
+            set_aside,
+            store: AsyncMutex::new(slot),
             table: Mutex::new(table),
             #[cfg(test)]
             weather: super::testing::Weather::default(),
@@ -224,6 +236,7 @@ impl Journal {
             if let Some(there) = journal.get(&key) {
                 return journal.again(&mut store, there, &wish).await;
             }
+            journal.at_home(&store).await?;
             journal.make_place(&mut store, &key.principal).await?;
             let file = journal.files.fresh();
             let made = journal.files.run(move |files| {
@@ -252,7 +265,7 @@ impl Journal {
     /// The same wish again, or another of the same name.
     async fn again(
         self: &Arc<Self>,
-        store: &mut Option<Arc<Store>>,
+        store: &mut Slot,
         there: Transfer,
         wish: &Wish,
     ) -> Result<Created, Error> {

@@ -6,6 +6,7 @@ mod deliver;
 mod files;
 mod journal;
 mod lived;
+mod mend;
 mod place;
 mod read;
 mod receive;
@@ -29,6 +30,7 @@ pub use read::{ReadNext, TransferReading};
 pub use receive::Receiving;
 pub use record::{Record, Remnant, State, Told};
 pub use retry::{Budget, Exhausted};
+pub use store::Trouble;
 pub use wish::{Direction, Key, TransferId, UploadWish, Wish};
 
 use std::path::PathBuf;

@@ -9,9 +9,11 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::journal::{Journal, Tell};
+use super::store::Trouble;
 use super::{Settings, store};
-use crate::broker::disk::{self, Disk};
+use crate::broker::disk::{self, Disk, is_short_of_descriptors};
 use crate::broker::error::Cause;
+use crate::modem::chain;
 
 /// Pause after a disk took nothing. Doubled each time, up to [`LONGEST_RETRY`]: somebody who has made
 /// room, or mounted the disk anew, waits no longer than a minute for it to be noticed.
@@ -27,8 +29,10 @@ pub struct Transfers(Option<Arc<Place>>);
 pub enum Keeping {
     /// They are not configured.
     Off,
-    /// The disk takes nothing, or cannot be read. What is on it stays there, and it is tried again.
+    /// The disk takes nothing. What is on it stays there, and it is tried again.
     Waiting(Arc<io::Error>),
+    /// The store cannot be used. What is in it stays there, and it is tried again.
+    Unusable(Trouble),
     /// They are kept.
     On,
 }
@@ -55,11 +59,12 @@ impl Transfers {
     }
 
     /// Opens what there is. Nothing is written until a transfer is created. `tell` turns errors
-    /// into what is kept of them. Blocks. A disk that takes nothing is no error: all else works
-    /// without it, and it is tried again while transfers are delivered.
+    /// into what is kept of them. Blocks. A disk that takes nothing is no error, nor is a store that
+    /// cannot be used: all else works without it, and it is tried again while transfers are
+    /// delivered.
     ///
     /// # Errors
-    /// What was accepted before cannot be read.
+    /// [`store::Error::InUse`]: another daemon has it.
     pub fn open(settings: Settings, tell: Tell) -> Result<Self, store::Error> {
         let directory = settings.directory.display();
         if settings.directory.as_os_str().is_empty() {
@@ -86,12 +91,9 @@ impl Transfers {
             keeping: watch::Sender::new(Keeping::Off),
         };
         match place.attempt() {
-            Err(store::Error::Io { source, path }) if takes_nothing(&source) => {
-                let path = path.display();
-                tracing::error!(%path, error = %source, "no transfer goes on until the disk does");
-                place.keeping.send_replace(Keeping::Waiting(source.into()));
-            }
-            opened => opened?,
+            Err(error @ store::Error::InUse(_)) => return Err(error),
+            Err(error) => place.cannot(error),
+            Ok(()) => {}
         }
         Ok(Self(Some(place.into())))
     }
@@ -103,6 +105,13 @@ impl Transfers {
             Some(place) => place.keeping.subscribe(),
             None => watch::Sender::new(Keeping::Off).subscribe(),
         }
+    }
+
+    /// Names of what is kept of stores that were damaged, beside the store.
+    pub(in crate::broker) fn set_aside(&self) -> Vec<String> {
+        let place = self.0.as_ref();
+        let journal = place.and_then(|place| place.journal.get());
+        journal.map_or_else(Vec::new, |journal| journal.set_aside.clone())
     }
 
     /// The transfers, as soon as the disk lets them be kept; waits for ever where there are none.
@@ -119,15 +128,8 @@ impl Transfers {
             pause = pause.saturating_mul(2).min(LONGEST_RETRY);
             let blocking = Arc::clone(place);
             match disk::blocking(&*place.disk, move || Ok(blocking.attempt())).await {
-                Ok(Ok(())) => tracing::info!("transfers go on: the disk does"),
-                Ok(Err(error)) => {
-                    tracing::debug!(error = %error, ?pause, "transfers still wait for the disk");
-                    let source = match error {
-                        store::Error::Io { source, .. } => source,
-                        other => io::Error::other(other),
-                    };
-                    place.keeping.send_replace(Keeping::Waiting(source.into()));
-                }
+                Ok(Ok(())) => tracing::info!("transfers go on: the store can be used"),
+                Ok(Err(error)) => place.cannot(error),
                 // The runtime is ending.
                 Err(_) => {}
             }
@@ -141,6 +143,7 @@ impl Transfers {
         }
         match &*place.keeping.borrow() {
             Keeping::Waiting(error) => Err(Cause::Spool(Arc::clone(error))),
+            Keeping::Unusable(trouble) => Err(Cause::Store(trouble.clone())),
             Keeping::Off | Keeping::On => Err(Cause::TransfersOff),
         }
     }
@@ -149,20 +152,84 @@ impl Transfers {
 impl Place {
     fn attempt(&self) -> Result<(), store::Error> {
         let journal = (self.open)()?;
+        journal.tells(self.keeping.clone());
         // Nobody else opens it.
         let _ = self.journal.set(Arc::new(journal));
         self.keeping.send_replace(Keeping::On);
         Ok(())
     }
+
+    /// Tells why transfers cannot be kept: in the log once, until it is something else.
+    fn cannot(&self, error: store::Error) {
+        let why = chain(&error);
+        let keeping = Keeping::from(error);
+        let advice = match &keeping {
+            Keeping::Unusable(trouble) => trouble.advice(),
+            Keeping::Waiting(_) | Keeping::Off | Keeping::On => {
+                "they go on as soon as the disk does"
+            }
+        };
+        let known = self.keeping.borrow().why();
+        if known == keeping.why() {
+            tracing::debug!(%why, "transfers are still not kept");
+        } else {
+            tracing::error!("{why}: the daemon serves without transfers; {advice}");
+        }
+        self.keeping.send_replace(keeping);
+    }
 }
 
-fn takes_nothing(error: &io::Error) -> bool {
-    matches!(
+impl Keeping {
+    /// Why they are not kept, though they are configured.
+    #[must_use]
+    pub fn why(&self) -> Option<String> {
+        match self {
+            Self::Off | Self::On => None,
+            Self::Waiting(error) => Some(error.to_string()),
+            Self::Unusable(trouble) => Some(chain(trouble)),
+        }
+    }
+}
+
+impl From<store::Error> for Keeping {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Io { source, .. } if passes(&source) => Self::Waiting(source.into()),
+            error => Self::Unusable(error.into()),
+        }
+    }
+}
+
+impl From<store::Error> for Trouble {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Newer { found, .. } => Self::Newer { found },
+            store::Error::Stuck { what, source, .. } => Self::Damaged {
+                what,
+                source: source.into(),
+            },
+            store::Error::Io { source, .. } => Self::Unreadable(source.into()),
+            store::Error::InUse(_) => {
+                let kind = io::ErrorKind::ResourceBusy;
+                Self::Unreadable(Arc::new(kind.into()))
+            }
+            store::Error::Damaged { what, .. } => Self::Damaged {
+                what,
+                source: Arc::new(io::ErrorKind::InvalidData.into()),
+            },
+        }
+    }
+}
+
+/// The disk takes nothing now, or no more files can be opened: nothing is wrong with the store.
+fn passes(error: &io::Error) -> bool {
+    let takes_nothing = matches!(
         error.kind(),
         io::ErrorKind::ReadOnlyFilesystem
             | io::ErrorKind::StorageFull
             | io::ErrorKind::QuotaExceeded
-    )
+    );
+    takes_nothing || is_short_of_descriptors(error)
 }
 
 #[cfg(test)]

@@ -131,6 +131,8 @@ impl Receiving {
             return Err(self.reject(Cause::SizeMismatch { expected, found }).await);
         }
         self.sync().await?;
+        // The file is open: it may be in a directory that no later start finds.
+        self.hold.journal.is_at_home().await?;
         let record = self.hold.record()?;
         let files = &self.hold.journal.files;
         let id = record.file.ok_or(Cause::SpoolLost)?;

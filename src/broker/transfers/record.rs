@@ -317,6 +317,18 @@ impl Record {
         self.is_fetched = false;
     }
 
+    /// This is a former state, and nobody knows the last. What was on its way is not tried again by
+    /// itself, and nothing is deleted on the server: it may have arrived.
+    pub(super) fn becomes_uncertain(&mut self, why: Told, now: Now) {
+        if !self.state.is_over() {
+            self.begun = None;
+            self.fail(why, now);
+        }
+        if matches!(self.remnant, Remnant::Pending { .. }) {
+            self.remnant = Remnant::Left;
+        }
+    }
+
     /// As it is found at the daemon's start: an attempt that was under way was broken off, and
     /// nothing waits longer than until `latest`. Whatever it waited for may have changed, and how long
     /// it has waited already may not have been stored.

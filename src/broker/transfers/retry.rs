@@ -129,7 +129,8 @@ pub(super) fn another(error: &Error, uploads: bool) -> Another {
         | Cause::WrongOffset { .. }
         | Cause::TransferEnded
         | Cause::GaveUp { .. }
-        | Cause::SpoolLost => Another::Never,
+        | Cause::SpoolLost
+        | Cause::RecordDamaged => Another::Never,
         Cause::QueueFull { .. }
         // Until the next day or month.
         | Cause::DataBudget(_)
@@ -137,6 +138,7 @@ pub(super) fn another(error: &Error, uploads: bool) -> Another {
         | Cause::TooManyWatchers { .. }
         | Cause::SpoolFull { .. }
         | Cause::Spool(_)
+        | Cause::Store(_)
         | Cause::Stopping
         // Another wrote there, and did not come to its end: where it has, the transfer is told so and
         // is over.

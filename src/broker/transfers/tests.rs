@@ -22,10 +22,13 @@ use crate::modem::operation::Task;
 mod bounds;
 mod clocks;
 mod crashes;
+mod damage;
 mod delivery;
 mod disk;
+mod faulty;
 mod logins;
 mod names;
+mod replaced;
 mod reuse;
 mod wishes;
 

@@ -89,10 +89,11 @@ impl From<PutResult> for proto::PutResult {
 impl From<Status> for proto::GetStatusResponse {
     fn from(status: Status) -> Self {
         let health = status.health;
-        let (storage, storage_detail) = match status.keeping {
-            Keeping::Off => (proto::TransferStorage::Off, String::new()),
-            Keeping::Waiting(error) => (proto::TransferStorage::Waiting, error.to_string()),
-            Keeping::On => (proto::TransferStorage::On, String::new()),
+        let storage = match &status.keeping {
+            Keeping::Off => proto::TransferStorage::Off,
+            Keeping::Waiting(_) => proto::TransferStorage::Waiting,
+            Keeping::Unusable(_) => proto::TransferStorage::Unusable,
+            Keeping::On => proto::TransferStorage::On,
         };
         let (state, detail) = link(&health.link);
         let sim = match health.registration.sim {
@@ -132,7 +133,8 @@ impl From<Status> for proto::GetStatusResponse {
             data: Some(status.data.into()),
             repairs: Some(status.repairs.into()),
             transfer_storage: storage.into(),
-            transfer_storage_detail: storage_detail,
+            transfer_storage_detail: status.keeping.why().unwrap_or_default(),
+            transfer_storage_set_aside: status.set_aside,
         }
     }
 }

@@ -8,8 +8,9 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use super::DOMAIN;
+use crate::broker::disk::is_short_of_descriptors;
 use crate::broker::failure::{self, Failure, Finding, Stage};
-use crate::broker::transfers::Exhausted;
+use crate::broker::transfers::{Exhausted, Trouble};
 use crate::broker::{Cause, modem};
 use crate::ftps::errcode::ErrCode;
 
@@ -135,7 +136,8 @@ impl Verdict {
             Cause::TransferNotFound => Self::new(
                 Code::NotFound,
                 "TRANSFER_NOT_FOUND",
-                "it was deleted, grew old, never was, or belongs to someone else",
+                "it was deleted, grew old, never was, belongs to someone else, or was lost with a damaged \
+                 store, of which GetStatus tells",
             ),
             Cause::TransferExists => Self::new(
                 Code::AlreadyExists,
@@ -207,6 +209,12 @@ impl Verdict {
             Cause::HashMismatch(_) => Self::new(Code::Aborted, "HASH_MISMATCH", ""),
             Cause::Cancelled(_) => Self::new(Code::Cancelled, "CANCELLED", ""),
             Cause::Spool(error) => Self::of_spool(error),
+            Cause::Store(trouble) => Self::of_store(trouble),
+            Cause::RecordDamaged => Self::new(
+                Code::DataLoss,
+                "RECORD_DAMAGED",
+                "look at what the server has; RetryTransfer tries it again, from the bytes that are kept",
+            ),
             Cause::Modem(error) => Self::of_modem(error),
             Cause::WrongAnswer => Self::new(
                 Code::Internal,
@@ -231,16 +239,48 @@ impl Verdict {
                 "SPOOL_READ_ONLY",
                 "the daemon's disk is read-only",
             ),
-            _ if is_short_of_descriptors(error) => Self::unavailable(
-                "TOO_MANY_FILES",
-                "the daemon may open no more files now (LimitNOFILE=, ulimit -n)",
-            ),
+            _ if is_short_of_descriptors(error) => Self::too_many_files(),
             _ => Self::new(Code::Internal, "SPOOL_FAILED", ""),
+        }
+    }
+
+    fn too_many_files() -> Self {
+        Self::unavailable(
+            "TOO_MANY_FILES",
+            "the daemon may open no more files now (LimitNOFILE=, ulimit -n)",
+        )
+    }
+
+    fn of_store(trouble: &Trouble) -> Self {
+        match trouble {
+            Trouble::Damaged { .. } => Self::new(
+                Code::FailedPrecondition,
+                "STORE_DAMAGED",
+                "nothing of it was thrown away; the daemon's log says what to do",
+            ),
+            Trouble::Newer { .. } => Self::new(
+                Code::FailedPrecondition,
+                "STORE_NEWER",
+                "run that later version of cellftpd again",
+            ),
+            Trouble::Unreadable(_) => Self::unavailable(
+                "STORE_UNREADABLE",
+                "it is tried again within a minute; the daemon's log says what to do",
+            ),
+            Trouble::Replaced => Self::new(
+                Code::FailedPrecondition,
+                "STORE_REPLACED",
+                "put it back where it was, or restart the daemon",
+            ),
         }
     }
 
     fn of_modem(error: &modem::Error) -> Self {
         match error {
+            // The port is there, and it is not the module's fault.
+            modem::Error::DeviceAbsent { source, .. } if is_short_of_descriptors(source) => {
+                Self::too_many_files()
+            }
             modem::Error::DeviceAbsent { .. } => Self::unavailable(
                 "DEVICE_ABSENT",
                 "check the module's power and cable, and module.device in the configuration",
@@ -461,11 +501,4 @@ impl Verdict {
             "the directory does not list the name",
         )
     }
-}
-
-/// It passes, and is nobody's fault who is told of it.
-fn is_short_of_descriptors(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let short = [Errno::MFILE, Errno::NFILE].map(|errno| Some(errno.raw_os_error()));
-    short.contains(&error.raw_os_error())
 }

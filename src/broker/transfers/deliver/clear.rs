@@ -7,6 +7,7 @@ use tracing::Instrument;
 use super::{Attempt, Stop};
 use crate::broker::error::{Cause, Error};
 use crate::broker::transfers::record::{Record, Remnant};
+use crate::broker::transfers::retry::{Another, another};
 use crate::modem::operation::{BegunUpload, Cleared, Remains, Trail};
 
 /// How often it is tried before it is left: a few minutes on a link that is there.
@@ -21,16 +22,24 @@ impl Attempt {
         let remnant = match self.clear(record).await {
             Ok(remnant) => remnant,
             Err(Stop::Halted(_)) => return Ok(()),
-            Err(Stop::Failed(error)) if tries + 1 >= TRIES => {
-                tracing::warn!(transfer = %self.hold.key.id, %error, "a part stays on the server");
-                Remnant::Left
-            }
-            Err(Stop::Failed(_)) => {
+            Err(Stop::Failed(error)) => {
                 let journal = &self.hold.journal;
                 let delay = journal.settings.budget.delay(tries + 1, fastrand::u64(..));
-                Remnant::Pending {
-                    due: journal.now().lived + delay,
-                    tries: tries + 1,
+                let due = journal.now().lived + delay;
+                match another(&error, true) {
+                    // It was not tried: there was no link, or the disk took nothing.
+                    Another::Uncounted => Remnant::Pending { due, tries },
+                    Another::Counted | Another::Never | Another::IfLoginWorked
+                        if tries + 1 >= TRIES =>
+                    {
+                        let transfer = &self.hold.key.id;
+                        tracing::warn!(%transfer, %error, "a part stays on the server");
+                        Remnant::Left
+                    }
+                    Another::Counted | Another::Never | Another::IfLoginWorked => {
+                        let tries = tries + 1;
+                        Remnant::Pending { due, tries }
+                    }
                 }
             }
         };

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::{Attempt, Stop};
 use crate::broker::error::{Cause, Error};
 use crate::broker::get::{GetResult, Next, Reading};
+use crate::broker::spool::MAX_CHUNK;
 use crate::broker::transfers::files::{Files, Writer};
 use crate::broker::transfers::record::Record;
 use crate::ftps::value::Offset;
@@ -38,6 +39,9 @@ impl Attempt {
         let id = record.file.ok_or(Cause::SpoolLost)?;
         let (start, size) = (record.committed, record.size);
         let opened = self.hold.journal.files.run(move |files| {
+            // What there is no room for is not brought over the link in vain.
+            let left = size.map_or(0, |size| size.saturating_sub(start));
+            files.check_room(left.max(MAX_CHUNK as u64))?;
             let file = files.writer(id, start)?;
             let (first, last) = files.ends(id, start, BegunDownload::ENDS)?;
             Ok((file, BegunDownload::of(start, size, &first, &last)))

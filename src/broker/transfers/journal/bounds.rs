@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::disk::Change;
+use super::home::Slot;
 use super::{Birth, Entry, Journal, whole};
 use crate::broker::caller::Principal;
 use crate::broker::error::{Cause, Error};
 use crate::broker::transfers::record::Record;
-use crate::broker::transfers::store::Store;
 use crate::broker::transfers::wish::Key;
 
 /// Room is taken so many bytes at a time, so that a file that grows asks seldom.
@@ -53,7 +53,7 @@ impl Journal {
     /// Has a place for one more of a principal's.
     pub(super) async fn make_place(
         &self,
-        store: &mut Option<Arc<Store>>,
+        store: &mut Slot,
         principal: &Principal,
     ) -> Result<(), Error> {
         loop {
@@ -100,6 +100,8 @@ impl Journal {
 
     /// Forgets what is too old.
     pub(in crate::broker::transfers) async fn sweep(self: &Arc<Self>) {
+        // Told in GetStatus, also where nobody calls.
+        let _ = self.is_at_home().await;
         self.keep_lived(KEEP).await;
         let (ended, unfinished) = (self.settings.max_age, self.settings.unfinished_age);
         let now = self.now();

@@ -1,26 +1,21 @@
 //! Changes as they go to the disk.
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::Journal;
-use crate::broker::disk::Disk;
+use super::home::Slot;
 use crate::broker::error::Error;
 use crate::broker::transfers::files::FileId;
 use crate::broker::transfers::lived::Lived;
 use crate::broker::transfers::record::{Record, Remnant, State};
-use crate::broker::transfers::store::{self, Store};
+use crate::broker::transfers::store::{Records, Store};
 use crate::broker::transfers::wish::Key;
 use crate::modem::health::LoggedIn;
 
 impl Journal {
     /// Puts a changed record on disk and then in memory; lets go of what it needs no more.
-    pub(super) async fn commit(
-        &self,
-        store: &mut Option<Arc<Store>>,
-        mut record: Record,
-    ) -> Result<(), Error> {
+    pub(super) async fn commit(&self, store: &mut Slot, mut record: Record) -> Result<(), Error> {
         let settled = !matches!(record.remnant, Remnant::Pending { .. });
         if settled && record.key.id.is_hidden() {
             return self.drop_entry(store, &record.key).await;
@@ -59,11 +54,7 @@ impl Journal {
 
     /// Has a transfer go from the sight of its client, and keeps what is needed to delete what it
     /// has left on its server.
-    pub(super) async fn hide(
-        &self,
-        store: &mut Option<Arc<Store>>,
-        mut record: Record,
-    ) -> Result<(), Error> {
+    pub(super) async fn hide(&self, store: &mut Slot, mut record: Record) -> Result<(), Error> {
         let key = record.key.clone();
         record.hide();
         let unneeded = record.let_go_of_file();
@@ -87,11 +78,7 @@ impl Journal {
         Ok(())
     }
 
-    pub(super) async fn drop_entry(
-        &self,
-        store: &mut Option<Arc<Store>>,
-        key: &Key,
-    ) -> Result<(), Error> {
+    pub(super) async fn drop_entry(&self, store: &mut Slot, key: &Key) -> Result<(), Error> {
         self.write(store, Change::Remove(key)).await?;
         let entry = self.table().entries.remove(key);
         if let Some(entry) = entry {
@@ -110,34 +97,31 @@ impl Journal {
         }
     }
 
-    pub(super) async fn write(
-        &self,
-        store: &mut Option<Arc<Store>>,
-        change: Change<'_>,
-    ) -> Result<(), Error> {
+    pub(super) async fn write(&self, store: &mut Slot, change: Change<'_>) -> Result<(), Error> {
         #[cfg(test)]
         self.weather.pass().await?;
         let change = change.owned();
-        let (open, path) = (store.take(), self.path.clone());
-        // A store that failed is opened anew by the next change: it trusts no page that it was not
-        // able to write.
+        let (home, slot) = (Arc::clone(&self.home), store.clone());
+        store.open = None;
+        // What a store is made anew from that was damaged while the daemon runs.
+        let known = slot.open.is_none().then(|| self.records());
         let used = self.files.run(move |files| {
-            let open = match open {
-                Some(open) => open,
-                None => Arc::new(reopen(&*files.disk, &path)?),
-            };
-            match &change {
-                Owned::Put(record) => open.put(record)?,
-                Owned::Remove(key) => open.remove(key)?,
-                Owned::Lived(lived) => open.keep_lived(*lived)?,
-                Owned::Rename(key, record) => open.rename(key, record)?,
-                Owned::Login(server, worked) => open.keep_login(server, *worked)?,
-                Owned::ForgetLogin(server) => open.forget_login(server)?,
-            }
-            Ok(open)
+            let mut slot = slot;
+            let done = home.write(files, &mut slot, known, &change);
+            Ok((slot, done))
         });
-        *store = Some(used.await?);
-        Ok(())
+        let (slot, done) = used.await?;
+        *store = slot;
+        self.noticed(&done);
+        Ok(done?)
+    }
+
+    fn records(&self) -> Records {
+        let table = self.table();
+        let entries = table.entries.iter();
+        entries
+            .map(|(key, entry)| (key.clone(), entry.record.clone()))
+            .collect()
     }
 }
 
@@ -155,13 +139,27 @@ pub(super) enum Change<'a> {
     ForgetLogin(&'a LoggedIn),
 }
 
-enum Owned {
+pub(super) enum Owned {
     Put(Box<Record>),
     Remove(Key),
     Rename(Key, Box<Record>),
     Lived(Lived),
     Login(LoggedIn, Lived),
     ForgetLogin(LoggedIn),
+}
+
+impl Owned {
+    /// Makes the change.
+    pub(super) fn apply(&self, store: &Store) -> io::Result<()> {
+        match self {
+            Self::Put(record) => store.put(record),
+            Self::Remove(key) => store.remove(key),
+            Self::Lived(lived) => store.keep_lived(*lived),
+            Self::Rename(key, record) => store.rename(key, record),
+            Self::Login(server, worked) => store.keep_login(server, *worked),
+            Self::ForgetLogin(server) => store.forget_login(server),
+        }
+    }
 }
 
 impl Change<'_> {
@@ -174,14 +172,5 @@ impl Change<'_> {
             Self::ForgetLogin(server) => Owned::ForgetLogin(server.clone()),
             Self::Rename(key, record) => Owned::Rename(key.clone(), Box::new(record.clone())),
         }
-    }
-}
-
-fn reopen(disk: &dyn Disk, path: &Path) -> io::Result<Store> {
-    match Store::open(disk, path) {
-        Ok(Some((store, _))) => Ok(store),
-        Ok(None) => Store::create(disk, path),
-        Err(store::Error::Io { source, .. }) => Err(source),
-        Err(error) => Err(io::Error::other(error)),
     }
 }

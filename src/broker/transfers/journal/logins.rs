@@ -165,7 +165,7 @@ impl Journal {
         let journal = Arc::clone(self);
         let kept = whole(async move {
             let mut store = journal.store.lock().await;
-            if store.is_none() {
+            if store.open.is_none() {
                 return Ok(());
             }
             if let Some(old) = &forgotten {

@@ -163,7 +163,10 @@ async fn whoever_had_a_name_before_does_not_let_go_of_the_next_that_has_it() {
 
 /// A cancelled upload of which a part is on a server that cannot be reached.
 async fn left_behind(scratch: &TempDir, module: &Module) -> House {
-    let house = House::open(scratch, module);
+    leaves_behind(House::open(scratch, module), module).await
+}
+
+pub(super) async fn leaves_behind(house: House, module: &Module) -> House {
     house
         .upload("x", upload_wish("/up"), &content(500_000))
         .await

@@ -1,0 +1,177 @@
+//! The place on the disk that the daemon has opened, and whether it still is there.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Journal;
+use super::disk::Owned;
+use crate::broker::disk::{Anchor, Disk, Identity, leads_to};
+use crate::broker::error::{Cause, Error};
+use crate::broker::transfers::Keeping;
+use crate::broker::transfers::files::Files;
+use crate::broker::transfers::mend::Shelf;
+use crate::broker::transfers::store::{self, Records, Store, Trouble};
+
+/// The directory of the transfers and the store in it. What is written to a directory that was moved
+/// away or deleted is found by no later start, so nothing is acknowledged that went there.
+#[derive(Debug)]
+pub(super) struct Home {
+    directory: PathBuf,
+    anchor: Anchor,
+    path: PathBuf,
+}
+
+/// The store, as whoever may change it has it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Slot {
+    /// `None`: it is opened, or made, when it is needed. One that failed is opened anew: it trusts no
+    /// page that it was not able to write.
+    pub(super) open: Option<Arc<Store>>,
+    /// The one that was opened last.
+    known: Option<Identity>,
+}
+
+impl Slot {
+    pub(super) fn of(store: Store) -> Self {
+        let known = Some(store.identity());
+        let open = Some(Arc::new(store));
+        Self { open, known }
+    }
+}
+
+impl Home {
+    pub(super) const fn new(directory: PathBuf, anchor: Anchor, path: PathBuf) -> Self {
+        Self {
+            directory,
+            anchor,
+            path,
+        }
+    }
+
+    pub(super) fn shelf<'a>(&'a self, files: &'a Files) -> Shelf<'a> {
+        Shelf {
+            files,
+            path: &self.path,
+        }
+    }
+
+    /// Makes a change, and looks before and after it whether it goes to where it is looked for.
+    ///
+    /// # Errors
+    /// It is not to be acknowledged. [`Trouble::Replaced`]: the store stays open, in case it comes
+    /// back.
+    pub(super) fn write(
+        &self,
+        files: &Files,
+        slot: &mut Slot,
+        known: Option<Records>,
+        change: &Owned,
+    ) -> Result<(), Cause> {
+        self.check(&*files.disk, slot.known)?;
+        let store = match slot.open.take() {
+            Some(store) => store,
+            None => {
+                // It may become another one on the way.
+                slot.known = None;
+                Arc::new(self.reopen(files, known.unwrap_or_default())?)
+            }
+        };
+        slot.known = Some(store.identity());
+        // Dropped where it fails.
+        change.apply(&store).map_err(spool)?;
+        slot.open = Some(store);
+        self.check(&*files.disk, slot.known)
+    }
+
+    /// Whether directory and store are those that were opened.
+    pub(super) fn check(&self, disk: &dyn Disk, store: Option<Identity>) -> Result<(), Cause> {
+        let is_there = || {
+            let here = self.anchor.is_at(disk, &self.directory)?;
+            Ok(here
+                && match store {
+                    Some(store) => leads_to(disk, &self.path, store)?,
+                    None => true,
+                })
+        };
+        match is_there() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Cause::Store(Trouble::Replaced)),
+            Err(error) => Err(spool(error)),
+        }
+    }
+
+    fn reopen(&self, files: &Files, known: Records) -> Result<Store, Cause> {
+        match self.shelf(files).reopen(known) {
+            Ok(store) => Ok(store),
+            Err(store::Error::Io { source, .. }) => Err(spool(source)),
+            Err(error) => Err(Cause::Store(error.into())),
+        }
+    }
+}
+
+impl Journal {
+    /// Whether what is written would be found by the next start.
+    pub(super) async fn at_home(&self, slot: &Slot) -> Result<(), Error> {
+        let (home, known) = (Arc::clone(&self.home), slot.known);
+        let looked = self
+            .files
+            .run(move |files| Ok(home.check(&*files.disk, known)));
+        let looked = looked.await?;
+        self.noticed(&looked);
+        Ok(looked?)
+    }
+
+    /// The same for who has no right to change records.
+    pub(in crate::broker::transfers) async fn is_at_home(&self) -> Result<(), Error> {
+        let slot = self.store.lock().await.clone();
+        self.at_home(&slot).await
+    }
+
+    /// Whoever asks whether transfers are kept is told here.
+    pub(in crate::broker::transfers) fn tells(&self, keeping: tokio::sync::watch::Sender<Keeping>) {
+        // It is told once.
+        let _ = self.keeping.set(keeping);
+    }
+
+    /// Lets go of the store, as a change does that the disk did not take.
+    #[cfg(test)]
+    pub(in crate::broker::transfers) async fn lets_go(&self) {
+        self.store.lock().await.open = None;
+    }
+
+    pub(super) fn noticed(&self, looked: &Result<(), Cause>) {
+        let Some(keeping) = self.keeping.get() else {
+            return;
+        };
+        let now = match looked {
+            Ok(()) => Keeping::On,
+            Err(Cause::Store(trouble)) => Keeping::Unusable(trouble.clone()),
+            // The disk does not tell.
+            Err(_) => return,
+        };
+        let directory = self.home.directory.display();
+        keeping.send_if_modified(|before| {
+            let changed = matches!(
+                (&*before, &now),
+                (Keeping::On, Keeping::Unusable(_)) | (Keeping::Unusable(_), Keeping::On)
+            );
+            if changed {
+                match &now {
+                    Keeping::Unusable(trouble) => tracing::error!(
+                        %directory,
+                        "{trouble}: no transfer is taken or goes on; {}",
+                        trouble.advice()
+                    ),
+                    _ => tracing::info!(%directory, "transfers go on: the store is there"),
+                }
+                *before = now;
+            }
+            changed
+        });
+    }
+}
+
+fn spool(error: io::Error) -> Cause {
+    Cause::Spool(Arc::new(error))
+}
