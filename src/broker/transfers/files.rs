@@ -281,8 +281,7 @@ impl Room {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is taken, for tests that nothing is lost.
-    #[cfg(test)]
+    /// What is taken.
     pub(super) fn all(&self) -> u64 {
         *self.taken()
     }

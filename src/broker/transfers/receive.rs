@@ -62,7 +62,7 @@ impl Receiving {
             files.check_room(declared.unwrap_or_default().saturating_sub(written))?;
             files.writer(id, written)
         });
-        Ok(opened.await?)
+        opened.await
     }
 
     /// Completes when the transfer is cancelled; [`Receiving::pause`] is to follow.
@@ -114,6 +114,7 @@ impl Receiving {
         if let Err(error) = kept.await {
             tracing::warn!(transfer = %self.hold.key.id, %error, "not all that came was kept");
         }
+        self.hold.journal.shrink(&self.hold.key, self.safe);
         // Whoever cancelled it waits for this.
         if self.is_cancelled() {
             self.cancelled().await;

@@ -8,21 +8,13 @@ use super::home::Slot;
 use super::{Birth, Entry, Journal, whole};
 use crate::broker::caller::Principal;
 use crate::broker::error::{Cause, Error};
+use crate::broker::share::{Full, Share};
 use crate::broker::transfers::record::Record;
 use crate::broker::transfers::wish::Key;
-
-/// Room is taken so many bytes at a time, so that a file that grows asks seldom.
-const STEP: u64 = 1 << 20;
 
 /// Time lived through that a crash may have lived through again: one write an hour does not wear out
 /// flash, and ages are days.
 const KEEP: Duration = Duration::from_secs(3600);
-
-/// There is no room.
-struct Full {
-    /// For this principal, and not for all together.
-    own: bool,
-}
 
 impl Journal {
     /// Has the file of a transfer grow to `bytes`; frees what nobody needs where that is needed.
@@ -50,6 +42,16 @@ impl Journal {
             .map_err(|Full { own }| Cause::SpoolFull { own }.into())
     }
 
+    /// The file of a transfer holds so many bytes for now: what was taken beyond them is given back.
+    pub(in crate::broker::transfers) fn shrink(&self, key: &Key, bytes: u64) {
+        let mut table = self.table();
+        if let Some(entry) = table.entries.get_mut(key) {
+            let surplus = entry.room.saturating_sub(bytes);
+            entry.room -= surplus;
+            self.room.give(surplus);
+        }
+    }
+
     /// Has a place for one more of a principal's.
     pub(super) async fn make_place(
         &self,
@@ -63,11 +65,15 @@ impl Journal {
                     .entries
                     .keys()
                     .filter(|key| key.principal == *principal);
-                let own = of_own.count() >= self.settings.max_per_principal;
-                if !own && table.entries.len() < self.settings.max_transfers {
-                    return Ok(());
+                let share = Share {
+                    in_all: self.settings.max_transfers as u64,
+                    of_one: self.settings.max_per_principal as u64,
+                };
+                let own = of_own.count() as u64;
+                match share.admit(table.entries.len() as u64, own, 1) {
+                    Ok(()) => return Ok(()),
+                    Err(Full { own }) => own,
                 }
-                own
             };
             let spent = self.spent(|key, _| !own || key.principal == *principal);
             let spent = spent.ok_or(Cause::TooManyTransfers { own })?;
@@ -145,13 +151,15 @@ impl Journal {
         if lacking == 0 {
             return Ok(());
         }
-        let left = self.settings.disk_per_principal.saturating_sub(taken);
-        if lacking > left {
-            return Err(Full { own: true });
+        let share = Share {
+            in_all: self.settings.disk_in_all,
+            of_one: self.settings.disk_per_principal,
+        };
+        share.admit(self.room.all(), taken, lacking)?;
+        if !self.room.take(lacking) {
+            return Err(Full { own: false });
         }
-        let fits = [lacking.next_multiple_of(STEP).min(left), lacking];
-        let fits = fits.into_iter().find(|bytes| self.room.take(*bytes));
-        entry.room += fits.ok_or(Full { own: false })?;
+        entry.room += lacking;
         Ok(())
     }
 }

@@ -196,6 +196,78 @@ async fn one_principal_leaves_room_for_the_others() {
     house.end().await;
 }
 
+/// Each took a MiB, or all that it had announced: 500 of them filled the share of their client.
+#[tokio::test(start_paused = true)]
+async fn half_sent_uploads_count_what_they_hold() {
+    let scratch = tempfile::tempdir().unwrap();
+    let house = House::idle(settings(&scratch), &Module::new());
+    let all = || house.broker.transfers.journal().unwrap().room_taken();
+    for name in ["a", "b", "c"] {
+        let mut wish = upload_wish("/up");
+        if let Direction::Upload(upload) = &mut wish.direction {
+            upload.size = (name == "c").then_some(10_000_000);
+        }
+        let mut receiving = house.receiving(name, wish).await.unwrap();
+        receiving.push(Bytes::from(content(1000))).await.unwrap();
+        receiving.pause().await;
+    }
+    assert_eq!(all(), 3000);
+    house.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_who_take_all_that_they_may_leave_the_last_quarter_to_others() {
+    let scratch = tempfile::tempdir().unwrap();
+    let within = Settings {
+        disk_in_all: 64_000,
+        disk_per_principal: 32_000,
+        max_transfers: 64,
+        max_per_principal: 32,
+        ..settings(&scratch)
+    };
+    let house = House::idle(within, &Module::new());
+    let take = async |who: &str, name: &str, bytes: usize| {
+        let caller = Caller {
+            principal: Principal::new(who),
+            ..me()
+        };
+        let taken = house
+            .broker
+            .create_upload(&caller, id(name), upload_wish("/y"));
+        let Upload::Receive(mut receiving) = taken.await? else {
+            panic!("{name} is there already");
+        };
+        let pushed = receiving.push(Bytes::from(content(bytes))).await;
+        receiving.pause().await;
+        pushed
+    };
+    take("a", "a", 32_000).await.unwrap();
+    take("b", "b", 16_000).await.unwrap();
+    let full = take("b", "c", 2000).await.unwrap_err();
+    assert!(
+        matches!(full.cause, Cause::SpoolFull { own: true }),
+        "{full}"
+    );
+    take("c", "c", 1000).await.unwrap();
+    // The same of their number.
+    for number in 0..30 {
+        take("a", &format!("a{number}"), 0).await.unwrap();
+    }
+    let mut many = 0;
+    let full = loop {
+        match take("b", &format!("b{many}"), 0).await {
+            Ok(()) => many += 1,
+            Err(full) => break full,
+        }
+    };
+    assert!(
+        matches!(full.cause, Cause::TooManyTransfers { own: true }),
+        "{full}"
+    );
+    take("d", "d", 0).await.unwrap();
+    house.end().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_module_that_is_away_for_weeks_costs_a_transfer_nothing() {
     let scratch = tempfile::tempdir().unwrap();

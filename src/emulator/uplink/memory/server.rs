@@ -190,10 +190,10 @@ impl Server {
 
     fn listing(&self, directory: &[u8]) -> Vec<u8> {
         let shown = |path: &Vec<u8>| {
-            parent(path) == directory
-                && !self.hidden.contains(path)
-                && !(self.hides_dots && base(path).starts_with(b"."))
-                && !self.lists_nothing.contains(directory)
+            let is_hidden = self.hidden.contains(path)
+                || self.lists_nothing.contains(directory)
+                || (self.hides_dots && base(path).starts_with(b"."));
+            parent(path) == directory && !is_hidden
         };
         let links = self.links.keys().filter(|path| shown(path));
         let links = links.map(|path| self.line(path, b'l', 7));
