@@ -62,7 +62,7 @@ impl Receiving {
             files.check_room(declared.unwrap_or_default().saturating_sub(written))?;
             files.writer(id, written)
         });
-        Ok(opened.await?)
+        opened.await
     }
 
     /// Completes when the transfer is cancelled; [`Receiving::pause`] is to follow.
