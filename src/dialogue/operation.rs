@@ -194,7 +194,8 @@ pub struct Upload {
 /// An upload that made way, as far as it had come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BegunUpload {
-    /// Bytes handed to the module. The server has as many, or fewer if the job was lost.
+    /// Bytes handed to the module. The server has as many, or fewer if the job was lost. 0 with
+    /// [`Before::Nothing`]: only the empty file was made.
     pub at: u64,
     /// What the name had before the first byte.
     pub before: Before,

@@ -122,7 +122,9 @@ impl Upload {
     pub(crate) fn new(mut what: operation::Upload, transfer_type: TransferType) -> Self {
         let exact = transfer_type == TransferType::Binary;
         what.verify_size &= exact;
-        let begun = what.begun.take().filter(|begun| begun.at > 0);
+        let is_begun =
+            |begun: &operation::BegunUpload| begun.at > 0 || begun.before == Before::Nothing;
+        let begun = what.begun.take().filter(is_begun);
         let state = match &begun {
             Some(_) => State::Recover(Inquiry::size(what.path.clone())),
             None if what.must_be_new => State::Free(Inquiry::existence(what.path.clone())),

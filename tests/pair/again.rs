@@ -2,7 +2,7 @@
 //! they left.
 
 use cellftp::dialogue::failure::{Cause, Finding};
-use cellftp::dialogue::operation::{Task, Upload};
+use cellftp::dialogue::operation::{Before, BegunUpload, Task, Trail, Upload};
 use cellftp::emulator::{Effect, Fault, Knobs, Phase, Trigger};
 use cellftp::ftps::ErrCode;
 
@@ -153,6 +153,30 @@ fn an_upload_that_is_cancelled_while_its_size_is_asked_is_not_sent_again() {
             assert_eq!(puts(&link), 1, "{what}");
             let told = failure.finding == Some(Finding::LeftBehind);
             assert_eq!(told, link.file("/f").is_some(), "{what}");
+        }
+    }
+}
+
+#[test]
+fn an_empty_file_of_its_own_is_gone_on_with_where_the_name_must_be_new() {
+    let begun = BegunUpload {
+        at: 0,
+        before: Before::Nothing,
+        resumes: 0,
+        trail: Trail::default(),
+    };
+    for family in both() {
+        for (begun, is_ours) in [(Some(begun.clone()), true), (None, false)] {
+            let mut link = Link::new(family, Knobs::default()).with_file("/f", b"");
+            let Task::Upload(mut upload) = put_new("/f") else {
+                panic!("it is one");
+            };
+            upload.begun = begun;
+            let content = nasty(9000);
+            let outcome = link.run(on(Task::Upload(upload)), pieces(&content));
+            assert_eq!(outcome.result.is_ok(), is_ours, "{:?}", outcome.result);
+            let there = if is_ours { content } else { Vec::new() };
+            assert!(link.file("/f").unwrap() == there, "{family:?} {is_ours}");
         }
     }
 }

@@ -204,7 +204,12 @@ impl Upload {
     pub(super) fn begun_upload(&self) -> BegunUpload {
         BegunUpload {
             at: if self.begun { self.sent } else { 0 },
-            before: self.before,
+            // What was not begun is asked for anew: others may have made the name by then.
+            before: if self.begun {
+                self.before
+            } else {
+                Before::Unknown
+            },
             resumes: self.resumes,
             trail: self.trail.clone(),
         }
