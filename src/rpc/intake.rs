@@ -6,12 +6,13 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 use tonic::Status;
 
 use super::limits::{FIRST_MESSAGE, MESSAGE};
@@ -81,13 +82,21 @@ impl Account {
 }
 
 /// The body of a call.
+///
+/// A message is looked at when whoever reads wants it, and not before: one that has begun takes room,
+/// and a reader that stands still behind the last one would keep that from others.
 pub(super) struct Intake {
     inner: tonic::body::Body,
     framing: Framing,
     account: Account,
+    /// What came behind the end of a message.
+    rest: Bytes,
     room: Room,
     /// What came, and the wait for room for the message that begins in it.
     waiting: Option<(Bytes, BoxFuture<'static, Room>)>,
+    /// How long the client may still keep the reader waiting, and since when it does.
+    patience: Duration,
+    since: Option<Instant>,
     timer: Pin<Box<Sleep>>,
     over: bool,
 }
@@ -98,8 +107,11 @@ impl Intake {
             inner,
             framing: Framing::new(form, clock::now()),
             account,
+            rest: Bytes::new(),
             room: None,
             waiting: None,
+            patience: FIRST_MESSAGE,
+            since: None,
             timer: Box::pin(sleep(FIRST_MESSAGE)),
             over: false,
         }
@@ -109,7 +121,16 @@ impl Intake {
         if self.over {
             return Poll::Ready(None);
         }
-        if self.waiting.is_none() {
+        if let Some((part, room)) = &mut self.waiting {
+            self.room = ready!(room.as_mut().poll(cx));
+            let part = std::mem::take(part);
+            self.waiting = None;
+            if self.framing.first_is_whole() {
+                self.patience = MESSAGE;
+            }
+            return Poll::Ready(Some(Ok(Frame::data(part))));
+        }
+        if self.rest.is_empty() {
             let frame = match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
                 Some(Ok(frame)) => frame,
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
@@ -118,47 +139,46 @@ impl Intake {
                     return Poll::Ready(self.framing.end().err().map(Err));
                 }
             };
-            let data = match frame.into_data() {
+            self.rest = match frame.into_data() {
                 Ok(data) => data,
                 Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
             };
-            match self.framing.take(&data, clock::now()) {
-                Ok(Left::Nothing) => self.room = None,
-                Ok(Left::More) => {}
-                Ok(Left::Begun(bytes)) => {
-                    self.room = None;
-                    let room = Box::pin(self.account.clone().room(bytes));
-                    self.waiting = Some((data, room));
-                    return self.step(cx);
-                }
-                Err(status) => {
-                    self.over = true;
-                    return Poll::Ready(Some(Err(status)));
-                }
+        }
+        let (taken, left) = match self.framing.take(&self.rest, clock::now()) {
+            Ok(taken) => taken,
+            Err(status) => {
+                self.over = true;
+                return Poll::Ready(Some(Err(status)));
             }
-            return Poll::Ready(Some(Ok(Frame::data(data))));
-        }
-        let Some((data, room)) = &mut self.waiting else {
-            return Poll::Pending;
         };
-        self.room = ready!(room.as_mut().poll(cx));
-        let data = std::mem::take(data);
-        self.waiting = None;
-        if self.framing.first_is_whole() {
-            self.timer.as_mut().reset(clock::now() + MESSAGE);
+        let part = self.rest.split_to(taken);
+        match left {
+            Left::Nothing => self.room = None,
+            Left::More => {}
+            Left::Begun(bytes) => {
+                self.room = None;
+                let room = Box::pin(self.account.clone().room(bytes));
+                self.waiting = Some((part, room));
+                return self.step(cx);
+            }
         }
-        Poll::Ready(Some(Ok(Frame::data(data))))
+        Poll::Ready(Some(Ok(Frame::data(part))))
     }
 
-    /// What is awaited does not come in time.
+    /// What is awaited of the client does not come in time. Only the time counts in which a reader
+    /// waits for it.
     fn overdue(&mut self, cx: &mut Context<'_>) -> Option<Status> {
-        let first = !self.framing.first_is_whole();
-        let awaited = first || (self.waiting.is_none() && self.room.is_some());
-        if !awaited || self.timer.as_mut().poll(cx).is_pending() {
+        if self.waiting.is_some() || !self.framing.is_awaited() {
+            return None;
+        }
+        let now = clock::now();
+        self.since = Some(now);
+        self.timer.as_mut().reset(now + self.patience);
+        if self.timer.as_mut().poll(cx).is_pending() {
             return None;
         }
         self.over = true;
-        Some(status::late_message(first))
+        Some(status::late_message(!self.framing.first_is_whole()))
     }
 }
 
@@ -171,6 +191,9 @@ impl Body for Intake {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = self.get_mut();
+        if let Some(since) = this.since.take() {
+            this.patience = this.patience.saturating_sub(clock::now() - since);
+        }
         let frame = this.step(cx);
         match frame {
             Poll::Pending => match this.overdue(cx) {
@@ -183,7 +206,10 @@ impl Body for Intake {
 
     fn is_end_stream(&self) -> bool {
         // Only where nothing is to be told at the end.
-        self.waiting.is_none() && self.inner.is_end_stream() && self.framing.end().is_ok()
+        self.waiting.is_none()
+            && self.rest.is_empty()
+            && self.inner.is_end_stream()
+            && self.framing.end().is_ok()
     }
 
     fn size_hint(&self) -> SizeHint {

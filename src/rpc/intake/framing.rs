@@ -52,7 +52,7 @@ pub(super) struct Framing {
 /// What is left when bytes were taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Left {
-    /// All messages are whole.
+    /// The message is whole.
     Nothing,
     /// A message of so many bytes has begun.
     Begun(u32),
@@ -78,11 +78,19 @@ impl Framing {
         self.whole > 0
     }
 
-    /// Takes the next bytes.
+    /// Whether the client is waited for, where nothing comes: it has begun a message, or has to bring
+    /// one, or the end.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.form == Form::One || self.whole == 0 || self.told
+    }
+
+    /// Takes bytes up to the end of a message. Answers how many were taken, and what is left of the
+    /// message then.
     ///
     /// # Errors
     /// A message is too long, or there are too many short ones.
-    pub(super) fn take(&mut self, mut bytes: &[u8], now: Instant) -> Result<Left, Status> {
+    pub(super) fn take(&mut self, from: &[u8], now: Instant) -> Result<(usize, Left), Status> {
+        let mut bytes = from;
         while let Some((first, behind)) = bytes.split_first() {
             if let Some(next) = self.head.get_mut(self.headed) {
                 *next = *first;
@@ -100,16 +108,18 @@ impl Framing {
                 self.headed = 0;
                 self.told = false;
                 self.whole += 1;
+                break;
             }
         }
-        Ok(match self.headed {
+        let left = match self.headed {
             0 => Left::Nothing,
             HEAD if !self.told => {
                 self.told = true;
                 Left::Begun(self.len())
             }
             _ => Left::More,
-        })
+        };
+        Ok((from.len() - bytes.len(), left))
     }
 
     /// The call brings nothing more.
@@ -138,7 +148,7 @@ impl Framing {
         if len > bound {
             return Err(status::too_long(len, if chunk { CHUNK } else { HEADER }));
         }
-        if self.whole > 0 && len < SHORT {
+        if chunk && len < SHORT {
             self.pay(now)?;
         }
         self.rest = len;

@@ -11,7 +11,7 @@ const PUT: &str = "/cellftp.v1.FtpsService/Put";
 const SIZE: &str = "/cellftp.v1.FtpsService/GetSize";
 
 /// A body whose parts the test sends.
-struct Parts(mpsc::UnboundedReceiver<Bytes>);
+struct Parts(mpsc::Receiver<Bytes>);
 
 impl Body for Parts {
     type Data = Bytes;
@@ -27,8 +27,8 @@ impl Body for Parts {
     }
 }
 
-fn intake(path: &str, messages: &Messages, who: &str) -> (mpsc::UnboundedSender<Bytes>, Intake) {
-    let (send, parts) = mpsc::unbounded_channel();
+fn intake(path: &str, messages: &Messages, who: &str) -> (mpsc::Sender<Bytes>, Intake) {
+    let (send, parts) = mpsc::channel(8192);
     let body = tonic::body::Body::new(Parts(parts));
     let account = messages.of(&Principal::new(who));
     (send, Intake::new(body, Form::of(path), account))
@@ -63,25 +63,57 @@ async fn half_a_message_is_not_awaited_for_ever() {
     let messages = Messages::new(1 << 20);
     for (path, first) in [(SIZE, message(100, 50)), (PUT, Bytes::new())] {
         let (_send, mut body) = intake(path, &messages, "me");
-        _send.send(first).unwrap();
+        _send.try_send(first).unwrap();
         let began = clock::now();
         let status = refused(&mut body).await;
         assert_eq!(status.1, "MESSAGE_TOO_LATE", "{path}");
         assert_eq!(began.elapsed(), FIRST_MESSAGE);
     }
     let (send, mut body) = intake(PUT, &messages, "me");
-    send.send(message(10, 10)).unwrap();
-    send.send(message(100_000, 50)).unwrap();
+    send.try_send(message(10, 10)).unwrap();
+    send.try_send(message(100_000, 50)).unwrap();
     let began = clock::now();
     assert_eq!(refused(&mut body).await.1, "MESSAGE_TOO_LATE");
     assert_eq!(began.elapsed(), MESSAGE);
+}
+
+/// Two clients whose readers stood still behind such frames held the room of all.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_nobody_wants_yet_takes_no_room_and_is_not_late() {
+    let messages = Messages::new(512 * 1024);
+    let (send, mut body) = intake(PUT, &messages, "me");
+    send.try_send(message(10, 10)).unwrap();
+    next(&mut body).await.unwrap().unwrap();
+    let both = [message(1000, 1000), message(CHUNK, 500)].concat();
+    send.try_send(both.into()).unwrap();
+    assert_eq!(next(&mut body).await.unwrap().unwrap(), 1005);
+    assert_eq!(messages.all.available_permits(), 512);
+    sleep(10 * MESSAGE).await;
+    assert_eq!(next(&mut body).await.unwrap().unwrap(), 505);
+    assert!(messages.all.available_permits() < 512);
+    sleep(10 * MESSAGE).await;
+    send.try_send(vec![7; CHUNK as usize - 500].into()).unwrap();
+    assert!(
+        next(&mut body).await.unwrap().is_ok(),
+        "the reader was late"
+    );
+    assert_eq!(messages.all.available_permits(), 512);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_of_one_message_that_does_not_end_is_ended() {
+    let messages = Messages::new(1 << 20);
+    let (_send, mut body) = intake(SIZE, &messages, "me");
+    _send.try_send(message(10, 10)).unwrap();
+    assert_eq!(next(&mut body).await.unwrap().unwrap(), 15);
+    assert_eq!(refused(&mut body).await.1, "MESSAGE_TOO_LATE");
 }
 
 #[tokio::test(start_paused = true)]
 async fn between_two_chunks_a_client_may_wait() {
     let messages = Messages::new(1 << 20);
     let (send, mut body) = intake(PUT, &messages, "me");
-    send.send(message(10, 10)).unwrap();
+    send.try_send(message(10, 10)).unwrap();
     assert_eq!(next(&mut body).await.unwrap().unwrap(), 15);
     let waiting = tokio::time::timeout(Duration::from_secs(3600), next(&mut body)).await;
     assert!(waiting.is_err(), "others know how long that may be");
@@ -97,7 +129,9 @@ async fn a_message_is_as_long_as_its_method_needs() {
     ];
     for (path, parts) in cases {
         let (send, mut body) = intake(path, &messages, "me");
-        parts.into_iter().for_each(|part| send.send(part).unwrap());
+        parts
+            .into_iter()
+            .for_each(|part| send.try_send(part).unwrap());
         let status = refused(&mut body).await;
         assert_eq!(
             status,
@@ -113,7 +147,7 @@ async fn what_is_no_message_is_told() {
     let halves = [Bytes::new(), message(10, 9), Bytes::from_static(&[0, 0])];
     for half in halves {
         let (send, mut body) = intake(SIZE, &messages, "me");
-        send.send(half).unwrap();
+        send.try_send(half).unwrap();
         drop(send);
         let status = refused(&mut body).await;
         assert_eq!(status.0, Code::InvalidArgument);
@@ -126,15 +160,15 @@ async fn many_one_byte_chunks_end_with_a_reason() {
     let messages = Messages::new(1 << 20);
     let (send, mut body) = intake(PUT, &messages, "me");
     for _ in 0..=SHORT_AT_ONCE {
-        send.send(message(3, 3)).unwrap();
+        send.try_send(message(3, 3)).unwrap();
         next(&mut body).await.unwrap().unwrap();
     }
-    send.send(message(3, 3)).unwrap();
+    send.try_send(message(3, 3)).unwrap();
     assert_eq!(refused(&mut body).await.1, "CHUNKS_TOO_SHORT");
 
     let (send, mut body) = intake(PUT, &messages, "me");
     for _ in 0..5000 {
-        send.send(message(3, 3)).unwrap();
+        send.try_send(message(3, 3)).unwrap();
         next(&mut body).await.unwrap().unwrap();
         sleep(Duration::from_millis(20)).await;
     }
@@ -146,8 +180,8 @@ async fn half_messages_of_one_client_leave_room_for_others_and_are_given_back() 
     let mut held = Vec::new();
     for _ in 0..4 {
         let (send, mut body) = intake(PUT, &messages, "greedy");
-        send.send(message(10, 10)).unwrap();
-        send.send(message(CHUNK, 1000)).unwrap();
+        send.try_send(message(10, 10)).unwrap();
+        send.try_send(message(CHUNK, 1000)).unwrap();
         next(&mut body).await.unwrap().unwrap();
         let half = tokio::time::timeout(Duration::from_secs(1), next(&mut body)).await;
         held.push((half.is_ok(), send, body));
@@ -155,8 +189,8 @@ async fn half_messages_of_one_client_leave_room_for_others_and_are_given_back() 
     let taken = held.iter().filter(|(taken, ..)| *taken).count();
     assert_eq!(taken, 2, "256 KiB of 512");
     let (send, mut body) = intake(PUT, &messages, "another");
-    send.send(message(10, 10)).unwrap();
-    send.send(message(CHUNK, 1000)).unwrap();
+    send.try_send(message(10, 10)).unwrap();
+    send.try_send(message(CHUNK, 1000)).unwrap();
     next(&mut body).await.unwrap().unwrap();
     next(&mut body).await.unwrap().unwrap();
     drop((held, body));
