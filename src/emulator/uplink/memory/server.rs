@@ -192,7 +192,7 @@ impl Server {
         let shown = |path: &Vec<u8>| {
             parent(path) == directory
                 && !self.hidden.contains(path)
-                && !(self.hides_dots && base(path).starts_with(b"."))
+                && (!self.hides_dots || !base(path).starts_with(b"."))
                 && !self.lists_nothing.contains(directory)
         };
         let links = self.links.keys().filter(|path| shown(path));
