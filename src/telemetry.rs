@@ -44,7 +44,10 @@ pub enum Error {
 /// The log while the process logs. Dropping it waits, for a second at most, until the last lines are
 /// written.
 #[derive(Debug)]
-pub struct Log(Lines);
+pub struct Log {
+    lines: Lines,
+    flood: Flood,
+}
 
 /// Sends events to standard error, as configured, and panics with them.
 ///
@@ -58,6 +61,7 @@ pub fn init(log: &config::Log) -> Result<Log, Error> {
     use tracing_subscriber::util::SubscriberInitExt as _;
 
     let flood = Flood::start().map_err(Error::Thread)?;
+    let told = flood.clone();
     let filter = filter(&log.level)?;
     let form = match log.format {
         config::Format::Journal => Form::Journal,
@@ -82,7 +86,7 @@ pub fn init(log: &config::Log) -> Result<Log, Error> {
             .try_init()?,
     }
     panic::set_hook(Box::new(panicked));
-    Ok(Log(lines))
+    Ok(Log { lines, flood: told })
 }
 
 /// Says on standard error why the process ends. A standard error that takes nothing holds up the end for
@@ -98,7 +102,8 @@ pub fn last_words(text: &str) {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        self.0.finish(LAST_LINES);
+        self.flood.tell();
+        self.lines.finish(LAST_LINES);
     }
 }
 

@@ -47,10 +47,12 @@ fn raise(wanted: u64) -> u64 {
 
 fn within(wanted: Share, descriptors: u64) -> Share {
     let in_all = descriptors.saturating_sub(RESERVE).max(LEAST);
-    let in_all = in_all.min(wanted.in_all);
+    if in_all >= wanted.in_all {
+        return wanted;
+    }
     Share {
         in_all,
-        // One client never has all.
+        // One client never has all of so few.
         of_one: wanted.of_one.min(in_all / 2).max(1),
     }
 }
@@ -63,10 +65,10 @@ mod tests {
     fn connections_leave_descriptors_for_all_else() {
         let wanted = Share {
             in_all: 1024,
-            of_one: 512,
+            of_one: 600,
         };
         let cases = [
-            (20_000, 1024, 512),
+            (20_000, 1024, 600),
             (1024, 704, 352),
             (512, 192, 96),
             (100, 16, 8),

@@ -1,14 +1,18 @@
 //! Lines of the log that come too often: they are counted, and told once in a while.
 
 use std::collections::HashMap;
+use std::fmt::Debug;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, sleep};
 use std::time::Duration;
 
 use tracing::callsite::Identifier;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
+use tracing_subscriber::registry::LookupSpan;
 
 /// Lines of one kind that are written at once: a start, or a site that comes back after its power did.
 const AT_ONCE: u32 = 100;
@@ -19,10 +23,20 @@ const A_SECOND: u32 = 5;
 /// Seconds between two lines that tell what was left out.
 const TELL: u32 = 10;
 
-/// Leaves lines out that come too often. A kind is a place in the source. Those for looking for faults
+/// Kinds that are told apart. Beyond that the lines of all clients are one kind.
+const KINDS: usize = 1000;
+
+/// Bytes of a line's message that are told of lines that were left out.
+const SHOWN: usize = 80;
+
+/// Leaves lines out that come too often. A kind is a place in the source, and the client whose operation
+/// the line is of: no client takes the lines of others out of the log. Those for looking for faults
 /// (`debug`, `trace`) are written all: who asks for them wants them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Flood(Arc<Mutex<HashMap<Identifier, Kind>>>);
+pub(super) struct Flood(Arc<Mutex<HashMap<Key, Kind>>>);
+
+/// A place in the source, and a client.
+type Key = (Identifier, Option<String>);
 
 #[derive(Debug)]
 struct Kind {
@@ -30,8 +44,8 @@ struct Kind {
     left: u32,
     /// Lines that were not.
     left_out: u64,
-    /// Where in the source it is.
-    at: String,
+    /// The message of the first, and whose it was.
+    like: String,
 }
 
 impl Flood {
@@ -51,9 +65,14 @@ impl Flood {
                 sleep(Duration::from_secs(1));
                 self.second();
             }
-            for (at, lines) in self.left_out() {
-                tracing::warn!("{lines} more lines like those of {at} were left out");
-            }
+            self.tell();
+        }
+    }
+
+    /// Tells what was left out since it was told last.
+    pub(super) fn tell(&self) {
+        for (like, lines) in self.left_out() {
+            tracing::warn!("{lines} more lines like {like} were left out");
         }
     }
 
@@ -64,40 +83,81 @@ impl Flood {
         }
     }
 
-    /// What was left out since it was asked last, by place.
+    /// What was left out since it was asked last, by kind.
     fn left_out(&self) -> Vec<(String, u64)> {
         let mut kinds = self.kinds();
         let some = kinds.values_mut().filter(|kind| kind.left_out > 0);
-        some.map(|kind| (kind.at.clone(), std::mem::take(&mut kind.left_out)))
+        some.map(|kind| (kind.like.clone(), std::mem::take(&mut kind.left_out)))
             .collect()
     }
 
-    fn kinds(&self) -> MutexGuard<'_, HashMap<Identifier, Kind>> {
+    fn kinds(&self) -> MutexGuard<'_, HashMap<Key, Kind>> {
         // No code panics while it holds the lock; were it so, the counts are still counts.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<S: Subscriber> Layer<S> for Flood {
-    fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Flood {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        attributes.record(&mut fields);
+        if let (Some(principal), Some(span)) = (fields.principal, context.span(id)) {
+            span.extensions_mut().insert(Whose(principal));
+        }
+    }
+
+    fn event_enabled(&self, event: &Event<'_>, context: Context<'_, S>) -> bool {
         let about = event.metadata();
         if *about.level() > Level::INFO {
             return true;
         }
+        let whose = context.event_span(event).and_then(|span| {
+            let mut scope = span.scope();
+            scope.find_map(|span| Some(span.extensions().get::<Whose>()?.0.clone()))
+        });
         let mut kinds = self.kinds();
-        let kind = kinds.entry(about.callsite()).or_insert_with(|| Kind {
-            left: AT_ONCE,
-            left_out: 0,
-            at: format!(
-                "{}:{}",
-                about.file().unwrap_or(about.target()),
-                about.line().unwrap_or_default()
-            ),
+        let mut key = (about.callsite(), whose);
+        if kinds.len() >= KINDS && !kinds.contains_key(&key) {
+            key.1 = None;
+        }
+        let whose = key.1.clone();
+        let kind = kinds.entry(key).or_insert_with(|| {
+            let mut fields = Fields::default();
+            event.record(&mut fields);
+            let of = whose
+                .map(|whose| format!(" of {whose}"))
+                .unwrap_or_default();
+            Kind {
+                left: AT_ONCE,
+                left_out: 0,
+                like: format!("{:?}{of}", fields.message.unwrap_or_default()),
+            }
         });
         let left = kind.left.checked_sub(1);
         kind.left = left.unwrap_or_default();
         kind.left_out += u64::from(left.is_none());
         left.is_some()
+    }
+}
+
+/// The client whose operation a span is of.
+struct Whose(String);
+
+/// What is looked for in a line.
+#[derive(Default)]
+struct Fields {
+    message: Option<String>,
+    principal: Option<String>,
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        let into = match field.name() {
+            "message" => &mut self.message,
+            "principal" => &mut self.principal,
+            _ => return,
+        };
+        *into = Some(format!("{value:?}").chars().take(SHOWN).collect());
     }
 }
 
@@ -139,12 +199,32 @@ mod tests {
             );
         });
         let left_out = flood.left_out();
-        let [(at, lines)] = left_out.as_slice() else {
+        let [(like, lines)] = left_out.as_slice() else {
             panic!("{left_out:?}");
         };
-        assert!(at.contains("flood.rs"), "{at}");
+        assert_eq!(like, "\"PEER CLOSED\"");
         assert_eq!(*lines, 20_000 - u64::from(AT_ONCE + A_SECOND));
         assert!(flood.left_out().is_empty(), "it is told once");
+    }
+
+    #[test]
+    fn a_client_whose_calls_fail_all_the_time_takes_no_line_of_others_out() {
+        let (flood, written) = (Flood::default(), Written::default());
+        let log = tracing_subscriber::registry()
+            .with(written.clone())
+            .with(flood.clone());
+        tracing::subscriber::with_default(log, || {
+            let fails = |who: &str, many| {
+                let span = tracing::info_span!("operation", principal = %who);
+                span.in_scope(|| (0..many).for_each(|_| tracing::info!("failed")));
+            };
+            fails("greedy", 1000);
+            fails("other", 1);
+        });
+        assert_eq!(written.0.load(Ordering::Relaxed), AT_ONCE as usize + 1);
+        let told = ("\"failed\" of greedy".to_owned(), 1000 - u64::from(AT_ONCE));
+        assert_eq!(flood.left_out(), [told]);
+        assert!(flood.kinds().len() <= KINDS);
     }
 
     #[test]
