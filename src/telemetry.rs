@@ -171,7 +171,10 @@ where
 
 /// For the journal, which shows a line with control characters as a blob: neither events nor the spans
 /// that they are in have colours.
-fn journal<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
+fn journal<W>(
+    filter: EnvFilter,
+    writer: W,
+) -> impl Subscriber + for<'a> LookupSpan<'a> + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
