@@ -1,8 +1,9 @@
 //! Servers as public reports have them: listings that are not to be trusted, and refusals that pass.
 
+use std::path::Path;
 use std::process::{Command, Output};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::content::{assert_holds, traps};
 use crate::support::servers::{Options, Security, Server, ServerKind};
@@ -195,6 +196,54 @@ fn an_unreadable_listing_is_told_and_the_size_decides() {
     let errors = refused(&site, &["size", "/sub/none"]);
     assert!(!errors.contains("baud"), "{errors}");
     assert!(!errors.contains("garbage"), "{errors}");
+}
+
+/// The same inputs as those of the unit test, through server, module, line and client.
+#[test]
+fn listings_of_reports_come_through_as_they_are_to_be_read() {
+    if !tools::wanted("listings_of_reports_come_through_as_they_are_to_be_read") {
+        return;
+    }
+    let server = server(&["replays"]);
+    let site = site(&server);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/listings");
+    let mut cases = 0;
+    for file in std::fs::read_dir(folder).expect("it is in the tree") {
+        let path = file.expect("it can be read").path();
+        if path.extension().is_none_or(|extension| extension != "txt") {
+            continue;
+        }
+        cases += 1;
+        let name = format!("case{cases}");
+        std::fs::create_dir(server.local(&name)).expect("it is ours");
+        server.place(
+            &format!("{name}/.listing"),
+            &std::fs::read(&path).expect("it is there"),
+        );
+        let expected = std::fs::read(path.with_extension("json")).expect("it is there");
+        let expected: Value = serde_json::from_slice(&expected).expect("JSON");
+        let expected = expected["expected"].as_array().expect("entries");
+        let listing = said(&site, &["--json", "ls", &format!("/{name}")]);
+        let listing: Value = serde_json::from_str(&listing).expect("JSON");
+        let read = listing.as_array().expect("entries").iter();
+        let read: Vec<&Value> = read.filter(|entry| entry["name"] != "").collect();
+        let what = path.display();
+        assert_eq!(read.len(), expected.len(), "{what}: {read:#?}");
+        for (read, expected) in read.iter().zip(expected) {
+            // A size beyond what clients can be told is absent.
+            let size = expected["size"].as_i64().map_or(Value::Null, Value::from);
+            assert_eq!(read["size"], size, "{what}");
+            let name = expected["name"].as_str().expect("a name");
+            // Others are escaped.
+            if name
+                .bytes()
+                .all(|byte| (b' '..=b'~').contains(&byte) && byte != b'\\')
+            {
+                assert_eq!(read["name"], expected["name"], "{what}");
+            }
+        }
+    }
+    assert!(cases >= 72, "cases are missing: {cases}");
 }
 
 #[test]

@@ -60,6 +60,7 @@ MOODS = (
     "refuses-empty-450",  # LIST of an empty directory is refused.
     "refuses-empty-550",
     "strange",  # A listing has lines of a form that nobody knows.
+    "replays",  # The listing of a directory is what its file .listing holds.
     "any-case",  # Names that differ in case only are one.
     "grows",  # A file grows by 100 bytes between SIZE and RETR.
     "dismisses",  # The first STOR is answered by 421.
@@ -125,6 +126,9 @@ class Odd:
             return self.print_lines([line.encode() + b"\r\n"])
         if not os.path.lexists(path):
             return self.respond("550 No such file or directory.")
+        if "replays" in self.moods and os.path.exists(os.path.join(path, ".listing")):
+            with open(os.path.join(path, ".listing"), "rb") as file:
+                return self.print_lines([file.read()])
         directory, names = os.path.split(path)
         names = [names]
         if os.path.isdir(path):
