@@ -112,8 +112,8 @@ impl Inquiry {
         Self::of(path, Question::Free)
     }
 
-    /// Of a name that was begun to be written: where neither size nor listing shows it, the file itself is
-    /// asked for.
+    /// Whether anything is there of an upload that was begun. Where neither size nor listing shows it, the
+    /// file itself is asked for.
     pub(crate) fn remains(path: RemotePath) -> Self {
         Self::of(path, Question::Remains)
     }

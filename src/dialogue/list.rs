@@ -17,11 +17,11 @@ use crate::ftps::{Command, ErrCode, Verb};
 
 /// Lists a directory, or a file, and delivers the text.
 ///
-/// The directory is listed from within (see [`super::route`]). Where the server does not let anybody in,
-/// the directory above tells what the name is: a file's line is the listing. Of a directory that cannot
-/// be entered, `LIST` with its path is the last resort, and believed only where it shows what the
-/// current directory does not. A server that refuses to list a directory that it has let us into has
-/// nothing to list there, where the directory above shows it.
+/// The directory is listed from within (see [`super::route`]). Where the server lets nobody in, the
+/// directory above tells what the name is: the line of a file is its listing. A directory that cannot be
+/// entered is listed by its path at last; that is believed only if it shows a name that the current
+/// directory does not have. Some servers refuse to list an empty directory: one that was entered, and that
+/// the directory above shows, is taken for empty then.
 #[derive(Debug)]
 pub(crate) struct List {
     /// Without slashes at its end.

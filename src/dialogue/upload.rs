@@ -67,7 +67,8 @@ pub(crate) struct Upload {
     confirmed: Option<u64>,
     /// Why the transfer failed for good, while things are put in order.
     failed: Option<Failure>,
-    /// Why it is given up where it is not whole after all: nothing is sent again.
+    /// Why its caller gave it up while it was verified. If it is not whole, it ends with this, and nothing is
+    /// sent again.
     given_up: Option<Failure>,
     /// Why it broke off last.
     broken: Option<Failure>,

@@ -73,7 +73,7 @@ pub struct Limits {
 
 impl Default for Limits {
     /// 2048 connections are a thousand clients and those who come anew; one costs some 15 KiB. A call
-    /// costs 10 to 56 KiB, so that those of one client fit the computers that run it. Ten minutes is longer
+    /// costs 10 to 56 KiB, so that all calls of one client take 112 MiB at most. Ten minutes is longer
     /// than the pauses of most who ask at intervals.
     fn default() -> Self {
         Self {

@@ -6,8 +6,8 @@ use bytes::{Bytes, BytesMut};
 
 use crate::ftps::listing::{Entry, Kind, Lines};
 
-/// Two listings: that of the current directory, and what `LIST` with a path came to. Servers that ignore
-/// the path, or list the directory itself, show nothing by it that is new.
+/// Two listings: that of the current directory, and the answer to `LIST` with a path. Servers that ignore
+/// the path, or print one line for the directory itself, show nothing new in it.
 ///
 /// What comes by the path is held back until an entry of it is none of the current directory's.
 #[derive(Debug, Default)]

@@ -135,7 +135,7 @@ impl Upload {
         self.blocks.as_ref().is_some_and(Blocks::has_gone_on)
     }
 
-    /// Why it ends: what broke it off, else `why` nobody knows what the server has.
+    /// Why it ends: what broke it off, or else why it is not known what the server has.
     fn cannot_go_on(&mut self, why: Option<Failure>) -> Failure {
         let unknown = Cause::OutOfOrder("a server that does not tell what it has".into());
         let failure = self.failure(unknown, Stage::Commit);

@@ -172,8 +172,8 @@ impl Upload {
         }
     }
 
-    /// Whether the right size tells that the file is the new one: it was another before. A server
-    /// that refuses SIZE tells nothing by that where the size comes from a listing.
+    /// Whether the right size shows that the file is the new one: the size was another before. A refusal
+    /// of SIZE before shows nothing if the size now comes from a listing.
     fn is_told(&self) -> bool {
         match self.before {
             _ if self.acknowledged => true,
