@@ -150,7 +150,7 @@ async fn round_trip(client: &Client, content: &[u8]) -> Result<(), Error> {
     };
     let put = client
         .put(&target, REMOTE, &options, &mut &*content, |report| {
-            bar.set_position(u64::try_from(report.sent).unwrap_or_default());
+            bar.set_position(u64::try_from(report.moved_bytes).unwrap_or_default());
         })
         .await;
     bar.finish_and_clear();
@@ -179,7 +179,7 @@ async fn round_trip(client: &Client, content: &[u8]) -> Result<(), Error> {
         .collect();
     say(format_args!(
         "download        {} bytes, identical, SHA-256 {hash}\n",
-        got.size
+        got.chunk_size
     ))
     .await
 }

@@ -11,6 +11,9 @@
 
 tonic::include_proto!("cellftp.v1");
 
+// What holds a secret prints its name alone.
+include!(concat!(env!("OUT_DIR"), "/guarded.rs"));
+
 /// The encoded `google.protobuf.FileDescriptorSet` of the package with all that it imports, for
 /// server reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] =

@@ -123,6 +123,7 @@ fn errors_of_those_who_share_the_link() {
             },
         ),
         ("sessions", Cause::TooManySessions { own: true }),
+        ("sessions of all", Cause::TooManySessions { own: false }),
         ("watchers", Cause::TooManyWatchers { own: true }),
         (
             "data of the day",
@@ -163,9 +164,16 @@ fn errors_of_those_who_share_the_link() {
         ("bytes", gave_up(Exhausted::Bytes)),
         ("interrupted", Cause::Interrupted),
         ("lost bytes", Cause::SpoolLost),
+        (
+            "unverified",
+            Cause::Unverified {
+                evidence: "e".into(),
+            },
+        ),
         ("lost outcome", Cause::Indeterminate),
         ("lost sentinel", Cause::SentinelUnknown),
         ("at-commands", Cause::AtCommandsNotAllowed),
+        ("ascii", Cause::NoVerifyInAscii),
         (
             "path",
             Cause::InvalidPath(ValueError::TooLong {
@@ -216,6 +224,7 @@ fn errors_of_those_who_share_the_link() {
         "queue -> ResourceExhausted QUEUE_FULL retry=3
          own share -> ResourceExhausted QUEUE_FULL retry=3
          sessions -> ResourceExhausted TOO_MANY_SESSIONS
+         sessions of all -> ResourceExhausted TOO_MANY_SESSIONS retry=5
          watchers -> ResourceExhausted TOO_MANY_WATCHERS
          data of the day -> ResourceExhausted DATA_BUDGET left=10 limit=per_day needed=70 retry=3
          more than a month has -> ResourceExhausted DATA_BUDGET left=10 limit=profile_per_month needed=70
@@ -231,8 +240,8 @@ fn errors_of_those_who_share_the_link() {
          no transfers -> FailedPrecondition TRANSFERS_OFF
          transfer -> NotFound TRANSFER_NOT_FOUND
          other transfer -> AlreadyExists TRANSFER_EXISTS
-         busy transfer -> Aborted TRANSFER_BUSY
-         transfers -> ResourceExhausted TOO_MANY_TRANSFERS
+         busy transfer -> Aborted TRANSFER_BUSY retry=5
+         transfers -> ResourceExhausted TOO_MANY_TRANSFERS retry=5
          spool -> ResourceExhausted SPOOL_FULL retry=5
          state -> FailedPrecondition WRONG_STATE
          offset -> OutOfRange WRONG_OFFSET
@@ -244,9 +253,11 @@ fn errors_of_those_who_share_the_link() {
          bytes -> Aborted GAVE_UP_BYTES
          interrupted -> Unavailable INTERRUPTED
          lost bytes -> DataLoss SPOOL_LOST
+         unverified -> Aborted UNVERIFIED
          lost outcome -> Unknown INDETERMINATE
          lost sentinel -> Unknown SENTINEL_INDETERMINATE
          at-commands -> PermissionDenied AT_COMMANDS_DISABLED
+         ascii -> InvalidArgument INVALID_FIELDS field=header.verify
          path -> InvalidArgument INVALID_FIELDS field=path
          own sentinel -> InvalidArgument INVALID_FIELDS field=header.sentinel
          directory -> FailedPrecondition UNUSABLE_DIRECTORY
@@ -414,7 +425,7 @@ fn error_codes_of_the_module() {
          6 -> Aborted TRANSFER_FAILED *
          7 -> Internal MODULE_MEMORY *
          8 -> InvalidArgument BAD_PARAMETER *
-         9 -> PermissionDenied SERVER_REFUSED *
+         9 -> FailedPrecondition SERVER_REFUSED *
          10 -> Unavailable NETWORK * retry=5
          11 -> Internal MODEM_STATE *
          12 -> Unavailable DNS * retry=5
@@ -461,12 +472,12 @@ fn what_a_look_at_the_server_shows_decides() {
         .collect();
     compare(
         &rows,
-        "9 AT+CFTPSLOGIN None -> PermissionDenied LOGIN_REFUSED
+        "9 AT+CFTPSLOGIN None -> FailedPrecondition LOGIN_REFUSED
          9 AT+CFTPSGET Some(NameAbsent) -> NotFound FILE_NOT_FOUND
-         9 AT+CFTPSDELE Some(NamePresent) -> PermissionDenied SERVER_REFUSED
+         9 AT+CFTPSDELE Some(NamePresent) -> FailedPrecondition SERVER_REFUSED
          9 AT+CFTPSMKD Some(NamePresent) -> AlreadyExists ALREADY_EXISTS
-         9 AT+CFTPSMKD Some(NameAbsent) -> PermissionDenied SERVER_REFUSED
-         9 AT+CFTPSPUT Some(NameAbsent) -> PermissionDenied SERVER_REFUSED
+         9 AT+CFTPSMKD Some(NameAbsent) -> FailedPrecondition SERVER_REFUSED
+         9 AT+CFTPSPUT Some(NameAbsent) -> FailedPrecondition SERVER_REFUSED
          9 AT+CFTPSPUT Some(DirectoryAbsent) -> NotFound DIRECTORY_NOT_FOUND
          9 AT+CFTPSMKD Some(DirectoryAbsent) -> NotFound DIRECTORY_NOT_FOUND
          9 AT+CFTPSDELE Some(DirectoryAbsent) -> NotFound FILE_NOT_FOUND

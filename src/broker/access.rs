@@ -24,12 +24,35 @@ impl Default for Access {
     }
 }
 
+/// What a principal may do with a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rights {
+    /// Look at its server and read files.
+    Read,
+    /// Everything.
+    Write,
+}
+
 impl Access {
+    /// What a principal may do; `None`: nothing.
+    #[must_use]
+    pub fn of(&self, principal: &Principal) -> Option<Rights> {
+        let named = |list: &[Who]| list.iter().any(|who| who.means(principal));
+        if named(&self.write) {
+            Some(Rights::Write)
+        } else {
+            named(&self.read).then_some(Rights::Read)
+        }
+    }
+
     /// Whether a principal may do what a method does.
     #[must_use]
     pub fn allows(&self, principal: &Principal, method: &str) -> bool {
-        let named = |list: &[Who]| list.iter().any(|who| who.means(principal));
-        named(&self.write) || (only_reads(method) && named(&self.read))
+        match self.of(principal) {
+            Some(Rights::Write) => true,
+            Some(Rights::Read) => only_reads(method),
+            None => false,
+        }
     }
 }
 

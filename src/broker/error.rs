@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::task::JoinError;
 
+use super::put::PutResult;
 use super::transfers::{Exhausted, Trouble};
 use super::usage::Exceeded;
 use crate::ftps::value::ValueError;
@@ -27,6 +28,9 @@ pub struct Error {
     /// A file is still on the server under the name: it could not be deleted, or could not be shown
     /// to be what the operation had written.
     pub left_behind: bool,
+    /// What a Put has reached that is not as it was asked for: all bytes were handed over, and the file
+    /// is left where it is.
+    pub reached: Option<Box<PutResult>>,
 }
 
 impl Error {
@@ -87,6 +91,7 @@ impl From<Cause> for Error {
             operation: None,
             committed: None,
             left_behind: false,
+            reached: None,
         }
     }
 }
@@ -229,6 +234,12 @@ pub enum Cause {
     /// The bytes of a transfer are no longer on the disk.
     #[error("the bytes are no longer on the daemon's disk")]
     SpoolLost,
+    /// The module reported success, and nothing could confirm it as it was asked for.
+    #[error("the module reported success, and the server does not let it be verified: {evidence}")]
+    Unverified {
+        /// What is known, in words.
+        evidence: String,
+    },
     /// All was sent, the outcome was lost, and the server does not tell.
     #[error("the outcome was lost, and the server does not tell")]
     Indeterminate,
@@ -249,6 +260,10 @@ pub enum Cause {
     /// The sentinel of a file is that file, once the session's directory is known.
     #[error("the sentinel is the file itself, which it would replace")]
     OwnSentinel,
+    /// A verification that ASCII transfers do not have: line ends may be rewritten on the way, so that
+    /// neither sizes nor bytes compare (RFC 3659 §4.1).
+    #[error("in an ASCII session neither sizes nor bytes compare")]
+    NoVerifyInAscii,
     /// The server named its directory in a way that no later command could carry.
     #[error("the server's name of the directory {0}")]
     UnusableDirectory(#[source] ValueError),

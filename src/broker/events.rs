@@ -135,8 +135,37 @@ pub enum OperationChange {
 pub enum Outcome {
     /// As it was meant to.
     Done,
-    /// In another way; why is told to its own principal only.
-    Failed(Option<Box<Error>>),
+    /// In another way.
+    Failed {
+        /// In which, as far as others may know.
+        how: Failing,
+        /// Told to its own principal only.
+        why: Option<Box<Error>>,
+    },
+}
+
+/// How an operation ended that did not end as it was meant to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failing {
+    /// Somebody ended it.
+    Cancelled,
+    /// What was done cannot be known.
+    Indeterminate,
+    /// It failed.
+    Failed,
+}
+
+impl From<&Error> for Outcome {
+    fn from(error: &Error) -> Self {
+        Self::Failed {
+            how: match error.cause {
+                Cause::Cancelled(_) => Failing::Cancelled,
+                Cause::Indeterminate | Cause::SentinelUnknown => Failing::Indeterminate,
+                _ => Failing::Failed,
+            },
+            why: Some(Box::new(error.clone())),
+        }
+    }
 }
 
 /// Tells what happens to all who watch.
@@ -253,7 +282,7 @@ impl Event {
                 }
                 about.hide();
                 if let OperationChange::Ended { outcome, .. } = change
-                    && let Outcome::Failed(why) = outcome
+                    && let Outcome::Failed { why, .. } = outcome
                 {
                     *why = None;
                 }

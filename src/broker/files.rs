@@ -170,7 +170,7 @@ impl Broker {
     pub fn put(&self, caller: &Caller, header: PutHeader) -> Result<Writing, Error> {
         let (location, session) = self.locate(caller, &header.target)?;
         if let Some(size) = header.size {
-            let read_back = header.verify == put::Verify::ReadBack;
+            let read_back = header.verify == Some(put::Verify::ReadBack);
             self.allowance(Some(&caller.principal), &location)
                 .upload(size, read_back)?;
         }

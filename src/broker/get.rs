@@ -1,6 +1,7 @@
 //! Bytes on their way from the server to a caller.
 
 mod drive;
+mod guarded;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,8 @@ use super::spool::{Reader, Spooled, Spools};
 use super::tally::Tally;
 use crate::modem::JobId;
 use crate::modem::operation::{Delivered, Standing, Task};
+
+pub use guarded::{Guarded, Guards};
 
 /// A download or listing under way. Dropping it cancels the operation.
 #[derive(Debug)]

@@ -185,8 +185,8 @@ fn operation(method: &'static str, change: &OperationChange) {
             gauge!("cellftpd_operations_admitted").decrement(1.0);
             let outcome = match outcome {
                 Outcome::Done => "done",
-                Outcome::Failed(Some(why)) if why.cause.is_the_callers() => "cancelled",
-                Outcome::Failed(_) => "failed",
+                Outcome::Failed { why: Some(why), .. } if why.cause.is_the_callers() => "cancelled",
+                Outcome::Failed { .. } => "failed",
             };
             counter!("cellftpd_operations_total", "method" => method, "outcome" => outcome)
                 .increment(1);

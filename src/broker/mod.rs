@@ -50,7 +50,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::modem::failure::Ending;
-use crate::modem::health::{Capabilities, Identity};
+use crate::modem::health::{Capabilities, Identity, LoggedIn};
 use crate::modem::operation::{Output, Standing, Task};
 use crate::modem::{Health, Modem, clock};
 use events::Events;
@@ -89,7 +89,7 @@ struct Shared {
     trickle: Duration,
     upkeep: upkeep::Limits,
     usage: Arc<Usage>,
-    at_commands: bool,
+    limits: Limits,
     started: Instant,
 }
 
@@ -117,12 +117,12 @@ impl Broker {
                 events,
                 sessions: Arc::new(Mutex::new(sessions)),
                 servers,
-                spools: Arc::new(Spools::new(limits.spool)),
+                spools: Arc::new(Spools::new(limits.spool.clone())),
                 stall: limits.stall.0,
                 trickle: limits.trickle.0,
                 upkeep: limits.upkeep,
                 usage: Usage::new(limits.usage),
-                at_commands: limits.at_commands,
+                limits,
                 started: clock::now(),
             }),
             transfers: Transfers::off(),
@@ -183,6 +183,44 @@ impl Broker {
             set_aside: self.transfers.set_aside(),
             health,
         }
+    }
+
+    /// The server profiles that a caller may use, in the order of their names.
+    #[must_use]
+    pub fn profiles(&self, caller: &Caller) -> Vec<servers::ProfileInfo> {
+        self.shared.servers.used_by(&caller.principal)
+    }
+
+    /// Whether a principal may know of a server: one that a profile names which it may use.
+    #[must_use]
+    pub fn may_know(&self, principal: &Principal, server: &LoggedIn) -> bool {
+        self.shared.servers.is_known_to(principal, server)
+    }
+
+    /// The name of a server's profile; empty where none names it.
+    #[must_use]
+    pub fn profile_of(&self, server: &LoggedIn) -> String {
+        let name = self.shared.servers.name_of(server);
+        name.unwrap_or_default().to_owned()
+    }
+
+    /// The bounds within which callers share the link.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
+    /// How many transfers of one principal are kept, and how many bytes; `None` where none are.
+    #[must_use]
+    pub fn transfer_limits(&self) -> Option<(usize, u64)> {
+        let journal = self.transfers.journal().ok()?;
+        Some(journal.of_one())
+    }
+
+    /// How long the broker has been there.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        clock::now().duration_since(self.shared.started)
     }
 
     /// What the module is and can do, as far as it was asked; never waits.

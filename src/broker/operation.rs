@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::caller::Principal;
 use super::error::{Cause, Error};
 use super::estimate::{Load, Way};
-use super::events::{Events, Outcome};
+use super::events::{Events, Failing, Outcome};
 use super::link::{Link, Place, Slot, Turn};
 use super::location::Profile;
 use super::names::{Name, Touch, Writer};
@@ -483,7 +483,10 @@ impl Operation {
 impl Drop for Operation {
     fn drop(&mut self) {
         // One that was refused before its work began, or whose task was lost, has not told it.
-        self.end(Outcome::Failed(None));
+        self.end(Outcome::Failed {
+            how: Failing::Failed,
+            why: None,
+        });
         self.operations.live().remove(&self.id);
     }
 }

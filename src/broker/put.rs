@@ -24,7 +24,7 @@ use super::operation::Operation;
 use super::spool::{Spools, WriteError, Writer};
 use super::tally::Tally;
 use super::usage::Allowance;
-use crate::ftps::value::RemotePath;
+use crate::ftps::value::{RemotePath, TransferType};
 use crate::modem::{self, JobId, failure};
 use content::Content;
 pub(super) use content::OnDisk;
@@ -40,8 +40,8 @@ pub struct PutHeader {
     pub path: RemotePath,
     /// Refuse, without touching it, where the name exists.
     pub must_be_new: bool,
-    /// How the result is made sure of.
-    pub verify: Verify,
+    /// How the result is made sure of; `None`: by the size, and as well as can be in an ASCII session.
+    pub verify: Option<Verify>,
     /// Delete what was begun where the file could not be written whole.
     pub delete_on_failure: bool,
     /// Bytes to come, where the caller knows. Other than what then comes fails the Put; nothing
@@ -63,6 +63,30 @@ pub enum Verify {
     ReadBack,
     /// Nothing is asked.
     Nothing,
+    /// The server is asked for the size; where it does not tell, the module's report is enough.
+    BestEffort,
+}
+
+impl Verify {
+    /// What is meant where nothing is said.
+    pub(super) const fn usual(transfer_type: TransferType) -> Self {
+        match transfer_type {
+            TransferType::Binary => Self::Size,
+            TransferType::Ascii => Self::BestEffort,
+        }
+    }
+
+    /// Whether a state is enough.
+    const fn is_met_by(self, state: PutState) -> bool {
+        match (self, state) {
+            (_, PutState::Indeterminate) => false,
+            (Self::Nothing | Self::BestEffort, _)
+            | (Self::Size, PutState::VerifiedSize)
+            | (_, PutState::VerifiedHash) => true,
+            (Self::ReadBack, PutState::VerifiedSize)
+            | (Self::Size | Self::ReadBack, PutState::Unverified) => false,
+        }
+    }
 }
 
 /// An upload under way. Dropping it before [`Writing::finish`] has answered cancels the
@@ -135,6 +159,8 @@ pub struct PutResult {
     pub resumes: u32,
     /// Time on the link, without waiting in the queue.
     pub elapsed: Duration,
+    /// A sentinel was asked for and is written.
+    pub sentinel_written: bool,
 }
 
 /// How sure it is that the server holds the file.
@@ -192,6 +218,12 @@ impl Writing {
     #[must_use]
     pub const fn operation(&self) -> &JobId {
         &self.operation
+    }
+
+    /// Bytes to come, where the caller has said.
+    #[must_use]
+    pub const fn declared(&self) -> Option<u64> {
+        self.declared
     }
 
     /// How far it is, now and at every change.

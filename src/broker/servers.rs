@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::access::Access;
-use super::caller::ServerChoice;
+use super::access::{Access, Rights};
+use super::caller::{Principal, ServerChoice};
 use super::error::Cause;
 use super::location::{Location, Profile};
 use super::scheduler::{Priority, Yields};
 use super::usage;
-use crate::ftps::value::Server;
+use crate::ftps::value::{Server, ServerType};
 use crate::modem::health::LoggedIn;
 
 /// Server profiles by name, and whether callers may name servers of their own.
@@ -23,6 +23,36 @@ pub struct Servers {
 struct Known {
     server: Arc<Server>,
     profile: Profile,
+}
+
+/// A profile, for those who may use it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileInfo {
+    /// Its name.
+    pub name: String,
+    /// How the connections to its server are protected.
+    pub server_type: ServerType,
+    /// With TLS, whether the server must prove who it is.
+    pub is_verified: bool,
+    /// What the principal may do.
+    pub access: Rights,
+    /// How urgent transfers are where their callers do not say.
+    pub priority: Priority,
+    /// When they give up the link where their callers do not say.
+    pub yields: Yields,
+}
+
+impl Known {
+    fn seen_by(&self, name: &str, principal: &Principal) -> Option<ProfileInfo> {
+        Some(ProfileInfo {
+            name: name.to_owned(),
+            server_type: self.server.server_type,
+            is_verified: self.server.server_type.is_tls() && !self.server.is_unverified(),
+            access: self.profile.access.of(principal)?,
+            priority: self.profile.priority,
+            yields: self.profile.yields,
+        })
+    }
 }
 
 impl Servers {
@@ -113,6 +143,25 @@ impl Servers {
             }
             ServerChoice::Inline(_) => Err(Cause::InlineNotAllowed),
         }
+    }
+
+    /// What a principal may use, in the order of the names.
+    pub(super) fn used_by(&self, principal: &Principal) -> Vec<ProfileInfo> {
+        let mut profiles: Vec<_> = self
+            .profiles
+            .iter()
+            .filter_map(|(name, known)| known.seen_by(name, principal))
+            .collect();
+        profiles.sort_by(|a, b| a.name.cmp(&b.name));
+        profiles
+    }
+
+    /// Whether a principal may use a profile of the server with this host and port.
+    pub(super) fn is_known_to(&self, principal: &Principal, server: &LoggedIn) -> bool {
+        self.profiles
+            .values()
+            .filter(|known| LoggedIn::from(known.server.as_ref()) == *server)
+            .any(|known| known.profile.access.of(principal).is_some())
     }
 
     /// The name of the profile with this host and port, the first by name where there are more.

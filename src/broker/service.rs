@@ -84,7 +84,7 @@ impl Broker {
     /// # Errors
     /// [`Cause::AtCommandsNotAllowed`], or why there is no answer. A refusal is an answer.
     pub async fn at_command(&self, caller: &Caller, line: Question) -> Result<Answer, Error> {
-        if !self.shared.at_commands {
+        if !self.shared.limits.at_commands {
             return Err(Cause::AtCommandsNotAllowed.into());
         }
         let answers = self.ask(caller, "SendAtCommand", vec![line]).await?;

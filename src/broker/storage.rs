@@ -78,21 +78,18 @@ impl Broker {
             .map(drop)
     }
 
-    /// Reads a file of the module. Returns when the transfer begins on the link.
+    /// Admits the reading of a file of the module. Returns at once.
     ///
     /// # Errors
-    /// Why the transfer did not begin.
-    pub async fn read_module_file(
-        &self,
-        caller: &Caller,
-        file: ModulePath,
-    ) -> Result<Reading, Error> {
+    /// Why it was not admitted.
+    pub fn read_module_file(&self, caller: &Caller, file: ModulePath) -> Result<Reading, Error> {
         let operation = self.admit_at(caller, "ReadModuleFile", Priority::Normal, None, None)?;
         let job = Deliver {
             standing: Standing::Attached,
             task: Task::ReadModuleFile(file),
         };
-        self.read(operation, job).await
+        let spools = &self.shared.spools;
+        Ok(Reading::begin(operation, job, spools, self.patience()))
     }
 
     /// Admits the writing of a file of the module. Returns at once; the bytes follow through

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::error::Hashed;
-use super::get::{GetResult, Next};
+use super::get::{GetResult, Guards, Next};
 use super::put::{PutHeader, PutResult, PutStage, PutState, Verify, Writing};
 use super::scheduler::Yields;
 use super::testing::{Module, path, server};
@@ -57,7 +57,7 @@ fn header(name: &str) -> PutHeader {
         target: profile(),
         path: path(name),
         must_be_new: false,
-        verify: Verify::Size,
+        verify: None,
         delete_on_failure: true,
         size: None,
         sentinel: None,

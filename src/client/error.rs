@@ -8,6 +8,8 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
+use crate::proto::PutResult;
+
 /// A call that did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -60,6 +62,16 @@ pub enum Error {
     /// The daemon answered with an error.
     #[error(transparent)]
     Refused(#[from] Box<Refusal>),
+    /// A Put has handed over all bytes, and what was asked beside that is not so: the file is not
+    /// verified as it should be, or its sentinel is not known to be written.
+    #[error("{refusal}")]
+    Unmet {
+        /// What was reached.
+        result: Box<PutResult>,
+        /// What is missing.
+        #[source]
+        refusal: Box<Refusal>,
+    },
     /// The call was not over in the time that its caller gave it.
     #[error("the call was not over after {0:?}")]
     Timeout(Duration),

@@ -10,11 +10,12 @@ use tonic::Streaming;
 use super::limit::Limit;
 use super::{Client, Error, Target};
 use crate::proto::get_response::Message;
-use crate::proto::{GetInfo, GetProgress, GetRequest, GetResponse, GetResult};
+use crate::proto::{GetInfo, GetRequest, GetResponse, GetResult, OperationProgress};
 
 /// A file that arrives. Dropping it cancels the operation.
 #[derive(Debug)]
 pub struct Download {
+    operation_id: String,
     info: GetInfo,
     stream: Streaming<GetResponse>,
     received: u64,
@@ -25,7 +26,7 @@ pub struct Download {
 }
 
 /// Who is told while a transfer waits for the link.
-struct Queued(Box<dyn FnMut(&GetProgress) + Send>);
+struct Queued(Box<dyn FnMut(&OperationProgress) + Send>);
 
 impl fmt::Debug for Queued {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,7 +53,7 @@ impl Client {
         target: &Target,
         path: &str,
         offset: u64,
-        queued: impl FnMut(&GetProgress) + Send + 'static,
+        queued: impl FnMut(&OperationProgress) + Send + 'static,
     ) -> Result<Download, Error> {
         let mut queued = Queued(Box::new(queued));
         let request = GetRequest {
@@ -62,16 +63,21 @@ impl Client {
             offset: i64::try_from(offset).unwrap_or(i64::MAX),
             priority: self.priority.into(),
             yield_policy: self.yields.into(),
+            ..Default::default()
         };
         let limit = Limit::with_grace(self.timeout);
         let mut ftps = self.ftps.clone();
+        let mut operation_id = String::new();
         let (stream, info) = self
             .limited(async {
                 let mut stream = ftps.get(self.request(request)).await?.into_inner();
                 loop {
                     let response = stream.message().await?;
                     match response.and_then(|response| response.message) {
-                        Some(Message::Progress(progress)) => (queued.0)(&progress),
+                        Some(Message::Progress(progress)) => {
+                            (queued.0)(&progress);
+                            operation_id = progress.operation_id;
+                        }
                         Some(Message::Info(info)) => return Ok((stream, info)),
                         Some(_) => {
                             let what = "a stream that does not begin with info";
@@ -83,6 +89,7 @@ impl Client {
             })
             .await?;
         Ok(Download {
+            operation_id,
             info,
             stream,
             received: 0,
@@ -95,6 +102,12 @@ impl Client {
 }
 
 impl Download {
+    /// Names the operation.
+    #[must_use]
+    pub fn operation_id(&self) -> &str {
+        &self.operation_id
+    }
+
     /// What was known when the transfer began.
     #[must_use]
     pub fn info(&self) -> &GetInfo {
@@ -134,8 +147,8 @@ impl Download {
                 check(
                     self.received,
                     self.hash.clone(),
-                    result.size,
-                    &result.sha256,
+                    result.chunk_size,
+                    &result.chunk_sha256,
                 )?;
                 self.result = Some(result);
                 Ok(None)

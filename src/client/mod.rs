@@ -25,15 +25,16 @@ mod storage;
 mod transfers;
 
 pub use crate::proto::{
-    CommandForm, DataAddressMode, DataLimit, DataPeriod, DataScope, DataUsage, DataVolume,
-    Direction, Ending, Entry, EntryKind, FetchToModuleResult, GetCapabilitiesResponse, GetInfo,
-    GetProgress, GetResult, GetStatusResponse, GetUsageResponse, IfExists, LinkState,
-    ListQueueResponse, ModuleEntry, ModuleProgress, ModuleSpace, ModuleStage, OnFailure,
-    OperationInfo, OperationState, Priority, PutProgress, PutResult, PutStage, PutState,
-    QueuedOperation, ReadModuleFileResult, ReadTransferResult, Remnant, RepairEvent,
-    SendAtCommandResponse, SendFromModuleResult, SessionChange, SimState, Transfer, TransferError,
-    TransferState, TransferStorage, UploadHeader, Verify, WatchEventsResponse,
-    WriteModuleFileResult, YieldPolicy, YieldReason, operation_event, watch_events_response,
+    CancelEnding, CommandForm, DataAddressMode, DataLimit, DataPeriod, DataScope, DataUsage,
+    DataVolume, Entry, EntryKind, Failure, FetchToModuleResult, GetCapabilitiesResponse, GetInfo,
+    GetResult, GetServerInfoResponse, GetStatusResponse, GetUsageResponse, IfExists, LinkState,
+    ListOperationsResponse, LostEvents, ModuleEntry, ModuleSpace, OnFailure, OperationInfo,
+    OperationProgress, OperationState, Outcome, Priority, Profile, ProfileAccess, PutResult,
+    PutState, QueuedOperation, ReadModuleFileResult, ReadTransferResult, RegistrationState,
+    Remnant, RepairEvent, Security, SendAtCommandResponse, SendFromModuleResult,
+    ServerVerification, SessionChange, SimState, Stage, Transfer, TransferDirection, TransferState,
+    TransferStorage, UploadHeader, Verify, WatchEventsResponse, WriteModuleFileResult, YieldPolicy,
+    YieldReason, operation_event, watch_events_response,
 };
 pub use address::Address;
 pub use credentials::Credentials;
@@ -52,11 +53,14 @@ use tonic::{Request, Response, Status};
 
 use limit::Limit;
 
+use crate::proto::diagnostics_service_client::DiagnosticsServiceClient;
 use crate::proto::ftps_service_client::FtpsServiceClient;
 use crate::proto::modem_service_client::ModemServiceClient;
 use crate::proto::module_storage_service_client::ModuleStorageServiceClient;
+use crate::proto::operation_service_client::OperationServiceClient;
+use crate::proto::server_service_client::ServerServiceClient;
 use crate::proto::transfer_service_client::TransferServiceClient;
-use crate::proto::{self, target};
+use crate::proto::{self, target::Destination};
 
 /// Largest piece of a file in one message. The daemon sends no larger ones, and its limit for a
 /// message (4 MiB, gRPC's custom) stays far away.
@@ -74,6 +78,9 @@ const GRACE: Duration = Duration::from_secs(2);
 pub struct Client {
     ftps: FtpsServiceClient<Channel>,
     modem: ModemServiceClient<Channel>,
+    operations: OperationServiceClient<Channel>,
+    diagnostics: DiagnosticsServiceClient<Channel>,
+    server: ServerServiceClient<Channel>,
     storage: ModuleStorageServiceClient<Channel>,
     transfers: TransferServiceClient<Channel>,
     timeout: Option<Duration>,
@@ -131,6 +138,9 @@ impl Client {
         Ok(Self {
             ftps: FtpsServiceClient::new(channel.clone()),
             modem: ModemServiceClient::new(channel.clone()),
+            operations: OperationServiceClient::new(channel.clone()),
+            diagnostics: DiagnosticsServiceClient::new(channel.clone()),
+            server: ServerServiceClient::new(channel.clone()),
             storage: ModuleStorageServiceClient::new(channel.clone()),
             transfers: TransferServiceClient::new(channel),
             timeout: None,
@@ -187,10 +197,55 @@ impl Client {
     ///
     /// # Errors
     /// The call failed.
-    pub async fn queue(&self) -> Result<ListQueueResponse, Error> {
-        let mut modem = self.modem.clone();
-        self.unary(modem.list_queue(self.request(proto::ListQueueRequest {})))
+    pub async fn queue(&self) -> Result<ListOperationsResponse, Error> {
+        let mut all = ListOperationsResponse::default();
+        loop {
+            let request = self.request(proto::ListOperationsRequest {
+                page_token: all.next_page_token,
+                ..Default::default()
+            });
+            let mut operations = self.operations.clone();
+            let page = self.unary(operations.list_operations(request)).await?;
+            all.operations.extend(page.operations);
+            all.costs = page.costs;
+            all.next_page_token = page.next_page_token;
+            if all.next_page_token.is_empty() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Which daemon this is, what it can do, and who it takes this client for.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn server_info(&self) -> Result<GetServerInfoResponse, Error> {
+        let mut server = self.server.clone();
+        self.unary(server.get_server_info(self.request(proto::GetServerInfoRequest {})))
             .await
+    }
+
+    /// The server profiles that this client may use, in the order of their names.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn profiles(&self) -> Result<Vec<Profile>, Error> {
+        let mut all = Vec::new();
+        let mut page_token = String::new();
+        loop {
+            let request = self.request(proto::ListProfilesRequest {
+                page_token,
+                ..Default::default()
+            });
+            let page = self
+                .unary(self.server.clone().list_profiles(request))
+                .await?;
+            all.extend(page.profiles);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return Ok(all);
+            }
+        }
     }
 
     /// Resets the module, and waits until it is back.
@@ -210,9 +265,9 @@ impl Client {
     /// The call failed.
     pub async fn events(&self, session_ids: Vec<String>) -> Result<Events, Error> {
         let request = self.request(proto::WatchEventsRequest { session_ids });
-        let mut modem = self.modem.clone();
+        let mut operations = self.operations.clone();
         let limit = Limit::of(self.timeout);
-        let events = self.unary(modem.watch_events(request)).await?;
+        let events = self.unary(operations.watch_events(request)).await?;
         Ok(Events::new(events, limit))
     }
 
@@ -226,8 +281,9 @@ impl Client {
         profile: &str,
         directory: &str,
     ) -> Result<proto::OpenSessionResponse, Error> {
+        use proto::open_session_request::Destination;
         let request = proto::OpenSessionRequest {
-            target: Some(proto::open_session_request::Target::Profile(profile.into())),
+            destination: Some(Destination::Profile(profile.into())),
             directory: directory.into(),
             ..Default::default()
         };
@@ -297,8 +353,12 @@ impl Client {
         let request = proto::CancelOperationRequest {
             operation_id: operation_id.into(),
         };
-        self.unary(self.ftps.clone().cancel_operation(self.request(request)))
-            .await
+        self.unary(
+            self.operations
+                .clone()
+                .cancel_operation(self.request(request)),
+        )
+        .await
     }
 
     fn request<T>(&self, message: T) -> Request<T> {
@@ -339,9 +399,9 @@ fn is_local_timeout(refusal: &Refusal) -> bool {
 impl Target {
     fn to_proto(&self) -> proto::Target {
         proto::Target {
-            target: Some(match self {
-                Self::Profile(name) => target::Target::Profile(name.clone()),
-                Self::Session(id) => target::Target::SessionId(id.clone()),
+            destination: Some(match self {
+                Self::Profile(name) => Destination::Profile(name.clone()),
+                Self::Session(id) => Destination::SessionId(id.clone()),
             }),
         }
     }

@@ -34,8 +34,10 @@ impl Client {
     /// The call failed.
     pub async fn data_address_mode(&self) -> Result<DataAddressMode, Error> {
         let request = self.request(GetDataAddressModeRequest {});
-        let mut modem = self.modem.clone();
-        let response = self.unary(modem.get_data_address_mode(request)).await?;
+        let mut diagnostics = self.diagnostics.clone();
+        let response = self
+            .unary(diagnostics.get_data_address_mode(request))
+            .await?;
         Ok(response.mode())
     }
 
@@ -45,8 +47,8 @@ impl Client {
     /// The call failed.
     pub async fn set_data_address_mode(&self, mode: DataAddressMode) -> Result<(), Error> {
         let request = self.request(SetDataAddressModeRequest { mode: mode.into() });
-        let mut modem = self.modem.clone();
-        let done = self.unary(modem.set_data_address_mode(request)).await;
+        let mut diagnostics = self.diagnostics.clone();
+        let done = self.unary(diagnostics.set_data_address_mode(request)).await;
         done.map(drop)
     }
 
@@ -66,8 +68,8 @@ impl Client {
     /// The call failed.
     pub async fn command_forms(&self) -> Result<Vec<CommandForm>, Error> {
         let request = self.request(ListCommandFormsRequest {});
-        let mut modem = self.modem.clone();
-        let response = self.unary(modem.list_command_forms(request)).await?;
+        let mut diagnostics = self.diagnostics.clone();
+        let response = self.unary(diagnostics.list_command_forms(request)).await?;
         Ok(response.forms)
     }
 
@@ -77,7 +79,7 @@ impl Client {
     /// The call failed. A refusal by the module is an answer.
     pub async fn at_command(&self, line: &str) -> Result<SendAtCommandResponse, Error> {
         let request = self.request(SendAtCommandRequest { line: line.into() });
-        self.unary(self.modem.clone().send_at_command(request))
+        self.unary(self.diagnostics.clone().send_at_command(request))
             .await
     }
 }

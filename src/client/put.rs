@@ -9,7 +9,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::{CHUNK, Client, Error, Target};
 use crate::proto::put_request::Message;
 use crate::proto::{
-    IfExists, OnFailure, PutFinish, PutHeader, PutProgress, PutRequest, PutResult, Verify,
+    IfExists, OnFailure, OperationProgress, PutFinish, PutHeader, PutRequest, PutResult, Verify,
     put_response,
 };
 
@@ -41,14 +41,15 @@ impl Client {
     ///
     /// # Errors
     /// The source failed, or the call did. What the server then holds is said by
-    /// [`PutOptions::on_failure`] and by the error.
+    /// [`PutOptions::on_failure`] and by the error. [`Error::Unmet`]: all bytes were handed over, and
+    /// [`PutOptions::verify`] or the sentinel is not as it was asked for; the file is left where it is.
     pub async fn put(
         &self,
         target: &Target,
         path: &str,
         options: &PutOptions,
         source: &mut (impl AsyncRead + Unpin),
-        mut progress: impl FnMut(&PutProgress),
+        mut progress: impl FnMut(&OperationProgress),
     ) -> Result<PutResult, Error> {
         let header = PutHeader {
             target: Some(target.to_proto()),
@@ -68,14 +69,33 @@ impl Client {
         let answer = async {
             let request = self.request(ReceiverStream::new(outgoing));
             let mut stream = ftps.put(request).await?.into_inner();
-            while let Some(response) = stream.message().await? {
-                match response.message {
-                    Some(put_response::Message::Progress(report)) => progress(&report),
-                    Some(put_response::Message::Result(result)) => return Ok(result),
-                    None => {}
-                }
+            let mut reached = None;
+            loop {
+                // A result counts once the stream has ended well.
+                let response = match (stream.message().await, reached) {
+                    (Ok(Some(response)), _) => response,
+                    (Ok(None), Some(result)) => return Ok(result),
+                    (Ok(None), None) => return Err(Error::Incomplete),
+                    (Err(status), None) => return Err(status.into()),
+                    (Err(status), Some(result)) => {
+                        return Err(match Error::from(status) {
+                            Error::Refused(refusal) => Error::Unmet {
+                                result: Box::new(result),
+                                refusal,
+                            },
+                            error => error,
+                        });
+                    }
+                };
+                reached = match response.message {
+                    Some(put_response::Message::Progress(report)) => {
+                        progress(&report);
+                        None
+                    }
+                    Some(put_response::Message::Result(result)) => Some(result),
+                    None => None,
+                };
             }
-            Err(Error::Incomplete)
         };
         self.limited(async {
             tokio::pin!(answer);

@@ -16,7 +16,7 @@ use crate::proto::write_module_file_request::Message as Write;
 use crate::proto::write_module_file_response::Message as Stored;
 use crate::proto::{
     DeleteModuleFileRequest, FetchToModuleRequest, FetchToModuleResult, GetModuleSpaceRequest,
-    IfExists, ListModuleFilesRequest, ModuleEntry, ModuleProgress, ModuleSpace, PutFinish,
+    IfExists, ListModuleFilesRequest, ModuleEntry, ModuleSpace, OperationProgress, PutFinish,
     ReadModuleFileRequest, ReadModuleFileResult, SendFromModuleRequest, SendFromModuleResult,
     WriteModuleFileHeader, WriteModuleFileRequest, WriteModuleFileResult,
 };
@@ -40,8 +40,15 @@ impl Client {
             directory: directory.into(),
         });
         let mut storage = self.storage.clone();
-        let response = self.unary(storage.list_module_files(request)).await?;
-        Ok(response.entries)
+        self.limited(async {
+            let mut stream = storage.list_module_files(request).await?.into_inner();
+            let mut entries = Vec::new();
+            while let Some(response) = stream.message().await? {
+                entries.extend(response.entries);
+            }
+            Ok(entries)
+        })
+        .await
     }
 
     /// Deletes a file of the module.
@@ -79,7 +86,7 @@ impl Client {
         (path, drive): (&str, &str),
         offset: u64,
         if_exists: IfExists,
-        mut progress: impl FnMut(&ModuleProgress),
+        mut progress: impl FnMut(&OperationProgress),
     ) -> Result<FetchToModuleResult, Error> {
         let request = self.request(FetchToModuleRequest {
             target: Some(target.to_proto()),
@@ -113,7 +120,7 @@ impl Client {
         target: &Target,
         (path, drive): (&str, &str),
         offset: u64,
-        mut progress: impl FnMut(&ModuleProgress),
+        mut progress: impl FnMut(&OperationProgress),
     ) -> Result<SendFromModuleResult, Error> {
         let request = self.request(SendFromModuleRequest {
             target: Some(target.to_proto()),
@@ -172,7 +179,7 @@ impl Client {
                         sink.flush().await.map_err(Error::Write)?;
                         return Ok(result);
                     }
-                    None => {}
+                    Some(Read::Progress(_)) | None => {}
                 }
             }
             Err(Error::Incomplete)
@@ -191,7 +198,7 @@ impl Client {
         size: u64,
         if_exists: IfExists,
         source: &mut (impl AsyncRead + Unpin),
-        mut progress: impl FnMut(&ModuleProgress),
+        mut progress: impl FnMut(&OperationProgress),
     ) -> Result<WriteModuleFileResult, Error> {
         let header = WriteModuleFileHeader {
             path: path.into(),

@@ -157,8 +157,8 @@ impl Client {
         let mut page_token = String::new();
         loop {
             let request = self.request(ListTransfersRequest {
-                page_size: 0,
                 page_token,
+                ..Default::default()
             });
             let mut transfers = self.transfers.clone();
             let page = self.unary(transfers.list_transfers(request)).await?;
@@ -213,7 +213,7 @@ impl Client {
                         arrived(received);
                     }
                     Some(Read::Result(result)) => {
-                        check(received, hash, result.size, &result.sha256)?;
+                        check(received, hash, result.file_size, &result.file_sha256)?;
                         sink.flush().await.map_err(Error::Write)?;
                         return Ok(result);
                     }

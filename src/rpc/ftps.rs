@@ -8,8 +8,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::call::{caller, within};
 use super::convert::{request, response};
 use super::{get, put, status, stream};
-use crate::broker::failure::Ending;
-use crate::broker::{Broker, Error, JobId};
+use crate::broker::{Broker, Error};
 use crate::proto::ftps_service_server::FtpsService;
 use crate::proto::*;
 
@@ -159,14 +158,13 @@ impl FtpsService for Ftps {
 
     async fn get(&self, request: Request<GetRequest>) -> Answer<Self::GetStream> {
         let mut caller = caller(&request)?;
-        let (target, path, offset, manners) =
-            request::get(request.into_inner()).map_err(status::invalid)?;
-        (caller.priority, caller.yields) = manners;
+        let wish = request::get(request.into_inner()).map_err(status::invalid)?;
+        (caller.priority, caller.yields) = wish.manners;
         let reading = self
             .broker
-            .begin_get(&caller, &target, &path, offset)
+            .begin_guarded_get(&caller, &wish.target, &wish.path, wish.offset, wish.guards)
             .map_err(refused)?;
-        let answer = get::run(reading, caller, offset).await?;
+        let answer = get::run(reading, caller, wish.offset);
         Ok(Response::new(Box::pin(answer)))
     }
 
@@ -184,24 +182,6 @@ impl FtpsService for Ftps {
         (caller.priority, caller.yields) = manners;
         let writing = self.broker.put(&caller, header).map_err(refused)?;
         Ok(Response::new(Box::pin(put::run(writing, incoming, caller))))
-    }
-
-    async fn cancel_operation(
-        &self,
-        request: Request<CancelOperationRequest>,
-    ) -> Answer<CancelOperationResponse> {
-        let caller = caller(&request)?;
-        let id = request::operation(request.into_inner().operation_id).map_err(status::invalid)?;
-        let cancelled = within(&caller, self.broker.cancel(&caller, &JobId::new(id))).await?;
-        let ending = match cancelled.ending {
-            Ending::BeforeItBegan => crate::proto::Ending::BeforeItBegan,
-            Ending::Drained => crate::proto::Ending::Drained,
-            Ending::Aborted => crate::proto::Ending::Aborted,
-        };
-        Ok(Response::new(CancelOperationResponse {
-            ending: ending.into(),
-            cost: Some(response::duration(cancelled.cost)),
-        }))
     }
 }
 

@@ -12,7 +12,7 @@ use tower::{Layer, Service};
 
 use super::closing::{Closable, Closing};
 use super::role::{Need, Roles, need};
-use super::{auth, status};
+use super::{auth, require, status};
 
 /// Turns calls away whose caller does not have what the method needs, before anything of them is
 /// read.
@@ -39,6 +39,7 @@ impl Gate {
             return Ok(None);
         }
         let principal = auth::principal(request.extensions())?;
+        require::check(request.headers())?;
         match need {
             Need::Role(role) if !self.roles.has(&principal, role) => {
                 let method = path.rsplit('/').next().unwrap_or_default();

@@ -1,82 +1,91 @@
-//! A download as a stream of responses. One that is dropped, because its caller left, cancels its
-//! operation.
+//! A file on its way to a caller, as a stream of responses. One that is dropped, because its caller
+//! left, cancels its operation.
 
-use std::time::Duration;
-
+use bytes::Bytes;
 use futures_util::stream::try_unfold;
 use tokio::time::timeout;
 use tokio_stream::{Stream, StreamExt};
 use tonic::Status;
 
 use super::call::within;
-use super::convert::response;
-use crate::broker::get::{GetResult, GetStage, Next, Reading};
-use crate::broker::queue::Place;
+use super::convert::response::{count, duration, signed};
+use super::progress::{LOOK, Telling};
+use crate::broker::get::{GetResult, GetStage, Guarded, Next};
 use crate::broker::{Caller, Error};
 use crate::ftps::value::Offset;
-use crate::proto::get_response::Message;
-use crate::proto::{self, GetInfo, GetProgress, GetResponse};
+use crate::proto::{
+    GetInfo, GetResponse, OperationProgress, ReadModuleFileInfo, ReadModuleFileResponse,
+    ReadModuleFileResult, get_response, read_module_file_response,
+};
 
-/// Time between reports of the place in the queue, and how long a call is left without an answer
-/// first: one that begins or fails sooner needs none.
-const REPORT: Duration = Duration::from_millis(500);
+/// What a caller is told of a file.
+pub(super) enum Part {
+    /// How far it is, while it waits.
+    Progress(OperationProgress),
+    /// Its size, where that is known, and the offset of the first byte to come.
+    Info(Option<u64>, Offset),
+    /// Some of it.
+    Chunk(Bytes),
+    /// All of it came.
+    Result(GetResult),
+}
 
-/// Progress while it waits, info, chunks, result. Answers when there is something to say.
-pub(super) async fn run(
-    reading: Reading,
+/// Progress, info, chunks, result.
+pub(super) fn run<R: From<Part>>(
+    reading: impl Into<Guarded>,
     caller: Caller,
     offset: Offset,
-) -> Result<impl Stream<Item = Result<GetResponse, Status>> + Send, Status> {
-    let mut course = Course {
+) -> impl Stream<Item = Result<R, Status>> + Send {
+    let reading = reading.into();
+    let course = Course {
+        telling: Telling::new(reading.operation(), None),
         reading,
         caller,
         offset,
+        told: false,
         informed: false,
-        told: None,
     };
-    let (first, course) = match course.next().await? {
-        (message, true) => (message, None),
-        (message, false) => (message, Some(course)),
-    };
-    let rest = try_unfold(course, async |course| {
+    let parts = try_unfold(Some(course), async |course| {
         let Some(mut course) = course else {
             return Ok(None);
         };
-        let (message, last) = course.next().await?;
-        Ok(Some((message, (!last).then_some(course))))
+        let part = course.next().await?;
+        let last = matches!(part, Part::Result(_));
+        Ok(Some((part, (!last).then_some(course))))
     });
-    let messages = tokio_stream::once(Ok(first)).chain(rest);
-    Ok(messages.map(|message| {
-        message.map(|message| GetResponse {
-            message: Some(message),
-        })
-    }))
+    parts.map(|part| part.map(R::from))
 }
 
 /// A download, and what its caller was told of it.
 struct Course {
-    reading: Reading,
+    reading: Guarded,
+    telling: Telling,
     caller: Caller,
     offset: Offset,
+    told: bool,
     informed: bool,
-    /// The place that was told last, while it waits.
-    told: Option<Place>,
 }
 
 impl Course {
-    /// Waits for the next message; the second answer says that it is the last.
-    async fn next(&mut self) -> Result<(Message, bool), Status> {
+    async fn next(&mut self) -> Result<Part, Status> {
+        if !self.told {
+            self.told = true;
+            let progress = *self.reading.progress().borrow();
+            if let Some(first) = self.telling.next(progress.into()) {
+                return Ok(Part::Progress(first));
+            }
+        }
         loop {
             let caller = self.caller.clone();
-            match timeout(REPORT, within(&caller, self.work())).await {
-                Ok(Ok(message)) => {
-                    let last = matches!(message, Message::Result(_));
-                    return Ok((message, last));
-                }
-                Ok(Err(status)) => return Err(status),
+            match timeout(LOOK, within(&caller, self.work())).await {
+                Ok(part) => return part,
                 Err(_) => {
-                    if let Some(message) = self.place() {
-                        return Ok((message, false));
+                    let progress = *self.reading.progress().borrow();
+                    // What is not queued tells by its chunks how far it is.
+                    if progress.stage == GetStage::Queued
+                        && let Some(report) = self.telling.next(progress.into())
+                    {
+                        return Ok(Part::Progress(report));
                     }
                 }
             }
@@ -84,48 +93,60 @@ impl Course {
     }
 
     /// Info, then what the reading gives. Cancel-safe.
-    async fn work(&mut self) -> Result<Message, Error> {
+    async fn work(&mut self) -> Result<Part, Error> {
         if !self.informed {
             self.reading.began().await?;
             self.informed = true;
-            return Ok(Message::Info(GetInfo {
-                operation_id: self.reading.operation().as_str().into(),
-                size: self.reading.size().map(response::signed),
-                offset: response::signed(self.offset.get()),
-            }));
+            return Ok(Part::Info(self.reading.size(), self.offset));
         }
         Ok(match self.reading.next().await? {
-            Next::Chunk(chunk) => Message::Chunk(chunk),
-            Next::End(result) => Message::Result(result.into()),
-        })
-    }
-
-    /// The place in the queue, where it waits and that is news.
-    fn place(&mut self) -> Option<Message> {
-        let progress = *self.reading.progress().borrow();
-        let place = (progress.stage == GetStage::Queued).then_some(progress.place);
-        if place == self.told {
-            return None;
-        }
-        self.told = place;
-        place.map(|place| {
-            Message::Progress(GetProgress {
-                operation_id: self.reading.operation().as_str().into(),
-                queue_position: response::number(place.ahead),
-                estimated_start: place.start.map(response::moment),
-            })
+            Next::Chunk(chunk) => Part::Chunk(chunk),
+            Next::End(result) => Part::Result(result),
         })
     }
 }
 
-impl From<GetResult> for proto::GetResult {
-    fn from(result: GetResult) -> Self {
+impl From<Part> for GetResponse {
+    fn from(part: Part) -> Self {
+        use get_response::Message;
+        let message = match part {
+            Part::Progress(progress) => Message::Progress(progress),
+            Part::Info(size, offset) => Message::Info(GetInfo {
+                size: size.map(signed),
+                offset: signed(offset.get()),
+            }),
+            Part::Chunk(chunk) => Message::Chunk(chunk),
+            Part::Result(result) => Message::Result(crate::proto::GetResult {
+                chunk_size: signed(result.size),
+                chunk_sha256: Bytes::copy_from_slice(&result.sha256),
+                resume_count: count(result.resumes),
+                link_duration: Some(duration(result.elapsed)),
+                grown_size: result.grown.map(signed),
+            }),
+        };
         Self {
-            size: response::signed(result.size),
-            sha256: bytes::Bytes::copy_from_slice(&result.sha256),
-            resumes: response::count(result.resumes),
-            elapsed: Some(response::duration(result.elapsed)),
-            grown_to: result.grown.map(response::signed),
+            message: Some(message),
+        }
+    }
+}
+
+impl From<Part> for ReadModuleFileResponse {
+    fn from(part: Part) -> Self {
+        use read_module_file_response::Message;
+        let message = match part {
+            Part::Progress(progress) => Message::Progress(progress),
+            Part::Info(size, _) => Message::Info(ReadModuleFileInfo {
+                size: signed(size.unwrap_or_default()),
+            }),
+            Part::Chunk(chunk) => Message::Chunk(chunk),
+            Part::Result(result) => Message::Result(ReadModuleFileResult {
+                size: signed(result.size),
+                sha256: Bytes::copy_from_slice(&result.sha256),
+                link_duration: Some(duration(result.elapsed)),
+            }),
+        };
+        Self {
+            message: Some(message),
         }
     }
 }

@@ -8,12 +8,28 @@ use tonic::{Status, Streaming};
 use super::convert::request;
 use super::report::{self, Stop, WAITING, while_wanted};
 use super::status;
-use crate::broker::put::{PutProgress, Writing};
-use crate::broker::{Caller, JobId};
+use crate::broker::Caller;
+use crate::broker::put::{PutProgress, PutResult, Writing};
 use crate::proto::put_request::Message;
-use crate::proto::{self, PutFinish, PutRequest, PutResponse, put_response};
+use crate::proto::{OperationProgress, PutFinish, PutRequest, PutResponse, put_response};
 
 type Reporter = report::Reporter<PutProgress, PutResponse>;
+
+impl From<OperationProgress> for PutResponse {
+    fn from(progress: OperationProgress) -> Self {
+        Self {
+            message: Some(put_response::Message::Progress(progress)),
+        }
+    }
+}
+
+impl From<PutResult> for PutResponse {
+    fn from(result: PutResult) -> Self {
+        Self {
+            message: Some(put_response::Message::Result(result.into())),
+        }
+    }
+}
 
 /// Moves the chunks of `incoming` to `writing` until the caller finishes, fails, leaves or gives
 /// up.
@@ -25,7 +41,12 @@ pub(super) fn run(
     caller: Caller,
 ) -> impl Stream<Item = Result<PutResponse, Status>> + Send {
     let (answers, stream) = mpsc::channel(WAITING);
-    let reporter = Reporter::new(writing.operation(), writing.progress(), answers, tell);
+    let reporter = Reporter::new(
+        writing.operation(),
+        writing.declared(),
+        writing.progress(),
+        answers,
+    );
     tokio::spawn(drive(writing, incoming, caller, reporter));
     ReceiverStream::new(stream)
 }
@@ -41,17 +62,21 @@ async fn drive(
         let sha256 = request::put_finish(&finish).map_err(status::invalid)?;
         let result = async {
             tokio::select! {
-                result = writing.finish(sha256) => result.map_err(|error| status::of(&error)),
+                result = writing.finish(sha256) => Ok(result),
                 extra = surplus(&mut incoming) => Err(extra),
             }
         };
         Ok(reporter.meanwhile(result).await??)
     };
-    let outcome = while_wanted(&caller, work).await;
-    let outcome = outcome.map(|result| PutResponse {
-        message: Some(put_response::Message::Result(result.into())),
-    });
-    reporter.end(outcome).await;
+    let (result, failed) = match while_wanted(&caller, work).await {
+        Ok(Ok(result)) => (Some(result), None),
+        Ok(Err(mut error)) => {
+            let reached = error.reached.take().map(|result| *result);
+            (reached, Some(Stop::Refused(status::of(&error))))
+        }
+        Err(stop) => (None, Some(stop)),
+    };
+    reporter.end(result.map(Into::into), failed).await;
 }
 
 /// Hands over chunks until `finish`.
@@ -93,15 +118,5 @@ async fn surplus(incoming: &mut Streaming<PutRequest>) -> Status {
         Ok(Some(_)) => status::out_of_order("message", "came after finish"),
         // The caller's side is closed, as it should be; or broken, which the answer will find out.
         Ok(None) | Err(_) => std::future::pending().await,
-    }
-}
-
-fn tell(operation: &JobId, progress: PutProgress) -> PutResponse {
-    let report = proto::PutProgress {
-        operation_id: operation.as_str().into(),
-        ..progress.into()
-    };
-    PutResponse {
-        message: Some(put_response::Message::Progress(report)),
     }
 }

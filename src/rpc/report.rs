@@ -1,22 +1,18 @@
 //! Telling a caller how far its operation is, while it is at work.
 
-use std::time::Duration;
-
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tonic::Status;
 
 use super::call::given_up;
+use super::progress::{LOOK, Step, Telling};
 use super::status;
 use crate::broker::{Caller, Cause, JobId};
+use crate::proto::OperationProgress;
 
-/// Time between reports of progress: often enough for a person's eye, seldom enough that they
-/// cost nothing on a slow machine.
-const REPORT: Duration = Duration::from_millis(500);
-
-/// Answers that wait for a caller who does not read them; further reports are dropped. One place
-/// is the result's.
-pub(super) const WAITING: usize = 4;
+/// Answers that wait for a caller who does not read them; further reports are dropped. Two places
+/// are the result's, and the status's behind it.
+pub(super) const WAITING: usize = 5;
 
 /// Why an operation ends without a result. Dropping its handle cancels it.
 pub(super) enum Stop {
@@ -36,30 +32,32 @@ impl From<Status> for Stop {
 /// progress `P`.
 pub(super) struct Reporter<P, R> {
     operation: JobId,
+    telling: Telling,
     progress: watch::Receiver<P>,
     answers: mpsc::Sender<Result<R, Status>>,
     clock: Interval,
-    reported: Option<R>,
-    tell: fn(&JobId, P) -> R,
 }
 
-impl<P: Copy, R: Clone + PartialEq> Reporter<P, R> {
+impl<P: Copy + Into<Step>, R: From<OperationProgress>> Reporter<P, R> {
+    /// The caller is told at once: the first message of its stream names the operation. `total`:
+    /// bytes of the file, where that is known.
     pub(super) fn new(
         operation: &JobId,
+        total: Option<u64>,
         progress: watch::Receiver<P>,
         answers: mpsc::Sender<Result<R, Status>>,
-        tell: fn(&JobId, P) -> R,
     ) -> Self {
-        let mut clock = interval(REPORT);
+        let mut clock = interval(LOOK);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self {
+        let mut reporter = Self {
             operation: operation.clone(),
+            telling: Telling::new(operation, total),
             progress,
             answers,
             clock,
-            reported: None,
-            tell,
-        }
+        };
+        reporter.report();
+        reporter
     }
 
     /// Waits for `work`, reporting at intervals; or until the caller has left.
@@ -77,29 +75,32 @@ impl<P: Copy, R: Clone + PartialEq> Reporter<P, R> {
 
     fn report(&mut self) {
         let progress = *self.progress.borrow_and_update();
-        let report = (self.tell)(&self.operation, progress);
-        if self.reported.as_ref() == Some(&report) {
-            return;
-        }
-        // A caller that does not read gets the next one, or none: the operation does not wait. One
-        // place stays free, so that the result never waits behind reports.
-        if self.answers.capacity() > 1 && self.answers.try_send(Ok(report.clone())).is_ok() {
-            self.reported = Some(report);
+        // A caller that does not read gets the next one, or none: the operation does not wait. The last
+        // places stay free, so that the result never waits behind reports.
+        if self.answers.capacity() > 2
+            && let Some(report) = self.telling.next(progress.into())
+        {
+            // There is room, or nobody is there.
+            let _ = self.answers.try_send(Ok(report.into()));
         }
     }
 
-    /// Answers with what the work came to.
-    pub(super) async fn end(self, outcome: Result<R, Stop>) {
-        let answer = match outcome {
-            Ok(result) => Ok(result),
-            Err(Stop::Refused(status)) => Err(status),
-            Err(Stop::Gone) => {
+    /// Answers with what the work came to: a result, why there is none, or a result that is not as it
+    /// was asked for and why.
+    pub(super) async fn end(self, result: Option<R>, failed: Option<Stop>) {
+        let refused = match failed {
+            None => None,
+            Some(Stop::Refused(status)) => Some(Err(status)),
+            Some(Stop::Gone) => {
                 tracing::debug!(operation = %self.operation, "the caller left");
                 return;
             }
         };
-        if self.answers.send(answer).await.is_err() {
-            tracing::debug!(operation = %self.operation, "the caller left before the answer");
+        for answer in result.map(Ok).into_iter().chain(refused) {
+            if self.answers.send(answer).await.is_err() {
+                tracing::debug!(operation = %self.operation, "the caller left before the answer");
+                return;
+            }
         }
     }
 }

@@ -1,10 +1,13 @@
 //! What callers may do: one table of all methods, and who has which role.
 
-use crate::broker::Principal;
 use crate::broker::access::Who;
+use crate::broker::health::LoggedIn;
+use crate::broker::{Broker, Principal};
 use crate::proto::{
-    ftps_service_server as ftps, modem_service_server as modem,
-    module_storage_service_server as storage, transfer_service_server as transfers,
+    diagnostics_service_server as diagnostics, ftps_service_server as ftps,
+    modem_service_server as modem, module_storage_service_server as storage,
+    operation_service_server as operations, server_service_server as server,
+    transfer_service_server as transfers,
 };
 
 /// A role of a principal.
@@ -43,6 +46,9 @@ pub(super) enum Need {
 }
 
 impl Role {
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::Transfer, Self::ModuleFiles, Self::Administer];
+
     /// Its name in the configuration and in errors.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -64,6 +70,17 @@ impl Roles {
             Role::Administer => &self.administer,
         };
         list.iter().any(|who| who.means(principal))
+    }
+
+    /// Whether a principal may know of a server that somebody is logged in to: those of its profiles, and
+    /// whoever administers the module all.
+    pub(super) fn sees_servers_of<'a>(
+        &self,
+        principal: &'a Principal,
+        broker: &'a Broker,
+    ) -> impl Fn(&LoggedIn) -> bool + 'a {
+        let all = self.has(principal, Role::Administer);
+        move |server| all || broker.may_know(principal, server)
     }
 }
 
@@ -99,8 +116,15 @@ pub(super) fn need(path: &str) -> Option<Need> {
             | "DeleteFile"
             | "Get"
             | "Put" => Need::Role(Role::Transfer),
+            _ => return None,
+        },
+        operations::SERVICE_NAME => match method {
             // Of all operations, those on the module's files included, one's own.
-            "CancelOperation" => Need::Name,
+            "ListOperations" | "CancelOperation" | "WatchEvents" => Need::Name,
+            _ => return None,
+        },
+        server::SERVICE_NAME => match method {
+            "GetServerInfo" | "ListProfiles" => Need::Name,
             _ => return None,
         },
         transfers::SERVICE_NAME => match method {
@@ -110,13 +134,14 @@ pub(super) fn need(path: &str) -> Option<Need> {
             _ => return None,
         },
         modem::SERVICE_NAME => match method {
-            "GetStatus" | "GetUsage" | "ListQueue" | "WatchEvents" | "GetCapabilities" => {
-                Need::Name
-            }
-            "StartFtps" | "GetDataAddressMode" | "ListCommandForms" => Need::Role(Role::Transfer),
-            "StopFtps" | "Reset" | "SetDataAddressMode" | "SendAtCommand" => {
-                Need::Role(Role::Administer)
-            }
+            "GetStatus" | "GetUsage" | "GetCapabilities" => Need::Name,
+            "StartFtps" => Need::Role(Role::Transfer),
+            "StopFtps" | "Reset" => Need::Role(Role::Administer),
+            _ => return None,
+        },
+        diagnostics::SERVICE_NAME => match method {
+            "GetDataAddressMode" | "ListCommandForms" => Need::Role(Role::Transfer),
+            "SetDataAddressMode" | "SendAtCommand" => Need::Role(Role::Administer),
             _ => return None,
         },
         storage::SERVICE_NAME => match method {

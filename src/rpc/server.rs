@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::closing::Closing;
+use super::diagnostics::Diagnostics;
 use super::doors::Doors;
 use super::ftps::Ftps;
 use super::gate::Gate;
@@ -12,15 +13,20 @@ use super::health;
 use super::limits::{METADATA, RESET_STREAMS, STREAMS};
 use super::metrics::Counting;
 use super::module::Module;
+use super::operations::OperationsOfAll;
 use super::role::Roles;
+use super::server_info::ServerInfo;
 use super::storage::ModuleStorage;
 use super::transfers::Transfers;
 use super::turnstile::Turnstile;
 use crate::broker::Broker;
 use crate::proto::FILE_DESCRIPTOR_SET;
+use crate::proto::diagnostics_service_server::DiagnosticsServiceServer;
 use crate::proto::ftps_service_server::FtpsServiceServer;
 use crate::proto::modem_service_server::ModemServiceServer;
 use crate::proto::module_storage_service_server::ModuleStorageServiceServer;
+use crate::proto::operation_service_server::OperationServiceServer;
+use crate::proto::server_service_server::ServerServiceServer;
 use crate::proto::transfer_service_server::TransferServiceServer;
 
 /// Largest message taken, in bytes. [`super::intake`] tells what each method takes.
@@ -91,14 +97,30 @@ pub async fn serve(
         .http2_max_header_list_size(METADATA)
         .http2_max_pending_accept_reset_streams(Some(RESET_STREAMS))
         .layer(Counting::new())
-        .layer(Gate::new(roles, closing.clone()))
+        .layer(Gate::new(roles.clone(), closing.clone()))
         .layer(Turnstile::new(&doors.limits))
         .add_service(
             FtpsServiceServer::new(Ftps::new(broker.clone()))
                 .max_decoding_message_size(MAX_MESSAGE),
         )
         .add_service(
-            ModemServiceServer::new(Module::new(broker.clone(), stop.clone()))
+            ModemServiceServer::new(Module::new(broker.clone(), roles.clone()))
+                .max_decoding_message_size(MAX_MESSAGE),
+        )
+        .add_service(
+            OperationServiceServer::new(OperationsOfAll::new(
+                broker.clone(),
+                roles.clone(),
+                stop.clone(),
+            ))
+            .max_decoding_message_size(MAX_MESSAGE),
+        )
+        .add_service(
+            DiagnosticsServiceServer::new(Diagnostics::new(broker.clone()))
+                .max_decoding_message_size(MAX_MESSAGE),
+        )
+        .add_service(
+            ServerServiceServer::new(ServerInfo::new(broker.clone(), roles.clone()))
                 .max_decoding_message_size(MAX_MESSAGE),
         )
         .add_service(

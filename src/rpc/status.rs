@@ -12,6 +12,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use super::convert::request::Invalid;
+use super::convert::response;
 use super::limits::{CHUNK, FIRST_MESSAGE, MESSAGE, SHORT, SHORT_A_SECOND, SHORT_AT_ONCE};
 use super::role::Role;
 use crate::broker::health::Rung;
@@ -19,10 +20,11 @@ use crate::broker::modem::chain;
 use crate::broker::transfers::Told;
 use crate::broker::usage::{Period, Scope, Standing};
 use crate::broker::{Cause, Error, Principal};
+use crate::proto::{Failure, Reason};
 use verdict::Verdict;
 
 /// The `domain` of every `google.rpc.ErrorInfo`.
-pub const DOMAIN: &str = "cellftp.v1";
+pub const DOMAIN: &str = "cellftp";
 
 /// The status that a client gets for an error.
 ///
@@ -73,6 +75,26 @@ pub fn of(error: &Error) -> Status {
     verdict.status(message, metadata)
 }
 
+/// The same, for a message.
+pub(super) fn failure(error: &Error) -> Failure {
+    let status = of(error);
+    let details = status.get_error_details();
+    let info = details.error_info().cloned();
+    let (reason, metadata) = info
+        .map(|info| (info.reason, info.metadata))
+        .unwrap_or_default();
+    Failure {
+        code: status.code().into(),
+        reason,
+        message: status.message().into(),
+        metadata,
+        retry_after: details
+            .retry_info()
+            .and_then(|retry| retry.retry_delay)
+            .map(response::duration),
+    }
+}
+
 /// What is kept of an error that no call is there to be told of.
 #[must_use]
 pub fn told(error: &Error) -> Told {
@@ -104,21 +126,29 @@ pub(super) fn cut_off() -> Status {
            written may be left on the server";
     verdict.status(message, HashMap::new())
 }
-/// Most fields that one status names.
+/// Most fields that one status names, and bytes of what is said of each: the whole status has at most
+/// 4 KiB, as the contract says.
 const VIOLATIONS: usize = 16;
+const FIELD: usize = 64;
+const RULE: usize = 128;
 
 /// A request with fields that break rules.
 pub(super) fn invalid(Invalid(mut violations): Invalid) -> Status {
     // A list may have the same mistake a hundred times; trailers are bounded by the other side.
     violations.truncate(VIOLATIONS);
+    for violation in &mut violations {
+        violation.field = shortened(std::mem::take(&mut violation.field), FIELD);
+        violation.description = shortened(std::mem::take(&mut violation.description), RULE);
+    }
     let fields: Vec<String> = violations
         .iter()
         .map(|v| format!("{} {}", v.field, v.description))
         .collect();
     let mut details = ErrorDetails::new();
-    details.set_error_info("INVALID_FIELDS", DOMAIN, HashMap::new());
+    details.set_error_info(name(Reason::InvalidFields), DOMAIN, HashMap::new());
     details.set_bad_request(violations);
     let message = format!("the request is not valid: {}", fields.join("; "));
+    let message = shortened(message, LONGEST);
     Status::with_error_details(Code::InvalidArgument, message, details)
 }
 
@@ -134,7 +164,7 @@ pub(super) fn bad_metadata(name: &str, rule: &str) -> Status {
 
 /// A caller of whom nothing is known.
 pub(super) fn no_identity(why: &str) -> Status {
-    simple(Code::Unauthenticated, "NO_IDENTITY", why)
+    simple(Code::Unauthenticated, Reason::NoIdentity, why)
 }
 
 /// A caller without the role that a method needs.
@@ -146,7 +176,16 @@ pub(super) fn role_required(principal: &Principal, method: &str, role: Role) -> 
     );
     let metadata = [("principal", principal.as_str()), ("role", role)];
     let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    Verdict::new(Code::PermissionDenied, "ROLE_REQUIRED", "").status(message, metadata.into())
+    Verdict::new(Code::PermissionDenied, Reason::RoleRequired, "").status(message, metadata.into())
+}
+
+/// A call that needs what this daemon does not have.
+pub(super) fn feature_unknown(feature: &str) -> Status {
+    let message = format!(
+        "the call needs `{feature}`, which this daemon does not have; GetServerInfo names what it has"
+    );
+    let metadata = [("feature".to_owned(), feature.to_owned())];
+    Verdict::new(Code::Unimplemented, Reason::FeatureUnknown, "").status(message, metadata.into())
 }
 
 /// A path that is no method's.
@@ -158,7 +197,7 @@ pub(super) fn no_such_method() -> Status {
 pub(super) fn unfinished() -> Status {
     simple(
         Code::Cancelled,
-        "UNFINISHED",
+        Reason::Unfinished,
         "the stream ended without `finish`, so the file is not completed",
     )
 }
@@ -170,7 +209,7 @@ pub(super) fn late_message(first: bool) -> Status {
     } else {
         format!("a message that had begun was not whole within {MESSAGE:?}")
     };
-    simple(Code::DeadlineExceeded, "MESSAGE_TOO_LATE", &message)
+    simple(Code::DeadlineExceeded, Reason::MessageTooLate, &message)
 }
 
 /// A message that is longer than its method needs.
@@ -179,7 +218,7 @@ pub(super) fn too_long(len: u32, bound: u32) -> Status {
         "the message has {len} bytes, the method takes {bound}; send a file in chunks of at most \
          {CHUNK} bytes"
     );
-    simple(Code::InvalidArgument, "MESSAGE_TOO_LONG", &message)
+    simple(Code::InvalidArgument, Reason::MessageTooLong, &message)
 }
 
 /// Too many chunks that cost more than they bring.
@@ -188,13 +227,13 @@ pub(super) fn short_chunks() -> Status {
         "too many chunks are shorter than {SHORT} bytes: {SHORT_AT_ONCE} may be, and \
          {SHORT_A_SECOND} more in a second; send longer ones, best of 64 KiB"
     );
-    simple(Code::InvalidArgument, "CHUNKS_TOO_SHORT", &message)
+    simple(Code::InvalidArgument, Reason::ChunksTooShort, &message)
 }
 
 /// A request that is no message of Protocol Buffers as gRPC frames it.
 pub(super) fn malformed(how: &str) -> Status {
     let message = format!("the request cannot be read: {how}");
-    simple(Code::InvalidArgument, "MALFORMED_MESSAGE", &message)
+    simple(Code::InvalidArgument, Reason::MalformedMessage, &message)
 }
 
 /// Says `MALFORMED_MESSAGE` where the library says that it could not read a message, which is INTERNAL
@@ -210,6 +249,9 @@ pub(super) fn tell_malformed(headers: &mut HeaderMap) {
     }
 }
 
+/// Longest message, in bytes: it may repeat what a server or a client has said.
+const LONGEST: usize = 1024;
+
 /// How the library begins to say that.
 const UNREADABLE: &str = "failed to decode Protobuf message";
 
@@ -217,18 +259,18 @@ const UNREADABLE: &str = "failed to decode Protobuf message";
 pub(super) fn too_many_connections(own: bool) -> Status {
     let whose = if own { "this client has" } else { "there are" };
     let message = format!("{whose} too many connections; close some, or come again later");
-    Verdict::unavailable("TOO_MANY_CONNECTIONS", "").status(message, HashMap::new())
+    Verdict::unavailable(Reason::TooManyConnections, "").status(message, HashMap::new())
 }
 
 /// A client that has too many calls at once.
 pub(super) fn too_many_calls(own: bool) -> Status {
     let whose = if own { "this client has" } else { "there are" };
     let message = format!("{whose} too many calls at once; wait until some have ended");
-    Verdict::unavailable("TOO_MANY_CALLS", "").status(message, HashMap::new())
+    Verdict::unavailable(Reason::TooManyCalls, "").status(message, HashMap::new())
 }
 
 /// The beginning of a text: at most so many bytes.
-fn cut(text: &str, most: usize) -> &str {
+pub(super) fn cut(text: &str, most: usize) -> &str {
     let mut end = text.len().min(most);
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -236,7 +278,15 @@ fn cut(text: &str, most: usize) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
-fn simple(code: Code, reason: &'static str, message: &str) -> Status {
+/// The beginning of a text that says that it is not all.
+fn shortened(text: String, most: usize) -> String {
+    match cut(&text, most) {
+        whole if whole.len() == text.len() => text,
+        beginning => format!("{beginning} ..."),
+    }
+}
+
+fn simple(code: Code, reason: Reason, message: &str) -> Status {
     Verdict::new(code, reason, "").status(message.into(), HashMap::new())
 }
 
@@ -267,6 +317,12 @@ pub(super) fn code_name(sent: &[u8]) -> &'static str {
     }
 }
 
+/// The name of a reason, as it is sent.
+fn name(reason: Reason) -> &'static str {
+    let name = reason.as_str_name();
+    name.strip_prefix("REASON_").unwrap_or(name)
+}
+
 fn names(rungs: &[Rung], separator: &str) -> String {
     let names: Vec<_> = rungs.iter().map(|rung| rung.name()).collect();
     names.join(separator)
@@ -290,5 +346,46 @@ const fn limit(standing: &Standing) -> &'static str {
         (Scope::Profile, Period::Month) => "profile_per_month",
         (Scope::Client, Period::Day) => "client_per_day",
         (Scope::Client, Period::Month) => "client_per_month",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes of the status as it is sent: what HTTP/2 has of it is a third longer (base64).
+    fn bytes(status: &Status) -> usize {
+        status.details().len()
+    }
+
+    #[test]
+    fn the_longest_status_has_four_kib() {
+        let long = "\u{e9}".repeat(40_000);
+        let error = Error {
+            operation: Some(crate::broker::JobId::new("x".repeat(36))),
+            committed: Some(u64::MAX),
+            left_behind: true,
+            ..Cause::ProfileNotFound(long.clone()).into()
+        };
+        assert!(bytes(&of(&error)) <= 4096, "{}", bytes(&of(&error)));
+        let violation = FieldViolation::new(long.clone(), long.clone());
+        let status = invalid(Invalid(vec![violation; 1000]));
+        assert!(bytes(&status) <= 4096, "{}", bytes(&status));
+        let who = Principal::new(long.as_str());
+        let status = role_required(&who, &long, Role::Transfer);
+        assert!(bytes(&status) <= 4096, "{}", bytes(&status));
+        let status = feature_unknown(&long);
+        assert!(bytes(&status) <= 4096, "{}", bytes(&status));
+    }
+
+    #[test]
+    fn every_reason_can_be_told_from_its_name() {
+        for number in 1..200 {
+            if let Ok(reason) = Reason::try_from(number) {
+                let name = name(reason);
+                // As google.rpc.ErrorInfo demands of a reason.
+                assert!(name.len() <= 63 && !name.starts_with("REASON"), "{name}");
+            }
+        }
     }
 }

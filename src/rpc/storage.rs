@@ -4,26 +4,25 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::stream::try_unfold;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
-use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::call::{caller, within};
 use super::convert::{request, response, storage};
 use super::report::{Reporter, WAITING, while_wanted};
-use super::status;
-use crate::broker::get::{Next, Reading};
+use super::{get, status};
 use crate::broker::storage::{ModuleProgress, Moving, TransferResult, WritingToModule, Written};
-use crate::broker::{Broker, Caller, Cause, Error, JobId};
-use crate::proto;
+use crate::broker::{Broker, Caller, Cause, Error};
+use crate::ftps::value::Offset;
 use crate::proto::module_storage_service_server::ModuleStorageService;
-use crate::proto::read_module_file_response::Message as Read;
 use crate::proto::write_module_file_request::Message as Write;
 use crate::proto::*;
+
+/// Entries of one message: some ten kilobytes.
+const ENTRIES: usize = 200;
 
 /// How long a caller may send nothing before the module is asked for: as long as it may once it
 /// has the link.
@@ -72,22 +71,37 @@ impl ModuleStorageService for ModuleStorage {
         Ok(Response::new(Box::pin(moved(moving, caller))))
     }
 
+    type ListModuleFilesStream = Answers<ListModuleFilesResponse>;
+
     async fn list_module_files(
         &self,
         request: Request<ListModuleFilesRequest>,
-    ) -> Answer<ListModuleFilesResponse> {
+    ) -> Answer<Self::ListModuleFilesStream> {
         let caller = caller(&request)?;
         let directory = storage::module_path("directory", request.into_inner().directory)
             .map_err(status::invalid)?;
         let files = within(&caller, self.broker.list_module_files(&caller, directory)).await?;
-        let entries = files.into_iter().map(|(entry, size)| ModuleEntry {
-            name: entry.name,
-            directory: entry.directory,
-            size: size.map(response::signed),
-        });
-        Ok(Response::new(ListModuleFilesResponse {
-            entries: entries.collect(),
-        }))
+        let entries: Vec<_> = files
+            .into_iter()
+            .map(|(entry, size)| ModuleEntry {
+                name: entry.name,
+                kind: if entry.directory {
+                    EntryKind::Directory.into()
+                } else {
+                    EntryKind::File.into()
+                },
+                size: size.map(response::signed),
+            })
+            .collect();
+        let parts: Vec<_> = entries
+            .chunks(ENTRIES)
+            .map(|part| {
+                Ok(ListModuleFilesResponse {
+                    entries: part.to_vec(),
+                })
+            })
+            .collect();
+        Ok(Response::new(Box::pin(tokio_stream::iter(parts))))
     }
 
     async fn delete_module_file(
@@ -110,8 +124,10 @@ impl ModuleStorageService for ModuleStorage {
         let caller = caller(&request)?;
         let file =
             storage::module_file("path", request.into_inner().path).map_err(status::invalid)?;
-        let reading = within(&caller, self.broker.read_module_file(&caller, file)).await?;
-        Ok(Response::new(Box::pin(read(reading, caller))))
+        let reading = self.broker.read_module_file(&caller, file);
+        let reading = reading.map_err(|error| status::of(&error))?;
+        let parts = get::run(reading, caller, Offset::ZERO);
+        Ok(Response::new(Box::pin(parts)))
     }
 
     type WriteModuleFileStream = Answers<WriteModuleFileResponse>;
@@ -143,8 +159,8 @@ impl ModuleStorageService for ModuleStorage {
         let space = within(&caller, self.broker.module_space(&caller, drive)).await?;
         let drives = space.into_iter().map(|space| ModuleSpace {
             drive: space.drive.name().into(),
-            total: response::signed(space.total),
-            used: response::signed(space.used),
+            total_bytes: response::signed(space.total),
+            used_bytes: response::signed(space.used),
         });
         Ok(Response::new(GetModuleSpaceResponse {
             drives: drives.collect(),
@@ -152,53 +168,24 @@ impl ModuleStorageService for ModuleStorage {
     }
 }
 
-/// Info, chunks, result.
-fn read(
-    reading: Reading,
-    caller: Caller,
-) -> impl Stream<Item = Result<ReadModuleFileResponse, Status>> + Send {
-    let info = Read::Info(ReadModuleFileInfo {
-        operation_id: reading.operation().as_str().into(),
-        size: response::signed(reading.size().unwrap_or_default()),
-    });
-    let rest = try_unfold(Some((reading, caller)), async |state| {
-        let Some((mut reading, caller)) = state else {
-            return Ok(None);
-        };
-        Ok(Some(match within(&caller, reading.next()).await? {
-            Next::Chunk(chunk) => (Read::Chunk(chunk), Some((reading, caller))),
-            Next::End(result) => {
-                let result = ReadModuleFileResult {
-                    size: response::signed(result.size),
-                    sha256: Bytes::copy_from_slice(&result.sha256),
-                    elapsed: Some(response::duration(result.elapsed)),
-                };
-                (Read::Result(result), None)
-            }
-        }))
-    });
-    tokio_stream::once(Ok(info)).chain(rest).map(|message| {
-        message.map(|message| ReadModuleFileResponse {
-            message: Some(message),
-        })
-    })
-}
-
 /// Progress until the file is where it should be. Runs in a task of its own: it goes on although
 /// its caller reads no progress.
 fn moved<R>(moving: Moving, caller: Caller) -> impl Stream<Item = Result<R, Status>> + Send
 where
-    R: From<proto::ModuleProgress> + From<TransferResult> + Clone + PartialEq + Send + 'static,
+    R: From<OperationProgress> + From<TransferResult> + Send + 'static,
 {
     let (answers, stream) = mpsc::channel(WAITING);
-    let mut reporter = Reporter::new(moving.operation(), moving.progress(), answers, tell);
+    let mut reporter: Reporter<ModuleProgress, R> =
+        Reporter::new(moving.operation(), None, moving.progress(), answers);
     tokio::spawn(async move {
         let work = async {
             let result = reporter.meanwhile(moving.outcome()).await?;
             Ok(result.map_err(|error| status::of(&error))?)
         };
-        let outcome = while_wanted(&caller, work).await;
-        reporter.end(outcome.map(R::from)).await;
+        match while_wanted(&caller, work).await {
+            Ok(result) => reporter.end(Some(R::from(result)), None).await,
+            Err(stop) => reporter.end(None, Some(stop)).await,
+        }
     });
     ReceiverStream::new(stream)
 }
@@ -210,21 +197,17 @@ fn written(
     caller: Caller,
 ) -> impl Stream<Item = Result<WriteModuleFileResponse, Status>> + Send {
     let (answers, stream) = mpsc::channel(WAITING);
-    let mut reporter = Reporter::new(writing.operation(), writing.progress(), answers, tell);
+    let size = Some(writing.size());
+    let mut reporter: Reporter<ModuleProgress, WriteModuleFileResponse> =
+        Reporter::new(writing.operation(), size, writing.progress(), answers);
     tokio::spawn(async move {
         let work = async { Ok(reporter.meanwhile(write(writing, incoming)).await??) };
-        let outcome = while_wanted(&caller, work).await;
-        reporter.end(outcome.map(Into::into)).await;
+        match while_wanted(&caller, work).await {
+            Ok(written) => reporter.end(Some(Written::into(written)), None).await,
+            Err(stop) => reporter.end(None, Some(stop)).await,
+        }
     });
     ReceiverStream::new(stream)
-}
-
-fn tell<R: From<proto::ModuleProgress>>(operation: &JobId, progress: ModuleProgress) -> R {
-    let report = proto::ModuleProgress {
-        operation_id: operation.as_str().into(),
-        ..progress.into()
-    };
-    report.into()
 }
 
 /// Takes chunks until `finish`. Dropping `writing` before cancels the operation.

@@ -117,14 +117,16 @@ impl TransferService for Transfers {
         request: Request<ListTransfersRequest>,
     ) -> Answer<ListTransfersResponse> {
         let caller = caller(&request)?;
-        let (behind, size) = transfers::page(request.into_inner()).map_err(status::invalid)?;
+        let (page, filter) = transfers::list(request.into_inner()).map_err(status::invalid)?;
         // One more than asked for tells whether there are more.
         let mut found = self
             .broker
-            .list_transfers(&caller, behind.as_ref(), size + 1)
+            .list_transfers(&caller, page.behind.as_ref(), page.size + 1, |record| {
+                filter.takes(record)
+            })
             .map_err(refused)?;
-        let more = found.len() > size;
-        found.truncate(size);
+        let more = found.len() > page.size;
+        found.truncate(page.size);
         let last = found.last().filter(|_| more);
         let next_page_token = last.map(|last| last.record.key.id.as_str().to_owned());
         Ok(Response::new(ListTransfersResponse {
@@ -371,10 +373,10 @@ fn read(
                 took,
             } => {
                 let result = ReadTransferResult {
-                    size: response::signed(size),
-                    sha256: Bytes::copy_from_slice(&sha256),
-                    elapsed: Some(response::duration(took)),
-                    grown_to: grown.map(response::signed),
+                    file_size: response::signed(size),
+                    file_sha256: Bytes::copy_from_slice(&sha256),
+                    run_duration: Some(response::duration(took)),
+                    grown_size: grown.map(response::signed),
                 };
                 (Read::Result(result), None)
             }

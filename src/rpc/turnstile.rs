@@ -53,17 +53,20 @@ impl Turnstile {
     }
 }
 
+/// Methods whose answers may be long.
+const LONG: [&str; 6] = [
+    "ListCommandForms",
+    "ListModuleFiles",
+    "ListOperations",
+    "ListProfiles",
+    "ListTransfers",
+    "ServerReflectionInfo",
+];
+
 /// Whether the method at a path may answer with a long message.
 fn answers_at_length(path: &str) -> bool {
-    const METHODS: [&str; 5] = [
-        "ListCommandForms",
-        "ListModuleFiles",
-        "ListQueue",
-        "ListTransfers",
-        "ServerReflectionInfo",
-    ];
     let method = path.rsplit('/').next().unwrap_or_default();
-    METHODS.contains(&method)
+    LONG.contains(&method)
 }
 
 /// What a call has while it runs.
@@ -163,5 +166,36 @@ impl<A: Body + Unpin> Body for Answer<A> {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+    use prost_types::FileDescriptorSet;
+
+    use super::*;
+
+    /// A method that was renamed had no bound any more.
+    #[test]
+    fn what_is_bounded_by_its_name_is_a_method() {
+        let sets = [
+            crate::proto::FILE_DESCRIPTOR_SET,
+            tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+        ];
+        let sets = sets.map(|set| FileDescriptorSet::decode(set).unwrap());
+        let files = sets.iter().flat_map(|set| &set.file);
+        let methods: Vec<_> = files
+            .flat_map(|file| &file.service)
+            .flat_map(|service| &service.method)
+            .collect();
+        for long in LONG {
+            assert!(methods.iter().any(|method| method.name() == long), "{long}");
+        }
+        for method in methods {
+            let path = format!("/s/{}", method.name());
+            let several = !matches!(Form::of(&path), Form::One);
+            assert_eq!(several, method.client_streaming(), "{path}");
+        }
     }
 }

@@ -16,6 +16,7 @@ import json
 import pathlib
 import sys
 import threading
+import types
 
 import grpc
 from google.rpc import error_details_pb2
@@ -32,9 +33,9 @@ class Client:
     """One connection, and the calls on it."""
 
     def __init__(self, options):
-        from cellftp.v1 import ftps_pb2, ftps_pb2_grpc
+        from cellftp.v1 import common_pb2, ftps_pb2, ftps_pb2_grpc
 
-        self.messages = ftps_pb2
+        self.messages = types.SimpleNamespace(**{**vars(common_pb2), **vars(ftps_pb2)})
         self.timeout = options.timeout
         target = options.address
         # For a unix socket, gRPC's core would send the percent-encoded path as :authority,
@@ -50,40 +51,50 @@ class Client:
         self.ftps = ftps_pb2_grpc.FtpsServiceStub(self.channel)
 
     def put(self, options):
-        """Sends a file, and returns the result with the stages that were reported."""
-        stages, operation, sent = [], "", 0
+        """Sends a file, and returns the result with the stages that were reported.
+
+        A result that is not as it was asked for is followed by an error, which is raised.
+        """
+        stages, operation, sent, result = [], "", 0, None
         requests = PutRequests(self, options)
         for response in self.ftps.Put(iter(requests), timeout=self.timeout):
             if response.HasField("result"):
                 result = response.result
-                return {
-                    "operation_id": operation,
-                    "stages": stages,
-                    "sent": sent,
-                    "size": result.size,
-                    "sha256": result.sha256.hex(),
-                    "state": self.messages.PutState.Name(result.state),
-                    "evidence": result.evidence,
-                    "resumes": result.resumes,
-                }
+                continue
             progress = response.progress
-            stage = self.messages.PutStage.Name(progress.stage)
+            stage = self.messages.Stage.Name(progress.stage)
             if stages[-1:] != [stage]:
                 stages.append(stage)
             operation = progress.operation_id or operation
             # Goes back where a broken transfer goes on at what the server has.
-            sent = progress.sent
-        raise Wrong("Put ended without a result")
+            sent = progress.moved_bytes
+        if result is None:
+            raise Wrong("Put ended without a result")
+        return {
+            "operation_id": operation,
+            "stages": stages,
+            "sent": sent,
+            "size": result.size,
+            "sha256": result.sha256.hex(),
+            "state": self.messages.PutState.Name(result.state),
+            "evidence": result.evidence,
+            "resumes": result.resume_count,
+            "sentinel_written": result.sentinel_written,
+        }
 
     def get(self, options):
         """Fetches a file, and checks what the daemon says about it."""
         request = self.messages.GetRequest(
             target=self.target(options), path=options.remote, offset=options.offset
         )
-        info, received, digest = None, 0, hashlib.sha256()
+        operation, info, received, digest = None, None, 0, hashlib.sha256()
         with open(options.local, "wb") as file:
             for response in self.ftps.Get(request, timeout=self.timeout):
-                if response.HasField("info"):
+                if operation is None and not response.HasField("progress"):
+                    raise Wrong("progress does not come first")
+                if response.HasField("progress"):
+                    operation = response.progress.operation_id
+                elif response.HasField("info"):
                     info = response.info
                 elif response.HasField("chunk"):
                     if info is None:
@@ -98,15 +109,15 @@ class Client:
                         return {"vanished_after": received}
                 elif response.HasField("result"):
                     result = response.result
-                    if result.size != received or result.sha256 != digest.digest():
+                    if result.chunk_size != received or result.chunk_sha256 != digest.digest():
                         raise Wrong("the result is not of the chunks")
                     return {
-                        "operation_id": info.operation_id,
+                        "operation_id": operation,
                         "announced": info.size if info.HasField("size") else None,
                         "offset": info.offset,
-                        "size": result.size,
-                        "sha256": result.sha256.hex(),
-                        "resumes": result.resumes,
+                        "size": result.chunk_size,
+                        "sha256": result.chunk_sha256.hex(),
+                        "resumes": result.resume_count,
                     }
         raise Wrong("Get ended without a result")
 

@@ -124,7 +124,7 @@ fn a_password_goes_with_its_session() {
         let at = format!("unix:{}", site.service.door().display());
         let channel = Endpoint::from_shared(at).unwrap().connect().await.unwrap();
         let mut ftps = FtpsServiceClient::new(channel);
-        let server = proto::Server {
+        let server = proto::InlineServer {
             host: "127.0.0.1".into(),
             port: site.port.into(),
             username: "u".into(),
@@ -133,13 +133,13 @@ fn a_password_goes_with_its_session() {
             ..Default::default()
         };
         let request = proto::OpenSessionRequest {
-            target: Some(open::Target::Server(server)),
+            destination: Some(open::Destination::InlineServer(server)),
             ..Default::default()
         };
         let session = ftps.open_session(request).await.unwrap().into_inner();
         let request = proto::GetSizeRequest {
             target: Some(proto::Target {
-                target: Some(target::Target::SessionId(session.session_id.clone())),
+                destination: Some(target::Destination::SessionId(session.session_id.clone())),
             }),
             path: "/file".into(),
         };

@@ -13,7 +13,8 @@ use tokio_stream::wrappers::UnixListenerStream;
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
 use tonic::server::{Grpc, NamedService, StreamingService};
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
+use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::site::{Site, failed, succeeded};
 use crate::{CELLFTP, text};
@@ -62,7 +63,16 @@ impl StreamingService<PutRequest> for Always {
                 ..PutResult::default()
             };
             let message = Some(put_response::Message::Result(result));
-            let answers = vec![Ok(PutResponse { message })];
+            let mut answers = vec![Ok(PutResponse { message })];
+            let unmet = match state {
+                PutState::Unverified => Some((Code::Aborted, "UNVERIFIED")),
+                PutState::Indeterminate => Some((Code::Unknown, "INDETERMINATE")),
+                _ => None,
+            };
+            answers.extend(unmet.map(|(code, reason)| {
+                let details = ErrorDetails::with_error_info(reason, "cellftp", []);
+                Err(Status::with_error_details(code, "it is not sure", details))
+            }));
             Ok(Response::new(tokio_stream::iter(answers)))
         })
     }
@@ -89,10 +99,7 @@ fn a_put_whose_outcome_was_lost_is_no_success() {
     let output = put(PutState::Indeterminate, &[]);
     assert!(text(&output.stdout).contains("outcome unknown"));
     let said = failed(9, output);
-    assert!(
-        said.contains("/a.bin: all bytes were handed over"),
-        "{said}"
-    );
+    assert!(said.contains("/a.bin: it is not sure"), "{said}");
     assert!(said.contains("`cellftp size`"), "{said}");
 
     let output = put(PutState::Indeterminate, &["--json"]);
@@ -106,7 +113,7 @@ fn a_put_whose_outcome_was_lost_is_no_success() {
 #[test]
 fn a_put_that_nobody_confirms_is_a_success_only_where_that_was_not_asked() {
     let said = failed(9, put(PutState::Unverified, &[]));
-    assert!(said.contains("--verify none"), "{said}");
+    assert!(said.contains("--verify best-effort"), "{said}");
     succeeded(put(PutState::VerifiedSize, &[]));
 }
 

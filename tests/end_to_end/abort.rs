@@ -62,8 +62,8 @@ pub(crate) fn call_off(family: Family, site: &Site, server: &Server) {
     let operation = wait::until("bytes of the download", wait::START, || {
         let queue = site
             .grpcurl()
-            .call("cellftp.v1.ModemService/ListQueue", &json!({}))
-            .expect("ListQueue works whatever the module does");
+            .call("cellftp.v1.OperationService/ListOperations", &json!({}))
+            .expect("ListOperations works whatever the module does");
         let first = &queue["operations"][0];
         let bytes = first["bytes"].as_str().unwrap_or("0");
         let moving = bytes != "0";
@@ -71,7 +71,11 @@ pub(crate) fn call_off(family: Family, site: &Site, server: &Server) {
         id.filter(|_| moving).map(str::to_owned)
     });
     let ended = site
-        .ftps("CancelOperation", &json!({"operationId": operation}))
+        .grpcurl()
+        .call(
+            "cellftp.v1.OperationService/CancelOperation",
+            &json!({"operationId": operation}),
+        )
         .expect("cancelled");
     assert!(!reader.wait().expect("cellftp ends").success(), "{ended:#}");
     let path = server.remote("small");

@@ -85,7 +85,10 @@ fn a_daemon_that_is_killed_loses_nothing_and_sends_nothing_twice() {
     let sent = check(&site, &server, &ledger, &transfers, &runtime);
     assert!(site.stop(), "it ends in an orderly way too");
     let done = transfers.values().filter(|t| is(t, TransferState::Done));
-    let attempts: i32 = transfers.values().map(|transfer| transfer.attempts).sum();
+    let attempts: i32 = transfers
+        .values()
+        .map(|transfer| transfer.attempt_count)
+        .sum();
     println!(
         "{} kills in {:.0} s: {} transfers asked for, {} accepted, {} half sent of which {} went \
          on, {} done in {attempts} attempts; {sent} files sent in one piece",

@@ -120,7 +120,7 @@ fn an_upload_goes_on_where_it_was_when_the_daemon_was_killed() {
     for put in &puts {
         assert!(offset(put) >= 890_000, "it began anew: {put}");
     }
-    assert_eq!(done.attempts, 3, "{done:#?}");
+    assert_eq!(done.attempt_count, 3, "{done:#?}");
     println!(
         "killed at 900,000 and 1,100,000 of 1,500,000 bytes; went on at {}; {} blocks",
         offset(first),
@@ -169,7 +169,7 @@ fn an_upload_goes_on_at_any_byte_when_the_server_cuts_it() {
     runtime.block_on(upload(&site, &server, &content));
     let done = runtime.block_on(over(&site, "up"));
     assert_holds(&server.local("up"), &content);
-    assert_eq!(done.attempts, 1, "{done:#?}");
+    assert_eq!(done.attempt_count, 1, "{done:#?}");
     assert!(site.stop());
 }
 

@@ -23,7 +23,11 @@ fn names_that_nobody_knows() {
     let session = json!({"target": {"sessionId": "none-such"}, "path": "f"});
     failed(site.ftps("GetSize", &session)).expect("NOT_FOUND", "SESSION_NOT_FOUND");
     let operation = json!({"operationId": "none-such"});
-    failed(site.ftps("CancelOperation", &operation)).expect("NOT_FOUND", "OPERATION_NOT_FOUND");
+    failed(
+        site.grpcurl()
+            .call("cellftp.v1.OperationService/CancelOperation", &operation),
+    )
+    .expect("NOT_FOUND", "OPERATION_NOT_FOUND");
 
     let nowhere = json!({"path": "/f"});
     assert_eq!(
@@ -33,7 +37,7 @@ fn names_that_nobody_knows() {
     // Servers named in requests are off unless the configuration allows them.
     let inline = json!({"host": server.host, "port": server.port, "security": "SECURITY_NONE",
                         "username": server.user, "password": server.password});
-    let inline = json!({"target": {"server": inline}, "path": "/f"});
+    let inline = json!({"target": {"inlineServer": inline}, "path": "/f"});
     failed(site.ftps("GetSize", &inline)).expect("PERMISSION_DENIED", "INLINE_SERVERS_DISABLED");
     assert!(!server.log().contains("OK LOGIN"), "{}", server.log());
 }
@@ -51,7 +55,7 @@ fn servers_that_refuse() {
     let site = Site::start(Family::Sim7600, &servers);
 
     let refused = failed(site.ftps("GetSize", &size("locked", "/f")));
-    refused.expect("PERMISSION_DENIED", "LOGIN_REFUSED");
+    refused.expect("FAILED_PRECONDITION", "LOGIN_REFUSED");
     assert_eq!(refused.metadata["command"], "AT+CFTPSLOGIN", "{refused:#?}");
     assert_eq!(refused.metadata["errcode"], "9", "{refused:#?}");
     // Servers lock accounts that are tried too often.

@@ -22,7 +22,7 @@ pub(crate) fn module_files(family: Family, site: &Site, server: &Server) {
 
     let fetched = cellftp(site, &["fetch", &remote, drive]).expect("fetched");
     assert_eq!(fetched["size"], 300_000, "{fetched:#}");
-    assert_eq!(fetched["verified"], true, "{fetched:#}");
+    assert_eq!(fetched["state"], "PUT_STATE_VERIFIED_SIZE", "{fetched:#}");
     assert_eq!(fetched["path"], on_module.as_str(), "{fetched:#}");
     let listing = cellftp(site, &["ls", drive]).expect("a listing");
     assert_eq!(listing[0]["name"], "file.bin", "{listing:#}");
@@ -45,7 +45,7 @@ pub(crate) fn module_files(family: Family, site: &Site, server: &Server) {
     cellftp(site, &["put", path, &format!("{drive}/new.bin")]).expect("written");
     let sent = cellftp(site, &["send", &server.remote("new.bin"), drive]).expect("sent");
     assert_eq!(sent["size"], 150_001, "{sent:#}");
-    assert_eq!(sent["verified"], true, "{sent:#}");
+    assert_eq!(sent["state"], "PUT_STATE_VERIFIED_SIZE", "{sent:#}");
     assert_holds(&server.local("new.bin"), &other);
 
     cellftp(site, &["rm", &on_module]).expect("deleted");
@@ -69,7 +69,7 @@ fn outside_ascii(family: Family, site: &Site, server: &Server, drive: &str) {
     }
     let fetched = cellftp(site, &["fetch", &remote, drive]).expect("fetched");
     assert_eq!(fetched["path"], on_module.as_str(), "{fetched:#}");
-    assert_eq!(fetched["verified"], true, "{fetched:#}");
+    assert_eq!(fetched["state"], "PUT_STATE_VERIFIED_SIZE", "{fetched:#}");
     let listing = cellftp(site, &["ls", drive]).expect("a listing");
     let listed = listing.as_array().expect("entries").iter();
     let sizes: Vec<_> = listed.filter(|entry| entry["name"] == name).collect();

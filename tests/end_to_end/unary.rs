@@ -18,7 +18,11 @@ pub(crate) fn every_operation(site: &Site, server: &Server) {
 /// The calls that move the module's one FTPS service, whatever sessions there are.
 pub(crate) fn the_service(site: &Site) {
     let call = |method: &str, request: &Value| {
-        let method = format!("cellftp.v1.ModemService/{method}");
+        let service = match method {
+            "StopFtps" | "StartFtps" | "GetCapabilities" => "ModemService",
+            _ => "DiagnosticsService",
+        };
+        let method = format!("cellftp.v1.{service}/{method}");
         site.grpcurl_tcp()
             .call(&method, request)
             .unwrap_or_else(|failure| panic!("{method}: {failure:#?}"))
@@ -48,7 +52,7 @@ pub(crate) fn the_service(site: &Site) {
     let unasked = json!({"line": "AT+CSQ"});
     let refused = site
         .grpcurl_tcp()
-        .call("cellftp.v1.ModemService/SendAtCommand", &unasked);
+        .call("cellftp.v1.DiagnosticsService/SendAtCommand", &unasked);
     failed(refused).expect("PERMISSION_DENIED", "AT_COMMANDS_DISABLED");
 }
 

@@ -156,7 +156,7 @@ async fn beside_a_client_that_stops_reading_for_ever() {
 async fn stands_still(client: &Client) {
     let mut before = 0;
     loop {
-        let bytes = client.queue().await.unwrap().operations[0].bytes;
+        let bytes = client.queue().await.unwrap().operations[0].moved_bytes;
         if bytes > 0 && bytes == before {
             return;
         }
@@ -198,7 +198,7 @@ async fn beside_a_client_that_opens_ten_thousand_sessions() {
                     let mut ftps = ftps.clone();
                     tokio::spawn(async move {
                         let request = proto::OpenSessionRequest {
-                            target: Some(proto::open_session_request::Target::Profile(
+                            destination: Some(proto::open_session_request::Destination::Profile(
                                 "here".into(),
                             )),
                             ..Default::default()

@@ -18,7 +18,7 @@ use crate::house::{House, content, here, refused, target};
 
 fn profile(name: String) -> Option<proto::Target> {
     Some(proto::Target {
-        target: Some(proto::target::Target::Profile(name)),
+        destination: Some(proto::target::Destination::Profile(name)),
     })
 }
 

@@ -5,7 +5,7 @@ use cellftp::proto::{self, DataPeriod, DataScope, put_request};
 use tonic::{Code, Request};
 use tonic_types::StatusExt;
 
-use crate::house::{House, content, here, refused, target};
+use crate::house::{House, content, ended, here, refused, target};
 
 const LIMIT: &str = "[budget]\nper_day = 300000\nper_month = 1000000\n";
 
@@ -30,7 +30,7 @@ async fn a_file_beyond_the_budget_is_refused_before_it_is_asked_for() {
         path: "large".into(),
         ..Default::default()
     };
-    let outcome = ftps.get(request).await;
+    let outcome = ended(ftps.get(request).await).await;
     let status = refused(outcome, Code::ResourceExhausted, "DATA_BUDGET");
     let details = status.get_error_details();
     let info = details.error_info().unwrap();
@@ -44,8 +44,11 @@ async fn a_file_beyond_the_budget_is_refused_before_it_is_asked_for() {
     let usage = client.usage().await.unwrap();
     let total = usage.total.unwrap().today.unwrap();
     // The second file moved nothing but a question.
-    assert_eq!(total.downloaded, 100_000);
-    assert!((100_000..120_000).contains(&total.on_air), "{total:?}");
+    assert_eq!(total.downloaded_bytes, 100_000);
+    assert!(
+        (100_000..120_000).contains(&total.on_air_bytes),
+        "{total:?}"
+    );
     let [own] = usage.own.as_slice() else {
         panic!("one profile: {:?}", usage.own)
     };
@@ -53,7 +56,13 @@ async fn a_file_beyond_the_budget_is_refused_before_it_is_asked_for() {
     let limits: Vec<_> = usage
         .limits
         .iter()
-        .map(|limit| (limit.scope(), limit.period(), limit.used == total.on_air))
+        .map(|limit| {
+            (
+                limit.scope(),
+                limit.period(),
+                limit.used_bytes == total.on_air_bytes,
+            )
+        })
         .collect();
     assert_eq!(
         limits,

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use cellftp::client::{Client, EntryKind, LinkState};
-use cellftp::proto::{self, TransferType, open_session_request, target::Target};
+use cellftp::client::{Client, EntryKind, LinkState, RegistrationState};
+use cellftp::proto::{self, TransferType, open_session_request, target::Destination};
 use tokio::time::timeout;
 use tonic::{Code, Request};
 use tonic_types::StatusExt;
 
-use crate::house::{House, here, refused, target};
+use crate::house::{House, ended, here, refused, target};
 
 fn session(id: &str) -> Option<proto::Target> {
     Some(proto::Target {
-        target: Some(Target::SessionId(id.into())),
+        destination: Some(Destination::SessionId(id.into())),
     })
 }
 
@@ -184,15 +184,14 @@ async fn every_bad_field_is_named() {
     let mut ftps = house.ftps().await;
     let request = proto::GetRequest {
         target: Some(proto::Target {
-            target: Some(Target::Profile(String::new())),
+            destination: Some(Destination::Profile(String::new())),
         }),
         path: "a\"\r\nAT+CFTPSDELE=\"b".into(),
         offset: -1,
-        priority: 0,
-        yield_policy: 0,
+        ..Default::default()
     };
     let status = refused(
-        ftps.get(request).await,
+        ended(ftps.get(request).await).await,
         Code::InvalidArgument,
         "INVALID_FIELDS",
     );
@@ -204,13 +203,13 @@ async fn every_bad_field_is_named() {
         .collect();
     assert_eq!(fields, ["target.profile", "path", "offset"]);
 
-    let server = proto::Server {
+    let server = proto::InlineServer {
         port: 70_000,
         password: "a\"b".into(),
         ..Default::default()
     };
     let request = proto::OpenSessionRequest {
-        target: Some(open_session_request::Target::Server(server)),
+        destination: Some(open_session_request::Destination::InlineServer(server)),
         transfer_type: 7,
         ..Default::default()
     };
@@ -226,11 +225,11 @@ async fn every_bad_field_is_named() {
         .map(|v| v.field.as_str())
         .collect();
     let want = [
-        "server.security",
-        "server.port",
-        "server.host",
-        "server.username",
-        "server.password",
+        "inline_server.security",
+        "inline_server.port",
+        "inline_server.host",
+        "inline_server.username",
+        "inline_server.password",
     ];
     assert_eq!(fields, [&want[..], &["transfer_type"]].concat());
 }
@@ -240,7 +239,7 @@ async fn what_does_not_exist_is_named() {
     let house = House::ready().await;
     let mut ftps = house.ftps().await;
     let nowhere = Some(proto::Target {
-        target: Some(Target::Profile("nowhere".into())),
+        destination: Some(Destination::Profile("nowhere".into())),
     });
     let request = proto::GetSizeRequest {
         target: nowhere,
@@ -263,8 +262,9 @@ async fn what_does_not_exist_is_named() {
     let request = proto::CancelOperationRequest {
         operation_id: "none".into(),
     };
+    let mut operations = house.operations().await;
     refused(
-        ftps.cancel_operation(request).await,
+        operations.cancel_operation(request).await,
         Code::NotFound,
         "OPERATION_NOT_FOUND",
     );
@@ -284,7 +284,7 @@ async fn what_does_not_exist_is_named() {
 async fn a_server_in_a_request_is_served_only_where_allowed() {
     let inline = |port: u16| proto::GetSizeRequest {
         target: Some(proto::Target {
-            target: Some(Target::Server(proto::Server {
+            destination: Some(Destination::InlineServer(proto::InlineServer {
                 host: "127.0.0.1".into(),
                 port: port.into(),
                 username: "anyone".into(),
@@ -316,8 +316,9 @@ async fn the_status_tells_of_the_module() {
     let status = house.client().await.status().await.unwrap();
     assert_eq!(status.state(), LinkState::Ready);
     assert!(status.identity.unwrap().model.contains("7600"));
-    assert!(status.registration.unwrap().registered);
-    assert_eq!(status.sessions, 0);
+    let registration = status.registration.unwrap();
+    assert_eq!(registration.state(), RegistrationState::Home);
+    assert_eq!(status.session_count, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -353,9 +354,7 @@ async fn a_deadline_that_passes_is_the_callers_own() {
     let mut request = Request::new(proto::GetRequest {
         target: target(),
         path: "/big".into(),
-        offset: 0,
-        priority: 0,
-        yield_policy: 0,
+        ..Default::default()
     });
     request.set_timeout(Duration::from_millis(1500));
     let mut stream = house.ftps().await.get(request).await.unwrap().into_inner();

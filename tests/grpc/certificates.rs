@@ -158,7 +158,7 @@ async fn each_name_is_a_client_of_its_own() {
     let again = site.client("one").await;
     let session = one.open_session("here", "/").await.unwrap().session_id;
     let mut download = one.get(&here(), "/big", 0).await.unwrap();
-    let operation = download.info().operation_id.clone();
+    let operation = download.operation_id().to_owned();
     download.chunk().await.unwrap();
 
     for stranger in [&two, &site.house.client().await] {

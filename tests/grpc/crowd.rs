@@ -8,7 +8,9 @@ use std::path::Path;
 
 use cellftp::client::operation_event::Change;
 use cellftp::client::watch_events_response::Event;
-use cellftp::client::{Client, Events, OperationInfo, Priority, PutOptions, PutState, Target};
+use cellftp::client::{
+    Client, Events, OperationInfo, Outcome, Priority, PutOptions, PutState, Target,
+};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -153,12 +155,12 @@ async fn a_thousand_clients_get_their_own() {
             Some(Event::Operation(told)) => match told.change.as_ref().unwrap() {
                 Change::Admitted(_) => admitted += 1,
                 Change::Ended(how) => {
-                    assert!(how.ok, "{event:?}");
+                    assert_eq!(how.outcome(), Outcome::Succeeded, "{event:?}");
                     ended += 1;
                 }
                 _ => {}
             },
-            Some(Event::Lost(lost)) => panic!("{lost} events lost by one who reads"),
+            Some(Event::Lost(lost)) => panic!("{lost:?} by one who reads"),
             _ => continue,
         }
         log.push(event);

@@ -42,20 +42,24 @@ async fn files_come_back_as_they_went_in_pieces() {
 async fn a_module_tells_what_it_can_do() {
     let house = House::ready().await;
     let can = capabilities(&house).await;
-    assert_eq!((can.family.as_str(), can.max_path), ("SIM7600", 256));
-    assert!(can.cache && can.blocks && can.abort && can.quirks.is_empty());
+    assert_eq!((can.family.as_str(), can.max_path_bytes), ("SIM7600", 256));
+    assert!(can.can_read_cache && can.can_write_blocks && can.can_abort && can.quirks.is_empty());
     assert!(can.non_ascii_commands.contains(&"AT+CFTPSCWD".to_string()));
-    let asked: Vec<_> = can.probe.iter().map(|p| p.command.as_str()).collect();
+    let asked: Vec<_> = can
+        .probe_answers
+        .iter()
+        .map(|p| p.command.as_str())
+        .collect();
     assert_eq!(asked.first(), Some(&"AT+CFTPSGET=?"));
     assert!(
-        can.probe.iter().any(|p| p.answer.is_none()),
+        can.probe_answers.iter().any(|p| p.answer.is_none()),
         "MODE is not there"
     );
 
     let house = House::with("[module.emulator]\nfamily = \"a7670\"\n").await;
     let can = capabilities(&house).await;
-    assert_eq!((can.family.as_str(), can.max_path), ("A76xx", 112));
-    assert!(can.mode && can.tls_contexts && !can.cache && !can.abort);
+    assert_eq!((can.family.as_str(), can.max_path_bytes), ("A76xx", 112));
+    assert!(can.can_choose_active && can.can_bind_tls && !can.can_read_cache && !can.can_abort);
     assert!(can.non_ascii_commands.is_empty());
 }
 
@@ -63,7 +67,7 @@ async fn a_module_tells_what_it_can_do() {
 async fn before_a_module_was_there_the_careful_defaults_are_told() {
     let can = capabilities(&House::without_module().await).await;
     assert_eq!((can.family.as_str(), can.model.as_str()), ("unknown", ""));
-    assert!(can.probe.is_empty());
+    assert!(can.probe_answers.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,7 +80,7 @@ async fn a_quirk_goes_over_what_the_module_says() {
     let house = House::with_module(&format!("quirks = {:?}\n", file.display().to_string())).await;
     let can = capabilities(&house).await;
     assert_eq!(can.quirks, ["no cache"]);
-    assert_eq!((can.cache, can.max_path), (false, 100));
+    assert_eq!((can.can_read_cache, can.max_path_bytes), (false, 100));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,7 @@ use cellftp::config::parse;
 use cellftp::daemon::{Daemon, Passed};
 use cellftp::proto;
 use cellftp::proto::ftps_service_client::FtpsServiceClient;
+use cellftp::proto::operation_service_client::OperationServiceClient;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -149,6 +150,11 @@ impl House {
         FtpsServiceClient::new(self.channel().await)
     }
 
+    /// The stub of operations, likewise.
+    pub(crate) async fn operations(&self) -> OperationServiceClient<Channel> {
+        OperationServiceClient::new(self.channel().await)
+    }
+
     pub(crate) async fn channel(&self) -> Channel {
         connect(&self.socket()).await
     }
@@ -173,10 +179,19 @@ pub(crate) fn here() -> Target {
     Target::Profile("here".into())
 }
 
+/// Of a stream that ends with an error, what came before it, and the error.
+pub(crate) async fn ended<T>(
+    answer: Result<tonic::Response<tonic::Streaming<T>>, Status>,
+) -> Result<(), Status> {
+    let mut stream = answer?.into_inner();
+    while stream.message().await?.is_some() {}
+    Ok(())
+}
+
 /// The same as the stub takes it.
 pub(crate) fn target() -> Option<proto::Target> {
     Some(proto::Target {
-        target: Some(proto::target::Target::Profile("here".into())),
+        destination: Some(proto::target::Destination::Profile("here".into())),
     })
 }
 

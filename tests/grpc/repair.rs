@@ -1,7 +1,7 @@
 //! `Reset`, and what is told of repairs.
 
 use cellftp::client::watch_events_response::Event;
-use cellftp::proto::RepairRung;
+use cellftp::proto::{Outcome, RepairRung};
 
 use crate::house::{House, here};
 
@@ -27,16 +27,16 @@ async fn a_reset_is_carried_out_told_and_survived() {
     let repairs = client.status().await.unwrap().repairs.unwrap();
     let last = repairs.last.unwrap();
     assert_eq!(
-        (last.rung(), last.ok),
-        (RepairRung::Reset, true),
+        (last.rung(), last.outcome()),
+        (RepairRung::Reset, Outcome::Succeeded),
         "{last:?}"
     );
-    assert_eq!(last.why, "");
-    let counted = &repairs.within_an_hour;
+    assert_eq!(last.cause, None);
+    let counted = &repairs.last_hour_counts;
     assert!(
         counted
             .iter()
-            .any(|count| count.rung() == RepairRung::Reset && count.count == 1)
+            .any(|count| count.rung() == RepairRung::Reset && count.try_count == 1)
     );
     let told = loop {
         let event = events.next().await.unwrap().unwrap();

@@ -2,11 +2,13 @@
 
 use bytes::Bytes;
 use cellftp::client::{Client, Error, IfExists};
+use cellftp::proto::diagnostics_service_client::DiagnosticsServiceClient;
 use cellftp::proto::modem_service_client::ModemServiceClient;
 use cellftp::proto::module_storage_service_client::ModuleStorageServiceClient;
 use cellftp::proto::write_module_file_request::Message;
 use cellftp::proto::{
-    self, DataAddressMode, ModuleStage, PutFinish, WriteModuleFileHeader, WriteModuleFileRequest,
+    self, DataAddressMode, PutFinish, PutState, Stage, WriteModuleFileHeader,
+    WriteModuleFileRequest,
 };
 use tokio_stream::iter;
 use tonic::transport::Channel;
@@ -91,7 +93,7 @@ async fn files_go_to_the_module_and_come_back() {
     let drives = client.module_space("").await.unwrap();
     assert_eq!(drives.len(), 4);
     let cache = client.module_space("F:").await.unwrap();
-    assert_eq!(cache[0].used, 300_000);
+    assert_eq!(cache[0].used_bytes, 300_000);
     client.delete_module_file("F:/file.bin").await.unwrap();
     let missing = (Code::NotFound, "FILE_NOT_FOUND".to_owned());
     let deleted = client.delete_module_file("F:/file.bin").await;
@@ -118,7 +120,10 @@ async fn the_module_fetches_and_sends_by_itself() {
         .await
         .unwrap();
     assert_eq!(fetched.module_path, "F:/report.bin");
-    assert_eq!((fetched.size, fetched.verified), (200_000, true));
+    assert_eq!(
+        (fetched.size, fetched.state()),
+        (200_000, PutState::VerifiedSize)
+    );
     assert!(read(&client, "F:/report.bin").await.unwrap() == sent);
 
     std::fs::create_dir(house.root().join("up")).unwrap();
@@ -126,7 +131,10 @@ async fn the_module_fetches_and_sends_by_itself() {
         .send_from_module(&here(), ("/up/report.bin", "F:"), 0, |_| ())
         .await
         .unwrap();
-    assert_eq!((result.size, result.verified), (200_000, true));
+    assert_eq!(
+        (result.size, result.state()),
+        (200_000, PutState::VerifiedSize)
+    );
     let arrived = std::fs::read(house.root().join("up/report.bin")).unwrap();
     assert!(arrived == sent);
 
@@ -301,28 +309,29 @@ async fn the_service_is_started_stopped_and_set() {
     house.store("f", b"abc");
     let client = house.client().await;
     let mut modem = ModemServiceClient::new(house.channel().await);
+    let mut diagnostics = DiagnosticsServiceClient::new(house.channel().await);
     modem.start_ftps(proto::StartFtpsRequest {}).await.unwrap();
     assert_eq!(client.size(&here(), "/f").await.unwrap(), 3);
-    assert!(client.status().await.unwrap().logged_in.is_some());
+    assert!(client.status().await.unwrap().login.is_some());
     modem.stop_ftps(proto::StopFtpsRequest {}).await.unwrap();
-    assert!(client.status().await.unwrap().logged_in.is_none());
+    assert!(client.status().await.unwrap().login.is_none());
 
     let mode = proto::GetDataAddressModeRequest {};
     assert_eq!(client.size(&here(), "/f").await.unwrap(), 3);
-    let told = modem.get_data_address_mode(mode).await.unwrap();
+    let told = diagnostics.get_data_address_mode(mode).await.unwrap();
     assert_eq!(told.into_inner().mode(), DataAddressMode::SameAsControl);
     let set = proto::SetDataAddressModeRequest {
         mode: DataAddressMode::FromReply.into(),
     };
-    modem.set_data_address_mode(set).await.unwrap();
-    let told = modem.get_data_address_mode(mode).await.unwrap();
+    diagnostics.set_data_address_mode(set).await.unwrap();
+    let told = diagnostics.get_data_address_mode(mode).await.unwrap();
     assert_eq!(told.into_inner().mode(), DataAddressMode::FromReply);
     assert_eq!(client.size(&here(), "/f").await.unwrap(), 3);
-    let told = modem.get_data_address_mode(mode).await.unwrap();
+    let told = diagnostics.get_data_address_mode(mode).await.unwrap();
     assert_eq!(told.into_inner().mode(), DataAddressMode::SameAsControl);
     let unset = proto::SetDataAddressModeRequest { mode: 0 };
     refused(
-        modem.set_data_address_mode(unset).await,
+        diagnostics.set_data_address_mode(unset).await,
         Code::InvalidArgument,
         "INVALID_FIELDS",
     );
@@ -358,8 +367,8 @@ async fn what_takes_long_tells_how_far_it_is() {
     written.unwrap();
     let moving: Vec<i64> = told
         .iter()
-        .filter(|report| report.stage() == ModuleStage::Transferring)
-        .map(|report| report.bytes)
+        .filter(|report| report.stage() == Stage::Transferring)
+        .map(|report| report.moved_bytes)
         .collect();
     assert!(
         moving.is_sorted() && moving.first() < moving.last(),
@@ -396,7 +405,7 @@ async fn every_command_tells_its_forms() {
     let forms = client.command_forms().await.unwrap();
     let read = forms.iter().find(|form| form.command == "AT+CFTPSTYPE?");
     assert_eq!(read.unwrap().lines, ["+CFTPSTYPE: I"]);
-    assert!(client.status().await.unwrap().logged_in.is_some());
+    assert!(client.status().await.unwrap().login.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -445,5 +454,5 @@ async fn lines_of_callers_need_leave_and_manners() {
             "{line:?}"
         );
     }
-    assert!(client.status().await.unwrap().logged_in.is_some());
+    assert!(client.status().await.unwrap().login.is_some());
 }

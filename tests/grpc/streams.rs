@@ -92,7 +92,7 @@ async fn a_get_begins_where_it_is_told() {
     assert_eq!(download.info().offset, 1234);
     let result = download.copy_to(&mut back, |_| ()).await.unwrap();
     assert_eq!(back, file[1234..]);
-    assert_eq!(result.size, 5000 - 1234);
+    assert_eq!(result.chunk_size, 5000 - 1234);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,7 +103,7 @@ async fn chunks_stay_small() {
     while let Some(chunk) = download.chunk().await.unwrap() {
         assert!(chunk.len() <= 64 * 1024, "{}", chunk.len());
     }
-    assert_eq!(download.result().unwrap().size, 1 << 20);
+    assert_eq!(download.result().unwrap().chunk_size, 1 << 20);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -295,7 +295,7 @@ async fn a_put_whose_caller_leaves_is_taken_away() {
             let options = PutOptions::default();
             client
                 .put(&here(), "/big", &options, &mut big.as_slice(), |report| {
-                    if report.sent > 0 {
+                    if report.moved_bytes > 0 {
                         let _ = begun.try_send(());
                     }
                 })
@@ -317,7 +317,7 @@ async fn an_operation_can_be_cancelled_by_its_id() {
     house.store("big", &content(20_000_000));
     let client = house.client().await;
     let mut download = client.get(&here(), "/big", 0).await.unwrap();
-    let operation = download.info().operation_id.clone();
+    let operation = download.operation_id().to_owned();
 
     let status = client.status().await.unwrap();
     assert_eq!(status.running.unwrap().operation_id, operation);
@@ -326,7 +326,7 @@ async fn an_operation_can_be_cancelled_by_its_id() {
         .await
         .unwrap()
         .unwrap();
-    assert_ne!(cancelled.ending(), proto::Ending::Unspecified);
+    assert_ne!(cancelled.ending(), proto::CancelEnding::Unspecified);
     let ended = loop {
         match download.chunk().await {
             Ok(Some(_)) => {}

@@ -1,6 +1,6 @@
 //! What a caller may ask of the TLS of a server, and what comes of it.
 
-use cellftp::proto::target::Target;
+use cellftp::proto::target::Destination;
 use cellftp::proto::{self, Security, ServerVerification, TlsFloor};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -68,8 +68,8 @@ async fn converse(mut control: BufReader<TlsStream<TcpStream>>) -> std::io::Resu
     Ok(())
 }
 
-fn server(port: u16, verification: ServerVerification, ca: &str) -> proto::Server {
-    proto::Server {
+fn server(port: u16, verification: ServerVerification, ca: &str) -> proto::InlineServer {
+    proto::InlineServer {
         host: "127.0.0.1".into(),
         port: port.into(),
         username: "anyone".into(),
@@ -80,10 +80,10 @@ fn server(port: u16, verification: ServerVerification, ca: &str) -> proto::Serve
     }
 }
 
-async fn size(house: &House, server: proto::Server) -> Result<i64, Status> {
+async fn size(house: &House, server: proto::InlineServer) -> Result<i64, Status> {
     let request = proto::GetSizeRequest {
         target: Some(proto::Target {
-            target: Some(Target::Server(server)),
+            destination: Some(Destination::InlineServer(server)),
         }),
         path: "/x".into(),
     };
@@ -110,9 +110,9 @@ async fn a_server_in_a_request_proves_who_it_is() {
     }
     let unseen = server(port, V::None, "");
     assert_eq!(size(&house, unseen).await.unwrap(), 100);
-    let any = proto::Server {
+    let any = proto::InlineServer {
         tls_floor: TlsFloor::Any.into(),
-        sni: Some(false),
+        server_name_indication: proto::ServerNameIndication::Omitted.into(),
         ..server(port, V::Required, &own.pem)
     };
     assert_eq!(size(&house, any).await.unwrap(), 100);
@@ -123,12 +123,12 @@ async fn what_says_nothing_about_a_server_is_refused() {
     let house = House::with("[transfers]\nallow_inline_servers = true\n").await;
     let own = Certificate::make();
     use ServerVerification as V;
-    let plain = proto::Server {
+    let plain = proto::InlineServer {
         security: Security::None.into(),
         ..server(21, V::Required, &own.pem)
     };
     let key = own.key.clone() + &own.pem;
-    let unknown = proto::Server {
+    let unknown = proto::InlineServer {
         verification: 7,
         tls_floor: 8,
         ..server(21, V::Required, &own.pem)
@@ -165,7 +165,7 @@ async fn a_module_that_does_not_take_the_certificate_logs_in_nowhere() {
     .await;
     let request = proto::GetSizeRequest {
         target: Some(proto::Target {
-            target: Some(Target::Profile("checked".into())),
+            destination: Some(Destination::Profile("checked".into())),
         }),
         path: "/x".into(),
     };

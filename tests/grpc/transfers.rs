@@ -70,7 +70,7 @@ async fn what_is_handed_over_arrives_and_is_told_of() {
     );
     let done = over(&client, "up").await;
     assert_eq!(done.state(), TransferState::Done, "{done:?}");
-    assert_eq!(done.evidence_state(), PutState::VerifiedSize);
+    assert_eq!(done.put_state(), PutState::VerifiedSize);
     assert_eq!(std::fs::read(house.root().join("up")).unwrap(), content);
     // The same again is the same.
     let again = upload(&client, "up", &content).await.unwrap();
@@ -82,7 +82,7 @@ async fn what_is_handed_over_arrives_and_is_told_of() {
         .read_transfer("down", &mut read, |_| ())
         .await
         .unwrap();
-    assert_eq!((read, result.size), (content, 100_000));
+    assert_eq!((read, result.file_size), (content, 100_000));
 
     let mut service = transfers(&house).await;
     let mut names = Vec::new();
@@ -91,6 +91,7 @@ async fn what_is_handed_over_arrives_and_is_told_of() {
         let request = ListTransfersRequest {
             page_size: 1,
             page_token,
+            ..Default::default()
         };
         let page = service.list_transfers(request).await.unwrap().into_inner();
         names.extend(page.transfers.into_iter().map(|t| t.transfer_id));
@@ -136,7 +137,7 @@ async fn a_daemon_that_stops_waits_neither_for_a_transfer_nor_for_its_watchers()
     house.store("big", &content(1_500_000));
     client.create_download("x", "here", "/big").await.unwrap();
     let mut watch = client.watch_transfer("x").await.unwrap();
-    while watch.next().await.unwrap().unwrap().moved == 0 {}
+    while watch.next().await.unwrap().unwrap().attempt_moved_bytes == 0 {}
     let begin = clock::now();
     house.stop.cancel();
     let ended = async { while let Ok(Some(_)) = watch.next().await {} };
@@ -186,7 +187,7 @@ async fn a_file_that_is_not_there_fails_for_good_and_says_why() {
     client.create_download("x", "here", "/none").await.unwrap();
     let failed = over(&client, "x").await;
     assert_eq!(failed.state(), TransferState::Failed);
-    let why = failed.last_error.unwrap();
+    let why = failed.last_failure.unwrap();
     assert_eq!(why.reason, "FILE_NOT_FOUND", "{why:?}");
     assert_eq!(why.code, i32::from(Code::NotFound));
     let mut service = transfers(&house).await;

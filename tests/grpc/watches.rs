@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cellftp::client::operation_event::Change;
 use cellftp::client::watch_events_response::Event;
-use cellftp::client::{Error, OperationState};
+use cellftp::client::{Error, OperationState, Outcome};
 use tokio::time::{sleep, timeout};
 use tonic::Code;
 
@@ -18,7 +18,7 @@ async fn the_queue_and_the_events_show_what_goes_on() {
     let client = house.client().await;
     let mut events = client.events(Vec::new()).await.unwrap();
     let mut download = client.get(&here(), "/big", 0).await.unwrap();
-    let operation = download.info().operation_id.clone();
+    let operation = download.operation_id().to_owned();
     download.chunk().await.unwrap();
     let asking = tokio::spawn({
         let client = client.clone();
@@ -45,7 +45,7 @@ async fn the_queue_and_the_events_show_what_goes_on() {
         (operation.clone(), "Get", "here")
     );
     assert_eq!(queue[1].state(), OperationState::Waiting);
-    assert!(queue[1].estimated_start.is_some());
+    assert!(queue[1].estimated_wait.is_some());
     drop(download);
     asking.await.unwrap().unwrap();
     let mut changes = Vec::new();
@@ -64,17 +64,18 @@ async fn the_queue_and_the_events_show_what_goes_on() {
         changes.push(match told.change.unwrap() {
             Change::Admitted(_) => "admitted",
             Change::Started(_) => "started",
-            Change::Progress(_) => "progress",
+            Change::Moved(_) => "moved",
             Change::Yielded(_) => "yielded",
             Change::Resumed(_) => "resumed",
             Change::Ended(ended) => {
-                assert_eq!((ended.ok, ended.reason.as_str()), (false, "CANCELLED"));
+                assert_eq!(ended.outcome(), Outcome::Cancelled);
+                assert_eq!(ended.failure.unwrap().reason, "CANCELLED");
                 "ended"
             }
         });
     }
     changes.dedup();
-    assert_eq!(changes, ["admitted", "started", "progress", "ended"]);
+    assert_eq!(changes, ["admitted", "started", "moved", "ended"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

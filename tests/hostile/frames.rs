@@ -11,7 +11,7 @@ use tokio::time::timeout;
 pub(crate) const HEALTH: &str = "/grpc.health.v1.Health/Check";
 pub(crate) const STATUS: &str = "/cellftp.v1.ModemService/GetStatus";
 pub(crate) const PUT: &str = "/cellftp.v1.FtpsService/Put";
-pub(crate) const QUEUE: &str = "/cellftp.v1.ModemService/ListQueue";
+pub(crate) const QUEUE: &str = "/cellftp.v1.OperationService/ListOperations";
 pub(crate) const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

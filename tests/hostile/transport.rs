@@ -132,7 +132,7 @@ fn long_answers_that_nobody_reads() {
     let tcp = siege.tcp.clone();
     let header = PutHeader {
         target: Some(proto::Target {
-            target: Some(proto::target::Target::Profile("here".into())),
+            destination: Some(proto::target::Destination::Profile("here".into())),
         }),
         path: format!("/{}", "x".repeat(200)),
         ..Default::default()

@@ -115,7 +115,7 @@ async fn a_put_is_read_back_and_its_sentinel_written_last() {
     let world = World::new(Family::A7670);
     let [one, _] = HOSTS;
     let header = PutHeader {
-        verify: Verify::ReadBack,
+        verify: Some(Verify::ReadBack),
         sentinel: Some(path("f.ok")),
         ..header(at(one), "/d/f")
     };

@@ -263,7 +263,7 @@ pub(crate) fn header(target: Target, name: &str) -> PutHeader {
         target,
         path: path(name),
         must_be_new: false,
-        verify: Verify::Size,
+        verify: Some(Verify::Size),
         delete_on_failure: true,
         size: None,
         sentinel: None,

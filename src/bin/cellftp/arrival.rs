@@ -41,11 +41,11 @@ pub(crate) struct Arrived {
 impl From<GetResult> for Arrived {
     fn from(result: GetResult) -> Self {
         Self {
-            size: result.size,
-            sha256: result.sha256,
-            resumes: Some(result.resumes),
-            elapsed: result.elapsed,
-            grown_to: result.grown_to,
+            size: result.chunk_size,
+            sha256: result.chunk_sha256,
+            resumes: Some(result.resume_count),
+            elapsed: result.link_duration,
+            grown_to: result.grown_size,
         }
     }
 }
@@ -53,11 +53,11 @@ impl From<GetResult> for Arrived {
 impl From<ReadTransferResult> for Arrived {
     fn from(result: ReadTransferResult) -> Self {
         Self {
-            size: result.size,
-            sha256: result.sha256,
+            size: result.file_size,
+            sha256: result.file_sha256,
             resumes: None,
-            elapsed: result.elapsed,
-            grown_to: result.grown_to,
+            elapsed: result.run_duration,
+            grown_to: result.grown_size,
         }
     }
 }
@@ -68,7 +68,7 @@ impl From<ReadModuleFileResult> for Arrived {
             size: result.size,
             sha256: result.sha256,
             resumes: None,
-            elapsed: result.elapsed,
+            elapsed: result.link_duration,
             grown_to: None,
         }
     }

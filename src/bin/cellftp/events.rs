@@ -2,7 +2,7 @@
 
 use cellftp::client::operation_event::Change;
 use cellftp::client::watch_events_response::Event;
-use cellftp::client::{Client, RepairEvent, WatchEventsResponse};
+use cellftp::client::{Client, Failure as Told, Outcome, RepairEvent, WatchEventsResponse};
 use serde_json::{Value, json};
 
 use crate::args::Args;
@@ -19,15 +19,16 @@ pub(crate) async fn run(args: &Args, client: &Client) -> Result<(), Failure> {
 }
 
 fn line(response: &WatchEventsResponse) -> String {
-    let time = response.time.as_ref().map(ToString::to_string);
+    let time = response.event_time.as_ref().map(ToString::to_string);
     let what = match &response.event {
         Some(Event::Link(link)) => {
             let state = words(link.state().as_str_name(), "LINK_STATE_");
             let mut text = format!("link {state}");
-            for more in [&link.logged_in, &link.detail] {
-                if !more.is_empty() {
-                    text += &format!(" {}", Plain(more));
-                }
+            if let Some(login) = &link.login {
+                text += &format!(" {}:{}", Plain(&login.host), login.port);
+            }
+            if !link.detail.is_empty() {
+                text += &format!(" {}", Plain(&link.detail));
             }
             text
         }
@@ -41,7 +42,7 @@ fn line(response: &WatchEventsResponse) -> String {
             let change = event.change.as_ref().map(change).unwrap_or_default();
             format!("{} {} {change}", operation.operation_id, operation.method)
         }
-        Some(Event::Lost(lost)) => format!("{lost} events were lost"),
+        Some(Event::Lost(lost)) => format!("{} events were lost", lost.event_count),
         None => "unknown".into(),
     };
     format!("{} {what}\n", time.unwrap_or_default())
@@ -49,15 +50,15 @@ fn line(response: &WatchEventsResponse) -> String {
 
 /// A repair, why it was tried, and what became of it.
 pub(crate) fn repair_line(repair: &RepairEvent) -> String {
-    let outcome = if repair.ok {
-        "helped".to_owned()
-    } else {
-        format!("did not help: {}", Plain(&repair.detail))
+    let said = |failure: &Told| Plain(&failure.message).to_string();
+    let outcome = match &repair.failure {
+        None => "helped".to_owned(),
+        Some(failure) => format!("did not help: {}", said(failure)),
     };
     let rung = words(repair.rung().as_str_name(), "REPAIR_RUNG_");
     let mut line = format!("{rung} {outcome}");
-    if !repair.why.is_empty() {
-        line += &format!(" (after {})", Plain(&repair.why));
+    if let Some(cause) = &repair.cause {
+        line += &format!(" (after {})", said(cause));
     }
     line
 }
@@ -65,31 +66,57 @@ pub(crate) fn repair_line(repair: &RepairEvent) -> String {
 pub(crate) fn repair_value(repair: &RepairEvent) -> Value {
     json!({
         "rung": repair.rung().as_str_name(),
-        "why": repair.why,
-        "ok": repair.ok,
-        "detail": repair.detail,
+        "cause": repair.cause.as_ref().map(failure_value),
+        "outcome": repair.outcome().as_str_name(),
+        "failure": repair.failure.as_ref().map(failure_value),
+    })
+}
+
+/// A failure for programs.
+pub(crate) fn failure_value(failure: &Told) -> Value {
+    json!({
+        "code": failure.code,
+        "reason": failure.reason,
+        "message": failure.message,
+        "metadata": failure.metadata,
+        "retry_after_seconds": seconds(failure.retry_after.as_ref()),
     })
 }
 
 fn change(change: &Change) -> String {
     let secs = |time| seconds(time).unwrap_or_default();
     match change {
-        Change::Admitted(admitted) => format!("admitted, {} in all", admitted.admitted),
+        Change::Admitted(admitted) => format!("admitted, {} in all", admitted.admitted_count),
         Change::Started(started) => {
-            format!("started after {:.1} s", secs(started.waited.as_ref()))
+            format!(
+                "started after {:.1} s",
+                secs(started.waiting_duration.as_ref())
+            )
         }
-        Change::Progress(progress) => format!("{} bytes", progress.bytes),
+        Change::Moved(moved) => format!("{} bytes", moved.moved_bytes),
         Change::Yielded(yielded) => {
             let reason = yielded.reason().as_str_name();
-            format!("made way at {} bytes: {reason}", yielded.bytes)
+            format!("made way at {} bytes: {reason}", yielded.moved_bytes)
         }
         Change::Resumed(resumed) => {
-            format!("goes on after {:.1} s", secs(resumed.waited.as_ref()))
+            format!(
+                "goes on after {:.1} s",
+                secs(resumed.waiting_duration.as_ref())
+            )
         }
-        Change::Ended(ended) if ended.ok => {
-            format!("done, {:.1} s on the link", secs(ended.on_link.as_ref()))
+        Change::Ended(ended) if ended.outcome() == Outcome::Succeeded => {
+            format!(
+                "done, {:.1} s on the link",
+                secs(ended.link_duration.as_ref())
+            )
         }
-        Change::Ended(ended) => format!("failed {} {}", ended.reason, Plain(&ended.message)),
+        Change::Ended(ended) => {
+            let how = words(ended.outcome().as_str_name(), "OUTCOME_");
+            match &ended.failure {
+                Some(why) => format!("{how} {} {}", why.reason, Plain(&why.message)),
+                None => how,
+            }
+        }
     }
 }
 
@@ -98,7 +125,11 @@ fn value(response: &WatchEventsResponse) -> Value {
         Some(Event::Link(link)) => json!({ "link": {
             "state": link.state().as_str_name(),
             "detail": link.detail,
-            "logged_in": link.logged_in,
+            "logged_in": link.login.as_ref().map(|login| json!({
+                "profile": login.profile,
+                "host": login.host,
+                "port": login.port,
+            })),
         }}),
         Some(Event::Repair(repair)) => json!({ "repair": repair_value(repair) }),
         Some(Event::Session(session)) => json!({ "session": {
@@ -117,35 +148,36 @@ fn value(response: &WatchEventsResponse) -> Value {
                 "change": event.change.as_ref().map(change_value),
             }})
         }
-        Some(Event::Lost(lost)) => json!({ "lost": lost }),
+        Some(Event::Lost(lost)) => json!({ "lost": lost.event_count }),
         None => Value::Null,
     };
     json!({
         "sequence": response.sequence,
-        "time": response.time.as_ref().map(ToString::to_string),
+        "time": response.event_time.as_ref().map(ToString::to_string),
         "event": event,
     })
 }
 
 fn change_value(change: &Change) -> Value {
     match change {
-        Change::Admitted(admitted) => json!({ "admitted": { "admitted": admitted.admitted } }),
-        Change::Started(started) => {
-            json!({ "started": { "waited_seconds": seconds(started.waited.as_ref()) } })
+        Change::Admitted(admitted) => {
+            json!({ "admitted": { "admitted": admitted.admitted_count } })
         }
-        Change::Progress(progress) => json!({ "progress": { "bytes": progress.bytes } }),
+        Change::Started(started) => {
+            json!({ "started": { "waited_seconds": seconds(started.waiting_duration.as_ref()) } })
+        }
+        Change::Moved(moved) => json!({ "moved": { "bytes": moved.moved_bytes } }),
         Change::Yielded(yielded) => json!({ "yielded": {
-            "bytes": yielded.bytes,
+            "bytes": yielded.moved_bytes,
             "reason": yielded.reason().as_str_name(),
         }}),
         Change::Resumed(resumed) => {
-            json!({ "resumed": { "waited_seconds": seconds(resumed.waited.as_ref()) } })
+            json!({ "resumed": { "waited_seconds": seconds(resumed.waiting_duration.as_ref()) } })
         }
         Change::Ended(ended) => json!({ "ended": {
-            "ok": ended.ok,
-            "reason": ended.reason,
-            "message": ended.message,
-            "on_link_seconds": seconds(ended.on_link.as_ref()),
+            "outcome": ended.outcome().as_str_name(),
+            "failure": ended.failure.as_ref().map(failure_value),
+            "on_link_seconds": seconds(ended.link_duration.as_ref()),
         }}),
     }
 }
@@ -153,11 +185,12 @@ fn change_value(change: &Change) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cellftp::client::LostEvents;
 
     #[test]
     fn lost_events_are_told() {
         let lost = WatchEventsResponse {
-            event: Some(Event::Lost(7)),
+            event: Some(Event::Lost(LostEvents { event_count: 7 })),
             ..Default::default()
         };
         assert_eq!(line(&lost), " 7 events were lost\n");

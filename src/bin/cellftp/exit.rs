@@ -60,23 +60,6 @@ pub(crate) enum Failure {
         #[source]
         source: Error,
     },
-    /// The file was sent, and nothing tells whether it arrived.
-    #[error(
-        "{path}: all bytes were handed over, and neither the module nor the server tells what became \
-         of them"
-    )]
-    NotKnown {
-        /// On the server.
-        path: String,
-    },
-    /// The module says that the file arrived, and the server does not confirm it.
-    #[error(
-        "{path}: the module reports success, and the server does not tell what could confirm it"
-    )]
-    NotVerified {
-        /// On the server.
-        path: String,
-    },
     /// The transfer that was waited for was cancelled.
     #[error("{id}: the transfer was cancelled")]
     Cancelled {
@@ -124,7 +107,6 @@ impl Failure {
             Self::Usage(_) => 2,
             Self::Local { source, .. } => local_number(source),
             Self::Interrupted(_) | Self::Cancelled { .. } => 8,
-            Self::NotKnown { .. } | Self::NotVerified { .. } => 9,
             Self::Output(source) if source.kind() == io::ErrorKind::BrokenPipe => PIPE,
             Self::Exists(_) | Self::Output(_) | Self::Start(_) => 1,
             Self::Call(error) | Self::For { source: error, .. } => match error {
@@ -136,18 +118,17 @@ impl Failure {
                 Error::Write(source) if source.kind() == io::ErrorKind::BrokenPipe => PIPE,
                 Error::Read(source) | Error::Write(source) => local_number(source),
                 Error::Incomplete | Error::Protocol(_) => 1,
-                Error::Refused(refusal) => refusal_number(refusal),
+                Error::Refused(refusal) | Error::Unmet { refusal, .. } => refusal_number(refusal),
             },
         }
     }
 
     fn refusal(&self) -> Option<&Refusal> {
         match self {
-            Self::Call(Error::Refused(refusal))
-            | Self::For {
-                source: Error::Refused(refusal),
-                ..
-            } => Some(refusal),
+            Self::Call(error) | Self::For { source: error, .. } => match error {
+                Error::Refused(refusal) | Error::Unmet { refusal, .. } => Some(refusal),
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -226,11 +207,6 @@ impl Failure {
     fn advice(&self) -> Option<&'static str> {
         match self {
             Self::Exists(_) => Some("Choose another name, or --if-exists overwrite."),
-            Self::NotKnown { .. } => Some(LOOK),
-            Self::NotVerified { .. } => Some(
-                "`cellftp size` and `cellftp ls` may show it. With --verify read-back it is read back, \
-                 and with --verify none the module's word is enough.",
-            ),
             Self::Call(Error::Connect { .. }) => Some(
                 "Is cellftpd running (systemctl status cellftpd), is the address right \
                  (--address, CELLFTP_ADDRESS), and may you open its socket?",
@@ -251,6 +227,10 @@ fn advice(refusal: &Refusal) -> Option<&'static str> {
         "DEADLINE_PASSED" => MORE_TIME,
         "QUEUE_FULL" => "Many operations wait; see `cellftp status`.",
         "INDETERMINATE" => LOOK,
+        "UNVERIFIED" => {
+            "`cellftp size` and `cellftp ls` may show it. With --verify best-effort the module's word is \
+             enough where the server does not tell."
+        }
         "SENTINEL_INDETERMINATE" => {
             "The file is there. Whether its sentinel is, `cellftp size` or `cellftp ls` may show."
         }
@@ -264,7 +244,9 @@ fn advice(refusal: &Refusal) -> Option<&'static str> {
 fn refusal_number(refusal: &Refusal) -> u8 {
     match (refusal.code, refusal.reason.as_str()) {
         (_, "SIZE_MISMATCH" | "HASH_MISMATCH") => 7,
-        (_, "INDETERMINATE" | "SENTINEL_INDETERMINATE") => 9,
+        (_, "INDETERMINATE" | "UNVERIFIED" | "SENTINEL_INDETERMINATE") => 9,
+        // By the server: its user, its rights.
+        (_, "LOGIN_REFUSED" | "SERVER_REFUSED") => 4,
         // Who writes the name later ends this one, as one who cancels it does.
         (_, "NAME_TAKEN_OVER") => 8,
         (Code::InvalidArgument, _) => 2,
@@ -362,10 +344,8 @@ mod tests {
 
     #[test]
     fn what_is_not_known_to_be_there_is_no_success() {
-        let path = || "/a.bin".to_owned();
         for failure in [
-            Failure::NotKnown { path: path() },
-            Failure::NotVerified { path: path() },
+            refused(Code::Aborted, "UNVERIFIED"),
             refused(Code::Unknown, "INDETERMINATE"),
             refused(Code::Unknown, "SENTINEL_INDETERMINATE"),
         ] {

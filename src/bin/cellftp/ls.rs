@@ -33,7 +33,7 @@ fn line(entry: &Entry) -> String {
     };
     let size = entry.size.map(|size| size.to_string()).unwrap_or_default();
     let modified = entry
-        .modified
+        .modify_time
         .as_ref()
         .map(ToString::to_string)
         .unwrap_or_default();
@@ -59,7 +59,7 @@ fn value(entry: &Entry) -> serde_json::Value {
         "name": entry.name,
         "kind": kind,
         "size": entry.size,
-        "modified": entry.modified.as_ref().map(ToString::to_string),
+        "modified": entry.modify_time.as_ref().map(ToString::to_string),
         "permissions": entry.permissions,
         "link_target": entry.link_target,
         "raw": String::from_utf8_lossy(&entry.raw),
@@ -77,7 +77,7 @@ mod tests {
             kind: EntryKind::File.into(),
             size: Some(1434),
             permissions: "rw-r--r--".into(),
-            modified: Some(prost_types::Timestamp {
+            modify_time: Some(prost_types::Timestamp {
                 seconds: 0,
                 nanos: 0,
             }),

@@ -1,6 +1,8 @@
 //! `cellftp module ...`: files on the module, and the module itself.
 
-use cellftp::client::{Client, IfExists, ModuleEntry, ModuleProgress, ModuleSpace, ModuleStage};
+use cellftp::client::{
+    Client, EntryKind, IfExists, ModuleEntry, ModuleSpace, OperationProgress, Stage,
+};
 use indicatif::ProgressBar;
 use serde_json::json;
 
@@ -9,7 +11,7 @@ use crate::arrival::Arrival;
 use crate::exit::Failure;
 use crate::output::{Plain, hex, print, seconds};
 use crate::progress;
-use crate::put::open;
+use crate::put::{how_sure, open};
 use crate::service;
 
 pub(crate) async fn run(
@@ -51,15 +53,15 @@ pub(crate) async fn run(
                 "{}: {} bytes, {}\n",
                 Plain(&result.module_path),
                 result.size,
-                verified(result.verified)
+                how_sure(result.state())
             );
             print(args.json, text, || {
                 json!({
                     "path": result.module_path,
                     "size": result.size,
-                    "verified": result.verified,
-                    "resumes": result.resumes,
-                    "elapsed_seconds": seconds(result.elapsed.as_ref()),
+                    "state": result.state().as_str_name(),
+                    "resumes": result.resume_count,
+                    "elapsed_seconds": seconds(result.link_duration.as_ref()),
                 })
             })
         }
@@ -84,14 +86,14 @@ pub(crate) async fn run(
                 "{}: {} bytes, {}\n",
                 Plain(&wish.remote),
                 result.size,
-                verified(result.verified)
+                how_sure(result.state())
             );
             print(args.json, text, || {
                 json!({
                     "path": wish.remote,
                     "size": result.size,
-                    "verified": result.verified,
-                    "elapsed_seconds": seconds(result.elapsed.as_ref()),
+                    "state": result.state().as_str_name(),
+                    "elapsed_seconds": seconds(result.link_duration.as_ref()),
                 })
             })
         }
@@ -140,25 +142,28 @@ async fn put(args: &Args, wish: &ModulePut, client: &Client) -> Result<(), Failu
             "path": wish.path,
             "size": result.size,
             "sha256": hex(&result.sha256),
-            "elapsed_seconds": seconds(result.elapsed.as_ref()),
+            "elapsed_seconds": seconds(result.link_duration.as_ref()),
         })
     })
 }
 
-fn show(bar: &ProgressBar, report: &ModuleProgress) {
+fn show(bar: &ProgressBar, report: &OperationProgress) {
     bar.set_message(match report.stage() {
-        ModuleStage::Queued => format!("{} first", report.queue_position),
-        ModuleStage::Preparing => "preparing".into(),
-        ModuleStage::Verifying => "verifying".into(),
-        ModuleStage::Transferring | ModuleStage::Unspecified => "moving".into(),
+        Stage::Queued => format!("{} first", report.queue_position),
+        Stage::Preparing => "preparing".into(),
+        Stage::Verifying => "verifying".into(),
+        Stage::Transferring | Stage::Unspecified => "moving".into(),
     });
-    bar.set_position(u64::try_from(report.bytes).unwrap_or_default());
+    bar.set_position(u64::try_from(report.moved_bytes).unwrap_or_default());
     // Where no bytes are told, it moves all the same.
     bar.tick();
 }
 
 fn line(entry: &ModuleEntry) -> String {
-    let kind = if entry.directory { 'd' } else { '-' };
+    let kind = match entry.kind() {
+        EntryKind::Directory => 'd',
+        EntryKind::File | EntryKind::Link | EntryKind::Unspecified => '-',
+    };
     let size = entry.size.map(|size| size.to_string()).unwrap_or_default();
     format!("{kind} {size:>12} {}\n", Plain(&entry.name))
 }
@@ -166,34 +171,29 @@ fn line(entry: &ModuleEntry) -> String {
 fn entry(entry: &ModuleEntry) -> serde_json::Value {
     json!({
         "name": entry.name,
-        "kind": if entry.directory { "directory" } else { "file" },
+        "kind": match entry.kind() {
+            EntryKind::Directory => "directory",
+            EntryKind::File | EntryKind::Link | EntryKind::Unspecified => "file",
+        },
         "size": entry.size,
     })
 }
 
 fn room(drive: &ModuleSpace) -> String {
-    let free = drive.total.saturating_sub(drive.used);
+    let free = drive.total_bytes.saturating_sub(drive.used_bytes);
     format!(
         "{} {:>12} bytes, {:>12} used, {free:>12} free\n",
-        drive.drive, drive.total, drive.used
+        drive.drive, drive.total_bytes, drive.used_bytes
     )
 }
 
 fn space(drive: &ModuleSpace) -> serde_json::Value {
     json!({
         "drive": drive.drive,
-        "total": drive.total,
-        "used": drive.used,
-        "free": drive.total.saturating_sub(drive.used),
+        "total": drive.total_bytes,
+        "used": drive.used_bytes,
+        "free": drive.total_bytes.saturating_sub(drive.used_bytes),
     })
-}
-
-fn verified(verified: bool) -> &'static str {
-    if verified {
-        "size verified"
-    } else {
-        "unverified"
-    }
 }
 
 #[cfg(test)]
@@ -204,15 +204,15 @@ mod tests {
     fn lines_show_what_is_known() {
         let file = ModuleEntry {
             name: "a\u{1b}b".into(),
-            directory: false,
+            kind: EntryKind::File.into(),
             size: Some(12),
         };
         assert_eq!(line(&file), "-           12 a\\u{1b}b\n");
         assert_eq!(entry(&file)["kind"], "file");
         let drive = ModuleSpace {
             drive: "F:".into(),
-            total: 100,
-            used: 30,
+            total_bytes: 100,
+            used_bytes: 30,
         };
         assert!(room(&drive).ends_with(" 70 free\n"));
         assert_eq!(space(&drive)["free"], 70);

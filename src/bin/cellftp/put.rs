@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use cellftp::client::{Client, PutOptions, PutProgress, PutResult, PutStage, PutState};
+use cellftp::client::{Client, Error, OperationProgress, PutOptions, PutResult, PutState, Stage};
 use indicatif::ProgressBar;
 use serde_json::json;
 use tokio::fs::File;
 use tokio::io::AsyncRead;
 
-use crate::args::{Args, Check, Put, is_standard_stream};
+use crate::args::{Args, Put, is_standard_stream};
 use crate::exit::Failure;
 use crate::output::{Plain, hex, print, seconds};
 use crate::pair;
@@ -32,32 +32,34 @@ pub(crate) async fn run(args: &Args, put: &Put, client: &Client) -> Result<(), F
         })
         .await;
     bar.finish_and_clear();
-    let result = result?;
-    let printed = print(args.json, text(&remote, &result), || {
+    match result {
+        Ok(result) => tell(args, &remote, &result),
+        Err(Error::Unmet { result, refusal }) => {
+            // Whether the file is there weighs more than whether that could be told.
+            let _ = tell(args, &remote, &result);
+            Err(Failure::For {
+                path: remote,
+                source: Error::Unmet { result, refusal },
+            })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Tells what is known of a file that was sent.
+fn tell(args: &Args, remote: &str, result: &PutResult) -> Result<(), Failure> {
+    print(args.json, text(remote, result), || {
         json!({
             "path": remote,
             "size": result.size,
             "sha256": hex(&result.sha256),
             "state": result.state().as_str_name(),
             "evidence": result.evidence,
-            "resumes": result.resumes,
-            "elapsed_seconds": seconds(result.elapsed.as_ref()),
+            "resumes": result.resume_count,
+            "sentinel_written": result.sentinel_written,
+            "elapsed_seconds": seconds(result.link_duration.as_ref()),
         })
-    });
-    // Whether the file is there weighs more than whether that could be told.
-    confirmed(&remote, result.state(), put.verify != Check::None)?;
-    printed
-}
-
-/// Whether a file that was sent is known to be there, as far as that was asked.
-pub(crate) fn confirmed(path: &str, state: PutState, asked: bool) -> Result<(), Failure> {
-    let path = path.to_owned();
-    match state {
-        PutState::VerifiedSize | PutState::VerifiedHash => Ok(()),
-        PutState::Unverified if !asked => Ok(()),
-        PutState::Unverified => Err(Failure::NotVerified { path }),
-        PutState::Indeterminate | PutState::Unspecified => Err(Failure::NotKnown { path }),
-    }
+    })
 }
 
 /// The remote name; one that is empty or ends in `/` takes the local file's.
@@ -98,13 +100,13 @@ pub(crate) async fn open(
     Ok((Box::new(file), size))
 }
 
-fn show(bar: &ProgressBar, report: &PutProgress) {
+fn show(bar: &ProgressBar, report: &OperationProgress) {
     bar.set_message(match report.stage() {
-        PutStage::Queued => format!("{} first", report.queue_position),
-        PutStage::Verifying => "verifying".into(),
-        PutStage::Sending | PutStage::Unspecified => "sending".into(),
+        Stage::Queued => format!("{} first", report.queue_position),
+        Stage::Verifying => "verifying".into(),
+        Stage::Preparing | Stage::Transferring | Stage::Unspecified => "sending".into(),
     });
-    bar.set_position(u64::try_from(report.sent).unwrap_or_default());
+    bar.set_position(u64::try_from(report.moved_bytes).unwrap_or_default());
 }
 
 fn text(remote: &str, result: &PutResult) -> String {
@@ -124,25 +126,5 @@ pub(crate) const fn how_sure(state: PutState) -> &'static str {
         PutState::VerifiedHash => "content verified",
         PutState::Unverified => "unverified",
         PutState::Indeterminate | PutState::Unspecified => "outcome unknown",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_outcome_that_was_lost_is_no_success_and_neither_is_one_that_could_not_be_asked() {
-        let at = |state, asked| confirmed("/a.bin", state, asked);
-        for state in [PutState::VerifiedSize, PutState::VerifiedHash] {
-            at(state, true).unwrap();
-        }
-        at(PutState::Unverified, false).unwrap();
-        let unverified = at(PutState::Unverified, true);
-        assert!(matches!(unverified, Err(Failure::NotVerified { .. })));
-        for asked in [true, false] {
-            let lost = at(PutState::Indeterminate, asked);
-            assert!(matches!(lost, Err(Failure::NotKnown { .. })));
-        }
     }
 }

@@ -1,6 +1,8 @@
 //! `cellftp queue`.
 
-use cellftp::client::{Client, Ending, ListQueueResponse, OperationState, QueuedOperation};
+use cellftp::client::{
+    CancelEnding, Client, ListOperationsResponse, OperationState, QueuedOperation,
+};
 use serde_json::json;
 
 use crate::args::Args;
@@ -16,10 +18,10 @@ pub(crate) async fn run(args: &Args, client: &Client) -> Result<(), Failure> {
 pub(crate) async fn cancel(args: &Args, operation: &str, client: &Client) -> Result<(), Failure> {
     let cancelled = client.cancel(operation).await?;
     let ending = match cancelled.ending() {
-        Ending::BeforeItBegan => "before it began",
-        Ending::Drained => "drained",
-        Ending::Aborted => "aborted",
-        Ending::Unspecified => "unknown",
+        CancelEnding::BeforeItBegan => "before it began",
+        CancelEnding::Drained => "drained",
+        CancelEnding::Aborted => "aborted",
+        CancelEnding::Unspecified => "unknown",
     };
     let cost = seconds(cancelled.cost.as_ref()).unwrap_or_default();
     print(
@@ -33,13 +35,16 @@ fn line(queued: &QueuedOperation) -> String {
     let operation = queued.operation.clone().unwrap_or_default();
     let place = match queued.state() {
         OperationState::Running => {
-            let time = seconds(queued.running.as_ref()).unwrap_or_default();
-            format!("running for {time:.0} s, {} bytes", queued.bytes)
+            let time = seconds(queued.running_duration.as_ref()).unwrap_or_default();
+            format!("running for {time:.0} s, {} bytes", queued.moved_bytes)
         }
         OperationState::Waiting => {
-            let start = queued.estimated_start.as_ref().map(ToString::to_string);
-            let start = start.unwrap_or_else(|| "?".into());
-            format!("{} before it, begins about {start}", queued.position)
+            let wait = seconds(queued.estimated_wait.as_ref());
+            let wait = wait.map_or_else(|| "?".into(), |wait| format!("{wait:.0}"));
+            format!(
+                "{} before it, begins in about {wait} s",
+                queued.queue_position
+            )
         }
         OperationState::Aside => "waits for its client".into(),
         OperationState::Unspecified => "unknown".into(),
@@ -54,7 +59,7 @@ fn line(queued: &QueuedOperation) -> String {
     )
 }
 
-fn value(queue: &ListQueueResponse) -> serde_json::Value {
+fn value(queue: &ListOperationsResponse) -> serde_json::Value {
     let operations = queue.operations.iter().map(|queued| {
         let operation = queued.operation.clone().unwrap_or_default();
         json!({
@@ -64,11 +69,11 @@ fn value(queue: &ListQueueResponse) -> serde_json::Value {
             "profile": operation.profile,
             "priority": operation.priority().as_str_name(),
             "state": queued.state().as_str_name(),
-            "position": queued.position,
-            "admitted": queued.admitted.as_ref().map(ToString::to_string),
-            "estimated_start": queued.estimated_start.as_ref().map(ToString::to_string),
-            "running_seconds": seconds(queued.running.as_ref()),
-            "bytes": queued.bytes,
+            "position": queued.queue_position,
+            "admitted": queued.admit_time.as_ref().map(ToString::to_string),
+            "estimated_wait_seconds": seconds(queued.estimated_wait.as_ref()),
+            "running_seconds": seconds(queued.running_duration.as_ref()),
+            "bytes": queued.moved_bytes,
         })
     });
     let operations: Vec<_> = operations.collect();
@@ -76,14 +81,14 @@ fn value(queue: &ListQueueResponse) -> serde_json::Value {
     json!({
         "operations": operations,
         "costs": {
-            "login_seconds": seconds(costs.login.as_ref()),
-            "switch_seconds": seconds(costs.switch.as_ref()),
-            "small_seconds": seconds(costs.small.as_ref()),
-            "upload_rate": costs.upload_rate,
-            "download_rate": costs.download_rate,
-            "abort_seconds": seconds(costs.abort.as_ref()),
-            "pause_seconds": seconds(costs.pause.as_ref()),
-            "block_rate": costs.block_rate,
+            "login_seconds": seconds(costs.login_duration.as_ref()),
+            "switch_seconds": seconds(costs.change_server_duration.as_ref()),
+            "small_seconds": seconds(costs.small_operation_duration.as_ref()),
+            "upload_rate": costs.upload_bytes_per_second,
+            "download_rate": costs.download_bytes_per_second,
+            "abort_seconds": seconds(costs.abort_duration.as_ref()),
+            "pause_seconds": seconds(costs.pause_duration.as_ref()),
+            "block_rate": costs.block_bytes_per_second,
         },
     })
 }
@@ -102,19 +107,21 @@ mod tests {
                 ..Default::default()
             }),
             state: OperationState::Waiting.into(),
-            position: 3,
-            estimated_start: Some(prost_types::Timestamp::default()),
+            queue_position: 3,
+            estimated_wait: Some(prost_types::Duration {
+                seconds: 7,
+                nanos: 0,
+            }),
             ..Default::default()
         };
         assert!(
-            line(&queued)
-                .ends_with("-            3 before it, begins about 1970-01-01T00:00:00Z\n"),
+            line(&queued).ends_with("-            3 before it, begins in about 7 s\n"),
             "{}",
             line(&queued)
         );
-        let queue = ListQueueResponse {
+        let queue = ListOperationsResponse {
             operations: vec![queued],
-            costs: None,
+            ..Default::default()
         };
         assert_eq!(value(&queue)["operations"][0]["position"], 3);
     }

@@ -89,7 +89,7 @@ fn said(lines: &[String], result: &str) -> String {
 
 fn capabilities(told: &GetCapabilitiesResponse) -> String {
     let yes = |known: bool| if known { "yes" } else { "no" };
-    let probe = told.probe.iter().map(|probe| {
+    let probe = told.probe_answers.iter().map(|probe| {
         let answer = probe.answer.as_deref().unwrap_or("refused");
         format!("{:24} {}\n", probe.command, Plain(answer))
     });
@@ -101,13 +101,13 @@ fn capabilities(told: &GetCapabilitiesResponse) -> String {
         Plain(&told.model),
         Plain(&told.firmware),
         told.quirks.join(", "),
-        told.max_path,
-        told.max_credential,
-        yes(told.abort),
-        yes(told.cache),
-        yes(told.blocks),
-        yes(told.mode),
-        yes(told.tls_contexts),
+        told.max_path_bytes,
+        told.max_credential_bytes,
+        yes(told.can_abort),
+        yes(told.can_read_cache),
+        yes(told.can_write_blocks),
+        yes(told.can_choose_active),
+        yes(told.can_bind_tls),
         told.non_ascii_commands.join(" "),
         probe.collect::<String>(),
     )
@@ -115,7 +115,7 @@ fn capabilities(told: &GetCapabilitiesResponse) -> String {
 
 fn value(told: &GetCapabilitiesResponse) -> Value {
     let probe = told
-        .probe
+        .probe_answers
         .iter()
         .map(|probe| json!({ "command": probe.command, "answer": probe.answer }));
     json!({
@@ -123,14 +123,14 @@ fn value(told: &GetCapabilitiesResponse) -> Value {
         "model": told.model,
         "firmware": told.firmware,
         "quirks": told.quirks,
-        "max_path": told.max_path,
-        "max_credential": told.max_credential,
-        "max_line": told.max_line,
-        "abort": told.abort,
-        "cache": told.cache,
-        "blocks": told.blocks,
-        "mode": told.mode,
-        "tls_contexts": told.tls_contexts,
+        "max_path": told.max_path_bytes,
+        "max_credential": told.max_credential_bytes,
+        "max_line": told.max_line_length,
+        "abort": told.can_abort,
+        "cache": told.can_read_cache,
+        "blocks": told.can_write_blocks,
+        "mode": told.can_choose_active,
+        "tls_contexts": told.can_bind_tls,
         "non_ascii_commands": told.non_ascii_commands,
         "probe": probe.collect::<Vec<_>>(),
     })

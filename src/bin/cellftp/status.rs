@@ -1,6 +1,8 @@
 //! `cellftp status`.
 
-use cellftp::client::{Client, GetStatusResponse, LinkState, SimState, TransferStorage};
+use cellftp::client::{
+    Client, GetStatusResponse, LinkState, RegistrationState, SimState, TransferStorage,
+};
 use serde_json::json;
 
 use crate::args::Args;
@@ -34,24 +36,28 @@ fn text(status: &GetStatusResponse) -> String {
     }
     if let Some(registration) = &status.registration {
         rows.push(("sim", sim(registration.sim()).into()));
-        let network = match (registration.registered, registration.roaming) {
-            (false, _) if registration.sim() == SimState::Unspecified => "unknown".to_string(),
-            (false, _) => "not registered".to_string(),
-            (true, false) => format!("registered {}", Plain(&registration.operator)),
-            (true, true) => format!("roaming {}", Plain(&registration.operator)),
+        let network = match registration.state() {
+            RegistrationState::Unspecified => "unknown".to_string(),
+            RegistrationState::NotRegistered => "not registered".to_string(),
+            RegistrationState::Home => {
+                format!("registered {}", Plain(&registration.operator_name))
+            }
+            RegistrationState::Roaming => {
+                format!("roaming {}", Plain(&registration.operator_name))
+            }
         };
         rows.push(("network", network.trim_end().into()));
         if let Some(rssi) = registration.rssi_dbm {
             rows.push(("signal", format!("{rssi} dBm")));
         }
     }
-    if let Some(server) = &status.logged_in {
+    if let Some(server) = &status.login {
         let profile = Some(server.profile.as_str()).filter(|name| !name.is_empty());
         let suffix = profile.map(|name| format!(" ({name})")).unwrap_or_default();
         rows.push(("server", format!("{}:{}{suffix}", server.host, server.port)));
     }
     if let Some(running) = &status.running {
-        let time = seconds(running.running.as_ref()).unwrap_or_default();
+        let time = seconds(running.running_duration.as_ref()).unwrap_or_default();
         rows.push((
             "running",
             format!(
@@ -62,11 +68,11 @@ fn text(status: &GetStatusResponse) -> String {
     }
     let repairs = status.repairs.clone().unwrap_or_default();
     if let Some(last) = &repairs.last {
-        let ago = seconds(repairs.ago.as_ref()).unwrap_or_default();
+        let ago = seconds(repairs.last_age.as_ref()).unwrap_or_default();
         rows.push(("repair", format!("{ago:.0} s ago, {}", repair_line(last))));
     }
-    rows.push(("queued", status.queued.to_string()));
-    rows.push(("sessions", status.sessions.to_string()));
+    rows.push(("queued", status.queued_operation_count.to_string()));
+    rows.push(("sessions", status.session_count.to_string()));
     let why = Plain(&status.transfer_storage_detail);
     match status.transfer_storage() {
         TransferStorage::Waiting => {
@@ -83,7 +89,10 @@ fn text(status: &GetStatusResponse) -> String {
         ));
     }
     if let Some(today) = status.data.and_then(|data| data.today) {
-        rows.push(("data", format!("about {} bytes today (UTC)", today.on_air)));
+        rows.push((
+            "data",
+            format!("about {} bytes today (UTC)", today.on_air_bytes),
+        ));
     }
     rows.iter()
         .map(|(name, value)| format!("{name:9} {value}\n"))
@@ -99,7 +108,7 @@ fn link(status: &GetStatusResponse) -> String {
         LinkState::Unspecified => "unknown",
     };
     let mut text = state.to_string();
-    if let Some(since) = seconds(status.since.as_ref()) {
+    if let Some(since) = seconds(status.state_duration.as_ref()) {
         text += &format!(" for {since:.0} s");
     }
     if !status.detail.is_empty() {
@@ -121,7 +130,7 @@ fn value(status: &GetStatusResponse) -> serde_json::Value {
     json!({
         "state": status.state().as_str_name(),
         "detail": status.detail,
-        "since_seconds": seconds(status.since.as_ref()),
+        "since_seconds": seconds(status.state_duration.as_ref()),
         "identity": status.identity.as_ref().map(|identity| json!({
             "manufacturer": identity.manufacturer,
             "model": identity.model,
@@ -129,12 +138,11 @@ fn value(status: &GetStatusResponse) -> serde_json::Value {
         })),
         "registration": status.registration.as_ref().map(|registration| json!({
             "sim": registration.sim().as_str_name(),
-            "registered": registration.registered,
-            "roaming": registration.roaming,
+            "state": registration.state().as_str_name(),
             "rssi_dbm": registration.rssi_dbm,
-            "operator": registration.operator,
+            "operator": registration.operator_name,
         })),
-        "logged_in": status.logged_in.as_ref().map(|server| json!({
+        "logged_in": status.login.as_ref().map(|server| json!({
             "profile": server.profile,
             "host": server.host,
             "port": server.port,
@@ -142,23 +150,23 @@ fn value(status: &GetStatusResponse) -> serde_json::Value {
         "running": status.running.as_ref().map(|running| json!({
             "operation_id": running.operation_id,
             "method": running.method,
-            "running_seconds": seconds(running.running.as_ref()),
+            "running_seconds": seconds(running.running_duration.as_ref()),
         })),
-        "queued": status.queued,
-        "sessions": status.sessions,
+        "queued": status.queued_operation_count,
+        "sessions": status.session_count,
         "data": status.data.as_ref().map(|data| json!({
-            "today_on_air": data.today.unwrap_or_default().on_air,
-            "this_month_on_air": data.this_month.unwrap_or_default().on_air,
+            "today_on_air": data.today.unwrap_or_default().on_air_bytes,
+            "this_month_on_air": data.this_month.unwrap_or_default().on_air_bytes,
         })),
         "transfer_storage": status.transfer_storage().as_str_name(),
         "transfer_storage_detail": status.transfer_storage_detail,
         "transfer_storage_set_aside": status.transfer_storage_set_aside,
         "repairs": status.repairs.as_ref().map(|repairs| json!({
             "last": repairs.last.as_ref().map(repair_value),
-            "ago_seconds": seconds(repairs.ago.as_ref()),
-            "within_an_hour": repairs.within_an_hour.iter().map(|count| json!({
+            "ago_seconds": seconds(repairs.last_age.as_ref()),
+            "within_an_hour": repairs.last_hour_counts.iter().map(|count| json!({
                 "rung": count.rung().as_str_name(),
-                "count": count.count,
+                "count": count.try_count,
             })).collect::<Vec<_>>(),
         })),
     })

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use cellftp::client::{
-    Client, Code, Direction, Error, IfExists, OnFailure, Refusal, Remnant, Transfer, TransferState,
-    UploadHeader, Verify,
+    Client, Code, Error, IfExists, OnFailure, Refusal, Remnant, Transfer, TransferDirection,
+    TransferState, UploadHeader, Verify,
 };
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -11,10 +11,11 @@ use tokio::io::AsyncReadExt;
 
 use crate::args::{Args, Put, TransferCommand, TransferGet, TransferPut, TransferRead};
 use crate::arrival::Arrival;
+use crate::events::failure_value;
 use crate::exit::Failure;
-use crate::output::{Plain, hex, print};
+use crate::output::{Plain, hex, print, seconds};
 use crate::progress;
-use crate::put::{confirmed, how_sure, open, remote_name};
+use crate::put::{how_sure, open, remote_name};
 
 pub(crate) async fn run(
     args: &Args,
@@ -105,19 +106,8 @@ async fn watch(args: &Args, id: &str, client: &Client) -> Result<(), Failure> {
         last = Some(transfer);
     }
     match last {
-        Some(transfer) if is_over(&transfer) => outcome(&transfer),
+        Some(transfer) if transfer.end_time.is_some() => outcome(&transfer),
         Some(_) | None => Err(Error::Incomplete.into()),
-    }
-}
-
-fn is_over(transfer: &Transfer) -> bool {
-    match transfer.state() {
-        TransferState::Done | TransferState::Failed | TransferState::Cancelled => true,
-        TransferState::Receiving
-        | TransferState::Queued
-        | TransferState::Running
-        | TransferState::Waiting
-        | TransferState::Unspecified => false,
     }
 }
 
@@ -132,9 +122,9 @@ fn tell(args: &Args, transfer: &Transfer) -> Result<(), Failure> {
 /// What the end of a transfer means to whoever wants it done; one that goes on has not failed.
 fn outcome(transfer: &Transfer) -> Result<(), Failure> {
     let id = transfer.transfer_id.clone();
-    match (transfer.state(), transfer.direction()) {
-        (TransferState::Failed, _) => {
-            let error = transfer.last_error.clone().unwrap_or_default();
+    match transfer.state() {
+        TransferState::Failed => {
+            let error = transfer.last_failure.clone().unwrap_or_default();
             let source = Error::Refused(Box::new(Refusal {
                 code: Code::from_i32(error.code),
                 message: if error.message.is_empty() {
@@ -149,20 +139,13 @@ fn outcome(transfer: &Transfer) -> Result<(), Failure> {
             }));
             Err(Failure::For { path: id, source })
         }
-        (TransferState::Cancelled, _) => Err(Failure::Cancelled { id }),
-        (TransferState::Done, Direction::Upload) => {
-            let asked = transfer.verify() != Verify::None;
-            confirmed(&transfer.path, transfer.evidence_state(), asked)
-        }
-        (
-            TransferState::Done
-            | TransferState::Receiving
-            | TransferState::Queued
-            | TransferState::Running
-            | TransferState::Waiting
-            | TransferState::Unspecified,
-            _,
-        ) => Ok(()),
+        TransferState::Cancelled => Err(Failure::Cancelled { id }),
+        TransferState::Done
+        | TransferState::Receiving
+        | TransferState::Queued
+        | TransferState::Running
+        | TransferState::Waiting
+        | TransferState::Unspecified => Ok(()),
     }
 }
 
@@ -188,9 +171,9 @@ fn show(args: &Args, transfer: &Transfer) -> Result<(), Failure> {
 
 fn line(transfer: &Transfer) -> String {
     let arrow = match transfer.direction() {
-        Direction::Upload => "up",
-        Direction::Download => "down",
-        Direction::Unspecified => "?",
+        TransferDirection::Upload => "up",
+        TransferDirection::Download => "down",
+        TransferDirection::Unspecified => "?",
     };
     let size = transfer
         .size
@@ -206,14 +189,14 @@ fn line(transfer: &Transfer) -> String {
 
 fn how(transfer: &Transfer, size: &str) -> String {
     let why = transfer
-        .last_error
+        .last_failure
         .as_ref()
         .map(|error| format!(": {} [{}]", Plain(&error.message), error.reason));
     let why = why.unwrap_or_default();
     let left = match transfer.remnant() {
         Remnant::Pending => ", what it left on the server is to be deleted",
         Remnant::Kept | Remnant::Left => ", a part may be on the server",
-        Remnant::Deleted | Remnant::Unspecified => "",
+        Remnant::Deleted | Remnant::None | Remnant::Unspecified => "",
     };
     match transfer.state() {
         TransferState::Receiving => {
@@ -223,37 +206,36 @@ fn how(transfer: &Transfer, size: &str) -> String {
             )
         }
         TransferState::Queued => format!("queued, {size} bytes{why}"),
-        TransferState::Running => format!("running, {} of {size} bytes moved", transfer.moved),
+        TransferState::Running => format!(
+            "running, {} of {size} bytes moved",
+            transfer.attempt_moved_bytes
+        ),
         TransferState::Waiting => {
-            let next = transfer.next_attempt.as_ref().map(ToString::to_string);
-            let next = next.unwrap_or_default();
-            format!("tried {} times, again at {next}{why}", transfer.attempts)
+            let wait = seconds(transfer.next_attempt_wait.as_ref()).unwrap_or_default();
+            let tried = transfer.attempt_count;
+            format!("tried {tried} times, again in {wait:.0} s{why}")
         }
         TransferState::Done => {
             let sure = match transfer.direction() {
-                Direction::Upload => format!(", {}", how_sure(transfer.evidence_state())),
-                Direction::Download | Direction::Unspecified => String::new(),
+                TransferDirection::Upload => format!(", {}", how_sure(transfer.put_state())),
+                TransferDirection::Download | TransferDirection::Unspecified => String::new(),
             };
-            let grown = transfer.grown_to;
+            let grown = transfer.grown_size;
             let grown = grown.map(|size| format!(", the file had grown to {size} bytes by then"));
             let (hash, grown) = (hex(&transfer.sha256), grown.unwrap_or_default());
             format!("done, {size} bytes{sure}, SHA-256 {hash}{grown}")
         }
-        TransferState::Failed => format!("failed after {} attempts{why}{left}", transfer.attempts),
+        TransferState::Failed => format!(
+            "failed after {} attempts{why}{left}",
+            transfer.attempt_count
+        ),
         TransferState::Cancelled => format!("cancelled{left}"),
         TransferState::Unspecified => "unknown".into(),
     }
 }
 
 fn value(transfer: &Transfer) -> serde_json::Value {
-    let error = transfer.last_error.as_ref().map(|error| {
-        json!({
-            "code": error.code,
-            "reason": error.reason,
-            "message": error.message,
-            "metadata": error.metadata,
-        })
-    });
+    let error = transfer.last_failure.as_ref().map(failure_value);
     let time = |time: Option<&prost_types::Timestamp>| time.map(ToString::to_string);
     json!({
         "transfer_id": transfer.transfer_id,
@@ -264,35 +246,36 @@ fn value(transfer: &Transfer) -> serde_json::Value {
         "state": transfer.state().as_str_name(),
         "size": transfer.size,
         "committed_size": transfer.committed_size,
-        "moved": transfer.moved,
-        "moved_in_all": transfer.moved_in_all,
-        "attempts": transfer.attempts,
+        "moved": transfer.attempt_moved_bytes,
+        "moved_in_all": transfer.total_moved_bytes,
+        "attempts": transfer.attempt_count,
         "operation_id": transfer.operation_id,
         "last_error": error,
-        "next_attempt": time(transfer.next_attempt.as_ref()),
-        "created": time(transfer.created.as_ref()),
-        "changed": time(transfer.changed.as_ref()),
+        "next_attempt_seconds": seconds(transfer.next_attempt_wait.as_ref()),
+        "created": time(transfer.create_time.as_ref()),
+        "changed": time(transfer.update_time.as_ref()),
+        "ended": time(transfer.end_time.as_ref()),
         "sha256": hex(&transfer.sha256),
         "verify": transfer.verify().as_str_name(),
-        "evidence_state": transfer.evidence_state().as_str_name(),
+        "evidence_state": transfer.put_state().as_str_name(),
         "evidence": transfer.evidence,
         "remnant": transfer.remnant().as_str_name(),
-        "grown_to": transfer.grown_to,
+        "grown_to": transfer.grown_size,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cellftp::client::{PutState, TransferError};
+    use cellftp::client::PutState;
 
     fn upload(state: TransferState, evidence: PutState, verify: Verify) -> Transfer {
         Transfer {
             transfer_id: "x".into(),
             path: "/a".into(),
-            direction: Direction::Upload.into(),
+            direction: TransferDirection::Upload.into(),
             state: state.into(),
-            evidence_state: evidence.into(),
+            put_state: evidence.into(),
             verify: verify.into(),
             ..Default::default()
         }
@@ -303,8 +286,6 @@ mod tests {
         let done = |evidence, verify| outcome(&upload(TransferState::Done, evidence, verify));
         done(PutState::VerifiedSize, Verify::Size).unwrap();
         done(PutState::Unverified, Verify::None).unwrap();
-        let unverified = done(PutState::Unverified, Verify::Size);
-        assert!(matches!(unverified, Err(Failure::NotVerified { .. })));
         let (nothing, size) = (PutState::Unspecified, Verify::Size);
         let cancelled = outcome(&upload(TransferState::Cancelled, nothing, size));
         assert!(matches!(cancelled, Err(Failure::Cancelled { .. })));
@@ -312,7 +293,7 @@ mod tests {
             outcome(&upload(goes_on, nothing, size)).unwrap();
         }
         let failed = Transfer {
-            last_error: Some(TransferError {
+            last_failure: Some(cellftp::client::Failure {
                 code: Code::NotFound as i32,
                 reason: "FILE_NOT_FOUND".into(),
                 message: "there is no /a".into(),
@@ -335,13 +316,13 @@ mod tests {
     fn a_download_of_a_file_that_grew_tells_both_sizes() {
         let transfer = Transfer {
             transfer_id: "x".into(),
-            direction: Direction::Download.into(),
+            direction: TransferDirection::Download.into(),
             profile: "office".into(),
             path: "/log".into(),
             state: TransferState::Done.into(),
             size: Some(5),
             sha256: Bytes::from_static(&[0xab]),
-            grown_to: Some(7),
+            grown_size: Some(7),
             ..Default::default()
         };
         assert_eq!(
@@ -354,13 +335,16 @@ mod tests {
     fn one_that_waits_says_why_and_until_when() {
         let transfer = Transfer {
             transfer_id: "x".into(),
-            direction: Direction::Upload.into(),
+            direction: TransferDirection::Upload.into(),
             profile: "office".into(),
             path: "/a\u{1b}".into(),
             state: TransferState::Waiting.into(),
-            attempts: 2,
-            next_attempt: Some(prost_types::Timestamp::default()),
-            last_error: Some(TransferError {
+            attempt_count: 2,
+            next_attempt_wait: Some(prost_types::Duration {
+                seconds: 7,
+                nanos: 0,
+            }),
+            last_failure: Some(cellftp::client::Failure {
                 reason: "LINK_TIMEOUT".into(),
                 message: "the module reported 5".into(),
                 ..Default::default()
@@ -369,7 +353,7 @@ mod tests {
         };
         assert_eq!(
             line(&transfer),
-            "x up   office /a\\u{1b}: tried 2 times, again at 1970-01-01T00:00:00Z: the module \
+            "x up   office /a\\u{1b}: tried 2 times, again in 7 s: the module \
              reported 5 [LINK_TIMEOUT]\n"
         );
         assert_eq!(value(&transfer)["last_error"]["reason"], "LINK_TIMEOUT");

@@ -26,9 +26,9 @@ fn text(usage: &GetUsageResponse) -> String {
         text += &rows(&format!("yours, {}", Plain(name)), own.usage.as_ref());
     }
     for limit in &usage.limits {
-        let left = limit.limit.saturating_sub(limit.used).max(0);
+        let left = limit.limit_bytes.saturating_sub(limit.used_bytes).max(0);
         let what = format!("{} {}", scope(limit), period(limit.period()));
-        text += &format!("limit {what}: {} bytes, {left} left\n", limit.limit);
+        text += &format!("limit {what}: {} bytes, {left} left\n", limit.limit_bytes);
     }
     text
 }
@@ -43,9 +43,9 @@ fn rows(name: &str, usage: Option<&DataUsage>) -> String {
         let volume = volume.unwrap_or_default();
         row(
             &format!("{name} {}", period(of)),
-            &volume.uploaded.to_string(),
-            &volume.downloaded.to_string(),
-            &volume.on_air.to_string(),
+            &volume.uploaded_bytes.to_string(),
+            &volume.downloaded_bytes.to_string(),
+            &volume.on_air_bytes.to_string(),
         )
     });
     rows.collect()
@@ -82,16 +82,16 @@ fn value(usage: &GetUsageResponse) -> serde_json::Value {
             "scope": limit.scope().as_str_name(),
             "profile": limit.profile,
             "period": limit.period().as_str_name(),
-            "limit": limit.limit,
-            "used": limit.used,
+            "limit": limit.limit_bytes,
+            "used": limit.used_bytes,
         })
     });
     json!({
         "total": counts(usage.total.as_ref()),
         "own": own.collect::<Vec<_>>(),
         "limits": limits.collect::<Vec<_>>(),
-        "day_ends": usage.day_ends.as_ref().map(ToString::to_string),
-        "month_ends": usage.month_ends.as_ref().map(ToString::to_string),
+        "day_ends": usage.day_end_time.as_ref().map(ToString::to_string),
+        "month_ends": usage.month_end_time.as_ref().map(ToString::to_string),
     })
 }
 
@@ -100,9 +100,9 @@ fn counts(usage: Option<&DataUsage>) -> serde_json::Value {
     let volume = |volume: Option<DataVolume>| {
         let volume = volume.unwrap_or_default();
         json!({
-            "uploaded": volume.uploaded,
-            "downloaded": volume.downloaded,
-            "on_air": volume.on_air,
+            "uploaded": volume.uploaded_bytes,
+            "downloaded": volume.downloaded_bytes,
+            "on_air": volume.on_air_bytes,
         })
     };
     json!({ "today": volume(usage.today), "this_month": volume(usage.this_month) })
@@ -119,8 +119,8 @@ mod tests {
                 scope: DataScope::Profile.into(),
                 profile: "office".into(),
                 period: DataPeriod::Month.into(),
-                limit: 1000,
-                used: 1200,
+                limit_bytes: 1000,
+                used_bytes: 1200,
             }],
             ..Default::default()
         };

@@ -67,7 +67,7 @@ impl Operation {
                     %why,
                     "failed"
                 );
-                self.end(Outcome::Failed(Some(Box::new(error.clone()))));
+                self.end(error.into());
             }
         }
     }

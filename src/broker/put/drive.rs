@@ -60,15 +60,21 @@ impl Driver {
         report: watch::Sender<PutProgress>,
         patience: Patience,
     ) -> Result<Self, Cause> {
+        let transfer_type = location.transfer_type;
+        let verify = header.verify.unwrap_or(Verify::usual(transfer_type));
+        if transfer_type == TransferType::Ascii && matches!(verify, Verify::Size | Verify::ReadBack)
+        {
+            return Err(Cause::NoVerifyInAscii);
+        }
         let (standing, path) = location.locate(&header.path)?;
         let sentinel = header.sentinel.as_ref().map(|name| beside(&path, name));
         Ok(Self {
             operation,
             standing,
-            transfer_type: location.transfer_type,
+            transfer_type,
             path,
             must_be_new: header.must_be_new,
-            verify: header.verify,
+            verify,
             delete_on_failure: header.delete_on_failure,
             size: header.size,
             sentinel: sentinel.transpose()?,
@@ -110,11 +116,36 @@ impl Driver {
         if self.verify == Verify::ReadBack && self.compares_sizes() {
             self.read_back(&mut result).await?;
         }
-        if let Some(path) = self.sentinel.clone() {
-            self.write_sentinel(path, &mut result).await?;
-        }
+        let sentinel = match self.sentinel.clone() {
+            Some(path) => self.write_sentinel(path, &mut result).await,
+            None => Ok(()),
+        };
         result.elapsed = self.operation.on_link();
-        Ok(result)
+        match self.unmet(&result).map_or(sentinel, Err) {
+            Ok(()) => Ok(result),
+            // What the server has is not what was sent, or not known to be.
+            Err(error) if matches!(error.cause, Cause::NameTaken(_)) => Err(error),
+            Err(error) => Err(Error {
+                committed: Some(result.size),
+                reached: Some(Box::new(result)),
+                ..error
+            }),
+        }
+    }
+
+    /// Why a file that was handed over whole is not known to be there as it was asked for.
+    fn unmet(&self, result: &PutResult) -> Option<Error> {
+        if self.verify.is_met_by(result.state) {
+            return None;
+        }
+        Some(self.operation.error(match result.state {
+            PutState::Indeterminate => Cause::Indeterminate,
+            PutState::Unverified | PutState::VerifiedSize | PutState::VerifiedHash => {
+                Cause::Unverified {
+                    evidence: result.evidence.clone(),
+                }
+            }
+        }))
     }
 
     /// Waits until there is something to send.
@@ -167,6 +198,7 @@ impl Driver {
             evidence: format!("{acknowledged}; {about_size}"),
             resumes: stored.resumes,
             elapsed: Duration::ZERO,
+            sentinel_written: false,
         })
     }
 
@@ -179,8 +211,9 @@ impl Driver {
     const fn why_sizes_are_not_compared(&self) -> &'static str {
         match self.verify {
             Verify::Nothing => "nothing else was asked",
-            Verify::Size => "the sizes of an ASCII transfer do not compare",
-            Verify::ReadBack => "the bytes of an ASCII transfer do not compare, nor their number",
+            Verify::Size | Verify::ReadBack | Verify::BestEffort => {
+                "the sizes of an ASCII transfer do not compare"
+            }
         }
     }
 
@@ -214,12 +247,13 @@ impl Driver {
         };
         let job = tokio::join!(job, hash).0;
         match job.map(|output| output.filter(|_| may())) {
-            Ok(None) => {
-                result
-                    .evidence
-                    .push_str("; a later upload wrote the name before it was read back");
-                Ok(())
-            }
+            // What would be read is another's.
+            Ok(None) => Err(Error {
+                committed: Some(result.size),
+                ..self
+                    .operation
+                    .error(Cause::NameTaken(self.path.to_string()))
+            }),
             // Its first bytes are all there, and others follow: it is not the file that was sent.
             Ok(Some(Output::Delivered(_))) if grown.is_some() => {
                 let (expected, found) = (result.size, grown.unwrap_or_default());
@@ -264,7 +298,9 @@ impl Driver {
             PutState::VerifiedSize | PutState::VerifiedHash
         ) {
             result.evidence.push_str("; the sentinel was not written");
-            return Ok(());
+            return Err(self.operation.error(Cause::Unverified {
+                evidence: result.evidence.clone(),
+            }));
         }
         let sentinel = Sentinel {
             path,
@@ -279,6 +315,7 @@ impl Driver {
             committed: Some(result.size),
             ..error
         })?;
+        result.sentinel_written = true;
         result.evidence.push_str("; the sentinel was written");
         Ok(())
     }

@@ -45,7 +45,7 @@ impl Broker {
         if let Some(allowance) = &operation.allowance {
             let at = begun.as_ref().map_or(0, |begun| begun.at);
             let rest = file.size.saturating_sub(at);
-            allowance.upload(rest, header.verify == Verify::ReadBack)?;
+            allowance.upload(rest, header.verify == Some(Verify::ReadBack))?;
         }
         let (report, progress) = watch::channel(PutProgress::default());
         let patience = Patience {

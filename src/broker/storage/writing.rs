@@ -79,6 +79,12 @@ impl WritingToModule {
         &self.operation
     }
 
+    /// Bytes to come.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        u64::from(self.what.size)
+    }
+
     /// How far it is, now and at every change.
     #[must_use]
     pub fn progress(&self) -> watch::Receiver<ModuleProgress> {

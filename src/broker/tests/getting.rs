@@ -152,3 +152,78 @@ async fn one_that_makes_way_is_queued_again_and_whole_in_the_end() {
     assert!(all == content(2_000_000));
     assert_eq!(result.resumes, 0);
 }
+
+/// What a reading with guards comes to.
+async fn guarded(
+    broker: &Broker,
+    offset: u64,
+    guards: Guards,
+) -> Result<(Vec<u8>, GetResult), Error> {
+    let offset = Offset::new(offset).unwrap();
+    let (me, from) = (caller("me"), profile());
+    let mut reading = broker.begin_guarded_get(&me, &from, &path("/f"), offset, guards)?;
+    reading.began().await?;
+    let mut all = Vec::new();
+    loop {
+        match reading.next().await? {
+            Next::Chunk(chunk) => all.extend_from_slice(&chunk),
+            Next::End(result) => return Ok((all, result)),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_get_that_goes_on_compares_what_its_caller_has() {
+    let file = content(5000);
+    let (broker, _) = broker(Module::new().file("/f", file.clone()));
+    for offset in [0_usize, 1, 300, 4000, 5000] {
+        let tail = Bytes::copy_from_slice(&file[offset.saturating_sub(300)..offset]);
+        let guards = Guards {
+            tail,
+            if_size: Some(5000),
+            sha256: None,
+        };
+        let (rest, result) = guarded(&broker, offset as u64, guards).await.unwrap();
+        assert!(rest == file[offset..], "{offset}");
+        let mut tally = tally::Tally::default();
+        tally.add(&rest);
+        assert_eq!((result.size, result.sha256), (tally.size, tally.sha256()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_get_of_another_file_than_its_caller_means_hands_nothing_over() {
+    let file = content(5000);
+    let (broker, _) = broker(Module::new().file("/f", file.clone()));
+    let mut other = file[700..1000].to_vec();
+    other[299] ^= 1;
+    let tail = Guards {
+        tail: other.into(),
+        ..Guards::default()
+    };
+    let size = Guards {
+        if_size: Some(4999),
+        ..Guards::default()
+    };
+    let hash = Guards {
+        sha256: Some([7; 32]),
+        ..Guards::default()
+    };
+    for (offset, guards, handed) in [(1000, tail, 0), (1000, size, 0), (0, hash, 5000)] {
+        let error = guarded(&broker, offset, guards).await.unwrap_err();
+        assert!(matches!(error.cause, Cause::SourceChanged), "{error:?}");
+        assert_eq!(error.committed, Some(handed));
+        settle().await;
+        assert!(broker.status().running.is_none());
+    }
+    // It ends within what the caller has.
+    let guards = Guards {
+        tail: file[4000..].to_vec().into(),
+        ..Guards::default()
+    };
+    let error = guarded(&broker, 5100, guards).await.unwrap_err();
+    assert!(
+        matches!(error.cause, Cause::WrongOffset { committed: 5000 }),
+        "{error:?}"
+    );
+}

@@ -122,7 +122,7 @@ async fn a_wrong_hash_is_found_before_the_file_is_complete() {
 async fn reading_back_compares_the_bytes_and_tells_of_what_is_wrong() {
     let (broker, module) = broker(Module::new());
     let read_back = || PutHeader {
-        verify: Verify::ReadBack,
+        verify: Some(Verify::ReadBack),
         ..header("/f")
     };
     let result = put(&broker, read_back(), &content(3000)).await.unwrap();
@@ -161,11 +161,15 @@ async fn a_sentinel_follows_a_verified_file_and_no_other() {
     );
     let without = PutHeader {
         sentinel,
-        verify: Verify::Nothing,
+        verify: Some(Verify::Nothing),
         ..header("/e/f")
     };
-    let result = put(&broker, without, b"abc").await.unwrap();
-    assert_eq!(result.state, PutState::Unverified);
+    let error = put(&broker, without, b"abc").await.unwrap_err();
+    assert!(matches!(error.cause, Cause::Unverified { .. }), "{error:?}");
+    let reached = error.reached.unwrap();
+    assert_eq!(reached.state, PutState::Unverified);
+    assert!(!reached.sentinel_written);
+    assert_eq!(module.content("/e/f"), Some(b"abc".to_vec()));
     assert_eq!(module.content("/e/f.ok"), None);
 }
 
@@ -195,14 +199,43 @@ async fn a_sentinel_that_is_its_own_file_in_the_sessions_directory_is_refused() 
 
 #[tokio::test(start_paused = true)]
 async fn a_size_that_nobody_tells_is_no_proof() {
-    for (acknowledged, state) in [
-        (true, PutState::Unverified),
-        (false, PutState::Indeterminate),
+    use PutState::{Indeterminate, Unverified};
+    // Whether the wish is met: by what the module says, and by nothing at all.
+    for (verify, met) in [
+        (None, [false, false]),
+        (Some(Verify::Size), [false, false]),
+        (Some(Verify::Nothing), [true, false]),
+        (Some(Verify::BestEffort), [true, false]),
     ] {
-        let (broker, module) = broker(Module::new());
-        module.answers_uploads(acknowledged, None);
-        let result = put(&broker, header("/f"), b"abc").await.unwrap();
-        assert_eq!(result.state, state);
+        for (acknowledged, state, met) in
+            [(true, Unverified, met[0]), (false, Indeterminate, met[1])]
+        {
+            let (broker, module) = broker(Module::new());
+            module.answers_uploads(acknowledged, None);
+            let wished = PutHeader {
+                verify,
+                ..header("/f")
+            };
+            let outcome = put(&broker, wished, b"abc").await;
+            assert_eq!(
+                outcome.is_ok(),
+                met,
+                "{verify:?} {acknowledged}: {outcome:?}"
+            );
+            let result = outcome.unwrap_or_else(|error| {
+                let told = match error.cause {
+                    Cause::Unverified { .. } => Unverified,
+                    Cause::Indeterminate => Indeterminate,
+                    cause => panic!("{cause:?}"),
+                };
+                assert_eq!(told, state);
+                *error.reached.expect("what was reached")
+            });
+            assert_eq!((result.state, result.size), (state, 3));
+            // Nobody deletes what may be there whole.
+            let deleted = |task: &Task| matches!(task, Task::DeleteFile(_));
+            assert!(!module.log().iter().any(|(_, task)| deleted(task)));
+        }
     }
     let (broker, module) = broker(Module::new());
     module.answers_uploads(true, Some(2));
@@ -328,7 +361,7 @@ async fn a_put_that_lost_its_name_before_its_sentinel_is_no_success() {
     let (broker, module) = broker(Module::new());
     let with = PutHeader {
         sentinel: Some(path("f.ok")),
-        verify: Verify::ReadBack,
+        verify: Some(Verify::ReadBack),
         ..header("/f")
     };
     let mut first = broker.put(&caller("a"), with).unwrap();
@@ -406,9 +439,19 @@ async fn reading_back_in_an_ascii_session_deletes_nothing() {
     };
     let session = broker.open_session(&caller("me"), request).await.unwrap();
     module.corrupts();
+    for verify in [Verify::ReadBack, Verify::Size] {
+        let header = PutHeader {
+            target: Target::Session(session.id.clone()),
+            verify: Some(verify),
+            ..header("/f")
+        };
+        let error = put(&broker, header, b"abc").await.unwrap_err();
+        assert!(matches!(error.cause, Cause::NoVerifyInAscii), "{error:?}");
+        assert_eq!(module.content("/f"), None, "nothing reached the module");
+    }
     let header = PutHeader {
         target: Target::Session(session.id),
-        verify: Verify::ReadBack,
+        verify: Some(Verify::BestEffort),
         ..header("/f")
     };
     let result = put(&broker, header, b"abc").await.unwrap();
@@ -424,7 +467,7 @@ async fn a_sentinel_that_waited_while_another_wrote_the_file_is_not_written() {
         let (broker, module) = broker(Module::new());
         let with = PutHeader {
             sentinel: Some(path("f.ok")),
-            verify,
+            verify: Some(verify),
             ..header("/f")
         };
         let mut first = broker.put(&caller("a"), with).unwrap();
@@ -452,7 +495,7 @@ async fn a_file_that_goes_on_behind_what_was_sent_is_not_verified_by_its_beginni
     module.appends(b"more");
     module.grows_from(3000);
     let read_back = PutHeader {
-        verify: Verify::ReadBack,
+        verify: Some(Verify::ReadBack),
         ..header("/f")
     };
     let error = put(&broker, read_back, &content(3000)).await.unwrap_err();

@@ -108,7 +108,7 @@ async fn reading_back_counts_before_it_begins() {
     let (broker, module) = within(100_000, Module::new());
     let header = PutHeader {
         size: Some(60_000),
-        verify: Verify::ReadBack,
+        verify: Some(Verify::ReadBack),
         ..header("/f")
     };
     exceeded(&put(&broker, header, &content(60_000)).await.unwrap_err());

@@ -23,7 +23,7 @@ async fn heard(watcher: &mut Watcher) -> Vec<String> {
                     OperationChange::Resumed { .. } => "resumed".into(),
                     OperationChange::Ended { outcome, .. } => match outcome {
                         Outcome::Done => "done".into(),
-                        Outcome::Failed(why) => format!("failed {}", why.is_some()),
+                        Outcome::Failed { why, .. } => format!("failed {}", why.is_some()),
                     },
                 };
                 let principal = about.principal.map_or("?".into(), |who| who.to_string());

@@ -101,9 +101,10 @@ impl Broker {
         caller: &Caller,
         behind: Option<&TransferId>,
         limit: usize,
+        takes: impl Fn(&Record) -> bool,
     ) -> Result<Vec<Transfer>, Error> {
         let journal = self.transfers.journal()?;
-        Ok(journal.list(&caller.principal, behind, limit))
+        Ok(journal.list(&caller.principal, behind, limit, takes))
     }
 
     /// Watches a transfer of the caller's.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::journal::{Chore, Hold, Loss, Why};
 use super::lived::{Lived, Now};
-use super::record::{Evidence, Record, State, Told};
+use super::record::{Evidence, Record, Remnant, State, Told};
 use super::retry::{Another, another};
 use crate::broker::caller::{Caller, Target};
 use crate::broker::error::{Cause, Error};
@@ -254,9 +254,16 @@ impl Attempt {
             .and_then(|server| journal.login_refused(&server, told.clone()));
         if verdict == Another::Never || (refused_login && closed.is_none()) {
             tracing::warn!(%transfer, %error, "a transfer failed for good");
+            let arrived = matches!(error.cause, Cause::Unverified { .. });
             return self
                 .hold
-                .change(move |record, now| record.fail(told, now))
+                .change(move |record, now| {
+                    record.fail(told, now);
+                    if arrived {
+                        // By the module's word the file is there: nobody deletes it.
+                        record.remnant = Remnant::Left;
+                    }
+                })
                 .await;
         }
         let counted = verdict != Another::Uncounted;

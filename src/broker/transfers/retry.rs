@@ -118,6 +118,7 @@ pub(super) fn another(error: &Error, uploads: bool) -> Another {
         | Cause::AtCommandsNotAllowed
         | Cause::InvalidPath(_)
         | Cause::OwnSentinel
+        | Cause::NoVerifyInAscii
         | Cause::UnusableDirectory(_)
         | Cause::SessionNotFound
         | Cause::TransfersOff
@@ -130,6 +131,8 @@ pub(super) fn another(error: &Error, uploads: bool) -> Another {
         | Cause::TransferEnded
         | Cause::GaveUp { .. }
         | Cause::SpoolLost
+        // The server tells no more the next time.
+        | Cause::Unverified { .. }
         | Cause::RecordDamaged => Another::Never,
         Cause::QueueFull { .. }
         // Until the next day or month.

@@ -1,10 +1,12 @@
 //! Events and the queue to responses.
 
-use tonic_types::StatusExt;
-
-use super::response::{duration, link, moment, number, signed, timestamp};
+use super::request::Page;
+use super::response::{duration, from_now, link, login, moment, number, signed, timestamp};
 use crate::broker::estimate::Costs;
-use crate::broker::events::{About, Event, Heard, OperationChange, Outcome, SessionChange, What};
+use crate::broker::events::{
+    About, Event, Failing, Heard, OperationChange, Outcome, SessionChange, What,
+};
+use crate::broker::health::LoggedIn;
 use crate::broker::queue::{Queue, Queued, State};
 use crate::broker::scheduler::{Priority, Why};
 use crate::proto;
@@ -12,79 +14,84 @@ use crate::proto::operation_event::Change;
 use crate::proto::watch_events_response::Event as Message;
 use crate::rpc::status;
 
-impl From<Heard> for proto::WatchEventsResponse {
-    fn from(heard: Heard) -> Self {
-        match heard {
-            Heard::Event(Event {
-                sequence,
-                time,
-                what,
-            }) => Self {
-                sequence: signed(sequence),
-                time: Some(timestamp(time)),
-                event: Some(what.into()),
-            },
-            Heard::Lost(lost) => Self {
-                event: Some(Message::Lost(signed(lost))),
-                ..Self::default()
-            },
-        }
+/// What a watcher heard. `named` answers with the profile of a server that it may know of.
+pub(in crate::rpc) fn heard(
+    heard: Heard,
+    named: impl Fn(&LoggedIn) -> Option<String>,
+) -> proto::WatchEventsResponse {
+    match heard {
+        Heard::Event(Event {
+            sequence,
+            time,
+            what,
+        }) => proto::WatchEventsResponse {
+            sequence: signed(sequence),
+            event_time: Some(timestamp(time)),
+            event: Some(event(what, named)),
+        },
+        Heard::Lost(lost) => proto::WatchEventsResponse {
+            event: Some(Message::Lost(proto::LostEvents {
+                event_count: signed(lost),
+            })),
+            ..proto::WatchEventsResponse::default()
+        },
     }
 }
 
-impl From<What> for Message {
-    fn from(what: What) -> Self {
-        match what {
-            What::Link {
-                link: state,
-                logged_in,
-            } => {
-                let (state, detail) = link(&state);
-                let server = logged_in.map(|at| format!("{}:{}", at.host.as_str(), at.port));
-                Self::Link(proto::LinkEvent {
-                    state: state.into(),
-                    detail,
-                    logged_in: server.unwrap_or_default(),
-                })
-            }
-            What::Repair(repaired) => Self::Repair((*repaired).into()),
-            What::Session { own, change } => {
-                let change = match change {
-                    SessionChange::Opened => proto::SessionChange::Opened,
-                    SessionChange::Closed => proto::SessionChange::Closed,
-                    SessionChange::Expired => proto::SessionChange::Expired,
-                };
-                let (principal, session_id) = own.map_or_else(Default::default, |(owner, id)| {
-                    (owner.as_str().to_owned(), id.as_str().to_owned())
-                });
-                Self::Session(proto::SessionEvent {
-                    session_id,
-                    principal,
-                    change: change.into(),
-                })
-            }
-            What::Operation { about, change } => Self::Operation(proto::OperationEvent {
-                operation: Some(about.into()),
-                change: Some(change.into()),
-            }),
+fn event(what: What, named: impl Fn(&LoggedIn) -> Option<String>) -> Message {
+    match what {
+        What::Link {
+            link: state,
+            logged_in,
+        } => {
+            let (state, detail) = link(&state);
+            let login = logged_in.and_then(|at| {
+                let profile = named(&at)?;
+                Some(login(profile, &at))
+            });
+            Message::Link(proto::LinkEvent {
+                state: state.into(),
+                detail,
+                login,
+            })
         }
+        What::Repair(repaired) => Message::Repair((*repaired).into()),
+        What::Session { own, change } => {
+            let change = match change {
+                SessionChange::Opened => proto::SessionChange::Opened,
+                SessionChange::Closed => proto::SessionChange::Closed,
+                SessionChange::Expired => proto::SessionChange::Expired,
+            };
+            let (principal, session_id) = own.map_or_else(Default::default, |(owner, id)| {
+                (owner.as_str().to_owned(), id.as_str().to_owned())
+            });
+            Message::Session(proto::SessionEvent {
+                session_id,
+                principal,
+                change: change.into(),
+            })
+        }
+        What::Operation { about, change } => Message::Operation(proto::OperationEvent {
+            operation: Some(about.into()),
+            change: Some(change.into()),
+        }),
     }
 }
 
 impl From<OperationChange> for Change {
     fn from(change: OperationChange) -> Self {
         match change {
-            OperationChange::Admitted { admitted } => Self::Admitted(proto::Admitted {
-                admitted: number(admitted),
+            OperationChange::Admitted { admitted } => Self::Admitted(proto::OperationAdmitted {
+                admitted_count: number(admitted),
             }),
-            OperationChange::Started { waited } => Self::Started(proto::Started {
-                waited: Some(duration(waited)),
+            OperationChange::Started { waited } => Self::Started(proto::OperationStarted {
+                waiting_duration: Some(duration(waited)),
             }),
-            OperationChange::Progress { bytes } => Self::Progress(proto::Progress {
-                bytes: signed(bytes),
+            OperationChange::Progress { bytes } => Self::Moved(proto::OperationMoved {
+                moved_bytes: signed(bytes),
             }),
-            OperationChange::Yielded { bytes, why } => Self::Yielded(proto::Yielded {
-                bytes: signed(bytes),
+            OperationChange::Yielded { bytes, why } => Self::Yielded(proto::OperationYielded {
+                moved_bytes: signed(bytes),
                 reason: match why {
                     Why::Urgent => proto::YieldReason::Urgent,
                     Why::Patience => proto::YieldReason::Patience,
@@ -92,20 +99,25 @@ impl From<OperationChange> for Change {
                 }
                 .into(),
             }),
-            OperationChange::Resumed { waited } => Self::Resumed(proto::Resumed {
-                waited: Some(duration(waited)),
+            OperationChange::Resumed { waited } => Self::Resumed(proto::OperationResumed {
+                waiting_duration: Some(duration(waited)),
             }),
             OperationChange::Ended { on_link, outcome } => {
-                let status = match &outcome {
-                    Outcome::Failed(Some(why)) => Some(status::of(why)),
-                    Outcome::Done | Outcome::Failed(None) => None,
+                let (outcome, failure) = match outcome {
+                    Outcome::Done => (proto::Outcome::Succeeded, None),
+                    Outcome::Failed { how, why } => (
+                        match how {
+                            Failing::Cancelled => proto::Outcome::Cancelled,
+                            Failing::Indeterminate => proto::Outcome::Indeterminate,
+                            Failing::Failed => proto::Outcome::Failed,
+                        },
+                        why.map(|why| status::failure(&why)),
+                    ),
                 };
-                let info = status.as_ref().and_then(StatusExt::get_details_error_info);
-                Self::Ended(proto::Ended {
-                    ok: matches!(outcome, Outcome::Done),
-                    reason: info.map(|info| info.reason).unwrap_or_default(),
-                    message: status.map_or_else(String::new, |status| status.message().into()),
-                    on_link: Some(duration(on_link)),
+                Self::Ended(proto::OperationEnded {
+                    outcome: outcome.into(),
+                    failure,
+                    link_duration: Some(duration(on_link)),
                 })
             }
         }
@@ -135,12 +147,20 @@ impl From<Priority> for proto::Priority {
     }
 }
 
-impl From<Queue> for proto::ListQueueResponse {
-    fn from(queue: Queue) -> Self {
-        Self {
-            operations: queue.operations.into_iter().map(Into::into).collect(),
-            costs: Some(queue.costs.into()),
-        }
+/// A page of the queue.
+pub(in crate::rpc) fn queue(queue: Queue, page: Page<usize>) -> proto::ListOperationsResponse {
+    let behind = page.behind.unwrap_or_default();
+    let all = queue.operations.len();
+    let operations = queue.operations.into_iter().skip(behind).take(page.size);
+    let next = behind.saturating_add(page.size);
+    proto::ListOperationsResponse {
+        operations: operations.map(Into::into).collect(),
+        next_page_token: if next < all {
+            next.to_string()
+        } else {
+            String::new()
+        },
+        costs: Some(queue.costs.into()),
     }
 }
 
@@ -148,20 +168,20 @@ impl From<Queued> for proto::QueuedOperation {
     fn from(queued: Queued) -> Self {
         let common = Self {
             operation: Some(queued.about.into()),
-            admitted: Some(moment(queued.admitted)),
-            bytes: signed(queued.bytes),
+            admit_time: Some(moment(queued.admitted)),
+            moved_bytes: signed(queued.bytes),
             ..Self::default()
         };
         match queued.state {
             State::Running { elapsed } => Self {
                 state: proto::OperationState::Running.into(),
-                running: Some(duration(elapsed)),
+                running_duration: Some(duration(elapsed)),
                 ..common
             },
             State::Waiting(place) => Self {
                 state: proto::OperationState::Waiting.into(),
-                position: number(place.ahead),
-                estimated_start: place.start.map(moment),
+                queue_position: number(place.ahead),
+                estimated_wait: place.start.map(from_now),
                 ..common
             },
             State::Aside => Self {
@@ -172,17 +192,17 @@ impl From<Queued> for proto::QueuedOperation {
     }
 }
 
-impl From<Costs> for proto::Costs {
+impl From<Costs> for proto::LinkCosts {
     fn from(costs: Costs) -> Self {
         Self {
-            login: Some(duration(costs.login)),
-            switch: Some(duration(costs.switch)),
-            small: Some(duration(costs.small)),
-            upload_rate: signed(costs.up),
-            download_rate: signed(costs.down),
-            abort: Some(duration(costs.abort)),
-            pause: Some(duration(costs.pause)),
-            block_rate: signed(costs.blocks),
+            login_duration: Some(duration(costs.login)),
+            change_server_duration: Some(duration(costs.switch)),
+            small_operation_duration: Some(duration(costs.small)),
+            abort_duration: Some(duration(costs.abort)),
+            pause_duration: Some(duration(costs.pause)),
+            upload_bytes_per_second: signed(costs.up),
+            download_bytes_per_second: signed(costs.down),
+            block_bytes_per_second: signed(costs.blocks),
         }
     }
 }

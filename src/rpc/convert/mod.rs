@@ -1,6 +1,6 @@
 //! Messages to values and back: the only place where both are known.
 
-mod events;
+pub(super) mod events;
 mod module_file;
 mod repair;
 pub(super) mod request;

@@ -1,36 +1,20 @@
 //! Answers about files on the module.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 
-use super::response::{count, duration, moment, number, signed};
-use crate::broker::modem::clock;
-use crate::broker::storage::{ModuleProgress, ProgressStage, TransferResult, Written};
+use super::response::{count, duration, signed};
+use crate::broker::storage::{TransferResult, Written};
 use crate::proto::{
-    self, FetchToModuleResponse, FetchToModuleResult, ModuleStage, SendFromModuleResponse,
-    SendFromModuleResult, WriteModuleFileResponse, WriteModuleFileResult, fetch_to_module_response,
-    send_from_module_response, write_module_file_response,
+    FetchToModuleResponse, FetchToModuleResult, OperationProgress, PutState,
+    SendFromModuleResponse, SendFromModuleResult, WriteModuleFileResponse, WriteModuleFileResult,
+    fetch_to_module_response, send_from_module_response, write_module_file_response,
 };
 
-impl From<ModuleProgress> for proto::ModuleProgress {
-    /// The operation's id is not known here; the caller adds it.
-    fn from(progress: ModuleProgress) -> Self {
-        let (stage, queued) = match progress.stage {
-            ProgressStage::Waiting => (ModuleStage::Queued, true),
-            ProgressStage::Preparing => (ModuleStage::Preparing, false),
-            ProgressStage::Transferring => (ModuleStage::Transferring, false),
-            ProgressStage::Verifying => (ModuleStage::Verifying, false),
-        };
-        let elapsed = progress.since.map(|since| clock::now() - since);
-        Self {
-            operation_id: String::new(),
-            stage: stage.into(),
-            bytes: signed(progress.bytes),
-            queue_position: number(progress.place.ahead),
-            estimated_start: progress.place.start.filter(|_| queued).map(moment),
-            elapsed: elapsed.map(|time| duration(Duration::from_secs(time.as_secs()))),
-        }
+const fn state(result: &TransferResult) -> PutState {
+    if result.verified {
+        PutState::VerifiedSize
+    } else {
+        PutState::Unverified
     }
 }
 
@@ -39,9 +23,9 @@ impl From<TransferResult> for FetchToModuleResponse {
         let result = FetchToModuleResult {
             module_path: result.file.as_str().into(),
             size: signed(result.size),
-            verified: result.verified,
-            resumes: count(result.resumes),
-            elapsed: Some(duration(result.elapsed)),
+            state: state(&result).into(),
+            resume_count: count(result.resumes),
+            link_duration: Some(duration(result.elapsed)),
         };
         Self {
             message: Some(fetch_to_module_response::Message::Result(result)),
@@ -53,8 +37,8 @@ impl From<TransferResult> for SendFromModuleResponse {
     fn from(result: TransferResult) -> Self {
         let result = SendFromModuleResult {
             size: signed(result.size),
-            verified: result.verified,
-            elapsed: Some(duration(result.elapsed)),
+            state: state(&result).into(),
+            link_duration: Some(duration(result.elapsed)),
         };
         Self {
             message: Some(send_from_module_response::Message::Result(result)),
@@ -67,7 +51,7 @@ impl From<Written> for WriteModuleFileResponse {
         let result = WriteModuleFileResult {
             size: signed(written.size),
             sha256: Bytes::copy_from_slice(&written.sha256),
-            elapsed: Some(duration(written.elapsed)),
+            link_duration: Some(duration(written.elapsed)),
         };
         Self {
             message: Some(write_module_file_response::Message::Result(result)),
@@ -75,24 +59,24 @@ impl From<Written> for WriteModuleFileResponse {
     }
 }
 
-impl From<proto::ModuleProgress> for FetchToModuleResponse {
-    fn from(progress: proto::ModuleProgress) -> Self {
+impl From<OperationProgress> for FetchToModuleResponse {
+    fn from(progress: OperationProgress) -> Self {
         Self {
             message: Some(fetch_to_module_response::Message::Progress(progress)),
         }
     }
 }
 
-impl From<proto::ModuleProgress> for SendFromModuleResponse {
-    fn from(progress: proto::ModuleProgress) -> Self {
+impl From<OperationProgress> for SendFromModuleResponse {
+    fn from(progress: OperationProgress) -> Self {
         Self {
             message: Some(send_from_module_response::Message::Progress(progress)),
         }
     }
 }
 
-impl From<proto::ModuleProgress> for WriteModuleFileResponse {
-    fn from(progress: proto::ModuleProgress) -> Self {
+impl From<OperationProgress> for WriteModuleFileResponse {
+    fn from(progress: OperationProgress) -> Self {
         Self {
             message: Some(write_module_file_response::Message::Progress(progress)),
         }

@@ -1,10 +1,11 @@
 //! Repairs of the link to responses.
 
 use super::response::{duration, number};
-use crate::broker::Repairs;
+use crate::broker::failure::Failure;
 use crate::broker::health::{Repaired, Rung};
-use crate::broker::modem::chain;
+use crate::broker::{Error, Repairs, modem};
 use crate::proto;
+use crate::rpc::status;
 
 impl From<Rung> for proto::RepairRung {
     fn from(rung: Rung) -> Self {
@@ -22,20 +23,21 @@ impl From<Rung> for proto::RepairRung {
 
 impl From<Repaired> for proto::RepairEvent {
     fn from(repaired: Repaired) -> Self {
-        let (ok, detail) = match &repaired.outcome {
-            Ok(()) => (true, String::new()),
-            Err(failure) => (false, chain(failure)),
+        let outcome = match repaired.outcome {
+            Ok(()) => proto::Outcome::Succeeded,
+            Err(_) => proto::Outcome::Failed,
         };
         Self {
             rung: proto::RepairRung::from(repaired.rung).into(),
-            why: repaired
-                .why
-                .as_ref()
-                .map_or_else(String::new, |why| chain(why)),
-            ok,
-            detail,
+            cause: repaired.why.map(failure),
+            outcome: outcome.into(),
+            failure: repaired.outcome.err().map(failure),
         }
     }
+}
+
+fn failure(failure: Failure) -> proto::Failure {
+    status::failure(&Error::from(modem::Error::Failed(failure)))
 }
 
 impl From<Repairs> for proto::Repairs {
@@ -43,12 +45,12 @@ impl From<Repairs> for proto::Repairs {
         let (last, ago) = repairs.last.unzip();
         let count = |(rung, count)| proto::RepairCount {
             rung: proto::RepairRung::from(rung).into(),
-            count: number(count),
+            try_count: number(count),
         };
         Self {
             last: last.map(Into::into),
-            ago: ago.map(duration),
-            within_an_hour: repairs.within_an_hour.into_iter().map(count).collect(),
+            last_age: ago.map(duration),
+            last_hour_counts: repairs.within_an_hour.into_iter().map(count).collect(),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tonic_types::FieldViolation;
 
+use crate::broker::get::Guards;
 use crate::broker::put::{PutHeader, Verify};
 use crate::broker::scheduler::{Priority, Yields};
 use crate::broker::{ServerChoice, SessionId, SessionRequest, Target};
@@ -54,16 +55,16 @@ impl Fields {
     }
 
     pub(super) fn target(&mut self, field: &str, target: Option<proto::Target>) -> Option<Target> {
-        use proto::target::Target as Message;
-        match target.and_then(|target| target.target) {
-            Some(Message::Profile(name)) => self
+        use proto::target::Destination;
+        match target.and_then(|target| target.destination) {
+            Some(Destination::Profile(name)) => self
                 .named(&format!("{field}.profile"), name)
                 .map(Target::Profile),
-            Some(Message::SessionId(id)) => self
+            Some(Destination::SessionId(id)) => self
                 .named(&format!("{field}.session_id"), id)
                 .map(|id| Target::Session(SessionId::new(id))),
-            Some(Message::Server(server)) => self
-                .server(&format!("{field}.server"), server)
+            Some(Destination::InlineServer(server)) => self
+                .server(&format!("{field}.inline_server"), server)
                 .map(Target::Inline),
             None => self.refuse(field, "names no profile, session or server"),
         }
@@ -80,7 +81,7 @@ impl Fields {
         Some(name)
     }
 
-    fn server(&mut self, field: &str, server: proto::Server) -> Option<Arc<Server>> {
+    fn server(&mut self, field: &str, server: proto::InlineServer) -> Option<Arc<Server>> {
         let server_type = match server.security() {
             proto::Security::None => Some(ServerType::Ftp),
             proto::Security::AuthSsl => Some(ServerType::AuthSsl),
@@ -105,6 +106,16 @@ impl Fields {
                     )
                 }),
         };
+        let single_ip = self
+            .choice(
+                &format!("{field}.data_address_mode"),
+                server.data_address_mode,
+            )
+            .map(|mode| match mode {
+                proto::DataAddressMode::FromReply => false,
+                // Most servers stand behind address translation (SIMCom manual L1216).
+                proto::DataAddressMode::Unspecified | proto::DataAddressMode::SameAsControl => true,
+            });
         let tls = server_type.and_then(|server_type| self.tls(field, &server, server_type));
         let host = self.check(&format!("{field}.host"), Host::new(server.host));
         let username = self.check(&format!("{field}.username"), Username::new(server.username));
@@ -115,8 +126,7 @@ impl Fields {
             username: username?,
             password: password?,
             server_type: server_type?,
-            // Most servers stand behind address translation (SIMCom manual L1216).
-            single_ip: server.single_ip.unwrap_or(true),
+            single_ip: single_ip?,
             tls: tls?,
         }))
     }
@@ -164,12 +174,24 @@ impl Fields {
         })
     }
 
-    pub(super) fn verify(&mut self, field: &str, number: i32) -> Option<Verify> {
+    /// `Some(None)` where it is not specified.
+    pub(super) fn verify(&mut self, field: &str, number: i32) -> Option<Option<Verify>> {
         Some(match self.choice(field, number)? {
-            proto::Verify::Unspecified | proto::Verify::Size => Verify::Size,
-            proto::Verify::ReadBack => Verify::ReadBack,
-            proto::Verify::None => Verify::Nothing,
+            proto::Verify::Unspecified => None,
+            proto::Verify::Size => Some(Verify::Size),
+            proto::Verify::ReadBack => Some(Verify::ReadBack),
+            proto::Verify::None => Some(Verify::Nothing),
+            proto::Verify::BestEffort => Some(Verify::BestEffort),
         })
+    }
+
+    /// How many a page may have: `most` where nothing is said, and where more is.
+    pub(super) fn page_size(&mut self, asked: i32, most: usize) -> Option<usize> {
+        match usize::try_from(asked) {
+            Ok(0) => Some(most),
+            Ok(size) => Some(size.min(most)),
+            Err(_) => self.refuse("page_size", "is less than 0"),
+        }
     }
 
     /// The sentinel of a file; `Some(None)` for an empty path.
@@ -178,7 +200,7 @@ impl Fields {
         field: &str,
         path: String,
         file: Option<&RemotePath>,
-        verify: Option<Verify>,
+        verify: Option<Option<Verify>>,
     ) -> Option<Option<RemotePath>> {
         let sentinel = self.optional_path(field, path)?;
         if let (Some(sentinel), Some(file)) = (&sentinel, file)
@@ -186,7 +208,7 @@ impl Fields {
         {
             return self.refuse(field, "names the file itself, which it would replace");
         }
-        if sentinel.is_some() && verify == Some(Verify::Nothing) {
+        if sentinel.is_some() && verify == Some(Some(Verify::Nothing)) {
             let rule = "is written only after the file is verified, so `verify` cannot be NONE";
             return self.refuse(field, rule);
         }
@@ -224,9 +246,20 @@ pub(in crate::rpc) fn place_to_list(
 /// How a transfer behaves beside others, where its caller says.
 pub(in crate::rpc) type Manners = (Option<Priority>, Option<Yields>);
 
-pub(in crate::rpc) fn get(
-    request: proto::GetRequest,
-) -> Result<(Target, RemotePath, Offset, Manners), Invalid> {
+/// A file to read.
+#[derive(Debug)]
+pub(in crate::rpc) struct GetWish {
+    pub(in crate::rpc) target: Target,
+    pub(in crate::rpc) path: RemotePath,
+    pub(in crate::rpc) offset: Offset,
+    pub(in crate::rpc) guards: Guards,
+    pub(in crate::rpc) manners: Manners,
+}
+
+/// Most bytes of a tail, as the contract says.
+const TAIL: usize = 512;
+
+pub(in crate::rpc) fn get(request: proto::GetRequest) -> Result<GetWish, Invalid> {
     let mut fields = Fields::default();
     let target = fields.target("target", request.target);
     let path = fields.path("path", request.path);
@@ -235,19 +268,53 @@ pub(in crate::rpc) fn get(
         .and_then(|offset| fields.check("offset", Offset::new(offset)));
     let priority = fields.priority("priority", request.priority);
     let yields = fields.yields("yield_policy", request.yield_policy);
-    let read = (|| Some((target?, path?, offset?, (priority?, yields?))))();
+    let tail = match request.tail.len() {
+        len if len > TAIL => {
+            let rule = format!("has {len} bytes, at most {TAIL} are allowed");
+            fields.refuse("tail", rule)
+        }
+        len if offset.is_some_and(|offset| offset.get() < len as u64) => {
+            fields.refuse("tail", "has more bytes than there are before `offset`")
+        }
+        _ => Some(request.tail),
+    };
+    let if_size = match request.if_size {
+        None => Some(None),
+        Some(size) => fields.count("if_size", size).map(Some),
+    };
+    let sha256 = sha256(&mut fields, "sha256", &request.sha256);
+    if offset.is_some_and(|offset| offset.get() > 0) && sha256.flatten().is_some() {
+        fields.refuse::<()>("sha256", "is of the whole file, so that `offset` must be 0");
+    }
+    let read = (|| {
+        Some(GetWish {
+            target: target?,
+            path: path?,
+            offset: offset?,
+            guards: Guards {
+                tail: tail?,
+                if_size: if_size?,
+                sha256: sha256?,
+            },
+            manners: (priority?, yields?),
+        })
+    })();
     fields.finish(read)
 }
 
 pub(in crate::rpc) fn open_session(
     request: proto::OpenSessionRequest,
 ) -> Result<SessionRequest, Invalid> {
-    use proto::open_session_request::Target as Message;
+    use proto::open_session_request::Destination;
     let mut fields = Fields::default();
-    let server = match request.target {
-        Some(Message::Profile(name)) => fields.named("profile", name).map(ServerChoice::Profile),
-        Some(Message::Server(server)) => fields.server("server", server).map(ServerChoice::Inline),
-        None => fields.refuse("target", "names no profile or server"),
+    let server = match request.destination {
+        Some(Destination::Profile(name)) => {
+            fields.named("profile", name).map(ServerChoice::Profile)
+        }
+        Some(Destination::InlineServer(server)) => fields
+            .server("inline_server", server)
+            .map(ServerChoice::Inline),
+        None => fields.refuse("destination", "names no profile or server"),
     };
     let directory = fields.optional_path("directory", request.directory);
     let transfer_type = fields
@@ -313,6 +380,44 @@ pub(in crate::rpc) fn set_transfer_type(
             transfer_type(choice).or_else(|| fields.refuse("transfer_type", "is not specified"))
         });
     fields.finish(id.zip(to))
+}
+
+/// A part of a list: so many behind what was told last.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::rpc) struct Page<T> {
+    pub(in crate::rpc) behind: Option<T>,
+    pub(in crate::rpc) size: usize,
+}
+
+/// Most operations in one answer: about a hundred kilobytes.
+const OPERATIONS: usize = 500;
+
+pub(in crate::rpc) fn page(request: proto::ListOperationsRequest) -> Result<Page<usize>, Invalid> {
+    let mut fields = Fields::default();
+    let size = fields.page_size(request.page_size, OPERATIONS);
+    let behind = match request.page_token.as_str() {
+        "" => Some(None),
+        token => match token.parse() {
+            Ok(place) => Some(Some(place)),
+            Err(_) => fields.refuse("page_token", "is not one of this method"),
+        },
+    };
+    fields.finish(size.zip(behind).map(|(size, behind)| Page { behind, size }))
+}
+
+/// Most profiles in one answer.
+const PROFILES: usize = 200;
+
+pub(in crate::rpc) fn profiles(
+    request: proto::ListProfilesRequest,
+) -> Result<Page<String>, Invalid> {
+    let mut fields = Fields::default();
+    let size = fields.page_size(request.page_size, PROFILES);
+    let behind = match request.page_token {
+        token if token.is_empty() => Some(None),
+        token => fields.named("page_token", token).map(Some),
+    };
+    fields.finish(size.zip(behind).map(|(size, behind)| Page { behind, size }))
 }
 
 pub(in crate::rpc) fn operation(id: String) -> Result<String, Invalid> {

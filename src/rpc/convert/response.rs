@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::broker::health::{Capabilities, Identity, Link, Sim};
+use crate::broker::health::{Capabilities, Identity, Link, LoggedIn, Sim};
 use crate::broker::modem::chain;
-use crate::broker::put::{PutProgress, PutResult, PutStage};
+use crate::broker::put::PutResult;
 use crate::broker::transfers::Keeping;
 use crate::broker::{Status, modem};
 use crate::ftps::listing;
@@ -44,31 +44,10 @@ impl From<listing::Entry> for proto::Entry {
             kind: kind.into(),
             // A size that does not fit is absent: another number would be wrong.
             size: facts.size.and_then(|size| i64::try_from(size).ok()),
-            modified: facts.modified.map(timestamp),
+            modify_time: facts.modified.map(timestamp),
             permissions: facts.permissions,
             link_target: facts.link_target.unwrap_or_default(),
             raw: entry.raw,
-        }
-    }
-}
-
-impl From<PutProgress> for proto::PutProgress {
-    /// The operation's id is not known here; the caller adds it.
-    fn from(progress: PutProgress) -> Self {
-        let stage = match progress.stage {
-            PutStage::Queued => proto::PutStage::Queued,
-            PutStage::Sending => proto::PutStage::Sending,
-            PutStage::Verifying => proto::PutStage::Verifying,
-        };
-        Self {
-            operation_id: String::new(),
-            stage: stage.into(),
-            sent: signed(progress.sent),
-            queue_position: number(progress.place.ahead),
-            estimated_start: match progress.stage {
-                PutStage::Queued => progress.place.start.map(moment),
-                PutStage::Sending | PutStage::Verifying => None,
-            },
         }
     }
 }
@@ -80,8 +59,9 @@ impl From<PutResult> for proto::PutResult {
             sha256: Bytes::copy_from_slice(&result.sha256),
             state: proto::PutState::from(result.state).into(),
             evidence: result.evidence,
-            resumes: count(result.resumes),
-            elapsed: Some(duration(result.elapsed)),
+            resume_count: count(result.resumes),
+            link_duration: Some(duration(result.elapsed)),
+            sentinel_written: result.sentinel_written,
         }
     }
 }
@@ -102,10 +82,16 @@ impl From<Status> for proto::GetStatusResponse {
             Sim::Locked => proto::SimState::Locked,
             Sim::Missing => proto::SimState::Missing,
         };
+        let registration = match (health.registration.registered, health.registration.roaming) {
+            (None, _) => proto::RegistrationState::Unspecified,
+            (Some(false), _) => proto::RegistrationState::NotRegistered,
+            (Some(true), false) => proto::RegistrationState::Home,
+            (Some(true), true) => proto::RegistrationState::Roaming,
+        };
         Self {
             state: state.into(),
             detail,
-            since: Some(duration(status.lasted)),
+            state_duration: Some(duration(status.lasted)),
             identity: Some(proto::Identity {
                 manufacturer: health.identity.manufacturer,
                 model: health.identity.model,
@@ -113,23 +99,20 @@ impl From<Status> for proto::GetStatusResponse {
             }),
             registration: Some(proto::Registration {
                 sim: sim.into(),
-                registered: health.registration.registered.unwrap_or_default(),
-                roaming: health.registration.roaming,
+                state: registration.into(),
                 rssi_dbm: health.registration.rssi_dbm,
-                operator: health.registration.operator,
+                operator_name: health.registration.operator,
             }),
-            logged_in: health.logged_in.map(|server| proto::LoggedIn {
-                profile: status.profile.unwrap_or_default(),
-                host: server.host.as_str().into(),
-                port: u32::from(server.port),
-            }),
-            running: status.running.map(|running| proto::Operation {
+            login: health
+                .logged_in
+                .map(|server| login(status.profile.unwrap_or_default(), &server)),
+            running: status.running.map(|running| proto::RunningOperation {
                 operation_id: running.operation.as_str().into(),
                 method: running.method.into(),
-                running: Some(duration(running.elapsed)),
+                running_duration: Some(duration(running.elapsed)),
             }),
-            queued: number(status.queued),
-            sessions: number(status.sessions),
+            queued_operation_count: number(status.queued),
+            session_count: number(status.sessions),
             data: Some(status.data.into()),
             repairs: Some(status.repairs.into()),
             transfer_storage: storage.into(),
@@ -156,20 +139,20 @@ impl From<(Identity, &Capabilities)> for proto::GetCapabilitiesResponse {
             model: identity.model,
             firmware: identity.firmware,
             quirks: capabilities.quirks.clone(),
-            max_path: length(profile.max_path),
-            max_credential: length(profile.max_credential),
-            max_line: length(profile.max_line),
-            abort: profile.abort,
-            cache: profile.cache,
-            blocks: profile.blocks,
-            mode: profile.mode,
-            tls_contexts: profile.binds_tls,
+            max_path_bytes: length(profile.max_path),
+            max_credential_bytes: length(profile.max_credential),
+            max_line_length: length(profile.max_line),
+            can_abort: profile.abort,
+            can_read_cache: profile.cache,
+            can_write_blocks: profile.blocks,
+            can_choose_active: profile.mode,
+            can_bind_tls: profile.binds_tls,
             non_ascii_commands: non_ascii
                 .map(Verb::name)
                 .chain(files.map(StorageVerb::name))
                 .map(Into::into)
                 .collect(),
-            probe: capabilities.answers.iter().map(probe).collect(),
+            probe_answers: capabilities.answers.iter().map(probe).collect(),
         }
     }
 }
@@ -190,13 +173,32 @@ pub(in crate::rpc) fn duration(duration: Duration) -> prost_types::Duration {
     })
 }
 
-pub(super) fn timestamp(time: SystemTime) -> prost_types::Timestamp {
+pub(in crate::rpc) fn timestamp(time: SystemTime) -> prost_types::Timestamp {
     time.into()
 }
 
 /// A moment of the daemon's own clock, as the time of day.
 pub(in crate::rpc) fn moment(at: Instant) -> prost_types::Timestamp {
     timestamp(modem::clock::wall(at))
+}
+
+/// How long it is until the clock of the day shows a time.
+pub(super) fn until(time: SystemTime) -> prost_types::Duration {
+    let now = modem::clock::wall(modem::clock::now());
+    duration(time.duration_since(now).unwrap_or_default())
+}
+
+/// How long it is until a moment of the daemon's own clock.
+pub(super) fn from_now(at: Instant) -> prost_types::Duration {
+    duration(at.saturating_duration_since(modem::clock::now()))
+}
+
+pub(super) fn login(profile: String, server: &LoggedIn) -> proto::ServerLogin {
+    proto::ServerLogin {
+        profile,
+        host: server.host.as_str().into(),
+        port: u32::from(server.port),
+    }
 }
 
 pub(in crate::rpc) fn number(count: usize) -> i32 {

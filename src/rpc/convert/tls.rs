@@ -10,11 +10,17 @@ impl Fields {
     pub(super) fn tls(
         &mut self,
         field: &str,
-        server: &proto::Server,
+        server: &proto::InlineServer,
         server_type: ServerType,
     ) -> Option<TlsPolicy> {
         let verification = self.choice(&format!("{field}.verification"), server.verification);
         let floor = self.choice(&format!("{field}.tls_floor"), server.tls_floor);
+        let names = self
+            .choice(
+                &format!("{field}.server_name_indication"),
+                server.server_name_indication,
+            )
+            .map(|choice| !matches!(choice, proto::ServerNameIndication::Omitted));
         let given = !server.ca_certificate.is_empty();
         let ca_field = format!("{field}.ca_certificate");
         let verify = match verification? {
@@ -51,7 +57,7 @@ impl Fields {
                 proto::TlsFloor::Any => TlsFloor::Any,
                 proto::TlsFloor::Unspecified | proto::TlsFloor::Tls12 => TlsFloor::Tls12,
             },
-            sni: TlsPolicy::sni_for(&server.host, server.sni.unwrap_or(true)),
+            sni: TlsPolicy::sni_for(&server.host, names?),
             // Only profiles have keys: one should not travel with every request.
             identity: None,
         })

@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 
-use super::request::{Fields, Invalid, sha256};
-use super::response::{count, signed, timestamp};
+use super::request::{Fields, Invalid, Page, sha256};
+use super::response::{count, signed, timestamp, until};
 use crate::broker::put::{PutState, Verify};
 use crate::broker::scheduler::Priority;
 use crate::broker::transfers::{
-    Direction, Remnant, State, Told, Transfer, TransferId, UploadWish, Wish,
+    Direction, Record, Remnant, State, Told, Transfer, TransferId, UploadWish, Wish,
 };
 use crate::proto;
 
@@ -37,7 +37,7 @@ pub(in crate::rpc) fn upload(header: proto::UploadHeader) -> Result<(TransferId,
     let read = (|| {
         let upload = UploadWish {
             must_be_new: must_be_new?,
-            verify: verify?,
+            verify: verify?.unwrap_or_default(),
             delete_on_failure: delete_on_failure?,
             sentinel: sentinel?,
             size: size?,
@@ -100,22 +100,79 @@ pub(in crate::rpc) fn read(
     fields.finish(id.zip(offset))
 }
 
-/// Behind which transfer a page begins, and how long it is.
-pub(in crate::rpc) fn page(
+/// Which transfers, and which page of them.
+pub(in crate::rpc) fn list(
     request: proto::ListTransfersRequest,
-) -> Result<(Option<TransferId>, usize), Invalid> {
+) -> Result<(Page<TransferId>, Filter), Invalid> {
     let mut fields = Fields::default();
-    let size = match usize::try_from(request.page_size) {
-        Ok(0) => Some(PAGE),
-        Ok(size) => Some(size.min(PAGE)),
-        Err(_) => fields.refuse("page_size", "is less than 0"),
-    };
+    let size = fields.page_size(request.page_size, PAGE);
     let behind = if request.page_token.is_empty() {
         Some(None)
     } else {
         fields.transfer("page_token", request.page_token).map(Some)
     };
-    fields.finish(behind.zip(size))
+    let mut states = Some(Vec::new());
+    for (at, number) in request.states.into_iter().enumerate() {
+        let field = format!("states[{at}]");
+        let state = match fields.choice(&field, number) {
+            Some(proto::TransferState::Unspecified) => fields.refuse(&field, "is not specified"),
+            state => state,
+        };
+        states = states.zip(state).map(|(mut states, state)| {
+            states.push(state);
+            states
+        });
+    }
+    let prefix = match request.transfer_id_prefix {
+        prefix if prefix.is_empty() => Some(None),
+        prefix => fields.transfer("transfer_id_prefix", prefix).map(Some),
+    };
+    let read = (|| {
+        let page = Page {
+            behind: behind?,
+            size: size?,
+        };
+        let filter = Filter {
+            states: states?,
+            prefix: prefix?,
+        };
+        Some((page, filter))
+    })();
+    fields.finish(read)
+}
+
+/// Which transfers are listed.
+#[derive(Debug)]
+pub(in crate::rpc) struct Filter {
+    states: Vec<proto::TransferState>,
+    prefix: Option<TransferId>,
+}
+
+impl Filter {
+    /// Whether a transfer is one of them.
+    pub(in crate::rpc) fn takes(&self, record: &Record) -> bool {
+        let state = proto::TransferState::from(&record.state);
+        let id = record.key.id.as_str();
+        (self.states.is_empty() || self.states.contains(&state))
+            && self
+                .prefix
+                .as_ref()
+                .is_none_or(|prefix| id.starts_with(prefix.as_str()))
+    }
+}
+
+impl From<&State> for proto::TransferState {
+    fn from(state: &State) -> Self {
+        match state {
+            State::Receiving => Self::Receiving,
+            State::Queued => Self::Queued,
+            State::Running => Self::Running,
+            State::Waiting { .. } => Self::Waiting,
+            State::Done => Self::Done,
+            State::Failed => Self::Failed,
+            State::Cancelled => Self::Cancelled,
+        }
+    }
 }
 
 impl Fields {
@@ -135,74 +192,104 @@ impl From<Transfer> for proto::Transfer {
             next_attempt,
             ..
         } = transfer;
-        let state = match record.state {
-            State::Receiving => proto::TransferState::Receiving,
-            State::Queued => proto::TransferState::Queued,
-            State::Running => proto::TransferState::Running,
-            State::Waiting { .. } => proto::TransferState::Waiting,
-            State::Done => proto::TransferState::Done,
-            State::Failed => proto::TransferState::Failed,
-            State::Cancelled => proto::TransferState::Cancelled,
-        };
+        let state = proto::TransferState::from(&record.state);
         let direction = match record.wish.direction {
-            Direction::Upload(_) => proto::Direction::Upload,
-            Direction::Download => proto::Direction::Download,
+            Direction::Upload(_) => proto::TransferDirection::Upload,
+            Direction::Download => proto::TransferDirection::Download,
         };
         let remnant = match record.remnant {
-            Remnant::Nothing => proto::Remnant::Unspecified,
+            Remnant::Nothing => proto::Remnant::None,
             Remnant::Pending { .. } => proto::Remnant::Pending,
             Remnant::Deleted => proto::Remnant::Deleted,
             Remnant::Kept => proto::Remnant::Kept,
             Remnant::Left => proto::Remnant::Left,
         };
-        let (evidence_state, evidence) = match record.evidence {
+        let (put_state, evidence) = match record.evidence {
             Some(evidence) => (proto::PutState::from(evidence.state), evidence.words),
             None => (proto::PutState::Unspecified, String::new()),
         };
-        let verify = match record.wish.upload().map(|upload| upload.verify) {
-            Some(Verify::Size) => proto::Verify::Size,
-            Some(Verify::ReadBack) => proto::Verify::ReadBack,
-            Some(Verify::Nothing) => proto::Verify::None,
-            None => proto::Verify::Unspecified,
-        };
+        let wish = record.wish.upload().cloned();
         let operation = live.operation.as_ref().map(|id| id.as_str().to_owned());
-        Self {
+        let update_time = timestamp(record.changed);
+        let transfer = Self {
             transfer_id: record.key.id.as_str().into(),
             direction: direction.into(),
             profile: record.wish.profile,
             path: record.wish.path.as_str().into(),
             priority: proto::Priority::from(record.wish.priority).into(),
             state: state.into(),
+            end_time: record.state.is_over().then_some(update_time),
             size: record.size.map(signed),
             committed_size: signed(record.committed),
-            moved: signed(live.moved),
-            moved_in_all: signed(record.moved.saturating_add(live.moved)),
-            attempts: count(record.attempts),
+            attempt_moved_bytes: signed(live.moved),
+            total_moved_bytes: signed(record.moved.saturating_add(live.moved)),
+            attempt_count: count(record.attempts),
             operation_id: operation.unwrap_or_default(),
-            last_error: record.last_error.map(Into::into),
-            next_attempt: next_attempt.map(timestamp),
-            created: Some(timestamp(record.created)),
-            changed: Some(timestamp(record.changed)),
+            last_failure: record.last_error.map(Into::into),
+            next_attempt_wait: next_attempt.map(until),
+            create_time: Some(timestamp(record.created)),
+            update_time: Some(update_time),
             sha256: record
                 .sha256
                 .map(|hash| Bytes::copy_from_slice(&hash))
                 .unwrap_or_default(),
-            evidence_state: evidence_state.into(),
+            put_state: put_state.into(),
             evidence,
             remnant: remnant.into(),
-            verify: verify.into(),
-            grown_to: record.grown.map(signed),
+            grown_size: record.grown.map(signed),
+            ..Self::default()
+        };
+        match wish {
+            Some(wish) => transfer.wished_as(wish),
+            None => transfer,
         }
     }
 }
 
-impl From<Told> for proto::TransferError {
+impl proto::Transfer {
+    /// How the upload was asked for.
+    fn wished_as(self, wish: UploadWish) -> Self {
+        let if_exists = if wish.must_be_new {
+            proto::IfExists::Fail
+        } else {
+            proto::IfExists::Overwrite
+        };
+        let on_failure = if wish.delete_on_failure {
+            proto::OnFailure::Delete
+        } else {
+            proto::OnFailure::Keep
+        };
+        let sentinel = wish.sentinel.map(|path| path.as_str().to_owned());
+        Self {
+            if_exists: if_exists.into(),
+            verify: proto::Verify::from(wish.verify).into(),
+            on_failure: on_failure.into(),
+            sentinel: sentinel.unwrap_or_default(),
+            ..self
+        }
+    }
+}
+
+impl From<Verify> for proto::Verify {
+    fn from(verify: Verify) -> Self {
+        match verify {
+            Verify::Size => Self::Size,
+            Verify::ReadBack => Self::ReadBack,
+            Verify::Nothing => Self::None,
+            Verify::BestEffort => Self::BestEffort,
+        }
+    }
+}
+
+impl From<Told> for proto::Failure {
     fn from(told: Told) -> Self {
         Self {
             code: told.code,
             reason: told.reason,
             message: told.message,
             metadata: told.metadata.into_iter().collect(),
+            // The daemon tries again by itself, or not at all.
+            retry_after: None,
         }
     }
 }

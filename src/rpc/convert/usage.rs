@@ -10,8 +10,8 @@ impl From<Report> for proto::GetUsageResponse {
             total: Some(report.total.into()),
             own: report.own.into_iter().map(account).collect(),
             limits: report.limits.into_iter().map(limit).collect(),
-            day_ends: Some(timestamp(report.day_ends)),
-            month_ends: Some(timestamp(report.month_ends)),
+            day_end_time: Some(timestamp(report.day_ends)),
+            month_end_time: Some(timestamp(report.month_ends)),
         }
     }
 }
@@ -28,9 +28,9 @@ impl From<Counts> for proto::DataUsage {
 impl From<Volume> for proto::DataVolume {
     fn from(Volume { up, down, air }: Volume) -> Self {
         Self {
-            uploaded: signed(up),
-            downloaded: signed(down),
-            on_air: signed(air),
+            uploaded_bytes: signed(up),
+            downloaded_bytes: signed(down),
+            on_air_bytes: signed(air),
         }
     }
 }
@@ -56,7 +56,7 @@ fn limit((profile, standing): (Option<std::sync::Arc<str>>, Standing)) -> proto:
         scope: scope.into(),
         profile: profile.as_deref().unwrap_or_default().into(),
         period: period.into(),
-        limit: signed(standing.limit),
-        used: signed(standing.used),
+        limit_bytes: signed(standing.limit),
+        used_bytes: signed(standing.used),
     }
 }

@@ -13,19 +13,19 @@ use crate::broker::failure::{self, Failure, Finding, Stage};
 use crate::broker::transfers::{Exhausted, Trouble};
 use crate::broker::{Cause, modem};
 use crate::ftps::errcode::ErrCode;
+use crate::proto::Reason;
 
 /// Where a name cannot be held against a number: how long a caller should wait before it tries
 /// again. Bringing a module up takes 5 to 20 s, so a shorter wait would mostly be in vain.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// Longest message, in bytes: it may repeat what a server or a client has said, and trailers are bounded
-/// by the other side, which ends the connection where they are longer.
-const MESSAGE: usize = 1024;
+/// Longest value of the metadata, in bytes. There are at most ten.
+const VALUE: usize = 128;
 
 /// What an error comes to.
 pub(super) struct Verdict {
     code: Code,
-    reason: &'static str,
+    reason: Reason,
     /// What a person can do, or what is behind it; may be empty.
     pub(super) advice: &'static str,
     retry: Option<Duration>,
@@ -33,7 +33,7 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    pub(super) fn new(code: Code, reason: &'static str, advice: &'static str) -> Self {
+    pub(super) fn new(code: Code, reason: Reason, advice: &'static str) -> Self {
         Self {
             code,
             reason,
@@ -44,25 +44,35 @@ impl Verdict {
     }
 
     /// UNAVAILABLE, and worth another try.
-    pub(super) fn unavailable(reason: &'static str, advice: &'static str) -> Self {
+    pub(super) fn unavailable(reason: Reason, advice: &'static str) -> Self {
         Self {
             retry: Some(RETRY),
             ..Self::new(Code::Unavailable, reason, advice)
         }
     }
 
+    /// There are too many of something. Where they are not all the caller's `own`, others may let go of
+    /// theirs.
+    fn full(own: bool, reason: Reason, advice: &'static str) -> Self {
+        Self {
+            retry: (!own).then_some(RETRY),
+            ..Self::new(Code::ResourceExhausted, reason, advice)
+        }
+    }
+
     /// The daemon ends; the next one may serve soon.
     fn stopping() -> Self {
-        Self::unavailable("STOPPING", "call again when it is back")
+        Self::unavailable(Reason::Stopping, "call again when it is back")
     }
 
     pub(super) fn status(self, message: String, metadata: HashMap<String, String>) -> Status {
-        let message = match super::cut(&message, MESSAGE) {
-            whole if whole.len() == message.len() => message,
-            beginning => format!("{beginning} ..."),
-        };
+        let message = super::shortened(message, super::LONGEST);
+        let metadata: HashMap<_, _> = metadata
+            .into_iter()
+            .map(|(key, value)| (key, super::shortened(value, VALUE)))
+            .collect();
         let mut details = ErrorDetails::new();
-        details.set_error_info(self.reason, DOMAIN, metadata);
+        details.set_error_info(super::name(self.reason), DOMAIN, metadata);
         if self.retry.is_some() {
             details.set_retry_info(self.retry);
         }
@@ -76,149 +86,164 @@ impl Verdict {
         match cause {
             Cause::QueueFull { retry_after, .. } => Self {
                 retry: Some(*retry_after),
-                ..Self::new(Code::ResourceExhausted, "QUEUE_FULL", "")
+                ..Self::new(Code::ResourceExhausted, Reason::QueueFull, "")
             },
-            Cause::TooManySessions { .. } => Self::new(
-                Code::ResourceExhausted,
-                "TOO_MANY_SESSIONS",
+            Cause::TooManySessions { own } => Self::full(
+                *own,
+                Reason::TooManySessions,
                 "close sessions that are no longer used",
             ),
-            Cause::TooManyWatchers { .. } => Self::new(
-                Code::ResourceExhausted,
-                "TOO_MANY_WATCHERS",
+            Cause::TooManyWatchers { own } => Self::full(
+                *own,
+                Reason::TooManyWatchers,
                 "one WatchEvents tells everything; end those that nobody reads",
             ),
             Cause::DataBudget(exceeded) => Self {
                 retry: exceeded.retry_after,
                 ..Self::new(
                     Code::ResourceExhausted,
-                    "DATA_BUDGET",
+                    Reason::DataBudget,
                     "the daemon's configuration sets this limit; GetUsage tells what was used",
                 )
             },
-            Cause::Expired => Self::new(Code::DeadlineExceeded, "DEADLINE_PASSED", ""),
+            Cause::Expired => Self::new(Code::DeadlineExceeded, Reason::DeadlinePassed, ""),
             Cause::Stopping => Self::stopping(),
             Cause::ReaderTooSlow => Self::new(
                 Code::ResourceExhausted,
-                "READER_TOO_SLOW",
+                Reason::ReaderTooSlow,
                 "others wait for the link; read faster, or go on later from an offset",
             ),
             Cause::WriterTooSlow => Self::new(
                 Code::ResourceExhausted,
-                "WRITER_TOO_SLOW",
+                Reason::WriterTooSlow,
                 "others wait for the link; have the data at hand before the call",
             ),
             Cause::ProfileNotFound(_) => Self::new(
                 Code::NotFound,
-                "PROFILE_NOT_FOUND",
+                Reason::ProfileNotFound,
                 "profiles are the [servers.NAME] sections of the daemon's configuration",
             ),
             Cause::ProfileNotAllowed { .. } => Self::new(
                 Code::PermissionDenied,
-                "PROFILE_NOT_ALLOWED",
+                Reason::ProfileNotAllowed,
                 "access.NAME of the daemon's configuration says who may use it",
             ),
             Cause::SessionNotFound => Self::new(
                 Code::NotFound,
-                "SESSION_NOT_FOUND",
+                Reason::SessionNotFound,
                 "it was closed, its lease ran out, or it belongs to someone else; open a new one",
             ),
             Cause::OperationNotFound => Self::new(
                 Code::NotFound,
-                "OPERATION_NOT_FOUND",
+                Reason::OperationNotFound,
                 "it has ended, never was, or belongs to someone else",
             ),
             Cause::TransfersOff => Self::new(
                 Code::FailedPrecondition,
-                "TRANSFERS_OFF",
+                Reason::TransfersOff,
                 "set durable.directory in its configuration, and make the directory",
             ),
             Cause::TransferNotFound => Self::new(
                 Code::NotFound,
-                "TRANSFER_NOT_FOUND",
+                Reason::TransferNotFound,
                 "it was deleted, grew old, never was, belongs to someone else, or was lost with a damaged \
                  store, of which GetStatus tells",
             ),
             Cause::TransferExists => Self::new(
                 Code::AlreadyExists,
-                "TRANSFER_EXISTS",
+                Reason::TransferExists,
                 "choose another, or send the same header to have the same transfer",
             ),
-            Cause::TransferBusy => Self::new(Code::Aborted, "TRANSFER_BUSY", ""),
-            Cause::TooManyTransfers { .. } => Self::new(
-                Code::ResourceExhausted,
-                "TOO_MANY_TRANSFERS",
+            Cause::TransferBusy => Self {
+                retry: Some(RETRY),
+                ..Self::new(Code::Aborted, Reason::TransferBusy, "")
+            },
+            Cause::TooManyTransfers { own } => Self::full(
+                *own,
+                Reason::TooManyTransfers,
                 "delete those that are no longer needed",
             ),
             Cause::SpoolFull { .. } => Self {
                 retry: Some(RETRY),
                 ..Self::new(
                     Code::ResourceExhausted,
-                    "SPOOL_FULL",
+                    Reason::SpoolFull,
                     "wait until some are delivered, or delete those that are no longer needed",
                 )
             },
-            Cause::WrongState(_) => Self::new(Code::FailedPrecondition, "WRONG_STATE", ""),
-            Cause::WrongOffset { .. } => Self::new(Code::OutOfRange, "WRONG_OFFSET", ""),
-            Cause::SourceChanged => Self::new(Code::Aborted, "SOURCE_CHANGED", ""),
+            Cause::WrongState(_) => Self::new(Code::FailedPrecondition, Reason::WrongState, ""),
+            Cause::WrongOffset { .. } => Self::new(Code::OutOfRange, Reason::WrongOffset, ""),
+            Cause::SourceChanged => Self::new(Code::Aborted, Reason::SourceChanged, ""),
             Cause::NameTaken(_) => Self::new(
                 Code::Aborted,
-                "NAME_TAKEN_OVER",
+                Reason::NameTakenOver,
                 "send it again if it is the one that should be there",
             ),
-            Cause::TransferEnded => Self::new(Code::Aborted, "TRANSFER_ENDED", ""),
+            Cause::TransferEnded => Self::new(Code::Aborted, Reason::TransferEnded, ""),
             Cause::GaveUp { exhausted, .. } => Self::new(
                 Code::Aborted,
                 match exhausted {
-                    Exhausted::Attempts => "GAVE_UP_ATTEMPTS",
-                    Exhausted::Time => "GAVE_UP_TIME",
-                    Exhausted::Bytes => "GAVE_UP_BYTES",
+                    Exhausted::Attempts => Reason::GaveUpAttempts,
+                    Exhausted::Time => Reason::GaveUpTime,
+                    Exhausted::Bytes => Reason::GaveUpBytes,
                 },
                 "",
             ),
-            Cause::Interrupted => Self::new(Code::Unavailable, "INTERRUPTED", ""),
-            Cause::SpoolLost => Self::new(Code::DataLoss, "SPOOL_LOST", ""),
-            Cause::Indeterminate => Self::new(Code::Unknown, "INDETERMINATE", ""),
-            Cause::SentinelUnknown => Self::new(Code::Unknown, "SENTINEL_INDETERMINATE", ""),
+            Cause::Interrupted => Self::new(Code::Unavailable, Reason::Interrupted, ""),
+            Cause::SpoolLost => Self::new(Code::DataLoss, Reason::SpoolLost, ""),
+            Cause::Unverified { .. } => Self::new(
+                Code::Aborted,
+                Reason::Unverified,
+                "it was left where it is; VERIFY_BEST_EFFORT accepts this",
+            ),
+            Cause::Indeterminate => Self::new(Code::Unknown, Reason::Indeterminate, ""),
+            Cause::SentinelUnknown => Self::new(Code::Unknown, Reason::SentinelIndeterminate, ""),
             Cause::InlineNotAllowed => Self::new(
                 Code::PermissionDenied,
-                "INLINE_SERVERS_DISABLED",
+                Reason::InlineServersDisabled,
                 "use a profile of the daemon's configuration, or set \
                  transfers.allow_inline_servers there",
             ),
             Cause::AtCommandsNotAllowed => Self::new(
                 Code::PermissionDenied,
-                "AT_COMMANDS_DISABLED",
+                Reason::AtCommandsDisabled,
                 "they need module.allow_at_commands in the daemon's configuration",
             ),
             Cause::InvalidPath(rule) => Self {
                 field: Some(FieldViolation::new("path", rule.to_string())),
-                ..Self::new(Code::InvalidArgument, "INVALID_FIELDS", "")
+                ..Self::new(Code::InvalidArgument, Reason::InvalidFields, "")
             },
             Cause::OwnSentinel => Self {
                 field: Some(FieldViolation::new(
                     "header.sentinel",
                     "names the file itself, which it would replace",
                 )),
-                ..Self::new(Code::InvalidArgument, "INVALID_FIELDS", "name another")
+                ..Self::new(Code::InvalidArgument, Reason::InvalidFields, "name another")
+            },
+            Cause::NoVerifyInAscii => Self {
+                field: Some(FieldViolation::new(
+                    "header.verify",
+                    "cannot be met in an ASCII session, which takes NONE and BEST_EFFORT",
+                )),
+                ..Self::new(Code::InvalidArgument, Reason::InvalidFields, "")
             },
             Cause::UnusableDirectory(_) => {
-                Self::new(Code::FailedPrecondition, "UNUSABLE_DIRECTORY", "")
+                Self::new(Code::FailedPrecondition, Reason::UnusableDirectory, "")
             }
-            Cause::SizeMismatch { .. } => Self::new(Code::Aborted, "SIZE_MISMATCH", ""),
-            Cause::HashMismatch(_) => Self::new(Code::Aborted, "HASH_MISMATCH", ""),
-            Cause::Cancelled(_) => Self::new(Code::Cancelled, "CANCELLED", ""),
+            Cause::SizeMismatch { .. } => Self::new(Code::Aborted, Reason::SizeMismatch, ""),
+            Cause::HashMismatch(_) => Self::new(Code::Aborted, Reason::HashMismatch, ""),
+            Cause::Cancelled(_) => Self::new(Code::Cancelled, Reason::Cancelled, ""),
             Cause::Spool(error) => Self::of_spool(error),
             Cause::Store(trouble) => Self::of_store(trouble),
             Cause::RecordDamaged => Self::new(
                 Code::DataLoss,
-                "RECORD_DAMAGED",
+                Reason::RecordDamaged,
                 "look at what the server has; RetryTransfer tries it again, from the bytes that are kept",
             ),
             Cause::Modem(error) => Self::of_modem(error),
             Cause::WrongAnswer => Self::new(
                 Code::Internal,
-                "WRONG_ANSWER",
+                Reason::WrongAnswer,
                 "this is a defect of cellftpd",
             ),
         }
@@ -230,23 +255,23 @@ impl Verdict {
                 retry: Some(RETRY),
                 ..Self::new(
                     Code::ResourceExhausted,
-                    "SPOOL_FULL",
+                    Reason::SpoolFull,
                     "the daemon's disk is full",
                 )
             },
             io::ErrorKind::ReadOnlyFilesystem => Self::new(
                 Code::FailedPrecondition,
-                "SPOOL_READ_ONLY",
+                Reason::SpoolReadOnly,
                 "the daemon's disk is read-only",
             ),
             _ if is_short_of_descriptors(error) => Self::too_many_files(),
-            _ => Self::new(Code::Internal, "SPOOL_FAILED", ""),
+            _ => Self::new(Code::Internal, Reason::SpoolFailed, ""),
         }
     }
 
     fn too_many_files() -> Self {
         Self::unavailable(
-            "TOO_MANY_FILES",
+            Reason::TooManyFiles,
             "the daemon may open no more files now (LimitNOFILE=, ulimit -n)",
         )
     }
@@ -255,21 +280,21 @@ impl Verdict {
         match trouble {
             Trouble::Damaged { .. } => Self::new(
                 Code::FailedPrecondition,
-                "STORE_DAMAGED",
+                Reason::StoreDamaged,
                 "nothing of it was thrown away; the daemon's log says what to do",
             ),
             Trouble::Newer { .. } => Self::new(
                 Code::FailedPrecondition,
-                "STORE_NEWER",
+                Reason::StoreNewer,
                 "run that later version of cellftpd again",
             ),
             Trouble::Unreadable(_) => Self::unavailable(
-                "STORE_UNREADABLE",
+                Reason::StoreUnreadable,
                 "it is tried again within a minute; the daemon's log says what to do",
             ),
             Trouble::Replaced => Self::new(
                 Code::FailedPrecondition,
-                "STORE_REPLACED",
+                Reason::StoreReplaced,
                 "put it back where it was, or restart the daemon",
             ),
         }
@@ -282,15 +307,17 @@ impl Verdict {
                 Self::too_many_files()
             }
             modem::Error::DeviceAbsent { .. } => Self::unavailable(
-                "DEVICE_ABSENT",
+                Reason::DeviceAbsent,
                 "check the module's power and cable, and module.device in the configuration",
             ),
             modem::Error::PortHeld { .. } => Self::new(
                 Code::FailedPrecondition,
-                "PORT_HELD",
+                Reason::PortHeld,
                 "end that program, or have it leave the port alone",
             ),
-            modem::Error::Io(_) => Self::unavailable("PORT_FAILED", "the port is being reopened"),
+            modem::Error::Io(_) => {
+                Self::unavailable(Reason::PortFailed, "the port is being reopened")
+            }
             modem::Error::NotReady(failure) => {
                 let verdict = Self::of_failure(failure);
                 // What keeps the module from coming up is its own business unless a person has
@@ -298,7 +325,7 @@ impl Verdict {
                 if verdict.code == Code::FailedPrecondition || verdict.code == Code::Unavailable {
                     verdict
                 } else {
-                    Self::unavailable("MODEM_NOT_READY", "the module is being brought up")
+                    Self::unavailable(Reason::ModemNotReady, "the module is being brought up")
                 }
             }
             modem::Error::Stopping => Self::stopping(),
@@ -311,72 +338,74 @@ impl Verdict {
         match &failure.cause {
             C::Refused(_) if failure.stage == Stage::Tls => Self::new(
                 Code::FailedPrecondition,
-                "TLS_SETUP_REFUSED",
+                Reason::TlsSetupRefused,
                 "the module does not take what TLS must prove, so it was not let log in; does its \
                  firmware have this setting, and its memory room for a certificate?",
             ),
             C::Refused(_) => Self::of_refusal(failure),
             C::Reported(code) => Self::of_report(*code, failure),
-            C::Timeout(_) => {
-                Self::unavailable("MODEM_SILENT", "the module is being brought back to order")
-            }
+            C::Timeout(_) => Self::unavailable(
+                Reason::ModemSilent,
+                "the module is being brought back to order",
+            ),
             C::OutOfOrder(_) | C::Garbled => Self::new(
                 Code::Internal,
-                "MODEM_GARBLED",
+                Reason::ModemGarbled,
                 "the module answered against its own manual; does another program use the port, or \
                  does the line change bytes (software flow control, 7 bits, a wrong baud rate)?",
             ),
             C::Undecided(_) => Self::new(
                 Code::Internal,
-                "SIZE_UNDECIDED",
+                Reason::SizeUndecided,
                 "the directory's listing does not tell either",
             ),
             C::ListingUnread(_) => Self::new(
                 Code::FailedPrecondition,
-                "LISTING_UNREADABLE",
+                Reason::ListingUnreadable,
                 "the server tells no size of the name either, so nobody can say whether it is there; a \
                  transfer of it does not need the listing",
             ),
-            C::Rebooted => Self::unavailable("MODEM_REBOOTED", ""),
-            C::PortLost => Self::unavailable("PORT_LOST", "the port is being reopened"),
-            C::Disconnected => Self::unavailable("SERVER_CLOSED", ""),
-            C::NetworkLost => Self::unavailable("NETWORK", ""),
+            C::Rebooted => Self::unavailable(Reason::ModemRebooted, ""),
+            C::PortLost => Self::unavailable(Reason::PortLost, "the port is being reopened"),
+            C::Disconnected => Self::unavailable(Reason::ServerClosed, ""),
+            C::NetworkLost => Self::unavailable(Reason::Network, ""),
             C::SimMissing => Self::new(
                 Code::FailedPrecondition,
-                "SIM_MISSING",
+                Reason::SimMissing,
                 "put a SIM into the module",
             ),
             C::SimLocked => Self::new(
                 Code::FailedPrecondition,
-                "SIM_LOCKED",
+                Reason::SimLocked,
                 "unlock it: cellftpd does not enter PINs",
             ),
-            C::NotRegistered => {
-                Self::unavailable("NOT_REGISTERED", "check antenna, coverage and subscription")
-            }
-            C::Cancelled(_) => Self::new(Code::Cancelled, "CANCELLED", ""),
-            C::SourceGone => Self::new(Code::Cancelled, "UNFINISHED", ""),
+            C::NotRegistered => Self::unavailable(
+                Reason::NotRegistered,
+                "check antenna, coverage and subscription",
+            ),
+            C::Cancelled(_) => Self::new(Code::Cancelled, Reason::Cancelled, ""),
+            C::SourceGone => Self::new(Code::Cancelled, Reason::Unfinished, ""),
             C::SourceForgotten => Self::new(
                 Code::Aborted,
-                "TRANSFER_FAILED",
+                Reason::TransferFailed,
                 "it would have to start over, and the beginning is not kept: send it again",
             ),
-            C::SourceChanged => Self::new(Code::Aborted, "SOURCE_CHANGED", ""),
+            C::SourceChanged => Self::new(Code::Aborted, Reason::SourceChanged, ""),
             C::SourceStalled => Self::of_cause(&Cause::WriterTooSlow),
             C::ReceiverStalled => Self::of_cause(&Cause::ReaderTooSlow),
-            C::Exists => Self::new(Code::AlreadyExists, "ALREADY_EXISTS", ""),
+            C::Exists => Self::new(Code::AlreadyExists, Reason::AlreadyExists, ""),
             C::NotOnModule => Self::new(
                 Code::NotFound,
-                "FILE_NOT_FOUND",
+                Reason::FileNotFound,
                 "ListModuleFiles shows what the drives of the module hold",
             ),
             C::DriveFull { .. } => Self::new(
                 Code::FailedPrecondition,
-                "MODULE_FULL",
+                Reason::ModuleFull,
                 "delete files of the module, or take another drive",
             ),
-            C::SizeMismatch { .. } => Self::new(Code::Aborted, "SIZE_MISMATCH", ""),
-            C::OverLimit { .. } => Self::new(Code::ResourceExhausted, "DATA_BUDGET", ""),
+            C::SizeMismatch { .. } => Self::new(Code::Aborted, Reason::SizeMismatch, ""),
+            C::OverLimit { .. } => Self::new(Code::ResourceExhausted, Reason::DataBudget, ""),
             C::Unsuitable(rule) => {
                 let field = match failure.command {
                     Some("AT+CFTPSLOGIN") => "target",
@@ -386,7 +415,7 @@ impl Verdict {
                     field: Some(FieldViolation::new(field, rule.to_string())),
                     ..Self::new(
                         Code::InvalidArgument,
-                        "BAD_PARAMETER",
+                        Reason::BadParameter,
                         "this command takes no more on this module",
                     )
                 }
@@ -404,46 +433,46 @@ impl Verdict {
         match code {
             ErrCode::SSL_ALERT if failure.stage == Stage::Data => Self::new(
                 Code::FailedPrecondition,
-                "TLS_ALERT",
+                Reason::TlsAlert,
                 "the login went well, so the TLS of the data connection is the likely cause: does \
                  the server insist on TLS session reuse (vsftpd's require_ssl_reuse), which these \
                  modules do not do?",
             ),
             ErrCode::SSL_ALERT => Self::new(
                 Code::FailedPrecondition,
-                "TLS_ALERT",
+                Reason::TlsAlert,
                 "the server did not prove who it is, or the two have no TLS version in common: \
                  check the certificate that it is verified by (`ca_file`), its host name, \
                  `security` and `tls_floor`",
             ),
-            ErrCode::UNKNOWN => Self::new(Code::Unknown, "MODEM_UNKNOWN", ""),
-            ErrCode::BUSY => Self::unavailable("MODEM_BUSY", ""),
-            ErrCode::CLOSED_BY_SERVER => Self::unavailable("SERVER_CLOSED", ""),
-            ErrCode::SSL_CLOSED => Self::unavailable("TLS_CLOSED", ""),
-            ErrCode::SERVER_TIMEOUT => Self::unavailable("SERVER_TIMEOUT", ""),
-            ErrCode::TIMEOUT => Self::unavailable("LINK_TIMEOUT", ""),
-            ErrCode::TRANSFER_FAILED => Self::new(Code::Aborted, "TRANSFER_FAILED", ""),
+            ErrCode::UNKNOWN => Self::new(Code::Unknown, Reason::ModemUnknown, ""),
+            ErrCode::BUSY => Self::unavailable(Reason::ModemBusy, ""),
+            ErrCode::CLOSED_BY_SERVER => Self::unavailable(Reason::ServerClosed, ""),
+            ErrCode::SSL_CLOSED => Self::unavailable(Reason::TlsClosed, ""),
+            ErrCode::SERVER_TIMEOUT => Self::unavailable(Reason::ServerTimeout, ""),
+            ErrCode::TIMEOUT => Self::unavailable(Reason::LinkTimeout, ""),
+            ErrCode::TRANSFER_FAILED => Self::new(Code::Aborted, Reason::TransferFailed, ""),
             ErrCode::MEMORY | ErrCode::FILE if absent => Self::file_not_found(),
-            ErrCode::MEMORY => Self::new(Code::Internal, "MODULE_MEMORY", ""),
-            ErrCode::FILE => Self::new(Code::Internal, "MODULE_FILE", ""),
-            ErrCode::PARAMETER => Self::new(Code::InvalidArgument, "BAD_PARAMETER", ""),
+            ErrCode::MEMORY => Self::new(Code::Internal, Reason::ModuleMemory, ""),
+            ErrCode::FILE => Self::new(Code::Internal, Reason::ModuleFile, ""),
+            ErrCode::PARAMETER => Self::new(Code::InvalidArgument, Reason::BadParameter, ""),
             ErrCode::REJECTED => Self::of_rejection(failure),
             ErrCode::NETWORK => Self::unavailable(
-                "NETWORK",
+                Reason::Network,
                 "check the APN and the subscription's data volume",
             ),
-            ErrCode::DNS => Self::unavailable("DNS", "check the profile's host name"),
-            ErrCode::CREATE_SOCKET | ErrCode::CLOSE_SOCKET => Self::unavailable("SOCKET", ""),
+            ErrCode::DNS => Self::unavailable(Reason::Dns, "check the profile's host name"),
+            ErrCode::CREATE_SOCKET | ErrCode::CLOSE_SOCKET => Self::unavailable(Reason::Socket, ""),
             ErrCode::CONNECT_SOCKET if failure.stage == Stage::Data => Self::unavailable(
-                "CONNECT",
+                Reason::Connect,
                 "the login went well, so it is the data connection: check that a firewall lets it \
                  through; with implicit TLS, modules report a data connection whose TLS fails in \
                  the same way, so check also whether the server insists on TLS session reuse \
                  (vsftpd's require_ssl_reuse), which they do not do",
             ),
-            ErrCode::CONNECT_SOCKET => Self::unavailable("CONNECT", "check host and port"),
-            ErrCode::STATE => Self::new(Code::Internal, "MODEM_STATE", ""),
-            _ => Self::new(Code::Unknown, "MODEM_UNKNOWN", ""),
+            ErrCode::CONNECT_SOCKET => Self::unavailable(Reason::Connect, "check host and port"),
+            ErrCode::STATE => Self::new(Code::Internal, Reason::ModemState, ""),
+            _ => Self::new(Code::Unknown, Reason::ModemUnknown, ""),
         }
     }
 
@@ -454,8 +483,8 @@ impl Verdict {
         let creates = matches!(failure.command, Some("AT+CFTPSMKD" | "AT+CFTPSPUT"));
         match (failure.stage, failure.finding) {
             (Stage::Login, _) => Self::new(
-                Code::PermissionDenied,
-                "LOGIN_REFUSED",
+                Code::FailedPrecondition,
+                Reason::LoginRefused,
                 "check user name and password; a login that has not worked lately is not repeated, since \
                  servers lock accounts; one that has may be refused while the server still counts a \
                  session that was cut",
@@ -465,15 +494,15 @@ impl Verdict {
             }
             (_, Some(Finding::DirectoryAbsent)) => Self::new(
                 Code::NotFound,
-                "DIRECTORY_NOT_FOUND",
+                Reason::DirectoryNotFound,
                 "the directory that the name would be in does not exist",
             ),
             (_, Some(Finding::NamePresent)) if failure.command == Some("AT+CFTPSMKD") => {
-                Self::new(Code::AlreadyExists, "ALREADY_EXISTS", "")
+                Self::new(Code::AlreadyExists, Reason::AlreadyExists, "")
             }
             _ => Self::new(
-                Code::PermissionDenied,
-                "SERVER_REFUSED",
+                Code::FailedPrecondition,
+                Reason::ServerRefused,
                 "check the path, and that the user may do this",
             ),
         }
@@ -487,17 +516,17 @@ impl Verdict {
             (Code::NotFound | Code::AlreadyExists, _) => verdict,
             (_, Stage::Login) => Self::new(
                 Code::Internal,
-                "MODEM_ERROR",
+                Reason::ModemError,
                 "check user name, password, host and port: the module does not say more",
             ),
-            _ => Self::new(Code::Internal, "MODEM_ERROR", ""),
+            _ => Self::new(Code::Internal, Reason::ModemError, ""),
         }
     }
 
     fn file_not_found() -> Self {
         Self::new(
             Code::NotFound,
-            "FILE_NOT_FOUND",
+            Reason::FileNotFound,
             "the directory does not list the name",
         )
     }

@@ -99,11 +99,11 @@ impl<'a> Course<'a> {
                 Change::Ended(how) => {
                     assert!(!self.waiting.contains_key(id.as_str()), "it never began");
                     assert!(self.began.remove(id.as_str()), "it ends once");
-                    let on_link = how.on_link.as_ref().unwrap();
+                    let on_link = how.link_duration.as_ref().unwrap();
                     let stay = on_link.seconds as f64 + f64::from(on_link.nanos) / 1e9;
                     self.found.stay = self.found.stay.max(stay);
                 }
-                Change::Progress(_) => {}
+                Change::Moved(_) => {}
             }
         }
         assert!(self.waiting.is_empty() && self.began.is_empty());
@@ -227,7 +227,7 @@ impl<'a> Course<'a> {
 }
 
 fn seconds(event: &WatchEventsResponse) -> f64 {
-    let time = event.time.as_ref().unwrap();
+    let time = event.event_time.as_ref().unwrap();
     time.seconds as f64 + f64::from(time.nanos) / 1e9
 }
 

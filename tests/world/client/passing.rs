@@ -75,7 +75,7 @@ impl Client<'_> {
             target,
             path: path(name.unwrap_or(&at.1)),
             must_be_new: fail,
-            verify,
+            verify: Some(verify),
             delete_on_failure: may_be_deleted,
             size: named.then_some(content.len() as u64),
             sentinel: with_sentinel.then(|| path(&format!("{base}.ok"))),
@@ -94,6 +94,9 @@ impl Client<'_> {
             Some(Err(error)) => {
                 self.said(&format!("Put {id}"), &error);
                 self.believe(&at, now, &error);
+                if let Some(reached) = &error.reached {
+                    self.believe_put(id, reached);
+                }
             }
             None => self.world.note(&format!("{}: Put {id} left", self.name)),
         }

@@ -19,6 +19,8 @@ pub(crate) enum Check {
     Size,
     /// Read the file back and compare SHA-256; costs the transfer again
     ReadBack,
+    /// Ask the server for the size, and trust the module's report where it does not tell
+    BestEffort,
     /// Trust the module's report
     None,
 }
@@ -87,6 +89,7 @@ impl From<Check> for Verify {
         match check {
             Check::Size => Self::Size,
             Check::ReadBack => Self::ReadBack,
+            Check::BestEffort => Self::BestEffort,
             Check::None => Self::None,
         }
     }

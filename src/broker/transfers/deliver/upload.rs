@@ -58,9 +58,6 @@ impl Attempt {
             }
             sent => sent?,
         };
-        if sent.state == PutState::Indeterminate {
-            return Err(Cause::Indeterminate.into());
-        }
         let evidence = Evidence {
             state: sent.state,
             words: sent.evidence,
@@ -324,7 +321,7 @@ fn header(record: &Record, wish: &UploadWish) -> PutHeader {
         path: record.wish.path.clone(),
         // At every attempt: that one was begun does not make what is there now its own.
         must_be_new: wish.must_be_new,
-        verify: wish.verify,
+        verify: Some(wish.verify),
         // There may be another attempt, and what is left is dealt with when there is none.
         delete_on_failure: false,
         size: record.size,

@@ -4,8 +4,8 @@ use tokio::sync::watch;
 
 use super::{Birth, Journal, Live};
 use crate::broker::caller::Principal;
-use crate::broker::transfers::Transfer;
 use crate::broker::transfers::wish::{Key, TransferId};
+use crate::broker::transfers::{Record, Transfer};
 
 impl Journal {
     /// A transfer as it is.
@@ -20,12 +20,19 @@ impl Journal {
         self.get(key).filter(|there| there.birth == birth)
     }
 
+    /// How many transfers one principal may have, and how many bytes.
+    pub(in crate::broker) fn of_one(&self) -> (usize, u64) {
+        let settings = &self.settings;
+        (settings.max_per_principal, settings.disk_per_principal)
+    }
+
     /// Transfers of a principal behind a name, at most `limit` of them.
     pub(in crate::broker::transfers) fn list(
         &self,
         principal: &Principal,
         behind: Option<&TransferId>,
         limit: usize,
+        takes: impl Fn(&Record) -> bool,
     ) -> Vec<Transfer> {
         let table = self.table();
         let own = table.entries.iter().filter(|(key, _)| {
@@ -34,7 +41,8 @@ impl Journal {
                 && behind.is_none_or(|behind| key.id > *behind)
         });
         let now = self.now();
-        own.take(limit)
+        own.filter(|(_, entry)| takes(&entry.record))
+            .take(limit)
             .map(|(_, entry)| entry.transfer(now))
             .collect()
     }

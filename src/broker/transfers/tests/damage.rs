@@ -76,7 +76,10 @@ async fn before(killed: bool) -> Before {
 }
 
 fn records(house: &House) -> BTreeMap<String, Record> {
-    let all = house.broker.list_transfers(&me(), None, 100).unwrap();
+    let all = house
+        .broker
+        .list_transfers(&me(), None, 100, |_| true)
+        .unwrap();
     let all = all.into_iter();
     all.map(|there| (there.record.key.id.to_string(), there.record))
         .collect()
@@ -427,7 +430,11 @@ async fn what_was_taken_up_of_a_damaged_store_is_delivered_and_what_is_uncertain
     let module = Module::new().file("/down", content(100));
     let house = House::open(&scratch, &module);
     assert_eq!(
-        house.broker.list_transfers(&me(), None, 9).unwrap().len(),
+        house
+            .broker
+            .list_transfers(&me(), None, 9, |_| true)
+            .unwrap()
+            .len(),
         4
     );
     for (name, len) in [("a", 900), ("c", 70_000), ("d", 1)] {

@@ -25,7 +25,7 @@ async fn put(house: &House, name: &str, content: &[u8]) -> Result<PutResult, Err
         target: Target::Profile("a".into()),
         path: path(name),
         must_be_new: false,
-        verify: Verify::Size,
+        verify: Some(Verify::Size),
         delete_on_failure: true,
         size: None,
         sentinel: None,

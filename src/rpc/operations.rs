@@ -1,0 +1,119 @@
+//! `OperationService`.
+
+use std::pin::Pin;
+
+use futures_util::stream::try_unfold;
+use tokio_stream::Stream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+
+use super::call::{caller, given_up, within};
+use super::convert::{events, request, response};
+use super::role::Roles;
+use super::status;
+use crate::broker::events::Watcher;
+use crate::broker::failure::Ending;
+use crate::broker::{Broker, Caller, Cause, Error, JobId, modem};
+use crate::proto::operation_service_server::OperationService;
+use crate::proto::*;
+
+type Answer<T> = Result<Response<T>, Status>;
+
+/// The operations of all clients.
+#[derive(Debug, Clone)]
+pub(super) struct OperationsOfAll {
+    broker: Broker,
+    roles: Roles,
+    /// The daemon ends: nobody can watch it any longer.
+    stop: CancellationToken,
+}
+
+impl OperationsOfAll {
+    pub(super) fn new(broker: Broker, roles: Roles, stop: CancellationToken) -> Self {
+        Self {
+            broker,
+            roles,
+            stop,
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl OperationService for OperationsOfAll {
+    async fn list_operations(
+        &self,
+        request: Request<ListOperationsRequest>,
+    ) -> Answer<ListOperationsResponse> {
+        let caller = caller(&request)?;
+        let page = request::page(request.into_inner()).map_err(status::invalid)?;
+        Ok(Response::new(events::queue(
+            self.broker.queue(&caller),
+            page,
+        )))
+    }
+
+    async fn cancel_operation(
+        &self,
+        request: Request<CancelOperationRequest>,
+    ) -> Answer<CancelOperationResponse> {
+        let caller = caller(&request)?;
+        let id = request::operation(request.into_inner().operation_id).map_err(status::invalid)?;
+        let cancelled = within(&caller, self.broker.cancel(&caller, &JobId::new(id))).await?;
+        let ending = match cancelled.ending {
+            Ending::BeforeItBegan => CancelEnding::BeforeItBegan,
+            Ending::Drained => CancelEnding::Drained,
+            Ending::Aborted => CancelEnding::Aborted,
+        };
+        Ok(Response::new(CancelOperationResponse {
+            ending: ending.into(),
+            cost: Some(response::duration(cancelled.cost)),
+        }))
+    }
+
+    type WatchEventsStream =
+        Pin<Box<dyn Stream<Item = Result<WatchEventsResponse, Status>> + Send>>;
+
+    async fn watch_events(
+        &self,
+        request: Request<WatchEventsRequest>,
+    ) -> Result<Response<Self::WatchEventsStream>, Status> {
+        let caller = caller(&request)?;
+        let sessions =
+            request::sessions(request.into_inner().session_ids).map_err(status::invalid)?;
+        let watcher = self
+            .broker
+            .watch(&caller, &sessions)
+            .map_err(|error| status::of(&error))?;
+        let events = watch(self.clone(), watcher, caller);
+        Ok(Response::new(Box::pin(events)))
+    }
+}
+
+fn watch(
+    service: OperationsOfAll,
+    watcher: Watcher,
+    caller: Caller,
+) -> impl Stream<Item = Result<WatchEventsResponse, Status>> + Send {
+    try_unfold((service, watcher, caller), async |mut state| {
+        let (service, watcher, caller) = &mut state;
+        let heard = tokio::select! {
+            biased;
+            () = service.stop.cancelled() => return Err(stopping()),
+            () = given_up(caller) => return Err(status::of(&Cause::Expired.into())),
+            heard = watcher.next() => heard.ok_or_else(stopping)?,
+        };
+        let response = {
+            let sees = service
+                .roles
+                .sees_servers_of(&caller.principal, &service.broker);
+            events::heard(heard, |server| {
+                sees(server).then(|| service.broker.profile_of(server))
+            })
+        };
+        Ok(Some((response, state)))
+    })
+}
+
+fn stopping() -> Status {
+    status::of(&Error::from(modem::Error::Stopping))
+}

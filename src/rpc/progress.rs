@@ -1,0 +1,210 @@
+//! How far an operation is, as every stream tells it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::convert::response::{duration, number, signed};
+use crate::broker::JobId;
+use crate::broker::get::{GetProgress, GetStage};
+use crate::broker::modem::clock;
+use crate::broker::put::{PutProgress, PutStage};
+use crate::broker::queue::Place;
+use crate::broker::storage::{ModuleProgress, ProgressStage};
+use crate::proto::{OperationProgress, Stage};
+
+/// Time between two looks at an operation: often enough for a person's eye, seldom enough that they
+/// cost nothing on a slow machine.
+pub(super) const LOOK: Duration = Duration::from_millis(500);
+
+/// What has not changed is told again after so long: the caller sees that there is somebody.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// The rate is the mean of so much time, as common.proto says.
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// How far an operation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Step {
+    stage: Stage,
+    place: Place,
+    moved: u64,
+}
+
+/// What is told of an operation, one message after the other.
+#[derive(Debug)]
+pub(super) struct Telling {
+    operation: JobId,
+    /// Bytes of the file, where that is known.
+    total: Option<u64>,
+    begun: Instant,
+    told: Option<(Instant, Step)>,
+    rate: Rate,
+}
+
+impl Telling {
+    pub(super) fn new(operation: &JobId, total: Option<u64>) -> Self {
+        Self {
+            operation: operation.clone(),
+            total,
+            begun: clock::now(),
+            told: None,
+            rate: Rate::default(),
+        }
+    }
+
+    /// The next message, where there is something to say: at first, at a change, and after some time
+    /// without one.
+    pub(super) fn next(&mut self, step: Step) -> Option<OperationProgress> {
+        let now = clock::now();
+        if step.stage == Stage::Transferring {
+            self.rate.add(now, step.moved);
+        }
+        let is_news = self
+            .told
+            .is_none_or(|(at, told)| told != step || now.duration_since(at) >= AGAIN);
+        if !is_news {
+            return None;
+        }
+        self.told = Some((now, step));
+        let queued = step.stage == Stage::Queued;
+        let wait = step.place.start.filter(|_| queued);
+        Some(OperationProgress {
+            operation_id: self.operation.as_str().into(),
+            stage: step.stage.into(),
+            queue_position: if queued { number(step.place.ahead) } else { 0 },
+            estimated_wait: wait.map(|start| duration(start.saturating_duration_since(now))),
+            moved_bytes: signed(step.moved),
+            total_bytes: self.total.map(signed),
+            bytes_per_second: match step.stage {
+                Stage::Transferring => signed(self.rate.a_second()),
+                _ => 0,
+            },
+            elapsed: Some(duration(now.duration_since(self.begun))),
+        })
+    }
+}
+
+/// Bytes a second in the last [`WINDOW`].
+#[derive(Debug, Default)]
+struct Rate {
+    /// At most one for each [`LOOK`] of the window, and one before it.
+    seen: VecDeque<(Instant, u64)>,
+}
+
+impl Rate {
+    fn add(&mut self, now: Instant, moved: u64) {
+        // A transfer that goes on elsewhere, or starts over, has no rate yet.
+        if self.seen.back().is_some_and(|(_, last)| *last > moved) {
+            self.seen.clear();
+        }
+        while let Some((_, (second, _))) = self.seen.front().zip(self.seen.get(1))
+            && now.duration_since(*second) >= WINDOW
+        {
+            self.seen.pop_front();
+        }
+        self.seen.push_back((now, moved));
+    }
+
+    fn a_second(&self) -> u64 {
+        let Some((first, last)) = self.seen.front().zip(self.seen.back()) else {
+            return 0;
+        };
+        let millis = last.0.duration_since(first.0).as_millis();
+        let bytes = u128::from(last.1.saturating_sub(first.1));
+        let rate = (bytes * 1000).checked_div(millis).unwrap_or_default();
+        u64::try_from(rate).unwrap_or(u64::MAX)
+    }
+}
+
+impl From<GetProgress> for Step {
+    fn from(progress: GetProgress) -> Self {
+        Self {
+            stage: match progress.stage {
+                GetStage::Queued => Stage::Queued,
+                GetStage::Receiving => Stage::Transferring,
+            },
+            place: progress.place,
+            moved: 0,
+        }
+    }
+}
+
+impl From<PutProgress> for Step {
+    fn from(progress: PutProgress) -> Self {
+        Self {
+            stage: match progress.stage {
+                PutStage::Queued => Stage::Queued,
+                PutStage::Sending => Stage::Transferring,
+                PutStage::Verifying => Stage::Verifying,
+            },
+            place: progress.place,
+            moved: progress.sent,
+        }
+    }
+}
+
+impl From<ModuleProgress> for Step {
+    fn from(progress: ModuleProgress) -> Self {
+        Self {
+            stage: match progress.stage {
+                ProgressStage::Waiting => Stage::Queued,
+                ProgressStage::Preparing => Stage::Preparing,
+                ProgressStage::Transferring => Stage::Transferring,
+                ProgressStage::Verifying => Stage::Verifying,
+            },
+            place: progress.place,
+            moved: progress.bytes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    fn step(stage: Stage, moved: u64) -> Step {
+        Step {
+            stage,
+            place: Place::default(),
+            moved,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_not_changed_is_told_seldom() {
+        let mut telling = Telling::new(&JobId::new("x"), Some(9));
+        let queued = step(Stage::Queued, 0);
+        assert!(telling.next(queued).is_some());
+        assert_eq!(telling.next(queued), None);
+        advance(AGAIN).await;
+        let again = telling.next(queued).unwrap();
+        assert_eq!(again.elapsed, Some(duration(AGAIN)));
+        assert_eq!(again.total_bytes, Some(9));
+        assert!(telling.next(step(Stage::Verifying, 9)).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_rate_is_that_of_the_last_ten_seconds() {
+        let mut telling = Telling::new(&JobId::new("x"), None);
+        let mut moved = 0;
+        let mut rates = Vec::new();
+        for second in 0..40 {
+            moved += if second < 20 { 1000 } else { 100 };
+            let told = telling.next(step(Stage::Transferring, moved)).unwrap();
+            rates.push(told.bytes_per_second);
+            advance(Duration::from_secs(1)).await;
+        }
+        assert_eq!(
+            (rates[0], rates[1], rates[15], rates[39]),
+            (0, 1000, 1000, 100)
+        );
+        assert!(telling.rate.seen.len() <= 12);
+        // It starts over.
+        let told = telling.next(step(Stage::Transferring, 5)).unwrap();
+        assert_eq!(told.bytes_per_second, 0);
+    }
+}

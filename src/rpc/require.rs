@@ -1,0 +1,59 @@
+//! What a call says it needs: a field that a daemon does not know is dropped without a word, and a call
+//! with a guard in it must not be carried out without the guard.
+
+use tonic::Status;
+use tonic::codegen::http::HeaderMap;
+
+use super::status;
+
+/// The metadata that names features, separated by commas.
+const KEY: &str = "cellftp-require";
+
+/// What a call may ask for, in the order of the names. proto/README.md says what each is. A field or a
+/// value that a client must be able to rely on comes with a name here.
+pub(super) const FEATURES: [&str; 3] = ["get_guards", "list_filters", "verify_best_effort"];
+
+/// Longest name that is repeated in an error, in bytes.
+const NAME: usize = 64;
+
+/// Refuses a call that needs what is not known.
+pub(super) fn check(headers: &HeaderMap) -> Result<(), Status> {
+    for value in headers.get_all(KEY) {
+        // A value that is no text names nothing that is known.
+        let value = value.to_str().unwrap_or("?");
+        let names = value.split(',').map(str::trim);
+        for name in names.filter(|name| !name.is_empty()) {
+            if !FEATURES.contains(&name) {
+                return Err(status::feature_unknown(status::cut(name, NAME)));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+    use tonic_types::StatusExt;
+
+    use super::*;
+
+    #[test]
+    fn a_call_that_needs_what_is_not_known_is_refused() {
+        let mut headers = HeaderMap::new();
+        assert!(check(&headers).is_ok());
+        headers.append(KEY, "list_filters, verify_best_effort,".parse().unwrap());
+        assert!(check(&headers).is_ok());
+        headers.append(KEY, "verify_best_effort,dry_run".parse().unwrap());
+        let status = check(&headers).unwrap_err();
+        assert_eq!(status.code(), Code::Unimplemented);
+        let info = status.get_details_error_info().unwrap();
+        assert_eq!(info.reason, "FEATURE_UNKNOWN");
+        assert_eq!(info.metadata["feature"], "dry_run");
+    }
+
+    #[test]
+    fn features_are_in_the_order_of_their_names() {
+        assert!(FEATURES.is_sorted());
+    }
+}

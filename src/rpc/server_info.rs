@@ -1,0 +1,133 @@
+//! `ServerService`.
+
+use std::time::SystemTime;
+
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::call::caller;
+use super::convert::request;
+use super::convert::response::{duration, number, signed, timestamp};
+use super::limits::{CHUNK, HEADER};
+use super::role::{Role, Roles};
+use super::{require, status};
+use crate::broker::Broker;
+use crate::broker::access::Rights;
+use crate::broker::scheduler::Yields;
+use crate::broker::servers::ProfileInfo;
+use crate::ftps::value::ServerType;
+use crate::proto::server_service_server::ServerService;
+use crate::proto::*;
+
+type Answer<T> = Result<Response<T>, Status>;
+
+/// The daemon itself.
+#[derive(Debug, Clone)]
+pub(super) struct ServerInfo {
+    broker: Broker,
+    roles: Roles,
+    /// Another one at each start.
+    instance: Uuid,
+}
+
+impl ServerInfo {
+    pub(super) fn new(broker: Broker, roles: Roles) -> Self {
+        Self {
+            broker,
+            roles,
+            instance: Uuid::new_v4(),
+        }
+    }
+
+    fn limits(&self) -> ServerLimits {
+        let limits = self.broker.limits();
+        let (transfers, bytes) = self.broker.transfer_limits().unwrap_or_default();
+        ServerLimits {
+            max_chunk_bytes: CHUNK.into(),
+            max_message_bytes: HEADER.into(),
+            client_operation_count: number(limits.queue.max_per_principal),
+            operation_count: number(limits.queue.max),
+            client_session_count: number(limits.sessions.max_per_principal),
+            client_transfer_count: number(transfers),
+            client_transfer_bytes: signed(bytes),
+            max_lease: Some(duration(limits.sessions.max_lease)),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl ServerService for ServerInfo {
+    async fn get_server_info(
+        &self,
+        request: Request<GetServerInfoRequest>,
+    ) -> Answer<GetServerInfoResponse> {
+        let caller = caller(&request)?;
+        let uptime = self.broker.uptime();
+        let start = SystemTime::now().checked_sub(uptime);
+        let roles = Role::ALL.into_iter();
+        let roles = roles.filter(|role| self.roles.has(&caller.principal, *role));
+        Ok(Response::new(GetServerInfoResponse {
+            version: env!("CARGO_PKG_VERSION").into(),
+            build: option_env!("CELLFTPD_BUILD").unwrap_or_default().into(),
+            start_time: start.map(timestamp),
+            uptime: Some(duration(uptime)),
+            instance_id: self.instance.to_string(),
+            features: require::FEATURES.map(Into::into).into(),
+            principal: caller.principal.as_str().into(),
+            roles: roles.map(|role| role.name().into()).collect(),
+            limits: Some(self.limits()),
+        }))
+    }
+
+    async fn list_profiles(
+        &self,
+        request: Request<ListProfilesRequest>,
+    ) -> Answer<ListProfilesResponse> {
+        let caller = caller(&request)?;
+        let page = request::profiles(request.into_inner()).map_err(status::invalid)?;
+        let mut profiles = self.broker.profiles(&caller);
+        if let Some(behind) = page.behind {
+            profiles.retain(|profile| profile.name > behind);
+        }
+        let more = profiles.len() > page.size;
+        profiles.truncate(page.size);
+        let last = profiles.last().filter(|_| more);
+        Ok(Response::new(ListProfilesResponse {
+            next_page_token: last.map(|last| last.name.clone()).unwrap_or_default(),
+            profiles: profiles.into_iter().map(Into::into).collect(),
+        }))
+    }
+}
+
+impl From<ProfileInfo> for Profile {
+    fn from(profile: ProfileInfo) -> Self {
+        let security = match profile.server_type {
+            ServerType::Ftp => Security::None,
+            ServerType::AuthSsl => Security::AuthSsl,
+            ServerType::AuthTls => Security::AuthTls,
+            ServerType::Implicit => Security::Implicit,
+        };
+        let verification = match security {
+            Security::None => ServerVerification::Unspecified,
+            _ if profile.is_verified => ServerVerification::Required,
+            _ => ServerVerification::None,
+        };
+        let access = match profile.access {
+            Rights::Read => ProfileAccess::Read,
+            Rights::Write => ProfileAccess::Write,
+        };
+        let yields = match profile.yields {
+            Yields::Auto => YieldPolicy::Auto,
+            Yields::Always => YieldPolicy::Always,
+            Yields::Never => YieldPolicy::Never,
+        };
+        Self {
+            name: profile.name,
+            security: security.into(),
+            verification: verification.into(),
+            access: access.into(),
+            priority: Priority::from(profile.priority).into(),
+            yield_policy: yields.into(),
+        }
+    }
+}
