@@ -148,7 +148,8 @@ pub(super) fn invalid(Invalid(mut violations): Invalid) -> Status {
     details.set_error_info(name(Reason::InvalidFields), DOMAIN, HashMap::new());
     details.set_bad_request(violations);
     let message = format!("the request is not valid: {}", fields.join("; "));
-    let message = shortened(message, LONGEST);
+    // What it would say is in the details.
+    let message = shortened(message, LONGEST / 2);
     Status::with_error_details(Code::InvalidArgument, message, details)
 }
 
