@@ -91,6 +91,7 @@ impl Broker {
         let job = Deliver {
             standing: Standing::Attached,
             task: Task::ReadModuleFile(file),
+            insists: false,
         };
         self.read(operation, job).await
     }
