@@ -2,6 +2,7 @@
 
 mod descriptors;
 mod metrics;
+pub(crate) mod module;
 mod notify;
 mod passed;
 mod reload;
@@ -21,10 +22,8 @@ use crate::broker::Broker;
 use crate::broker::health::Health;
 use crate::broker::transfers::{self, Transfers};
 use crate::broker::usage::Keeper;
-use crate::config::{self, Config, Device, FlowControl};
-use crate::emulator::{Profile, serve::in_process};
-use crate::modem::port::{SerialConnector, StreamConnector};
-use crate::modem::{Modem, Options, Quirks, Setup};
+use crate::config::{self, Config};
+use crate::modem::{Modem, Options};
 use crate::rpc::listen::{self, TcpDoor, UnixDoor};
 use crate::rpc::role::Roles;
 use crate::rpc::server::{GRACE, IN_ORDER, LAST_WORD};
@@ -96,7 +95,12 @@ impl Daemon {
             tracing::info!("listening on {door}");
         }
         let transfers = Transfers::open(config.durable.settings(), rpc::status::told)?;
-        let (modem, module) = spawn(config, quirks);
+        let options = Options {
+            setup: module::setup(config, quirks),
+            repair: config.repair.limits(),
+            ..Options::default()
+        };
+        let (modem, module) = Modem::spawn(module::connector(&config.module), options);
         let broker = Broker::new(modem, servers, config.limits()).with_transfers(transfers);
         let keeper = config.usage_path().map(|path| broker.usage_keeper(path));
         match &keeper {
@@ -187,39 +191,6 @@ pub async fn run(config: &Config, passed: Passed) -> Result<(), Error> {
         metrics.abort();
     }
     served
-}
-
-fn spawn(config: &Config, quirks: Quirks) -> (Modem, JoinHandle<()>) {
-    let repair = config.repair.limits();
-    let (config, transfers) = (&config.module, &config.transfers);
-    let hardware_flow_control = config.flow_control == FlowControl::Hardware;
-    let setup = Setup {
-        hardware_flow_control,
-        apn: config.network.apn(),
-        download: transfers.download.into(),
-        upload: transfers.upload.into(),
-        quirks,
-    };
-    let options = Options {
-        setup,
-        repair,
-        ..Options::default()
-    };
-    match &config.device {
-        Device::Serial(device) => {
-            let connector = SerialConnector {
-                device: device.clone(),
-                baud: config.baud,
-                hardware_flow_control,
-            };
-            Modem::spawn(connector, options)
-        }
-        Device::Emulator => {
-            let profile = Profile::of(config.emulator.family);
-            let module = in_process(profile, config.emulator.knobs.clone());
-            Modem::spawn(StreamConnector(move || Ok(module.open())), options)
-        }
-    }
 }
 
 async fn doors(

@@ -10,6 +10,7 @@ pub mod config;
 pub mod daemon;
 pub mod demo;
 pub mod dialogue;
+pub mod doctor;
 pub mod emulator;
 pub mod ftps;
 pub mod modem;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use cellftp::config::{self, Config};
 use cellftp::daemon::{self, Passed};
 use cellftp::emulator::serve::emulate::{self, EmulateArgs};
-use cellftp::{demo, telemetry};
+use cellftp::{demo, doctor, telemetry};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use rustix::process::{DumpableBehavior, Signal, set_dumpable_behavior};
@@ -45,6 +45,8 @@ enum Command {
     CheckConfig,
     /// Print the configuration in force, without secrets
     PrintConfig,
+    /// Look at the port, the module, the network and the servers, and say what is wrong
+    Doctor(doctor::DoctorArgs),
     /// Print what completes the command line in a shell
     Completions {
         /// The shell
@@ -62,8 +64,8 @@ const HELP: &str = "\
 Every key of the configuration can be set by a variable CELLFTPD_SECTION__KEY, for example \
 CELLFTPD_LISTEN__TCP=127.0.0.1:50051.
 
-Exit codes: 0 stopped by a signal, or done; 1 failed; 2 the command line or the configuration is \
-not usable.";
+Exit codes: 0 stopped by a signal, or done; 1 failed, or the doctor found a problem; 2 the command line or \
+the configuration is not usable.";
 
 /// What systemd's and other scripts see of a configuration that is not usable.
 const NOT_USABLE: u8 = 2;
@@ -74,9 +76,9 @@ fn main() -> ExitCode {
         Err(words) => return said(&words),
     };
     match run(args) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
-            let code = if error.is::<config::Error>() {
+            let code = if error.is::<config::Error>() || error.is::<doctor::Error>() {
                 NOT_USABLE
             } else {
                 1
@@ -106,27 +108,33 @@ fn said(words: &clap::Error) -> ExitCode {
     }
 }
 
-fn run(args: Args) -> Result<(), Box<dyn Error>> {
+fn run(args: Args) -> Result<ExitCode, Box<dyn Error>> {
     keep_memory_private()?;
     let load = || config::load(args.config.as_deref());
     match args.command {
-        None => serve(&load()?),
-        Some(Command::Emulate(emulate)) => Ok(block_on(emulate::run(*emulate))??),
-        Some(Command::Demo(demo)) => Ok(block_on(demo::run(demo))??),
+        None => serve(&load()?)?,
+        Some(Command::Emulate(emulate)) => block_on(emulate::run(*emulate))??,
+        Some(Command::Demo(demo)) => block_on(demo::run(demo))??,
+        Some(Command::Doctor(doctor)) => {
+            let found = block_on(doctor::run(doctor, load()?))??;
+            print(&found.text)?;
+            if !found.is_healthy {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
         Some(Command::CheckConfig) => {
             load()?;
-            print("the configuration is usable\n")
+            print("the configuration is usable\n")?;
         }
-        Some(Command::PrintConfig) => print(&load()?.to_redacted_toml()?),
+        Some(Command::PrintConfig) => print(&load()?.to_redacted_toml()?)?,
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "cellftpd", &mut script);
-            print(&String::from_utf8_lossy(&script))
+            print(&String::from_utf8_lossy(&script))?;
         }
-        Some(Command::Man { directory }) => {
-            Ok(clap_mangen::generate_to(Args::command(), directory)?)
-        }
+        Some(Command::Man { directory }) => clap_mangen::generate_to(Args::command(), directory)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Standard output cannot be written.

@@ -32,6 +32,7 @@ impl Broker {
         let job = Deliver {
             standing,
             task: Task::List(path),
+            insists: true,
         };
         self.read(operation, job).await
     }
@@ -136,11 +137,11 @@ impl Broker {
         path: &RemotePath,
         offset: Offset,
     ) -> Result<Reading, Error> {
-        self.begin_download(caller, target, path, offset, None)
+        self.begin_download(caller, target, path, offset, None, true)
     }
 
     /// The same, also of what an earlier operation has begun: the bytes that it handed over are not
-    /// handed over again.
+    /// handed over again. One that does not insist comes back by itself where a login is refused.
     pub(super) fn begin_download(
         &self,
         caller: &Caller,
@@ -148,6 +149,7 @@ impl Broker {
         path: &RemotePath,
         offset: Offset,
         begun: Option<BegunDownload>,
+        insists: bool,
     ) -> Result<Reading, Error> {
         let (location, session) = self.locate(caller, target)?;
         let (standing, path) = location.locate(path)?;
@@ -158,7 +160,11 @@ impl Broker {
             begun,
             limit: None,
         });
-        let job = Deliver { standing, task };
+        let job = Deliver {
+            standing,
+            task,
+            insists,
+        };
         let spools = &self.shared.spools;
         Ok(Reading::begin(operation, job, spools, self.patience()))
     }

@@ -1,6 +1,7 @@
 //! Bytes on their way from the server to a caller.
 
 mod drive;
+mod ends;
 mod guarded;
 
 use std::sync::Arc;
@@ -205,6 +206,8 @@ impl Reading {
 pub(super) struct Deliver {
     pub(super) standing: Standing,
     pub(super) task: Task,
+    /// A login that has worked and is refused is tried again, as long as the caller waits.
+    pub(super) insists: bool,
 }
 
 impl Deliver {

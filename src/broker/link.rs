@@ -11,8 +11,11 @@ use tokio::time::Instant;
 
 use super::caller::Principal;
 use super::estimate::{Costs, Load, Part, Way};
+use super::logins::Logins;
 use super::scheduler::{Full, Key, Limits, Scheduler};
+use super::transfers::Lived;
 use crate::ftps::value::Server;
+use crate::modem::health::LoggedIn;
 use crate::modem::operation::{self, Standing};
 use crate::modem::{Modem, clock};
 pub(super) use slot::{Slot, Turn};
@@ -22,6 +25,10 @@ pub(super) use slot::{Slot, Turn};
 pub(super) struct Link {
     pub(super) modem: Modem,
     queue: Mutex<Queue>,
+    /// Logins of calls that have worked.
+    logins: Mutex<Logins<()>>,
+    /// Since when.
+    began: Instant,
     /// Who has the link has reason to ask whether it gives way.
     changed: Notify,
 }
@@ -36,6 +43,12 @@ struct Queue {
     /// Servers that were seen to go on with a file.
     go_on: Vec<Arc<Server>>,
 }
+
+/// How often in a row a login that has worked and is refused is tried again by calls that wait for it, and the
+/// pause before the first of these tries. It doubles: four refusals in 70 s, where programs that lock out who fails
+/// to log in count five in ten minutes, as a rule.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_secs(10);
 
 /// Servers that are remembered: more than anybody has profiles; each costs a pointer.
 const SERVERS: usize = 64;
@@ -67,6 +80,8 @@ impl Link {
         Arc::new(Self {
             modem,
             queue: Mutex::new(queue),
+            logins: Mutex::new(Logins::read(Vec::new(), TRIES)),
+            began: clock::now(),
             changed: Notify::new(),
         })
     }
@@ -141,6 +156,26 @@ impl Link {
         self.queue().go_on.contains(server)
     }
 
+    /// A login of a call has worked.
+    pub(super) fn login_works(&self, server: &LoggedIn) {
+        let now = self.lived();
+        self.logins().worked(server, now);
+    }
+
+    /// A login of a call was refused. Answers after which pause it is tried again; `None`: never.
+    pub(super) fn login_refused(&self, server: &LoggedIn) -> Option<Duration> {
+        let now = self.lived();
+        let pause = |tries: u32| PAUSE * 2_u32.pow(tries.saturating_sub(1).min(TRIES));
+        self.logins().refused(server, (), now, pause)
+    }
+
+    /// How long a login is not tried, since another call met its refusal.
+    pub(super) fn login_closed(&self, server: &LoggedIn) -> Option<Duration> {
+        let now = self.lived();
+        let (until, ()) = self.logins().closed(server, now)?;
+        Some(until.since(now))
+    }
+
     /// The place of each one that waits.
     pub(super) fn places(&self, now: Instant) -> HashMap<Key, Place> {
         self.queue().places(now).collect()
@@ -172,6 +207,14 @@ impl Link {
     /// Jobs that wait.
     pub(super) fn waiting(&self) -> usize {
         self.queue().scheduler.waiting()
+    }
+
+    fn lived(&self) -> Lived {
+        Lived::ZERO + (clock::now() - self.began)
+    }
+
+    fn logins(&self) -> MutexGuard<'_, Logins<()>> {
+        self.logins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {

@@ -24,6 +24,7 @@ pub mod usage;
 mod files;
 mod link;
 mod location;
+mod logins;
 mod names;
 mod operation;
 mod service;

@@ -1,5 +1,6 @@
 //! An operation from its admission to its one answer, and all that live.
 
+mod admittance;
 mod registry;
 mod stay;
 mod telling;
@@ -31,6 +32,7 @@ use crate::modem::operation::{
 };
 use crate::modem::source::Source;
 use crate::modem::{self, Job, JobId, clock};
+use admittance::has_logged_in;
 pub(super) use registry::{Admission, Operations};
 use stay::{Stay, is_yielded, load};
 
@@ -188,13 +190,18 @@ impl Operation {
         } = self.on_link_for(work, feed, way, cancel, deadline).await;
         if let Ok(output) = &answer {
             match stay.part(output, took, asked.map(|(at, _)| ended.duration_since(at))) {
-                Some(part) => self.link.learn_part(&part, standing),
-                None => self.link.learn(stay.spent(output, took), standing),
+                Some(part) => self.link.learn_part(&part, standing.clone()),
+                None => self.link.learn(stay.spent(output, took), standing.clone()),
             }
             if is_yielded(output) {
                 let why = asked.map_or(Why::Urgent, |(_, why)| why);
                 self.yielded(ended, why);
             }
+        }
+        if let Standing::LoggedIn(place) = &standing
+            && has_logged_in(&answer)
+        {
+            self.link.login_works(&LoggedIn::from(&*place.server));
         }
         let names = &self.operations.names;
         let touch = touch(&answer, *progress.borrow());

@@ -87,6 +87,7 @@ impl Broker {
         let job = Deliver {
             standing: Standing::Attached,
             task: Task::ReadModuleFile(file),
+            insists: false,
         };
         let spools = &self.shared.spools;
         Ok(Reading::begin(operation, job, spools, self.patience()))

@@ -20,6 +20,7 @@ use failure::Finding;
 
 mod ending;
 mod getting;
+mod logins;
 mod model;
 mod putting;
 mod sessions;

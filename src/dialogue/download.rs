@@ -44,6 +44,8 @@ pub(crate) struct Download {
     seam: Seam,
     /// What the server sends again when the transfer goes on, until it was compared.
     overlap: Option<Overlap>,
+    /// The directory does not list the name.
+    unlisted: bool,
     /// The server sends files from their beginning only.
     no_rest: bool,
     /// It goes on after it made way, not after a break.
@@ -116,6 +118,7 @@ impl Download {
             from: 0,
             seam: begun.seam,
             overlap: None,
+            unlisted: false,
             no_rest: false,
             returned,
             yields: false,
@@ -134,7 +137,8 @@ impl Download {
         }
     }
 
-    fn begin(&mut self, known: Known) -> State {
+    /// What is known of the file before its content is asked for, unless it `was_asked_for` to know that.
+    fn begin(&mut self, known: Known, was_asked_for: bool) -> State {
         match known {
             Known::Size(size) if self.offset > size => {
                 let cause = Cause::SizeMismatch {
@@ -157,6 +161,11 @@ impl Download {
             }
             // The server does not tell; the transfer itself will.
             Known::Present | Known::Undecided(_) | Known::Unread(_) => State::Begin,
+            // Nor does it tell where it has no SIZE, and many servers list no hidden files.
+            Known::Absent if !self.ways.sizes && !was_asked_for => {
+                self.unlisted = true;
+                State::Begin
+            }
             // The listing that should tell had no data connection. The transfer opens one of its
             // own, after a new login.
             Known::Failed(Verb::List, cause) if cause.is_data_channel() => State::Begin,
@@ -270,7 +279,10 @@ impl Procedure for Download {
             match &mut self.state {
                 State::Inquire(inquiry) => match inquiry.next() {
                     Ok(command) => return Next::Say(Saying::Ftps(command)),
-                    Err(known) => self.state = self.begin(known),
+                    Err(known) => {
+                        let asked = inquiry.has_asked_for_content();
+                        self.state = self.begin(known, asked);
+                    }
                 },
                 State::Begin => {
                     // Nothing is left to read, and many servers refuse to begin at the end.

@@ -128,6 +128,11 @@ impl Inquiry {
         self.entry.is_some()
     }
 
+    /// The file itself was asked for, to tell its size from an error code.
+    pub(crate) fn has_asked_for_content(&self) -> bool {
+        self.is_asked_for
+    }
+
     /// The server's line of the name, where it is listed and no directory.
     pub(crate) fn line_of_file(&self) -> Option<Bytes> {
         let (facts, line) = self.entry.as_ref()?;

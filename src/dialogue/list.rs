@@ -13,15 +13,19 @@ use super::inquiry::{Inquiry, Known};
 use super::operation::{Delivered, Delivery, Output, Progress, ProgressStage};
 use super::procedure::{Next, Procedure, Saying, may_retry};
 use crate::ftps::value::RemotePath;
-use crate::ftps::{Command, ErrCode, Verb};
+use crate::ftps::{Body, Command, ErrCode, Verb};
 
 /// Lists a directory, or a file, and delivers the text.
 ///
 /// The directory is listed from within (see [`super::route`]). Where the server lets nobody in, the
 /// directory above tells what the name is: the line of a file is its listing. A directory that cannot be
 /// entered is listed by its path at last; that is believed only if it shows a name that the current
-/// directory does not have. Some servers refuse to list an empty directory: one that was entered, and that
-/// the directory above shows, is taken for empty then.
+/// directory does not have.
+///
+/// Some servers refuse to list an empty directory. One that was entered is taken for empty then where the
+/// directory above shows it: so the server lists directories at all. A login directory that the server calls `/`
+/// has none above. It is taken for empty where the server lets the session move to it: nothing tells it from one
+/// that may not be listed.
 #[derive(Debug)]
 pub(crate) struct List {
     /// Without slashes at its end.
@@ -38,6 +42,10 @@ enum State {
     Wait,
     /// What the name is, after this refusal; whether the directory was entered.
     Look(Box<Inquiry>, Failure, bool),
+    /// What the current directory is called, after its listing was refused.
+    Name(Failure),
+    /// Whether a directory that nothing lists can be entered, after that.
+    Enter(RemotePath, Failure),
     /// What the current directory shows.
     Here(Compare, Failure),
     /// What the path shows, against that.
@@ -92,7 +100,20 @@ impl List {
                 State::Look(Box::new(Inquiry::look(path.clone())), failure, entered)
             }
             Some(_) if refused && !entered => State::Here(Compare::default(), failure),
+            Some(path) if refused => State::Enter(path.clone(), failure),
+            None if refused => State::Name(failure),
             _ => State::Finish(Err(failure)),
+        }
+    }
+
+    /// What the current directory is called.
+    fn named(name: &str, failure: Failure) -> State {
+        match RemotePath::new(name) {
+            Ok(path) if path.is_absolute() && path.file_name().is_some() => {
+                State::Look(Box::new(Inquiry::look(path)), failure, true)
+            }
+            Ok(path) => State::Enter(path, failure),
+            Err(_) => State::Finish(Err(failure)),
         }
     }
 
@@ -150,6 +171,10 @@ impl Procedure for List {
                         self.state = self.looked(&known, line, failure, entered);
                     }
                 },
+                State::Name(_) => return Next::Say(Saying::Ftps(Command::WorkingDirectory)),
+                State::Enter(path, _) => {
+                    return Next::Say(Saying::Ftps(Command::ChangeDirectory(path.clone())));
+                }
                 State::Here(..) => return Next::Say(Saying::Ftps(Command::List(None))),
                 State::There(_, failure) => match &self.path {
                     Some(path) => {
@@ -190,6 +215,13 @@ impl Procedure for List {
                 inquiry.heard(settlement);
                 State::Look(inquiry, failure, entered)
             }
+            (State::Name(failure), Verdict::Done(Some(Body::Text(name)))) => {
+                Self::named(name, failure)
+            }
+            (State::Enter(..), Verdict::Done(_)) => State::Finish(Ok(())),
+            (State::Name(failure), _) | (State::Enter(_, failure), Verdict::Failed(_)) => {
+                State::Finish(Err(failure))
+            }
             // A server that refuses to list the current directory shows nothing of it in place of the
             // other.
             (State::Here(mut compare, failure), _) => {
@@ -227,7 +259,11 @@ impl Procedure for List {
                 let bytes = compare.there(&bytes, name.unwrap_or_default());
                 self.hand_on(bytes)
             }
-            State::Say | State::Deliver(_) | State::Finish(_) => None,
+            State::Say
+            | State::Name(_)
+            | State::Enter(..)
+            | State::Deliver(_)
+            | State::Finish(_) => None,
         }
     }
 

@@ -44,6 +44,12 @@ pub trait Connector: Send + 'static {
     fn open(&mut self) -> Opening<'_>;
 }
 
+impl Connector for Box<dyn Connector> {
+    fn open(&mut self) -> Opening<'_> {
+        (**self).open()
+    }
+}
+
 /// A port being opened.
 pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Port>, Error>> + Send + 'a>>;
 

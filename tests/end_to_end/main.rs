@@ -17,6 +17,7 @@ mod command_line;
 mod content;
 mod crash;
 mod disk;
+mod doctor;
 mod doors;
 mod durable;
 mod errors;

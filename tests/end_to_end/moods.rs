@@ -180,6 +180,39 @@ fn an_empty_directory_whose_listing_is_refused_is_empty() {
         put_new(&site, "/empty/f");
         assert_holds(&server.local("empty/f"), b"new");
     }
+    // The login directory, which nothing lists.
+    for mood in ["refuses-empty-450", "refuses-empty-550"] {
+        let options = Options {
+            moods: vec![mood],
+            ..Options::default()
+        };
+        let server = Server::start_with(ServerKind::Pyftpdlib, Security::None, &options);
+        let site = site(&server);
+        assert_eq!(said(&site, &["ls"]), "", "{mood}");
+        assert_eq!(said(&site, &["ls", "/"]), "", "{mood}");
+        put_new(&site, "/f");
+        assert_holds(&server.local("f"), b"new");
+        assert_eq!(names(&said(&site, &["ls"])), ["f"], "{mood}");
+    }
+}
+
+#[test]
+fn a_hidden_file_is_read_from_a_server_without_size() {
+    if !tools::wanted("a_hidden_file_is_read_from_a_server_without_size") {
+        return;
+    }
+    let server = server(&["no-size", "hides-dots"]);
+    server.place(".hidden", b"hidden content");
+    // One of them passes the refusal of SIZE on as such, the other as what may be a size of nine bytes.
+    for family in Family::ALL {
+        let site = Site::start(family, &[("server", &server)]);
+        let got = said(&site, &["get", "/.hidden", "-"]);
+        assert_eq!(got, "hidden content", "{family:?}");
+        for none in ["/.none", "/none"] {
+            let errors = refused(&site, &["get", none, "-"]);
+            assert!(errors.contains("NOT_FOUND"), "{family:?}: {errors}");
+        }
+    }
 }
 
 #[test]
@@ -281,6 +314,41 @@ fn an_ascii_session_names_no_format() {
     let size = site.ftps("GetSize", &request).expect("a size");
     assert_eq!(size["size"], "8", "{size}");
     assert!(server.log().contains("TYPE A"), "{}", server.log());
+}
+
+/// The server still counts a session that was cut: before a call, and in the midst of one.
+#[test]
+fn a_login_that_has_worked_is_tried_again_while_somebody_waits() {
+    if !tools::wanted("a_login_that_has_worked_is_tried_again_while_somebody_waits") {
+        return;
+    }
+    let options = Options {
+        cut_data_every: Some(100_000),
+        ..Options::default()
+    };
+    let server = Server::start_with(ServerKind::Pyftpdlib, Security::None, &options);
+    server.place("long", &traps(180_000));
+    server.place("short", b"abc");
+    let site = site(&server);
+    let full = "530 Sorry, the maximum number of clients (1) from your host are already connected.";
+    server.reply_to_users(&[full]);
+    assert!(refused(&site, &["get", "/short", "-"]).contains("LOGIN_REFUSED"));
+    assert_eq!(said(&site, &["get", "/short", "-"]), "abc");
+    let log_out = || said(&site, &["module", "stop"]);
+    log_out();
+    server.reply_to_users(&[full]);
+    assert_eq!(said(&site, &["get", "/short", "-"]), "abc");
+    log_out();
+    server.reply_to_users(&[full]);
+    let local = site.scratch("local");
+    std::fs::write(&local, b"new").expect("a scratch directory is writable");
+    said(&site, &["put", local.to_str().expect("UTF-8"), "/new"]);
+    assert_holds(&server.local("new"), b"new");
+    // The data connection is cut, and so is the login that follows.
+    server.reply_to_users(&[full]);
+    let back = site.scratch("back");
+    said(&site, &["get", "/long", back.to_str().expect("UTF-8")]);
+    assert_holds(&back, &traps(180_000));
 }
 
 /// The server still counts a session that was cut.

@@ -32,9 +32,17 @@ const ROOMS: &[(&str, &[&str])] = &[
         "demo",
         &["emulator", "broker", "client", "config", "daemon"],
     ),
+    ("doctor", &["at", "ftps", "modem", "config", "daemon"]),
     (
         "main",
-        &["emulator", "config", "telemetry", "daemon", "demo"],
+        &[
+            "emulator",
+            "config",
+            "telemetry",
+            "daemon",
+            "demo",
+            "doctor",
+        ],
     ),
     ("bin", &["client"]),
 ];
@@ -56,7 +64,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("suppaftp", &["emulator/uplink/ftp"]),
     ("metrics", &["broker/metrics", "rpc/metrics", "daemon"]),
     ("metrics_exporter_prometheus", &["daemon/metrics"]),
-    ("time", &["ftps/listing", "broker/usage"]),
+    ("time", &["ftps/listing", "broker/usage", "doctor/answers"]),
     ("winnow", &["ftps/listing"]),
     ("libunftp", &["demo"]),
     ("unftp_sbe_fs", &["demo"]),
@@ -72,6 +80,7 @@ const ASYNC: &[&str] = &[
     "client/",
     "daemon",
     "demo",
+    "doctor/",
     "main.rs",
     "bin/",
 ];

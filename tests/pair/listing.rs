@@ -333,6 +333,68 @@ fn a_directory_whose_listing_is_refused_is_empty_where_it_is_listed() {
     }
 }
 
+/// Nothing lists a login directory that the server calls `/`.
+#[test]
+fn an_empty_login_directory_whose_listing_is_refused_is_empty() {
+    let empty = Ok(Output::Delivered(Delivered {
+        bytes: 0,
+        resumes: 0,
+    }));
+    for family in both() {
+        let mut link = Link::new(family, Knobs::default());
+        link.peer().refuses_empty = true;
+        for task in [Task::List(None), Task::List(Some(path("/")))] {
+            let listed = link.run(at_home(task.clone()), vec![]);
+            assert_eq!(listed.result, empty, "{task:?}");
+            // Read from the login directory all the same.
+            link.peer().files.insert(b"/f".to_vec(), nasty(500));
+            let size = link.run(at_home(Task::Size(path("f"))), vec![]).result;
+            assert_eq!(size, Ok(Output::Size(500)));
+            link.peer().files.remove(b"/f".as_slice());
+        }
+        // A directory of a session, which the one above lists.
+        let mut link = link_with(family, |server| {
+            server.refuses_empty = true;
+            server.directories.insert(b"/empty".to_vec());
+        });
+        let mut in_empty = on(Task::List(None));
+        if let Standing::LoggedIn(place) = &mut in_empty.standing {
+            place.directory = Directory::At(path("/empty"));
+        }
+        assert_eq!(link.run(in_empty.clone(), vec![]).result, empty);
+        // A server that lists no directory says nothing of this one.
+        link.peer().unlisted.insert(b"/".to_vec());
+        let refused = link.run(in_empty, vec![]).result.unwrap_err();
+        assert_eq!(refused.cause, Cause::Reported(ErrCode::REJECTED));
+    }
+}
+
+/// Neither its size nor the listing shows it.
+#[test]
+fn a_hidden_file_is_read_where_the_server_has_no_size() {
+    for family in both() {
+        let mut link = link_with(family, |server| {
+            server.knows_size = false;
+            server.hides_dots = true;
+            server.files.insert(b"/sub/.hidden".to_vec(), nasty(5000));
+        });
+        let got = link.run(on(get("/sub/.hidden")), vec![]);
+        assert_eq!(got.content, nasty(5000), "{family:?}: {:?}", got.result);
+        let none = link.run(on(get("/sub/.none")), vec![]).result.unwrap_err();
+        assert_eq!(none.finding, Some(Finding::NameAbsent), "{none:?}");
+        // Where the server tells sizes, it has no file of a name that it tells none of. A refusal that may be a
+        // size of nine bytes is decided by the file itself, once.
+        link.peer().knows_size = true;
+        size(&mut link, "/sub/big.bin").unwrap();
+        link.written.clear();
+        let none = link.run(on(get("/sub/.none")), vec![]).result.unwrap_err();
+        assert_eq!(none.finding, Some(Finding::NameAbsent));
+        let said = String::from_utf8_lossy(&link.written);
+        let gets = said.matches("AT+CFTPSGET=").count();
+        assert!(gets <= 1, "{said}");
+    }
+}
+
 #[test]
 fn what_may_be_a_size_is_never_called_a_code() {
     for family in both() {

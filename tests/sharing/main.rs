@@ -9,6 +9,7 @@
 )]
 
 mod dawdling;
+mod durable;
 mod names;
 mod repair;
 mod world;

@@ -1,13 +1,16 @@
 //! A broker, the module behind it, and the servers behind that.
 
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use cellftp::broker::get::Next;
 use cellftp::broker::put::{PutHeader, PutResult, Verify};
+use cellftp::broker::transfers::{Settings, Transfers};
 use cellftp::broker::{Broker, Caller, Error, Limits, Principal, Servers, Target};
+use cellftp::emulator::uplink::Failure;
 use cellftp::emulator::uplink::memory::{Memory, Server as Uplink};
 use cellftp::emulator::{Action, Effect, Emulator, Family, Fault, Knobs, Profile};
 use cellftp::ftps::tls::TlsPolicy;
@@ -16,6 +19,8 @@ use cellftp::modem::port::StreamConnector;
 use cellftp::modem::{Modem, Options, clock};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::sleep_until;
+
+use crate::durable::told;
 
 pub(crate) const HOSTS: [&str; 2] = ["one.example", "two.example"];
 
@@ -93,6 +98,26 @@ impl World {
             net,
             faults,
         }
+    }
+
+    /// The same, with transfers that outlive their callers in this directory.
+    pub(crate) fn keeping(self, directory: &Path) -> Self {
+        let settings = Settings {
+            directory: directory.to_owned(),
+            ..Settings::default()
+        };
+        let transfers = Transfers::open(settings, told).unwrap();
+        Self {
+            broker: self.broker.with_transfers(transfers),
+            ..self
+        }
+    }
+
+    /// The server refuses so many logins (530), as one that still counts sessions that were cut.
+    pub(crate) fn refuse_logins(&self, host: &str, count: usize) {
+        let mut net = self.net.lock().unwrap();
+        let logins = &mut net.server_mut(host, 21).unwrap().logins;
+        logins.extend(std::iter::repeat_n(Failure::Refused, count));
     }
 
     /// The server closes the connection, as soon as the module does anything.

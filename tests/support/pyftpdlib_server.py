@@ -64,6 +64,7 @@ MOODS = (
     "any-case",  # Names that differ in case only are one.
     "grows",  # A file grows by 100 bytes between SIZE and RETR.
     "dismisses",  # The first STOR is answered by 421.
+    "no-size",  # SIZE is not known.
     "letters",  # Commands are known by their letters alone: TYPE A N is none of them.
 )
 
@@ -106,6 +107,11 @@ class Odd:
         if "letters" in self.moods and " " in line:
             return self.respond("504 Unsupported type.")
         return super().ftp_TYPE(line)
+
+    def ftp_SIZE(self, path):
+        if "no-size" in self.moods:
+            return self.respond("502 Command not implemented.")
+        return super().ftp_SIZE(path)
 
     def ftp_RETR(self, file):
         if "grows" in self.moods:

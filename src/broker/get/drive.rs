@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::ends::Ends;
 use super::{Deliver, Finished, GetProgress, GetStage};
 use crate::broker::error::{Cause, Error};
 use crate::broker::estimate::Load;
@@ -44,8 +45,10 @@ pub(super) async fn drive(
     };
     let full = watch::Sender::new(false);
     let room = full.subscribe();
-    let (answer, pumped) =
-        tokio::join!(transfer(&operation, job, delivery, room, &report), async {
+    let ends = Ends::default();
+    let (answer, pumped) = tokio::join!(
+        transfer(&operation, job, delivery, room, &report, &ends),
+        async {
             let way = Way {
                 writer: &mut writer,
                 full,
@@ -54,9 +57,10 @@ pub(super) async fn drive(
             tokio::select! {
                 biased;
                 () = operation.cancelled() => Ok(None),
-                pumped = pump(&operation, deliveries, way, begin) => pumped,
+                pumped = pump(&operation, deliveries, way, begin, &ends) => pumped,
             }
-        },);
+        },
+    );
     let outcome = match (pumped, answer) {
         (Err(cause), _) => Err(operation.error(cause)),
         (Ok(grown), Ok(Output::Delivered(delivered))) => Ok(Finished {
@@ -102,10 +106,18 @@ async fn transfer(
     delivery: mpsc::Sender<Delivery>,
     mut room: watch::Receiver<bool>,
     report: &watch::Sender<GetProgress>,
+    ends: &Ends,
 ) -> Result<Output, Error> {
-    let Deliver { standing, mut task } = job;
+    let Deliver {
+        standing,
+        mut task,
+        insists,
+    } = job;
     let mut place = operation.place.subscribe();
     loop {
+        if insists {
+            operation.until_login_is_tried(&standing).await?;
+        }
         let now = task.clone();
         let make_way = CancellationToken::new();
         let feed = Feed {
@@ -129,13 +141,31 @@ async fn transfer(
         let answer = loop {
             tokio::select! {
                 biased;
-                answer = &mut stay => break answer?,
+                answer = &mut stay => break answer,
                 Ok(()) = place.changed() => {
                     let place = *place.borrow_and_update();
                     report.send_modify(|report| report.place = place);
                 }
                 () = &mut others => {}
             }
+        };
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) if insists && may_go_on(&task, &standing, ends) => {
+                report.send_modify(|report| report.stage = GetStage::Queued);
+                operation
+                    .until_login_is_tried_again(&standing, error)
+                    .await?;
+                // What was handed over before the login was lost is on its way to the reader.
+                if !taken(&delivery, &mut room, Vec::new()).await {
+                    return Err(operation.ended_by_caller(Ending::Drained));
+                }
+                if let Task::Download(download) = &mut task {
+                    download.begun = ends.begun();
+                }
+                continue;
+            }
+            Err(error) => return Err(error),
         };
         match (answer, &mut task) {
             (Output::DownloadYielded(mut begun), Task::Download(download)) => {
@@ -184,15 +214,25 @@ fn load(task: &Task) -> Load {
 
 /// Whether it can go on later.
 fn yielding(operation: &Operation, standing: &Standing, task: &Task) -> Option<Yielding> {
-    let (Task::Download(download), Standing::LoggedIn(place)) = (task, standing) else {
+    let (Task::Download(download), Standing::LoggedIn(_)) = (task, standing) else {
         return None;
     };
-    let exact = place.transfer_type == TransferType::Binary;
-    exact.then_some(Yielding {
+    is_exact(standing).then_some(Yielding {
         policy: operation.yields,
         in_blocks: false,
         again: download.begun.is_some(),
     })
+}
+
+/// Whether bytes come as the server holds them.
+fn is_exact(standing: &Standing) -> bool {
+    matches!(standing, Standing::LoggedIn(place) if place.transfer_type == TransferType::Binary)
+}
+
+/// Whether it can be done once more behind what was handed over. A listing has no offset, and where line ends are
+/// rewritten, what was handed over tells no place in the file.
+fn may_go_on(task: &Task, standing: &Standing, ends: &Ends) -> bool {
+    ends.begun().is_none() || (matches!(task, Task::Download(_)) && is_exact(standing))
 }
 
 /// Takes deliveries to the spool. Where it cannot take them all, it lets go of their channel, which
@@ -202,6 +242,7 @@ async fn pump(
     mut deliveries: mpsc::Receiver<Delivery>,
     mut way: Way<'_>,
     begin: oneshot::Sender<Option<u64>>,
+    ends: &Ends,
 ) -> Result<Option<u64>, Cause> {
     let mut begin = Some(begin);
     let (mut moved, mut grown) = (0, None);
@@ -214,6 +255,7 @@ async fn pump(
                 continue;
             }
         };
+        ends.add(size, &chunk);
         if let Some(begin) = begin.take() {
             if let Some(size) = size {
                 operation.sized(size);

@@ -58,7 +58,7 @@ impl Driver {
 
     async fn stays(&mut self, upload: &mut Upload) -> Result<Stored, Stopped> {
         loop {
-            match self.stay(upload).await? {
+            match self.stay_or_wait(upload).await? {
                 Output::Stored(stored) => {
                     upload.learn(stored.sent, stored.resumes, &self.operation);
                     return Ok(stored);
@@ -72,6 +72,26 @@ impl Driver {
                 }
                 _ => return Err(self.operation.error(Cause::WrongAnswer).into()),
             }
+        }
+    }
+
+    /// One stay on the link. Where nothing of the file was touched and the login is refused that has worked, there
+    /// are a few more, with pauses; a transfer that outlives its caller comes back by itself.
+    async fn stay_or_wait(&self, upload: &Upload) -> Result<Output, Stopped> {
+        let (operation, standing) = (&self.operation, &self.standing);
+        if self.own.is_some() {
+            return self.stay(upload).await;
+        }
+        loop {
+            operation.until_login_is_tried(standing).await?;
+            let Stopped { error, in_order } = match self.stay(upload).await {
+                Ok(output) => return Ok(output),
+                Err(stopped) => stopped,
+            };
+            self.report
+                .send_modify(|report| report.stage = PutStage::Queued);
+            let again = operation.until_login_is_tried_again(standing, error).await;
+            again.map_err(|error| Stopped { error, in_order })?;
         }
     }
 

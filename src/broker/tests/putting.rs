@@ -531,7 +531,16 @@ async fn one_that_never_wrote_takes_no_name() {
             // It waits until the slow one has made way.
             let other = tokio::spawn({
                 let broker = broker.clone();
-                async move { put(&broker, header("/f"), b"other").await }
+                // It does not wait until a refused login is tried again.
+                let soon = Caller {
+                    deadline: Some(clock::now() + 5 * SECOND),
+                    ..caller("me")
+                };
+                async move {
+                    let mut writing = broker.put(&soon, header("/f"))?;
+                    writing.push(Bytes::from_static(b"other")).await?;
+                    writing.finish(None).await
+                }
             });
             settle().await;
             module.lets_nobody_in(true);

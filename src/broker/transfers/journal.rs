@@ -26,13 +26,13 @@ use super::wish::{Key, Wish};
 use super::{Keeping, Settings, Transfer};
 use crate::broker::caller::Principal;
 use crate::broker::error::{Cause, Error};
+use crate::broker::logins::Logins;
 use crate::modem::JobId;
 use clock::Clock;
 use disk::Change;
 pub(super) use halt::Why;
 pub(super) use hold::Hold;
 use home::{Home, Slot};
-use logins::Logins;
 pub(in crate::broker) use names::{Claim, Loss, Taken};
 pub(super) use turns::Chore;
 use turns::Work;
@@ -78,7 +78,7 @@ struct Table {
     births: u64,
     /// The time lived through that is on the disk.
     lived: Lived,
-    logins: Logins,
+    logins: Logins<Told>,
 }
 
 /// Tells a transfer from those that had its name before, or will have it after it.
@@ -160,7 +160,7 @@ impl Journal {
         let latest = before + settings.budget.backoff;
         let mut table = Table {
             lived: before,
-            logins: Logins::read(logins),
+            logins: Logins::read(logins, logins::TRIES),
             ..Table::default()
         };
         for (key, mut record) in records {

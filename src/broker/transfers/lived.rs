@@ -15,7 +15,7 @@ pub struct Lived(Duration);
 
 impl Lived {
     /// The beginning. Records of a version that counted by the clock of the day have this.
-    pub(super) const ZERO: Self = Self(Duration::ZERO);
+    pub(in crate::broker) const ZERO: Self = Self(Duration::ZERO);
 
     pub(super) const fn from_secs(secs: u32) -> Self {
         Self(Duration::from_secs(secs as u64))
@@ -27,7 +27,7 @@ impl Lived {
     }
 
     /// Time since an earlier moment; none where it is later.
-    pub(super) const fn since(self, earlier: Self) -> Duration {
+    pub(in crate::broker) const fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
 

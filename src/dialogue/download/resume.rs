@@ -144,6 +144,14 @@ impl Download {
             return self.go_on(reason);
         }
         let failure = self.failure(cause.clone());
+        let refused = matches!(
+            cause,
+            Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)
+        );
+        if refused && self.got == 0 && self.unlisted {
+            // Neither its size nor the listing nor the file itself shows it.
+            return State::Finish(Err(unknown(Known::Absent)));
+        }
         if *cause == Cause::Reported(ErrCode::REJECTED) && self.got == 0 && self.size.is_none() {
             return State::Look(Box::new(Inquiry::look(self.path.clone())), failure);
         }

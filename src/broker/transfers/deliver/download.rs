@@ -52,7 +52,7 @@ impl Attempt {
         let path = &record.wish.path;
         let mut reading =
             self.broker
-                .begin_download(&self.caller, &target, path, Offset::ZERO, begun)?;
+                .begin_download(&self.caller, &target, path, Offset::ZERO, begun, false)?;
         let operation = reading.operation().clone();
         self.on_link(&operation);
         match self.unless_halted(reading.began()).await {

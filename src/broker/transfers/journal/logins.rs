@@ -1,4 +1,4 @@
-//! Which logins have worked, and so are worth another try when they are refused.
+//! Logins that have worked, as transfers know them: beyond the life of a daemon.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,126 +10,19 @@ use crate::broker::transfers::record::Told;
 use crate::broker::transfers::retry::Budget;
 use crate::modem::health::LoggedIn;
 
-/// Logins that have worked, by server and user.
-///
-/// A server that still counts a session which was cut refuses the next one (`530 maximum number of
-/// clients`), until it gives that session up. The module reports nothing but that the server said no, so
-/// that a wrong password looks the same. So a refused login is tried again only where the same one has
-/// worked in the last [`WHILE`], at most [`TRIES`] times in a row by all transfers together, and slowly.
-#[derive(Debug, Default)]
-pub(super) struct Logins(Vec<Login>);
-
-#[derive(Debug)]
-struct Login {
-    server: LoggedIn,
-    worked: Lived,
-    /// The moment that is on the disk.
-    kept: Option<Lived>,
-    /// When it was to be put there last.
-    tried: Option<Lived>,
-    /// Refusals since it worked.
-    refused: u32,
-    /// The last of them, and when it is tried again.
-    closed: Option<(Lived, Told)>,
-}
-
-/// How long a login that has worked is believed in: also one that is used once a week.
-const WHILE: Duration = Duration::from_secs(8 * 86400);
-
 /// Refusals in a row after which a login is tried once more. By the default pauses these are some 20
 /// minutes: servers give up a session that is silent after 5 to 15 (vsftpd 5, ProFTPD 10, pure-ftpd 15).
-const TRIES: u32 = 6;
+pub(super) const TRIES: u32 = 6;
 
 /// The pause after a refusal, as a multiple of that after another failure: programs that lock out who
 /// fails to log in count five in ten minutes, as a rule.
 const SLOWER: u32 = 4;
-
-/// Logins that are remembered: more than anybody has profiles.
-const LOGINS: usize = 64;
 
 /// How old what is on the disk may be: as little is written as for the age of transfers.
 const KEEP: Duration = Duration::from_secs(3600);
 
 /// Time before a disk that did not take it is asked again.
 const AGAIN: Duration = Duration::from_secs(60);
-
-impl Logins {
-    /// As the disk has them.
-    pub(super) fn read(rows: Vec<(LoggedIn, Lived)>) -> Self {
-        let logins = rows.into_iter().take(LOGINS);
-        let login = |(server, worked)| Login {
-            server,
-            worked,
-            kept: Some(worked),
-            tried: None,
-            refused: 0,
-            closed: None,
-        };
-        Self(logins.map(login).collect())
-    }
-
-    /// Nothing is waited for any more: somebody wants it tried.
-    fn reopen(&mut self) {
-        for login in &mut self.0 {
-            login.closed = None;
-        }
-    }
-
-    fn get(&mut self, server: &LoggedIn) -> Option<&mut Login> {
-        self.0.iter_mut().find(|login| login.server == *server)
-    }
-
-    /// It has worked. Gives back what is to be forgotten for it.
-    fn worked(&mut self, server: &LoggedIn, now: Lived) -> Option<LoggedIn> {
-        if let Some(login) = self.get(server) {
-            (login.worked, login.refused, login.closed) = (now, 0, None);
-            return None;
-        }
-        self.0.push(Login {
-            server: server.clone(),
-            worked: now,
-            kept: None,
-            tried: None,
-            refused: 0,
-            closed: None,
-        });
-        if self.0.len() <= LOGINS {
-            return None;
-        }
-        let oldest = self
-            .0
-            .iter()
-            .enumerate()
-            .min_by_key(|(_, login)| login.worked)?
-            .0;
-        Some(self.0.swap_remove(oldest).server)
-    }
-
-    /// It was refused. Answers after which pause it is tried again; `None`: never.
-    fn refused(
-        &mut self,
-        server: &LoggedIn,
-        why: Told,
-        now: Lived,
-        pause: impl Fn(u32) -> Duration,
-    ) -> Option<Duration> {
-        let login = self.get(server)?;
-        if now.since(login.worked) > WHILE {
-            return None;
-        }
-        // Another transfer met the same refusal.
-        if let Some((until, _)) = login.closed.as_ref().filter(|(until, _)| *until > now) {
-            return Some(until.since(now));
-        }
-        if login.refused >= TRIES {
-            return None;
-        }
-        login.refused += 1;
-        let pause = pause(login.refused);
-        login.closed = Some((now + pause, why));
-        Some(pause)
-    }
-}
 
 impl Journal {
     /// Whether it is worth to note that a login works.
@@ -205,75 +98,6 @@ impl Journal {
         server: &LoggedIn,
     ) -> Option<(Lived, Told)> {
         let now = self.now().lived;
-        let mut table = self.table();
-        let (until, why) = table.logins.get(server)?.closed.as_ref()?;
-        (*until > now).then(|| (*until, why.clone()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-    use crate::broker::testing::server;
-
-    fn login(host: &str) -> LoggedIn {
-        LoggedIn::from(server(host).as_ref())
-    }
-
-    fn why() -> Told {
-        Told {
-            code: 7,
-            reason: "LOGIN_REFUSED".into(),
-            message: String::new(),
-            metadata: BTreeMap::new(),
-        }
-    }
-
-    const PAUSE: Duration = Duration::from_secs(60);
-
-    fn refused(logins: &mut Logins, host: &str, now: Lived) -> Option<Duration> {
-        logins.refused(&login(host), why(), now, |_| PAUSE)
-    }
-
-    #[test]
-    fn only_what_has_worked_is_tried_again_a_few_times_in_a_row() {
-        let mut logins = Logins::default();
-        let mut now = Lived::ZERO + WHILE;
-        assert_eq!(refused(&mut logins, "a", now), None);
-        logins.worked(&login("a"), now);
-        assert_eq!(refused(&mut logins, "b", now), None);
-        for _ in 0..TRIES {
-            assert_eq!(refused(&mut logins, "a", now), Some(PAUSE));
-            // Of the same wave.
-            let later = now + PAUSE / 4;
-            assert_eq!(refused(&mut logins, "a", later), Some(PAUSE * 3 / 4));
-            now = now + PAUSE;
-        }
-        assert_eq!(refused(&mut logins, "a", now), None);
-        logins.worked(&login("a"), now);
-        assert_eq!(refused(&mut logins, "a", now), Some(PAUSE));
-    }
-
-    #[test]
-    fn what_worked_long_ago_is_not_believed() {
-        let mut logins = Logins::read(vec![(login("a"), Lived::ZERO)]);
-        let late = Lived::ZERO + WHILE;
-        assert_eq!(refused(&mut logins, "a", late + PAUSE), None);
-        assert_eq!(refused(&mut logins, "a", late), Some(PAUSE));
-    }
-
-    #[test]
-    fn the_oldest_is_forgotten_where_there_are_many() {
-        let mut logins = Logins::default();
-        let mut now = Lived::ZERO;
-        for n in 0..LOGINS {
-            assert_eq!(logins.worked(&login(&format!("h{n}")), now), None);
-            now = now + PAUSE;
-        }
-        logins.worked(&login("h0"), now);
-        assert_eq!(logins.worked(&login("new"), now), Some(login("h1")));
-        assert_eq!(logins.0.len(), LOGINS);
+        self.table().logins.closed(server, now)
     }
 }

@@ -50,6 +50,8 @@ pub struct Server {
     pub lists_at_most: Option<usize>,
     /// It refuses to list an empty directory (450, 550).
     pub refuses_empty: bool,
+    /// Directories that nobody may list.
+    pub unlisted: BTreeSet<Vec<u8>>,
     /// Directories that it lists as empty, whatever is in them.
     pub lists_nothing: BTreeSet<Vec<u8>>,
     /// Directories that nobody can change to, though they can be listed.
@@ -127,6 +129,7 @@ impl Default for Server {
             hides_dots: false,
             lists_at_most: None,
             refuses_empty: false,
+            unlisted: BTreeSet::new(),
             lists_nothing: BTreeSet::new(),
             not_entered: BTreeSet::new(),
             links: BTreeMap::new(),
@@ -182,7 +185,9 @@ impl Server {
         if let Some(content) = self.files.get(&directory) {
             return Some(self.line(&directory, b'-', content.len()));
         }
-        if !self.is_directory(&directory) || (self.refuses_empty && self.is_empty(&directory)) {
+        let refused =
+            self.unlisted.contains(&directory) || (self.refuses_empty && self.is_empty(&directory));
+        if refused || !self.is_directory(&directory) {
             return None;
         }
         Some(self.listing(&directory))

@@ -1,0 +1,37 @@
+//! The module as it is configured: its port, and what is set on it.
+
+use crate::config::{Config, Device, FlowControl, Module};
+use crate::emulator::{Profile, serve::in_process};
+use crate::modem::port::{Connector, SerialConnector, StreamConnector};
+use crate::modem::{Quirks, Setup};
+
+/// What is set on the module when it is brought up.
+pub(crate) fn setup(config: &Config, quirks: Quirks) -> Setup {
+    Setup {
+        hardware_flow_control: has_hardware_flow_control(&config.module),
+        apn: config.module.network.apn(),
+        download: config.transfers.download.into(),
+        upload: config.transfers.upload.into(),
+        quirks,
+    }
+}
+
+/// What opens its port.
+pub(crate) fn connector(config: &Module) -> Box<dyn Connector> {
+    match &config.device {
+        Device::Serial(device) => Box::new(SerialConnector {
+            device: device.clone(),
+            baud: config.baud,
+            hardware_flow_control: has_hardware_flow_control(config),
+        }),
+        Device::Emulator => {
+            let profile = Profile::of(config.emulator.family);
+            let module = in_process(profile, config.emulator.knobs.clone());
+            Box::new(StreamConnector(move || Ok(module.open())))
+        }
+    }
+}
+
+fn has_hardware_flow_control(config: &Module) -> bool {
+    config.flow_control == FlowControl::Hardware
+}

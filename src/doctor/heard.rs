@@ -1,0 +1,217 @@
+//! What goes over the port, as far as it tells how the port is.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use crate::at::line::is_sentence;
+use crate::at::{FinalCode, Line};
+use crate::ftps::urc;
+
+/// Commands by name, their ends, and lines that nobody asked for by name. Nothing is kept of content, of the
+/// values of commands, or of what unsolicited lines say.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// Bytes from the module.
+    pub(super) received: u64,
+    /// Lines from the module, and those among them with bytes that no line has.
+    pub(super) lines: u64,
+    pub(super) garbled: u64,
+    /// What was said, in its order; the first [`EXCHANGES`].
+    pub(super) exchanges: Vec<Exchange>,
+    /// Sentences of a satellite receiver by the beginning of each, before the module was told to end them
+    /// and since.
+    pub(super) sentences: BTreeMap<String, u64>,
+    pub(super) since_told: BTreeMap<String, u64>,
+    /// Other lines that nobody asked for.
+    pub(super) unsolicited: BTreeMap<String, u64>,
+    line: Vec<u8>,
+}
+
+/// A command and its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Exchange {
+    /// Its name, as `AT+CFUN`.
+    pub(super) name: String,
+    /// The module sent the line back.
+    pub(super) echoed: bool,
+    /// Lines of the answer, of the commands that [`KEPT`] names.
+    pub(super) answer: Vec<String>,
+    /// What ended it, where something did.
+    pub(super) end: Option<End>,
+}
+
+/// What ended an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Ok,
+    Refused,
+    /// A result code in numbers (`ATV0`, V.250 §6.2.6).
+    Number,
+}
+
+/// The last command of those that end the sentences of a satellite receiver.
+const HUSHED: &str = "AT+CGPSINFOCFG";
+
+/// Those of them that a receiver may know.
+const HUSH: [&str; 3] = ["AT+CGNSSTST", "AT+CGNSSPORTSWITCH", HUSHED];
+
+/// Commands whose answers are kept: none has a number of a card or a person.
+const KEPT: [&str; 2] = ["AT+CFUN", "AT+CFTPSSIZE"];
+
+/// Commands that content answers, which may look like any line.
+const CONTENT: [&str; 3] = ["AT+CFTPSLIST", "AT+CFTPSGET", "AT+CFTPSCACHERD"];
+
+/// Some fifty commands are said for the module, and twenty for each server.
+const EXCHANGES: usize = 2048;
+/// Lines of one answer.
+const ANSWER: usize = 8;
+/// Names of lines that nobody asked for.
+const NAMES: usize = 32;
+/// A line of the module that is longer than any it says.
+const LINE: usize = 1024;
+
+impl Heard {
+    /// Bytes go to the module: a command line goes in one piece, and content of certificates is none.
+    pub(super) fn write(&mut self, bytes: &[u8]) {
+        let Some(name) = name_of_command(bytes) else {
+            return;
+        };
+        if self.exchanges.len() < EXCHANGES {
+            self.exchanges.push(Exchange {
+                name,
+                echoed: false,
+                answer: Vec::new(),
+                end: None,
+            });
+        }
+    }
+
+    /// Bytes came from the module.
+    pub(super) fn read(&mut self, bytes: &[u8]) {
+        self.received += bytes.len() as u64;
+        for byte in bytes {
+            if matches!(byte, b'\r' | b'\n') {
+                let line = std::mem::take(&mut self.line);
+                if !line.is_empty() {
+                    self.take(&line);
+                }
+            } else if self.line.len() < LINE {
+                self.line.push(*byte);
+            }
+        }
+    }
+
+    /// Whether sentences of a satellite receiver came.
+    pub(super) fn has_sentences(&self) -> bool {
+        !self.sentences.is_empty() || !self.since_told.is_empty()
+    }
+
+    /// The commands that were to end them and were not refused.
+    pub(super) fn hushed_by(&self) -> Vec<&str> {
+        let done = self
+            .exchanges
+            .iter()
+            .filter(|said| HUSH.contains(&said.name.as_str()) && said.end == Some(End::Ok));
+        done.map(|said| said.name.as_str()).collect()
+    }
+
+    /// The commands of this name.
+    pub(super) fn said(&self, name: &str) -> impl Iterator<Item = &Exchange> {
+        let said = self.exchanges.iter();
+        said.filter(move |said| said.name == name)
+    }
+
+    fn take(&mut self, line: &[u8]) {
+        let open = self.exchanges.last_mut().filter(|said| said.end.is_none());
+        let content = |said: &&mut Exchange| CONTENT.contains(&said.name.as_str());
+        if open.as_ref().is_some_and(content) {
+            return;
+        }
+        self.lines += 1;
+        if line.iter().any(|byte| !matches!(byte, b' '..=b'~')) {
+            self.garbled += 1;
+            return;
+        }
+        let text = String::from_utf8_lossy(line).into_owned();
+        let Some(said) = open else {
+            // Results of the FTPS service come behind the `OK` as a rule.
+            return match self.exchanges.last_mut() {
+                Some(said) if said.reports(&text) => said.keep(text),
+                _ => self.unasked(&text),
+            };
+        };
+        if text.starts_with(said.name.as_str()) {
+            said.echoed = true;
+        } else if let Line::Final(code) = Line::classify(line) {
+            said.end = Some(match code {
+                FinalCode::Ok => End::Ok,
+                FinalCode::Error(_) => End::Refused,
+            });
+        } else if matches!(text.as_str(), "0" | "4") {
+            said.end = Some(End::Number);
+        } else if is_answer(&said.name, &text) {
+            said.keep(text);
+        } else {
+            self.unasked(&text);
+        }
+    }
+
+    /// A line that answers nothing.
+    fn unasked(&mut self, text: &str) {
+        let table = if is_sentence(text.as_bytes()) {
+            let told = self.said(HUSHED).any(|said| said.end.is_some());
+            if told {
+                &mut self.since_told
+            } else {
+                &mut self.sentences
+            }
+        } else if urc::is_unsolicited(text) {
+            &mut self.unsolicited
+        } else {
+            return;
+        };
+        let name = text.split([',', ':', '*']).next().unwrap_or_default();
+        let name = name.chars().filter(|c| !c.is_ascii_digit()).take(24);
+        let name: String = name.collect();
+        if table.len() < NAMES || table.contains_key(&name) {
+            *table.entry(name).or_default() += 1;
+        }
+    }
+}
+
+impl Exchange {
+    fn keep(&mut self, line: String) {
+        if KEPT.contains(&self.name.as_str()) && self.answer.len() < ANSWER {
+            self.answer.push(line);
+        }
+    }
+
+    /// Whether a line begins with the name of the command, as a result does.
+    fn reports(&self, line: &str) -> bool {
+        let own = self.name.strip_prefix("AT");
+        own.and_then(|own| line.strip_prefix(own))
+            .is_some_and(|rest| rest.starts_with(':'))
+    }
+}
+
+/// The name of a command line: `AT`, a sign and letters. Whatever stands behind is a value.
+fn name_of_command(bytes: &[u8]) -> Option<String> {
+    let line = std::str::from_utf8(bytes).ok()?.strip_suffix('\r')?;
+    if !line.starts_with("AT") || line.contains(['\r', '\n']) {
+        return None;
+    }
+    let name = line.split(['=', '?', '"']).next()?;
+    let is_plain = name.len() <= 24
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '&'));
+    is_plain.then(|| name.to_owned())
+}
+
+/// Whether a line can be one of the answer to this command.
+fn is_answer(name: &str, text: &str) -> bool {
+    let own = name.strip_prefix("AT").unwrap_or(name);
+    !urc::is_unsolicited(text) || (!own.is_empty() && text.starts_with(own))
+}

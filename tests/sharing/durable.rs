@@ -1,0 +1,294 @@
+//! Transfers that outlive their caller, under two disturbances at once, every pair of them: each arrives in the end,
+//! byte for byte, and what loses nothing costs no second attempt.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cellftp::broker::scheduler::Priority;
+use cellftp::broker::transfers::{
+    Direction, ReadNext, Record, State, TransferId, Upload, UploadWish, Wish,
+};
+use cellftp::broker::{Broker, Error};
+use cellftp::emulator::{Effect, Family, Fault, Knobs, OkOrder, Phase, Trigger};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::world::{HOSTS, World, at, caller, lively, path};
+
+/// Something that goes on around the transfers, or happens to them.
+struct Disturbance {
+    name: &'static str,
+    /// Nothing is lost by it.
+    harmless: bool,
+    knobs: fn(&mut Knobs),
+    faults: fn() -> Vec<Fault>,
+    /// Once the module is logged in for the first time.
+    begin: fn(&World),
+}
+
+const NOTHING: Disturbance = Disturbance {
+    name: "nothing",
+    harmless: true,
+    knobs: |_| {},
+    faults: Vec::new,
+    begin: |_| {},
+};
+
+/// In an execution of a command; the first is that of its test form.
+fn once(command: &str, nth: u32, phase: Phase, effect: Effect) -> Fault {
+    Fault {
+        trigger: Trigger::Command {
+            command: command.into(),
+            nth,
+            phase,
+        },
+        effect,
+    }
+}
+
+/// A line each so many milliseconds, for a minute.
+fn lines(texts: &[&str], every: u64) -> Vec<Fault> {
+    let times = (every..60_000).step_by(usize::try_from(every).unwrap());
+    let line = |(turn, at): (usize, u64)| Fault {
+        trigger: Trigger::After(Duration::from_millis(at)),
+        effect: Effect::Text(texts[turn % texts.len()].into()),
+    };
+    times.enumerate().map(line).collect()
+}
+
+const DISTURBANCES: [Disturbance; 12] = [
+    Disturbance {
+        name: "sentences of a satellite receiver",
+        knobs: |knobs| {
+            knobs.chatter = "$GNRMC,,V,,,,,,,,,,N,V*37\r\n".into();
+            knobs.chatter_every = Duration::from_millis(300);
+        },
+        ..NOTHING
+    },
+    Disturbance {
+        name: "the registration comes and goes",
+        faults: || lines(&["\r\n+CREG: 2\r\n", "\r\n+CREG: 1\r\n"], 700),
+        ..NOTHING
+    },
+    Disturbance {
+        name: "messages, and one in the gap of a block",
+        faults: || {
+            let mut faults = lines(&["\r\n+CMTI: \"SM\",5\r\n"], 900);
+            let message = Effect::Text("\r\n+CMTI: \"SM\",4\r\n".into());
+            faults.push(once("+CFTPSGET", 2, Phase::InBlock(1480), message));
+            faults
+        },
+        ..NOTHING
+    },
+    Disturbance {
+        name: "results before OK",
+        knobs: |knobs| knobs.ok_order = OkOrder::ResultFirst,
+        ..NOTHING
+    },
+    Disturbance {
+        name: "the radio is off",
+        knobs: |knobs| knobs.functionality = 0,
+        ..NOTHING
+    },
+    Disturbance {
+        name: "a boot in the middle of a download",
+        harmless: false,
+        knobs: |knobs| knobs.boot_time = Duration::from_secs(5),
+        faults: || vec![once("+CFTPSGET", 2, Phase::InBlock(9000), Effect::Reboot)],
+        ..NOTHING
+    },
+    Disturbance {
+        name: "a boot in the middle of an upload",
+        harmless: false,
+        knobs: |knobs| knobs.boot_time = Duration::from_secs(5),
+        faults: || vec![once("+CFTPSPUT", 2, Phase::InData(9000), Effect::Reboot)],
+        ..NOTHING
+    },
+    Disturbance {
+        name: "the server closes the connection, twice",
+        harmless: false,
+        faults: || {
+            vec![
+                once("+CFTPSGET", 2, Phase::InBlock(9000), Effect::PeerClosed),
+                once("+CFTPSPUT", 2, Phase::InData(9000), Effect::PeerClosed),
+            ]
+        },
+        ..NOTHING
+    },
+    Disturbance {
+        name: "the network closes the context",
+        harmless: false,
+        faults: || {
+            vec![once(
+                "+CFTPSPUT",
+                2,
+                Phase::BeforeResult,
+                Effect::PdnDeactivated,
+            )]
+        },
+        ..NOTHING
+    },
+    Disturbance {
+        name: "the module is busy",
+        harmless: false,
+        faults: || {
+            vec![
+                once("+CFTPSLOGIN", 3, Phase::BeforeResult, Effect::Fail(3)),
+                once("+CFTPSPUT", 2, Phase::BeforeResult, Effect::Fail(3)),
+            ]
+        },
+        ..NOTHING
+    },
+    Disturbance {
+        name: "data connections fail",
+        harmless: false,
+        faults: || {
+            vec![
+                once("+CFTPSGET", 2, Phase::BeforeResult, Effect::Fail(14)),
+                once("+CFTPSPUT", 2, Phase::BeforeResult, Effect::Fail(14)),
+            ]
+        },
+        ..NOTHING
+    },
+    Disturbance {
+        name: "the server still counts a session that was cut",
+        harmless: false,
+        begin: |world| {
+            world.refuse_logins(HOSTS[0], 2);
+            world.break_link();
+        },
+        ..NOTHING
+    },
+];
+
+/// The pauses after two refused logins are at most two minutes, and a boot with all that follows less than one.
+const IN_TIME: Duration = Duration::from_secs(1800);
+
+fn id(name: &str) -> TransferId {
+    TransferId::new(name).unwrap()
+}
+
+fn wish(name: &str, direction: Direction) -> Wish {
+    Wish {
+        profile: HOSTS[0].into(),
+        path: path(name),
+        priority: Priority::Bulk,
+        direction,
+    }
+}
+
+async fn upload(broker: &Broker, name: &str, to: &str, content: &[u8]) -> Result<(), Error> {
+    let up = wish(to, Direction::Upload(UploadWish::default()));
+    let Upload::Receive(mut receiving) = broker.create_upload(&caller("me"), id(name), up).await?
+    else {
+        unreachable!("{name} is new");
+    };
+    for part in content.chunks(5000) {
+        receiving.push(Bytes::copy_from_slice(part)).await?;
+    }
+    receiving.finish(None).await.map(drop)
+}
+
+/// What became of it.
+async fn over(broker: &Broker, name: &str) -> Result<Record, Error> {
+    let mut watch = broker.watch_transfer(&caller("me"), id(name))?;
+    let mut last = None;
+    while let Some(transfer) = watch.next().await? {
+        last = Some(transfer.record);
+    }
+    Ok(last.unwrap())
+}
+
+async fn read(broker: &Broker, name: &str) -> Result<Vec<u8>, Error> {
+    let mut reading = broker.read_transfer(&caller("me"), id(name), 0).await?;
+    let mut all = Vec::new();
+    while let ReadNext::Chunk(chunk) = reading.next().await? {
+        all.extend_from_slice(&chunk);
+    }
+    Ok(all)
+}
+
+/// One pair.
+async fn try_pair(family: Family, pair: [&Disturbance; 2], directory: &Path) {
+    let what = format!("{family:?}: {} and {}", pair[0].name, pair[1].name);
+    let mut knobs = Knobs::default();
+    let mut faults = Vec::new();
+    for disturbance in pair {
+        (disturbance.knobs)(&mut knobs);
+        faults.extend((disturbance.faults)());
+    }
+    let world = World::with(family, knobs, faults).keeping(directory);
+    let (there, ours) = (lively(1, 30_000), lively(2, 30_000));
+    world.store(HOSTS[0], "/f", there.clone());
+    let (broker, stop) = (world.broker.clone(), CancellationToken::new());
+    let delivering = tokio::spawn({
+        let (broker, stop) = (broker.clone(), stop.clone());
+        async move { broker.deliver(stop).await }
+    });
+    let size = broker.size(&caller("me"), &at(HOSTS[0]), &path("/f")).await;
+    assert!(size.is_ok(), "{what}: {size:?}");
+    for disturbance in pair {
+        (disturbance.begin)(&world);
+    }
+    upload(&broker, "up", "/g", &ours).await.unwrap();
+    let down = wish("/f", Direction::Download);
+    let me = caller("me");
+    broker.create_download(&me, id("down"), down).await.unwrap();
+    let harmless = pair.iter().all(|disturbance| disturbance.harmless);
+    for name in ["up", "down"] {
+        let record = timeout(IN_TIME, over(&broker, name)).await;
+        let record = record.unwrap_or_else(|_| panic!("{what}: {name} takes too long"));
+        let record = record.unwrap();
+        assert_eq!(record.state, State::Done, "{what}: {name}: {record:?}");
+        let attempts = record.attempts;
+        assert!(
+            attempts == 1 || !harmless,
+            "{what}: {name}: {attempts} attempts"
+        );
+    }
+    assert!(
+        world.file(HOSTS[0], "/g").unwrap() == ours,
+        "{what}: other content"
+    );
+    assert!(
+        read(&broker, "down").await.unwrap() == there,
+        "{what}: other content"
+    );
+    stop.cancel();
+    delivering.await.unwrap();
+}
+
+async fn try_pairs(family: Family) {
+    let mut pairs = 0;
+    for (at, one) in DISTURBANCES.iter().enumerate() {
+        for other in DISTURBANCES[at + 1..].iter().chain([&NOTHING]) {
+            // In memory where there is a place for that: each pair has a store of its own.
+            let scratch = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+            try_pair(family, [one, other], scratch.unwrap().path()).await;
+            pairs += 1;
+        }
+    }
+    assert_eq!(pairs, 12 * 13 / 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_pair_of_disturbances_of_a_sim7600_leaves_transfers_whole() {
+    try_pairs(Family::Sim7600).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_pair_of_disturbances_of_an_a7670_leaves_transfers_whole() {
+    try_pairs(Family::A7670).await;
+}
+
+/// As clients are told of errors.
+pub(crate) fn told(error: &Error) -> cellftp::broker::transfers::Told {
+    cellftp::broker::transfers::Told {
+        code: 2,
+        reason: format!("{:?}", error.cause),
+        message: error.to_string(),
+        metadata: BTreeMap::new(),
+    }
+}
