@@ -484,7 +484,12 @@ impl Drop for Operation {
     fn drop(&mut self) {
         // One that was refused before its work began, or whose task was lost, has not told it.
         self.end(Outcome::Failed(None));
-        self.operations.live().remove(&self.id);
+        let mut live = self.operations.live();
+        live.remove(&self.id);
+        // Room for many that were there once would stay, between what their calls have given back.
+        if live.is_empty() {
+            live.shrink_to_fit();
+        }
     }
 }
 
