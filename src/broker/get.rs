@@ -11,7 +11,6 @@ use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::DropGuard;
-use tracing::Instrument;
 
 use super::error::{Cause, Error};
 use super::link::Place;
@@ -106,9 +105,10 @@ impl Reading {
         let (report, progress) = watch::channel(GetProgress::default());
         let cancel = operation.cancel.clone().drop_guard();
         let id = operation.id.clone();
-        let span = operation.span();
+        let teller = operation.teller();
         let before = job.before();
-        let drive = drive::drive(operation, job, writer, begin, report, patience).instrument(span);
+        let drive = drive::drive(operation, job, writer, begin, report, patience);
+        let drive = teller.tells(drive);
         Self {
             operation: id,
             size: None,

@@ -48,7 +48,6 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tracing::Instrument;
 
 use crate::modem::failure::Ending;
 use crate::modem::health::{Capabilities, Identity, LoggedIn};
@@ -262,13 +261,13 @@ impl Broker {
     ) -> Result<Output, Error> {
         let id = operation.id.clone();
         let _cancel = operation.cancel.clone().drop_guard();
-        let span = operation.span();
+        let teller = operation.teller();
         let job = async move {
             let outcome = operation.run(standing, task, Feed::default()).await;
             operation.log(&outcome);
             outcome
         };
-        let answer = tokio::spawn(job.instrument(span)).await;
+        let answer = tokio::spawn(teller.tells(job)).await;
         answer.unwrap_or_else(|how| Err(Error::lost(&id, &how)))
     }
 

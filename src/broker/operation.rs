@@ -494,7 +494,12 @@ impl Drop for Operation {
             how: Failing::Failed,
             why: None,
         });
-        self.operations.live().remove(&self.id);
+        let mut live = self.operations.live();
+        live.remove(&self.id);
+        // Room for many that were there once would stay, between what their calls have given back.
+        if live.is_empty() {
+            live.shrink_to_fit();
+        }
     }
 }
 

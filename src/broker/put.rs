@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tracing::Instrument;
 
 use super::caller::Target;
 use super::error::{Cause, Error, Hashed};
@@ -194,10 +193,10 @@ impl Writing {
         };
         let allowance = operation.allowance.clone();
         let (id, cancel) = (operation.id.clone(), operation.cancel.clone());
-        let span = operation.span();
+        let teller = operation.teller();
         let driver = Driver::new(operation, location, header, content, report, patience)?;
         let fault = driver.fault.clone();
-        let driver = tokio::spawn(driver.run().instrument(span));
+        let driver = tokio::spawn(teller.tells(driver.run()));
         Ok(Self {
             operation: id,
             declared: header.size,

@@ -365,6 +365,10 @@ impl Scheduler {
             if self.waiting.is_empty() {
                 self.shares.retain(|_, share| share.admitted > 0);
             }
+            // Room for many that were there once would stay, between what their calls have given back.
+            if self.admitted.is_empty() {
+                self.admitted.shrink_to_fit();
+            }
         }
     }
 

@@ -135,10 +135,7 @@ impl Spools {
     /// is room, for [`Reader::source`].
     pub(super) fn to_link(self: &Arc<Self>, owner: &Principal) -> (Writer, Reader) {
         let (writer, reader) = self.open(owner, 0, None);
-        let mut keepers = self.keepers();
-        keepers.retain(|kept| kept.strong_count() > 0);
-        keepers.push(Arc::downgrade(&writer.spool.kept));
-        drop(keepers);
+        self.keepers().push(Arc::downgrade(&writer.spool.kept));
         (writer, reader)
     }
 
@@ -242,6 +239,10 @@ impl State {
     fn on_disk(&self) -> u64 {
         self.ring.as_ref().map_or(0, Ring::unread)
     }
+
+    fn held(&self) -> u64 {
+        self.in_memory + self.on_disk()
+    }
 }
 
 impl Spool {
@@ -302,6 +303,12 @@ impl Spool {
 impl Drop for Spool {
     fn drop(&mut self) {
         self.clear();
+        // Even a weak one keeps its memory.
+        let mut keepers = self.spools.keepers();
+        keepers.retain(|kept| kept.as_ptr() != Arc::as_ptr(&self.kept));
+        if keepers.is_empty() {
+            keepers.shrink_to_fit();
+        }
     }
 }
 
@@ -411,6 +418,11 @@ impl Writer {
         Ok(true)
     }
 
+    /// Looks at how much its reader has taken, beside the writer.
+    pub(super) fn gauge(&self) -> Gauge {
+        Gauge(Arc::clone(&self.spool))
+    }
+
     /// Says that there is no more.
     pub(super) fn end(&mut self) {
         self.close(End::Whole);
@@ -453,6 +465,31 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.close(End::Broken);
+    }
+}
+
+/// How much is in a spool, for those who wait for its reader while nothing is written.
+#[derive(Debug)]
+pub(super) struct Gauge(Arc<Spool>);
+
+impl Gauge {
+    /// Waits until the reader has taken half of what is there now, or is gone. `false`: it took nothing
+    /// for `stall`.
+    pub(super) async fn half_taken(&self, stall: Duration) -> bool {
+        let half = self.0.state().held() / 2;
+        loop {
+            {
+                let state = self.0.state();
+                if state.reader_gone || state.held() <= half {
+                    return true;
+                }
+            }
+            tokio::select! {
+                biased;
+                () = self.0.taken.notified() => {}
+                () = sleep(stall) => return false,
+            }
+        }
     }
 }
 

@@ -1,13 +1,14 @@
 //! How fast a client may send frames of HTTP/2: beyond that, its connections are read later.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::limits::{WORK_A_SECOND, WORK_AT_ONCE};
 use crate::broker::Principal;
+use crate::broker::modem::clock;
 
 /// Bytes before the first frame (RFC 9113 §3.4).
 const PREFACE: u32 = 24;
@@ -20,21 +21,24 @@ const HEAD: usize = 9;
 const HEADERS: u8 = 1;
 const CALL: u32 = 8;
 
-/// The paces of all clients that are connected.
+/// The paces of all clients that are connected, and of those whose frames are not paid for yet: who closes
+/// all connections and comes anew has not paused. That is over within seconds, since nothing is read of who
+/// owes more, so that few are remembered.
 #[derive(Debug, Default)]
-pub(super) struct Paces(Mutex<HashMap<Principal, Weak<Pace>>>);
+pub(super) struct Paces(Mutex<HashMap<Principal, Arc<Pace>>>);
 
 impl Paces {
     /// The one of a client, which all its connections share.
     pub(super) fn of(&self, principal: &Principal) -> Arc<Pace> {
         let mut paces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = paces.get(principal).and_then(Weak::upgrade);
-        known.unwrap_or_else(|| {
-            paces.retain(|_, pace| pace.strong_count() > 0);
-            let pace = Arc::<Pace>::default();
-            paces.insert(principal.clone(), Arc::downgrade(&pace));
-            pace
-        })
+        if let Some(known) = paces.get(principal) {
+            return Arc::clone(known);
+        }
+        let now = clock::now();
+        paces.retain(|_, pace| Arc::strong_count(pace) > 1 || pace.owes(now));
+        let pace = Arc::<Pace>::default();
+        paces.insert(principal.clone(), Arc::clone(&pace));
+        pace
     }
 }
 
@@ -52,6 +56,12 @@ impl Pace {
         let ahead = paid?.saturating_duration_since(now);
         let wait = ahead.saturating_sub(cost(WORK_AT_ONCE));
         (!wait.is_zero()).then_some(wait)
+    }
+
+    /// Whether it has sent what is not paid for.
+    fn owes(&self, now: Instant) -> bool {
+        let paid = *self.paid.lock().unwrap_or_else(PoisonError::into_inner);
+        paid.is_some_and(|paid| paid > now)
     }
 
     /// It has sent so much.
@@ -126,7 +136,6 @@ impl Frames {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::modem::clock;
 
     fn frame(kind: u8, payload: usize) -> Vec<u8> {
         let len = u32::try_from(payload).unwrap().to_be_bytes();
@@ -172,5 +181,23 @@ mod tests {
             same.wait(later).is_some(),
             "a pause saves no more than a burst"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_closes_all_connections_and_comes_anew_has_the_same_pace() {
+        let paces = Paces::default();
+        let (me, other) = (Principal::new("me"), Principal::new("other"));
+        let pay = WORK_AT_ONCE + WORK_A_SECOND;
+        paces.of(&me).pay(pay, clock::now());
+        // Others come and go meanwhile.
+        drop(paces.of(&other));
+        let wait = paces.of(&me).wait(clock::now());
+        assert_eq!(wait, Some(Duration::from_secs(1)));
+        tokio::time::sleep(cost(pay)).await;
+        drop(paces.of(&other));
+        drop(paces.of(&Principal::new("a third")));
+        let known: Vec<_> = paces.0.lock().unwrap().keys().cloned().collect();
+        assert!(!known.contains(&me), "who has paid is forgotten: {known:?}");
+        assert!(known.len() <= 2);
     }
 }

@@ -173,8 +173,12 @@ impl<A: Body + Unpin> Body for Answer<A> {
 mod tests {
     use prost::Message;
     use prost_types::FileDescriptorSet;
+    use tonic::Code;
+    use tonic_types::StatusExt as _;
 
     use super::*;
+    use crate::broker::share::Share;
+    use crate::rpc::auth::Peer;
 
     /// A method that was renamed had no bound any more.
     #[test]
@@ -197,5 +201,46 @@ mod tests {
             let several = !matches!(Form::of(&path), Form::One);
             assert_eq!(several, method.client_streaming(), "{path}");
         }
+    }
+
+    const SIZE: &str = "/cellftp.v1.FtpsService/GetSize";
+    const QUEUE: &str = "/cellftp.v1.OperationService/ListOperations";
+
+    /// Enters until it is refused; answers the places and how it was refused.
+    fn enter(turnstile: &Turnstile, visit: &Visit, path: &str) -> (Vec<Held>, Status) {
+        let mut held = Vec::new();
+        loop {
+            match turnstile.enter(visit, path) {
+                Ok(place) => held.push(place),
+                Err(status) => return (held, status),
+            }
+        }
+    }
+
+    #[test]
+    fn who_has_all_its_calls_is_told_to_come_later_and_others_are_let_in() {
+        let turnstile = Turnstile::new(&Limits {
+            calls: Share {
+                in_all: 8,
+                of_one: 4,
+            },
+            ..Limits::default()
+        });
+        let (me, other) = (Visit::new(Peer::Tcp, None), Visit::new(Peer::User(7), None));
+        let (held, refused) = enter(&turnstile, &me, SIZE);
+        assert_eq!((held.len(), refused.code()), (4, Code::Unavailable));
+        assert!(refused.get_details_retry_info().is_some());
+        turnstile.enter(&other, SIZE).unwrap();
+        drop(held);
+        turnstile.enter(&me, SIZE).unwrap();
+    }
+
+    #[test]
+    fn few_calls_with_long_answers_are_let_in() {
+        let turnstile = Turnstile::new(&Limits::default());
+        let me = Visit::new(Peer::Tcp, None);
+        let (held, refused) = enter(&turnstile, &me, QUEUE);
+        assert_eq!((held.len(), refused.code()), (8, Code::Unavailable));
+        turnstile.enter(&me, SIZE).unwrap();
     }
 }

@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use cellftp::client::Client;
 use cellftp::config::parse;
 use cellftp::daemon::{Daemon, Passed};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_stream::once;
 use tonic::Code;
@@ -44,6 +46,29 @@ async fn both_doors_serve() {
         .permissions()
         .mode();
     assert_eq!(mode & 0o777, 0o660);
+}
+
+/// 100,000 streams on one connection took 916 MiB, since nothing was said of them (RFC 9113 §6.5.2).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_is_told_how_many_streams_it_may_have() {
+    let house = House::ready().await;
+    let mut stream = TcpStream::connect(house.tcp.trim_start_matches("http://"))
+        .await
+        .unwrap();
+    // The preface, and SETTINGS without any.
+    let begin = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    stream.write_all(begin).await.unwrap();
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.unwrap();
+    assert_eq!(head[3], 4, "SETTINGS come first");
+    let mut settings = vec![0; usize::from(head[2])];
+    stream.read_exact(&mut settings).await.unwrap();
+    let setting = |id: u8| {
+        let found = settings.chunks(6).find(|setting| setting[1] == id);
+        found.map(|found| u32::from_be_bytes([found[2], found[3], found[4], found[5]]))
+    };
+    assert_eq!(setting(3), Some(100), "streams: {settings:?}");
+    assert_eq!(setting(6), Some(8192), "headers: {settings:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use cellftp::client::{Client, Target};
+use cellftp::client::{Address, Client, Target};
+use futures_util::future::join_all;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
@@ -84,7 +85,8 @@ fn silent_connections_beyond_the_descriptors() {
 #[test]
 fn connections_to_the_metrics_beyond_the_descriptors() {
     let port = free_port();
-    let siege = Siege::of(512, &format!("[metrics]\nlisten = \"127.0.0.1:{port}\"\n"));
+    let metrics = format!("[metrics]\nlisten = \"127.0.0.1:{port}\"\n");
+    let siege = Siege::beside_other(512, &metrics, "");
     let metrics = format!("127.0.0.1:{port}");
     siege.beside("800 connections for metrics", CALLS, async {
         let mut wires = Vec::new();
@@ -118,16 +120,14 @@ fn resets_at_full_speed() {
 }
 
 /// A client that reads nothing of many files has half of the disk, and the neighbour is served. It has the
-/// link in turn with the other, as it may: each file until its spool is full. The first one costs those
-/// who wait `transfers.trickle` more, and each an abort and a login (0.4 s here).
+/// link in turn with the other, as it may, and costs no more than one that reads them.
 #[test]
 fn gets_that_nobody_reads() {
-    let more = "[transfers]\ntrickle = \"500ms\"\nmemory = 65536\nmemory_in_all = 1048576\ndisk = 262144\n\
+    let more = "[transfers]\nmemory = 65536\nmemory_in_all = 1048576\ndisk = 262144\n\
                 disk_in_all = 2097152\n";
-    let mut siege = Siege::of(MANY, more);
-    siege.dearer = Duration::from_secs(2);
-    let address = siege.address();
-    siege.beside("12 Gets that nobody reads", CALLS, async {
+    let siege = Siege::of(MANY, more);
+    let (address, elsewhere) = (siege.address(), siege.elsewhere());
+    let attack = async {
         let mut unread = Vec::new();
         for _ in 0..12 {
             let client = Client::connect(&address).await.unwrap();
@@ -140,7 +140,20 @@ fn gets_that_nobody_reads() {
         }
         sleep(LASTS).await;
         unread.iter().for_each(JoinHandle::abort);
-    });
+    };
+    let read = async {
+        let mut reading = Vec::new();
+        for _ in 0..12 {
+            let client = Client::connect(&elsewhere).await.unwrap();
+            reading.push(async move {
+                let at = Target::Profile("here".into());
+                let mut download = client.get(&at, "/large", 0).await.unwrap();
+                while download.chunk().await.unwrap().is_some() {}
+            });
+        }
+        join_all(reading).await;
+    };
+    siege.beside_as_much("12 Gets that nobody reads", CALLS, attack, read);
 }
 
 /// Questions at full speed wrote 250 KiB of log a second.
@@ -170,8 +183,8 @@ fn questions_at_full_speed_do_not_flood_the_log() {
 #[test]
 fn calls_that_are_given_up_at_once() {
     let siege = Siege::of(MANY, "");
-    let address = siege.address();
-    siege.beside("calls given up at once", CALLS, async {
+    let (address, elsewhere) = (siege.address(), siege.elsewhere());
+    let attack = async {
         let mut asking = Vec::new();
         for wait in 0..8 {
             let client = Client::connect(&address).await.unwrap();
@@ -185,15 +198,16 @@ fn calls_that_are_given_up_at_once() {
         }
         sleep(LASTS).await;
         asking.iter().for_each(JoinHandle::abort);
-    });
+    };
+    siege.beside_as_much("calls given up at once", CALLS, attack, asking(elsewhere));
 }
 
 /// More watches than a client may have, of which nobody reads what they tell.
 #[test]
 fn watches_that_nobody_reads() {
     let siege = Siege::of(MANY, "");
-    let address = siege.address();
-    siege.beside("watches that nobody reads", CALLS, async {
+    let (address, elsewhere) = (siege.address(), siege.elsewhere());
+    let attack = async {
         let mut watching = Vec::new();
         for _ in 0..32 {
             let client = Client::connect(&address).await.unwrap();
@@ -203,13 +217,23 @@ fn watches_that_nobody_reads() {
                 watch.map(drop)
             }));
         }
-        let client = Client::connect(&address).await.unwrap();
-        let at = Target::Profile("here".into());
-        over_and_over(async || {
-            // Each tells the watchers something.
-            let _ = client.size(&at, "/small").await;
-        })
-        .await;
+        // Each tells the watchers something.
+        let _ = timeout(LASTS, asking(address)).await;
         watching.iter().for_each(JoinHandle::abort);
-    });
+    };
+    siege.beside_as_much(
+        "watches that nobody reads",
+        CALLS,
+        attack,
+        asking(elsewhere),
+    );
+}
+
+/// A client that asks one question after the other.
+async fn asking(address: Address) {
+    let client = Client::connect(&address).await.unwrap();
+    let at = Target::Profile("here".into());
+    loop {
+        let _ = client.size(&at, "/small").await;
+    }
 }

@@ -5,6 +5,9 @@
 //! The attackers write HTTP/2 frames themselves (RFC 9113): a library would not. They have a processor of
 //! their own in the field. Here they have the daemon's, and their threads give way to others (nice(2)), so
 //! that a neighbour waits for what the daemon does for them and not for what they do themselves.
+//!
+//! As many attacks go on side by side as there are processors. What the machine does to a daemon is seen at
+//! another one of the same kind at the same time, which nobody attacks: that is the usual.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,7 +23,9 @@ mod neighbour;
 mod program;
 mod transport;
 
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::future::pending;
+use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use cellftp::client::Address;
@@ -33,7 +38,7 @@ use tokio::time::{sleep, timeout};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long an attack goes on: more than a hundred questions, of which the p99 is not the worst.
-const LASTS: Duration = Duration::from_secs(12);
+const LASTS: Duration = Duration::from_secs(11);
 
 /// What the memory may be more, once an attack is over, than before it. What an allocator keeps.
 const LEFT: u64 = 8 << 20;
@@ -54,8 +59,39 @@ const CALLS: u64 = 32 << 20;
 /// All but the attackers.
 static OTHERS: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
-/// One attack at a time: what a neighbour feels of it is measured.
-static ALONE: Mutex<()> = Mutex::new(());
+/// The attacks that may begin now.
+static LANES: LazyLock<Lanes> = LazyLock::new(|| Lanes {
+    free: Mutex::new(available_parallelism().map_or(1, Into::into)),
+    left: Condvar::new(),
+});
+
+/// Where attacks go on side by side: one for each processor, so that each daemon has one.
+struct Lanes {
+    free: Mutex<usize>,
+    left: Condvar,
+}
+
+/// A lane that an attack has.
+struct Lane;
+
+impl Lanes {
+    fn enter(&self) -> Lane {
+        let free = self.left.wait_while(self.free(), |free| *free == 0);
+        *free.unwrap_or_else(PoisonError::into_inner) -= 1;
+        Lane
+    }
+
+    fn free(&self) -> MutexGuard<'_, usize> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        *LANES.free() += 1;
+        LANES.left.notify_one();
+    }
+}
 
 /// One attack, with what is measured around it.
 struct Siege {
@@ -64,54 +100,82 @@ struct Siege {
     tcp: String,
     /// Another daemon of the same kind, which nobody attacks: what the machine does to both is not the
     /// attacker's doing.
-    control: (Program, Neighbour),
+    control: (Program, Neighbour, String),
     before: Figures,
-    /// What a question may take more, where the attacker has the link as it may.
-    dearer: Duration,
-    _alone: MutexGuard<'static, ()>,
+    _lane: Lane,
 }
 
 impl Siege {
     /// A daemon that may open so many files, with a client that is served.
     fn of(descriptors: u64, more: &str) -> Self {
-        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::beside_other(descriptors, more, more)
+    }
+
+    /// The same where the other daemon is configured in its own way.
+    fn beside_other(descriptors: u64, more: &str, other: &str) -> Self {
+        let lane = LANES.enter();
         // In a thread that gives way to nobody: the daemon is as its parent is.
         let attacked = OTHERS.spawn(start(descriptors, more.to_owned()));
-        let control = OTHERS.spawn(start(MANY, String::new()));
+        let control = OTHERS.spawn(start(MANY, other.to_owned()));
         let (program, neighbour, tcp) = OTHERS.block_on(attacked).unwrap();
-        let (control, unmolested, _) = OTHERS.block_on(control).unwrap();
+        let control = OTHERS.block_on(control).unwrap();
         Self {
             before: program.figures(),
             program,
             neighbour,
             tcp,
-            control: (control, unmolested),
-            dearer: Duration::ZERO,
-            _alone: alone,
+            control,
+            _lane: lane,
         }
     }
 
     /// The TCP port as the client's library takes it.
     fn address(&self) -> Address {
-        format!("http://{}", self.tcp).parse().unwrap()
+        address(&self.tcp)
+    }
+
+    /// The same of the daemon that nobody attacks.
+    fn elsewhere(&self) -> Address {
+        address(&self.control.2)
     }
 
     /// Runs an attack. The daemon must not take more than `bound` bytes for it, and must give back
     /// memory and descriptors when it is over.
     fn beside<T>(self, name: &str, bound: u64, attack: impl Future<Output = T>) -> T {
+        self.beside_as_much(name, bound, attack, pending())
+    }
+
+    /// The same where the attacker has the link in turn with the neighbour, as any client may: at the
+    /// other daemon somebody does the same work, and behaves well.
+    fn beside_as_much<T>(
+        self,
+        name: &str,
+        bound: u64,
+        attack: impl Future<Output = T>,
+        work: impl Future<Output = ()>,
+    ) -> T {
         let Self {
             program,
             neighbour,
             tcp: _,
-            control: (_control, unmolested),
+            control: (_control, unmolested, _),
             before,
-            dearer,
-            _alone,
+            _lane,
         } = self;
         let (besieged, unmolested) = (neighbour.besieged(), unmolested.besieged());
         let began = Instant::now();
         let (done, during) = in_the_background(async {
-            let done = timeout(PATIENCE, attack).await.expect("the attack ends");
+            let work = async {
+                work.await;
+                pending().await
+            };
+            let done = async {
+                tokio::select! {
+                    done = attack => done,
+                    () = work => unreachable!("it goes on"),
+                }
+            };
+            let done = timeout(PATIENCE, done).await.expect("the attack ends");
             (done, program.figures())
         });
         let lasted = began.elapsed();
@@ -137,9 +201,13 @@ impl Siege {
         assert!(is_settled(&before, &after), "{name}: not all is given back");
         assert!(during.log - before.log < LOG, "{name}: it floods the log");
         assert!(work < WORK, "{name}: it takes {work} of a processor");
-        found.check(name, &unmolested, dearer);
+        found.check(name, &unmolested);
         done
     }
+}
+
+fn address(tcp: &str) -> Address {
+    format!("http://{tcp}").parse().unwrap()
 }
 
 /// Starts a daemon, with files on a server, and a client that is served.

@@ -133,7 +133,7 @@ async fn a_size_is_told_within_three_seconds_during_a_long_download() {
 }
 
 /// What was told of operations of one method, in short.
-async fn told(
+pub(crate) async fn told(
     world: &World,
     method: &'static str,
 ) -> (tokio::task::JoinHandle<()>, Arc<Mutex<Vec<String>>>) {

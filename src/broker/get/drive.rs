@@ -19,7 +19,7 @@ use crate::broker::estimate::Load;
 use crate::broker::operation::{Feed, Operation};
 use crate::broker::put::Patience;
 use crate::broker::scheduler::Yielding;
-use crate::broker::spool::{WriteError, Writer};
+use crate::broker::spool::{Gauge, WriteError, Writer};
 use crate::ftps::value::TransferType;
 use crate::modem::failure::Ending;
 use crate::modem::operation::{Delivery, Download, Output, Standing, Task};
@@ -28,6 +28,10 @@ use crate::modem::operation::{Delivery, Download, Output, Standing, Task};
 /// turn on the runtime, few enough not to count as memory (a chunk is at most 1480 bytes on most
 /// firmware, SIMCom manual L1214).
 const DELIVERIES: usize = 8;
+
+/// A reader that has filled its spool is far behind: others wait for it only for this part of what a caller
+/// may who brings bytes (`transfers.trickle`), in which one that reads makes room for a chunk.
+const MOMENTS: u32 = 20;
 
 /// The operation itself, whatever becomes of its caller.
 pub(super) async fn drive(
@@ -44,7 +48,11 @@ pub(super) async fn drive(
         _ => 0,
     };
     let full = watch::Sender::new(false);
-    let room = full.subscribe();
+    let room = Room {
+        full: full.subscribe(),
+        gauge: writer.gauge(),
+        stall: patience.stall,
+    };
     let ends = Ends::default();
     let (answer, pumped) = tokio::join!(
         transfer(&operation, job, delivery, room, &report, &ends),
@@ -52,7 +60,7 @@ pub(super) async fn drive(
             let way = Way {
                 writer: &mut writer,
                 full,
-                trickle: patience.trickle,
+                trickle: patience.trickle / MOMENTS,
             };
             tokio::select! {
                 biased;
@@ -104,7 +112,7 @@ async fn transfer(
     operation: &Operation,
     job: Deliver,
     delivery: mpsc::Sender<Delivery>,
-    mut room: watch::Receiver<bool>,
+    mut room: Room,
     report: &watch::Sender<GetProgress>,
     ends: &Ends,
 ) -> Result<Output, Error> {
@@ -172,13 +180,34 @@ async fn transfer(
                 let undelivered = std::mem::take(&mut begun.undelivered);
                 download.begun = Some(begun);
                 report.send_modify(|report| report.stage = GetStage::Queued);
-                if !taken(&delivery, &mut room, undelivered).await {
+                let stood_still = *room.full.borrow();
+                if !taken(&delivery, &mut room.full, undelivered).await {
                     return Err(operation.ended_by_caller(Ending::Drained));
+                }
+                if stood_still {
+                    let taken = tokio::select! {
+                        biased;
+                        () = delivery.closed() => true,
+                        taken = room.gauge.half_taken(room.stall) => taken,
+                    };
+                    if !taken {
+                        return Err(operation.error(Cause::ReaderTooSlow));
+                    }
                 }
             }
             (answer, _) => return Ok(answer),
         }
     }
+}
+
+/// What a Get that has made way waits for before it comes back: else one whose reader is slower than the
+/// link would come back for each chunk that was read, and cost those who wait an abort and a login each time.
+struct Room {
+    /// A chunk waits for room.
+    full: watch::Receiver<bool>,
+    gauge: Gauge,
+    /// How long its reader may take nothing.
+    stall: Duration,
 }
 
 /// Off the link: hands on what it did not deliver any more, and waits until the spool has taken it all,
@@ -297,7 +326,7 @@ impl Way<'_> {
             return written;
         }
         self.full.send_replace(true);
-        let written = match timeout(operation.patience(self.trickle), &mut writing).await {
+        let written = match timeout(self.trickle, &mut writing).await {
             Ok(written) => written,
             Err(_) => {
                 operation.trickles(true);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::DropGuard;
-use tracing::Instrument;
 
 use super::content::{Content, OnDisk};
 use super::drive::Driver;
@@ -53,7 +52,7 @@ impl Broker {
             trickle: self.shared.trickle,
         };
         let content = Content::OnDisk(file);
-        let (id, span) = (operation.id.clone(), operation.span());
+        let (id, teller) = (operation.id.clone(), operation.teller());
         let cancel = operation.cancel.clone().drop_guard();
         let mut driver = Driver::new(
             Arc::clone(&operation),
@@ -68,7 +67,7 @@ impl Broker {
         Ok(Sending {
             operation: id,
             progress,
-            driver: tokio::spawn(driver.run().instrument(span)),
+            driver: tokio::spawn(teller.tells(driver.run())),
             _cancel: cancel,
         })
     }

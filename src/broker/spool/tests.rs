@@ -407,3 +407,32 @@ proptest! {
         prop_assert_eq!(all, whole);
     }
 }
+
+/// Each left a hundred bytes until the next upload, between the memory that its call gave back.
+#[tokio::test]
+async fn an_upload_that_is_over_leaves_nothing_behind() {
+    let spools = spools(1 << 20, 1 << 20, 0, 0);
+    let uploads: Vec<_> = (0..10).map(|_| spools.to_link(&me())).collect();
+    assert_eq!(spools.keepers().len(), 10);
+    drop(uploads);
+    assert_eq!(spools.keepers().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_room_is_told_when_half_is_read_or_nothing_is() {
+    let spools = spools(1 << 20, 1 << 20, 0, 0);
+    let (mut writer, mut reader) = spools.from_link(&me(), STALL);
+    for _ in 0..4 {
+        writer.write(bytes(MAX_CHUNK)).await.unwrap();
+    }
+    let gauge = writer.gauge();
+    let mut half = pin!(gauge.half_taken(STALL));
+    for _ in 0..2 {
+        assert!(futures_util::poll!(&mut half).is_pending());
+        reader.read().await.unwrap();
+    }
+    assert!(half.await);
+    assert!(!gauge.half_taken(STALL).await, "nobody reads");
+    drop(reader);
+    assert!(gauge.half_taken(STALL).await, "nobody wants it");
+}

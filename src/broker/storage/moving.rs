@@ -8,7 +8,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::DropGuard;
-use tracing::Instrument;
 
 use crate::broker::error::{Cause, Error};
 use crate::broker::link::Place;
@@ -65,7 +64,7 @@ impl Moving {
     ) -> Self {
         let (report, progress) = watch::channel(ModuleProgress::default());
         let (id, cancel) = (operation.id.clone(), operation.cancel.clone().drop_guard());
-        let span = operation.span();
+        let teller = operation.teller();
         let job = async move {
             let answer = follow(&operation, standing, task, None, &report).await;
             let outcome = match answer {
@@ -79,7 +78,7 @@ impl Moving {
         Self {
             operation: id,
             progress,
-            job: tokio::spawn(job.instrument(span)),
+            job: tokio::spawn(teller.tells(job)),
             _cancel: cancel,
         }
     }

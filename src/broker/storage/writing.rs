@@ -7,7 +7,6 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::DropGuard;
-use tracing::Instrument;
 
 use super::WriteModuleFile;
 use super::moving::{ModuleProgress, follow};
@@ -153,10 +152,9 @@ impl WritingToModule {
             && let Stage::Waiting(operation) = std::mem::replace(&mut self.stage, Stage::Over)
         {
             let (pieces, source) = mpsc::channel(PIECES);
-            let span = operation.span();
+            let teller = operation.teller();
             let job = write(operation, self.what.clone(), source, self.report.clone());
-            let job = job.instrument(span);
-            let job = tokio::spawn(job);
+            let job = tokio::spawn(teller.tells(job));
             self.stage = Stage::Running { pieces, job };
         }
         let Stage::Running { pieces, .. } = &self.stage else {

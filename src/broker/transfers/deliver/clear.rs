@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tracing::Instrument;
-
 use super::{Attempt, Stop};
 use crate::broker::error::{Cause, Error};
 use crate::broker::transfers::record::{Record, Remnant};
@@ -92,7 +90,7 @@ impl Attempt {
                 there.is_some_and(|there| matches!(there.record.remnant, Remnant::Pending { .. }));
             pending && journal.loss(&key, birth).is_none()
         };
-        let span = operation.span();
+        let teller = operation.teller();
         let job = async move {
             let source = Some(file.source());
             let cleared = operation
@@ -101,7 +99,7 @@ impl Attempt {
             operation.log(&cleared);
             cleared
         };
-        let cleared = self.unless_halted(tokio::spawn(job.instrument(span))).await;
+        let cleared = self.unless_halted(tokio::spawn(teller.tells(job))).await;
         if cleared.is_err() {
             self.ended(&id).await;
         }

@@ -4,7 +4,6 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use tracing::Instrument;
 
 use super::{Attempt, Stop, is_refused};
 use crate::broker::error::{Cause, Error};
@@ -202,14 +201,14 @@ impl Attempt {
             let id = operation.id.clone();
             let _cancel = operation.cancel.clone().drop_guard();
             self.on_link(&id);
-            let span = operation.span();
+            let teller = operation.teller();
             let job = async move {
                 let may = || guard.is_none_or(|guard| !guard.is_taken_over());
                 let written = sentinel.write(&operation, &standing, may).await;
                 operation.log(&written);
                 written
             };
-            let written = self.unless_halted(tokio::spawn(job.instrument(span))).await;
+            let written = self.unless_halted(tokio::spawn(teller.tells(job))).await;
             if written.is_err() {
                 self.ended(&id).await;
             }
