@@ -124,9 +124,18 @@ fn run(args: Args) -> Result<(), Box<dyn Error>> {
             print(&String::from_utf8_lossy(&script))
         }
         Some(Command::Man { directory }) => {
-            Ok(clap_mangen::generate_to(Args::command(), directory)?)
+            Ok(clap_mangen::generate_to(Args::command(), &directory)
+                .map_err(|source| ManError { directory, source })?)
         }
     }
+}
+
+/// The manual pages cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: the manual pages cannot be written there", directory.display())]
+struct ManError {
+    directory: PathBuf,
+    source: io::Error,
 }
 
 /// Standard output cannot be written.
