@@ -132,9 +132,18 @@ fn run(args: Args) -> Result<ExitCode, Box<dyn Error>> {
             clap_complete::generate(shell, &mut Args::command(), "cellftpd", &mut script);
             print(&String::from_utf8_lossy(&script))?;
         }
-        Some(Command::Man { directory }) => clap_mangen::generate_to(Args::command(), directory)?,
+        Some(Command::Man { directory }) => clap_mangen::generate_to(Args::command(), &directory)
+            .map_err(|source| ManError { directory, source })?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The manual pages cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: the manual pages cannot be written there", directory.display())]
+struct ManError {
+    directory: PathBuf,
+    source: io::Error,
 }
 
 /// Standard output cannot be written.

@@ -173,6 +173,9 @@ impl Broker {
         let since_start = now.duration_since(self.shared.started);
         Status {
             lasted: since_start.saturating_sub(health.since),
+            waited: health
+                .waiting
+                .map(|waiting| since_start.saturating_sub(waiting.since)),
             repairs: Repairs::of(&health.repairs, since_start),
             profile: profile.map(str::to_owned),
             running: self.shared.operations.running(now),

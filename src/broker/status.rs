@@ -15,6 +15,8 @@ pub struct Status {
     pub health: Health,
     /// How long `health.link` has lasted.
     pub lasted: Duration,
+    /// How long `health.waiting` has lasted.
+    pub waited: Option<Duration>,
     /// Name of the profile that the module is logged in to; `None` for a server named inline.
     pub profile: Option<String>,
     /// The operation on the link.

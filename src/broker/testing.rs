@@ -15,7 +15,7 @@ use crate::ftps::value::{Host, Password, RemotePath, Server, ServerType, Usernam
 use crate::modem::failure::{Cause, Ending, Failure, Finding, Stage};
 use crate::modem::health::{Capabilities, Health, Link, LoggedIn};
 use crate::modem::operation::{
-    Before, BegunDownload, BegunUpload, Cleared, Delivered, Delivery, Directory, Download,
+    Before, BegunDownload, BegunUpload, Cleared, Delivered, Delivery, Directory, Doubt, Download,
     Operation, Output, Piece, Place, Progress, ProgressStage, Remains, Standing, Stored, Task,
     Trail, Upload,
 };
@@ -78,6 +78,7 @@ struct State {
     cancelled: usize,
     corrupts: bool,
     upload_answer: Option<(bool, Option<u64>)>,
+    doubt: Option<Doubt>,
     /// The same for one name.
     upload_answers: HashMap<String, (bool, Option<u64>)>,
     /// It fails in the midst of so many jobs from now on.
@@ -173,6 +174,11 @@ impl Module {
     /// What it says of an upload, whatever is true.
     pub(super) fn answers_uploads(&self, acknowledged: bool, confirmed: Option<u64>) {
         self.state().upload_answer = Some((acknowledged, confirmed));
+    }
+
+    /// Why the size that it names shows nothing of an upload.
+    pub(super) fn doubts_uploads(&self, doubt: Option<Doubt>) {
+        self.state().doubt = doubt;
     }
 
     /// What it says of an upload to a name; the truth where there is nothing.
@@ -576,6 +582,7 @@ impl Module {
             sent,
             acknowledged,
             confirmed,
+            doubt: state.doubt,
             resumes: 0,
         }))
     }

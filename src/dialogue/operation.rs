@@ -343,11 +343,24 @@ pub struct Stored {
     pub sent: u64,
     /// The module reported success for the transfer.
     pub acknowledged: bool,
-    /// The size that the server named afterwards; `None` where it was not asked or did not
-    /// tell.
+    /// The size that the server named afterwards; `None` where it was not asked, did not tell, or what
+    /// it told shows nothing.
     pub confirmed: Option<u64>,
+    /// Why the size that was sent, which the server named afterwards, shows nothing.
+    pub doubt: Option<Doubt>,
     /// How often the link broke and the transfer went on.
     pub resumes: u32,
+}
+
+/// Why the right size does not show that an upload arrived, where the module's report was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// The server named the same size before.
+    SameBefore,
+    /// What the server had before is not known.
+    BeforeUnknown,
+    /// The last bytes of the file could not be read back.
+    EndUnread,
 }
 
 /// What a download hands over while it runs.

@@ -17,7 +17,7 @@ use super::exchange::{Settlement, Verdict};
 use super::failure::{Cause, Failure, Finding, Stage};
 use super::inquiry::{Inquiry, Known};
 use super::operation::{
-    self, Before, Cleared, Output, Piece, Progress, ProgressStage, Stored, Trail,
+    self, Before, Cleared, Doubt, Output, Piece, Progress, ProgressStage, Stored, Trail,
 };
 use super::procedure::{Feed, Next, Procedure, Saying, WayOut, Ways};
 use super::size::unknown;
@@ -65,6 +65,7 @@ pub(crate) struct Upload {
     /// The size at the end is that of a listing.
     listed: bool,
     confirmed: Option<u64>,
+    doubt: Option<Doubt>,
     /// Why the transfer failed for good, while things are put in order.
     failed: Option<Failure>,
     /// Why its caller gave it up while it was verified. If it is not whole, it ends with this, and nothing is
@@ -151,6 +152,7 @@ impl Upload {
             acknowledged: false,
             listed: false,
             confirmed: None,
+            doubt: None,
             failed: None,
             given_up: None,
             broken: None,
@@ -237,6 +239,7 @@ impl Upload {
                 sent: self.sent,
                 acknowledged: self.acknowledged,
                 confirmed: self.confirmed,
+                doubt: self.doubt,
                 resumes: self.resumes,
             })
         })

@@ -122,10 +122,12 @@ impl<C: Connector> ModemActor<C> {
     /// Runs until every handle is dropped.
     pub(super) async fn run(mut self) {
         loop {
-            self.publish();
             self.stop_mending();
             let now = self.now();
-            match self.dialogue.poll(now) {
+            let step = self.dialogue.poll(now);
+            // After the dialogue was asked: it may have begun to wait just now.
+            self.publish();
+            match step {
                 Step::Idle => {
                     if !self.idle().await {
                         return;

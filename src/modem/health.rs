@@ -26,8 +26,19 @@ pub struct Health {
     pub logged_in: Option<LoggedIn>,
     /// The job at the port, and when it came there, since the daemon's start.
     pub running: Option<(JobId, Duration)>,
+    /// What the module is waited for, where that takes a while.
+    pub waiting: Option<Waiting>,
     /// What was tried to repair the link: the last [`REPAIRS_KEPT`], the oldest first.
     pub repairs: Arc<Vec<Repair>>,
+}
+
+/// What the module is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// In words.
+    pub why: &'static str,
+    /// Since when, since the daemon's start.
+    pub since: Duration,
 }
 
 /// Repairs kept to be looked at: more than the budgets of the higher rungs allow in an hour.
@@ -54,6 +65,7 @@ impl Default for Health {
             registration: Registration::default(),
             logged_in: None,
             running: None,
+            waiting: None,
             repairs: Arc::default(),
         }
     }

@@ -20,6 +20,7 @@ mod ftp;
 mod log;
 mod module;
 mod noise;
+mod paths;
 #[path = "../support/process.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod process;

@@ -38,6 +38,7 @@ fn files_of_all_sizes_are_read_and_written_in_pieces() {
                     sent,
                     acknowledged: true,
                     confirmed: Some(sent),
+                    doubt: None,
                     resumes: 0,
                 };
                 assert_eq!(stored, Ok(Output::Stored(want)), "{family:?} {size}");

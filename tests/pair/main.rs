@@ -84,6 +84,7 @@ fn files_of_all_sizes_go_up_and_come_back() {
                 sent,
                 acknowledged: true,
                 confirmed: Some(sent),
+                doubt: None,
                 resumes: 0,
             };
             assert_eq!(stored.result, Ok(Output::Stored(want)), "{family:?} {size}");

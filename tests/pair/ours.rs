@@ -3,7 +3,8 @@
 
 use cellftp::dialogue::Moment;
 use cellftp::dialogue::failure::{Cause, Finding};
-use cellftp::dialogue::operation::{BegunUpload, Output, Piece, Stored, Task, Upload};
+use cellftp::dialogue::operation::{BegunUpload, Doubt, Output, Piece, Stored, Task, Upload};
+use cellftp::emulator::uplink::memory::Rest;
 use cellftp::emulator::{Effect, Family, Fault, Knobs, Phase, Trigger};
 use cellftp::ftps::ErrCode;
 
@@ -252,6 +253,36 @@ fn a_small_file_that_the_listing_hides_is_there() {
             assert_eq!(told, Ok(Output::Size(size as u64)), "{family:?}");
             let got = link.run(on(get("/f")), vec![]);
             assert!(got.result.is_ok() && got.content == content, "{size}");
+        }
+    }
+}
+
+/// The module's report is lost. The server was then said not to tell the size, which it had told.
+#[test]
+fn a_right_size_that_proves_nothing_is_not_called_untold() {
+    let small = nasty(9000);
+    // More than is read from the beginning where the server takes no offset.
+    let large = nasty(300_000);
+    let other = vec![7; small.len()];
+    for family in both() {
+        for (content, before, rest, doubt) in [
+            (&small, None, Rest::Honour, None),
+            (&small, Some(&other), Rest::Honour, Some(Doubt::SameBefore)),
+            (&large, None, Rest::Refuse, Some(Doubt::EndUnread)),
+        ] {
+            let mut link = Link::new(family, Knobs::default());
+            if let Some(before) = before {
+                link = link.with_file("/f", before);
+            }
+            link.peer().rest = rest;
+            link.module
+                .arm(at_put(2, Phase::BeforeResult, Effect::Lose(17)));
+            let outcome = link.run(on(put("/f")), pieces(content));
+            let stored = stored(&outcome);
+            assert!(!stored.acknowledged, "{family:?} {doubt:?}");
+            assert_eq!(stored.doubt, doubt, "{family:?}");
+            assert_eq!(stored.confirmed.is_some(), doubt.is_none(), "{family:?}");
+            assert!(link.file("/f").unwrap() == *content, "{family:?} {doubt:?}");
         }
     }
 }

@@ -3,9 +3,9 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use cellftp::broker::Cause;
 use cellftp::broker::events::{Heard, Watcher, What};
-use cellftp::emulator::{Effect, Family, Fault, Knobs, Stuck, Trigger};
+use cellftp::broker::{Broker, Cause};
+use cellftp::emulator::{Effect, Family, Fault, Knobs, Phase, Stuck, Trigger};
 use cellftp::modem::clock;
 use cellftp::modem::repair::Rung;
 use tokio::time::{sleep, timeout};
@@ -72,6 +72,65 @@ async fn a_download_survives_and_those_who_watch_are_told_why_it_took_so_long() 
     }
 }
 
+/// What `GetStatus` tells of waits while this runs, each with its longest time.
+async fn waits<T>(broker: &Broker, work: impl Future<Output = T>) -> (T, Vec<(String, Duration)>) {
+    let mut seen: Vec<(String, Duration)> = Vec::new();
+    tokio::pin!(work);
+    loop {
+        if let Ok(done) = timeout(SECOND / 10, &mut work).await {
+            return (done, seen);
+        }
+        let status = broker.status();
+        assert_eq!(status.health.waiting.is_some(), status.waited.is_some());
+        let (Some(waiting), Some(waited)) = (status.health.waiting, status.waited) else {
+            continue;
+        };
+        match seen.last_mut().filter(|(why, _)| why == waiting.why) {
+            Some((_, longest)) => *longest = waited.max(*longest),
+            None => seen.push((waiting.why.into(), waited)),
+        }
+    }
+}
+
+/// `GetStatus` showed nothing of a login that waited for minutes because the module was busy.
+#[tokio::test(start_paused = true)]
+async fn status_tells_for_what_and_how_long_a_busy_module_is_waited_for() {
+    let busy = |nth| Fault {
+        trigger: Trigger::Command {
+            command: "+CFTPSLOGIN".into(),
+            nth,
+            phase: Phase::BeforeResult,
+        },
+        effect: Effect::Fail(3),
+    };
+    let world = World::with(Family::Sim7600, Knobs::default(), [busy(1), busy(2)]);
+    let (broker, [one, _]) = (&world.broker, HOSTS);
+    world.store(one, "/f", content(1, 1000));
+    let (got, seen) = waits(broker, get(broker, "me", &at(one), "/f")).await;
+    assert!(got.unwrap() == content(1, 1000));
+    let [(why, longest)] = &seen[..] else {
+        panic!("{seen:?}")
+    };
+    assert_eq!(why, "the module is busy");
+    // Both pauses of 2 s are one wait.
+    assert!(*longest > 3 * SECOND, "{longest:?}");
+    assert_eq!(broker.status().waited, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn status_tells_that_a_module_starts_anew_and_is_not_registered() {
+    let world = world(Family::Sim7600, Trigger::ToHost(200_000), Stuck::Stack);
+    let (broker, [one, _]) = (&world.broker, HOSTS);
+    world.store(one, "/f", content(1, 400_000));
+    let (got, seen) = waits(broker, get(broker, "me", &at(one), "/f")).await;
+    assert!(got.unwrap() == content(1, 400_000));
+    for told in ["the module is about to start anew", "not registered"] {
+        let is_told = seen.iter().any(|(why, _)| why.contains(told));
+        assert!(is_told, "{seen:?} {:?}", broker.status().repairs);
+    }
+    assert_eq!(broker.status().waited, None);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_a_job_had_no_time_for_is_mended_when_nobody_waits() {
     let world = world(Family::Sim7600, Trigger::After(2 * SECOND), Stuck::Radio);
@@ -82,7 +141,7 @@ async fn what_a_job_had_no_time_for_is_mended_when_nobody_waits() {
     hasty.deadline = Some(clock::now() + 4 * SECOND);
     let failed = broker.size(&hasty, &at(one), &path("/f")).await;
     assert!(matches!(failed.unwrap_err().cause, Cause::Expired));
-    let rungs = |broker: &cellftp::broker::Broker| {
+    let rungs = |broker: &Broker| {
         let repairs = broker.status().repairs.within_an_hour;
         let rungs = repairs.into_iter().map(|(rung, _)| rung);
         rungs

@@ -17,6 +17,13 @@ pub(crate) async fn run(args: &Args, client: &Client) -> Result<(), Failure> {
 
 fn text(status: &GetStatusResponse) -> String {
     let mut rows = vec![("link", link(status))];
+    if !status.waiting_for.is_empty() {
+        let time = seconds(status.waiting.as_ref()).unwrap_or_default();
+        rows.push((
+            "waits",
+            format!("for {time:.0} s: {}", Plain(&status.waiting_for)),
+        ));
+    }
     if let Some(identity) = status
         .identity
         .as_ref()
@@ -158,6 +165,8 @@ fn value(status: &GetStatusResponse) -> serde_json::Value {
             "today_on_air": data.today.unwrap_or_default().on_air_bytes,
             "this_month_on_air": data.this_month.unwrap_or_default().on_air_bytes,
         })),
+        "waiting_for": status.waiting_for,
+        "waiting_seconds": seconds(status.waiting.as_ref()),
         "transfer_storage": status.transfer_storage().as_str_name(),
         "transfer_storage_detail": status.transfer_storage_detail,
         "transfer_storage_set_aside": status.transfer_storage_set_aside,
@@ -185,5 +194,24 @@ mod tests {
         };
         assert!(text(&status).starts_with("link      device absent: the serial device /dev/x"));
         assert_eq!(value(&status)["state"], "LINK_STATE_DEVICE_ABSENT");
+    }
+
+    #[test]
+    fn a_wait_says_for_what_and_how_long() {
+        let status = GetStatusResponse {
+            state: LinkState::Ready.into(),
+            waiting_for: "the module is busy".into(),
+            waiting: Some(prost_types::Duration {
+                seconds: 12,
+                nanos: 0,
+            }),
+            ..Default::default()
+        };
+        let told = text(&status);
+        assert!(
+            told.contains("waits     for 12 s: the module is busy\n"),
+            "{told}"
+        );
+        assert_eq!(value(&status)["waiting_seconds"], 12.0);
     }
 }

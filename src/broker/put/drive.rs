@@ -19,7 +19,9 @@ use crate::broker::tally::Tally;
 use crate::broker::transfers::Key;
 use crate::ftps::value::{Offset, RemotePath, TransferType};
 use crate::modem::failure::Ending;
-use crate::modem::operation::{BegunUpload, Delivery, Download, Output, Standing, Stored, Task};
+use crate::modem::operation::{
+    BegunUpload, Delivery, Doubt, Download, Output, Standing, Stored, Task,
+};
 
 /// Deliveries between the module and a hash: as for a Get.
 const DELIVERIES: usize = 8;
@@ -184,7 +186,7 @@ impl Driver {
                     ..self.operation.error(cause)
                 });
             }
-            None => (None, "the server does not tell the size"),
+            None => (None, why_unconfirmed(stored.doubt)),
         };
         let state = state.unwrap_or(if stored.acknowledged {
             PutState::Unverified
@@ -318,5 +320,21 @@ impl Driver {
         result.sentinel_written = true;
         result.evidence.push_str("; the sentinel was written");
         Ok(())
+    }
+}
+
+/// What the server's size shows of an upload, where it shows nothing for it.
+const fn why_unconfirmed(doubt: Option<Doubt>) -> &'static str {
+    match doubt {
+        None => "the server does not tell the size",
+        Some(Doubt::SameBefore) => {
+            "the server names the size that was sent, and named the same one before"
+        }
+        Some(Doubt::BeforeUnknown) => {
+            "the server names the size that was sent, and what it had before is not known"
+        }
+        Some(Doubt::EndUnread) => {
+            "the server names the size that was sent, and the end of the file could not be read back"
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ftps::value::TransferType;
+use crate::modem::operation::Doubt;
 
 #[tokio::test(start_paused = true)]
 async fn a_file_is_written_and_its_size_compared() {
@@ -195,6 +196,26 @@ async fn a_sentinel_that_is_its_own_file_in_the_sessions_directory_is_refused() 
         assert!(matches!(error.cause, Cause::OwnSentinel), "{error}");
     }
     assert_eq!(module.log().len(), before);
+}
+
+/// A server that named the right size was said not to tell any.
+#[tokio::test(start_paused = true)]
+async fn why_a_right_size_proves_nothing_is_told_as_it_is() {
+    for (doubt, words) in [
+        (None, "does not tell the size"),
+        (Some(Doubt::SameBefore), "named the same one before"),
+        (Some(Doubt::BeforeUnknown), "before is not known"),
+        (Some(Doubt::EndUnread), "could not be read back"),
+    ] {
+        let (broker, module) = broker(Module::new());
+        module.answers_uploads(false, None);
+        module.doubts_uploads(doubt);
+        let result = put(&broker, header("/f"), b"abc").await.unwrap();
+        assert_eq!(result.state, PutState::Indeterminate);
+        assert!(result.evidence.contains(words), "{}", result.evidence);
+        let silent = result.evidence.contains("does not tell the size");
+        assert_eq!(silent, doubt.is_none(), "{}", result.evidence);
+    }
 }
 
 #[tokio::test(start_paused = true)]

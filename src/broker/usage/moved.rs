@@ -169,6 +169,7 @@ mod tests {
                 sent: 100_000,
                 acknowledged: true,
                 confirmed: None,
+                doubt: None,
                 resumes: 0,
             }));
             let traffic = Traffic::of(&task(verify_size));

@@ -223,6 +223,7 @@ impl Procedure for Store {
                         sent: self.sent,
                         acknowledged: true,
                         confirmed: Some(self.sent),
+                        doubt: None,
                         resumes: 0,
                     };
                     return Next::Finish(result.clone().map(|()| Output::Stored(stored)));

@@ -55,6 +55,8 @@ pub(super) struct Run {
     /// Commands of the plan said since the task last had its way.
     pub(super) planned: u32,
     pub(super) await_port: Option<Moment>,
+    /// Why it waited last, and since when, with the tries in between.
+    pub(super) waited_for: Option<(&'static str, Moment)>,
     pub(super) repair: Repairing,
 }
 
@@ -101,6 +103,13 @@ impl Run {
         self.touched |= std::mem::take(&mut self.writes) && !untouched;
     }
 
+    /// A command that was done ends what was waited for before it.
+    pub(super) fn goes_on(&mut self, settlement: &Settlement) {
+        if settlement.is_done() {
+            self.waited_for = None;
+        }
+    }
+
     /// An operation at its beginning.
     pub(super) fn new(operation: Operation) -> Self {
         let transfer_type = match &operation.standing {
@@ -133,6 +142,7 @@ impl Run {
             replans: 0,
             planned: 0,
             await_port: None,
+            waited_for: None,
             repair: Repairing {
                 wanted,
                 ..Repairing::default()

@@ -62,6 +62,9 @@ impl Dialogue {
     /// Tells whoever speaks what its line came to.
     fn settled(&mut self, settlement: &Settlement, took: Option<Duration>, now: Moment) {
         let Some(run) = &mut self.run else { return };
+        if matches!(run.activity, Activity::Plan(_) | Activity::Task) {
+            run.goes_on(settlement);
+        }
         match &mut run.activity {
             Activity::Resync(resync) => resync.heard(settlement),
             Activity::BringUp(bring_up) => bring_up.heard(settlement),

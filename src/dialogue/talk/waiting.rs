@@ -13,6 +13,8 @@ use crate::ftps::urc;
 pub(super) enum Wait {
     /// Time passes. What arrives is heard.
     Pause {
+        why: &'static str,
+        began: Moment,
         until: Moment,
     },
     Quiet(Quiet),
@@ -41,15 +43,27 @@ const LONGEST_QUIET: Duration = Duration::from_secs(30);
 /// Longer than any unsolicited line. What is longer is content.
 const LONGEST_LINE: usize = 512;
 
-/// From here on a pause is told in the log: people notice it.
+/// From here on a wait is told, in the log and to whoever looks at the module: people notice it.
 const NOTICED: Duration = Duration::from_secs(2);
 
 impl Wait {
     pub(super) fn until(&self) -> Moment {
         match self {
-            Self::Pause { until } => *until,
+            Self::Pause { until, .. } => *until,
             Self::Quiet(quiet) => quiet.until,
         }
+    }
+
+    /// What is waited for and since when, where the wait is long enough to be told.
+    fn told(&self, now: Moment) -> Option<(&'static str, Moment)> {
+        let (why, began, lasts) = match self {
+            Self::Pause { why, began, until } => (*why, *began, *until - *began),
+            Self::Quiet(quiet) => {
+                let why = "the module is still sending, and its line has to be quiet";
+                (why, quiet.began, now - quiet.began)
+            }
+        };
+        (lasts >= NOTICED).then_some((why, began))
     }
 }
 
@@ -99,7 +113,25 @@ impl Dialogue {
         } else {
             debug!(?span, why, "waiting");
         }
-        self.wait = Some(Wait::Pause { until: now + span });
+        let mut began = now;
+        if let Some(run) = &mut self.run {
+            // Once more for the same reason, behind a try that came too early.
+            let again = run.waited_for.filter(|(before, _)| *before == why);
+            (_, began) = *run.waited_for.insert(again.unwrap_or((why, now)));
+        }
+        self.wait = Some(Wait::Pause {
+            why,
+            began,
+            until: now + span,
+        });
+    }
+
+    /// What the module is waited for, and since when: time that has to pass, or a line that is not
+    /// quiet. Nothing where that takes less than 2 s, as most waits do. Tries in between do not count
+    /// as an end.
+    #[must_use]
+    pub fn waits_for(&self, now: Moment) -> Option<(&'static str, Moment)> {
+        self.wait.as_ref()?.told(now)
     }
 
     /// Waits until nothing of what was being sent comes any more.
@@ -157,6 +189,20 @@ mod tests {
                 quiet.hear(part, now);
             }
         }
+    }
+
+    #[test]
+    fn a_line_that_does_not_become_quiet_is_told_once_people_notice() {
+        let mut wait = Wait::Quiet(Quiet::new(SPAN, Moment::ORIGIN));
+        let told = |wait: &Wait, at| wait.told(Moment::ORIGIN + at).map(|(_, since)| since);
+        assert_eq!(told(&wait, SPAN), None);
+        for tenth in 1..=25 {
+            let now = Moment::ORIGIN + tenth * Duration::from_millis(100);
+            if let Wait::Quiet(quiet) = &mut wait {
+                quiet.hear(b"some of a file", now);
+            }
+        }
+        assert_eq!(told(&wait, NOTICED), Some(Moment::ORIGIN));
     }
 
     #[test]

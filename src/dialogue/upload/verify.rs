@@ -6,7 +6,7 @@ use super::{Blocks, State, Upload};
 use crate::dialogue::exchange::Verdict;
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::inquiry::{Inquiry, Known};
-use crate::dialogue::operation::Before;
+use crate::dialogue::operation::{Before, Doubt};
 use crate::dialogue::procedure::{is_transient, may_retry};
 use crate::ftps::ErrCode;
 
@@ -115,12 +115,12 @@ impl Upload {
             // out of the block. The size is right all the same, and the module drops what is left over
             // before the next `AT` (V.250 §5.2.1).
             (Some(size), None) if size == self.sent && self.went_in_blocks() => {
-                self.confirmed = self.is_told().then_some(size);
+                self.weigh(size);
                 let start = self.blocks.as_ref().map_or(0, Blocks::start);
                 State::Tail(Rejoin::since(start, size, &self.trail))
             }
             (Some(size), _) if size == self.sent => {
-                self.confirmed = self.is_told().then_some(size);
+                self.weigh(size);
                 State::Finish(Ok(()))
             }
             (Some(found), None) => {
@@ -172,14 +172,21 @@ impl Upload {
         }
     }
 
-    /// Whether the right size shows that the file is the new one: the size was another before. A refusal
-    /// of SIZE before shows nothing if the size now comes from a listing.
-    fn is_told(&self) -> bool {
+    /// The server names the right size.
+    fn weigh(&mut self, size: u64) {
+        self.doubt = self.doubt_of_the_size();
+        self.confirmed = self.doubt.is_none().then_some(size);
+    }
+
+    /// Why the right size does not show that the file is the new one, unless the size was another before.
+    /// A refusal of SIZE before shows nothing if the size now comes from a listing.
+    fn doubt_of_the_size(&self) -> Option<Doubt> {
         match self.before {
-            _ if self.acknowledged => true,
-            Before::Nothing => !self.listed || self.what.must_be_new,
-            Before::Number(before) => before != self.sent,
-            Before::Unknown => false,
+            _ if self.acknowledged => None,
+            Before::Nothing if !self.listed || self.what.must_be_new => None,
+            Before::Number(before) if before != self.sent => None,
+            Before::Number(_) => Some(Doubt::SameBefore),
+            Before::Nothing | Before::Unknown => Some(Doubt::BeforeUnknown),
         }
     }
 
@@ -201,7 +208,7 @@ impl Upload {
         };
         let proven = rejoin.proves(same) && self.can_rest();
         self.acknowledged = false;
-        self.confirmed = None;
+        (self.confirmed, self.doubt) = (None, None);
         self.ended = false;
         let failure = self.failure(Cause::Garbled, Stage::Commit);
         if self.mended >= MENDS {
@@ -230,11 +237,12 @@ impl Upload {
         let Overlay::Same(same) = *overlay else {
             // A file that may be whole is not deleted, and not called whole.
             self.failed = None;
+            self.doubt = Some(Doubt::EndUnread);
             return State::Finish(Ok(()));
         };
         if same == there {
             self.failed = None;
-            self.confirmed = self.is_told().then_some(there);
+            self.weigh(there);
             return State::Finish(Ok(()));
         }
         self.ended = false;

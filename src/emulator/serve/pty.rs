@@ -200,6 +200,9 @@ impl AsyncWrite for Nobody {
     }
 }
 
+/// Where pseudo-terminals are (pts(4)).
+const PORTS: &str = "/dev/pts";
+
 /// A symbolic link to a port, removed when dropped.
 #[derive(Debug)]
 pub struct Link {
@@ -208,18 +211,17 @@ pub struct Link {
 }
 
 impl Link {
-    /// Points `path` at `target`. A link that is there already is replaced in one step; a file is
-    /// not.
+    /// Points `path` at `target`. A link to a pseudo-terminal that is there already, which another
+    /// emulator may have left, is replaced in one step. Nothing else is.
     ///
     /// # Errors
     ///
-    /// What the file system refuses it with; `AlreadyExists` where `path` is not a link.
+    /// What the file system refuses it with; `AlreadyExists` where `path` is something else.
     pub fn new(path: &Path, target: &Path) -> io::Result<Self> {
-        match std::fs::symlink_metadata(path) {
-            Ok(found) if !found.file_type().is_symlink() => {
-                return Err(io::ErrorKind::AlreadyExists.into());
-            }
-            _ => {}
+        // Whoever is root would replace `/dev/stdout` for the whole machine.
+        let is_ours = std::fs::read_link(path).is_ok_and(|leads| leads.starts_with(PORTS));
+        if !is_ours && std::fs::symlink_metadata(path).is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
         }
         let mut beside = path.as_os_str().to_owned();
         beside.push(format!(".{}", std::process::id()));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{ModemActor, Purpose};
 use crate::modem::JobId;
-use crate::modem::health::{Link, LoggedIn};
+use crate::modem::health::{Link, LoggedIn, Waiting};
 use crate::modem::port::Connector;
 
 impl<C: Connector> ModemActor<C> {
@@ -28,12 +28,18 @@ impl<C: Connector> ModemActor<C> {
             .session()
             .proven_server()
             .map(|server| LoggedIn::from(&**server));
+        let waiting = self.dialogue.waits_for(self.now());
+        let waiting = waiting.map(|(why, began)| Waiting {
+            why,
+            since: began.since_origin(),
+        });
         self.health.send_if_modified(|health| {
             let link = self.link();
             let facts = self.dialogue.facts();
             let turned = std::mem::discriminant(&link) != std::mem::discriminant(&health.link);
             let changed = turned
                 || health.running != running
+                || health.waiting != waiting
                 || health.logged_in != logged_in
                 || health.identity != facts.identity
                 || *health.capabilities != facts.capabilities
@@ -45,6 +51,7 @@ impl<C: Connector> ModemActor<C> {
             if changed {
                 health.link = link;
                 health.running = running;
+                health.waiting = waiting;
                 health.logged_in = logged_in;
                 health.identity = facts.identity.clone();
                 health.capabilities = Arc::new(facts.capabilities.clone());

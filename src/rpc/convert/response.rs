@@ -118,6 +118,11 @@ impl From<Status> for proto::GetStatusResponse {
             transfer_storage: storage.into(),
             transfer_storage_detail: status.keeping.why().unwrap_or_default(),
             transfer_storage_set_aside: status.set_aside,
+            waiting_for: health
+                .waiting
+                .map(|waiting| waiting.why.into())
+                .unwrap_or_default(),
+            waiting: status.waited.map(duration),
         }
     }
 }
