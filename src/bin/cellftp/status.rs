@@ -18,7 +18,7 @@ pub(crate) async fn run(args: &Args, client: &Client) -> Result<(), Failure> {
 fn text(status: &GetStatusResponse) -> String {
     let mut rows = vec![("link", link(status))];
     if !status.waiting_for.is_empty() {
-        let time = seconds(status.waiting.as_ref()).unwrap_or_default();
+        let time = seconds(status.waiting_duration.as_ref()).unwrap_or_default();
         rows.push((
             "waits",
             format!("for {time:.0} s: {}", Plain(&status.waiting_for)),
@@ -166,7 +166,7 @@ fn value(status: &GetStatusResponse) -> serde_json::Value {
             "this_month_on_air": data.this_month.unwrap_or_default().on_air_bytes,
         })),
         "waiting_for": status.waiting_for,
-        "waiting_seconds": seconds(status.waiting.as_ref()),
+        "waiting_seconds": seconds(status.waiting_duration.as_ref()),
         "transfer_storage": status.transfer_storage().as_str_name(),
         "transfer_storage_detail": status.transfer_storage_detail,
         "transfer_storage_set_aside": status.transfer_storage_set_aside,
@@ -201,7 +201,7 @@ mod tests {
         let status = GetStatusResponse {
             state: LinkState::Ready.into(),
             waiting_for: "the module is busy".into(),
-            waiting: Some(prost_types::Duration {
+            waiting_duration: Some(prost_types::Duration {
                 seconds: 12,
                 nanos: 0,
             }),

@@ -165,7 +165,7 @@ async fn transfer(
                     .until_login_is_tried_again(&standing, error)
                     .await?;
                 // What was handed over before the login was lost is on its way to the reader.
-                if !taken(&delivery, &mut room, Vec::new()).await {
+                if !taken(&delivery, &mut room.full, Vec::new()).await {
                     return Err(operation.ended_by_caller(Ending::Drained));
                 }
                 if let Task::Download(download) = &mut task {

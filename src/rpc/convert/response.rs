@@ -122,7 +122,7 @@ impl From<Status> for proto::GetStatusResponse {
                 .waiting
                 .map(|waiting| waiting.why.into())
                 .unwrap_or_default(),
-            waiting: status.waited.map(duration),
+            waiting_duration: status.waited.map(duration),
         }
     }
 }
