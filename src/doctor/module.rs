@@ -95,14 +95,15 @@ pub(super) fn sim(report: &mut Report, health: &Health, answers: &Answers) {
             "See to the SIM and its contacts; try it in a telephone.",
         ),
         (Sim::Ready, None) => report.ok("sim", "The SIM is ready (AT+CPIN: READY)."),
-        (Sim::Unknown, None) => match answers.of("+CPIN") {
-            Some(said) => report.warning(
-                "sim",
-                &format!("The module says of the SIM: {said}."),
-                "It may still be read: run the doctor again in half a minute.",
-            ),
-            None => {}
-        },
+        (Sim::Unknown, None) => {
+            if let Some(said) = answers.of("+CPIN") {
+                report.warning(
+                    "sim",
+                    &format!("The module says of the SIM: {said}."),
+                    "It may still be read: run the doctor again in half a minute.",
+                );
+            }
+        }
     }
 }
 
