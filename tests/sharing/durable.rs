@@ -239,8 +239,8 @@ async fn try_pair(family: Family, pair: [&Disturbance; 2], directory: &Path) {
     let harmless = pair.iter().all(|disturbance| disturbance.harmless);
     for name in ["up", "down"] {
         let record = timeout(IN_TIME, over(&broker, name)).await;
-        let record = record.unwrap_or_else(|_| panic!("{what}: {name} takes too long"));
-        let record = record.unwrap();
+        assert!(record.is_ok(), "{what}: {name} takes too long");
+        let record = record.unwrap().unwrap();
         assert_eq!(record.state, State::Done, "{what}: {name}: {record:?}");
         let attempts = record.attempts;
         assert!(
