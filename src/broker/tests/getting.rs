@@ -219,7 +219,7 @@ async fn a_get_of_another_file_than_its_caller_means_hands_nothing_over() {
     }
     // It ends within what the caller has.
     let guards = Guards {
-        tail: file[4000..].to_vec().into(),
+        tail: [&file[4100..], &[0; 100]].concat().into(),
         ..Guards::default()
     };
     let error = guarded(&broker, 5100, guards).await.unwrap_err();

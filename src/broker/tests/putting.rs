@@ -210,7 +210,8 @@ async fn why_a_right_size_proves_nothing_is_told_as_it_is() {
         let (broker, module) = broker(Module::new());
         module.answers_uploads(false, None);
         module.doubts_uploads(doubt);
-        let result = put(&broker, header("/f"), b"abc").await.unwrap();
+        let error = put(&broker, header("/f"), b"abc").await.unwrap_err();
+        let result = error.reached.expect("what was reached");
         assert_eq!(result.state, PutState::Indeterminate);
         assert!(result.evidence.contains(words), "{}", result.evidence);
         let silent = result.evidence.contains("does not tell the size");
