@@ -65,7 +65,7 @@ pub(crate) fn call_off(family: Family, site: &Site, server: &Server) {
             .call("cellftp.v1.OperationService/ListOperations", &json!({}))
             .expect("ListOperations works whatever the module does");
         let first = &queue["operations"][0];
-        let bytes = first["bytes"].as_str().unwrap_or("0");
+        let bytes = first["movedBytes"].as_str().unwrap_or("0");
         let moving = bytes != "0";
         let id = first["operation"]["operationId"].as_str();
         id.filter(|_| moving).map(str::to_owned)

@@ -149,7 +149,11 @@ fn an_operation_that_another_client_cancels() {
             .map(str::to_owned)
     });
     let cancelled = site
-        .ftps("CancelOperation", &json!({"operationId": id}))
+        .grpcurl()
+        .call(
+            "cellftp.v1.OperationService/CancelOperation",
+            &json!({"operationId": id}),
+        )
         .expect("it runs");
     assert_ne!(cancelled["ending"], "ENDING_UNSPECIFIED", "{cancelled:#}");
     let failure = getting

@@ -212,7 +212,11 @@ fn health_and_reflection() {
 
     let status = site.status();
     assert_eq!(status["state"], "LINK_STATE_READY", "{status:#}");
-    assert_eq!(status["registration"]["registered"], true, "{status:#}");
+    let registration = &status["registration"];
+    assert_eq!(
+        registration["state"], "REGISTRATION_STATE_HOME",
+        "{status:#}"
+    );
     let model = status["identity"]["model"].as_str().unwrap_or_default();
     assert!(model.contains("SIM7600"), "{status:#}");
 }

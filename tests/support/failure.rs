@@ -52,7 +52,7 @@ impl Failure {
             (code, reason),
             "{self:#?}"
         );
-        assert_eq!(self.domain, "cellftp.v1", "{self:#?}");
+        assert_eq!(self.domain, "cellftp", "{self:#?}");
         assert!(!self.message.is_empty(), "{self:#?}");
     }
 

@@ -50,14 +50,8 @@ impl Pty {
         modes.make_raw();
         tcsetattr(&master, OptionalActions::Now, &modes)?;
         rustix::io::ioctl_fionbio(&master, true)?;
-        #[expect(
-            deprecated,
-            reason = "its successor is unsafe for the sake of types that close their descriptor \
-                      early; an OwnedFd keeps its own open for as long as it is registered"
-        )]
-        let master = AsyncFd::new(master)?;
         Ok(Self {
-            master,
+            master: register(master)?,
             path,
             early: Bytes::new(),
         })
@@ -91,7 +85,15 @@ impl Pty {
                 }
                 early = self.opened() => self.early = early?,
             }
+            self.register_anew()?;
         }
+    }
+
+    /// Forgets that the other side was closed. What waits for a descriptor takes that for its end, and
+    /// would call it ready ever after, though a host has opened the port again.
+    fn register_anew(&mut self) -> io::Result<()> {
+        self.master = register(self.master.get_ref().try_clone()?)?;
+        Ok(())
     }
 
     /// Waits until a host opens the port, and returns what it has typed already.
@@ -110,6 +112,15 @@ impl Pty {
             }
         }
     }
+}
+
+fn register(master: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe for the sake of types that close their descriptor \
+                  early; an OwnedFd keeps its own open for as long as it is registered"
+    )]
+    AsyncFd::new(master)
 }
 
 /// The master of a terminal whose other side is closed fails so.
@@ -139,6 +150,10 @@ impl AsyncRead for Pty {
                     buffer.advance(read?);
                     return Poll::Ready(Ok(()));
                 }
+                Err(_would_block) if guard.ready().is_read_closed() => {
+                    drop(guard);
+                    this.register_anew()?;
+                }
                 Err(_would_block) => {}
             }
         }
@@ -151,10 +166,15 @@ impl AsyncWrite for Pty {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
         loop {
-            let mut guard = ready!(self.master.poll_write_ready(cx))?;
+            let mut guard = ready!(this.master.poll_write_ready(cx))?;
             match guard.try_io(|fd| Ok(rustix::io::write(fd.get_ref(), bytes)?)) {
                 Ok(written) => return Poll::Ready(written),
+                Err(_would_block) if guard.ready().is_write_closed() => {
+                    drop(guard);
+                    this.register_anew()?;
+                }
                 Err(_would_block) => {}
             }
         }
@@ -244,5 +264,41 @@ impl Drop for Link {
         if std::fs::read_link(&self.path).is_ok_and(|target| target == self.target) {
             let _ = std::fs::remove_file(&self.path);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{File, OpenOptions};
+    use std::future::poll_fn;
+
+    use super::*;
+
+    fn host(pty: &Pty) -> File {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).open(pty.path()).unwrap()
+    }
+
+    /// A host that closed the port and opened it again at once: the module read without end, and did
+    /// nothing else.
+    #[tokio::test]
+    async fn a_port_that_is_opened_again_at_once_is_waited_for() {
+        let mut pty = Pty::open().unwrap();
+        drop(host(&pty));
+        // The closing is seen, and what the kernel says of it is not read yet.
+        let mut guard = pty.master.readable().await.unwrap();
+        assert!(guard.ready().is_read_closed());
+        guard.clear_ready();
+        drop(guard);
+        let _host = host(&pty);
+        let mut bytes = [0; 16];
+        let polled = poll_fn(|cx| {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            Poll::Ready(Pin::new(&mut pty).poll_read(cx, &mut buffer))
+        });
+        assert!(polled.await.is_pending());
+        // Both ways are full of nothing: it can be written to.
+        let written = poll_fn(|cx| Pin::new(&mut pty).poll_write(cx, b"RDY\r\n")).await;
+        assert_eq!(written.unwrap(), 5);
     }
 }
