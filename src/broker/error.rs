@@ -260,6 +260,9 @@ pub enum Cause {
     /// The sentinel of a file is that file, once the session's directory is known.
     #[error("the sentinel is the file itself, which it would replace")]
     OwnSentinel,
+    /// A directory that is to be removed holds something.
+    #[error("the directory is not empty")]
+    DirectoryNotEmpty,
     /// A verification that ASCII transfers do not have: line ends may be rewritten on the way, so that
     /// neither sizes nor bytes compare (RFC 3659 §4.1).
     #[error("in an ASCII session neither sizes nor bytes compare")]

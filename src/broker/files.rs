@@ -3,10 +3,12 @@
 use super::Broker;
 use super::caller::{Caller, Target};
 use super::error::{Cause, Error};
-use super::get::{Deliver, Reading};
+use super::get::{Deliver, Next, Reading};
 use super::modem::JobId;
 use super::put::{self, PutHeader, Writing};
+use crate::ftps::listing::Lines;
 use crate::ftps::value::{Offset, RemotePath};
+use crate::modem::failure::Finding;
 use crate::modem::operation::{BegunDownload, Download, Output, Task};
 
 impl Broker {
@@ -77,22 +79,58 @@ impl Broker {
     /// Removes a directory.
     ///
     /// # Errors
-    /// Why it was not removed.
+    /// Why it was not removed. [`Cause::DirectoryNotEmpty`]: the server refused, and lists something in it.
     pub async fn remove_directory(
         &self,
         caller: &Caller,
         target: &Target,
         path: &RemotePath,
     ) -> Result<(), Error> {
-        self.simple(
+        let removed = self.simple(
             caller,
             "RemoveDirectory",
             target,
             path,
             Task::RemoveDirectory,
-        )
-        .await
-        .map(drop)
+        );
+        let Err(refused) = removed.await else {
+            return Ok(());
+        };
+        let is_there = refused
+            .failure()
+            .is_some_and(|failure| failure.finding == Some(Finding::NamePresent));
+        // A server says of all reasons the same: the one that people meet is looked for.
+        if is_there && self.has_entries(caller, target, path).await {
+            return Err(Error {
+                cause: Cause::DirectoryNotEmpty,
+                ..refused
+            });
+        }
+        Err(refused)
+    }
+
+    /// Whether a directory is listed as holding something.
+    async fn has_entries(&self, caller: &Caller, target: &Target, path: &RemotePath) -> bool {
+        let Ok(mut reading) = self.list(caller, target, Some(path)).await else {
+            return false;
+        };
+        let mut lines = Lines::new();
+        loop {
+            let (entries, last) = match reading.next().await {
+                Ok(Next::Chunk(chunk)) => (lines.push(&chunk), false),
+                Ok(Next::End(_)) => (lines.finish(), true),
+                Err(_) => return false,
+            };
+            let mut names = entries
+                .into_iter()
+                .filter_map(|entry| Some(entry.facts?.name));
+            if names.any(|name| name != "." && name != "..") {
+                return true;
+            }
+            if last {
+                return false;
+            }
+        }
     }
 
     /// Deletes a file.

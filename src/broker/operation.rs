@@ -1,6 +1,7 @@
 //! An operation from its admission to its one answer, and all that live.
 
 mod admittance;
+mod ended;
 mod registry;
 mod stay;
 mod telling;
@@ -33,6 +34,7 @@ use crate::modem::operation::{
 use crate::modem::source::Source;
 use crate::modem::{self, Job, JobId, clock};
 use admittance::has_logged_in;
+pub use ended::Ended;
 pub(super) use registry::{Admission, Operations};
 use stay::{Stay, is_yielded, load};
 

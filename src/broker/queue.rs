@@ -5,10 +5,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::caller::Caller;
+use super::error::{Cause, Error};
 use super::estimate::Costs;
 use super::events::About;
 pub use super::link::Place;
-use super::{Broker, clock};
+pub use super::operation::Ended;
+use super::{Broker, JobId, clock};
 
 /// The queue at one moment.
 #[derive(Debug, Clone)]
@@ -48,7 +50,34 @@ pub enum State {
     Aside,
 }
 
+/// An operation of one's own.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// It waits or runs.
+    Live(Queued),
+    /// It has ended, not long ago.
+    Ended(Ended),
+}
+
 impl Broker {
+    /// An operation of the caller's, also one that has ended within the last ten minutes, as far as there is
+    /// room for it.
+    ///
+    /// # Errors
+    /// [`Cause::OperationNotFound`].
+    pub fn operation(&self, caller: &Caller, id: &JobId) -> Result<Found, Error> {
+        let (link, operations) = (&self.shared.link, &self.shared.operations);
+        let (principal, now) = (&caller.principal, clock::now());
+        let own = |queued: &Queued| {
+            queued.about.operation == *id && queued.about.principal.as_ref() == Some(principal)
+        };
+        // It may end between the two looks, and is then found by the second.
+        let mut live = operations.list(principal, link, now).into_iter();
+        let found = live.find(own).map(Found::Live);
+        let found = found.or_else(|| operations.ended(principal, id, now).map(Found::Ended));
+        Ok(found.ok_or(Cause::OperationNotFound)?)
+    }
+
     /// The queue now; of others' operations, without whose and where to.
     #[must_use]
     pub fn queue(&self, caller: &Caller) -> Queue {

@@ -15,6 +15,7 @@ use super::error::Cause;
 use super::events::{Events, SessionChange, What};
 use super::location::Location;
 use super::share::{Full, Share};
+use crate::ftps::value::TransferType;
 pub use calls::{SessionInfo, SessionRequest};
 pub(super) use in_use::SessionUse;
 
@@ -60,6 +61,23 @@ impl Default for Limits {
             max_lease: Duration::from_secs(86_400),
         }
     }
+}
+
+/// A session, for its client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenSession {
+    /// Its name.
+    pub id: SessionId,
+    /// The profile of its server; `None` for one that the client named.
+    pub profile: Option<Arc<str>>,
+    /// Its directory, as the server named it.
+    pub directory: String,
+    /// Its transfer type.
+    pub transfer_type: TransferType,
+    /// How long it lives unused.
+    pub lease: Duration,
+    /// How much of that is left; `None` while it is used.
+    pub left: Option<Duration>,
 }
 
 /// All sessions that are open. `now` is a parameter of all that depends on a lease.
@@ -190,6 +208,26 @@ impl Sessions {
             session.uses = session.uses.saturating_sub(1);
             session.expires = now + session.lease;
         }
+    }
+
+    /// A principal's own, in the order of their ids.
+    pub(super) fn of(&self, principal: &Principal, now: Instant) -> Vec<OpenSession> {
+        let own = self
+            .open
+            .iter()
+            .filter(|(_, session)| session.principal == *principal && !session.is_over(now));
+        let mut own: Vec<_> = own
+            .map(|(id, session)| OpenSession {
+                id: id.clone(),
+                profile: session.location.profile.name.clone(),
+                directory: session.location.name.clone(),
+                transfer_type: session.location.transfer_type,
+                lease: session.lease,
+                left: (session.uses == 0).then(|| session.expires.duration_since(now)),
+            })
+            .collect();
+        own.sort_by(|a, b| a.id.as_str().cmp(b.id.as_str()));
+        own
     }
 
     /// Open sessions.

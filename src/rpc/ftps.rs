@@ -53,6 +53,26 @@ impl FtpsService for Ftps {
         Ok(Response::new(CloseSessionResponse {}))
     }
 
+    async fn list_sessions(
+        &self,
+        request: Request<ListSessionsRequest>,
+    ) -> Answer<ListSessionsResponse> {
+        let caller = caller(&request)?;
+        let page = request::open_sessions(request.into_inner()).map_err(status::invalid)?;
+        let mut sessions = self.broker.open_sessions(&caller);
+        if let Some(behind) = page.behind {
+            sessions.retain(|session| session.id.as_str() > behind.as_str());
+        }
+        let more = sessions.len() > page.size;
+        sessions.truncate(page.size);
+        let last = sessions.last().filter(|_| more);
+        let next_page_token = last.map(|last| last.id.as_str().to_owned());
+        Ok(Response::new(ListSessionsResponse {
+            next_page_token: next_page_token.unwrap_or_default(),
+            sessions: sessions.into_iter().map(Into::into).collect(),
+        }))
+    }
+
     async fn change_directory(
         &self,
         request: Request<ChangeDirectoryRequest>,

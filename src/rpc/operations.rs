@@ -52,6 +52,17 @@ impl OperationService for OperationsOfAll {
         )))
     }
 
+    async fn get_operation(
+        &self,
+        request: Request<GetOperationRequest>,
+    ) -> Answer<GetOperationResponse> {
+        let caller = caller(&request)?;
+        let id = request::operation(request.into_inner().operation_id).map_err(status::invalid)?;
+        let found = self.broker.operation(&caller, &JobId::new(id));
+        let found = found.map_err(|error| status::of(&error))?;
+        Ok(Response::new(found.into()))
+    }
+
     async fn cancel_operation(
         &self,
         request: Request<CancelOperationRequest>,

@@ -105,6 +105,7 @@ pub(super) fn need(path: &str) -> Option<Need> {
         ftps::SERVICE_NAME => match method {
             "OpenSession"
             | "CloseSession"
+            | "ListSessions"
             | "ChangeDirectory"
             | "GetWorkingDirectory"
             | "SetTransferType"
@@ -120,7 +121,7 @@ pub(super) fn need(path: &str) -> Option<Need> {
         },
         operations::SERVICE_NAME => match method {
             // Of all operations, those on the module's files included, one's own.
-            "ListOperations" | "CancelOperation" | "WatchEvents" => Need::Name,
+            "ListOperations" | "GetOperation" | "CancelOperation" | "WatchEvents" => Need::Name,
             _ => return None,
         },
         server::SERVICE_NAME => match method {

@@ -54,11 +54,12 @@ impl Turnstile {
 }
 
 /// Methods whose answers may be long.
-const LONG: [&str; 6] = [
+const LONG: [&str; 7] = [
     "ListCommandForms",
     "ListModuleFiles",
     "ListOperations",
     "ListProfiles",
+    "ListSessions",
     "ListTransfers",
     "ServerReflectionInfo",
 ];

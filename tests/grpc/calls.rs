@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cellftp::client::{Client, EntryKind, LinkState, RegistrationState};
+use cellftp::client::{Client, EntryKind, LinkState, PutOptions, RegistrationState};
 use cellftp::proto::{self, TransferType, open_session_request, target::Destination};
 use tokio::time::timeout;
 use tonic::{Code, Request};
@@ -176,6 +176,112 @@ async fn a_missing_file_has_no_size() {
     );
     let info = status.get_details_error_info().unwrap();
     assert!(info.metadata.contains_key("operation_id"), "{info:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_lost_an_answer_asks_what_became_of_the_operation() {
+    let house = House::ready().await;
+    let client = house.client().await;
+    let mut operations = house.operations().await;
+    let (mut id, options) = (String::new(), PutOptions::default());
+    client
+        .put(&here(), "/f", &options, &mut &b"12345"[..], |progress| {
+            progress.operation_id.clone_into(&mut id);
+        })
+        .await
+        .unwrap();
+    let request = proto::GetOperationRequest {
+        operation_id: id.clone(),
+    };
+    let found = operations
+        .get_operation(request)
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(found.live, None);
+    let ended = found.ended.unwrap();
+    assert_eq!(ended.outcome(), proto::Outcome::Succeeded);
+    assert_eq!((ended.failure, ended.moved_bytes), (None, 5));
+    let operation = ended.operation.unwrap();
+    assert_eq!(
+        (operation.operation_id, operation.method),
+        (id, "Put".into())
+    );
+
+    // Of one that failed, the whole failure.
+    let request = proto::GetRequest {
+        target: target(),
+        path: "/none".into(),
+        ..Default::default()
+    };
+    let mut stream = house.ftps().await.get(request).await.unwrap().into_inner();
+    let first = stream.message().await.unwrap().unwrap().message.unwrap();
+    let proto::get_response::Message::Progress(progress) = first else {
+        panic!("progress comes first: {first:?}");
+    };
+    while let Ok(Some(_)) = stream.message().await {}
+    let request = proto::GetOperationRequest {
+        operation_id: progress.operation_id,
+    };
+    let found = operations
+        .get_operation(request)
+        .await
+        .unwrap()
+        .into_inner();
+    let ended = found.ended.unwrap();
+    assert_eq!(ended.outcome(), proto::Outcome::Failed);
+    assert_eq!(ended.failure.unwrap().reason, "FILE_NOT_FOUND");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_finds_its_sessions_again() {
+    let house = House::ready().await;
+    std::fs::create_dir_all(house.root().join("a")).unwrap();
+    let (client, mut ftps) = (house.client().await, house.ftps().await);
+    let mut opened = Vec::new();
+    for directory in ["/a", "", "/a"] {
+        let session = client.open_session("here", directory).await.unwrap();
+        opened.push((session.session_id, session.directory));
+    }
+    opened.sort();
+    let mut found = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = proto::ListSessionsRequest {
+            page_size: 2,
+            page_token,
+        };
+        let page = ftps.list_sessions(request).await.unwrap().into_inner();
+        for session in page.sessions {
+            assert_eq!(session.profile, "here");
+            assert_eq!(session.transfer_type(), TransferType::Binary);
+            assert!(session.remaining_lease.unwrap().seconds > 0);
+            found.push((session.session_id, session.directory));
+        }
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(found, opened);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_that_is_not_empty_is_told_so() {
+    let house = House::ready().await;
+    house.store("full/file", b"1");
+    let mut ftps = house.ftps().await;
+    let request = || proto::RemoveDirectoryRequest {
+        target: target(),
+        path: "/full".into(),
+    };
+    refused(
+        ftps.remove_directory(request()).await,
+        Code::FailedPrecondition,
+        "DIRECTORY_NOT_EMPTY",
+    );
+    std::fs::remove_file(house.root().join("full/file")).unwrap();
+    ftps.remove_directory(request()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::Operation;
+use super::ended::{Ended, Endings};
 use crate::broker::caller::{Caller, Principal};
 use crate::broker::error::Cause;
 use crate::broker::events::{Events, OperationChange};
@@ -30,6 +31,7 @@ use crate::modem::{JobId, clock};
 #[derive(Debug)]
 pub(in crate::broker) struct Operations {
     live: Mutex<HashMap<JobId, Weak<Operation>>>,
+    ended: Mutex<Endings>,
     /// The daemon is stopping: none are made any more.
     stopping: AtomicBool,
     /// Who writes what.
@@ -56,6 +58,7 @@ impl Operations {
     pub(in crate::broker) fn new(names: Arc<Names>) -> Self {
         Self {
             live: Mutex::default(),
+            ended: Mutex::default(),
             stopping: AtomicBool::new(false),
             names,
         }
@@ -227,6 +230,23 @@ impl Operations {
             State::Aside => (2, 0, queued.admitted),
         });
         listed
+    }
+
+    /// One of a principal's that has ended not long ago.
+    pub(in crate::broker) fn ended(
+        &self,
+        principal: &Principal,
+        id: &JobId,
+        now: Instant,
+    ) -> Option<Ended> {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.find(principal, id, now)
+    }
+
+    /// One has ended.
+    pub(super) fn keep(&self, operation: Ended) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.add(operation);
     }
 
     pub(super) fn live(&self) -> MutexGuard<'_, HashMap<JobId, Weak<Operation>>> {

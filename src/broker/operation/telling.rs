@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Operation;
+use super::ended::Ended;
 use crate::broker::caller::Principal;
 use crate::broker::error::Error;
 use crate::broker::events::{About, OperationChange, Outcome, What};
@@ -131,13 +132,20 @@ impl Operation {
     }
 
     pub(super) fn end(&self, outcome: Outcome) {
-        let on_link = {
+        let (on_link, bytes) = {
             let mut facts = self.facts();
             if std::mem::replace(&mut facts.ended, true) {
                 return;
             }
-            facts.on_link
+            (facts.on_link, facts.bytes)
         };
+        self.operations.keep(Ended {
+            about: self.about(),
+            outcome: outcome.clone(),
+            on_link,
+            bytes,
+            at: clock::now(),
+        });
         self.tell(OperationChange::Ended { on_link, outcome });
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::SessionId;
+use super::{OpenSession, SessionId};
 use crate::broker::Broker;
 use crate::broker::caller::{Caller, ServerChoice, Target};
 use crate::broker::error::{Cause, Error};
@@ -85,6 +85,12 @@ impl Broker {
             directory,
             lease,
         })
+    }
+
+    /// The caller's own sessions, in the order of their ids.
+    #[must_use]
+    pub fn open_sessions(&self, caller: &Caller) -> Vec<OpenSession> {
+        self.sessions().of(&caller.principal, clock::now())
     }
 
     /// Ends a session. What it has queued or running goes on.

@@ -119,6 +119,7 @@ pub(super) fn another(error: &Error, uploads: bool) -> Another {
         | Cause::InvalidPath(_)
         | Cause::OwnSentinel
         | Cause::NoVerifyInAscii
+        | Cause::DirectoryNotEmpty
         | Cause::UnusableDirectory(_)
         | Cause::SessionNotFound
         | Cause::TransfersOff

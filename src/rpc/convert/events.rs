@@ -7,7 +7,7 @@ use crate::broker::events::{
     About, Event, Failing, Heard, OperationChange, Outcome, SessionChange, What,
 };
 use crate::broker::health::LoggedIn;
-use crate::broker::queue::{Queue, Queued, State};
+use crate::broker::queue::{Found, Queue, Queued, State};
 use crate::broker::scheduler::{Priority, Why};
 use crate::proto;
 use crate::proto::operation_event::Change;
@@ -103,22 +103,53 @@ impl From<OperationChange> for Change {
                 waiting_duration: Some(duration(waited)),
             }),
             OperationChange::Ended { on_link, outcome } => {
-                let (outcome, failure) = match outcome {
-                    Outcome::Done => (proto::Outcome::Succeeded, None),
-                    Outcome::Failed { how, why } => (
-                        match how {
-                            Failing::Cancelled => proto::Outcome::Cancelled,
-                            Failing::Indeterminate => proto::Outcome::Indeterminate,
-                            Failing::Failed => proto::Outcome::Failed,
-                        },
-                        why.map(|why| status::failure(&why)),
-                    ),
-                };
+                let (outcome, failure) = ending(outcome);
                 Self::Ended(proto::OperationEnded {
                     outcome: outcome.into(),
                     failure,
                     link_duration: Some(duration(on_link)),
                 })
+            }
+        }
+    }
+}
+
+/// How an operation ended, and why, where that may be told.
+fn ending(outcome: Outcome) -> (proto::Outcome, Option<proto::Failure>) {
+    match outcome {
+        Outcome::Done => (proto::Outcome::Succeeded, None),
+        Outcome::Failed { how, why } => {
+            let outcome = match how {
+                Failing::Cancelled => proto::Outcome::Cancelled,
+                Failing::Indeterminate => proto::Outcome::Indeterminate,
+                Failing::Failed => proto::Outcome::Failed,
+            };
+            (outcome, why.map(|why| status::failure(&why)))
+        }
+    }
+}
+
+impl From<Found> for proto::GetOperationResponse {
+    fn from(found: Found) -> Self {
+        match found {
+            Found::Live(queued) => Self {
+                live: Some(queued.into()),
+                ended: None,
+            },
+            Found::Ended(ended) => {
+                let (outcome, failure) = ending(ended.outcome);
+                let ended = proto::EndedOperation {
+                    operation: Some(ended.about.into()),
+                    outcome: outcome.into(),
+                    failure,
+                    link_duration: Some(duration(ended.on_link)),
+                    moved_bytes: signed(ended.bytes),
+                    end_time: Some(moment(ended.at)),
+                };
+                Self {
+                    live: None,
+                    ended: Some(ended),
+                }
             }
         }
     }

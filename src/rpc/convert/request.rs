@@ -405,15 +405,26 @@ pub(in crate::rpc) fn page(request: proto::ListOperationsRequest) -> Result<Page
     fields.finish(size.zip(behind).map(|(size, behind)| Page { behind, size }))
 }
 
-/// Most profiles in one answer.
-const PROFILES: usize = 200;
+/// Most profiles, or sessions, in one answer.
+const NAMES: usize = 200;
 
 pub(in crate::rpc) fn profiles(
     request: proto::ListProfilesRequest,
 ) -> Result<Page<String>, Invalid> {
+    page_of_names(request.page_size, request.page_token)
+}
+
+pub(in crate::rpc) fn open_sessions(
+    request: proto::ListSessionsRequest,
+) -> Result<Page<String>, Invalid> {
+    page_of_names(request.page_size, request.page_token)
+}
+
+/// A page of what is in the order of names.
+fn page_of_names(page_size: i32, page_token: String) -> Result<Page<String>, Invalid> {
     let mut fields = Fields::default();
-    let size = fields.page_size(request.page_size, PROFILES);
-    let behind = match request.page_token {
+    let size = fields.page_size(page_size, NAMES);
+    let behind = match page_token {
         token if token.is_empty() => Some(None),
         token => fields.named("page_token", token).map(Some),
     };

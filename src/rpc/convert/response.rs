@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::broker::health::{Capabilities, Identity, Link, LoggedIn, Sim};
 use crate::broker::modem::chain;
 use crate::broker::put::PutResult;
+use crate::broker::session::OpenSession;
 use crate::broker::transfers::Keeping;
 use crate::broker::{Status, modem};
 use crate::ftps::listing;
@@ -48,6 +49,19 @@ impl From<listing::Entry> for proto::Entry {
             permissions: facts.permissions,
             link_target: facts.link_target.unwrap_or_default(),
             raw: entry.raw,
+        }
+    }
+}
+
+impl From<OpenSession> for proto::SessionInfo {
+    fn from(session: OpenSession) -> Self {
+        Self {
+            session_id: session.id.as_str().into(),
+            profile: session.profile.as_deref().unwrap_or_default().into(),
+            directory: session.directory,
+            transfer_type: proto::TransferType::from(session.transfer_type).into(),
+            lease: Some(duration(session.lease)),
+            remaining_lease: session.left.map(duration),
         }
     }
 }

@@ -220,6 +220,11 @@ impl Verdict {
                 )),
                 ..Self::new(Code::InvalidArgument, Reason::InvalidFields, "name another")
             },
+            Cause::DirectoryNotEmpty => Self::new(
+                Code::FailedPrecondition,
+                Reason::DirectoryNotEmpty,
+                "delete what is in it first",
+            ),
             Cause::NoVerifyInAscii => Self {
                 field: Some(FieldViolation::new(
                     "header.verify",

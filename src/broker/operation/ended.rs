@@ -1,0 +1,131 @@
+//! Operations that have ended, for a while.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::broker::caller::Principal;
+use crate::broker::events::{About, Outcome};
+use crate::broker::share::Share;
+use crate::modem::JobId;
+
+/// How long one is known: long enough for a caller whose connection broke to come back and ask.
+const KEPT: Duration = Duration::from_secs(600);
+
+/// How many are known, each of about a kilobyte.
+const ENDED: Share = Share {
+    in_all: 256,
+    of_one: 64,
+};
+
+/// An operation that has ended.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// Which one.
+    pub about: About,
+    /// How.
+    pub outcome: Outcome,
+    /// Time on the link.
+    pub on_link: Duration,
+    /// Bytes of it that had moved.
+    pub bytes: u64,
+    /// When.
+    pub at: Instant,
+}
+
+/// The last operations that have ended, the oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Endings(VecDeque<Ended>);
+
+impl Endings {
+    /// Takes one more; the oldest of those of which there are too many makes room.
+    pub(super) fn add(&mut self, ended: Ended) {
+        self.forget(ended.at);
+        let principal = ended.about.principal.clone();
+        let of_same = |other: &Ended| other.about.principal == principal;
+        let own = self.0.iter().filter(|other| of_same(other)).count() as u64;
+        let crowded = if own >= ENDED.of_one {
+            self.0.iter().position(of_same)
+        } else {
+            (self.0.len() as u64 >= ENDED.in_all).then_some(0)
+        };
+        if let Some(oldest) = crowded {
+            self.0.remove(oldest);
+        }
+        self.0.push_back(ended);
+    }
+
+    /// One of a principal's.
+    pub(super) fn find(
+        &mut self,
+        principal: &Principal,
+        id: &JobId,
+        now: Instant,
+    ) -> Option<Ended> {
+        self.forget(now);
+        let mut all = self.0.iter();
+        all.find(|ended| {
+            ended.about.operation == *id && ended.about.principal.as_ref() == Some(principal)
+        })
+        .cloned()
+    }
+
+    fn forget(&mut self, now: Instant) {
+        while let Some(oldest) = self.0.front()
+            && now.duration_since(oldest.at) >= KEPT
+        {
+            self.0.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::scheduler::Priority;
+    use crate::modem::clock;
+
+    fn ended(id: u64, who: &str, at: Instant) -> Ended {
+        Ended {
+            about: About {
+                operation: JobId::new(id.to_string()),
+                method: "Put",
+                principal: Some(Principal::new(who)),
+                profile: None,
+                priority: Priority::Normal,
+            },
+            outcome: Outcome::Done,
+            on_link: Duration::ZERO,
+            bytes: 0,
+            at,
+        }
+    }
+
+    #[test]
+    fn the_last_of_each_are_known_for_ten_minutes() {
+        let mut endings = Endings::default();
+        let now = clock::now();
+        endings.add(ended(0, "quiet", now));
+        for id in 1..=100 {
+            endings.add(ended(id, "busy", now));
+        }
+        let mut find =
+            |who, id: u64, at| endings.find(&Principal::new(who), &JobId::new(id.to_string()), at);
+        // One who has many does not push out another's.
+        assert!(find("quiet", 0, now).is_some());
+        assert!(find("busy", 36, now).is_none() && find("busy", 37, now).is_some());
+        assert!(find("quiet", 100, now).is_none(), "another's");
+        assert!(find("busy", 100, now + KEPT).is_none());
+    }
+
+    #[test]
+    fn there_is_a_bound_for_all_together() {
+        let mut endings = Endings::default();
+        let now = clock::now();
+        for id in 0..1000 {
+            endings.add(ended(id, &id.to_string(), now));
+        }
+        assert_eq!(endings.0.len() as u64, ENDED.in_all);
+    }
+}
