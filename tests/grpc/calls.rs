@@ -269,6 +269,7 @@ async fn a_client_finds_its_sessions_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_directory_that_is_not_empty_is_told_so() {
     let house = House::ready().await;
+    std::fs::create_dir(house.root().join("full")).unwrap();
     house.store("full/file", b"1");
     let mut ftps = house.ftps().await;
     let request = || proto::RemoveDirectoryRequest {
