@@ -159,6 +159,7 @@ fn errors_of_those_who_share_the_link() {
         ("source", Cause::SourceChanged),
         ("ended", Cause::TransferEnded),
         ("name taken", Cause::NameTaken("/f".into())),
+        ("name being written", Cause::NameBusy("/f".into())),
         ("attempts", gave_up(Exhausted::Attempts)),
         ("time", gave_up(Exhausted::Time)),
         ("bytes", gave_up(Exhausted::Bytes)),
@@ -248,6 +249,7 @@ fn errors_of_those_who_share_the_link() {
          source -> Aborted SOURCE_CHANGED
          ended -> Aborted TRANSFER_ENDED
          name taken -> Aborted NAME_TAKEN_OVER
+         name being written -> AlreadyExists ALREADY_EXISTS
          attempts -> Aborted GAVE_UP_ATTEMPTS
          time -> Aborted GAVE_UP_TIME
          bytes -> Aborted GAVE_UP_BYTES

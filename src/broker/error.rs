@@ -217,6 +217,9 @@ pub enum Cause {
     /// Another operation has written or deleted the file that an upload had begun.
     #[error("{0}: another operation wrote or deleted this file since; this upload does not go on")]
     NameTaken(String),
+    /// Another upload of this daemon has begun to write a file that is to be new, and has not ended.
+    #[error("{0}: another upload of this daemon has begun to write this file")]
+    NameBusy(String),
     /// The transfer ended before it was whole.
     #[error("the transfer failed or was cancelled before it was whole")]
     TransferEnded,

@@ -280,6 +280,12 @@ impl Emulator {
         self.reboot();
     }
 
+    /// Whether it is deaf until somebody cuts its power.
+    #[must_use]
+    pub const fn is_hung(&self) -> bool {
+        matches!(self.power, Power::Hung)
+    }
+
     fn advance(&mut self, now: Duration) {
         self.now = self.now.max(now);
         self.boot();

@@ -43,6 +43,11 @@ impl Module {
         self.answers.clear();
     }
 
+    /// Whether it is silent until somebody cuts its power.
+    pub(crate) fn is_hung(&self) -> bool {
+        self.emulator.is_hung()
+    }
+
     /// Something happens in one of the next uploads.
     pub(crate) fn spoil_put(&mut self, ahead: u32, phase: Phase, effect: Effect) {
         let trigger = Trigger::Command {

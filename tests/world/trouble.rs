@@ -37,6 +37,29 @@ pub(crate) fn start(world: &Arc<World>, life: usize) -> Vec<JoinHandle<()>> {
         .collect()
 }
 
+/// Whoever looks after the module: cuts its power where it stays silent and nobody has done so. A silence
+/// that was to come with a later upload may come in the next life, when the one who meant it is gone.
+pub(crate) async fn look_after(world: Arc<World>) {
+    // Longer than most of those take who silenced it.
+    let patience = Duration::from_secs(120);
+    let mut was_hung = false;
+    loop {
+        sleep(patience).await;
+        let is_hung = world.module().is_hung();
+        if was_hung && is_hung {
+            cut_power(&world);
+        }
+        was_hung = is_hung;
+    }
+}
+
+fn cut_power(world: &World) {
+    let now = world.now();
+    world.note("the module's power is cut");
+    world.module().power_cycle(now);
+    world.poke.notify_one();
+}
+
 async fn befall(world: &World, kind: &str, random: &mut fastrand::Rng) {
     match kind {
         "others" => write(world, random),
@@ -116,10 +139,7 @@ async fn module(world: &World, random: &mut fastrand::Rng) {
     if silent {
         // Somebody cuts its power.
         sleep(Duration::from_secs(random.u64(5..120))).await;
-        let now = world.now();
-        world.note("the module's power is cut");
-        world.module().power_cycle(now);
-        world.poke.notify_one();
+        cut_power(world);
     }
 }
 
@@ -134,10 +154,7 @@ async fn after_data(world: &World, random: &mut fastrand::Rng) {
     world.module().spoil_put(ahead, Phase::AfterData, effect);
     if silent {
         sleep(Duration::from_secs(random.u64(60..200))).await;
-        let now = world.now();
-        world.note("the module's power is cut");
-        world.module().power_cycle(now);
-        world.poke.notify_one();
+        cut_power(world);
     }
 }
 

@@ -243,6 +243,7 @@ fn live(world: &Arc<World>, number: usize) {
         }
         let mut clients = start_clients(world, &daemon.broker, number);
         clients.extend(trouble::start(world, number));
+        clients.push(tokio::spawn(trouble::look_after(Arc::clone(world))));
         let mut left = life.lasts;
         let step = Duration::from_secs(10);
         loop {
@@ -307,6 +308,8 @@ fn heal(world: &Arc<World>, number: usize) {
         if timeout(Duration::from_secs(600), ready).await.is_err() {
             return world.violated("the module is not brought up", String::new());
         }
+        // What was to come with a later upload still comes.
+        let looked_after = tokio::spawn(trouble::look_after(Arc::clone(world)));
         let clients = start_clients(world, &daemon.broker, number);
         for client in clients {
             let _ = client.await;
@@ -322,6 +325,8 @@ fn heal(world: &Arc<World>, number: usize) {
         }
         // Longer than the lease of a session whose client has left.
         sleep(Duration::from_secs(900)).await;
+        looked_after.abort();
+        let _ = looked_after.await;
         let status = daemon.broker.status();
         if status.queued > 0 || status.running.is_some() || status.sessions > 0 {
             let what = format!(

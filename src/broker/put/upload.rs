@@ -15,7 +15,7 @@ use crate::broker::operation::{Feed, Operation};
 use crate::broker::scheduler::Yielding;
 use crate::ftps::value::TransferType;
 use crate::modem;
-use crate::modem::failure::{self, Ending, Failure, Finding, Stage};
+use crate::modem::failure::Ending;
 use crate::modem::operation::{
     BegunUpload, Cleared, Output, Progress, ProgressStage, Remains, Stored, Task,
     Upload as UploadTask,
@@ -190,11 +190,9 @@ impl Driver {
             return Err(taken().into());
         }
         if self.must_be_new && operation.is_begun(&self.standing, &self.path, own) {
-            let exists = Failure {
-                finding: Some(Finding::NamePresent),
-                ..Failure::new(failure::Cause::Exists, None, Stage::Directory)
-            };
-            return Err(operation.error(modem::Error::Failed(exists)).into());
+            // Whether anything is there yet, nobody has seen.
+            let busy = Cause::NameBusy(self.path.to_string());
+            return Err(operation.error(busy).into());
         }
         if let Some(writer) = operation.writes(&self.standing, &self.path, own.cloned()) {
             // Nobody else sets it.

@@ -27,7 +27,7 @@ impl Comparing {
             journal,
             key: there.record.key.clone(),
             birth: there.birth,
-            size: there.record.size.unwrap_or(u64::MAX),
+            size: there.record.content().0.unwrap_or(u64::MAX),
             hash: Sha256::new(),
             found: 0,
         }
@@ -58,7 +58,7 @@ impl Comparing {
         }
         let there = self.journal.get_of(&self.key, self.birth);
         let there = there.ok_or(Cause::TransferNotFound)?;
-        if there.record.sha256 != Some(have) {
+        if there.record.content().1 != Some(have) {
             return Err(Cause::TransferExists.into());
         }
         Ok(there)

@@ -157,7 +157,7 @@ impl Record {
     /// Whether a wish under the same name is the same transfer's. Size and SHA-256 need not be named
     /// both times: what is named has to fit.
     pub(super) fn same(&self, wish: &Wish) -> Same {
-        let (Some(ours), Some(theirs)) = (self.wish.upload(), wish.upload()) else {
+        let (Some(_), Some(theirs)) = (self.wish.upload(), wish.upload()) else {
             return if self.wish == *wish {
                 Same::Yes
             } else {
@@ -165,11 +165,7 @@ impl Record {
             };
         };
         let receiving = self.state == State::Receiving;
-        let (size, sha256) = if receiving {
-            (ours.size, ours.sha256)
-        } else {
-            (self.size, self.sha256)
-        };
+        let (size, sha256) = self.content();
         if !self.wish.is_but_for_content(wish)
             || differ(size, theirs.size)
             || differ(sha256, theirs.sha256)
@@ -180,6 +176,16 @@ impl Record {
         } else {
             Same::IfBytesAre
         }
+    }
+
+    /// Size and SHA-256 of the whole, as far as they are known; of what never was whole, as its client has
+    /// named them.
+    pub(super) fn content(&self) -> (Option<u64>, Option<[u8; 32]>) {
+        let named = self.wish.upload();
+        (
+            self.size.or(named.and_then(|named| named.size)),
+            self.sha256.or(named.and_then(|named| named.sha256)),
+        )
     }
 
     /// The bytes of an upload come from the first on, once more.

@@ -155,6 +155,8 @@ pub(super) fn another(error: &Error, uploads: bool) -> Another {
         | Cause::SizeMismatch { .. }
         | Cause::HashMismatch(_)
         | Cause::SourceChanged
+        // The other may end without a file there; where it has written one, the next attempt finds it.
+        | Cause::NameBusy(_)
         | Cause::Indeterminate
         | Cause::SentinelUnknown
         | Cause::Cancelled(_)

@@ -156,7 +156,9 @@ fn a_module_can_fall_silent() {
     let answer = bench.command("AT+CFTPSGET=\"f\"");
     assert_eq!(answer, "\r\nOK\r\n\r\n+CFTPSGET:");
     assert_eq!(bench.command("AT"), "");
+    assert!(bench.emulator.is_hung());
     bench.emulator.power_cycle(bench.now);
+    assert!(!bench.emulator.is_hung());
     assert!(
         bench
             .wait(Duration::from_secs(20))

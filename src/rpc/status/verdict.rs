@@ -179,6 +179,11 @@ impl Verdict {
                 Reason::NameTakenOver,
                 "send it again if it is the one that should be there",
             ),
+            Cause::NameBusy(_) => Self::new(
+                Code::AlreadyExists,
+                Reason::AlreadyExists,
+                "try again when that one has ended",
+            ),
             Cause::TransferEnded => Self::new(Code::Aborted, Reason::TransferEnded, ""),
             Cause::GaveUp { exhausted, .. } => Self::new(
                 Code::Aborted,

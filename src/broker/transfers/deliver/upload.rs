@@ -331,7 +331,8 @@ fn header(record: &Record, wish: &UploadWish) -> PutHeader {
 /// What is there is not the transfer's: the name was taken, or the server refused the file before it
 /// took a byte.
 fn took_nothing(error: &Error) -> bool {
-    error.failure().is_some_and(|failure| {
+    let busy = matches!(error.cause, Cause::NameBusy(_));
+    busy || error.failure().is_some_and(|failure| {
         failure.cause == failure::Cause::Exists || (is_refused(error) && !failure.touched)
     })
 }

@@ -20,8 +20,8 @@ async fn begun(house: &House, wish: Wish, before: Before, then: fn(&mut Record, 
     journal.change(&key("x"), change).await.unwrap();
 }
 
-async fn put(house: &House, name: &str, content: &[u8]) -> Result<PutResult, Error> {
-    let header = PutHeader {
+fn header(name: &str) -> PutHeader {
+    PutHeader {
         target: Target::Profile("a".into()),
         path: path(name),
         must_be_new: false,
@@ -29,7 +29,14 @@ async fn put(house: &House, name: &str, content: &[u8]) -> Result<PutResult, Err
         delete_on_failure: true,
         size: None,
         sentinel: None,
-    };
+    }
+}
+
+async fn put(house: &House, name: &str, content: &[u8]) -> Result<PutResult, Error> {
+    write(house, header(name), content).await
+}
+
+async fn write(house: &House, header: PutHeader, content: &[u8]) -> Result<PutResult, Error> {
     let mut writing = house.broker.put(&me(), header)?;
     writing.push(Bytes::copy_from_slice(content)).await?;
     writing.finish(None).await
@@ -289,6 +296,48 @@ async fn the_older_one_of_a_name_is_delivered_where_the_newer_one_is_given_up() 
     assert_eq!(house.record("older").attempts, 0);
     house.broker.cancel_transfer(&me(), id("x")).await.unwrap();
     assert_eq!(house.over("older").await.record.state, State::Done);
+    assert_eq!(house.module.content("/up"), Some(content(700)));
+    house.end().await;
+}
+
+/// The world of seed 503 showed it: a transfer had looked at the server, found nothing, and let others
+/// go first; the put was told that the file is there.
+#[tokio::test(start_paused = true)]
+async fn a_put_of_a_new_file_is_not_told_of_one_that_another_has_only_begun() {
+    let scratch = tempfile::tempdir().unwrap();
+    let house = House::idle(settings(&scratch), &Module::new());
+    begun(&house, upload_wish("/up"), Before::Absent, waits).await;
+    let new = PutHeader {
+        must_be_new: true,
+        ..header("/up")
+    };
+    let busy = write(&house, new, b"other").await.unwrap_err();
+    assert!(matches!(busy.cause, Cause::NameBusy(ref name) if name == "/up"));
+    assert!(busy.failure().is_none(), "nobody has looked");
+    assert_eq!(house.module.content("/up"), None);
+    house.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transfer_of_a_new_file_does_not_fail_for_another_that_leaves_none() {
+    let scratch = tempfile::tempdir().unwrap();
+    let house = House::idle(settings(&scratch), &Module::new());
+    begun(&house, upload_wish("/up"), Before::Absent, waits).await;
+    let house = house.deliver();
+    let mut wish = upload_wish("/up");
+    if let Direction::Upload(upload) = &mut wish.direction {
+        upload.must_be_new = true;
+    }
+    house.upload("new", wish, &content(700)).await.unwrap();
+    let tried = house.until("new", |there| {
+        there.record.attempts == 1 && there.record.state != State::Running
+    });
+    let record = tried.await.record;
+    assert!(matches!(record.state, State::Waiting { .. }), "{record:?}");
+    assert!(record.last_error.unwrap().reason.contains("NameBusy"));
+    assert_eq!(record.begun, None, "what comes there is not its own");
+    house.broker.cancel_transfer(&me(), id("x")).await.unwrap();
+    assert_eq!(house.over("new").await.record.state, State::Done);
     assert_eq!(house.module.content("/up"), Some(content(700)));
     house.end().await;
 }
