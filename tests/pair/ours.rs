@@ -222,6 +222,42 @@ fn what_must_be_new_does_not_replace_what_somebody_created_meanwhile() {
     assert!(link.file("/f").unwrap() == content);
 }
 
+/// An upload that had made way wrote over a file that began with the same six bytes.
+#[test]
+fn what_must_be_new_does_not_replace_a_file_that_only_begins_alike() {
+    let content = nasty(20_000);
+    for rest in [Rest::Honour, Rest::Refuse] {
+        for same in [1, 6, 600, 2000] {
+            for theirs in [&b"of another"[..], &[7; 600], &[7; 4000]] {
+                let (mut link, begun) = made_way(&content, true);
+                let theirs = [&content[..same], theirs].concat();
+                link = link.with_file("/f", &theirs);
+                link.peer().rest = rest;
+                let last = link.run(on(resumed("/f", true, Some(begun))), pieces(&content));
+                let failure = last.result.unwrap_err();
+                assert_eq!(failure.cause, Cause::Exists, "{rest:?} {same}");
+                assert!(link.file("/f").unwrap() == theirs, "{rest:?} {same}");
+            }
+        }
+    }
+}
+
+/// The first bytes of files of one kind are often the same.
+#[test]
+fn a_file_of_a_few_bytes_is_not_deleted_since_an_upload_begins_with_them() {
+    let content = nasty(20_000);
+    for len in [1, 2, 4, 15] {
+        let (mut link, begun) = made_way(&content, false);
+        link = link.with_file("/f", &content[..len]);
+        // It would have to start over, and cannot.
+        (link.kept, link.taken) = (0, 9000);
+        let last = link.run(on(resumed("/f", false, Some(begun))), cut(&content[..9000]));
+        let failure = last.result.unwrap_err();
+        assert_eq!(failure.finding, Some(Finding::LeftBehind), "{failure:?}");
+        assert!(link.file("/f").unwrap() == content[..len], "{len}");
+    }
+}
+
 #[test]
 fn what_must_be_new_goes_on_after_breaks() {
     let content = nasty(30_000);

@@ -76,15 +76,16 @@ impl Upload {
             return State::Gather;
         };
         let there = rejoin.there();
+        // A beginning that is the same proves where the file can be gone on with, and not whose it is.
         let at = match *overlay {
-            Overlay::Same(at) if rejoin.proves(at) && self.can_rest() => at,
-            _ if self.what.must_be_new && !rejoin.is_ours() => {
+            _ if self.what.must_be_new && !rejoin.is_ours(self.handed) => {
                 let why = match overlay {
                     Overlay::Unknown(Some(why)) => Some(self.failure(why.clone(), Stage::Commit)),
                     Overlay::Same(_) | Overlay::Unknown(None) => None,
                 };
                 return self.not_shown_to_be_ours(why);
             }
+            Overlay::Same(at) if rejoin.proves(at) && self.can_rest() => at,
             _ => return self.start_over(0),
         };
         if self.broken.is_some() {
