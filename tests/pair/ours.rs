@@ -1,6 +1,9 @@
 //! Files of somebody else under the name of an upload: not deleted, not replaced where that was not
 //! asked for, and not taken for ours.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use cellftp::dialogue::Moment;
 use cellftp::dialogue::failure::{Cause, Finding};
 use cellftp::dialogue::operation::{BegunUpload, Doubt, Output, Piece, Stored, Task, Upload};
@@ -220,6 +223,75 @@ fn what_must_be_new_does_not_replace_what_somebody_created_meanwhile() {
     let last = link.run(on(resumed("/f", true, Some(begun))), pieces(&content));
     assert_eq!(stored(&last).confirmed, Some(20_000));
     assert!(link.file("/f").unwrap() == content);
+}
+
+/// An upload that had made way wrote over a file that began with the same six bytes.
+#[test]
+fn what_must_be_new_does_not_replace_a_file_that_only_begins_alike() {
+    let content = nasty(20_000);
+    for rest in [Rest::Honour, Rest::Refuse] {
+        for same in [1, 6, 600, 2000] {
+            for theirs in [&b"of another"[..], &[7; 600], &[7; 4000]] {
+                let (mut link, begun) = made_way(&content, true);
+                let theirs = [&content[..same], theirs].concat();
+                link = link.with_file("/f", &theirs);
+                link.peer().rest = rest;
+                let last = link.run(on(resumed("/f", true, Some(begun))), pieces(&content));
+                let failure = last.result.unwrap_err();
+                assert_eq!(failure.cause, Cause::Exists, "{rest:?} {same}");
+                assert!(link.file("/f").unwrap() == theirs, "{rest:?} {same}");
+            }
+        }
+    }
+}
+
+/// A file that was put there while the link was broken was written over, or gone on with, where some
+/// blocks had arrived before.
+#[test]
+fn what_must_be_new_does_not_replace_what_came_during_a_break_between_blocks() {
+    let content = nasty(30_000);
+    for family in both() {
+        for theirs in [vec![7; 40_000], vec![7; 300], vec![]] {
+            let replaced = Rc::new(RefCell::new(None));
+            let told = Rc::clone(&replaced);
+            let theirs = theirs.clone();
+            let mut link = Link::new(family, Knobs::default()).piecewise();
+            link.set_script(move |link, _| {
+                link.plugged = true;
+                let there = link.file("/f").map_or(0, |file| file.len());
+                if there >= 3 * 2048 && told.borrow().is_none() {
+                    // Where it has no length of its own it has the one that is there.
+                    let theirs = if theirs.is_empty() {
+                        vec![7; there]
+                    } else {
+                        theirs.clone()
+                    };
+                    link.peer().files.insert(b"/f".to_vec(), theirs.clone());
+                    *told.borrow_mut() = Some(theirs);
+                    link.module.inject(link.now, Effect::Reboot);
+                }
+            });
+            let outcome = link.run(on(put_new("/f")), pieces(&content));
+            assert!(outcome.result.is_err(), "{family:?} {:?}", outcome.result);
+            assert_eq!(link.file("/f"), replaced.take(), "{family:?}");
+        }
+    }
+}
+
+/// The first bytes of files of one kind are often the same.
+#[test]
+fn a_file_of_a_few_bytes_is_not_deleted_since_an_upload_begins_with_them() {
+    let content = nasty(20_000);
+    for len in [1, 2, 4, 15] {
+        let (mut link, begun) = made_way(&content, false);
+        link = link.with_file("/f", &content[..len]);
+        // It would have to start over, and cannot.
+        (link.kept, link.taken) = (0, 9000);
+        let last = link.run(on(resumed("/f", false, Some(begun))), cut(&content[..9000]));
+        let failure = last.result.unwrap_err();
+        assert_eq!(failure.finding, Some(Finding::LeftBehind), "{failure:?}");
+        assert!(link.file("/f").unwrap() == content[..len], "{len}");
+    }
 }
 
 #[test]

@@ -12,8 +12,8 @@ use crate::ftps::{Command, ErrCode, Verb};
 use bytes::Bytes;
 
 /// Deletes a file that an upload has begun, where it is shown to be what that upload left: it is no
-/// longer than what was handed over, it ends with the bytes that were sent there, and it is not what
-/// was there before. Anything else stays: another may have written the name since.
+/// longer than what was handed over, it ends with the bytes that were sent there, these are not so few
+/// that they may be another file's, and it is not what was there before. Anything else stays: another may have written the name since.
 ///
 /// An empty file cannot be shown to be anybody's, and stays.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Clear {
                         continue;
                     }
                     Err(overlay) => {
-                        let ours = rejoin.is_ours();
+                        let ours = rejoin.is_ours(self.begun.at);
                         self.state = self.compared(ours, &overlay);
                         continue;
                     }

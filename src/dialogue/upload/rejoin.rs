@@ -22,6 +22,10 @@ const WINDOW: u64 = OVERLAP + 2048;
 /// however long it is.
 const WHOLE: u64 = 256 * 1024;
 
+/// Fewer bytes that are the same at the beginning of a file show nothing, where the upload had handed over
+/// more: the first bytes of other files are often the same.
+const BY_CHANCE: usize = 16;
+
 /// Bytes of which the words consist that a resynchronisation or a bring-up may have written into a
 /// file that was still open: `AT`, `ATQ0V1`, `AT+CMEE?`, each with CR, the mark that ends a stream,
 /// and the zeros that fill up a block.
@@ -192,15 +196,18 @@ impl Rejoin {
         self.is_proof(same)
     }
 
-    /// Whether what the server has is what an upload of the source left there: it ends as the
-    /// source does there, or with what a bring-up may have written behind that.
-    pub(super) fn is_ours(&self) -> bool {
+    /// Whether what the server has is what an upload of the source left there, which had handed over so
+    /// many bytes: it ends as the source does there, or with what a bring-up may have written behind that.
+    pub(super) fn is_ours(&self, handed: u64) -> bool {
         let Some(Overlay::Same(_)) = self.outcome else {
             return false;
         };
         let same = self.same();
         let behind = self.theirs.get(same..).unwrap_or_default();
-        let enough = same as u64 >= OVERLAP.min(self.ours.len() as u64) || self.from() == 0;
+        let enough = match self.from() {
+            0 => same >= BY_CHANCE || same as u64 == handed,
+            _ => same as u64 >= OVERLAP,
+        };
         same > 0 && enough && behind.iter().all(|byte| FILLER.contains(byte))
     }
 
@@ -237,12 +244,16 @@ mod tests {
         rejoin
     }
 
+    fn is_ours(ours: &[u8], theirs: &[u8]) -> bool {
+        laid(ours, theirs).is_ours(ours.len() as u64)
+    }
+
     #[test]
     fn a_file_is_ours_by_its_end_or_by_the_filler_behind_it() {
         let ours: Vec<u8> = (0..10_000u32).map(|at| (at % 251) as u8).collect();
-        assert!(laid(&ours, &ours[..7000]).is_ours());
-        assert!(laid(&ours, &ours[..1]).is_ours());
-        assert!(laid(&[0; 9000], &[0; 5000]).is_ours());
+        assert!(is_ours(&ours, &ours[..7000]));
+        assert!(is_ours(&ours[..1], &ours[..1]));
+        assert!(is_ours(&[0; 9000], &[0; 5000]));
         for filler in [
             &[0; 2048][..],
             b"\x1a",
@@ -250,15 +261,29 @@ mod tests {
             b"\x1a\x1aATQ0V1\r\0\0",
         ] {
             let theirs = [&ours[..5000], filler].concat();
-            assert!(laid(&ours, &theirs).is_ours(), "{filler:?}");
+            assert!(is_ours(&ours, &theirs), "{filler:?}");
         }
         let mut other = ours[..7000].to_vec();
         other[6900] ^= 1;
-        assert!(!laid(&ours, &other).is_ours());
-        assert!(!laid(&ours, &[0x55; 300]).is_ours());
+        assert!(!is_ours(&ours, &other));
+        assert!(!is_ours(&ours, &[0x55; 300]));
         // Its head may be ours, and nobody knows.
         let theirs = [&ours[..5000], &[0; 2200]].concat();
-        assert!(!laid(&ours, &theirs).is_ours());
+        assert!(!is_ours(&ours, &theirs));
+    }
+
+    /// A file of one byte was deleted for an upload that had handed over 2866 and begins with that byte.
+    #[test]
+    fn a_few_first_bytes_do_not_show_whose_a_file_is() {
+        let ours: Vec<u8> = (0..10_000u32).map(|at| (at % 251) as u8).collect();
+        for len in 1..BY_CHANCE {
+            assert!(!is_ours(&ours, &ours[..len]), "{len}");
+            assert!(is_ours(&ours[..len], &ours[..len]), "{len}");
+            // Digits may be what a bring-up writes.
+            let theirs = [&ours[..len], b"1001"].concat();
+            assert!(!is_ours(&ours, &theirs), "{len}");
+        }
+        assert!(is_ours(&ours, &ours[..BY_CHANCE]));
     }
 
     #[test]
@@ -278,6 +303,6 @@ mod tests {
         assert_eq!(from.get(), 0);
         rejoin.content(&Bytes::from_static(&[7; 9000]));
         rejoin.heard(&Verdict::Done(None));
-        assert!(rejoin.is_ours());
+        assert!(rejoin.is_ours(9000));
     }
 }

@@ -46,11 +46,15 @@ impl Upload {
         if self.what.must_be_new && *known == Known::Size(0) && self.before != Before::Nothing {
             return self.exists();
         }
-        if self.what.must_be_new && found > 0 && !self.has_gone_on() {
-            // It is written over only where it is shown to be ours.
-            self.blocks = None;
+        if self.what.must_be_new && found > 0 {
+            // It is written over only where it is shown to be ours: others had time while the link was
+            // broken, however far it had come.
             if found > self.handed {
+                self.blocks = None;
                 return self.not_shown_to_be_ours(None);
+            }
+            if !self.has_gone_on() {
+                self.blocks = None;
             }
             return State::Rejoin(Rejoin::new(found, &self.trail));
         }
@@ -76,15 +80,26 @@ impl Upload {
             return State::Gather;
         };
         let there = rejoin.there();
+        let again = matches!(self.state, State::Rejoin(_))
+            && self
+                .blocks
+                .as_ref()
+                .is_some_and(|blocks| blocks.may_have(there));
+        // A beginning that is the same proves where the file can be gone on with, and not whose it is.
         let at = match *overlay {
-            Overlay::Same(at) if rejoin.proves(at) && self.can_rest() => at,
-            _ if self.what.must_be_new && !rejoin.is_ours() => {
+            _ if self.what.must_be_new && !rejoin.is_ours(self.handed) => {
                 let why = match overlay {
                     Overlay::Unknown(Some(why)) => Some(self.failure(why.clone(), Stage::Commit)),
                     Overlay::Same(_) | Overlay::Unknown(None) => None,
                 };
                 return self.not_shown_to_be_ours(why);
             }
+            // Written again, a part of the block that is there does no harm.
+            _ if again => {
+                self.resumes += 1;
+                return State::Put;
+            }
+            Overlay::Same(at) if rejoin.proves(at) && self.can_rest() => at,
             _ => return self.start_over(0),
         };
         if self.broken.is_some() {
@@ -130,7 +145,7 @@ impl Upload {
         State::Fetch
     }
 
-    /// Whether what the server has is shown to be ours by a block that it took behind it.
+    /// Whether the server took a block behind what it had.
     fn has_gone_on(&self) -> bool {
         self.blocks.as_ref().is_some_and(Blocks::has_gone_on)
     }
