@@ -62,8 +62,17 @@ impl House {
         Self::up_keeping(module, more, true).await
     }
 
+    /// The same with a module at a serial device.
+    pub(crate) async fn at(device: &Path, module: &str, more: &str) -> Self {
+        Self::up_at(&device.display().to_string(), module, more, true).await
+    }
+
     async fn up_keeping(module: &str, more: &str, transfers: bool) -> Self {
-        let (house, daemon) = Self::open("emulator", module, more, transfers).await;
+        Self::up_at("emulator", module, more, transfers).await
+    }
+
+    async fn up_at(device: &str, module: &str, more: &str, transfers: bool) -> Self {
+        let (house, daemon) = Self::open(device, module, more, transfers).await;
         let mut health = daemon.health();
         let house = house.serve(daemon);
         let ready = health.wait_for(|health| matches!(health.link, Link::Ready));

@@ -31,4 +31,6 @@ mod storage;
 mod streams;
 mod tls;
 mod transfers;
+mod walk;
 mod watches;
+mod wire;

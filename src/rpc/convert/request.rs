@@ -20,6 +20,9 @@ use crate::proto;
 /// and operations have 36.
 const MAX_NAME: usize = 128;
 
+/// Longest span of time of Protocol Buffers, about 10,000 years (duration.proto).
+const MAX_SECONDS: u64 = 315_576_000_000;
+
 /// Most sessions that one watcher keeps: as many as a client may have by default.
 const MAX_SESSIONS: usize = 256;
 
@@ -215,6 +218,22 @@ impl Fields {
         Some(sentinel)
     }
 
+    /// A span of time that Protocol Buffers allow and that is not less than 0. The conversion of
+    /// `prost_types` carries nanoseconds over, and panics at the smallest number of seconds.
+    fn span(&mut self, field: &str, span: prost_types::Duration) -> Option<Duration> {
+        let seconds = u64::try_from(span.seconds).ok();
+        let nanos = u32::try_from(span.nanos).ok();
+        match seconds.zip(nanos) {
+            Some((seconds @ ..=MAX_SECONDS, nanos @ ..1_000_000_000)) => {
+                Some(Duration::new(seconds, nanos))
+            }
+            _ => self.refuse(
+                field,
+                format!("is not between 0 and {MAX_SECONDS} s, with less than a second in nanos"),
+            ),
+        }
+    }
+
     pub(super) fn count(&mut self, field: &str, number: i64) -> Option<u64> {
         u64::try_from(number)
             .ok()
@@ -320,9 +339,9 @@ pub(in crate::rpc) fn open_session(
     let transfer_type = fields
         .choice("transfer_type", request.transfer_type)
         .map(|choice| transfer_type(choice).unwrap_or_default());
-    let lease = match request.lease.map(Duration::try_from).transpose() {
-        Ok(lease) => Some(lease),
-        Err(_) => fields.refuse("lease", "is less than 0"),
+    let lease = match request.lease {
+        None => Some(None),
+        Some(lease) => fields.span("lease", lease).map(Some),
     };
     let request = (|| {
         Some(SessionRequest {
