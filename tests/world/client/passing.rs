@@ -94,7 +94,10 @@ impl Client<'_> {
             Some(Err(error)) => {
                 self.said(&format!("Put {id}"), &error);
                 self.believe(&at, now, &error);
-                if let Some(reached) = &error.reached {
+                // What was reached is told as it is: the file, where only its sentinel is missing.
+                if let Some(reached) = &error.reached
+                    && reached.sentinel_written == with_sentinel
+                {
                     self.believe_put(id, reached);
                 }
             }
