@@ -68,6 +68,7 @@ const BOUNDLESS: &[(&str, &str)] = &[
     ("ListTransfersRequest.page_size", "cut to the largest page"),
     ("ListOperationsRequest.page_size", "cut to the largest page"),
     ("ListProfilesRequest.page_size", "cut to the largest page"),
+    ("ListSessionsRequest.page_size", "cut to the largest page"),
     ("ListTransfersRequest.states", "as long as the message"),
     ("GetRequest.if_size", "a file with another size is refused"),
     ("PutHeader.size", "what comes is compared with it"),

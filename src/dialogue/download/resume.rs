@@ -131,6 +131,14 @@ impl Download {
             // It was the data connection that ended early (RFC 959 §4.2.2: 426, 451).
             return self.go_on(cause.clone());
         }
+        let refused = matches!(
+            cause,
+            Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)
+        );
+        if refused && self.got == 0 && self.unlisted {
+            // Neither its size nor the listing nor the file itself shows it.
+            return State::Finish(Err(unknown(Known::Absent)));
+        }
         let data_channel = cause.is_data_channel();
         if is_transient(cause) || data_channel {
             if self.got > self.mark {
@@ -144,14 +152,6 @@ impl Download {
             return self.go_on(reason);
         }
         let failure = self.failure(cause.clone());
-        let refused = matches!(
-            cause,
-            Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)
-        );
-        if refused && self.got == 0 && self.unlisted {
-            // Neither its size nor the listing nor the file itself shows it.
-            return State::Finish(Err(unknown(Known::Absent)));
-        }
         if *cause == Cause::Reported(ErrCode::REJECTED) && self.got == 0 && self.size.is_none() {
             return State::Look(Box::new(Inquiry::look(self.path.clone())), failure);
         }
