@@ -263,7 +263,7 @@ fn errors_of_those_who_share_the_link() {
          path -> InvalidArgument INVALID_FIELDS field=path
          own sentinel -> InvalidArgument INVALID_FIELDS field=header.sentinel
          directory -> FailedPrecondition UNUSABLE_DIRECTORY
-         size -> Aborted SIZE_MISMATCH
+         size -> Aborted SIZE_MISMATCH expected=2 found=1
          hash sent -> Aborted HASH_MISMATCH
          hash read back -> Aborted HASH_MISMATCH
          cancelled -> Cancelled CANCELLED
@@ -393,7 +393,7 @@ fn errors_of_the_dialogue() {
          the name exists -> AlreadyExists ALREADY_EXISTS *
          the module has no such file or directory -> NotFound FILE_NOT_FOUND *
          the file of 2 bytes does not fit: 1 bytes are free on the drive -> FailedPrecondition MODULE_FULL *
-         the size is 1 bytes, not 2 -> Aborted SIZE_MISMATCH
+         the size is 1 bytes, not 2 -> Aborted SIZE_MISMATCH expected=2 found=1
          2 bytes are to be moved, and 1 are allowed -> ResourceExhausted DATA_BUDGET *
          the module answered 9, which may be a size or an error code -> Internal SIZE_UNDECIDED *
          the server's listing could not be read, for example this line: == 5 == x -> FailedPrecondition LISTING_UNREADABLE *

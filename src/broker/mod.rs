@@ -220,10 +220,10 @@ impl Broker {
         Some(journal.of_one())
     }
 
-    /// How long the broker has been there.
+    /// Since when the broker has been there.
     #[must_use]
-    pub fn uptime(&self) -> Duration {
-        clock::now().duration_since(self.shared.started)
+    pub fn started(&self) -> Instant {
+        self.shared.started
     }
 
     /// What the module is and can do, as far as it was asked; never waits.

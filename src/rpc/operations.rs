@@ -21,14 +21,14 @@ type Answer<T> = Result<Response<T>, Status>;
 
 /// The operations of all clients.
 #[derive(Debug, Clone)]
-pub(super) struct OperationsOfAll {
+pub(super) struct Operations {
     broker: Broker,
     roles: Roles,
     /// The daemon ends: nobody can watch it any longer.
     stop: CancellationToken,
 }
 
-impl OperationsOfAll {
+impl Operations {
     pub(super) fn new(broker: Broker, roles: Roles, stop: CancellationToken) -> Self {
         Self {
             broker,
@@ -39,7 +39,7 @@ impl OperationsOfAll {
 }
 
 #[tonic::async_trait]
-impl OperationService for OperationsOfAll {
+impl OperationService for Operations {
     async fn list_operations(
         &self,
         request: Request<ListOperationsRequest>,
@@ -101,7 +101,7 @@ impl OperationService for OperationsOfAll {
 }
 
 fn watch(
-    service: OperationsOfAll,
+    service: Operations,
     watcher: Watcher,
     caller: Caller,
 ) -> impl Stream<Item = Result<WatchEventsResponse, Status>> + Send {

@@ -13,7 +13,7 @@ use super::health;
 use super::limits::{METADATA, RESET_STREAMS, STREAMS};
 use super::metrics::Counting;
 use super::module::Module;
-use super::operations::OperationsOfAll;
+use super::operations::Operations;
 use super::role::Roles;
 use super::server_info::ServerInfo;
 use super::storage::ModuleStorage;
@@ -108,7 +108,7 @@ pub async fn serve(
                 .max_decoding_message_size(MAX_MESSAGE),
         )
         .add_service(
-            OperationServiceServer::new(OperationsOfAll::new(
+            OperationServiceServer::new(Operations::new(
                 broker.clone(),
                 roles.clone(),
                 stop.clone(),

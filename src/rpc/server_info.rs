@@ -1,18 +1,17 @@
 //! `ServerService`.
 
-use std::time::SystemTime;
-
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::call::caller;
 use super::convert::request;
-use super::convert::response::{duration, number, signed, timestamp};
+use super::convert::response::{duration, moment, number, signed};
 use super::limits::{CHUNK, HEADER};
 use super::role::{Role, Roles};
 use super::{require, status};
 use crate::broker::Broker;
 use crate::broker::access::Rights;
+use crate::broker::modem::clock;
 use crate::broker::scheduler::Yields;
 use crate::broker::servers::ProfileInfo;
 use crate::ftps::value::ServerType;
@@ -62,15 +61,14 @@ impl ServerService for ServerInfo {
         request: Request<GetServerInfoRequest>,
     ) -> Answer<GetServerInfoResponse> {
         let caller = caller(&request)?;
-        let uptime = self.broker.uptime();
-        let start = SystemTime::now().checked_sub(uptime);
+        let started = self.broker.started();
         let roles = Role::ALL.into_iter();
         let roles = roles.filter(|role| self.roles.has(&caller.principal, *role));
         Ok(Response::new(GetServerInfoResponse {
             version: env!("CARGO_PKG_VERSION").into(),
             build: option_env!("CELLFTPD_BUILD").unwrap_or_default().into(),
-            start_time: start.map(timestamp),
-            uptime: Some(duration(uptime)),
+            start_time: Some(moment(started)),
+            uptime: Some(duration(clock::now() - started)),
             instance_id: self.instance.to_string(),
             features: require::FEATURES.map(Into::into).into(),
             principal: caller.principal.as_str().into(),

@@ -53,6 +53,10 @@ pub fn of(error: &Error) -> Status {
         metadata.insert("left".into(), exceeded.standing.left().to_string());
         metadata.insert("needed".into(), exceeded.needed.to_string());
     }
+    if let Cause::SizeMismatch { expected, found } = &error.cause {
+        metadata.insert("expected".into(), expected.to_string());
+        metadata.insert("found".into(), found.to_string());
+    }
     if let Some(bytes) = error.committed {
         metadata.insert("committed_size".into(), bytes.to_string());
     }

@@ -1,6 +1,8 @@
 //! What a request may be, and what one is told who goes beyond it.
 
-use cellftp::client::Client;
+use cellftp::client::operation_event::Change;
+use cellftp::client::watch_events_response::Event;
+use cellftp::client::{Client, ProfileAccess};
 use cellftp::proto::create_upload_request::Message;
 use cellftp::proto::transfer_service_client::TransferServiceClient;
 use cellftp::proto::{
@@ -154,12 +156,56 @@ async fn what_follows_finish_is_refused() {
     refused(answer, Code::InvalidArgument, "INVALID_FIELDS");
 }
 
+/// A client that may not use the profile saw its host and port while another was logged in.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_learns_of_a_server_that_it_may_not_use() {
+    let more = "[access.here]\nwrite = [\"uid:*\"]\n[roles]\nadminister = [\"uid:*\"]\n";
+    let house = House::with(more).await;
+    house.store("file", b"1234");
+    let client = house.client().await;
+    let stranger = Client::connect(&house.tcp.parse().unwrap()).await.unwrap();
+    let mut told = [
+        client.events(Vec::new()).await.unwrap(),
+        stranger.events(Vec::new()).await.unwrap(),
+    ];
+    assert_eq!(client.size(&here(), "/file").await.unwrap(), 4);
+    let login = client.status().await.unwrap().login.unwrap();
+    assert_eq!(
+        (login.profile.as_str(), login.port),
+        ("here", u32::from(house.ftp_port))
+    );
+    assert_eq!(stranger.status().await.unwrap().login, None);
+    assert_eq!(client.profiles().await.unwrap().len(), 1);
+    assert_eq!(stranger.profiles().await.unwrap(), []);
+    let mut logins = [false, false];
+    for (events, seen) in told.iter_mut().zip(&mut logins) {
+        loop {
+            let event = events.next().await.unwrap().unwrap().event.unwrap();
+            match event {
+                Event::Link(link) => *seen |= link.login.is_some(),
+                Event::Operation(operation)
+                    if matches!(operation.change, Some(Change::Ended(_))) =>
+                {
+                    break;
+                }
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(logins, [true, false]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_may_only_read_a_profile_does_not_write() {
     let house = House::with("[access.here]\nread = [\"tcp\"]\nwrite = [\"uid:*\"]\n").await;
     house.store("file", b"1234");
     let stranger = Client::connect(&house.tcp.parse().unwrap()).await.unwrap();
     assert_eq!(stranger.size(&here(), "/file").await.unwrap(), 4);
+    let access = |profiles: Vec<cellftp::client::Profile>| profiles[0].access();
+    assert_eq!(
+        access(stranger.profiles().await.unwrap()),
+        ProfileAccess::Read
+    );
     let error = stranger.delete_file(&here(), "/file").await.unwrap_err();
     assert!(
         format!("{error:?}").contains("PROFILE_NOT_ALLOWED"),

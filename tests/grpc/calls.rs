@@ -179,6 +179,29 @@ async fn a_missing_file_has_no_size() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_daemon_tells_what_it_is_and_whom_it_takes_the_caller_for() {
+    let house = House::ready().await;
+    let client = house.client().await;
+    let info = client.server_info().await.unwrap();
+    assert_eq!(info.version, env!("CARGO_PKG_VERSION"));
+    assert!(info.principal.starts_with("uid:"), "{info:?}");
+    assert_eq!(info.roles, ["transfer", "module_files", "administer"]);
+    assert_eq!(info.limits.unwrap().max_chunk_bytes, 128 * 1024);
+    assert!(info.features.contains(&"get_guards".to_owned()));
+    let again = client.server_info().await.unwrap();
+    assert_eq!(info.instance_id, again.instance_id);
+    let profiles = client.profiles().await.unwrap();
+    let [here] = profiles.as_slice() else {
+        panic!("{profiles:?}")
+    };
+    assert_eq!(
+        (here.name.as_str(), here.security()),
+        ("here", proto::Security::None)
+    );
+    assert_eq!(here.access(), proto::ProfileAccess::Write);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_lost_an_answer_asks_what_became_of_the_operation() {
     let house = House::ready().await;
     let client = house.client().await;

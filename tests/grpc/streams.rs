@@ -96,6 +96,27 @@ async fn a_get_begins_where_it_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_put_whose_sentinel_is_refused_tells_its_result_and_then_why() {
+    let house = House::ready().await;
+    let client = house.client().await;
+    let options = PutOptions {
+        sentinel: "none/f.ok".into(),
+        ..Default::default()
+    };
+    let put = client
+        .put(&here(), "/f", &options, &mut &b"12345"[..], |_| ())
+        .await;
+    let Err(Error::Unmet { result, refusal }) = put else {
+        panic!("the sentinel cannot be written")
+    };
+    assert_eq!(result.state(), PutState::VerifiedSize);
+    assert!(!result.sentinel_written);
+    assert_eq!(refusal.reason, "DIRECTORY_NOT_FOUND", "{refusal:?}");
+    // The file is left where it is.
+    assert_eq!(std::fs::read(house.root().join("f")).unwrap(), b"12345");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn chunks_stay_small() {
     let house = House::ready().await;
     house.store("big", &content(1 << 20));

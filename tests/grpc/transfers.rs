@@ -101,6 +101,24 @@ async fn what_is_handed_over_arrives_and_is_told_of() {
         }
     }
     assert_eq!(names, ["down", "up"]);
+    for (states, prefix, want) in [
+        (vec![TransferState::Failed], "", vec![]),
+        (
+            vec![TransferState::Failed, TransferState::Done],
+            "u",
+            vec!["up"],
+        ),
+        (vec![], "do", vec!["down"]),
+    ] {
+        let request = ListTransfersRequest {
+            states: states.iter().map(|state| i32::from(*state)).collect(),
+            transfer_id_prefix: prefix.into(),
+            ..Default::default()
+        };
+        let page = service.list_transfers(request).await.unwrap().into_inner();
+        let found: Vec<_> = page.transfers.into_iter().map(|t| t.transfer_id).collect();
+        assert_eq!(found, want, "{states:?} {prefix:?}");
+    }
     for name in names {
         client.delete_transfer(&name).await.unwrap();
     }

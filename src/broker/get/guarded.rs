@@ -32,8 +32,10 @@ pub struct Guarded {
     from: u64,
     /// Bytes of the tail that were found to be the same.
     same: usize,
-    /// Of what was handed over.
-    tally: Tally,
+    /// Bytes that were handed over.
+    handed: u64,
+    /// Of them, where the tail is not handed over; else the reading has counted them.
+    tally: Option<Tally>,
 }
 
 impl Broker {
@@ -56,10 +58,11 @@ impl Broker {
         let start = Offset::new(from).map_err(Cause::InvalidPath)?;
         Ok(Guarded {
             reading: self.begin_get(caller, target, path, start)?,
+            tally: (tail > 0).then(Tally::default),
             guards,
             from,
             same: 0,
-            tally: Tally::default(),
+            handed: 0,
         })
     }
 }
@@ -87,7 +90,10 @@ impl Guarded {
                 Next::Chunk(chunk) => {
                     let rest = self.behind_the_tail(chunk)?;
                     if !rest.is_empty() {
-                        self.tally.add(&rest);
+                        self.handed += rest.len() as u64;
+                        if let Some(tally) = &mut self.tally {
+                            tally.add(&rest);
+                        }
                         return Ok(Next::Chunk(rest));
                     }
                 }
@@ -109,12 +115,12 @@ impl Guarded {
     }
 
     fn end(&self, result: GetResult) -> Result<GetResult, Error> {
-        let whole = self.from + self.same as u64 + self.tally.size;
+        let whole = self.from + self.same as u64 + self.handed;
         if self.same < self.guards.tail.len() {
             // It ends within what the caller has already.
             return Err(self.error(Cause::WrongOffset { committed: whole }));
         }
-        let sha256 = self.tally.sha256();
+        let sha256 = self.tally.as_ref().map_or(result.sha256, Tally::sha256);
         let other_size = self.reading.size().is_none()
             && self.guards.if_size.is_some_and(|wanted| wanted != whole);
         let other_content = self.guards.sha256.is_some_and(|wanted| wanted != sha256);
@@ -122,7 +128,7 @@ impl Guarded {
             return Err(self.changed());
         }
         Ok(GetResult {
-            size: self.tally.size,
+            size: self.handed,
             sha256,
             ..result
         })
@@ -135,7 +141,7 @@ impl Guarded {
     fn error(&self, cause: Cause) -> Error {
         Error {
             operation: Some(self.operation().clone()),
-            committed: Some(self.tally.size),
+            committed: Some(self.handed),
             ..cause.into()
         }
     }
@@ -167,7 +173,8 @@ impl From<Reading> for Guarded {
             guards: Guards::default(),
             from: 0,
             same: 0,
-            tally: Tally::default(),
+            handed: 0,
+            tally: None,
         }
     }
 }

@@ -13,7 +13,8 @@ use bytes::Bytes;
 
 /// Deletes a file that an upload has begun, where it is shown to be what that upload left: it is no
 /// longer than what was handed over, it ends with the bytes that were sent there, these are not so few
-/// that they may be another file's, and it is not what was there before. Anything else stays: another may have written the name since.
+/// that they may be another file's, and it is not what was there before. Anything else stays: another
+/// may have written the name since.
 ///
 /// An empty file cannot be shown to be anybody's, and stays.
 #[derive(Debug)]

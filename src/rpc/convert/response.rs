@@ -192,7 +192,7 @@ pub(in crate::rpc) fn duration(duration: Duration) -> prost_types::Duration {
     })
 }
 
-pub(in crate::rpc) fn timestamp(time: SystemTime) -> prost_types::Timestamp {
+pub(super) fn timestamp(time: SystemTime) -> prost_types::Timestamp {
     time.into()
 }
 
