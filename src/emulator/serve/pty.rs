@@ -313,7 +313,8 @@ mod tests {
         let mut cx = Context::from_waker(&waker);
         let polled = Pin::new(&mut pty).poll_read(&mut cx, &mut buffer);
         assert!(polled.is_pending());
-        // One that reads without end is called again by its runtime, so that others have their turn.
+        // One that reads without end is stopped by its runtime, and called again when others had their turn.
+        tokio::task::yield_now().await;
         assert_eq!(calls.0.load(Ordering::SeqCst), 0);
         // Both ways are full of nothing: it can be written to.
         let written = poll_fn(|cx| Pin::new(&mut pty).poll_write(cx, b"RDY\r\n")).await;
