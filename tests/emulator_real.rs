@@ -524,7 +524,9 @@ async fn a_slow_line_takes_the_time_of_its_baud_rate() {
 async fn a_link_leads_to_the_port_and_leaves_with_it() {
     let dir = tempfile::tempdir().unwrap();
     let link = dir.path().join("modem");
-    std::os::unix::fs::symlink("/nowhere", &link).unwrap();
+    // What an emulator left that was killed.
+    let left = Path::new("/dev/pts/4294967295");
+    std::os::unix::fs::symlink(left, &link).unwrap();
     let parsed = <Cli as clap::Parser>::parse_from([
         "emulate",
         "--link",
@@ -536,13 +538,16 @@ async fn a_link_leads_to_the_port_and_leaves_with_it() {
         "--refuse",
         "+CSQ",
     ]);
-    let running = tokio::spawn(emulate::run(parsed.args));
+    let mut running = tokio::spawn(emulate::run(parsed.args));
     let made = async {
-        while !std::fs::read_link(&link).unwrap().starts_with("/dev/pts") {
+        while std::fs::read_link(&link).unwrap() == left {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, made).await.unwrap();
+    tokio::select! {
+        ended = &mut running => panic!("the emulator ended: {ended:?}"),
+        made = tokio::time::timeout(PATIENCE, made) => made.unwrap(),
+    }
     let builder = tokio_serial::new(link.to_str().unwrap(), 115_200);
     let mut host = Host::new(tokio_serial::SerialStream::open(&builder).unwrap());
     assert_eq!(
