@@ -14,14 +14,17 @@ use crate::support::{tools, wait};
 
 const CONTENT: usize = 5 * 1024 * 1024;
 
-/// Places at which the line is cut, in bytes of the content that have arrived. Two that lie close
-/// together may strike the same try.
+/// Tries that the line is cut in.
 const CUTS: usize = 20;
 
 /// The line is whole again in so much time, and bytes move. A machine that is busy may be late in the
 /// middle of a block; a module without abort then pushes what it has begun, which is awaited for half a
 /// minute and more than once.
 const ON: Duration = Duration::from_secs(180);
+
+/// What begins the content of a try. The test form of a command has no name.
+const GET: &str = "AT+CFTPSGET=\"";
+const PUT: &str = "AT+CFTPSPUT=\"";
 
 /// How a transfer goes over the line.
 #[derive(Clone, Copy)]
@@ -55,11 +58,8 @@ fn down(family: Family, form: Form) {
     let before = at_rest(&site, &server);
     let local = site.scratch("down");
     let transfer = ["get", "--profile", "server", &server.remote("file")];
-    let answer = while_cut(&mut site, &transfer, &local, &local, &places());
-    assert!(
-        answer["resumes"].as_u64() >= Some(CUTS as u64 / 2),
-        "{answer:#}"
-    );
+    let answer = while_cut(&mut site, &transfer, &local, GET, &stretches());
+    assert_eq!(answer["resumes"], CUTS, "{answer:#}");
     assert_holds(&local, &traps(CONTENT));
     is_back(&site, &server, before);
 }
@@ -71,51 +71,55 @@ fn up(family: Family, form: Form) {
     let local = site.scratch("up");
     std::fs::write(&local, traps(CONTENT)).expect("a scratch directory is writable");
     let transfer = ["put", "--profile", "server", &server.remote("up")];
-    let answer = while_cut(&mut site, &transfer, &local, &server.local("up"), &places());
+    let answer = while_cut(&mut site, &transfer, &local, PUT, &stretches());
     assert_eq!(answer["state"], "PUT_STATE_VERIFIED_SIZE", "{answer:#}");
-    assert!(
-        answer["resumes"].as_u64() >= Some(CUTS as u64 / 2),
-        "{answer:#}"
-    );
+    assert_eq!(answer["resumes"], CUTS, "{answer:#}");
     assert_holds(&server.local("up"), &traps(CONTENT));
     is_back(&site, &server, before);
 }
 
-/// Runs a transfer, and cuts the line each time `arriving` has grown beyond the next place.
+/// Runs a transfer. Cuts the line in one try after the other, so many bytes after its `command`.
 fn while_cut(
     site: &mut Site,
     transfer: &[&str],
     local: &Path,
-    arriving: &Path,
-    places: &[u64],
+    command: &'static str,
+    stretches: &[usize],
 ) -> Value {
     let mut arguments: Vec<String> = transfer.iter().map(|&word| word.to_owned()).collect();
     arguments.push(local.to_string_lossy().into_owned());
     let mut python = site.python();
+    let mut stretches = stretches.iter().copied();
+    site.tap().cut_after(command, stretches.next());
     let running = std::thread::spawn(move || {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         python.call(&arguments)
     });
-    for place in places {
-        wait::until("byte after a cut", ON, || {
-            let size = std::fs::metadata(arriving).map_or(0, |file| file.len());
-            (size >= *place || running.is_finished()).then_some(())
+    loop {
+        wait::until("cut, or the end", ON, || {
+            (site.tap().is_cut() || running.is_finished()).then_some(())
         });
+        if !site.tap().is_cut() {
+            break;
+        }
         site.tap().unplug();
+        site.tap().cut_after(command, stretches.next());
         site.tap().plug();
     }
     let answer = running.join().expect("the thread ends");
     answer.unwrap_or_else(|failure| panic!("{failure:#?}"))
 }
 
-/// Random places in the first nine tenths, the same in every run.
-fn places() -> Vec<u64> {
+/// Bytes from one cut to the next: random places in the first nine tenths, the same in every run.
+fn stretches() -> Vec<usize> {
     let mut random = fastrand::Rng::with_seed(1);
-    let mut places: Vec<u64> = (0..CUTS)
-        .map(|_| random.u64(..CONTENT as u64 / 10 * 9))
+    let mut places: Vec<usize> = (0..CUTS)
+        .map(|_| random.usize(..CONTENT / 10 * 9))
         .collect();
     places.sort_unstable();
-    places
+    let before = std::iter::once(0).chain(places.iter().copied());
+    let stretches = before.zip(&places).map(|(before, place)| place - before);
+    stretches.collect()
 }
 
 #[test]
@@ -163,12 +167,11 @@ fn a_server_that_refuses_rest_is_given_the_file_again() {
     let before = at_rest(&site, &server);
     let local = site.scratch("local");
     let get = ["get", "--profile", "server", &server.remote("file")];
-    let got = while_cut(&mut site, &get, &local, &local, &[200_000, 500_000]);
-    // The second cut may find the last bytes on their way already.
-    assert!(got["resumes"].as_u64() >= Some(1), "{got:#}");
+    let got = while_cut(&mut site, &get, &local, GET, &[200_000, 500_000]);
+    assert_eq!(got["resumes"], 2, "{got:#}");
     assert_holds(&local, &content);
     let put = ["put", "--profile", "server", &server.remote("up")];
-    let put = while_cut(&mut site, &put, &local, &server.local("up"), &[300_000]);
+    let put = while_cut(&mut site, &put, &local, PUT, &[300_000]);
     assert_eq!(put["state"], "PUT_STATE_VERIFIED_SIZE", "{put:#}");
     assert_holds(&server.local("up"), &content);
     is_back(&site, &server, before);

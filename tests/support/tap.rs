@@ -1,5 +1,5 @@
-//! A serial line that a test holds in its hands: it records what passes, goes silent,
-//! and can be pulled out and plugged in again.
+//! A serial line that a test holds in its hands: it records what passes, goes silent, is cut at a
+//! byte, and can be pulled out and plugged in again.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -31,6 +31,19 @@ pub(crate) struct Tap {
 struct Heard {
     from_host: Mutex<Vec<u8>>,
     silent: AtomicBool,
+    cut: Mutex<Option<Cut>>,
+}
+
+/// Where the line is to be cut.
+struct Cut {
+    /// Begins what is counted.
+    command: &'static [u8],
+    /// What the host had sent before the command can come.
+    sent: usize,
+    /// Whether the command has passed.
+    counts: bool,
+    /// Bytes that may still pass, both ways.
+    left: usize,
 }
 
 /// The line while it is there.
@@ -97,6 +110,23 @@ impl Tap {
         self.heard.silent.store(silent, Ordering::SeqCst);
     }
 
+    /// From so many bytes after the next `command` of the host on nothing passes, in either direction,
+    /// until this is called again; with none, all passes.
+    pub(crate) fn cut_after(&self, command: &'static str, bytes: Option<usize>) {
+        let sent = self.heard.bytes().len();
+        *self.heard.cut() = bytes.map(|left| Cut {
+            command: command.as_bytes(),
+            sent,
+            counts: false,
+            left,
+        });
+    }
+
+    /// Whether nothing passes any more.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.heard.cut().as_ref().is_some_and(Cut::is_made)
+    }
+
     /// Says something to the host in the module's place. Answers how much of it the line took at once.
     pub(crate) fn say(&self, bytes: &[u8]) -> usize {
         let master = self.plugged.as_ref().map(|plugged| &plugged.master);
@@ -154,9 +184,39 @@ impl Heard {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn cut(&self) -> MutexGuard<'_, Option<Cut>> {
+        self.cut.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many of these bytes may pass.
+    fn passing(&self, bytes: usize) -> usize {
+        let sent = self.bytes();
+        let mut cut = self.cut();
+        cut.as_mut().map_or(bytes, |cut| cut.take(bytes, &sent))
+    }
 }
 
-/// Passes bytes on until an end is gone; what nobody takes is lost, as on a wire.
+impl Cut {
+    fn take(&mut self, bytes: usize, sent: &[u8]) -> usize {
+        if !self.counts {
+            let since = sent.get(self.sent..).unwrap_or_default();
+            self.counts = since
+                .windows(self.command.len())
+                .any(|window| window == self.command);
+            return bytes;
+        }
+        let taken = bytes.min(self.left);
+        self.left -= taken;
+        taken
+    }
+
+    fn is_made(&self) -> bool {
+        self.counts && self.left == 0
+    }
+}
+
+/// Passes bytes on until an end is gone or the line is cut; what nobody takes is lost, as on a wire.
 async fn pass(mut from: pipe::Receiver, mut to: pipe::Sender, heard: Arc<Heard>, host: bool) {
     let mut buffer = [0; 4096];
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
@@ -164,7 +224,8 @@ async fn pass(mut from: pipe::Receiver, mut to: pipe::Sender, heard: Arc<Heard>,
         if host {
             heard.bytes().extend_from_slice(bytes);
         }
-        if !heard.silent.load(Ordering::SeqCst) && to.write_all(bytes).await.is_err() {
+        let passing = bytes.get(..heard.passing(count)).unwrap_or_default();
+        if !heard.silent.load(Ordering::SeqCst) && to.write_all(passing).await.is_err() {
             break;
         }
     }
