@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -36,12 +37,19 @@ const RESERVE: u64 = 1 << 20;
 pub(super) struct Files {
     pub(super) disk: Arc<dyn Disk>,
     directory: PathBuf,
+    /// The name of the directory survives a power cut. It may be there without that: the disk failed just
+    /// then, or the daemon ended.
+    named: Arc<AtomicBool>,
 }
 
 impl Files {
     /// Takes a directory, which is made with the first file.
     pub(super) fn new(disk: Arc<dyn Disk>, directory: PathBuf) -> Self {
-        Self { disk, directory }
+        Self {
+            disk,
+            directory,
+            named: Arc::default(),
+        }
     }
 
     /// Where they are.
@@ -66,12 +74,16 @@ impl Files {
 
     /// Makes an empty file whose name survives a power cut.
     pub(super) fn create(&self, id: FileId) -> io::Result<()> {
-        if let Err(error) = self.disk.make_directory(&self.directory) {
-            if error.kind() != io::ErrorKind::AlreadyExists {
-                return Err(error);
-            }
-        } else if let Some(parent) = self.directory.parent() {
+        match self.disk.make_directory(&self.directory) {
+            Ok(()) => self.named.store(false, Ordering::SeqCst),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+        if let Some(parent) = self.directory.parent()
+            && !self.named.load(Ordering::SeqCst)
+        {
             self.disk.sync_directory(parent)?;
+            self.named.store(true, Ordering::SeqCst);
         }
         self.disk.create(&self.path(id))?;
         self.disk.sync_directory(&self.directory)

@@ -30,13 +30,20 @@ pub(super) struct Slot {
     pub(super) open: Option<Arc<Store>>,
     /// The one that was opened last.
     known: Option<Identity>,
+    /// Its name survives a power cut. It may be there without that: the disk failed just when it got the
+    /// name, or the daemon ended.
+    named: bool,
 }
 
 impl Slot {
     pub(super) fn of(store: Store) -> Self {
         let known = Some(store.identity());
         let open = Some(Arc::new(store));
-        Self { open, known }
+        Self {
+            open,
+            known,
+            named: false,
+        }
     }
 }
 
@@ -73,11 +80,15 @@ impl Home {
             Some(store) => store,
             None => {
                 // It may become another one on the way.
-                slot.known = None;
+                (slot.known, slot.named) = (None, false);
                 Arc::new(self.reopen(files, known.unwrap_or_default())?)
             }
         };
         slot.known = Some(store.identity());
+        if !slot.named {
+            files.disk.sync_directory(&self.directory).map_err(spool)?;
+            slot.named = true;
+        }
         // Dropped where it fails.
         change.apply(&store).map_err(spool)?;
         slot.open = Some(store);

@@ -1,8 +1,9 @@
 //! A disk, and a table of descriptors, that are full for a while.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use futures_util::future::BoxFuture;
@@ -17,6 +18,10 @@ use crate::broker::disk::{Anchor, DiskFile, Identity};
 struct Faulty {
     disk: Arc<dyn Disk>,
     how: Mutex<Option<Errno>>,
+    /// A directory whose names are not written to the disk, and that is told.
+    loses_names_of: Mutex<Option<PathBuf>>,
+    /// The directories whose names were.
+    keeps: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl Faulty {
@@ -24,6 +29,8 @@ impl Faulty {
         Arc::new(Self {
             disk: <dyn Disk>::of_system(),
             how: Mutex::default(),
+            loses_names_of: Mutex::default(),
+            keeps: Mutex::default(),
         })
     }
 
@@ -61,7 +68,12 @@ impl Disk for Faulty {
 
     fn sync_directory(&self, path: &Path) -> io::Result<()> {
         self.opens()?;
-        self.disk.sync_directory(path)
+        if self.loses_names_of.lock().unwrap().as_deref() == Some(path) {
+            return Err(Errno::IO.into());
+        }
+        self.disk.sync_directory(path)?;
+        self.keeps.lock().unwrap().insert(path.to_owned());
+        Ok(())
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
@@ -199,6 +211,37 @@ async fn a_lack_of_descriptors_leaves_nothing_on_the_server_that_is_to_be_delete
         .await;
     assert_eq!(module.content("/up"), None);
     house.end().await;
+}
+
+/// The disk failed just when the store got its name. The next call found it there and was acknowledged, and a
+/// power cut took the name, and all transfers with it.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_acknowledged_before_the_names_of_store_and_files_survive_a_power_cut() {
+    for restarts in [false, true] {
+        let (scratch, disk) = (scratch(), Faulty::new());
+        let module = Module::new();
+        let within = once(&scratch, &disk);
+        let directory = within.directory.clone();
+        let mut house = House::idle(within, &module);
+        *disk.loses_names_of.lock().unwrap() = Some(directory.clone());
+        for _ in 0..3 {
+            let refused = house.upload("x", upload_wish("/up"), b"abc").await;
+            refused.unwrap_err();
+            let (caller, wish) = (me(), download_wish("/down"));
+            let refused = house.broker.create_download(&caller, id("y"), wish);
+            refused.await.unwrap_err();
+        }
+        if restarts {
+            house.kill().await;
+            house = House::idle(once(&scratch, &disk), &module);
+        }
+        *disk.loses_names_of.lock().unwrap() = None;
+        disk.keeps.lock().unwrap().clear();
+        house.upload("x", upload_wish("/up"), b"abc").await.unwrap();
+        let keeps = disk.keeps.lock().unwrap().clone();
+        assert!(keeps.contains(&directory), "{keeps:?}");
+        house.end().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
