@@ -6,7 +6,7 @@ use cellftp::emulator::uplink::memory::Rest;
 use cellftp::emulator::{CacheFull, Effect, Family, Fault, Knobs, Phase, Trigger};
 
 use crate::link::{Link, nasty, on};
-use crate::{both, get};
+use crate::{both, get, get_from};
 
 const FILE: &[u8] = b"/f";
 
@@ -142,6 +142,77 @@ fn a_file_that_grows_in_a_break_comes_as_it_was() {
         assert_eq!(delivered(&got).bytes, 50_000, "{way:?}");
         assert!(got.content == content[..50_000], "{way:?}");
         assert_eq!(got.grown, Some(60_000), "{way:?}");
+    }
+}
+
+/// Another file, or a log that grew, was taken for the first one with more behind it: what came from its
+/// beginning was handed on as what stands behind the offset.
+#[test]
+fn a_longer_file_from_a_server_that_ignores_the_offset_has_not_just_grown() {
+    for way in ways() {
+        for (was, is) in [(3001, 4615), (3001, 3274), (3001, 9000), (20_000, 40_000)] {
+            let link = link_of(way, Knobs::default()).with_file("/f", &nasty(was));
+            let mut link = once_measured(link, move |link| {
+                link.peer().files.insert(FILE.to_vec(), nasty(is));
+            });
+            link.peer().rest = Rest::Ignore;
+            let got = link.run(on(get_from("/f", 273)), vec![]);
+            let failure = got.result.unwrap_err();
+            let told = matches!(
+                failure.cause,
+                Cause::SourceChanged | Cause::SizeMismatch { .. }
+            );
+            assert!(told, "{way:?} {was} {is}: {failure:?}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_grows_while_it_is_read_from_an_offset_comes_as_it_was() {
+    let content = nasty(5100);
+    for way in ways() {
+        for from in [1, 273, 4999] {
+            let grown = content.clone();
+            let link = link_of(way, Knobs::default()).with_file("/f", &content[..5000]);
+            let mut link = once_measured(link, move |link| {
+                link.peer().files.insert(FILE.to_vec(), grown.clone());
+            });
+            let got = link.run(on(get_from("/f", from as u64)), vec![]);
+            assert_eq!(got.grown, Some(5100), "{way:?} {from}: {:?}", got.result);
+            assert!(got.content == content[from..5000], "{way:?} {from}");
+        }
+    }
+}
+
+/// The first bytes of the file were handed on as those behind the offset.
+#[test]
+fn a_file_of_which_nobody_tells_the_size_begins_at_the_offset_whatever_the_server_makes_of_it() {
+    let knobs = Knobs {
+        refuse: vec!["+CFTPSSIZE".into(), "+CFTPSLIST".into()],
+        ..Knobs::default()
+    };
+    let content = nasty(5000);
+    for rest in [Rest::Honour, Rest::Refuse, Rest::Ignore] {
+        for way in ways() {
+            for from in [1, 273, 4999] {
+                let mut link = link_of(way, knobs.clone()).with_file("/f", &content);
+                link.peer().rest = rest;
+                let got = link.run(on(get_from("/f", from as u64)), vec![]);
+                assert!(got.result.is_ok(), "{rest:?} {way:?}: {:?}", got.result);
+                assert!(got.content == content[from..], "{rest:?} {way:?} {from}");
+            }
+            let mut link = link_of(way, knobs.clone()).with_file("/f", &content);
+            link.peer().rest = rest;
+            let failure = link
+                .run(on(get_from("/f", 5001)), vec![])
+                .result
+                .unwrap_err();
+            let beyond = Cause::SizeMismatch {
+                expected: 5001,
+                found: 5000,
+            };
+            assert_eq!(failure.cause, beyond, "{rest:?} {way:?}");
+        }
     }
 }
 

@@ -278,6 +278,33 @@ fn what_must_be_new_does_not_replace_what_came_during_a_break_between_blocks() {
     }
 }
 
+/// The beginning of another file stayed in front of what was sent after the break, and size and end were
+/// those of the upload: it was called whole.
+#[test]
+fn a_file_that_was_replaced_in_a_break_between_blocks_is_written_from_its_beginning() {
+    // So long that the break lies before all that is read back in the end.
+    let content = nasty(160_000);
+    for family in both() {
+        for more in [0, 1, 500, 2047] {
+            let mut replaced = false;
+            let mut link = Link::new(family, Knobs::default()).piecewise();
+            link.set_script(move |link, _| {
+                link.plugged = true;
+                let there = link.file("/f").map_or(0, |file| file.len());
+                if there >= 40 * 2048 && !replaced {
+                    replaced = true;
+                    let theirs = vec![7; there / 2048 * 2048 + more];
+                    link.peer().files.insert(b"/f".to_vec(), theirs);
+                    link.module.inject(link.now, Effect::Reboot);
+                }
+            });
+            let outcome = link.run(on(put("/f")), pieces(&content));
+            assert_eq!(stored(&outcome).confirmed, Some(160_000), "{family:?}");
+            assert!(link.file("/f").unwrap() == content, "{family:?} {more}");
+        }
+    }
+}
+
 /// The first bytes of files of one kind are often the same.
 #[test]
 fn a_file_of_a_few_bytes_is_not_deleted_since_an_upload_begins_with_them() {

@@ -7,7 +7,7 @@ use crate::dialogue::failure::{Cause, Failure};
 use crate::dialogue::inquiry::{Inquiry, Known};
 use crate::dialogue::operation::Delivery;
 use crate::dialogue::procedure::is_transient;
-use crate::dialogue::seam::{Meeting, Overlap};
+use crate::dialogue::seam::{Meeting, Overlap, is_telling};
 use crate::dialogue::size::unknown;
 use crate::ftps::value::Offset;
 use crate::ftps::{Command, ErrCode};
@@ -48,11 +48,21 @@ impl Download {
     pub(super) fn remeasure(&mut self, known: &Known) -> State {
         let expected = self.size.unwrap_or_default();
         let found = self.beyond.take().unwrap_or_default();
+        // A server that ignores the offset sends all that it has, and a file that grows has no less than
+        // before. Bytes that were known already have shown that it does not.
+        let honours_rest =
+            self.from == 0 || self.mark > 0 || found.saturating_sub(self.from) < expected;
         let cause = match known {
             // What came first is what there was when the transfer began.
-            Known::Size(now) if *now >= found => {
+            Known::Size(now) if *now >= found && honours_rest => {
                 self.grown = Some(*now);
                 return State::Finish(Ok(()));
+            }
+            // It may be either. Read from the beginning, the last bytes tell.
+            Known::Size(now) if *now >= found && is_telling(self.seam.tail()) => {
+                self.no_rest = true;
+                self.resumes += 1;
+                return State::Get;
             }
             Known::Size(now) if *now != expected => Cause::SourceChanged,
             // An offset was ignored, or lines fell into the content.
@@ -69,7 +79,9 @@ impl Download {
         let position = self.offset + self.got;
         let tail = self.seam.tail();
         let compared = position - tail.len() as u64;
-        let wanted = if self.no_rest { 0 } else { compared };
+        // Neither its size nor bytes that are known already would show that the server ignored the offset.
+        let blind = self.exact && self.size.is_none() && tail.is_empty();
+        let wanted = if self.no_rest || blind { 0 } else { compared };
         let offset = Offset::new(wanted.min(Offset::MAX)).unwrap_or(Offset::ZERO);
         self.from = offset.get();
         self.overlap = (self.from < position).then(|| Overlap::new(compared - self.from, tail));
@@ -100,9 +112,9 @@ impl Download {
                 self.size = None;
             } else {
                 let position = self.offset + self.got;
-                let end = position + bytes.len() as u64;
+                let end = self.beyond.unwrap_or(position) + bytes.len() as u64;
                 if end > size {
-                    self.beyond = Some(self.beyond.unwrap_or_default().max(end));
+                    self.beyond = Some(end);
                     let left = usize::try_from(size.saturating_sub(position)).unwrap_or(0);
                     bytes.truncate(left);
                 }
@@ -123,13 +135,15 @@ impl Download {
         }
         let went_on = self.offset + self.got > 0 && !self.no_rest && self.exact;
         if *cause == Cause::Reported(ErrCode::REJECTED) && went_on {
-            if self.got == self.mark {
+            if self.got > self.mark {
+                // It was the data connection that ended early (RFC 959 §4.2.2: 426, 451).
+                return self.go_on(cause.clone());
+            }
+            if self.from > 0 {
                 // The offset is refused, perhaps, and not the file.
                 self.no_rest = true;
                 return State::Get;
             }
-            // It was the data connection that ended early (RFC 959 §4.2.2: 426, 451).
-            return self.go_on(cause.clone());
         }
         let refused = matches!(
             cause,

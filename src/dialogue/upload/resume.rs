@@ -59,12 +59,16 @@ impl Upload {
             return State::Rejoin(Rejoin::new(found, &self.trail));
         }
         if let Some(blocks) = &self.blocks {
-            // Written again, a part of the block that is there does no harm.
-            if blocks.may_have(found) {
-                self.resumes += 1;
-                return State::Put;
+            if !blocks.may_have(found) {
+                return self.start_over(found);
             }
-            return self.start_over(found);
+            // Others had the time to replace the file while the link was broken.
+            if blocks.offset() > 0 && found <= self.handed {
+                return State::Rejoin(Rejoin::new(found, &self.trail));
+            }
+            // Written again, a part of the block that is there does no harm.
+            self.resumes += 1;
+            return State::Put;
         }
         let touched = self.before != Before::Number(found);
         if touched && (1..=self.sent).contains(&found) && self.can_rest() {
@@ -80,11 +84,12 @@ impl Upload {
             return State::Gather;
         };
         let there = rejoin.there();
-        let again = matches!(self.state, State::Rejoin(_))
-            && self
-                .blocks
-                .as_ref()
-                .is_some_and(|blocks| blocks.may_have(there));
+        // Where the block under way begins, if it can be written again.
+        let block = self
+            .blocks
+            .as_ref()
+            .filter(|blocks| matches!(self.state, State::Rejoin(_)) && blocks.may_have(there));
+        let block = block.map(Blocks::offset);
         // A beginning that is the same proves where the file can be gone on with, and not whose it is.
         let at = match *overlay {
             _ if self.what.must_be_new && !rejoin.is_ours(self.handed) => {
@@ -95,7 +100,12 @@ impl Upload {
                 return self.not_shown_to_be_ours(why);
             }
             // Written again, a part of the block that is there does no harm.
-            _ if again => {
+            Overlay::Same(at) if block.is_some_and(|block| block <= at) => {
+                self.resumes += 1;
+                return State::Put;
+            }
+            // The server does not give what it has. The end of the transfer decides.
+            Overlay::Unknown(_) if block.is_some() => {
                 self.resumes += 1;
                 return State::Put;
             }
