@@ -33,8 +33,9 @@ pub(crate) struct Net {
     memory: Memory,
     troubles: VecDeque<Trouble>,
     random: fastrand::Rng,
-    /// The upload under way, and what was there before it, until its first bytes come.
-    storing: Option<(At, Option<Vec<u8>>)>,
+    /// The upload under way, what was there before it, and the byte that it begins at, until its first bytes
+    /// come.
+    storing: Option<(At, Option<Vec<u8>>, usize)>,
     upload: Option<At>,
     listing: Option<(usize, String)>,
     /// Whether the running listing ends early.
@@ -103,6 +104,9 @@ impl Net {
         oracle: &mut Oracle,
     ) {
         oracle.is_now(at, now, to.as_deref(), By::Others);
+        if self.upload.as_ref() == Some(at) {
+            oracle.disturbed(at, now);
+        }
         let server = self.server(at.0);
         let path = at.1.as_bytes().to_vec();
         server.hidden.remove(&path);
@@ -226,15 +230,15 @@ impl Net {
                 oracle.is_now(&at, now, None, By::Daemon);
                 self.server(at.0).hidden.remove(at.1.as_bytes());
             }
-            (Before::Stores(at, old, from_start), Ok(_)) => {
+            (Before::Stores(at, old, from_start, offset), Ok(_)) => {
                 let there = self.file(&at).unwrap_or_default();
                 oracle.is_now(&at, now, Some(&there), By::Daemon);
                 self.upload = Some(at.clone());
-                self.storing = from_start.then_some((at, old));
+                self.storing = from_start.then_some((at, old, offset));
             }
             (Before::Data(bytes), _) => {
-                if let Some((at, old)) = self.storing.take() {
-                    oracle.stored(&at, now, old.as_deref(), &bytes);
+                if let Some((at, old, offset)) = self.storing.take() {
+                    oracle.stored(&at, now, old.as_deref(), (offset, &bytes));
                 }
                 if let Some(at) = self.upload.clone() {
                     let there = self.file(&at);
@@ -242,8 +246,8 @@ impl Net {
                 }
             }
             (Before::Ends, _) => {
-                if let Some((at, old)) = self.storing.take() {
-                    oracle.stored(&at, now, old.as_deref(), b"");
+                if let Some((at, old, offset)) = self.storing.take() {
+                    oracle.stored(&at, now, old.as_deref(), (offset, b""));
                 }
                 self.upload = None;
             }
@@ -280,7 +284,7 @@ impl Net {
 enum Before {
     Looked(At),
     Deletes(At),
-    Stores(At, Option<Vec<u8>>, bool),
+    Stores(At, Option<Vec<u8>>, bool, usize),
     Data(Bytes),
     Ends,
     Lists(usize, String),
@@ -305,7 +309,7 @@ impl Before {
                 let old = net.file(&at);
                 // A server that ignores REST begins anew.
                 let from_start = *offset == 0 || net.server(at.0).rest == Rest::Ignore;
-                Self::Stores(at, old, from_start)
+                Self::Stores(at, old, from_start, *offset as usize)
             }),
             Ask::StoreData(bytes) => Some(Self::Data(bytes.clone())),
             Ask::StoreEnd | Ask::DropAll | Ask::DropTransfer => Some(Self::Ends),

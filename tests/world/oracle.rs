@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use cellftp::broker::put::PutState;
+
 use crate::content::{begins_alike, content, marks};
 
 /// How long after its answer an operation may still reach a server: what it had handed to the
@@ -59,6 +61,10 @@ struct File {
     born: Duration,
     /// When the server last told the daemon of it.
     shown: Option<Duration>,
+    /// When others last changed it while the daemon was writing it.
+    disturbed: Option<Duration>,
+    /// For whom the daemon wrote it last, if nobody else did since.
+    written_for: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -185,7 +191,15 @@ impl Oracle {
             file.born = now;
             file.shown = None;
         }
+        if by == By::Others || to.is_none() {
+            file.written_for.clear();
+        }
         file.versions.push((now, to.map(Arc::from), Some(by)));
+    }
+
+    /// Others changed a file while the daemon was writing it.
+    pub(crate) fn disturbed(&mut self, at: &At, now: Duration) {
+        self.files.entry(at.clone()).or_default().disturbed = Some(now);
     }
 
     /// A server told the daemon of a file.
@@ -261,15 +275,28 @@ impl Oracle {
             && (!marks.is_empty() || begins_alike(content, &writer.content))
     }
 
-    /// The daemon begins to write a file at its beginning; `first`: what it writes.
-    pub(crate) fn stored(&mut self, at: &At, now: Duration, old: Option<&[u8]>, first: &[u8]) {
+    /// The daemon begins to write a file at its beginning; `first`: what it writes, which stands so far in
+    /// what is uploaded (a server may ignore REST).
+    pub(crate) fn stored(
+        &mut self,
+        at: &At,
+        now: Duration,
+        old: Option<&[u8]>,
+        (offset, first): (usize, &[u8]),
+    ) {
         if self.is_sentinel(at) {
             return;
         }
         let may: Vec<(u32, &Writer)> = self.may_write(at, now).collect();
         let wrote: Vec<&(u32, &Writer)> = may
             .iter()
-            .filter(|(_, writer)| begins_alike(first, &writer.content))
+            .filter(|(_, writer)| {
+                let there = writer.content.get(offset..);
+                // An empty file begins like every other.
+                there.is_some_and(|there| {
+                    begins_alike(first, there) && (first.is_empty() || !there.is_empty())
+                })
+            })
             .collect();
         if wrote.is_empty() {
             // The line may have lost the first bytes.
@@ -284,8 +311,14 @@ impl Oracle {
             }
             return;
         }
-        let Some(old) = old else { return };
+        let wrote_for: Vec<u32> = wrote.iter().map(|(id, _)| *id).collect();
         let file = &self.files[at];
+        // What was there is its own: a server that ignores REST had begun anew with a part of it.
+        let own = |id: &u32| file.written_for.contains(id);
+        let Some(old) = old.filter(|_| !wrote_for.iter().any(own)) else {
+            self.files.get_mut(at).unwrap().written_for = wrote_for;
+            return;
+        };
         let replaces = |(id, writer): &&(u32, &Writer)| {
             !writer.fail_if_exists
                 || Self::is_left_by(old, *id, writer)
@@ -301,6 +334,7 @@ impl Oracle {
             let what = format!("{at:?} by {who:?}");
             self.violated(now, "FAIL replaced a file", what);
         }
+        self.files.get_mut(at).unwrap().written_for = wrote_for;
     }
 
     /// The daemon deletes a file.
@@ -339,13 +373,18 @@ impl Oracle {
         self.violated(now, rule, what);
     }
 
-    /// A client was told that its file is on the server whole.
-    pub(crate) fn verified(&mut self, id: u32, now: Duration, words: &str) {
+    /// A client was told that its file is on the server whole, by its size alone or by its hash.
+    pub(crate) fn verified(&mut self, id: u32, now: Duration, state: PutState, words: &str) {
         let writer = self.writers.get_mut(&id).unwrap();
         writer.verified = true;
         writer.closed.get_or_insert(now);
         let writer = &self.writers[&id];
         let same = |there: Option<&[u8]>| there == Some(&writer.content);
+        let disturbed = self.files.get(&writer.at).and_then(|file| file.disturbed);
+        if state == PutState::VerifiedSize && disturbed.is_some_and(|when| writer.opened <= when) {
+            // No size shows that others wrote in between: who has to know that wishes READ_BACK.
+            return;
+        }
         if !self.was(&writer.at, writer.opened, now, same) {
             let (there, _) = self.now(&writer.at);
             let what = format!(

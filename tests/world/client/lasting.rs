@@ -1,5 +1,6 @@
 //! Transfers, which outlive their caller and the daemon.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -457,7 +458,8 @@ impl Client<'_> {
         let Some(writer) = mine.writer else { return };
         let now = self.world.now();
         match (record.state, &record.evidence) {
-            (State::Done, Some(evidence)) if mine.accepted => {
+            // The daemon may have ended before it could say that it had accepted the bytes.
+            (State::Done, Some(evidence)) => {
                 let words = format!(
                     "transfer {} {:?}: {}",
                     mine.id, evidence.state, evidence.words
@@ -466,12 +468,14 @@ impl Client<'_> {
                     evidence.state,
                     PutState::VerifiedSize | PutState::VerifiedHash
                 ) {
-                    self.world.oracle().verified(writer, now, &words);
+                    self.world
+                        .oracle()
+                        .verified(writer, now, evidence.state, &words);
                 }
             }
-            (State::Done, _) => {
-                let what = format!("{} {:?}", mine.id, record.evidence);
-                self.world.violated("done without evidence", what);
+            (State::Done, None) => {
+                self.world
+                    .violated("done without evidence", mine.id.to_string());
             }
             (State::Cancelled, _) if !mine.ended && !self.ended(&mine.id) => {
                 self.world
@@ -508,7 +512,7 @@ pub(crate) async fn settle(world: &Arc<World>, broker: &Broker, index: usize, un
                 Ok(there) => there,
                 Err(_) if mine.ended => break,
                 Err(error) => {
-                    let what = format!("{}: {error}", mine.id);
+                    let what = format!("{}: {error}, since {:?}", mine.id, error.source());
                     return world.violated("an accepted transfer is forgotten", what);
                 }
             };

@@ -114,7 +114,7 @@ impl Client<'_> {
         let now = self.world.now();
         match result.state {
             PutState::VerifiedSize | PutState::VerifiedHash => {
-                self.world.oracle().verified(id, now, &words);
+                self.world.oracle().verified(id, now, result.state, &words);
             }
             PutState::Unverified | PutState::Indeterminate => {}
         }
