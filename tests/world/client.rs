@@ -20,7 +20,7 @@ use crate::plan::client_name;
 use crate::trouble::SHARED;
 use crate::world::World;
 use lasting::Lasting;
-pub(crate) use lasting::settle;
+pub(crate) use lasting::{keeping, settle};
 
 /// How late after its deadline a call may end: what is on the link is broken off, which takes an
 /// abort, or the end of a block and a delete.
@@ -39,6 +39,11 @@ pub(crate) struct Mine {
 }
 
 impl Mine {
+    /// It wants one thing more than it wanted.
+    pub(crate) fn goes_on(&mut self) {
+        self.done = self.done.saturating_sub(1);
+    }
+
     /// Writers of transfers that go on by themselves.
     pub(crate) fn lasting(&self) -> BTreeSet<u32> {
         self.transfers

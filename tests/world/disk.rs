@@ -49,6 +49,8 @@ struct Inner {
     /// Since the last power cut: handles of an earlier one are void.
     life: u64,
     dead: bool,
+    /// Files that are open in this life.
+    open: usize,
     cut_after: Option<u64>,
 }
 
@@ -107,6 +109,7 @@ impl SimDisk {
                 mood: Mood::default(),
                 life: 0,
                 dead: false,
+                open: 0,
                 cut_after: None,
             }),
             cut: Notify::new(),
@@ -122,6 +125,20 @@ impl SimDisk {
         self.lock().cut_after = changes;
     }
 
+    /// Files in a directory.
+    pub(crate) fn files_in(&self, directory: &Path) -> usize {
+        let inner = self.lock();
+        let names = inner.names.keys();
+        names
+            .filter(|name| name.parent() == Some(directory))
+            .count()
+    }
+
+    /// Files that this life of the daemon has open.
+    pub(crate) fn open_files(&self) -> usize {
+        self.lock().open
+    }
+
     /// From now on nothing is written: the daemon is being killed.
     pub(crate) fn kill(&self) {
         self.lock().dead = true;
@@ -133,6 +150,7 @@ impl SimDisk {
         let inner = &mut *self.lock();
         inner.life += 1;
         inner.dead = false;
+        inner.open = 0;
         inner.cut_after = None;
         for inode in inner.inodes.values_mut() {
             inode.locked = false;
@@ -267,6 +285,7 @@ impl Disk for Mounted {
         let mut inner = self.0.enter(None, write)?;
         let (inode, _) = inner.inode(path)?;
         let life = inner.life;
+        inner.open += 1;
         drop(inner);
         Ok(Arc::new(SimFile {
             disk: Arc::clone(&self.0),
@@ -314,6 +333,7 @@ impl Disk for Mounted {
             return Err(io::ErrorKind::ResourceBusy.into());
         }
         inode.locked = true;
+        inner.open += 1;
         let file = SimFile {
             disk: Arc::clone(&self.0),
             inode: number,
@@ -377,6 +397,12 @@ struct SimFile {
 
 impl Drop for SimFile {
     fn drop(&mut self) {
+        {
+            let mut inner = self.disk.lock();
+            if inner.life == self.life {
+                inner.open = inner.open.saturating_sub(1);
+            }
+        }
         if self.locks {
             self.unlock();
         }

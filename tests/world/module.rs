@@ -23,7 +23,14 @@ pub(crate) struct Module {
     emulator: Emulator,
     pub(crate) net: Net,
     answers: VecDeque<(Duration, Event)>,
+    /// Uploads that the host has asked for.
+    puts: u32,
+    /// The last bytes of the host.
+    heard: Vec<u8>,
 }
+
+/// How the host asks for an upload.
+const PUT: &[u8] = b"AT+CFTPSPUT=";
 
 impl Module {
     pub(crate) fn new(profile: Profile, knobs: Knobs, net: Net) -> Self {
@@ -31,6 +38,8 @@ impl Module {
             emulator: Emulator::new(profile, knobs),
             net,
             answers: VecDeque::new(),
+            puts: 0,
+            heard: Vec::new(),
         }
     }
 
@@ -52,10 +61,20 @@ impl Module {
     pub(crate) fn spoil_put(&mut self, ahead: u32, phase: Phase, effect: Effect) {
         let trigger = Trigger::Command {
             command: "+CFTPSPUT".into(),
-            nth: self.net.stores + ahead,
+            nth: self.puts + ahead,
             phase,
         };
         self.emulator.arm(Fault { trigger, effect });
+    }
+
+    /// Bytes come from the host.
+    fn hear(&mut self, now: Duration, bytes: &[u8]) {
+        self.heard.extend_from_slice(bytes);
+        let asks = self.heard.windows(PUT.len()).filter(|part| *part == PUT);
+        self.puts += asks.count() as u32;
+        let done = self.heard.len().saturating_sub(PUT.len() - 1);
+        self.heard.drain(..done);
+        self.emulator.handle_bytes(now, bytes);
     }
 
     /// From now on the servers are well.
@@ -144,7 +163,7 @@ async fn pump(world: Arc<World>, port: DuplexStream) {
                 Ok(len) if len > 0 => {
                     let now = world.now();
                     reads_at = now + byte * len as u32;
-                    world.module().emulator.handle_bytes(now, &buffer[..len]);
+                    world.module().hear(now, &buffer[..len]);
                 }
                 _ => return,
             },

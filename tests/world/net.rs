@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cellftp::emulator::uplink::memory::{Memory, Rest, Server};
+use cellftp::emulator::uplink::memory::{Memory, Names, Rest, Server};
 use cellftp::emulator::uplink::{Answer, Ask, Event, Failure, Request};
 
 use crate::oracle::{At, By, Oracle};
+use crate::plan::{CutOff, Plan};
 
 pub(crate) const HOSTS: [&str; 2] = ["one.example", "two.example"];
 
@@ -37,11 +38,13 @@ pub(crate) struct Net {
     /// come.
     storing: Option<(At, Option<Vec<u8>>, usize)>,
     upload: Option<At>,
+    /// The byte of the file that it began at.
+    upload_from: usize,
+    cut_off: [CutOff; 2],
+    past_end: bool,
     listing: Option<(usize, String)>,
     /// Whether the running listing ends early.
     short: bool,
-    /// Uploads that were begun.
-    pub(crate) stores: u32,
     /// Whether others use the time of a cut to replace the file.
     replaces: bool,
     /// The download under way.
@@ -51,27 +54,36 @@ pub(crate) struct Net {
 }
 
 impl Net {
-    pub(crate) fn new(seed: u64, without_size: bool, rests: [Rest; 2], latency: Duration) -> Self {
+    pub(crate) fn new(plan: &Plan) -> Self {
         let mut memory = Memory::new();
         for (index, host) in HOSTS.iter().enumerate() {
             let mut server = Server::with_user("user", "pass");
             server.directories.insert(b"/d".to_vec());
-            server.knows_size = index == 0 || !without_size;
-            server.rest = rests[index];
+            server.knows_size = index == 0 || !plan.without_size;
+            if !server.knows_size && plan.strange {
+                server.names = Names::Strange;
+            }
+            server.rest = plan.rests[index];
             memory.insert(host, 21, server);
         }
         Self {
             memory,
             troubles: VecDeque::new(),
-            random: fastrand::Rng::with_seed(seed),
+            random: fastrand::Rng::with_seed(plan.seed.number),
             storing: None,
             upload: None,
+            upload_from: 0,
+            cut_off: [0, 1].map(|index| match plan.rests[index] {
+                // What lies behind the upload is another file's.
+                Rest::WriteOver => CutOff::Keeps,
+                _ => plan.cut_off[index],
+            }),
+            past_end: plan.past_end,
             listing: None,
             short: false,
-            stores: 0,
             replaces: false,
             download: None,
-            latency,
+            latency: plan.latency,
         }
     }
 
@@ -87,7 +99,8 @@ impl Net {
         self.troubles.clear();
     }
 
-    pub(crate) fn close_session(&mut self) -> Option<Event> {
+    pub(crate) fn close_session(&mut self, now: Duration, oracle: &mut Oracle) -> Option<Event> {
+        self.cut_off(now, oracle);
         self.memory.close_session()
     }
 
@@ -123,7 +136,7 @@ impl Net {
     /// Answers a request, with the time at which the answer comes.
     pub(crate) fn answer(
         &mut self,
-        request: Request,
+        mut request: Request,
         now: Duration,
         oracle: &mut Oracle,
     ) -> Option<(Duration, Event)> {
@@ -152,6 +165,7 @@ impl Net {
                     self.replace(now, oracle);
                 }
                 if failure.ends_session() {
+                    self.cut_off(now, oracle);
                     self.memory.close_session();
                     self.storing = None;
                     self.upload = None;
@@ -161,7 +175,16 @@ impl Net {
                 return Some((due, Event::Answer { id, answer }));
             }
         }
-        self.stores += u32::from(matches!(request.ask, Ask::StoreBegin { .. }));
+        // Whatever else is asked ends an upload that has not come to its end.
+        if !matches!(request.ask, Ask::StoreData(_) | Ask::StoreEnd) {
+            self.cut_off(now, oracle);
+        }
+        if let Ask::Retrieve { path, offset } = &mut request.ask
+            && self.past_end
+        {
+            let there = self.at(path).and_then(|at| self.file(&at));
+            *offset = there.map_or(*offset, |there| (*offset).min(there.len() as u64));
+        }
         let before = Before::of(&request.ask, self);
         let asked = name(&request.ask);
         let mut event = self.memory.answer(request)?;
@@ -177,13 +200,63 @@ impl Net {
         Some((due, event))
     }
 
+    /// The file that a path of the session means.
+    fn at(&self, path: &[u8]) -> Option<At> {
+        let (host, path) = self.memory.resolve(path)?;
+        let host = HOSTS.iter().position(|name| *name == host)?;
+        Some((host, String::from_utf8_lossy(&path).into_owned()))
+    }
+
+    /// An upload that is under way ends without its end.
+    fn cut_off(&mut self, now: Duration, oracle: &mut Oracle) {
+        let Some(at) = self.upload.take() else {
+            return;
+        };
+        let habit = self.cut_off[at.0];
+        // What others wrote there meanwhile is theirs.
+        if habit == CutOff::Keeps || oracle.wrote_last(&at) != Some(By::Daemon) {
+            return;
+        }
+        let Some(mut there) = self.file(&at) else {
+            return;
+        };
+        let path = at.1.as_bytes().to_vec();
+        if habit == CutOff::Removes {
+            oracle.note(now, &format!("server: removes {at:?}, which was cut off"));
+            self.server(at.0).files.remove(&path);
+            oracle.is_now(&at, now, None, By::Daemon);
+            return;
+        }
+        let came = there.len().saturating_sub(self.upload_from);
+        let kept = if self.random.bool() {
+            0
+        } else {
+            self.random.usize(..=came)
+        };
+        there.truncate(self.upload_from + kept);
+        oracle.note(
+            now,
+            &format!(
+                "server: {} bytes stay of {at:?}, which was cut off",
+                there.len()
+            ),
+        );
+        oracle.is_now(&at, now, Some(&there), By::Daemon);
+        self.server(at.0).files.insert(path, there);
+    }
+
     /// The file that was being read is another one now.
     fn replace(&mut self, now: Duration, oracle: &mut Oracle) {
         let Some(at) = self.download.take() else {
             return;
         };
         let Some(old) = self.file(&at) else { return };
-        let id = oracle.others(&at, self.random.usize(..old.len() + 2000), now);
+        let longest = if self.random.bool() {
+            old.len()
+        } else {
+            old.len() + 2000
+        };
+        let id = oracle.others(&at, self.random.usize(..=longest), now);
         let all = oracle.writer(id).content.to_vec();
         oracle.note(
             now,
@@ -234,13 +307,17 @@ impl Net {
                 let there = self.file(&at).unwrap_or_default();
                 oracle.is_now(&at, now, Some(&there), By::Daemon);
                 self.upload = Some(at.clone());
+                self.upload_from = there.len();
                 self.storing = from_start.then_some((at, old, offset));
             }
             (Before::Data(bytes), _) => {
                 if let Some((at, old, offset)) = self.storing.take() {
                     oracle.stored(&at, now, old.as_deref(), (offset, &bytes));
                 }
-                if let Some(at) = self.upload.clone() {
+                // Where it may yet be lost, it is there when the server has said so.
+                if let Some(at) = self.upload.clone()
+                    && self.cut_off[at.0] == CutOff::Keeps
+                {
                     let there = self.file(&at);
                     oracle.is_now(&at, now, there.as_deref(), By::Daemon);
                 }
@@ -249,7 +326,13 @@ impl Net {
                 if let Some((at, old, offset)) = self.storing.take() {
                     oracle.stored(&at, now, old.as_deref(), (offset, b""));
                 }
-                self.upload = None;
+                if let Some(at) = self.upload.take()
+                    && answer.is_ok()
+                    && self.cut_off[at.0] != CutOff::Keeps
+                {
+                    let there = self.file(&at);
+                    oracle.is_now(&at, now, there.as_deref(), By::Daemon);
+                }
             }
             (Before::Lists(host, directory), Ok(_)) => self.listing = Some((host, directory)),
             (Before::Reads, Ok(Answer::Data(bytes))) => {
@@ -294,18 +377,13 @@ enum Before {
 
 impl Before {
     fn of(ask: &Ask, net: &mut Net) -> Self {
-        let at = |path: &[u8]| {
-            let (host, path) = net.memory.resolve(path)?;
-            let host = HOSTS.iter().position(|name| *name == host)?;
-            Some((host, String::from_utf8_lossy(&path).into_owned()))
-        };
         let known = match ask {
             Ask::Size(path) | Ask::Retrieve { path, .. } => {
                 net.listing = None;
-                at(path).map(Self::Looked)
+                net.at(path).map(Self::Looked)
             }
-            Ask::Dele(path) => at(path).map(Self::Deletes),
-            Ask::StoreBegin { path, offset } => at(path).map(|at| {
+            Ask::Dele(path) => net.at(path).map(Self::Deletes),
+            Ask::StoreBegin { path, offset } => net.at(path).map(|at| {
                 let old = net.file(&at);
                 // A server that ignores REST begins anew.
                 let from_start = *offset == 0 || net.server(at.0).rest == Rest::Ignore;
@@ -315,7 +393,7 @@ impl Before {
             Ask::StoreEnd | Ask::DropAll | Ask::DropTransfer => Some(Self::Ends),
             Ask::List(path) => {
                 let path = path.clone().unwrap_or_else(|| Bytes::from_static(b"."));
-                at(&path).map(|(host, path)| Self::Lists(host, path))
+                net.at(&path).map(|(host, path)| Self::Lists(host, path))
             }
             Ask::Read { .. } => Some(Self::Reads),
             _ => None,

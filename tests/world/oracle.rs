@@ -234,6 +234,11 @@ impl Oracle {
         }
     }
 
+    /// Who changed a file last.
+    pub(crate) fn wrote_last(&self, at: &At) -> Option<By> {
+        self.now(at).1
+    }
+
     /// Those for whom the daemon may write there now.
     fn may_write<'a>(
         &'a self,

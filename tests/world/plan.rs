@@ -36,6 +36,14 @@ pub(crate) struct Plan {
     pub(crate) lives: Vec<Life>,
     pub(crate) without_size: bool,
     pub(crate) rests: [Rest; 2],
+    /// What each server makes of an upload that is cut off.
+    pub(crate) cut_off: [CutOff; 2],
+    /// The server without SIZE lists in a form that nobody knows.
+    pub(crate) strange: bool,
+    /// Servers give nothing from behind the end of a file, and do not refuse it.
+    pub(crate) past_end: bool,
+    /// What any work of the disk may take, as on an SD card.
+    pub(crate) disk_takes: Duration,
     /// Whether bytes are lost on the line; else they come twice. Not both: a byte lost and one doubled
     /// make a size right again, and nobody who asks for the size alone can know. To the module it
     /// happens to content only: a command without one of its bytes is another command, and no module
@@ -44,6 +52,17 @@ pub(crate) struct Plan {
     /// Time between two troubles of a kind.
     pub(crate) calm: Duration,
     kinds: BTreeSet<&'static str>,
+}
+
+/// What a server makes of an upload that is cut off before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CutOff {
+    /// It keeps what came.
+    Keeps,
+    /// Only some of it had come out of the module, or reaches the file.
+    Loses,
+    /// It removes the file (ProFTPD's `DeleteAbortedStores`).
+    Removes,
 }
 
 /// One run of the daemon.
@@ -159,7 +178,17 @@ impl Plan {
             calm: seconds(random.u64(20..120)),
             kinds,
             seed,
+            cut_off: [CutOff::Keeps; 2],
+            strange: random.bool(),
+            past_end: random.bool(),
+            disk_takes: Duration::ZERO,
         };
+        for cut_off in &mut plan.cut_off {
+            *cut_off = [CutOff::Keeps, CutOff::Loses, CutOff::Removes][random.usize(..3)];
+        }
+        if random.u8(..3) > 0 && plan.has("disk") {
+            plan.disk_takes = Duration::from_millis(random.u64(20..400));
+        }
         if !plan.has("ends") {
             plan.lives.truncate(1);
             plan.lives[0].end = End::Orderly;

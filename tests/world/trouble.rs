@@ -88,13 +88,15 @@ async fn befall(world: &World, kind: &str, random: &mut fastrand::Rng) {
             let now = world.now();
             match random.u8(..3) {
                 0 => world.module().inject(now, effect),
-                // The end of a file of the one size that is usual here.
+                // The end of a file of the one size that is usual here, in the next few: the mark that
+                // ends it, and most often as many bytes before it as a resynchronisation writes.
                 1 if loses => {
-                    let lost = random.u32(1..12);
+                    let lost = if random.bool() { 10 } else { random.u32(1..12) };
                     let at = (PLAIN as u64).saturating_sub(u64::from(lost) - 1);
-                    world
-                        .module()
-                        .spoil_put(1, Phase::InData(at), Effect::Lose(lost));
+                    for ahead in 1..4 {
+                        let effect = Effect::Lose(lost);
+                        world.module().spoil_put(ahead, Phase::InData(at), effect);
+                    }
                 }
                 _ => {
                     let (ahead, at) = (random.u32(1..4), random.u64(..6000));
@@ -132,7 +134,8 @@ async fn module(world: &World, random: &mut fastrand::Rng) {
     let silent = effect == Effect::Silence;
     let now = world.now();
     if effect == Effect::PeerClosed {
-        world.module().net.close_session();
+        let mut module = world.module();
+        module.net.close_session(now, &mut world.oracle());
     }
     world.module().inject(now, effect);
     world.poke.notify_one();
@@ -162,15 +165,15 @@ async fn disk(world: &World, random: &mut fastrand::Rng) {
     let mood = match random.u8(..4) {
         0 => Mood {
             full: true,
-            ..Mood::default()
+            ..world.well()
         },
         1 => Mood {
             read_only: true,
-            ..Mood::default()
+            ..world.well()
         },
         2 => Mood {
             fails_one_in: random.u32(3..40),
-            ..Mood::default()
+            ..world.well()
         },
         _ => Mood {
             slow: Duration::from_millis(random.u64(10..3000)),
@@ -181,7 +184,7 @@ async fn disk(world: &World, random: &mut fastrand::Rng) {
     world.disk.set_mood(mood);
     sleep(Duration::from_millis(random.u64(100..60_000))).await;
     world.note("the disk is well");
-    world.disk.set_mood(Mood::default());
+    world.disk.set_mood(world.well());
 }
 
 /// Another program writes on a server.

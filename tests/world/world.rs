@@ -83,6 +83,14 @@ impl World {
         self.oracle().violated(now, rule, what);
     }
 
+    /// The disk as it is without trouble.
+    pub(crate) fn well(&self) -> Mood {
+        Mood {
+            slow: self.plan.disk_takes,
+            ..Mood::default()
+        }
+    }
+
     fn is_broken(&self) -> bool {
         !self.plan.seed.goes_on && !self.oracle().broken.is_empty()
     }
@@ -93,7 +101,7 @@ pub(crate) fn run(seed: Seed) -> Outcome {
     step_wall(0);
     let plan = Plan::of(seed);
     let number = plan.seed.number;
-    let net = Net::new(number, plan.without_size, plan.rests, plan.latency);
+    let net = Net::new(&plan);
     let module = Module::new(Profile::of(plan.family), plan.knobs.clone(), net);
     let world = Arc::new(World {
         poke: Poke::new(),
@@ -228,7 +236,7 @@ fn live(world: &Arc<World>, number: usize) {
     within(world, number, async {
         let mut daemon = Daemon::start(world);
         while daemon.is_none() {
-            world.disk.set_mood(Mood::default());
+            world.disk.set_mood(world.well());
             daemon = Daemon::start(world);
             if daemon.is_none() {
                 world.violated("what was accepted cannot be read", "the store".into());
@@ -236,6 +244,7 @@ fn live(world: &Arc<World>, number: usize) {
             }
         }
         let Some(daemon) = daemon else { return };
+        world.disk.set_mood(world.well());
         // A power cut that came at the very end of the last life is over.
         let _ = timeout(Duration::ZERO, world.disk.cut.notified()).await;
         if let End::CutAt(changes) = life.end {
@@ -295,7 +304,7 @@ fn killed(world: &World, now: Duration) {
 /// No more trouble: what is left is done, and all comes to rest.
 fn heal(world: &Arc<World>, number: usize) {
     world.note("healing");
-    world.disk.set_mood(Mood::default());
+    world.disk.set_mood(world.well());
     let now = world.now();
     world.module().heal();
     world.module().power_cycle(now);
@@ -307,6 +316,9 @@ fn heal(world: &Arc<World>, number: usize) {
         let ready = health.wait_for(|health| matches!(health.link, health::Link::Ready));
         if timeout(Duration::from_secs(600), ready).await.is_err() {
             return world.violated("the module is not brought up", String::new());
+        }
+        for mine in &world.mine {
+            mine.lock().unwrap().goes_on();
         }
         // What was to come with a later upload still comes.
         let looked_after = tokio::spawn(trouble::look_after(Arc::clone(world)));
@@ -342,7 +354,17 @@ fn heal(world: &Arc<World>, number: usize) {
         if tasks > 4 {
             world.violated("tasks are left", format!("{tasks}"));
         }
+        let kept = client::keeping(world, &daemon.broker);
+        let files = world.disk.files_in(&Path::new(DIRECTORY).join("files"));
+        if files > kept {
+            let what = format!("{files} files, {kept} transfers that may have one");
+            world.violated("files of no transfer are left", what);
+        }
         daemon.end(world).await;
+        let open = world.disk.open_files();
+        if open > 0 {
+            world.violated("files are left open", format!("{open}"));
+        }
     });
 }
 
@@ -380,7 +402,7 @@ pub(crate) fn wall() -> SystemTime {
     });
     let right = 1_790_000_000 + now.as_secs() as i64;
     let shown = u64::try_from(right + WALL.get()).unwrap_or_default();
-    SystemTime::UNIX_EPOCH + Duration::from_secs(shown)
+    SystemTime::UNIX_EPOCH + Duration::new(shown, now.subsec_nanos())
 }
 
 fn told(error: &Error) -> transfers::Told {

@@ -10,11 +10,12 @@ use cellftp::broker::scheduler::Priority;
 use cellftp::broker::transfers::{
     Direction, ReadNext, Receiving, State, Transfer, TransferId, Upload, UploadWish, Wish,
 };
-use cellftp::broker::{Broker, Cause, Error};
+use cellftp::broker::{Broker, Caller, Cause, Error, Principal};
 use sha2::{Digest, Sha256};
 use tokio::time::{sleep, timeout};
 
 use super::{Client, path};
+use crate::disk::Mood;
 use crate::net::HOSTS;
 use crate::oracle::{At, Got, Writer};
 use crate::plan::client_name;
@@ -48,6 +49,17 @@ impl Client<'_> {
         }
         let index = self.random.usize(..count);
         Some(self.mine().transfers[index].clone())
+    }
+
+    /// One that is in such a state, or any.
+    fn pick_in(&mut self, fits: impl Fn(State) -> bool) -> Option<Lasting> {
+        let all = self.mine().transfers.clone();
+        let caller = self.caller(None);
+        let fitting = all.into_iter().find(|mine| {
+            let there = self.broker.transfer(&caller, mine.id.clone());
+            there.is_ok_and(|there| fits(there.record.state))
+        });
+        fitting.or_else(|| self.pick())
     }
 
     /// Changes what is remembered.
@@ -111,13 +123,61 @@ impl Client<'_> {
         let caller = self.caller(None);
         let created = self.broker.create_upload(&caller, name.clone(), wish);
         match self.call(&what, None, created).await {
-            Some(Ok(Upload::Receive(receiving))) => self.bring(&name, receiving, &content, 0).await,
+            Some(Ok(Upload::Receive(receiving))) => {
+                self.bring(&name, receiving, &content, 0).await;
+                self.follow(&name).await;
+            }
             Some(Ok(Upload::Accepted(_) | Upload::Compare(_))) => {
                 self.world
                     .violated("what was never sent is accepted", format!("{name}"));
             }
             Some(Err(error)) => self.said("CreateUpload", &error),
             None => {}
+        }
+    }
+
+    /// Looks after what was just accepted: it is ended while it runs, and the disk takes nothing just
+    /// then; or it is tried again just when its time comes.
+    async fn follow(&mut self, name: &TransferId) {
+        let all = self.mine().transfers.clone();
+        let Some(mine) = all.into_iter().find(|mine| mine.id == *name) else {
+            return;
+        };
+        let ends = match self.random.u8(..6) {
+            0 => true,
+            1 | 2 => false,
+            _ => return,
+        };
+        let caller = self.caller(None);
+        let fits = |state| match state {
+            State::Running => ends,
+            State::Waiting { .. } => !ends,
+            _ => false,
+        };
+        let until = async {
+            let Ok(mut watch) = self.broker.watch_transfer(&caller, name.clone()) else {
+                return false;
+            };
+            while let Ok(Some(there)) = watch.next().await {
+                if fits(there.record.state) {
+                    return true;
+                }
+            }
+            false
+        };
+        if !timeout(Duration::from_secs(600), until)
+            .await
+            .unwrap_or(false)
+        {
+            return;
+        }
+        if ends {
+            if self.world.plan.has("disk") {
+                self.spoil_disk();
+            }
+            self.cancel(&mine).await;
+        } else {
+            self.retry(&mine).await;
         }
     }
 
@@ -199,9 +259,17 @@ impl Client<'_> {
     /// Looks after a transfer of the client's.
     pub(super) async fn tend(&mut self) {
         let Some(mine) = self.pick() else { return };
-        match self.random.u8(..8) {
-            0 | 1 => self.cancel(&mine).await,
-            2 | 3 => self.retry(&mine).await,
+        match self.random.u8(..9) {
+            0 => self.cancel(&mine).await,
+            1 => {
+                let running = self.pick_in(|state| state == State::Running);
+                self.cancel(&running.unwrap_or(mine)).await;
+            }
+            2 => self.retry(&mine).await,
+            3 | 8 => {
+                let waiting = self.pick_in(|state| matches!(state, State::Waiting { .. }));
+                self.retry(&waiting.unwrap_or(mine)).await;
+            }
             4 => self.delete_transfer(&mine).await,
             5 => self.again(&mine).await,
             6 => self.reuse(&mine).await,
@@ -212,6 +280,9 @@ impl Client<'_> {
     async fn cancel(&mut self, mine: &Lasting) {
         let caller = self.caller(None);
         self.remember(&mine.id, |mine| mine.ended = true);
+        if self.world.plan.has("disk") && self.random.u8(..4) == 0 {
+            self.spoil_disk();
+        }
         let cancelled = self.broker.cancel_transfer(&caller, mine.id.clone());
         match self
             .call(&format!("CancelTransfer {}", mine.id), None, cancelled)
@@ -221,6 +292,25 @@ impl Client<'_> {
             Some(Err(error)) => self.said("CancelTransfer", &error),
             None => {}
         }
+    }
+
+    /// The disk takes nothing at just this moment, for a while.
+    fn spoil_disk(&mut self) {
+        let world = Arc::clone(self.world);
+        let span = Duration::from_millis(self.random.u64(1000..60_000));
+        let full = self.random.bool();
+        let mood = Mood {
+            full,
+            read_only: !full,
+            ..world.well()
+        };
+        world.note(&format!("trouble: {mood:?}"));
+        world.disk.set_mood(mood);
+        tokio::spawn(async move {
+            sleep(span).await;
+            world.note("the disk is well");
+            world.disk.set_mood(world.well());
+        });
     }
 
     async fn retry(&mut self, mine: &Lasting) {
@@ -233,8 +323,14 @@ impl Client<'_> {
             && let Ok(left) = until.duration_since(wall())
             && left < Duration::from_secs(3600)
         {
-            let late = Duration::from_millis(self.random.u64(..1500));
-            sleep((left + late).saturating_sub(Duration::from_millis(500))).await;
+            let takes = self.world.plan.disk_takes.as_millis() as u64;
+            if takes > 0 {
+                // While that is being written down.
+                sleep(left + Duration::from_millis(self.random.u64(..takes))).await;
+            } else {
+                let late = Duration::from_millis(self.random.u64(..1500));
+                sleep((left + late).saturating_sub(Duration::from_millis(500))).await;
+            }
         }
         let retried = self.broker.retry_transfer(&caller, mine.id.clone());
         match self
@@ -400,8 +496,8 @@ impl Client<'_> {
 
     /// A download that is done.
     async fn read_transfer(&self, mine: &Lasting) {
-        let caller = cellftp::broker::Caller {
-            principal: cellftp::broker::Principal::new(self.name.as_str()),
+        let caller = Caller {
+            principal: Principal::new(self.name.as_str()),
             deadline: None,
             priority: None,
             yields: None,
@@ -458,6 +554,10 @@ impl Client<'_> {
         let Some(writer) = mine.writer else { return };
         let now = self.world.now();
         match (record.state, &record.evidence) {
+            (State::Done, Some(evidence)) if evidence.state == PutState::Indeterminate => {
+                let what = format!("{}: {}", mine.id, evidence.words);
+                self.world.violated("done without evidence", what);
+            }
             // The daemon may have ended before it could say that it had accepted the bytes.
             (State::Done, Some(evidence)) => {
                 let words = format!(
@@ -547,6 +647,31 @@ pub(crate) async fn settle(world: &Arc<World>, broker: &Broker, index: usize, un
         }
         Err(error) => world.violated("transfers cannot be listed", error.to_string()),
     }
+}
+
+/// How many transfers the daemon lists that may have bytes in its spool.
+pub(crate) fn keeping(world: &World, broker: &Broker) -> usize {
+    let of = |index| {
+        let caller = Caller {
+            principal: Principal::new(client_name(index).as_str()),
+            deadline: None,
+            priority: None,
+            yields: None,
+        };
+        broker
+            .list_transfers(&caller, None, 1000, |_| true)
+            .unwrap_or_default()
+    };
+    let all = (0..world.plan.clients).flat_map(of);
+    all.filter(|there| {
+        let sent = there.record.wish.direction != Direction::Download;
+        match there.record.state {
+            State::Done => !sent,
+            State::Cancelled => sent,
+            _ => true,
+        }
+    })
+    .count()
 }
 
 impl Client<'_> {
