@@ -22,11 +22,28 @@ pub(super) const RESET_STREAMS: usize = 20;
 pub(super) const WORK_AT_ONCE: u32 = 10_000;
 pub(super) const WORK_A_SECOND: u32 = 5_000;
 
+/// What a connection costs of that when it begins, and a TLS handshake of an address: about two calls, so
+/// that six hundred clients can come at once, and three hundred a second beyond that.
+pub(super) const CONNECTION: u32 = 16;
+
 /// Calls at once whose answers may be long, and are whole in memory until the client takes them: lists,
 /// and the contract itself (reflection). One may have a few hundred KiB.
 pub(super) const LONG_ANSWERS: Share = Share {
     in_all: 32,
     of_one: 8,
+};
+
+/// Calls at once that bring or read a transfer which is kept: each has a file open, as has a spool that is
+/// on disk, of which there may be as many.
+pub(super) const FILES: Share = Share {
+    in_all: 128,
+    of_one: 64,
+};
+
+/// Watches of transfers at once: each is told of every step, four times a second. A screen shows fewer.
+pub(super) const WATCHES: Share = Share {
+    in_all: 256,
+    of_one: 64,
 };
 
 /// How long a client may take to begin HTTP/2 once it is connected: as long as for a TLS handshake.

@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use cellftp::client::{Address, Client, Target};
+use cellftp::client::{Address, Client, PutOptions, Target};
+use cellftp::proto::target::Destination;
+use cellftp::proto::{self, GetRequest, PutHeader, PutRequest, put_request};
 use futures_util::future::join_all;
+use prost::Message as _;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::frames::{GOAWAY, HEALTH, PUT, STATUS, Wire, call, data, message, reset};
+use crate::frames::{
+    GET, GOAWAY, HEALTH, PUT, STATUS, Wire, asked, call, data, message, reset, whole,
+};
 use crate::program::free_port;
 use crate::{CALLS, LASTS, MANY, Siege, over_and_over};
 
@@ -229,8 +234,101 @@ fn watches_that_nobody_reads() {
     );
 }
 
+/// Clients that vanish in the midst of what they asked for.
+#[test]
+fn clients_that_vanish() {
+    let siege = Siege::of(MANY, "");
+    let (tcp, elsewhere) = (siege.tcp.clone(), siege.elsewhere());
+    let request = GetRequest {
+        target: Some(proto::Target {
+            destination: Some(Destination::Profile("here".into())),
+        }),
+        path: "/large".into(),
+        ..Default::default()
+    };
+    let get = request.encode_to_vec();
+    let attack = async {
+        over_and_over(async || {
+            let mut wire = Wire::open(&tcp).await;
+            let calls: Vec<u8> = (0..5)
+                .flat_map(|one| asked(one * 2 + 1, GET, &get))
+                .collect();
+            wire.write(&calls).await;
+            wire.read(Duration::from_millis(200)).await;
+        })
+        .await;
+    };
+    siege.beside_as_much("clients that vanish", 2 * CALLS, attack, asking(elsewhere));
+}
+
+/// Uploads that bring a byte a second, and stay in the queue.
+#[test]
+fn uploads_of_a_byte_a_second() {
+    let siege = Siege::of(MANY, "");
+    let (tcp, elsewhere) = (siege.tcp.clone(), siege.elsewhere());
+    let attack = async {
+        let mut wire = Wire::open(&tcp).await;
+        for one in 0..50 {
+            let header = PutHeader {
+                target: Some(proto::Target {
+                    destination: Some(Destination::Profile("here".into())),
+                }),
+                path: format!("/drip-{one}"),
+                ..Default::default()
+            };
+            let put = PutRequest {
+                message: Some(put_request::Message::Header(header)),
+            };
+            wire.write(&asked(one * 2 + 1, PUT, &put.encode_to_vec()))
+                .await;
+        }
+        let chunk = PutRequest {
+            message: Some(put_request::Message::Chunk(b"x".as_slice().into())),
+        };
+        let chunk = whole(&chunk.encode_to_vec());
+        over_and_over(async || {
+            let chunks: Vec<u8> = (0..50).flat_map(|one| data(one * 2 + 1, &chunk)).collect();
+            wire.say(&chunks).await;
+            sleep(Duration::from_secs(1)).await;
+        })
+        .await;
+    };
+    let work = async {
+        let client = Client::connect(&elsewhere).await.unwrap();
+        let (at, options) = (Target::Profile("here".into()), PutOptions::default());
+        loop {
+            let mut source = b"x".as_slice();
+            let _ = client
+                .put(&at, "/mine", &options, &mut source, |_| ())
+                .await;
+        }
+    };
+    siege.beside_as_much("uploads of a byte a second", CALLS, attack, work);
+}
+
+/// Sessions that are opened and left.
+#[test]
+fn sessions_that_are_opened_and_left() {
+    let siege = Siege::of(MANY, "");
+    let (address, elsewhere) = (siege.address(), siege.elsewhere());
+    let attack = async {
+        let mut asking = Vec::new();
+        for _ in 0..8 {
+            let client = Client::connect(&address).await.unwrap();
+            asking.push(tokio::spawn(async move {
+                loop {
+                    let _ = client.open_session("here", "").await;
+                }
+            }));
+        }
+        sleep(LASTS).await;
+        asking.iter().for_each(JoinHandle::abort);
+    };
+    siege.beside_as_much("sessions opened and left", CALLS, attack, asking(elsewhere));
+}
+
 /// A client that asks one question after the other.
-async fn asking(address: Address) {
+pub(crate) async fn asking(address: Address) {
     let client = Client::connect(&address).await.unwrap();
     let at = Target::Profile("here".into());
     loop {

@@ -122,6 +122,29 @@ async fn many_readers_that_stop_cost_their_neighbours_one_wait() {
     assert!(waits.len() > 5 && long.len() <= 1, "{waits:?}");
 }
 
+/// Each was given two seconds when it asked for the link, and had them when its turn came.
+#[tokio::test(start_paused = true)]
+async fn many_uploads_of_a_byte_cost_their_neighbours_one_wait() {
+    let world = narrow();
+    let [one, _] = HOSTS;
+    let drip = async |name: String| {
+        let me = caller("me");
+        let mut writing = world.broker.put(&me, header(at(one), &name)).unwrap();
+        writing.push(Bytes::from_static(b"x")).await.unwrap();
+        sleep(40 * SECOND).await;
+        writing.finish(None).await
+    };
+    let many = (0..12).map(|one| drip(format!("/drip-{one}")));
+    let (_, waits) = meanwhile(&world, join_all(many)).await;
+    let long: Vec<_> = waits.iter().filter(|wait| **wait >= 2 * SECOND).collect();
+    println!(
+        "beside twelve uploads of a byte: {} answers, longest {:?}, beyond two seconds {long:?}",
+        waits.len(),
+        longest(&waits)
+    );
+    assert!(waits.len() > 20 && long.len() <= 1, "{waits:?}");
+}
+
 /// It came back for each chunk that was read, and each time cost the others an abort and a login.
 #[tokio::test(start_paused = true)]
 async fn a_reader_slower_than_the_link_comes_back_when_half_is_read() {

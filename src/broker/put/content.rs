@@ -91,8 +91,8 @@ impl Content {
     }
 
     /// Waits until all was sent although more is to come, and fewer than `least` bytes came in the
-    /// time after.
-    pub(super) async fn trickles(&self, span: Duration, least: u64) {
+    /// time after, which is asked for when all was sent.
+    pub(super) async fn trickles(&self, span: impl Fn() -> Duration, least: u64) {
         match self {
             Self::Brought { reader, .. } => reader.trickles(span, least).await,
             Self::OnDisk(_) => pending().await,

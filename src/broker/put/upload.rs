@@ -296,7 +296,8 @@ fn module_ran(cause: &Cause) -> bool {
 /// Tells the queue when the caller sends nothing. Never completes.
 async fn watch_for_trickle(content: &Content, operation: &Operation, span: Duration) {
     loop {
-        content.trickles(operation.patience(span), WORTH).await;
+        // Another transfer of the same principal may have stood still since this one asked for the link.
+        content.trickles(|| operation.patience(span), WORTH).await;
         operation.trickles(true);
         content.enough(WORTH).await;
         operation.trickles(false);

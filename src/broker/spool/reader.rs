@@ -104,13 +104,13 @@ impl Reader {
     }
 
     /// Waits until all was read although more is to come, and fewer than `least` bytes came in
-    /// the time after. Cancel-safe.
-    pub(in crate::broker) async fn trickles(&self, span: Duration, least: u64) {
+    /// the time after, which is asked for when all was read. Cancel-safe.
+    pub(in crate::broker) async fn trickles(&self, span: impl Fn() -> Duration, least: u64) {
         loop {
             self.when(|state| state.in_memory == 0 && state.end.is_none())
                 .await;
             let before = self.arrived();
-            let _ = timeout(span, self.when(|state| state.in_memory >= least)).await;
+            let _ = timeout(span(), self.when(|state| state.in_memory >= least)).await;
             let state = self.spool.state();
             let more = state.end.is_none() && state.in_memory < least;
             drop(state);

@@ -349,7 +349,7 @@ async fn a_writer_that_trickles_is_told_from_one_that_keeps_up_with_the_link() {
         let seen = tokio::select! {
             () = writing => unreachable!(),
             () = async { reading.await; std::future::pending().await } => unreachable!(),
-            () = reader.trickles(Duration::from_secs(2), 8192) => true,
+            () = reader.trickles(|| Duration::from_secs(2), 8192) => true,
             () = sleep(Duration::from_secs(20)) => false,
         };
         assert_eq!(seen, trickles, "{pause} ms");
