@@ -83,6 +83,8 @@ mod tests {
         while let Some((visit, idle, place)) = guests.place(Peer::Tcp) {
             inside.push((visit.turned_away().is_some(), idle, place));
         }
+        let row = format!("where {} are being told so", TURNED_AWAY.in_all);
+        assert!(include_str!("../../README.md").contains(&row), "{row}");
         let told = inside.iter().filter(|(told, ..)| *told).count();
         assert_eq!((inside.len(), told), (4 + 8, 8));
         let (other, ..) = guests.place(Peer::User(7)).unwrap();

@@ -205,6 +205,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_oldest_makes_room() {
+        let (seconds, row) = (DEADLINE.as_secs(), "to do a TLS handshake |");
+        let row = format!("{row} {seconds} s | {AT_ONCE} handshakes |");
+        assert!(include_str!("../../README.md").contains(&row), "{row}");
         let mut handshakes = handshakes();
         let mut clients: Vec<DuplexStream> = Vec::new();
         let began = clock::now();

@@ -107,3 +107,49 @@ impl Default for Limits {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_bounds_tells_what_is_in_force() {
+        let share = |of: Share| format!("{} | {}", of.of_one, of.in_all);
+        let (first, next) = (FIRST_MESSAGE.as_secs(), MESSAGE.as_secs());
+        let chunk = CHUNK / 1024;
+        let rows = [
+            format!(
+                "| time to begin HTTP/2, to do a TLS handshake | {} s |",
+                PREFACE.as_secs()
+            ),
+            format!("| streams of a connection | {STREAMS} |"),
+            format!("| calls at once | {} |", share(Limits::default().calls)),
+            format!(
+                "`ListCommandForms`) and reflection | {} |",
+                share(LONG_ANSWERS)
+            ),
+            format!("`ReadTransfer`) | {} |", share(FILES)),
+            format!("`WatchTransfer` | {} |", share(WATCHES)),
+            format!("| metadata of a call | {} KiB |", METADATA / 1024),
+            format!("with one | {} KiB; {chunk} KiB of chunk |", HEADER / 1024),
+            format!("for another, once begun | {first} s; {next} s |"),
+            format!("| chunks shorter than {SHORT} bytes, of a call |"),
+            format!("| {SHORT_AT_ONCE}, and {SHORT_A_SECOND} a second |"),
+        ];
+        let readme = include_str!("../../README.md");
+        for row in rows {
+            assert!(readme.contains(&row), "{row}");
+        }
+        // Numbers that are written with commas, or in words.
+        assert_eq!((WORK_AT_ONCE, WORK_A_SECOND), (10_000, 5_000));
+        assert_eq!(
+            (
+                CONNECTION,
+                WORK_AT_ONCE / CONNECTION,
+                WORK_A_SECOND / CONNECTION
+            ),
+            (16, 625, 312)
+        );
+        assert_eq!(RESET_STREAMS, 20);
+    }
+}

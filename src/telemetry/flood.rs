@@ -198,6 +198,8 @@ mod tests {
                 (AT_ONCE + A_SECOND) as usize + 1
             );
         });
+        let row = format!("| {AT_ONCE} at once, then {A_SECOND} a second | {KINDS} kinds,");
+        assert!(include_str!("../../README.md").contains(&row), "{row}");
         let left_out = flood.left_out();
         let [(like, lines)] = left_out.as_slice() else {
             panic!("{left_out:?}");

@@ -63,6 +63,27 @@ async fn one_client_does_not_take_the_whole_disk() {
     timeout(STALL / 2, written).await.unwrap();
 }
 
+/// Each is a descriptor of the daemon.
+#[tokio::test(start_paused = true)]
+async fn one_client_has_a_part_of_the_files() {
+    let spools = spools(10, 10, 100, 1 << 20);
+    let mut stalled = Vec::new();
+    for _ in 0..80 {
+        let (mut writer, reader) = spools.from_link(&me(), STALL);
+        let written = async { while writer.write(bytes(10)).await.is_ok() {} };
+        assert!(timeout(STALL / 2, written).await.is_err());
+        stalled.push((writer, reader));
+    }
+    assert_eq!(spools.files.used(), FILES.of_one);
+    let row = format!(
+        "half of `transfers.disk_in_all`, {} files | `transfers.disk_in_all`, {} files |",
+        FILES.of_one, FILES.in_all
+    );
+    assert!(include_str!("../../../README.md").contains(&row), "{row}");
+    drop(stalled);
+    assert_eq!(spools.files.used(), 0);
+}
+
 /// The transfers of one client held all memory: those of a neighbour went to disk, or waited.
 #[tokio::test(start_paused = true)]
 async fn one_client_does_not_take_all_memory() {
