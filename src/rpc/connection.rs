@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 use tonic::transport::server::Connected;
 
-use super::limits::{CONNECTION, PREFACE};
+use super::limits::PREFACE;
 use super::pace::{Frames, Pace};
 use super::visit::Visit;
 use crate::broker::modem::clock;
@@ -25,8 +25,6 @@ pub(super) struct Connection {
     pace: Arc<Pace>,
     /// Nothing is read before this is over: its client has sent too much.
     held: Option<Pin<Box<Sleep>>>,
-    /// It was read for the first time.
-    looked_at: bool,
     idle: Duration,
     timer: Pin<Box<Sleep>>,
     _place: Place,
@@ -51,7 +49,6 @@ impl Connection {
             frames: Frames::new(),
             pace,
             held: None,
-            looked_at: false,
             idle,
             timer: Box::pin(sleep(PREFACE)),
             _place: place,
@@ -123,10 +120,6 @@ impl AsyncRead for Connection {
         if self.is_held(cx) {
             self.over(cx)?;
             return Poll::Pending;
-        }
-        if !self.looked_at {
-            self.looked_at = true;
-            self.pace.pay(CONNECTION, clock::now());
         }
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
@@ -200,27 +193,6 @@ mod tests {
             theirs,
             visit,
         )
-    }
-
-    /// A client that opened connections without end had a processor.
-    #[tokio::test(start_paused = true)]
-    async fn who_opens_many_connections_is_read_later() {
-        let pace = Arc::<Pace>::default();
-        let places = Arc::new(Places::new(Share {
-            in_all: 1000,
-            of_one: 1000,
-        }));
-        let began = clock::now();
-        for at in 0..1000 {
-            let (ours, mut theirs) = duplex(1024);
-            let visit = Visit::new(Peer::Tcp, None);
-            let place = places.take(visit.principal()).unwrap();
-            let mut connection = Connection::new(ours, visit, pace.clone(), IDLE, place);
-            theirs.write_all(b"P").await.unwrap();
-            connection.read_exact(&mut [0]).await.unwrap();
-            assert!(at > 600 || began.elapsed().is_zero(), "{at} come at once");
-        }
-        assert!(began.elapsed() > Duration::from_secs(1));
     }
 
     async fn end(mut connection: Connection) -> (Duration, io::ErrorKind) {

@@ -261,37 +261,39 @@ fn clients_that_vanish() {
     siege.beside_as_much("clients that vanish", 2 * CALLS, attack, asking(elsewhere));
 }
 
-/// Uploads that bring a byte a second, and stay in the queue.
+/// Uploads that bring a byte, and stand still until they go. The first is waited for (`transfers.trickle`),
+/// which is one answer of more than a hundred.
 #[test]
-fn uploads_of_a_byte_a_second() {
+fn uploads_of_a_byte() {
     let siege = Siege::of(MANY, "");
     let (tcp, elsewhere) = (siege.tcp.clone(), siege.elsewhere());
     let attack = async {
-        let mut wire = Wire::open(&tcp).await;
-        for one in 0..50 {
-            let header = PutHeader {
-                target: Some(proto::Target {
-                    destination: Some(Destination::Profile("here".into())),
-                }),
-                path: format!("/drip-{one}"),
-                ..Default::default()
-            };
-            let put = PutRequest {
-                message: Some(put_request::Message::Header(header)),
-            };
-            wire.write(&asked(one * 2 + 1, PUT, &put.encode_to_vec()))
-                .await;
-        }
         let chunk = PutRequest {
             message: Some(put_request::Message::Chunk(b"x".as_slice().into())),
         };
-        let chunk = whole(&chunk.encode_to_vec());
-        over_and_over(async || {
-            let chunks: Vec<u8> = (0..50).flat_map(|one| data(one * 2 + 1, &chunk)).collect();
-            wire.say(&chunks).await;
-            sleep(Duration::from_secs(1)).await;
-        })
-        .await;
+        let chunk = data(1, &whole(&chunk.encode_to_vec()));
+        for round in 0..8 {
+            // Some go before it is seen that they stand still.
+            let mut wires = Vec::new();
+            for one in 0..10 {
+                let header = PutHeader {
+                    target: Some(proto::Target {
+                        destination: Some(Destination::Profile("here".into())),
+                    }),
+                    path: format!("/drip-{one}"),
+                    ..Default::default()
+                };
+                let put = PutRequest {
+                    message: Some(put_request::Message::Header(header)),
+                };
+                let mut wire = Wire::open(&tcp).await;
+                wire.write(&asked(1, PUT, &put.encode_to_vec())).await;
+                wire.write(&chunk).await;
+                wires.push(wire);
+            }
+            sleep(LASTS / 4 * (round % 3) / 2 + LASTS / 10).await;
+            drop(wires);
+        }
     };
     let work = async {
         let client = Client::connect(&elsewhere).await.unwrap();
@@ -303,7 +305,7 @@ fn uploads_of_a_byte_a_second() {
                 .await;
         }
     };
-    siege.beside_as_much("uploads of a byte a second", CALLS, attack, work);
+    siege.beside_as_much("uploads of a byte", CALLS, attack, work);
 }
 
 /// Sessions that are opened and left.

@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::frames::{
     CONTINUATION, DATA, GOAWAY, HEADERS, HEALTH, PING, PRIORITY, PUT, QUEUE, REFLECTION, SETTINGS,
-    SIZE, STATUS, WINDOW_UPDATE, Wire, asked, call, data, frame, message,
+    SIZE, STATUS, WINDOW_UPDATE, Wire, asked, call, data, frame, message, whole,
 };
 use crate::{CALLS, LASTS, MANY, Siege, over_and_over};
 
@@ -143,18 +143,7 @@ fn a_window_that_stays_closed() {
 fn long_answers_that_nobody_reads() {
     let siege = Siege::of(MANY, "");
     let tcp = siege.tcp.clone();
-    let header = PutHeader {
-        target: Some(proto::Target {
-            destination: Some(proto::target::Destination::Profile("here".into())),
-        }),
-        path: format!("/{}", "x".repeat(200)),
-        ..Default::default()
-    };
-    let put = PutRequest {
-        message: Some(put_request::Message::Header(header)),
-    };
-    let put = put.encode_to_vec();
-    let put = message(u32::try_from(put.len()).unwrap(), &put);
+    let put = put(&format!("/{}", "x".repeat(200)));
     siege.beside("long answers", CALLS, async {
         let mut wires = Vec::new();
         wires.push(calls(&tcp, 100, PUT, &put).await);
@@ -164,6 +153,39 @@ fn long_answers_that_nobody_reads() {
         sleep(LASTS).await;
         drop(wires);
     });
+}
+
+/// As many uploads in the queue as there are long answers to it.
+#[test]
+fn four_hundred_long_answers() {
+    let siege = Siege::of(MANY, "");
+    let tcp = siege.tcp.clone();
+    siege.beside("400 uploads, 400 long answers", 4 * CALLS, async {
+        let mut wires = Vec::new();
+        for at in 0..4 {
+            wires.push(calls(&tcp, 100, PUT, &put(&format!("/{at}{}", "x".repeat(200)))).await);
+        }
+        for of in [0, 1].repeat(2) {
+            wires.push(calls(&tcp, of, QUEUE, &message(0, &[])).await);
+        }
+        sleep(LASTS).await;
+        drop(wires);
+    });
+}
+
+/// The beginning of an upload.
+fn put(path: &str) -> Vec<u8> {
+    let header = PutHeader {
+        target: Some(proto::Target {
+            destination: Some(proto::target::Destination::Profile("here".into())),
+        }),
+        path: path.into(),
+        ..Default::default()
+    };
+    let put = PutRequest {
+        message: Some(put_request::Message::Header(header)),
+    };
+    whole(&put.encode_to_vec())
 }
 
 /// Questions about the contract, whose answers are long and not read.

@@ -145,6 +145,32 @@ async fn many_uploads_of_a_byte_cost_their_neighbours_one_wait() {
     assert!(waits.len() > 20 && long.len() <= 1, "{waits:?}");
 }
 
+/// Each that left before it was seen to stand still was waited for as long as the first.
+#[tokio::test(start_paused = true)]
+async fn uploads_that_come_and_go_cost_their_neighbours_one_wait() {
+    let world = narrow();
+    let [one, _] = HOSTS;
+    let many = async {
+        for name in 0..12 {
+            let name = format!("/gone-{name}");
+            let me = caller("me");
+            let mut writing = world.broker.put(&me, header(at(one), &name)).unwrap();
+            writing.push(Bytes::from_static(b"x")).await.unwrap();
+            sleep(SECOND + SECOND / 2).await;
+            drop(writing);
+            sleep(SECOND).await;
+        }
+    };
+    let ((), waits) = meanwhile(&world, many).await;
+    let long: Vec<_> = waits.iter().filter(|wait| **wait >= SECOND).collect();
+    println!(
+        "beside uploads that come and go: {} answers, longest {:?}, beyond a second {long:?}",
+        waits.len(),
+        longest(&waits)
+    );
+    assert!(waits.len() > 20 && long.len() <= 1, "{waits:?}");
+}
+
 /// It came back for each chunk that was read, and each time cost the others an abort and a login.
 #[tokio::test(start_paused = true)]
 async fn a_reader_slower_than_the_link_comes_back_when_half_is_read() {
