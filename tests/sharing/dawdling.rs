@@ -7,10 +7,13 @@ use cellftp::modem::clock;
 use futures_util::future::join_all;
 
 use super::world::lively;
-use super::yielding::{meanwhile, told};
+use super::yielding::{meanwhile, meanwhile_every, told};
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// Between two questions of one who asks often.
+const OFTEN: Duration = Duration::from_millis(300);
 
 /// Larger than what may lie between the link and its client.
 const LARGE: usize = 3_000_000;
@@ -135,10 +138,10 @@ async fn many_uploads_of_a_byte_cost_their_neighbours_one_wait() {
         writing.finish(None).await
     };
     let many = (0..12).map(|one| drip(format!("/drip-{one}")));
-    let (_, waits) = meanwhile(&world, join_all(many)).await;
-    let long: Vec<_> = waits.iter().filter(|wait| **wait >= 2 * SECOND).collect();
+    let (_, waits) = meanwhile_every(&world, OFTEN, join_all(many)).await;
+    let long: Vec<_> = waits.iter().filter(|wait| **wait >= SECOND).collect();
     println!(
-        "beside twelve uploads of a byte: {} answers, longest {:?}, beyond two seconds {long:?}",
+        "beside twelve uploads of a byte: {} answers, longest {:?}, beyond a second {long:?}",
         waits.len(),
         longest(&waits)
     );
@@ -161,7 +164,7 @@ async fn uploads_that_come_and_go_cost_their_neighbours_one_wait() {
             sleep(SECOND).await;
         }
     };
-    let ((), waits) = meanwhile(&world, many).await;
+    let ((), waits) = meanwhile_every(&world, OFTEN, many).await;
     let long: Vec<_> = waits.iter().filter(|wait| **wait >= SECOND).collect();
     println!(
         "beside uploads that come and go: {} answers, longest {:?}, beyond a second {long:?}",
