@@ -14,7 +14,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::auth::Peer;
 use super::certificate::{self, Nameless};
-use super::limits::HANDSHAKE;
+use super::limits::ARRIVAL;
 use super::pace::{Pace, Paces};
 use super::tls::Tls;
 use crate::broker::Principal;
@@ -105,7 +105,7 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
         while let Some(wait) = pace.wait(clock::now()) {
             sleep(wait).await;
         }
-        pace.pay(HANDSHAKE, clock::now());
+        pace.pay(ARRIVAL, clock::now());
         acceptor.accept(stream).await
     };
     match timeout(DEADLINE, shaking).await {

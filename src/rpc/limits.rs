@@ -22,9 +22,9 @@ pub(super) const RESET_STREAMS: usize = 20;
 pub(super) const WORK_AT_ONCE: u32 = 10_000;
 pub(super) const WORK_A_SECOND: u32 = 5_000;
 
-/// What a TLS handshake costs an address at the same pace: as much as two calls. Six hundred clients can come
-/// at once, and three hundred a second beyond that.
-pub(super) const HANDSHAKE: u32 = 16;
+/// What a connection costs a client, and a TLS handshake an address, at the same pace and beside it: as much as
+/// two calls. Six hundred can come at once, and three hundred a second beyond that.
+pub(super) const ARRIVAL: u32 = 16;
 
 /// Calls at once whose answers may be long, and are whole in memory until the client takes them: lists,
 /// and the contract itself (reflection). One may have a few hundred KiB.
@@ -142,8 +142,15 @@ mod tests {
         }
         // Numbers that are written with commas, or in words.
         assert_eq!((WORK_AT_ONCE, WORK_A_SECOND), (10_000, 5_000));
-        let handshakes = [WORK_AT_ONCE / HANDSHAKE, WORK_A_SECOND / HANDSHAKE];
-        assert_eq!(handshakes, [625, 312]);
+        let arrivals = [WORK_AT_ONCE / ARRIVAL, WORK_A_SECOND / ARRIVAL];
+        assert_eq!(arrivals, [625, 312]);
+        for what in [
+            "connections that a client opens",
+            "TLS handshakes of an address",
+        ] {
+            let row = format!("| {what} | 625 at once, then 312 a second |");
+            assert!(readme.contains(&row), "{row}");
+        }
         assert_eq!(RESET_STREAMS, 20);
     }
 }

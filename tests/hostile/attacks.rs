@@ -308,27 +308,6 @@ fn uploads_of_a_byte() {
     siege.beside_as_much("uploads of a byte", CALLS, attack, work);
 }
 
-/// Sessions that are opened and left.
-#[test]
-fn sessions_that_are_opened_and_left() {
-    let siege = Siege::of(MANY, "");
-    let (address, elsewhere) = (siege.address(), siege.elsewhere());
-    let attack = async {
-        let mut asking = Vec::new();
-        for _ in 0..8 {
-            let client = Client::connect(&address).await.unwrap();
-            asking.push(tokio::spawn(async move {
-                loop {
-                    let _ = client.open_session("here", "").await;
-                }
-            }));
-        }
-        sleep(LASTS).await;
-        asking.iter().for_each(JoinHandle::abort);
-    };
-    siege.beside_as_much("sessions opened and left", CALLS, attack, asking(elsewhere));
-}
-
 /// A client that asks one question after the other.
 pub(crate) async fn asking(address: Address) {
     let client = Client::connect(&address).await.unwrap();

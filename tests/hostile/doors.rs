@@ -88,32 +88,6 @@ fn handshakes_at_full_speed() {
     });
 }
 
-/// Handshakes that bring a byte now and then, more than there may be.
-#[test]
-fn handshakes_that_dribble() {
-    let (siege, _, _files) = behind_tls();
-    let tcp = siege.tcp.clone();
-    siege.beside("TLS handshakes that dribble", CALLS, async {
-        // A record of a handshake of 16 KiB (RFC 8446 section 5.1), of which little comes.
-        let record = [&[22, 3, 1, 64, 0, 1, 0, 63, 252], [0; 200].as_slice()].concat();
-        let mut wires = Vec::new();
-        over_and_over(async || {
-            let mut wire = TcpStream::connect(&tcp).await.unwrap();
-            let _ = wire.write_all(&record[..5]).await;
-            wires.push((wire, 5));
-            for (wire, at) in &mut wires {
-                if let Some(byte) = record.get(*at..=*at) {
-                    let _ = wire.try_write(byte);
-                    *at += 1;
-                }
-            }
-            sleep(Duration::from_millis(10)).await;
-        })
-        .await;
-        drop(wires);
-    });
-}
-
 /// Certificates that are read anew all the time, while clients come in.
 #[test]
 fn hangups_under_load() {
