@@ -230,6 +230,19 @@ mod tests {
     }
 
     #[test]
+    fn beyond_a_thousand_kinds_all_clients_are_one() {
+        let flood = Flood::default();
+        let log = tracing_subscriber::registry().with(flood.clone());
+        tracing::subscriber::with_default(log, || {
+            for who in 0..2 * KINDS {
+                let span = tracing::info_span!("operation", principal = %who);
+                span.in_scope(|| tracing::info!("failed"));
+            }
+        });
+        assert_eq!(flood.kinds().len(), KINDS + 1);
+    }
+
+    #[test]
     fn who_looks_for_faults_gets_every_line() {
         let (flood, written) = (Flood::default(), Written::default());
         let log = tracing_subscriber::registry()

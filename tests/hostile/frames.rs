@@ -11,7 +11,6 @@ use tokio::time::timeout;
 pub(crate) const HEALTH: &str = "/grpc.health.v1.Health/Check";
 pub(crate) const STATUS: &str = "/cellftp.v1.ModemService/GetStatus";
 pub(crate) const SIZE: &str = "/cellftp.v1.FtpsService/GetSize";
-pub(crate) const GET: &str = "/cellftp.v1.FtpsService/Get";
 pub(crate) const PUT: &str = "/cellftp.v1.FtpsService/Put";
 pub(crate) const QUEUE: &str = "/cellftp.v1.OperationService/ListOperations";
 pub(crate) const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
