@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use cellftp::client::{Address, Client, Target};
+use cellftp::client::{Address, Client, PutOptions, Target};
+use cellftp::proto::target::Destination;
+use cellftp::proto::{self, PutHeader, PutRequest, put_request};
 use futures_util::future::join_all;
+use prost::Message as _;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::frames::{GOAWAY, HEALTH, PUT, STATUS, Wire, call, data, message, reset};
+use crate::frames::{GOAWAY, HEALTH, PUT, STATUS, Wire, asked, call, data, message, reset, whole};
 use crate::program::free_port;
 use crate::{CALLS, LASTS, MANY, Siege, over_and_over};
 
@@ -229,8 +232,55 @@ fn watches_that_nobody_reads() {
     );
 }
 
+/// Uploads that bring a byte, and stand still until they go. The first is waited for (`transfers.trickle`),
+/// which is one answer of more than a hundred.
+#[test]
+fn uploads_of_a_byte() {
+    let siege = Siege::of(MANY, "");
+    let (tcp, elsewhere) = (siege.tcp.clone(), siege.elsewhere());
+    let attack = async {
+        let chunk = PutRequest {
+            message: Some(put_request::Message::Chunk(b"x".as_slice().into())),
+        };
+        let chunk = data(1, &whole(&chunk.encode_to_vec()));
+        for round in 0..8 {
+            // Some go before it is seen that they stand still.
+            let mut wires = Vec::new();
+            for one in 0..10 {
+                let header = PutHeader {
+                    target: Some(proto::Target {
+                        destination: Some(Destination::Profile("here".into())),
+                    }),
+                    path: format!("/drip-{one}"),
+                    ..Default::default()
+                };
+                let put = PutRequest {
+                    message: Some(put_request::Message::Header(header)),
+                };
+                let mut wire = Wire::open(&tcp).await;
+                wire.write(&asked(1, PUT, &put.encode_to_vec())).await;
+                wire.write(&chunk).await;
+                wires.push(wire);
+            }
+            sleep(LASTS / 4 * (round % 3) / 2 + LASTS / 10).await;
+            drop(wires);
+        }
+    };
+    let work = async {
+        let client = Client::connect(&elsewhere).await.unwrap();
+        let (at, options) = (Target::Profile("here".into()), PutOptions::default());
+        loop {
+            let mut source = b"x".as_slice();
+            let _ = client
+                .put(&at, "/mine", &options, &mut source, |_| ())
+                .await;
+        }
+    };
+    siege.beside_as_much("uploads of a byte", CALLS, attack, work);
+}
+
 /// A client that asks one question after the other.
-async fn asking(address: Address) {
+pub(crate) async fn asking(address: Address) {
     let client = Client::connect(&address).await.unwrap();
     let at = Target::Profile("here".into());
     loop {

@@ -7,10 +7,13 @@ use cellftp::modem::clock;
 use futures_util::future::join_all;
 
 use super::world::lively;
-use super::yielding::{meanwhile, told};
+use super::yielding::{meanwhile, meanwhile_every, told};
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// Between two questions of one who asks often.
+const OFTEN: Duration = Duration::from_millis(300);
 
 /// Larger than what may lie between the link and its client.
 const LARGE: usize = 3_000_000;
@@ -120,6 +123,55 @@ async fn many_readers_that_stop_cost_their_neighbours_one_wait() {
         longest(&waits)
     );
     assert!(waits.len() > 5 && long.len() <= 1, "{waits:?}");
+}
+
+/// Each was given two seconds when it asked for the link, and had them when its turn came.
+#[tokio::test(start_paused = true)]
+async fn many_uploads_of_a_byte_cost_their_neighbours_one_wait() {
+    let world = narrow();
+    let [one, _] = HOSTS;
+    let drip = async |name: String| {
+        let me = caller("me");
+        let mut writing = world.broker.put(&me, header(at(one), &name)).unwrap();
+        writing.push(Bytes::from_static(b"x")).await.unwrap();
+        sleep(40 * SECOND).await;
+        writing.finish(None).await
+    };
+    let many = (0..12).map(|one| drip(format!("/drip-{one}")));
+    let (_, waits) = meanwhile_every(&world, OFTEN, join_all(many)).await;
+    let long: Vec<_> = waits.iter().filter(|wait| **wait >= SECOND).collect();
+    println!(
+        "beside twelve uploads of a byte: {} answers, longest {:?}, beyond a second {long:?}",
+        waits.len(),
+        longest(&waits)
+    );
+    assert!(waits.len() > 20 && long.len() <= 1, "{waits:?}");
+}
+
+/// Each that left before it was seen to stand still was waited for as long as the first.
+#[tokio::test(start_paused = true)]
+async fn uploads_that_come_and_go_cost_their_neighbours_one_wait() {
+    let world = narrow();
+    let [one, _] = HOSTS;
+    let many = async {
+        for name in 0..12 {
+            let name = format!("/gone-{name}");
+            let me = caller("me");
+            let mut writing = world.broker.put(&me, header(at(one), &name)).unwrap();
+            writing.push(Bytes::from_static(b"x")).await.unwrap();
+            sleep(SECOND + SECOND / 2).await;
+            drop(writing);
+            sleep(SECOND).await;
+        }
+    };
+    let ((), waits) = meanwhile_every(&world, OFTEN, many).await;
+    let long: Vec<_> = waits.iter().filter(|wait| **wait >= SECOND).collect();
+    println!(
+        "beside uploads that come and go: {} answers, longest {:?}, beyond a second {long:?}",
+        waits.len(),
+        longest(&waits)
+    );
+    assert!(waits.len() > 20 && long.len() <= 1, "{waits:?}");
 }
 
 /// It came back for each chunk that was read, and each time cost the others an abort and a login.
