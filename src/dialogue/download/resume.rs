@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 use super::{Download, State};
 use crate::dialogue::failure::{Cause, Failure};
 use crate::dialogue::inquiry::{Inquiry, Known};
-use crate::dialogue::operation::Delivery;
+use crate::dialogue::operation::{Delivery, Growth};
 use crate::dialogue::procedure::is_transient;
 use crate::dialogue::seam::{Meeting, Overlap};
 use crate::dialogue::size::unknown;
@@ -49,7 +49,7 @@ impl Download {
         let expected = self.size.unwrap_or_default();
         let found = self.beyond.take().unwrap_or_default();
         let cause = match known {
-            // What came first is what there was when the transfer began.
+            // What came first is what there was when the transfer began, and the rest was added to it.
             Known::Size(now) if *now >= found => {
                 self.grown = Some(*now);
                 return State::Finish(Ok(()));
@@ -103,8 +103,10 @@ impl Download {
                 let end = position + bytes.len() as u64;
                 if end > size {
                     self.beyond = Some(self.beyond.unwrap_or_default().max(end));
-                    let left = usize::try_from(size.saturating_sub(position)).unwrap_or(0);
-                    bytes.truncate(left);
+                    if self.growth == Growth::FirstSize {
+                        let left = usize::try_from(size.saturating_sub(position)).unwrap_or(0);
+                        bytes.truncate(left);
+                    }
                 }
             }
         }
