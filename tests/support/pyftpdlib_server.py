@@ -64,10 +64,8 @@ MOODS = (
     "replays",  # The listing of a directory is what its file .listing holds.
     "any-case",  # Names that differ in case only are one.
     "grows",  # A file grows by 100 bytes between SIZE and RETR.
-    "dismisses",  # The first STOR is answered by 421.
     "no-size",  # SIZE is not known.
     "says-0",  # SIZE of every file is 0.
-    "dismisses-each",  # Each command is answered by 421 when it comes first.
     "late-226",  # What ends an upload is said 100 s after its last byte.
     "names-only",  # A listing has names only.
     "absolute-names",  # A listing has whole paths for names.
@@ -77,6 +75,8 @@ MOODS = (
     "no-password",  # USER is enough to log in.
     "dos",  # A listing is that of Windows CE, with 24 hours.
     "letters",  # Commands are known by their letters alone: TYPE A N is none of them.
+    # The command is answered by 421 when it comes first.
+    *("dismisses-" + command for command in "TYPE PWD CWD PASV LIST SIZE RETR STOR DELE".split()),
 )
 
 
@@ -114,8 +114,7 @@ class Odd:
             self.close_when_done()
 
     def pre_process_command(self, line, cmd, arg):
-        each = "dismisses-each" in self.moods and cmd not in ("USER", "PASS", "FEAT", "QUIT")
-        if each and cmd not in self.dismissed:
+        if "dismisses-" + cmd in self.moods and cmd not in self.dismissed:
             self.dismissed.append(cmd)
             self.respond("421 Timeout, closing control connection.")
             return self.close_when_done()
@@ -125,13 +124,6 @@ class Odd:
         if "no-pwd" in self.moods:
             return self.respond("502 Command not implemented.")
         return super().ftp_PWD(line)
-
-    def ftp_STOR(self, file, mode="w"):
-        if "dismisses" in self.moods and not self.dismissed:
-            self.dismissed.append(file)
-            self.respond("421 Service not available, closing control connection.")
-            return self.close_when_done()
-        return super().ftp_STOR(file, mode)
 
     def ftp_TYPE(self, line):
         if "letters" in self.moods and " " in line:
@@ -248,6 +240,7 @@ class EndsLate:
 
     def close(self):
         if self.receive and self.transfer_finished and not self._closed:
+            self.file_obj.flush()
             time.sleep(100)
         super().close()
 
