@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 use super::{Download, State};
 use crate::dialogue::failure::{Cause, Failure};
 use crate::dialogue::inquiry::{Inquiry, Known};
-use crate::dialogue::operation::Delivery;
+use crate::dialogue::operation::{Delivery, Growth};
 use crate::dialogue::procedure::is_transient;
 use crate::dialogue::seam::{Meeting, Overlap, is_telling};
 use crate::dialogue::size::unknown;
@@ -53,7 +53,7 @@ impl Download {
         let honours_rest =
             self.from == 0 || self.mark > 0 || found.saturating_sub(self.from) < expected;
         let cause = match known {
-            // What came first is what there was when the transfer began.
+            // What came first is what there was when the transfer began, and the rest was added to it.
             Known::Size(now) if *now >= found && honours_rest => {
                 self.grown = Some(*now);
                 return State::Finish(Ok(()));
@@ -62,6 +62,8 @@ impl Download {
             Known::Size(now) if *now >= found && is_telling(self.seam.tail()) => {
                 self.no_rest = true;
                 self.resumes += 1;
+                // What was handed on does not come again.
+                self.beyond = (self.growth == Growth::All).then_some(found);
                 return State::Get;
             }
             Known::Size(now) if *now != expected => Cause::SourceChanged,
@@ -115,8 +117,10 @@ impl Download {
                 let end = self.beyond.unwrap_or(position) + bytes.len() as u64;
                 if end > size {
                     self.beyond = Some(end);
-                    let left = usize::try_from(size.saturating_sub(position)).unwrap_or(0);
-                    bytes.truncate(left);
+                    if self.growth == Growth::FirstSize {
+                        let left = usize::try_from(size.saturating_sub(position)).unwrap_or(0);
+                        bytes.truncate(left);
+                    }
                 }
             }
         }

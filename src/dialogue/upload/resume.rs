@@ -66,6 +66,10 @@ impl Upload {
             if blocks.offset() > 0 && found <= self.handed {
                 return State::Rejoin(Rejoin::new(found, &self.trail));
             }
+            // Bytes that were never handed over are of others.
+            if blocks.offset() > 0 && !blocks.had(found) {
+                return self.start_over(0);
+            }
             // Written again, a part of the block that is there does no harm.
             self.resumes += 1;
             return State::Put;
