@@ -7,8 +7,9 @@ use crate::at::CommandLine;
 /// One command line that asks or sets something and is answered by lines and a final result code.
 ///
 /// It can neither leave the module where the next job does not expect it, at a prompt, in data
-/// mode or in another dialect, nor take the FTPS session or the network away from the others: any
-/// command is passed on as a question (`?`, `=?`) but the search for networks (`+COPS=?`), and otherwise only those of which that is known.
+/// mode or in another dialect, nor take the FTPS session or the network away from the others. Every
+/// command may be asked (`?`, `=?`), except the search for networks (`+COPS=?`). Other forms are passed
+/// on only where it is known that they do no harm.
 /// A module that does not answer is brought up anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question(CommandLine);
