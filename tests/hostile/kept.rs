@@ -5,11 +5,10 @@ use cellftp::proto::{
     CreateUploadRequest, ReadTransferRequest, UploadHeader, create_upload_request,
 };
 use prost::Message as _;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use crate::attacks::asking;
 use crate::frames::{Wire, asked};
-use crate::{CALLS, LASTS, MANY, Siege};
+use crate::{CALLS, LASTS, OTHERS, Siege};
 
 const UPLOAD: &str = "/cellftp.v1.TransferService/CreateUpload";
 const READ: &str = "/cellftp.v1.TransferService/ReadTransfer";
@@ -34,12 +33,19 @@ fn upload(id: String) -> Vec<u8> {
 fn transfers_half_sent_and_half_read() {
     let siege = Siege::of(512, "");
     let (tcp, address) = (siege.tcp.clone(), siege.address());
-    siege.beside("transfers half sent and half read", CALLS, async {
+    // What has the link in turn is no attack: it is over before.
+    OTHERS.block_on(async {
         let client = Client::connect(&address).await.unwrap();
-        client
-            .create_download("down", "here", "/large")
-            .await
-            .unwrap();
+        let download = client.create_download("down", "here", "/large");
+        download.await.unwrap();
+        let mut watch = client.watch_transfer("down").await.unwrap();
+        while let Some(there) = watch.next().await.unwrap() {
+            if there.end_time.is_some() {
+                break;
+            }
+        }
+    });
+    siege.beside("transfers half sent and half read", CALLS, async {
         let mut wires = Vec::new();
         for _ in 0..12 {
             let mut wire = Wire::silent(&tcp).await;
@@ -68,41 +74,4 @@ fn transfers_half_sent_and_half_read() {
         sleep(LASTS).await;
         drop(wires);
     });
-}
-
-/// Small transfers that are created, read and deleted without end.
-#[test]
-fn small_transfers_without_end() {
-    let siege = Siege::of(MANY, "");
-    let (address, elsewhere) = (siege.address(), siege.elsewhere());
-    let attack = async {
-        let mut clients = Vec::new();
-        for client in 0..8 {
-            let address = address.clone();
-            clients.push(tokio::spawn(async move {
-                let transfers = Client::connect(&address).await.unwrap();
-                for one in 0.. {
-                    let id = format!("{client}-{one}");
-                    let header = UploadHeader {
-                        transfer_id: id.clone(),
-                        profile: "here".into(),
-                        path: format!("/{id}"),
-                        ..Default::default()
-                    };
-                    let mut content = b"x".as_slice();
-                    let _ = transfers.create_upload(header, &mut content, |_| ()).await;
-                    if one % 2 == 0 {
-                        let _ = transfers.cancel_transfer(&id).await;
-                        let _ = transfers.delete_transfer(&id).await;
-                    }
-                }
-            }));
-        }
-        sleep(LASTS).await;
-        clients.iter().for_each(tokio::task::JoinHandle::abort);
-    };
-    let work = async {
-        let _ = timeout(2 * LASTS, asking(elsewhere)).await;
-    };
-    siege.beside_as_much("small transfers without end", CALLS, attack, work);
 }
