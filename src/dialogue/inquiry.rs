@@ -39,9 +39,9 @@ pub(crate) struct Inquiry {
     /// The server has told sizes: it knows SIZE.
     tells_sizes: bool,
     /// A size of 0 is looked at in the listing, since servers say it of files with content.
-    doubts_0: bool,
+    doubts_zero: bool,
     /// The server said 0.
-    said_0: bool,
+    said_zero: bool,
     /// The directory was entered, and its listing was refused.
     is_shut: bool,
     ascents: u32,
@@ -98,7 +98,7 @@ impl Inquiry {
     /// that, the listing is looked at as well, and a size there wins.
     pub(crate) fn size_of_content(path: RemotePath) -> Self {
         Self {
-            doubts_0: true,
+            doubts_zero: true,
             ..Self::size(path)
         }
     }
@@ -170,8 +170,8 @@ impl Inquiry {
             received: 0,
             is_asked_for: false,
             tells_sizes: false,
-            doubts_0: false,
-            said_0: false,
+            doubts_zero: false,
+            said_zero: false,
             is_shut: false,
             ascents: 0,
         }
@@ -245,7 +245,7 @@ impl Inquiry {
             }
             (known @ Step::Known(_), _) => known,
         };
-        if self.said_0 {
+        if self.said_zero {
             self.step = match std::mem::replace(&mut self.step, Step::AskList) {
                 // It was said a moment ago, or the listing shows content, or nobody could look.
                 step @ (Step::AskList | Step::Known(Known::Size(_) | Known::Failed(..))) => step,
@@ -256,8 +256,8 @@ impl Inquiry {
 
     fn hear_size(&mut self, verdict: &Verdict) -> Step {
         match verdict {
-            Verdict::Done(Some(Body::Length(0) | Body::Number(0))) if self.doubts_0 => {
-                self.said_0 = true;
+            Verdict::Done(Some(Body::Length(0) | Body::Number(0))) if self.doubts_zero => {
+                self.said_zero = true;
                 Step::AskList
             }
             Verdict::Done(Some(Body::Length(size))) => Step::Known(Known::Size(*size)),

@@ -22,8 +22,8 @@ pub(super) const RESET_STREAMS: usize = 20;
 pub(super) const WORK_AT_ONCE: u32 = 10_000;
 pub(super) const WORK_A_SECOND: u32 = 5_000;
 
-/// What a connection costs a client, and a TLS handshake an address, at the same pace and beside it: as much as
-/// two calls. Six hundred can come at once, and three hundred a second beyond that.
+/// What a connection costs its client, and a TLS handshake its address. Each has a pace of its own for them, as
+/// fast as that of frames: 625 can come at once, and 312 a second beyond that.
 pub(super) const ARRIVAL: u32 = 16;
 
 /// Calls at once whose answers may be long, and are whole in memory until the client takes them: lists,

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use cellftp::client::{Address, Client, PutOptions, Target};
-use cellftp::proto::target::Destination;
-use cellftp::proto::{self, PutHeader, PutRequest, put_request};
+use cellftp::proto::{PutRequest, put_request};
 use futures_util::future::join_all;
 use prost::Message as _;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::frames::{GOAWAY, HEALTH, PUT, STATUS, Wire, asked, call, data, message, reset, whole};
+use crate::frames::{GOAWAY, HEALTH, PUT, STATUS, Wire, call, data, message, reset, whole};
 use crate::program::free_port;
+use crate::transport::put;
 use crate::{CALLS, LASTS, MANY, Siege, over_and_over};
 
 #[test]
@@ -247,19 +247,10 @@ fn uploads_of_a_byte() {
             // Some go before it is seen that they stand still.
             let mut wires = Vec::new();
             for one in 0..10 {
-                let header = PutHeader {
-                    target: Some(proto::Target {
-                        destination: Some(Destination::Profile("here".into())),
-                    }),
-                    path: format!("/drip-{one}"),
-                    ..Default::default()
-                };
-                let put = PutRequest {
-                    message: Some(put_request::Message::Header(header)),
-                };
                 let mut wire = Wire::open(&tcp).await;
-                wire.write(&asked(1, PUT, &put.encode_to_vec())).await;
-                wire.write(&chunk).await;
+                let header = data(1, &put(&format!("/drip-{one}")));
+                wire.write(&[call(1, PUT), header, chunk.clone()].concat())
+                    .await;
                 wires.push(wire);
             }
             sleep(LASTS / 4 * (round % 3) / 2 + LASTS / 10).await;

@@ -174,7 +174,7 @@ fn four_hundred_long_answers() {
 }
 
 /// The beginning of an upload.
-fn put(path: &str) -> Vec<u8> {
+pub(crate) fn put(path: &str) -> Vec<u8> {
     let header = PutHeader {
         target: Some(proto::Target {
             destination: Some(proto::target::Destination::Profile("here".into())),

@@ -32,6 +32,15 @@ fn once_measured(link: Link, mut change: impl FnMut(&mut Link) + 'static) -> Lin
     })
 }
 
+/// With a file that is so when its size is asked for, and so when it is read.
+fn growing(way: (Family, bool), was: &[u8], is: &[u8]) -> Link {
+    let link = link_of(way, Knobs::default()).with_file("/f", was);
+    let is = is.to_vec();
+    once_measured(link, move |link| {
+        link.peer().files.insert(FILE.to_vec(), is.clone());
+    })
+}
+
 /// Does something and reboots the module, once so much was delivered.
 fn broken_at(link: Link, at: usize, mut change: impl FnMut(&mut Link) + 'static) -> Link {
     let mut done = false;
@@ -117,11 +126,7 @@ fn a_file_that_grows_while_it_is_read_comes_as_it_was() {
     for way in ways() {
         for (was, is) in [(5000, 5100), (1000, 1001), (1480, 9000), (30_000, 30_001)] {
             let content = nasty(is);
-            let grown = content.clone();
-            let link = link_of(way, Knobs::default()).with_file("/f", &content[..was]);
-            let mut link = once_measured(link, move |link| {
-                link.peer().files.insert(FILE.to_vec(), grown.clone());
-            });
+            let mut link = growing(way, &content[..was], &content);
             let got = link.run(on(get("/f")), vec![]);
             assert_eq!(delivered(&got).bytes, was as u64, "{way:?} {was}");
             assert!(got.content == content[..was], "{way:?} {was}");
@@ -142,11 +147,7 @@ fn all_of_a_file_that_grows_comes_where_that_is_wished() {
     for way in ways() {
         for (was, is) in [(5000, 5100), (1000, 1001), (1480, 9000), (30_000, 30_001)] {
             let content = nasty(is);
-            let grown = content.clone();
-            let link = link_of(way, Knobs::default()).with_file("/f", &content[..was]);
-            let mut link = once_measured(link, move |link| {
-                link.peer().files.insert(FILE.to_vec(), grown.clone());
-            });
+            let mut link = growing(way, &content[..was], &content);
             let got = link.run(all(), vec![]);
             assert_eq!(delivered(&got).bytes, is as u64, "{way:?} {was}");
             assert!(got.content == content, "{way:?} {was}");
@@ -202,10 +203,7 @@ fn a_file_that_grows_in_a_break_comes_as_it_was() {
 fn a_longer_file_from_a_server_that_ignores_the_offset_has_not_just_grown() {
     for way in ways() {
         for (was, is) in [(3001, 4615), (3001, 3274), (3001, 9000), (20_000, 40_000)] {
-            let link = link_of(way, Knobs::default()).with_file("/f", &nasty(was));
-            let mut link = once_measured(link, move |link| {
-                link.peer().files.insert(FILE.to_vec(), nasty(is));
-            });
+            let mut link = growing(way, &nasty(was), &nasty(is));
             link.peer().rest = Rest::Ignore;
             let got = link.run(on(get_from("/f", 273)), vec![]);
             let failure = got.result.unwrap_err();
@@ -224,11 +222,7 @@ fn a_file_that_grows_while_it_is_read_from_an_offset_comes_as_it_was() {
     for way in ways() {
         for from in [1, 273, 4999] {
             for (growth, end) in [(Growth::FirstSize, 5000), (Growth::All, 5100)] {
-                let grown = content.clone();
-                let link = link_of(way, Knobs::default()).with_file("/f", &content[..5000]);
-                let mut link = once_measured(link, move |link| {
-                    link.peer().files.insert(FILE.to_vec(), grown.clone());
-                });
+                let mut link = growing(way, &content[..5000], &content);
                 let wish = Download {
                     growth,
                     ..Download::of(path("/f"), Offset::new(from as u64).unwrap())

@@ -200,8 +200,8 @@ class Odd:
 
 def dos(directory, name):
     path = os.path.join(directory, name)
-    what = "<DIR>          " if os.path.isdir(path) else "%20d " % os.path.getsize(path)
-    return ("11-02-18  15:33 %s%s\r\n" % (" " * 6 + what if os.path.isdir(path) else what, name)).encode()
+    what = "      <DIR>          " if os.path.isdir(path) else "%20d " % os.path.getsize(path)
+    return ("11-02-18  15:33 %s%s\r\n" % (what, name)).encode()
 
 
 class AnyCase(AbstractedFS):

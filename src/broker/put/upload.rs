@@ -1,7 +1,6 @@
 //! The upload of a Put: as many stays on the link as it takes.
 
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -302,14 +301,14 @@ async fn watch_for_trickle(content: &Content, operation: &Operation, span: Durat
         content.drained().await;
         // Another of the same principal may have stood still since this one asked for the link.
         let patience = operation.patience(span);
-        let wait = Wait {
+        let mut wait = Wait {
             operation,
             span,
             since: clock::now(),
-            over: AtomicBool::new(false),
+            over: false,
         };
         let comes = content.comes(patience, WORTH).await;
-        wait.over.store(true, Ordering::Relaxed);
+        wait.over = true;
         if !comes {
             operation.trickles(true);
             content.enough(WORTH).await;
@@ -318,17 +317,17 @@ async fn watch_for_trickle(content: &Content, operation: &Operation, span: Durat
     }
 }
 
-/// The link waits for a caller. Who leaves meanwhile stood still as well.
+/// The link waits for a caller. A caller that leaves meanwhile stood still as well.
 struct Wait<'a> {
     operation: &'a Operation,
     span: Duration,
     since: Instant,
-    over: AtomicBool,
+    over: bool,
 }
 
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
-        if !*self.over.get_mut() {
+        if !self.over {
             let time = clock::now() - self.since;
             self.operation.stood_still(time, self.span);
         }

@@ -69,11 +69,6 @@ impl Blocks {
         (self.offset..=end.max(self.there)).contains(&found)
     }
 
-    /// Whether the server had so many bytes before the first block.
-    pub(super) fn had(&self, found: u64) -> bool {
-        found == self.there
-    }
-
     /// Whether the server should have so many bytes between two blocks. One that goes on with a file
     /// cuts it off there, or writes over what lies behind (RFC 959 §4.1.3, REST, leaves it open).
     pub(super) fn should_have(&self, found: u64) -> bool {
