@@ -163,12 +163,7 @@ fn upload() -> Task {
 }
 
 fn download() -> Task {
-    Task::Download(Download {
-        path: path("/f"),
-        offset: Offset::ZERO,
-        begun: None,
-        limit: None,
-    })
+    Task::Download(Download::of(path("/f"), Offset::ZERO))
 }
 
 impl Firmware {

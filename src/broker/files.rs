@@ -9,7 +9,7 @@ use super::put::{self, PutHeader, Writing};
 use crate::ftps::listing::Lines;
 use crate::ftps::value::{Offset, RemotePath};
 use crate::modem::failure::Finding;
-use crate::modem::operation::{BegunDownload, Download, Output, Task};
+use crate::modem::operation::{Download, Output, Task};
 
 impl Broker {
     /// Lists a directory, the session's (or the login directory) where there is no path. The
@@ -175,29 +175,23 @@ impl Broker {
         path: &RemotePath,
         offset: Offset,
     ) -> Result<Reading, Error> {
-        self.begin_download(caller, target, path, offset, None, true)
+        self.begin_download(caller, target, Download::of(path.clone(), offset), true)
     }
 
-    /// The same, also of what an earlier operation has begun: the bytes that it handed over are not
-    /// handed over again. One that does not insist comes back by itself where a login is refused.
+    /// The same of what the target names so, also of what an earlier operation has begun: the bytes that it
+    /// handed over are not handed over again. One that does not insist comes back by itself where a login is
+    /// refused.
     pub(super) fn begin_download(
         &self,
         caller: &Caller,
         target: &Target,
-        path: &RemotePath,
-        offset: Offset,
-        begun: Option<BegunDownload>,
+        what: Download,
         insists: bool,
     ) -> Result<Reading, Error> {
         let (location, session) = self.locate(caller, target)?;
-        let (standing, path) = location.locate(path)?;
+        let (standing, path) = location.locate(&what.path)?;
         let operation = self.admit(caller, "Get", location, session)?;
-        let task = Task::Download(Download {
-            path,
-            offset,
-            begun,
-            limit: None,
-        });
+        let task = Task::Download(Download { path, ..what });
         let job = Deliver {
             standing,
             task,

@@ -21,6 +21,7 @@ use super::tally::Tally;
 use crate::modem::JobId;
 use crate::modem::operation::{Delivered, Standing, Task};
 
+pub use crate::modem::operation::Growth;
 pub use guarded::{Guarded, Guards};
 
 /// A download or listing under way. Dropping it cancels the operation.

@@ -88,7 +88,7 @@ impl Link {
 
     /// Admits an operation, or says at once that there is no room.
     pub(super) fn admit(self: &Arc<Self>, principal: &Principal) -> Result<Slot, Full> {
-        let key = self.queue().scheduler.admit(principal)?;
+        let key = self.queue().scheduler.admit(principal, clock::now())?;
         Ok(Slot {
             link: Arc::clone(self),
             key,

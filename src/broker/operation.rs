@@ -399,9 +399,16 @@ impl Operation {
         self.slot.trickles(trickles);
     }
 
+    /// Its caller stood still for so long of what any may, and left.
+    pub(super) fn stood_still(&self, time: Duration, trickle: Duration) {
+        if time >= trickle / 20 {
+            self.slot.stood_still();
+        }
+    }
+
     /// How long its caller may stand still while others wait, of what any may at first. A principal
-    /// that has let the link wait once is not waited for so long again before all its work is over:
-    /// many transfers that nobody reads would hold the link up one after another.
+    /// that has let the link wait once is not waited for so long again before all its work has been over
+    /// for a while: many transfers that nobody reads would hold the link up one after another.
     pub(super) fn patience(&self, trickle: Duration) -> Duration {
         if self.slot.has_stood_still() {
             trickle / 20

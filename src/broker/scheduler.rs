@@ -45,6 +45,10 @@ impl Default for Limits {
     }
 }
 
+/// How long it is remembered that a principal let the link wait, once it has no operation any more. Who leaves
+/// and comes anew would be waited for as long as at first, each time.
+const REMEMBERED: Duration = Duration::from_secs(60);
+
 /// The queue as a value.
 #[derive(Debug)]
 pub(super) struct Scheduler {
@@ -134,10 +138,20 @@ struct Waiting {
 #[derive(Debug, Default)]
 struct Share {
     admitted: usize,
-    /// One of its callers had the link and nothing to do with it, since it had no operation.
+    /// One of its callers had the link and nothing to do with it.
     stood_still: bool,
+    /// When it had no operation any more.
+    gone: Option<Instant>,
     /// Number of its last turn; 0 before the first.
     last_turn: u64,
+}
+
+impl Share {
+    /// Whether it has an operation, or had one lately.
+    fn is_remembered(&self, now: Instant) -> bool {
+        self.gone
+            .is_none_or(|gone| now.duration_since(gone) < REMEMBERED)
+    }
 }
 
 impl Scheduler {
@@ -159,7 +173,7 @@ impl Scheduler {
     }
 
     /// Gives an operation a place, which it has until it leaves.
-    pub(super) fn admit(&mut self, principal: &Principal) -> Result<Key, Full> {
+    pub(super) fn admit(&mut self, principal: &Principal, now: Instant) -> Result<Key, Full> {
         let own = self.shares.get(principal).map_or(0, |share| share.admitted);
         let share = Places {
             in_all: self.limits.max as u64,
@@ -170,7 +184,10 @@ impl Scheduler {
         self.keys += 1;
         let key = Key(self.keys);
         self.admitted.insert(key, principal.clone());
-        self.shares.entry(principal.clone()).or_default().admitted += 1;
+        let share = self.shares.entry(principal.clone()).or_default();
+        share.admitted += 1;
+        share.stood_still &= share.is_remembered(now);
+        share.gone = None;
         Ok(key)
     }
 
@@ -282,19 +299,25 @@ impl Scheduler {
 
     /// The caller of what is moved now stands still, or goes on.
     pub(super) fn trickles(&mut self, key: Key, trickles: bool) {
-        if trickles
-            && let Some(principal) = self.admitted.get(&key)
-            && let Some(share) = self.shares.get_mut(principal)
-        {
-            share.stood_still = true;
+        if trickles {
+            self.stood_still(key);
         }
         if let Some(running) = self.running.as_mut().filter(|held| held.key == key) {
             running.trickles = trickles;
         }
     }
 
+    /// The caller of one that has the link stood still.
+    pub(super) fn stood_still(&mut self, key: Key) {
+        if let Some(principal) = self.admitted.get(&key)
+            && let Some(share) = self.shares.get_mut(principal)
+        {
+            share.stood_still = true;
+        }
+    }
+
     /// Whether a caller of the same principal has stood still with the link, since the principal had
-    /// no operation.
+    /// no operation for [`REMEMBERED`].
     pub(super) fn has_stood_still(&self, key: Key) -> bool {
         let principal = self.admitted.get(&key);
         let share = principal.and_then(|principal| self.shares.get(principal));
@@ -359,11 +382,13 @@ impl Scheduler {
         if let Some(principal) = self.admitted.remove(&key) {
             if let Some(share) = self.shares.get_mut(&principal) {
                 share.admitted -= 1;
-                share.stood_still &= share.admitted > 0;
+                share.gone = (share.admitted == 0).then_some(now);
             }
             // Who had a turn when matters only while somebody waits.
             if self.waiting.is_empty() {
-                self.shares.retain(|_, share| share.admitted > 0);
+                self.shares.retain(|_, share| {
+                    share.admitted > 0 || share.stood_still && share.is_remembered(now)
+                });
             }
             // Room for many that were there once would stay, between what their calls have given back.
             if self.admitted.is_empty() {

@@ -63,6 +63,7 @@ impl Client {
             offset: i64::try_from(offset).unwrap_or(i64::MAX),
             priority: self.priority.into(),
             yield_policy: self.yields.into(),
+            growth: self.growth.into(),
             ..Default::default()
         };
         let limit = Limit::with_grace(self.timeout);

@@ -27,11 +27,11 @@ mod transfers;
 pub use crate::proto::{
     CancelEnding, CommandForm, DataAddressMode, DataLimit, DataPeriod, DataScope, DataUsage,
     DataVolume, Entry, EntryKind, Failure, FetchToModuleResult, GetCapabilitiesResponse, GetInfo,
-    GetResult, GetServerInfoResponse, GetStatusResponse, GetUsageResponse, IfExists, LinkState,
-    ListOperationsResponse, LostEvents, ModuleEntry, ModuleSpace, OnFailure, OperationInfo,
-    OperationProgress, OperationState, Outcome, Priority, Profile, ProfileAccess, PutResult,
-    PutState, QueuedOperation, ReadModuleFileResult, ReadTransferResult, RegistrationState,
-    Remnant, RepairEvent, Security, SendAtCommandResponse, SendFromModuleResult,
+    GetResult, GetServerInfoResponse, GetStatusResponse, GetUsageResponse, Growth, IfExists,
+    LinkState, ListOperationsResponse, LostEvents, ModuleEntry, ModuleSpace, OnFailure,
+    OperationInfo, OperationProgress, OperationState, Outcome, Priority, Profile, ProfileAccess,
+    PutResult, PutState, QueuedOperation, ReadModuleFileResult, ReadTransferResult,
+    RegistrationState, Remnant, RepairEvent, Security, SendAtCommandResponse, SendFromModuleResult,
     ServerVerification, SessionChange, SimState, Stage, Transfer, TransferDirection, TransferState,
     TransferStorage, UploadHeader, Verify, WatchEventsResponse, WriteModuleFileResult, YieldPolicy,
     YieldReason, operation_event, watch_events_response,
@@ -86,6 +86,7 @@ pub struct Client {
     timeout: Option<Duration>,
     priority: Priority,
     yields: YieldPolicy,
+    growth: Growth,
 }
 
 /// Where an operation goes.
@@ -146,6 +147,7 @@ impl Client {
             timeout: None,
             priority: Priority::Unspecified,
             yields: YieldPolicy::Unspecified,
+            growth: Growth::Unspecified,
         })
     }
 
@@ -170,6 +172,13 @@ impl Client {
     #[must_use]
     pub fn with_yields(mut self, yields: YieldPolicy) -> Self {
         self.yields = yields;
+        self
+    }
+
+    /// The same connection, with what each Get brings of a file that grows while it is read.
+    #[must_use]
+    pub fn with_growth(mut self, growth: Growth) -> Self {
+        self.growth = growth;
         self
     }
 

@@ -117,3 +117,15 @@ async fn answer(mut stream: TcpStream, counts: PrometheusHandle) -> io::Result<(
     stream.write_all(body.as_bytes()).await?;
     stream.shutdown().await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_bounds_tells_what_is_in_force() {
+        let seconds = DEADLINE.as_secs();
+        let row = format!("| connections for metrics | | {AT_ONCE}, of {seconds} s |");
+        assert!(include_str!("../../README.md").contains(&row), "{row}");
+    }
+}

@@ -11,7 +11,9 @@ use super::cache::{Cache, Turn};
 use super::exchange::{Settlement, Verdict};
 use super::failure::{Cause, Failure, Finding, Stage};
 use super::inquiry::{Inquiry, Known};
-use super::operation::{self, BegunDownload, Delivered, Delivery, Output, Progress, ProgressStage};
+use super::operation::{
+    self, BegunDownload, Delivered, Delivery, Growth, Output, Progress, ProgressStage,
+};
 use super::procedure::{Next, Procedure, Saying, WayOut, Ways};
 use super::seam::{Overlap, Seam};
 use super::size::unknown;
@@ -34,6 +36,7 @@ pub(crate) struct Download {
     offset: u64,
     /// Bytes that may come, from the offset on.
     limit: Option<u64>,
+    growth: Growth,
     /// Bytes are as the server holds them, so that sizes can be compared.
     exact: bool,
     state: State,
@@ -103,6 +106,7 @@ impl Download {
         let inquiry = Box::new(Inquiry::size(what.path.clone()));
         let returned = what.begun.is_some();
         let begun = what.begun.unwrap_or_default();
+        let end = what.offset.get() + begun.got;
         Self {
             state: if returned {
                 State::Recheck(inquiry)
@@ -112,6 +116,7 @@ impl Download {
             path: what.path,
             offset: what.offset.get(),
             limit: what.limit,
+            growth: what.growth,
             exact: transfer_type == TransferType::Binary,
             size: begun.size,
             got: begun.got,
@@ -132,7 +137,7 @@ impl Download {
             owes_began: false,
             twins: Twins::default(),
             untaken: false,
-            beyond: None,
+            beyond: begun.size.filter(|size| end > *size).map(|_| end),
             grown: None,
         }
     }

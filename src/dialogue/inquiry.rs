@@ -38,6 +38,10 @@ pub(crate) struct Inquiry {
     is_asked_for: bool,
     /// The server has told sizes: it knows SIZE.
     tells_sizes: bool,
+    /// A size of 0 is looked at in the listing, since servers say it of files with content.
+    doubts_zero: bool,
+    /// The server said 0.
+    said_zero: bool,
     /// The directory was entered, and its listing was refused.
     is_shut: bool,
     ascents: u32,
@@ -90,6 +94,15 @@ enum Step {
 const ASCENTS: u32 = 4;
 
 impl Inquiry {
+    /// The same as [`Inquiry::size`]. A server that says 0 of a file with content does not tell: where it says
+    /// that, the listing is looked at as well, and a size there wins.
+    pub(crate) fn size_of_content(path: RemotePath) -> Self {
+        Self {
+            doubts_zero: true,
+            ..Self::size(path)
+        }
+    }
+
     /// Asks for the size; by the parent directory's listing where the name is not ASCII, or a module
     /// may read it as another, for which no module's `AT+CFTPSSIZE` has a form (SIMCom manual L1219).
     pub(crate) fn size(path: RemotePath) -> Self {
@@ -157,6 +170,8 @@ impl Inquiry {
             received: 0,
             is_asked_for: false,
             tells_sizes: false,
+            doubts_zero: false,
+            said_zero: false,
             is_shut: false,
             ascents: 0,
         }
@@ -230,10 +245,21 @@ impl Inquiry {
             }
             (known @ Step::Known(_), _) => known,
         };
+        if self.said_zero {
+            self.step = match std::mem::replace(&mut self.step, Step::AskList) {
+                // It was said a moment ago, or the listing shows content, or nobody could look.
+                step @ (Step::AskList | Step::Known(Known::Size(_) | Known::Failed(..))) => step,
+                _ => Step::Known(Known::Size(0)),
+            };
+        }
     }
 
     fn hear_size(&mut self, verdict: &Verdict) -> Step {
         match verdict {
+            Verdict::Done(Some(Body::Length(0) | Body::Number(0))) if self.doubts_zero => {
+                self.said_zero = true;
+                Step::AskList
+            }
             Verdict::Done(Some(Body::Length(size))) => Step::Known(Known::Size(*size)),
             Verdict::Done(Some(Body::Number(number))) => {
                 if ErrCode::is_known_failure(*number) {

@@ -138,6 +138,33 @@ pub struct Download {
     pub limit: Option<u64>,
     /// What an earlier job came to that made way.
     pub begun: Option<BegunDownload>,
+    /// What is delivered where the file grows.
+    pub growth: Growth,
+}
+
+impl Download {
+    /// A file from an offset on, however large, as it was when its size was asked for.
+    #[must_use]
+    pub const fn of(path: RemotePath, offset: Offset) -> Self {
+        Self {
+            path,
+            offset,
+            limit: None,
+            begun: None,
+            growth: Growth::FirstSize,
+        }
+    }
+}
+
+/// What is delivered of a file that has more bytes by the time it is read than its size said. Either way
+/// [`Delivery::Grown`] tells how many it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Growth {
+    /// What was there when the size was asked for.
+    #[default]
+    FirstSize,
+    /// All that comes.
+    All,
 }
 
 /// A download that made way, as far as it had come.

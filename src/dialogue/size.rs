@@ -21,7 +21,7 @@ impl Size {
     /// Of this file.
     pub(crate) fn new(path: RemotePath) -> Self {
         Self {
-            inquiry: Inquiry::size(path),
+            inquiry: Inquiry::size_of_content(path),
             ended: None,
         }
     }

@@ -89,13 +89,9 @@ async fn read(
     from: u64,
     most: usize,
 ) -> Result<Content, Error> {
-    let download = Download {
-        path: path.clone(),
-        // Not beyond --limit, which is far below the last offset.
-        offset: Offset::new(from).unwrap_or(Offset::ZERO),
-        limit: None,
-        begun: None,
-    };
+    // Not beyond --limit, which is far below the last offset.
+    let offset = Offset::new(from).unwrap_or(Offset::ZERO);
+    let download = Download::of(path.clone(), offset);
     visit
         .link
         .read(visit.standing(), Task::Download(download), most)

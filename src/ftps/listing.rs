@@ -30,7 +30,7 @@ mod tests;
 
 use std::time::SystemTime;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 
 use heading::{Heading, heading};
 use whole::Whole;
@@ -181,6 +181,10 @@ impl Lines {
         while line.last() == Some(&b'\r') {
             line.truncate(line.len() - 1);
         }
+        // Some end lines with LF CR.
+        while line.first() == Some(&b'\r') {
+            line.advance(1);
+        }
         let Some(half) = self.half.take() else {
             self.read(line, entries);
             return;
@@ -196,6 +200,23 @@ impl Lines {
     }
 
     fn read(&mut self, line: Bytes, entries: &mut Vec<Entry>) {
+        // Some end lines with CR alone. A name may have one, but is no line behind it.
+        let mut parts = line.split(|byte| *byte == b'\r');
+        if parts.clone().count() > 1 {
+            let readings: Option<Vec<_>> = parts
+                .by_ref()
+                .map(|part| {
+                    let part = line.slice_ref(part);
+                    line::read(&part).map(|reading| (part, reading))
+                })
+                .collect();
+            if let Some(readings) = readings {
+                for (part, reading) in readings {
+                    self.whole.push(part, Some(reading), entries);
+                }
+                return;
+            }
+        }
         if let Some(reading) = line::read(&line) {
             self.whole.push(line, Some(reading), entries);
         } else if vms::is_first_half(&line) {

@@ -182,7 +182,14 @@ impl FtpsService for Ftps {
         (caller.priority, caller.yields) = wish.manners;
         let reading = self
             .broker
-            .begin_guarded_get(&caller, &wish.target, &wish.path, wish.offset, wish.guards)
+            .begin_guarded_get(
+                &caller,
+                &wish.target,
+                &wish.path,
+                wish.offset,
+                wish.guards,
+                wish.growth,
+            )
             .map_err(refused)?;
         let answer = get::run(reading, caller, wish.offset);
         Ok(Response::new(Box::pin(answer)))

@@ -7,10 +7,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::auth::Peer;
 use super::connection::Connection;
-use super::limits::Limits;
+use super::limits::{ARRIVAL, Limits};
 use super::pace::Paces;
 use super::visit::Visit;
-use crate::broker::share::{Place, Places, Share};
+use crate::broker::modem::clock;
+use crate::broker::share::{Full, Place, Places, Share};
 
 /// Connections beyond the bound that are told so; others are closed. A client that comes when all is
 /// full learns why, and that it may come again.
@@ -28,7 +29,9 @@ pub(super) struct Guests {
     idle: Duration,
     places: Arc<Places>,
     turned_away: Arc<Places>,
+    /// How fast each sends frames, and how fast it opens connections.
     paces: Paces,
+    arrivals: Paces,
 }
 
 impl Guests {
@@ -38,6 +41,7 @@ impl Guests {
             places: Arc::new(Places::new(limits.connections)),
             turned_away: Arc::new(Places::new(TURNED_AWAY)),
             paces: Paces::default(),
+            arrivals: Paces::default(),
         }
     }
 
@@ -53,9 +57,18 @@ impl Guests {
         Some(Connection::new(stream, visit, pace, idle, place))
     }
 
+    fn enter(&self, visit: &Visit) -> Result<Place, Full> {
+        let (pace, now) = (self.arrivals.of(visit.principal()), clock::now());
+        if pace.wait(now).is_some() {
+            return Err(Full { own: true });
+        }
+        pace.pay(ARRIVAL, now);
+        self.places.take(visit.principal())
+    }
+
     fn place(&self, peer: Peer) -> Option<(Visit, Duration, Place)> {
         let visit = Visit::new(peer, None);
-        let full = match self.places.take(visit.principal()) {
+        let full = match self.enter(&visit) {
             Ok(place) => return Some((visit, self.idle, place)),
             Err(full) => full,
         };
@@ -70,6 +83,23 @@ impl Guests {
 mod tests {
     use super::*;
 
+    /// A client that opened connections without end had most of a processor.
+    #[tokio::test(start_paused = true)]
+    async fn who_opens_connections_too_fast_is_turned_away_and_others_are_not() {
+        let guests = Guests::new(&Limits::default());
+        let comes = |peer: Peer| {
+            guests
+                .place(peer)
+                .is_some_and(|(visit, ..)| visit.turned_away().is_none())
+        };
+        let at_once = (0..2000).filter(|_| comes(Peer::Tcp)).count();
+        assert_eq!(at_once, 626);
+        assert!(comes(Peer::User(7)));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let later = (0..2000).filter(|_| comes(Peer::Tcp)).count();
+        assert!((310..=314).contains(&later), "{later}");
+    }
+
     #[test]
     fn who_finds_no_room_is_told_so_and_beyond_that_nobody_is_kept() {
         let guests = Guests::new(&Limits {
@@ -83,6 +113,8 @@ mod tests {
         while let Some((visit, idle, place)) = guests.place(Peer::Tcp) {
             inside.push((visit.turned_away().is_some(), idle, place));
         }
+        let row = format!("where {} are being told so", TURNED_AWAY.in_all);
+        assert!(include_str!("../../README.md").contains(&row), "{row}");
         let told = inside.iter().filter(|(told, ..)| *told).count();
         assert_eq!((inside.len(), told), (4 + 8, 8));
         let (other, ..) = guests.place(Peer::User(7)).unwrap();

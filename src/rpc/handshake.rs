@@ -2,18 +2,23 @@
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::auth::Peer;
 use super::certificate::{self, Nameless};
+use super::limits::ARRIVAL;
+use super::pace::{Pace, Paces};
 use super::tls::Tls;
+use crate::broker::Principal;
+use crate::broker::modem::clock;
 
 /// How long a handshake may take. It is two round trips and a signature, which the slowest
 /// client makes in a second or two; what is lost on the way is sent again three times within this.
@@ -34,6 +39,8 @@ pub(super) struct Handshakes<S> {
     running: JoinSet<Option<(TlsStream<S>, Peer)>>,
     /// The running ones from the oldest on, and some that have ended.
     by_age: VecDeque<(IpAddr, AbortHandle)>,
+    /// How fast each address may begin more.
+    paces: Paces,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Handshakes<S> {
@@ -43,6 +50,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Handshakes<S> {
             tls,
             running: JoinSet::new(),
             by_age: VecDeque::new(),
+            paces: Paces::default(),
         }
     }
 
@@ -56,7 +64,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Handshakes<S> {
             tracing::warn!(from = %whose, "{AT_ONCE} TLS handshakes are under way; one makes room");
             oldest.abort();
         }
-        let handshake = handshake(self.tls.borrow().acceptor(), stream, from);
+        let pace = self.paces.of(&Principal::new(from.ip().to_string()));
+        let handshake = handshake(self.tls.borrow().acceptor(), stream, from, pace);
         let running = self.running.spawn(handshake);
         self.by_age.push_back((from.ip(), running));
     }
@@ -90,8 +99,16 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     acceptor: TlsAcceptor,
     stream: S,
     from: SocketAddr,
+    pace: Arc<Pace>,
 ) -> Option<(TlsStream<S>, Peer)> {
-    match timeout(DEADLINE, acceptor.accept(stream)).await {
+    let shaking = async {
+        while let Some(wait) = pace.wait(clock::now()) {
+            sleep(wait).await;
+        }
+        pace.pay(ARRIVAL, clock::now());
+        acceptor.accept(stream).await
+    };
+    match timeout(DEADLINE, shaking).await {
         Ok(Ok(stream)) => {
             let peer = match peer(&stream) {
                 Ok(name) => Peer::Certificate(name.into()),
@@ -124,7 +141,6 @@ mod tests {
     use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 
     use super::*;
-    use crate::broker::modem::clock;
 
     const FROM: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
 
@@ -170,8 +186,28 @@ mod tests {
         assert_eq!(began.elapsed(), DEADLINE, "the slow one has its time");
     }
 
+    /// Each costs a signature: a client without a certificate had a processor.
+    #[tokio::test(start_paused = true)]
+    async fn who_begins_many_waits() {
+        let mut handshakes = handshakes();
+        let began = clock::now();
+        for at in 0..700 {
+            let (client, server) = duplex(1024);
+            drop(client);
+            handshakes.begin(server, FROM);
+            // It ends at once where it begins.
+            while at < 600 && handshakes.running.join_next().await.is_some() {}
+        }
+        assert!(began.elapsed().is_zero(), "six hundred come at once");
+        while handshakes.running.join_next().await.is_some() {}
+        assert!(!began.elapsed().is_zero(), "and others later");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn the_oldest_makes_room() {
+        let (seconds, row) = (DEADLINE.as_secs(), "to do a TLS handshake |");
+        let row = format!("{row} {seconds} s | {AT_ONCE} handshakes |");
+        assert!(include_str!("../../README.md").contains(&row), "{row}");
         let mut handshakes = handshakes();
         let mut clients: Vec<DuplexStream> = Vec::new();
         let began = clock::now();

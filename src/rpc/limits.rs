@@ -22,11 +22,28 @@ pub(super) const RESET_STREAMS: usize = 20;
 pub(super) const WORK_AT_ONCE: u32 = 10_000;
 pub(super) const WORK_A_SECOND: u32 = 5_000;
 
+/// What a connection costs its client, and a TLS handshake its address. Each has a pace of its own for them, as
+/// fast as that of frames: 625 can come at once, and 312 a second beyond that.
+pub(super) const ARRIVAL: u32 = 16;
+
 /// Calls at once whose answers may be long, and are whole in memory until the client takes them: lists,
 /// and the contract itself (reflection). One may have a few hundred KiB.
 pub(super) const LONG_ANSWERS: Share = Share {
     in_all: 32,
     of_one: 8,
+};
+
+/// Calls at once that bring or read a transfer which is kept: each has a file open, as has a spool that is
+/// on disk, of which there may be as many.
+pub(super) const FILES: Share = Share {
+    in_all: 128,
+    of_one: 64,
+};
+
+/// Watches of transfers at once: each is told of every step, four times a second. A screen shows fewer.
+pub(super) const WATCHES: Share = Share {
+    in_all: 256,
+    of_one: 64,
 };
 
 /// How long a client may take to begin HTTP/2 once it is connected: as long as for a TLS handshake.
@@ -88,5 +105,52 @@ impl Default for Limits {
             idle: Duration::from_secs(600),
             messages: 8 << 20,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_bounds_tells_what_is_in_force() {
+        let share = |of: Share| format!("{} | {}", of.of_one, of.in_all);
+        let (first, next) = (FIRST_MESSAGE.as_secs(), MESSAGE.as_secs());
+        let chunk = CHUNK / 1024;
+        let rows = [
+            format!(
+                "| time to begin HTTP/2, to do a TLS handshake | {} s |",
+                PREFACE.as_secs()
+            ),
+            format!("| streams of a connection | {STREAMS} |"),
+            format!("| calls at once | {} |", share(Limits::default().calls)),
+            format!(
+                "`ListCommandForms`) and reflection | {} |",
+                share(LONG_ANSWERS)
+            ),
+            format!("`ReadTransfer`) | {} |", share(FILES)),
+            format!("`WatchTransfer` | {} |", share(WATCHES)),
+            format!("| metadata of a call | {} KiB |", METADATA / 1024),
+            format!("with one | {} KiB; {chunk} KiB of chunk |", HEADER / 1024),
+            format!("for another, once begun | {first} s; {next} s |"),
+            format!("| chunks shorter than {SHORT} bytes, of a call |"),
+            format!("| {SHORT_AT_ONCE}, and {SHORT_A_SECOND} a second |"),
+        ];
+        let readme = include_str!("../../README.md");
+        for row in rows {
+            assert!(readme.contains(&row), "{row}");
+        }
+        // Numbers that are written with commas, or in words.
+        assert_eq!((WORK_AT_ONCE, WORK_A_SECOND), (10_000, 5_000));
+        let arrivals = [WORK_AT_ONCE / ARRIVAL, WORK_A_SECOND / ARRIVAL];
+        assert_eq!(arrivals, [625, 312]);
+        for what in [
+            "connections that a client opens",
+            "TLS handshakes of an address",
+        ] {
+            let row = format!("| {what} | 625 at once, then 312 a second |");
+            assert!(readme.contains(&row), "{row}");
+        }
+        assert_eq!(RESET_STREAMS, 20);
     }
 }

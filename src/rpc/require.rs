@@ -11,7 +11,12 @@ const KEY: &str = "cellftp-require";
 
 /// What a call may ask for, in the order of the names. proto/README.md says what each is. A field or a
 /// value that a client must be able to rely on comes with a name here.
-pub(super) const FEATURES: [&str; 3] = ["get_guards", "list_filters", "verify_best_effort"];
+pub(super) const FEATURES: [&str; 4] = [
+    "get_growth",
+    "get_guards",
+    "list_filters",
+    "verify_best_effort",
+];
 
 /// Longest name that is repeated in an error, in bytes.
 const NAME: usize = 64;

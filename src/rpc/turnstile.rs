@@ -10,16 +10,17 @@ use tonic::codegen::http::{Request, Response};
 use tower::{Layer, Service};
 
 use super::intake::{Form, Intake, Messages};
-use super::limits::{LONG_ANSWERS, Limits};
+use super::limits::{FILES, LONG_ANSWERS, Limits, WATCHES};
 use super::status;
 use super::visit::{Running, Visit};
-use crate::broker::share::{Place, Places};
+use crate::broker::share::{Place, Places, Share};
 
 /// Lets a call begin where its client has not too many already.
 #[derive(Debug, Clone)]
 pub(super) struct Turnstile {
     calls: Arc<Places>,
-    long_answers: Arc<Places>,
+    /// Places for what costs more than other calls.
+    costly: [(&'static [&'static str], Arc<Places>); 3],
     messages: Arc<Messages>,
 }
 
@@ -27,7 +28,7 @@ impl Turnstile {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             calls: Arc::new(Places::new(limits.calls)),
-            long_answers: Arc::new(Places::new(LONG_ANSWERS)),
+            costly: COSTLY.map(|(methods, share)| (methods, Arc::new(Places::new(share)))),
             messages: Arc::new(Messages::new(limits.messages)),
         }
     }
@@ -40,11 +41,12 @@ impl Turnstile {
             let place = places.take(visit.principal());
             place.map_err(|full| status::too_many_calls(full.own))
         };
+        let method = path.rsplit('/').next().unwrap_or_default();
+        let mut costly = self.costly.iter();
+        let costly = costly.find(|(methods, _)| methods.contains(&method));
         let places = [
             Some(take(&self.calls)?),
-            answers_at_length(path)
-                .then(|| take(&self.long_answers))
-                .transpose()?,
+            costly.map(|(_, places)| take(places)).transpose()?,
         ];
         Ok(Held {
             _places: places,
@@ -53,22 +55,24 @@ impl Turnstile {
     }
 }
 
-/// Methods whose answers may be long.
-const LONG: [&str; 7] = [
-    "ListCommandForms",
-    "ListModuleFiles",
-    "ListOperations",
-    "ListProfiles",
-    "ListSessions",
-    "ListTransfers",
-    "ServerReflectionInfo",
+/// Methods of which fewer calls may run at once: those whose answers may be long, those that have a file
+/// open, and those that are told of each step of a transfer.
+const COSTLY: [(&[&str], Share); 3] = [
+    (
+        &[
+            "ListCommandForms",
+            "ListModuleFiles",
+            "ListOperations",
+            "ListProfiles",
+            "ListSessions",
+            "ListTransfers",
+            "ServerReflectionInfo",
+        ],
+        LONG_ANSWERS,
+    ),
+    (&["CreateUpload", "ReadTransfer", "ResumeUpload"], FILES),
+    (&["WatchTransfer"], WATCHES),
 ];
-
-/// Whether the method at a path may answer with a long message.
-fn answers_at_length(path: &str) -> bool {
-    let method = path.rsplit('/').next().unwrap_or_default();
-    LONG.contains(&method)
-}
 
 /// What a call has while it runs.
 #[derive(Debug)]
@@ -178,7 +182,6 @@ mod tests {
     use tonic_types::StatusExt as _;
 
     use super::*;
-    use crate::broker::share::Share;
     use crate::rpc::auth::Peer;
 
     /// A method that was renamed had no bound any more.
@@ -194,8 +197,11 @@ mod tests {
             .flat_map(|file| &file.service)
             .flat_map(|service| &service.method)
             .collect();
-        for long in LONG {
-            assert!(methods.iter().any(|method| method.name() == long), "{long}");
+        for costly in COSTLY.iter().flat_map(|(methods, _)| *methods) {
+            assert!(
+                methods.iter().any(|method| method.name() == *costly),
+                "{costly}"
+            );
         }
         for method in methods {
             let path = format!("/s/{}", method.name());
@@ -237,11 +243,20 @@ mod tests {
     }
 
     #[test]
-    fn few_calls_with_long_answers_are_let_in() {
+    fn few_calls_that_cost_more_are_let_in() {
         let turnstile = Turnstile::new(&Limits::default());
         let me = Visit::new(Peer::Tcp, None);
-        let (held, refused) = enter(&turnstile, &me, QUEUE);
-        assert_eq!((held.len(), refused.code()), (8, Code::Unavailable));
+        let (queue, refused) = enter(&turnstile, &me, QUEUE);
+        assert_eq!((queue.len(), refused.code()), (8, Code::Unavailable));
+        let of = |method| format!("/cellftp.v1.TransferService/{method}");
+        let (uploads, refused) = enter(&turnstile, &me, &of("CreateUpload"));
+        assert_eq!((uploads.len(), refused.code()), (64, Code::Unavailable));
+        assert!(
+            turnstile.enter(&me, &of("ReadTransfer")).is_err(),
+            "the same files"
+        );
+        let (watches, refused) = enter(&turnstile, &me, &of("WatchTransfer"));
+        assert_eq!((watches.len(), refused.code()), (64, Code::Unavailable));
         turnstile.enter(&me, SIZE).unwrap();
     }
 }

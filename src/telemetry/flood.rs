@@ -198,6 +198,8 @@ mod tests {
                 (AT_ONCE + A_SECOND) as usize + 1
             );
         });
+        let row = format!("| {AT_ONCE} at once, then {A_SECOND} a second | {KINDS} kinds,");
+        assert!(include_str!("../../README.md").contains(&row), "{row}");
         let left_out = flood.left_out();
         let [(like, lines)] = left_out.as_slice() else {
             panic!("{left_out:?}");
@@ -225,6 +227,19 @@ mod tests {
         let told = ("\"failed\" of greedy".to_owned(), 1000 - u64::from(AT_ONCE));
         assert_eq!(flood.left_out(), [told]);
         assert!(flood.kinds().len() <= KINDS);
+    }
+
+    #[test]
+    fn beyond_a_thousand_kinds_all_clients_are_one() {
+        let flood = Flood::default();
+        let log = tracing_subscriber::registry().with(flood.clone());
+        tracing::subscriber::with_default(log, || {
+            for who in 0..2 * KINDS {
+                let span = tracing::info_span!("operation", principal = %who);
+                span.in_scope(|| tracing::info!("failed"));
+            }
+        });
+        assert_eq!(flood.kinds().len(), KINDS + 1);
     }
 
     #[test]

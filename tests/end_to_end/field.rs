@@ -88,6 +88,30 @@ fn sentences_of_a_satellite_receiver_on_the_port() {
     }
 }
 
+/// Point 8: a receiver that starts says more than sentences, in the middle of whatever is under way.
+#[test]
+fn a_receiver_that_starts_at_any_moment() {
+    if !tools::wanted("a_receiver_that_starts_at_any_moment") {
+        return;
+    }
+    const STARTS: &str = "{ text = \"\\r\\n#CFGSYS,H101\\r\\n$OK*04\\r\\n$OK*04\\r\\n\" }";
+    let server = Server::start(ServerKind::Pyftpdlib, Security::None);
+    let content = traps(300_000);
+    server.place("file", &content);
+    let faults = [
+        fault("+CGMM", 1, "\"before_ok\"", STARTS),
+        fault("+CPIN", 1, "\"before_ok\"", STARTS),
+        fault("+CFTPSLOGIN", 1, "\"before_result\"", STARTS),
+        fault("+CFTPSGET", 2, "{ in_block = 1480 }", STARTS),
+        fault("+CFTPSLIST", 1, "\"before_result\"", STARTS),
+    ]
+    .concat();
+    for family in Family::ALL {
+        let (site, _files) = site(family, &server, "", &faults);
+        fetches(&site, &server, &content, 60);
+    }
+}
+
 /// Point 9: what is said while the SIM is read came between question and answer.
 #[test]
 fn lines_of_the_sim_between_the_question_for_the_model_and_its_answer() {

@@ -37,3 +37,4 @@ mod support;
 mod surviving;
 mod tls;
 mod unary;
+mod ways;

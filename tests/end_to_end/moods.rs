@@ -11,7 +11,7 @@ use crate::support::site::{Family, Site};
 use crate::support::tools;
 
 /// A server in these moods, with `/sub`, an empty `/empty`, and files of nine bytes and more.
-fn server(moods: &[&'static str]) -> Server {
+pub(crate) fn server(moods: &[&'static str]) -> Server {
     let options = Options {
         moods: moods.to_vec(),
         ..Options::default()
@@ -21,7 +21,7 @@ fn server(moods: &[&'static str]) -> Server {
     server
 }
 
-fn furnish(server: &Server) {
+pub(crate) fn furnish(server: &Server) {
     for directory in ["sub", "empty", "in", "d[1]", "d1"] {
         std::fs::create_dir(server.local(directory)).expect("it is ours");
     }
@@ -32,20 +32,25 @@ fn furnish(server: &Server) {
     server.place("d1/wrong.txt", b"wrong");
 }
 
-fn site(server: &Server) -> Site {
+pub(crate) fn site(server: &Server) -> Site {
     Site::start(Family::Sim7600, &[("server", server)])
 }
 
-fn cellftp(site: &Site, words: &[&str]) -> Output {
+pub(crate) fn cellftp(site: &Site, words: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_cellftp"))
-        .args(["--profile", "server", "--timeout", "60s", "--socket"])
+        .args(["--profile", "server", "--socket"])
         .arg(site.scratch("cellftpd.sock"))
+        .args(
+            ["--timeout", "60s"]
+                .iter()
+                .filter(|_| !words.contains(&"--timeout")),
+        )
         .args(words)
         .output()
         .expect("cellftp starts")
 }
 
-fn said(site: &Site, words: &[&str]) -> String {
+pub(crate) fn said(site: &Site, words: &[&str]) -> String {
     let output = cellftp(site, words);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "cellftp {words:?}: {errors}");
@@ -53,7 +58,7 @@ fn said(site: &Site, words: &[&str]) -> String {
 }
 
 /// What it says where it fails.
-fn refused(site: &Site, words: &[&str]) -> String {
+pub(crate) fn refused(site: &Site, words: &[&str]) -> String {
     let output = cellftp(site, words);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success(), "cellftp {words:?} went well");
@@ -61,7 +66,7 @@ fn refused(site: &Site, words: &[&str]) -> String {
 }
 
 /// A file that must be new does not take the place of one that is there.
-fn assert_kept(site: &Site, server: &Server, remote: &str, local: &str) {
+pub(crate) fn assert_kept(site: &Site, server: &Server, remote: &str, local: &str) {
     let before = std::fs::read(server.local(local)).expect("it is there");
     let new = site.scratch("new");
     std::fs::write(&new, "new").expect("a scratch directory is writable");
@@ -71,14 +76,14 @@ fn assert_kept(site: &Site, server: &Server, remote: &str, local: &str) {
     assert_holds(&server.local(local), &before);
 }
 
-fn put_new(site: &Site, remote: &str) {
+pub(crate) fn put_new(site: &Site, remote: &str) {
     let new = site.scratch("new");
     std::fs::write(&new, "new").expect("a scratch directory is writable");
     let new = new.to_str().expect("UTF-8");
     said(site, &["put", "--if-exists", "fail", new, remote]);
 }
 
-fn names(listing: &str) -> Vec<&str> {
+pub(crate) fn names(listing: &str) -> Vec<&str> {
     let lines = listing.lines();
     lines
         .filter_map(|line| line.split_whitespace().last())
@@ -357,7 +362,7 @@ fn a_login_that_has_worked_is_tried_again_by_a_durable_transfer() {
     if !tools::wanted("a_login_that_has_worked_is_tried_again_by_a_durable_transfer") {
         return;
     }
-    let server = server(&["dismisses"]);
+    let server = server(&["dismisses-STOR"]);
     let environment = [("CELLFTPD_DURABLE__BACKOFF", "200ms")];
     let mut site = Site::start_tapped_with(Family::Sim7600, &[("server", &server)], &environment);
     let local = site.scratch("local");

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use cellftp::client::{Address, Client, Target};
+use cellftp::client::{Address, Client, PutOptions, Target};
+use cellftp::proto::{PutRequest, put_request};
 use futures_util::future::join_all;
+use prost::Message as _;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::frames::{GOAWAY, HEALTH, PUT, STATUS, Wire, call, data, message, reset};
+use crate::frames::{GOAWAY, HEALTH, PUT, STATUS, Wire, call, data, message, reset, whole};
 use crate::program::free_port;
+use crate::transport::put;
 use crate::{CALLS, LASTS, MANY, Siege, over_and_over};
 
 #[test]
@@ -229,8 +232,46 @@ fn watches_that_nobody_reads() {
     );
 }
 
+/// Uploads that bring a byte, and stand still until they go. The first is waited for (`transfers.trickle`),
+/// which is one answer of more than a hundred.
+#[test]
+fn uploads_of_a_byte() {
+    let siege = Siege::of(MANY, "");
+    let (tcp, elsewhere) = (siege.tcp.clone(), siege.elsewhere());
+    let attack = async {
+        let chunk = PutRequest {
+            message: Some(put_request::Message::Chunk(b"x".as_slice().into())),
+        };
+        let chunk = data(1, &whole(&chunk.encode_to_vec()));
+        for round in 0..8 {
+            // Some go before it is seen that they stand still.
+            let mut wires = Vec::new();
+            for one in 0..10 {
+                let mut wire = Wire::open(&tcp).await;
+                let header = data(1, &put(&format!("/drip-{one}")));
+                wire.write(&[call(1, PUT), header, chunk.clone()].concat())
+                    .await;
+                wires.push(wire);
+            }
+            sleep(LASTS / 4 * (round % 3) / 2 + LASTS / 10).await;
+            drop(wires);
+        }
+    };
+    let work = async {
+        let client = Client::connect(&elsewhere).await.unwrap();
+        let (at, options) = (Target::Profile("here".into()), PutOptions::default());
+        loop {
+            let mut source = b"x".as_slice();
+            let _ = client
+                .put(&at, "/mine", &options, &mut source, |_| ())
+                .await;
+        }
+    };
+    siege.beside_as_much("uploads of a byte", CALLS, attack, work);
+}
+
 /// A client that asks one question after the other.
-async fn asking(address: Address) {
+pub(crate) async fn asking(address: Address) {
     let client = Client::connect(&address).await.unwrap();
     let at = Target::Profile("here".into());
     loop {

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 /// Methods that are called.
 pub(crate) const HEALTH: &str = "/grpc.health.v1.Health/Check";
 pub(crate) const STATUS: &str = "/cellftp.v1.ModemService/GetStatus";
+pub(crate) const SIZE: &str = "/cellftp.v1.FtpsService/GetSize";
 pub(crate) const PUT: &str = "/cellftp.v1.FtpsService/Put";
 pub(crate) const QUEUE: &str = "/cellftp.v1.OperationService/ListOperations";
 pub(crate) const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
@@ -165,6 +166,16 @@ pub(crate) fn data(stream: u32, payload: &[u8]) -> Vec<u8> {
 /// RST_STREAM with CANCEL.
 pub(crate) fn reset(stream: u32) -> Vec<u8> {
     frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes())
+}
+
+/// A call with one message, which is whole.
+pub(crate) fn asked(stream: u32, path: &str, content: &[u8]) -> Vec<u8> {
+    [call(stream, path), data(stream, &whole(content))].concat()
+}
+
+/// A message as gRPC frames it.
+pub(crate) fn whole(content: &[u8]) -> Vec<u8> {
+    message(u32::try_from(content.len()).unwrap(), content)
 }
 
 /// A message as gRPC frames it, of which only the beginning is there.

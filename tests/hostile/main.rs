@@ -17,7 +17,9 @@
 )]
 
 mod attacks;
+mod doors;
 mod frames;
+mod kept;
 mod neighbour;
 #[path = "../support/program.rs"]
 mod program;

@@ -5,11 +5,12 @@ use std::time::Duration;
 use cellftp::client::Address;
 use cellftp::proto::{self, PutHeader, PutRequest, put_request};
 use prost::Message as _;
+use prost_types::FileDescriptorSet;
 use tokio::time::{sleep, timeout};
 
 use crate::frames::{
-    CONTINUATION, GOAWAY, HEADERS, HEALTH, PING, PRIORITY, PUT, QUEUE, REFLECTION, SETTINGS,
-    STATUS, WINDOW_UPDATE, Wire, call, data, frame, message,
+    CONTINUATION, GOAWAY, HEADERS, HEALTH, PING, PRIORITY, PUT, QUEUE, REFLECTION, SETTINGS, SIZE,
+    STATUS, WINDOW_UPDATE, Wire, asked, call, data, frame, message, whole,
 };
 use crate::{CALLS, LASTS, MANY, Siege, over_and_over};
 
@@ -142,18 +143,7 @@ fn a_window_that_stays_closed() {
 fn long_answers_that_nobody_reads() {
     let siege = Siege::of(MANY, "");
     let tcp = siege.tcp.clone();
-    let header = PutHeader {
-        target: Some(proto::Target {
-            destination: Some(proto::target::Destination::Profile("here".into())),
-        }),
-        path: format!("/{}", "x".repeat(200)),
-        ..Default::default()
-    };
-    let put = PutRequest {
-        message: Some(put_request::Message::Header(header)),
-    };
-    let put = put.encode_to_vec();
-    let put = message(u32::try_from(put.len()).unwrap(), &put);
+    let put = put(&format!("/{}", "x".repeat(200)));
     siege.beside("long answers", CALLS, async {
         let mut wires = Vec::new();
         wires.push(calls(&tcp, 100, PUT, &put).await);
@@ -163,6 +153,39 @@ fn long_answers_that_nobody_reads() {
         sleep(LASTS).await;
         drop(wires);
     });
+}
+
+/// As many uploads in the queue as there are long answers to it.
+#[test]
+fn four_hundred_long_answers() {
+    let siege = Siege::of(MANY, "");
+    let tcp = siege.tcp.clone();
+    siege.beside("400 uploads, 400 long answers", 4 * CALLS, async {
+        let mut wires = Vec::new();
+        for at in 0..4 {
+            wires.push(calls(&tcp, 100, PUT, &put(&format!("/{at}{}", "x".repeat(200)))).await);
+        }
+        for of in [0, 1].repeat(2) {
+            wires.push(calls(&tcp, of, QUEUE, &message(0, &[])).await);
+        }
+        sleep(LASTS).await;
+        drop(wires);
+    });
+}
+
+/// The beginning of an upload.
+pub(crate) fn put(path: &str) -> Vec<u8> {
+    let header = PutHeader {
+        target: Some(proto::Target {
+            destination: Some(proto::target::Destination::Profile("here".into())),
+        }),
+        path: path.into(),
+        ..Default::default()
+    };
+    let put = PutRequest {
+        message: Some(put_request::Message::Header(header)),
+    };
+    whole(&put.encode_to_vec())
 }
 
 /// Questions about the contract, whose answers are long and not read.
@@ -246,6 +269,105 @@ fn what_comes_by_the_unix_socket_is_bounded_too() {
             wire.say(&[call(1, PUT), data(1, &half)].concat()).await;
         }
         sleep(LASTS).await;
+        drop(wires);
+    });
+}
+
+/// A stream of each method that never ends, and of which no answer is read.
+#[test]
+fn a_call_of_each_method_that_never_ends() {
+    let siege = Siege::of(MANY, "");
+    let tcp = siege.tcp.clone();
+    let set = FileDescriptorSet::decode(proto::FILE_DESCRIPTOR_SET).unwrap();
+    let services = set.file.iter().flat_map(|file| {
+        let package = file.package();
+        file.service.iter().map(move |service| (package, service))
+    });
+    let paths: Vec<_> = services
+        .flat_map(|(package, service)| {
+            let methods = service.method.iter();
+            methods.map(move |method| format!("/{package}.{}/{}", service.name(), method.name()))
+        })
+        .collect();
+    siege.beside("a call of each method", CALLS, async {
+        let mut wires = Vec::new();
+        for of in [0, 1].repeat(WIRES / 2) {
+            let mut wire = Wire::silent(&tcp).await;
+            wire.begin(&window(of)).await;
+            for (one, path) in (0..).zip(&paths) {
+                let stream = one * 2 + 1;
+                // Nothing, an empty message, or the beginning of one.
+                let part: &[u8] = [&[], [0; 5].as_slice(), &[0, 0, 0, 9]][one as usize % 3];
+                wire.say(&[call(stream, path), data(stream, part)].concat())
+                    .await;
+            }
+            wires.push(wire);
+        }
+        sleep(LASTS).await;
+        drop(wires);
+    });
+}
+
+/// A window that grows by a byte, and one that is made large and small, under answers that wait for it.
+#[test]
+fn windows_that_grow_by_a_byte() {
+    let siege = Siege::of(MANY, "");
+    let tcp = siege.tcp.clone();
+    siege.beside("windows that grow by a byte", CALLS, async {
+        let mut wires = Vec::new();
+        for _ in 0..WIRES {
+            wires.push(calls(&tcp, 0, STATUS, &message(0, &[])).await);
+        }
+        let mut of = 0;
+        over_and_over(async || {
+            of = (of + 1) % 3;
+            for wire in &mut wires {
+                let grow =
+                    (0..100).flat_map(|one| frame(WINDOW_UPDATE, 0, one * 2 + 1, &[0, 0, 0, 1]));
+                let mut bytes: Vec<u8> = grow.collect();
+                bytes.extend(frame(SETTINGS, 0, 0, &window(of)).repeat(20));
+                wire.say(&bytes).await;
+            }
+        })
+        .await;
+        drop(wires);
+    });
+}
+
+/// A table of header fields (RFC 7541 section 4.2) that the client makes as large as there are numbers, and
+/// small again, while each answer has other trailers to put into it.
+#[test]
+fn a_table_of_header_fields_without_bound() {
+    let siege = Siege::of(MANY, "");
+    let tcp = siege.tcp.clone();
+    siege.beside("tables of header fields", CALLS, async {
+        let mut wires = Vec::new();
+        for _ in 0..WIRES {
+            wires.push(Wire::open(&tcp).await);
+        }
+        let mut stream = 1;
+        over_and_over(async || {
+            for wire in &mut wires {
+                let mut bytes = Vec::new();
+                for size in [[255; 4], [0; 4], [0, 0, 1, 0], [255; 4]] {
+                    let resize = [&[0, 1], size.as_slice()].concat();
+                    bytes.extend(frame(SETTINGS, 0, 0, &resize));
+                }
+                for one in 0..10 {
+                    let name = format!("{:0>100}", stream + one * 2);
+                    let request = proto::GetSizeRequest {
+                        target: Some(proto::Target {
+                            destination: Some(proto::target::Destination::Profile(name.clone())),
+                        }),
+                        path: "/x".into(),
+                    };
+                    bytes.extend(asked(stream + one * 2, SIZE, &request.encode_to_vec()));
+                }
+                wire.say(&bytes).await;
+            }
+            stream += 20;
+        })
+        .await;
         drop(wires);
     });
 }

@@ -1,11 +1,12 @@
 //! Files that change while they are read, and modules whose trouble is not the file's.
 
 use cellftp::dialogue::failure::Cause;
-use cellftp::dialogue::operation::{Delivered, Output};
+use cellftp::dialogue::operation::{Delivered, Download, Growth, Output, Task};
 use cellftp::emulator::uplink::memory::Rest;
 use cellftp::emulator::{CacheFull, Effect, Family, Fault, Knobs, Phase, Trigger};
+use cellftp::ftps::value::Offset;
 
-use crate::link::{Link, nasty, on};
+use crate::link::{Link, nasty, on, path};
 use crate::{both, get, get_from};
 
 const FILE: &[u8] = b"/f";
@@ -28,6 +29,15 @@ fn once_measured(link: Link, mut change: impl FnMut(&mut Link) + 'static) -> Lin
             done = true;
             change(link);
         }
+    })
+}
+
+/// With a file that is so when its size is asked for, and so when it is read.
+fn growing(way: (Family, bool), was: &[u8], is: &[u8]) -> Link {
+    let link = link_of(way, Knobs::default()).with_file("/f", was);
+    let is = is.to_vec();
+    once_measured(link, move |link| {
+        link.peer().files.insert(FILE.to_vec(), is.clone());
     })
 }
 
@@ -116,15 +126,57 @@ fn a_file_that_grows_while_it_is_read_comes_as_it_was() {
     for way in ways() {
         for (was, is) in [(5000, 5100), (1000, 1001), (1480, 9000), (30_000, 30_001)] {
             let content = nasty(is);
-            let grown = content.clone();
-            let link = link_of(way, Knobs::default()).with_file("/f", &content[..was]);
-            let mut link = once_measured(link, move |link| {
-                link.peer().files.insert(FILE.to_vec(), grown.clone());
-            });
+            let mut link = growing(way, &content[..was], &content);
             let got = link.run(on(get("/f")), vec![]);
             assert_eq!(delivered(&got).bytes, was as u64, "{way:?} {was}");
             assert!(got.content == content[..was], "{way:?} {was}");
             assert_eq!((got.size, got.grown), (Some(was as u64), Some(is as u64)));
+        }
+    }
+}
+
+/// The same, where the caller wants the new lines as well; and with a break before and behind the first size.
+#[test]
+fn all_of_a_file_that_grows_comes_where_that_is_wished() {
+    let all = || {
+        on(Task::Download(Download {
+            growth: Growth::All,
+            ..Download::of(path("/f"), Offset::ZERO)
+        }))
+    };
+    for way in ways() {
+        for (was, is) in [(5000, 5100), (1000, 1001), (1480, 9000), (30_000, 30_001)] {
+            let content = nasty(is);
+            let mut link = growing(way, &content[..was], &content);
+            let got = link.run(all(), vec![]);
+            assert_eq!(delivered(&got).bytes, is as u64, "{way:?} {was}");
+            assert!(got.content == content, "{way:?} {was}");
+            assert_eq!((got.size, got.grown), (Some(was as u64), Some(is as u64)));
+        }
+        // Unchanged: it comes as ever.
+        let mut link = link_of(way, Knobs::default()).with_file("/f", &nasty(5000));
+        let got = link.run(all(), vec![]);
+        assert_eq!((delivered(&got).bytes, got.grown), (5000, None), "{way:?}");
+        for at in [20_000, 52_000] {
+            let content = nasty(60_000);
+            let grown = content.clone();
+            let link = link_of(way, Knobs::default()).with_file("/f", &content[..50_000]);
+            let mut rebooted = false;
+            let mut link = link.with_script(move |link, seen| {
+                // Before the file is read, or in the break.
+                let is_measured = link.network.take_seen().iter().any(|did| did == "SIZE /f");
+                if (at > 50_000 && is_measured) || seen.delivered >= at {
+                    link.peer().files.insert(FILE.to_vec(), grown.clone());
+                }
+                if !rebooted && seen.delivered >= at {
+                    rebooted = true;
+                    link.module.inject(link.now, Effect::Reboot);
+                }
+            });
+            let got = link.run(all(), vec![]);
+            assert_eq!(delivered(&got).bytes, 60_000, "{way:?} {at}");
+            assert!(got.content == content, "{way:?} {at}");
+            assert_eq!(got.grown, Some(60_000), "{way:?} {at}");
         }
     }
 }
@@ -151,10 +203,7 @@ fn a_file_that_grows_in_a_break_comes_as_it_was() {
 fn a_longer_file_from_a_server_that_ignores_the_offset_has_not_just_grown() {
     for way in ways() {
         for (was, is) in [(3001, 4615), (3001, 3274), (3001, 9000), (20_000, 40_000)] {
-            let link = link_of(way, Knobs::default()).with_file("/f", &nasty(was));
-            let mut link = once_measured(link, move |link| {
-                link.peer().files.insert(FILE.to_vec(), nasty(is));
-            });
+            let mut link = growing(way, &nasty(was), &nasty(is));
             link.peer().rest = Rest::Ignore;
             let got = link.run(on(get_from("/f", 273)), vec![]);
             let failure = got.result.unwrap_err();
@@ -172,14 +221,16 @@ fn a_file_that_grows_while_it_is_read_from_an_offset_comes_as_it_was() {
     let content = nasty(5100);
     for way in ways() {
         for from in [1, 273, 4999] {
-            let grown = content.clone();
-            let link = link_of(way, Knobs::default()).with_file("/f", &content[..5000]);
-            let mut link = once_measured(link, move |link| {
-                link.peer().files.insert(FILE.to_vec(), grown.clone());
-            });
-            let got = link.run(on(get_from("/f", from as u64)), vec![]);
-            assert_eq!(got.grown, Some(5100), "{way:?} {from}: {:?}", got.result);
-            assert!(got.content == content[from..5000], "{way:?} {from}");
+            for (growth, end) in [(Growth::FirstSize, 5000), (Growth::All, 5100)] {
+                let mut link = growing(way, &content[..5000], &content);
+                let wish = Download {
+                    growth,
+                    ..Download::of(path("/f"), Offset::new(from as u64).unwrap())
+                };
+                let got = link.run(on(Task::Download(wish)), vec![]);
+                assert_eq!(got.grown, Some(5100), "{way:?} {from}: {:?}", got.result);
+                assert!(got.content == content[from..end], "{way:?} {from}");
+            }
         }
     }
 }

@@ -48,12 +48,7 @@ fn get(file: &str) -> Task {
 }
 
 fn get_from(file: &str, offset: u64) -> Task {
-    Task::Download(Download {
-        path: path(file),
-        offset: Offset::new(offset).unwrap(),
-        begun: None,
-        limit: None,
-    })
+    Task::Download(Download::of(path(file), Offset::new(offset).unwrap()))
 }
 
 fn put(file: &str) -> Task {
@@ -146,10 +141,8 @@ fn what_is_larger_than_allowed_is_not_asked_for() {
         let mut link = Link::new(family, Knobs::default()).with_file("/f", &content);
         let within = |offset, limit| {
             Task::Download(Download {
-                path: path("/f"),
-                offset: Offset::new(offset).unwrap(),
-                begun: None,
                 limit: Some(limit),
+                ..Download::of(path("/f"), Offset::new(offset).unwrap())
             })
         };
         let got = link.run(on(within(0, 4999)), vec![]);

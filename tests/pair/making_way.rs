@@ -49,10 +49,8 @@ fn upload(begun: BegunUpload) -> Operation {
 
 fn download(begun: BegunDownload) -> Operation {
     on(Task::Download(Download {
-        path: path("/f"),
-        offset: Offset::ZERO,
-        limit: None,
         begun: Some(begun),
+        ..Download::of(path("/f"), Offset::ZERO)
     }))
 }
 

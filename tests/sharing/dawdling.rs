@@ -7,10 +7,13 @@ use cellftp::modem::clock;
 use futures_util::future::join_all;
 
 use super::world::lively;
-use super::yielding::{meanwhile, told};
+use super::yielding::{meanwhile, meanwhile_every, told};
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// Between two questions of one who asks often.
+const OFTEN: Duration = Duration::from_millis(300);
 
 /// Larger than what may lie between the link and its client.
 const LARGE: usize = 3_000_000;
@@ -105,6 +108,17 @@ async fn a_reader_that_stops_for_ever_costs_its_neighbours_no_more_than_a_yield(
     assert!(longest < 2 * SECOND, "{waits:?}");
 }
 
+/// Of more waits than so many, one at most is as long as that.
+fn one_is_long(beside: &str, waits: &[Duration], limit: Duration, least: usize) {
+    let long: Vec<_> = waits.iter().filter(|wait| **wait >= limit).collect();
+    println!(
+        "beside {beside}: {} answers, longest {:?}, of {limit:?} and more {long:?}",
+        waits.len(),
+        longest(waits)
+    );
+    assert!(waits.len() > least && long.len() <= 1, "{waits:?}");
+}
+
 /// Each held the link for two seconds before it was seen to stand still, one after another.
 #[tokio::test(start_paused = true)]
 async fn many_readers_that_stop_cost_their_neighbours_one_wait() {
@@ -113,13 +127,44 @@ async fn many_readers_that_stop_cost_their_neighbours_one_wait() {
     let many = (0..12).map(|_| read(&world, &for_ever));
     let (got, waits) = meanwhile(&world, join_all(many)).await;
     assert!(got.iter().all(Result::is_err), "none of them reads");
-    let long: Vec<_> = waits.iter().filter(|wait| **wait >= 2 * SECOND).collect();
-    println!(
-        "beside twelve readers that stopped: {} answers, longest {:?}, beyond two seconds {long:?}",
-        waits.len(),
-        longest(&waits)
-    );
-    assert!(waits.len() > 5 && long.len() <= 1, "{waits:?}");
+    one_is_long("twelve readers that stopped", &waits, 2 * SECOND, 5);
+}
+
+/// Each was given two seconds when it asked for the link, and had them when its turn came.
+#[tokio::test(start_paused = true)]
+async fn many_uploads_of_a_byte_cost_their_neighbours_one_wait() {
+    let world = narrow();
+    let [one, _] = HOSTS;
+    let drip = async |name: String| {
+        let me = caller("me");
+        let mut writing = world.broker.put(&me, header(at(one), &name)).unwrap();
+        writing.push(Bytes::from_static(b"x")).await.unwrap();
+        sleep(40 * SECOND).await;
+        writing.finish(None).await
+    };
+    let many = (0..12).map(|one| drip(format!("/drip-{one}")));
+    let (_, waits) = meanwhile_every(&world, OFTEN, join_all(many)).await;
+    one_is_long("twelve uploads of a byte", &waits, SECOND, 20);
+}
+
+/// Each that left before it was seen to stand still was waited for as long as the first.
+#[tokio::test(start_paused = true)]
+async fn uploads_that_come_and_go_cost_their_neighbours_one_wait() {
+    let world = narrow();
+    let [one, _] = HOSTS;
+    let many = async {
+        for name in 0..12 {
+            let name = format!("/gone-{name}");
+            let me = caller("me");
+            let mut writing = world.broker.put(&me, header(at(one), &name)).unwrap();
+            writing.push(Bytes::from_static(b"x")).await.unwrap();
+            sleep(SECOND + SECOND / 2).await;
+            drop(writing);
+            sleep(SECOND).await;
+        }
+    };
+    let ((), waits) = meanwhile_every(&world, OFTEN, many).await;
+    one_is_long("uploads that come and go", &waits, SECOND, 20);
 }
 
 /// It came back for each chunk that was read, and each time cost the others an abort and a login.

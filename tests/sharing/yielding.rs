@@ -70,10 +70,19 @@ pub(crate) async fn meanwhile<T>(
     world: &World,
     work: impl Future<Output = T>,
 ) -> (T, Vec<Duration>) {
+    meanwhile_every(world, 4 * SECOND, work).await
+}
+
+/// The same with another time between two questions.
+pub(crate) async fn meanwhile_every<T>(
+    world: &World,
+    pause: Duration,
+    work: impl Future<Output = T>,
+) -> (T, Vec<Duration>) {
     let waits = Mutex::new(Vec::new());
     let asking = async {
         loop {
-            sleep(4 * SECOND).await;
+            sleep(pause).await;
             let began = clock::now();
             assert_eq!(small(world).await, 10);
             waits.lock().unwrap().push(clock::now() - began);

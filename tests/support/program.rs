@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running `cellftpd`, ended with this value.
 pub(crate) struct Program {
-    process: Child,
+    pub(crate) process: Child,
     scratch: TempDir,
 }
 
@@ -55,6 +55,7 @@ impl Program {
             .arg(env!("CARGO_BIN_EXE_cellftpd"))
             .arg(file)
             .env_remove("NOTIFY_SOCKET")
+            .envs(as_a_service())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
@@ -118,6 +119,15 @@ impl Drop for Program {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// What the unit puts into the environment: what is measured is the daemon as it is installed.
+fn as_a_service() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let unit = include_str!("../../systemd/cellftpd.service");
+    let set = unit
+        .lines()
+        .filter_map(|line| line.strip_prefix("Environment="));
+    set.filter_map(|set| set.split_once('='))
 }
 
 fn log(scratch: &TempDir) -> PathBuf {

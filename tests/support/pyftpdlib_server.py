@@ -7,6 +7,7 @@ of real servers on bad days; each is off unless its option is given.
 import argparse
 import logging
 import os
+import time
 
 from OpenSSL import SSL
 from pyftpdlib.authorizers import DummyAuthorizer
@@ -63,9 +64,19 @@ MOODS = (
     "replays",  # The listing of a directory is what its file .listing holds.
     "any-case",  # Names that differ in case only are one.
     "grows",  # A file grows by 100 bytes between SIZE and RETR.
-    "dismisses",  # The first STOR is answered by 421.
     "no-size",  # SIZE is not known.
+    "says-0",  # SIZE of every file is 0.
+    "late-226",  # What ends an upload is said 100 s after its last byte.
+    "names-only",  # A listing has names only.
+    "absolute-names",  # A listing has whole paths for names.
+    "marks",  # A listing marks directories and programs, as ls -F does.
+    "no-pwd",  # PWD is not known.
+    "no-list",  # LIST is not known.
+    "no-password",  # USER is enough to log in.
+    "dos",  # A listing is that of Windows CE, with 24 hours.
     "letters",  # Commands are known by their letters alone: TYPE A N is none of them.
+    # The command is answered by 421 when it comes first.
+    *("dismisses-" + command for command in "TYPE PWD CWD PASV LIST SIZE RETR STOR DELE".split()),
 )
 
 
@@ -81,6 +92,7 @@ class Odd:
 
     moods = ()
     replies = None
+    the_password = None
     dismissed = []
 
     def ftp_USER(self, line):
@@ -88,6 +100,11 @@ class Odd:
         if self.replies and os.path.exists(self.replies):
             with open(self.replies) as file:
                 lines = file.read().splitlines()
+        if not lines and "no-password" in self.moods:
+            self.respond = lambda reply, **more: None
+            super().ftp_USER(line)
+            del self.respond
+            return super().ftp_PASS(self.the_password)
         if not lines:
             return super().ftp_USER(line)
         with open(self.replies, "w") as file:
@@ -96,12 +113,17 @@ class Odd:
         if lines[0].startswith("421"):
             self.close_when_done()
 
-    def ftp_STOR(self, file, mode="w"):
-        if "dismisses" in self.moods and not self.dismissed:
-            self.dismissed.append(file)
-            self.respond("421 Service not available, closing control connection.")
+    def pre_process_command(self, line, cmd, arg):
+        if "dismisses-" + cmd in self.moods and cmd not in self.dismissed:
+            self.dismissed.append(cmd)
+            self.respond("421 Timeout, closing control connection.")
             return self.close_when_done()
-        return super().ftp_STOR(file, mode)
+        return super().pre_process_command(line, cmd, arg)
+
+    def ftp_PWD(self, line):
+        if "no-pwd" in self.moods:
+            return self.respond("502 Command not implemented.")
+        return super().ftp_PWD(line)
 
     def ftp_TYPE(self, line):
         if "letters" in self.moods and " " in line:
@@ -111,6 +133,8 @@ class Odd:
     def ftp_SIZE(self, path):
         if "no-size" in self.moods:
             return self.respond("502 Command not implemented.")
+        if "says-0" in self.moods and os.path.isfile(path):
+            return self.respond("213 0")
         return super().ftp_SIZE(path)
 
     def ftp_RETR(self, file):
@@ -122,6 +146,8 @@ class Odd:
     def ftp_LIST(self, path):
         if not self.moods:
             return super().ftp_LIST(path)
+        if "no-list" in self.moods:
+            return self.respond("502 Command not implemented.")
         working = self.fs.ftp2fs(self.fs.cwd)
         if "ignores-path" in self.moods:
             path = working
@@ -150,10 +176,32 @@ class Odd:
             names = []
         if "strange" in self.moods:
             return self.print_lines([b"== %d ==\r\n" % len(name) for name in names])
-        return self.print_lines(list(self.fs.format_list(directory, names)))
+        if "names-only" in self.moods:
+            return self.print_lines([name.encode() + b"\r\n" for name in names])
+        if "dos" in self.moods:
+            return self.print_lines([dos(directory, name) for name in names])
+        lines = list(self.fs.format_list(directory, names))
+        if "absolute-names" in self.moods:
+            path = self.fs.fs2ftp(directory).rstrip("/") + "/"
+            ends = zip(lines, names)
+            lines = [
+                line.replace(name.encode() + b"\r\n", (path + name).encode() + b"\r\n")
+                for line, name in ends
+            ]
+        if "marks" in self.moods:
+            lines = [
+                line[:-2] + (b"/" if line.startswith(b"d") else b"*") + b"\r\n" for line in lines
+            ]
+        return self.print_lines(lines)
 
     def print_lines(self, lines):
         self.push_dtp_data(b"".join(lines), cmd="LIST")
+
+
+def dos(directory, name):
+    path = os.path.join(directory, name)
+    what = "      <DIR>          " if os.path.isdir(path) else "%20d " % os.path.getsize(path)
+    return ("11-02-18  15:33 %s%s\r\n" % (what, name)).encode()
 
 
 class AnyCase(AbstractedFS):
@@ -185,6 +233,16 @@ class EndsEarly:
             self.end(reply)
             raise _RetryError
         return chunk
+
+
+class EndsLate:
+    """Mixin of a data connection whose upload takes the server long to store."""
+
+    def close(self):
+        if self.receive and self.transfer_finished and not self._closed:
+            self.file_obj.flush()
+            time.sleep(100)
+        super().close()
 
 
 class CutsData(EndsEarly):
@@ -237,6 +295,7 @@ def control_connection(options):
         "banner": "ready",
         "moods": options.mood,
         "replies": options.replies,
+        "the_password": options.password,
     }
     if "any-case" in options.mood:
         fields["abstracted_fs"] = AnyCase
@@ -275,6 +334,8 @@ def data_connection(options):
     if options.cut_data_every:
         bases.insert(0, CutsData)
         fields["limit"] = options.cut_data_every
+    if "late-226" in options.mood:
+        bases.insert(0, EndsLate)
     if options.space is not None:
         bases.insert(0, FillsDisk)
         fields.update(root=options.root, space=options.space)

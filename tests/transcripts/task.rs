@@ -66,12 +66,8 @@ pub(crate) fn operation(server: &Server, words: &[u8]) -> Result<(Operation, Vec
             } else {
                 parse(Some(&from))?
             };
-            Task::Download(Download {
-                path: path()?,
-                offset: Offset::new(from).map_err(|error| error.to_string())?,
-                begun: None,
-                limit: None,
-            })
+            let offset = Offset::new(from).map_err(|error| error.to_string())?;
+            Task::Download(Download::of(path()?, offset))
         }
         "put" | "put-unverified" => {
             content = rest.to_vec();

@@ -14,7 +14,7 @@ use clap_complete::Shell;
 use humantime_serde::re::humantime;
 
 use crate::exit::Failure;
-pub(crate) use choice::{Check, Existing, Remains, Urgency, Yields};
+pub(crate) use choice::{Check, Existing, Grown, Remains, Urgency, Yields};
 pub(crate) use module::{ModuleCommand, ModuleGet, ModulePut, ServiceCommand};
 pub(crate) use transfer::{TransferCommand, TransferGet, TransferPut, TransferRead};
 
@@ -185,6 +185,10 @@ pub(crate) struct Get {
     /// The same as LOCAL, whatever is here under the name of REMOTE
     #[arg(long, value_name = "LOCAL", conflicts_with = "local")]
     pub(crate) to: Option<PathBuf>,
+
+    /// What comes of a file that grows while it is read, as a log does
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) growth: Grown,
 
     #[command(flatten)]
     pub(crate) landing: Landing,

@@ -34,8 +34,10 @@ pub(crate) struct Arrived {
     /// How often it went on after a break, where that is counted.
     resumes: Option<i32>,
     elapsed: Option<prost_types::Duration>,
-    /// The size that the file had by then, where only its first bytes were asked for.
+    /// The size that the file had by then, where it grew.
     grown_to: Option<i64>,
+    /// The size that it had before, where that is not the number of bytes.
+    had: Option<i64>,
 }
 
 impl From<GetResult> for Arrived {
@@ -46,6 +48,7 @@ impl From<GetResult> for Arrived {
             resumes: Some(result.resume_count),
             elapsed: result.link_duration,
             grown_to: result.grown_size,
+            had: None,
         }
     }
 }
@@ -58,6 +61,7 @@ impl From<ReadTransferResult> for Arrived {
             resumes: None,
             elapsed: result.run_duration,
             grown_to: result.grown_size,
+            had: None,
         }
     }
 }
@@ -70,18 +74,25 @@ impl From<ReadModuleFileResult> for Arrived {
             resumes: None,
             elapsed: result.link_duration,
             grown_to: None,
+            had: None,
         }
     }
 }
 
 impl Arrived {
+    /// Of a file that had so many bytes when its size was asked for.
+    pub(crate) fn of(self, had: Option<i64>) -> Self {
+        Self { had, ..self }
+    }
+
     /// That the file has grown, if it has: for people, or as a JSON document.
     fn note(&self, remote: &str, json: bool) -> Option<String> {
         let (size, grown_to) = (self.size, self.grown_to?);
+        let had = self.had.unwrap_or(size);
         let text = |name: &dyn Display| {
             format!(
-                "{name}: the file has {grown_to} bytes by now, and had {size} when its size was asked for; \
-                 that many have come"
+                "{name}: the file has {grown_to} bytes by now, and had {had} when its size was asked for; \
+                 {size} have come"
             )
         };
         if !json {
@@ -279,6 +290,7 @@ mod tests {
             resumes: None,
             elapsed: None,
             grown_to,
+            had: None,
         };
         assert_eq!(arrived(None).note("/log", true), None);
         let text = arrived(Some(7)).note("/a\u{1b}\n", false).unwrap();

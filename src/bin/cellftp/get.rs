@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 use tokio::io::AsyncWrite;
 
 use crate::args::{Args, Get};
-use crate::arrival::Arrival;
+use crate::arrival::{Arrival, Arrived};
 use crate::exit::Failure;
 use crate::pair;
 use crate::progress;
@@ -17,9 +17,11 @@ pub(crate) async fn run(args: &Args, get: &Get, client: &Client) -> Result<(), F
     let bar = progress::bar(args.json, None);
     let local = local_name(get)?;
     let mut arrival = Arrival::at(local, &get.remote, &get.landing).await?;
-    let download = begin(client, &target, get, &bar).await?;
+    let client = client.clone().with_growth(get.growth.into());
+    let download = begin(&client, &target, get, &bar).await?;
+    let had = download.info().size;
     let result = copy(&bar, download, &mut arrival.sink()?).await?;
-    arrival.complete(args, result)
+    arrival.complete(args, Arrived::from(result).of(had))
 }
 
 /// Where the file goes.

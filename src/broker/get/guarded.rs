@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::{GetProgress, GetResult, Next, Reading};
+use super::{GetProgress, GetResult, Growth, Next, Reading};
 use crate::broker::caller::{Caller, Target};
 use crate::broker::error::{Cause, Error};
 use crate::broker::tally::Tally;
 use crate::broker::{Broker, JobId};
 use crate::ftps::value::{Offset, RemotePath};
+use crate::modem::operation::Download;
 
 /// What a file must be, or it is not the one that is meant.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,7 +40,8 @@ pub struct Guarded {
 }
 
 impl Broker {
-    /// Admits the reading of a file from `offset` on, as long as it is what `guards` say. Returns at once.
+    /// Admits the reading of a file from `offset` on, as long as it is what `guards` say, and of what is added to
+    /// it meanwhile what `growth` says. Returns at once.
     ///
     /// # Errors
     /// Why it was not admitted. Nothing of it reaches the module. [`Cause::WrongOffset`]: the tail is
@@ -51,13 +53,18 @@ impl Broker {
         path: &RemotePath,
         offset: Offset,
         guards: Guards,
+        growth: Growth,
     ) -> Result<Guarded, Error> {
         let tail = guards.tail.len() as u64;
         let from = offset.get().checked_sub(tail);
         let from = from.ok_or(Cause::WrongOffset { committed: tail })?;
         let start = Offset::new(from).map_err(Cause::InvalidPath)?;
+        let what = Download {
+            growth,
+            ..Download::of(path.clone(), start)
+        };
         Ok(Guarded {
-            reading: self.begin_get(caller, target, path, start)?,
+            reading: self.begin_download(caller, target, what, true)?,
             tally: (tail > 0).then(Tally::default),
             guards,
             from,

@@ -40,6 +40,11 @@ impl Slot {
         self.link.changed.notify_waiters();
     }
 
+    /// Its caller stood still, and left.
+    pub(in crate::broker) fn stood_still(&self) {
+        self.link.queue().scheduler.stood_still(self.key);
+    }
+
     /// Whether a caller of the same principal has stood still with the link.
     pub(in crate::broker) fn has_stood_still(&self) -> bool {
         self.link.queue().scheduler.has_stood_still(self.key)

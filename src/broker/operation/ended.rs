@@ -127,5 +127,11 @@ mod tests {
             endings.add(ended(id, &id.to_string(), now));
         }
         assert_eq!(endings.0.len() as u64, ENDED.in_all);
+        let row = "| operations that have ended, for `GetOperation` | 64, for ten minutes | 256 |";
+        assert!(include_str!("../../../README.md").contains(row));
+        assert_eq!(
+            (ENDED.of_one, KEPT, ENDED.in_all),
+            (64, Duration::from_secs(600), 256)
+        );
     }
 }

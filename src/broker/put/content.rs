@@ -90,12 +90,19 @@ impl Content {
         }
     }
 
-    /// Waits until all was sent although more is to come, and fewer than `least` bytes came in the
-    /// time after.
-    pub(super) async fn trickles(&self, span: Duration, least: u64) {
+    /// Waits until all was sent although more is to come.
+    pub(super) async fn drained(&self) {
         match self {
-            Self::Brought { reader, .. } => reader.trickles(span, least).await,
+            Self::Brought { reader, .. } => reader.drained().await,
             Self::OnDisk(_) => pending().await,
+        }
+    }
+
+    /// Whether `least` bytes come, or the last, within `span`.
+    pub(super) async fn comes(&self, span: Duration, least: u64) -> bool {
+        match self {
+            Self::Brought { reader, .. } => reader.comes(span, least).await,
+            Self::OnDisk(_) => true,
         }
     }
 

@@ -226,12 +226,7 @@ impl Driver {
             delivery: Some(delivery),
             ..Feed::default()
         };
-        let download = Download {
-            path: self.path.clone(),
-            offset: Offset::ZERO,
-            begun: None,
-            limit: None,
-        };
+        let download = Download::of(self.path.clone(), Offset::ZERO);
         let may = || !self.has_lost_the_name();
         let standing = self.standing.clone();
         let job = self

@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::content::Content;
@@ -11,6 +12,7 @@ use super::drive::Driver;
 use super::{PutProgress, PutStage};
 use crate::broker::error::{Cause, Error};
 use crate::broker::estimate::Load;
+use crate::broker::modem::clock;
 use crate::broker::operation::{Feed, Operation};
 use crate::broker::scheduler::Yielding;
 use crate::ftps::value::TransferType;
@@ -296,10 +298,39 @@ fn module_ran(cause: &Cause) -> bool {
 /// Tells the queue when the caller sends nothing. Never completes.
 async fn watch_for_trickle(content: &Content, operation: &Operation, span: Duration) {
     loop {
-        content.trickles(operation.patience(span), WORTH).await;
-        operation.trickles(true);
-        content.enough(WORTH).await;
-        operation.trickles(false);
+        content.drained().await;
+        // Another of the same principal may have stood still since this one asked for the link.
+        let patience = operation.patience(span);
+        let mut wait = Wait {
+            operation,
+            span,
+            since: clock::now(),
+            over: false,
+        };
+        let comes = content.comes(patience, WORTH).await;
+        wait.over = true;
+        if !comes {
+            operation.trickles(true);
+            content.enough(WORTH).await;
+            operation.trickles(false);
+        }
+    }
+}
+
+/// The link waits for a caller. A caller that leaves meanwhile stood still as well.
+struct Wait<'a> {
+    operation: &'a Operation,
+    span: Duration,
+    since: Instant,
+    over: bool,
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        if !self.over {
+            let time = clock::now() - self.since;
+            self.operation.stood_still(time, self.span);
+        }
     }
 }
 

@@ -29,7 +29,7 @@ fn wish(priority: Priority, host: &str) -> Wish {
 }
 
 fn admit(queue: &mut Scheduler, name: &str, wish: Wish, now: Instant) -> Key {
-    let key = queue.admit(&Principal::new(name)).unwrap();
+    let key = queue.admit(&Principal::new(name), now).unwrap();
     queue.ask(key, wish, now);
     key
 }
@@ -53,7 +53,7 @@ fn one_client_with_many_jobs_does_not_delay_the_first_of_another() {
 }
 
 #[test]
-fn who_let_the_link_wait_is_remembered_until_all_its_work_is_over() {
+fn who_let_the_link_wait_is_remembered_until_all_its_work_has_been_over_for_a_minute() {
     let (mut queue, now) = (scheduler(10, 10), clock::now());
     let first = admit(&mut queue, "p", wish(Priority::Normal, "a"), now);
     let second = admit(&mut queue, "p", wish(Priority::Normal, "a"), now);
@@ -64,8 +64,17 @@ fn who_let_the_link_wait_is_remembered_until_all_its_work_is_over() {
     queue.leave(first, now);
     assert!(queue.has_stood_still(second) && !queue.has_stood_still(other));
     queue.leave(second, now);
-    let third = admit(&mut queue, "p", wish(Priority::Normal, "a"), now);
-    assert!(!queue.has_stood_still(third));
+    queue.leave(other, now);
+    // Who comes anew at once is no other.
+    let soon = now + REMEMBERED - SECOND;
+    let third = admit(&mut queue, "p", wish(Priority::Normal, "a"), soon);
+    assert!(queue.has_stood_still(third));
+    queue.leave(third, soon);
+    let late = soon + REMEMBERED;
+    let fourth = admit(&mut queue, "p", wish(Priority::Normal, "a"), late);
+    assert!(!queue.has_stood_still(fourth));
+    queue.leave(fourth, late);
+    assert!(queue.shares.is_empty(), "nobody is remembered for ever");
 }
 
 #[test]
@@ -95,13 +104,13 @@ fn bounds_hold_in_all_and_for_each_until_an_operation_leaves() {
         Principal::new("b"),
         Principal::new("c"),
     );
-    let first = queue.admit(&a).unwrap();
-    queue.admit(&a).unwrap();
-    assert!(queue.admit(&a).unwrap_err().own);
-    queue.admit(&b).unwrap();
-    assert!(!queue.admit(&c).unwrap_err().own);
+    let first = queue.admit(&a, now).unwrap();
+    queue.admit(&a, now).unwrap();
+    assert!(queue.admit(&a, now).unwrap_err().own);
+    queue.admit(&b, now).unwrap();
+    assert!(!queue.admit(&c, now).unwrap_err().own);
     queue.leave(first, now);
-    queue.admit(&c).unwrap();
+    queue.admit(&c, now).unwrap();
 }
 
 #[test]
@@ -175,11 +184,17 @@ fn retrying_is_advised_within_a_second_and_a_minute() {
     let (mut queue, now) = (scheduler(1, 1), clock::now());
     let key = admit(&mut queue, "p", wish(Priority::Normal, "a"), now);
     let other = Principal::new("q");
-    assert_eq!(queue.admit(&other).unwrap_err().retry_after, 2 * SECOND);
+    assert_eq!(
+        queue.admit(&other, now).unwrap_err().retry_after,
+        2 * SECOND
+    );
     queue.next(now);
     queue.done(key, now + 8000 * SECOND);
     queue.ask(key, wish(Priority::Normal, "a"), now);
-    assert_eq!(queue.admit(&other).unwrap_err().retry_after, 60 * SECOND);
+    assert_eq!(
+        queue.admit(&other, now).unwrap_err().retry_after,
+        60 * SECOND
+    );
 }
 
 #[test]
@@ -279,7 +294,7 @@ proptest! {
             match step {
                 0 | 1 => {
                     let own = inside.iter().filter(|(_, owner)| *owner == name).count();
-                    match queue.admit(&Principal::new(name.to_string())) {
+                    match queue.admit(&Principal::new(name.to_string()), now) {
                         Ok(key) => {
                             prop_assert!(own < 5 && inside.len() < 12);
                             inside.push((key, name));

@@ -103,21 +103,20 @@ impl Reader {
         }
     }
 
-    /// Waits until all was read although more is to come, and fewer than `least` bytes came in
-    /// the time after. Cancel-safe.
-    pub(in crate::broker) async fn trickles(&self, span: Duration, least: u64) {
-        loop {
-            self.when(|state| state.in_memory == 0 && state.end.is_none())
-                .await;
-            let before = self.arrived();
-            let _ = timeout(span, self.when(|state| state.in_memory >= least)).await;
-            let state = self.spool.state();
-            let more = state.end.is_none() && state.in_memory < least;
-            drop(state);
-            if more && self.arrived() - before < least {
-                return;
-            }
-        }
+    /// Waits until all was read although more is to come. Cancel-safe.
+    pub(in crate::broker) async fn drained(&self) {
+        self.when(|state| state.in_memory == 0 && state.end.is_none())
+            .await;
+    }
+
+    /// Whether `least` bytes come, or the last, within `span`.
+    pub(in crate::broker) async fn comes(&self, span: Duration, least: u64) -> bool {
+        let before = self.arrived();
+        let _ = timeout(span, self.when(|state| state.in_memory >= least)).await;
+        let state = self.spool.state();
+        let enough = state.end.is_some() || state.in_memory >= least;
+        drop(state);
+        enough || self.arrived() - before >= least
     }
 
     /// Waits until so many bytes can be read, or all there are. Cancel-safe.

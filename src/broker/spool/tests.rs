@@ -63,6 +63,27 @@ async fn one_client_does_not_take_the_whole_disk() {
     timeout(STALL / 2, written).await.unwrap();
 }
 
+/// Each is a descriptor of the daemon.
+#[tokio::test(start_paused = true)]
+async fn one_client_has_a_part_of_the_files() {
+    let spools = spools(10, 10, 100, 1 << 20);
+    let mut stalled = Vec::new();
+    for _ in 0..80 {
+        let (mut writer, reader) = spools.from_link(&me(), STALL);
+        let written = async { while writer.write(bytes(10)).await.is_ok() {} };
+        assert!(timeout(STALL / 2, written).await.is_err());
+        stalled.push((writer, reader));
+    }
+    assert_eq!(spools.files.used(), FILES.of_one);
+    let row = format!(
+        "half of `transfers.disk_in_all`, {} files | `transfers.disk_in_all`, {} files |",
+        FILES.of_one, FILES.in_all
+    );
+    assert!(include_str!("../../../README.md").contains(&row), "{row}");
+    drop(stalled);
+    assert_eq!(spools.files.used(), 0);
+}
+
 /// The transfers of one client held all memory: those of a neighbour went to disk, or waited.
 #[tokio::test(start_paused = true)]
 async fn one_client_does_not_take_all_memory() {
@@ -333,6 +354,15 @@ async fn what_is_pinned_is_not_given_away_and_yet_nothing_grows_beyond_the_bound
     tokio::join!(writing, reading);
 }
 
+async fn seen_to_trickle(reader: &Reader) {
+    loop {
+        reader.drained().await;
+        if !reader.comes(Duration::from_secs(2), 8192).await {
+            return;
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_writer_that_trickles_is_told_from_one_that_keeps_up_with_the_link() {
     for (pause, trickles) in [(10, false), (1000, true)] {
@@ -349,7 +379,7 @@ async fn a_writer_that_trickles_is_told_from_one_that_keeps_up_with_the_link() {
         let seen = tokio::select! {
             () = writing => unreachable!(),
             () = async { reading.await; std::future::pending().await } => unreachable!(),
-            () = reader.trickles(Duration::from_secs(2), 8192) => true,
+            () = seen_to_trickle(&reader) => true,
             () = sleep(Duration::from_secs(20)) => false,
         };
         assert_eq!(seen, trickles, "{pause} ms");

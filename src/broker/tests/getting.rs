@@ -1,6 +1,7 @@
 //! Gets and listings.
 
 use super::*;
+use crate::broker::get::Growth;
 
 #[tokio::test(start_paused = true)]
 async fn a_file_comes_whole_with_its_hash() {
@@ -161,7 +162,8 @@ async fn guarded(
 ) -> Result<(Vec<u8>, GetResult), Error> {
     let offset = Offset::new(offset).unwrap();
     let (me, from) = (caller("me"), profile());
-    let mut reading = broker.begin_guarded_get(&me, &from, &path("/f"), offset, guards)?;
+    let growth = Growth::FirstSize;
+    let mut reading = broker.begin_guarded_get(&me, &from, &path("/f"), offset, guards, growth)?;
     reading.began().await?;
     let mut all = Vec::new();
     loop {

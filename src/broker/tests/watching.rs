@@ -104,9 +104,23 @@ async fn watchers_are_bounded_and_leave_their_places() {
         refusal.cause,
         Cause::TooManyWatchers { own: true }
     ));
+    let row = format!("| watchers of events | {} | 64 |", watchers.len());
+    assert!(include_str!("../../../README.md").contains(&row), "{row}");
     broker.watch(&caller("other"), &[]).unwrap();
     watchers.pop();
     broker.watch(&caller("me"), &[]).unwrap();
+    // Sixteen of each of three, and then one of each.
+    let mut others = 0;
+    while let Ok(watcher) = broker.watch(&caller(&format!("other {}", others / 16)), &[]) {
+        watchers.push(watcher);
+        others += 1;
+    }
+    let mut late = 0;
+    while let Ok(watcher) = broker.watch(&caller(&format!("late {late}")), &[]) {
+        watchers.push(watcher);
+        late += 1;
+    }
+    assert_eq!(watchers.len(), 64, "in all");
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 use super::{Download, State};
 use crate::dialogue::failure::{Cause, Failure};
 use crate::dialogue::inquiry::{Inquiry, Known};
-use crate::dialogue::operation::Delivery;
+use crate::dialogue::operation::{Delivery, Growth};
 use crate::dialogue::procedure::is_transient;
 use crate::dialogue::seam::{Meeting, Overlap, is_telling};
 use crate::dialogue::size::unknown;
@@ -48,20 +48,22 @@ impl Download {
     pub(super) fn remeasure(&mut self, known: &Known) -> State {
         let expected = self.size.unwrap_or_default();
         let found = self.beyond.take().unwrap_or_default();
-        // A server that ignores the offset sends all that it has, and a file that grows has no less than
-        // before. Bytes that were known already have shown that it does not.
+        // A server that ignores the offset sends the whole file, and a file that grows has no fewer bytes than
+        // before. Where the transfer went on, the bytes at the seam have shown that the offset was honoured.
         let honours_rest =
             self.from == 0 || self.mark > 0 || found.saturating_sub(self.from) < expected;
         let cause = match known {
-            // What came first is what there was when the transfer began.
+            // What came first is what there was when the transfer began, and the rest was added to it.
             Known::Size(now) if *now >= found && honours_rest => {
                 self.grown = Some(*now);
                 return State::Finish(Ok(()));
             }
-            // It may be either. Read from the beginning, the last bytes tell.
+            // Either may be so. The file is read from its beginning, and the bytes at the seam tell.
             Known::Size(now) if *now >= found && is_telling(self.seam.tail()) => {
                 self.no_rest = true;
                 self.resumes += 1;
+                // What was handed on does not come again.
+                self.beyond = (self.growth == Growth::All).then_some(found);
                 return State::Get;
             }
             Known::Size(now) if *now != expected => Cause::SourceChanged,
@@ -79,7 +81,8 @@ impl Download {
         let position = self.offset + self.got;
         let tail = self.seam.tail();
         let compared = position - tail.len() as u64;
-        // Neither its size nor bytes that are known already would show that the server ignored the offset.
+        // Where no size is known, and no bytes that came before, nothing shows that the server ignored the
+        // offset.
         let blind = self.exact && self.size.is_none() && tail.is_empty();
         let wanted = if self.no_rest || blind { 0 } else { compared };
         let offset = Offset::new(wanted.min(Offset::MAX)).unwrap_or(Offset::ZERO);
@@ -115,8 +118,10 @@ impl Download {
                 let end = self.beyond.unwrap_or(position) + bytes.len() as u64;
                 if end > size {
                     self.beyond = Some(end);
-                    let left = usize::try_from(size.saturating_sub(position)).unwrap_or(0);
-                    bytes.truncate(left);
+                    if self.growth == Growth::FirstSize {
+                        let left = usize::try_from(size.saturating_sub(position)).unwrap_or(0);
+                        bytes.truncate(left);
+                    }
                 }
             }
         }

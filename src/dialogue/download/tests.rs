@@ -6,10 +6,8 @@ use crate::ftps::value::Offset;
 /// A download that was broken off behind so many bytes, and goes on.
 fn gone_on(got: u64) -> Download {
     let what = operation::Download {
-        path: RemotePath::new("/f").unwrap(),
-        offset: Offset::ZERO,
         begun: Some(BegunDownload::of(got, Some(5 << 30), &[1; 512], &[2; 512])),
-        limit: None,
+        ..operation::Download::of(RemotePath::new("/f").unwrap(), Offset::ZERO)
     };
     let mut download = Download::new(what, TransferType::Binary);
     download.state = State::Get;
@@ -70,12 +68,7 @@ impl Download {
 
 #[test]
 fn the_data_connection_is_named_and_not_the_goodbye_that_followed() {
-    let what = operation::Download {
-        path: RemotePath::new("/f").unwrap(),
-        offset: Offset::ZERO,
-        begun: None,
-        limit: None,
-    };
+    let what = operation::Download::of(RemotePath::new("/f").unwrap(), Offset::ZERO);
     let mut download = Download::new(what, TransferType::Binary);
     let codes = [
         ErrCode::CLOSED_BY_SERVER,

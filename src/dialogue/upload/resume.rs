@@ -62,8 +62,12 @@ impl Upload {
             if !blocks.may_have(found) {
                 return self.start_over(found);
             }
-            // Others had the time to replace the file while the link was broken.
-            if blocks.offset() > 0 && found <= self.handed {
+            // Others had the time to replace the file while the link was broken. Bytes that were never
+            // handed over belong to them.
+            if blocks.offset() > 0 && found > self.handed {
+                return self.start_over(0);
+            }
+            if blocks.offset() > 0 {
                 return State::Rejoin(Rejoin::new(found, &self.trail));
             }
             // Written again, a part of the block that is there does no harm.
@@ -84,12 +88,17 @@ impl Upload {
             return State::Gather;
         };
         let there = rejoin.there();
-        // Where the block under way begins, if it can be written again.
+        // The block under way, if it can be written again.
         let block = self
             .blocks
             .as_ref()
             .filter(|blocks| matches!(self.state, State::Rejoin(_)) && blocks.may_have(there));
-        let block = block.map(Blocks::offset);
+        let again = match (block.map(Blocks::offset), overlay) {
+            (Some(block), Overlay::Same(at)) => block <= *at,
+            // The server does not give what it has: the end of the transfer decides.
+            (Some(_), Overlay::Unknown(_)) => true,
+            (None, _) => false,
+        };
         // A beginning that is the same proves where the file can be gone on with, and not whose it is.
         let at = match *overlay {
             _ if self.what.must_be_new && !rejoin.is_ours(self.handed) => {
@@ -100,12 +109,7 @@ impl Upload {
                 return self.not_shown_to_be_ours(why);
             }
             // Written again, a part of the block that is there does no harm.
-            Overlay::Same(at) if block.is_some_and(|block| block <= at) => {
-                self.resumes += 1;
-                return State::Put;
-            }
-            // The server does not give what it has. The end of the transfer decides.
-            Overlay::Unknown(_) if block.is_some() => {
+            _ if again => {
                 self.resumes += 1;
                 return State::Put;
             }

@@ -18,15 +18,25 @@ impl Upload {
     pub(super) fn complete(&mut self) -> State {
         self.acknowledged = true;
         if self.what.verify_size {
-            State::Verify(Inquiry::size(self.what.path.clone()))
+            State::Verify(self.measure())
         } else {
             State::Finish(Ok(()))
         }
     }
 
+    /// Asks for the size of what was written.
+    fn measure(&self) -> Inquiry {
+        let path = self.what.path.clone();
+        if self.sent > 0 {
+            Inquiry::size_of_content(path)
+        } else {
+            Inquiry::size(path)
+        }
+    }
+
     /// The server had all of it already when the transfer went on.
     pub(super) fn is_whole(&mut self) -> State {
-        State::Verify(Inquiry::size(self.what.path.clone()))
+        State::Verify(self.measure())
     }
 
     /// The transfer is over, as far as the module tells.
@@ -93,7 +103,7 @@ impl Upload {
         self.failed = Some(failure);
         // All was written and only the outcome is lost: the server may have it whole.
         if self.ended && open {
-            return State::Verify(Inquiry::size(self.what.path.clone()));
+            return State::Verify(self.measure());
         }
         self.clear_up()
     }

@@ -30,6 +30,9 @@ const QUEUE: usize = 1024;
 /// Longest silence of a server. The A76XX manual V1.09 §17 allows 9 s a command and field logs
 /// show LOGIN taking up to 60 s; the host's own deadlines should strike first.
 const SERVER_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest silence of a server that has all of an upload: some look through it for viruses, or copy it, before
+/// they say so. Longer than the 120 s that hosts wait.
+const STORE_TIMEOUT: Duration = Duration::from_secs(180);
 /// Longest wait for the answer to QUIT.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for a server to close its side of a finished upload.
@@ -142,6 +145,7 @@ impl Client {
     async fn answer(&mut self, ask: Ask) -> Result<Answer, Failure> {
         let patience = match ask {
             Ask::Logout => QUIT_TIMEOUT,
+            Ask::StoreEnd => STORE_TIMEOUT,
             _ => SERVER_TIMEOUT,
         };
         let transfers = matches!(ask, Ask::Read { .. } | Ask::StoreData(_) | Ask::StoreEnd);

@@ -52,9 +52,12 @@ pub(super) fn clock_of_12(input: &mut &[u8]) -> Parsed<Clock> {
         .parse_next(input)
 }
 
-/// `AM`, `PM` and their short forms: the hours to add.
+/// `AM`, `PM`, with dots, and their short forms: the hours to add.
 pub(super) fn half(input: &mut &[u8]) -> Parsed<u32> {
     alt((
+        // Spanish, with a blank inside on newer systems.
+        alt((Caseless("a.m."), Caseless("a. m."))).value(0),
+        alt((Caseless("p.m."), Caseless("p. m."))).value(12),
         Caseless("am").value(0),
         Caseless("pm").value(12),
         Caseless("a").value(0),
@@ -202,9 +205,14 @@ fn year_first(input: &mut &[u8]) -> Parsed<Stamp> {
     let (year, month, day) = iso_day.parse_next(input)?;
     let fraction = (b'.', take_while(1..=9, b'0'..=b'9'));
     let zone = (gap, one_of((b'+', b'-')), number(4..=4), edge);
+    let sign = one_of((b'+', b'-'));
+    // ISO 8601: `Z`, `+0100`, `+01:00`, right behind the time.
+    let near = (sign, number(2..=2), opt(b':'), number(2..=2));
+    let near = alt((b'Z'.void(), near.void()));
     let exact = (
         preceded(alt((gap, b'T'.void())), clock),
         opt(fraction),
+        opt(near),
         edge,
         opt(zone),
     );

@@ -8,6 +8,7 @@ use time::macros::format_description;
 
 use super::{Entry, Kind, Lines};
 
+mod odd;
 mod others;
 
 /// 2026-11-27T12:00:00Z.

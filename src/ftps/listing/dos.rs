@@ -1,7 +1,8 @@
 //! Lines as `DIR` prints them: IIS, Windows CE, and others on Windows.
 
 use winnow::Parser;
-use winnow::combinator::{alt, opt, preceded, terminated};
+use winnow::combinator::{alt, opt, preceded, repeat, terminated};
+use winnow::error::EmptyError;
 use winnow::stream::Offset;
 use winnow::token::take_while;
 
@@ -24,7 +25,8 @@ pub(super) fn read(line: &[u8]) -> Option<Reading> {
     let mut input = line;
     blanks(&mut input).ok()?;
     let begin = input;
-    let (stamp, column) = (stamp, preceded(gap, column)).parse_next(&mut input).ok()?;
+    let stamp = stamp(&mut input).ok()?;
+    let column = column(&mut input).ok()?;
     let (count, tail) = split_blanks(input)?;
     let at = input.offset_from(&begin) + count;
     let reading = match column {
@@ -83,16 +85,58 @@ fn time(input: &mut &[u8]) -> Parsed<(Clock, Hours)> {
 }
 
 fn column<'a>(input: &mut &'a [u8]) -> Parsed<Column<'a>> {
-    alt((mark, word.verify_map(size).map(Column::Size))).parse_next(input)
+    let number = alt((spaced_out, near_a_name));
+    alt((preceded(gap, mark), number.map(Column::Size))).parse_next(input)
+}
+
+/// How wide the column of sizes is, with the blanks before it: of `DIR`, and of IIS.
+const WIDTHS: [usize; 2] = [18, 21];
+
+/// `12 345`: groups of three digits between blanks, as Swedish and French ones have them. Only where the
+/// number ends tells it from a size of 12 bytes and a name that begins with `345`.
+fn spaced_out(input: &mut &[u8]) -> Parsed<Size> {
+    let groups = repeat::<_, _, (), _, _>(1.., (b' ', digits(3..=3)));
+    let number = (digits(1..=3), groups).take();
+    (gap, number)
+        .with_taken()
+        .verify_map(|(((), number), column): (((), &[u8]), &[u8])| {
+            let digits: Vec<u8> = number.iter().copied().filter(|b| *b != b' ').collect();
+            WIDTHS.contains(&column.len()).then(|| size(&digits))?
+        })
+        .parse_next(input)
+}
+
+/// A size without blanks. Where a group of three digits follows and the number does not end where it
+/// should, that may be a part of the size as well as of the name.
+fn near_a_name(input: &mut &[u8]) -> Parsed<Size> {
+    let begin = *input;
+    let (blanks, number) = (gap.take(), word).parse_next(input)?;
+    let width = blanks.len() + number.len();
+    let is_group = number.len() <= 3
+        && (b' ', digits(3..=3), b' ')
+            .parse_next(&mut &**input)
+            .is_ok();
+    // Columns that are one blank or two apart have no width.
+    if is_group && blanks.len() > 2 && !WIDTHS.contains(&width) {
+        *input = begin;
+        return Err(EmptyError);
+    }
+    size(number).ok_or(EmptyError)
+}
+
+fn digits<'a>(
+    count: std::ops::RangeInclusive<usize>,
+) -> impl FnMut(&mut &'a [u8]) -> Parsed<&'a [u8]> {
+    move |input| take_while(count.clone(), b'0'..=b'9').parse_next(input)
 }
 
 /// A directory, or a point from which another place is reached.
 fn mark<'a>(input: &mut &'a [u8]) -> Parsed<Column<'a>> {
-    let letters = take_while(1.., |byte: u8| byte.is_ascii_uppercase());
+    let letters = take_while(1.., |byte: u8| byte.is_ascii_alphabetic());
     (b'<', letters, b'>')
         .take()
         .verify_map(|mark: &[u8]| {
-            let kind = match mark {
+            let kind = match mark.to_ascii_uppercase().as_slice() {
                 b"<DIR>" => Kind::Directory,
                 b"<JUNCTION>" | b"<SYMLINK>" | b"<SYMLINKD>" => Kind::Link,
                 _ => return None,

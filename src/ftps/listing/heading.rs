@@ -5,7 +5,7 @@ use winnow::ascii::{Caseless, digit1};
 use winnow::combinator::{alt, opt, repeat, terminated};
 use winnow::token::{one_of, rest, take_till};
 
-use super::text::{Parsed, blanks, gap, is_blank, word};
+use super::text::{Parsed, blanks, decoded, gap, is_blank, word};
 
 /// What a line that is no entry says about those after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub(super) fn heading(line: &[u8]) -> Option<Heading> {
 }
 
 /// `total` in the languages of GNU coreutils.
-const TOTALS: [&str; 22] = [
+const TOTALS: [&str; 39] = [
     "total",
     "totalt",
     "totale",
@@ -63,6 +63,23 @@ const TOTALS: [&str; 22] = [
     "yhteensä",
     "összesen",
     "ukupno",
+    "celkom",
+    "spolu",
+    "skupaj",
+    "ukupan",
+    "i alt",
+    "iš viso",
+    "viso",
+    "kokku",
+    "guztira",
+    "jumlah",
+    "tổng cộng",
+    "iomlán",
+    "σύνολο",
+    "общо",
+    "укупно",
+    "загалом",
+    "всього",
     "итого",
     "всего",
     "合計",
@@ -74,11 +91,14 @@ const TOTALS: [&str; 22] = [
 
 /// `total 12`, `total 4.0K`, `insgesamt: 8`.
 fn sum(input: &mut &[u8]) -> Parsed<()> {
-    let end = |byte: u8| is_blank(byte) || byte == b':';
-    let total = take_till(1.., end).verify(|word: &[u8]| {
-        let word = String::from_utf8_lossy(word).to_lowercase();
-        TOTALS.contains(&word.as_str())
-    });
+    let is_total = |words: &[u8]| {
+        let words = decoded(words).to_lowercase();
+        TOTALS.contains(&words.trim_end())
+    };
+    let end = |byte: u8| byte.is_ascii_digit() || byte == b':';
+    let words = move || take_till(1.., end).verify(is_total);
+    let spaced = |words: &[u8]| words.last().is_some_and(|byte| is_blank(*byte));
+    let total = alt((words().verify(spaced).void(), (words(), b':', gap).void()));
     let fraction = (one_of((b'.', b',')), digit1);
     let unit = (opt(one_of(b"kKMGTPE")), opt(b'i'), opt(b'B'));
     let what = (
@@ -89,15 +109,7 @@ fn sum(input: &mut &[u8]) -> Parsed<()> {
             b"files".as_slice(),
         )),
     );
-    (
-        total,
-        opt(b':'),
-        gap,
-        digit1,
-        opt(fraction),
-        unit,
-        opt(what),
-    )
+    (total, digit1, opt(fraction), unit, opt(what))
         .void()
         .parse_next(input)
 }
@@ -121,7 +133,21 @@ fn vms(input: &mut &[u8]) -> Parsed<()> {
         files,
     );
     let total = (total, opt((one_of((b',', b'.')), rest)));
-    alt((directory.void(), total.void())).parse_next(input)
+    let grand = (
+        b"Grand total of ".as_slice(),
+        digit1,
+        b" director".as_slice(),
+        rest,
+    );
+    // An owner's line that had no room for the protection.
+    let protection = (b"(RW".as_slice(), take_till(1.., b')'), b')');
+    alt((
+        directory.void(),
+        total.void(),
+        grand.void(),
+        protection.void(),
+    ))
+    .parse_next(input)
 }
 
 /// What `DIR` prints above and below.

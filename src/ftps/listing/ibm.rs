@@ -2,7 +2,7 @@
 
 use winnow::Parser;
 use winnow::ascii::digit1;
-use winnow::combinator::{alt, opt, preceded, repeat, terminated};
+use winnow::combinator::{alt, opt, peek, preceded, repeat, terminated};
 use winnow::stream::Offset;
 use winnow::token::{one_of, take_while};
 
@@ -24,13 +24,15 @@ pub(super) fn read(line: &[u8]) -> Option<Reading> {
 /// counts from 1900, and two blanks before the name.
 fn os2(line: &[u8]) -> Option<Reading> {
     let mut input = line;
-    let attributes = terminated(take_while(1..=5, |byte: u8| b"ARHSDC".contains(&byte)), gap);
-    let (_, bytes, _, directory, _, three, _, clock) = (
+    let marks = || take_while(1..=5, |byte: u8| b"ARHSDC".contains(&byte));
+    let attributes = repeat::<_, _, (), _, _>(0..=5, terminated(marks(), gap));
+    let (_, bytes, _, _, directory, _, three, _, clock) = (
         blanks,
         digit1.verify_map(size),
         gap,
+        opt(terminated(marks(), (gap, peek(b"DIR".as_slice())))),
         opt(terminated(b"DIR".as_slice(), gap)),
-        repeat::<_, _, (), _, _>(0..=5, attributes),
+        attributes,
         three_numbers,
         gap,
         terminated(clock, edge),
@@ -49,8 +51,11 @@ fn os2(line: &[u8]) -> Option<Reading> {
 /// directories. The order of the date is a setting of the job. A member of a file has no size
 /// and no date.
 fn os400(input: &mut &[u8]) -> Parsed<Reading> {
-    let changed =
+    let numeric =
         (three_numbers, gap, clock).verify_map(|(three, (), clock)| three.at(clock, None));
+    let iso = (iso_day, gap, clock)
+        .verify_map(|((year, month, day), (), clock)| Stamp::at(year, month, day, clock));
+    let changed = alt((iso, numeric));
     let full = (
         terminated(word.verify_map(size), gap),
         terminated(changed, gap),
@@ -72,6 +77,7 @@ fn kind_of_object(input: &mut &[u8]) -> Parsed<Kind> {
     preceded(b'*', terminated(letters, edge))
         .map(|name: &[u8]| match name {
             b"DIR" | b"DDIR" | b"FLR" | b"LIB" => Kind::Directory,
+            b"SYMLNK" => Kind::Link,
             _ => Kind::File,
         })
         .parse_next(input)

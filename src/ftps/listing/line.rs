@@ -20,6 +20,8 @@ pub(super) struct Reading {
 pub(super) enum Space {
     /// No more and no less than the form asks for.
     Exact,
+    /// No date. Among lines with dates, it is a line that was cut off.
+    Dateless,
     /// Blanks, which may be padding or the beginning of the name.
     Blanks(Blanks),
 }
@@ -103,6 +105,14 @@ impl Reading {
     pub(super) fn after(self, blanks: Blanks) -> Self {
         Self {
             space: Space::Blanks(blanks),
+            ..self
+        }
+    }
+
+    /// Without the date that stands in other listings of this form.
+    pub(super) fn dateless(self) -> Self {
+        Self {
+            space: Space::Dateless,
             ..self
         }
     }

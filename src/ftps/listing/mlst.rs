@@ -7,7 +7,7 @@ use super::text::is_blank;
 
 /// `type=file;size=2345;modify=20131209174623; name`: one blank, and the rest is the name.
 pub(super) fn read(line: &[u8]) -> Option<Reading> {
-    let end = line.iter().position(|byte| is_blank(*byte))?;
+    let end = end_of_facts(line)?;
     let (facts, mut name) = (line.get(..end)?, line.get(end + 1..)?);
     let (mut kind, mut bytes, mut modified) = (None, None, None);
     let (mut mode, mut target) = (b"".as_slice(), b"".as_slice());
@@ -38,6 +38,19 @@ pub(super) fn read(line: &[u8]) -> Option<Reading> {
         Some(stamp) => reading.at(stamp),
         None => reading,
     })
+}
+
+/// Where the facts end. No fact has a blank in it (RFC 3659 section 7.2), but some servers print where a link
+/// leads as it is.
+fn end_of_facts(line: &[u8]) -> Option<usize> {
+    let blank = line.iter().position(|byte| is_blank(*byte))?;
+    let facts = line.get(..blank)?.to_ascii_lowercase();
+    let last = facts.rsplit(|byte| *byte == b';').next()?;
+    if !last.starts_with(b"type=os.unix=slink:") {
+        return Some(blank);
+    }
+    let end = line.windows(2).position(|window| window == b"; ");
+    Some(end.map_or(blank, |end| end + 1))
 }
 
 /// What the fact says, and where a link leads: `OS.unix=slink:/target`.

@@ -1,5 +1,9 @@
 //! Names of months, as `ls` prints them where the server's language is not English.
 
+mod names;
+
+use names::LANGUAGES;
+
 /// What the name of a month says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MonthName {
@@ -14,285 +18,20 @@ const ENGLISH: [&[u8; 3]; 12] = [
     b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec",
 ];
 
-/// Full and short names in small letters and without accents, by language and month, beside
-/// [`ENGLISH`]. Sources: the `LC_TIME` tables of the GNU C library, and listings of OpenVMS for
-/// `jui` (July, beside `jun`).
-///
-/// They are compared within the languages that GNU coreutils speaks. In all languages of the C
-/// library, even `jan` is more than one month.
-const LANGUAGES: [[&str; 12]; 17] = [
-    // English.
-    [
-        "january",
-        "february",
-        "march",
-        "april",
-        "",
-        "june",
-        "july",
-        "august",
-        "sept september",
-        "october",
-        "november",
-        "december",
-    ],
-    // German.
-    [
-        "januar jaenner janner",
-        "februar",
-        "maerz marz mrz",
-        "april",
-        "mai",
-        "juni",
-        "juli",
-        "august",
-        "september",
-        "okt oktober",
-        "november",
-        "dez dezember",
-    ],
-    // Dutch.
-    [
-        "januari",
-        "februari",
-        "maart mrt",
-        "april",
-        "mei",
-        "juni",
-        "juli",
-        "augustus",
-        "september",
-        "okt oktober",
-        "november",
-        "december",
-    ],
-    // French.
-    [
-        "janvier janv",
-        "fevrier fev fevr",
-        "mars",
-        "avril avr",
-        "mai",
-        "juin",
-        "juillet juil jui",
-        "aout aou",
-        "septembre",
-        "octobre",
-        "novembre",
-        "decembre",
-    ],
-    // Spanish.
-    [
-        "enero ene",
-        "febrero",
-        "marzo",
-        "abril abr",
-        "mayo",
-        "junio",
-        "julio",
-        "agosto ago",
-        "septiembre",
-        "octubre",
-        "noviembre",
-        "diciembre dic",
-    ],
-    // Italian.
-    [
-        "gennaio gen",
-        "febbraio",
-        "marzo",
-        "aprile",
-        "maggio mag",
-        "giugno giu",
-        "luglio lug",
-        "agosto ago",
-        "settembre set",
-        "ottobre ott",
-        "novembre",
-        "dicembre dic",
-    ],
-    // Portuguese.
-    [
-        "janeiro",
-        "fevereiro fev",
-        "marco",
-        "abril abr",
-        "maio",
-        "junho",
-        "julho",
-        "agosto ago",
-        "setembro set",
-        "outubro out",
-        "novembro",
-        "dezembro dez",
-    ],
-    // Danish.
-    [
-        "januar",
-        "februar",
-        "marts",
-        "april",
-        "maj",
-        "juni",
-        "juli",
-        "august",
-        "september",
-        "okt oktober",
-        "november",
-        "december",
-    ],
-    // Norwegian.
-    [
-        "januar",
-        "februar",
-        "mars",
-        "april",
-        "mai",
-        "juni",
-        "juli",
-        "august",
-        "september",
-        "okt oktober",
-        "november",
-        "des desember",
-    ],
-    // Swedish.
-    [
-        "januari",
-        "februari",
-        "mars",
-        "april",
-        "maj",
-        "juni",
-        "juli",
-        "augusti",
-        "september",
-        "okt oktober",
-        "november",
-        "december",
-    ],
-    // Finnish.
-    [
-        "tammi tammikuu",
-        "helmi helmikuu",
-        "maalis maaliskuu",
-        "huhti huhtikuu",
-        "touko toukokuu",
-        "kesa kesakuu",
-        "heina heinakuu",
-        "elo elokuu",
-        "syys syyskuu",
-        "loka lokakuu",
-        "marras marraskuu",
-        "joulu joulukuu",
-    ],
-    // Polish.
-    [
-        "sty styczen stycznia",
-        "lut luty lutego",
-        "marzec marca",
-        "kwi kwiecien kwietnia",
-        "maj maja",
-        "cze czerwiec czerwca",
-        "lip lipiec lipca",
-        "sie sierpien sierpnia",
-        "wrz wrzesien wrzesnia",
-        "paz pazdziernik pazdziernika",
-        "lis listopad listopada",
-        "gru grudzien grudnia",
-    ],
-    // Czech.
-    [
-        "led leden ledna",
-        "uno unor unora",
-        "bre brezen brezna",
-        "dub duben dubna",
-        "kve kveten kvetna",
-        "cen cer cerven cervna",
-        "cec cvc cervenec cervence",
-        "srp srpen srpna",
-        "zar zari",
-        "rij rijen rijna",
-        "lis listopad listopadu",
-        "pro prosinec prosince",
-    ],
-    // Croatian.
-    [
-        "sij sijecanj sijecnja",
-        "velj veljaca veljace",
-        "ozu ozujak ozujka",
-        "tra travanj travnja",
-        "svi svibanj svibnja",
-        "lip lipanj lipnja",
-        "srp srpanj srpnja",
-        "kol kolovoz kolovoza",
-        "ruj rujan rujna",
-        "lis listopad listopada",
-        "stu studeni studenoga",
-        "pro prosinac prosinca",
-    ],
-    // Hungarian.
-    [
-        "januar",
-        "februar",
-        "marc marcius",
-        "aprilis",
-        "maj majus",
-        "junius",
-        "julius",
-        "augusztus",
-        "szep szept szeptember",
-        "okt oktober",
-        "november",
-        "december",
-    ],
-    // Turkish.
-    [
-        "oca ocak",
-        "sub subat",
-        "mart",
-        "nis nisan",
-        "mayis",
-        "haz haziran",
-        "tem temmuz",
-        "agu agustos",
-        "eyl eylul",
-        "eki ekim",
-        "kas kasim",
-        "ara aralik",
-    ],
-    // Russian.
-    [
-        "янв январь января",
-        "фев февр февраль февраля",
-        "мар март марта",
-        "апр апрель апреля",
-        "май мая",
-        "июн июнь июня",
-        "июл июль июля",
-        "авг август августа",
-        "сен сент сентябрь сентября",
-        "окт октябрь октября",
-        "ноя нояб ноябрь ноября",
-        "дек декабрь декабря",
-    ],
-];
-
-/// The month or months of a name. Case, accents and dots do not matter; a name is UTF-8 or
-/// Latin-1.
+/// The month or months of a name. Case, accents and dots do not matter. A name is UTF-8, or its letters
+/// are of one byte: those outside ASCII are Cyrillic (Windows-1251, KOI8-R), or letters with an accent of any
+/// code page.
 pub(super) fn month(name: &[u8]) -> Option<MonthName> {
     let of = |at: usize| u32::try_from(at + 1).ok().map(MonthName::Of);
     let short = |month: &&[u8; 3]| month.eq_ignore_ascii_case(name);
     if let Some(at) = ENGLISH.iter().position(short) {
         return of(at);
     }
-    let name = folded(name);
-    let named = |names: &&str| names.split_ascii_whitespace().any(|known| known == name);
-    let english = |month: &&[u8; 3]| month.as_slice() == name.as_bytes();
-    let mut found = LANGUAGES
-        .iter()
-        .filter_map(|months| months.iter().position(named))
-        .chain(ENGLISH.iter().position(english));
+    let readings = match std::str::from_utf8(name) {
+        Ok(text) => vec![folded(text)],
+        Err(_) => of_one_byte(name),
+    };
+    let mut found = readings.iter().flat_map(|reading| found(reading));
     let first = found.next()?;
     if found.all(|other| other == first) {
         of(first)
@@ -301,37 +40,99 @@ pub(super) fn month(name: &[u8]) -> Option<MonthName> {
     }
 }
 
-fn folded(name: &[u8]) -> String {
-    let text = match std::str::from_utf8(name) {
-        Ok(text) => text.to_lowercase(),
-        Err(_) => {
-            let latin: String = name.iter().copied().map(char::from).collect();
-            latin.to_lowercase()
-        }
+/// The months that have such a name, from 0.
+fn found(name: &str) -> impl Iterator<Item = usize> {
+    let is_known = |known: &str| {
+        known.chars().count() == name.chars().count()
+            && known
+                .chars()
+                .zip(name.chars())
+                .all(|(known, letter)| known == letter || letter == ANY)
     };
+    let mut months = [false; 12];
+    for (at, english) in ENGLISH.iter().enumerate() {
+        let mut others = LANGUAGES.iter().filter_map(|months| months.get(at));
+        let is_english = std::str::from_utf8(english.as_slice()).is_ok_and(is_known);
+        if let Some(month) = months.get_mut(at) {
+            *month = is_english || others.any(|names| names.split_ascii_whitespace().any(is_known));
+        }
+    }
+    let months = months.into_iter().enumerate();
+    months.filter_map(|(at, is_found)| is_found.then_some(at))
+}
+
+/// Stands for a letter that has an accent in some code page.
+const ANY: char = '?';
+
+/// What the bytes may spell.
+fn of_one_byte(name: &[u8]) -> Vec<String> {
+    let spelt = |letter: fn(u8) -> char| -> String {
+        let ascii = |byte: &u8| match byte {
+            0..0x80 => char::from(*byte),
+            other => letter(*other),
+        };
+        folded(&name.iter().map(ascii).collect::<String>())
+    };
+    let mut readings = vec![spelt(windows_1251), spelt(koi8)];
+    // Where all letters are unknown, they could spell anything.
+    if name.iter().any(u8::is_ascii_alphabetic) {
+        readings.push(spelt(|_| ANY));
+    }
+    readings
+}
+
+/// Cyrillic letters stand in the order of their alphabet.
+fn windows_1251(byte: u8) -> char {
+    let letter = u32::from(byte)
+        .checked_sub(0xC0)
+        .map(|at| u32::from('А') + at);
+    letter
+        .and_then(char::from_u32)
+        .unwrap_or(char::REPLACEMENT_CHARACTER)
+}
+
+/// Cyrillic letters stand where the Latin ones that sound alike are in ASCII; small ones come first.
+fn koi8(byte: u8) -> char {
+    const LETTERS: &str = "юабцдефгхийклмнопярстужвьызшэщчъ";
+    let at = byte.checked_sub(0xC0).map(|at| usize::from(at % 32));
+    let letter = at.and_then(|at| LETTERS.chars().nth(at));
+    letter.unwrap_or(char::REPLACEMENT_CHARACTER)
+}
+
+fn folded(text: &str) -> String {
     // A capital I with a dot becomes two characters in small letters.
     let marks = |letter: &char| !matches!(letter, '.' | '\u{307}');
-    text.chars().filter(marks).map(plain).collect()
+    text.to_lowercase()
+        .chars()
+        .filter(marks)
+        .map(plain)
+        .collect()
 }
 
 /// A letter without its accent.
 fn plain(letter: char) -> char {
     match letter {
-        'á' | 'à' | 'â' | 'ä' | 'ã' | 'å' => 'a',
+        'á' | 'à' | 'â' | 'ä' | 'ã' | 'å' | 'ā' => 'a',
         'ç' | 'ć' | 'č' => 'c',
         'ď' => 'd',
-        'é' | 'è' | 'ê' | 'ë' | 'ě' => 'e',
+        'é' | 'è' | 'ê' | 'ë' | 'ě' | 'ė' => 'e',
         'ğ' => 'g',
-        'í' | 'ì' | 'î' | 'ï' | 'ı' => 'i',
+        'í' | 'ì' | 'î' | 'ï' | 'ı' | 'ī' => 'i',
         'ł' => 'l',
         'ñ' | 'ń' | 'ň' => 'n',
         'ó' | 'ò' | 'ô' | 'ö' | 'õ' | 'ő' => 'o',
         'ř' => 'r',
         'ş' | 'ś' | 'š' => 's',
         'ť' => 't',
-        'ú' | 'ù' | 'û' | 'ü' | 'ű' | 'ů' => 'u',
+        'ú' | 'ù' | 'û' | 'ü' | 'ű' | 'ů' | 'ū' | 'ŭ' => 'u',
         'ý' => 'y',
         'ž' | 'ź' | 'ż' => 'z',
+        'ά' => 'α',
+        'έ' => 'ε',
+        'ί' | 'ϊ' | 'ΐ' => 'ι',
+        'ό' => 'ο',
+        'ύ' => 'υ',
+        'ώ' => 'ω',
         other => other,
     }
 }
@@ -368,16 +169,28 @@ mod tests {
             ("Янв", Some(1)),
             ("мая", Some(5)),
             ("szept", Some(9)),
-            ("İan", None),
+            ("İsn", None),
             ("Jam", None),
             ("", None),
             ("ja", None),
+            ("Ιουν", Some(6)),
+            ("лист", None),
+            ("жов", Some(10)),
+            ("birž.", Some(6)),
+            ("Ağu", Some(8)),
         ] {
             assert_eq!(number(name.as_bytes()), want, "{name}");
         }
         assert_eq!(number(b"M\xe4r"), Some(3));
         assert_eq!(number(b"M\xe4rz"), Some(3));
         assert_eq!(number(b"ao\xfbt"), Some(8));
+        // Latin-2, Windows-1254, Windows-1251, KOI8-R; one that may be two months, and one of nobody knows what.
+        assert_eq!(number(b"pa\xbc"), Some(10));
+        assert_eq!(number(b"A\xf0u"), Some(8));
+        assert_eq!(number(b"\xff\xed\xe2"), Some(1));
+        assert_eq!(number(b"\xd1\xce\xd7"), Some(1));
+        assert_eq!(number(b"j\xfan"), Some(0));
+        assert_eq!(number(b"\x81\x82\x83"), None);
     }
 
     /// June, July and October of Croatia were taken for July, August and November, which they are

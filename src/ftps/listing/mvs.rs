@@ -49,6 +49,9 @@ fn moved(input: &mut &[u8]) -> Parsed<Reading> {
             .as_slice()
             .value(Kind::File),
         b"Not Direct Access Device".as_slice().value(Kind::File),
+        b"Error determining attributes".as_slice().value(Kind::File),
+        // The base of generations, whose data sets are listed beside it.
+        b"GDG".as_slice().value(Kind::File),
         b"Pseudo Directory".as_slice().value(Kind::Directory),
     ));
     (terminated(kind, gap), data_set_name)
@@ -140,7 +143,12 @@ fn module(input: &mut &[u8]) -> Parsed<Reading> {
             byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte)
         })
     };
-    let place = (gap, hex(6..=6), gap, hex(6..=6), gap, hex(2..=2), gap);
+    let alias_of = opt((member_name, gap));
+    let authorization = alt((
+        terminated(hex(2..=2), gap).void(),
+        (alias_of, hex(2..=2), gap).void(),
+    ));
+    let place = (gap, hex(6..=6), gap, hex(6..=6), gap, authorization);
     let attributes = take_while(1.., |byte: u8| {
         byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' '
     });

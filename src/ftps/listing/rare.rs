@@ -21,7 +21,7 @@ pub(super) fn read(line: &[u8]) -> Option<Reading> {
 }
 
 /// VxWorks: `    1024    Apr-24-2003  06:12:48   name             <DIR>`. What a directory
-/// occupies is printed as its size.
+/// occupies is printed as its size. Names are padded; those of a FAT do not end in blanks.
 fn vxworks(input: &mut &[u8]) -> Parsed<Reading> {
     let (_, bytes, _) = (blanks, digit1.verify_map(size), gap).parse_next(input)?;
     let (month, _, day, _, year) =
@@ -35,7 +35,7 @@ fn vxworks(input: &mut &[u8]) -> Parsed<Reading> {
             reading.facts.size = bytes.bytes();
             reading
         }
-        _ => Reading::named(Kind::File, rest).sized(bytes.bytes()),
+        _ => Reading::named(Kind::File, rest.trim_ascii_end()).sized(bytes.bytes()),
     };
     Ok(reading.at(stamp))
 }

@@ -45,13 +45,27 @@ fn plain(input: &mut &[u8]) -> Parsed<Size> {
     .parse_next(input)
 }
 
-/// `1,234,567`, or with the dots of other languages.
+/// `1,234,567`, or with the dots, apostrophes or hard blanks of other languages.
 fn grouped(input: &mut &[u8]) -> Parsed<Size> {
-    let group = (one_of((b',', b'.')), take_while(3..=3, b'0'..=b'9'));
+    let group = (between_groups, take_while(3..=3, b'0'..=b'9'));
     let groups = repeat::<_, _, (), _, _>(1.., group);
     terminated((take_while(1..=3, b'0'..=b'9'), groups).take(), eof)
         .map(|text: &[u8]| of_digits(text.iter().copied().filter(u8::is_ascii_digit)))
         .parse_next(input)
+}
+
+/// The hard blank is that of UTF-8, of Latin-1, or of the code pages of DOS.
+fn between_groups(input: &mut &[u8]) -> Parsed<()> {
+    let of_utf8 = alt((
+        "\u{a0}".as_bytes(),
+        "\u{202f}".as_bytes(),
+        "\u{2019}".as_bytes(),
+    ));
+    alt((
+        one_of((b',', b'.', b'\'', 0xA0_u8, 0xFF_u8)).void(),
+        of_utf8.void(),
+    ))
+    .parse_next(input)
 }
 
 /// None, or one that is negative, since the server counts with too few bits.
@@ -97,6 +111,9 @@ mod tests {
             ("99999999999999999999999999", Some(Size::Vague)),
             ("1,234,567", Some(Size::Bytes(1_234_567))),
             ("1.234", Some(Size::Bytes(1234))),
+            ("1'234'567", Some(Size::Bytes(1_234_567))),
+            ("1\u{a0}234", Some(Size::Bytes(1234))),
+            ("1\u{202f}234\u{202f}567", Some(Size::Bytes(1_234_567))),
             ("4.0K", Some(Size::Vague)),
             ("33.5k", Some(Size::Vague)),
             ("1,5M", Some(Size::Vague)),

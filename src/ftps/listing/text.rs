@@ -57,6 +57,14 @@ pub(super) fn name<'a>(input: &mut &'a [u8]) -> Parsed<&'a [u8]> {
         .parse_next(input)
 }
 
+/// A word that is to be compared: UTF-8, or else Latin-1.
+pub(super) fn decoded(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().copied().map(char::from).collect(),
+    }
+}
+
 /// As text. Bytes that are not UTF-8 become replacement characters.
 pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()

@@ -15,6 +15,7 @@ use super::Kind;
 use super::date::date;
 use super::datelike::is_behind_a_date;
 use super::line::{Blanks, Reading, split_blanks};
+use super::month::month;
 use super::size::{Size, size};
 use super::stamp::Stamp;
 use super::text::{Parsed, edge, gap, is_blank, word};
@@ -156,7 +157,9 @@ fn link(tail: &[u8], size: Size) -> Option<(&[u8], &[u8])> {
         .filter(|(at, window)| *window == ARROW && !tail.iter().take(*at).all(|b| is_blank(*b)))
         .filter_map(|(at, _)| Some((tail.get(..at)?, tail.get(at + ARROW.len()..)?)));
     let Some(first) = splits.next() else {
-        return Some((tail, b""));
+        // The server could not read where the link leads.
+        let name = tail.strip_suffix(b" ->").filter(|name| !name.is_empty());
+        return Some((name.unwrap_or(tail), b""));
     };
     let Some(second) = splits.next() else {
         return Some(first);
@@ -178,7 +181,8 @@ fn left_out(_: &[u8]) -> Option<Size> {
     Some(Size::Vague)
 }
 
-/// `drwxr-xr-x 3 owner group 512 name`: one word, which is no part of a date.
+/// `drwxr-xr-x 3 owner group 512 name`: one word, which is no part of a date. In a listing whose other lines
+/// have dates it is the beginning of a line ([`Reading::dateless`]).
 fn dateless(mode: Mode<'_>, columns: &[u8]) -> Option<Reading> {
     let size = preceded(gap, word.verify_map(size));
     let (links, _, _, size, _, name) = (
@@ -192,10 +196,12 @@ fn dateless(mode: Mode<'_>, columns: &[u8]) -> Option<Reading> {
         .parse(columns)
         .ok()?;
     let is_date = |byte: u8| byte.is_ascii_digit() || matches!(byte, b':' | b'-' | b'/' | b'.');
-    let is_plain = !links.is_empty() && !name.iter().all(|byte| is_date(*byte));
+    let is_plain =
+        !links.is_empty() && !name.iter().all(|byte| is_date(*byte)) && month(name).is_none();
     let reading = Reading::named(mode.kind, name)
         .sized(size.bytes())
-        .permitted(mode.permissions);
+        .permitted(mode.permissions)
+        .dateless();
     (is_plain && mode.kind != Kind::Link).then_some(reading)
 }
 
@@ -237,7 +243,7 @@ fn netware<'a>(input: &mut &'a [u8]) -> Parsed<Mode<'a>> {
     let kind = alt((b'-'.value(Kind::File), b'd'.value(Kind::Directory)));
     let rights = take_while(8..=8, |byte: u8| byte.is_ascii_uppercase() || byte == b'-');
     let rights = preceded(b'[', terminated(rights, (b']', edge)));
-    (terminated(kind, b' '), rights)
+    (terminated(kind, opt(b' ')), rights)
         .map(|(kind, permissions)| Mode {
             kind,
             permissions,

@@ -4,14 +4,15 @@
 //! blocks, so that no size in bytes can be told.
 
 use winnow::Parser;
-use winnow::combinator::{alt, eof, opt, preceded, terminated};
-use winnow::token::{rest, take_till, take_while};
+use winnow::ascii::{Caseless, digit1};
+use winnow::combinator::{alt, eof, opt, preceded, repeat, terminated};
+use winnow::token::{one_of, rest, take_till, take_while};
 
 use super::Kind;
 use super::date::{clock, hyphened_day};
 use super::line::Reading;
 use super::stamp::{Clock, Stamp};
-use super::text::{Parsed, blanks, edge, gap, is_blank, number, word};
+use super::text::{Parsed, blanks, edge, gap, is_blank, number};
 
 #[derive(Debug, Clone, Copy)]
 enum Column<'a> {
@@ -47,19 +48,29 @@ pub(super) fn read(line: &[u8]) -> Option<Reading> {
     Some(reading.at(stamp?).permitted(protection))
 }
 
-/// Whether a line is the first half of such a line: a name with its version.
+/// Whether a line is the first half of such a line: a name with its version, and perhaps its blocks.
 pub(super) fn is_first_half(line: &[u8]) -> bool {
-    (name, blanks, eof).parse(line).is_ok()
+    let blocks = (gap, digit1, opt((b'/', digit1)));
+    (name, opt(blocks), blanks, eof).parse(line).is_ok()
 }
 
 const DIRECTORY: &[u8] = b".DIR;1";
 
-/// `NAME.TXT;1`: what is needed to have that version, and none other.
+/// `NAME.TXT;1`: what is needed to have that version, and none other. A blank in a name has a `^` before it
+/// (ODS-5).
 fn name<'a>(input: &mut &'a [u8]) -> Parsed<&'a [u8]> {
-    let name = take_till(1..=255, |byte: u8| {
-        is_blank(byte) || byte == b';' || byte == b'\n'
+    let plain = take_till(1..=255, |byte: u8| {
+        is_blank(byte) || matches!(byte, b';' | b'^' | b'\n')
     });
+    let escaped = (b'^', one_of(|byte: u8| byte != b'\n'));
+    let name = repeat::<_, _, (), _, _>(1..=255, alt((plain.void(), escaped.void())));
     (name, b';', number(1..=5)).take().parse_next(input)
+}
+
+/// `PM` behind a time.
+fn half_of_day(input: &mut &[u8]) -> Parsed<Option<u32>> {
+    let marks = alt((Caseless("am").value(0), Caseless("pm").value(12)));
+    opt(preceded(gap, terminated(marks, edge))).parse_next(input)
 }
 
 fn space(input: &mut &[u8]) -> Parsed<()> {
@@ -83,7 +94,11 @@ fn refusal(input: &mut &[u8]) -> Parsed<()> {
 
 fn column<'a>(input: &mut &'a [u8]) -> Parsed<Column<'a>> {
     let fraction = (b'.', take_while(1..=2, b'0'..=b'9'));
-    let time = preceded(gap, terminated(clock, (opt(fraction), edge)));
+    let time = (
+        preceded(gap, terminated(clock, (opt(fraction), edge))),
+        half_of_day,
+    );
+    let time = time.verify_map(|(clock, half)| clock.in_half(half));
     let date = (terminated(hyphened_day, edge), opt(time)).verify_map(
         |((year, month, day), clock): (_, Option<Clock>)| {
             Stamp::at(year, month, day, clock.unwrap_or_default())
@@ -91,16 +106,18 @@ fn column<'a>(input: &mut &'a [u8]) -> Parsed<Column<'a>> {
     );
     let protection = (b'(', take_till(0.., b')'), b')').map(|(_, inner, _)| inner);
     // The owner is cut off where it is too long.
-    let owner = (
+    let whole = (
         b'[',
-        take_till(0.., |byte: u8| is_blank(byte) || byte == b']'),
-        opt(b']'),
+        take_till(0.., |byte: u8| b"]()\n".contains(&byte)),
+        b']',
     );
+    let owner = alt((whole.void(), (b'[', take_till(0.., is_blank)).void()));
     alt((
         date.map(Column::Date),
         protection.map(Column::Protection),
         owner.value(Column::Other),
-        word.verify(|word: &[u8]| is_other(word))
+        take_till(1.., |byte: u8| is_blank(byte) || byte == b'\n')
+            .verify(|word: &[u8]| is_other(word))
             .value(Column::Other),
     ))
     .parse_next(input)

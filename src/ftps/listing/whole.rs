@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 
 use super::line::{Blanks, Reading, Space};
-use super::stamp::Orders;
+use super::stamp::{Orders, Stamp};
 use super::{Entry, Facts, Kind};
 
 /// The lines of one listing in their order.
@@ -24,6 +24,8 @@ pub(super) struct Whole {
     orders: Orders,
     /// There was a line in a form that is known.
     has_read: bool,
+    /// There was one with a date.
+    has_date: bool,
     /// There was one in none, which may be a bare name.
     has_unread: bool,
     /// No line is held back any more, and no later one changes what is known.
@@ -67,6 +69,7 @@ impl Whole {
             },
             orders: Orders::ANY,
             has_read: false,
+            has_date: false,
             has_unread: false,
             is_decided: false,
         }
@@ -80,6 +83,7 @@ impl Whole {
             return;
         };
         self.has_read = true;
+        self.has_date |= reading.stamp != Stamp::Absent;
         // Lines that are given already were read with what was known by then.
         if !self.is_decided {
             self.orders = self.orders.and(reading.stamp.orders());
@@ -126,6 +130,7 @@ impl Whole {
         };
         let name = match reading.space {
             Space::Exact => true,
+            Space::Dateless => self.has_date,
             Space::Blanks(blanks) => self.padding.is_certain(blanks),
         };
         self.is_decided || (name && reading.stamp.is_settled(self.orders))
@@ -137,6 +142,7 @@ impl Whole {
         };
         self.bytes -= raw.len();
         let facts = match line {
+            Line::Read(reading) if reading.space == Space::Dateless && self.has_date => None,
             Line::Read(reading) => Some(self.facts(reading)),
             Line::Unread => None,
             Line::Heading if self.has_unread && !self.has_read => None,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tonic_types::FieldViolation;
 
-use crate::broker::get::Guards;
+use crate::broker::get::{Growth, Guards};
 use crate::broker::put::{PutHeader, Verify};
 use crate::broker::scheduler::{Priority, Yields};
 use crate::broker::{ServerChoice, SessionId, SessionRequest, Target};
@@ -177,6 +177,13 @@ impl Fields {
         })
     }
 
+    pub(super) fn growth(&mut self, field: &str, number: i32) -> Option<Growth> {
+        Some(match self.choice(field, number)? {
+            proto::Growth::Unspecified | proto::Growth::FirstSize => Growth::FirstSize,
+            proto::Growth::All => Growth::All,
+        })
+    }
+
     /// `Some(None)` where it is not specified.
     pub(super) fn verify(&mut self, field: &str, number: i32) -> Option<Option<Verify>> {
         Some(match self.choice(field, number)? {
@@ -272,6 +279,7 @@ pub(in crate::rpc) struct GetWish {
     pub(in crate::rpc) path: RemotePath,
     pub(in crate::rpc) offset: Offset,
     pub(in crate::rpc) guards: Guards,
+    pub(in crate::rpc) growth: Growth,
     pub(in crate::rpc) manners: Manners,
 }
 
@@ -302,6 +310,7 @@ pub(in crate::rpc) fn get(request: proto::GetRequest) -> Result<GetWish, Invalid
         Some(size) => fields.count("if_size", size).map(Some),
     };
     let sha256 = sha256(&mut fields, "sha256", &request.sha256);
+    let growth = fields.growth("growth", request.growth);
     if offset.is_some_and(|offset| offset.get() > 0) && sha256.flatten().is_some() {
         fields.refuse::<()>("sha256", "is of the whole file, so that `offset` must be 0");
     }
@@ -315,6 +324,7 @@ pub(in crate::rpc) fn get(request: proto::GetRequest) -> Result<GetWish, Invalid
                 if_size: if_size?,
                 sha256: sha256?,
             },
+            growth: growth?,
             manners: (priority?, yields?),
         })
     })();

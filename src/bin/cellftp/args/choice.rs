@@ -1,6 +1,6 @@
 //! Words that options take.
 
-use cellftp::client::{IfExists, OnFailure, Priority, Verify, YieldPolicy};
+use cellftp::client::{Growth, IfExists, OnFailure, Priority, Verify, YieldPolicy};
 use clap::ValueEnum;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -45,6 +45,15 @@ pub(crate) enum Yields {
     Never,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Grown {
+    /// As many bytes as it had when its size was asked for
+    #[default]
+    FirstSize,
+    /// All that come
+    All,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Urgency {
     /// Somebody waits for it
@@ -71,6 +80,15 @@ impl From<Yields> for YieldPolicy {
             Yields::Auto => Self::Auto,
             Yields::Always => Self::Always,
             Yields::Never => Self::Never,
+        }
+    }
+}
+
+impl From<Grown> for Growth {
+    fn from(grown: Grown) -> Self {
+        match grown {
+            Grown::FirstSize => Self::FirstSize,
+            Grown::All => Self::All,
         }
     }
 }

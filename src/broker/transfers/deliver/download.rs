@@ -11,7 +11,7 @@ use crate::broker::transfers::record::Record;
 use crate::ftps::value::Offset;
 use crate::modem;
 use crate::modem::failure;
-use crate::modem::operation::BegunDownload;
+use crate::modem::operation::{BegunDownload, Download};
 
 /// Bytes between two synchronisations: what a power cut costs on the link, some seconds of it.
 const SYNC: u64 = 256 * 1024;
@@ -50,9 +50,13 @@ impl Attempt {
         let begun = Some(begun).filter(|begun| begun.got > 0);
         let target = Self::target(record);
         let path = &record.wish.path;
-        let mut reading =
-            self.broker
-                .begin_download(&self.caller, &target, path, Offset::ZERO, begun, false)?;
+        let what = Download {
+            begun,
+            ..Download::of(path.clone(), Offset::ZERO)
+        };
+        let mut reading = self
+            .broker
+            .begin_download(&self.caller, &target, what, false)?;
         let operation = reading.operation().clone();
         self.on_link(&operation);
         match self.unless_halted(reading.began()).await {

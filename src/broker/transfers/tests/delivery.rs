@@ -24,6 +24,38 @@ async fn what_was_accepted_is_delivered_and_its_file_goes() {
     assert_eq!(files(&scratch), 0);
 }
 
+/// The module calls it a success, and the server does not tell the size.
+#[tokio::test(start_paused = true)]
+async fn what_nobody_can_verify_is_left_and_is_done_only_for_whom_that_is_enough() {
+    for (verify, state) in [
+        (Verify::Size, State::Failed),
+        (Verify::BestEffort, State::Done),
+    ] {
+        let scratch = tempfile::tempdir().unwrap();
+        let house = House::open(&scratch, &Module::new());
+        house.module.answers_uploads(true, None);
+        let mut wish = upload_wish("/up");
+        if let Direction::Upload(upload) = &mut wish.direction {
+            upload.verify = verify;
+        }
+        house.upload("x", wish, b"abc").await.unwrap();
+        let over = house.over("x").await.record;
+        assert_eq!(over.state, state, "{over:?}");
+        let told = over.evidence.map(|evidence| evidence.state);
+        let done = state == State::Done;
+        assert_eq!(told, done.then_some(PutState::Unverified));
+        // It may be whole: nobody deletes it.
+        let remnant = if done {
+            Remnant::Nothing
+        } else {
+            Remnant::Left
+        };
+        assert_eq!(over.remnant, remnant);
+        assert_eq!(house.module.content("/up").unwrap(), b"abc");
+        house.end().await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_same_wish_again_is_the_same_transfer() {
     let scratch = tempfile::tempdir().unwrap();
