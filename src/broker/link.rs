@@ -312,6 +312,7 @@ mod tests {
             deadline: None,
             load: Load::Small,
             yielding: None,
+            deletes_a_part: false,
         }
     }
 

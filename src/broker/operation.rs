@@ -151,6 +151,7 @@ impl Operation {
             deadline: self.deadline,
             load,
             yielding,
+            deletes_a_part: false,
         };
         let turn = tokio::select! {
             biased;
@@ -290,6 +291,9 @@ impl Operation {
             deadline: None,
             load: Load::Small,
             yielding: None,
+            // Others wait for the clean-up of a transfer only in their turn: it is tried for days, also where
+            // each try costs the time of a server that does not answer.
+            deletes_a_part: source.is_none(),
         };
         let nobody = watch::Sender::default();
         let turn = tokio::select! {

@@ -100,6 +100,9 @@ pub(super) struct Wish {
     pub(super) load: Load,
     /// Where it can give way and go on later.
     pub(super) yielding: Option<Yielding>,
+    /// It deletes the part of a file that an upload has left, which is over: readers may take that for
+    /// the whole.
+    pub(super) deletes_a_part: bool,
 }
 
 /// How urgent a job is; the first is the most urgent.

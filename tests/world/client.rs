@@ -13,7 +13,6 @@ use cellftp::ftps::value::RemotePath;
 use cellftp::modem::clock;
 use tokio::time::{sleep, timeout};
 
-use crate::content::PLAIN;
 use crate::net::HOSTS;
 use crate::oracle::{At, Told};
 use crate::plan::client_name;
@@ -117,12 +116,13 @@ impl Client<'_> {
         (host, path)
     }
 
-    /// Sizes that look like error codes, ends of blocks, and more than fits in one.
+    /// Sizes that look like error codes, one that many files have, ends of blocks, and more than fits
+    /// in one.
     fn len(&mut self) -> usize {
         match self.random.u8(..10) {
             0 => self.random.usize(..18),
             1 => 421,
-            2 | 3 => PLAIN,
+            2 | 3 => 1000,
             4..=6 => self.random.usize(1..3000),
             7 | 8 => self.random.usize(3000..12_000),
             _ => self.random.usize(12_000..40_000),

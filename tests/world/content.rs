@@ -19,10 +19,6 @@ const HARD: [&[u8]; 6] = [
     b"AT+CMEE?\r\n",
 ];
 
-/// Bytes of a file that needs no escaping, so that its end is known to whoever counts them on the
-/// line.
-pub(crate) const PLAIN: usize = 1000;
-
 /// Content of a writer.
 pub(crate) fn content(writer: u32, len: usize) -> Arc<[u8]> {
     let mut all = Vec::with_capacity(len + LINE);
@@ -30,12 +26,7 @@ pub(crate) fn content(writer: u32, len: usize) -> Arc<[u8]> {
     let mut line = 0;
     while all.len() < len {
         all.extend_from_slice(format!("~{writer:06}.{line:05}~").as_bytes());
-        let tail = if len == PLAIN {
-            b"0123456789"
-        } else {
-            HARD[random.usize(..HARD.len())]
-        };
-        all.extend_from_slice(tail);
+        all.extend_from_slice(HARD[random.usize(..HARD.len())]);
         line += 1;
     }
     all.truncate(len);

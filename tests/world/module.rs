@@ -27,7 +27,13 @@ pub(crate) struct Module {
     puts: u32,
     /// The last bytes of the host.
     heard: Vec<u8>,
+    /// So many bytes at the end of the next upload are lost on the line, with the mark that ends it.
+    pub(crate) loses_end: Option<usize>,
 }
+
+/// What ends an upload, and what says of the next byte that it is content (SIMCom manual L1215).
+const END: u8 = 0x1A;
+const ETX: u8 = 0x03;
 
 /// How the host asks for an upload.
 const PUT: &[u8] = b"AT+CFTPSPUT=";
@@ -40,6 +46,7 @@ impl Module {
             answers: VecDeque::new(),
             puts: 0,
             heard: Vec::new(),
+            loses_end: None,
         }
     }
 
@@ -74,7 +81,10 @@ impl Module {
         self.puts += asks.count() as u32;
         let done = self.heard.len().saturating_sub(PUT.len() - 1);
         self.heard.drain(..done);
-        self.emulator.handle_bytes(now, bytes);
+        let lost = self.loses_end.filter(|lost| ends_content(bytes, *lost));
+        self.loses_end = self.loses_end.filter(|_| lost.is_none());
+        let arrives = bytes.len() - lost.unwrap_or_default();
+        self.emulator.handle_bytes(now, &bytes[..arrives]);
     }
 
     /// From now on the servers are well.
@@ -127,6 +137,12 @@ impl Module {
             None => {}
         }
     }
+}
+
+/// Whether there is content, of more than so many bytes, with the mark that ends it. Where a mark is
+/// content, a byte stands before it that says so.
+fn ends_content(bytes: &[u8], lost: usize) -> bool {
+    bytes.len() > lost && matches!(bytes, [.., before, END] if *before != ETX && *before != END)
 }
 
 /// Plugs the module in, as often as the daemon opens its port.

@@ -161,7 +161,7 @@ impl Net {
                 Trouble::Store | Trouble::Login => Some(Failure::Refused),
             };
             if let Some(failure) = failure {
-                if trouble == Trouble::Cut && self.replaces {
+                if failure.ends_session() && self.replaces {
                     self.replace(now, oracle);
                 }
                 if failure.ends_session() {
@@ -265,24 +265,22 @@ impl Net {
         self.change(&at, now, Some(all), oracle);
     }
 
-    /// The next trouble, if it is one for this request.
+    /// The next trouble that is one for this request.
     fn strikes(&mut self, ask: &Ask) -> Option<Trouble> {
-        let meets = match (self.troubles.front()?, ask) {
+        let random = &mut self.random;
+        let mut meets = |trouble: &Trouble| match (trouble, ask) {
             (_, Ask::DropAll | Ask::DropTransfer | Ask::Logout | Ask::Resolve(_)) => false,
             (Trouble::Store, Ask::StoreBegin { .. })
             | (Trouble::Login, Ask::Login(_))
             | (Trouble::ShortList, Ask::List(_)) => true,
             (Trouble::Cut, Ask::Read { .. } | Ask::StoreData(_) | Ask::StoreEnd) => {
-                self.random.u8(..4) == 0
+                random.u8(..4) == 0
             }
             (Trouble::Closed | Trouble::Late(_), _) => true,
             _ => false,
         };
-        if meets {
-            self.troubles.pop_front()
-        } else {
-            None
-        }
+        let at = self.troubles.iter().position(&mut meets)?;
+        self.troubles.remove(at)
     }
 
     /// Writes down what an answer means.

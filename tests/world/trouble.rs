@@ -7,7 +7,6 @@ use cellftp::emulator::{Effect, Phase, Stuck};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::content::PLAIN;
 use crate::disk::Mood;
 use crate::net::Trouble;
 use crate::oracle::At;
@@ -64,12 +63,12 @@ async fn befall(world: &World, kind: &str, random: &mut fastrand::Rng) {
     match kind {
         "others" => write(world, random),
         "servers" => {
-            let trouble = match random.u8(..6) {
+            let trouble = match random.u8(..8) {
                 0 => Trouble::Closed,
                 1 | 2 => Trouble::Store,
                 3 if !world.plan.without_size => Trouble::ShortList,
                 3 => Trouble::Login,
-                4 => Trouble::Cut,
+                4..=6 => Trouble::Cut,
                 _ => Trouble::Late(Duration::from_millis(random.u64(100..20_000))),
             };
             world.note(&format!("trouble: {trouble:?}"));
@@ -79,6 +78,20 @@ async fn befall(world: &World, kind: &str, random: &mut fastrand::Rng) {
         "line" => {
             let many = random.u32(1..30);
             let loses = world.plan.loses;
+            if loses && random.u8(..3) == 0 {
+                // The mark that ends it, and most often as many bytes before it as a
+                // resynchronisation writes.
+                let lost = if random.bool() {
+                    10
+                } else {
+                    random.usize(1..12)
+                };
+                world.note(&format!(
+                    "trouble: the last {lost} bytes of an upload are lost"
+                ));
+                world.module().loses_end = Some(lost);
+                return;
+            }
             let effect = if loses {
                 Effect::Lose(many)
             } else {
@@ -86,18 +99,8 @@ async fn befall(world: &World, kind: &str, random: &mut fastrand::Rng) {
             };
             world.note(&format!("trouble: {effect:?}"));
             let now = world.now();
-            match random.u8(..3) {
+            match random.u8(..2) {
                 0 => world.module().inject(now, effect),
-                // The end of a file of the one size that is usual here, in the next few: the mark that
-                // ends it, and most often as many bytes before it as a resynchronisation writes.
-                1 if loses => {
-                    let lost = if random.bool() { 10 } else { random.u32(1..12) };
-                    let at = (PLAIN as u64).saturating_sub(u64::from(lost) - 1);
-                    for ahead in 1..4 {
-                        let effect = Effect::Lose(lost);
-                        world.module().spoil_put(ahead, Phase::InData(at), effect);
-                    }
-                }
                 _ => {
                     let (ahead, at) = (random.u32(1..4), random.u64(..6000));
                     world.module().spoil_put(ahead, Phase::InData(at), effect);

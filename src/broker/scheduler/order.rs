@@ -8,7 +8,10 @@ use super::{Key, Priority, Scheduler, Waiting};
 use crate::broker::caller::Principal;
 
 /// Smaller goes first.
-type Rank = (bool, Priority, bool, u64, u64);
+type Rank = (Kind, u64, u64);
+
+/// Those of one kind take turns by principal.
+type Kind = (bool, bool, Priority, bool);
 
 impl Scheduler {
     /// Those who wait, in the order that is to be expected if nobody comes or goes.
@@ -21,15 +24,12 @@ impl Scheduler {
         ranked.sort_unstable();
         // The second of a principal comes after the first of every other of the same rank, and
         // the principals keep their order.
-        let mut rounds: HashMap<(bool, Priority, bool, &Principal), (u64, usize)> = HashMap::new();
+        let mut rounds: HashMap<(Kind, &Principal), (u64, usize)> = HashMap::new();
         let mut order: Vec<_> = ranked
             .into_iter()
             .enumerate()
-            .map(|(at, ((favoured, priority, away, ..), principal, key))| {
-                let kind = (favoured, priority, away);
-                let (round, first) = rounds
-                    .entry((favoured, priority, away, principal))
-                    .or_insert((0, at));
+            .map(|(at, ((kind, ..), principal, key))| {
+                let (round, first) = rounds.entry((kind, principal)).or_insert((0, at));
                 *round += 1;
                 ((kind, *round, *first), key)
             })
@@ -38,7 +38,8 @@ impl Scheduler {
         order.into_iter().map(|(_, key)| key).collect()
     }
 
-    /// What decides, in this order: who has waited over the limit of patience; the more urgent;
+    /// What decides, in this order: who deletes a part of a file that an upload has left, as one may
+    /// each time that it had the link; who has waited over the limit of patience; the more urgent;
     /// the server that the module is logged in to; the principal whose last turn is longest ago;
     /// who asked first.
     ///
@@ -50,16 +51,14 @@ impl Scheduler {
         let priority = waiting.wish.priority;
         let starving = now.duration_since(waiting.since) >= self.limits.patience;
         let turn = share.map_or(0, |share| share.last_turn);
-        if starving {
-            return (false, Priority::Interactive, false, turn, waiting.order);
-        }
-        (
-            true,
-            priority,
-            waiting.wish.server.is_some() && self.server != waiting.wish.server,
-            turn,
-            waiting.order,
-        )
+        let later = !waiting.wish.deletes_a_part;
+        let kind = if starving {
+            (later, false, Priority::Interactive, false)
+        } else {
+            let away = waiting.wish.server.is_some() && self.server != waiting.wish.server;
+            (later, true, priority, away)
+        };
+        (kind, turn, waiting.order)
     }
 
     /// One of a principal's has its turn: its younger ones of the same priority have come forward by

@@ -25,6 +25,7 @@ fn wish(priority: Priority, host: &str) -> Wish {
         deadline: None,
         load: Load::Small,
         yielding: None,
+        deletes_a_part: false,
     }
 }
 
@@ -94,6 +95,26 @@ fn the_link_is_given_to_one_at_a_time() {
     assert_eq!(queue.next(now), Some(second));
     queue.leave(second, now);
     assert_eq!(queue.next(now), None);
+}
+
+/// A call ended minutes after its deadline: a hundred others, each in its turn, had the link before its
+/// half file was deleted.
+#[test]
+fn a_part_of_a_file_is_deleted_before_any_other_has_the_link() {
+    let (mut queue, start) = (scheduler(100, 100), clock::now());
+    for (name, priority) in [("p", Priority::Bulk), ("q", Priority::Interactive)] {
+        admit(&mut queue, name, wish(priority, "a"), start);
+    }
+    // They have waited beyond patience, and it has just had the link.
+    let late = start + 60 * SECOND;
+    let served = admit(&mut queue, "r", wish(Priority::Interactive, "a"), start);
+    queue.leave(served, late);
+    let deletes = Wish {
+        deletes_a_part: true,
+        ..wish(Priority::Interactive, "b")
+    };
+    let deletes = admit(&mut queue, "r", deletes, late);
+    assert_eq!(serve(&mut queue, late), Some(deletes));
 }
 
 #[test]
