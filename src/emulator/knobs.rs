@@ -67,6 +67,9 @@ pub struct Knobs {
     /// Whether bytes that arrive between `AT+CFTPSPUT` and the prompt are kept as data (true) or
     /// lost (false). Lost: it makes a host that does not wait visible.
     pub keep_early_data: bool,
+    /// Whether a failure in the middle of an upload ends its prompt at once, so that what the host
+    /// still types is read as command lines. The manual has it reported behind the mark (L1215 (c)).
+    pub failure_ends_prompt: bool,
     /// From the end of a command line to its first answer byte.
     #[serde(with = "humantime_serde")]
     pub command_latency: Duration,
@@ -164,6 +167,7 @@ impl Default for Knobs {
             abort_emits_terminal: false,
             typed_while_pushing: Hearing::Heard,
             keep_early_data: false,
+            failure_ends_prompt: false,
             command_latency: Duration::ZERO,
             result_latency: Duration::ZERO,
             boot_time: Duration::from_secs(10),

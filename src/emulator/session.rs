@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::Emulator;
 use super::faults::Stuck;
+use super::input::Input;
 use super::operation::Kind;
 use super::uplink::{Ask, TransferType};
 
@@ -127,7 +128,11 @@ impl Emulator {
             // SIMCom manual L1215 (c): a failure during input is reported after it; the first,
             // since those that follow are of its making.
             upload.failed.get_or_insert(code);
-            return;
+            if !self.knobs.failure_ends_prompt {
+                return;
+            }
+            upload.complete = true;
+            self.input = Input::Commands;
         }
         operation.waiting = None;
         self.fail(code);

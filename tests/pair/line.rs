@@ -31,8 +31,15 @@ fn fault(command: &str, nth: u32, phase: Phase, effect: Effect) -> Fault {
 /// carried out.
 #[test]
 fn content_is_not_typed_on_as_commands_after_the_module_has_left_its_prompt() {
-    for family in both() {
-        let mut link = Link::new(family, Knobs::default()).with_file("/victim", b"keep");
+    for (family, failure_ends_prompt) in both()
+        .into_iter()
+        .flat_map(|family| [(family, true), (family, false)])
+    {
+        let knobs = Knobs {
+            failure_ends_prompt,
+            ..Knobs::default()
+        };
+        let mut link = Link::new(family, knobs).with_file("/victim", b"keep");
         link.run(on(Task::WorkingDirectory), vec![]).result.unwrap();
         link.module
             .arm(fault("+CFTPSPUT", 2, Phase::InData(2000), Effect::Fail(9)));
