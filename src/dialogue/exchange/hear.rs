@@ -244,25 +244,3 @@ fn is_bare_information(text: &str) -> bool {
 fn is_content(text: &str) -> bool {
     !text.starts_with(['+', '*']) && !text.starts_with("AT") && !urc::is_unsolicited(text)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::at::CommandLine;
-    use crate::ftps::{Command, Storage};
-
-    /// All of it had the ten seconds of one answer: hundreds of names on a slow line were cut off.
-    #[test]
-    fn a_listing_of_module_files_has_time_for_each_name() {
-        let command = Command::Storage(Storage::List(None));
-        let line = CommandLine::bare("AT+FSLS");
-        let mut now = Moment::ORIGIN;
-        let mut exchange = Exchange::of(&command, line, now);
-        let nearly = command.timing().accept - Duration::from_millis(1);
-        for name in ["+FSLS: FILES:", "a.bin", "b.bin", "c.bin"] {
-            now = now + nearly;
-            assert!(exchange.deadline() > now, "{name}");
-            exchange.hear(Frame::Line(Bytes::from(name)), now);
-        }
-    }
-}
