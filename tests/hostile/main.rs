@@ -20,6 +20,7 @@ mod attacks;
 mod doors;
 mod frames;
 mod kept;
+mod limits;
 mod neighbour;
 #[path = "../support/program.rs"]
 mod program;
