@@ -264,7 +264,7 @@ mod tests {
         drop(paces.of(&other));
         let wait = paces.of(&me).wait(clock::now());
         assert_eq!(wait, Some(Duration::from_secs(1)));
-        tokio::time::sleep(cost(pay)).await;
+        sleep(cost(pay)).await;
         drop(paces.of(&other));
         drop(paces.of(&Principal::new("a third")));
         let known: Vec<_> = paces.0.lock().unwrap().keys().cloned().collect();
