@@ -293,6 +293,17 @@ fn all_problems_are_told_at_once() {
     }
 }
 
+/// No request can name a longer one.
+#[test]
+fn a_profile_has_a_name_of_128_bytes_at_most() {
+    let named = |bytes: usize| {
+        let name = "x".repeat(bytes);
+        format!("[servers.{name}]\nhost = \"h\"\nsecurity = \"none\"\n")
+    };
+    read(&named(128)).unwrap();
+    assert!(refusal(&named(129)).contains("at most 128 are allowed"));
+}
+
 #[test]
 fn a_password_shows_nowhere() {
     let secret = "hunter2";

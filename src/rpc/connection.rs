@@ -1,17 +1,19 @@
 //! A connection through any of the doors.
 
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Sleep, sleep};
+use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
 use super::limits::PREFACE;
-use super::pace::{Frames, Pace};
+use super::pace::{Frames, Held, Pace};
 use super::visit::Visit;
 use crate::broker::modem::clock;
 use crate::broker::share::Place;
@@ -24,20 +26,22 @@ pub(super) struct Connection {
     frames: Frames,
     pace: Arc<Pace>,
     /// Nothing is read before this is over: its client has sent too much.
-    held: Option<Pin<Box<Sleep>>>,
+    held: Option<Held>,
     idle: Duration,
     timer: Pin<Box<Sleep>>,
     _place: Place,
 }
 
-trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
+/// What a door hands over.
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {
+    /// What the system says of it now, without reading.
+    fn readiness(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>>;
+}
 
 impl Connection {
     /// Ends after `idle` without a call. It has a place as long as it lives.
     pub(super) fn new(
-        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        stream: impl Duplex + 'static,
         visit: Visit,
         pace: Arc<Pace>,
         idle: Duration,
@@ -75,18 +79,25 @@ impl Connection {
     fn is_held(&mut self, cx: &mut Context<'_>) -> bool {
         loop {
             if let Some(held) = &mut self.held
-                && held.as_mut().poll(cx).is_pending()
+                && Pin::new(held).poll(cx).is_pending()
             {
                 return true;
             }
-            // Others of the same client may have sent meanwhile.
-            match self.pace.wait(clock::now()) {
-                Some(wait) => self.held = Some(Box::pin(sleep(wait))),
-                None => {
-                    self.held = None;
-                    return false;
-                }
+            // It waits no more. Others of the same client may have sent meanwhile.
+            self.held = None;
+            self.held = self.pace.hold(clock::now());
+            if self.held.is_none() {
+                return false;
             }
+        }
+    }
+
+    /// Whether its client has left. HTTP/2 knows no connection that is closed on one side only.
+    fn is_left(&self, cx: &mut Context<'_>) -> bool {
+        match self.stream.readiness(cx) {
+            Poll::Ready(Ok(ready)) => ready.is_read_closed(),
+            Poll::Ready(Err(_)) => true,
+            Poll::Pending => false,
         }
     }
 
@@ -100,6 +111,24 @@ impl Connection {
         if !began && self.frames.begun() {
             self.timer.as_mut().reset(now + self.idle);
         }
+    }
+}
+
+impl Duplex for TcpStream {
+    fn readiness(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        pin!(self.ready(Interest::READABLE)).poll(cx)
+    }
+}
+
+impl Duplex for UnixStream {
+    fn readiness(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        pin!(self.ready(Interest::READABLE)).poll(cx)
+    }
+}
+
+impl Duplex for TlsStream<TcpStream> {
+    fn readiness(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        self.get_ref().0.readiness(cx)
     }
 }
 
@@ -119,7 +148,12 @@ impl AsyncRead for Connection {
     ) -> Poll<io::Result<()>> {
         if self.is_held(cx) {
             self.over(cx)?;
-            return Poll::Pending;
+            // Nothing of what a client has sent that left meanwhile is worth doing.
+            return if self.is_left(cx) {
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            };
         }
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
@@ -171,17 +205,18 @@ impl AsyncWrite for Connection {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::time::Instant;
 
     use super::*;
     use crate::broker::share::{Places, Share};
     use crate::rpc::auth::Peer;
+    use crate::rpc::limits::WORK_AT_ONCE;
 
     const IDLE: Duration = Duration::from_secs(60);
 
-    fn connection() -> (Connection, DuplexStream, Visit) {
-        let (ours, theirs) = duplex(1024);
+    fn connection() -> (Connection, UnixStream, Visit) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
         let visit = Visit::new(Peer::Tcp, None);
         let places = Arc::new(Places::new(Share {
             in_all: 1,
@@ -224,5 +259,20 @@ mod tests {
         });
         let (took, kind) = end(connection).await;
         assert_eq!((took, kind), (IDLE * 11, io::ErrorKind::TimedOut));
+    }
+
+    /// 850 connections were open whose clients had left, and each of their calls was begun and given up.
+    #[tokio::test(start_paused = true)]
+    async fn who_leaves_while_it_has_to_wait_is_not_read_any_more() {
+        let (mut connection, mut client, _) = connection();
+        let now = clock::now();
+        connection.pace.pay(100 * WORK_AT_ONCE, now);
+        client.write_all(&[b'x'; 1000]).await.unwrap();
+        let mut bytes = [0; 1000];
+        let waits = tokio::time::timeout(PREFACE / 2, connection.read(&mut bytes)).await;
+        assert!(waits.is_err(), "it is held");
+        drop(client);
+        let read = tokio::time::timeout(PREFACE / 4, connection.read(&mut bytes)).await;
+        assert_eq!(read.unwrap().unwrap(), 0, "that is its end");
     }
 }

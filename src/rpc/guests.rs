@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
-
 use super::auth::Peer;
-use super::connection::Connection;
-use super::limits::{ARRIVAL, Limits};
+use super::connection::{Connection, Duplex};
+use super::limits::{ARRIVAL, Limits, TELLING};
 use super::pace::Paces;
 use super::visit::Visit;
 use crate::broker::modem::clock;
@@ -29,9 +27,11 @@ pub(super) struct Guests {
     idle: Duration,
     places: Arc<Places>,
     turned_away: Arc<Places>,
-    /// How fast each sends frames, and how fast it opens connections.
+    /// How fast each sends frames, how fast it opens connections, and how fast it is told of those that are too
+    /// many.
     paces: Paces,
     arrivals: Paces,
+    told: Paces,
 }
 
 impl Guests {
@@ -42,16 +42,13 @@ impl Guests {
             turned_away: Arc::new(Places::new(TURNED_AWAY)),
             paces: Paces::default(),
             arrivals: Paces::default(),
+            told: Paces::default(),
         }
     }
 
     /// Lets a client in where there is room, or lets it be told that there is none. `None`: there is
     /// not even room for that.
-    pub(super) fn receive(
-        &self,
-        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-        peer: Peer,
-    ) -> Option<Connection> {
+    pub(super) fn receive(&self, stream: impl Duplex + 'static, peer: Peer) -> Option<Connection> {
         let (visit, idle, place) = self.place(peer)?;
         let pace = self.paces.of(visit.principal());
         Some(Connection::new(stream, visit, pace, idle, place))
@@ -73,7 +70,12 @@ impl Guests {
             Err(full) => full,
         };
         tracing::warn!(principal = %visit.principal(), own = full.own, "too many connections");
+        let (pace, now) = (self.told.of(visit.principal()), clock::now());
+        if pace.wait(now).is_some() {
+            return None;
+        }
         let place = self.turned_away.take(visit.principal()).ok()?;
+        pace.pay(TELLING, now);
         let visit = Visit::new(visit.peer().clone(), Some(full));
         Some((visit, TOLD, place))
     }
@@ -98,6 +100,21 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let later = (0..2000).filter(|_| comes(Peer::Tcp)).count();
         assert!((310..=314).contains(&later), "{later}");
+    }
+
+    /// Each that was told so was let in for it, and made room for the next as soon as it left.
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_too_fast_is_told_so_now_and_then() {
+        let guests = Guests::new(&Limits::default());
+        let told = || {
+            let came = (0..5000).filter_map(|_| guests.place(Peer::Tcp));
+            came.filter(|(visit, ..)| visit.turned_away().is_some())
+                .count()
+        };
+        assert_eq!(told(), 63);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let later = told();
+        assert!((30..=32).contains(&later), "{later}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -102,8 +102,8 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     pace: Arc<Pace>,
 ) -> Option<(TlsStream<S>, Peer)> {
     let shaking = async {
-        while let Some(wait) = pace.wait(clock::now()) {
-            sleep(wait).await;
+        while let Some(held) = pace.hold(clock::now()) {
+            held.await;
         }
         pace.pay(ARRIVAL, clock::now());
         acceptor.accept(stream).await

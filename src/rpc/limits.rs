@@ -26,6 +26,10 @@ pub(super) const WORK_A_SECOND: u32 = 5_000;
 /// fast as that of frames: 625 can come at once, and 312 a second beyond that.
 pub(super) const ARRIVAL: u32 = 16;
 
+/// What it costs a client to be told that it has too many connections, which is as much work as to let it in: 62
+/// are told at once, and 31 a second beyond that. The others are closed.
+pub(super) const TELLING: u32 = 160;
+
 /// Calls at once whose answers may be long, and are whole in memory until the client takes them: lists,
 /// and the contract itself (reflection). One may have a few hundred KiB.
 pub(super) const LONG_ANSWERS: Share = Share {
@@ -144,6 +148,12 @@ mod tests {
         assert_eq!((WORK_AT_ONCE, WORK_A_SECOND), (10_000, 5_000));
         let arrivals = [WORK_AT_ONCE / ARRIVAL, WORK_A_SECOND / ARRIVAL];
         assert_eq!(arrivals, [625, 312]);
+        let told = [WORK_AT_ONCE / TELLING, WORK_A_SECOND / TELLING];
+        let row = format!(
+            "{} at once, then {} a second, are told so",
+            told[0], told[1]
+        );
+        assert!(readme.contains(&row), "{row}");
         for what in [
             "connections that a client opens",
             "TLS handshakes of an address",

@@ -1,10 +1,12 @@
 //! How fast a client may send frames of HTTP/2: beyond that, its connections are read later.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::limits::{WORK_A_SECOND, WORK_AT_ONCE};
 use crate::broker::Principal;
@@ -20,6 +22,10 @@ const HEAD: usize = 9;
 /// looked up, counted and answered. Each other frame costs one.
 const HEADERS: u8 = 1;
 const CALL: u32 = 8;
+
+/// How long a connection waits at most because others of its client wait too: some of them may end meanwhile, and
+/// that its client has left is seen when it wakes.
+const LONGEST: Duration = Duration::from_millis(250);
 
 /// The paces of all clients that are connected, and of those whose frames are not paid for yet: who closes
 /// all connections and comes anew has not paused. That is over within seconds, since nothing is read of who
@@ -47,9 +53,42 @@ impl Paces {
 pub(super) struct Pace {
     /// When all that it sent would have come at the pace that is allowed; `None` before the first.
     paid: Mutex<Option<Instant>>,
+    /// Each that waits has a copy.
+    waiting: Arc<()>,
+}
+
+/// Somebody who waits until this client may send again.
+#[derive(Debug)]
+pub(super) struct Held {
+    over: Pin<Box<Sleep>>,
+    _waiting: Arc<()>,
+}
+
+impl Future for Held {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.over.as_mut().poll(cx)
+    }
 }
 
 impl Pace {
+    /// Waits where nothing of this client is read now; `None`: it is read. At the end of it others may have sent
+    /// meanwhile, so that the client may have to wait again.
+    ///
+    /// The wait is until one may be read. Where many wait, each waits as many times as long, or all of them
+    /// would wake for each that is read.
+    pub(super) fn hold(&self, now: Instant) -> Option<Held> {
+        let wait = self.wait(now)?;
+        let waiting = Arc::clone(&self.waiting);
+        let many = u32::try_from(Arc::strong_count(&waiting) - 1).unwrap_or(u32::MAX);
+        let shared = wait.saturating_mul(many).min(LONGEST);
+        Some(Held {
+            over: Box::pin(sleep(wait.max(shared))),
+            _waiting: waiting,
+        })
+    }
+
     /// How long nothing of this client is read; `None`: it is read now.
     pub(super) fn wait(&self, now: Instant) -> Option<Duration> {
         let paid = *self.paid.lock().unwrap_or_else(PoisonError::into_inner);
@@ -183,6 +222,40 @@ mod tests {
         );
     }
 
+    /// Each of 850 connections that waited woke for each that was read, which took a processor.
+    #[tokio::test(start_paused = true)]
+    async fn those_who_wait_do_not_all_wake_for_each_that_is_read() {
+        const LASTS: Duration = Duration::from_secs(10);
+        let pace = Arc::<Pace>::default();
+        let read = Arc::new(Mutex::new((0_u32, 0_u32)));
+        pace.pay(WORK_AT_ONCE, clock::now());
+        let mut connections = tokio::task::JoinSet::new();
+        for _ in 0..850 {
+            let (pace, read) = (Arc::clone(&pace), Arc::clone(&read));
+            connections.spawn(async move {
+                loop {
+                    while let Some(held) = pace.hold(clock::now()) {
+                        held.await;
+                        read.lock().unwrap().1 += 1;
+                    }
+                    pace.pay(5 * CALL, clock::now());
+                    read.lock().unwrap().0 += 1;
+                    tokio::task::yield_now().await;
+                }
+            });
+        }
+        sleep(LASTS).await;
+        let (reads, wakes) = *read.lock().unwrap();
+        let due = 10 * WORK_A_SECOND / (5 * CALL);
+        assert!(
+            reads > due * 9 / 10,
+            "the pace is used: {reads} of {due} reads"
+        );
+        assert!(reads <= due + 1, "and kept: {reads}");
+        // Each wakes four times a second, and not for each that is read.
+        assert!(wakes < 850 * 4 * 11, "{wakes} wakes for {reads} reads");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn who_closes_all_connections_and_comes_anew_has_the_same_pace() {
         let paces = Paces::default();
@@ -193,7 +266,7 @@ mod tests {
         drop(paces.of(&other));
         let wait = paces.of(&me).wait(clock::now());
         assert_eq!(wait, Some(Duration::from_secs(1)));
-        tokio::time::sleep(cost(pay)).await;
+        sleep(cost(pay)).await;
         drop(paces.of(&other));
         drop(paces.of(&Principal::new("a third")));
         let known: Vec<_> = paces.0.lock().unwrap().keys().cloned().collect();

@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use cellftp::client::{Address, Client, PutOptions, Target};
-use cellftp::proto::{PutRequest, put_request};
+use cellftp::proto::target::Destination;
+use cellftp::proto::{self, GetRequest, PutRequest, put_request};
 use futures_util::future::join_all;
 use prost::Message as _;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::frames::{GOAWAY, HEALTH, PUT, STATUS, Wire, call, data, message, reset, whole};
+use crate::frames::{
+    GET, GOAWAY, HEALTH, PUT, STATUS, Wire, asked, call, data, message, reset, whole,
+};
 use crate::program::free_port;
 use crate::transport::put;
 use crate::{CALLS, LASTS, MANY, Siege, over_and_over};
@@ -230,6 +233,33 @@ fn watches_that_nobody_reads() {
         attack,
         asking(elsewhere),
     );
+}
+
+/// Clients that vanish in the midst of what they asked for.
+#[test]
+fn clients_that_vanish() {
+    let siege = Siege::of(MANY, "");
+    let (tcp, elsewhere) = (siege.tcp.clone(), siege.elsewhere());
+    let request = GetRequest {
+        target: Some(proto::Target {
+            destination: Some(Destination::Profile("here".into())),
+        }),
+        path: "/large".into(),
+        ..Default::default()
+    };
+    let get = request.encode_to_vec();
+    let attack = async {
+        over_and_over(async || {
+            let mut wire = Wire::open(&tcp).await;
+            let calls: Vec<u8> = (0..5)
+                .flat_map(|one| asked(one * 2 + 1, GET, &get))
+                .collect();
+            wire.write(&calls).await;
+            wire.read(Duration::from_millis(200)).await;
+        })
+        .await;
+    };
+    siege.beside_as_much("clients that vanish", 2 * CALLS, attack, asking(elsewhere));
 }
 
 /// Uploads that bring a byte, and stand still until they go. The first is waited for (`transfers.trickle`),

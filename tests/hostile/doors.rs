@@ -7,10 +7,12 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 
+use crate::frames::{HEALTH, Wire, asked};
 use crate::{CALLS, LASTS, MANY, Siege, over_and_over};
 
 /// A daemon whose port wants certificates, and what a client without one has.
@@ -37,6 +39,26 @@ fn behind_tls() -> (Siege, TlsConnector, TempDir) {
         TlsConnector::from(Arc::new(config)),
         files,
     )
+}
+
+/// Connections that end as soon as they are there. At the unix socket the neighbour is the same user, whose pace
+/// they would take.
+#[test]
+fn connections_that_come_and_go() {
+    let siege = Siege::of(MANY, "");
+    let tcp = siege.tcp.clone();
+    siege.beside("connections that come and go", CALLS, async {
+        over_and_over(async || {
+            for _ in 0..16 {
+                drop(TcpStream::connect(&tcp).await);
+                let mut wire = Wire::open(&tcp).await;
+                wire.write(&asked(1, HEALTH, &[])).await;
+                let mut other = TcpStream::connect(&tcp).await.unwrap();
+                let _ = other.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+            }
+        })
+        .await;
+    });
 }
 
 /// Handshakes of a client that has no certificate: each costs the daemon a signature.

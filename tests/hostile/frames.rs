@@ -11,6 +11,7 @@ use tokio::time::timeout;
 pub(crate) const HEALTH: &str = "/grpc.health.v1.Health/Check";
 pub(crate) const STATUS: &str = "/cellftp.v1.ModemService/GetStatus";
 pub(crate) const SIZE: &str = "/cellftp.v1.FtpsService/GetSize";
+pub(crate) const GET: &str = "/cellftp.v1.FtpsService/Get";
 pub(crate) const PUT: &str = "/cellftp.v1.FtpsService/Put";
 pub(crate) const QUEUE: &str = "/cellftp.v1.OperationService/ListOperations";
 pub(crate) const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
@@ -44,6 +45,7 @@ pub(crate) struct Wire {
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) kind: u8,
+    pub(crate) payload: Vec<u8>,
 }
 
 impl Wire {
@@ -98,8 +100,8 @@ impl Wire {
                 let len = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
                 let kind = head[3];
                 if self.unread.len() >= 9 + len {
-                    self.unread.drain(..9 + len);
-                    return Some(Frame { kind });
+                    let payload = self.unread.drain(..9 + len).skip(9).collect();
+                    return Some(Frame { kind, payload });
                 }
             }
             let more = timeout(patience, self.stream.read_buf(&mut self.unread)).await;
@@ -137,6 +139,11 @@ pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
 
 /// HEADERS of a call, whose body is to come.
 pub(crate) fn call(stream: u32, path: &str) -> Vec<u8> {
+    call_with(stream, path, &[])
+}
+
+/// The same with this metadata.
+pub(crate) fn call_with(stream: u32, path: &str, metadata: &[(&str, &str)]) -> Vec<u8> {
     let fields = [
         (":method", "POST"),
         (":scheme", "http"),
@@ -146,7 +153,7 @@ pub(crate) fn call(stream: u32, path: &str) -> Vec<u8> {
         ("te", "trailers"),
     ];
     let mut block = Vec::new();
-    for (name, value) in fields {
+    for (name, value) in fields.iter().chain(metadata) {
         // A literal without indexing, and without Huffman's code (RFC 7541 §6.2.2).
         block.push(0);
         for text in [name, value] {

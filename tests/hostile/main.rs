@@ -20,6 +20,7 @@ mod attacks;
 mod doors;
 mod frames;
 mod kept;
+mod limits;
 mod neighbour;
 #[path = "../support/program.rs"]
 mod program;
@@ -189,7 +190,8 @@ impl Siege {
              descriptors {}, {}, {}; log {} bytes",
             100.0 * work,
             before.memory / 1024,
-            (after.peak - before.resident) / 1024,
+            // The system counts pages roughly (proc(5)).
+            after.peak.saturating_sub(before.resident) / 1024,
             after.memory / 1024,
             before.descriptors,
             during.descriptors,
