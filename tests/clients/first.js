@@ -106,6 +106,8 @@ async function main(descriptors, address, profile, path) {
       if (++ended === 3) break;
     }
   }
+  // To leave a stream does not end its call, and a call that is open keeps Node.js running.
+  events.cancel();
   ftps.close();
   operations.close();
 }

@@ -1,6 +1,7 @@
 //! The first steps of a client in each language: code that is generated with the compiler of a
 //! distribution (protoc 3.21), built, and run against the daemon.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,6 +16,9 @@ use crate::support::tools;
 
 /// More than a chunk, so that a file is several messages.
 const SIZE: usize = 100_000;
+
+/// Seconds that a client has: many times what it needs on a busy machine, so that one which hangs fails.
+const PATIENCE: &str = "120";
 
 /// Jars of Debian that a client in Java is built with.
 const JARS: [&str; 24] = [
@@ -49,7 +53,7 @@ fn a_client_in_python() {
     if !tools::wanted("a_client_in_python") {
         return;
     }
-    let mut command = Command::new(tools::path("venv/bin/python"));
+    let mut command = client(tools::path("venv/bin/python"));
     command.env("PYTHONPATH", python::stubs());
     command.arg(tools::source("tests/clients/first.py"));
     takes_its_first_steps(command, "ALREADY_EXISTS");
@@ -68,7 +72,7 @@ fn a_client_in_node() {
         .arg(format!("--descriptor_set_out={}", descriptors.display()))
         .args(google());
     done(&mut protoc);
-    let mut command = Command::new("node");
+    let mut command = client("node");
     command
         .env("NODE_PATH", tools::path("node/node_modules"))
         .arg(tools::source("tests/clients/first.js"))
@@ -115,7 +119,7 @@ fn a_client_in_go() {
         .arg(&program)
         .arg("first");
     done(&mut go);
-    takes_its_first_steps(Command::new(program), "AlreadyExists");
+    takes_its_first_steps(client(program), "AlreadyExists");
 }
 
 #[test]
@@ -147,24 +151,64 @@ fn a_client_in_java() {
         .arg(&classes)
         .arg(tools::source("tests/clients/First.java"));
     done(&mut javac);
-    let mut command = Command::new("java");
+    let mut command = client("java");
     command.arg("-cp").arg(classes).arg("First");
     takes_its_first_steps(command, "ALREADY_EXISTS");
+}
+
+/// It is made of `proto/cellftp-v1.binpb` alone, as a client is that was built when that was published.
+#[test]
+fn a_client_of_the_image_that_was_published() {
+    if !tools::wanted("a_client_of_the_image_that_was_published") {
+        return;
+    }
+    let server = Server::start(ServerKind::Vsftpd, Security::None);
+    let site = Site::start(Family::Sim7600, &[("server", &server)]);
+    let content = content();
+    server.place("file", &content);
+    let file = server.remote("file");
+    let directory = file.strip_suffix("/file").expect("a path from the root on");
+    let mut older = client(tools::path("venv/bin/python"));
+    older
+        .arg(tools::source("tests/clients/older.py"))
+        .arg(tools::source("proto/cellftp-v1.binpb"))
+        .arg(site.tcp_address())
+        .args(["server", directory]);
+    let hash = hash(&content);
+    let listed = ["file", "file.copy", "file.kept"]
+        .map(|name| format!("list {name} ENTRY_KIND_FILE {SIZE}\n"))
+        .concat();
+    // The transfer asks for the size of the name before it writes: there is none.
+    let expected = format!(
+        "get {SIZE} {hash}\nput {SIZE} PUT_STATE_VERIFIED_SIZE\n\
+         transfer TRANSFER_STATE_DONE {hash}\n{listed}\
+         watch Get OUTCOME_SUCCEEDED\nwatch Put OUTCOME_SUCCEEDED\n\
+         watch GetSize OUTCOME_FAILED\nwatch Put OUTCOME_SUCCEEDED\nwatch List OUTCOME_SUCCEEDED\n"
+    );
+    assert_eq!(done(&mut older), expected);
+    for name in ["file.copy", "file.kept"] {
+        let there = std::fs::read(server.local(name)).expect(name);
+        assert!(there == content, "{name} has other bytes");
+    }
+}
+
+/// A client's program, which is ended where it takes too long.
+fn client(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("timeout");
+    command.arg(PATIENCE).arg(program);
+    command
 }
 
 /// Runs a client: it reads a file, writes a copy, is refused to write it again, and has watched all that.
 fn takes_its_first_steps(mut client: Command, code: &str) {
     let server = Server::start(ServerKind::Vsftpd, Security::None);
     let site = Site::start(Family::Sim7600, &[("server", &server)]);
-    let content: Vec<u8> = (0..=250).cycle().take(SIZE).collect();
+    let content = content();
     server.place("file", &content);
     client
         .arg(site.tcp_address())
         .args(["server", &server.remote("file")]);
-    let mut hash = String::new();
-    for byte in Sha256::digest(&content) {
-        let _ = write!(hash, "{byte:02x}");
-    }
+    let hash = hash(&content);
     let expected = format!(
         "get {SIZE} {hash}\nput PUT_STATE_VERIFIED_SIZE\nput {code} ALREADY_EXISTS\n\
          watch Get OUTCOME_SUCCEEDED\nwatch Put OUTCOME_SUCCEEDED\nwatch Put OUTCOME_FAILED\n"
@@ -172,6 +216,19 @@ fn takes_its_first_steps(mut client: Command, code: &str) {
     assert_eq!(done(&mut client), expected);
     let copy = std::fs::read(server.local("file.copy")).expect("the copy");
     assert!(copy == content, "the copy has other bytes");
+}
+
+fn content() -> Vec<u8> {
+    (0..=250).cycle().take(SIZE).collect()
+}
+
+/// In hexadecimal.
+fn hash(content: &[u8]) -> String {
+    let mut hash = String::new();
+    for byte in Sha256::digest(content) {
+        let _ = write!(hash, "{byte:02x}");
+    }
+    hash
 }
 
 /// Debian's compiler, with every file of the contract.
