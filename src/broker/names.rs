@@ -11,6 +11,7 @@ use super::caller::ServerChoice;
 use super::location::Location;
 use super::servers::Servers;
 use super::transfers::{Claim, Journal, Key, Lived, Loss, Taken, Transfers};
+use crate::ftps::lossless;
 use crate::ftps::value::{RemotePath, Server};
 use crate::modem::operation::{Directory, Place, Standing};
 
@@ -343,7 +344,7 @@ fn login(server: &Server) -> (u16, String) {
 /// Whether they are the same but for capitals and small letters.
 fn are_one(ours: &[String], theirs: &[String]) -> bool {
     let folded = |parts: &[String]| -> Vec<String> {
-        parts.iter().map(|part| part.to_lowercase()).collect()
+        parts.iter().map(|part| lossless::folded(part)).collect()
     };
     folded(ours) == folded(theirs)
 }

@@ -1,6 +1,6 @@
 //! Names on a server.
 
-use super::{Client, Error, Target};
+use super::{Client, Error, ServerPath, Target};
 use crate::proto::{DeleteFileRequest, MakeDirectoryRequest, RemoveDirectoryRequest};
 
 impl Client {
@@ -8,11 +8,18 @@ impl Client {
     ///
     /// # Errors
     /// The call failed.
-    pub async fn make_directory(&self, target: &Target, path: &str) -> Result<(), Error> {
-        let request = self.request(MakeDirectoryRequest {
+    pub async fn make_directory(
+        &self,
+        target: &Target,
+        path: impl Into<ServerPath>,
+    ) -> Result<(), Error> {
+        let whole = path.into();
+        let (path, path_bytes) = whole.fields();
+        let request = whole.guard(self.request(MakeDirectoryRequest {
             target: Some(target.to_proto()),
-            path: path.into(),
-        });
+            path,
+            path_bytes,
+        }));
         let mut ftps = self.ftps.clone();
         self.unary(ftps.make_directory(request)).await.map(drop)
     }
@@ -21,11 +28,18 @@ impl Client {
     ///
     /// # Errors
     /// The call failed.
-    pub async fn remove_directory(&self, target: &Target, path: &str) -> Result<(), Error> {
-        let request = self.request(RemoveDirectoryRequest {
+    pub async fn remove_directory(
+        &self,
+        target: &Target,
+        path: impl Into<ServerPath>,
+    ) -> Result<(), Error> {
+        let whole = path.into();
+        let (path, path_bytes) = whole.fields();
+        let request = whole.guard(self.request(RemoveDirectoryRequest {
             target: Some(target.to_proto()),
-            path: path.into(),
-        });
+            path,
+            path_bytes,
+        }));
         let mut ftps = self.ftps.clone();
         self.unary(ftps.remove_directory(request)).await.map(drop)
     }
@@ -34,11 +48,18 @@ impl Client {
     ///
     /// # Errors
     /// The call failed.
-    pub async fn delete_file(&self, target: &Target, path: &str) -> Result<(), Error> {
-        let request = self.request(DeleteFileRequest {
+    pub async fn delete_file(
+        &self,
+        target: &Target,
+        path: impl Into<ServerPath>,
+    ) -> Result<(), Error> {
+        let whole = path.into();
+        let (path, path_bytes) = whole.fields();
+        let request = whole.guard(self.request(DeleteFileRequest {
             target: Some(target.to_proto()),
-            path: path.into(),
-        });
+            path,
+            path_bytes,
+        }));
         let mut ftps = self.ftps.clone();
         self.unary(ftps.delete_file(request)).await.map(drop)
     }

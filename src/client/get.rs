@@ -8,7 +8,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tonic::Streaming;
 
 use super::limit::Limit;
-use super::{Client, Error, Target};
+use super::{Client, Error, ServerPath, Target};
 use crate::proto::get_response::Message;
 use crate::proto::{GetInfo, GetRequest, GetResponse, GetResult, OperationProgress};
 
@@ -39,7 +39,12 @@ impl Client {
     ///
     /// # Errors
     /// The call failed.
-    pub async fn get(&self, target: &Target, path: &str, offset: u64) -> Result<Download, Error> {
+    pub async fn get(
+        &self,
+        target: &Target,
+        path: impl Into<ServerPath>,
+        offset: u64,
+    ) -> Result<Download, Error> {
         self.get_telling(target, path, offset, |_| ()).await
     }
 
@@ -51,14 +56,17 @@ impl Client {
     pub async fn get_telling(
         &self,
         target: &Target,
-        path: &str,
+        path: impl Into<ServerPath>,
         offset: u64,
         queued: impl FnMut(&OperationProgress) + Send + 'static,
     ) -> Result<Download, Error> {
         let mut queued = Queued(Box::new(queued));
+        let whole = path.into();
+        let (path, path_bytes) = whole.fields();
         let request = GetRequest {
             target: Some(target.to_proto()),
-            path: path.into(),
+            path,
+            path_bytes,
             // An offset beyond i64 is beyond the daemon's limit too, and refused there by name.
             offset: i64::try_from(offset).unwrap_or(i64::MAX),
             priority: self.priority.into(),
@@ -71,7 +79,10 @@ impl Client {
         let mut operation_id = String::new();
         let (stream, info) = self
             .limited(async {
-                let mut stream = ftps.get(self.request(request)).await?.into_inner();
+                let mut stream = ftps
+                    .get(whole.guard(self.request(request)))
+                    .await?
+                    .into_inner();
                 loop {
                     let response = stream.message().await?;
                     match response.and_then(|response| response.message) {

@@ -20,6 +20,7 @@ mod files;
 mod get;
 mod limit;
 mod modem;
+mod path;
 mod put;
 mod storage;
 mod transfers;
@@ -41,6 +42,7 @@ pub use credentials::Credentials;
 pub use error::{Error, Refusal};
 pub use events::Events;
 pub use get::Download;
+pub use path::ServerPath;
 pub use put::PutOptions;
 pub use storage::ModuleReadProgress;
 pub use tonic::Code;
@@ -288,16 +290,18 @@ impl Client {
     pub async fn open_session(
         &self,
         profile: &str,
-        directory: &str,
+        directory: impl Into<ServerPath>,
     ) -> Result<proto::OpenSessionResponse, Error> {
         use proto::open_session_request::Destination;
-        let request = proto::OpenSessionRequest {
+        let path = directory.into();
+        let (directory, directory_bytes) = path.fields();
+        let request = path.guard(self.request(proto::OpenSessionRequest {
             destination: Some(Destination::Profile(profile.into())),
-            directory: directory.into(),
+            directory,
+            directory_bytes,
             ..Default::default()
-        };
-        self.unary(self.ftps.clone().open_session(self.request(request)))
-            .await
+        }));
+        self.unary(self.ftps.clone().open_session(request)).await
     }
 
     /// Ends a session.
@@ -317,14 +321,15 @@ impl Client {
     ///
     /// # Errors
     /// The call failed.
-    pub async fn size(&self, target: &Target, path: &str) -> Result<u64, Error> {
-        let request = proto::GetSizeRequest {
+    pub async fn size(&self, target: &Target, path: impl Into<ServerPath>) -> Result<u64, Error> {
+        let whole = path.into();
+        let (path, path_bytes) = whole.fields();
+        let request = whole.guard(self.request(proto::GetSizeRequest {
             target: Some(target.to_proto()),
-            path: path.into(),
-        };
-        let response = self
-            .unary(self.ftps.clone().get_size(self.request(request)))
-            .await?;
+            path,
+            path_bytes,
+        }));
+        let response = self.unary(self.ftps.clone().get_size(request)).await?;
         u64::try_from(response.size)
             .map_err(|_| Error::Protocol(format!("a size of {} bytes", response.size)))
     }
@@ -334,14 +339,21 @@ impl Client {
     ///
     /// # Errors
     /// The call failed. Entries that came before are lost: the list is incomplete.
-    pub async fn list(&self, target: &Target, path: &str) -> Result<Vec<Entry>, Error> {
-        let request = proto::ListRequest {
+    pub async fn list(
+        &self,
+        target: &Target,
+        path: impl Into<ServerPath>,
+    ) -> Result<Vec<Entry>, Error> {
+        let whole = path.into();
+        let (path, path_bytes) = whole.fields();
+        let request = whole.guard(self.request(proto::ListRequest {
             target: Some(target.to_proto()),
-            path: path.into(),
-        };
+            path,
+            path_bytes,
+        }));
         let mut ftps = self.ftps.clone();
         self.limited(async {
-            let mut stream = ftps.list(self.request(request)).await?.into_inner();
+            let mut stream = ftps.list(request).await?.into_inner();
             let mut entries = Vec::new();
             while let Some(response) = stream.message().await? {
                 entries.extend(response.entries);

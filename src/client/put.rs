@@ -6,7 +6,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::{CHUNK, Client, Error, Target};
+use super::{CHUNK, Client, Error, ServerPath, Target};
 use crate::proto::put_request::Message;
 use crate::proto::{
     IfExists, OnFailure, OperationProgress, PutFinish, PutHeader, PutRequest, PutResult, Verify,
@@ -46,14 +46,17 @@ impl Client {
     pub async fn put(
         &self,
         target: &Target,
-        path: &str,
+        path: impl Into<ServerPath>,
         options: &PutOptions,
         source: &mut (impl AsyncRead + Unpin),
         mut progress: impl FnMut(&OperationProgress),
     ) -> Result<PutResult, Error> {
+        let whole = path.into();
+        let (path, path_bytes) = whole.fields();
         let header = PutHeader {
             target: Some(target.to_proto()),
-            path: path.into(),
+            path,
+            path_bytes,
             if_exists: options.if_exists.into(),
             verify: options.verify.into(),
             on_failure: options.on_failure.into(),
@@ -61,13 +64,14 @@ impl Client {
                 .size
                 .map(|size| i64::try_from(size).unwrap_or(i64::MAX)),
             sentinel: options.sentinel.clone(),
+            sentinel_bytes: Bytes::new(),
             priority: self.priority.into(),
             yield_policy: self.yields.into(),
         };
         let (requests, outgoing) = mpsc::channel(READ_AHEAD);
         let mut ftps = self.ftps.clone();
         let answer = async {
-            let request = self.request(ReceiverStream::new(outgoing));
+            let request = whole.guard(self.request(ReceiverStream::new(outgoing)));
             let mut stream = ftps.put(request).await?.into_inner();
             let mut reached = None;
             loop {

@@ -10,7 +10,7 @@ use tonic::Streaming;
 use super::get::check;
 use super::limit::Limit;
 use super::put::{READ_AHEAD, Stop, read_chunk};
-use super::{Client, Error};
+use super::{Client, Error, ServerPath};
 use crate::proto::create_upload_request::Message as Create;
 use crate::proto::read_transfer_response::Message as Read;
 use crate::proto::resume_upload_request::Message as Resume;
@@ -120,14 +120,17 @@ impl Client {
         &self,
         transfer_id: &str,
         profile: &str,
-        path: &str,
+        path: impl Into<ServerPath>,
     ) -> Result<Transfer, Error> {
-        let request = self.request(CreateDownloadRequest {
+        let whole = path.into();
+        let (path, path_bytes) = whole.fields();
+        let request = whole.guard(self.request(CreateDownloadRequest {
             transfer_id: transfer_id.into(),
             profile: profile.into(),
-            path: path.into(),
+            path,
+            path_bytes,
             priority: self.priority.into(),
-        });
+        }));
         let mut transfers = self.transfers.clone();
         some(
             self.unary(transfers.create_download(request))

@@ -85,7 +85,7 @@ const GOODBYE: Duration = Duration::from_secs(40);
 /// The configuration or the command line is not usable: nothing was looked at.
 pub async fn run(args: DoctorArgs, config: Config) -> Result<Findings, Error> {
     let servers = servers(&args, &config)?;
-    let file = args.file.as_deref().map(RemotePath::new);
+    let file = args.file.as_deref().map(RemotePath::of_text);
     let file = file.transpose().map_err(Error::File)?;
     let options = Options {
         setup: daemon::setup(&config, config.module.quirks()?),

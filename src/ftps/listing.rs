@@ -49,7 +49,8 @@ pub struct Entry {
 /// What a line of a listing says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
-    /// The name. Bytes that are not UTF-8 became replacement characters; `raw` has them.
+    /// The name, as [`super::value::RemotePath::new`] takes it: text that stands for its bytes, and is not for
+    /// clients where these are not UTF-8.
     ///
     /// It may begin with blanks. But nothing tells a listing in which all names begin with one from
     /// that of a server which puts two blanks there (CoreFTP does): blanks that all of several
@@ -65,7 +66,7 @@ pub struct Facts {
     pub modified: Option<SystemTime>,
     /// As the server prints them, for example `rwxr-xr-x`; empty where it prints none.
     pub permissions: String,
-    /// Where a link leads.
+    /// Where a link leads, likewise.
     pub link_target: Option<String>,
 }
 

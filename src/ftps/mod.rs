@@ -4,6 +4,7 @@ pub mod command;
 pub mod errcode;
 pub mod escape;
 pub mod listing;
+pub(crate) mod lossless;
 mod non_ascii;
 pub mod profile;
 pub mod question;

@@ -36,9 +36,11 @@ impl FtpsService for Ftps {
         let caller = caller(&request)?;
         let wish = request::open_session(request.into_inner()).map_err(status::invalid)?;
         let session = within(&caller, self.broker.open_session(&caller, wish)).await?;
+        let (directory, directory_bytes) = response::said(&session.directory);
         Ok(Response::new(OpenSessionResponse {
             session_id: session.id.as_str().into(),
-            directory: session.directory,
+            directory,
+            directory_bytes,
             lease: Some(response::duration(session.lease)),
         }))
     }
@@ -81,7 +83,11 @@ impl FtpsService for Ftps {
         let (id, path) =
             request::change_directory(request.into_inner()).map_err(status::invalid)?;
         let directory = within(&caller, self.broker.change_directory(&caller, &id, &path)).await?;
-        Ok(Response::new(ChangeDirectoryResponse { directory }))
+        let (directory, directory_bytes) = response::said(&directory);
+        Ok(Response::new(ChangeDirectoryResponse {
+            directory,
+            directory_bytes,
+        }))
     }
 
     async fn get_working_directory(
@@ -94,7 +100,11 @@ impl FtpsService for Ftps {
             .broker
             .working_directory(&caller, &id)
             .map_err(refused)?;
-        Ok(Response::new(GetWorkingDirectoryResponse { directory }))
+        let (directory, directory_bytes) = response::said(&directory);
+        Ok(Response::new(GetWorkingDirectoryResponse {
+            directory,
+            directory_bytes,
+        }))
     }
 
     async fn set_transfer_type(
@@ -127,13 +137,22 @@ impl FtpsService for Ftps {
         let (target, path) =
             request::place_to_list(request.into_inner()).map_err(status::invalid)?;
         let reading = within(&caller, self.broker.list(&caller, &target, path.as_ref())).await?;
-        Ok(Response::new(Box::pin(stream::list(reading, caller))))
+        // The module has been brought up by now.
+        let (_, capabilities) = self.broker.capabilities();
+        let profile = capabilities.profile.clone();
+        Ok(Response::new(Box::pin(stream::list(
+            reading, caller, profile,
+        ))))
     }
 
     async fn get_size(&self, request: Request<GetSizeRequest>) -> Answer<GetSizeResponse> {
         let caller = caller(&request)?;
-        let GetSizeRequest { target, path } = request.into_inner();
-        let (target, path) = request::place(target, path).map_err(status::invalid)?;
+        let GetSizeRequest {
+            target,
+            path,
+            path_bytes,
+        } = request.into_inner();
+        let (target, path) = request::place(target, (path, path_bytes)).map_err(status::invalid)?;
         let size = within(&caller, self.broker.size(&caller, &target, &path)).await?;
         Ok(Response::new(GetSizeResponse {
             size: response::signed(size),
@@ -145,8 +164,12 @@ impl FtpsService for Ftps {
         request: Request<MakeDirectoryRequest>,
     ) -> Answer<MakeDirectoryResponse> {
         let caller = caller(&request)?;
-        let MakeDirectoryRequest { target, path } = request.into_inner();
-        let (target, path) = request::place(target, path).map_err(status::invalid)?;
+        let MakeDirectoryRequest {
+            target,
+            path,
+            path_bytes,
+        } = request.into_inner();
+        let (target, path) = request::place(target, (path, path_bytes)).map_err(status::invalid)?;
         within(&caller, self.broker.make_directory(&caller, &target, &path)).await?;
         Ok(Response::new(MakeDirectoryResponse {}))
     }
@@ -156,8 +179,12 @@ impl FtpsService for Ftps {
         request: Request<RemoveDirectoryRequest>,
     ) -> Answer<RemoveDirectoryResponse> {
         let caller = caller(&request)?;
-        let RemoveDirectoryRequest { target, path } = request.into_inner();
-        let (target, path) = request::place(target, path).map_err(status::invalid)?;
+        let RemoveDirectoryRequest {
+            target,
+            path,
+            path_bytes,
+        } = request.into_inner();
+        let (target, path) = request::place(target, (path, path_bytes)).map_err(status::invalid)?;
         within(
             &caller,
             self.broker.remove_directory(&caller, &target, &path),
@@ -168,8 +195,12 @@ impl FtpsService for Ftps {
 
     async fn delete_file(&self, request: Request<DeleteFileRequest>) -> Answer<DeleteFileResponse> {
         let caller = caller(&request)?;
-        let DeleteFileRequest { target, path } = request.into_inner();
-        let (target, path) = request::place(target, path).map_err(status::invalid)?;
+        let DeleteFileRequest {
+            target,
+            path,
+            path_bytes,
+        } = request.into_inner();
+        let (target, path) = request::place(target, (path, path_bytes)).map_err(status::invalid)?;
         within(&caller, self.broker.delete_file(&caller, &target, &path)).await?;
         Ok(Response::new(DeleteFileResponse {}))
     }

@@ -11,10 +11,11 @@ const KEY: &str = "cellftp-require";
 
 /// What a call may ask for, in the order of the names. proto/README.md says what each is. A field or a
 /// value that a client must be able to rely on comes with a name here.
-pub(super) const FEATURES: [&str; 4] = [
+pub(super) const FEATURES: [&str; 5] = [
     "get_growth",
     "get_guards",
     "list_filters",
+    "path_bytes",
     "verify_best_effort",
 ];
 

@@ -16,6 +16,7 @@ use super::report::{Reporter, WAITING, while_wanted};
 use super::{get, status};
 use crate::broker::storage::{ModuleProgress, Moving, TransferResult, WritingToModule, Written};
 use crate::broker::{Broker, Caller, Cause, Error};
+use crate::ftps::lossless;
 use crate::ftps::value::Offset;
 use crate::proto::module_storage_service_server::ModuleStorageService;
 use crate::proto::write_module_file_request::Message as Write;
@@ -84,7 +85,7 @@ impl ModuleStorageService for ModuleStorage {
         let entries: Vec<_> = files
             .into_iter()
             .map(|(entry, size)| ModuleEntry {
-                name: entry.name,
+                name: lossless::shown(&entry.name).into_owned(),
                 kind: if entry.directory {
                     EntryKind::Directory.into()
                 } else {

@@ -10,22 +10,27 @@ use tonic::Status;
 use super::call::within;
 use crate::broker::Caller;
 use crate::broker::get::{Next, Reading};
-use crate::ftps::listing::Lines;
+use crate::ftps::Profile;
+use crate::ftps::listing::{Entry, Lines};
 use crate::proto::{self, ListResponse};
 
 /// The entries of each part of the listing, as it comes.
 pub(super) fn list(
     reading: Reading,
     caller: Caller,
+    profile: Profile,
 ) -> impl Stream<Item = Result<ListResponse, Status>> + Send {
     let lines = Lines::at(SystemTime::now());
-    try_unfold(Some((reading, caller, lines)), async |state| {
-        let Some((mut reading, caller, mut lines)) = state else {
+    try_unfold(Some((reading, caller, lines, profile)), async |state| {
+        let Some((mut reading, caller, mut lines, profile)) = state else {
             return Ok(None);
         };
         Ok(Some(match within(&caller, reading.next()).await? {
-            Next::Chunk(chunk) => (response(lines.push(&chunk)), Some((reading, caller, lines))),
-            Next::End(_) => (response(lines.finish()), None),
+            Next::Chunk(chunk) => (
+                response(lines.push(&chunk), &profile),
+                Some((reading, caller, lines, profile)),
+            ),
+            Next::End(_) => (response(lines.finish(), &profile), None),
         }))
     })
     // A part that holds no whole line has nothing to tell.
@@ -36,8 +41,11 @@ pub(super) fn list(
     })
 }
 
-fn response(entries: impl IntoIterator<Item: Into<proto::Entry>>) -> ListResponse {
+fn response(entries: Vec<Entry>, profile: &Profile) -> ListResponse {
+    let entries = entries.into_iter();
     ListResponse {
-        entries: entries.into_iter().map(Into::into).collect(),
+        entries: entries
+            .map(|entry| proto::Entry::of(entry, profile))
+            .collect(),
     }
 }

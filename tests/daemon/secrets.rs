@@ -142,6 +142,7 @@ fn a_password_goes_with_its_session() {
                 destination: Some(target::Destination::SessionId(session.session_id.clone())),
             }),
             path: "/file".into(),
+            ..Default::default()
         };
         let size = ftps.get_size(request).await.unwrap().into_inner().size;
         assert_eq!(size, 4);

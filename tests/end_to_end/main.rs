@@ -22,6 +22,7 @@ mod doors;
 mod durable;
 mod errors;
 mod field;
+mod languages;
 mod line;
 mod long;
 mod module;

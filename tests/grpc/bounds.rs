@@ -33,6 +33,7 @@ async fn a_long_name_is_refused_and_not_repeated() {
     let request = proto::GetSizeRequest {
         target: profile("x".repeat(20_000)),
         path: "/file".into(),
+        ..Default::default()
     };
     let status = refused(
         ftps.get_size(request).await,
@@ -43,6 +44,7 @@ async fn a_long_name_is_refused_and_not_repeated() {
     let request = proto::GetSizeRequest {
         target: target(),
         path: "/file".into(),
+        ..Default::default()
     };
     let size = ftps.get_size(request).await.unwrap().into_inner().size;
     assert_eq!(size, 4, "the connection is whole");

@@ -36,6 +36,7 @@ async fn a_session_has_a_directory_and_a_type_of_its_own() {
     let request = proto::ChangeDirectoryRequest {
         session_id: session_id.clone(),
         path: "b".into(),
+        ..Default::default()
     };
     let moved = ftps.change_directory(request).await.unwrap().into_inner();
     assert_eq!(moved.directory, "/a/b");
@@ -70,6 +71,7 @@ async fn a_session_has_a_directory_and_a_type_of_its_own() {
     let request = proto::GetSizeRequest {
         target: session(&session_id),
         path: "file".into(),
+        ..Default::default()
     };
     assert_eq!(ftps.get_size(request).await.unwrap().into_inner().size, 5);
 
@@ -111,6 +113,7 @@ async fn directories_and_files_come_and_go() {
     let make = proto::MakeDirectoryRequest {
         target: target(),
         path: path(),
+        ..Default::default()
     };
     ftps.make_directory(make.clone()).await.unwrap();
     assert!(house.root().join("new").is_dir());
@@ -131,6 +134,7 @@ async fn directories_and_files_come_and_go() {
     let delete = proto::DeleteFileRequest {
         target: target(),
         path: "/new/file one".into(),
+        ..Default::default()
     };
     ftps.delete_file(delete.clone()).await.unwrap();
     refused(
@@ -142,6 +146,7 @@ async fn directories_and_files_come_and_go() {
     let remove = proto::RemoveDirectoryRequest {
         target: target(),
         path: path(),
+        ..Default::default()
     };
     ftps.remove_directory(remove).await.unwrap();
     assert!(!house.root().join("new").exists());
@@ -168,6 +173,7 @@ async fn a_missing_file_has_no_size() {
     let request = proto::GetSizeRequest {
         target: target(),
         path: "/none".into(),
+        ..Default::default()
     };
     let status = refused(
         house.ftps().await.get_size(request).await,
@@ -298,6 +304,7 @@ async fn a_directory_that_is_not_empty_is_told_so() {
     let request = || proto::RemoveDirectoryRequest {
         target: target(),
         path: "/full".into(),
+        ..Default::default()
     };
     refused(
         ftps.remove_directory(request()).await,
@@ -332,6 +339,20 @@ async fn every_bad_field_is_named() {
         .map(|v| v.field.as_str())
         .collect();
     assert_eq!(fields, ["target.profile", "path", "offset"]);
+
+    let request = proto::GetRequest {
+        target: target(),
+        path: "/a".into(),
+        path_bytes: "/a".into(),
+        ..Default::default()
+    };
+    let status = refused(
+        ended(ftps.get(request).await).await,
+        Code::InvalidArgument,
+        "INVALID_FIELDS",
+    );
+    let bad = status.get_details_bad_request().unwrap();
+    assert_eq!(bad.field_violations[0].field, "path_bytes");
 
     let server = proto::InlineServer {
         port: 70_000,
@@ -374,6 +395,7 @@ async fn what_does_not_exist_is_named() {
     let request = proto::GetSizeRequest {
         target: nowhere,
         path: "/x".into(),
+        ..Default::default()
     };
     refused(
         ftps.get_size(request).await,
@@ -383,6 +405,7 @@ async fn what_does_not_exist_is_named() {
     let request = proto::GetSizeRequest {
         target: session("none"),
         path: "/x".into(),
+        ..Default::default()
     };
     refused(
         ftps.get_size(request).await,
@@ -402,6 +425,7 @@ async fn what_does_not_exist_is_named() {
     let request = proto::DeleteFileRequest {
         target: target(),
         path: long,
+        ..Default::default()
     };
     refused(
         ftps.delete_file(request).await,
@@ -423,6 +447,7 @@ async fn a_server_in_a_request_is_served_only_where_allowed() {
             })),
         }),
         path: "/x".into(),
+        ..Default::default()
     };
     let house = House::ready().await;
     let outcome = house.ftps().await.get_size(inline(house.ftp_port)).await;
@@ -457,6 +482,7 @@ async fn without_a_module_calls_end_and_the_status_says_why() {
     let request = proto::GetSizeRequest {
         target: target(),
         path: "/x".into(),
+        ..Default::default()
     };
     let outcome = house.ftps().await.get_size(request).await;
     let status = refused(outcome, Code::Unavailable, "DEVICE_ABSENT");

@@ -93,6 +93,7 @@ async fn a_long_path_is_reached_and_a_long_name_is_refused() {
     let size = |path: String| proto::GetSizeRequest {
         target: target(),
         path,
+        ..Default::default()
     };
     let found = ftps.get_size(size(format!("{directory}/file"))).await;
     assert_eq!(found.unwrap().into_inner().size, 5);
@@ -104,6 +105,7 @@ async fn a_long_path_is_reached_and_a_long_name_is_refused() {
     let make = proto::MakeDirectoryRequest {
         target: target(),
         path: "/\u{e4}".into(),
+        ..Default::default()
     };
     let status = refused(
         ftps.make_directory(make).await,

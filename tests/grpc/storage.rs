@@ -269,6 +269,7 @@ async fn bad_paths_are_named() {
         drive: "F".into(),
         offset: -1,
         if_exists: 9,
+        ..Default::default()
     };
     let status = refused(
         storage.fetch_to_module(request).await,

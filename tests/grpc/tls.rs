@@ -86,6 +86,7 @@ async fn size(house: &House, server: proto::InlineServer) -> Result<i64, Status>
             destination: Some(Destination::InlineServer(server)),
         }),
         path: "/x".into(),
+        ..Default::default()
     };
     let answer = house.ftps().await.get_size(request).await?;
     Ok(answer.into_inner().size)
@@ -168,6 +169,7 @@ async fn a_module_that_does_not_take_the_certificate_logs_in_nowhere() {
             destination: Some(Destination::Profile("checked".into())),
         }),
         path: "/x".into(),
+        ..Default::default()
     };
     let outcome = house.ftps().await.get_size(request).await;
     let status = refused(outcome, Code::FailedPrecondition, "TLS_SETUP_REFUSED");

@@ -241,6 +241,7 @@ async fn interactive_work_writes_nothing_and_a_daemon_without_a_directory_says_s
         profile: "here".into(),
         path: "/f".into(),
         priority: proto::Priority::Unspecified.into(),
+        ..Default::default()
     };
     let status = service.create_download(request).await;
     refused(status, Code::FailedPrecondition, "TRANSFERS_OFF");

@@ -48,6 +48,9 @@ const LONGEST: &[(&str, usize)] = &[
     ("path", 4096),
     ("directory", 4096),
     ("sentinel", 4096),
+    ("path_bytes", 4096),
+    ("directory_bytes", 4096),
+    ("sentinel_bytes", 4096),
     ("host", 256),
     ("username", 256),
     ("password", 256),
@@ -380,6 +383,13 @@ fn wrong_values(field: &FieldDescriptor, boundless: bool) -> Vec<(String, Value)
         Kind::Int64 if !boundless => wrong.extend([1 << 31, i64::MAX].map(Value::I64)),
         // The one there is is a port.
         Kind::Uint32 => wrong.extend([65_536, u32::MAX].map(Value::U32)),
+        // A path on a server, of which somebody has lost the name.
+        Kind::String if in_bytes(field).is_some() => {
+            wrong.push(Value::String("a\u{FFFD}".into()));
+        }
+        Kind::Bytes if in_text(field).is_some() => {
+            wrong.push(Value::Bytes(Bytes::from_static(b"\xE9\"\r")));
+        }
         Kind::Bytes if field.name() == "sha256" => {
             wrong.push(Value::Bytes(Bytes::from_static(&[0; 31])));
         }
@@ -408,10 +418,25 @@ fn good_text(field: &FieldDescriptor) -> Value {
     Value::String("s".into())
 }
 
+/// The field that takes the same path in bytes.
+fn in_bytes(field: &FieldDescriptor) -> Option<FieldDescriptor> {
+    let name = format!("{}_bytes", field.name());
+    field.parent_message().get_field_by_name(&name)
+}
+
+/// The field that takes the same path in text.
+fn in_text(field: &FieldDescriptor) -> Option<FieldDescriptor> {
+    let name = field.name().strip_suffix("_bytes")?;
+    field.parent_message().get_field_by_name(name)
+}
+
 /// Sets a field within messages; those that are not there yet are made, and are in order.
 fn set(message: &mut DynamicMessage, path: &[FieldDescriptor], value: Value) {
     let (field, rest) = path.split_first().unwrap();
     if rest.is_empty() {
+        if let Some(text) = in_text(field) {
+            message.clear_field(&text);
+        }
         return message.set_field(field, value);
     }
     if !message.has_field(field) {

@@ -360,6 +360,7 @@ fn a_table_of_header_fields_without_bound() {
                             destination: Some(proto::target::Destination::Profile(name.clone())),
                         }),
                         path: "/x".into(),
+                        ..Default::default()
                     };
                     bytes.extend(asked(stream + one * 2, SIZE, &request.encode_to_vec()));
                 }

@@ -1,10 +1,10 @@
 //! Paths that are too long for the module, and names outside ASCII.
 
 use cellftp::dialogue::failure::{Cause, Finding};
-use cellftp::dialogue::operation::{Output, Task};
+use cellftp::dialogue::operation::{Download, Output, Task, Upload};
 use cellftp::emulator::{Family, Knobs};
 use cellftp::ftps::ErrCode;
-use cellftp::ftps::value::ValueError;
+use cellftp::ftps::value::{Offset, RemotePath, ValueError};
 
 use crate::link::{Link, nasty, on, path, pieces};
 use crate::storage::{alone, transfer, write};
@@ -123,6 +123,66 @@ fn names_outside_ascii_go_where_the_command_has_a_form() {
     let refused = link.run(on(make), vec![]).result.unwrap_err();
     assert_eq!(refused.cause, Cause::Unsuitable(ValueError::NotAscii));
     assert_eq!(refused.command, Some("AT+CFTPSMKD"));
+}
+
+/// An old server has names in Latin-1. Nothing may take a name for it that is only shown alike.
+#[test]
+fn a_name_in_latin_1_is_found_read_written_and_deleted_by_its_bytes() {
+    let mut link = Link::sim7600();
+    let name = b"/caf\xE9.txt".to_vec();
+    let latin = RemotePath::from_bytes(&name).unwrap();
+    let done = |link: &mut Link, task: Task, content: &[u8]| link.run(on(task), pieces(content));
+    let size =
+        |link: &mut Link, path: &RemotePath| done(link, Task::Size(path.clone()), b"").result;
+    let upload = |must_be_new| {
+        let Task::Upload(upload) = put("/f") else {
+            panic!("a put")
+        };
+        Task::Upload(Upload {
+            path: latin.clone(),
+            must_be_new,
+            ..upload
+        })
+    };
+    // Shown alike, and the same word in UTF-8: neither is there.
+    link.peer().files.insert(name.clone(), b"latin".to_vec());
+    for other in ["/caf\u{FFFD}.txt", "/caf\u{e9}.txt"] {
+        let other = RemotePath::from_bytes(other.as_bytes()).unwrap();
+        let absent = size(&mut link, &other).unwrap_err();
+        assert_eq!(absent.finding, Some(Finding::NameAbsent));
+    }
+    assert_eq!(size(&mut link, &latin), Ok(Output::Size(5)));
+    let read = done(
+        &mut link,
+        Task::Download(Download::of(latin.clone(), Offset::ZERO)),
+        b"",
+    );
+    assert_eq!(read.content, b"latin");
+    let said = String::from_utf8_lossy(&link.written).into_owned();
+    assert!(
+        said.contains("AT+CFTPSGET={non-ascii}\"2F636166E92E747874\"\r"),
+        "{said}"
+    );
+    let taken = done(&mut link, upload(true), b"other").result.unwrap_err();
+    assert_eq!(taken.cause, Cause::Exists, "{taken:?}");
+    assert_eq!(link.peer().files[&name], b"latin");
+    done(&mut link, upload(false), b"written").result.unwrap();
+    assert_eq!(link.peer().files[&name], b"written");
+    assert_eq!(link.peer().files.len(), 1);
+    done(&mut link, Task::DeleteFile(latin.clone()), b"")
+        .result
+        .unwrap();
+    assert!(link.peer().files.is_empty());
+    // A directory, and the way back to it.
+    let directory = RemotePath::from_bytes(b"/\xFCber").unwrap();
+    link.peer().directories.insert(b"/\xFCber".to_vec());
+    let moved = done(&mut link, Task::ChangeDirectory(directory.clone()), b"").result;
+    assert_eq!(moved, Ok(Output::Directory(directory.as_str().into())));
+    let made = RemotePath::from_bytes(b"/\xFCber/d").unwrap();
+    done(&mut link, Task::MakeDirectory(made), b"")
+        .result
+        .unwrap();
+    assert!(link.peer().directories.contains(b"/\xFCber/d".as_slice()));
 }
 
 #[test]

@@ -104,7 +104,7 @@ fn lines(output: ChildStdout) -> Receiver<String> {
 }
 
 /// The modules that grpcio-tools makes of the .proto files, made anew when they change.
-fn stubs() -> PathBuf {
+pub(crate) fn stubs() -> PathBuf {
     let protos = protos();
     let mut digest = Sha256::new();
     for proto in &protos {
@@ -138,7 +138,8 @@ fn stubs() -> PathBuf {
     ready
 }
 
-fn protos() -> Vec<PathBuf> {
+/// The files of the contract.
+pub(crate) fn protos() -> Vec<PathBuf> {
     let folder = tools::source("proto/cellftp/v1");
     let entries = folder.read_dir().expect("a folder of this repository");
     let mut protos: Vec<_> = entries

@@ -24,11 +24,11 @@ pub(crate) fn operation(server: &Server, words: &[u8]) -> Result<(Operation, Vec
     let mut words = words.splitn(3, |byte| *byte == b' ');
     let name = words.next().unwrap_or_default();
     let name = String::from_utf8_lossy(name).into_owned();
-    let text = words.next().map(String::from_utf8_lossy);
+    let bytes = words.next();
+    let text = bytes.map(String::from_utf8_lossy);
     let rest = words.next().unwrap_or_default();
     let path = || -> Result<RemotePath, String> {
-        let text = text.as_deref().ok_or("a path is missing")?;
-        RemotePath::new(text).map_err(|error| error.to_string())
+        RemotePath::from_bytes(bytes.ok_or("a path is missing")?).map_err(|error| error.to_string())
     };
     let file = || -> Result<ModulePath, String> {
         let text = text.as_deref().ok_or("a path is missing")?;

@@ -8,7 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cellftp::client::{Address, Credentials, Error, Priority, Target};
+use cellftp::client::{Address, Credentials, Error, Priority, ServerPath, Target};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use humantime_serde::re::humantime;
@@ -87,23 +88,26 @@ pub(crate) enum Command {
     /// Show the size of a file of the server, in bytes
     Size {
         /// Path on the server
-        path: String,
+        #[arg(value_parser = server_path())]
+        path: ServerPath,
     },
     /// Make a directory on the server
     Mkdir {
         /// Path on the server
-        path: String,
+        #[arg(value_parser = server_path())]
+        path: ServerPath,
     },
     /// Remove an empty directory of the server
     Rmdir {
         /// Path on the server
-        path: String,
+        #[arg(value_parser = server_path())]
+        path: ServerPath,
     },
     /// Delete files of the server
     Rm {
         /// Paths on the server
-        #[arg(required = true)]
-        paths: Vec<String>,
+        #[arg(required = true, value_parser = server_path())]
+        paths: Vec<ServerPath>,
     },
     /// End an operation, as `cellftp queue` lists it
     Cancel {
@@ -148,12 +152,12 @@ pub(crate) struct Put {
 
     /// Path on the server; where it ends in / or is left out, the file keeps its name. The name of
     /// another file here is refused, unless it begins with /
-    #[arg(default_value = "")]
-    pub(crate) remote: String,
+    #[arg(default_value = "", value_parser = server_path())]
+    pub(crate) remote: ServerPath,
 
     /// The same as REMOTE, whatever is here under that name
-    #[arg(long, value_name = "REMOTE", conflicts_with = "remote")]
-    pub(crate) to: Option<String>,
+    #[arg(long, value_name = "REMOTE", conflicts_with = "remote", value_parser = server_path())]
+    pub(crate) to: Option<ServerPath>,
 
     /// What happens where the name exists on the server
     #[arg(long, value_enum, default_value_t)]
@@ -175,7 +179,8 @@ pub(crate) struct Put {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Get {
     /// Path on the server
-    pub(crate) remote: String,
+    #[arg(value_parser = server_path())]
+    pub(crate) remote: ServerPath,
 
     /// File or directory to write to; - is standard output. A second file here is refused where REMOTE
     /// is the name of one as well, unless that begins with /
@@ -210,8 +215,8 @@ pub(crate) struct Landing {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Ls {
     /// Directory on the server; without it, the session's or the login directory
-    #[arg(default_value = "")]
-    pub(crate) path: String,
+    #[arg(default_value = "", value_parser = server_path())]
+    pub(crate) path: ServerPath,
 }
 
 impl Args {
@@ -281,6 +286,11 @@ fn time(text: &str) -> Result<Duration, String> {
     read.map_err(|_| "a time is written as 90s, 10m or 1h30m".into())
 }
 
+/// A path on a server is bytes, as an argument is.
+pub(crate) fn server_path() -> impl TypedValueParser<Value = ServerPath> {
+    OsStringValueParser::new().map(ServerPath::from)
+}
+
 /// Whether a path stands for standard input or output.
 pub(crate) fn is_standard_stream(path: &Path) -> bool {
     path.as_os_str() == "-"
@@ -318,7 +328,7 @@ mod tests {
         let Command::Put(put) = args.command else {
             panic!("a put")
         };
-        assert_eq!(crate::put::remote_name(&put).unwrap(), "a.bin");
+        assert_eq!(crate::put::remote_name(&put).unwrap(), "a.bin".into());
     }
 
     #[test]
@@ -329,7 +339,7 @@ mod tests {
         let Command::Put(put) = parse("cellftp put a --to b").unwrap().command else {
             panic!("a put")
         };
-        assert_eq!(crate::put::remote_name(&put).unwrap(), "b");
+        assert_eq!(crate::put::remote_name(&put).unwrap(), "b".into());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use cellftp::client::{GetResult, ReadModuleFileResult, ReadTransferResult};
+use cellftp::client::{GetResult, ReadModuleFileResult, ReadTransferResult, ServerPath};
 use serde_json::json;
 use tempfile::NamedTempFile;
 use tokio::io::AsyncWrite;
@@ -21,7 +21,7 @@ use crate::plain::json_text;
 /// Where a file goes: to standard output or a device, or to a name that it gets when it is whole.
 pub(crate) struct Arrival {
     to: Place,
-    remote: String,
+    remote: ServerPath,
     if_exists: Existing,
     partial: Option<Partial>,
 }
@@ -108,10 +108,14 @@ impl Arrived {
 impl Arrival {
     /// Of a file of this name elsewhere; `local` is a file, a directory or `-`. A device or a pipe is open
     /// from now on; nothing is written yet.
-    pub(crate) async fn at(local: &Path, remote: &str, landing: &Landing) -> Result<Self, Failure> {
+    pub(crate) async fn at(
+        local: &Path,
+        remote: &ServerPath,
+        landing: &Landing,
+    ) -> Result<Self, Failure> {
         Ok(Self {
             to: Place::of(local, remote, landing).await?,
-            remote: remote.to_owned(),
+            remote: remote.clone(),
             if_exists: landing.if_exists,
             partial: None,
         })
@@ -139,7 +143,7 @@ impl Arrival {
         let arrived = arrived.into();
         let told_in_json = args.json && !matches!(self.to, Place::Stdout);
         if let Some(note) = arrived
-            .note(&self.remote, args.json)
+            .note(&self.remote.to_string(), args.json)
             .filter(|_| !told_in_json)
         {
             // Who has closed standard error does not want to know.
@@ -313,7 +317,9 @@ mod tests {
             if_exists: Existing::Overwrite,
             follow_links: false,
         };
-        Arrival::at(local, "/remote/a.bin", &landing).await.unwrap()
+        Arrival::at(local, &"/remote/a.bin".into(), &landing)
+            .await
+            .unwrap()
     }
 
     #[tokio::test]

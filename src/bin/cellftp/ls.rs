@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::args::{Args, Ls};
 use crate::exit::Failure;
-use crate::output::{Plain, print};
+use crate::output::{Plain, hex, print};
 
 pub(crate) async fn run(args: &Args, ls: &Ls, client: &Client) -> Result<(), Failure> {
     let entries = client.list(&args.target()?, &ls.path).await?;
@@ -40,12 +40,27 @@ fn line(entry: &Entry) -> String {
     let mut line = format!(
         "{kind}{} {size:>12} {modified:20} {}",
         Plain(permissions),
-        Plain(&entry.name)
+        name(entry)
     );
     if !entry.link_target.is_empty() {
         line += &format!(" -> {}", Plain(&entry.link_target));
     }
     line + "\n"
+}
+
+/// The name for people; as a shell takes it where it is not UTF-8: `$'caf\xe9.txt'`.
+fn name(entry: &Entry) -> String {
+    if entry.name_bytes.is_empty() {
+        return Plain(&entry.name).to_string();
+    }
+    let mut quoted = String::from("$'");
+    for chunk in entry.name_bytes.utf8_chunks() {
+        quoted += &Plain(chunk.valid()).to_string().replace('\'', "\\'");
+        for byte in chunk.invalid() {
+            quoted += &format!("\\x{byte:02x}");
+        }
+    }
+    quoted + "'"
 }
 
 fn value(entry: &Entry) -> serde_json::Value {
@@ -57,6 +72,8 @@ fn value(entry: &Entry) -> serde_json::Value {
     };
     json!({
         "name": entry.name,
+        "name_bytes": (!entry.name_bytes.is_empty()).then(|| hex(&entry.name_bytes)),
+        "addressable": entry.addressable,
         "kind": kind,
         "size": entry.size,
         "modified": entry.modify_time.as_ref().map(ToString::to_string),
@@ -92,6 +109,21 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(line(&unread), "?          total\\u{1b} 3\n");
+    }
+
+    #[test]
+    fn a_name_in_another_code_is_shown_as_a_shell_takes_it_and_told_in_hexadecimal() {
+        let file = Entry {
+            name: "it's \u{FFFD}.txt".into(),
+            kind: EntryKind::File.into(),
+            name_bytes: b"it's \xE9.txt".as_slice().into(),
+            addressable: Some(true),
+            ..Default::default()
+        };
+        assert!(line(&file).ends_with(" $'it\\'s \\xe9.txt'\n"));
+        let value = value(&file);
+        assert_eq!(value["name_bytes"], "6974277320e92e747874");
+        assert_eq!(value["addressable"], true);
     }
 
     #[test]

@@ -106,7 +106,7 @@ async fn get(args: &Args, wish: &ModuleGet, client: &Client) -> Result<(), Failu
         bar.set_length(told.size);
         bar.set_position(told.arrived);
     };
-    let mut arrival = Arrival::at(&wish.local, &wish.path, &wish.landing).await?;
+    let mut arrival = Arrival::at(&wish.local, &wish.path.as_str().into(), &wish.landing).await?;
     let mut sink = arrival.sink()?;
     let result = client.read_module_file(&wish.path, &mut sink, show).await;
     bar.finish_and_clear();

@@ -1,8 +1,12 @@
 //! Two names on a command line: one here, one on the server.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+
+use cellftp::client::ServerPath;
 
 use crate::exit::Failure;
 
@@ -13,19 +17,21 @@ use crate::exit::Failure;
 /// path is always one of the server, and so is one that ends in `/`.
 pub(crate) fn is_one_file(
     local: &Path,
-    remote: &str,
+    remote: &ServerPath,
     option: &str,
     wanted: &str,
 ) -> Result<(), Failure> {
-    if remote.is_empty() || remote.starts_with('/') || remote.ends_with('/') {
+    let named = remote.as_bytes();
+    if named.is_empty() || named.starts_with(b"/") || named.ends_with(b"/") {
         return Ok(());
     }
+    let elsewhere = Path::new(OsStr::from_bytes(named));
     let is_file = |name: &Path| fs::metadata(name).is_ok_and(|found| found.is_file());
-    if !is_file(local) || !is_file(Path::new(remote)) {
+    if !is_file(local) || !is_file(elsewhere) {
         return Ok(());
     }
     // A link to the same file is another name.
-    let (Ok(here), Ok(there)) = (fs::metadata(local), fs::symlink_metadata(remote)) else {
+    let (Ok(here), Ok(there)) = (fs::metadata(local), fs::symlink_metadata(elsewhere)) else {
         return Ok(());
     };
     if (here.dev(), here.ino()) == (there.dev(), there.ino()) {
@@ -52,7 +58,8 @@ mod tests {
         // Tests share a working directory, so that the names are reached from it.
         let up = "../".repeat(std::env::current_dir().unwrap().components().count());
         let here = |name: &str| format!("{up}{}", &path(name).display().to_string()[1..]);
-        let pair = |local: &str, remote: &str| is_one_file(&path(local), remote, "--to", remote);
+        let pair =
+            |local: &str, remote: &str| is_one_file(&path(local), &remote.into(), "--to", remote);
         let Err(Failure::Usage(said)) = pair("a.csv", &here("b.csv")) else {
             panic!("the second would be overwritten")
         };
@@ -71,6 +78,6 @@ mod tests {
         pair("a.csv", "src/").unwrap();
         pair("a.csv", "").unwrap();
         pair("none.csv", &here("b.csv")).unwrap();
-        is_one_file(Path::new("-"), &here("b.csv"), "--to", "").unwrap();
+        is_one_file(Path::new("-"), &here("b.csv").into(), "--to", "").unwrap();
     }
 }

@@ -1,11 +1,13 @@
 //! Where a file that arrives goes here. What there is decides, and not how it is called.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use cellftp::client::ServerPath;
 use rustix::fs::{OFlags, PROC_SUPER_MAGIC, fstat, statfs};
 use rustix::io::Errno;
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
@@ -42,7 +44,11 @@ enum Leads {
 impl Place {
     /// Of a file of this name elsewhere; `local` is a file, a directory or `-`. Waits until a pipe has a
     /// reader. Nothing is written.
-    pub(crate) async fn of(local: &Path, remote: &str, landing: &Landing) -> Result<Self, Failure> {
+    pub(crate) async fn of(
+        local: &Path,
+        remote: &ServerPath,
+        landing: &Landing,
+    ) -> Result<Self, Failure> {
         if is_standard_stream(local) {
             return Ok(Self::Stdout);
         }
@@ -58,9 +64,13 @@ impl Place {
 
 /// A name that the file brings with it, in a directory. A link that stands under that name was not named
 /// by whoever calls: it leads out of the directory only where that is wished.
-async fn inside(directory: &Path, remote: &str, landing: &Landing) -> Result<Place, Failure> {
-    let name = match remote.rsplit('/').next() {
-        Some(name) if !matches!(name, "" | "." | "..") => name,
+async fn inside(
+    directory: &Path,
+    remote: &ServerPath,
+    landing: &Landing,
+) -> Result<Place, Failure> {
+    let name = match remote.as_bytes().rsplit(|byte| *byte == b'/').next() {
+        Some(name) if !matches!(name, b"" | b"." | b"..") => OsStr::from_bytes(name),
         _ => {
             let text = format!("{remote} does not end in a file name");
             return Err(Failure::Usage(text));
@@ -259,7 +269,7 @@ mod tests {
     };
 
     async fn of(local: &Path) -> Result<Place, Failure> {
-        Place::of(local, "/remote/a.bin", &ANY).await
+        Place::of(local, &"/remote/a.bin".into(), &ANY).await
     }
 
     fn refusal(place: Result<Place, Failure>) -> String {
@@ -339,7 +349,7 @@ mod tests {
             follow_links: true,
             ..ANY
         };
-        let place = Place::of(&inside, "/a.bin", &told).await.unwrap();
+        let place = Place::of(&inside, &"/a.bin".into(), &told).await.unwrap();
         let Place::Name(name) = place else {
             panic!("a name")
         };
@@ -371,7 +381,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_names_no_device() {
-        let refused = Place::of(Path::new("/dev"), "/x/null", &ANY).await;
+        let refused = Place::of(Path::new("/dev"), &"/x/null".into(), &ANY).await;
         let refused = refusal(refused);
         assert!(refused.contains("name it itself"), "{refused}");
     }
@@ -387,10 +397,10 @@ mod tests {
             ..ANY
         };
         for path in [&real, &link, Path::new("/dev/null")] {
-            let place = Place::of(path, "/a.bin", &new).await;
+            let place = Place::of(path, &"/a.bin".into(), &new).await;
             assert!(matches!(place, Err(Failure::Exists(_))), "{place:?}");
         }
-        let stdout = Place::of(Path::new("/dev/stdout"), "/a.bin", &new).await;
+        let stdout = Place::of(Path::new("/dev/stdout"), &"/a.bin".into(), &new).await;
         assert!(matches!(stdout, Ok(Place::Stdout)));
     }
 

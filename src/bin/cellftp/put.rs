@@ -1,8 +1,11 @@
 //! `cellftp put LOCAL REMOTE`.
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use cellftp::client::{Client, Error, OperationProgress, PutOptions, PutResult, PutState, Stage};
+use cellftp::client::{
+    Client, Error, OperationProgress, PutOptions, PutResult, PutState, ServerPath, Stage,
+};
 use indicatif::ProgressBar;
 use serde_json::json;
 use tokio::fs::File;
@@ -38,7 +41,7 @@ pub(crate) async fn run(args: &Args, put: &Put, client: &Client) -> Result<(), F
             // Whether the file is there weighs more than whether that could be told.
             let _ = tell(args, &remote, &result);
             Err(Failure::For {
-                path: remote,
+                path: remote.to_string(),
                 source: Error::Unmet { result, refusal },
             })
         }
@@ -47,10 +50,10 @@ pub(crate) async fn run(args: &Args, put: &Put, client: &Client) -> Result<(), F
 }
 
 /// Tells what is known of a file that was sent.
-fn tell(args: &Args, remote: &str, result: &PutResult) -> Result<(), Failure> {
-    print(args.json, text(remote, result), || {
+fn tell(args: &Args, remote: &ServerPath, result: &PutResult) -> Result<(), Failure> {
+    print(args.json, text(&remote.to_string(), result), || {
         json!({
-            "path": remote,
+            "path": remote.to_string(),
             "size": result.size,
             "sha256": hex(&result.sha256),
             "state": result.state().as_str_name(),
@@ -63,16 +66,18 @@ fn tell(args: &Args, remote: &str, result: &PutResult) -> Result<(), Failure> {
 }
 
 /// The remote name; one that is empty or ends in `/` takes the local file's.
-pub(crate) fn remote_name(put: &Put) -> Result<String, Failure> {
+pub(crate) fn remote_name(put: &Put) -> Result<ServerPath, Failure> {
     let remote = put.to.as_ref().unwrap_or(&put.remote);
     if put.to.is_none() {
-        pair::is_one_file(&put.local, remote, "--to", remote)?;
+        pair::is_one_file(&put.local, remote, "--to", &remote.to_string())?;
     }
-    if !remote.is_empty() && !remote.ends_with('/') {
+    if !remote.is_empty() && !remote.as_bytes().ends_with(b"/") {
         return Ok(remote.clone());
     }
-    match put.local.file_name().and_then(|name| name.to_str()) {
-        Some(name) if !is_standard_stream(&put.local) => Ok(format!("{remote}{name}")),
+    match put.local.file_name() {
+        Some(name) if !is_standard_stream(&put.local) => {
+            Ok([remote.as_bytes(), name.as_bytes()].concat().into())
+        }
         _ => Err(Failure::Usage(format!(
             "the path on the server needs a file name at its end: {remote}"
         ))),

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use cellftp::client::{
-    Client, Code, Error, IfExists, OnFailure, Refusal, Remnant, Transfer, TransferDirection,
-    TransferState, UploadHeader, Verify,
+    Client, Code, Error, IfExists, OnFailure, Refusal, Remnant, ServerPath, Transfer,
+    TransferDirection, TransferState, UploadHeader, Verify,
 };
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -55,14 +55,17 @@ async fn put(args: &Args, wish: &TransferPut, client: &Client) -> Result<(), Fai
     let transfer = if wish.resume {
         client.resume_upload(&id, &mut source, taken).await
     } else {
+        let (path, path_bytes) = remote_name(&wish.put)?.fields();
         let header = UploadHeader {
             transfer_id: id.clone(),
             profile: args.profile()?,
-            path: remote_name(&wish.put)?,
+            path,
+            path_bytes,
             if_exists: IfExists::from(wish.put.if_exists).into(),
             verify: Verify::from(wish.put.verify).into(),
             on_failure: OnFailure::from(wish.put.on_failure).into(),
             sentinel: wish.put.sentinel.clone(),
+            sentinel_bytes: Bytes::new(),
             priority: args.urgency().into(),
             size: size.and_then(|size| i64::try_from(size).ok()),
             sha256,
@@ -149,11 +152,19 @@ fn outcome(transfer: &Transfer) -> Result<(), Failure> {
     }
 }
 
+/// The path of a transfer, whatever it is made of.
+fn path(transfer: &Transfer) -> ServerPath {
+    if transfer.path_bytes.is_empty() {
+        return transfer.path.as_str().into();
+    }
+    transfer.path_bytes.to_vec().into()
+}
+
 async fn read(args: &Args, wish: &TransferRead, client: &Client) -> Result<(), Failure> {
     let transfer = client.transfer(&wish.id).await?;
     let size = transfer.size.and_then(|size| u64::try_from(size).ok());
     let bar = progress::bar(args.json, size);
-    let mut arrival = Arrival::at(&wish.local, &transfer.path, &wish.landing).await?;
+    let mut arrival = Arrival::at(&wish.local, &path(&transfer), &wish.landing).await?;
     let (mut sink, arrived) = (arrival.sink()?, |bytes| bar.set_position(bytes));
     let result = client.read_transfer(&wish.id, &mut sink, arrived).await;
     bar.finish_and_clear();

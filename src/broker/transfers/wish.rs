@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::broker::caller::Principal;
 use crate::broker::put::Verify;
 use crate::broker::scheduler::Priority;
-use crate::ftps::value::RemotePath;
+use crate::ftps::value::{RemotePath, ValueError};
 
 /// A transfer's name, chosen by its principal: 1 to [`TransferId::MAX`] of `A-Z a-z 0-9 . _ -`,
 /// not beginning with a dot.
@@ -144,6 +144,15 @@ impl Wish {
     }
 }
 
+/// A path as it was stored. Earlier versions took U+FFFD for any other character of a path: then the path is
+/// what they sent.
+fn stored(path: String) -> Result<RemotePath, ValueError> {
+    if path.contains(char::REPLACEMENT_CHARACTER) {
+        return RemotePath::from_bytes(path.as_bytes());
+    }
+    RemotePath::new(path)
+}
+
 mod principal {
     use super::{Deserialize, Deserializer, Principal, Serializer};
 
@@ -164,7 +173,7 @@ mod path {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<RemotePath, D::Error> {
-        RemotePath::new(String::deserialize(from)?).map_err(de::Error::custom)
+        super::stored(String::deserialize(from)?).map_err(de::Error::custom)
     }
 }
 
@@ -182,7 +191,7 @@ mod optional_path {
         from: D,
     ) -> Result<Option<RemotePath>, D::Error> {
         let text = Option::<String>::deserialize(from)?;
-        text.map(RemotePath::new)
+        text.map(super::stored)
             .transpose()
             .map_err(de::Error::custom)
     }
@@ -191,6 +200,18 @@ mod optional_path {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_in_another_code_comes_back_from_the_disk_and_so_does_one_that_was_accepted_before() {
+        let path = RemotePath::from_bytes(b"/caf\xE9").unwrap();
+        assert_eq!(stored(path.as_str().to_owned()), Ok(path));
+        let earlier = stored("/caf\u{FFFD}".into()).unwrap();
+        assert_eq!(
+            earlier,
+            RemotePath::from_bytes("/caf\u{FFFD}".as_bytes()).unwrap()
+        );
+        assert_eq!(stored(earlier.as_str().to_owned()), Ok(earlier));
+    }
 
     #[test]
     fn a_name_is_what_every_tool_can_carry() {

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::ftps::listing::{Entry, Facts, Kind};
+use crate::ftps::lossless;
 use crate::ftps::value::RemotePath;
 
 /// A name that is looked for, and what the lines of a listing have shown of it so far.
@@ -97,7 +98,7 @@ impl Sought {
             None => (None, printed),
         };
         // Names of OpenVMS have no case. That of a directory is read without `.DIR;1`.
-        let behind = raw.get(name.len()..).unwrap_or_default();
+        let behind = raw.get(lossless::bytes(name).len()..).unwrap_or_default();
         let plain = without_version(name).or_else(|| {
             is_directory(facts)
                 .then_some(name)
@@ -125,7 +126,7 @@ impl Sought {
 
     /// Whether a line that could not be read has the name in it, as a word of its own.
     fn is_in(&self, line: &[u8]) -> bool {
-        let name = self.name.as_bytes();
+        let name: &[u8] = &lossless::bytes(&self.name);
         if name.is_empty() {
             return false;
         }
@@ -151,7 +152,7 @@ impl Sought {
 
 /// Whether two names are one where the case of letters does not count.
 fn is_alike(one: &str, other: &str) -> bool {
-    one.to_lowercase() == other.to_lowercase()
+    lossless::folded(one) == lossless::folded(other)
 }
 
 /// The name of OpenVMS in front of its version.
@@ -237,6 +238,26 @@ mod tests {
     fn the_case_of_letters_counts_unless_it_is_said_not_to() {
         assert!(sought("/X", false, &line("x")).found().is_none());
         assert!(sought("/X", true, &line("x")).found().is_some());
+    }
+
+    #[test]
+    fn a_name_in_another_code_is_itself_and_no_other_that_is_shown_alike() {
+        let found = |sought: &[u8], listed: &[u8], any_case: bool| {
+            let path = RemotePath::from_bytes(sought).unwrap();
+            let mut sought = Sought::new(&path, any_case);
+            let mut lines = Lines::new();
+            let line = [b"-rw-r--r-- 1 u g 5 Mar 19  2020 ", listed, b"\r\n"].concat();
+            sought.read(lines.push(&line));
+            sought.read(lines.finish());
+            sought.found().is_some()
+        };
+        assert!(found(b"caf\xE9", b"caf\xE9", false));
+        assert!(!found(b"caf\xE9", b"caf\xE8", false));
+        assert!(!found("caf\u{e9}".as_bytes(), b"caf\xE9", false));
+        assert!(!found("caf\u{FFFD}".as_bytes(), b"caf\xE9", false));
+        // Where the case does not count, capitals of Latin-1 count as little.
+        assert!(found(b"CAF\xC9", b"caf\xE9", true));
+        assert!(!found(b"CAF\xC9", b"caf\xE9", false));
     }
 
     #[test]

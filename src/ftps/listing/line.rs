@@ -3,8 +3,9 @@
 use bytes::Bytes;
 
 use super::stamp::{Clock, Stamp};
-use super::text::{is_blank, text};
+use super::text::{is_blank, shown};
 use super::{Facts, Kind, dos, eplf, ibm, mlst, mvs, rare, unix, vms};
+use crate::ftps::lossless;
 
 /// A line in a form that is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +71,7 @@ impl Reading {
     pub(super) fn named(kind: Kind, name: &[u8]) -> Self {
         Self {
             facts: Facts {
-                name: text(name),
+                name: lossless::text(name),
                 kind,
                 size: None,
                 modified: None,
@@ -97,7 +98,7 @@ impl Reading {
 
     /// With permissions, as they are printed.
     pub(super) fn permitted(mut self, permissions: &[u8]) -> Self {
-        self.facts.permissions = text(permissions);
+        self.facts.permissions = shown(permissions);
         self
     }
 
@@ -119,7 +120,7 @@ impl Reading {
 
     /// With the target of a link.
     pub(super) fn leading_to(mut self, target: &[u8]) -> Self {
-        self.facts.link_target = (!target.is_empty()).then(|| text(target));
+        self.facts.link_target = (!target.is_empty()).then(|| lossless::text(target));
         self
     }
 }

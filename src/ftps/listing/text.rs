@@ -65,7 +65,7 @@ pub(super) fn decoded(bytes: &[u8]) -> String {
     }
 }
 
-/// As text. Bytes that are not UTF-8 become replacement characters.
-pub(super) fn text(bytes: &[u8]) -> String {
+/// For people. Bytes that are not UTF-8 become replacement characters.
+pub(super) fn shown(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

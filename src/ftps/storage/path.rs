@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::ftps::urc;
 use crate::ftps::value::ValueError;
+use crate::ftps::{lossless, urc};
 
 /// A drive of the module (SIMCom manual, "AT Commands for File System").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -172,7 +172,9 @@ fn check_name(name: &str) -> Result<(), ValueError> {
         return Err(ValueError::Control(u32::from(control)));
     }
     let begins = name.starts_with(|c: char| c.is_alphanumeric() || c == '_');
-    if !begins || name.ends_with(['.', ' ']) || name.contains(FORBIDDEN) {
+    // Calls name files of the module in text, and U+FFFD names none.
+    let is_lost = !lossless::is_utf8(name) || name.contains(char::REPLACEMENT_CHARACTER);
+    if !begins || is_lost || name.ends_with(['.', ' ']) || name.contains(FORBIDDEN) {
         return Err(ValueError::NotAFileName);
     }
     Ok(())

@@ -46,6 +46,12 @@ pub enum ValueError {
          (V.250 §5.4.2.2)"
     )]
     Escape,
+    /// A character that stands for something that could not be read.
+    #[error(
+        "holds U+FFFD, which stands for bytes that are not UTF-8 and names no file; give the name's own bytes \
+         in the field of the same name that ends in `_bytes`, as `name_bytes` of a listing has them"
+    )]
+    Replaced,
     /// A command line that is not for callers.
     #[error("is not passed on: {0}")]
     NotPassedOn(&'static str),

@@ -3,24 +3,62 @@
 use std::fmt;
 
 use super::{ValueError, check_argument};
+use crate::ftps::lossless;
 
 /// Longest path accepted from a client, in bytes. The module takes less per command; longer
 /// absolute paths are reached by changing directory on the way.
 const MAX_PATH: usize = 4096;
 
-/// A path on a server: 1 to 4096 bytes of UTF-8 without control characters or quotation marks.
+/// A path on a server: 1 to 4096 bytes without control characters or quotation marks.
+///
+/// It is kept as text that stands for exactly these bytes: what is not UTF-8 is in it as characters of its own
+/// ([`lossless`]), so that paths are compared, cut and joined as text and nothing is lost.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RemotePath(String);
 
 impl RemotePath {
-    /// Takes a path.
+    /// Takes a path as the daemon has it: what [`RemotePath::as_str`] or a listing gave, or text in which
+    /// nobody keeps bytes.
     ///
     /// # Errors
-    /// Says which rule of the type the text breaks.
+    /// Says which rule of the type the text breaks. [`ValueError::Replaced`]: it has U+FFFD, so that somebody
+    /// has lost the name.
     pub fn new(text: impl Into<String>) -> Result<Self, ValueError> {
         let text = text.into();
-        check_argument(&text, MAX_PATH)?;
+        let len = lossless::bytes(&text).len();
+        if len > MAX_PATH {
+            return Err(ValueError::TooLong { len, max: MAX_PATH });
+        }
+        check_argument(&text, usize::MAX)?;
+        if text.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(ValueError::Replaced);
+        }
         Ok(Self(text))
+    }
+
+    /// Takes a path as a client gave it in text.
+    ///
+    /// # Errors
+    /// As [`RemotePath::new`].
+    pub fn of_text(text: &str) -> Result<Self, ValueError> {
+        if text.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(ValueError::Replaced);
+        }
+        Self::from_bytes(text.as_bytes())
+    }
+
+    /// Takes the bytes of a path, in whatever code they are.
+    ///
+    /// # Errors
+    /// Says which rule of the type they break.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ValueError> {
+        if bytes.len() > MAX_PATH {
+            return Err(ValueError::TooLong {
+                len: bytes.len(),
+                max: MAX_PATH,
+            });
+        }
+        Self::new(lossless::text(bytes))
     }
 
     /// The root directory.
@@ -29,7 +67,7 @@ impl RemotePath {
         Self("/".into())
     }
 
-    /// The text as the client gave it.
+    /// As text of the daemon: it stands for the bytes, and is not for clients.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -129,9 +167,10 @@ impl RemotePath {
     }
 }
 
+/// For people: what is not UTF-8 is U+FFFD.
 impl fmt::Display for RemotePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&lossless::shown(&self.0))
     }
 }
 
@@ -185,6 +224,34 @@ mod tests {
                 len: 4097,
                 max: 4096
             })
+        );
+    }
+
+    #[test]
+    fn a_path_in_another_code_than_utf_8_is_given_as_bytes_and_one_that_was_lost_is_refused() {
+        let latin = RemotePath::from_bytes(b"caf\xE9.txt").unwrap();
+        assert_eq!(latin.to_string(), "caf\u{FFFD}.txt");
+        assert_ne!(latin, path("caf\u{e9}.txt"));
+        assert_eq!(
+            RemotePath::of_text("caf\u{FFFD}.txt"),
+            Err(ValueError::Replaced)
+        );
+        assert_eq!(
+            RemotePath::new(latin.to_string()),
+            Err(ValueError::Replaced)
+        );
+        // A name that has the very character is given as bytes as well.
+        assert!(RemotePath::from_bytes("\u{FFFD}".as_bytes()).is_ok());
+        // Text of a client stands for itself.
+        let private = RemotePath::of_text("\u{10FFE9}").unwrap();
+        assert_ne!(private, RemotePath::from_bytes(b"\xE9").unwrap());
+        let joined = path("/d").join(&latin).unwrap();
+        assert_eq!(joined, RemotePath::from_bytes(b"/d/caf\xE9.txt").unwrap());
+        assert!(RemotePath::from_bytes(&[0xE9; 4096]).is_ok());
+        assert!(RemotePath::from_bytes(&[0xE9; 4097]).is_err());
+        assert_eq!(
+            RemotePath::from_bytes(b"\xE9\r"),
+            Err(ValueError::Control(13))
         );
     }
 

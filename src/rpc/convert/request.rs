@@ -5,6 +5,7 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tonic_types::FieldViolation;
 
 use crate::broker::get::{Growth, Guards};
@@ -134,17 +135,21 @@ impl Fields {
         }))
     }
 
-    pub(super) fn path(&mut self, field: &str, path: String) -> Option<RemotePath> {
-        self.check(field, RemotePath::new(path))
+    /// A path of a server, given in text or in bytes.
+    pub(super) fn path(&mut self, field: &str, (text, bytes): Given) -> Option<RemotePath> {
+        match (text.is_empty(), bytes.is_empty()) {
+            (true, false) => self.check(&format!("{field}_bytes"), RemotePath::from_bytes(&bytes)),
+            (false, false) => self.refuse(
+                &format!("{field}_bytes"),
+                format!("is given beside `{field}`; exactly one of them is to be given"),
+            ),
+            (_, true) => self.check(field, RemotePath::of_text(&text)),
+        }
     }
 
     /// `Some(None)` for an empty path.
-    pub(super) fn optional_path(
-        &mut self,
-        field: &str,
-        path: String,
-    ) -> Option<Option<RemotePath>> {
-        if path.is_empty() {
+    pub(super) fn optional_path(&mut self, field: &str, path: Given) -> Option<Option<RemotePath>> {
+        if path.0.is_empty() && path.1.is_empty() {
             Some(None)
         } else {
             self.path(field, path).map(Some)
@@ -208,7 +213,7 @@ impl Fields {
     pub(super) fn sentinel(
         &mut self,
         field: &str,
-        path: String,
+        path: Given,
         file: Option<&RemotePath>,
         verify: Option<Option<Verify>>,
     ) -> Option<Option<RemotePath>> {
@@ -248,10 +253,13 @@ impl Fields {
     }
 }
 
+/// A path in text and in bytes: one of the two.
+pub(in crate::rpc) type Given = (String, Bytes);
+
 /// A target and a path on it, as most requests have them.
 pub(in crate::rpc) fn place(
     target: Option<proto::Target>,
-    path: String,
+    path: Given,
 ) -> Result<(Target, RemotePath), Invalid> {
     let mut fields = Fields::default();
     let target = fields.target("target", target);
@@ -265,7 +273,7 @@ pub(in crate::rpc) fn place_to_list(
 ) -> Result<(Target, Option<RemotePath>), Invalid> {
     let mut fields = Fields::default();
     let target = fields.target("target", request.target);
-    let path = fields.optional_path("path", request.path);
+    let path = fields.optional_path("path", (request.path, request.path_bytes));
     fields.finish(target.zip(path))
 }
 
@@ -289,7 +297,7 @@ const TAIL: usize = 512;
 pub(in crate::rpc) fn get(request: proto::GetRequest) -> Result<GetWish, Invalid> {
     let mut fields = Fields::default();
     let target = fields.target("target", request.target);
-    let path = fields.path("path", request.path);
+    let path = fields.path("path", (request.path, request.path_bytes));
     let offset = fields
         .count("offset", request.offset)
         .and_then(|offset| fields.check("offset", Offset::new(offset)));
@@ -345,7 +353,7 @@ pub(in crate::rpc) fn open_session(
             .map(ServerChoice::Inline),
         None => fields.refuse("destination", "names no profile or server"),
     };
-    let directory = fields.optional_path("directory", request.directory);
+    let directory = fields.optional_path("directory", (request.directory, request.directory_bytes));
     let transfer_type = fields
         .choice("transfer_type", request.transfer_type)
         .map(|choice| transfer_type(choice).unwrap_or_default());
@@ -392,7 +400,7 @@ pub(in crate::rpc) fn change_directory(
     let id = fields
         .named("session_id", request.session_id)
         .map(SessionId::new);
-    let path = fields.path("path", request.path);
+    let path = fields.path("path", (request.path, request.path_bytes));
     fields.finish(id.zip(path))
 }
 
@@ -471,7 +479,7 @@ pub(in crate::rpc) fn put_header(
 ) -> Result<(PutHeader, Manners), Invalid> {
     let mut fields = Fields::default();
     let target = fields.target("header.target", header.target);
-    let path = fields.path("header.path", header.path);
+    let path = fields.path("header.path", (header.path, header.path_bytes));
     let must_be_new = fields
         .choice("header.if_exists", header.if_exists)
         .map(|choice| matches!(choice, proto::IfExists::Fail));
@@ -483,7 +491,12 @@ pub(in crate::rpc) fn put_header(
         None => Some(None),
         Some(size) => fields.count("header.size", size).map(Some),
     };
-    let sentinel = fields.sentinel("header.sentinel", header.sentinel, path.as_ref(), verify);
+    let sentinel = fields.sentinel(
+        "header.sentinel",
+        (header.sentinel, header.sentinel_bytes),
+        path.as_ref(),
+        verify,
+    );
     let priority = fields.priority("header.priority", header.priority);
     let yields = fields.yields("header.yield_policy", header.yield_policy);
     let header = (|| {

@@ -1,5 +1,6 @@
 //! Values to responses.
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -11,10 +12,10 @@ use crate::broker::put::PutResult;
 use crate::broker::session::OpenSession;
 use crate::broker::transfers::Keeping;
 use crate::broker::{Status, modem};
-use crate::ftps::listing;
+use crate::ftps::command::takes;
 use crate::ftps::profile::{NON_ASCII, NON_ASCII_FILES, Probe};
-use crate::ftps::value::TransferType;
-use crate::ftps::{StorageVerb, Verb};
+use crate::ftps::value::{RemotePath, TransferType};
+use crate::ftps::{Profile, StorageVerb, Verb, listing, lossless};
 use crate::proto;
 
 impl From<TransferType> for proto::TransferType {
@@ -26,14 +27,28 @@ impl From<TransferType> for proto::TransferType {
     }
 }
 
-impl From<listing::Entry> for proto::Entry {
-    fn from(entry: listing::Entry) -> Self {
+/// A name of a server as a client is told it: text, and the bytes where the text is not exact.
+pub(in crate::rpc) fn said(name: &str) -> (String, Bytes) {
+    let bytes = match lossless::bytes(name) {
+        Cow::Borrowed(_) => Bytes::new(),
+        Cow::Owned(bytes) => bytes.into(),
+    };
+    (lossless::shown(name).into_owned(), bytes)
+}
+
+impl proto::Entry {
+    /// A line of a listing, read through a module of this profile.
+    pub(in crate::rpc) fn of(entry: listing::Entry, profile: &Profile) -> Self {
         let Some(facts) = entry.facts else {
             return Self {
                 raw: entry.raw,
                 ..Self::default()
             };
         };
+        // Files are read and deleted, and directories entered: these commands have the same forms.
+        let addressable =
+            RemotePath::new(facts.name.as_str()).is_ok_and(|path| takes(Verb::Get, &path, profile));
+        let (name, name_bytes) = said(&facts.name);
         let kind = match facts.kind {
             listing::Kind::File => proto::EntryKind::File,
             listing::Kind::Directory => proto::EntryKind::Directory,
@@ -41,24 +56,31 @@ impl From<listing::Entry> for proto::Entry {
             listing::Kind::Other => proto::EntryKind::Unspecified,
         };
         Self {
-            name: facts.name,
+            name,
             kind: kind.into(),
             // A size that does not fit is absent: another number would be wrong.
             size: facts.size.and_then(|size| i64::try_from(size).ok()),
             modify_time: facts.modified.map(timestamp),
             permissions: facts.permissions,
-            link_target: facts.link_target.unwrap_or_default(),
+            link_target: facts
+                .link_target
+                .map(|target| lossless::shown(&target).into_owned())
+                .unwrap_or_default(),
             raw: entry.raw,
+            name_bytes,
+            addressable: Some(addressable),
         }
     }
 }
 
 impl From<OpenSession> for proto::SessionInfo {
     fn from(session: OpenSession) -> Self {
+        let (directory, directory_bytes) = said(&session.directory);
         Self {
             session_id: session.id.as_str().into(),
             profile: session.profile.as_deref().unwrap_or_default().into(),
-            directory: session.directory,
+            directory,
+            directory_bytes,
             transfer_type: proto::TransferType::from(session.transfer_type).into(),
             lease: Some(duration(session.lease)),
             remaining_lease: session.left.map(duration),

@@ -1,6 +1,6 @@
 //! Requests about files on the module to values.
 
-use super::request::{Fields, Invalid};
+use super::request::{Fields, Given, Invalid};
 use crate::broker::storage::{Transfer, WriteModuleFile};
 use crate::ftps::question::Question;
 use crate::ftps::storage::{Drive, ModulePath};
@@ -12,7 +12,8 @@ pub(in crate::rpc) fn fetch_to_module(
 ) -> Result<Transfer, Invalid> {
     let mut fields = Fields::default();
     let if_exists = fields.choice("if_exists", request.if_exists);
-    let what = (request.target, request.path, request.drive, request.offset);
+    let path = (request.path, request.path_bytes);
+    let what = (request.target, path, request.drive, request.offset);
     let transfer = transfer(&mut fields, what).zip(if_exists);
     if let Some((made, _)) = &transfer {
         let name = made.path.file_name().unwrap_or_default();
@@ -30,7 +31,8 @@ pub(in crate::rpc) fn send_from_module(
     request: proto::SendFromModuleRequest,
 ) -> Result<Transfer, Invalid> {
     let mut fields = Fields::default();
-    let what = (request.target, request.path, request.drive, request.offset);
+    let path = (request.path, request.path_bytes);
+    let what = (request.target, path, request.drive, request.offset);
     let transfer = transfer(&mut fields, what);
     fields.finish(transfer)
 }
@@ -104,7 +106,7 @@ pub(in crate::rpc) fn at_command(line: &str) -> Result<Question, Invalid> {
 
 fn transfer(
     fields: &mut Fields,
-    (target, path, drive, offset): (Option<proto::Target>, String, String, i64),
+    (target, path, drive, offset): (Option<proto::Target>, Given, String, i64),
 ) -> Option<Transfer> {
     let target = fields.target("target", target);
     let path = fields.path("path", path);

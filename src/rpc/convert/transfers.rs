@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::request::{Fields, Invalid, Page, sha256};
-use super::response::{count, signed, timestamp, until};
+use super::response::{count, said, signed, timestamp, until};
 use crate::broker::put::{PutState, Verify};
 use crate::broker::scheduler::Priority;
 use crate::broker::transfers::{
@@ -19,7 +19,7 @@ pub(in crate::rpc) fn upload(header: proto::UploadHeader) -> Result<(TransferId,
     let mut fields = Fields::default();
     let id = fields.transfer("header.transfer_id", header.transfer_id);
     let profile = fields.named("header.profile", header.profile);
-    let path = fields.path("header.path", header.path);
+    let path = fields.path("header.path", (header.path, header.path_bytes));
     let must_be_new = fields
         .choice("header.if_exists", header.if_exists)
         .map(|choice| matches!(choice, proto::IfExists::Fail));
@@ -27,7 +27,12 @@ pub(in crate::rpc) fn upload(header: proto::UploadHeader) -> Result<(TransferId,
     let delete_on_failure = fields
         .choice("header.on_failure", header.on_failure)
         .map(|choice| !matches!(choice, proto::OnFailure::Keep));
-    let sentinel = fields.sentinel("header.sentinel", header.sentinel, path.as_ref(), verify);
+    let sentinel = fields.sentinel(
+        "header.sentinel",
+        (header.sentinel, header.sentinel_bytes),
+        path.as_ref(),
+        verify,
+    );
     let priority = fields.priority("header.priority", header.priority);
     let size = match header.size {
         None => Some(None),
@@ -69,7 +74,7 @@ pub(in crate::rpc) fn download(
     let mut fields = Fields::default();
     let id = fields.transfer("transfer_id", request.transfer_id);
     let profile = fields.named("profile", request.profile);
-    let path = fields.path("path", request.path);
+    let path = fields.path("path", (request.path, request.path_bytes));
     let priority = fields.priority("priority", request.priority);
     let read = (|| {
         let wish = Wish {
@@ -211,11 +216,13 @@ impl From<Transfer> for proto::Transfer {
         let wish = record.wish.upload().cloned();
         let operation = live.operation.as_ref().map(|id| id.as_str().to_owned());
         let update_time = timestamp(record.changed);
+        let (path, path_bytes) = said(record.wish.path.as_str());
         let transfer = Self {
             transfer_id: record.key.id.as_str().into(),
             direction: direction.into(),
             profile: record.wish.profile,
-            path: record.wish.path.as_str().into(),
+            path,
+            path_bytes,
             priority: proto::Priority::from(record.wish.priority).into(),
             state: state.into(),
             end_time: record.state.is_over().then_some(update_time),
@@ -259,12 +266,14 @@ impl proto::Transfer {
         } else {
             proto::OnFailure::Keep
         };
-        let sentinel = wish.sentinel.map(|path| path.as_str().to_owned());
+        let sentinel = wish.sentinel.map(|path| said(path.as_str()));
+        let (sentinel, sentinel_bytes) = sentinel.unwrap_or_default();
         Self {
             if_exists: if_exists.into(),
             verify: proto::Verify::from(wish.verify).into(),
             on_failure: on_failure.into(),
-            sentinel: sentinel.unwrap_or_default(),
+            sentinel,
+            sentinel_bytes,
             ..self
         }
     }

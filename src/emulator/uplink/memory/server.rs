@@ -214,30 +214,32 @@ impl Server {
     }
 
     fn line(&self, path: &[u8], kind: u8, size: usize) -> Vec<u8> {
-        let name = String::from_utf8_lossy(base(path));
-        let whole = String::from_utf8_lossy(path);
+        let name = base(path);
         let kind = char::from(kind);
         let columns = if kind == 'd' {
             format!("drwxr-xr-x 2 ftp ftp {size} Mar 19 13:51")
         } else {
             format!("{kind}rw-r--r-- 1 ftp ftp {size} Mar 19 13:51")
         };
+        let strange = format!("== {size} ==");
+        let (columns, strange) = (columns.as_bytes(), strange.as_bytes());
         let line = match self.names {
             Names::Version => {
                 let directory = if kind == 'd' { ".DIR" } else { "" };
-                let name = name.to_uppercase();
+                let name = String::from_utf8_lossy(name).to_uppercase();
                 format!("{name}{directory};1 {size} 19-MAR-2020 13:51:00 [FTP,FTP] (RWED,RE,,)")
+                    .into_bytes()
             }
-            Names::Strange => format!("== {size} == {name}"),
-            Names::Nameless => format!("== {size} =="),
+            Names::Strange => [strange, b" ", name].concat(),
+            Names::Nameless => strange.to_vec(),
             Names::Bare => match self.links.get(path) {
-                Some(to) => format!("{columns} {name} -> {}", String::from_utf8_lossy(to)),
-                None => format!("{columns} {name}"),
+                Some(to) => [columns, b" ", name, b" -> ", to].concat(),
+                None => [columns, b" ", name].concat(),
             },
-            Names::Dot => format!("{columns} ./{name}"),
-            Names::Absolute => format!("{columns} {whole}"),
+            Names::Dot => [columns, b" ./", name].concat(),
+            Names::Absolute => [columns, b" ", path].concat(),
         };
-        (line + "\r\n").into_bytes()
+        [line.as_slice(), b"\r\n"].concat()
     }
 
     /// Where a path leads: a link at its beginning is followed once.

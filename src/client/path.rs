@@ -1,0 +1,112 @@
+//! A path on a server.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::os::unix::ffi::OsStringExt as _;
+
+use bytes::Bytes;
+use tonic::Request;
+use tonic::metadata::MetadataValue;
+
+/// A path on a server, or a name: bytes, which are UTF-8 on most.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServerPath(Vec<u8>);
+
+impl ServerPath {
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Whether there is nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// As messages have it: in text, or in bytes where it is not UTF-8. One of the two is empty.
+    #[must_use]
+    pub fn fields(&self) -> (String, Bytes) {
+        match std::str::from_utf8(&self.0) {
+            Ok(text) => (text.to_owned(), Bytes::new()),
+            Err(_) => (String::new(), Bytes::copy_from_slice(&self.0)),
+        }
+    }
+
+    /// A request with this path: a daemon that drops the field for bytes refuses it, and takes no other
+    /// directory.
+    pub(super) fn guard<T>(&self, mut request: Request<T>) -> Request<T> {
+        if std::str::from_utf8(&self.0).is_err() {
+            let feature = MetadataValue::from_static("path_bytes");
+            request.metadata_mut().insert("cellftp-require", feature);
+        }
+        request
+    }
+}
+
+/// For people: what is not UTF-8 is U+FFFD.
+impl fmt::Display for ServerPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.0))
+    }
+}
+
+impl From<&str> for ServerPath {
+    fn from(path: &str) -> Self {
+        Self(path.into())
+    }
+}
+
+impl From<&String> for ServerPath {
+    fn from(path: &String) -> Self {
+        path.as_str().into()
+    }
+}
+
+impl From<String> for ServerPath {
+    fn from(path: String) -> Self {
+        Self(path.into_bytes())
+    }
+}
+
+impl From<OsString> for ServerPath {
+    fn from(path: OsString) -> Self {
+        Self(path.into_vec())
+    }
+}
+
+impl From<Vec<u8>> for ServerPath {
+    fn from(path: Vec<u8>) -> Self {
+        Self(path)
+    }
+}
+
+impl From<&Self> for ServerPath {
+    fn from(path: &Self) -> Self {
+        path.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_goes_as_text_where_it_is_text_and_else_as_bytes_that_must_be_understood() {
+        let request = |path: &ServerPath| {
+            let request = path.guard(Request::new(()));
+            request.metadata().contains_key("cellftp-require")
+        };
+        let text = ServerPath::from("/caf\u{e9}");
+        assert_eq!(text.fields(), ("/caf\u{e9}".into(), Bytes::new()));
+        assert!(!request(&text));
+        let latin = ServerPath::from(b"/caf\xE9".to_vec());
+        assert_eq!(
+            latin.fields(),
+            (String::new(), Bytes::from_static(b"/caf\xE9"))
+        );
+        assert!(request(&latin));
+        assert_eq!(latin.to_string(), "/caf\u{FFFD}");
+    }
+}
