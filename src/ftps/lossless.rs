@@ -4,7 +4,7 @@
 //! and compares names as text. So a byte that is no part of UTF-8 becomes a character that stands for this byte
 //! and for nothing else, as Python does it (PEP 383). Two texts are equal exactly where the bytes are. The
 //! character U+FFFD is never in such a text: its own bytes are kept in the same way. Nothing of this leaves the
-//! daemon: a client is told text for people ([`shown`]) and the bytes themselves ([`bytes`]).
+//! daemon: a client is told text for people ([`shown`]) and the bytes themselves ([`bytes()`]).
 
 use std::borrow::Cow;
 

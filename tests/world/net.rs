@@ -25,6 +25,8 @@ pub(crate) enum Trouble {
     ShortList,
     /// The data connection is cut in the middle of a transfer.
     Cut,
+    /// The same of a download, and others use the time to replace the file.
+    Replaced,
     /// The answer comes late.
     Late(Duration),
 }
@@ -45,8 +47,6 @@ pub(crate) struct Net {
     listing: Option<(usize, String)>,
     /// Whether the running listing ends early.
     short: bool,
-    /// Whether others use the time of a cut to replace the file.
-    replaces: bool,
     /// The download under way.
     download: Option<At>,
     /// No answer comes sooner.
@@ -81,16 +81,13 @@ impl Net {
             past_end: plan.past_end,
             listing: None,
             short: false,
-            replaces: false,
             download: None,
             latency: plan.latency,
         }
     }
 
-    /// Something goes wrong next; `replaces`: others are quick to replace a file whose transfer is
-    /// cut.
-    pub(crate) fn trouble(&mut self, trouble: Trouble, replaces: bool) {
-        self.replaces = replaces;
+    /// Something goes wrong next.
+    pub(crate) fn trouble(&mut self, trouble: Trouble) {
         self.troubles.push_back(trouble);
     }
 
@@ -157,11 +154,11 @@ impl Net {
                     self.short = true;
                     None
                 }
-                Trouble::Closed | Trouble::Cut => Some(Failure::Closed),
+                Trouble::Closed | Trouble::Cut | Trouble::Replaced => Some(Failure::Closed),
                 Trouble::Store | Trouble::Login => Some(Failure::Refused),
             };
             if let Some(failure) = failure {
-                if failure.ends_session() && self.replaces {
+                if trouble == Trouble::Replaced {
                     self.replace(now, oracle);
                 }
                 if failure.ends_session() {
@@ -253,12 +250,12 @@ impl Net {
         let Some(old) = self.file(&at) else { return };
         // Logs are emptied where they stand.
         let longest = [0, old.len(), old.len() + 2000][self.random.usize(..3)];
-        let id = oracle.others(&at, self.random.usize(..=longest), now);
-        let all = oracle.writer(id).content.to_vec();
-        oracle.note(
-            now,
-            &format!("others: replace {at:?} by {id}, {} bytes", all.len()),
-        );
+        let mut all = Vec::new();
+        if longest > 0 {
+            let id = oracle.others(&at, self.random.usize(..=longest), now);
+            all.extend_from_slice(&oracle.writer(id).content);
+        }
+        oracle.note(now, &format!("others: replace {at:?}, {} bytes", all.len()));
         self.change(&at, now, Some(all), oracle);
     }
 
@@ -270,9 +267,8 @@ impl Net {
             (Trouble::Store, Ask::StoreBegin { .. })
             | (Trouble::Login, Ask::Login(_))
             | (Trouble::ShortList, Ask::List(_)) => true,
-            (Trouble::Cut, Ask::Read { .. } | Ask::StoreData(_) | Ask::StoreEnd) => {
-                random.u8(..4) == 0
-            }
+            (Trouble::Cut, Ask::Read { .. } | Ask::StoreData(_) | Ask::StoreEnd)
+            | (Trouble::Replaced, Ask::Read { .. }) => random.u8(..4) == 0,
             (Trouble::Closed | Trouble::Late(_), _) => true,
             _ => false,
         };

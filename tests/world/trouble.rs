@@ -68,12 +68,12 @@ async fn befall(world: &World, kind: &str, random: &mut fastrand::Rng) {
                 1 | 2 => Trouble::Store,
                 3 if !world.plan.without_size => Trouble::ShortList,
                 3 => Trouble::Login,
-                4..=6 => Trouble::Cut,
+                4 | 5 => Trouble::Cut,
+                6 if world.plan.has("others") => Trouble::Replaced,
                 _ => Trouble::Late(Duration::from_millis(random.u64(100..20_000))),
             };
             world.note(&format!("trouble: {trouble:?}"));
-            let replaces = random.bool() && world.plan.has("others");
-            world.module().net.trouble(trouble, replaces);
+            world.module().net.trouble(trouble);
         }
         "line" => {
             let many = random.u32(1..30);

@@ -11,8 +11,8 @@ const MAX_PATH: usize = 4096;
 
 /// A path on a server: 1 to 4096 bytes without control characters or quotation marks.
 ///
-/// It is kept as text that stands for exactly these bytes: what is not UTF-8 is in it as characters of its own
-/// ([`lossless`]), so that paths are compared, cut and joined as text and nothing is lost.
+/// It is kept as text that stands for exactly these bytes: what is not UTF-8 is in it as characters of its own,
+/// so that paths are compared, cut and joined as text and nothing is lost.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RemotePath(String);
 
