@@ -22,8 +22,9 @@ use lasting::Lasting;
 pub(crate) use lasting::{keeping, settle};
 
 /// How late after its deadline a call may end: what is on the link is broken off, which takes an
-/// abort, or the end of a block and a delete.
-const LATE: Duration = Duration::from_secs(180);
+/// abort, or the end of a block and a delete, and a module that may be silent until somebody has
+/// cut its power, 200 s later, and that may have to be mended then.
+const LATE: Duration = Duration::from_secs(200 + 180);
 
 /// How long a call without a deadline may take: some hundred others before it, each with a module
 /// that is repaired meanwhile.

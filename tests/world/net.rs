@@ -47,8 +47,9 @@ pub(crate) struct Net {
     listing: Option<(usize, String)>,
     /// Whether the running listing ends early.
     short: bool,
-    /// The download under way.
+    /// The download under way, and whether bytes of it have come.
     download: Option<At>,
+    has_come: bool,
     /// No answer comes sooner.
     latency: Duration,
 }
@@ -82,6 +83,7 @@ impl Net {
             listing: None,
             short: false,
             download: None,
+            has_come: false,
             latency: plan.latency,
         }
     }
@@ -262,13 +264,16 @@ impl Net {
     /// The next trouble that is one for this request.
     fn strikes(&mut self, ask: &Ask) -> Option<Trouble> {
         let random = &mut self.random;
+        let reads = self.download.is_some() && self.has_come;
         let mut meets = |trouble: &Trouble| match (trouble, ask) {
             (_, Ask::DropAll | Ask::DropTransfer | Ask::Logout | Ask::Resolve(_)) => false,
             (Trouble::Store, Ask::StoreBegin { .. })
             | (Trouble::Login, Ask::Login(_))
             | (Trouble::ShortList, Ask::List(_)) => true,
-            (Trouble::Cut, Ask::Read { .. } | Ask::StoreData(_) | Ask::StoreEnd)
-            | (Trouble::Replaced, Ask::Read { .. }) => random.u8(..4) == 0,
+            (Trouble::Cut, Ask::Read { .. } | Ask::StoreData(_) | Ask::StoreEnd) => {
+                random.u8(..4) == 0
+            }
+            (Trouble::Replaced, Ask::Read { .. }) => reads && random.bool(),
             (Trouble::Closed | Trouble::Late(_), _) => true,
             _ => false,
         };
@@ -288,6 +293,7 @@ impl Net {
             (Before::Looked(at), Ok(how)) => {
                 oracle.shown(&at, now);
                 self.download = (*how == Answer::Done).then_some(at);
+                self.has_come = false;
             }
             (Before::Deletes(at), Ok(_)) => {
                 oracle.deleted(&at, now);
@@ -325,9 +331,13 @@ impl Net {
                     oracle.is_now(&at, now, there.as_deref(), By::Daemon);
                 }
             }
-            (Before::Lists(host, directory), Ok(_)) => self.listing = Some((host, directory)),
+            (Before::Lists(host, directory), Ok(_)) => {
+                self.listing = Some((host, directory));
+                self.download = None;
+            }
             (Before::Reads, Ok(Answer::Data(bytes))) => {
                 let Some((host, directory)) = self.listing.clone() else {
+                    self.has_come = true;
                     return;
                 };
                 let mut bytes = bytes.clone();
