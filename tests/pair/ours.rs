@@ -431,14 +431,22 @@ fn a_data_connection_that_fails_at_the_first_put_is_tried_in_a_new_session() {
 
 #[test]
 fn a_data_connection_that_fails_in_the_middle_is_gone_on_with() {
-    for family in both() {
+    let ways = both()
+        .into_iter()
+        .flat_map(|family| [(family, false), (family, true)]);
+    for (family, failure_ends_prompt) in ways {
         for at in [1, 5000, 29_000] {
-            let mut link = Link::new(family, Knobs::default());
+            let knobs = Knobs {
+                failure_ends_prompt,
+                ..Knobs::default()
+            };
+            let mut link = Link::new(family, knobs);
             link.module
                 .arm(at_put(2, Phase::InData(at), Effect::Fail(14)));
             let outcome = link.run(on(put("/f")), pieces(&nasty(30_000)));
-            assert_eq!(stored(&outcome).confirmed, Some(30_000), "{family:?} {at}");
-            assert!(link.file("/f").unwrap() == nasty(30_000), "{family:?} {at}");
+            let how = format!("{family:?} {failure_ends_prompt} {at}");
+            assert_eq!(stored(&outcome).confirmed, Some(30_000), "{how}");
+            assert!(link.file("/f").unwrap() == nasty(30_000), "{how}");
         }
     }
 }
