@@ -62,6 +62,8 @@ pub(super) struct Scheduler {
     keys: u64,
     asked: u64,
     turns: u64,
+    /// The last turn went to one that deletes a part of a file.
+    deleted: bool,
     /// How long a job has the link, as it was lately.
     tenancy: Duration,
     /// When the last job was over; and when the last of those jobs and chores.
@@ -169,6 +171,7 @@ impl Scheduler {
             keys: 0,
             asked: 0,
             turns: 0,
+            deleted: false,
             tenancy: Duration::from_secs(1),
             idle: now,
             silent: now,
@@ -230,6 +233,7 @@ impl Scheduler {
         let key = *key;
         let chosen = self.waiting.remove(&key)?;
         self.turns += 1;
+        self.deleted = chosen.wish.deletes_a_part;
         self.brought_forward(&chosen, now);
         let share = self.shares.entry(chosen.principal).or_default();
         share.last_turn = self.turns;

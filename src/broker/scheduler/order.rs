@@ -38,20 +38,22 @@ impl Scheduler {
         order.into_iter().map(|(_, key)| key).collect()
     }
 
-    /// What decides, in this order: who deletes a part of a file that an upload has left, as one may
-    /// each time that it had the link; who has waited over the limit of patience; the more urgent;
+    /// What decides, in this order: every other time, who deletes a part of a file that an upload has
+    /// left; who has waited over the limit of patience; the more urgent;
     /// the server that the module is logged in to; the principal whose last turn is longest ago;
     /// who asked first.
     ///
     /// So a job with `m - 1` older ones of its principal waits for `m * (patience + n * stay)` at most,
-    /// where `n` principals wait and `stay` is the longest time that a job has the link: when its
+    /// where `n` principals wait and `stay` is the longest time that a job, and a deletion before it, has
+    /// the link: when its
     /// patience has ended, each other principal goes once at most, and then it or one of the older.
     pub(super) fn rank(&self, waiting: &Waiting, now: Instant) -> Rank {
         let share = self.shares.get(&waiting.principal);
         let priority = waiting.wish.priority;
         let starving = now.duration_since(waiting.since) >= self.limits.patience;
         let turn = share.map_or(0, |share| share.last_turn);
-        let later = !waiting.wish.deletes_a_part;
+        // Ten uploads that end at once do not keep the others waiting for ten deletions.
+        let later = self.deleted || !waiting.wish.deletes_a_part;
         let kind = if starving {
             (later, false, Priority::Interactive, false)
         } else {

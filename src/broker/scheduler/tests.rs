@@ -100,11 +100,10 @@ fn the_link_is_given_to_one_at_a_time() {
 /// A call ended minutes after its deadline: a hundred others, each in its turn, had the link before its
 /// half file was deleted.
 #[test]
-fn a_part_of_a_file_is_deleted_before_any_other_has_the_link() {
+fn a_part_of_a_file_is_deleted_before_the_next_but_one_has_the_link() {
     let (mut queue, start) = (scheduler(100, 100), clock::now());
-    for (name, priority) in [("p", Priority::Bulk), ("q", Priority::Interactive)] {
-        admit(&mut queue, name, wish(priority, "a"), start);
-    }
+    let others = [("p", Priority::Bulk), ("q", Priority::Interactive)];
+    let others = others.map(|(name, priority)| admit(&mut queue, name, wish(priority, "a"), start));
     // They have waited beyond patience, and it has just had the link.
     let late = start + 60 * SECOND;
     let served = admit(&mut queue, "r", wish(Priority::Interactive, "a"), start);
@@ -113,8 +112,13 @@ fn a_part_of_a_file_is_deleted_before_any_other_has_the_link() {
         deletes_a_part: true,
         ..wish(Priority::Interactive, "b")
     };
-    let deletes = admit(&mut queue, "r", deletes, late);
-    assert_eq!(serve(&mut queue, late), Some(deletes));
+    let [one, two, three] = [(); 3].map(|()| admit(&mut queue, "r", deletes.clone(), late));
+    assert_eq!(serve(&mut queue, late), Some(one));
+    // Of many, one between two others.
+    assert_eq!(serve(&mut queue, late), Some(others[0]));
+    assert_eq!(serve(&mut queue, late), Some(two));
+    assert_eq!(serve(&mut queue, late), Some(others[1]));
+    assert_eq!(serve(&mut queue, late), Some(three));
 }
 
 #[test]
