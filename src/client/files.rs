@@ -14,11 +14,11 @@ impl Client {
         path: impl Into<ServerPath>,
     ) -> Result<(), Error> {
         let whole = path.into();
-        let (path, path_bytes) = whole.fields();
+        let (path, raw_path) = whole.fields();
         let request = whole.guard(self.request(MakeDirectoryRequest {
             target: Some(target.to_proto()),
             path,
-            path_bytes,
+            raw_path,
         }));
         let mut ftps = self.ftps.clone();
         self.unary(ftps.make_directory(request)).await.map(drop)
@@ -34,11 +34,11 @@ impl Client {
         path: impl Into<ServerPath>,
     ) -> Result<(), Error> {
         let whole = path.into();
-        let (path, path_bytes) = whole.fields();
+        let (path, raw_path) = whole.fields();
         let request = whole.guard(self.request(RemoveDirectoryRequest {
             target: Some(target.to_proto()),
             path,
-            path_bytes,
+            raw_path,
         }));
         let mut ftps = self.ftps.clone();
         self.unary(ftps.remove_directory(request)).await.map(drop)
@@ -54,11 +54,11 @@ impl Client {
         path: impl Into<ServerPath>,
     ) -> Result<(), Error> {
         let whole = path.into();
-        let (path, path_bytes) = whole.fields();
+        let (path, raw_path) = whole.fields();
         let request = whole.guard(self.request(DeleteFileRequest {
             target: Some(target.to_proto()),
             path,
-            path_bytes,
+            raw_path,
         }));
         let mut ftps = self.ftps.clone();
         self.unary(ftps.delete_file(request)).await.map(drop)

@@ -62,11 +62,11 @@ impl Client {
     ) -> Result<Download, Error> {
         let mut queued = Queued(Box::new(queued));
         let whole = path.into();
-        let (path, path_bytes) = whole.fields();
+        let (path, raw_path) = whole.fields();
         let request = GetRequest {
             target: Some(target.to_proto()),
             path,
-            path_bytes,
+            raw_path,
             // An offset beyond i64 is beyond the daemon's limit too, and refused there by name.
             offset: i64::try_from(offset).unwrap_or(i64::MAX),
             priority: self.priority.into(),

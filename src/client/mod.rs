@@ -294,11 +294,11 @@ impl Client {
     ) -> Result<proto::OpenSessionResponse, Error> {
         use proto::open_session_request::Destination;
         let path = directory.into();
-        let (directory, directory_bytes) = path.fields();
+        let (directory, raw_directory) = path.fields();
         let request = path.guard(self.request(proto::OpenSessionRequest {
             destination: Some(Destination::Profile(profile.into())),
             directory,
-            directory_bytes,
+            raw_directory,
             ..Default::default()
         }));
         self.unary(self.ftps.clone().open_session(request)).await
@@ -323,11 +323,11 @@ impl Client {
     /// The call failed.
     pub async fn size(&self, target: &Target, path: impl Into<ServerPath>) -> Result<u64, Error> {
         let whole = path.into();
-        let (path, path_bytes) = whole.fields();
+        let (path, raw_path) = whole.fields();
         let request = whole.guard(self.request(proto::GetSizeRequest {
             target: Some(target.to_proto()),
             path,
-            path_bytes,
+            raw_path,
         }));
         let response = self.unary(self.ftps.clone().get_size(request)).await?;
         u64::try_from(response.size)
@@ -345,11 +345,11 @@ impl Client {
         path: impl Into<ServerPath>,
     ) -> Result<Vec<Entry>, Error> {
         let whole = path.into();
-        let (path, path_bytes) = whole.fields();
+        let (path, raw_path) = whole.fields();
         let request = whole.guard(self.request(proto::ListRequest {
             target: Some(target.to_proto()),
             path,
-            path_bytes,
+            raw_path,
         }));
         let mut ftps = self.ftps.clone();
         self.limited(async {

@@ -52,11 +52,11 @@ impl Client {
         mut progress: impl FnMut(&OperationProgress),
     ) -> Result<PutResult, Error> {
         let whole = path.into();
-        let (path, path_bytes) = whole.fields();
+        let (path, raw_path) = whole.fields();
         let header = PutHeader {
             target: Some(target.to_proto()),
             path,
-            path_bytes,
+            raw_path,
             if_exists: options.if_exists.into(),
             verify: options.verify.into(),
             on_failure: options.on_failure.into(),
@@ -64,7 +64,7 @@ impl Client {
                 .size
                 .map(|size| i64::try_from(size).unwrap_or(i64::MAX)),
             sentinel: options.sentinel.clone(),
-            sentinel_bytes: Bytes::new(),
+            raw_sentinel: Bytes::new(),
             priority: self.priority.into(),
             yield_policy: self.yields.into(),
         };

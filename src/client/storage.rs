@@ -91,7 +91,7 @@ impl Client {
         let request = self.request(FetchToModuleRequest {
             target: Some(target.to_proto()),
             path: path.into(),
-            path_bytes: Bytes::new(),
+            raw_path: Bytes::new(),
             drive: drive.into(),
             offset: i64::try_from(offset).unwrap_or(i64::MAX),
             if_exists: if_exists.into(),
@@ -126,7 +126,7 @@ impl Client {
         let request = self.request(SendFromModuleRequest {
             target: Some(target.to_proto()),
             path: path.into(),
-            path_bytes: Bytes::new(),
+            raw_path: Bytes::new(),
             drive: drive.into(),
             offset: i64::try_from(offset).unwrap_or(i64::MAX),
         });

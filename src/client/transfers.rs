@@ -123,12 +123,12 @@ impl Client {
         path: impl Into<ServerPath>,
     ) -> Result<Transfer, Error> {
         let whole = path.into();
-        let (path, path_bytes) = whole.fields();
+        let (path, raw_path) = whole.fields();
         let request = whole.guard(self.request(CreateDownloadRequest {
             transfer_id: transfer_id.into(),
             profile: profile.into(),
             path,
-            path_bytes,
+            raw_path,
             priority: self.priority.into(),
         }));
         let mut transfers = self.transfers.clone();

@@ -36,11 +36,11 @@ impl FtpsService for Ftps {
         let caller = caller(&request)?;
         let wish = request::open_session(request.into_inner()).map_err(status::invalid)?;
         let session = within(&caller, self.broker.open_session(&caller, wish)).await?;
-        let (directory, directory_bytes) = response::said(&session.directory);
+        let (directory, raw_directory) = response::said(&session.directory);
         Ok(Response::new(OpenSessionResponse {
             session_id: session.id.as_str().into(),
             directory,
-            directory_bytes,
+            raw_directory,
             lease: Some(response::duration(session.lease)),
         }))
     }
@@ -83,10 +83,10 @@ impl FtpsService for Ftps {
         let (id, path) =
             request::change_directory(request.into_inner()).map_err(status::invalid)?;
         let directory = within(&caller, self.broker.change_directory(&caller, &id, &path)).await?;
-        let (directory, directory_bytes) = response::said(&directory);
+        let (directory, raw_directory) = response::said(&directory);
         Ok(Response::new(ChangeDirectoryResponse {
             directory,
-            directory_bytes,
+            raw_directory,
         }))
     }
 
@@ -100,10 +100,10 @@ impl FtpsService for Ftps {
             .broker
             .working_directory(&caller, &id)
             .map_err(refused)?;
-        let (directory, directory_bytes) = response::said(&directory);
+        let (directory, raw_directory) = response::said(&directory);
         Ok(Response::new(GetWorkingDirectoryResponse {
             directory,
-            directory_bytes,
+            raw_directory,
         }))
     }
 
@@ -150,9 +150,9 @@ impl FtpsService for Ftps {
         let GetSizeRequest {
             target,
             path,
-            path_bytes,
+            raw_path,
         } = request.into_inner();
-        let (target, path) = request::place(target, (path, path_bytes)).map_err(status::invalid)?;
+        let (target, path) = request::place(target, (path, raw_path)).map_err(status::invalid)?;
         let size = within(&caller, self.broker.size(&caller, &target, &path)).await?;
         Ok(Response::new(GetSizeResponse {
             size: response::signed(size),
@@ -167,9 +167,9 @@ impl FtpsService for Ftps {
         let MakeDirectoryRequest {
             target,
             path,
-            path_bytes,
+            raw_path,
         } = request.into_inner();
-        let (target, path) = request::place(target, (path, path_bytes)).map_err(status::invalid)?;
+        let (target, path) = request::place(target, (path, raw_path)).map_err(status::invalid)?;
         within(&caller, self.broker.make_directory(&caller, &target, &path)).await?;
         Ok(Response::new(MakeDirectoryResponse {}))
     }
@@ -182,9 +182,9 @@ impl FtpsService for Ftps {
         let RemoveDirectoryRequest {
             target,
             path,
-            path_bytes,
+            raw_path,
         } = request.into_inner();
-        let (target, path) = request::place(target, (path, path_bytes)).map_err(status::invalid)?;
+        let (target, path) = request::place(target, (path, raw_path)).map_err(status::invalid)?;
         within(
             &caller,
             self.broker.remove_directory(&caller, &target, &path),
@@ -198,9 +198,9 @@ impl FtpsService for Ftps {
         let DeleteFileRequest {
             target,
             path,
-            path_bytes,
+            raw_path,
         } = request.into_inner();
-        let (target, path) = request::place(target, (path, path_bytes)).map_err(status::invalid)?;
+        let (target, path) = request::place(target, (path, raw_path)).map_err(status::invalid)?;
         within(&caller, self.broker.delete_file(&caller, &target, &path)).await?;
         Ok(Response::new(DeleteFileResponse {}))
     }

@@ -15,7 +15,7 @@ pub(super) const FEATURES: [&str; 5] = [
     "get_growth",
     "get_guards",
     "list_filters",
-    "path_bytes",
+    "raw_path",
     "verify_best_effort",
 ];
 

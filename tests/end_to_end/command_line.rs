@@ -73,7 +73,7 @@ fn a_name_in_latin_1_is_listed_read_and_written_by_its_bytes_and_not_by_what_is_
         panic!("{listed}")
     };
     assert_eq!(entry["name"], "caf\u{FFFD}.txt");
-    assert_eq!(entry["name_bytes"], "636166e92e747874");
+    assert_eq!(entry["raw_name"], "636166e92e747874");
     assert_eq!(entry["addressable"], true);
     let told = run(&site, &["ls".as_ref(), &directory]);
     assert!(told.stdout.ends_with(b" $'caf\\xe9.txt'\n"), "{told:?}");

@@ -343,7 +343,7 @@ async fn every_bad_field_is_named() {
     let request = proto::GetRequest {
         target: target(),
         path: "/a".into(),
-        path_bytes: "/a".into(),
+        raw_path: "/a".into(),
         ..Default::default()
     };
     let status = refused(
@@ -352,7 +352,7 @@ async fn every_bad_field_is_named() {
         "INVALID_FIELDS",
     );
     let bad = status.get_details_bad_request().unwrap();
-    assert_eq!(bad.field_violations[0].field, "path_bytes");
+    assert_eq!(bad.field_violations[0].field, "raw_path");
 
     let server = proto::InlineServer {
         port: 70_000,

@@ -50,11 +50,11 @@ fn line(entry: &Entry) -> String {
 
 /// The name for people; as a shell takes it where it is not UTF-8: `$'caf\xe9.txt'`.
 fn name(entry: &Entry) -> String {
-    if entry.name_bytes.is_empty() {
+    if entry.raw_name.is_empty() {
         return Plain(&entry.name).to_string();
     }
     let mut quoted = String::from("$'");
-    for chunk in entry.name_bytes.utf8_chunks() {
+    for chunk in entry.raw_name.utf8_chunks() {
         quoted += &Plain(chunk.valid()).to_string().replace('\'', "\\'");
         for byte in chunk.invalid() {
             quoted += &format!("\\x{byte:02x}");
@@ -72,7 +72,7 @@ fn value(entry: &Entry) -> serde_json::Value {
     };
     json!({
         "name": entry.name,
-        "name_bytes": (!entry.name_bytes.is_empty()).then(|| hex(&entry.name_bytes)),
+        "raw_name": (!entry.raw_name.is_empty()).then(|| hex(&entry.raw_name)),
         "addressable": entry.addressable,
         "kind": kind,
         "size": entry.size,
@@ -116,13 +116,13 @@ mod tests {
         let file = Entry {
             name: "it's \u{FFFD}.txt".into(),
             kind: EntryKind::File.into(),
-            name_bytes: b"it's \xE9.txt".as_slice().into(),
+            raw_name: b"it's \xE9.txt".as_slice().into(),
             addressable: Some(true),
             ..Default::default()
         };
         assert!(line(&file).ends_with(" $'it\\'s \\xe9.txt'\n"));
         let value = value(&file);
-        assert_eq!(value["name_bytes"], "6974277320e92e747874");
+        assert_eq!(value["raw_name"], "6974277320e92e747874");
         assert_eq!(value["addressable"], true);
     }
 

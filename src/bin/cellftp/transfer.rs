@@ -55,17 +55,17 @@ async fn put(args: &Args, wish: &TransferPut, client: &Client) -> Result<(), Fai
     let transfer = if wish.resume {
         client.resume_upload(&id, &mut source, taken).await
     } else {
-        let (path, path_bytes) = remote_name(&wish.put)?.fields();
+        let (path, raw_path) = remote_name(&wish.put)?.fields();
         let header = UploadHeader {
             transfer_id: id.clone(),
             profile: args.profile()?,
             path,
-            path_bytes,
+            raw_path,
             if_exists: IfExists::from(wish.put.if_exists).into(),
             verify: Verify::from(wish.put.verify).into(),
             on_failure: OnFailure::from(wish.put.on_failure).into(),
             sentinel: wish.put.sentinel.clone(),
-            sentinel_bytes: Bytes::new(),
+            raw_sentinel: Bytes::new(),
             priority: args.urgency().into(),
             size: size.and_then(|size| i64::try_from(size).ok()),
             sha256,
@@ -154,10 +154,10 @@ fn outcome(transfer: &Transfer) -> Result<(), Failure> {
 
 /// The path of a transfer, whatever it is made of.
 fn path(transfer: &Transfer) -> ServerPath {
-    if transfer.path_bytes.is_empty() {
+    if transfer.raw_path.is_empty() {
         return transfer.path.as_str().into();
     }
-    transfer.path_bytes.to_vec().into()
+    transfer.raw_path.to_vec().into()
 }
 
 async fn read(args: &Args, wish: &TransferRead, client: &Client) -> Result<(), Failure> {

@@ -273,7 +273,7 @@ pub(in crate::rpc) fn place_to_list(
 ) -> Result<(Target, Option<RemotePath>), Invalid> {
     let mut fields = Fields::default();
     let target = fields.target("target", request.target);
-    let path = fields.optional_path("path", (request.path, request.path_bytes));
+    let path = fields.optional_path("path", (request.path, request.raw_path));
     fields.finish(target.zip(path))
 }
 
@@ -297,7 +297,7 @@ const TAIL: usize = 512;
 pub(in crate::rpc) fn get(request: proto::GetRequest) -> Result<GetWish, Invalid> {
     let mut fields = Fields::default();
     let target = fields.target("target", request.target);
-    let path = fields.path("path", (request.path, request.path_bytes));
+    let path = fields.path("path", (request.path, request.raw_path));
     let offset = fields
         .count("offset", request.offset)
         .and_then(|offset| fields.check("offset", Offset::new(offset)));
@@ -353,7 +353,7 @@ pub(in crate::rpc) fn open_session(
             .map(ServerChoice::Inline),
         None => fields.refuse("destination", "names no profile or server"),
     };
-    let directory = fields.optional_path("directory", (request.directory, request.directory_bytes));
+    let directory = fields.optional_path("directory", (request.directory, request.raw_directory));
     let transfer_type = fields
         .choice("transfer_type", request.transfer_type)
         .map(|choice| transfer_type(choice).unwrap_or_default());
@@ -400,7 +400,7 @@ pub(in crate::rpc) fn change_directory(
     let id = fields
         .named("session_id", request.session_id)
         .map(SessionId::new);
-    let path = fields.path("path", (request.path, request.path_bytes));
+    let path = fields.path("path", (request.path, request.raw_path));
     fields.finish(id.zip(path))
 }
 
@@ -479,7 +479,7 @@ pub(in crate::rpc) fn put_header(
 ) -> Result<(PutHeader, Manners), Invalid> {
     let mut fields = Fields::default();
     let target = fields.target("header.target", header.target);
-    let path = fields.path("header.path", (header.path, header.path_bytes));
+    let path = fields.path("header.path", (header.path, header.raw_path));
     let must_be_new = fields
         .choice("header.if_exists", header.if_exists)
         .map(|choice| matches!(choice, proto::IfExists::Fail));
@@ -493,7 +493,7 @@ pub(in crate::rpc) fn put_header(
     };
     let sentinel = fields.sentinel(
         "header.sentinel",
-        (header.sentinel, header.sentinel_bytes),
+        (header.sentinel, header.raw_sentinel),
         path.as_ref(),
         verify,
     );

@@ -48,7 +48,7 @@ impl proto::Entry {
         // Files are read and deleted, and directories entered: these commands have the same forms.
         let addressable =
             RemotePath::new(facts.name.as_str()).is_ok_and(|path| takes(Verb::Get, &path, profile));
-        let (name, name_bytes) = said(&facts.name);
+        let (name, raw_name) = said(&facts.name);
         let kind = match facts.kind {
             listing::Kind::File => proto::EntryKind::File,
             listing::Kind::Directory => proto::EntryKind::Directory,
@@ -67,7 +67,7 @@ impl proto::Entry {
                 .map(|target| lossless::shown(&target).into_owned())
                 .unwrap_or_default(),
             raw: entry.raw,
-            name_bytes,
+            raw_name,
             addressable: Some(addressable),
         }
     }
@@ -75,12 +75,12 @@ impl proto::Entry {
 
 impl From<OpenSession> for proto::SessionInfo {
     fn from(session: OpenSession) -> Self {
-        let (directory, directory_bytes) = said(&session.directory);
+        let (directory, raw_directory) = said(&session.directory);
         Self {
             session_id: session.id.as_str().into(),
             profile: session.profile.as_deref().unwrap_or_default().into(),
             directory,
-            directory_bytes,
+            raw_directory,
             transfer_type: proto::TransferType::from(session.transfer_type).into(),
             lease: Some(duration(session.lease)),
             remaining_lease: session.left.map(duration),

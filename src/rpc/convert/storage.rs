@@ -12,7 +12,7 @@ pub(in crate::rpc) fn fetch_to_module(
 ) -> Result<Transfer, Invalid> {
     let mut fields = Fields::default();
     let if_exists = fields.choice("if_exists", request.if_exists);
-    let path = (request.path, request.path_bytes);
+    let path = (request.path, request.raw_path);
     let what = (request.target, path, request.drive, request.offset);
     let transfer = transfer(&mut fields, what).zip(if_exists);
     if let Some((made, _)) = &transfer {
@@ -31,7 +31,7 @@ pub(in crate::rpc) fn send_from_module(
     request: proto::SendFromModuleRequest,
 ) -> Result<Transfer, Invalid> {
     let mut fields = Fields::default();
-    let path = (request.path, request.path_bytes);
+    let path = (request.path, request.raw_path);
     let what = (request.target, path, request.drive, request.offset);
     let transfer = transfer(&mut fields, what);
     fields.finish(transfer)

@@ -19,7 +19,7 @@ pub(in crate::rpc) fn upload(header: proto::UploadHeader) -> Result<(TransferId,
     let mut fields = Fields::default();
     let id = fields.transfer("header.transfer_id", header.transfer_id);
     let profile = fields.named("header.profile", header.profile);
-    let path = fields.path("header.path", (header.path, header.path_bytes));
+    let path = fields.path("header.path", (header.path, header.raw_path));
     let must_be_new = fields
         .choice("header.if_exists", header.if_exists)
         .map(|choice| matches!(choice, proto::IfExists::Fail));
@@ -29,7 +29,7 @@ pub(in crate::rpc) fn upload(header: proto::UploadHeader) -> Result<(TransferId,
         .map(|choice| !matches!(choice, proto::OnFailure::Keep));
     let sentinel = fields.sentinel(
         "header.sentinel",
-        (header.sentinel, header.sentinel_bytes),
+        (header.sentinel, header.raw_sentinel),
         path.as_ref(),
         verify,
     );
@@ -74,7 +74,7 @@ pub(in crate::rpc) fn download(
     let mut fields = Fields::default();
     let id = fields.transfer("transfer_id", request.transfer_id);
     let profile = fields.named("profile", request.profile);
-    let path = fields.path("path", (request.path, request.path_bytes));
+    let path = fields.path("path", (request.path, request.raw_path));
     let priority = fields.priority("priority", request.priority);
     let read = (|| {
         let wish = Wish {
@@ -216,13 +216,13 @@ impl From<Transfer> for proto::Transfer {
         let wish = record.wish.upload().cloned();
         let operation = live.operation.as_ref().map(|id| id.as_str().to_owned());
         let update_time = timestamp(record.changed);
-        let (path, path_bytes) = said(record.wish.path.as_str());
+        let (path, raw_path) = said(record.wish.path.as_str());
         let transfer = Self {
             transfer_id: record.key.id.as_str().into(),
             direction: direction.into(),
             profile: record.wish.profile,
             path,
-            path_bytes,
+            raw_path,
             priority: proto::Priority::from(record.wish.priority).into(),
             state: state.into(),
             end_time: record.state.is_over().then_some(update_time),
@@ -267,13 +267,13 @@ impl proto::Transfer {
             proto::OnFailure::Keep
         };
         let sentinel = wish.sentinel.map(|path| said(path.as_str()));
-        let (sentinel, sentinel_bytes) = sentinel.unwrap_or_default();
+        let (sentinel, raw_sentinel) = sentinel.unwrap_or_default();
         Self {
             if_exists: if_exists.into(),
             verify: proto::Verify::from(wish.verify).into(),
             on_failure: on_failure.into(),
             sentinel,
-            sentinel_bytes,
+            raw_sentinel,
             ..self
         }
     }
