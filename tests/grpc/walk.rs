@@ -420,13 +420,13 @@ fn good_text(field: &FieldDescriptor) -> Value {
 
 /// The field that takes the same path in bytes.
 fn in_bytes(field: &FieldDescriptor) -> Option<FieldDescriptor> {
-    let name = format!("{}_bytes", field.name());
+    let name = format!("raw_{}", field.name());
     field.parent_message().get_field_by_name(&name)
 }
 
 /// The field that takes the same path in text.
 fn in_text(field: &FieldDescriptor) -> Option<FieldDescriptor> {
-    let name = field.name().strip_suffix("_bytes")?;
+    let name = field.name().strip_prefix("raw_")?;
     field.parent_message().get_field_by_name(name)
 }
 

@@ -49,7 +49,7 @@ pub enum ValueError {
     /// A character that stands for something that could not be read.
     #[error(
         "holds U+FFFD, which stands for bytes that are not UTF-8 and names no file; give the name's own bytes \
-         in the field of the same name that ends in `_bytes`, as `raw_name` of a listing has them"
+         in the field of the same name behind `raw_`, as `raw_name` of a listing has them"
     )]
     Replaced,
     /// A command line that is not for callers.

@@ -138,9 +138,9 @@ impl Fields {
     /// A path of a server, given in text or in bytes.
     pub(super) fn path(&mut self, field: &str, (text, bytes): Given) -> Option<RemotePath> {
         match (text.is_empty(), bytes.is_empty()) {
-            (true, false) => self.check(&format!("{field}_bytes"), RemotePath::from_bytes(&bytes)),
+            (true, false) => self.check(&in_bytes(field), RemotePath::from_bytes(&bytes)),
             (false, false) => self.refuse(
-                &format!("{field}_bytes"),
+                &in_bytes(field),
                 format!("is given beside `{field}`; exactly one of them is to be given"),
             ),
             (_, true) => self.check(field, RemotePath::of_text(&text)),
@@ -539,5 +539,13 @@ fn transfer_type(choice: proto::TransferType) -> Option<TransferType> {
         proto::TransferType::Unspecified => None,
         proto::TransferType::Binary => Some(TransferType::Binary),
         proto::TransferType::Ascii => Some(TransferType::Ascii),
+    }
+}
+
+/// The field that takes in bytes what this one takes in text: `header.raw_path` of `header.path`.
+fn in_bytes(field: &str) -> String {
+    match field.rsplit_once('.') {
+        Some((message, name)) => format!("{message}.raw_{name}"),
+        None => format!("raw_{field}"),
     }
 }
