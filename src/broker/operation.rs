@@ -291,8 +291,8 @@ impl Operation {
             deadline: None,
             load: Load::Small,
             yielding: None,
-            // Others wait for the clean-up of a transfer only in their turn: it is tried for days, also where
-            // each try costs the time of a server that does not answer.
+            // The deletion for a transfer, which has a source, waits for its turn: it is tried for days, also
+            // at a server that does not answer, where each try takes minutes.
             deletes_a_part: source.is_none(),
         };
         let nobody = watch::Sender::default();

@@ -62,8 +62,8 @@ pub(super) struct Scheduler {
     keys: u64,
     asked: u64,
     turns: u64,
-    /// The last turn went to one that deletes a part of a file.
-    deleted: bool,
+    /// Whether the last turn went to a job that deletes a part of a file.
+    deleted_last: bool,
     /// How long a job has the link, as it was lately.
     tenancy: Duration,
     /// When the last job was over; and when the last of those jobs and chores.
@@ -102,8 +102,8 @@ pub(super) struct Wish {
     pub(super) load: Load,
     /// Where it can give way and go on later.
     pub(super) yielding: Option<Yielding>,
-    /// It deletes the part of a file that an upload has left, which is over: readers may take that for
-    /// the whole.
+    /// It deletes the part of a file that an upload has left. The upload is over, and readers may take
+    /// the part for the whole file.
     pub(super) deletes_a_part: bool,
 }
 
@@ -171,7 +171,7 @@ impl Scheduler {
             keys: 0,
             asked: 0,
             turns: 0,
-            deleted: false,
+            deleted_last: false,
             tenancy: Duration::from_secs(1),
             idle: now,
             silent: now,
@@ -233,7 +233,7 @@ impl Scheduler {
         let key = *key;
         let chosen = self.waiting.remove(&key)?;
         self.turns += 1;
-        self.deleted = chosen.wish.deletes_a_part;
+        self.deleted_last = chosen.wish.deletes_a_part;
         self.brought_forward(&chosen, now);
         let share = self.shares.entry(chosen.principal).or_default();
         share.last_turn = self.turns;

@@ -13,13 +13,11 @@ impl Client {
         target: &Target,
         path: impl Into<ServerPath>,
     ) -> Result<(), Error> {
-        let whole = path.into();
-        let (path, raw_path) = whole.fields();
-        let request = whole.guard(self.request(MakeDirectoryRequest {
+        let request = self.request_at(path, |path, raw_path| MakeDirectoryRequest {
             target: Some(target.to_proto()),
             path,
             raw_path,
-        }));
+        });
         let mut ftps = self.ftps.clone();
         self.unary(ftps.make_directory(request)).await.map(drop)
     }
@@ -33,13 +31,11 @@ impl Client {
         target: &Target,
         path: impl Into<ServerPath>,
     ) -> Result<(), Error> {
-        let whole = path.into();
-        let (path, raw_path) = whole.fields();
-        let request = whole.guard(self.request(RemoveDirectoryRequest {
+        let request = self.request_at(path, |path, raw_path| RemoveDirectoryRequest {
             target: Some(target.to_proto()),
             path,
             raw_path,
-        }));
+        });
         let mut ftps = self.ftps.clone();
         self.unary(ftps.remove_directory(request)).await.map(drop)
     }
@@ -53,13 +49,11 @@ impl Client {
         target: &Target,
         path: impl Into<ServerPath>,
     ) -> Result<(), Error> {
-        let whole = path.into();
-        let (path, raw_path) = whole.fields();
-        let request = whole.guard(self.request(DeleteFileRequest {
+        let request = self.request_at(path, |path, raw_path| DeleteFileRequest {
             target: Some(target.to_proto()),
             path,
             raw_path,
-        }));
+        });
         let mut ftps = self.ftps.clone();
         self.unary(ftps.delete_file(request)).await.map(drop)
     }

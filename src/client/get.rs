@@ -61,9 +61,7 @@ impl Client {
         queued: impl FnMut(&OperationProgress) + Send + 'static,
     ) -> Result<Download, Error> {
         let mut queued = Queued(Box::new(queued));
-        let whole = path.into();
-        let (path, raw_path) = whole.fields();
-        let request = GetRequest {
+        let request = self.request_at(path, |path, raw_path| GetRequest {
             target: Some(target.to_proto()),
             path,
             raw_path,
@@ -73,16 +71,13 @@ impl Client {
             yield_policy: self.yields.into(),
             growth: self.growth.into(),
             ..Default::default()
-        };
+        });
         let limit = Limit::with_grace(self.timeout);
         let mut ftps = self.ftps.clone();
         let mut operation_id = String::new();
         let (stream, info) = self
             .limited(async {
-                let mut stream = ftps
-                    .get(whole.guard(self.request(request)))
-                    .await?
-                    .into_inner();
+                let mut stream = ftps.get(request).await?.into_inner();
                 loop {
                     let response = stream.message().await?;
                     match response.and_then(|response| response.message) {

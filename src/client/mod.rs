@@ -50,6 +50,7 @@ pub use transfers::TransferWatch;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
 
@@ -293,14 +294,14 @@ impl Client {
         directory: impl Into<ServerPath>,
     ) -> Result<proto::OpenSessionResponse, Error> {
         use proto::open_session_request::Destination;
-        let path = directory.into();
-        let (directory, raw_directory) = path.fields();
-        let request = path.guard(self.request(proto::OpenSessionRequest {
-            destination: Some(Destination::Profile(profile.into())),
-            directory,
-            raw_directory,
-            ..Default::default()
-        }));
+        let request = self.request_at(directory, |directory, raw_directory| {
+            proto::OpenSessionRequest {
+                destination: Some(Destination::Profile(profile.into())),
+                directory,
+                raw_directory,
+                ..Default::default()
+            }
+        });
         self.unary(self.ftps.clone().open_session(request)).await
     }
 
@@ -322,13 +323,11 @@ impl Client {
     /// # Errors
     /// The call failed.
     pub async fn size(&self, target: &Target, path: impl Into<ServerPath>) -> Result<u64, Error> {
-        let whole = path.into();
-        let (path, raw_path) = whole.fields();
-        let request = whole.guard(self.request(proto::GetSizeRequest {
+        let request = self.request_at(path, |path, raw_path| proto::GetSizeRequest {
             target: Some(target.to_proto()),
             path,
             raw_path,
-        }));
+        });
         let response = self.unary(self.ftps.clone().get_size(request)).await?;
         u64::try_from(response.size)
             .map_err(|_| Error::Protocol(format!("a size of {} bytes", response.size)))
@@ -344,13 +343,11 @@ impl Client {
         target: &Target,
         path: impl Into<ServerPath>,
     ) -> Result<Vec<Entry>, Error> {
-        let whole = path.into();
-        let (path, raw_path) = whole.fields();
-        let request = whole.guard(self.request(proto::ListRequest {
+        let request = self.request_at(path, |path, raw_path| proto::ListRequest {
             target: Some(target.to_proto()),
             path,
             raw_path,
-        }));
+        });
         let mut ftps = self.ftps.clone();
         self.limited(async {
             let mut stream = ftps.list(request).await?.into_inner();
@@ -388,6 +385,17 @@ impl Client {
             request.set_timeout(timeout);
         }
         request
+    }
+
+    /// A request with a path of a server, in text or in bytes.
+    fn request_at<T>(
+        &self,
+        path: impl Into<ServerPath>,
+        message: impl FnOnce(String, Bytes) -> T,
+    ) -> Request<T> {
+        let path = path.into();
+        let (text, bytes) = path.fields();
+        path.guard(self.request(message(text, bytes)))
     }
 
     async fn unary<T>(

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tonic::Request;
 use tonic::metadata::MetadataValue;
 
-/// A path on a server, or a name: bytes, which are UTF-8 on most.
+/// A path on a server, or a name there: bytes, which are UTF-8 on most servers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerPath(Vec<u8>);
 
@@ -34,8 +34,8 @@ impl ServerPath {
         }
     }
 
-    /// A request with this path: a daemon that drops the field for bytes refuses it, and takes no other
-    /// directory.
+    /// Marks a request that has this path in bytes: a daemon that does not know the field refuses the request. It
+    /// would drop the field, and take another directory.
     pub(super) fn guard<T>(&self, mut request: Request<T>) -> Request<T> {
         if std::str::from_utf8(&self.0).is_err() {
             let feature = MetadataValue::from_static("raw_path");

@@ -122,15 +122,13 @@ impl Client {
         profile: &str,
         path: impl Into<ServerPath>,
     ) -> Result<Transfer, Error> {
-        let whole = path.into();
-        let (path, raw_path) = whole.fields();
-        let request = whole.guard(self.request(CreateDownloadRequest {
+        let request = self.request_at(path, |path, raw_path| CreateDownloadRequest {
             transfer_id: transfer_id.into(),
             profile: profile.into(),
             path,
             raw_path,
             priority: self.priority.into(),
-        }));
+        });
         let mut transfers = self.transfers.clone();
         some(
             self.unary(transfers.create_download(request))

@@ -58,8 +58,9 @@ pub(crate) fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(String::from_utf8_lossy(&bytes(text)).into_owned())
 }
 
-/// In small letters, for names that may be one where the case of letters does not count. What is not UTF-8
-/// is taken for Latin-1: most one-byte codes have their small letters where that has them, or its capitals.
+/// In small letters, for names that may be one where the case of letters does not count. A byte that is not UTF-8
+/// is read as Latin-1. Most codes of Europe (ISO 8859, Windows-125x, KOI8) have the two forms of a letter at the
+/// same two places from 0xC0 on, so that this finds them too.
 pub(crate) fn folded(text: &str) -> String {
     let plain = |character| byte_of(character).map_or(character, char::from);
     let plain: String = text.chars().map(plain).collect();

@@ -148,7 +148,7 @@ impl AsyncRead for Connection {
     ) -> Poll<io::Result<()>> {
         if self.is_held(cx) {
             self.over(cx)?;
-            // Nothing of what a client has sent that left meanwhile is worth doing.
+            // Where its client has left, nothing that it sent is worth doing.
             return if self.is_left(cx) {
                 Poll::Ready(Ok(()))
             } else {

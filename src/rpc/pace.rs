@@ -23,8 +23,8 @@ const HEAD: usize = 9;
 const HEADERS: u8 = 1;
 const CALL: u32 = 8;
 
-/// How long a connection waits at most because others of its client wait too: some of them may end meanwhile, and
-/// that its client has left is seen when it wakes.
+/// How long a connection waits at most because others of its client wait too. Some of them may end meanwhile, and
+/// a connection learns only when it wakes that its client has left.
 const LONGEST: Duration = Duration::from_millis(250);
 
 /// The paces of all clients that are connected, and of those whose frames are not paid for yet: who closes
@@ -57,7 +57,7 @@ pub(super) struct Pace {
     waiting: Arc<()>,
 }
 
-/// Somebody who waits until this client may send again.
+/// A wait until more of this client is read.
 #[derive(Debug)]
 pub(super) struct Held {
     over: Pin<Box<Sleep>>,
@@ -73,11 +73,11 @@ impl Future for Held {
 }
 
 impl Pace {
-    /// Waits where nothing of this client is read now; `None`: it is read. At the end of it others may have sent
-    /// meanwhile, so that the client may have to wait again.
+    /// The wait of a connection of which nothing is read now; `None`: it is read. When the wait is over, other
+    /// connections of the client may have sent more, so that there may be another wait.
     ///
-    /// The wait is until one may be read. Where many wait, each waits as many times as long, or all of them
-    /// would wake for each that is read.
+    /// One connection waits until it may be read. Where many wait, each waits so many times as long, up to a
+    /// quarter of a second. Else all of them would wake for each that is read.
     pub(super) fn hold(&self, now: Instant) -> Option<Held> {
         let wait = self.wait(now)?;
         let waiting = Arc::clone(&self.waiting);

@@ -315,6 +315,14 @@ async fn a_directory_that_is_not_empty_is_told_so() {
     ftps.remove_directory(request()).await.unwrap();
 }
 
+/// The fields for which a call is refused.
+fn bad_fields<T>(answer: Result<T, tonic::Status>) -> Vec<String> {
+    let status = refused(answer, Code::InvalidArgument, "INVALID_FIELDS");
+    let bad = status.get_details_bad_request().unwrap();
+    let violations = bad.field_violations.into_iter();
+    violations.map(|violation| violation.field).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_bad_field_is_named() {
     let house = House::ready().await;
@@ -327,17 +335,7 @@ async fn every_bad_field_is_named() {
         offset: -1,
         ..Default::default()
     };
-    let status = refused(
-        ended(ftps.get(request).await).await,
-        Code::InvalidArgument,
-        "INVALID_FIELDS",
-    );
-    let bad = status.get_details_bad_request().unwrap();
-    let fields: Vec<&str> = bad
-        .field_violations
-        .iter()
-        .map(|v| v.field.as_str())
-        .collect();
+    let fields = bad_fields(ended(ftps.get(request).await).await);
     assert_eq!(fields, ["target.profile", "path", "offset"]);
 
     let request = proto::GetRequest {
@@ -346,13 +344,8 @@ async fn every_bad_field_is_named() {
         raw_path: "/a".into(),
         ..Default::default()
     };
-    let status = refused(
-        ended(ftps.get(request).await).await,
-        Code::InvalidArgument,
-        "INVALID_FIELDS",
-    );
-    let bad = status.get_details_bad_request().unwrap();
-    assert_eq!(bad.field_violations[0].field, "raw_path");
+    let fields = bad_fields(ended(ftps.get(request).await).await);
+    assert_eq!(fields, ["raw_path"]);
 
     let server = proto::InlineServer {
         port: 70_000,
@@ -364,17 +357,7 @@ async fn every_bad_field_is_named() {
         transfer_type: 7,
         ..Default::default()
     };
-    let status = refused(
-        ftps.open_session(request).await,
-        Code::InvalidArgument,
-        "INVALID_FIELDS",
-    );
-    let bad = status.get_details_bad_request().unwrap();
-    let fields: Vec<&str> = bad
-        .field_violations
-        .iter()
-        .map(|v| v.field.as_str())
-        .collect();
+    let fields = bad_fields(ftps.open_session(request).await);
     let want = [
         "inline_server.security",
         "inline_server.port",

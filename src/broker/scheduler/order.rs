@@ -10,7 +10,8 @@ use crate::broker::caller::Principal;
 /// Smaller goes first.
 type Rank = (Kind, u64, u64);
 
-/// Those of one kind take turns by principal.
+/// Jobs of one kind take turns by principal: whether it does not go first as a deletion; whether it is
+/// still patient; how urgent it is; whether the module is logged in to another server.
 type Kind = (bool, bool, Priority, bool);
 
 impl Scheduler {
@@ -38,22 +39,21 @@ impl Scheduler {
         order.into_iter().map(|(_, key)| key).collect()
     }
 
-    /// What decides, in this order: every other time, who deletes a part of a file that an upload has
-    /// left; who has waited over the limit of patience; the more urgent;
-    /// the server that the module is logged in to; the principal whose last turn is longest ago;
-    /// who asked first.
+    /// What decides, in this order: a job that deletes a part of a file, unless the last one did so too;
+    /// who has waited over the limit of patience; the more urgent; the server that the module is logged
+    /// in to; the principal whose last turn is longest ago; who asked first.
     ///
     /// So a job with `m - 1` older ones of its principal waits for `m * (patience + n * stay)` at most,
-    /// where `n` principals wait and `stay` is the longest time that a job, and a deletion before it, has
-    /// the link: when its
-    /// patience has ended, each other principal goes once at most, and then it or one of the older.
+    /// where `n` principals wait and `stay` is the longest time that a job, with a deletion before it, has
+    /// the link: when its patience has ended, each other principal goes once at most, and then it or one
+    /// of the older.
     pub(super) fn rank(&self, waiting: &Waiting, now: Instant) -> Rank {
         let share = self.shares.get(&waiting.principal);
         let priority = waiting.wish.priority;
         let starving = now.duration_since(waiting.since) >= self.limits.patience;
         let turn = share.map_or(0, |share| share.last_turn);
-        // Ten uploads that end at once do not keep the others waiting for ten deletions.
-        let later = self.deleted || !waiting.wish.deletes_a_part;
+        // Where ten uploads end at once, the others do not wait for ten deletions in a row.
+        let later = self.deleted_last || !waiting.wish.deletes_a_part;
         let kind = if starving {
             (later, false, Priority::Interactive, false)
         } else {

@@ -144,8 +144,8 @@ impl Wish {
     }
 }
 
-/// A path as it was stored. Earlier versions took U+FFFD for any other character of a path: then the path is
-/// what they sent.
+/// A path as it was stored. Earlier versions accepted U+FFFD in a path, as any other character, and sent its
+/// own bytes to the server: it goes on standing for these.
 fn stored(path: String) -> Result<RemotePath, ValueError> {
     if path.contains(char::REPLACEMENT_CHARACTER) {
         return RemotePath::from_bytes(path.as_bytes());

@@ -496,12 +496,7 @@ impl Client<'_> {
 
     /// A download that is done.
     async fn read_transfer(&self, mine: &Lasting) {
-        let caller = Caller {
-            principal: Principal::new(self.name.as_str()),
-            deadline: None,
-            priority: None,
-            yields: None,
-        };
+        let caller = named(&self.name);
         let reading = async {
             let mut reading = self
                 .broker
@@ -649,15 +644,19 @@ pub(crate) async fn settle(world: &Arc<World>, broker: &Broker, index: usize, un
     }
 }
 
+fn named(client: &str) -> Caller {
+    Caller {
+        principal: Principal::new(client),
+        deadline: None,
+        priority: None,
+        yields: None,
+    }
+}
+
 /// How many transfers the daemon lists that may have bytes in its spool.
 pub(crate) fn keeping(world: &World, broker: &Broker) -> usize {
     let of = |index| {
-        let caller = Caller {
-            principal: Principal::new(client_name(index).as_str()),
-            deadline: None,
-            priority: None,
-            yields: None,
-        };
+        let caller = named(&client_name(index));
         broker
             .list_transfers(&caller, None, 1000, |_| true)
             .unwrap_or_default()
