@@ -4,7 +4,7 @@ mod drive;
 mod ends;
 mod guarded;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,21 +19,25 @@ use super::put::Patience;
 use super::spool::{Reader, Spooled, Spools};
 use super::tally::Tally;
 use crate::modem::JobId;
-use crate::modem::operation::{Delivered, Standing, Task};
+use crate::modem::operation::{Delivered, Progress, Standing, Task};
 
 pub use crate::modem::operation::Growth;
-pub use guarded::{Guarded, Guards};
+pub use guarded::{Guarded, Guards, Wanted};
 
 /// A download or listing under way. Dropping it cancels the operation.
 #[derive(Debug)]
 pub struct Reading {
     operation: JobId,
+    /// The same, as long as it has not ended.
+    live: Weak<Operation>,
     size: Option<u64>,
     reader: Reader,
     /// Bytes that an earlier reading has handed over.
     before: u64,
     tally: Tally,
     progress: watch::Receiver<GetProgress>,
+    /// How far it is on the link, now or when it had it last.
+    link: watch::Receiver<Progress>,
     begin: Begin,
     driver: JoinHandle<Result<Finished, Error>>,
     ended: Option<Result<Next, Error>>,
@@ -104,19 +108,23 @@ impl Reading {
         let (writer, reader) = spools.from_link(&operation.principal, patience.stall);
         let (begin, began) = oneshot::channel();
         let (report, progress) = watch::channel(GetProgress::default());
+        let (to_tell, link) = watch::channel(Progress::default());
         let cancel = operation.cancel.clone().drop_guard();
         let id = operation.id.clone();
+        let live = Arc::downgrade(&operation);
         let teller = operation.teller();
         let before = job.before();
-        let drive = drive::drive(operation, job, writer, begin, report, patience);
+        let drive = drive::drive(operation, job, writer, begin, report, to_tell, patience);
         let drive = teller.tells(drive);
         Self {
             operation: id,
+            live,
             size: None,
             reader,
             before,
             tally: Tally::default(),
             progress,
+            link,
             begin: Begin::Awaited(began),
             driver: tokio::spawn(drive),
             ended: None,
@@ -191,6 +199,22 @@ impl Reading {
         });
         self.ended = Some(ended.clone());
         ended
+    }
+
+    /// Its caller has all that it wanted: the rest is not taken from the link, and the operation is done.
+    /// Answers what came so far, but for the number of bytes and their hash, which the caller knows.
+    fn enough(&self) -> GetResult {
+        let elapsed = self.live.upgrade().map(|operation| {
+            operation.enough();
+            operation.on_link()
+        });
+        GetResult {
+            size: self.tally.size,
+            sha256: self.tally.sha256(),
+            resumes: self.link.borrow().resumes,
+            elapsed: elapsed.unwrap_or_default(),
+            grown: None,
+        }
     }
 
     /// How the driver ended.

@@ -76,6 +76,8 @@ pub(super) struct Operation {
 struct Facts {
     /// `CancelOperation` was called.
     called_off: bool,
+    /// Its caller has all that it wanted.
+    enough: bool,
     /// The daemon is stopping and has ended it.
     stopped: bool,
     on_link_since: Option<Instant>,
@@ -460,6 +462,12 @@ impl Operation {
         })
     }
 
+    /// Its caller has all that it wanted: ends it, as one that is done.
+    pub(super) fn enough(&self) {
+        self.facts().enough = true;
+        self.cancel.cancel();
+    }
+
     /// Ends it because the daemon is stopping.
     fn stop(&self) {
         self.facts().stopped = true;
@@ -492,7 +500,9 @@ impl Operation {
 
     /// Time on the link so far.
     pub(super) fn on_link(&self) -> Duration {
-        self.facts().on_link
+        let facts = self.facts();
+        let now = facts.on_link_since.map(|since| clock::now() - since);
+        facts.on_link + now.unwrap_or_default()
     }
 
     fn facts(&self) -> MutexGuard<'_, Facts> {

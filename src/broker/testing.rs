@@ -550,6 +550,7 @@ impl Module {
                     job.progress.send_replace(Progress {
                         stage: ProgressStage::Transferring,
                         bytes,
+                        resumes: 0,
                     });
                 }
                 Ok(Supply::Piece(Piece::End)) => break,

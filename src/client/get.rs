@@ -6,6 +6,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tonic::Streaming;
+use tonic::metadata::MetadataValue;
 
 use super::limit::Limit;
 use super::{Client, Error, ServerPath, Target};
@@ -61,7 +62,7 @@ impl Client {
         queued: impl FnMut(&OperationProgress) + Send + 'static,
     ) -> Result<Download, Error> {
         let mut queued = Queued(Box::new(queued));
-        let request = self.request_at(path, |path, raw_path| GetRequest {
+        let mut request = self.request_at(path, |path, raw_path| GetRequest {
             target: Some(target.to_proto()),
             path,
             raw_path,
@@ -70,8 +71,16 @@ impl Client {
             priority: self.priority.into(),
             yield_policy: self.yields.into(),
             growth: self.growth.into(),
+            length: self.length.map_or(0, |length| {
+                i64::try_from(length.get()).unwrap_or(i64::MAX)
+            }),
             ..Default::default()
         });
+        if self.length.is_some() {
+            // A daemon that does not know the field would send all of the file.
+            let feature = MetadataValue::from_static("get_length");
+            request.metadata_mut().append("cellftp-require", feature);
+        }
         let limit = Limit::with_grace(self.timeout);
         let mut ftps = self.ftps.clone();
         let mut operation_id = String::new();

@@ -48,6 +48,7 @@ pub use storage::ModuleReadProgress;
 pub use tonic::Code;
 pub use transfers::TransferWatch;
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -90,6 +91,7 @@ pub struct Client {
     priority: Priority,
     yields: YieldPolicy,
     growth: Growth,
+    length: Option<NonZeroU64>,
 }
 
 /// Where an operation goes.
@@ -151,6 +153,7 @@ impl Client {
             priority: Priority::Unspecified,
             yields: YieldPolicy::Unspecified,
             growth: Growth::Unspecified,
+            length: None,
         })
     }
 
@@ -182,6 +185,14 @@ impl Client {
     #[must_use]
     pub fn with_growth(mut self, growth: Growth) -> Self {
         self.growth = growth;
+        self
+    }
+
+    /// The same connection, with so many bytes at most for each Get; `None`: to the end of the file. The
+    /// daemon must know of it, or refuses the call.
+    #[must_use]
+    pub fn with_length(mut self, length: Option<NonZeroU64>) -> Self {
+        self.length = length;
         self
     }
 

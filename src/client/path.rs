@@ -39,7 +39,7 @@ impl ServerPath {
     pub(super) fn guard<T>(&self, mut request: Request<T>) -> Request<T> {
         if std::str::from_utf8(&self.0).is_err() {
             let feature = MetadataValue::from_static("raw_path");
-            request.metadata_mut().insert("cellftp-require", feature);
+            request.metadata_mut().append("cellftp-require", feature);
         }
         request
     }

@@ -500,6 +500,7 @@ impl Procedure for Download {
         Progress {
             stage,
             bytes: self.got,
+            resumes: self.resumes,
         }
     }
 

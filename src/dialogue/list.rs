@@ -280,6 +280,7 @@ impl Procedure for List {
         Progress {
             stage: ProgressStage::Transferring,
             bytes: self.again.delivered(),
+            resumes: 0,
         }
     }
 }

@@ -426,6 +426,8 @@ pub struct Progress {
     pub stage: ProgressStage,
     /// Bytes of content handed to the module, or taken from it.
     pub bytes: u64,
+    /// How often the link broke and the transfer went on.
+    pub resumes: u32,
 }
 
 /// What an operation is doing.

@@ -219,7 +219,7 @@ impl Procedure for Simple {
     fn progress(&self) -> Progress {
         Progress {
             stage: ProgressStage::Transferring,
-            bytes: 0,
+            ..Progress::default()
         }
     }
 }

@@ -514,6 +514,7 @@ impl Procedure for Upload {
         Progress {
             stage,
             bytes: self.sent,
+            resumes: self.resumes,
         }
     }
 }

@@ -211,18 +211,12 @@ impl FtpsService for Ftps {
         let mut caller = caller(&request)?;
         let wish = request::get(request.into_inner()).map_err(status::invalid)?;
         (caller.priority, caller.yields) = wish.manners;
+        let offset = wish.wanted.offset;
         let reading = self
             .broker
-            .begin_guarded_get(
-                &caller,
-                &wish.target,
-                &wish.path,
-                wish.offset,
-                wish.guards,
-                wish.growth,
-            )
+            .begin_guarded_get(&caller, &wish.target, wish.wanted)
             .map_err(refused)?;
-        let answer = get::run(reading, caller, wish.offset);
+        let answer = get::run(reading, caller, offset);
         Ok(Response::new(Box::pin(answer)))
     }
 

@@ -11,9 +11,10 @@ const KEY: &str = "cellftp-require";
 
 /// What a call may ask for, in the order of the names. proto/README.md says what each is. A field or a
 /// value that a client must be able to rely on comes with a name here.
-pub(super) const FEATURES: [&str; 5] = [
+pub(super) const FEATURES: &[&str] = &[
     "get_growth",
     "get_guards",
+    "get_length",
     "list_filters",
     "raw_path",
     "verify_best_effort",

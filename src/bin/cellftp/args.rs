@@ -5,6 +5,7 @@ mod module;
 mod transfer;
 
 use std::fs;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -194,6 +195,14 @@ pub(crate) struct Get {
     /// What comes of a file that grows while it is read, as a log does
     #[arg(long, value_enum, default_value_t)]
     pub(crate) growth: Grown,
+
+    /// First byte to read
+    #[arg(long, value_name = "BYTE", default_value_t = 0)]
+    pub(crate) offset: u64,
+
+    /// Bytes to read at most; without it, to the end of the file
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) length: Option<NonZeroU64>,
 
     #[command(flatten)]
     pub(crate) landing: Landing,

@@ -18,9 +18,10 @@ pub(crate) async fn run(args: &Args, get: &Get, client: &Client) -> Result<(), F
     let local = local_name(get)?;
     let mut arrival = Arrival::at(local, &get.remote, &get.landing).await?;
     let client = client.clone().with_growth(get.growth.into());
+    let client = client.with_length(get.length);
     let download = begin(&client, &target, get, &bar).await?;
     let had = download.info().size;
-    let result = copy(&bar, download, &mut arrival.sink()?).await?;
+    let result = copy(&bar, download, get, &mut arrival.sink()?).await?;
     arrival.complete(args, Arrived::from(result).of(had))
 }
 
@@ -42,7 +43,7 @@ async fn begin(
     bar: &ProgressBar,
 ) -> Result<Download, Failure> {
     let queued = bar.clone();
-    let download = client.get_telling(target, &get.remote, 0, move |progress| {
+    let download = client.get_telling(target, &get.remote, get.offset, move |progress| {
         queued.set_message(format!("{} first", progress.queue_position));
         queued.tick();
     });
@@ -52,6 +53,7 @@ async fn begin(
 async fn copy(
     bar: &ProgressBar,
     download: Download,
+    get: &Get,
     sink: &mut (impl AsyncWrite + Unpin),
 ) -> Result<GetResult, Failure> {
     let size = download
@@ -59,7 +61,9 @@ async fn copy(
         .size
         .and_then(|size| u64::try_from(size).ok());
     if let Some(size) = size {
-        progress::resize(bar, size);
+        let rest = size.saturating_sub(get.offset);
+        let wanted = get.length.map_or(rest, |length| rest.min(length.get()));
+        progress::resize(bar, wanted);
     }
     let result = download
         .copy_to(sink, |arrived| {

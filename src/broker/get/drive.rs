@@ -22,7 +22,7 @@ use crate::broker::scheduler::Yielding;
 use crate::broker::spool::{Gauge, WriteError, Writer};
 use crate::ftps::value::TransferType;
 use crate::modem::failure::Ending;
-use crate::modem::operation::{Delivery, Download, Output, Standing, Task};
+use crate::modem::operation::{Delivery, Download, Output, Progress, Standing, Task};
 
 /// Deliveries between the module and the spool: enough that neither waits for the other's next
 /// turn on the runtime, few enough not to count as memory (a chunk is at most 1480 bytes on most
@@ -40,6 +40,7 @@ pub(super) async fn drive(
     mut writer: Writer,
     begin: oneshot::Sender<Option<u64>>,
     report: watch::Sender<GetProgress>,
+    link: watch::Sender<Progress>,
     patience: Patience,
 ) -> Result<Finished, Error> {
     let (delivery, deliveries) = mpsc::channel(DELIVERIES);
@@ -55,7 +56,7 @@ pub(super) async fn drive(
     };
     let ends = Ends::default();
     let (answer, pumped) = tokio::join!(
-        transfer(&operation, job, delivery, room, &report, &ends),
+        transfer(&operation, job, delivery, room, &report, &link, &ends),
         async {
             let way = Way {
                 writer: &mut writer,
@@ -114,6 +115,7 @@ async fn transfer(
     delivery: mpsc::Sender<Delivery>,
     mut room: Room,
     report: &watch::Sender<GetProgress>,
+    link: &watch::Sender<Progress>,
     ends: &Ends,
 ) -> Result<Output, Error> {
     let Deliver {
@@ -128,9 +130,17 @@ async fn transfer(
         }
         let now = task.clone();
         let make_way = CancellationToken::new();
+        link.send_modify(|link| {
+            let resumes = link.resumes;
+            *link = Progress {
+                resumes,
+                ..Progress::default()
+            };
+        });
         let feed = Feed {
             delivery: Some(delivery.clone()),
             make_way: make_way.clone(),
+            progress: link.clone(),
             ..Feed::default()
         };
         let stay = async {

@@ -23,6 +23,21 @@ pub struct Guards {
     pub sha256: Option<[u8; 32]>,
 }
 
+/// What of a file is wanted.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The file.
+    pub path: RemotePath,
+    /// First byte.
+    pub offset: Offset,
+    /// Bytes from there on; `None`: to the end.
+    pub length: Option<u64>,
+    /// What the file must be.
+    pub guards: Guards,
+    /// What comes of a file that grows.
+    pub growth: Growth,
+}
+
 /// A reading that ends with [`Cause::SourceChanged`] where the file is another than its caller takes
 /// it for. Dropping it cancels the operation.
 #[derive(Debug)]
@@ -35,13 +50,17 @@ pub struct Guarded {
     same: usize,
     /// Bytes that were handed over.
     handed: u64,
-    /// Of them, where the tail is not handed over; else the reading has counted them.
+    /// Bytes that came behind those that are wanted.
+    beyond: u64,
+    /// Of those that were handed over, where not all that comes is handed over; else the reading has counted them.
     tally: Option<Tally>,
+    /// Bytes that are wanted.
+    length: Option<u64>,
 }
 
 impl Broker {
-    /// Admits the reading of a file from `offset` on, as long as it is what `guards` say, and of what is added to
-    /// it meanwhile what `growth` says. Returns at once.
+    /// Admits the reading of a part of a file, as long as the file is what the caller takes it for. Returns at
+    /// once.
     ///
     /// # Errors
     /// Why it was not admitted. Nothing of it reaches the module. [`Cause::WrongOffset`]: the tail is
@@ -50,26 +69,25 @@ impl Broker {
         &self,
         caller: &Caller,
         target: &Target,
-        path: &RemotePath,
-        offset: Offset,
-        guards: Guards,
-        growth: Growth,
+        wanted: Wanted,
     ) -> Result<Guarded, Error> {
-        let tail = guards.tail.len() as u64;
-        let from = offset.get().checked_sub(tail);
+        let tail = wanted.guards.tail.len() as u64;
+        let from = wanted.offset.get().checked_sub(tail);
         let from = from.ok_or(Cause::WrongOffset { committed: tail })?;
         let start = Offset::new(from).map_err(Cause::InvalidPath)?;
         let what = Download {
-            growth,
-            ..Download::of(path.clone(), start)
+            growth: wanted.growth,
+            ..Download::of(wanted.path, start)
         };
         Ok(Guarded {
             reading: self.begin_download(caller, target, what, true)?,
-            tally: (tail > 0).then(Tally::default),
-            guards,
+            tally: (tail > 0 || wanted.length.is_some()).then(Tally::default),
+            guards: wanted.guards,
             from,
             same: 0,
             handed: 0,
+            beyond: 0,
+            length: wanted.length,
         })
     }
 }
@@ -93,9 +111,15 @@ impl Guarded {
     /// Likewise, and [`Cause::SourceChanged`] at the first byte that is another one, or at the end.
     pub async fn next(&mut self) -> Result<Next, Error> {
         loop {
+            if self.has_enough() {
+                let result = self.reading.enough();
+                return Ok(Next::End(self.told(result)));
+            }
             match self.reading.next().await? {
                 Next::Chunk(chunk) => {
-                    let rest = self.behind_the_tail(chunk)?;
+                    let mut rest = self.behind_the_tail(chunk)?;
+                    let beyond = rest.split_off(self.room().min(rest.len()));
+                    self.beyond += beyond.len() as u64;
                     if !rest.is_empty() {
                         self.handed += rest.len() as u64;
                         if let Some(tally) = &mut self.tally {
@@ -121,24 +145,48 @@ impl Guarded {
         Ok(chunk)
     }
 
+    /// Bytes that are still wanted, as far as they can be counted.
+    fn room(&self) -> usize {
+        let left = self.length.map(|length| length.saturating_sub(self.handed));
+        left.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX))
+    }
+
+    /// Whether all that is wanted was handed over, and more would come. Where only the end of the file shows its
+    /// size, and that is to be compared, it goes on to there.
+    fn has_enough(&self) -> bool {
+        let end = self.end_so_far();
+        let size = self.reading.size();
+        self.room() == 0 && size != Some(end) && (size.is_some() || self.guards.if_size.is_none())
+    }
+
     fn end(&self, result: GetResult) -> Result<GetResult, Error> {
-        let whole = self.from + self.same as u64 + self.handed;
+        let whole = self.end_so_far();
         if self.same < self.guards.tail.len() {
             // It ends within what the caller has already.
             return Err(self.error(Cause::WrongOffset { committed: whole }));
         }
-        let sha256 = self.tally.as_ref().map_or(result.sha256, Tally::sha256);
+        let result = self.told(result);
         let other_size = self.reading.size().is_none()
             && self.guards.if_size.is_some_and(|wanted| wanted != whole);
-        let other_content = self.guards.sha256.is_some_and(|wanted| wanted != sha256);
+        let other_content = self.guards.sha256.is_some_and(|wanted| wanted != result.sha256);
         if other_size || other_content {
             return Err(self.changed());
         }
-        Ok(GetResult {
+        Ok(result)
+    }
+
+    /// The byte behind the last that came.
+    fn end_so_far(&self) -> u64 {
+        self.from + self.same as u64 + self.handed + self.beyond
+    }
+
+    /// The result of a reading, of what was handed over.
+    fn told(&self, result: GetResult) -> GetResult {
+        GetResult {
             size: self.handed,
-            sha256,
+            sha256: self.tally.as_ref().map_or(result.sha256, Tally::sha256),
             ..result
-        })
+        }
     }
 
     fn changed(&self) -> Error {
@@ -181,7 +229,9 @@ impl From<Reading> for Guarded {
             from: 0,
             same: 0,
             handed: 0,
+            beyond: 0,
             tally: None,
+            length: None,
         }
     }
 }

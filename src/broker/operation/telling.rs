@@ -81,9 +81,14 @@ impl Operation {
     /// Writes down how it ended, and tells those who watch.
     pub(in crate::broker) fn log<T>(&self, outcome: &Result<T, Error>) {
         let on_link = self.on_link();
+        let enough = self.facts().enough;
         match outcome {
             Ok(_) => {
                 tracing::info!(?on_link, "done");
+                self.end(Outcome::Done);
+            }
+            Err(error) if enough && error.cause.is_the_callers() => {
+                tracing::info!(?on_link, "done: its caller has what it wanted");
                 self.end(Outcome::Done);
             }
             Err(error) => {

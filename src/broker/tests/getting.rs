@@ -1,7 +1,7 @@
 //! Gets and listings.
 
 use super::*;
-use crate::broker::get::Growth;
+use crate::broker::get::{Growth, Wanted};
 
 #[tokio::test(start_paused = true)]
 async fn a_file_comes_whole_with_its_hash() {
@@ -161,9 +161,21 @@ async fn guarded(
     guards: Guards,
 ) -> Result<(Vec<u8>, GetResult), Error> {
     let offset = Offset::new(offset).unwrap();
-    let (me, from) = (caller("me"), profile());
-    let growth = Growth::FirstSize;
-    let mut reading = broker.begin_guarded_get(&me, &from, &path("/f"), offset, guards, growth)?;
+    wanted(
+        broker,
+        Wanted {
+            path: path("/f"),
+            offset,
+            length: None,
+            guards,
+            growth: Growth::FirstSize,
+        },
+    )
+    .await
+}
+
+async fn wanted(broker: &Broker, wanted: Wanted) -> Result<(Vec<u8>, GetResult), Error> {
+    let mut reading = broker.begin_guarded_get(&caller("me"), &profile(), wanted)?;
     reading.began().await?;
     let mut all = Vec::new();
     loop {
@@ -229,4 +241,63 @@ async fn a_get_of_another_file_than_its_caller_means_hands_nothing_over() {
         matches!(error.cause, Cause::WrongOffset { committed: 5000 }),
         "{error:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_get_of_a_part_ends_with_it_and_is_done() {
+    let file = content(200_000);
+    let module = Module::new().file("/f", file.clone()).aborts();
+    let (broker, _) = broker(module.clone());
+    let parts = [
+        (0, 1, 1),
+        (0, 70_000, 70_000),
+        (100, 1480, 1480),
+        (199_999, 1, 1),
+        (199_000, 5000, 1000),
+        (0, 200_000, 200_000),
+    ];
+    for (offset, length, comes) in parts {
+        for tail in [0, offset.min(300)] {
+            let part = Wanted {
+                path: path("/f"),
+                offset: Offset::new(offset as u64).unwrap(),
+                length: Some(length),
+                guards: Guards {
+                    tail: Bytes::copy_from_slice(&file[offset - tail..offset]),
+                    if_size: Some(200_000),
+                    sha256: None,
+                },
+                growth: Growth::FirstSize,
+            };
+            let (bytes, result) = wanted(&broker, part).await.unwrap();
+            assert!(bytes == file[offset..offset + comes], "{offset} {length}");
+            let mut tally = tally::Tally::default();
+            tally.add(&bytes);
+            assert_eq!((result.size, result.sha256), (comes as u64, tally.sha256()));
+        }
+    }
+    sleep(SECOND).await;
+    assert!(broker.status().running.is_none(), "the link is free");
+    assert!(module.cancelled() > 0, "the rest is not taken");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operation_whose_caller_has_what_it_wanted_has_succeeded() {
+    let (broker, _) = broker(Module::new().file("/f", content(200_000)));
+    let me = caller("me");
+    let part = Wanted {
+        path: path("/f"),
+        offset: Offset::ZERO,
+        length: Some(10),
+        guards: Guards::default(),
+        growth: Growth::FirstSize,
+    };
+    let mut reading = broker.begin_guarded_get(&me, &profile(), part).unwrap();
+    let id = reading.operation().clone();
+    reading.began().await.unwrap();
+    while !matches!(reading.next().await.unwrap(), Next::End(_)) {}
+    drop(reading);
+    sleep(SECOND).await;
+    let ended = broker.operation(&me, &id).unwrap();
+    assert!(format!("{ended:?}").contains("Done"), "{ended:?}");
 }

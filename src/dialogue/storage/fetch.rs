@@ -304,6 +304,7 @@ impl Procedure for Fetch {
         Progress {
             stage,
             bytes: self.got,
+            resumes: self.resumes,
         }
     }
 }

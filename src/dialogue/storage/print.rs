@@ -152,6 +152,7 @@ impl Procedure for Print {
         Progress {
             stage: ProgressStage::Transferring,
             bytes: self.got,
+            resumes: self.resumes,
         }
     }
 

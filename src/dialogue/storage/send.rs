@@ -192,6 +192,10 @@ impl Procedure for Send {
             _ => ProgressStage::Verifying,
         };
         let bytes = self.confirmed.unwrap_or_default();
-        Progress { stage, bytes }
+        Progress {
+            stage,
+            bytes,
+            resumes: 0,
+        }
     }
 }

@@ -309,6 +309,7 @@ impl Procedure for Store {
         Progress {
             stage,
             bytes: self.sent,
+            resumes: 0,
         }
     }
 }

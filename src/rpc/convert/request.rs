@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tonic_types::FieldViolation;
 
-use crate::broker::get::{Growth, Guards};
+use crate::broker::get::{Growth, Guards, Wanted};
 use crate::broker::put::{PutHeader, Verify};
 use crate::broker::scheduler::{Priority, Yields};
 use crate::broker::{ServerChoice, SessionId, SessionRequest, Target};
@@ -284,10 +284,7 @@ pub(in crate::rpc) type Manners = (Option<Priority>, Option<Yields>);
 #[derive(Debug)]
 pub(in crate::rpc) struct GetWish {
     pub(in crate::rpc) target: Target,
-    pub(in crate::rpc) path: RemotePath,
-    pub(in crate::rpc) offset: Offset,
-    pub(in crate::rpc) guards: Guards,
-    pub(in crate::rpc) growth: Growth,
+    pub(in crate::rpc) wanted: Wanted,
     pub(in crate::rpc) manners: Manners,
 }
 
@@ -322,17 +319,25 @@ pub(in crate::rpc) fn get(request: proto::GetRequest) -> Result<GetWish, Invalid
     if offset.is_some_and(|offset| offset.get() > 0) && sha256.flatten().is_some() {
         fields.refuse::<()>("sha256", "is of the whole file, so that `offset` must be 0");
     }
+    let length = fields.count("length", request.length);
+    if length.is_some_and(|length| length > 0) && sha256.flatten().is_some() {
+        fields.refuse::<()>("sha256", "is of the whole file, so that `length` must be 0");
+    }
     let read = (|| {
+        let guards = Guards {
+            tail: tail?,
+            if_size: if_size?,
+            sha256: sha256?,
+        };
         Some(GetWish {
             target: target?,
-            path: path?,
-            offset: offset?,
-            guards: Guards {
-                tail: tail?,
-                if_size: if_size?,
-                sha256: sha256?,
+            wanted: Wanted {
+                path: path?,
+                offset: offset?,
+                length: length.map(|length| (length > 0).then_some(length))?,
+                guards,
+                growth: growth?,
             },
-            growth: growth?,
             manners: (priority?, yields?),
         })
     })();
