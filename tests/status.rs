@@ -174,6 +174,11 @@ fn errors_of_those_who_share_the_link() {
         ("lost outcome", Cause::Indeterminate),
         ("lost sentinel", Cause::SentinelUnknown),
         ("at-commands", Cause::AtCommandsNotAllowed),
+        ("file", Cause::NotADirectory),
+        ("name", Cause::NotAddressable("a\"b".into())),
+        ("part of a tree", Cause::TreeIncomplete { failed: 2 }),
+        ("large tree", Cause::TreeTooLarge),
+        ("root", Cause::RootOfTree),
         ("ascii", Cause::NoVerifyInAscii),
         (
             "path",
@@ -259,6 +264,11 @@ fn errors_of_those_who_share_the_link() {
          lost outcome -> Unknown INDETERMINATE
          lost sentinel -> Unknown SENTINEL_INDETERMINATE
          at-commands -> PermissionDenied AT_COMMANDS_DISABLED
+         file -> FailedPrecondition NOT_A_DIRECTORY
+         name -> FailedPrecondition NOT_ADDRESSABLE
+         part of a tree -> Aborted TREE_INCOMPLETE
+         large tree -> ResourceExhausted TREE_TOO_LARGE
+         root -> InvalidArgument INVALID_FIELDS field=path
          ascii -> InvalidArgument INVALID_FIELDS field=header.verify
          path -> InvalidArgument INVALID_FIELDS field=path
          own sentinel -> InvalidArgument INVALID_FIELDS field=header.sentinel

@@ -266,6 +266,24 @@ pub enum Cause {
     /// A directory that is to be removed holds something.
     #[error("the directory is not empty")]
     DirectoryNotEmpty,
+    /// A directory is wanted, and the name is a file or a link.
+    #[error("it is no directory")]
+    NotADirectory,
+    /// A tree that is to be removed begins with a root, or with the directory that somebody stands in.
+    #[error("a tree is removed by its name, and this names a root or a place to stand in")]
+    RootOfTree,
+    /// A name in a listing that cannot be given in a command.
+    #[error("{0:?}: no command of this module can say this name as the server prints it")]
+    NotAddressable(String),
+    /// A tree has more directories, or more of them in one another, than are kept in mind.
+    #[error("the tree has too many directories, or too many in one another")]
+    TreeTooLarge,
+    /// Parts of a tree were not reached or not removed; each was told.
+    #[error("{failed} names of the tree failed, and each was told")]
+    TreeIncomplete {
+        /// How many.
+        failed: u64,
+    },
     /// A verification that ASCII transfers do not have: line ends may be rewritten on the way, so that
     /// neither sizes nor bytes compare (RFC 3659 §4.1).
     #[error("in an ASCII session neither sizes nor bytes compare")]

@@ -41,7 +41,8 @@ pub struct Reading {
     begin: Begin,
     driver: JoinHandle<Result<Finished, Error>>,
     ended: Option<Result<Next, Error>>,
-    _cancel: DropGuard,
+    /// Ends the operation with the reading, where it is all of it.
+    _cancel: Option<DropGuard>,
 }
 
 /// Whether the transfer has begun.
@@ -105,17 +106,47 @@ impl Reading {
         spools: &Arc<Spools>,
         patience: Patience,
     ) -> Self {
+        let cancel = operation.cancel.clone().drop_guard();
+        let reading = Self::of(operation, job, spools, patience, true);
+        Self {
+            _cancel: Some(cancel),
+            ..reading
+        }
+    }
+
+    /// Begins a job that delivers, of an operation that goes on behind it.
+    pub(super) fn part_of(
+        operation: Arc<Operation>,
+        job: Deliver,
+        spools: &Arc<Spools>,
+        patience: Patience,
+    ) -> Self {
+        Self::of(operation, job, spools, patience, false)
+    }
+
+    fn of(
+        operation: Arc<Operation>,
+        job: Deliver,
+        spools: &Arc<Spools>,
+        patience: Patience,
+        is_all: bool,
+    ) -> Self {
         let (writer, reader) = spools.from_link(&operation.principal, patience.stall);
         let (begin, began) = oneshot::channel();
         let (report, progress) = watch::channel(GetProgress::default());
         let (to_tell, link) = watch::channel(Progress::default());
-        let cancel = operation.cancel.clone().drop_guard();
         let id = operation.id.clone();
         let live = Arc::downgrade(&operation);
         let teller = operation.teller();
         let before = job.before();
-        let drive = drive::drive(operation, job, writer, begin, report, to_tell, patience);
-        let drive = teller.tells(drive);
+        let drive = teller.tells(async move {
+            let way = drive::drive(&operation, job, writer, begin, report, to_tell, patience);
+            let outcome = way.await;
+            if is_all {
+                operation.log(&outcome);
+            }
+            outcome
+        });
         Self {
             operation: id,
             live,
@@ -128,7 +159,7 @@ impl Reading {
             begin: Begin::Awaited(began),
             driver: tokio::spawn(drive),
             ended: None,
-            _cancel: cancel,
+            _cancel: None,
         }
     }
 

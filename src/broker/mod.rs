@@ -18,6 +18,7 @@ pub mod share;
 pub mod spool;
 pub mod status;
 pub mod transfers;
+pub mod tree;
 pub mod upkeep;
 pub mod usage;
 

@@ -24,6 +24,7 @@ mod logins;
 mod model;
 mod putting;
 mod sessions;
+mod trees;
 mod usage;
 mod watching;
 

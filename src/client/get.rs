@@ -71,9 +71,9 @@ impl Client {
             priority: self.priority.into(),
             yield_policy: self.yields.into(),
             growth: self.growth.into(),
-            length: self.length.map_or(0, |length| {
-                i64::try_from(length.get()).unwrap_or(i64::MAX)
-            }),
+            length: self
+                .length
+                .map_or(0, |length| i64::try_from(length.get()).unwrap_or(i64::MAX)),
             ..Default::default()
         });
         if self.length.is_some() {

@@ -24,6 +24,7 @@ mod path;
 mod put;
 mod storage;
 mod transfers;
+mod tree;
 
 pub use crate::proto::{
     CancelEnding, CommandForm, DataAddressMode, DataLimit, DataPeriod, DataScope, DataUsage,
@@ -32,10 +33,11 @@ pub use crate::proto::{
     LinkState, ListOperationsResponse, LostEvents, ModuleEntry, ModuleSpace, OnFailure,
     OperationInfo, OperationProgress, OperationState, Outcome, Priority, Profile, ProfileAccess,
     PutResult, PutState, QueuedOperation, ReadModuleFileResult, ReadTransferResult,
-    RegistrationState, Remnant, RepairEvent, Security, SendAtCommandResponse, SendFromModuleResult,
-    ServerVerification, SessionChange, SimState, Stage, Transfer, TransferDirection, TransferState,
-    TransferStorage, UploadHeader, Verify, WatchEventsResponse, WriteModuleFileResult, YieldPolicy,
-    YieldReason, operation_event, watch_events_response,
+    RegistrationState, Remnant, RemovedName, RepairEvent, Security, SendAtCommandResponse,
+    SendFromModuleResult, ServerVerification, SessionChange, SimState, Stage, Transfer,
+    TransferDirection, TransferState, TransferStorage, TreeFailure, UploadHeader, Verify,
+    WatchEventsResponse, WriteModuleFileResult, YieldPolicy, YieldReason, operation_event,
+    watch_events_response,
 };
 pub use address::Address;
 pub use credentials::Credentials;
@@ -47,6 +49,7 @@ pub use put::PutOptions;
 pub use storage::ModuleReadProgress;
 pub use tonic::Code;
 pub use transfers::TransferWatch;
+pub use tree::Branch;
 
 use std::num::NonZeroU64;
 use std::time::Duration;

@@ -141,6 +141,11 @@ impl Inquiry {
         self.entry.is_some()
     }
 
+    /// The entry of the name in the listing of its directory, and its line.
+    pub(crate) fn entry(&self) -> Option<&(Facts, Bytes)> {
+        self.entry.as_ref()
+    }
+
     /// The file itself was asked for, to tell its size from an error code.
     pub(crate) fn has_asked_for_content(&self) -> bool {
         self.is_asked_for

@@ -27,6 +27,7 @@ mod setup;
 mod sign;
 mod simple;
 mod size;
+mod stat;
 mod step;
 mod storage;
 mod talk;

@@ -8,6 +8,7 @@ pub use super::trail::Trail;
 
 use super::rung::Rung;
 use super::seam::{OVERLAP, Seam};
+use crate::ftps::listing::Facts;
 use crate::ftps::question::Question;
 use crate::ftps::storage::{Drive, Entry, ModulePath, Space};
 use crate::ftps::value::{Offset, RemotePath, Server, TransferType};
@@ -89,6 +90,9 @@ pub enum Task {
     DeleteFile(RemotePath),
     /// Asks for the size of a file (SIZE). Answers [`Output::Size`].
     Size(RemotePath),
+    /// Finds out what a name is (LIST of its directory, and SIZE where that does not show it). Answers
+    /// [`Output::Found`].
+    Stat(RemotePath),
     /// Lists a directory, the current one where there is no path (LIST). The server's text is
     /// delivered as it is. Answers [`Output::Delivered`].
     List(Option<RemotePath>),
@@ -310,6 +314,8 @@ pub enum Output {
     Directory(String),
     /// Bytes of a file.
     Size(u64),
+    /// What a name is.
+    Found(Found),
     /// All was delivered.
     Delivered(Delivered),
     /// The file was written.
@@ -330,6 +336,15 @@ pub enum Output {
     SingleIp(bool),
     /// One for each line.
     Answers(Vec<Answer>),
+}
+
+/// What is known of a name on the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// What the listing of its directory says, and the server's line.
+    Listed(Box<Facts>, Bytes),
+    /// The listing does not show it, and the server tells a size of so many bytes.
+    Hidden(u64),
 }
 
 /// What the module answered to a line.

@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::call::{caller, within};
 use super::convert::{request, response};
-use super::{get, put, status, stream};
+use super::{get, put, status, stream, tree};
 use crate::broker::{Broker, Error};
 use crate::proto::ftps_service_server::FtpsService;
 use crate::proto::*;
@@ -143,6 +143,52 @@ impl FtpsService for Ftps {
         Ok(Response::new(Box::pin(stream::list(
             reading, caller, profile,
         ))))
+    }
+
+    async fn stat(&self, request: Request<StatRequest>) -> Answer<StatResponse> {
+        let caller = caller(&request)?;
+        let StatRequest {
+            target,
+            path,
+            raw_path,
+        } = request.into_inner();
+        let (target, path) = request::place(target, (path, raw_path)).map_err(status::invalid)?;
+        let entry = within(&caller, self.broker.stat(&caller, &target, &path)).await?;
+        let (_, capabilities) = self.broker.capabilities();
+        Ok(Response::new(StatResponse {
+            entry: Some(Entry::of(entry, &capabilities.profile)),
+        }))
+    }
+
+    type WalkStream = Answers<WalkResponse>;
+
+    async fn walk(&self, request: Request<WalkRequest>) -> Answer<Self::WalkStream> {
+        let caller = caller(&request)?;
+        let wish = request::walk(request.into_inner()).map_err(status::invalid)?;
+        let (target, path, depth) = (&wish.target, wish.path.as_ref(), wish.max_depth);
+        let walk = self.broker.walk(&caller, target, path, depth);
+        let walk = walk.map_err(refused)?;
+        let broker = self.broker.clone();
+        let profile = move || broker.capabilities().1.profile.clone();
+        Ok(Response::new(Box::pin(tree::walk(walk, caller, profile))))
+    }
+
+    type RemoveTreeStream = Answers<RemoveTreeResponse>;
+
+    async fn remove_tree(
+        &self,
+        request: Request<RemoveTreeRequest>,
+    ) -> Answer<Self::RemoveTreeStream> {
+        let caller = caller(&request)?;
+        let RemoveTreeRequest {
+            target,
+            path,
+            raw_path,
+        } = request.into_inner();
+        let (target, path) = request::place(target, (path, raw_path)).map_err(status::invalid)?;
+        let removing = self.broker.remove_tree(&caller, &target, &path);
+        let removing = removing.map_err(refused)?;
+        Ok(Response::new(Box::pin(tree::remove(removing, caller))))
     }
 
     async fn get_size(&self, request: Request<GetSizeRequest>) -> Answer<GetSizeResponse> {

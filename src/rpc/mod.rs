@@ -33,6 +33,7 @@ mod storage;
 mod stream;
 pub mod tls;
 mod transfers;
+mod tree;
 mod turnstile;
 mod visit;
 

@@ -115,6 +115,9 @@ pub(super) fn need(path: &str) -> Option<Need> {
             | "MakeDirectory"
             | "RemoveDirectory"
             | "DeleteFile"
+            | "Stat"
+            | "Walk"
+            | "RemoveTree"
             | "Get"
             | "Put" => Need::Role(Role::Transfer),
             _ => return None,

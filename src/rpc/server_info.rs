@@ -70,7 +70,10 @@ impl ServerService for ServerInfo {
             start_time: Some(moment(started)),
             uptime: Some(duration(clock::now() - started)),
             instance_id: self.instance.to_string(),
-            features: require::FEATURES.iter().map(|name| (*name).into()).collect(),
+            features: require::FEATURES
+                .iter()
+                .map(|name| (*name).into())
+                .collect(),
             principal: caller.principal.as_str().into(),
             roles: roles.map(|role| role.name().into()).collect(),
             limits: Some(self.limits()),

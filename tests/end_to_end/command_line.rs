@@ -109,7 +109,7 @@ fn a_name_in_latin_1_is_listed_read_and_written_by_its_bytes_and_not_by_what_is_
     assert!(!there(name).exists() && there(copy).exists());
 }
 
-fn said(site: &Site, words: &[&str]) -> String {
+pub(crate) fn said(site: &Site, words: &[&str]) -> String {
     let output = cellftp(site, words);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "cellftp {words:?}: {errors}");
@@ -117,7 +117,7 @@ fn said(site: &Site, words: &[&str]) -> String {
 }
 
 /// The exit code of a run that fails, and says why.
-fn refused(site: &Site, words: &[&str]) -> i32 {
+pub(crate) fn refused(site: &Site, words: &[&str]) -> i32 {
     let output = cellftp(site, words);
     assert!(!output.stderr.is_empty(), "cellftp {words:?} says nothing");
     output.status.code().expect("an exit code")

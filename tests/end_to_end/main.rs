@@ -37,5 +37,6 @@ mod storage;
 mod support;
 mod surviving;
 mod tls;
+mod trees;
 mod unary;
 mod ways;

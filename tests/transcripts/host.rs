@@ -279,6 +279,7 @@ impl<'a> Replay<'a> {
             Output::Done => "done".into(),
             Output::Directory(name) => format!("directory {name}"),
             Output::Size(size) => format!("size {size}"),
+            Output::Found(found) => format!("found {found:?}"),
             Output::Delivered(delivered) => {
                 if self.content != self.printed {
                     return Err("the content is another".into());

@@ -92,6 +92,18 @@ pub(crate) enum Command {
         #[arg(value_parser = server_path())]
         path: ServerPath,
     },
+    /// Show what a name on the server is
+    Stat {
+        /// Path on the server
+        #[arg(value_parser = server_path())]
+        path: ServerPath,
+    },
+    /// Show how many bytes the files of a directory and of all below it have
+    Du {
+        /// Directory on the server; without it, the session's or the login directory
+        #[arg(default_value = "", value_parser = server_path())]
+        path: ServerPath,
+    },
     /// Make a directory on the server
     Mkdir {
         /// Path on the server
@@ -105,11 +117,7 @@ pub(crate) enum Command {
         path: ServerPath,
     },
     /// Delete files of the server
-    Rm {
-        /// Paths on the server
-        #[arg(required = true, value_parser = server_path())]
-        paths: Vec<ServerPath>,
-    },
+    Rm(Rm),
     /// End an operation, as `cellftp queue` lists it
     Cancel {
         /// Name of the operation
@@ -222,7 +230,26 @@ pub(crate) struct Landing {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct Rm {
+    /// Paths on the server
+    #[arg(required = true, value_parser = server_path())]
+    pub(crate) paths: Vec<ServerPath>,
+
+    /// Remove directories as well, with all that is below them; asks before
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+
+    /// Ask nothing
+    #[arg(short, long, requires = "recursive")]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct Ls {
+    /// List all directories below it as well
+    #[arg(short = 'R', long)]
+    pub(crate) recursive: bool,
+
     /// Directory on the server; without it, the session's or the login directory
     #[arg(default_value = "", value_parser = server_path())]
     pub(crate) path: ServerPath,

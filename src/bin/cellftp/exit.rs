@@ -246,7 +246,14 @@ fn refusal_number(refusal: &Refusal) -> u8 {
         (_, "SIZE_MISMATCH" | "HASH_MISMATCH") => 7,
         (_, "INDETERMINATE" | "UNVERIFIED" | "SENTINEL_INDETERMINATE") => 9,
         // By the server: its user, its rights.
-        (_, "LOGIN_REFUSED" | "SERVER_REFUSED" | "DIRECTORY_NOT_EMPTY") => 4,
+        (
+            _,
+            "LOGIN_REFUSED"
+            | "SERVER_REFUSED"
+            | "DIRECTORY_NOT_EMPTY"
+            | "NOT_A_DIRECTORY"
+            | "NOT_ADDRESSABLE",
+        ) => 4,
         // Who writes the name later ends this one, as one who cancels it does.
         (_, "NAME_TAKEN_OVER") => 8,
         (Code::InvalidArgument, _) => 2,

@@ -1,6 +1,6 @@
-//! `cellftp ls [PATH]`.
+//! `cellftp ls [PATH]` and `cellftp stat PATH`.
 
-use cellftp::client::{Client, Entry, EntryKind};
+use cellftp::client::{Client, Entry, EntryKind, ServerPath};
 use serde_json::json;
 
 use crate::args::{Args, Ls};
@@ -13,7 +13,16 @@ pub(crate) async fn run(args: &Args, ls: &Ls, client: &Client) -> Result<(), Fai
     print(args.json, text, || entries.iter().map(value).collect())
 }
 
-fn line(entry: &Entry) -> String {
+pub(crate) async fn stat(args: &Args, path: &ServerPath, client: &Client) -> Result<(), Failure> {
+    let found = client.stat(&args.target()?, path).await;
+    let entry = found.map_err(|source| Failure::For {
+        path: path.to_string(),
+        source,
+    })?;
+    print(args.json, line(&entry), || value(&entry))
+}
+
+pub(crate) fn line(entry: &Entry) -> String {
     if entry.name.is_empty() {
         return format!(
             "?          {}\n",
@@ -63,7 +72,7 @@ fn name(entry: &Entry) -> String {
     quoted + "'"
 }
 
-fn value(entry: &Entry) -> serde_json::Value {
+pub(crate) fn value(entry: &Entry) -> serde_json::Value {
     let kind = match entry.kind() {
         EntryKind::Directory => Some("directory"),
         EntryKind::Link => Some("link"),

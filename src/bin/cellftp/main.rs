@@ -18,6 +18,7 @@ mod queue;
 mod service;
 mod status;
 mod transfer;
+mod tree;
 mod usage;
 
 use std::io::{self, Write};
@@ -170,13 +171,17 @@ async fn run(args: Args) -> Result<(), Failure> {
     match &args.command {
         Command::Put(put) => put::run(&args, put, &client).await,
         Command::Get(get) => get::run(&args, get, &client).await,
+        Command::Ls(ls) if ls.recursive => tree::ls(&args, &ls.path, &client).await,
         Command::Ls(ls) => ls::run(&args, ls, &client).await,
         Command::Transfer { command } => transfer::run(&args, command, &client).await,
         Command::Module { command } => module::run(&args, command, &client).await,
         Command::Size { path } => files::size(&args, path, &client).await,
+        Command::Stat { path } => ls::stat(&args, path, &client).await,
+        Command::Du { path } => tree::du(&args, path, &client).await,
         Command::Mkdir { path } => files::mkdir(&args, path, &client).await,
         Command::Rmdir { path } => files::rmdir(&args, path, &client).await,
-        Command::Rm { paths } => files::rm(&args, paths, &client).await,
+        Command::Rm(rm) if rm.recursive => tree::rm(&args, rm, &client).await,
+        Command::Rm(rm) => files::rm(&args, &rm.paths, &client).await,
         Command::Cancel { operation } => queue::cancel(&args, operation, &client).await,
         Command::Status => status::run(&args, &client).await,
         Command::Usage => usage::run(&args, &client).await,

@@ -35,7 +35,7 @@ const MOMENTS: u32 = 20;
 
 /// The operation itself, whatever becomes of its caller.
 pub(super) async fn drive(
-    operation: Arc<Operation>,
+    operation: &Operation,
     job: Deliver,
     mut writer: Writer,
     begin: oneshot::Sender<Option<u64>>,
@@ -56,7 +56,7 @@ pub(super) async fn drive(
     };
     let ends = Ends::default();
     let (answer, pumped) = tokio::join!(
-        transfer(&operation, job, delivery, room, &report, &link, &ends),
+        transfer(operation, job, delivery, room, &report, &link, &ends),
         async {
             let way = Way {
                 writer: &mut writer,
@@ -66,7 +66,7 @@ pub(super) async fn drive(
             tokio::select! {
                 biased;
                 () = operation.cancelled() => Ok(None),
-                pumped = pump(&operation, deliveries, way, begin, &ends) => pumped,
+                pumped = pump(operation, deliveries, way, begin, &ends) => pumped,
             }
         },
     );
@@ -82,7 +82,7 @@ pub(super) async fn drive(
     };
     writer.end();
     // The link is free; the caller reads the rest at its own pace.
-    let outcome = tokio::select! {
+    tokio::select! {
         biased;
         () = operation.cancelled() => {
             writer.discard();
@@ -92,9 +92,7 @@ pub(super) async fn drive(
             Ok(_) if !drained => Err(operation.error(Cause::ReaderTooSlow)),
             outcome => outcome,
         },
-    };
-    operation.log(&outcome);
-    outcome
+    }
 }
 
 /// A size that is less than where the file was to begin is no damage of the file.

@@ -148,7 +148,9 @@ impl Guarded {
     /// Bytes that are still wanted, as far as they can be counted.
     fn room(&self) -> usize {
         let left = self.length.map(|length| length.saturating_sub(self.handed));
-        left.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX))
+        left.map_or(usize::MAX, |left| {
+            usize::try_from(left).unwrap_or(usize::MAX)
+        })
     }
 
     /// Whether all that is wanted was handed over, and more would come. Where only the end of the file shows its
@@ -168,7 +170,10 @@ impl Guarded {
         let result = self.told(result);
         let other_size = self.reading.size().is_none()
             && self.guards.if_size.is_some_and(|wanted| wanted != whole);
-        let other_content = self.guards.sha256.is_some_and(|wanted| wanted != result.sha256);
+        let other_content = self
+            .guards
+            .sha256
+            .is_some_and(|wanted| wanted != result.sha256);
         if other_size || other_content {
             return Err(self.changed());
         }

@@ -120,6 +120,11 @@ pub(super) fn another(error: &Error, uploads: bool) -> Another {
         | Cause::OwnSentinel
         | Cause::NoVerifyInAscii
         | Cause::DirectoryNotEmpty
+        | Cause::NotADirectory
+        | Cause::RootOfTree
+        | Cause::NotAddressable(_)
+        | Cause::TreeTooLarge
+        | Cause::TreeIncomplete { .. }
         | Cause::UnusableDirectory(_)
         | Cause::SessionNotFound
         | Cause::TransfersOff

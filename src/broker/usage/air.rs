@@ -152,6 +152,11 @@ impl Traffic {
             | Task::DeleteFile(_)
             | Task::Size(_) => Self::Commands(1),
             Task::ChangeDirectory(_) => Self::Commands(2),
+            // The listing of its directory, and a question for the size.
+            Task::Stat(_) => Self::Down {
+                from: 0,
+                commands: 1,
+            },
             // Its size is asked for, its end is read, and it is deleted.
             Task::Clear(_) => Self::Down {
                 from: 0,

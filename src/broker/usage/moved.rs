@@ -69,6 +69,7 @@ impl Moved {
                 done.size.saturating_sub(from),
                 done.resumes,
             ),
+            Ok(Output::Found(_)) => (Reached::Transfer, progress.bytes, 0),
             Ok(Output::Cleared(Cleared::Deleted | Cleared::Left)) => (Reached::Transfer, END, 0),
             Ok(Output::Cleared(_)) => (Reached::Commands, 0, 0),
             Ok(_) => (Reached::Transfer, 0, 0),

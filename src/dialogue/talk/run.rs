@@ -17,6 +17,7 @@ use crate::dialogue::resync::Resync;
 use crate::dialogue::rung::Rung;
 use crate::dialogue::simple::Simple;
 use crate::dialogue::size::Size;
+use crate::dialogue::stat::Stat;
 use crate::dialogue::storage::{Fetch, Look, Mode, Print, Send, Store};
 use crate::dialogue::tls::TlsSetup;
 use crate::dialogue::upload::{Clear, Upload};
@@ -193,6 +194,7 @@ fn procedure(task: Task, transfer_type: TransferType) -> Box<dyn Procedure> {
         Task::DeleteFile(path) => Box::new(Simple::delete_file(path)),
         Task::List(path) => Box::new(List::new(path)),
         Task::Size(path) => Box::new(Size::new(path)),
+        Task::Stat(path) => Box::new(Stat::new(path)),
         Task::Download(what) => Box::new(Download::new(what, transfer_type)),
         Task::Upload(what) => Box::new(Upload::new(what, transfer_type)),
         Task::Clear(what) => Box::new(Clear::new(what)),

@@ -277,6 +277,34 @@ pub(in crate::rpc) fn place_to_list(
     fields.finish(target.zip(path))
 }
 
+/// A tree to go through.
+#[derive(Debug)]
+pub(in crate::rpc) struct WalkWish {
+    pub(in crate::rpc) target: Target,
+    pub(in crate::rpc) path: Option<RemotePath>,
+    /// Directories in one another below the first; `None`: all.
+    pub(in crate::rpc) max_depth: Option<usize>,
+}
+
+pub(in crate::rpc) fn walk(request: proto::WalkRequest) -> Result<WalkWish, Invalid> {
+    let mut fields = Fields::default();
+    let target = fields.target("target", request.target);
+    let path = fields.optional_path("path", (request.path, request.raw_path));
+    let max_depth = match usize::try_from(request.max_depth) {
+        Ok(0) => Some(None),
+        Ok(levels) => Some(Some(levels - 1)),
+        Err(_) => fields.refuse("max_depth", "is less than 0"),
+    };
+    let wish = (|| {
+        Some(WalkWish {
+            target: target?,
+            path: path?,
+            max_depth: max_depth?,
+        })
+    })();
+    fields.finish(wish)
+}
+
 /// How a transfer behaves beside others, where its caller says.
 pub(in crate::rpc) type Manners = (Option<Priority>, Option<Yields>);
 

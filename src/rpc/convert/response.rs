@@ -36,6 +36,16 @@ pub(in crate::rpc) fn said(name: &str) -> (String, Bytes) {
     (lossless::shown(name).into_owned(), bytes)
 }
 
+/// What an entry of a listing is.
+pub(in crate::rpc) const fn kind(kind: listing::Kind) -> proto::EntryKind {
+    match kind {
+        listing::Kind::File => proto::EntryKind::File,
+        listing::Kind::Directory => proto::EntryKind::Directory,
+        listing::Kind::Link => proto::EntryKind::Link,
+        listing::Kind::Other => proto::EntryKind::Unspecified,
+    }
+}
+
 impl proto::Entry {
     /// A line of a listing, read through a module of this profile.
     pub(in crate::rpc) fn of(entry: listing::Entry, profile: &Profile) -> Self {
@@ -49,15 +59,9 @@ impl proto::Entry {
         let addressable =
             RemotePath::new(facts.name.as_str()).is_ok_and(|path| takes(Verb::Get, &path, profile));
         let (name, raw_name) = said(&facts.name);
-        let kind = match facts.kind {
-            listing::Kind::File => proto::EntryKind::File,
-            listing::Kind::Directory => proto::EntryKind::Directory,
-            listing::Kind::Link => proto::EntryKind::Link,
-            listing::Kind::Other => proto::EntryKind::Unspecified,
-        };
         Self {
             name,
-            kind: kind.into(),
+            kind: kind(facts.kind).into(),
             // A size that does not fit is absent: another number would be wrong.
             size: facts.size.and_then(|size| i64::try_from(size).ok()),
             modify_time: facts.modified.map(timestamp),

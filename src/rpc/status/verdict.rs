@@ -230,6 +230,29 @@ impl Verdict {
                 Reason::DirectoryNotEmpty,
                 "delete what is in it first",
             ),
+            Cause::NotADirectory => Self::new(
+                Code::FailedPrecondition,
+                Reason::NotADirectory,
+                "DeleteFile deletes a file or a link",
+            ),
+            Cause::NotAddressable(_) => Self::new(
+                Code::FailedPrecondition,
+                Reason::NotAddressable,
+                "rename it on the server",
+            ),
+            Cause::TreeIncomplete { .. } => Self::new(Code::Aborted, Reason::TreeIncomplete, ""),
+            Cause::TreeTooLarge => Self::new(
+                Code::ResourceExhausted,
+                Reason::TreeTooLarge,
+                "take it in parts",
+            ),
+            Cause::RootOfTree => Self {
+                field: Some(FieldViolation::new(
+                    "path",
+                    "names a root or a place to stand in; name a directory by its own name",
+                )),
+                ..Self::new(Code::InvalidArgument, Reason::InvalidFields, "")
+            },
             Cause::NoVerifyInAscii => Self {
                 field: Some(FieldViolation::new(
                     "header.verify",

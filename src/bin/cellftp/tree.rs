@@ -1,0 +1,187 @@
+//! `cellftp ls -R`, `cellftp du` and `cellftp rm -r`: trees on the server.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::ops::ControlFlow;
+
+use cellftp::client::{Branch, Client, EntryKind, RemovedName, ServerPath, TreeFailure};
+use serde_json::{Value, json};
+
+use crate::args::{Args, Rm};
+use crate::exit::Failure;
+use crate::ls::{line, value};
+use crate::output::{Plain, print};
+
+/// Lists a directory and all below it, a directory after the other, as they come.
+pub(crate) async fn ls(args: &Args, path: &ServerPath, client: &Client) -> Result<(), Failure> {
+    let target = args.target()?;
+    let mut telling = Telling::new(args);
+    let mut shown = None;
+    let walked = client.walk(&target, path, 0, |branch| match branch {
+        Branch::Entries(part) => {
+            let mut text = String::new();
+            if shown.as_ref() != Some(&part.directory) {
+                let directory = if part.directory.is_empty() {
+                    "."
+                } else {
+                    &part.directory
+                };
+                text = format!(
+                    "{}{}:\n",
+                    if shown.is_some() { "\n" } else { "" },
+                    Plain(directory)
+                );
+                shown = Some(part.directory.clone());
+            }
+            text.extend(part.entries.iter().map(line));
+            let entries = || part.entries.iter().map(value).collect::<Vec<_>>();
+            telling.print(
+                &text,
+                || json!({ "directory": part.directory, "entries": entries() }),
+            )
+        }
+        Branch::Failure(failure) => telling.fail(&failure),
+        Branch::Removed(_) => ControlFlow::Continue(()),
+    });
+    let walked = walked.await;
+    telling.ended()?;
+    walked.map(drop).map_err(|source| about(path, source))
+}
+
+/// Adds up the sizes of all files.
+pub(crate) async fn du(args: &Args, path: &ServerPath, client: &Client) -> Result<(), Failure> {
+    let target = args.target()?;
+    let mut telling = Telling::new(args);
+    let walked = client.walk(&target, path, 0, |branch| match branch {
+        Branch::Failure(failure) => telling.fail(&failure),
+        Branch::Entries(_) | Branch::Removed(_) => ControlFlow::Continue(()),
+    });
+    let walked = walked.await;
+    telling.ended()?;
+    let sum = walked.map_err(|source| about(path, source))?;
+    let text = format!(
+        "{} bytes in {} files and {} directories\n",
+        sum.total_bytes, sum.file_count, sum.directory_count
+    );
+    print(args.json, text, || {
+        json!({
+            "path": path.to_string(),
+            "bytes": sum.total_bytes,
+            "files": sum.file_count,
+            "directories": sum.directory_count,
+            "others": sum.other_count,
+        })
+    })
+}
+
+/// Removes directories with all that is below them, and deletes what is no directory.
+pub(crate) async fn rm(args: &Args, rm: &Rm, client: &Client) -> Result<(), Failure> {
+    let target = args.target()?;
+    if !rm.yes {
+        ask(&rm.paths)?;
+    }
+    for path in &rm.paths {
+        let mut telling = Telling::new(args);
+        let entry = client.stat(&target, path).await;
+        let entry = entry.map_err(|source| about(path, source))?;
+        if matches!(entry.kind(), EntryKind::File | EntryKind::Link) {
+            let deleted = client.delete_file(&target, path).await;
+            deleted.map_err(|source| about(path, source))?;
+            print(args.json, "", || json!({ "deleted": path.to_string() }))?;
+            continue;
+        }
+        let removed = client.remove_tree(&target, path, |branch| match branch {
+            Branch::Removed(removed) => telling.print("", || gone(path, &removed)),
+            Branch::Failure(failure) => telling.fail(&failure),
+            Branch::Entries(_) => ControlFlow::Continue(()),
+        });
+        let removed = removed.await;
+        telling.ended()?;
+        removed.map_err(|source| about(path, source))?;
+    }
+    Ok(())
+}
+
+/// What a tree tells, on its way to standard output and standard error. Ends where nobody takes it.
+struct Telling {
+    json: bool,
+    broken: Option<Failure>,
+}
+
+impl Telling {
+    const fn new(args: &Args) -> Self {
+        Self {
+            json: args.json,
+            broken: None,
+        }
+    }
+
+    fn print(&mut self, text: &str, value: impl FnOnce() -> Value) -> ControlFlow<()> {
+        match print(self.json, text, value) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(failure) => {
+                self.broken = Some(failure);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    /// Says what went wrong with one name; the others go on.
+    fn fail(&mut self, failure: &TreeFailure) -> ControlFlow<()> {
+        let why = failure.failure.clone().unwrap_or_default();
+        let path = match failure.path.as_str() {
+            "" => ".",
+            path => path,
+        };
+        if self.json {
+            let value = json!({ "path": path, "reason": why.reason, "message": why.message });
+            return self.print("", || json!({ "failed": value }));
+        }
+        let text = format!("cellftp: {}: {}\n", Plain(path), Plain(&why.message));
+        // Where standard error is closed, the exit code still tells.
+        let _ = io::stderr().write_all(text.as_bytes());
+        ControlFlow::Continue(())
+    }
+
+    fn ended(self) -> Result<(), Failure> {
+        self.broken.map_or(Ok(()), Err)
+    }
+}
+
+fn about(path: &ServerPath, source: cellftp::client::Error) -> Failure {
+    Failure::For {
+        path: path.to_string(),
+        source,
+    }
+}
+
+fn gone(top: &ServerPath, removed: &RemovedName) -> Value {
+    json!({ "removed": format!("{top}/{}", removed.path).trim_end_matches('/') })
+}
+
+/// Asks whether the directories are really to go.
+fn ask(paths: &[ServerPath]) -> Result<(), Failure> {
+    let names: Vec<String> = paths
+        .iter()
+        .map(|path| Plain(&path.to_string()).to_string())
+        .collect();
+    let names = names.join(" ");
+    if !io::stdin().is_terminal() {
+        return Err(Failure::Usage(format!(
+            "{names}: nobody is there to be asked whether all of it is to be removed; --yes says so"
+        )));
+    }
+    let question = format!("Remove {names} with all that is below, on the server? [y/N] ");
+    io::stderr()
+        .write_all(question.as_bytes())
+        .map_err(Failure::Output)?;
+    let mut answer = String::new();
+    io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(Failure::Output)?;
+    if matches!(answer.trim(), "y" | "Y" | "yes") {
+        Ok(())
+    } else {
+        Err(Failure::Usage("nothing was removed".into()))
+    }
+}

@@ -1,0 +1,273 @@
+//! Trees on their way to a caller, as streams of responses. A stream that is dropped, because its caller left,
+//! cancels its operation.
+
+use futures_util::stream::try_unfold;
+use tokio::time::timeout;
+use tokio_stream::Stream;
+use tonic::Status;
+
+use super::call::{given_up, within};
+use super::convert::response::{kind, said, signed};
+use super::progress::{LOOK, Telling};
+use super::status;
+use crate::broker::get::{GetProgress, GetStage};
+use crate::broker::tree::{Removed, RemovedCount, Removing, Walk, WalkCount, Walked};
+use crate::broker::{Caller, Cause, Error};
+use crate::ftps::Profile;
+use crate::proto::{
+    Entry, OperationProgress, RemoveTreeResponse, RemoveTreeSummary, RemovedName, TreeFailure,
+    WalkResponse, WalkSummary, WalkedEntries, remove_tree_response, walk_response,
+};
+
+/// Entries of one message: some tens of kilobytes.
+const ENTRIES: usize = 200;
+
+/// Progress, entries and failures, a summary; an error behind it where there were failures.
+pub(super) fn walk(
+    walk: Walk,
+    caller: Caller,
+    profile: impl Fn() -> Profile + Send,
+) -> impl Stream<Item = Result<WalkResponse, Status>> + Send {
+    let course = WalkCourse {
+        telling: Telling::new(walk.operation(), None),
+        walk,
+        caller,
+        profile,
+        rest: None,
+        state: State::New,
+    };
+    try_unfold(course, async |mut course| {
+        let next = course.next().await?;
+        Ok(next.map(|response| (response, course)))
+    })
+}
+
+/// What was removed and what was not, a summary; an error behind it where something is left.
+pub(super) fn remove(
+    removing: Removing,
+    caller: Caller,
+) -> impl Stream<Item = Result<RemoveTreeResponse, Status>> + Send {
+    let course = RemoveCourse {
+        telling: Telling::new(removing.operation(), None),
+        removing: Some(removing),
+        caller,
+        state: State::New,
+    };
+    try_unfold(course, async |mut course| {
+        let next = course.next().await?;
+        Ok(next.map(|response| (response, course)))
+    })
+}
+
+/// How far a stream is.
+enum State {
+    New,
+    Running,
+    /// The summary was told; this is what comes behind it.
+    Told(Result<(), Error>),
+}
+
+struct WalkCourse<P> {
+    walk: Walk,
+    telling: Telling,
+    caller: Caller,
+    /// The module that says the names, once it was brought up.
+    profile: P,
+    /// Entries that were too many for one message.
+    rest: Option<(String, Vec<Entry>)>,
+    state: State,
+}
+
+impl<P: Fn() -> Profile> WalkCourse<P> {
+    async fn next(&mut self) -> Result<Option<WalkResponse>, Status> {
+        match &self.state {
+            State::New => {
+                self.state = State::Running;
+                let first = self.telling.next(GetProgress::default().into());
+                return Ok(first.map(WalkResponse::from));
+            }
+            State::Told(Err(error)) => return Err(status::of(error)),
+            State::Told(Ok(())) => return Ok(None),
+            State::Running => {}
+        }
+        if let Some((directory, entries)) = self.rest.take() {
+            return Ok(Some(self.part(directory, entries)));
+        }
+        loop {
+            let walked = timeout(LOOK, within(&self.caller, self.walk.next())).await;
+            let Ok(walked) = walked else {
+                let progress = self.walk.progress();
+                if progress.stage == GetStage::Queued
+                    && let Some(report) = self.telling.next(progress.into())
+                {
+                    return Ok(Some(report.into()));
+                }
+                continue;
+            };
+            return Ok(Some(match walked? {
+                Walked::Entries { directory, entries } => {
+                    let profile = (self.profile)();
+                    let entries = entries.into_iter();
+                    let entries = entries.map(|entry| Entry::of(entry, &profile)).collect();
+                    self.part(directory, entries)
+                }
+                Walked::Failed { directory, error } => {
+                    walk_response::Message::Failure(TreeFailure::of(&directory, &error)).into()
+                }
+                Walked::End(count) => {
+                    self.state = State::Told(count.outcome());
+                    walk_response::Message::Summary(count.into()).into()
+                }
+            }));
+        }
+    }
+
+    /// As many entries as one message takes; the others come next.
+    fn part(&mut self, directory: String, mut entries: Vec<Entry>) -> WalkResponse {
+        let rest = entries.split_off(ENTRIES.min(entries.len()));
+        let (text, raw_directory) = said(&directory);
+        self.rest = (!rest.is_empty()).then_some((directory, rest));
+        walk_response::Message::Entries(WalkedEntries {
+            directory: text,
+            entries,
+            raw_directory,
+        })
+        .into()
+    }
+}
+
+struct RemoveCourse {
+    /// Until its end was told.
+    removing: Option<Removing>,
+    telling: Telling,
+    caller: Caller,
+    state: State,
+}
+
+impl RemoveCourse {
+    async fn next(&mut self) -> Result<Option<RemoveTreeResponse>, Status> {
+        match &self.state {
+            State::New => {
+                self.state = State::Running;
+                let first = self.telling.next(GetProgress::default().into());
+                return Ok(first.map(RemoveTreeResponse::from));
+            }
+            State::Told(Err(error)) => return Err(status::of(error)),
+            State::Told(Ok(())) => return Ok(None),
+            State::Running => {}
+        }
+        loop {
+            let Some(removing) = &mut self.removing else {
+                return Ok(None);
+            };
+            let next = tokio::select! {
+                biased;
+                next = timeout(LOOK, removing.next()) => next,
+                () = given_up(&self.caller) => return Err(status::of(&Cause::Expired.into())),
+            };
+            match next {
+                Ok(Some(removed)) => return Ok(Some(removed.into())),
+                Ok(None) => {}
+                Err(_) => {
+                    let place = removing.place();
+                    let progress = GetProgress {
+                        stage: GetStage::Queued,
+                        place,
+                    };
+                    if let Some(report) = self.telling.next(progress.into()) {
+                        return Ok(Some(report.into()));
+                    }
+                    continue;
+                }
+            }
+            let Some(removing) = self.removing.take() else {
+                return Ok(None);
+            };
+            let count = within(&self.caller, removing.finish()).await?;
+            self.state = State::Told(count.outcome());
+            return Ok(Some(
+                remove_tree_response::Message::Summary(count.into()).into(),
+            ));
+        }
+    }
+}
+
+impl TreeFailure {
+    fn of(path: &str, error: &Error) -> Self {
+        let (path, raw_path) = said(path);
+        Self {
+            path,
+            failure: Some(status::failure(error)),
+            raw_path,
+        }
+    }
+}
+
+impl From<walk_response::Message> for WalkResponse {
+    fn from(message: walk_response::Message) -> Self {
+        Self {
+            message: Some(message),
+        }
+    }
+}
+
+impl From<OperationProgress> for WalkResponse {
+    fn from(progress: OperationProgress) -> Self {
+        walk_response::Message::Progress(progress).into()
+    }
+}
+
+impl From<WalkCount> for WalkSummary {
+    fn from(count: WalkCount) -> Self {
+        Self {
+            directory_count: signed(count.directories),
+            file_count: signed(count.files),
+            other_count: signed(count.others),
+            total_bytes: signed(count.bytes),
+            failure_count: signed(count.failed),
+        }
+    }
+}
+
+impl From<remove_tree_response::Message> for RemoveTreeResponse {
+    fn from(message: remove_tree_response::Message) -> Self {
+        Self {
+            message: Some(message),
+        }
+    }
+}
+
+impl From<OperationProgress> for RemoveTreeResponse {
+    fn from(progress: OperationProgress) -> Self {
+        remove_tree_response::Message::Progress(progress).into()
+    }
+}
+
+impl From<Removed> for RemoveTreeResponse {
+    fn from(removed: Removed) -> Self {
+        use remove_tree_response::Message;
+        match removed.outcome {
+            Ok(()) => {
+                let (path, raw_path) = said(&removed.name);
+                let kind = kind(removed.kind).into();
+                Message::Removed(RemovedName {
+                    path,
+                    kind,
+                    raw_path,
+                })
+            }
+            Err(error) => Message::Failure(TreeFailure::of(&removed.name, &error)),
+        }
+        .into()
+    }
+}
+
+impl From<RemovedCount> for RemoveTreeSummary {
+    fn from(count: RemovedCount) -> Self {
+        Self {
+            directory_count: signed(count.directories),
+            file_count: signed(count.files),
+            failure_count: signed(count.failed),
+        }
+    }
+}
