@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::scheduler::{Priority, Yields};
 use super::session::SessionId;
-use crate::ftps::value::Server;
+use crate::ftps::value::{NameCode, Server};
 
 /// Who is calling, as the daemon's door found out. Fairness and ownership go by it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,8 +55,8 @@ pub enum Target {
     Profile(String),
     /// An open session of the same principal.
     Session(SessionId),
-    /// A server named by the caller, where the configuration allows it.
-    Inline(Arc<Server>),
+    /// A server named by the caller, where the configuration allows it, and the code of its names.
+    Inline(Arc<Server>, NameCode),
 }
 
 /// The server of a new session.
@@ -64,6 +64,6 @@ pub enum Target {
 pub enum ServerChoice {
     /// A server profile of the configuration.
     Profile(String),
-    /// A server named by the caller, where the configuration allows it.
-    Inline(Arc<Server>),
+    /// A server named by the caller, where the configuration allows it, and the code of its names.
+    Inline(Arc<Server>, NameCode),
 }

@@ -7,7 +7,7 @@ use super::caller::Principal;
 use super::error::Cause;
 use super::scheduler::{Priority, Yields};
 use super::usage;
-use crate::ftps::value::{RemotePath, Server, TransferType};
+use crate::ftps::value::{NameCode, RemotePath, Server, TransferType};
 use crate::modem::operation::{Directory, Place, Standing};
 
 /// A server, the directory that relative paths are read from, and how content is represented.
@@ -35,6 +35,8 @@ pub(super) struct Profile {
     pub(super) yields: Yields,
     /// Who may use it.
     pub(super) access: Arc<Access>,
+    /// The code in which the server has its names.
+    pub(super) code: NameCode,
 }
 
 impl Profile {
@@ -98,8 +100,12 @@ impl Location {
         }
     }
 
-    /// Where the module must stand for a path, and the path that is then right.
+    /// Where the module must stand for a path as a client gave it, and the path that is then right: in the code of
+    /// the server. What comes out of this goes in no second time.
     pub(super) fn locate(&self, path: &RemotePath) -> Result<(Standing, RemotePath), Cause> {
+        let path = &path
+            .in_code(self.profile.code)
+            .map_err(Cause::InvalidPath)?;
         let (directory, path) = match &self.base {
             Base::Absolute(base) => (Directory::Any, base.join(path).map_err(Cause::InvalidPath)?),
             _ if path.is_absolute() => (Directory::Any, path.clone()),
@@ -107,6 +113,14 @@ impl Location {
             Base::Named(base) => (Directory::At(base.clone()), path.clone()),
         };
         Ok((self.standing(directory), path))
+    }
+
+    /// A name that a client gave, read from the directory of a file that was located.
+    pub(super) fn beside(&self, file: &RemotePath, name: &RemotePath) -> Result<RemotePath, Cause> {
+        let name = name
+            .in_code(self.profile.code)
+            .map_err(Cause::InvalidPath)?;
+        beside(file, &name)
     }
 
     /// Where the module must stand for the directory itself, and its path where one is needed.
@@ -125,6 +139,17 @@ impl Location {
             transfer_type: self.transfer_type,
             directory,
         })
+    }
+}
+
+/// A name read from the directory of a file. Not the file's own, as far as the names tell.
+fn beside(file: &RemotePath, name: &RemotePath) -> Result<RemotePath, Cause> {
+    if name.is_beside(file) {
+        return Err(Cause::OwnSentinel);
+    }
+    match file.parent() {
+        Some(directory) => directory.join(name).map_err(Cause::InvalidPath),
+        None => Ok(name.clone()),
     }
 }
 

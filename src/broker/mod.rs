@@ -50,6 +50,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::ftps::value::NameCode;
 use crate::modem::failure::Ending;
 use crate::modem::health::{Capabilities, Identity, LoggedIn};
 use crate::modem::operation::{Output, Standing, Task};
@@ -208,6 +209,16 @@ impl Broker {
         name.unwrap_or_default().to_owned()
     }
 
+    /// The code in which the server of a target has its names; UTF-8 where the target is not known.
+    #[must_use]
+    pub fn names_of(&self, caller: &Caller, target: &Target) -> NameCode {
+        let located = self.locate(caller, target);
+        located.map_or_else(
+            |_| NameCode::default(),
+            |(location, _)| location.profile.code,
+        )
+    }
+
     /// The bounds within which callers share the link.
     #[must_use]
     pub fn limits(&self) -> &Limits {
@@ -333,7 +344,7 @@ impl Broker {
     ) -> Result<(Location, Option<SessionUse>), Cause> {
         let choice = match target {
             Target::Profile(name) => ServerChoice::Profile(name.clone()),
-            Target::Inline(server) => ServerChoice::Inline(Arc::clone(server)),
+            Target::Inline(server, code) => ServerChoice::Inline(Arc::clone(server), *code),
             Target::Session(id) => {
                 let (location, session) = self.use_session(caller, id)?;
                 return Ok((location, Some(session)));

@@ -2,6 +2,7 @@
 
 mod content;
 mod drive;
+mod same;
 mod sending;
 mod sentinel;
 mod upload;
@@ -28,7 +29,8 @@ use crate::modem::{self, JobId, failure};
 use content::Content;
 pub(super) use content::OnDisk;
 use drive::Driver;
-pub(super) use sentinel::{Sentinel, beside};
+pub use same::Same;
+pub(super) use sentinel::Sentinel;
 
 /// What a file that is written shall be.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use super::error::Cause;
 use super::location::{Location, Profile};
 use super::scheduler::{Priority, Yields};
 use super::usage;
-use crate::ftps::value::{Server, ServerType};
+use crate::ftps::value::{NameCode, Server, ServerType};
 use crate::modem::health::LoggedIn;
 
 /// Server profiles by name, and whether callers may name servers of their own.
@@ -40,6 +40,8 @@ pub struct ProfileInfo {
     pub priority: Priority,
     /// When they give up the link where their callers do not say.
     pub yields: Yields,
+    /// The code in which the server has its names.
+    pub code: NameCode,
 }
 
 impl Known {
@@ -51,6 +53,7 @@ impl Known {
             access: self.profile.access.of(principal)?,
             priority: self.profile.priority,
             yields: self.profile.yields,
+            code: self.profile.code,
         })
     }
 }
@@ -116,6 +119,15 @@ impl Servers {
         self
     }
 
+    /// Says in which code the server of a profile has its names; UTF-8 where nothing is said.
+    #[must_use]
+    pub fn with_names_in(mut self, profile: &str, code: NameCode) -> Self {
+        if let Some(known) = self.profiles.get_mut(profile) {
+            known.profile.code = code;
+        }
+        self
+    }
+
     /// The profiles that have a limit, with it.
     pub(super) fn data_limits(&self) -> impl Iterator<Item = (Arc<str>, usage::Limit)> {
         let profiles = self.profiles.values().map(|known| &known.profile);
@@ -131,7 +143,7 @@ impl Servers {
                 .get(name)
                 .map(|known| Location::of(Arc::clone(&known.server), known.profile.clone()))
                 .ok_or_else(|| Cause::ProfileNotFound(name.clone())),
-            ServerChoice::Inline(server) if self.inline_allowed => {
+            ServerChoice::Inline(server, code) if self.inline_allowed => {
                 if server.is_unverified() {
                     tracing::warn!(
                         host = server.host.as_str(),
@@ -139,9 +151,13 @@ impl Servers {
                          can read and change everything"
                     );
                 }
-                Ok(Location::login(Arc::clone(server)))
+                let profile = Profile {
+                    code: *code,
+                    ..Profile::default()
+                };
+                Ok(Location::of(Arc::clone(server), profile))
             }
-            ServerChoice::Inline(_) => Err(Cause::InlineNotAllowed),
+            ServerChoice::Inline(..) => Err(Cause::InlineNotAllowed),
         }
     }
 

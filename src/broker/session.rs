@@ -15,7 +15,7 @@ use super::error::Cause;
 use super::events::{Events, SessionChange, What};
 use super::location::Location;
 use super::share::{Full, Share};
-use crate::ftps::value::TransferType;
+use crate::ftps::value::{NameCode, TransferType};
 pub use calls::{SessionInfo, SessionRequest};
 pub(super) use in_use::SessionUse;
 
@@ -72,6 +72,8 @@ pub struct OpenSession {
     pub profile: Option<Arc<str>>,
     /// Its directory, as the server named it.
     pub directory: String,
+    /// The code in which the server has its names.
+    pub code: NameCode,
     /// Its transfer type.
     pub transfer_type: TransferType,
     /// How long it lives unused.
@@ -221,6 +223,7 @@ impl Sessions {
                 id: id.clone(),
                 profile: session.location.profile.name.clone(),
                 directory: session.location.name.clone(),
+                code: session.location.profile.code,
                 transfer_type: session.location.transfer_type,
                 lease: session.lease,
                 left: (session.uses == 0).then(|| session.expires.duration_since(now)),

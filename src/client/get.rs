@@ -6,9 +6,9 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tonic::Streaming;
-use tonic::metadata::MetadataValue;
 
 use super::limit::Limit;
+use super::path::requiring;
 use super::{Client, Error, ServerPath, Target};
 use crate::proto::get_response::Message;
 use crate::proto::{GetInfo, GetRequest, GetResponse, GetResult, OperationProgress};
@@ -77,9 +77,7 @@ impl Client {
             ..Default::default()
         });
         if self.length.is_some() {
-            // A daemon that does not know the field would send all of the file.
-            let feature = MetadataValue::from_static("get_length");
-            request.metadata_mut().append("cellftp-require", feature);
+            request = requiring(request, "get_length");
         }
         let limit = Limit::with_grace(self.timeout);
         let mut ftps = self.ftps.clone();

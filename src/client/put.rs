@@ -6,6 +6,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::path::requiring;
 use super::{CHUNK, Client, Error, ServerPath, Target};
 use crate::proto::put_request::Message;
 use crate::proto::{
@@ -29,8 +30,10 @@ pub struct PutOptions {
     pub on_failure: OnFailure,
     /// Bytes to come, where known: the daemon then notices a source that changes meanwhile.
     pub size: Option<u64>,
+    /// SHA-256 of the content, where it is known before.
+    pub sha256: Option<[u8; 32]>,
     /// Name of a second file, written after the first is verified; empty: none.
-    pub sentinel: String,
+    pub sentinel: ServerPath,
 }
 
 impl Client {
@@ -53,6 +56,7 @@ impl Client {
     ) -> Result<PutResult, Error> {
         let whole = path.into();
         let (path, raw_path) = whole.fields();
+        let (sentinel, raw_sentinel) = options.sentinel.fields();
         let header = PutHeader {
             target: Some(target.to_proto()),
             path,
@@ -63,15 +67,23 @@ impl Client {
             size: options
                 .size
                 .map(|size| i64::try_from(size).unwrap_or(i64::MAX)),
-            sentinel: options.sentinel.clone(),
-            raw_sentinel: Bytes::new(),
+            sentinel,
+            raw_sentinel,
             priority: self.priority.into(),
             yield_policy: self.yields.into(),
+            sha256: options
+                .sha256
+                .map(|hash| Bytes::copy_from_slice(&hash))
+                .unwrap_or_default(),
         };
         let (requests, outgoing) = mpsc::channel(READ_AHEAD);
         let mut ftps = self.ftps.clone();
         let answer = async {
             let request = whole.guard(self.request(ReceiverStream::new(outgoing)));
+            let mut request = options.sentinel.guard(request);
+            if options.if_exists == IfExists::SkipSame {
+                request = requiring(request, "skip_same");
+            }
             let mut stream = ftps.put(request).await?.into_inner();
             let mut reached = None;
             loop {

@@ -8,7 +8,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::get::check;
 use super::put::{READ_AHEAD, Stop, read_chunk};
-use super::{Client, Error, Target};
+use super::{Client, Error, ServerPath, Target};
 use crate::proto::fetch_to_module_response::Message as Fetched;
 use crate::proto::read_module_file_response::Message as Read;
 use crate::proto::send_from_module_response::Message as Sent;
@@ -83,15 +83,15 @@ impl Client {
     pub async fn fetch_to_module(
         &self,
         target: &Target,
-        (path, drive): (&str, &str),
+        (path, drive): (impl Into<ServerPath>, &str),
         offset: u64,
         if_exists: IfExists,
         mut progress: impl FnMut(&OperationProgress),
     ) -> Result<FetchToModuleResult, Error> {
-        let request = self.request(FetchToModuleRequest {
+        let request = self.request_at(path, |path, raw_path| FetchToModuleRequest {
             target: Some(target.to_proto()),
-            path: path.into(),
-            raw_path: Bytes::new(),
+            path,
+            raw_path,
             drive: drive.into(),
             offset: i64::try_from(offset).unwrap_or(i64::MAX),
             if_exists: if_exists.into(),
@@ -119,14 +119,14 @@ impl Client {
     pub async fn send_from_module(
         &self,
         target: &Target,
-        (path, drive): (&str, &str),
+        (path, drive): (impl Into<ServerPath>, &str),
         offset: u64,
         mut progress: impl FnMut(&OperationProgress),
     ) -> Result<SendFromModuleResult, Error> {
-        let request = self.request(SendFromModuleRequest {
+        let request = self.request_at(path, |path, raw_path| SendFromModuleRequest {
             target: Some(target.to_proto()),
-            path: path.into(),
-            raw_path: Bytes::new(),
+            path,
+            raw_path,
             drive: drive.into(),
             offset: i64::try_from(offset).unwrap_or(i64::MAX),
         });

@@ -9,6 +9,7 @@ use tonic::Streaming;
 
 use super::get::check;
 use super::limit::Limit;
+use super::path::requiring;
 use super::put::{READ_AHEAD, Stop, read_chunk};
 use super::{Client, Error, ServerPath};
 use crate::proto::create_upload_request::Message as Create;
@@ -54,7 +55,10 @@ impl Client {
         taken: impl FnMut(u64),
     ) -> Result<Transfer, Error> {
         let (requests, outgoing) = mpsc::channel(READ_AHEAD);
-        let request = self.request(ReceiverStream::new(outgoing));
+        let mut request = self.request(ReceiverStream::new(outgoing));
+        if !header.raw_path.is_empty() || !header.raw_sentinel.is_empty() {
+            request = requiring(request, "raw_path");
+        }
         let mut transfers = self.transfers.clone();
         let header = Create::Header(header);
         let wrap = |message| CreateUploadRequest {

@@ -138,6 +138,7 @@ impl Config {
                 .with_priority(name, profile.priority.into())
                 .with_data_limit(name, profile.data_limit())
                 .with_yields(name, profile.yields.into())
+                .with_names_in(name, profile.names().unwrap_or_default())
         }))
     }
 

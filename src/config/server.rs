@@ -12,7 +12,7 @@ use super::error::Problem;
 use super::file::{contents, locate};
 use crate::broker::scheduler;
 use crate::ftps::tls::{CaCertificate, ClientIdentity, IdentityError, TlsFloor, TlsPolicy, Verify};
-use crate::ftps::value::{Host, Password, Server, ServerType, Username};
+use crate::ftps::value::{Host, NameCode, Password, Server, ServerType, Username};
 
 /// A server that clients can name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,6 +53,8 @@ pub struct ServerProfile {
     pub client_key_file: PathBuf,
     /// The oldest TLS version that will do.
     pub tls_floor: Floor,
+    /// The code in which the server has its names, by a name of IANA.
+    pub name_encoding: String,
     /// The module names the server in the handshake; never done where `host` is an address.
     pub sni: bool,
 }
@@ -77,6 +79,7 @@ impl Default for ServerProfile {
             client_cert_file: PathBuf::new(),
             client_key_file: PathBuf::new(),
             tls_floor: Floor::default(),
+            name_encoding: "utf-8".into(),
             sni: true,
         }
     }
@@ -187,6 +190,15 @@ impl ServerProfile {
             .map_err(|rule| refuse("username", rule.to_string()));
         let password = self.password().map_err(|(key, rule)| refuse(key, rule));
         let tls = self.tls().map_err(|(key, rule)| refuse(key, rule));
+        if self.names().is_none() {
+            let rule = format!(
+                "is {:?}, which is no code that is known and has ASCII in it; allowed: names of IANA, for example \
+                 utf-8, latin1, windows-1250, koi8-r, shift_jis, gbk",
+                self.name_encoding
+            );
+            refuse("name_encoding", rule);
+            return Err(problems);
+        }
         match (host, username, password, tls) {
             (Ok(host), Ok(username), Ok(password), Ok(tls)) => Ok(Server {
                 host,
@@ -199,6 +211,12 @@ impl ServerProfile {
             }),
             _ => Err(problems),
         }
+    }
+
+    /// The code in which the server has its names; `None` where it is not known.
+    #[must_use]
+    pub fn names(&self) -> Option<NameCode> {
+        NameCode::new(&self.name_encoding)
     }
 
     pub(super) fn check(&self, name: &str, problems: &mut Vec<Problem>) {

@@ -30,6 +30,18 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     text
 }
 
+/// The bytes as text in which each byte beyond ASCII stands for itself, also where several would be a character.
+pub(crate) fn kept_bytes(bytes: &[u8]) -> String {
+    let character = |byte: u8| {
+        if byte.is_ascii() {
+            char::from(byte)
+        } else {
+            kept(byte)
+        }
+    };
+    bytes.iter().copied().map(character).collect()
+}
+
 /// The bytes that a text stands for.
 pub(crate) fn bytes(text: &str) -> Cow<'_, [u8]> {
     if is_utf8(text) {
@@ -72,7 +84,8 @@ fn kept(byte: u8) -> char {
     char::from_u32(BASE + u32::from(byte)).unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
-fn byte_of(character: char) -> Option<u8> {
+/// The byte that a character stands for; `None` where it stands for itself.
+pub(crate) fn byte_of(character: char) -> Option<u8> {
     let byte = u32::from(character).checked_sub(BASE)?;
     u8::try_from(byte).ok().filter(|byte| *byte >= 0x80)
 }

@@ -1,6 +1,7 @@
 //! Values that a command carries, parsed once: what is held here may be written to the module.
 
 mod error;
+mod name_code;
 mod path;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::tls::TlsPolicy;
 
 pub use error::ValueError;
+pub use name_code::NameCode;
 pub use path::RemotePath;
 
 /// Longest string argument of the SIM7600 family, in bytes (SIMCom manual L1203).

@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::call::{caller, within};
 use super::convert::{request, response};
 use super::{get, put, status, stream, tree};
-use crate::broker::{Broker, Error};
+use crate::broker::{Broker, Error, Target};
 use crate::proto::ftps_service_server::FtpsService;
 use crate::proto::*;
 
@@ -36,7 +36,7 @@ impl FtpsService for Ftps {
         let caller = caller(&request)?;
         let wish = request::open_session(request.into_inner()).map_err(status::invalid)?;
         let session = within(&caller, self.broker.open_session(&caller, wish)).await?;
-        let (directory, raw_directory) = response::said(&session.directory);
+        let (directory, raw_directory) = response::said(&session.directory, session.code);
         Ok(Response::new(OpenSessionResponse {
             session_id: session.id.as_str().into(),
             directory,
@@ -83,7 +83,8 @@ impl FtpsService for Ftps {
         let (id, path) =
             request::change_directory(request.into_inner()).map_err(status::invalid)?;
         let directory = within(&caller, self.broker.change_directory(&caller, &id, &path)).await?;
-        let (directory, raw_directory) = response::said(&directory);
+        let code = self.broker.names_of(&caller, &Target::Session(id));
+        let (directory, raw_directory) = response::said(&directory, code);
         Ok(Response::new(ChangeDirectoryResponse {
             directory,
             raw_directory,
@@ -100,7 +101,8 @@ impl FtpsService for Ftps {
             .broker
             .working_directory(&caller, &id)
             .map_err(refused)?;
-        let (directory, raw_directory) = response::said(&directory);
+        let code = self.broker.names_of(&caller, &Target::Session(id));
+        let (directory, raw_directory) = response::said(&directory, code);
         Ok(Response::new(GetWorkingDirectoryResponse {
             directory,
             raw_directory,
@@ -136,12 +138,15 @@ impl FtpsService for Ftps {
         let caller = caller(&request)?;
         let (target, path) =
             request::place_to_list(request.into_inner()).map_err(status::invalid)?;
+        let code = self.broker.names_of(&caller, &target);
         let reading = within(&caller, self.broker.list(&caller, &target, path.as_ref())).await?;
         // The module has been brought up by now.
         let (_, capabilities) = self.broker.capabilities();
         let profile = capabilities.profile.clone();
         Ok(Response::new(Box::pin(stream::list(
-            reading, caller, profile,
+            reading,
+            caller,
+            (profile, code),
         ))))
     }
 
@@ -153,10 +158,11 @@ impl FtpsService for Ftps {
             raw_path,
         } = request.into_inner();
         let (target, path) = request::place(target, (path, raw_path)).map_err(status::invalid)?;
+        let code = self.broker.names_of(&caller, &target);
         let entry = within(&caller, self.broker.stat(&caller, &target, &path)).await?;
         let (_, capabilities) = self.broker.capabilities();
         Ok(Response::new(StatResponse {
-            entry: Some(Entry::of(entry, &capabilities.profile)),
+            entry: Some(Entry::of(entry, &capabilities.profile, code)),
         }))
     }
 
@@ -166,11 +172,14 @@ impl FtpsService for Ftps {
         let caller = caller(&request)?;
         let wish = request::walk(request.into_inner()).map_err(status::invalid)?;
         let (target, path, depth) = (&wish.target, wish.path.as_ref(), wish.max_depth);
+        let code = self.broker.names_of(&caller, target);
         let walk = self.broker.walk(&caller, target, path, depth);
         let walk = walk.map_err(refused)?;
         let broker = self.broker.clone();
         let profile = move || broker.capabilities().1.profile.clone();
-        Ok(Response::new(Box::pin(tree::walk(walk, caller, profile))))
+        Ok(Response::new(Box::pin(tree::walk(
+            walk, caller, profile, code,
+        ))))
     }
 
     type RemoveTreeStream = Answers<RemoveTreeResponse>;
@@ -186,9 +195,12 @@ impl FtpsService for Ftps {
             raw_path,
         } = request.into_inner();
         let (target, path) = request::place(target, (path, raw_path)).map_err(status::invalid)?;
+        let code = self.broker.names_of(&caller, &target);
         let removing = self.broker.remove_tree(&caller, &target, &path);
         let removing = removing.map_err(refused)?;
-        Ok(Response::new(Box::pin(tree::remove(removing, caller))))
+        Ok(Response::new(Box::pin(tree::remove(
+            removing, caller, code,
+        ))))
     }
 
     async fn get_size(&self, request: Request<GetSizeRequest>) -> Answer<GetSizeResponse> {
@@ -276,10 +288,23 @@ impl FtpsService for Ftps {
             Some(put_request::Message::Header(header)) => header,
             _ => return Err(status::out_of_order("header", "must be the first message")),
         };
-        let (header, manners) = request::put_header(header).map_err(status::invalid)?;
-        (caller.priority, caller.yields) = manners;
-        let writing = self.broker.put(&caller, header).map_err(refused)?;
-        Ok(Response::new(Box::pin(put::run(writing, incoming, caller))))
+        let wish = request::put_header(header).map_err(status::invalid)?;
+        (caller.priority, caller.yields) = wish.manners;
+        if let Some(size) = wish.unless_size {
+            let same = self
+                .broker
+                .same_there(&caller, &wish.header, size, wish.sha256);
+            if let Some(same) = within(&caller, same).await? {
+                return Ok(Response::new(Box::pin(put::skipped(
+                    same,
+                    size,
+                    wish.sha256,
+                ))));
+            }
+        }
+        let writing = self.broker.put(&caller, wish.header).map_err(refused)?;
+        let answer = put::run(writing, incoming, wish.sha256, caller);
+        Ok(Response::new(Box::pin(answer)))
     }
 }
 

@@ -1,17 +1,20 @@
 //! An upload under way: chunks in, progress and the result out.
 
+use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use super::convert::request;
+use super::convert::response::signed;
+use super::progress::Telling;
 use super::report::{self, Stop, WAITING, while_wanted};
 use super::status;
 use crate::broker::Caller;
-use crate::broker::put::{PutProgress, PutResult, Writing};
+use crate::broker::put::{PutProgress, PutResult, PutStage, PutState, Same, Writing};
 use crate::proto::put_request::Message;
-use crate::proto::{OperationProgress, PutFinish, PutRequest, PutResponse, put_response};
+use crate::proto::{self, OperationProgress, PutFinish, PutRequest, PutResponse, put_response};
 
 type Reporter = report::Reporter<PutProgress, PutResponse>;
 
@@ -38,6 +41,7 @@ impl From<PutResult> for PutResponse {
 pub(super) fn run(
     writing: Writing,
     incoming: Streaming<PutRequest>,
+    sha256: Option<[u8; 32]>,
     caller: Caller,
 ) -> impl Stream<Item = Result<PutResponse, Status>> + Send {
     let (answers, stream) = mpsc::channel(WAITING);
@@ -47,19 +51,48 @@ pub(super) fn run(
         writing.progress(),
         answers,
     );
-    tokio::spawn(drive(writing, incoming, caller, reporter));
+    tokio::spawn(drive(writing, incoming, sha256, caller, reporter));
     ReceiverStream::new(stream)
+}
+
+/// Progress and the result of a Put that sends nothing.
+pub(super) fn skipped(
+    same: Same,
+    size: u64,
+    sha256: Option<[u8; 32]>,
+) -> impl Stream<Item = Result<PutResponse, Status>> + Send {
+    let progress = PutProgress {
+        stage: PutStage::Verifying,
+        ..PutProgress::default()
+    };
+    let progress = Telling::new(&same.operation, Some(size)).next(progress.into());
+    let compared = sha256.filter(|_| same.state == PutState::VerifiedHash);
+    let result = proto::PutResult {
+        size: signed(size),
+        sha256: compared.map_or_else(Bytes::new, |hash| Bytes::copy_from_slice(&hash)),
+        state: proto::PutState::from(same.state).into(),
+        evidence: same.evidence.into(),
+        skipped: true,
+        ..proto::PutResult::default()
+    };
+    let result = PutResponse {
+        message: Some(put_response::Message::Result(result)),
+    };
+    let answers = progress.map(PutResponse::from).into_iter().chain([result]);
+    tokio_stream::iter(answers.map(Ok).collect::<Vec<_>>())
 }
 
 async fn drive(
     mut writing: Writing,
     mut incoming: Streaming<PutRequest>,
+    sha256: Option<[u8; 32]>,
     caller: Caller,
     mut reporter: Reporter,
 ) {
     let work = async {
         let finish = take_chunks(&mut writing, &mut incoming, &mut reporter).await?;
-        let sha256 = request::put_finish(&finish).map_err(status::invalid)?;
+        let named = request::put_finish(&finish).map_err(status::invalid)?;
+        let sha256 = named.or(sha256);
         let result = async {
             tokio::select! {
                 result = writing.finish(sha256) => Ok(result),

@@ -16,7 +16,9 @@ pub(super) const FEATURES: &[&str] = &[
     "get_guards",
     "get_length",
     "list_filters",
+    "name_encoding",
     "raw_path",
+    "skip_same",
     "verify_best_effort",
 ];
 

@@ -129,6 +129,7 @@ impl From<ProfileInfo> for Profile {
             access: access.into(),
             priority: Priority::from(profile.priority).into(),
             yield_policy: yields.into(),
+            name_encoding: profile.code.name().into(),
         }
     }
 }

@@ -12,25 +12,27 @@ use crate::broker::Caller;
 use crate::broker::get::{Next, Reading};
 use crate::ftps::Profile;
 use crate::ftps::listing::{Entry, Lines};
+use crate::ftps::value::NameCode;
 use crate::proto::{self, ListResponse};
 
-/// The entries of each part of the listing, as it comes.
+/// The entries of each part of the listing, as it comes; with the module that says the names and the code that
+/// they are in.
 pub(super) fn list(
     reading: Reading,
     caller: Caller,
-    profile: Profile,
+    names: (Profile, NameCode),
 ) -> impl Stream<Item = Result<ListResponse, Status>> + Send {
     let lines = Lines::at(SystemTime::now());
-    try_unfold(Some((reading, caller, lines, profile)), async |state| {
-        let Some((mut reading, caller, mut lines, profile)) = state else {
+    try_unfold(Some((reading, caller, lines, names)), async |state| {
+        let Some((mut reading, caller, mut lines, names)) = state else {
             return Ok(None);
         };
         Ok(Some(match within(&caller, reading.next()).await? {
             Next::Chunk(chunk) => (
-                response(lines.push(&chunk), &profile),
-                Some((reading, caller, lines, profile)),
+                response(lines.push(&chunk), &names),
+                Some((reading, caller, lines, names)),
             ),
-            Next::End(_) => (response(lines.finish(), &profile), None),
+            Next::End(_) => (response(lines.finish(), &names), None),
         }))
     })
     // A part that holds no whole line has nothing to tell.
@@ -41,11 +43,11 @@ pub(super) fn list(
     })
 }
 
-fn response(entries: Vec<Entry>, profile: &Profile) -> ListResponse {
+fn response(entries: Vec<Entry>, (profile, code): &(Profile, NameCode)) -> ListResponse {
     let entries = entries.into_iter();
     ListResponse {
         entries: entries
-            .map(|entry| proto::Entry::of(entry, profile))
+            .map(|entry| proto::Entry::of(entry, profile, *code))
             .collect(),
     }
 }

@@ -14,6 +14,7 @@ use crate::broker::get::{GetProgress, GetStage};
 use crate::broker::tree::{Removed, RemovedCount, Removing, Walk, WalkCount, Walked};
 use crate::broker::{Caller, Cause, Error};
 use crate::ftps::Profile;
+use crate::ftps::value::NameCode;
 use crate::proto::{
     Entry, OperationProgress, RemoveTreeResponse, RemoveTreeSummary, RemovedName, TreeFailure,
     WalkResponse, WalkSummary, WalkedEntries, remove_tree_response, walk_response,
@@ -27,12 +28,14 @@ pub(super) fn walk(
     walk: Walk,
     caller: Caller,
     profile: impl Fn() -> Profile + Send,
+    code: NameCode,
 ) -> impl Stream<Item = Result<WalkResponse, Status>> + Send {
     let course = WalkCourse {
         telling: Telling::new(walk.operation(), None),
         walk,
         caller,
         profile,
+        code,
         rest: None,
         state: State::New,
     };
@@ -46,11 +49,13 @@ pub(super) fn walk(
 pub(super) fn remove(
     removing: Removing,
     caller: Caller,
+    code: NameCode,
 ) -> impl Stream<Item = Result<RemoveTreeResponse, Status>> + Send {
     let course = RemoveCourse {
         telling: Telling::new(removing.operation(), None),
         removing: Some(removing),
         caller,
+        code,
         state: State::New,
     };
     try_unfold(course, async |mut course| {
@@ -73,6 +78,7 @@ struct WalkCourse<P> {
     caller: Caller,
     /// The module that says the names, once it was brought up.
     profile: P,
+    code: NameCode,
     /// Entries that were too many for one message.
     rest: Option<(String, Vec<Entry>)>,
     state: State,
@@ -108,11 +114,14 @@ impl<P: Fn() -> Profile> WalkCourse<P> {
                 Walked::Entries { directory, entries } => {
                     let profile = (self.profile)();
                     let entries = entries.into_iter();
-                    let entries = entries.map(|entry| Entry::of(entry, &profile)).collect();
+                    let entries = entries
+                        .map(|entry| Entry::of(entry, &profile, self.code))
+                        .collect();
                     self.part(directory, entries)
                 }
                 Walked::Failed { directory, error } => {
-                    walk_response::Message::Failure(TreeFailure::of(&directory, &error)).into()
+                    walk_response::Message::Failure(TreeFailure::of(&directory, &error, self.code))
+                        .into()
                 }
                 Walked::End(count) => {
                     self.state = State::Told(count.outcome());
@@ -125,7 +134,7 @@ impl<P: Fn() -> Profile> WalkCourse<P> {
     /// As many entries as one message takes; the others come next.
     fn part(&mut self, directory: String, mut entries: Vec<Entry>) -> WalkResponse {
         let rest = entries.split_off(ENTRIES.min(entries.len()));
-        let (text, raw_directory) = said(&directory);
+        let (text, raw_directory) = said(&directory, self.code);
         self.rest = (!rest.is_empty()).then_some((directory, rest));
         walk_response::Message::Entries(WalkedEntries {
             directory: text,
@@ -141,6 +150,7 @@ struct RemoveCourse {
     removing: Option<Removing>,
     telling: Telling,
     caller: Caller,
+    code: NameCode,
     state: State,
 }
 
@@ -166,7 +176,7 @@ impl RemoveCourse {
                 () = given_up(&self.caller) => return Err(status::of(&Cause::Expired.into())),
             };
             match next {
-                Ok(Some(removed)) => return Ok(Some(removed.into())),
+                Ok(Some(removed)) => return Ok(Some(told(removed, self.code))),
                 Ok(None) => {}
                 Err(_) => {
                     let place = removing.place();
@@ -193,8 +203,8 @@ impl RemoveCourse {
 }
 
 impl TreeFailure {
-    fn of(path: &str, error: &Error) -> Self {
-        let (path, raw_path) = said(path);
+    fn of(path: &str, error: &Error, code: NameCode) -> Self {
+        let (path, raw_path) = said(path, code);
         Self {
             path,
             failure: Some(status::failure(error)),
@@ -243,23 +253,21 @@ impl From<OperationProgress> for RemoveTreeResponse {
     }
 }
 
-impl From<Removed> for RemoveTreeResponse {
-    fn from(removed: Removed) -> Self {
-        use remove_tree_response::Message;
-        match removed.outcome {
-            Ok(()) => {
-                let (path, raw_path) = said(&removed.name);
-                let kind = kind(removed.kind).into();
-                Message::Removed(RemovedName {
-                    path,
-                    kind,
-                    raw_path,
-                })
-            }
-            Err(error) => Message::Failure(TreeFailure::of(&removed.name, &error)),
+fn told(removed: Removed, code: NameCode) -> RemoveTreeResponse {
+    use remove_tree_response::Message;
+    match removed.outcome {
+        Ok(()) => {
+            let (path, raw_path) = said(&removed.name, code);
+            let kind = kind(removed.kind).into();
+            Message::Removed(RemovedName {
+                path,
+                kind,
+                raw_path,
+            })
         }
-        .into()
+        Err(error) => Message::Failure(TreeFailure::of(&removed.name, &error, code)),
     }
+    .into()
 }
 
 impl From<RemovedCount> for RemoveTreeSummary {

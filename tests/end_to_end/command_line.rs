@@ -109,6 +109,156 @@ fn a_name_in_latin_1_is_listed_read_and_written_by_its_bytes_and_not_by_what_is_
     assert!(!there(name).exists() && there(copy).exists());
 }
 
+/// The bytes of a part are those of the file, and what is there already is not sent again.
+#[test]
+fn a_part_is_read_and_a_file_that_is_there_is_not_sent_again() {
+    if !tools::wanted("a_part_is_read_and_a_file_that_is_there_is_not_sent_again") {
+        return;
+    }
+    let server = Server::start(ServerKind::Vsftpd, Security::None);
+    let mut site = Site::start_tapped(Family::Sim7600, &[("server", &server)]);
+    let content = traps(300_000);
+    let (local, back, file) = (
+        site.scratch("local"),
+        site.scratch("back"),
+        server.remote("f"),
+    );
+    std::fs::write(&local, &content).expect("a scratch directory is writable");
+    let local = local.to_str().expect("UTF-8");
+    let back = back.to_str().expect("UTF-8");
+    said(&site, &["put", local, &file]);
+    for (offset, length) in [(0, 1), (1000, 5000), (299_000, 5000), (0, 300_000)] {
+        let (from, many) = (offset.to_string(), length.to_string());
+        said(
+            &site,
+            &["get", "--offset", &from, "--length", &many, &file, back],
+        );
+        let end = content.len().min(offset + length);
+        assert_holds(back.as_ref(), &content[offset..end]);
+    }
+    assert_eq!(
+        said(&site, &["size", &file]),
+        "300000\n",
+        "the link is in order"
+    );
+
+    let puts = |site: &mut Site| {
+        let heard = String::from_utf8_lossy(&site.tap().heard()).into_owned();
+        heard.matches("AT+CFTPSPUT=\"").count()
+    };
+    let before = puts(&mut site);
+    let again = ["put", "--if-exists", "skip-same", local, &file];
+    assert!(said(&site, &again).contains("is there already"));
+    let compared = [
+        "put",
+        "--if-exists",
+        "skip-same",
+        "--verify",
+        "read-back",
+        local,
+        &file,
+    ];
+    assert!(said(&site, &compared).contains("is there already"));
+    assert_eq!(puts(&mut site), before, "nothing was sent");
+    // The same size, other bytes.
+    let mut other = content.clone();
+    other[150_000] ^= 1;
+    server.place("f", &other);
+    assert!(said(&site, &again).contains("is there already"));
+    assert!(said(&site, &compared).contains("content verified"));
+    assert_holds(&server.local("f"), &content);
+    server.place("f", b"short");
+    assert!(said(&site, &again).contains("size verified"));
+    assert_holds(&server.local("f"), &content);
+    assert_eq!(
+        refused(
+            &site,
+            &["transfer", "put", "--if-exists", "skip-same", local, &file]
+        ),
+        2
+    );
+}
+
+/// With the code of its names in the profile, the same server has names as every other.
+#[test]
+fn names_of_a_server_in_latin_1_are_text_for_its_clients_where_the_profile_says_so() {
+    if !tools::wanted(
+        "names_of_a_server_in_latin_1_are_text_for_its_clients_where_the_profile_says_so",
+    ) {
+        return;
+    }
+    let server = Server::start(ServerKind::Vsftpd, Security::None);
+    let environment = [("CELLFTPD_SERVERS__SERVER__NAME_ENCODING", "latin1")];
+    let site = Site::start_set(Family::Sim7600, &[("server", &server)], &[], &environment);
+    let there = |name: &[u8]| {
+        let marker = server.local("marker");
+        marker.with_file_name(OsStr::from_bytes(name))
+    };
+    let (local, back) = (site.scratch("local"), site.scratch("back"));
+    std::fs::write(&local, "text").expect("a scratch directory is writable");
+    let (local, back) = (
+        local.to_str().expect("UTF-8"),
+        back.to_str().expect("UTF-8"),
+    );
+
+    said(
+        &site,
+        &[
+            "put",
+            "--sentinel",
+            "\u{fc}",
+            local,
+            &server.remote("caf\u{e9}"),
+        ],
+    );
+    assert_holds(&there(b"caf\xE9"), b"text");
+    assert!(there(b"\xFC").exists());
+    let listed = said(&site, &["ls", &server.remote("")]);
+    assert!(
+        listed.contains(" caf\u{e9}\n") && listed.contains(" \u{fc}\n"),
+        "{listed}"
+    );
+    let found = said(&site, &["stat", &server.remote("caf\u{e9}")]);
+    assert!(found.ends_with(" caf\u{e9}\n"), "{found}");
+    said(&site, &["get", &server.remote("caf\u{e9}"), back]);
+    // Bytes that are UTF-8 as well are what they are in the server's code.
+    std::fs::write(there(b"\xC3\xA9"), "two").expect("the served directory is writable");
+    let size = said(&site, &["size", &server.remote("\u{c3}\u{a9}")]);
+    assert_eq!(size, "3\n");
+    assert_eq!(refused(&site, &["size", &server.remote("\u{e9}")]), 3);
+    // One that is not UTF-8 is still known by its bytes.
+    let mut bytes = server.remote("").into_bytes();
+    bytes.extend(b"caf\xE9");
+    let size = run(&site, &["size".as_ref(), &OsString::from_vec(bytes)]);
+    assert_eq!(size.stdout, b"4\n", "{size:?}");
+
+    said(&site, &["mkdir", &server.remote("arger")]);
+    said(&site, &["put", local, &server.remote("arger/\u{e4}")]);
+    assert_holds(&there(b"arger").join(OsStr::from_bytes(b"\xE4")), b"text");
+    let removed = said(
+        &site,
+        &["--json", "rm", "-r", "--yes", &server.remote("arger")],
+    );
+    assert!(removed.contains("arger/\u{e4}\""), "{removed}");
+    assert!(!there(b"arger").exists());
+    let kept = [
+        "transfer",
+        "put",
+        "--id",
+        "t",
+        local,
+        &server.remote("d\u{e9}j\u{e0}"),
+    ];
+    said(&site, &kept);
+    said(&site, &["transfer", "watch", "t"]);
+    assert_holds(&there(b"d\xE9j\xE0"), b"text");
+    // What is not in the code is refused before anything is sent.
+    assert_eq!(
+        refused(&site, &["put", local, &server.remote("\u{414}")]),
+        2
+    );
+}
+
 pub(crate) fn said(site: &Site, words: &[&str]) -> String {
     let output = cellftp(site, words);
     let errors = String::from_utf8_lossy(&output.stderr);

@@ -16,7 +16,7 @@ use clap_complete::Shell;
 use humantime_serde::re::humantime;
 
 use crate::exit::Failure;
-pub(crate) use choice::{Check, Existing, Grown, Remains, Urgency, Yields};
+pub(crate) use choice::{Check, Existing, Grown, OnServer, Remains, Urgency, Yields};
 pub(crate) use module::{ModuleCommand, ModuleGet, ModulePut, ServiceCommand};
 pub(crate) use transfer::{TransferCommand, TransferGet, TransferPut, TransferRead};
 
@@ -170,7 +170,7 @@ pub(crate) struct Put {
 
     /// What happens where the name exists on the server
     #[arg(long, value_enum, default_value_t)]
-    pub(crate) if_exists: Existing,
+    pub(crate) if_exists: OnServer,
 
     /// How the result is made sure of
     #[arg(long, value_enum, default_value_t)]
@@ -181,8 +181,8 @@ pub(crate) struct Put {
     pub(crate) on_failure: Remains,
 
     /// Second file, written after the first is verified; holds its size and SHA-256
-    #[arg(long, value_name = "NAME", default_value = "")]
-    pub(crate) sentinel: String,
+    #[arg(long, value_name = "NAME", default_value = "", value_parser = server_path())]
+    pub(crate) sentinel: ServerPath,
 }
 
 #[derive(Debug, clap::Args)]

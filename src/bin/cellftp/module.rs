@@ -40,7 +40,7 @@ pub(crate) async fn run(
         ModuleCommand::Fetch(wish) => {
             let target = args.target()?;
             let if_exists = IfExists::from(wish.if_exists);
-            let what = (wish.remote.as_str(), wish.drive.as_str());
+            let what = (&wish.remote, wish.drive.as_str());
             let bar = progress::bar(args.json, None);
             let result = client
                 .fetch_to_module(&target, what, wish.offset, if_exists, |report| {
@@ -75,7 +75,7 @@ pub(crate) async fn run(
         }
         ModuleCommand::Send(wish) => {
             let target = args.target()?;
-            let what = (wish.remote.as_str(), wish.drive.as_str());
+            let what = (&wish.remote, wish.drive.as_str());
             let bar = progress::bar(args.json, None);
             let result = client
                 .send_from_module(&target, what, wish.offset, |report| show(&bar, report))
@@ -84,13 +84,13 @@ pub(crate) async fn run(
             let result = result?;
             let text = format!(
                 "{}: {} bytes, {}\n",
-                Plain(&wish.remote),
+                Plain(&wish.remote.to_string()),
                 result.size,
                 how_sure(result.state())
             );
             print(args.json, text, || {
                 json!({
-                    "path": wish.remote,
+                    "path": wish.remote.to_string(),
                     "size": result.size,
                     "state": result.state().as_str_name(),
                     "elapsed_seconds": seconds(result.link_duration.as_ref()),

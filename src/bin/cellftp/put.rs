@@ -8,10 +8,11 @@ use cellftp::client::{
 };
 use indicatif::ProgressBar;
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use tokio::fs::File;
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use crate::args::{Args, Put, is_standard_stream};
+use crate::args::{Args, Check, OnServer, Put, is_standard_stream};
 use crate::exit::Failure;
 use crate::output::{Plain, hex, print, seconds};
 use crate::pair;
@@ -26,6 +27,7 @@ pub(crate) async fn run(args: &Args, put: &Put, client: &Client) -> Result<(), F
         verify: put.verify.into(),
         on_failure: put.on_failure.into(),
         size,
+        sha256: known_hash(put, size).await?,
         sentinel: put.sentinel.clone(),
     };
     let bar = progress::bar(args.json, size);
@@ -49,6 +51,33 @@ pub(crate) async fn run(args: &Args, put: &Put, client: &Client) -> Result<(), F
     }
 }
 
+/// The SHA-256 of a local file, where it must be known before it is sent.
+async fn known_hash(put: &Put, size: Option<u64>) -> Result<Option<[u8; 32]>, Failure> {
+    let compares = put.if_exists == OnServer::SkipSame && put.verify == Check::ReadBack;
+    if !compares || size.is_none() {
+        return Ok(None);
+    }
+    hash(&put.local).await.map(Some)
+}
+
+/// SHA-256 of a local file.
+pub(crate) async fn hash(local: &Path) -> Result<[u8; 32], Failure> {
+    let (mut source, _) = open(local).await?;
+    let mut hash = Sha256::new();
+    let mut part = vec![0; 64 * 1024];
+    loop {
+        let read = source.read(&mut part).await;
+        let read = read.map_err(|source| Failure::Local {
+            path: local.display().to_string(),
+            source,
+        })?;
+        match part.get(..read) {
+            Some(read) if !read.is_empty() => hash.update(read),
+            _ => return Ok(hash.finalize().into()),
+        }
+    }
+}
+
 /// Tells what is known of a file that was sent.
 fn tell(args: &Args, remote: &ServerPath, result: &PutResult) -> Result<(), Failure> {
     print(args.json, text(&remote.to_string(), result), || {
@@ -60,6 +89,7 @@ fn tell(args: &Args, remote: &ServerPath, result: &PutResult) -> Result<(), Fail
             "evidence": result.evidence,
             "resumes": result.resume_count,
             "sentinel_written": result.sentinel_written,
+            "skipped": result.skipped,
             "elapsed_seconds": seconds(result.link_duration.as_ref()),
         })
     })
@@ -115,6 +145,9 @@ fn show(bar: &ProgressBar, report: &OperationProgress) {
 }
 
 fn text(remote: &str, result: &PutResult) -> String {
+    if result.skipped {
+        return format!("{}: is there already, {}\n", Plain(remote), result.evidence);
+    }
     format!(
         "{}: {} bytes, {}, SHA-256 {}\n",
         Plain(remote),

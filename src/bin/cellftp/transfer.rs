@@ -6,16 +6,14 @@ use cellftp::client::{
     TransferDirection, TransferState, UploadHeader, Verify,
 };
 use serde_json::json;
-use sha2::{Digest, Sha256};
-use tokio::io::AsyncReadExt;
 
-use crate::args::{Args, Put, TransferCommand, TransferGet, TransferPut, TransferRead};
+use crate::args::{Args, TransferCommand, TransferGet, TransferPut, TransferRead};
 use crate::arrival::Arrival;
 use crate::events::failure_value;
 use crate::exit::Failure;
 use crate::output::{Plain, hex, print, seconds};
 use crate::progress;
-use crate::put::{how_sure, open, remote_name};
+use crate::put::{hash, how_sure, open, remote_name};
 
 pub(crate) async fn run(
     args: &Args,
@@ -46,7 +44,7 @@ async fn put(args: &Args, wish: &TransferPut, client: &Client) -> Result<(), Fai
     let (mut source, size) = open(&wish.put.local).await?;
     // Read twice, so that the daemon knows at once whether it has this very file already.
     let sha256 = match size {
-        Some(_) if !wish.resume => hash(&wish.put).await?,
+        Some(_) if !wish.resume => Bytes::copy_from_slice(&hash(&wish.put.local).await?),
         _ => Bytes::new(),
     };
     let bar = progress::bar(args.json, size);
@@ -56,6 +54,7 @@ async fn put(args: &Args, wish: &TransferPut, client: &Client) -> Result<(), Fai
         client.resume_upload(&id, &mut source, taken).await
     } else {
         let (path, raw_path) = remote_name(&wish.put)?.fields();
+        let (sentinel, raw_sentinel) = wish.put.sentinel.fields();
         let header = UploadHeader {
             transfer_id: id.clone(),
             profile: args.profile()?,
@@ -64,8 +63,8 @@ async fn put(args: &Args, wish: &TransferPut, client: &Client) -> Result<(), Fai
             if_exists: IfExists::from(wish.put.if_exists).into(),
             verify: Verify::from(wish.put.verify).into(),
             on_failure: OnFailure::from(wish.put.on_failure).into(),
-            sentinel: wish.put.sentinel.clone(),
-            raw_sentinel: Bytes::new(),
+            sentinel,
+            raw_sentinel,
             priority: args.urgency().into(),
             size: size.and_then(|size| i64::try_from(size).ok()),
             sha256,
@@ -74,24 +73,6 @@ async fn put(args: &Args, wish: &TransferPut, client: &Client) -> Result<(), Fai
     };
     bar.finish_and_clear();
     tell(args, &transfer?)
-}
-
-/// SHA-256 of a local file.
-async fn hash(put: &Put) -> Result<Bytes, Failure> {
-    let (mut source, _) = open(&put.local).await?;
-    let mut hash = Sha256::new();
-    let mut part = vec![0; 64 * 1024];
-    loop {
-        let read = source.read(&mut part).await;
-        let read = read.map_err(|source| Failure::Local {
-            path: put.local.display().to_string(),
-            source,
-        })?;
-        match part.get(..read) {
-            Some(read) if !read.is_empty() => hash.update(read),
-            _ => return Ok(Bytes::copy_from_slice(&hash.finalize())),
-        }
-    }
 }
 
 async fn get(args: &Args, wish: &TransferGet, client: &Client) -> Result<(), Failure> {

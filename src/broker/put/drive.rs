@@ -9,7 +9,6 @@ use tokio::sync::{mpsc, watch};
 use super::content::Content;
 use super::{
     Fault, Patience, PutHeader, PutProgress, PutResult, PutStage, PutState, Sentinel, Verify,
-    beside,
 };
 use crate::broker::error::{Cause, Error, Hashed};
 use crate::broker::location::Location;
@@ -69,7 +68,8 @@ impl Driver {
             return Err(Cause::NoVerifyInAscii);
         }
         let (standing, path) = location.locate(&header.path)?;
-        let sentinel = header.sentinel.as_ref().map(|name| beside(&path, name));
+        let sentinel = header.sentinel.as_ref();
+        let sentinel = sentinel.map(|name| location.beside(&path, name));
         Ok(Self {
             operation,
             standing,

@@ -73,14 +73,3 @@ impl Sentinel {
         )
     }
 }
-
-/// A name read from the directory of a file. Not the file's own, as far as the names tell.
-pub(in crate::broker) fn beside(file: &RemotePath, name: &RemotePath) -> Result<RemotePath, Cause> {
-    if name.is_beside(file) {
-        return Err(Cause::OwnSentinel);
-    }
-    match file.parent() {
-        Some(directory) => directory.join(name).map_err(Cause::InvalidPath),
-        None => Ok(name.clone()),
-    }
-}

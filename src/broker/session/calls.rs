@@ -7,7 +7,7 @@ use crate::broker::Broker;
 use crate::broker::caller::{Caller, ServerChoice, Target};
 use crate::broker::error::{Cause, Error};
 use crate::broker::location::Location;
-use crate::ftps::value::{RemotePath, TransferType};
+use crate::ftps::value::{NameCode, RemotePath, TransferType};
 use crate::modem::clock;
 use crate::modem::operation::{Output, Task};
 
@@ -31,6 +31,8 @@ pub struct SessionInfo {
     pub id: SessionId,
     /// Its directory, as the server named it.
     pub directory: String,
+    /// The code in which the server has its names.
+    pub code: NameCode,
     /// The lease that was granted.
     pub lease: Duration,
 }
@@ -74,7 +76,7 @@ impl Broker {
             (Output::Directory(name), None) => location.learn(name),
             _ => return Err(named(Cause::WrongAnswer)),
         }
-        let directory = location.name.clone();
+        let (directory, code) = (location.name.clone(), location.profile.code);
         let principal = caller.principal.clone();
         let opened = self
             .sessions()
@@ -83,6 +85,7 @@ impl Broker {
         Ok(SessionInfo {
             id,
             directory,
+            code,
             lease,
         })
     }

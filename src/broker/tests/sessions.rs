@@ -150,7 +150,7 @@ async fn unknown_servers_are_refused() {
     let unknown = Target::Profile("x".into());
     let error = broker.size(&me, &unknown, &path("f")).await.unwrap_err();
     assert!(matches!(error.cause, Cause::ProfileNotFound(name) if name == "x"));
-    let inline = Target::Inline(server("x"));
+    let inline = Target::Inline(server("x"), NameCode::default());
     let error = broker.size(&me, &inline, &path("f")).await.unwrap_err();
     assert!(matches!(error.cause, Cause::InlineNotAllowed));
     assert!(module.log().is_empty());

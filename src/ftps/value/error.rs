@@ -52,6 +52,16 @@ pub enum ValueError {
          in the field of the same name behind `raw_`, as `raw_name` of a listing has them"
     )]
     Replaced,
+    /// A character that the server's names cannot have.
+    #[error(
+        "holds {character:?}, and the names of this server are in {code}, which does not have it"
+    )]
+    NotInCode {
+        /// The first such character.
+        character: char,
+        /// The name of the code.
+        code: &'static str,
+    },
     /// A command line that is not for callers.
     #[error("is not passed on: {0}")]
     NotPassedOn(&'static str),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{ValueError, check_argument};
+use super::{NameCode, ValueError, check_argument};
 use crate::ftps::lossless;
 
 /// Longest path accepted from a client, in bytes. The module takes less per command; longer
@@ -59,6 +59,46 @@ impl RemotePath {
             });
         }
         Self::new(lossless::text(bytes))
+    }
+
+    /// Takes the bytes of a path as a client gave them: they are no text in any code, until
+    /// [`RemotePath::in_code`].
+    ///
+    /// # Errors
+    /// As [`RemotePath::from_bytes`].
+    pub fn given_in_bytes(bytes: &[u8]) -> Result<Self, ValueError> {
+        if bytes.len() > MAX_PATH {
+            return Err(ValueError::TooLong {
+                len: bytes.len(),
+                max: MAX_PATH,
+            });
+        }
+        Self::new(lossless::kept_bytes(bytes))
+    }
+
+    /// The path as a server has it whose names are in a code: text of a client is written in it, and bytes of a
+    /// client are themselves.
+    ///
+    /// # Errors
+    /// [`ValueError::NotInCode`], or as [`RemotePath::from_bytes`].
+    pub fn in_code(&self, code: NameCode) -> Result<Self, ValueError> {
+        if self.0.is_ascii() {
+            return Ok(self.clone());
+        }
+        if code.is_utf8() {
+            return Self::from_bytes(&lossless::bytes(&self.0));
+        }
+        let mut bytes = Vec::with_capacity(self.0.len());
+        for character in self.0.chars() {
+            match lossless::byte_of(character) {
+                Some(byte) => bytes.push(byte),
+                None => bytes.extend(code.bytes_of(character).ok_or(ValueError::NotInCode {
+                    character,
+                    code: code.name(),
+                })?),
+            }
+        }
+        Self::from_bytes(&bytes)
     }
 
     /// The root directory.

@@ -13,7 +13,8 @@ use crate::broker::put::{PutHeader, Verify};
 use crate::broker::scheduler::{Priority, Yields};
 use crate::broker::{ServerChoice, SessionId, SessionRequest, Target};
 use crate::ftps::value::{
-    Host, Offset, Password, RemotePath, Server, ServerType, TransferType, Username, ValueError,
+    Host, NameCode, Offset, Password, RemotePath, Server, ServerType, TransferType, Username,
+    ValueError,
 };
 use crate::proto;
 
@@ -67,9 +68,12 @@ impl Fields {
             Some(Destination::SessionId(id)) => self
                 .named(&format!("{field}.session_id"), id)
                 .map(|id| Target::Session(SessionId::new(id))),
-            Some(Destination::InlineServer(server)) => self
-                .server(&format!("{field}.inline_server"), server)
-                .map(Target::Inline),
+            Some(Destination::InlineServer(server)) => {
+                let field = format!("{field}.inline_server");
+                let code = self.code(&field, &server.name_encoding);
+                let server = self.server(&field, server);
+                Some(Target::Inline(server?, code?))
+            }
             None => self.refuse(field, "names no profile, session or server"),
         }
     }
@@ -135,10 +139,23 @@ impl Fields {
         }))
     }
 
+    /// The code of a server's names; UTF-8 where none is named.
+    fn code(&mut self, field: &str, label: &str) -> Option<NameCode> {
+        if label.is_empty() {
+            return Some(NameCode::default());
+        }
+        NameCode::new(label).or_else(|| {
+            self.refuse(
+                &format!("{field}.name_encoding"),
+                "is no code that is known and has ASCII in it, as utf-8, latin1 or shift_jis",
+            )
+        })
+    }
+
     /// A path of a server, given in text or in bytes.
     pub(super) fn path(&mut self, field: &str, (text, bytes): Given) -> Option<RemotePath> {
         match (text.is_empty(), bytes.is_empty()) {
-            (true, false) => self.check(&in_bytes(field), RemotePath::from_bytes(&bytes)),
+            (true, false) => self.check(&in_bytes(field), RemotePath::given_in_bytes(&bytes)),
             (false, false) => self.refuse(
                 &in_bytes(field),
                 format!("is given beside `{field}`; exactly one of them is to be given"),
@@ -197,6 +214,17 @@ impl Fields {
             proto::Verify::ReadBack => Some(Verify::ReadBack),
             proto::Verify::None => Some(Verify::Nothing),
             proto::Verify::BestEffort => Some(Verify::BestEffort),
+        })
+    }
+
+    /// Whether a file must be new, where nothing else can be asked.
+    pub(super) fn must_be_new(&mut self, field: &str, number: i32) -> Option<bool> {
+        Some(match self.choice(field, number)? {
+            proto::IfExists::Unspecified | proto::IfExists::Overwrite => false,
+            proto::IfExists::Fail => true,
+            proto::IfExists::SkipSame => {
+                return self.refuse(field, "SKIP_SAME is for Put alone");
+            }
         })
     }
 
@@ -381,9 +409,12 @@ pub(in crate::rpc) fn open_session(
         Some(Destination::Profile(name)) => {
             fields.named("profile", name).map(ServerChoice::Profile)
         }
-        Some(Destination::InlineServer(server)) => fields
-            .server("inline_server", server)
-            .map(ServerChoice::Inline),
+        Some(Destination::InlineServer(server)) => {
+            let code = fields.code("inline_server", &server.name_encoding);
+            let server = fields.server("inline_server", server);
+            let server = server.zip(code);
+            server.map(|(server, code)| ServerChoice::Inline(server, code))
+        }
         None => fields.refuse("destination", "names no profile or server"),
     };
     let directory = fields.optional_path("directory", (request.directory, request.raw_directory));
@@ -507,23 +538,41 @@ pub(in crate::rpc) fn operation(id: String) -> Result<String, Invalid> {
     fields.finish(id)
 }
 
-pub(in crate::rpc) fn put_header(
-    header: proto::PutHeader,
-) -> Result<(PutHeader, Manners), Invalid> {
+/// A file to write.
+#[derive(Debug)]
+pub(in crate::rpc) struct PutWish {
+    pub(in crate::rpc) header: PutHeader,
+    /// Nothing is sent where a file of so many bytes is there.
+    pub(in crate::rpc) unless_size: Option<u64>,
+    pub(in crate::rpc) sha256: Option<[u8; 32]>,
+    pub(in crate::rpc) manners: Manners,
+}
+
+pub(in crate::rpc) fn put_header(header: proto::PutHeader) -> Result<PutWish, Invalid> {
     let mut fields = Fields::default();
     let target = fields.target("header.target", header.target);
     let path = fields.path("header.path", (header.path, header.raw_path));
-    let must_be_new = fields
-        .choice("header.if_exists", header.if_exists)
-        .map(|choice| matches!(choice, proto::IfExists::Fail));
+    let if_exists: Option<proto::IfExists> = fields.choice("header.if_exists", header.if_exists);
+    let must_be_new = if_exists.map(|choice| matches!(choice, proto::IfExists::Fail));
+    let skips = matches!(if_exists, Some(proto::IfExists::SkipSame));
     let verify = fields.verify("header.verify", header.verify);
     let delete_on_failure = fields
         .choice("header.on_failure", header.on_failure)
         .map(|choice| !matches!(choice, proto::OnFailure::Keep));
     let size = match header.size {
+        None if skips => fields.refuse("header.size", "is missing; SKIP_SAME compares it"),
         None => Some(None),
         Some(size) => fields.count("header.size", size).map(Some),
     };
+    let sha256 = sha256(&mut fields, "header.sha256", &header.sha256);
+    if skips && verify == Some(Some(Verify::ReadBack)) && sha256 == Some(None) {
+        let rule = "is missing; SKIP_SAME with READ_BACK compares it";
+        fields.refuse::<()>("header.sha256", rule);
+    }
+    if skips && !(header.sentinel.is_empty() && header.raw_sentinel.is_empty()) {
+        let rule = "is not written beside a file that is not written, so that SKIP_SAME takes none";
+        fields.refuse::<()>("header.sentinel", rule);
+    }
     let sentinel = fields.sentinel(
         "header.sentinel",
         (header.sentinel, header.raw_sentinel),
@@ -542,7 +591,12 @@ pub(in crate::rpc) fn put_header(
             size: size?,
             sentinel: sentinel?,
         };
-        Some((header, (priority?, yields?)))
+        Some(PutWish {
+            unless_size: header.size.filter(|_| skips),
+            header,
+            sha256: sha256?,
+            manners: (priority?, yields?),
+        })
     })();
     fields.finish(header)
 }

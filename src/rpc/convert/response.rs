@@ -1,6 +1,5 @@
 //! Values to responses.
 
-use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -14,7 +13,7 @@ use crate::broker::transfers::Keeping;
 use crate::broker::{Status, modem};
 use crate::ftps::command::takes;
 use crate::ftps::profile::{NON_ASCII, NON_ASCII_FILES, Probe};
-use crate::ftps::value::{RemotePath, TransferType};
+use crate::ftps::value::{NameCode, RemotePath, TransferType};
 use crate::ftps::{Profile, StorageVerb, Verb, listing, lossless};
 use crate::proto;
 
@@ -28,12 +27,19 @@ impl From<TransferType> for proto::TransferType {
 }
 
 /// A name of a server as a client is told it: text, and the bytes where the text is not exact.
-pub(in crate::rpc) fn said(name: &str) -> (String, Bytes) {
-    let bytes = match lossless::bytes(name) {
-        Cow::Borrowed(_) => Bytes::new(),
-        Cow::Owned(bytes) => bytes.into(),
-    };
-    (lossless::shown(name).into_owned(), bytes)
+pub(in crate::rpc) fn said(name: &str, code: NameCode) -> (String, Bytes) {
+    match code.text(name) {
+        Some(text) => (text.into_owned(), Bytes::new()),
+        None => {
+            let bytes = lossless::bytes(name).into_owned().into();
+            (lossless::shown(name).into_owned(), bytes)
+        }
+    }
+}
+
+/// A path as its client gave it.
+pub(in crate::rpc) fn given(path: &RemotePath) -> (String, Bytes) {
+    said(path.as_str(), NameCode::default())
 }
 
 /// What an entry of a listing is.
@@ -48,7 +54,7 @@ pub(in crate::rpc) const fn kind(kind: listing::Kind) -> proto::EntryKind {
 
 impl proto::Entry {
     /// A line of a listing, read through a module of this profile.
-    pub(in crate::rpc) fn of(entry: listing::Entry, profile: &Profile) -> Self {
+    pub(in crate::rpc) fn of(entry: listing::Entry, profile: &Profile, code: NameCode) -> Self {
         let Some(facts) = entry.facts else {
             return Self {
                 raw: entry.raw,
@@ -58,7 +64,7 @@ impl proto::Entry {
         // Files are read and deleted, and directories entered: these commands have the same forms.
         let addressable =
             RemotePath::new(facts.name.as_str()).is_ok_and(|path| takes(Verb::Get, &path, profile));
-        let (name, raw_name) = said(&facts.name);
+        let (name, raw_name) = said(&facts.name, code);
         Self {
             name,
             kind: kind(facts.kind).into(),
@@ -68,7 +74,7 @@ impl proto::Entry {
             permissions: facts.permissions,
             link_target: facts
                 .link_target
-                .map(|target| lossless::shown(&target).into_owned())
+                .map(|target| said(&target, code).0)
                 .unwrap_or_default(),
             raw: entry.raw,
             raw_name,
@@ -79,7 +85,7 @@ impl proto::Entry {
 
 impl From<OpenSession> for proto::SessionInfo {
     fn from(session: OpenSession) -> Self {
-        let (directory, raw_directory) = said(&session.directory);
+        let (directory, raw_directory) = said(&session.directory, session.code);
         Self {
             session_id: session.id.as_str().into(),
             profile: session.profile.as_deref().unwrap_or_default().into(),
@@ -102,6 +108,7 @@ impl From<PutResult> for proto::PutResult {
             resume_count: count(result.resumes),
             link_duration: Some(duration(result.elapsed)),
             sentinel_written: result.sentinel_written,
+            skipped: false,
         }
     }
 }

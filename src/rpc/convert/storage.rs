@@ -62,9 +62,7 @@ pub(in crate::rpc) fn write_module_file(
         // The module takes as much as its largest offset.
         .and_then(|size| fields.check("header.size", Offset::new(size)))
         .and_then(|size| u32::try_from(size.get()).ok());
-    let must_be_new = fields
-        .choice("header.if_exists", header.if_exists)
-        .map(|choice| matches!(choice, proto::IfExists::Fail));
+    let must_be_new = fields.must_be_new("header.if_exists", header.if_exists);
     let header = (|| {
         Some(WriteModuleFile {
             file: file?,

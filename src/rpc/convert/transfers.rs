@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::request::{Fields, Invalid, Page, sha256};
-use super::response::{count, said, signed, timestamp, until};
+use super::response::{count, given, signed, timestamp, until};
 use crate::broker::put::{PutState, Verify};
 use crate::broker::scheduler::Priority;
 use crate::broker::transfers::{
@@ -20,9 +20,7 @@ pub(in crate::rpc) fn upload(header: proto::UploadHeader) -> Result<(TransferId,
     let id = fields.transfer("header.transfer_id", header.transfer_id);
     let profile = fields.named("header.profile", header.profile);
     let path = fields.path("header.path", (header.path, header.raw_path));
-    let must_be_new = fields
-        .choice("header.if_exists", header.if_exists)
-        .map(|choice| matches!(choice, proto::IfExists::Fail));
+    let must_be_new = fields.must_be_new("header.if_exists", header.if_exists);
     let verify = fields.verify("header.verify", header.verify);
     let delete_on_failure = fields
         .choice("header.on_failure", header.on_failure)
@@ -216,7 +214,7 @@ impl From<Transfer> for proto::Transfer {
         let wish = record.wish.upload().cloned();
         let operation = live.operation.as_ref().map(|id| id.as_str().to_owned());
         let update_time = timestamp(record.changed);
-        let (path, raw_path) = said(record.wish.path.as_str());
+        let (path, raw_path) = given(&record.wish.path);
         let transfer = Self {
             transfer_id: record.key.id.as_str().into(),
             direction: direction.into(),
@@ -266,7 +264,7 @@ impl proto::Transfer {
         } else {
             proto::OnFailure::Keep
         };
-        let sentinel = wish.sentinel.map(|path| said(path.as_str()));
+        let sentinel = wish.sentinel.as_ref().map(given);
         let (sentinel, raw_sentinel) = sentinel.unwrap_or_default();
         Self {
             if_exists: if_exists.into(),

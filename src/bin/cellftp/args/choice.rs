@@ -13,6 +13,18 @@ pub(crate) enum Existing {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum OnServer {
+    /// Replace it
+    #[default]
+    Overwrite,
+    /// Leave it alone and fail
+    Fail,
+    /// Send nothing where it has the same size (with --verify read-back: and the same SHA-256), else replace
+    /// it
+    SkipSame,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Check {
     /// Ask the server for the size
     #[default]
@@ -89,6 +101,16 @@ impl From<Grown> for Growth {
         match grown {
             Grown::FirstSize => Self::FirstSize,
             Grown::All => Self::All,
+        }
+    }
+}
+
+impl From<OnServer> for IfExists {
+    fn from(existing: OnServer) -> Self {
+        match existing {
+            OnServer::Overwrite => Self::Overwrite,
+            OnServer::Fail => Self::Fail,
+            OnServer::SkipSame => Self::SkipSame,
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use cellftp::client::DataAddressMode;
+use cellftp::client::{DataAddressMode, ServerPath};
 use clap::{Subcommand, ValueEnum};
 
-use super::{Existing, Landing};
+use super::{Existing, Landing, server_path};
 
 /// A path on the module begins with its drive: F:/name.
 #[derive(Debug, Subcommand)]
@@ -99,7 +99,8 @@ pub(crate) struct ModulePut {
 #[derive(Debug, clap::Args)]
 pub(crate) struct ModuleFetch {
     /// Path on the server; the file on the module gets its last component as name
-    pub(crate) remote: String,
+    #[arg(value_parser = server_path())]
+    pub(crate) remote: ServerPath,
 
     /// Drive of the module, for example F:
     pub(crate) drive: String,
@@ -116,7 +117,8 @@ pub(crate) struct ModuleFetch {
 #[derive(Debug, clap::Args)]
 pub(crate) struct ModuleSend {
     /// Path on the server; the file of the module has its last component as name
-    pub(crate) remote: String,
+    #[arg(value_parser = server_path())]
+    pub(crate) remote: ServerPath,
 
     /// Drive of the module, for example F:
     pub(crate) drive: String,

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::{Landing, Put};
+use cellftp::client::ServerPath;
+
+use super::{Landing, Put, server_path};
 
 /// What the daemon has taken is on its disk, and outlives this program, the daemon and a power cut.
 #[derive(Debug, Subcommand)]
@@ -61,7 +63,8 @@ pub(crate) struct TransferPut {
 #[derive(Debug, clap::Args)]
 pub(crate) struct TransferGet {
     /// Path on the server
-    pub(crate) remote: String,
+    #[arg(value_parser = server_path())]
+    pub(crate) remote: ServerPath,
 
     /// Name of the transfer; the same name again is the same transfer. Without it, a new one
     #[arg(long)]

@@ -10,7 +10,7 @@ use crate::broker::error::{Cause, Error};
 use crate::broker::get::Next;
 use crate::broker::names::{Name, Writer};
 use crate::broker::put::{
-    self, OnDisk, PutHeader, PutProgress, PutResult, PutStage, PutState, Sentinel, Verify,
+    OnDisk, PutHeader, PutProgress, PutResult, PutStage, PutState, Sentinel, Verify,
 };
 use crate::broker::transfers::record::{Evidence, Record};
 use crate::broker::transfers::settle::{Before, Settled};
@@ -189,7 +189,7 @@ impl Attempt {
             let (location, _) = self.broker.locate(&self.caller, &Self::target(record))?;
             let (standing, path) = location.locate(&record.wish.path)?;
             let sentinel = Sentinel {
-                path: put::beside(&path, name)?,
+                path: location.beside(&path, name)?,
                 of: record.wish.path.clone(),
                 size,
                 sha256,
