@@ -17,7 +17,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::caller::Target;
 use super::error::{Cause, Error, Hashed};
-use super::link::Place;
+use super::link;
 use super::location::Location;
 use super::operation::Operation;
 use super::spool::{Spools, WriteError, Writer};
@@ -28,6 +28,7 @@ use crate::modem::{self, JobId, failure};
 use content::Content;
 pub(super) use content::OnDisk;
 use drive::Driver;
+pub(super) use drive::Place;
 pub(super) use sentinel::{Sentinel, beside};
 
 /// What a file that is written shall be.
@@ -128,7 +129,7 @@ pub struct PutProgress {
     /// Bytes handed to the module.
     pub sent: u64,
     /// Its place, while it is queued.
-    pub place: Place,
+    pub place: link::Place,
 }
 
 /// What a Put is doing.

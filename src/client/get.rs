@@ -8,6 +8,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tonic::Streaming;
 
 use super::limit::Limit;
+use super::options::unless;
 use super::{Client, Error, ServerPath, Target};
 use crate::proto::get_response::Message;
 use crate::proto::{GetInfo, GetRequest, GetResponse, GetResult, OperationProgress};
@@ -70,6 +71,7 @@ impl Client {
             priority: self.priority.into(),
             yield_policy: self.yields.into(),
             growth: self.growth.into(),
+            options: self.options(),
             ..Default::default()
         });
         let limit = Limit::with_grace(self.timeout);
@@ -80,6 +82,7 @@ impl Client {
                 let mut stream = ftps.get(request).await?.into_inner();
                 loop {
                     let response = stream.message().await?;
+                    unless(response.as_ref().is_some_and(|r| r.validated), ())?;
                     match response.and_then(|response| response.message) {
                         Some(Message::Progress(progress)) => {
                             (queued.0)(&progress);

@@ -38,11 +38,16 @@ impl ServerPath {
     /// would drop the field, and take another directory.
     pub(super) fn guard<T>(&self, mut request: Request<T>) -> Request<T> {
         if std::str::from_utf8(&self.0).is_err() {
-            let feature = MetadataValue::from_static("raw_path");
-            request.metadata_mut().insert("cellftp-require", feature);
+            require(&mut request, "raw_path");
         }
         request
     }
+}
+
+/// A daemon that does not have a feature refuses the request.
+pub(super) fn require<T>(request: &mut Request<T>, feature: &'static str) {
+    let feature = MetadataValue::from_static(feature);
+    request.metadata_mut().append("cellftp-require", feature);
 }
 
 /// For people: what is not UTF-8 is U+FFFD.

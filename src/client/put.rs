@@ -6,6 +6,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::options::unless;
 use super::{CHUNK, Client, Error, ServerPath, Target};
 use crate::proto::put_request::Message;
 use crate::proto::{
@@ -67,6 +68,7 @@ impl Client {
             raw_sentinel: Bytes::new(),
             priority: self.priority.into(),
             yield_policy: self.yields.into(),
+            options: self.options(),
         };
         let (requests, outgoing) = mpsc::channel(READ_AHEAD);
         let mut ftps = self.ftps.clone();
@@ -91,6 +93,7 @@ impl Client {
                         });
                     }
                 };
+                unless(response.validated, ())?;
                 reached = match response.message {
                     Some(put_response::Message::Progress(report)) => {
                         progress(&report);

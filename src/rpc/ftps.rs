@@ -1,29 +1,31 @@
 //! `FtpsService`: each method reads its request, makes one call of the broker, and answers.
 
-use std::pin::Pin;
-
-use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::call::{caller, within};
+use super::convert::options::one;
+use super::convert::request::both;
 use super::convert::{request, response};
-use super::{get, put, status, stream};
+use super::once::Opening;
+use super::options::{Answers, begun};
+use super::role::Roles;
+use super::{get, once, options, put, status, stream};
 use crate::broker::{Broker, Error};
 use crate::proto::ftps_service_server::FtpsService;
 use crate::proto::*;
 
 type Answer<T> = Result<Response<T>, Status>;
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// The FTP operations.
 #[derive(Debug, Clone)]
 pub(super) struct Ftps {
     broker: Broker,
+    roles: Roles,
 }
 
 impl Ftps {
-    pub(super) fn new(broker: Broker) -> Self {
-        Self { broker }
+    pub(super) fn new(broker: Broker, roles: Roles) -> Self {
+        Self { broker, roles }
     }
 }
 
@@ -33,16 +35,21 @@ impl FtpsService for Ftps {
         &self,
         request: Request<OpenSessionRequest>,
     ) -> Answer<OpenSessionResponse> {
-        let caller = caller(&request)?;
-        let wish = request::open_session(request.into_inner()).map_err(status::invalid)?;
-        let session = within(&caller, self.broker.open_session(&caller, wish)).await?;
-        let (directory, raw_directory) = response::said(&session.directory);
-        Ok(Response::new(OpenSessionResponse {
-            session_id: session.id.as_str().into(),
-            directory,
-            raw_directory,
-            lease: Some(response::duration(session.lease)),
-        }))
+        let (call, request) = options::read(request)?;
+        let (caller, wish) = call.with(request::open_session(request))?;
+        let broker = self.broker.clone();
+        once::answer(&self.broker, caller, move |caller| async move {
+            let session = broker.open_session(&caller, wish).await?;
+            let (directory, raw_directory) = response::said(&session.directory);
+            Ok(OpenSessionResponse {
+                session_id: session.id.as_str().into(),
+                directory,
+                raw_directory,
+                lease: Some(response::duration(session.lease)),
+                ..Default::default()
+            })
+        })
+        .await
     }
 
     async fn close_session(
@@ -50,7 +57,13 @@ impl FtpsService for Ftps {
         request: Request<CloseSessionRequest>,
     ) -> Answer<CloseSessionResponse> {
         let caller = caller(&request)?;
-        let id = request::session(request.into_inner().session_id).map_err(status::invalid)?;
+        let CloseSessionRequest {
+            session_id,
+            principal,
+        } = request.into_inner();
+        let (id, whose) =
+            both(request::session(session_id), one(principal)).map_err(status::invalid)?;
+        let caller = self.roles.acting(caller, whose, "CloseSession")?;
         self.broker.close_session(&caller, &id).map_err(refused)?;
         Ok(Response::new(CloseSessionResponse {}))
     }
@@ -60,8 +73,10 @@ impl FtpsService for Ftps {
         request: Request<ListSessionsRequest>,
     ) -> Answer<ListSessionsResponse> {
         let caller = caller(&request)?;
-        let page = request::open_sessions(request.into_inner()).map_err(status::invalid)?;
-        let mut sessions = self.broker.open_sessions(&caller);
+        let (page, whose) =
+            request::open_sessions(request.into_inner()).map_err(status::invalid)?;
+        let whose = self.roles.admit(&caller, whose, "ListSessions")?;
+        let mut sessions = self.broker.open_sessions(&caller, &whose);
         if let Some(behind) = page.behind {
             sessions.retain(|session| session.id.as_str() > behind.as_str());
         }
@@ -79,15 +94,19 @@ impl FtpsService for Ftps {
         &self,
         request: Request<ChangeDirectoryRequest>,
     ) -> Answer<ChangeDirectoryResponse> {
-        let caller = caller(&request)?;
-        let (id, path) =
-            request::change_directory(request.into_inner()).map_err(status::invalid)?;
-        let directory = within(&caller, self.broker.change_directory(&caller, &id, &path)).await?;
-        let (directory, raw_directory) = response::said(&directory);
-        Ok(Response::new(ChangeDirectoryResponse {
-            directory,
-            raw_directory,
-        }))
+        let (call, request) = options::read(request)?;
+        let (caller, (id, path)) = call.with(request::change_directory(request))?;
+        let broker = self.broker.clone();
+        once::answer(&self.broker, caller, move |caller| async move {
+            let directory = broker.change_directory(&caller, &id, &path).await?;
+            let (directory, raw_directory) = response::said(&directory);
+            Ok(ChangeDirectoryResponse {
+                directory,
+                raw_directory,
+                ..Default::default()
+            })
+        })
+        .await
     }
 
     async fn get_working_directory(
@@ -133,10 +152,13 @@ impl FtpsService for Ftps {
     type ListStream = Answers<ListResponse>;
 
     async fn list(&self, request: Request<ListRequest>) -> Answer<Self::ListStream> {
-        let caller = caller(&request)?;
-        let (target, path) =
-            request::place_to_list(request.into_inner()).map_err(status::invalid)?;
-        let reading = within(&caller, self.broker.list(&caller, &target, path.as_ref())).await?;
+        let (call, request) = options::read(request)?;
+        let (caller, (target, path)) = call.with(request::place_to_list(request))?;
+        let reading = self.broker.list(&caller, &target, path.as_ref());
+        let reading = begun(within(&caller, async { Ok(reading.await) }).await?)?;
+        let Some(reading) = reading else {
+            return Ok(options::validated());
+        };
         // The module has been brought up by now.
         let (_, capabilities) = self.broker.capabilities();
         let profile = capabilities.profile.clone();
@@ -146,82 +168,107 @@ impl FtpsService for Ftps {
     }
 
     async fn get_size(&self, request: Request<GetSizeRequest>) -> Answer<GetSizeResponse> {
-        let caller = caller(&request)?;
-        let GetSizeRequest {
-            target,
-            path,
-            raw_path,
-        } = request.into_inner();
-        let (target, path) = request::place(target, (path, raw_path)).map_err(status::invalid)?;
-        let size = within(&caller, self.broker.size(&caller, &target, &path)).await?;
-        Ok(Response::new(GetSizeResponse {
-            size: response::signed(size),
-        }))
+        let (
+            call,
+            GetSizeRequest {
+                target,
+                path,
+                raw_path,
+                ..
+            },
+        ) = options::read(request)?;
+        let (caller, (target, path)) = call.with(request::place(target, (path, raw_path)))?;
+        let broker = self.broker.clone();
+        once::answer(&self.broker, caller, move |caller| async move {
+            let size = broker.size(&caller, &target, &path).await?;
+            Ok(GetSizeResponse {
+                size: response::signed(size),
+                ..Default::default()
+            })
+        })
+        .await
     }
 
     async fn make_directory(
         &self,
         request: Request<MakeDirectoryRequest>,
     ) -> Answer<MakeDirectoryResponse> {
-        let caller = caller(&request)?;
-        let MakeDirectoryRequest {
-            target,
-            path,
-            raw_path,
-        } = request.into_inner();
-        let (target, path) = request::place(target, (path, raw_path)).map_err(status::invalid)?;
-        within(&caller, self.broker.make_directory(&caller, &target, &path)).await?;
-        Ok(Response::new(MakeDirectoryResponse {}))
+        let (
+            call,
+            MakeDirectoryRequest {
+                target,
+                path,
+                raw_path,
+                ..
+            },
+        ) = options::read(request)?;
+        let (caller, (target, path)) = call.with(request::place(target, (path, raw_path)))?;
+        let broker = self.broker.clone();
+        once::answer(&self.broker, caller, move |caller| async move {
+            broker.make_directory(&caller, &target, &path).await?;
+            Ok(MakeDirectoryResponse::default())
+        })
+        .await
     }
 
     async fn remove_directory(
         &self,
         request: Request<RemoveDirectoryRequest>,
     ) -> Answer<RemoveDirectoryResponse> {
-        let caller = caller(&request)?;
-        let RemoveDirectoryRequest {
-            target,
-            path,
-            raw_path,
-        } = request.into_inner();
-        let (target, path) = request::place(target, (path, raw_path)).map_err(status::invalid)?;
-        within(
-            &caller,
-            self.broker.remove_directory(&caller, &target, &path),
-        )
-        .await?;
-        Ok(Response::new(RemoveDirectoryResponse {}))
+        let (
+            call,
+            RemoveDirectoryRequest {
+                target,
+                path,
+                raw_path,
+                ..
+            },
+        ) = options::read(request)?;
+        let (caller, (target, path)) = call.with(request::place(target, (path, raw_path)))?;
+        let broker = self.broker.clone();
+        once::answer(&self.broker, caller, move |caller| async move {
+            broker.remove_directory(&caller, &target, &path).await?;
+            Ok(RemoveDirectoryResponse::default())
+        })
+        .await
     }
 
     async fn delete_file(&self, request: Request<DeleteFileRequest>) -> Answer<DeleteFileResponse> {
-        let caller = caller(&request)?;
-        let DeleteFileRequest {
-            target,
-            path,
-            raw_path,
-        } = request.into_inner();
-        let (target, path) = request::place(target, (path, raw_path)).map_err(status::invalid)?;
-        within(&caller, self.broker.delete_file(&caller, &target, &path)).await?;
-        Ok(Response::new(DeleteFileResponse {}))
+        let (
+            call,
+            DeleteFileRequest {
+                target,
+                path,
+                raw_path,
+                ..
+            },
+        ) = options::read(request)?;
+        let (caller, (target, path)) = call.with(request::place(target, (path, raw_path)))?;
+        let broker = self.broker.clone();
+        once::answer(&self.broker, caller, move |caller| async move {
+            broker.delete_file(&caller, &target, &path).await?;
+            Ok(DeleteFileResponse::default())
+        })
+        .await
     }
 
     type GetStream = Answers<GetResponse>;
 
     async fn get(&self, request: Request<GetRequest>) -> Answer<Self::GetStream> {
-        let mut caller = caller(&request)?;
-        let wish = request::get(request.into_inner()).map_err(status::invalid)?;
+        let (call, request) = options::read(request)?;
+        let (mut caller, wish) = call.with(request::get(request))?;
         (caller.priority, caller.yields) = wish.manners;
-        let reading = self
-            .broker
-            .begin_guarded_get(
-                &caller,
-                &wish.target,
-                &wish.path,
-                wish.offset,
-                wish.guards,
-                wish.growth,
-            )
-            .map_err(refused)?;
+        let reading = self.broker.begin_guarded_get(
+            &caller,
+            &wish.target,
+            &wish.path,
+            wish.offset,
+            wish.guards,
+            wish.growth,
+        );
+        let Some(reading) = begun(reading)? else {
+            return Ok(options::validated());
+        };
         let answer = get::run(reading, caller, wish.offset);
         Ok(Response::new(Box::pin(answer)))
     }
@@ -229,17 +276,25 @@ impl FtpsService for Ftps {
     type PutStream = Answers<PutResponse>;
 
     async fn put(&self, request: Request<Streaming<PutRequest>>) -> Answer<Self::PutStream> {
-        let mut caller = caller(&request)?;
+        let caller = caller(&request)?;
         let mut incoming = request.into_inner();
         let first = incoming.message().await?;
-        let header = match first.ok_or_else(status::unfinished)?.message {
+        let mut header = match first.ok_or_else(status::unfinished)?.message {
             Some(put_request::Message::Header(header)) => header,
             _ => return Err(status::out_of_order("header", "must be the first message")),
         };
-        let (header, manners) = request::put_header(header).map_err(status::invalid)?;
+        let call = options::Call::new(caller, &mut header);
+        let (mut caller, (header, manners)) = call.with(request::put_header(header))?;
         (caller.priority, caller.yields) = manners;
-        let writing = self.broker.put(&caller, header).map_err(refused)?;
-        Ok(Response::new(Box::pin(put::run(writing, incoming, caller))))
+        let keep = match once::open(&self.broker, &caller)? {
+            Opening::Go(keep) => keep,
+            Opening::Told(answers) => return Ok(options::stream(answers)),
+        };
+        let Some(writing) = begun(self.broker.put(&caller, header))? else {
+            return Ok(options::validated());
+        };
+        let answers = put::run(writing, incoming, caller, keep);
+        Ok(Response::new(Box::pin(answers)))
     }
 }
 

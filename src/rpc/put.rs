@@ -6,6 +6,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use super::convert::request;
+use super::once::Keep;
 use super::report::{self, Stop, WAITING, while_wanted};
 use super::status;
 use crate::broker::Caller;
@@ -19,6 +20,7 @@ impl From<OperationProgress> for PutResponse {
     fn from(progress: OperationProgress) -> Self {
         Self {
             message: Some(put_response::Message::Progress(progress)),
+            ..Self::default()
         }
     }
 }
@@ -27,6 +29,7 @@ impl From<PutResult> for PutResponse {
     fn from(result: PutResult) -> Self {
         Self {
             message: Some(put_response::Message::Result(result.into())),
+            ..Self::default()
         }
     }
 }
@@ -39,6 +42,7 @@ pub(super) fn run(
     writing: Writing,
     incoming: Streaming<PutRequest>,
     caller: Caller,
+    keep: Keep,
 ) -> impl Stream<Item = Result<PutResponse, Status>> + Send {
     let (answers, stream) = mpsc::channel(WAITING);
     let reporter = Reporter::new(
@@ -47,6 +51,7 @@ pub(super) fn run(
         writing.progress(),
         answers,
     );
+    let reporter = reporter.keeping(keep);
     tokio::spawn(drive(writing, incoming, caller, reporter));
     ReceiverStream::new(stream)
 }
@@ -60,6 +65,7 @@ async fn drive(
     let work = async {
         let finish = take_chunks(&mut writing, &mut incoming, &mut reporter).await?;
         let sha256 = request::put_finish(&finish).map_err(status::invalid)?;
+        reporter.goes_on();
         let result = async {
             tokio::select! {
                 result = writing.finish(sha256) => Ok(result),

@@ -11,11 +11,15 @@ const KEY: &str = "cellftp-require";
 
 /// What a call may ask for, in the order of the names. proto/README.md says what each is. A field or a
 /// value that a client must be able to rely on comes with a name here.
-pub(super) const FEATURES: [&str; 5] = [
+pub(super) const FEATURES: [&str; 9] = [
+    "call_options",
     "get_growth",
     "get_guards",
     "list_filters",
+    "list_labels",
+    "principal",
     "raw_path",
+    "transfer_options",
     "verify_best_effort",
 ];
 

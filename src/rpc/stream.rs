@@ -47,5 +47,6 @@ fn response(entries: Vec<Entry>, profile: &Profile) -> ListResponse {
         entries: entries
             .map(|entry| proto::Entry::of(entry, profile))
             .collect(),
+        ..ListResponse::default()
     }
 }

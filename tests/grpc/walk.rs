@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use cellftp::proto::FILE_DESCRIPTOR_SET;
 use prost::bytes::Bytes;
 use prost_reflect::{
-    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
-    Value,
+    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor,
+    MethodDescriptor, Value,
 };
 use tokio::time::timeout;
 use tokio_stream::iter;
@@ -73,6 +73,7 @@ const BOUNDLESS: &[(&str, &str)] = &[
     ("ListProfilesRequest.page_size", "cut to the largest page"),
     ("ListSessionsRequest.page_size", "cut to the largest page"),
     ("ListTransfersRequest.states", "as long as the message"),
+    ("WatchTransfersRequest.states", "as long as the message"),
     ("GetRequest.if_size", "a file with another size is refused"),
     ("PutHeader.size", "what comes is compared with it"),
     (
@@ -294,7 +295,12 @@ impl<'a> Walk<'a> {
         if boundless {
             self.met.insert(full(field));
         }
-        assert!(!field.is_map(), "{}: a map is not known here", full(field));
+        if field.is_map() {
+            for (what, labels) in wrong_labels() {
+                self.refused(path, "", &what, labels);
+            }
+            return;
+        }
         if field.is_list() && !boundless {
             let most = of(MOST, field).unwrap_or_else(|| panic!("{}: how many?", full(field)));
             let too_many = vec![good_text(field); most + 1];
@@ -343,6 +349,27 @@ impl<'a> Walk<'a> {
             request,
         });
     }
+}
+
+/// Maps that no request may have: all there are hold labels.
+fn wrong_labels() -> Vec<(String, Value)> {
+    let map = |pairs: Vec<(String, String)>| {
+        let pairs = pairs
+            .into_iter()
+            .map(|(key, value)| (MapKey::String(key), Value::String(value)));
+        Value::Map(pairs.collect())
+    };
+    let long = "a".repeat(64);
+    let one = |key: &str, value: &str| map(vec![(key.into(), value.into())]);
+    let many = (0..17).map(|at| (at.to_string(), String::new())).collect();
+    vec![
+        ("17 labels".into(), map(many)),
+        ("no key".into(), one("", "a")),
+        ("a key of 64 bytes".into(), one(&long, "a")),
+        ("a key in capitals".into(), one("A", "a")),
+        ("a value of 64 bytes".into(), one("a", &long)),
+        ("a value of two lines".into(), one("a", "a\nb")),
+    ]
 }
 
 /// Spans of time that no request may have, in seconds and nanoseconds; the longest of Protocol Buffers
