@@ -101,7 +101,7 @@ impl Keep {
         failed: Option<&Status>,
     ) {
         let Some(ticket) = self.0 else { return };
-        if failed.is_some_and(|failed| failed.get_details_retry_info().is_some()) {
+        if failed.is_some_and(may_be_repeated) {
             return;
         }
         let kept = Kept {
@@ -174,6 +174,11 @@ where
         .chain(rest)
         .chain(kept.failed().map(Err))
         .collect())
+}
+
+/// Whether the same request may be carried out again: it may succeed later, or never was there as a whole.
+fn may_be_repeated(failed: &Status) -> bool {
+    failed.get_details_retry_info().is_some() || status::is_unfinished(failed)
 }
 
 /// Does the work for as long as its caller waits, and says so where it was only checked.

@@ -171,7 +171,7 @@ async fn wired() -> (Wire, House) {
 }
 
 /// What the module hears until it has answered one question that is in order, and that waits its turn.
-async fn question(channel: &Channel, wire: &Wire) -> String {
+pub(crate) async fn question(channel: &Channel, wire: &Wire) -> String {
     let method = methods()
         .into_iter()
         .find(|method| method.name() == "GetModuleSpace")
@@ -182,7 +182,7 @@ async fn question(channel: &Channel, wire: &Wire) -> String {
 }
 
 /// Every method of the contract.
-fn methods() -> Vec<MethodDescriptor> {
+pub(crate) fn methods() -> Vec<MethodDescriptor> {
     let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap();
     let methods = pool.services().filter(|service| {
         let package = service.package_name();
@@ -233,7 +233,7 @@ async fn call(
 }
 
 /// A request that is in order, as far as it can be told from the contract.
-fn good(message: &MessageDescriptor) -> DynamicMessage {
+pub(crate) fn good(message: &MessageDescriptor) -> DynamicMessage {
     let mut request = DynamicMessage::new(message.clone());
     for field in message.fields() {
         let chosen = field.containing_oneof().is_none_or(|oneof| {

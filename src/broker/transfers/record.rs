@@ -506,6 +506,7 @@ mod tests {
 
     use super::*;
     use crate::broker::transfers::testing::{NOW, download, key, upload};
+    use crate::broker::transfers::wish::Terms;
 
     fn told(reason: &str) -> Told {
         Told {
@@ -601,6 +602,27 @@ mod tests {
         for record in records {
             let text = serde_json::to_string(&record).unwrap();
             assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
+        }
+    }
+
+    #[test]
+    fn records_with_terms_are_read_and_those_without_are_written_as_before() {
+        let text = include_str!("testing/records-2.jsonl");
+        let later: Record = serde_json::from_str(text).unwrap();
+        let (start, end) = (Lived::from_secs(7300), Lived::from_secs(86_500));
+        assert_eq!((later.due(), later.expires), (Some(start), Some(end)));
+        assert_eq!(later.wish.terms.labels.to_string(), r#"job="nightly""#);
+        assert!(!later.has_expired(start) && later.has_expired(end));
+        let again = serde_json::to_string(&later).unwrap();
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(value(&again), value(text));
+        let plain = serde_json::to_string(&upload(key("x"))).unwrap();
+        assert!(!plain.contains("terms"), "{plain}");
+        // One of before has no terms, and is due at once and for ever.
+        for line in include_str!("testing/records-1.jsonl").lines() {
+            let before: Record = serde_json::from_str(line).unwrap();
+            assert_eq!((before.not_before, before.expires), (Lived::ZERO, None));
+            assert_eq!(before.wish.terms, Terms::default());
         }
     }
 
