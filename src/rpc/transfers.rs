@@ -420,15 +420,12 @@ fn follow(
     })
 }
 
-/// All transfers now and at their changes, in passes that are as far apart as one's messages.
+/// All transfers now and at their changes.
 fn follow_all(
     watching: Watching,
     call: Call,
 ) -> impl Stream<Item = Result<WatchTransfersResponse, Status>> + Send {
     try_unfold((watching, call), async |(mut watching, call)| {
-        if watching.is_caught_up() {
-            tokio::time::sleep(REPORT).await;
-        }
         let told = unless_stopping(&call, async { Ok(watching.next().await) }).await?;
         Ok(Some((told.into(), (watching, call))))
     })

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 use super::Transfer;
 use super::journal::{Journal, Mark};
@@ -13,6 +15,9 @@ use super::wish::Key;
 use crate::broker::Broker;
 use crate::broker::caller::{Caller, Principal, Whose};
 use crate::broker::error::Error;
+
+/// Time between two looks at what has changed, of all clients' transfers: often enough for a person's eye.
+const PASS: Duration = Duration::from_millis(250);
 
 /// Which transfers are meant.
 type Takes = Box<dyn Fn(&Record) -> bool + Send + Sync>;
@@ -87,16 +92,12 @@ impl Watching {
                 // The journal is held here, and so is what tells of its changes.
                 std::future::pending::<()>().await;
             }
+            sleep(PASS).await;
+            self.any.mark_unchanged();
             self.news = self
                 .journal
                 .news(self.whose.as_ref(), &self.told, &self.takes);
         }
-    }
-
-    /// Whether all changes so far were told.
-    #[must_use]
-    pub fn is_caught_up(&self) -> bool {
-        self.news.is_empty() && self.present
     }
 
     fn look_at(&mut self, key: Key) -> Option<Told> {
