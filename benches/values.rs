@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cellftp::at::framer::{Expect, Frame, Framer};
-use cellftp::broker::{Broker, Caller, Limits, Principal, Servers, Target};
+use cellftp::broker::{Broker, Caller, Limits, Principal, Servers, Target, Whose};
 use cellftp::ftps::escape::escape;
 use cellftp::ftps::listing::Lines;
 use cellftp::ftps::tls::TlsPolicy;
@@ -114,7 +114,7 @@ fn reading_a_listing(bencher: Bencher<'_, '_>) {
 fn telling_the_queue(bencher: Bencher<'_, '_>, waiting: usize) {
     let runtime = Runtime::new().unwrap();
     let queue = runtime.block_on(Queue::of(waiting));
-    bencher.bench(|| queue.broker.queue(&queue.caller));
+    bencher.bench(|| queue.broker.queue(&queue.caller, &Whose::Own));
 }
 
 /// A queue in front of a module that never says a word.
@@ -137,6 +137,7 @@ impl Queue {
         let broker = Broker::new(modem, servers, Limits::default());
         let caller = |at: usize| Caller {
             yields: None,
+            options: cellftp::broker::Options::default(),
             principal: Principal::new(format!("uid:{}", at % 10)),
             deadline: None,
             priority: None,

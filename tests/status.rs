@@ -125,6 +125,8 @@ fn errors_of_those_who_share_the_link() {
         ("sessions", Cause::TooManySessions { own: true }),
         ("sessions of all", Cause::TooManySessions { own: false }),
         ("watchers", Cause::TooManyWatchers { own: true }),
+        ("name of another request", Cause::RequestIdUsed),
+        ("request that runs", Cause::RequestRunning),
         (
             "data of the day",
             budget(Scope::Module, Period::Day, Some(retry_after)),
@@ -163,6 +165,7 @@ fn errors_of_those_who_share_the_link() {
         ("attempts", gave_up(Exhausted::Attempts)),
         ("time", gave_up(Exhausted::Time)),
         ("bytes", gave_up(Exhausted::Bytes)),
+        ("expired", Cause::TransferExpired(Duration::from_secs(90))),
         ("interrupted", Cause::Interrupted),
         ("lost bytes", Cause::SpoolLost),
         (
@@ -232,6 +235,8 @@ fn errors_of_those_who_share_the_link() {
          sessions -> ResourceExhausted TOO_MANY_SESSIONS
          sessions of all -> ResourceExhausted TOO_MANY_SESSIONS retry=5
          watchers -> ResourceExhausted TOO_MANY_WATCHERS
+         name of another request -> AlreadyExists REQUEST_ID_USED
+         request that runs -> Aborted REQUEST_RUNNING retry=5
          data of the day -> ResourceExhausted DATA_BUDGET left=10 limit=per_day needed=70 retry=3
          more than a month has -> ResourceExhausted DATA_BUDGET left=10 limit=profile_per_month needed=70
          deadline -> DeadlineExceeded DEADLINE_PASSED
@@ -258,6 +263,7 @@ fn errors_of_those_who_share_the_link() {
          attempts -> Aborted GAVE_UP_ATTEMPTS
          time -> Aborted GAVE_UP_TIME
          bytes -> Aborted GAVE_UP_BYTES
+         expired -> DeadlineExceeded EXPIRED
          interrupted -> Unavailable INTERRUPTED
          lost bytes -> DataLoss SPOOL_LOST
          unverified -> Aborted UNVERIFIED

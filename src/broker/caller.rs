@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::labels::Labels;
+use super::requests::Named;
 use super::scheduler::{Priority, Yields};
 use super::session::SessionId;
 use crate::ftps::value::{NameCode, Server};
@@ -46,6 +48,50 @@ pub struct Caller {
     pub priority: Option<Priority>,
     /// When a Get or Put gives up the link before its end; `None`: as the server profile says.
     pub yields: Option<Yields>,
+    /// What else the caller asks for.
+    pub options: Options,
+}
+
+/// What a call may ask for beside what it does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// What its operations are called by.
+    pub labels: Labels,
+    /// It has a name, and is carried out once.
+    pub request: Option<Named>,
+    /// It is only checked: where it would be admitted, it ends with [`super::Cause::OnlyValidated`].
+    pub validate_only: bool,
+}
+
+impl Caller {
+    /// The same call for another principal. Whether the caller may do that is for whoever asks.
+    #[must_use]
+    pub fn acting_for(self, principal: Principal) -> Self {
+        Self { principal, ..self }
+    }
+}
+
+/// Whose things a call is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whose {
+    /// The caller's own.
+    Own,
+    /// A principal's.
+    One(Principal),
+    /// Everybody's.
+    All,
+}
+
+impl Whose {
+    /// The one principal that is meant; `None`: all are.
+    #[must_use]
+    pub const fn one<'a>(&'a self, caller: &'a Caller) -> Option<&'a Principal> {
+        match self {
+            Self::Own => Some(&caller.principal),
+            Self::One(principal) => Some(principal),
+            Self::All => None,
+        }
+    }
 }
 
 /// Where an operation goes.

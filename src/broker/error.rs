@@ -140,6 +140,15 @@ pub enum Cause {
         /// The bound of the caller's own principal was met, not the one of all together.
         own: bool,
     },
+    /// Not a failure: the caller wished to know whether it would be admitted, and it would.
+    #[error("the request was checked, and nothing of it was done")]
+    OnlyValidated,
+    /// The caller has given another request the same name.
+    #[error("another request has this request_id")]
+    RequestIdUsed,
+    /// The request of this name still runs.
+    #[error("the request with this request_id still runs")]
+    RequestRunning,
     /// No more watchers are taken now.
     #[error("{} full", scope(*.own, "watchers"))]
     TooManyWatchers {
@@ -231,6 +240,9 @@ pub enum Cause {
         /// The error of the last attempt; may be empty.
         last: String,
     },
+    /// The time that a transfer had was over.
+    #[error("the transfer expired: its lifetime of {} s passed before it was done", .0.as_secs_f64())]
+    TransferExpired(Duration),
     /// The daemon ended while it was under way.
     #[error("the daemon ended in the middle of an attempt")]
     Interrupted,

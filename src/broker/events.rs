@@ -8,6 +8,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::caller::{Caller, Principal};
 use super::error::{Cause, Error};
+use super::labels::Labels;
 use super::scheduler::{Priority, Why};
 use super::session::SessionId;
 use super::session::SessionUse;
@@ -89,6 +90,8 @@ pub struct About {
     pub profile: Option<Arc<str>>,
     /// How urgent it is.
     pub priority: Priority,
+    /// What it is called by; none where it is another principal's.
+    pub labels: Labels,
 }
 
 /// How an operation went on.
@@ -297,5 +300,6 @@ impl About {
     pub(super) fn hide(&mut self) {
         self.principal = None;
         self.profile = None;
+        self.labels = Labels::default();
     }
 }

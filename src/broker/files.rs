@@ -212,6 +212,7 @@ impl Broker {
             self.allowance(Some(&caller.principal), &location)
                 .upload(size, read_back)?;
         }
+        put::Place::of(&location, &header)?;
         let operation = self.admit(caller, "Put", location.clone(), session)?;
         Ok(Writing::begin(
             operation,

@@ -18,9 +18,11 @@ use super::caller::Principal;
 use super::error::{Cause, Error};
 use super::estimate::{Load, Way};
 use super::events::{Events, Failing, Outcome};
+use super::labels::Labels;
 use super::link::{Link, Place, Slot, Turn};
 use super::location::Profile;
 use super::names::{Name, Touch, Writer};
+use super::requests::Named;
 use super::scheduler::{Priority, Why, Wish, Yielding, Yields};
 use super::session::SessionUse;
 use super::transfers::Key;
@@ -56,6 +58,9 @@ pub(super) struct Operation {
     /// Where it goes; `None` where it is about the module alone.
     server: Option<Arc<Server>>,
     profile: Profile,
+    labels: Labels,
+    /// The request that it is made for, where that has a name.
+    request: Option<Named>,
     pub(super) principal: Principal,
     deadline: Option<Instant>,
     stall: Duration,

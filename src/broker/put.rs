@@ -18,7 +18,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::caller::Target;
 use super::error::{Cause, Error, Hashed};
-use super::link::Place;
+use super::link;
 use super::location::Location;
 use super::operation::Operation;
 use super::spool::{Spools, WriteError, Writer};
@@ -29,6 +29,7 @@ use crate::modem::{self, JobId, failure};
 use content::Content;
 pub(super) use content::OnDisk;
 use drive::Driver;
+pub(super) use drive::Place;
 pub use same::Same;
 pub(super) use sentinel::Sentinel;
 
@@ -130,7 +131,7 @@ pub struct PutProgress {
     /// Bytes handed to the module.
     pub sent: u64,
     /// Its place, while it is queued.
-    pub place: Place,
+    pub place: link::Place,
 }
 
 /// What a Put is doing.

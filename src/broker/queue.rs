@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::caller::Caller;
+use super::caller::{Caller, Whose};
 use super::error::{Cause, Error};
 use super::estimate::Costs;
 use super::events::About;
@@ -72,19 +72,21 @@ impl Broker {
             queued.about.operation == *id && queued.about.principal.as_ref() == Some(principal)
         };
         // It may end between the two looks, and is then found by the second.
-        let mut live = operations.list(principal, link, now).into_iter();
+        let all = operations.list(principal, &Whose::Own, link, now);
+        let mut live = all.into_iter();
         let found = live.find(own).map(Found::Live);
         let found = found.or_else(|| operations.ended(principal, id, now).map(Found::Ended));
         Ok(found.ok_or(Cause::OperationNotFound)?)
     }
 
-    /// The queue now; of others' operations, without whose and where to.
+    /// The queue now. [`Whose::Own`]: all of it, of others' operations without whose and where to;
+    /// [`Whose::All`]: all, with that; [`Whose::One`]: that principal's alone.
     #[must_use]
-    pub fn queue(&self, caller: &Caller) -> Queue {
+    pub fn queue(&self, caller: &Caller, whose: &Whose) -> Queue {
         let link = &self.shared.link;
         let operations = &self.shared.operations;
         Queue {
-            operations: operations.list(&caller.principal, link, clock::now()),
+            operations: operations.list(&caller.principal, whose, link, clock::now()),
             costs: link.costs(),
         }
     }

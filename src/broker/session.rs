@@ -68,6 +68,8 @@ impl Default for Limits {
 pub struct OpenSession {
     /// Its name.
     pub id: SessionId,
+    /// Whose it is.
+    pub principal: Principal,
     /// The profile of its server; `None` for one that the client named.
     pub profile: Option<Arc<str>>,
     /// Its directory, as the server named it.
@@ -212,15 +214,15 @@ impl Sessions {
         }
     }
 
-    /// A principal's own, in the order of their ids.
-    pub(super) fn of(&self, principal: &Principal, now: Instant) -> Vec<OpenSession> {
-        let own = self
-            .open
-            .iter()
-            .filter(|(_, session)| session.principal == *principal && !session.is_over(now));
+    /// A principal's own, or everybody's, in the order of their ids.
+    pub(super) fn of(&self, principal: Option<&Principal>, now: Instant) -> Vec<OpenSession> {
+        let own = self.open.iter().filter(|(_, session)| {
+            principal.is_none_or(|one| session.principal == *one) && !session.is_over(now)
+        });
         let mut own: Vec<_> = own
             .map(|(id, session)| OpenSession {
                 id: id.clone(),
+                principal: session.principal.clone(),
                 profile: session.location.profile.name.clone(),
                 directory: session.location.name.clone(),
                 code: session.location.profile.code,

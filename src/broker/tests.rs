@@ -34,6 +34,7 @@ fn caller(name: &str) -> Caller {
     Caller {
         priority: None,
         yields: None,
+        options: Options::default(),
         principal: Principal::new(name),
         deadline: None,
     }

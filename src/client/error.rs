@@ -84,6 +84,10 @@ pub enum Error {
     /// The stream ended before its result: what arrived is not whole.
     #[error("the daemon ended the stream before its result; what arrived is incomplete")]
     Incomplete,
+    /// The client wished only to have the request checked ([`Client::with_options`](super::Client::with_options)): it
+    /// would be taken on, and nothing of it was done.
+    #[error("the request was checked and would be taken on; nothing was done")]
+    Validated,
     /// What arrived is not what was sent.
     #[error("{what} differs: the daemon sent {sent}, {arrived} arrived")]
     Mismatch {

@@ -1,5 +1,6 @@
 //! Names on a server.
 
+use super::options::unless;
 use super::{Client, Error, ServerPath, Target};
 use crate::proto::{DeleteFileRequest, MakeDirectoryRequest, RemoveDirectoryRequest};
 
@@ -7,7 +8,7 @@ impl Client {
     /// Makes a directory.
     ///
     /// # Errors
-    /// The call failed.
+    /// The call failed, or was only checked.
     pub async fn make_directory(
         &self,
         target: &Target,
@@ -17,15 +18,17 @@ impl Client {
             target: Some(target.to_proto()),
             path,
             raw_path,
+            options: self.options(),
         });
         let mut ftps = self.ftps.clone();
-        self.unary(ftps.make_directory(request)).await.map(drop)
+        let done = self.unary(ftps.make_directory(request)).await?;
+        unless(done.validated, ())
     }
 
     /// Removes a directory that is empty.
     ///
     /// # Errors
-    /// The call failed.
+    /// The call failed, or was only checked.
     pub async fn remove_directory(
         &self,
         target: &Target,
@@ -35,15 +38,17 @@ impl Client {
             target: Some(target.to_proto()),
             path,
             raw_path,
+            options: self.options(),
         });
         let mut ftps = self.ftps.clone();
-        self.unary(ftps.remove_directory(request)).await.map(drop)
+        let done = self.unary(ftps.remove_directory(request)).await?;
+        unless(done.validated, ())
     }
 
     /// Deletes a file.
     ///
     /// # Errors
-    /// The call failed.
+    /// The call failed, or was only checked.
     pub async fn delete_file(
         &self,
         target: &Target,
@@ -53,8 +58,10 @@ impl Client {
             target: Some(target.to_proto()),
             path,
             raw_path,
+            options: self.options(),
         });
         let mut ftps = self.ftps.clone();
-        self.unary(ftps.delete_file(request)).await.map(drop)
+        let done = self.unary(ftps.delete_file(request)).await?;
+        unless(done.validated, ())
     }
 }

@@ -8,7 +8,8 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tonic::Streaming;
 
 use super::limit::Limit;
-use super::path::requiring;
+use super::options::unless;
+use super::path::require;
 use super::{Client, Error, ServerPath, Target};
 use crate::proto::get_response::Message;
 use crate::proto::{GetInfo, GetRequest, GetResponse, GetResult, OperationProgress};
@@ -74,10 +75,11 @@ impl Client {
             length: self
                 .length
                 .map_or(0, |length| i64::try_from(length.get()).unwrap_or(i64::MAX)),
+            options: self.options(),
             ..Default::default()
         });
         if self.length.is_some() {
-            request = requiring(request, "get_length");
+            require(&mut request, "get_length");
         }
         let limit = Limit::with_grace(self.timeout);
         let mut ftps = self.ftps.clone();
@@ -87,6 +89,7 @@ impl Client {
                 let mut stream = ftps.get(request).await?.into_inner();
                 loop {
                     let response = stream.message().await?;
+                    unless(response.as_ref().is_some_and(|r| r.validated), ())?;
                     match response.and_then(|response| response.message) {
                         Some(Message::Progress(progress)) => {
                             (queued.0)(&progress);

@@ -20,6 +20,7 @@ mod files;
 mod get;
 mod limit;
 mod modem;
+mod options;
 mod path;
 mod put;
 mod storage;
@@ -27,28 +28,29 @@ mod transfers;
 mod tree;
 
 pub use crate::proto::{
-    CancelEnding, CommandForm, DataAddressMode, DataLimit, DataPeriod, DataScope, DataUsage,
-    DataVolume, Entry, EntryKind, Failure, FetchToModuleResult, GetCapabilitiesResponse, GetInfo,
-    GetResult, GetServerInfoResponse, GetStatusResponse, GetUsageResponse, Growth, IfExists,
-    LinkState, ListOperationsResponse, LostEvents, ModuleEntry, ModuleSpace, OnFailure,
+    CallOptions, CancelEnding, CommandForm, DataAddressMode, DataLimit, DataPeriod, DataScope,
+    DataUsage, DataVolume, Entry, EntryKind, Failure, FetchToModuleResult, GetCapabilitiesResponse,
+    GetInfo, GetResult, GetServerInfoResponse, GetStatusResponse, GetUsageResponse, Growth,
+    IfExists, LinkState, ListOperationsResponse, LostEvents, ModuleEntry, ModuleSpace, OnFailure,
     OperationInfo, OperationProgress, OperationState, Outcome, Priority, Profile, ProfileAccess,
     PutResult, PutState, QueuedOperation, ReadModuleFileResult, ReadTransferResult,
     RegistrationState, Remnant, RemovedName, RepairEvent, Security, SendAtCommandResponse,
     SendFromModuleResult, ServerVerification, SessionChange, SimState, Stage, Transfer,
-    TransferDirection, TransferState, TransferStorage, TreeFailure, UploadHeader, Verify,
-    WatchEventsResponse, WriteModuleFileResult, YieldPolicy, YieldReason, operation_event,
-    watch_events_response,
+    TransferDirection, TransferOptions, TransferRemoval, TransferState, TransferStorage,
+    TreeFailure, UploadHeader, Verify, WatchEventsResponse, WriteModuleFileResult, YieldPolicy,
+    YieldReason, operation_event, watch_events_response, watch_transfers_response,
 };
 pub use address::Address;
 pub use credentials::Credentials;
 pub use error::{Error, Refusal};
 pub use events::Events;
 pub use get::Download;
+pub use options::TransferFilter;
 pub use path::ServerPath;
 pub use put::PutOptions;
 pub use storage::ModuleReadProgress;
 pub use tonic::Code;
-pub use transfers::TransferWatch;
+pub use transfers::{TransferWatch, TransfersWatch};
 pub use tree::Branch;
 
 use std::num::NonZeroU64;
@@ -59,6 +61,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Response, Status};
 
 use limit::Limit;
+use options::unless;
 
 use crate::proto::diagnostics_service_client::DiagnosticsServiceClient;
 use crate::proto::ftps_service_client::FtpsServiceClient;
@@ -95,6 +98,9 @@ pub struct Client {
     yields: YieldPolicy,
     growth: Growth,
     length: Option<NonZeroU64>,
+    options: CallOptions,
+    transfer_options: TransferOptions,
+    principal: String,
 }
 
 /// Where an operation goes.
@@ -157,6 +163,9 @@ impl Client {
             yields: YieldPolicy::Unspecified,
             growth: Growth::Unspecified,
             length: None,
+            options: CallOptions::default(),
+            transfer_options: TransferOptions::default(),
+            principal: String::new(),
         })
     }
 
@@ -228,6 +237,7 @@ impl Client {
         loop {
             let request = self.request(proto::ListOperationsRequest {
                 page_token: all.next_page_token,
+                principal: self.principal.clone(),
                 ..Default::default()
             });
             let mut operations = self.operations.clone();
@@ -279,10 +289,11 @@ impl Client {
     /// # Errors
     /// The call failed.
     pub async fn reset(&self) -> Result<(), Error> {
-        let request = self.request(proto::ResetRequest {});
-        self.unary(self.modem.clone().reset(request))
-            .await
-            .map(drop)
+        let request = self.request(proto::ResetRequest {
+            options: self.options(),
+        });
+        let done = self.unary(self.modem.clone().reset(request)).await?;
+        unless(done.validated, ())
     }
 
     /// Watches what happens from now on. The sessions do not expire meanwhile.
@@ -313,10 +324,12 @@ impl Client {
                 destination: Some(Destination::Profile(profile.into())),
                 directory,
                 raw_directory,
+                options: self.options(),
                 ..Default::default()
             }
         });
-        self.unary(self.ftps.clone().open_session(request)).await
+        let opened = self.unary(self.ftps.clone().open_session(request)).await?;
+        unless(opened.validated, opened)
     }
 
     /// Ends a session.
@@ -326,6 +339,7 @@ impl Client {
     pub async fn close_session(&self, session_id: &str) -> Result<(), Error> {
         let request = proto::CloseSessionRequest {
             session_id: session_id.into(),
+            principal: self.principal.clone(),
         };
         self.unary(self.ftps.clone().close_session(self.request(request)))
             .await
@@ -341,8 +355,10 @@ impl Client {
             target: Some(target.to_proto()),
             path,
             raw_path,
+            options: self.options(),
         });
         let response = self.unary(self.ftps.clone().get_size(request)).await?;
+        unless(response.validated, ())?;
         u64::try_from(response.size)
             .map_err(|_| Error::Protocol(format!("a size of {} bytes", response.size)))
     }
@@ -361,12 +377,14 @@ impl Client {
             target: Some(target.to_proto()),
             path,
             raw_path,
+            options: self.options(),
         });
         let mut ftps = self.ftps.clone();
         self.limited(async {
             let mut stream = ftps.list(request).await?.into_inner();
             let mut entries = Vec::new();
             while let Some(response) = stream.message().await? {
+                unless(response.validated, ())?;
                 entries.extend(response.entries);
             }
             Ok(entries)
@@ -384,6 +402,7 @@ impl Client {
     ) -> Result<proto::CancelOperationResponse, Error> {
         let request = proto::CancelOperationRequest {
             operation_id: operation_id.into(),
+            principal: self.principal.clone(),
         };
         self.unary(
             self.operations
@@ -398,6 +417,7 @@ impl Client {
         if let Some(timeout) = self.timeout {
             request.set_timeout(timeout);
         }
+        self.guard(&mut request);
         request
     }
 

@@ -1,5 +1,6 @@
 //! The module itself, through the daemon.
 
+use super::options::unless;
 use super::{Client, Error};
 use crate::proto::{
     CommandForm, DataAddressMode, GetCapabilitiesRequest, GetCapabilitiesResponse,
@@ -13,9 +14,12 @@ impl Client {
     /// # Errors
     /// The call failed.
     pub async fn start_ftps(&self) -> Result<(), Error> {
-        let request = self.request(StartFtpsRequest {});
+        let request = self.request(StartFtpsRequest {
+            options: self.options(),
+        });
         let mut modem = self.modem.clone();
-        self.unary(modem.start_ftps(request)).await.map(drop)
+        let done = self.unary(modem.start_ftps(request)).await?;
+        unless(done.validated, ())
     }
 
     /// Logs the module out and stops its FTPS service.
@@ -23,9 +27,12 @@ impl Client {
     /// # Errors
     /// The call failed.
     pub async fn stop_ftps(&self) -> Result<(), Error> {
-        let request = self.request(StopFtpsRequest {});
+        let request = self.request(StopFtpsRequest {
+            options: self.options(),
+        });
         let mut modem = self.modem.clone();
-        self.unary(modem.stop_ftps(request)).await.map(drop)
+        let done = self.unary(modem.stop_ftps(request)).await?;
+        unless(done.validated, ())
     }
 
     /// Where the module's data connections go.
@@ -33,12 +40,14 @@ impl Client {
     /// # Errors
     /// The call failed.
     pub async fn data_address_mode(&self) -> Result<DataAddressMode, Error> {
-        let request = self.request(GetDataAddressModeRequest {});
+        let request = self.request(GetDataAddressModeRequest {
+            options: self.options(),
+        });
         let mut diagnostics = self.diagnostics.clone();
         let response = self
             .unary(diagnostics.get_data_address_mode(request))
             .await?;
-        Ok(response.mode())
+        unless(response.validated, response.mode())
     }
 
     /// Sets where the module's data connections go, until the next login sets it.
@@ -46,10 +55,15 @@ impl Client {
     /// # Errors
     /// The call failed.
     pub async fn set_data_address_mode(&self, mode: DataAddressMode) -> Result<(), Error> {
-        let request = self.request(SetDataAddressModeRequest { mode: mode.into() });
+        let request = self.request(SetDataAddressModeRequest {
+            mode: mode.into(),
+            options: self.options(),
+        });
         let mut diagnostics = self.diagnostics.clone();
-        let done = self.unary(diagnostics.set_data_address_mode(request)).await;
-        done.map(drop)
+        let done = self
+            .unary(diagnostics.set_data_address_mode(request))
+            .await?;
+        unless(done.validated, ())
     }
 
     /// What the module can do, as far as the daemon knows. Never waits for a transfer.
@@ -67,10 +81,12 @@ impl Client {
     /// # Errors
     /// The call failed.
     pub async fn command_forms(&self) -> Result<Vec<CommandForm>, Error> {
-        let request = self.request(ListCommandFormsRequest {});
+        let request = self.request(ListCommandFormsRequest {
+            options: self.options(),
+        });
         let mut diagnostics = self.diagnostics.clone();
         let response = self.unary(diagnostics.list_command_forms(request)).await?;
-        Ok(response.forms)
+        unless(response.validated, response.forms)
     }
 
     /// Passes a command line on to the module, where the daemon's configuration allows it.
@@ -78,8 +94,12 @@ impl Client {
     /// # Errors
     /// The call failed. A refusal by the module is an answer.
     pub async fn at_command(&self, line: &str) -> Result<SendAtCommandResponse, Error> {
-        let request = self.request(SendAtCommandRequest { line: line.into() });
-        self.unary(self.diagnostics.clone().send_at_command(request))
-            .await
+        let request = self.request(SendAtCommandRequest {
+            line: line.into(),
+            options: self.options(),
+        });
+        let mut diagnostics = self.diagnostics.clone();
+        let response = self.unary(diagnostics.send_at_command(request)).await?;
+        unless(response.validated, response)
     }
 }

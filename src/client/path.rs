@@ -36,19 +36,18 @@ impl ServerPath {
 
     /// Marks a request that has this path in bytes: a daemon that does not know the field refuses the request. It
     /// would drop the field, and take another directory.
-    pub(super) fn guard<T>(&self, request: Request<T>) -> Request<T> {
-        match std::str::from_utf8(&self.0) {
-            Ok(_) => request,
-            Err(_) => requiring(request, "raw_path"),
+    pub(super) fn guard<T>(&self, mut request: Request<T>) -> Request<T> {
+        if std::str::from_utf8(&self.0).is_err() {
+            require(&mut request, "raw_path");
         }
+        request
     }
 }
 
-/// A request that a daemon without this feature refuses: it would drop what it does not know.
-pub(super) fn requiring<T>(mut request: Request<T>, feature: &'static str) -> Request<T> {
+/// A daemon that does not have a feature refuses the request.
+pub(super) fn require<T>(request: &mut Request<T>, feature: &'static str) {
     let feature = MetadataValue::from_static(feature);
     request.metadata_mut().append("cellftp-require", feature);
-    request
 }
 
 /// For people: what is not UTF-8 is U+FFFD.

@@ -6,7 +6,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::path::requiring;
+use super::options::unless;
+use super::path::require;
 use super::{CHUNK, Client, Error, ServerPath, Target};
 use crate::proto::put_request::Message;
 use crate::proto::{
@@ -75,6 +76,7 @@ impl Client {
                 .sha256
                 .map(|hash| Bytes::copy_from_slice(&hash))
                 .unwrap_or_default(),
+            options: self.options(),
         };
         let (requests, outgoing) = mpsc::channel(READ_AHEAD);
         let mut ftps = self.ftps.clone();
@@ -82,7 +84,7 @@ impl Client {
             let request = whole.guard(self.request(ReceiverStream::new(outgoing)));
             let mut request = options.sentinel.guard(request);
             if options.if_exists == IfExists::SkipSame {
-                request = requiring(request, "skip_same");
+                require(&mut request, "skip_same");
             }
             let mut stream = ftps.put(request).await?.into_inner();
             let mut reached = None;
@@ -103,6 +105,7 @@ impl Client {
                         });
                     }
                 };
+                unless(response.validated, ())?;
                 reached = match response.message {
                     Some(put_response::Message::Progress(report)) => {
                         progress(&report);

@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::get::check;
+use super::options::unless;
 use super::put::{READ_AHEAD, Stop, read_chunk};
 use super::{Client, Error, ServerPath, Target};
 use crate::proto::fetch_to_module_response::Message as Fetched;
@@ -38,12 +39,14 @@ impl Client {
     pub async fn list_module_files(&self, directory: &str) -> Result<Vec<ModuleEntry>, Error> {
         let request = self.request(ListModuleFilesRequest {
             directory: directory.into(),
+            options: self.options(),
         });
         let mut storage = self.storage.clone();
         self.limited(async {
             let mut stream = storage.list_module_files(request).await?.into_inner();
             let mut entries = Vec::new();
             while let Some(response) = stream.message().await? {
+                unless(response.validated, ())?;
                 entries.extend(response.entries);
             }
             Ok(entries)
@@ -56,10 +59,13 @@ impl Client {
     /// # Errors
     /// The call failed.
     pub async fn delete_module_file(&self, path: &str) -> Result<(), Error> {
-        let request = self.request(DeleteModuleFileRequest { path: path.into() });
-        self.unary(self.storage.clone().delete_module_file(request))
-            .await
-            .map(drop)
+        let request = self.request(DeleteModuleFileRequest {
+            path: path.into(),
+            options: self.options(),
+        });
+        let mut storage = self.storage.clone();
+        let done = self.unary(storage.delete_module_file(request)).await?;
+        unless(done.validated, ())
     }
 
     /// Room on a drive of the module; on all there are where `drive` is empty.
@@ -69,10 +75,11 @@ impl Client {
     pub async fn module_space(&self, drive: &str) -> Result<Vec<ModuleSpace>, Error> {
         let request = self.request(GetModuleSpaceRequest {
             drive: drive.into(),
+            options: self.options(),
         });
         let mut storage = self.storage.clone();
         let response = self.unary(storage.get_module_space(request)).await?;
-        Ok(response.drives)
+        unless(response.validated, response.drives)
     }
 
     /// Has the module read a file of the server to one of its drives, from `offset` on where it
@@ -95,11 +102,13 @@ impl Client {
             drive: drive.into(),
             offset: i64::try_from(offset).unwrap_or(i64::MAX),
             if_exists: if_exists.into(),
+            options: self.options(),
         });
         let mut storage = self.storage.clone();
         self.limited(async {
             let mut stream = storage.fetch_to_module(request).await?.into_inner();
             while let Some(response) = stream.message().await? {
+                unless(response.validated, ())?;
                 match response.message {
                     Some(Fetched::Progress(report)) => progress(&report),
                     Some(Fetched::Result(result)) => return Ok(result),
@@ -129,11 +138,13 @@ impl Client {
             raw_path,
             drive: drive.into(),
             offset: i64::try_from(offset).unwrap_or(i64::MAX),
+            options: self.options(),
         });
         let mut storage = self.storage.clone();
         self.limited(async {
             let mut stream = storage.send_from_module(request).await?.into_inner();
             while let Some(response) = stream.message().await? {
+                unless(response.validated, ())?;
                 match response.message {
                     Some(Sent::Progress(report)) => progress(&report),
                     Some(Sent::Result(result)) => return Ok(result),
@@ -156,7 +167,10 @@ impl Client {
         sink: &mut (impl AsyncWrite + Unpin),
         mut progress: impl FnMut(ModuleReadProgress),
     ) -> Result<ReadModuleFileResult, Error> {
-        let request = self.request(ReadModuleFileRequest { path: path.into() });
+        let request = self.request(ReadModuleFileRequest {
+            path: path.into(),
+            options: self.options(),
+        });
         let mut storage = self.storage.clone();
         self.limited(async {
             let mut stream = storage.read_module_file(request).await?.into_inner();
@@ -166,6 +180,7 @@ impl Client {
             };
             let mut hash = Sha256::new();
             while let Some(response) = stream.message().await? {
+                unless(response.validated, ())?;
                 match response.message {
                     Some(Read::Info(info)) => {
                         told.size = u64::try_from(info.size).unwrap_or_default();
@@ -207,6 +222,7 @@ impl Client {
             // A size beyond i64 is beyond the daemon's limit too, and refused there by name.
             size: i64::try_from(size).unwrap_or(i64::MAX),
             if_exists: if_exists.into(),
+            options: self.options(),
         };
         let (requests, outgoing) = mpsc::channel(READ_AHEAD);
         let request = self.request(ReceiverStream::new(outgoing));
@@ -214,6 +230,7 @@ impl Client {
         let answer = async {
             let mut stream = storage.write_module_file(request).await?.into_inner();
             while let Some(response) = stream.message().await? {
+                unless(response.validated, ())?;
                 match response.message {
                     Some(Stored::Progress(report)) => progress(&report),
                     Some(Stored::Result(result)) => return Ok(result),

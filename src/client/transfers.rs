@@ -9,7 +9,8 @@ use tonic::Streaming;
 
 use super::get::check;
 use super::limit::Limit;
-use super::path::requiring;
+use super::options::{TransferFilter, unless};
+use super::path::require;
 use super::put::{READ_AHEAD, Stop, read_chunk};
 use super::{Client, Error, ServerPath};
 use crate::proto::create_upload_request::Message as Create;
@@ -19,7 +20,8 @@ use crate::proto::{
     CancelTransferRequest, CreateDownloadRequest, CreateUploadRequest, DeleteTransferRequest,
     GetTransferRequest, ListTransfersRequest, PutFinish, ReadTransferRequest, ReadTransferResult,
     ResumeHeader, ResumeUploadRequest, RetryTransferRequest, Transfer, UploadHeader,
-    WatchTransferRequest, WatchTransferResponse,
+    WatchTransferRequest, WatchTransferResponse, WatchTransfersRequest, WatchTransfersResponse,
+    watch_transfers_response,
 };
 
 /// A transfer that is watched.
@@ -42,6 +44,31 @@ impl TransferWatch {
     }
 }
 
+/// All transfers of somebody, watched.
+#[derive(Debug)]
+pub struct TransfersWatch {
+    stream: Streaming<WatchTransfersResponse>,
+    limit: Limit,
+}
+
+impl TransfersWatch {
+    /// The next thing that is told: those that there are, that these were all, and what changes. `None`: the daemon
+    /// has ended the stream.
+    ///
+    /// # Errors
+    /// The call failed, or the client's time limit has passed.
+    pub async fn next(&mut self) -> Result<Option<watch_transfers_response::Event>, Error> {
+        loop {
+            match self.limit.hold(self.stream.message()).await? {
+                // What a later daemon tells is passed over.
+                Some(response) if response.event.is_none() => {}
+                Some(response) => return Ok(response.event),
+                None => return Ok(None),
+            }
+        }
+    }
+}
+
 impl Client {
     /// Hands a file to the daemon, which delivers it later, and tells `taken` how many bytes went
     /// to it. Returns when they are safe there. The urgency is the header's.
@@ -57,17 +84,25 @@ impl Client {
         let (requests, outgoing) = mpsc::channel(READ_AHEAD);
         let mut request = self.request(ReceiverStream::new(outgoing));
         if !header.raw_path.is_empty() || !header.raw_sentinel.is_empty() {
-            request = requiring(request, "raw_path");
+            require(&mut request, "raw_path");
+        }
+        if header.transfer_options.is_some() {
+            require(&mut request, "transfer_options");
         }
         let mut transfers = self.transfers.clone();
-        let header = Create::Header(header);
+        let header = Create::Header(UploadHeader {
+            options: self.creating(),
+            transfer_options: header.transfer_options.clone().or_else(|| self.terms()),
+            ..header
+        });
         let wrap = |message| CreateUploadRequest {
             message: Some(message),
         };
         self.limited(async {
             let answer = async {
-                let response = transfers.create_upload(request).await?;
-                some(response.into_inner().transfer)
+                let response = transfers.create_upload(request).await?.into_inner();
+                unless(response.validated, ())?;
+                some(response.transfer)
             };
             let parts = Parts {
                 skip: 0,
@@ -132,13 +167,13 @@ impl Client {
             path,
             raw_path,
             priority: self.priority.into(),
+            transfer_options: self.terms(),
+            options: self.creating(),
         });
         let mut transfers = self.transfers.clone();
-        some(
-            self.unary(transfers.create_download(request))
-                .await?
-                .transfer,
-        )
+        let response = self.unary(transfers.create_download(request)).await?;
+        unless(response.validated, ())?;
+        some(response.transfer)
     }
 
     /// A transfer as it is now.
@@ -148,6 +183,7 @@ impl Client {
     pub async fn transfer(&self, transfer_id: &str) -> Result<Transfer, Error> {
         let request = self.request(GetTransferRequest {
             transfer_id: transfer_id.into(),
+            principal: self.principal.clone(),
         });
         let mut transfers = self.transfers.clone();
         some(self.unary(transfers.get_transfer(request)).await?.transfer)
@@ -158,13 +194,25 @@ impl Client {
     /// # Errors
     /// The call failed.
     pub async fn transfers(&self) -> Result<Vec<Transfer>, Error> {
+        self.transfers_where(&TransferFilter::default()).await
+    }
+
+    /// Those of them that are meant.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn transfers_where(&self, filter: &TransferFilter) -> Result<Vec<Transfer>, Error> {
         let mut all = Vec::new();
         let mut page_token = String::new();
         loop {
-            let request = self.request(ListTransfersRequest {
+            let request = filter.guard(self.request(ListTransfersRequest {
                 page_token,
+                states: filter.numbers(),
+                transfer_id_prefix: filter.prefix.clone(),
+                labels: filter.labels.clone(),
+                principal: self.principal.clone(),
                 ..Default::default()
-            });
+            }));
             let mut transfers = self.transfers.clone();
             let page = self.unary(transfers.list_transfers(request)).await?;
             all.extend(page.transfers);
@@ -182,11 +230,29 @@ impl Client {
     pub async fn watch_transfer(&self, transfer_id: &str) -> Result<TransferWatch, Error> {
         let request = self.request(WatchTransferRequest {
             transfer_id: transfer_id.into(),
+            principal: self.principal.clone(),
         });
         let mut transfers = self.transfers.clone();
         let limit = Limit::of(self.timeout);
         let stream = self.unary(transfers.watch_transfer(request)).await?;
         Ok(TransferWatch { stream, limit })
+    }
+
+    /// Watches all of the caller's transfers that are meant.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn watch_transfers(&self, filter: &TransferFilter) -> Result<TransfersWatch, Error> {
+        let request = self.request(WatchTransfersRequest {
+            states: filter.numbers(),
+            transfer_id_prefix: filter.prefix.clone(),
+            labels: filter.labels.clone(),
+            principal: self.principal.clone(),
+        });
+        let mut transfers = self.transfers.clone();
+        let limit = Limit::of(self.timeout);
+        let stream = self.unary(transfers.watch_transfers(request)).await?;
+        Ok(TransfersWatch { stream, limit })
     }
 
     /// Writes the whole of a download to `sink`, as it arrives where it is still under way, and
@@ -237,6 +303,7 @@ impl Client {
     pub async fn retry_transfer(&self, transfer_id: &str) -> Result<Transfer, Error> {
         let request = self.request(RetryTransferRequest {
             transfer_id: transfer_id.into(),
+            principal: self.principal.clone(),
         });
         let mut transfers = self.transfers.clone();
         some(
@@ -253,6 +320,7 @@ impl Client {
     pub async fn cancel_transfer(&self, transfer_id: &str) -> Result<Transfer, Error> {
         let request = self.request(CancelTransferRequest {
             transfer_id: transfer_id.into(),
+            principal: self.principal.clone(),
         });
         let mut transfers = self.transfers.clone();
         some(
@@ -269,6 +337,7 @@ impl Client {
     pub async fn delete_transfer(&self, transfer_id: &str) -> Result<(), Error> {
         let request = self.request(DeleteTransferRequest {
             transfer_id: transfer_id.into(),
+            principal: self.principal.clone(),
         });
         let mut transfers = self.transfers.clone();
         self.unary(transfers.delete_transfer(request)).await?;

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use super::options::unless;
 use super::{Client, Error, ServerPath, Target};
 use crate::proto::{
     Entry, RemoveTreeRequest, RemoveTreeSummary, RemovedName, StatRequest, TreeFailure,
@@ -29,9 +30,10 @@ impl Client {
             target: Some(target.to_proto()),
             path,
             raw_path,
+            options: self.options(),
         });
         let response = self.unary(self.ftps.clone().stat(request)).await?;
-        let entry = response.entry;
+        let entry = unless(response.validated, response.entry)?;
         entry.ok_or_else(|| Error::Protocol("an answer without an entry".into()))
     }
 
@@ -54,12 +56,14 @@ impl Client {
             path,
             max_depth: max_depth.into(),
             raw_path,
+            options: self.options(),
         });
         let mut ftps = self.ftps.clone();
         self.limited(async {
             let mut stream = ftps.walk(request).await?.into_inner();
             let mut summary = None;
             while let Some(response) = stream.message().await? {
+                unless(response.validated, ())?;
                 let branch = match response.message {
                     Some(Message::Entries(entries)) => Branch::Entries(entries),
                     Some(Message::Failure(failure)) => Branch::Failure(failure),
@@ -94,12 +98,14 @@ impl Client {
             target: Some(target.to_proto()),
             path,
             raw_path,
+            options: self.options(),
         });
         let mut ftps = self.ftps.clone();
         self.limited(async {
             let mut stream = ftps.remove_tree(request).await?.into_inner();
             let mut summary = None;
             while let Some(response) = stream.message().await? {
+                unless(response.validated, ())?;
                 let branch = match response.message {
                     Some(Message::Removed(removed)) => Branch::Removed(removed),
                     Some(Message::Failure(failure)) => Branch::Failure(failure),

@@ -6,7 +6,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
 
 use super::{auth, status};
-use crate::broker::{Caller, Cause, Error, modem};
+use crate::broker::{Caller, Cause, Error, Options, modem};
 
 /// The daemon answers this much before the caller's deadline (or a tenth of a shorter one), so
 /// that the answer, which tells what was under way, arrives while the caller still listens.
@@ -45,6 +45,7 @@ pub(super) fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
     Ok(Caller {
         priority: None,
         yields: None,
+        options: Options::default(),
         principal,
         deadline,
     })
@@ -94,6 +95,7 @@ mod tests {
         let caller = Caller {
             priority: None,
             yields: None,
+            options: Options::default(),
             principal,
             deadline: Some(deadline),
         };

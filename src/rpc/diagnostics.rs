@@ -2,9 +2,8 @@
 
 use tonic::{Request, Response, Status};
 
-use super::call::{caller, within};
 use super::convert::storage::{at_command, single_ip};
-use super::status;
+use super::{once, options};
 use crate::broker::Broker;
 use crate::proto::diagnostics_service_server::DiagnosticsService;
 use crate::proto::*;
@@ -29,53 +28,74 @@ impl DiagnosticsService for Diagnostics {
         &self,
         request: Request<GetDataAddressModeRequest>,
     ) -> Answer<GetDataAddressModeResponse> {
-        let caller = caller(&request)?;
-        let mode = if within(&caller, self.broker.single_ip(&caller)).await? {
-            DataAddressMode::SameAsControl
-        } else {
-            DataAddressMode::FromReply
-        };
-        Ok(Response::new(GetDataAddressModeResponse {
-            mode: mode.into(),
-        }))
+        let (call, GetDataAddressModeRequest { .. }) = options::read(request)?;
+        let (caller, ()) = call.with(Ok(()))?;
+        let broker = self.broker.clone();
+        once::answer(&self.broker, caller, move |caller| async move {
+            let mode = if broker.single_ip(&caller).await? {
+                DataAddressMode::SameAsControl
+            } else {
+                DataAddressMode::FromReply
+            };
+            Ok(GetDataAddressModeResponse {
+                mode: mode.into(),
+                ..Default::default()
+            })
+        })
+        .await
     }
 
     async fn set_data_address_mode(
         &self,
         request: Request<SetDataAddressModeRequest>,
     ) -> Answer<SetDataAddressModeResponse> {
-        let caller = caller(&request)?;
-        let on = single_ip(request.into_inner().mode).map_err(status::invalid)?;
-        within(&caller, self.broker.set_single_ip(&caller, on)).await?;
-        Ok(Response::new(SetDataAddressModeResponse {}))
+        let (call, request) = options::read(request)?;
+        let (caller, on) = call.with(single_ip(request.mode))?;
+        let broker = self.broker.clone();
+        once::answer(&self.broker, caller, move |caller| async move {
+            broker.set_single_ip(&caller, on).await?;
+            Ok(SetDataAddressModeResponse::default())
+        })
+        .await
     }
 
     async fn list_command_forms(
         &self,
         request: Request<ListCommandFormsRequest>,
     ) -> Answer<ListCommandFormsResponse> {
-        let caller = caller(&request)?;
-        let answers = within(&caller, self.broker.command_forms(&caller)).await?;
-        let forms = answers.into_iter().map(|answer| CommandForm {
-            command: answer.line,
-            lines: answer.info,
-            result: answer.result,
-        });
-        Ok(Response::new(ListCommandFormsResponse {
-            forms: forms.collect(),
-        }))
+        let (call, ListCommandFormsRequest { .. }) = options::read(request)?;
+        let (caller, ()) = call.with(Ok(()))?;
+        let broker = self.broker.clone();
+        once::answer(&self.broker, caller, move |caller| async move {
+            let answers = broker.command_forms(&caller).await?;
+            let forms = answers.into_iter().map(|answer| CommandForm {
+                command: answer.line,
+                lines: answer.info,
+                result: answer.result,
+            });
+            Ok(ListCommandFormsResponse {
+                forms: forms.collect(),
+                ..Default::default()
+            })
+        })
+        .await
     }
 
     async fn send_at_command(
         &self,
         request: Request<SendAtCommandRequest>,
     ) -> Answer<SendAtCommandResponse> {
-        let caller = caller(&request)?;
-        let line = at_command(&request.into_inner().line).map_err(status::invalid)?;
-        let answer = within(&caller, self.broker.at_command(&caller, line)).await?;
-        Ok(Response::new(SendAtCommandResponse {
-            lines: answer.info,
-            result: answer.result,
-        }))
+        let (call, request) = options::read(request)?;
+        let (caller, line) = call.with(at_command(&request.line))?;
+        let broker = self.broker.clone();
+        once::answer(&self.broker, caller, move |caller| async move {
+            let answer = broker.at_command(&caller, line).await?;
+            Ok(SendAtCommandResponse {
+                lines: answer.info,
+                result: answer.result,
+                ..Default::default()
+            })
+        })
+        .await
     }
 }

@@ -1,29 +1,31 @@
 //! `FtpsService`: each method reads its request, makes one call of the broker, and answers.
 
-use std::pin::Pin;
-
-use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::call::{caller, within};
+use super::convert::options::one;
+use super::convert::request::both;
 use super::convert::{request, response};
-use super::{get, put, status, stream, tree};
+use super::once::Opening;
+use super::options::{Answers, begun};
+use super::role::Roles;
+use super::{get, once, options, put, status, stream, tree};
 use crate::broker::{Broker, Error, Target};
 use crate::proto::ftps_service_server::FtpsService;
 use crate::proto::*;
 
 type Answer<T> = Result<Response<T>, Status>;
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// The FTP operations.
 #[derive(Debug, Clone)]
 pub(super) struct Ftps {
     broker: Broker,
+    roles: Roles,
 }
 
 impl Ftps {
-    pub(super) fn new(broker: Broker) -> Self {
-        Self { broker }
+    pub(super) fn new(broker: Broker, roles: Roles) -> Self {
+        Self { broker, roles }
     }
 }
 
@@ -33,16 +35,21 @@ impl FtpsService for Ftps {
         &self,
         request: Request<OpenSessionRequest>,
     ) -> Answer<OpenSessionResponse> {
-        let caller = caller(&request)?;
-        let wish = request::open_session(request.into_inner()).map_err(status::invalid)?;
-        let session = within(&caller, self.broker.open_session(&caller, wish)).await?;
-        let (directory, raw_directory) = response::said(&session.directory, session.code);
-        Ok(Response::new(OpenSessionResponse {
-            session_id: session.id.as_str().into(),
-            directory,
-            raw_directory,
-            lease: Some(response::duration(session.lease)),
-        }))
+        let (call, request) = options::read(request)?;
+        let (caller, wish) = call.with(request::open_session(request))?;
+        let broker = self.broker.clone();
+        once::answer(&self.broker, caller, move |caller| async move {
+            let session = broker.open_session(&caller, wish).await?;
+            let (directory, raw_directory) = response::said(&session.directory, session.code);
+            Ok(OpenSessionResponse {
+                session_id: session.id.as_str().into(),
+                directory,
+                raw_directory,
+                lease: Some(response::duration(session.lease)),
+                ..Default::default()
+            })
+        })
+        .await
     }
 
     async fn close_session(
@@ -50,7 +57,13 @@ impl FtpsService for Ftps {
         request: Request<CloseSessionRequest>,
     ) -> Answer<CloseSessionResponse> {
         let caller = caller(&request)?;
-        let id = request::session(request.into_inner().session_id).map_err(status::invalid)?;
+        let CloseSessionRequest {
+            session_id,
+            principal,
+        } = request.into_inner();
+        let (id, whose) =
+            both(request::session(session_id), one(principal)).map_err(status::invalid)?;
+        let caller = self.roles.acting(caller, whose, "CloseSession")?;
         self.broker.close_session(&caller, &id).map_err(refused)?;
         Ok(Response::new(CloseSessionResponse {}))
     }
@@ -60,8 +73,10 @@ impl FtpsService for Ftps {
         request: Request<ListSessionsRequest>,
     ) -> Answer<ListSessionsResponse> {
         let caller = caller(&request)?;
-        let page = request::open_sessions(request.into_inner()).map_err(status::invalid)?;
-        let mut sessions = self.broker.open_sessions(&caller);
+        let (page, whose) =
+            request::open_sessions(request.into_inner()).map_err(status::invalid)?;
+        let whose = self.roles.admit(&caller, whose, "ListSessions")?;
+        let mut sessions = self.broker.open_sessions(&caller, &whose);
         if let Some(behind) = page.behind {
             sessions.retain(|session| session.id.as_str() > behind.as_str());
         }
@@ -79,16 +94,20 @@ impl FtpsService for Ftps {
         &self,
         request: Request<ChangeDirectoryRequest>,
     ) -> Answer<ChangeDirectoryResponse> {
-        let caller = caller(&request)?;
-        let (id, path) =
-            request::change_directory(request.into_inner()).map_err(status::invalid)?;
-        let directory = within(&caller, self.broker.change_directory(&caller, &id, &path)).await?;
-        let code = self.broker.names_of(&caller, &Target::Session(id));
-        let (directory, raw_directory) = response::said(&directory, code);
-        Ok(Response::new(ChangeDirectoryResponse {
-            directory,
-            raw_directory,
-        }))
+        let (call, request) = options::read(request)?;
+        let (caller, (id, path)) = call.with(request::change_directory(request))?;
+        let broker = self.broker.clone();
+        once::answer(&self.broker, caller, move |caller| async move {
+            let directory = broker.change_directory(&caller, &id, &path).await?;
+            let code = broker.names_of(&caller, &Target::Session(id));
+            let (directory, raw_directory) = response::said(&directory, code);
+            Ok(ChangeDirectoryResponse {
+                directory,
+                raw_directory,
+                ..Default::default()
+            })
+        })
+        .await
     }
 
     async fn get_working_directory(
@@ -135,11 +154,14 @@ impl FtpsService for Ftps {
     type ListStream = Answers<ListResponse>;
 
     async fn list(&self, request: Request<ListRequest>) -> Answer<Self::ListStream> {
-        let caller = caller(&request)?;
-        let (target, path) =
-            request::place_to_list(request.into_inner()).map_err(status::invalid)?;
+        let (call, request) = options::read(request)?;
+        let (caller, (target, path)) = call.with(request::place_to_list(request))?;
         let code = self.broker.names_of(&caller, &target);
-        let reading = within(&caller, self.broker.list(&caller, &target, path.as_ref())).await?;
+        let reading = self.broker.list(&caller, &target, path.as_ref());
+        let reading = begun(within(&caller, async { Ok(reading.await) }).await?)?;
+        let Some(reading) = reading else {
+            return Ok(options::validated());
+        };
         // The module has been brought up by now.
         let (_, capabilities) = self.broker.capabilities();
         let profile = capabilities.profile.clone();
@@ -151,35 +173,44 @@ impl FtpsService for Ftps {
     }
 
     async fn stat(&self, request: Request<StatRequest>) -> Answer<StatResponse> {
-        let caller = caller(&request)?;
-        let StatRequest {
-            target,
-            path,
-            raw_path,
-        } = request.into_inner();
-        let (target, path) = request::place(target, (path, raw_path)).map_err(status::invalid)?;
-        let code = self.broker.names_of(&caller, &target);
-        let entry = within(&caller, self.broker.stat(&caller, &target, &path)).await?;
-        let (_, capabilities) = self.broker.capabilities();
-        Ok(Response::new(StatResponse {
-            entry: Some(Entry::of(entry, &capabilities.profile, code)),
-        }))
+        let (
+            call,
+            StatRequest {
+                target,
+                path,
+                raw_path,
+                ..
+            },
+        ) = options::read(request)?;
+        let (caller, (target, path)) = call.with(request::place(target, (path, raw_path)))?;
+        let broker = self.broker.clone();
+        once::answer(&self.broker, caller, move |caller| async move {
+            let code = broker.names_of(&caller, &target);
+            let entry = broker.stat(&caller, &target, &path).await?;
+            let (_, capabilities) = broker.capabilities();
+            Ok(StatResponse {
+                entry: Some(Entry::of(entry, &capabilities.profile, code)),
+                ..Default::default()
+            })
+        })
+        .await
     }
 
     type WalkStream = Answers<WalkResponse>;
 
     async fn walk(&self, request: Request<WalkRequest>) -> Answer<Self::WalkStream> {
-        let caller = caller(&request)?;
-        let wish = request::walk(request.into_inner()).map_err(status::invalid)?;
+        let (call, request) = options::read(request)?;
+        let (caller, wish) = call.with(request::walk(request))?;
         let (target, path, depth) = (&wish.target, wish.path.as_ref(), wish.max_depth);
         let code = self.broker.names_of(&caller, target);
         let walk = self.broker.walk(&caller, target, path, depth);
-        let walk = walk.map_err(refused)?;
+        let Some(walk) = begun(walk)? else {
+            return Ok(options::validated());
+        };
         let broker = self.broker.clone();
         let profile = move || broker.capabilities().1.profile.clone();
-        Ok(Response::new(Box::pin(tree::walk(
-            walk, caller, profile, code,
-        ))))
+        let answers = tree::walk(walk, caller, profile, code);
+        Ok(Response::new(Box::pin(answers)))
     }
 
     type RemoveTreeStream = Answers<RemoveTreeResponse>;
@@ -188,92 +219,128 @@ impl FtpsService for Ftps {
         &self,
         request: Request<RemoveTreeRequest>,
     ) -> Answer<Self::RemoveTreeStream> {
-        let caller = caller(&request)?;
-        let RemoveTreeRequest {
-            target,
-            path,
-            raw_path,
-        } = request.into_inner();
-        let (target, path) = request::place(target, (path, raw_path)).map_err(status::invalid)?;
+        let (
+            call,
+            RemoveTreeRequest {
+                target,
+                path,
+                raw_path,
+                ..
+            },
+        ) = options::read(request)?;
+        let (caller, (target, path)) = call.with(request::place(target, (path, raw_path)))?;
+        let keep = match once::open(&self.broker, &caller)? {
+            Opening::Go(keep) => keep,
+            Opening::Told(answers) => return Ok(options::stream(answers)),
+        };
         let code = self.broker.names_of(&caller, &target);
         let removing = self.broker.remove_tree(&caller, &target, &path);
-        let removing = removing.map_err(refused)?;
+        let Some(removing) = begun(removing)? else {
+            return Ok(options::validated());
+        };
         Ok(Response::new(Box::pin(tree::remove(
-            removing, caller, code,
+            removing, caller, code, keep,
         ))))
     }
 
     async fn get_size(&self, request: Request<GetSizeRequest>) -> Answer<GetSizeResponse> {
-        let caller = caller(&request)?;
-        let GetSizeRequest {
-            target,
-            path,
-            raw_path,
-        } = request.into_inner();
-        let (target, path) = request::place(target, (path, raw_path)).map_err(status::invalid)?;
-        let size = within(&caller, self.broker.size(&caller, &target, &path)).await?;
-        Ok(Response::new(GetSizeResponse {
-            size: response::signed(size),
-        }))
+        let (
+            call,
+            GetSizeRequest {
+                target,
+                path,
+                raw_path,
+                ..
+            },
+        ) = options::read(request)?;
+        let (caller, (target, path)) = call.with(request::place(target, (path, raw_path)))?;
+        let broker = self.broker.clone();
+        once::answer(&self.broker, caller, move |caller| async move {
+            let size = broker.size(&caller, &target, &path).await?;
+            Ok(GetSizeResponse {
+                size: response::signed(size),
+                ..Default::default()
+            })
+        })
+        .await
     }
 
     async fn make_directory(
         &self,
         request: Request<MakeDirectoryRequest>,
     ) -> Answer<MakeDirectoryResponse> {
-        let caller = caller(&request)?;
-        let MakeDirectoryRequest {
-            target,
-            path,
-            raw_path,
-        } = request.into_inner();
-        let (target, path) = request::place(target, (path, raw_path)).map_err(status::invalid)?;
-        within(&caller, self.broker.make_directory(&caller, &target, &path)).await?;
-        Ok(Response::new(MakeDirectoryResponse {}))
+        let (
+            call,
+            MakeDirectoryRequest {
+                target,
+                path,
+                raw_path,
+                ..
+            },
+        ) = options::read(request)?;
+        let (caller, (target, path)) = call.with(request::place(target, (path, raw_path)))?;
+        let broker = self.broker.clone();
+        once::answer(&self.broker, caller, move |caller| async move {
+            broker.make_directory(&caller, &target, &path).await?;
+            Ok(MakeDirectoryResponse::default())
+        })
+        .await
     }
 
     async fn remove_directory(
         &self,
         request: Request<RemoveDirectoryRequest>,
     ) -> Answer<RemoveDirectoryResponse> {
-        let caller = caller(&request)?;
-        let RemoveDirectoryRequest {
-            target,
-            path,
-            raw_path,
-        } = request.into_inner();
-        let (target, path) = request::place(target, (path, raw_path)).map_err(status::invalid)?;
-        within(
-            &caller,
-            self.broker.remove_directory(&caller, &target, &path),
-        )
-        .await?;
-        Ok(Response::new(RemoveDirectoryResponse {}))
+        let (
+            call,
+            RemoveDirectoryRequest {
+                target,
+                path,
+                raw_path,
+                ..
+            },
+        ) = options::read(request)?;
+        let (caller, (target, path)) = call.with(request::place(target, (path, raw_path)))?;
+        let broker = self.broker.clone();
+        once::answer(&self.broker, caller, move |caller| async move {
+            broker.remove_directory(&caller, &target, &path).await?;
+            Ok(RemoveDirectoryResponse::default())
+        })
+        .await
     }
 
     async fn delete_file(&self, request: Request<DeleteFileRequest>) -> Answer<DeleteFileResponse> {
-        let caller = caller(&request)?;
-        let DeleteFileRequest {
-            target,
-            path,
-            raw_path,
-        } = request.into_inner();
-        let (target, path) = request::place(target, (path, raw_path)).map_err(status::invalid)?;
-        within(&caller, self.broker.delete_file(&caller, &target, &path)).await?;
-        Ok(Response::new(DeleteFileResponse {}))
+        let (
+            call,
+            DeleteFileRequest {
+                target,
+                path,
+                raw_path,
+                ..
+            },
+        ) = options::read(request)?;
+        let (caller, (target, path)) = call.with(request::place(target, (path, raw_path)))?;
+        let broker = self.broker.clone();
+        once::answer(&self.broker, caller, move |caller| async move {
+            broker.delete_file(&caller, &target, &path).await?;
+            Ok(DeleteFileResponse::default())
+        })
+        .await
     }
 
     type GetStream = Answers<GetResponse>;
 
     async fn get(&self, request: Request<GetRequest>) -> Answer<Self::GetStream> {
-        let mut caller = caller(&request)?;
-        let wish = request::get(request.into_inner()).map_err(status::invalid)?;
+        let (call, request) = options::read(request)?;
+        let (mut caller, wish) = call.with(request::get(request))?;
         (caller.priority, caller.yields) = wish.manners;
         let offset = wish.wanted.offset;
         let reading = self
             .broker
-            .begin_guarded_get(&caller, &wish.target, wish.wanted)
-            .map_err(refused)?;
+            .begin_guarded_get(&caller, &wish.target, wish.wanted);
+        let Some(reading) = begun(reading)? else {
+            return Ok(options::validated());
+        };
         let answer = get::run(reading, caller, offset);
         Ok(Response::new(Box::pin(answer)))
     }
@@ -281,30 +348,33 @@ impl FtpsService for Ftps {
     type PutStream = Answers<PutResponse>;
 
     async fn put(&self, request: Request<Streaming<PutRequest>>) -> Answer<Self::PutStream> {
-        let mut caller = caller(&request)?;
+        let caller = caller(&request)?;
         let mut incoming = request.into_inner();
         let first = incoming.message().await?;
-        let header = match first.ok_or_else(status::unfinished)?.message {
+        let mut header = match first.ok_or_else(status::unfinished)?.message {
             Some(put_request::Message::Header(header)) => header,
             _ => return Err(status::out_of_order("header", "must be the first message")),
         };
-        let wish = request::put_header(header).map_err(status::invalid)?;
+        let call = options::Call::new(caller, &mut header);
+        let (mut caller, wish) = call.with(request::put_header(header))?;
         (caller.priority, caller.yields) = wish.manners;
-        if let Some(size) = wish.unless_size {
+        let keep = match once::open(&self.broker, &caller)? {
+            Opening::Go(keep) => keep,
+            Opening::Told(answers) => return Ok(options::stream(answers)),
+        };
+        if let Some(size) = wish.unless_size.filter(|_| !caller.options.validate_only) {
             let same = self
                 .broker
                 .same_there(&caller, &wish.header, size, wish.sha256);
             if let Some(same) = within(&caller, same).await? {
-                return Ok(Response::new(Box::pin(put::skipped(
-                    same,
-                    size,
-                    wish.sha256,
-                ))));
+                return Ok(put::skipped(&same, size, wish.sha256, keep));
             }
         }
-        let writing = self.broker.put(&caller, wish.header).map_err(refused)?;
-        let answer = put::run(writing, incoming, wish.sha256, caller);
-        Ok(Response::new(Box::pin(answer)))
+        let Some(writing) = begun(self.broker.put(&caller, wish.header))? else {
+            return Ok(options::validated());
+        };
+        let answers = put::run(writing, incoming, wish.sha256, caller, keep);
+        Ok(Response::new(Box::pin(answers)))
     }
 }
 

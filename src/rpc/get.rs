@@ -126,6 +126,7 @@ impl From<Part> for GetResponse {
         };
         Self {
             message: Some(message),
+            ..Self::default()
         }
     }
 }
@@ -147,6 +148,7 @@ impl From<Part> for ReadModuleFileResponse {
         };
         Self {
             message: Some(message),
+            ..Self::default()
         }
     }
 }

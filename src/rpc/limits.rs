@@ -50,6 +50,13 @@ pub(super) const WATCHES: Share = Share {
     of_one: 64,
 };
 
+/// Calls of `WatchTransfers` at once. Each knows of every transfer whether it was told: a hundred kilobytes for a
+/// thousand of them. A screen needs one.
+pub(super) const WATCHES_OF_ALL: Share = Share {
+    in_all: 32,
+    of_one: 8,
+};
+
 /// How long a client may take to begin HTTP/2 once it is connected: as long as for a TLS handshake.
 pub(super) const PREFACE: Duration = Duration::from_secs(10);
 
@@ -134,6 +141,7 @@ mod tests {
             ),
             format!("`ReadTransfer`) | {} |", share(FILES)),
             format!("`WatchTransfer` | {} |", share(WATCHES)),
+            format!("`WatchTransfers` | {} |", share(WATCHES_OF_ALL)),
             format!("| metadata of a call | {} KiB |", METADATA / 1024),
             format!("with one | {} KiB; {chunk} KiB of chunk |", HEADER / 1024),
             format!("for another, once begun | {first} s; {next} s |"),

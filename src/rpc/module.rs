@@ -2,8 +2,9 @@
 
 use tonic::{Request, Response, Status};
 
-use super::call::{caller, within};
+use super::call::caller;
 use super::role::Roles;
+use super::{once, options};
 use crate::broker::Broker;
 use crate::proto::modem_service_server::ModemService;
 use crate::proto::*;
@@ -51,20 +52,35 @@ impl ModemService for Module {
     }
 
     async fn start_ftps(&self, request: Request<StartFtpsRequest>) -> Answer<StartFtpsResponse> {
-        let caller = caller(&request)?;
-        within(&caller, self.broker.start_ftps(&caller)).await?;
-        Ok(Response::new(StartFtpsResponse {}))
+        let (call, StartFtpsRequest { .. }) = options::read(request)?;
+        let (caller, ()) = call.with(Ok(()))?;
+        let broker = self.broker.clone();
+        once::answer(&self.broker, caller, move |caller| async move {
+            broker.start_ftps(&caller).await?;
+            Ok(StartFtpsResponse::default())
+        })
+        .await
     }
 
     async fn stop_ftps(&self, request: Request<StopFtpsRequest>) -> Answer<StopFtpsResponse> {
-        let caller = caller(&request)?;
-        within(&caller, self.broker.stop_ftps(&caller)).await?;
-        Ok(Response::new(StopFtpsResponse {}))
+        let (call, StopFtpsRequest { .. }) = options::read(request)?;
+        let (caller, ()) = call.with(Ok(()))?;
+        let broker = self.broker.clone();
+        once::answer(&self.broker, caller, move |caller| async move {
+            broker.stop_ftps(&caller).await?;
+            Ok(StopFtpsResponse::default())
+        })
+        .await
     }
 
     async fn reset(&self, request: Request<ResetRequest>) -> Answer<ResetResponse> {
-        let caller = caller(&request)?;
-        within(&caller, self.broker.reset(&caller)).await?;
-        Ok(Response::new(ResetResponse {}))
+        let (call, ResetRequest { .. }) = options::read(request)?;
+        let (caller, ()) = call.with(Ok(()))?;
+        let broker = self.broker.clone();
+        once::answer(&self.broker, caller, move |caller| async move {
+            broker.reset(&caller).await?;
+            Ok(ResetResponse::default())
+        })
+        .await
     }
 }

@@ -8,6 +8,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::call::{caller, given_up, within};
+use super::convert::options::one;
+use super::convert::request::{Sought, both};
 use super::convert::{events, request, response};
 use super::role::Roles;
 use super::status;
@@ -45,9 +47,10 @@ impl OperationService for Operations {
         request: Request<ListOperationsRequest>,
     ) -> Answer<ListOperationsResponse> {
         let caller = caller(&request)?;
-        let page = request::page(request.into_inner()).map_err(status::invalid)?;
+        let (page, whose) = request::page(request.into_inner()).map_err(status::invalid)?;
+        let whose = self.roles.admit(&caller, whose, "ListOperations")?;
         Ok(Response::new(events::queue(
-            self.broker.queue(&caller),
+            self.broker.queue(&caller, &whose),
             page,
         )))
     }
@@ -57,8 +60,12 @@ impl OperationService for Operations {
         request: Request<GetOperationRequest>,
     ) -> Answer<GetOperationResponse> {
         let caller = caller(&request)?;
-        let id = request::operation(request.into_inner().operation_id).map_err(status::invalid)?;
-        let found = self.broker.operation(&caller, &JobId::new(id));
+        let (sought, whose) = request::sought(request.into_inner()).map_err(status::invalid)?;
+        let caller = self.roles.acting(caller, whose, "GetOperation")?;
+        let found = match sought {
+            Sought::Operation(id) => self.broker.operation(&caller, &id),
+            Sought::Request(id) => self.broker.operation_of_request(&caller, &id),
+        };
         let found = found.map_err(|error| status::of(&error))?;
         Ok(Response::new(found.into()))
     }
@@ -68,7 +75,13 @@ impl OperationService for Operations {
         request: Request<CancelOperationRequest>,
     ) -> Answer<CancelOperationResponse> {
         let caller = caller(&request)?;
-        let id = request::operation(request.into_inner().operation_id).map_err(status::invalid)?;
+        let CancelOperationRequest {
+            operation_id,
+            principal,
+        } = request.into_inner();
+        let (id, whose) =
+            both(request::operation(operation_id), one(principal)).map_err(status::invalid)?;
+        let caller = self.roles.acting(caller, whose, "CancelOperation")?;
         let cancelled = within(&caller, self.broker.cancel(&caller, &JobId::new(id))).await?;
         let ending = match cancelled.ending {
             Ending::BeforeItBegan => CancelEnding::BeforeItBegan,

@@ -4,10 +4,12 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Status, Streaming};
+use tonic::{Response, Status, Streaming};
 
 use super::convert::request;
 use super::convert::response::signed;
+use super::once::Keep;
+use super::options::{self, Answers};
 use super::progress::Telling;
 use super::report::{self, Stop, WAITING, while_wanted};
 use super::status;
@@ -22,6 +24,7 @@ impl From<OperationProgress> for PutResponse {
     fn from(progress: OperationProgress) -> Self {
         Self {
             message: Some(put_response::Message::Progress(progress)),
+            ..Self::default()
         }
     }
 }
@@ -30,6 +33,7 @@ impl From<PutResult> for PutResponse {
     fn from(result: PutResult) -> Self {
         Self {
             message: Some(put_response::Message::Result(result.into())),
+            ..Self::default()
         }
     }
 }
@@ -43,6 +47,7 @@ pub(super) fn run(
     incoming: Streaming<PutRequest>,
     sha256: Option<[u8; 32]>,
     caller: Caller,
+    keep: Keep,
 ) -> impl Stream<Item = Result<PutResponse, Status>> + Send {
     let (answers, stream) = mpsc::channel(WAITING);
     let reporter = Reporter::new(
@@ -51,16 +56,18 @@ pub(super) fn run(
         writing.progress(),
         answers,
     );
+    let reporter = reporter.keeping(keep);
     tokio::spawn(drive(writing, incoming, sha256, caller, reporter));
     ReceiverStream::new(stream)
 }
 
 /// Progress and the result of a Put that sends nothing.
 pub(super) fn skipped(
-    same: Same,
+    same: &Same,
     size: u64,
     sha256: Option<[u8; 32]>,
-) -> impl Stream<Item = Result<PutResponse, Status>> + Send {
+    keep: Keep,
+) -> Response<Answers<PutResponse>> {
     let progress = PutProgress {
         stage: PutStage::Verifying,
         ..PutProgress::default()
@@ -77,9 +84,11 @@ pub(super) fn skipped(
     };
     let result = PutResponse {
         message: Some(put_response::Message::Result(result)),
+        ..PutResponse::default()
     };
+    keep.answer(Some(&same.operation), Some(&result), None);
     let answers = progress.map(PutResponse::from).into_iter().chain([result]);
-    tokio_stream::iter(answers.map(Ok).collect::<Vec<_>>())
+    options::stream(answers.map(Ok).collect())
 }
 
 async fn drive(
@@ -93,6 +102,7 @@ async fn drive(
         let finish = take_chunks(&mut writing, &mut incoming, &mut reporter).await?;
         let named = request::put_finish(&finish).map_err(status::invalid)?;
         let sha256 = named.or(sha256);
+        reporter.goes_on();
         let result = async {
             tokio::select! {
                 result = writing.finish(sha256) => Ok(result),

@@ -1,10 +1,12 @@
 //! Telling a caller how far its operation is, while it is at work.
 
+use prost::Message;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 use tonic::Status;
 
 use super::call::given_up;
+use super::once::Keep;
 use super::progress::{LOOK, Step, Telling};
 use super::status;
 use crate::broker::{Caller, Cause, JobId};
@@ -36,9 +38,13 @@ pub(super) struct Reporter<P, R> {
     progress: watch::Receiver<P>,
     answers: mpsc::Sender<Result<R, Status>>,
     clock: Interval,
+    /// Keeps the end, where the request has a name.
+    keep: Keep,
+    /// It goes on although its caller leaves.
+    goes_on: bool,
 }
 
-impl<P: Copy + Into<Step>, R: From<OperationProgress>> Reporter<P, R> {
+impl<P: Copy + Into<Step>, R: From<OperationProgress> + Message> Reporter<P, R> {
     /// The caller is told at once: the first message of its stream names the operation. `total`:
     /// bytes of the file, where that is known.
     pub(super) fn new(
@@ -55,9 +61,22 @@ impl<P: Copy + Into<Step>, R: From<OperationProgress>> Reporter<P, R> {
             progress,
             answers,
             clock,
+            keep: Keep::default(),
+            goes_on: false,
         };
         reporter.report();
         reporter
+    }
+
+    /// The same, whose end is kept where the request has a name.
+    pub(super) fn keeping(mut self, keep: Keep) -> Self {
+        self.keep = keep;
+        self
+    }
+
+    /// All that the request needs is here: one that has a name goes on from now on although its caller leaves.
+    pub(super) const fn goes_on(&mut self) {
+        self.goes_on = self.keep.is_named();
     }
 
     /// Waits for `work`, reporting at intervals; or until the caller has left.
@@ -66,7 +85,7 @@ impl<P: Copy + Into<Step>, R: From<OperationProgress>> Reporter<P, R> {
         loop {
             tokio::select! {
                 biased;
-                () = self.answers.closed() => return Err(Stop::Gone),
+                () = self.answers.closed(), if !self.goes_on => return Err(Stop::Gone),
                 result = &mut work => return Ok(result),
                 _ = self.clock.tick() => self.report(),
             }
@@ -96,6 +115,9 @@ impl<P: Copy + Into<Step>, R: From<OperationProgress>> Reporter<P, R> {
                 return;
             }
         };
+        let why = refused.as_ref().and_then(|refused| refused.as_ref().err());
+        self.keep
+            .answer(Some(&self.operation), result.as_ref(), why);
         for answer in result.map(Ok).into_iter().chain(refused) {
             if self.answers.send(answer).await.is_err() {
                 tracing::debug!(operation = %self.operation, "the caller left before the answer");

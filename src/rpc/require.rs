@@ -12,13 +12,17 @@ const KEY: &str = "cellftp-require";
 /// What a call may ask for, in the order of the names. proto/README.md says what each is. A field or a
 /// value that a client must be able to rely on comes with a name here.
 pub(super) const FEATURES: &[&str] = &[
+    "call_options",
     "get_growth",
     "get_guards",
     "get_length",
     "list_filters",
+    "list_labels",
     "name_encoding",
+    "principal",
     "raw_path",
     "skip_same",
+    "transfer_options",
     "verify_best_effort",
 ];
 

@@ -2,7 +2,10 @@
 
 use crate::broker::access::Who;
 use crate::broker::health::LoggedIn;
-use crate::broker::{Broker, Principal};
+use tonic::Status;
+
+use super::status;
+use crate::broker::{Broker, Caller, Principal, Whose};
 use crate::proto::{
     diagnostics_service_server as diagnostics, ftps_service_server as ftps,
     modem_service_server as modem, module_storage_service_server as storage,
@@ -19,7 +22,7 @@ pub enum Role {
     /// Work with the files on the module: they belong to nobody, so that whoever may use them may
     /// read, replace and delete everybody's.
     ModuleFiles,
-    /// Do to the module what all others notice.
+    /// Do to the module what all others notice, and see and end what belongs to others.
     Administer,
 }
 
@@ -70,6 +73,47 @@ impl Roles {
             Role::Administer => &self.administer,
         };
         list.iter().any(|who| who.means(principal))
+    }
+
+    /// The call for whoever it is about: others' things are for administrators alone.
+    ///
+    /// # Errors
+    /// `ROLE_REQUIRED`.
+    pub(super) fn admit(
+        &self,
+        caller: &Caller,
+        whose: Whose,
+        method: &str,
+    ) -> Result<Whose, Status> {
+        let own = match &whose {
+            Whose::Own => true,
+            Whose::One(principal) => *principal == caller.principal,
+            Whose::All => false,
+        };
+        if own || self.has(&caller.principal, Role::Administer) {
+            return Ok(whose);
+        }
+        Err(status::role_required(
+            &caller.principal,
+            method,
+            Role::Administer,
+        ))
+    }
+
+    /// The call as the one that it is about would make it.
+    ///
+    /// # Errors
+    /// As [`Roles::admit`].
+    pub(super) fn acting(
+        &self,
+        caller: Caller,
+        whose: Whose,
+        method: &str,
+    ) -> Result<Caller, Status> {
+        Ok(match self.admit(&caller, whose, method)? {
+            Whose::One(principal) => caller.acting_for(principal),
+            Whose::Own | Whose::All => caller,
+        })
     }
 
     /// Whether a principal may know of a server that somebody is logged in to: those of its profiles, and
@@ -133,8 +177,8 @@ pub(super) fn need(path: &str) -> Option<Need> {
         },
         transfers::SERVICE_NAME => match method {
             "CreateUpload" | "ResumeUpload" | "CreateDownload" | "GetTransfer"
-            | "ListTransfers" | "WatchTransfer" | "ReadTransfer" | "RetryTransfer"
-            | "CancelTransfer" | "DeleteTransfer" => Need::Role(Role::Transfer),
+            | "ListTransfers" | "WatchTransfer" | "WatchTransfers" | "ReadTransfer"
+            | "RetryTransfer" | "CancelTransfer" | "DeleteTransfer" => Need::Role(Role::Transfer),
             _ => return None,
         },
         modem::SERVICE_NAME => match method {

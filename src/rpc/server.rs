@@ -100,7 +100,7 @@ pub async fn serve(
         .layer(Gate::new(roles.clone(), closing.clone()))
         .layer(Turnstile::new(&doors.limits))
         .add_service(
-            FtpsServiceServer::new(Ftps::new(broker.clone()))
+            FtpsServiceServer::new(Ftps::new(broker.clone(), roles.clone()))
                 .max_decoding_message_size(MAX_MESSAGE),
         )
         .add_service(
@@ -128,7 +128,7 @@ pub async fn serve(
                 .max_decoding_message_size(MAX_MESSAGE),
         )
         .add_service(
-            TransferServiceServer::new(Transfers::new(broker.clone(), stop.clone()))
+            TransferServiceServer::new(Transfers::new(broker.clone(), roles.clone(), stop.clone()))
                 .max_decoding_message_size(MAX_MESSAGE),
         )
         .add_service(health)

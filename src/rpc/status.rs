@@ -207,6 +207,12 @@ pub(super) fn unfinished() -> Status {
     )
 }
 
+/// Whether it is that.
+pub(super) fn is_unfinished(status: &Status) -> bool {
+    let info = status.get_details_error_info();
+    info.is_some_and(|info| info.reason == name(Reason::Unfinished))
+}
+
 /// A message that did not come in time, or not to its end.
 pub(super) fn late_message(first: bool) -> Status {
     let message = if first {

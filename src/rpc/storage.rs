@@ -1,7 +1,6 @@
 //! `ModuleStorageService`: each method reads its request, makes one call of the broker, and
 //! answers.
 
-use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -12,8 +11,10 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::call::{caller, within};
 use super::convert::{request, response, storage};
+use super::once::{Keep, Opening};
+use super::options::{Answers, Validated, begun};
 use super::report::{Reporter, WAITING, while_wanted};
-use super::{get, status};
+use super::{get, once, options, status};
 use crate::broker::storage::{ModuleProgress, Moving, TransferResult, WritingToModule, Written};
 use crate::broker::{Broker, Caller, Cause, Error};
 use crate::ftps::lossless;
@@ -30,7 +31,6 @@ const ENTRIES: usize = 200;
 const STALL: Duration = Duration::from_secs(30);
 
 type Answer<T> = Result<Response<T>, Status>;
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// Files on the module.
 #[derive(Debug, Clone)]
@@ -42,6 +42,26 @@ impl ModuleStorage {
     pub(super) fn new(broker: Broker) -> Self {
         Self { broker }
     }
+
+    /// Answers with how a file goes between server and module, once it has begun.
+    fn moved<R>(
+        &self,
+        caller: &Caller,
+        begin: impl FnOnce(&Broker) -> Result<Moving, Error>,
+    ) -> Answer<Answers<R>>
+    where
+        R: Validated + From<OperationProgress> + From<TransferResult>,
+    {
+        let keep = match once::open(&self.broker, caller)? {
+            Opening::Go(keep) => keep,
+            Opening::Told(answers) => return Ok(options::stream(answers)),
+        };
+        let Some(moving) = begun(begin(&self.broker))? else {
+            return Ok(options::validated());
+        };
+        let answers = moved(moving, caller.clone(), keep);
+        Ok(Response::new(Box::pin(answers)))
+    }
 }
 
 #[tonic::async_trait]
@@ -52,11 +72,9 @@ impl ModuleStorageService for ModuleStorage {
         &self,
         request: Request<FetchToModuleRequest>,
     ) -> Answer<Self::FetchToModuleStream> {
-        let caller = caller(&request)?;
-        let transfer = storage::fetch_to_module(request.into_inner()).map_err(status::invalid)?;
-        let moving = self.broker.fetch_to_module(&caller, transfer);
-        let moving = moving.map_err(|error| status::of(&error))?;
-        Ok(Response::new(Box::pin(moved(moving, caller))))
+        let (call, request) = options::read(request)?;
+        let (caller, transfer) = call.with(storage::fetch_to_module(request))?;
+        self.moved(&caller, |broker| broker.fetch_to_module(&caller, transfer))
     }
 
     type SendFromModuleStream = Answers<SendFromModuleResponse>;
@@ -65,11 +83,9 @@ impl ModuleStorageService for ModuleStorage {
         &self,
         request: Request<SendFromModuleRequest>,
     ) -> Answer<Self::SendFromModuleStream> {
-        let caller = caller(&request)?;
-        let transfer = storage::send_from_module(request.into_inner()).map_err(status::invalid)?;
-        let moving = self.broker.send_from_module(&caller, transfer);
-        let moving = moving.map_err(|error| status::of(&error))?;
-        Ok(Response::new(Box::pin(moved(moving, caller))))
+        let (call, request) = options::read(request)?;
+        let (caller, transfer) = call.with(storage::send_from_module(request))?;
+        self.moved(&caller, |broker| broker.send_from_module(&caller, transfer))
     }
 
     type ListModuleFilesStream = Answers<ListModuleFilesResponse>;
@@ -78,10 +94,14 @@ impl ModuleStorageService for ModuleStorage {
         &self,
         request: Request<ListModuleFilesRequest>,
     ) -> Answer<Self::ListModuleFilesStream> {
-        let caller = caller(&request)?;
-        let directory = storage::module_path("directory", request.into_inner().directory)
-            .map_err(status::invalid)?;
-        let files = within(&caller, self.broker.list_module_files(&caller, directory)).await?;
+        let (call, request) = options::read(request)?;
+        let directory = storage::module_path("directory", request.directory);
+        let (caller, directory) = call.with(directory)?;
+        let files = self.broker.list_module_files(&caller, directory);
+        let files = begun(within(&caller, async { Ok(files.await) }).await?)?;
+        let Some(files) = files else {
+            return Ok(options::validated());
+        };
         let entries: Vec<_> = files
             .into_iter()
             .map(|(entry, size)| ModuleEntry {
@@ -99,21 +119,25 @@ impl ModuleStorageService for ModuleStorage {
             .map(|part| {
                 Ok(ListModuleFilesResponse {
                     entries: part.to_vec(),
+                    ..Default::default()
                 })
             })
             .collect();
-        Ok(Response::new(Box::pin(tokio_stream::iter(parts))))
+        Ok(options::stream(parts))
     }
 
     async fn delete_module_file(
         &self,
         request: Request<DeleteModuleFileRequest>,
     ) -> Answer<DeleteModuleFileResponse> {
-        let caller = caller(&request)?;
-        let file =
-            storage::module_file("path", request.into_inner().path).map_err(status::invalid)?;
-        within(&caller, self.broker.delete_module_file(&caller, file)).await?;
-        Ok(Response::new(DeleteModuleFileResponse {}))
+        let (call, request) = options::read(request)?;
+        let (caller, file) = call.with(storage::module_file("path", request.path))?;
+        let broker = self.broker.clone();
+        once::answer(&self.broker, caller, move |caller| async move {
+            broker.delete_module_file(&caller, file).await?;
+            Ok(DeleteModuleFileResponse::default())
+        })
+        .await
     }
 
     type ReadModuleFileStream = Answers<ReadModuleFileResponse>;
@@ -122,11 +146,11 @@ impl ModuleStorageService for ModuleStorage {
         &self,
         request: Request<ReadModuleFileRequest>,
     ) -> Answer<Self::ReadModuleFileStream> {
-        let caller = caller(&request)?;
-        let file =
-            storage::module_file("path", request.into_inner().path).map_err(status::invalid)?;
-        let reading = self.broker.read_module_file(&caller, file);
-        let reading = reading.map_err(|error| status::of(&error))?;
+        let (call, request) = options::read(request)?;
+        let (caller, file) = call.with(storage::module_file("path", request.path))?;
+        let Some(reading) = begun(self.broker.read_module_file(&caller, file))? else {
+            return Ok(options::validated());
+        };
         let parts = get::run(reading, caller, Offset::ZERO);
         Ok(Response::new(Box::pin(parts)))
     }
@@ -139,45 +163,60 @@ impl ModuleStorageService for ModuleStorage {
     ) -> Answer<Self::WriteModuleFileStream> {
         let caller = caller(&request)?;
         let mut incoming = request.into_inner();
-        let header = match next(&mut incoming).await? {
+        let mut header = match next(&mut incoming).await? {
             Write::Header(header) => header,
             _ => return Err(status::out_of_order("header", "must be the first message")),
         };
-        let header = storage::write_module_file(header).map_err(status::invalid)?;
-        let writing = self
-            .broker
-            .write_module_file(&caller, header)
-            .map_err(|error| status::of(&error))?;
-        Ok(Response::new(Box::pin(written(writing, incoming, caller))))
+        let call = options::Call::new(caller, &mut header);
+        let (caller, header) = call.with(storage::write_module_file(header))?;
+        let keep = match once::open(&self.broker, &caller)? {
+            Opening::Go(keep) => keep,
+            Opening::Told(answers) => return Ok(options::stream(answers)),
+        };
+        let Some(writing) = begun(self.broker.write_module_file(&caller, header))? else {
+            return Ok(options::validated());
+        };
+        let answers = written(writing, incoming, caller, keep);
+        Ok(Response::new(Box::pin(answers)))
     }
 
     async fn get_module_space(
         &self,
         request: Request<GetModuleSpaceRequest>,
     ) -> Answer<GetModuleSpaceResponse> {
-        let caller = caller(&request)?;
-        let drive = storage::optional_drive(request.into_inner().drive).map_err(status::invalid)?;
-        let space = within(&caller, self.broker.module_space(&caller, drive)).await?;
-        let drives = space.into_iter().map(|space| ModuleSpace {
-            drive: space.drive.name().into(),
-            total_bytes: response::signed(space.total),
-            used_bytes: response::signed(space.used),
-        });
-        Ok(Response::new(GetModuleSpaceResponse {
-            drives: drives.collect(),
-        }))
+        let (call, request) = options::read(request)?;
+        let (caller, drive) = call.with(storage::optional_drive(request.drive))?;
+        let broker = self.broker.clone();
+        once::answer(&self.broker, caller, move |caller| async move {
+            let space = broker.module_space(&caller, drive).await?;
+            let drives = space.into_iter().map(|space| ModuleSpace {
+                drive: space.drive.name().into(),
+                total_bytes: response::signed(space.total),
+                used_bytes: response::signed(space.used),
+            });
+            Ok(GetModuleSpaceResponse {
+                drives: drives.collect(),
+                ..Default::default()
+            })
+        })
+        .await
     }
 }
 
 /// Progress until the file is where it should be. Runs in a task of its own: it goes on although
 /// its caller reads no progress.
-fn moved<R>(moving: Moving, caller: Caller) -> impl Stream<Item = Result<R, Status>> + Send
+fn moved<R>(
+    moving: Moving,
+    caller: Caller,
+    keep: Keep,
+) -> impl Stream<Item = Result<R, Status>> + Send
 where
-    R: From<OperationProgress> + From<TransferResult> + Send + 'static,
+    R: Validated + From<OperationProgress> + From<TransferResult>,
 {
     let (answers, stream) = mpsc::channel(WAITING);
     let mut reporter: Reporter<ModuleProgress, R> =
-        Reporter::new(moving.operation(), None, moving.progress(), answers);
+        Reporter::new(moving.operation(), None, moving.progress(), answers).keeping(keep);
+    reporter.goes_on();
     tokio::spawn(async move {
         let work = async {
             let result = reporter.meanwhile(moving.outcome()).await?;
@@ -196,13 +235,19 @@ fn written(
     writing: WritingToModule,
     incoming: Streaming<WriteModuleFileRequest>,
     caller: Caller,
+    keep: Keep,
 ) -> impl Stream<Item = Result<WriteModuleFileResponse, Status>> + Send {
     let (answers, stream) = mpsc::channel(WAITING);
     let size = Some(writing.size());
     let mut reporter: Reporter<ModuleProgress, WriteModuleFileResponse> =
-        Reporter::new(writing.operation(), size, writing.progress(), answers);
+        Reporter::new(writing.operation(), size, writing.progress(), answers).keeping(keep);
     tokio::spawn(async move {
-        let work = async { Ok(reporter.meanwhile(write(writing, incoming)).await??) };
+        let work = async {
+            let (writing, sha256) = reporter.meanwhile(write(writing, incoming)).await??;
+            reporter.goes_on();
+            let finished = reporter.meanwhile(writing.finish(sha256)).await?;
+            Ok(finished.map_err(|error| status::of(&error))?)
+        };
         match while_wanted(&caller, work).await {
             Ok(written) => reporter.end(Some(Written::into(written)), None).await,
             Err(stop) => reporter.end(None, Some(stop)).await,
@@ -211,18 +256,19 @@ fn written(
     ReceiverStream::new(stream)
 }
 
-/// Takes chunks until `finish`. Dropping `writing` before cancels the operation.
+/// Takes chunks until `finish`, and answers with the SHA-256 that it names. Dropping `writing` before cancels the
+/// operation.
 async fn write(
     mut writing: WritingToModule,
     mut incoming: Streaming<WriteModuleFileRequest>,
-) -> Result<Written, Status> {
+) -> Result<(WritingToModule, Option<[u8; 32]>), Status> {
     let refused = |error: Error| status::of(&error);
     loop {
         match next(&mut incoming).await? {
             Write::Chunk(chunk) => writing.push(chunk).await.map_err(refused)?,
             Write::Finish(finish) => {
                 let sha256 = request::put_finish(&finish).map_err(status::invalid)?;
-                return writing.finish(sha256).await.map_err(refused);
+                return Ok((writing, sha256));
             }
             Write::Header(_) => {
                 return Err(status::out_of_order("header", "came a second time"));

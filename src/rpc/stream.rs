@@ -49,5 +49,6 @@ fn response(entries: Vec<Entry>, (profile, code): &(Profile, NameCode)) -> ListR
         entries: entries
             .map(|entry| proto::Entry::of(entry, profile, *code))
             .collect(),
+        ..ListResponse::default()
     }
 }

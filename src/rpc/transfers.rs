@@ -11,12 +11,16 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::call::{caller, given_up, within};
+use super::convert::transfers::Creation;
 use super::convert::{request, response, transfers};
+use super::options::{Validated, begun};
+use super::role::Roles;
 use super::status;
 use crate::broker::transfers::{
-    Comparing, ReadNext, Receiving, Transfer, TransferReading, Upload, Watch,
+    Comparing, ReadNext, Receiving, Record, Transfer, TransferId, TransferReading, Upload, Watch,
+    Watching, Wish,
 };
-use crate::broker::{Broker, Caller, Cause, Error, modem};
+use crate::broker::{Broker, Caller, Cause, Error, Options, modem};
 use crate::proto::create_upload_request::Message as Create;
 use crate::proto::read_transfer_response::Message as Read;
 use crate::proto::resume_upload_request::Message as Resume;
@@ -36,13 +40,18 @@ type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 #[derive(Debug, Clone)]
 pub(super) struct Transfers {
     broker: Broker,
+    roles: Roles,
     /// The daemon is stopping: streams that may be long end, since they can be gone on with.
     stop: CancellationToken,
 }
 
 impl Transfers {
-    pub(super) fn new(broker: Broker, stop: CancellationToken) -> Self {
-        Self { broker, stop }
+    pub(super) fn new(broker: Broker, roles: Roles, stop: CancellationToken) -> Self {
+        Self {
+            broker,
+            roles,
+            stop,
+        }
     }
 }
 
@@ -58,8 +67,13 @@ impl TransferService for Transfers {
             Part::Create(header) => header,
             _ => return Err(status::out_of_order("header", "must be the first message")),
         };
-        let (id, wish) = transfers::upload(header).map_err(status::invalid)?;
-        let created = within(&caller, self.broker.create_upload(&caller, id, wish)).await?;
+        let creation = transfers::upload(header).map_err(status::invalid)?;
+        let (caller, id, wish) = creating(caller, creation);
+        let created = self.broker.create_upload(&caller, id, wish);
+        let created = begun(within(&caller, async { Ok(created.await) }).await?)?;
+        let Some(created) = created else {
+            return Ok(Response::new(CreateUploadResponse::validated()));
+        };
         let transfer = match created {
             Upload::Accepted(transfer) => *transfer,
             Upload::Receive(receiving) => receive(receiving, incoming, caller).await?,
@@ -67,6 +81,7 @@ impl TransferService for Transfers {
         };
         Ok(Response::new(CreateUploadResponse {
             transfer: Some(transfer.into()),
+            ..Default::default()
         }))
     }
 
@@ -93,10 +108,16 @@ impl TransferService for Transfers {
         request: Request<CreateDownloadRequest>,
     ) -> Answer<CreateDownloadResponse> {
         let caller = caller(&request)?;
-        let (id, wish) = transfers::download(request.into_inner()).map_err(status::invalid)?;
-        let transfer = within(&caller, self.broker.create_download(&caller, id, wish)).await?;
-        Ok(Response::new(CreateDownloadResponse {
-            transfer: Some(transfer.into()),
+        let creation = transfers::download(request.into_inner()).map_err(status::invalid)?;
+        let (caller, id, wish) = creating(caller, creation);
+        let created = self.broker.create_download(&caller, id, wish);
+        let created = begun(within(&caller, async { Ok(created.await) }).await?)?;
+        Ok(Response::new(match created {
+            Some(transfer) => CreateDownloadResponse {
+                transfer: Some(transfer.into()),
+                ..Default::default()
+            },
+            None => CreateDownloadResponse::validated(),
         }))
     }
 
@@ -105,7 +126,12 @@ impl TransferService for Transfers {
         request: Request<GetTransferRequest>,
     ) -> Answer<GetTransferResponse> {
         let caller = caller(&request)?;
-        let id = transfers::id(request.into_inner().transfer_id).map_err(status::invalid)?;
+        let GetTransferRequest {
+            transfer_id,
+            principal,
+        } = request.into_inner();
+        let (id, whose) = transfers::id(transfer_id, principal).map_err(status::invalid)?;
+        let caller = self.roles.acting(caller, whose, "GetTransfer")?;
         let transfer = self.broker.transfer(&caller, id).map_err(refused)?;
         Ok(Response::new(GetTransferResponse {
             transfer: Some(transfer.into()),
@@ -117,18 +143,21 @@ impl TransferService for Transfers {
         request: Request<ListTransfersRequest>,
     ) -> Answer<ListTransfersResponse> {
         let caller = caller(&request)?;
-        let (page, filter) = transfers::list(request.into_inner()).map_err(status::invalid)?;
+        let (page, (filter, whose)) =
+            transfers::list(request.into_inner()).map_err(status::invalid)?;
+        let whose = self.roles.admit(&caller, whose, "ListTransfers")?;
+        let behind = page.behind.and_then(|behind| behind.key(&whose, &caller));
         // One more than asked for tells whether there are more.
         let mut found = self
             .broker
-            .list_transfers(&caller, page.behind.as_ref(), page.size + 1, |record| {
+            .list_transfers(&caller, &whose, behind.as_ref(), page.size + 1, |record| {
                 filter.takes(record)
             })
             .map_err(refused)?;
         let more = found.len() > page.size;
         found.truncate(page.size);
         let last = found.last().filter(|_| more);
-        let next_page_token = last.map(|last| last.record.key.id.as_str().to_owned());
+        let next_page_token = last.map(|last| transfers::token(&last.record.key, &whose));
         Ok(Response::new(ListTransfersResponse {
             next_page_token: next_page_token.unwrap_or_default(),
             transfers: found.into_iter().map(Into::into).collect(),
@@ -142,10 +171,31 @@ impl TransferService for Transfers {
         request: Request<WatchTransferRequest>,
     ) -> Answer<Self::WatchTransferStream> {
         let caller = caller(&request)?;
-        let id = transfers::id(request.into_inner().transfer_id).map_err(status::invalid)?;
+        let WatchTransferRequest {
+            transfer_id,
+            principal,
+        } = request.into_inner();
+        let (id, whose) = transfers::id(transfer_id, principal).map_err(status::invalid)?;
+        let caller = self.roles.acting(caller, whose, "WatchTransfer")?;
         let watch = self.broker.watch_transfer(&caller, id).map_err(refused)?;
         let call = (caller, self.stop.clone());
         Ok(Response::new(Box::pin(follow(watch, call))))
+    }
+
+    type WatchTransfersStream = Answers<WatchTransfersResponse>;
+
+    async fn watch_transfers(
+        &self,
+        request: Request<WatchTransfersRequest>,
+    ) -> Answer<Self::WatchTransfersStream> {
+        let caller = caller(&request)?;
+        let (filter, whose) = transfers::watch(request.into_inner()).map_err(status::invalid)?;
+        let whose = self.roles.admit(&caller, whose, "WatchTransfers")?;
+        let takes = move |record: &Record| filter.takes(record);
+        let watching = self.broker.watch_transfers(&caller, &whose, takes);
+        let watching = watching.map_err(refused)?;
+        let call = (caller, self.stop.clone());
+        Ok(Response::new(Box::pin(follow_all(watching, call))))
     }
 
     type ReadTransferStream = Answers<ReadTransferResponse>;
@@ -166,7 +216,12 @@ impl TransferService for Transfers {
         request: Request<RetryTransferRequest>,
     ) -> Answer<RetryTransferResponse> {
         let caller = caller(&request)?;
-        let id = transfers::id(request.into_inner().transfer_id).map_err(status::invalid)?;
+        let RetryTransferRequest {
+            transfer_id,
+            principal,
+        } = request.into_inner();
+        let (id, whose) = transfers::id(transfer_id, principal).map_err(status::invalid)?;
+        let caller = self.roles.acting(caller, whose, "RetryTransfer")?;
         let transfer = within(&caller, self.broker.retry_transfer(&caller, id)).await?;
         Ok(Response::new(RetryTransferResponse {
             transfer: Some(transfer.into()),
@@ -178,7 +233,12 @@ impl TransferService for Transfers {
         request: Request<CancelTransferRequest>,
     ) -> Answer<CancelTransferResponse> {
         let caller = caller(&request)?;
-        let id = transfers::id(request.into_inner().transfer_id).map_err(status::invalid)?;
+        let CancelTransferRequest {
+            transfer_id,
+            principal,
+        } = request.into_inner();
+        let (id, whose) = transfers::id(transfer_id, principal).map_err(status::invalid)?;
+        let caller = self.roles.acting(caller, whose, "CancelTransfer")?;
         let transfer = within(&caller, self.broker.cancel_transfer(&caller, id)).await?;
         Ok(Response::new(CancelTransferResponse {
             transfer: Some(transfer.into()),
@@ -190,7 +250,12 @@ impl TransferService for Transfers {
         request: Request<DeleteTransferRequest>,
     ) -> Answer<DeleteTransferResponse> {
         let caller = caller(&request)?;
-        let id = transfers::id(request.into_inner().transfer_id).map_err(status::invalid)?;
+        let DeleteTransferRequest {
+            transfer_id,
+            principal,
+        } = request.into_inner();
+        let (id, whose) = transfers::id(transfer_id, principal).map_err(status::invalid)?;
+        let caller = self.roles.acting(caller, whose, "DeleteTransfer")?;
         within(&caller, self.broker.delete_transfer(&caller, id)).await?;
         Ok(Response::new(DeleteTransferResponse {}))
     }
@@ -353,6 +418,26 @@ fn follow(
         });
         Ok(response.map(|response| (response, (watch, call, true))))
     })
+}
+
+/// All transfers now and at their changes.
+fn follow_all(
+    watching: Watching,
+    call: Call,
+) -> impl Stream<Item = Result<WatchTransfersResponse, Status>> + Send {
+    try_unfold((watching, call), async |(mut watching, call)| {
+        let told = unless_stopping(&call, async { Ok(watching.next().await) }).await?;
+        Ok(Some((told.into(), (watching, call))))
+    })
+}
+
+/// Who has a transfer created, and which.
+fn creating(caller: Caller, creation: Creation) -> (Caller, TransferId, Wish) {
+    let options = Options {
+        validate_only: creation.validate_only,
+        ..Options::default()
+    };
+    (Caller { options, ..caller }, creation.id, creation.wish)
 }
 
 /// Chunks, result.

@@ -8,6 +8,7 @@ use tonic::Status;
 
 use super::call::{given_up, within};
 use super::convert::response::{kind, said, signed};
+use super::once::Keep;
 use super::progress::{LOOK, Telling};
 use super::status;
 use crate::broker::get::{GetProgress, GetStage};
@@ -50,12 +51,14 @@ pub(super) fn remove(
     removing: Removing,
     caller: Caller,
     code: NameCode,
+    keep: Keep,
 ) -> impl Stream<Item = Result<RemoveTreeResponse, Status>> + Send {
     let course = RemoveCourse {
         telling: Telling::new(removing.operation(), None),
         removing: Some(removing),
         caller,
         code,
+        keep,
         state: State::New,
     };
     try_unfold(course, async |mut course| {
@@ -151,6 +154,8 @@ struct RemoveCourse {
     telling: Telling,
     caller: Caller,
     code: NameCode,
+    /// What a removal that has a name came to. One that was broken off is carried out anew, which removes the rest.
+    keep: Keep,
     state: State,
 }
 
@@ -193,11 +198,18 @@ impl RemoveCourse {
             let Some(removing) = self.removing.take() else {
                 return Ok(None);
             };
+            let operation = removing.operation().clone();
             let count = within(&self.caller, removing.finish()).await?;
-            self.state = State::Told(count.outcome());
-            return Ok(Some(
-                remove_tree_response::Message::Summary(count.into()).into(),
-            ));
+            let outcome = count.outcome().map_err(|error| Error {
+                operation: Some(operation.clone()),
+                ..error
+            });
+            let summary = remove_tree_response::Message::Summary(count.into()).into();
+            let failed = outcome.as_ref().err().map(status::of);
+            let keep = std::mem::take(&mut self.keep);
+            keep.answer(Some(&operation), Some(&summary), failed.as_ref());
+            self.state = State::Told(outcome);
+            return Ok(Some(summary));
         }
     }
 }
@@ -217,6 +229,7 @@ impl From<walk_response::Message> for WalkResponse {
     fn from(message: walk_response::Message) -> Self {
         Self {
             message: Some(message),
+            ..Self::default()
         }
     }
 }
@@ -243,6 +256,7 @@ impl From<remove_tree_response::Message> for RemoveTreeResponse {
     fn from(message: remove_tree_response::Message) -> Self {
         Self {
             message: Some(message),
+            ..Self::default()
         }
     }
 }

@@ -10,7 +10,7 @@ use tonic::codegen::http::{Request, Response};
 use tower::{Layer, Service};
 
 use super::intake::{Form, Intake, Messages};
-use super::limits::{FILES, LONG_ANSWERS, Limits, WATCHES};
+use super::limits::{FILES, LONG_ANSWERS, Limits, WATCHES, WATCHES_OF_ALL};
 use super::status;
 use super::visit::{Running, Visit};
 use crate::broker::share::{Place, Places, Share};
@@ -20,7 +20,7 @@ use crate::broker::share::{Place, Places, Share};
 pub(super) struct Turnstile {
     calls: Arc<Places>,
     /// Places for what costs more than other calls.
-    costly: [(&'static [&'static str], Arc<Places>); 3],
+    costly: [(&'static [&'static str], Arc<Places>); 4],
     messages: Arc<Messages>,
 }
 
@@ -56,8 +56,8 @@ impl Turnstile {
 }
 
 /// Methods of which fewer calls may run at once: those whose answers may be long, those that have a file
-/// open, and those that are told of each step of a transfer.
-const COSTLY: [(&[&str], Share); 3] = [
+/// open, those that are told of each step of a transfer, and those that are told of all.
+const COSTLY: [(&[&str], Share); 4] = [
     (
         &[
             "ListCommandForms",
@@ -72,6 +72,7 @@ const COSTLY: [(&[&str], Share); 3] = [
     ),
     (&["CreateUpload", "ReadTransfer", "ResumeUpload"], FILES),
     (&["WatchTransfer"], WATCHES),
+    (&["WatchTransfers"], WATCHES_OF_ALL),
 ];
 
 /// What a call has while it runs.

@@ -9,6 +9,7 @@
               an end by the clock"
 )]
 
+mod asking;
 #[path = "../support/authority.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod authority;

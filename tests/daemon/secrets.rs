@@ -150,6 +150,7 @@ fn a_password_goes_with_its_session() {
         assert!(!during.is_empty(), "the daemon needs it to log in again");
         let request = proto::CloseSessionRequest {
             session_id: session.session_id,
+            ..Default::default()
         };
         ftps.close_session(request).await.unwrap();
     });

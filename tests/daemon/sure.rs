@@ -63,7 +63,10 @@ impl StreamingService<PutRequest> for Always {
                 ..PutResult::default()
             };
             let message = Some(put_response::Message::Result(result));
-            let mut answers = vec![Ok(PutResponse { message })];
+            let mut answers = vec![Ok(PutResponse {
+                message,
+                ..Default::default()
+            })];
             let unmet = match state {
                 PutState::Unverified => Some((Code::Aborted, "UNVERIFIED")),
                 PutState::Indeterminate => Some((Code::Unknown, "INDETERMINATE")),

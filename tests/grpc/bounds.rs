@@ -101,6 +101,7 @@ async fn a_message_that_cannot_be_read_is_the_callers_fault() {
     // Where a target belongs, a text that is none.
     let other = proto::CloseSessionRequest {
         session_id: "zzz".into(),
+        ..Default::default()
     };
     assert!(proto::GetSizeRequest::decode(&*other.encode_to_vec()).is_err());
     let mut grpc = Grpc::new(house.channel().await);

@@ -77,6 +77,7 @@ async fn a_session_has_a_directory_and_a_type_of_its_own() {
 
     let close = proto::CloseSessionRequest {
         session_id: session_id.clone(),
+        ..Default::default()
     };
     ftps.close_session(close.clone()).await.unwrap();
     refused(
@@ -221,6 +222,7 @@ async fn who_lost_an_answer_asks_what_became_of_the_operation() {
         .unwrap();
     let request = proto::GetOperationRequest {
         operation_id: id.clone(),
+        ..Default::default()
     };
     let found = operations
         .get_operation(request)
@@ -251,6 +253,7 @@ async fn who_lost_an_answer_asks_what_became_of_the_operation() {
     while let Ok(Some(_)) = stream.message().await {}
     let request = proto::GetOperationRequest {
         operation_id: progress.operation_id,
+        ..Default::default()
     };
     let found = operations
         .get_operation(request)
@@ -279,6 +282,7 @@ async fn a_client_finds_its_sessions_again() {
         let request = proto::ListSessionsRequest {
             page_size: 2,
             page_token,
+            ..Default::default()
         };
         let page = ftps.list_sessions(request).await.unwrap().into_inner();
         for session in page.sessions {
@@ -397,6 +401,7 @@ async fn what_does_not_exist_is_named() {
     );
     let request = proto::CancelOperationRequest {
         operation_id: "none".into(),
+        ..Default::default()
     };
     let mut operations = house.operations().await;
     refused(

@@ -254,7 +254,10 @@ async fn bad_paths_are_named() {
     let house = House::ready().await;
     let mut storage = storage(&house).await;
     for path in ["", "x", "Z:/x", "F:", "F:/a\"b", "F:/a\rAT", "F:/../x"] {
-        let request = proto::DeleteModuleFileRequest { path: path.into() };
+        let request = proto::DeleteModuleFileRequest {
+            path: path.into(),
+            ..Default::default()
+        };
         let status = refused(
             storage.delete_module_file(request).await,
             Code::InvalidArgument,
@@ -297,6 +300,7 @@ async fn a_caller_that_leaves_frees_the_link() {
         .unwrap();
     let request = proto::ReadModuleFileRequest {
         path: "F:/big".into(),
+        ..Default::default()
     };
     let stream = storage(&house).await.read_module_file(request).await;
     drop(stream.unwrap());
@@ -311,26 +315,45 @@ async fn the_service_is_started_stopped_and_set() {
     let client = house.client().await;
     let mut modem = ModemServiceClient::new(house.channel().await);
     let mut diagnostics = DiagnosticsServiceClient::new(house.channel().await);
-    modem.start_ftps(proto::StartFtpsRequest {}).await.unwrap();
+    modem
+        .start_ftps(proto::StartFtpsRequest::default())
+        .await
+        .unwrap();
     assert_eq!(client.size(&here(), "/f").await.unwrap(), 3);
     assert!(client.status().await.unwrap().login.is_some());
-    modem.stop_ftps(proto::StopFtpsRequest {}).await.unwrap();
+    modem
+        .stop_ftps(proto::StopFtpsRequest::default())
+        .await
+        .unwrap();
     assert!(client.status().await.unwrap().login.is_none());
 
-    let mode = proto::GetDataAddressModeRequest {};
+    let mode = proto::GetDataAddressModeRequest::default();
     assert_eq!(client.size(&here(), "/f").await.unwrap(), 3);
-    let told = diagnostics.get_data_address_mode(mode).await.unwrap();
+    let told = diagnostics
+        .get_data_address_mode(mode.clone())
+        .await
+        .unwrap();
     assert_eq!(told.into_inner().mode(), DataAddressMode::SameAsControl);
     let set = proto::SetDataAddressModeRequest {
         mode: DataAddressMode::FromReply.into(),
+        ..Default::default()
     };
     diagnostics.set_data_address_mode(set).await.unwrap();
-    let told = diagnostics.get_data_address_mode(mode).await.unwrap();
+    let told = diagnostics
+        .get_data_address_mode(mode.clone())
+        .await
+        .unwrap();
     assert_eq!(told.into_inner().mode(), DataAddressMode::FromReply);
     assert_eq!(client.size(&here(), "/f").await.unwrap(), 3);
-    let told = diagnostics.get_data_address_mode(mode).await.unwrap();
+    let told = diagnostics
+        .get_data_address_mode(mode.clone())
+        .await
+        .unwrap();
     assert_eq!(told.into_inner().mode(), DataAddressMode::SameAsControl);
-    let unset = proto::SetDataAddressModeRequest { mode: 0 };
+    let unset = proto::SetDataAddressModeRequest {
+        mode: 0,
+        ..Default::default()
+    };
     refused(
         diagnostics.set_data_address_mode(unset).await,
         Code::InvalidArgument,

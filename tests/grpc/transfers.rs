@@ -193,6 +193,7 @@ async fn what_is_wrong_is_told_and_nothing_is_kept() {
     refused(status, Code::Aborted, "HASH_MISMATCH");
     let request = GetTransferRequest {
         transfer_id: "x".into(),
+        ..Default::default()
     };
     let status = service.get_transfer(request).await;
     refused(status, Code::NotFound, "TRANSFER_NOT_FOUND");

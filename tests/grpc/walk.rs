@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use cellftp::proto::FILE_DESCRIPTOR_SET;
 use prost::bytes::Bytes;
 use prost_reflect::{
-    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
-    Value,
+    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor,
+    MethodDescriptor, Value,
 };
 use tokio::time::timeout;
 use tokio_stream::iter;
@@ -73,6 +73,7 @@ const BOUNDLESS: &[(&str, &str)] = &[
     ("ListProfilesRequest.page_size", "cut to the largest page"),
     ("ListSessionsRequest.page_size", "cut to the largest page"),
     ("ListTransfersRequest.states", "as long as the message"),
+    ("WatchTransfersRequest.states", "as long as the message"),
     ("GetRequest.if_size", "a file with another size is refused"),
     ("PutHeader.size", "what comes is compared with it"),
     (
@@ -170,7 +171,7 @@ async fn wired() -> (Wire, House) {
 }
 
 /// What the module hears until it has answered one question that is in order, and that waits its turn.
-async fn question(channel: &Channel, wire: &Wire) -> String {
+pub(crate) async fn question(channel: &Channel, wire: &Wire) -> String {
     let method = methods()
         .into_iter()
         .find(|method| method.name() == "GetModuleSpace")
@@ -181,7 +182,7 @@ async fn question(channel: &Channel, wire: &Wire) -> String {
 }
 
 /// Every method of the contract.
-fn methods() -> Vec<MethodDescriptor> {
+pub(crate) fn methods() -> Vec<MethodDescriptor> {
     let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap();
     let methods = pool.services().filter(|service| {
         let package = service.package_name();
@@ -232,7 +233,7 @@ async fn call(
 }
 
 /// A request that is in order, as far as it can be told from the contract.
-fn good(message: &MessageDescriptor) -> DynamicMessage {
+pub(crate) fn good(message: &MessageDescriptor) -> DynamicMessage {
     let mut request = DynamicMessage::new(message.clone());
     for field in message.fields() {
         let chosen = field.containing_oneof().is_none_or(|oneof| {
@@ -294,7 +295,12 @@ impl<'a> Walk<'a> {
         if boundless {
             self.met.insert(full(field));
         }
-        assert!(!field.is_map(), "{}: a map is not known here", full(field));
+        if field.is_map() {
+            for (what, labels) in wrong_labels() {
+                self.refused(path, "", &what, labels);
+            }
+            return;
+        }
         if field.is_list() && !boundless {
             let most = of(MOST, field).unwrap_or_else(|| panic!("{}: how many?", full(field)));
             let too_many = vec![good_text(field); most + 1];
@@ -343,6 +349,27 @@ impl<'a> Walk<'a> {
             request,
         });
     }
+}
+
+/// Maps that no request may have: all there are hold labels.
+fn wrong_labels() -> Vec<(String, Value)> {
+    let map = |pairs: Vec<(String, String)>| {
+        let pairs = pairs
+            .into_iter()
+            .map(|(key, value)| (MapKey::String(key), Value::String(value)));
+        Value::Map(pairs.collect())
+    };
+    let long = "a".repeat(64);
+    let one = |key: &str, value: &str| map(vec![(key.into(), value.into())]);
+    let many = (0..17).map(|at| (at.to_string(), String::new())).collect();
+    vec![
+        ("17 labels".into(), map(many)),
+        ("no key".into(), one("", "a")),
+        ("a key of 64 bytes".into(), one(&long, "a")),
+        ("a key in capitals".into(), one("A", "a")),
+        ("a value of 64 bytes".into(), one("a", &long)),
+        ("a value of two lines".into(), one("a", "a\nb")),
+    ]
 }
 
 /// Spans of time that no request may have, in seconds and nanoseconds; the longest of Protocol Buffers

@@ -25,6 +25,18 @@ pub(crate) struct Wire {
 impl Wire {
     /// Puts a module at the end of a new line.
     pub(crate) fn new() -> Self {
+        Self::with(Knobs::default())
+    }
+
+    /// The same with a module whose line moves 46080 bytes a second.
+    pub(crate) fn slow() -> Self {
+        Self::with(Knobs {
+            baud: 460_800,
+            ..Knobs::default()
+        })
+    }
+
+    fn with(knobs: Knobs) -> Self {
         let pty = Pty::open().unwrap();
         let device = pty.path().to_owned();
         let host = File::options().read(true).write(true).open(&device);
@@ -34,7 +46,7 @@ impl Wire {
             heard: Arc::clone(&heard),
         };
         let serving = tokio::spawn(async move {
-            let mut module = Module::new(Profile::of(Family::Sim7600), Knobs::default());
+            let mut module = Module::new(Profile::of(Family::Sim7600), knobs);
             module.serve(&mut port).await.unwrap();
         });
         Self {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cellftp::broker::scheduler::Priority;
 use cellftp::broker::transfers::{
-    Direction, ReadNext, Record, State, TransferId, Upload, UploadWish, Wish,
+    Direction, ReadNext, Record, State, Terms, TransferId, Upload, UploadWish, Wish,
 };
 use cellftp::broker::{Broker, Error};
 use cellftp::emulator::{Effect, Family, Fault, Knobs, OkOrder, Phase, Trigger};
@@ -176,6 +176,7 @@ fn wish(name: &str, direction: Direction) -> Wish {
         path: path(name),
         priority: Priority::Bulk,
         direction,
+        terms: Terms::default(),
     }
 }
 

@@ -247,6 +247,7 @@ pub(crate) fn caller(name: &str) -> Caller {
     Caller {
         priority: None,
         yields: None,
+        options: cellftp::broker::Options::default(),
         principal: Principal::new(name),
         deadline: None,
     }

@@ -136,6 +136,7 @@ impl Client<'_> {
             deadline: deadline.map(|time| clock::now() + time),
             priority: None,
             yields: None,
+            options: cellftp::broker::Options::default(),
         }
     }
 

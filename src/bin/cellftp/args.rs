@@ -1,5 +1,6 @@
 //! The command line.
 
+mod asking;
 mod choice;
 mod module;
 mod transfer;
@@ -16,6 +17,7 @@ use clap_complete::Shell;
 use humantime_serde::re::humantime;
 
 use crate::exit::Failure;
+pub(crate) use asking::{Asking, Terms, Whose, label};
 pub(crate) use choice::{Check, Existing, Grown, OnServer, Remains, Urgency, Yields};
 pub(crate) use module::{ModuleCommand, ModuleGet, ModulePut, ServiceCommand};
 pub(crate) use transfer::{TransferCommand, TransferGet, TransferPut, TransferRead};
@@ -70,6 +72,11 @@ pub(crate) struct Args {
     #[arg(long, global = true, value_enum)]
     pub(crate) yields: Option<Yields>,
 
+    /// Label of the operation, or of the transfer; in `transfer ls` and `transfer watch`, only those
+    /// that have it. May be given several times
+    #[arg(long = "label", global = true, value_name = "KEY=VALUE", value_parser = label)]
+    pub(crate) labels: Vec<(String, String)>,
+
     /// Results on stdout and errors on stderr as JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -109,12 +116,18 @@ pub(crate) enum Command {
         /// Path on the server
         #[arg(value_parser = server_path())]
         path: ServerPath,
+
+        #[command(flatten)]
+        asking: Asking,
     },
     /// Remove an empty directory of the server
     Rmdir {
         /// Path on the server
         #[arg(value_parser = server_path())]
         path: ServerPath,
+
+        #[command(flatten)]
+        asking: Asking,
     },
     /// Delete files of the server
     Rm(Rm),
@@ -122,13 +135,19 @@ pub(crate) enum Command {
     Cancel {
         /// Name of the operation
         operation: String,
+
+        #[command(flatten)]
+        whose: Whose,
     },
     /// Show the state of the module and of the link
     Status,
     /// Show how much data has moved, and what is allowed
     Usage,
     /// Show the operation on the link and those that wait
-    Queue,
+    Queue {
+        #[command(flatten)]
+        whose: Whose,
+    },
     /// Show what happens, until interrupted; with --session, that session does not expire meanwhile
     Events,
     /// Transfers that the daemon keeps and goes on with by itself
@@ -183,6 +202,9 @@ pub(crate) struct Put {
     /// Second file, written after the first is verified; holds its size and SHA-256
     #[arg(long, value_name = "NAME", default_value = "", value_parser = server_path())]
     pub(crate) sentinel: ServerPath,
+
+    #[command(flatten)]
+    pub(crate) asking: Asking,
 }
 
 #[derive(Debug, clap::Args)]
@@ -242,6 +264,9 @@ pub(crate) struct Rm {
     /// Ask nothing
     #[arg(short, long, requires = "recursive")]
     pub(crate) yes: bool,
+
+    #[command(flatten)]
+    pub(crate) asking: Asking,
 }
 
 #[derive(Debug, clap::Args)]

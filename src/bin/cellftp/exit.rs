@@ -117,7 +117,8 @@ impl Failure {
                 Error::Mismatch { .. } => 7,
                 Error::Write(source) if source.kind() == io::ErrorKind::BrokenPipe => PIPE,
                 Error::Read(source) | Error::Write(source) => local_number(source),
-                Error::Incomplete | Error::Protocol(_) => 1,
+                // Commands that only check take it for what it is.
+                Error::Validated | Error::Incomplete | Error::Protocol(_) => 1,
                 Error::Refused(refusal) | Error::Unmet { refusal, .. } => refusal_number(refusal),
             },
         }

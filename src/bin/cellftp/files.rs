@@ -1,11 +1,11 @@
 //! `cellftp size`, `mkdir`, `rmdir` and `rm`: names on the server.
 
-use cellftp::client::{Client, ServerPath};
+use cellftp::client::{Client, Error, ServerPath};
 use serde_json::json;
 
 use crate::args::Args;
 use crate::exit::Failure;
-use crate::output::print;
+use crate::output::{Plain, print};
 
 pub(crate) async fn size(args: &Args, path: &ServerPath, client: &Client) -> Result<(), Failure> {
     let size = client.size(&args.target()?, path).await?;
@@ -17,13 +17,40 @@ pub(crate) async fn size(args: &Args, path: &ServerPath, client: &Client) -> Res
 }
 
 pub(crate) async fn mkdir(args: &Args, path: &ServerPath, client: &Client) -> Result<(), Failure> {
-    client.make_directory(&args.target()?, path).await?;
+    let made = client.make_directory(&args.target()?, path).await;
+    if is_checked(args, path, &made)? {
+        return Ok(());
+    }
+    made?;
     print(args.json, "", || json!({ "made": path.to_string() }))
 }
 
 pub(crate) async fn rmdir(args: &Args, path: &ServerPath, client: &Client) -> Result<(), Failure> {
-    client.remove_directory(&args.target()?, path).await?;
+    let removed = client.remove_directory(&args.target()?, path).await;
+    if is_checked(args, path, &removed)? {
+        return Ok(());
+    }
+    removed?;
     print(args.json, "", || json!({ "removed": path.to_string() }))
+}
+
+/// Whether a request was only checked, as `--dry-run` wishes; that is told.
+pub(crate) fn is_checked<T>(
+    args: &Args,
+    path: &ServerPath,
+    outcome: &Result<T, Error>,
+) -> Result<bool, Failure> {
+    if !matches!(outcome, Err(Error::Validated)) {
+        return Ok(false);
+    }
+    let path = path.to_string();
+    let text = format!("{}: checked, nothing was done\n", Plain(&path));
+    print(
+        args.json,
+        text,
+        || json!({ "path": path, "validated": true }),
+    )?;
+    Ok(true)
 }
 
 /// Stops at the first that cannot be deleted: what is wrong with it is mostly wrong with the rest.
@@ -31,6 +58,9 @@ pub(crate) async fn rm(args: &Args, paths: &[ServerPath], client: &Client) -> Re
     let target = args.target()?;
     for path in paths {
         let deleted = client.delete_file(&target, path).await;
+        if is_checked(args, path, &deleted)? {
+            continue;
+        }
         deleted.map_err(|source| Failure::For {
             path: path.to_string(),
             source,

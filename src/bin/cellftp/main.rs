@@ -31,7 +31,7 @@ use rustix::process::Signal;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
-use args::{Args, Command, Remains, TransferCommand};
+use args::{Args, Asking, Command, Put, Remains, Rm, TransferCommand};
 use exit::Failure;
 
 /// Added to the time limit before a run is cut off that consists of several calls, or waits for
@@ -155,6 +155,40 @@ fn left_behind(command: &Command) -> &'static str {
     }
 }
 
+/// What the command line asks for beside what the command does.
+fn asked(args: &Args, client: Client) -> Result<Client, Failure> {
+    let asking = match &args.command {
+        Command::Rm(rm) if rm.paths.len() > 1 && rm.asking.request_id.is_some() => {
+            return Err(Failure::Usage(
+                "one request has one name: give --request-id with one path alone".into(),
+            ));
+        }
+        Command::Put(Put { asking, .. })
+        | Command::Mkdir { asking, .. }
+        | Command::Rmdir { asking, .. }
+        | Command::Rm(Rm { asking, .. }) => asking.clone(),
+        Command::Transfer { command } => command.asking()?,
+        _ => Asking::default(),
+    };
+    let client = match &args.command {
+        Command::Transfer { command } => match command.terms() {
+            Some(terms) => client.with_transfer_options(terms.options(&args.labels)),
+            None => client,
+        },
+        _ => client,
+    };
+    let whose = match &args.command {
+        Command::Transfer { command } => command.whose(),
+        Command::Cancel { whose, .. } | Command::Queue { whose } => Some(whose),
+        _ => None,
+    };
+    let client = client.with_options(asking.options(&args.labels));
+    Ok(match whose.and_then(|whose| whose.principal.clone()) {
+        Some(principal) => client.with_principal(principal),
+        None => client,
+    })
+}
+
 async fn run(args: Args) -> Result<(), Failure> {
     let address = args.address()?;
     let credentials = args.credentials(&address)?;
@@ -168,6 +202,7 @@ async fn run(args: Args) -> Result<(), Failure> {
     if let Some(urgency) = args.priority {
         client = client.with_priority(urgency.into());
     }
+    client = asked(&args, client)?;
     match &args.command {
         Command::Put(put) => put::run(&args, put, &client).await,
         Command::Get(get) => get::run(&args, get, &client).await,
@@ -178,14 +213,14 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Size { path } => files::size(&args, path, &client).await,
         Command::Stat { path } => ls::stat(&args, path, &client).await,
         Command::Du { path } => tree::du(&args, path, &client).await,
-        Command::Mkdir { path } => files::mkdir(&args, path, &client).await,
-        Command::Rmdir { path } => files::rmdir(&args, path, &client).await,
+        Command::Mkdir { path, .. } => files::mkdir(&args, path, &client).await,
+        Command::Rmdir { path, .. } => files::rmdir(&args, path, &client).await,
         Command::Rm(rm) if rm.recursive => tree::rm(&args, rm, &client).await,
         Command::Rm(rm) => files::rm(&args, &rm.paths, &client).await,
-        Command::Cancel { operation } => queue::cancel(&args, operation, &client).await,
+        Command::Cancel { operation, .. } => queue::cancel(&args, operation, &client).await,
         Command::Status => status::run(&args, &client).await,
         Command::Usage => usage::run(&args, &client).await,
-        Command::Queue => queue::run(&args, &client).await,
+        Command::Queue { .. } => queue::run(&args, &client).await,
         Command::Events => events::run(&args, &client).await,
         // Done without a daemon.
         Command::Completions { .. } | Command::Man { .. } => Ok(()),

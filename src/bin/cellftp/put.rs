@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use crate::args::{Args, Check, OnServer, Put, is_standard_stream};
 use crate::exit::Failure;
+use crate::files::is_checked;
 use crate::output::{Plain, hex, print, seconds};
 use crate::pair;
 use crate::progress;
@@ -37,6 +38,9 @@ pub(crate) async fn run(args: &Args, put: &Put, client: &Client) -> Result<(), F
         })
         .await;
     bar.finish_and_clear();
+    if is_checked(args, &remote, &result)? {
+        return Ok(());
+    }
     match result {
         Ok(result) => tell(args, &remote, &result),
         Err(Error::Unmet { result, refusal }) => {

@@ -3,14 +3,16 @@
 use bytes::Bytes;
 use cellftp::client::{
     Client, Code, Error, IfExists, OnFailure, Refusal, Remnant, ServerPath, Transfer,
-    TransferDirection, TransferState, UploadHeader, Verify,
+    TransferDirection, TransferFilter, TransferRemoval, TransferState, UploadHeader, Verify,
+    watch_transfers_response::Event,
 };
 use serde_json::json;
 
-use crate::args::{Args, TransferCommand, TransferGet, TransferPut, TransferRead};
+use crate::args::{Args, TransferCommand, TransferGet, TransferPut, TransferRead, Whose};
 use crate::arrival::Arrival;
 use crate::events::failure_value;
 use crate::exit::Failure;
+use crate::files::is_checked;
 use crate::output::{Plain, hex, print, seconds};
 use crate::progress;
 use crate::put::{hash, how_sure, open, remote_name};
@@ -23,17 +25,19 @@ pub(crate) async fn run(
     match command {
         TransferCommand::Put(wish) => put(args, wish, client).await,
         TransferCommand::Get(wish) => get(args, wish, client).await,
-        TransferCommand::Ls => {
-            let transfers = client.transfers().await?;
-            let text: String = transfers.iter().map(line).collect();
+        TransferCommand::Ls { whose } => {
+            let transfers = client.transfers_where(&filter(args)).await?;
+            let text = transfers.iter().map(|transfer| line_of(whose, transfer));
+            let text: String = text.collect();
             print(args.json, text, || transfers.iter().map(value).collect())
         }
-        TransferCommand::Show { id } => show(args, &client.transfer(id).await?),
-        TransferCommand::Watch { id } => watch(args, id, client).await,
+        TransferCommand::Show { id, .. } => show(args, &client.transfer(id).await?),
+        TransferCommand::Watch { id: Some(id), .. } => watch(args, id, client).await,
+        TransferCommand::Watch { id: None, whose } => watch_all(args, whose, client).await,
         TransferCommand::Read(wish) => read(args, wish, client).await,
-        TransferCommand::Retry { id } => tell(args, &client.retry_transfer(id).await?),
-        TransferCommand::Cancel { id } => show(args, &client.cancel_transfer(id).await?),
-        TransferCommand::Rm { id } => {
+        TransferCommand::Retry { id, .. } => tell(args, &client.retry_transfer(id).await?),
+        TransferCommand::Cancel { id, .. } => show(args, &client.cancel_transfer(id).await?),
+        TransferCommand::Rm { id, .. } => {
             client.delete_transfer(id).await?;
             print(args.json, "", || json!({ "transfer_id": id }))
         }
@@ -68,18 +72,28 @@ async fn put(args: &Args, wish: &TransferPut, client: &Client) -> Result<(), Fai
             priority: args.urgency().into(),
             size: size.and_then(|size| i64::try_from(size).ok()),
             sha256,
+            // As the connection has them.
+            transfer_options: None,
+            options: None,
         };
         client.create_upload(header, &mut source, taken).await
     };
     bar.finish_and_clear();
+    let name = ServerPath::from(&id);
+    if is_checked(args, &name, &transfer)? {
+        return Ok(());
+    }
     tell(args, &transfer?)
 }
 
 async fn get(args: &Args, wish: &TransferGet, client: &Client) -> Result<(), Failure> {
     let id = id(wish.id.as_deref());
     let profile = args.profile()?;
-    let transfer = client.create_download(&id, &profile, &wish.remote).await?;
-    tell(args, &transfer)
+    let transfer = client.create_download(&id, &profile, &wish.remote).await;
+    if is_checked(args, &ServerPath::from(&id), &transfer)? {
+        return Ok(());
+    }
+    tell(args, &transfer?)
 }
 
 async fn watch(args: &Args, id: &str, client: &Client) -> Result<(), Failure> {
@@ -92,6 +106,55 @@ async fn watch(args: &Args, id: &str, client: &Client) -> Result<(), Failure> {
     match last {
         Some(transfer) if transfer.end_time.is_some() => outcome(&transfer),
         Some(_) | None => Err(Error::Incomplete.into()),
+    }
+}
+
+/// Which transfers are meant.
+fn filter(args: &Args) -> TransferFilter {
+    TransferFilter {
+        labels: args.labels.iter().cloned().collect(),
+        ..TransferFilter::default()
+    }
+}
+
+/// Shows all transfers and what changes, until interrupted.
+async fn watch_all(args: &Args, whose: &Whose, client: &Client) -> Result<(), Failure> {
+    let mut watch = client.watch_transfers(&filter(args)).await?;
+    while let Some(event) = watch.next().await? {
+        match event {
+            Event::Transfer(transfer) => {
+                print(args.json, line_of(whose, &transfer), || value(&transfer))?;
+            }
+            // For programs: a person sees the end of a list.
+            Event::Present(present) => print(
+                args.json,
+                "",
+                || json!({ "present": present.transfer_count }),
+            )?,
+            Event::Removed(removed) => {
+                let how = match removed.removal() {
+                    TransferRemoval::Filtered => "no longer among these",
+                    TransferRemoval::Deleted | TransferRemoval::Unspecified => "deleted",
+                };
+                let text = format!("{}: {how}\n", Plain(&removed.transfer_id));
+                print(args.json, text, || {
+                    json!({
+                        "transfer_id": removed.transfer_id,
+                        "principal": removed.principal,
+                        "removal": removed.removal().as_str_name(),
+                    })
+                })?;
+            }
+        }
+    }
+    Err(Error::Incomplete.into())
+}
+
+/// A transfer, and whose it is where others' are shown.
+fn line_of(whose: &Whose, transfer: &Transfer) -> String {
+    match whose.principal {
+        Some(_) => format!("{} {}", Plain(&transfer.principal), line(transfer)),
+        None => line(transfer),
     }
 }
 
@@ -197,7 +260,10 @@ fn how(transfer: &Transfer, size: &str) -> String {
                 transfer.committed_size
             )
         }
-        TransferState::Queued => format!("queued, {size} bytes{why}"),
+        TransferState::Queued => match seconds(transfer.next_attempt_wait.as_ref()) {
+            Some(wait) => format!("queued, begins in {wait:.0} s, {size} bytes{why}"),
+            None => format!("queued, {size} bytes{why}"),
+        },
         TransferState::Running => format!(
             "running, {} of {size} bytes moved",
             transfer.attempt_moved_bytes
@@ -231,6 +297,9 @@ fn value(transfer: &Transfer) -> serde_json::Value {
     let time = |time: Option<&prost_types::Timestamp>| time.map(ToString::to_string);
     json!({
         "transfer_id": transfer.transfer_id,
+        "principal": transfer.principal,
+        "labels": transfer.transfer_options.as_ref().map(|options| &options.labels),
+        "expires_seconds": seconds(transfer.expire_wait.as_ref()),
         "direction": transfer.direction().as_str_name(),
         "profile": transfer.profile,
         "path": transfer.path,

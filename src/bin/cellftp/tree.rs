@@ -3,11 +3,14 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::ops::ControlFlow;
 
-use cellftp::client::{Branch, Client, EntryKind, RemovedName, ServerPath, TreeFailure};
+use cellftp::client::{
+    Branch, CallOptions, Client, EntryKind, RemovedName, ServerPath, Target, TreeFailure,
+};
 use serde_json::{Value, json};
 
 use crate::args::{Args, Rm};
 use crate::exit::Failure;
+use crate::files::is_checked;
 use crate::ls::{line, value};
 use crate::output::{Plain, print};
 
@@ -76,14 +79,14 @@ pub(crate) async fn du(args: &Args, path: &ServerPath, client: &Client) -> Resul
 /// Removes directories with all that is below them, and deletes what is no directory.
 pub(crate) async fn rm(args: &Args, rm: &Rm, client: &Client) -> Result<(), Failure> {
     let target = args.target()?;
-    if !rm.yes {
+    if !rm.yes && !rm.asking.dry_run {
         ask(&rm.paths)?;
     }
+    // The name of the request, and the wish that it is only checked, are for the removal.
+    let looks = client.clone().with_options(CallOptions::default());
     for path in &rm.paths {
         let mut telling = Telling::new(args);
-        let entry = client.stat(&target, path).await;
-        let entry = entry.map_err(|source| about(path, source))?;
-        if matches!(entry.kind(), EntryKind::File | EntryKind::Link) {
+        if !rm.asking.dry_run && !is_directory(&looks, &target, path).await? {
             let deleted = client.delete_file(&target, path).await;
             deleted.map_err(|source| about(path, source))?;
             print(args.json, "", || json!({ "deleted": path.to_string() }))?;
@@ -96,9 +99,23 @@ pub(crate) async fn rm(args: &Args, rm: &Rm, client: &Client) -> Result<(), Fail
         });
         let removed = removed.await;
         telling.ended()?;
+        if is_checked(args, path, &removed)? {
+            continue;
+        }
         removed.map_err(|source| about(path, source))?;
     }
     Ok(())
+}
+
+/// Whether a name may be a directory, as far as the server shows it.
+async fn is_directory(
+    client: &Client,
+    target: &Target,
+    path: &ServerPath,
+) -> Result<bool, Failure> {
+    let entry = client.stat(target, path).await;
+    let entry = entry.map_err(|source| about(path, source))?;
+    Ok(!matches!(entry.kind(), EntryKind::File | EntryKind::Link))
 }
 
 /// What a tree tells, on its way to standard output and standard error. Ends where nobody takes it.

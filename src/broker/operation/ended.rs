@@ -83,6 +83,7 @@ impl Endings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broker::labels::Labels;
     use crate::broker::scheduler::Priority;
     use crate::modem::clock;
 
@@ -94,6 +95,7 @@ mod tests {
                 principal: Some(Principal::new(who)),
                 profile: None,
                 priority: Priority::Normal,
+                labels: Labels::default(),
             },
             outcome: Outcome::Done,
             on_link: Duration::ZERO,

@@ -12,13 +12,14 @@ use uuid::Uuid;
 
 use super::Operation;
 use super::ended::{Ended, Endings};
-use crate::broker::caller::{Caller, Principal};
+use crate::broker::caller::{Caller, Principal, Whose};
 use crate::broker::error::Cause;
 use crate::broker::events::{Events, OperationChange};
 use crate::broker::link::Link;
 use crate::broker::location::Profile;
 use crate::broker::names::Names;
 use crate::broker::queue::{Queued, State};
+use crate::broker::requests::Requests;
 use crate::broker::scheduler::{Priority, Yields};
 use crate::broker::session::SessionUse;
 use crate::broker::status::Running;
@@ -34,6 +35,8 @@ pub(in crate::broker) struct Operations {
     ended: Mutex<Endings>,
     /// The daemon is stopping: none are made any more.
     stopping: AtomicBool,
+    /// Requests that have a name.
+    pub(in crate::broker) requests: Arc<Requests>,
     /// Who writes what.
     pub(in crate::broker) names: Arc<Names>,
 }
@@ -60,6 +63,7 @@ impl Operations {
             live: Mutex::default(),
             ended: Mutex::default(),
             stopping: AtomicBool::new(false),
+            requests: Arc::default(),
             names,
         }
     }
@@ -91,14 +95,25 @@ impl Operations {
         {
             return Err(Cause::Expired);
         }
+        if caller.options.validate_only {
+            return Err(Cause::OnlyValidated);
+        }
         let slot = link
             .admit(&caller.principal)
             .map_err(|full| Cause::QueueFull {
                 own: full.own,
                 retry_after: full.retry_after,
             })?;
+        let id = JobId::new(Uuid::new_v4().to_string());
+        let request = caller.options.request.clone();
+        if let Some(named) = &request {
+            let requests = &self.requests;
+            requests.bind(&caller.principal, named, &id, clock::now())?;
+        }
         let operation = Arc::new(Operation {
-            id: JobId::new(Uuid::new_v4().to_string()),
+            id,
+            labels: caller.options.labels.clone(),
+            request,
             server,
             profile,
             cancel: CancellationToken::new(),
@@ -190,19 +205,24 @@ impl Operations {
         })
     }
 
-    /// All operations as `principal` may see them: the one on the link, those that wait in their
-    /// order, the others by age.
+    /// Operations as `principal` may see them: the one on the link, those that wait in their order, the others by
+    /// age. Its own are all, those of others without whose they are; see [`Broker::queue`](crate::broker::Broker::queue).
     pub(in crate::broker) fn list(
         &self,
         principal: &Principal,
+        whose: &Whose,
         link: &Link,
         now: Instant,
     ) -> Vec<Queued> {
         let live: Vec<_> = self.live().values().filter_map(Weak::upgrade).collect();
         let places = link.places(now);
-        let listed = live.iter().map(|operation| {
+        let meant = live.iter().filter(|operation| match whose {
+            Whose::Own | Whose::All => true,
+            Whose::One(one) => operation.principal == *one,
+        });
+        let listed = meant.map(|operation| {
             let mut about = operation.about();
-            if about.principal.as_ref() != Some(principal) {
+            if *whose == Whose::Own && about.principal.as_ref() != Some(principal) {
                 about.hide();
             }
             let (on_link, bytes) = {

@@ -66,6 +66,7 @@ impl Operation {
             principal: Some(self.principal.clone()),
             profile: self.profile.name.clone(),
             priority: self.priority,
+            labels: self.labels.clone(),
         }
     }
 
@@ -82,9 +83,11 @@ impl Operation {
     pub(in crate::broker) fn log<T>(&self, outcome: &Result<T, Error>) {
         let on_link = self.on_link();
         let enough = self.facts().enough;
+        let labels = (!self.labels.is_empty()).then(|| self.labels.to_string());
+        let labels = labels.as_deref();
         match outcome {
             Ok(_) => {
-                tracing::info!(?on_link, "done");
+                tracing::info!(?on_link, labels, "done");
                 self.end(Outcome::Done);
             }
             Err(error) if enough && error.cause.is_the_callers() => {
@@ -99,6 +102,7 @@ impl Operation {
                     command = failure.and_then(|failure| failure.command),
                     errcode = error.errcode(),
                     stage = failure.map(|failure| failure.stage.name()),
+                    labels,
                     %why,
                     "failed"
                 );
@@ -144,13 +148,17 @@ impl Operation {
             }
             (facts.on_link, facts.bytes)
         };
-        self.operations.keep(Ended {
+        let ended = Ended {
             about: self.about(),
             outcome: outcome.clone(),
             on_link,
             bytes,
             at: clock::now(),
-        });
+        };
+        if let Some(named) = &self.request {
+            self.operations.requests.ended(named, &ended);
+        }
+        self.operations.keep(ended);
         self.tell(OperationChange::Ended { on_link, outcome });
     }
 

@@ -52,15 +52,21 @@ pub(super) struct Driver {
     pub(super) trickle: Duration,
 }
 
-impl Driver {
-    pub(super) fn new(
-        operation: Arc<Operation>,
-        location: &Location,
-        header: &PutHeader,
-        content: Content,
-        report: watch::Sender<PutProgress>,
-        patience: Patience,
-    ) -> Result<Self, Cause> {
+/// What a header comes to at a place.
+#[derive(Debug)]
+pub(in crate::broker) struct Place {
+    standing: Standing,
+    path: RemotePath,
+    verify: Verify,
+    sentinel: Option<RemotePath>,
+}
+
+impl Place {
+    /// Reads a header there, before anything is admitted.
+    ///
+    /// # Errors
+    /// It cannot be meant so.
+    pub(in crate::broker) fn of(location: &Location, header: &PutHeader) -> Result<Self, Cause> {
         let transfer_type = location.transfer_type;
         let verify = header.verify.unwrap_or(Verify::usual(transfer_type));
         if transfer_type == TransferType::Ascii && matches!(verify, Verify::Size | Verify::ReadBack)
@@ -71,15 +77,39 @@ impl Driver {
         let sentinel = header.sentinel.as_ref();
         let sentinel = sentinel.map(|name| location.beside(&path, name));
         Ok(Self {
+            standing,
+            path,
+            verify,
+            sentinel: sentinel.transpose()?,
+        })
+    }
+}
+
+impl Driver {
+    pub(super) fn new(
+        operation: Arc<Operation>,
+        location: &Location,
+        header: &PutHeader,
+        content: Content,
+        report: watch::Sender<PutProgress>,
+        patience: Patience,
+    ) -> Result<Self, Cause> {
+        let Place {
+            standing,
+            path,
+            verify,
+            sentinel,
+        } = Place::of(location, header)?;
+        Ok(Self {
             operation,
             standing,
-            transfer_type,
+            transfer_type: location.transfer_type,
             path,
             must_be_new: header.must_be_new,
             verify,
             delete_on_failure: header.delete_on_failure,
             size: header.size,
-            sentinel: sentinel.transpose()?,
+            sentinel,
             content,
             begun: None,
             own: None,

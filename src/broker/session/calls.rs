@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{OpenSession, SessionId};
 use crate::broker::Broker;
-use crate::broker::caller::{Caller, ServerChoice, Target};
+use crate::broker::caller::{Caller, ServerChoice, Target, Whose};
 use crate::broker::error::{Cause, Error};
 use crate::broker::location::Location;
 use crate::ftps::value::{NameCode, RemotePath, TransferType};
@@ -90,10 +90,10 @@ impl Broker {
         })
     }
 
-    /// The caller's own sessions, in the order of their ids.
+    /// The sessions of whoever is meant, in the order of their ids.
     #[must_use]
-    pub fn open_sessions(&self, caller: &Caller) -> Vec<OpenSession> {
-        self.sessions().of(&caller.principal, clock::now())
+    pub fn open_sessions(&self, caller: &Caller, whose: &Whose) -> Vec<OpenSession> {
+        self.sessions().of(whose.one(caller), clock::now())
     }
 
     /// Ends a session. What it has queued or running goes on.

@@ -75,6 +75,7 @@ async fn perform(broker: Broker, module: Module, at: usize, act: Act, start: Ins
             Some(Yields::Always),
             Some(Yields::Never),
         ][usize::from(act.yields)],
+        options: Options::default(),
         principal: Principal::new(act.principal.to_string()),
         deadline: act.cancels.map(|after| start + millis(act.starts + after)),
     };

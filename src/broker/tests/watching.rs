@@ -159,7 +159,7 @@ async fn the_queue_shows_places_and_hides_what_is_anothers() {
         })
         .into();
     settle().await;
-    let queue = broker.queue(&caller("me"));
+    let queue = broker.queue(&caller("me"), &Whose::Own);
     let [first, second, third] = &queue.operations[..] else {
         panic!("{queue:?}")
     };
@@ -239,7 +239,7 @@ async fn the_request_goes_before_the_profile_and_bulk_goes_last() {
         ask("b", Some(Priority::Interactive)),
     ];
     settle().await;
-    let queue = broker.queue(&caller("b")).operations;
+    let queue = broker.queue(&caller("b"), &Whose::Own).operations;
     let order: Vec<_> = queue.iter().map(|queued| queued.about.priority).collect();
     assert_eq!(
         order,

@@ -11,7 +11,7 @@ use super::record::{Record, State};
 use super::wish::{Key, TransferId, Wish};
 use super::{Keeping, Receiving, Transfer, TransferReading, Transfers, Upload};
 use crate::broker::Broker;
-use crate::broker::caller::{Caller, ServerChoice};
+use crate::broker::caller::{Caller, ServerChoice, Whose};
 use crate::broker::error::{Cause, Error};
 
 impl Broker {
@@ -92,19 +92,20 @@ impl Broker {
         there.ok_or_else(|| Cause::TransferNotFound.into())
     }
 
-    /// The caller's transfers behind a name, in the order of names.
+    /// The transfers of whoever is meant behind one of them, in the order of principals and names.
     ///
     /// # Errors
     /// This daemon keeps none.
     pub fn list_transfers(
         &self,
         caller: &Caller,
-        behind: Option<&TransferId>,
+        whose: &Whose,
+        behind: Option<&Key>,
         limit: usize,
         takes: impl Fn(&Record) -> bool,
     ) -> Result<Vec<Transfer>, Error> {
         let journal = self.transfers.journal()?;
-        Ok(journal.list(&caller.principal, behind, limit, takes))
+        Ok(journal.list(whose.one(caller), behind, limit, takes))
     }
 
     /// Watches a transfer of the caller's.
@@ -249,6 +250,10 @@ impl Broker {
             None => "CreateDownload",
         };
         there.profile.allow(&caller.principal, method)?;
+        if caller.options.validate_only {
+            journal.would_create(&key(caller, id), &wish)?;
+            return Err(Cause::OnlyValidated.into());
+        }
         journal.create(key(caller, id), wish).await
     }
 }

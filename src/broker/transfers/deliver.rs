@@ -8,18 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::journal::{Chore, Hold, Loss, Why};
 use super::lived::{Lived, Now};
 use super::record::{Evidence, Record, Remnant, State, Told};
 use super::retry::{Another, another};
-use crate::broker::caller::{Caller, Target};
+use crate::broker::caller::{Caller, Options, Target};
 use crate::broker::error::{Cause, Error};
 use crate::broker::{Broker, JobId, failure, health};
 use crate::ftps::errcode::ErrCode;
-use crate::modem;
+use crate::modem::{self, clock};
 
 /// Time between two looks for what is old.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -57,6 +57,7 @@ impl Broker {
         };
         let (mut attempts, mut cancels) = (JoinSet::new(), JoinSet::new());
         let mut logins = JoinSet::new();
+        let mut not_before: Option<Instant> = None;
         let mut health = self.health();
         let mut sweep = interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -89,21 +90,23 @@ impl Broker {
             let due = due.map(|due| journal.instant(due)).into_iter();
             let cancel = journal.next_cancel_due().filter(|_| cancels.is_empty());
             let due = due.chain(cancel).min();
+            let expiry = journal.next_expiry().map(|then| journal.instant(then));
+            // Where the disk does not take it, not again at once.
+            let expiry = expiry.map(|then| not_before.map_or(then, |pause| pause.max(then)));
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
                 _ = sweep.tick() => journal.sweep().await,
+                () = sleep_or_never(expiry) => {
+                    let recorded = journal.expire().await;
+                    not_before = recorded.err().map(|_| clock::now() + journal.settings.budget.backoff);
+                }
                 Some(_) = attempts.join_next() => {}
                 Some(_) = cancels.join_next() => {}
                 Some(_) = logins.join_next() => {}
                 () = journal.wake.notified() => {}
                 Ok(()) = health.changed() => {}
-                () = async {
-                    match due {
-                        Some(due) => sleep_until(due).await,
-                        None => std::future::pending().await,
-                    }
-                } => {}
+                () = sleep_or_never(due) => {}
             }
         }
         while attempts.join_next().await.is_some() {}
@@ -125,6 +128,10 @@ impl Broker {
                 yields: None,
                 principal: hold.key.principal.clone(),
                 deadline: None,
+                options: Options {
+                    labels: record.wish.terms.labels.clone(),
+                    ..Options::default()
+                },
                 priority: Some(record.wish.priority),
             };
             let attempt = Attempt {
@@ -200,6 +207,13 @@ impl Attempt {
             Err(Stop::Halted(Why::Cancel)) => {
                 tracing::info!(%transfer, "a transfer was cancelled");
                 self.hold.change(Record::cancel).await
+            }
+            Err(Stop::Halted(Why::Expire)) => {
+                tracing::warn!(%transfer, "a transfer has expired");
+                let journal = Arc::clone(&self.hold.journal);
+                self.hold
+                    .change(move |record, now| record.fail(journal.told_expired(record), now))
+                    .await
             }
             Err(Stop::Halted(Why::Stop | Why::StepAside)) => {
                 tracing::info!(%transfer, "a transfer is suspended until the next start");
@@ -301,6 +315,11 @@ impl Attempt {
                 if record.taken_over {
                     return false;
                 }
+                if record.has_expired(now.lived) {
+                    tracing::warn!(%transfer, "a transfer has expired");
+                    record.fail(journal.told_expired(record), now);
+                    return false;
+                }
                 let Some(exhausted) = journal.settings.budget.exhausted(record) else {
                     record.start(now);
                     return true;
@@ -379,6 +398,13 @@ impl Attempt {
 
     pub(super) fn target(record: &Record) -> Target {
         Target::Profile(record.wish.profile.clone())
+    }
+}
+
+async fn sleep_or_never(until: Option<Instant>) {
+    match until {
+        Some(until) => sleep_until(until).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -3,6 +3,7 @@
 mod bounds;
 mod clock;
 mod disk;
+mod expiry;
 mod halt;
 mod hold;
 mod home;
@@ -33,6 +34,7 @@ use disk::Change;
 pub(super) use halt::Why;
 pub(super) use hold::Hold;
 use home::{Home, Slot};
+pub(super) use look::Mark;
 pub(in crate::broker) use names::{Claim, Loss, Taken};
 pub(super) use turns::Chore;
 use turns::Work;
@@ -79,6 +81,8 @@ struct Table {
     /// The time lived through that is on the disk.
     lived: Lived,
     logins: Logins<Told>,
+    /// Changes whenever one of the entries does, comes or goes.
+    any: Arc<watch::Sender<u64>>,
 }
 
 /// Tells a transfer from those that had its name before, or will have it after it.
@@ -105,6 +109,8 @@ struct Entry {
     /// Its last change is not on the disk.
     unrecorded: Option<Unrecorded>,
     changed: watch::Sender<u64>,
+    /// As [`Table::any`].
+    any: Arc<watch::Sender<u64>>,
 }
 
 /// What is known of a transfer while it moves, and is not worth a write to the disk.
@@ -262,6 +268,18 @@ impl Journal {
         .await
     }
 
+    /// Whether a wish would be taken, as far as that is known without doing anything.
+    ///
+    /// # Errors
+    /// [`Cause::TransferExists`], or there is no place for one more.
+    pub(super) fn would_create(&self, key: &Key, wish: &Wish) -> Result<(), Cause> {
+        match self.get(key) {
+            Some(there) if there.record.same(wish) == Same::No => Err(Cause::TransferExists),
+            Some(_) => Ok(()),
+            None => self.has_place(&key.principal),
+        }
+    }
+
     /// The same wish again, or another of the same name.
     async fn again(
         self: &Arc<Self>,
@@ -398,7 +416,8 @@ impl Journal {
 impl Table {
     fn insert(&mut self, key: Key, record: Record, room: u64) -> &mut Entry {
         self.births += 1;
-        let entry = Entry::new(record, Birth(self.births), room);
+        let entry = Entry::new(record, Birth(self.births), room, Arc::clone(&self.any));
+        entry.tell();
         match self.entries.entry(key) {
             btree_map::Entry::Vacant(place) => place.insert(entry),
             btree_map::Entry::Occupied(place) => {
@@ -411,7 +430,7 @@ impl Table {
 }
 
 impl Entry {
-    fn new(record: Record, birth: Birth, room: u64) -> Self {
+    fn new(record: Record, birth: Birth, room: u64, any: Arc<watch::Sender<u64>>) -> Self {
         let live = Live {
             written: record.committed,
             ..Live::default()
@@ -428,16 +447,23 @@ impl Entry {
             behind: None,
             unrecorded: None,
             changed: watch::Sender::default(),
+            any,
         }
     }
 
     fn transfer(&self, now: Now) -> Transfer {
         let next_attempt = match self.record.state {
             State::Waiting { until } => Some(now.wall_at(until)),
+            State::Queued if self.record.not_before > now.lived => {
+                Some(now.wall_at(self.record.not_before))
+            }
             _ => None,
         };
+        let expires = self.record.expires;
+        let expires = expires.filter(|_| self.record.is_to_be_written());
         Transfer {
             next_attempt,
+            expires_in: expires.map(|expires| expires.since(now.lived)),
             record: self.record.clone(),
             live: self.live.clone(),
             birth: self.birth,
@@ -445,8 +471,15 @@ impl Entry {
     }
 
     fn tell(&self) {
-        self.changed
-            .send_modify(|count| *count = count.wrapping_add(1));
+        for changed in [&self.changed, &*self.any] {
+            changed.send_modify(|count| *count = count.wrapping_add(1));
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.tell();
     }
 }
 

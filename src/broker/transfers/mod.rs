@@ -18,6 +18,7 @@ pub mod store;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod watch;
 pub mod wish;
 
 pub use calls::Watch;
@@ -31,7 +32,8 @@ pub use receive::Receiving;
 pub use record::{Record, Remnant, State, Told};
 pub use retry::{Budget, Exhausted};
 pub use store::Trouble;
-pub use wish::{Direction, Key, TransferId, UploadWish, Wish};
+pub use watch::{Told as WatchTold, Watching};
+pub use wish::{Direction, Key, Terms, TransferId, UploadWish, Wish};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -97,6 +99,8 @@ pub struct Transfer {
     pub live: Live,
     /// What the clock of the day will show at the next attempt, while it waits for one.
     pub next_attempt: Option<SystemTime>,
+    /// Time until it expires, while it has not ended; `None`: it does not.
+    pub expires_in: Option<Duration>,
     /// Which of those that had its name.
     birth: journal::Birth,
 }

@@ -71,6 +71,12 @@ pub struct Record {
     /// When its state last changed.
     #[serde(default)]
     pub(super) since: Lived,
+    /// The first attempt does not begin before.
+    #[serde(default)]
+    pub(super) not_before: Lived,
+    /// It fails then, unless it has ended.
+    #[serde(default)]
+    pub(super) expires: Option<Lived>,
     /// A download was read to its end.
     pub(super) read: bool,
 }
@@ -123,7 +129,7 @@ impl Record {
     /// A transfer that begins: an upload whose bytes come to `file`, or a download.
     pub(super) fn new(key: Key, wish: Wish, file: FileId, now: Now) -> Self {
         let upload = wish.upload();
-        Self {
+        let mut record = Self {
             state: match upload {
                 Some(_) => State::Receiving,
                 None => State::Queued,
@@ -150,8 +156,29 @@ impl Record {
             born: now.lived,
             accepted: now.lived,
             since: now.lived,
+            not_before: Lived::ZERO,
+            expires: None,
             read: false,
+        };
+        if record.state == State::Queued {
+            record.come_into_force(now, record.wish.terms.start_delay);
         }
+        record
+    }
+
+    /// The time that it has begins, and so does its delay.
+    fn come_into_force(&mut self, now: Now, delay: Duration) {
+        self.not_before = now.lived + delay;
+        self.expires = self
+            .wish
+            .terms
+            .lifetime
+            .map(|lifetime| now.lived + lifetime);
+    }
+
+    /// Whether its time is over, and it is not.
+    pub(super) fn has_expired(&self, now: Lived) -> bool {
+        self.is_to_be_written() && self.expires.is_some_and(|expires| expires <= now)
     }
 
     /// Whether a wish under the same name is the same transfer's. Size and SHA-256 need not be named
@@ -204,6 +231,7 @@ impl Record {
         self.sha256 = Some(sha256);
         self.spent = Spent::default();
         self.accepted = now.lived;
+        self.come_into_force(now, self.wish.terms.start_delay);
         self.enter(State::Queued, now);
     }
 
@@ -281,9 +309,10 @@ impl Record {
         self.leave_remnant(now);
     }
 
-    /// It is tried anew with a budget of its own, also while it waits.
+    /// It is tried anew with a budget and a lifetime of its own, also while it waits.
     pub(super) fn retry(&mut self, now: Now) {
         self.spent = Spent::default();
+        self.come_into_force(now, Duration::ZERO);
         self.taken_over = false;
         self.accepted = now.lived;
         self.remnant = Remnant::Nothing;
@@ -436,7 +465,7 @@ impl Record {
     /// When something is to be done for it: an attempt, or a deletion on the server.
     pub(super) const fn due(&self) -> Option<Lived> {
         match (self.state, self.remnant) {
-            (State::Queued, _) => Some(Lived::ZERO),
+            (State::Queued, _) => Some(self.not_before),
             (State::Waiting { until }, _) => Some(until),
             (State::Failed | State::Cancelled, Remnant::Pending { due, .. }) => Some(due),
             _ => None,
@@ -477,6 +506,7 @@ mod tests {
 
     use super::*;
     use crate::broker::transfers::testing::{NOW, download, key, upload};
+    use crate::broker::transfers::wish::Terms;
 
     fn told(reason: &str) -> Told {
         Told {
@@ -572,6 +602,27 @@ mod tests {
         for record in records {
             let text = serde_json::to_string(&record).unwrap();
             assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
+        }
+    }
+
+    #[test]
+    fn records_with_terms_are_read_and_those_without_are_written_as_before() {
+        let text = include_str!("testing/records-2.jsonl");
+        let later: Record = serde_json::from_str(text).unwrap();
+        let (start, end) = (Lived::from_secs(7300), Lived::from_secs(86_500));
+        assert_eq!((later.due(), later.expires), (Some(start), Some(end)));
+        assert_eq!(later.wish.terms.labels.to_string(), r#"job="nightly""#);
+        assert!(!later.has_expired(start) && later.has_expired(end));
+        let again = serde_json::to_string(&later).unwrap();
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(value(&again), value(text));
+        let plain = serde_json::to_string(&upload(key("x"))).unwrap();
+        assert!(!plain.contains("terms"), "{plain}");
+        // One of before has no terms, and is due at once and for ever.
+        for line in include_str!("testing/records-1.jsonl").lines() {
+            let before: Record = serde_json::from_str(line).unwrap();
+            assert_eq!((before.not_before, before.expires), (Lived::ZERO, None));
+            assert_eq!(before.wish.terms, Terms::default());
         }
     }
 

@@ -132,6 +132,10 @@ pub(super) fn another(error: &Error, uploads: bool) -> Another {
         | Cause::TransferExists
         | Cause::TransferBusy
         | Cause::TooManyTransfers { .. }
+        | Cause::OnlyValidated
+        | Cause::RequestIdUsed
+        | Cause::RequestRunning
+        | Cause::TransferExpired(_)
         | Cause::WrongState(_)
         | Cause::WrongOffset { .. }
         | Cause::TransferEnded

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::files::FileId;
 use super::lived::{Lived, Now};
 use super::record::Record;
-use super::wish::{Direction, Key, TransferId, UploadWish, Wish};
+use super::wish::{Direction, Key, Terms, TransferId, UploadWish, Wish};
 use crate::broker::scheduler::Priority;
 use crate::broker::testing::path;
 use crate::broker::{Cause, Error, Principal};
@@ -34,6 +34,7 @@ pub(super) fn download_wish(name: &str) -> Wish {
         path: path(name),
         priority: Priority::Bulk,
         direction: Direction::Download,
+        terms: Terms::default(),
     }
 }
 

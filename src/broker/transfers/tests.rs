@@ -15,7 +15,9 @@ use super::testing::{download_wish, id, key, upload_wish};
 use super::*;
 use crate::broker::put::{PutState, Verify};
 use crate::broker::testing::{Module, server};
-use crate::broker::{Broker, Caller, Cause, Error, Limits, Principal, Servers, health};
+use crate::broker::{
+    Broker, Caller, Cause, Error, Limits, Options, Principal, Servers, Whose, health,
+};
 use crate::modem::clock::jump;
 use crate::modem::operation::Task;
 
@@ -30,6 +32,7 @@ mod logins;
 mod names;
 mod replaced;
 mod reuse;
+mod terms;
 mod wishes;
 
 /// A daemon as far as transfers need one, until it is dropped.
@@ -168,6 +171,7 @@ impl House {
 fn me() -> Caller {
     Caller {
         yields: None,
+        options: Options::default(),
         principal: Principal::new("me"),
         deadline: None,
         priority: None,

@@ -1,11 +1,13 @@
 //! What a client asks of a transfer, and under which name.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use uuid::Uuid;
 
 use crate::broker::caller::Principal;
+use crate::broker::labels::Labels;
 use crate::broker::put::Verify;
 use crate::broker::scheduler::Priority;
 use crate::ftps::value::{RemotePath, ValueError};
@@ -87,6 +89,29 @@ pub struct Wish {
     pub priority: Priority,
     /// Which way.
     pub direction: Direction,
+    /// When it may be tried, and what it is called by. Records of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Terms::is_usual")]
+    pub terms: Terms,
+}
+
+/// When a transfer may be tried, and what it is called by.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// The first attempt waits so long after all of it is with the daemon.
+    #[serde(default)]
+    pub start_delay: Duration,
+    /// It is worth nothing when so much time has passed since then; `None`: it never expires.
+    #[serde(default)]
+    pub lifetime: Option<Duration>,
+    /// What it is called by.
+    #[serde(default)]
+    pub labels: Labels,
+}
+
+impl Terms {
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Which way a transfer goes.

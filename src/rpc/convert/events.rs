@@ -1,5 +1,6 @@
 //! Events and the queue to responses.
 
+use super::options::labels;
 use super::request::Page;
 use super::response::{duration, from_now, link, login, moment, number, signed, timestamp};
 use crate::broker::estimate::Costs;
@@ -164,6 +165,7 @@ impl From<About> for proto::OperationInfo {
             principal: principal.map_or_else(String::new, ToString::to_string),
             profile: about.profile.as_deref().unwrap_or_default().into(),
             priority: proto::Priority::from(about.priority).into(),
+            labels: labels(&about.labels),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod events;
 mod module_file;
+pub(super) mod options;
 mod repair;
 pub(super) mod request;
 pub(super) mod response;

@@ -29,6 +29,7 @@ impl From<TransferResult> for FetchToModuleResponse {
         };
         Self {
             message: Some(fetch_to_module_response::Message::Result(result)),
+            ..Self::default()
         }
     }
 }
@@ -42,6 +43,7 @@ impl From<TransferResult> for SendFromModuleResponse {
         };
         Self {
             message: Some(send_from_module_response::Message::Result(result)),
+            ..Self::default()
         }
     }
 }
@@ -55,6 +57,7 @@ impl From<Written> for WriteModuleFileResponse {
         };
         Self {
             message: Some(write_module_file_response::Message::Result(result)),
+            ..Self::default()
         }
     }
 }
@@ -63,6 +66,7 @@ impl From<OperationProgress> for FetchToModuleResponse {
     fn from(progress: OperationProgress) -> Self {
         Self {
             message: Some(fetch_to_module_response::Message::Progress(progress)),
+            ..Self::default()
         }
     }
 }
@@ -71,6 +75,7 @@ impl From<OperationProgress> for SendFromModuleResponse {
     fn from(progress: OperationProgress) -> Self {
         Self {
             message: Some(send_from_module_response::Message::Progress(progress)),
+            ..Self::default()
         }
     }
 }
@@ -79,6 +84,7 @@ impl From<OperationProgress> for WriteModuleFileResponse {
     fn from(progress: OperationProgress) -> Self {
         Self {
             message: Some(write_module_file_response::Message::Progress(progress)),
+            ..Self::default()
         }
     }
 }

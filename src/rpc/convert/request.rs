@@ -8,10 +8,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use tonic_types::FieldViolation;
 
+use super::options;
+
 use crate::broker::get::{Growth, Guards, Wanted};
 use crate::broker::put::{PutHeader, Verify};
+use crate::broker::requests::RequestId;
 use crate::broker::scheduler::{Priority, Yields};
-use crate::broker::{ServerChoice, SessionId, SessionRequest, Target};
+use crate::broker::{JobId, ServerChoice, SessionId, SessionRequest, Target, Whose};
 use crate::ftps::value::{
     Host, NameCode, Offset, Password, RemotePath, Server, ServerType, TransferType, Username,
     ValueError,
@@ -260,7 +263,7 @@ impl Fields {
 
     /// A span of time that Protocol Buffers allow and that is not less than 0. The conversion of
     /// `prost_types` carries nanoseconds over, and panics at the smallest number of seconds.
-    fn span(&mut self, field: &str, span: prost_types::Duration) -> Option<Duration> {
+    pub(super) fn span(&mut self, field: &str, span: prost_types::Duration) -> Option<Duration> {
         let seconds = u64::try_from(span.seconds).ok();
         let nanos = u32::try_from(span.nanos).ok();
         match seconds.zip(nanos) {
@@ -278,6 +281,21 @@ impl Fields {
         u64::try_from(number)
             .ok()
             .or_else(|| self.refuse(field, format!("is {number}, less than 0")))
+    }
+}
+
+/// Two parts of a request, or every field of both that breaks a rule.
+pub(in crate::rpc) fn both<A, B>(
+    one: Result<A, Invalid>,
+    other: Result<B, Invalid>,
+) -> Result<(A, B), Invalid> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (one, other) => {
+            let mut violations = one.err().map_or_else(Vec::new, |Invalid(fields)| fields);
+            violations.extend(other.err().into_iter().flat_map(|Invalid(fields)| fields));
+            Err(Invalid(violations))
+        }
     }
 }
 
@@ -493,7 +511,10 @@ pub(in crate::rpc) struct Page<T> {
 /// Most operations in one answer: about a hundred kilobytes.
 const OPERATIONS: usize = 500;
 
-pub(in crate::rpc) fn page(request: proto::ListOperationsRequest) -> Result<Page<usize>, Invalid> {
+pub(in crate::rpc) fn page(
+    request: proto::ListOperationsRequest,
+) -> Result<(Page<usize>, Whose), Invalid> {
+    let whose = options::whose(request.principal);
     let mut fields = Fields::default();
     let size = fields.page_size(request.page_size, OPERATIONS);
     let behind = match request.page_token.as_str() {
@@ -503,7 +524,10 @@ pub(in crate::rpc) fn page(request: proto::ListOperationsRequest) -> Result<Page
             Err(_) => fields.refuse("page_token", "is not one of this method"),
         },
     };
-    fields.finish(size.zip(behind).map(|(size, behind)| Page { behind, size }))
+    both(
+        fields.finish(size.zip(behind).map(|(size, behind)| Page { behind, size })),
+        whose,
+    )
 }
 
 /// Most profiles, or sessions, in one answer.
@@ -517,8 +541,9 @@ pub(in crate::rpc) fn profiles(
 
 pub(in crate::rpc) fn open_sessions(
     request: proto::ListSessionsRequest,
-) -> Result<Page<String>, Invalid> {
-    page_of_names(request.page_size, request.page_token)
+) -> Result<(Page<String>, Whose), Invalid> {
+    let page = page_of_names(request.page_size, request.page_token);
+    both(page, options::whose(request.principal))
 }
 
 /// A page of what is in the order of names.
@@ -536,6 +561,34 @@ pub(in crate::rpc) fn operation(id: String) -> Result<String, Invalid> {
     let mut fields = Fields::default();
     let id = fields.named("operation_id", id);
     fields.finish(id)
+}
+
+/// An operation, by its own id or by that of its request.
+#[derive(Debug)]
+pub(in crate::rpc) enum Sought {
+    Operation(JobId),
+    Request(RequestId),
+}
+
+/// Which operation is looked for, and whose it is.
+pub(in crate::rpc) fn sought(
+    request: proto::GetOperationRequest,
+) -> Result<(Sought, Whose), Invalid> {
+    let mut fields = Fields::default();
+    let sought = match (request.operation_id, request.request_id) {
+        (id, request) if request.is_empty() => fields
+            .named("operation_id", id)
+            .map(|id| Sought::Operation(JobId::new(id))),
+        (id, request) => {
+            let request = fields.request_id("request_id", &request);
+            if request.is_some() && !id.is_empty() {
+                let rule = "is given beside `operation_id`; exactly one of them is to be given";
+                fields.refuse::<()>("request_id", rule);
+            }
+            request.map(Sought::Request)
+        }
+    };
+    both(fields.finish(sought), options::one(request.principal))
 }
 
 /// A file to write.

@@ -88,6 +88,7 @@ impl From<OpenSession> for proto::SessionInfo {
         let (directory, raw_directory) = said(&session.directory, session.code);
         Self {
             session_id: session.id.as_str().into(),
+            principal: session.principal.as_str().into(),
             profile: session.profile.as_deref().unwrap_or_default().into(),
             directory,
             raw_directory,

@@ -1,22 +1,39 @@
 //! Requests about transfers to values, and transfers to messages.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 
-use super::request::{Fields, Invalid, Page, sha256};
-use super::response::{count, given, signed, timestamp, until};
+use super::options::{labels, one, whose};
+use super::request::{Fields, Invalid, Page, both, sha256};
+use super::response::{count, duration, given, number, signed, timestamp, until};
+use crate::broker::labels::Labels;
 use crate::broker::put::{PutState, Verify};
 use crate::broker::scheduler::Priority;
 use crate::broker::transfers::{
-    Direction, Record, Remnant, State, Told, Transfer, TransferId, UploadWish, Wish,
+    Direction, Key, Record, Remnant, State, Terms, Told, Transfer, TransferId, UploadWish,
+    WatchTold, Wish,
 };
+use crate::broker::{Caller, Principal, Whose};
 use crate::proto;
 
 /// Most transfers in one answer: a few hundred kilobytes.
 const PAGE: usize = 200;
 
+/// A transfer that is to be.
+#[derive(Debug)]
+pub(in crate::rpc) struct Creation {
+    pub(in crate::rpc) id: TransferId,
+    pub(in crate::rpc) wish: Wish,
+    /// It is only checked.
+    pub(in crate::rpc) validate_only: bool,
+}
+
 /// A header of an upload: its name, and what is wished for.
-pub(in crate::rpc) fn upload(header: proto::UploadHeader) -> Result<(TransferId, Wish), Invalid> {
+pub(in crate::rpc) fn upload(header: proto::UploadHeader) -> Result<Creation, Invalid> {
     let mut fields = Fields::default();
+    let terms = fields.terms("header.transfer_options", header.transfer_options);
+    let validate_only = fields.creating("header.options", header.options);
     let id = fields.transfer("header.transfer_id", header.transfer_id);
     let profile = fields.named("header.profile", header.profile);
     let path = fields.path("header.path", (header.path, header.raw_path));
@@ -51,8 +68,13 @@ pub(in crate::rpc) fn upload(header: proto::UploadHeader) -> Result<(TransferId,
             path: path?,
             priority: priority?.unwrap_or(Priority::Bulk),
             direction: Direction::Upload(upload),
+            terms: terms?,
         };
-        Some((id?, wish))
+        Some(Creation {
+            id: id?,
+            wish,
+            validate_only: validate_only?,
+        })
     })();
     fields.finish(read)
 }
@@ -66,10 +88,10 @@ pub(in crate::rpc) fn resume(header: proto::ResumeHeader) -> Result<(TransferId,
 }
 
 /// A download: its name, and what is wished for.
-pub(in crate::rpc) fn download(
-    request: proto::CreateDownloadRequest,
-) -> Result<(TransferId, Wish), Invalid> {
+pub(in crate::rpc) fn download(request: proto::CreateDownloadRequest) -> Result<Creation, Invalid> {
     let mut fields = Fields::default();
+    let terms = fields.terms("transfer_options", request.transfer_options);
+    let validate_only = fields.creating("options", request.options);
     let id = fields.transfer("transfer_id", request.transfer_id);
     let profile = fields.named("profile", request.profile);
     let path = fields.path("path", (request.path, request.raw_path));
@@ -80,17 +102,22 @@ pub(in crate::rpc) fn download(
             path: path?,
             priority: priority?.unwrap_or(Priority::Bulk),
             direction: Direction::Download,
+            terms: terms?,
         };
-        Some((id?, wish))
+        Some(Creation {
+            id: id?,
+            wish,
+            validate_only: validate_only?,
+        })
     })();
     fields.finish(read)
 }
 
-/// Which transfer.
-pub(in crate::rpc) fn id(id: String) -> Result<TransferId, Invalid> {
+/// Which transfer, and whose.
+pub(in crate::rpc) fn id(id: String, principal: String) -> Result<(TransferId, Whose), Invalid> {
     let mut fields = Fields::default();
     let id = fields.transfer("transfer_id", id);
-    fields.finish(id)
+    both(fields.finish(id), one(principal))
 }
 
 /// Which download, and from where on.
@@ -103,64 +130,151 @@ pub(in crate::rpc) fn read(
     fields.finish(id.zip(offset))
 }
 
-/// Which transfers, and which page of them.
+/// Which transfers, whose, and which page of them.
 pub(in crate::rpc) fn list(
     request: proto::ListTransfersRequest,
-) -> Result<(Page<TransferId>, Filter), Invalid> {
+) -> Result<(Page<Behind>, (Filter, Whose)), Invalid> {
     let mut fields = Fields::default();
+    let whose = whose(request.principal);
+    let all = matches!(whose, Ok(Whose::All));
     let size = fields.page_size(request.page_size, PAGE);
     let behind = if request.page_token.is_empty() {
         Some(None)
     } else {
-        fields.transfer("page_token", request.page_token).map(Some)
+        fields.behind(request.page_token, all).map(Some)
     };
-    let mut states = Some(Vec::new());
-    for (at, number) in request.states.into_iter().enumerate() {
-        let field = format!("states[{at}]");
-        let state = match fields.choice(&field, number) {
-            Some(proto::TransferState::Unspecified) => fields.refuse(&field, "is not specified"),
-            state => state,
-        };
-        states = states.zip(state).map(|(mut states, state)| {
-            states.push(state);
-            states
-        });
-    }
-    let prefix = match request.transfer_id_prefix {
-        prefix if prefix.is_empty() => Some(None),
-        prefix => fields.transfer("transfer_id_prefix", prefix).map(Some),
-    };
-    let read = (|| {
-        let page = Page {
-            behind: behind?,
-            size: size?,
-        };
-        let filter = Filter {
-            states: states?,
-            prefix: prefix?,
-        };
-        Some((page, filter))
-    })();
-    fields.finish(read)
+    let filter = Filter::read(
+        &mut fields,
+        request.states,
+        request.transfer_id_prefix,
+        request.labels,
+    );
+    let page = size.zip(behind).map(|(size, behind)| Page { behind, size });
+    let read = page.zip(filter);
+    let read = both(fields.finish(read), whose);
+    read.map(|((page, filter), whose)| (page, (filter, whose)))
 }
 
-/// Which transfers are listed.
+/// Which transfers are watched, and whose.
+pub(in crate::rpc) fn watch(
+    request: proto::WatchTransfersRequest,
+) -> Result<(Filter, Whose), Invalid> {
+    let mut fields = Fields::default();
+    let filter = Filter::read(
+        &mut fields,
+        request.states,
+        request.transfer_id_prefix,
+        request.labels,
+    );
+    both(fields.finish(filter), whose(request.principal))
+}
+
+/// The transfer before the first of a page; without a principal, one of those that the list is of.
+#[derive(Debug)]
+pub(in crate::rpc) struct Behind {
+    id: TransferId,
+    principal: Option<Principal>,
+}
+
+impl Behind {
+    /// Its key in a list of these transfers.
+    pub(in crate::rpc) fn key(self, whose: &Whose, caller: &Caller) -> Option<Key> {
+        let principal = self.principal.or_else(|| whose.one(caller).cloned())?;
+        let id = self.id;
+        Some(Key { principal, id })
+    }
+}
+
+/// The token of the page that follows a transfer.
+pub(in crate::rpc) fn token(last: &Key, whose: &Whose) -> String {
+    match whose {
+        Whose::All => format!("{}/{}", last.id, last.principal),
+        Whose::Own | Whose::One(_) => last.id.as_str().to_owned(),
+    }
+}
+
+/// Which transfers are meant.
 #[derive(Debug)]
 pub(in crate::rpc) struct Filter {
     states: Vec<proto::TransferState>,
     prefix: Option<TransferId>,
+    labels: Labels,
 }
 
 impl Filter {
+    fn read(
+        fields: &mut Fields,
+        numbers: Vec<i32>,
+        prefix: String,
+        labels: HashMap<String, String>,
+    ) -> Option<Self> {
+        let mut states = Some(Vec::new());
+        for (at, number) in numbers.into_iter().enumerate() {
+            let field = format!("states[{at}]");
+            let state = match fields.choice(&field, number) {
+                Some(proto::TransferState::Unspecified) => {
+                    fields.refuse(&field, "is not specified")
+                }
+                state => state,
+            };
+            states = states.zip(state).map(|(mut states, state)| {
+                states.push(state);
+                states
+            });
+        }
+        let prefix = match prefix {
+            prefix if prefix.is_empty() => Some(None),
+            prefix => fields.transfer("transfer_id_prefix", prefix).map(Some),
+        };
+        let labels = fields.labels("labels", labels);
+        Some(Self {
+            states: states?,
+            prefix: prefix?,
+            labels: labels?,
+        })
+    }
+
     /// Whether a transfer is one of them.
     pub(in crate::rpc) fn takes(&self, record: &Record) -> bool {
         let state = proto::TransferState::from(&record.state);
         let id = record.key.id.as_str();
+        let begins = |prefix: &TransferId| id.starts_with(prefix.as_str());
         (self.states.is_empty() || self.states.contains(&state))
-            && self
-                .prefix
-                .as_ref()
-                .is_none_or(|prefix| id.starts_with(prefix.as_str()))
+            && self.prefix.as_ref().is_none_or(begins)
+            && record.wish.terms.labels.have(&self.labels)
+    }
+}
+
+impl From<WatchTold> for proto::WatchTransfersResponse {
+    fn from(told: WatchTold) -> Self {
+        use proto::watch_transfers_response::Event;
+        let removed = |key: Key, removal: proto::TransferRemoval| {
+            Event::Removed(proto::TransferRemoved {
+                transfer_id: key.id.as_str().into(),
+                principal: key.principal.as_str().into(),
+                removal: removal.into(),
+            })
+        };
+        let event = match told {
+            WatchTold::Is(transfer) => Event::Transfer((*transfer).into()),
+            WatchTold::Present(transfers) => Event::Present(proto::TransfersPresent {
+                transfer_count: number(transfers),
+            }),
+            WatchTold::Deleted(key) => removed(key, proto::TransferRemoval::Deleted),
+            WatchTold::Filtered(key) => removed(key, proto::TransferRemoval::Filtered),
+        };
+        Self { event: Some(event) }
+    }
+}
+
+impl From<&Terms> for proto::TransferOptions {
+    fn from(terms: &Terms) -> Self {
+        let delay = Some(terms.start_delay).filter(|delay| !delay.is_zero());
+        Self {
+            start_delay: delay.map(duration),
+            lifetime: terms.lifetime.map(duration),
+            labels: labels(&terms.labels),
+        }
     }
 }
 
@@ -185,6 +299,26 @@ impl Fields {
             self.refuse(field, rule)
         })
     }
+
+    /// A page token: the id of a transfer, with its principal in a list of all.
+    fn behind(&mut self, token: String, all: bool) -> Option<Behind> {
+        if !all {
+            let id = self.transfer("page_token", token)?;
+            return Some(Behind {
+                id,
+                principal: None,
+            });
+        }
+        let Some((id, principal)) = token.split_once('/') else {
+            return self.refuse("page_token", "is not one of a list of all");
+        };
+        let id = self.transfer("page_token", id.to_owned())?;
+        let principal = self.named("page_token", principal.to_owned())?;
+        Some(Behind {
+            id,
+            principal: Some(Principal::new(principal)),
+        })
+    }
 }
 
 impl From<Transfer> for proto::Transfer {
@@ -193,6 +327,7 @@ impl From<Transfer> for proto::Transfer {
             record,
             live,
             next_attempt,
+            expires_in,
             ..
         } = transfer;
         let state = proto::TransferState::from(&record.state);
@@ -212,11 +347,16 @@ impl From<Transfer> for proto::Transfer {
             None => (proto::PutState::Unspecified, String::new()),
         };
         let wish = record.wish.upload().cloned();
+        let terms = &record.wish.terms;
+        let transfer_options = (*terms != Terms::default()).then(|| terms.into());
         let operation = live.operation.as_ref().map(|id| id.as_str().to_owned());
         let update_time = timestamp(record.changed);
         let (path, raw_path) = given(&record.wish.path);
         let transfer = Self {
             transfer_id: record.key.id.as_str().into(),
+            principal: record.key.principal.as_str().into(),
+            transfer_options,
+            expire_wait: expires_in.map(duration),
             direction: direction.into(),
             profile: record.wish.profile,
             path,

@@ -93,6 +93,25 @@ impl Verdict {
                 Reason::TooManySessions,
                 "close sessions that are no longer used",
             ),
+            // The face answers this with success.
+            Cause::OnlyValidated | Cause::WrongAnswer => Self::new(
+                Code::Internal,
+                Reason::WrongAnswer,
+                "this is a defect of cellftpd",
+            ),
+            Cause::RequestIdUsed => Self::new(
+                Code::AlreadyExists,
+                Reason::RequestIdUsed,
+                "give this one another, or send the first again as it was",
+            ),
+            Cause::RequestRunning => Self {
+                retry: Some(RETRY),
+                ..Self::new(
+                    Code::Aborted,
+                    Reason::RequestRunning,
+                    "GetOperation tells how far it is; send the request again to have its answer",
+                )
+            },
             Cause::TooManyWatchers { own } => Self::full(
                 *own,
                 Reason::TooManyWatchers,
@@ -194,6 +213,11 @@ impl Verdict {
                 },
                 "",
             ),
+            Cause::TransferExpired(_) => Self::new(
+                Code::DeadlineExceeded,
+                Reason::Expired,
+                "RetryTransfer tries it again and gives it the same time anew",
+            ),
             Cause::Interrupted => Self::new(Code::Unavailable, Reason::Interrupted, ""),
             Cause::SpoolLost => Self::new(Code::DataLoss, Reason::SpoolLost, ""),
             Cause::Unverified { .. } => Self::new(
@@ -274,11 +298,6 @@ impl Verdict {
                 "look at what the server has; RetryTransfer tries it again, from the bytes that are kept",
             ),
             Cause::Modem(error) => Self::of_modem(error),
-            Cause::WrongAnswer => Self::new(
-                Code::Internal,
-                Reason::WrongAnswer,
-                "this is a defect of cellftpd",
-            ),
         }
     }
 

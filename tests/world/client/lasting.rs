@@ -8,7 +8,7 @@ use bytes::Bytes;
 use cellftp::broker::put::{PutState, Verify};
 use cellftp::broker::scheduler::Priority;
 use cellftp::broker::transfers::{
-    Direction, ReadNext, Receiving, State, Transfer, TransferId, Upload, UploadWish, Wish,
+    Direction, ReadNext, Receiving, State, Terms, Transfer, TransferId, Upload, UploadWish, Wish,
 };
 use cellftp::broker::{Broker, Caller, Cause, Error, Principal};
 use sha2::{Digest, Sha256};
@@ -105,6 +105,7 @@ impl Client<'_> {
                 size: self.random.bool().then_some(len as u64),
                 sha256: Some(Sha256::digest(&content).into()),
             }),
+            terms: Terms::default(),
         };
         let name = self.transfer_id();
         let mine = Lasting {
@@ -233,6 +234,7 @@ impl Client<'_> {
             path: path(&at.1),
             priority: Priority::Bulk,
             direction: Direction::Download,
+            terms: Terms::default(),
         };
         let name = self.transfer_id();
         self.mine().transfers.push(Lasting {
@@ -628,7 +630,7 @@ pub(crate) async fn settle(world: &Arc<World>, broker: &Broker, index: usize, un
         }
     }
     // No client sees what is another's.
-    match broker.list_transfers(&caller, None, 1000, |_| true) {
+    match broker.list_transfers(&caller, &cellftp::broker::Whose::Own, None, 1000, |_| true) {
         Ok(listed) => {
             for there in listed {
                 let own = format!("{}-", client.name);
@@ -650,6 +652,7 @@ fn named(client: &str) -> Caller {
         deadline: None,
         priority: None,
         yields: None,
+        options: cellftp::broker::Options::default(),
     }
 }
 
@@ -658,7 +661,7 @@ pub(crate) fn keeping(world: &World, broker: &Broker) -> usize {
     let of = |index| {
         let caller = named(&client_name(index));
         broker
-            .list_transfers(&caller, None, 1000, |_| true)
+            .list_transfers(&caller, &cellftp::broker::Whose::Own, None, 1000, |_| true)
             .unwrap_or_default()
     };
     let all = (0..world.plan.clients).flat_map(of);

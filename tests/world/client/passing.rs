@@ -132,6 +132,7 @@ impl Client<'_> {
             deadline: deadline.map(|time| cellftp::modem::clock::now() + time),
             priority: None,
             yields: None,
+            options: cellftp::broker::Options::default(),
         };
         self.world.note(&format!(
             "{}: puts {:?}, {} bytes",

@@ -6,7 +6,8 @@ use clap::Subcommand;
 
 use cellftp::client::ServerPath;
 
-use super::{Landing, Put, server_path};
+use super::{Asking, Landing, Put, Terms, Whose, server_path};
+use crate::exit::Failure;
 
 /// What the daemon has taken is on its disk, and outlives this program, the daemon and a power cut.
 #[derive(Debug, Subcommand)]
@@ -16,16 +17,26 @@ pub(crate) enum TransferCommand {
     /// Have the daemon bring a file of the server to its disk
     Get(TransferGet),
     /// List all transfers
-    Ls,
+    Ls {
+        #[command(flatten)]
+        whose: Whose,
+    },
     /// Show a transfer
     Show {
         /// Name of the transfer
         id: String,
+
+        #[command(flatten)]
+        whose: Whose,
     },
-    /// Show a transfer at each change, until it is over; the exit code is that of its end
+    /// Show a transfer at each change, until it is over; the exit code is that of its end. Without a
+    /// name, show all transfers, and what changes, until interrupted
     Watch {
         /// Name of the transfer
-        id: String,
+        id: Option<String>,
+
+        #[command(flatten)]
+        whose: Whose,
     },
     /// Read what `transfer get` brings, also while it arrives
     Read(TransferRead),
@@ -33,17 +44,69 @@ pub(crate) enum TransferCommand {
     Retry {
         /// Name of the transfer
         id: String,
+
+        #[command(flatten)]
+        whose: Whose,
     },
     /// End a transfer
     Cancel {
         /// Name of the transfer
         id: String,
+
+        #[command(flatten)]
+        whose: Whose,
     },
     /// Forget a transfer that has ended
     Rm {
         /// Name of the transfer
         id: String,
+
+        #[command(flatten)]
+        whose: Whose,
     },
+}
+
+impl TransferCommand {
+    /// How the call is made. A transfer has a name of its own.
+    pub(crate) fn asking(&self) -> Result<Asking, Failure> {
+        match self {
+            Self::Put(wish) if wish.put.asking.request_id.is_some() => Err(Failure::Usage(
+                "a transfer is named by --id, which has it taken once; --request-id is for `put`"
+                    .into(),
+            )),
+            Self::Put(wish) if wish.resume && wish.put.asking.dry_run => Err(Failure::Usage(
+                "--dry-run is for a transfer that is to be, and not for --resume".into(),
+            )),
+            Self::Put(wish) => Ok(wish.put.asking.clone()),
+            Self::Get(wish) => Ok(Asking {
+                dry_run: wish.dry_run,
+                ..Asking::default()
+            }),
+            _ => Ok(Asking::default()),
+        }
+    }
+
+    /// When what it creates may be delivered.
+    pub(crate) const fn terms(&self) -> Option<&Terms> {
+        match self {
+            Self::Put(wish) => Some(&wish.terms),
+            Self::Get(wish) => Some(&wish.terms),
+            _ => None,
+        }
+    }
+
+    /// Whose transfers it is about.
+    pub(crate) const fn whose(&self) -> Option<&Whose> {
+        match self {
+            Self::Ls { whose }
+            | Self::Show { whose, .. }
+            | Self::Watch { whose, .. }
+            | Self::Retry { whose, .. }
+            | Self::Cancel { whose, .. }
+            | Self::Rm { whose, .. } => Some(whose),
+            Self::Put(_) | Self::Get(_) | Self::Read(_) => None,
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -58,6 +121,9 @@ pub(crate) struct TransferPut {
     /// Go on with a transfer that was half sent
     #[arg(long, requires = "id")]
     pub(crate) resume: bool,
+
+    #[command(flatten)]
+    pub(crate) terms: Terms,
 }
 
 #[derive(Debug, clap::Args)]
@@ -69,6 +135,13 @@ pub(crate) struct TransferGet {
     /// Name of the transfer; the same name again is the same transfer. Without it, a new one
     #[arg(long)]
     pub(crate) id: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) terms: Terms,
+
+    /// Have the daemon check the request, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, clap::Args)]

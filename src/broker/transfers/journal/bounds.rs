@@ -59,26 +59,40 @@ impl Journal {
         principal: &Principal,
     ) -> Result<(), Error> {
         loop {
-            let own = {
-                let table = self.table();
-                let of_own = table
-                    .entries
-                    .keys()
-                    .filter(|key| key.principal == *principal);
-                let share = Share {
-                    in_all: self.settings.max_transfers as u64,
-                    of_one: self.settings.max_per_principal as u64,
-                };
-                let own = of_own.count() as u64;
-                match share.admit(table.entries.len() as u64, own, 1) {
-                    Ok(()) => return Ok(()),
-                    Err(Full { own }) => own,
-                }
+            let Err(Full { own }) = self.place(principal) else {
+                return Ok(());
             };
-            let spent = self.spent(|key, _| !own || key.principal == *principal);
+            let spent = self.spent_of(own, principal);
             let spent = spent.ok_or(Cause::TooManyTransfers { own })?;
             self.drop_entry(store, &spent).await?;
         }
+    }
+
+    /// Whether there is, or can be, a place for one more of a principal's.
+    pub(super) fn has_place(&self, principal: &Principal) -> Result<(), Cause> {
+        match self.place(principal) {
+            Err(Full { own }) if self.spent_of(own, principal).is_none() => {
+                Err(Cause::TooManyTransfers { own })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn place(&self, principal: &Principal) -> Result<(), Full> {
+        let table = self.table();
+        let of_own = table
+            .entries
+            .keys()
+            .filter(|key| key.principal == *principal);
+        let share = Share {
+            in_all: self.settings.max_transfers as u64,
+            of_one: self.settings.max_per_principal as u64,
+        };
+        share.admit(table.entries.len() as u64, of_own.count() as u64, 1)
+    }
+
+    fn spent_of(&self, own: bool, principal: &Principal) -> Option<Key> {
+        self.spent(|key, _| !own || key.principal == *principal)
     }
 
     /// Puts the time lived through on the disk, where there is something that grows older and that

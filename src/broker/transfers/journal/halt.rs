@@ -13,6 +13,8 @@ pub(in crate::broker::transfers) enum Why {
     /// What an earlier attempt left on the server is not to be deleted now: the transfer is tried
     /// again, or its client has it forgotten.
     StepAside,
+    /// The time of the transfer is over.
+    Expire,
     /// The daemon stops.
     Stop,
 }

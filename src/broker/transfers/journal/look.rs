@@ -1,11 +1,29 @@
 //! Transfers as they are.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use tokio::sync::watch;
 
-use super::{Birth, Journal, Live};
+use super::{Birth, Entry, Journal, Live};
 use crate::broker::caller::Principal;
-use crate::broker::transfers::wish::{Key, TransferId};
+use crate::broker::transfers::wish::Key;
 use crate::broker::transfers::{Record, Transfer};
+
+/// Tells one state of a transfer from all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::broker::transfers) struct Mark {
+    pub(in crate::broker::transfers) birth: Birth,
+    changes: u64,
+}
+
+impl Entry {
+    fn mark(&self) -> Mark {
+        Mark {
+            birth: self.birth,
+            changes: *self.changed.borrow(),
+        }
+    }
+}
 
 impl Journal {
     /// A transfer as it is.
@@ -26,25 +44,58 @@ impl Journal {
         (settings.max_per_principal, settings.disk_per_principal)
     }
 
-    /// Transfers of a principal behind a name, at most `limit` of them.
+    /// Transfers of a principal, or of all, behind one, at most `limit` of them.
     pub(in crate::broker::transfers) fn list(
         &self,
-        principal: &Principal,
-        behind: Option<&TransferId>,
+        principal: Option<&Principal>,
+        behind: Option<&Key>,
         limit: usize,
         takes: impl Fn(&Record) -> bool,
     ) -> Vec<Transfer> {
         let table = self.table();
         let own = table.entries.iter().filter(|(key, _)| {
-            key.principal == *principal
+            principal.is_none_or(|one| key.principal == *one)
                 && !key.id.is_hidden()
-                && behind.is_none_or(|behind| key.id > *behind)
+                && behind.is_none_or(|behind| *key > behind)
         });
         let now = self.now();
         own.filter(|(_, entry)| takes(&entry.record))
             .take(limit)
             .map(|(_, entry)| entry.transfer(now))
             .collect()
+    }
+
+    /// Changes whenever any transfer does, comes or goes.
+    pub(in crate::broker::transfers) fn any(&self) -> watch::Receiver<u64> {
+        self.table().any.subscribe()
+    }
+
+    /// The transfers that may have changed since they were told, in the order of their names: of a principal or of
+    /// all. Those that `takes` does not mean are among them only if they were told.
+    pub(in crate::broker::transfers) fn news(
+        &self,
+        principal: Option<&Principal>,
+        told: &BTreeMap<Key, Mark>,
+        takes: impl Fn(&Record) -> bool,
+    ) -> BTreeSet<Key> {
+        let table = self.table();
+        let meant = table.entries.iter().filter(|(key, _)| {
+            principal.is_none_or(|one| key.principal == *one) && !key.id.is_hidden()
+        });
+        let changed = meant.filter(|(key, entry)| match told.get(key) {
+            Some(mark) => *mark != entry.mark(),
+            None => takes(&entry.record),
+        });
+        let gone = told.keys().filter(|key| !table.entries.contains_key(key));
+        let changed = changed.map(|(key, _)| key);
+        changed.chain(gone).cloned().collect()
+    }
+
+    /// A transfer, and what tells this state of it from others.
+    pub(in crate::broker::transfers) fn marked(&self, key: &Key) -> Option<(Transfer, Mark)> {
+        let table = self.table();
+        let entry = table.entries.get(key)?;
+        Some((entry.transfer(self.now()), entry.mark()))
     }
 
     /// A transfer, and what changes at every change of it and is closed when it is forgotten.

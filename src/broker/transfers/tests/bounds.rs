@@ -101,7 +101,7 @@ async fn cancelling_ends_it_where_it_is_and_clears_up() {
     }
     let listed = house
         .broker
-        .list_transfers(&me, None, 10, |_| true)
+        .list_transfers(&me, &Whose::Own, None, 10, |_| true)
         .unwrap();
     assert!(listed.is_empty());
     house.end().await;
@@ -195,7 +195,7 @@ async fn one_principal_leaves_room_for_the_others() {
     assert_eq!(
         house
             .broker
-            .list_transfers(&you, None, 10, |_| true)
+            .list_transfers(&you, &Whose::Own, None, 10, |_| true)
             .unwrap()
             .len(),
         2
@@ -300,7 +300,7 @@ async fn what_is_old_is_forgotten() {
     let left = || {
         let left = house
             .broker
-            .list_transfers(&me(), None, 10, |_| true)
+            .list_transfers(&me(), &Whose::Own, None, 10, |_| true)
             .unwrap();
         left.len()
     };

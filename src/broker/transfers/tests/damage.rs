@@ -78,7 +78,7 @@ async fn before(killed: bool) -> Before {
 fn records(house: &House) -> BTreeMap<String, Record> {
     let all = house
         .broker
-        .list_transfers(&me(), None, 100, |_| true)
+        .list_transfers(&me(), &Whose::Own, None, 100, |_| true)
         .unwrap();
     let all = all.into_iter();
     all.map(|there| (there.record.key.id.to_string(), there.record))
@@ -432,7 +432,7 @@ async fn what_was_taken_up_of_a_damaged_store_is_delivered_and_what_is_uncertain
     assert_eq!(
         house
             .broker
-            .list_transfers(&me(), None, 9, |_| true)
+            .list_transfers(&me(), &Whose::Own, None, 9, |_| true)
             .unwrap()
             .len(),
         4

@@ -232,7 +232,7 @@ async fn a_transfer_that_is_deleted_still_clears_up_what_it_left() {
         assert!(matches!(gone.cause, Cause::TransferNotFound));
         let listed = house
             .broker
-            .list_transfers(&me(), None, 10, |_| true)
+            .list_transfers(&me(), &Whose::Own, None, 10, |_| true)
             .unwrap();
         assert!(listed.is_empty(), "{listed:?}");
         // The name is free at once.
