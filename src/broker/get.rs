@@ -3,6 +3,7 @@
 mod drive;
 mod ends;
 mod guarded;
+mod many;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::modem::operation::{Delivered, Standing, Task};
 
 pub use crate::modem::operation::Growth;
 pub use guarded::{Guarded, Guards};
+pub use many::Part;
 
 /// A download or listing under way. Dropping it cancels the operation.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ pub mod estimate;
 pub mod events;
 pub mod get;
 pub mod limits;
+pub mod many;
 pub mod metrics;
 pub mod put;
 pub mod queue;
@@ -283,7 +284,9 @@ impl Broker {
     ) -> Result<Arc<Operation>, Cause> {
         location.profile.allow(&caller.principal, method)?;
         let priority = match method {
-            "Get" | "Put" => caller.priority.unwrap_or(location.profile.priority),
+            "Get" | "Put" | "GetFiles" | "PutFiles" => {
+                caller.priority.unwrap_or(location.profile.priority)
+            }
             _ => Priority::Interactive,
         };
         self.admit_at(caller, method, priority, Some(location), session)

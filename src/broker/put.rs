@@ -2,6 +2,7 @@
 
 mod content;
 mod drive;
+mod many;
 mod sending;
 mod sentinel;
 mod upload;
@@ -28,6 +29,7 @@ use crate::modem::{self, JobId, failure};
 use content::Content;
 pub(super) use content::OnDisk;
 use drive::Driver;
+pub use many::{FileWritten, Incoming, PutFilesHeader};
 pub(super) use sentinel::{Sentinel, beside};
 
 /// What a file that is written shall be.

@@ -19,6 +19,7 @@ mod events;
 mod files;
 mod get;
 mod limit;
+mod many;
 mod modem;
 mod path;
 mod put;
@@ -27,21 +28,23 @@ mod transfers;
 
 pub use crate::proto::{
     CancelEnding, CommandForm, DataAddressMode, DataLimit, DataPeriod, DataScope, DataUsage,
-    DataVolume, Entry, EntryKind, Failure, FetchToModuleResult, GetCapabilitiesResponse, GetInfo,
-    GetResult, GetServerInfoResponse, GetStatusResponse, GetUsageResponse, Growth, IfExists,
-    LinkState, ListOperationsResponse, LostEvents, ModuleEntry, ModuleSpace, OnFailure,
-    OperationInfo, OperationProgress, OperationState, Outcome, Priority, Profile, ProfileAccess,
-    PutResult, PutState, QueuedOperation, ReadModuleFileResult, ReadTransferResult,
-    RegistrationState, Remnant, RepairEvent, Security, SendAtCommandResponse, SendFromModuleResult,
-    ServerVerification, SessionChange, SimState, Stage, Transfer, TransferDirection, TransferState,
-    TransferStorage, UploadHeader, Verify, WatchEventsResponse, WriteModuleFileResult, YieldPolicy,
-    YieldReason, operation_event, watch_events_response,
+    DataVolume, DeleteFileResult, Entry, EntryKind, Failure, FetchToModuleResult, FilesSummary,
+    GetCapabilitiesResponse, GetInfo, GetResult, GetServerInfoResponse, GetStatusResponse,
+    GetUsageResponse, Growth, IfExists, LinkState, ListOperationsResponse, LostEvents, ModuleEntry,
+    ModuleSpace, OnFailure, OperationInfo, OperationProgress, OperationState, Outcome, Priority,
+    Profile, ProfileAccess, PutFileResult, PutResult, PutState, QueuedOperation,
+    ReadModuleFileResult, ReadTransferResult, RegistrationState, Remnant, RepairEvent, Security,
+    SendAtCommandResponse, SendFromModuleResult, ServerVerification, SessionChange, SimState,
+    Stage, StatFileResult, Transfer, TransferDirection, TransferState, TransferStorage,
+    UploadHeader, Verify, WatchEventsResponse, WriteModuleFileResult, YieldPolicy, YieldReason,
+    operation_event, watch_events_response,
 };
 pub use address::Address;
 pub use credentials::Credentials;
 pub use error::{Error, Refusal};
 pub use events::Events;
 pub use get::Download;
+pub use many::{GetFilesItem, PutFilesOptions, SmallFile, small_files};
 pub use path::ServerPath;
 pub use put::PutOptions;
 pub use storage::ModuleReadProgress;

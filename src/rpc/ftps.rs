@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::call::{caller, within};
 use super::convert::{request, response};
-use super::{get, put, status, stream};
+use super::{get, many, put, status, stream};
 use crate::broker::{Broker, Error};
 use crate::proto::ftps_service_server::FtpsService;
 use crate::proto::*;
@@ -240,6 +240,83 @@ impl FtpsService for Ftps {
         (caller.priority, caller.yields) = manners;
         let writing = self.broker.put(&caller, header).map_err(refused)?;
         Ok(Response::new(Box::pin(put::run(writing, incoming, caller))))
+    }
+
+    type PutFilesStream = Answers<PutFilesResponse>;
+
+    async fn put_files(
+        &self,
+        request: Request<Streaming<PutFilesRequest>>,
+    ) -> Answer<Self::PutFilesStream> {
+        let caller = caller(&request)?;
+        let mut incoming = request.into_inner();
+        let first = incoming.message().await?;
+        let header = match first.ok_or_else(status::unfinished)?.item {
+            Some(put_files_request::Item::Header(header)) => header,
+            _ => return Err(status::out_of_order("header", "must be the first message")),
+        };
+        let header = request::put_files_header(header).map_err(status::invalid)?;
+        let (files, results) = self.broker.put_files(&caller, header).map_err(refused)?;
+        let fault = many::take_files(files, incoming);
+        let answer = many::run(results, caller, Some(fault), many::written);
+        Ok(Response::new(Box::pin(answer)))
+    }
+
+    type GetFilesStream = Answers<GetFilesResponse>;
+
+    async fn get_files(&self, request: Request<GetFilesRequest>) -> Answer<Self::GetFilesStream> {
+        let caller = caller(&request)?;
+        let GetFilesRequest {
+            target,
+            paths,
+            raw_paths,
+        } = request.into_inner();
+        let (target, paths) = request::places(target, paths, raw_paths).map_err(status::invalid)?;
+        let results = self.broker.get_files(&caller, &target, paths);
+        let answer = many::run(results.map_err(refused)?, caller, None, many::read);
+        Ok(Response::new(Box::pin(answer)))
+    }
+
+    type DeleteFilesStream = Answers<DeleteFilesResponse>;
+
+    async fn delete_files(
+        &self,
+        request: Request<DeleteFilesRequest>,
+    ) -> Answer<Self::DeleteFilesStream> {
+        let caller = caller(&request)?;
+        let DeleteFilesRequest {
+            target,
+            paths,
+            raw_paths,
+        } = request.into_inner();
+        let (target, paths) = request::places(target, paths, raw_paths).map_err(status::invalid)?;
+        let results = self.broker.delete_files(&caller, &target, paths);
+        let answer = many::run(results.map_err(refused)?, caller, None, many::deleted);
+        Ok(Response::new(Box::pin(answer)))
+    }
+
+    type StatFilesStream = Answers<StatFilesResponse>;
+
+    async fn stat_files(
+        &self,
+        request: Request<StatFilesRequest>,
+    ) -> Answer<Self::StatFilesStream> {
+        let caller = caller(&request)?;
+        let StatFilesRequest {
+            target,
+            paths,
+            raw_paths,
+        } = request.into_inner();
+        let (target, paths) = request::places(target, paths, raw_paths).map_err(status::invalid)?;
+        let results = self.broker.stat_files(&caller, &target, paths);
+        let broker = self.broker.clone();
+        let found = move |of| {
+            // The module has been brought up by now.
+            let (_, capabilities) = broker.capabilities();
+            many::found(of, &capabilities.profile)
+        };
+        let answer = many::run(results.map_err(refused)?, caller, None, found);
+        Ok(Response::new(Box::pin(answer)))
     }
 }
 

@@ -69,6 +69,10 @@ pub const CHUNK: u32 = 128 * 1024;
 /// What a message with a chunk has beside the chunk, in bytes: a tag and a length.
 pub(super) const FRAMING: u32 = 16;
 
+/// Longest message with a whole file or with many paths: as much content as a chunk, and a path of 4 KiB, which
+/// may be given in two ways.
+pub const FILE: u32 = CHUNK + 8 * 1024;
+
 /// Chunks shorter than this are paid for by a few that a call has for them, and that come back slowly:
 /// each costs the processor as much as a long one.
 pub(super) const SHORT: u32 = 256;

@@ -42,6 +42,20 @@ pub(super) async fn drive(
     report: watch::Sender<GetProgress>,
     patience: Patience,
 ) -> Result<Finished, Error> {
+    let outcome = deliver(&operation, job, &mut writer, begin, &report, patience).await;
+    operation.log(&outcome);
+    outcome
+}
+
+/// One file of an operation.
+pub(super) async fn deliver(
+    operation: &Operation,
+    job: Deliver,
+    writer: &mut Writer,
+    begin: oneshot::Sender<Option<u64>>,
+    report: &watch::Sender<GetProgress>,
+    patience: Patience,
+) -> Result<Finished, Error> {
     let (delivery, deliveries) = mpsc::channel(DELIVERIES);
     let from = match &job.task {
         Task::Download(download) => download.offset.get(),
@@ -55,17 +69,17 @@ pub(super) async fn drive(
     };
     let ends = Ends::default();
     let (answer, pumped) = tokio::join!(
-        transfer(&operation, job, delivery, room, &report, &ends),
+        transfer(operation, job, delivery, room, report, &ends),
         async {
             let way = Way {
-                writer: &mut writer,
+                writer: &mut *writer,
                 full,
                 trickle: patience.trickle / MOMENTS,
             };
             tokio::select! {
                 biased;
                 () = operation.cancelled() => Ok(None),
-                pumped = pump(&operation, deliveries, way, begin, &ends) => pumped,
+                pumped = pump(operation, deliveries, way, begin, &ends) => pumped,
             }
         },
     );
@@ -80,20 +94,28 @@ pub(super) async fn drive(
         (Ok(_), Err(error)) => Err(beyond_the_end(error, from)),
     };
     writer.end();
-    // The link is free; the caller reads the rest at its own pace.
-    let outcome = tokio::select! {
+    // The link is free, or is before long; the caller reads the rest at its own pace.
+    tokio::select! {
         biased;
         () = operation.cancelled() => {
             writer.discard();
             outcome.and_then(|_| Err(operation.ended_by_caller(Ending::Drained)))
         }
-        drained = writer.drained(patience.stall) => match outcome {
+        drained = drained(operation, writer, patience) => match outcome {
             Ok(_) if !drained => Err(operation.error(Cause::ReaderTooSlow)),
             outcome => outcome,
         },
-    };
-    operation.log(&outcome);
-    outcome
+    }
+}
+
+/// Waits until all was read. An operation that has more to do keeps the link for a moment only.
+async fn drained(operation: &Operation, writer: &mut Writer, patience: Patience) -> bool {
+    let mut drained = pin!(writer.drained(patience.stall));
+    if let Ok(drained) = timeout(patience.trickle / MOMENTS, &mut drained).await {
+        return drained;
+    }
+    operation.let_go();
+    drained.await
 }
 
 /// A size that is less than where the file was to begin is no damage of the file.
