@@ -29,6 +29,7 @@ mod pairs;
 mod repair;
 mod short;
 mod storage;
+mod survey;
 mod tls;
 
 use std::time::Duration;
