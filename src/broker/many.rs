@@ -499,3 +499,15 @@ fn known(operation: &Operation, seen: Seen) -> Result<Known, Error> {
         (None, Err(failure)) => Err(operation.error(modem::Error::Failed(failure))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_bounds_tells_what_is_in_force() {
+        assert_eq!((FILES, NAMES), (10_000, 1 << 20));
+        let row = format!("paths of one of the others | 10,000; 1 MiB; {PATHS} |");
+        assert!(include_str!("../../README.md").contains(&row), "{row}");
+    }
+}

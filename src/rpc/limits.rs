@@ -44,6 +44,13 @@ pub(super) const FILES: Share = Share {
     of_one: 64,
 };
 
+/// Calls about many files at once: each may keep the results of 10,000 files until they are read, which are a
+/// few MiB.
+pub(super) const MANY: Share = Share {
+    in_all: 32,
+    of_one: 8,
+};
+
 /// Watches of transfers at once: each is told of every step, four times a second. A screen shows fewer.
 pub(super) const WATCHES: Share = Share {
     in_all: 256,
@@ -138,6 +145,8 @@ mod tests {
             ),
             format!("`ReadTransfer`) | {} |", share(FILES)),
             format!("`WatchTransfer` | {} |", share(WATCHES)),
+            format!("`StatFiles`) | {} |", share(MANY)),
+            format!("| {} KiB, of which {chunk} KiB are content |", FILE / 1024),
             format!("| metadata of a call | {} KiB |", METADATA / 1024),
             format!("with one | {} KiB; {chunk} KiB of chunk |", HEADER / 1024),
             format!("for another, once begun | {first} s; {next} s |"),

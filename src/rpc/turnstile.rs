@@ -10,7 +10,7 @@ use tonic::codegen::http::{Request, Response};
 use tower::{Layer, Service};
 
 use super::intake::{Form, Intake, Messages};
-use super::limits::{FILES, LONG_ANSWERS, Limits, WATCHES};
+use super::limits::{FILES, LONG_ANSWERS, Limits, MANY, WATCHES};
 use super::status;
 use super::visit::{Running, Visit};
 use crate::broker::share::{Place, Places, Share};
@@ -20,7 +20,7 @@ use crate::broker::share::{Place, Places, Share};
 pub(super) struct Turnstile {
     calls: Arc<Places>,
     /// Places for what costs more than other calls.
-    costly: [(&'static [&'static str], Arc<Places>); 3],
+    costly: [(&'static [&'static str], Arc<Places>); 4],
     messages: Arc<Messages>,
 }
 
@@ -56,8 +56,8 @@ impl Turnstile {
 }
 
 /// Methods of which fewer calls may run at once: those whose answers may be long, those that have a file
-/// open, and those that are told of each step of a transfer.
-const COSTLY: [(&[&str], Share); 3] = [
+/// open, those that are told of each step of a transfer, and those with many results.
+const COSTLY: [(&[&str], Share); 4] = [
     (
         &[
             "ListCommandForms",
@@ -72,6 +72,7 @@ const COSTLY: [(&[&str], Share); 3] = [
     ),
     (&["CreateUpload", "ReadTransfer", "ResumeUpload"], FILES),
     (&["WatchTransfer"], WATCHES),
+    (&["DeleteFiles", "GetFiles", "PutFiles", "StatFiles"], MANY),
 ];
 
 /// What a call has while it runs.
@@ -205,7 +206,7 @@ mod tests {
         }
         for method in methods {
             let path = format!("/s/{}", method.name());
-            let several = !matches!(Form::of(&path), Form::One);
+            let several = !matches!(Form::of(&path), Form::One | Form::Paths);
             assert_eq!(several, method.client_streaming(), "{path}");
         }
     }

@@ -67,7 +67,7 @@ fn where_the_outcome_of_a_short_file_is_lost_all_of_it_is_read_back() {
                         trigger: Trigger::Command {
                             command: "+CFTPSPUT".into(),
                             nth: 1,
-                            phase: phase.clone(),
+                            phase,
                         },
                         effect: effect.clone(),
                     };

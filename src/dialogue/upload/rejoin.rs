@@ -90,7 +90,7 @@ impl Rejoin {
     }
 
     /// The same, to go on there: nothing is read that could not prove what is before it.
-    pub(super) fn to_go_on(self) -> Self {
+    pub(super) fn for_going_on(self) -> Self {
         Self {
             to_go_on: true,
             ..self

@@ -82,7 +82,7 @@ impl Upload {
             } else {
                 Rejoin::new(found, &self.trail)
             };
-            State::Rejoin(rejoin.to_go_on())
+            State::Rejoin(rejoin.for_going_on())
         } else {
             self.start_over(found)
         }
