@@ -159,6 +159,7 @@ fn upload() -> Task {
         verify_size: true,
         delete_on_failure: true,
         begun: None,
+        at_hand: None,
     })
 }
 

@@ -65,6 +65,8 @@ fn only_reads(method: &str) -> bool {
             | "List"
             | "GetSize"
             | "Get"
+            | "GetFiles"
+            | "StatFiles"
             | "FetchToModule"
             | "CreateDownload"
     )

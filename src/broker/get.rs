@@ -3,6 +3,7 @@
 mod drive;
 mod ends;
 mod guarded;
+mod many;
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::modem::operation::{Delivered, Progress, Standing, Task};
 
 pub use crate::modem::operation::Growth;
 pub use guarded::{Guarded, Guards, Wanted};
+pub use many::Part;
 
 /// A download or listing under way. Dropping it cancels the operation.
 #[derive(Debug)]
@@ -140,7 +142,9 @@ impl Reading {
         let teller = operation.teller();
         let before = job.before();
         let drive = teller.tells(async move {
-            let way = drive::drive(&operation, job, writer, begin, report, to_tell, patience);
+            let mut writer = writer;
+            let (writer, told) = (&mut writer, (&report, &to_tell));
+            let way = drive::deliver(&operation, job, writer, begin, told.0, told.1, patience);
             let outcome = way.await;
             if is_all {
                 operation.log(&outcome);

@@ -9,6 +9,7 @@ pub mod events;
 pub mod get;
 pub mod labels;
 pub mod limits;
+pub mod many;
 pub mod metrics;
 pub mod put;
 pub mod queue;
@@ -297,7 +298,9 @@ impl Broker {
     ) -> Result<Arc<Operation>, Cause> {
         location.profile.allow(&caller.principal, method)?;
         let priority = match method {
-            "Get" | "Put" => caller.priority.unwrap_or(location.profile.priority),
+            "Get" | "Put" | "GetFiles" | "PutFiles" => {
+                caller.priority.unwrap_or(location.profile.priority)
+            }
             _ => Priority::Interactive,
         };
         self.admit_at(caller, method, priority, Some(location), session)

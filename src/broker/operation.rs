@@ -74,7 +74,17 @@ pub(super) struct Operation {
     /// How it was cancelled. Closed when the operation has ended.
     ending: watch::Sender<Option<Ending>>,
     slot: Slot,
+    /// The link, between two jobs of an operation that has many. Taken back before the slot goes.
+    kept: Mutex<Kept>,
     _session: Option<SessionUse>,
+}
+
+/// The link of an operation that has more to do with it.
+#[derive(Debug, Default)]
+struct Kept {
+    /// There are more jobs to come.
+    more: bool,
+    turn: Option<Turn>,
 }
 
 #[derive(Debug, Default)]
@@ -160,12 +170,46 @@ impl Operation {
             yielding,
             deletes_a_part: false,
         };
+        if let Some(turn) = self.kept().turn.take()
+            && !self.cancel.is_cancelled()
+        {
+            self.slot.goes_on(&wish);
+            return Ok(turn);
+        }
         let turn = tokio::select! {
             biased;
             () = self.cancelled() => return Err(self.ended_by_caller(Ending::BeforeItBegan)),
             turn = self.slot.turn(wish, &self.place) => turn,
         };
         turn.ok_or_else(|| self.error(modem::Error::Stopping))
+    }
+
+    /// Many jobs follow one another: the link is kept between two of them, while those who wait can.
+    /// Whoever says so has to [`Operation::let_go`] where the next one does not follow at once.
+    pub(super) fn has_more(&self) {
+        self.kept().more = true;
+    }
+
+    /// Gives the link on, where it was kept.
+    pub(super) fn let_go(&self) {
+        // Dropped without the lock: it is given to the next at once.
+        let turn = self.kept().turn.take();
+        drop(turn);
+    }
+
+    /// A job is over: keeps the link for the next, or gives it on.
+    fn keep_or_give(&self, turn: Turn) {
+        let mut kept = self.kept();
+        if kept.more && self.slot.may_go_on() {
+            kept.turn = Some(turn);
+        } else {
+            drop(kept);
+            drop(turn);
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Does one job. Gives the link on when the module is free. What it moves is booked, however
@@ -218,10 +262,14 @@ impl Operation {
         let taken = writer
             .zip(touch)
             .map(|(writer, touch)| names.wrote(&writer, touch));
-        drop(turn);
-        names
-            .record(taken.unwrap_or_default(), self.cancelled())
-            .await;
+        let taken = taken.unwrap_or_default();
+        // The link does not wait for the disk, nor for what follows a failure.
+        if answer.is_ok() && taken.is_empty() {
+            self.keep_or_give(turn);
+        } else {
+            drop(turn);
+        }
+        names.record(taken, self.cancelled()).await;
         answer.map_err(|error| {
             let over = over_limit(&error);
             let error = self.error(error);
@@ -303,6 +351,7 @@ impl Operation {
             deletes_a_part: source.is_none(),
         };
         let nobody = watch::Sender::default();
+        self.let_go();
         let turn = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(self.ended_by_caller(Ending::BeforeItBegan)),
@@ -501,6 +550,13 @@ impl Operation {
         let health = health.borrow();
         let to = LoggedIn::from(server.as_ref());
         Way::between(health.logged_in.as_ref(), &to)
+    }
+
+    /// Whether it has the link, and bytes that it has moved.
+    pub(super) fn stands(&self) -> (bool, u64) {
+        let kept = self.kept().turn.is_some();
+        let facts = self.facts();
+        (kept || facts.on_link_since.is_some(), facts.bytes)
     }
 
     /// Time on the link so far.

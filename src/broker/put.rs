@@ -2,6 +2,7 @@
 
 mod content;
 mod drive;
+mod many;
 mod same;
 mod sending;
 mod sentinel;
@@ -30,6 +31,7 @@ use content::Content;
 pub(super) use content::OnDisk;
 use drive::Driver;
 pub(super) use drive::Place;
+pub use many::{FileWritten, Incoming, PutFilesHeader};
 pub use same::Same;
 pub(super) use sentinel::Sentinel;
 

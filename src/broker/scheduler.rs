@@ -49,6 +49,10 @@ impl Default for Limits {
 /// and comes anew would be waited for as long as at first, each time.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
+/// How long an operation of many jobs has the link before others that go to the same server: about what one of
+/// theirs takes.
+const TURN: Duration = Duration::from_secs(1);
+
 /// The queue as a value.
 #[derive(Debug)]
 pub(super) struct Scheduler {
@@ -75,6 +79,9 @@ pub(super) struct Scheduler {
 #[derive(Debug)]
 struct Running {
     key: Key,
+    /// When it got the link.
+    granted: Instant,
+    /// When it began with what it does now.
     since: Instant,
     /// What it does; `None` for a chore that nobody asked for.
     job: Option<(Load, Way)>,
@@ -247,6 +254,7 @@ impl Scheduler {
         };
         self.running = Some(Running {
             key,
+            granted: now,
             since: now,
             job: Some((chosen.wish.load, way)),
             priority: chosen.wish.priority,
@@ -266,6 +274,7 @@ impl Scheduler {
         let key = Key(self.keys);
         self.running = Some(Running {
             key,
+            granted: now,
             since: now,
             job: None,
             priority: Priority::Bulk,
@@ -357,6 +366,45 @@ impl Scheduler {
         tenant.verdict(&guests, costs, now)
     }
 
+    /// Whether the one that has the link may do another job of its operation before those who wait: nobody is
+    /// to go first, or it has not had the link for its share of time yet. Between two jobs it costs nothing to
+    /// make way, but for the logins where the next one goes to another server.
+    pub(super) fn may_go_on(&self, key: Key, costs: &Costs, now: Instant) -> bool {
+        let Some(running) = self.running.as_ref().filter(|running| running.key == key) else {
+            return false;
+        };
+        let had = now.duration_since(running.granted);
+        !self.waiting.values().any(|waiting| {
+            let wish = &waiting.wish;
+            let starving = now.duration_since(waiting.since) >= self.limits.patience;
+            let comes = wish.deadline.is_none_or(|deadline| now < deadline);
+            let away = wish.server.is_some() && wish.server != self.server;
+            let urgent = wish.priority < running.priority;
+            let cost = if away {
+                costs.login * 2
+            } else {
+                Duration::ZERO
+            };
+            let share = match (urgent, away) {
+                (true, _) => cost,
+                (false, true) => cost * yielding::SHARE,
+                (false, false) => TURN,
+            };
+            comes && (starving || wish.priority <= running.priority) && had >= share
+        })
+    }
+
+    /// The one that has the link begins with another job.
+    pub(super) fn goes_on(&mut self, key: Key, wish: &Wish, now: Instant) {
+        if let Some(running) = self.running.as_mut().filter(|held| held.key == key) {
+            running.since = now;
+            running.job = running.job.map(|(_, way)| (wish.load, way));
+            running.yielding = wish.yielding;
+            running.moved = 0;
+            running.trickles = false;
+        }
+    }
+
     /// How long each of those who wait, in their order, will have to.
     pub(super) fn starts(&self, costs: &Costs, now: Instant) -> Vec<(Key, Duration)> {
         let order = self.order(now);
@@ -377,7 +425,7 @@ impl Scheduler {
             if running.job.is_some() {
                 self.idle = now;
                 // An eighth of the newest: one long transfer does not make the estimate useless.
-                self.tenancy = (self.tenancy * 7 + now.duration_since(running.since)) / 8;
+                self.tenancy = (self.tenancy * 7 + now.duration_since(running.granted)) / 8;
             }
         }
     }

@@ -19,6 +19,7 @@ mod events;
 mod files;
 mod get;
 mod limit;
+mod many;
 mod modem;
 mod options;
 mod path;
@@ -29,13 +30,14 @@ mod tree;
 
 pub use crate::proto::{
     CallOptions, CancelEnding, CommandForm, DataAddressMode, DataLimit, DataPeriod, DataScope,
-    DataUsage, DataVolume, Entry, EntryKind, Failure, FetchToModuleResult, GetCapabilitiesResponse,
-    GetInfo, GetResult, GetServerInfoResponse, GetStatusResponse, GetUsageResponse, Growth,
-    IfExists, LinkState, ListOperationsResponse, LostEvents, ModuleEntry, ModuleSpace, OnFailure,
-    OperationInfo, OperationProgress, OperationState, Outcome, Priority, Profile, ProfileAccess,
-    PutResult, PutState, QueuedOperation, ReadModuleFileResult, ReadTransferResult,
-    RegistrationState, Remnant, RemovedName, RepairEvent, Security, SendAtCommandResponse,
-    SendFromModuleResult, ServerVerification, SessionChange, SimState, Stage, Transfer,
+    DataUsage, DataVolume, DeleteFileResult, Entry, EntryKind, Failure, FetchToModuleResult,
+    FilesSummary, GetCapabilitiesResponse, GetInfo, GetResult, GetServerInfoResponse,
+    GetStatusResponse, GetUsageResponse, Growth, IfExists, LinkState, ListOperationsResponse,
+    LostEvents, ModuleEntry, ModuleSpace, OnFailure, OperationInfo, OperationProgress,
+    OperationState, Outcome, Priority, Profile, ProfileAccess, PutFileResult, PutResult, PutState,
+    QueuedOperation, ReadModuleFileResult, ReadTransferResult, RegistrationState, Remnant,
+    RemovedName, RepairEvent, Security, SendAtCommandResponse, SendFromModuleResult,
+    ServerVerification, SessionChange, SimState, Stage, StatFileResult, Transfer,
     TransferDirection, TransferOptions, TransferRemoval, TransferState, TransferStorage,
     TreeFailure, UploadHeader, Verify, WatchEventsResponse, WriteModuleFileResult, YieldPolicy,
     YieldReason, operation_event, watch_events_response, watch_transfers_response,
@@ -45,6 +47,7 @@ pub use credentials::Credentials;
 pub use error::{Error, Refusal};
 pub use events::Events;
 pub use get::Download;
+pub use many::{GetFilesItem, PutFilesOptions, SmallFile, small_files};
 pub use options::TransferFilter;
 pub use path::ServerPath;
 pub use put::PutOptions;

@@ -78,6 +78,8 @@ pub(crate) struct Download {
 
 #[derive(Debug)]
 enum State {
+    /// A listing has told the size.
+    Known(u64),
     Inquire(Box<Inquiry>),
     Begin,
     Get,
@@ -108,10 +110,10 @@ impl Download {
         let begun = what.begun.unwrap_or_default();
         let end = what.offset.get() + begun.got;
         Self {
-            state: if returned {
-                State::Recheck(inquiry)
-            } else {
-                State::Inquire(inquiry)
+            state: match what.size {
+                _ if returned => State::Recheck(inquiry),
+                Some(size) => State::Known(size),
+                None => State::Inquire(inquiry),
             },
             path: what.path,
             offset: what.offset.get(),
@@ -282,6 +284,12 @@ impl Procedure for Download {
                 }
             }
             match &mut self.state {
+                // What the module can do must be known as well.
+                State::Known(size) => {
+                    let known = Known::Size(*size);
+                    self.state = self.begin(known, false);
+                    return Next::Reach;
+                }
                 State::Inquire(inquiry) => match inquiry.next() {
                     Ok(command) => return Next::Say(Saying::Ftps(command)),
                     Err(known) => {
@@ -401,7 +409,12 @@ impl Procedure for Download {
                 Verdict::Failed(cause) => self.fail(cause),
             },
             State::Pull(cache) | State::Leave(cache, _) => return cache.heard(settlement),
-            State::Begin | State::Get | State::Abort(_) | State::Yield | State::Finish(_) => return,
+            State::Known(_)
+            | State::Begin
+            | State::Get
+            | State::Abort(_)
+            | State::Yield
+            | State::Finish(_) => return,
         };
     }
 
@@ -426,7 +439,7 @@ impl Procedure for Download {
                 None
             }
             // Made way: what comes now comes again later.
-            State::Yield => None,
+            State::Known(_) | State::Yield => None,
             State::Begin | State::Get | State::Fill | State::Abort(_) | State::Finish(_) => {
                 // Abandoned: the module cannot be stopped, the rest is thrown away.
                 self.got += bytes.len() as u64;

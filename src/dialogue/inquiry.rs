@@ -1,10 +1,12 @@
 //! Finding out the size of a file, or whether a name exists, without guessing.
 
 mod sought;
+mod survey;
 
 use bytes::Bytes;
 
 use self::sought::{Sought, is_directory};
+pub(crate) use self::survey::Survey;
 use super::exchange::{Settlement, Verdict};
 use super::failure::Cause;
 use super::procedure::may_retry;
@@ -45,6 +47,8 @@ pub(crate) struct Inquiry {
     /// The directory was entered, and its listing was refused.
     is_shut: bool,
     ascents: u32,
+    /// What a listing has shown that somebody else asked for: it is not asked for again.
+    given: Option<Known>,
 }
 
 /// What is asked, and so how much is done to know it.
@@ -107,6 +111,16 @@ impl Inquiry {
     /// may read it as another, for which no module's `AT+CFTPSSIZE` has a form (SIMCom manual L1219).
     pub(crate) fn size(path: RemotePath) -> Self {
         Self::of(path, Question::Size)
+    }
+
+    /// The same as [`Inquiry::size`], where the directory was listed a moment ago and has shown this.
+    fn beside(path: RemotePath, listed: Known) -> Self {
+        let mut inquiry = Self {
+            given: Some(listed),
+            ..Self::size(path)
+        };
+        inquiry.take_what_is_given();
+        inquiry
     }
 
     /// Looks into the parent directory, and for that directory itself where it cannot be entered: what a
@@ -179,6 +193,7 @@ impl Inquiry {
             said_zero: false,
             is_shut: false,
             ascents: 0,
+            given: None,
         }
     }
 
@@ -250,12 +265,22 @@ impl Inquiry {
             }
             (known @ Step::Known(_), _) => known,
         };
+        self.take_what_is_given();
         if self.said_zero {
             self.step = match std::mem::replace(&mut self.step, Step::AskList) {
                 // It was said a moment ago, or the listing shows content, or nobody could look.
                 step @ (Step::AskList | Step::Known(Known::Size(_) | Known::Failed(..))) => step,
                 _ => Step::Known(Known::Size(0)),
             };
+        }
+    }
+
+    /// In place of a listing.
+    fn take_what_is_given(&mut self) {
+        if matches!(self.step, Step::AskList)
+            && let Some(known) = self.given.take()
+        {
+            self.step = self.hear_list(known);
         }
     }
 
@@ -398,18 +423,26 @@ impl Inquiry {
     fn decide(&mut self) -> Known {
         let last = self.lines.finish();
         self.sought.read(last);
-        match self.sought.found() {
-            Some((
-                Facts {
-                    kind: Kind::File,
-                    size: Some(size),
-                    ..
-                },
-                _,
-            )) => Known::Size(*size),
-            Some(_) => Known::Present,
-            None => self.sought.doubt().map_or(Known::Absent, Known::Unread),
-        }
+        known(&self.sought, None)
+    }
+}
+
+/// What a listing says of a name; `unread`: a line of it that could not be read.
+fn known(sought: &Sought, unread: Option<&Bytes>) -> Known {
+    match sought.found() {
+        Some((
+            Facts {
+                kind: Kind::File,
+                size: Some(size),
+                ..
+            },
+            _,
+        )) => Known::Size(*size),
+        Some(_) => Known::Present,
+        None => sought
+            .doubt()
+            .or_else(|| unread.map(|line| sought::shown(line)))
+            .map_or(Known::Absent, Known::Unread),
     }
 }
 

@@ -1,14 +1,16 @@
 //! What a job asks of the module, as a value, and what comes back.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 
 pub use super::trail::Trail;
 
+use super::failure::Failure;
 use super::rung::Rung;
 use super::seam::{OVERLAP, Seam};
-use crate::ftps::listing::Facts;
+use crate::ftps::listing::{self, Facts};
 use crate::ftps::question::Question;
 use crate::ftps::storage::{Drive, Entry, ModulePath, Space};
 use crate::ftps::value::{Offset, RemotePath, Server, TransferType};
@@ -93,6 +95,8 @@ pub enum Task {
     /// Finds out what a name is (LIST of its directory, and SIZE where that does not show it). Answers
     /// [`Output::Found`].
     Stat(RemotePath),
+    /// Looks for names in the directory that they are in (LIST). Answers [`Output::Surveyed`].
+    Survey(Survey),
     /// Lists a directory, the current one where there is no path (LIST). The server's text is
     /// delivered as it is. Answers [`Output::Delivered`].
     List(Option<RemotePath>),
@@ -130,6 +134,47 @@ pub enum Task {
     Ask(Vec<Question>),
 }
 
+/// Names of one directory to look for in its listing.
+#[derive(Debug, Clone)]
+pub struct Survey {
+    /// They all have the same parent.
+    pub names: Vec<Wanted>,
+    /// What the listing does not show, or shows with another size than is expected, is asked for by its own
+    /// name (SIZE).
+    pub asks: bool,
+    /// Tells the year of dates that have none.
+    pub now: Option<SystemTime>,
+}
+
+/// A name that is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its path.
+    pub path: RemotePath,
+    /// The size that it should have, where there is one.
+    pub size: Option<u64>,
+}
+
+/// What was looked for in a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Surveyed {
+    /// Bytes of the listing.
+    pub bytes: u64,
+    /// Commands beside it.
+    pub commands: u64,
+    /// One for each name, in their order.
+    pub names: Vec<Seen>,
+}
+
+/// What is known of a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Its line of the listing, where it has one.
+    pub entry: Option<listing::Entry>,
+    /// Its size, or why there is none: as [`Task::Size`] has it.
+    pub size: Result<u64, Failure>,
+}
+
 /// A file to read.
 #[derive(Debug, Clone)]
 pub struct Download {
@@ -140,6 +185,8 @@ pub struct Download {
     /// Where more is to come, no content is asked for; `None`: no matter how much. Counts only
     /// where the server tells the size.
     pub limit: Option<u64>,
+    /// Its size, where a listing of the same operation has told it: it is not asked for then.
+    pub size: Option<u64>,
     /// What an earlier job came to that made way.
     pub begun: Option<BegunDownload>,
     /// What is delivered where the file grows.
@@ -154,6 +201,7 @@ impl Download {
             path,
             offset,
             limit: None,
+            size: None,
             begun: None,
             growth: Growth::FirstSize,
         }
@@ -220,6 +268,16 @@ pub struct Upload {
     pub delete_on_failure: bool,
     /// What an earlier job came to that made way, or was lost.
     pub begun: Option<BegunUpload>,
+    /// How many bytes the file has, where all of them and the end are at hand: what is short goes without a
+    /// question before it. `None`: nobody knows yet.
+    pub at_hand: Option<u64>,
+}
+
+impl Upload {
+    /// The longest file of which nothing is asked before it is written: as many bytes are kept of what was
+    /// handed over ([`Trail`]), so that all of it can be compared. It cannot make way before its end, which is
+    /// near: it takes some ten seconds on the slowest links.
+    pub const SHORT: u64 = Trail::KEPT;
 }
 
 /// An upload that made way, as far as it had come.
@@ -316,6 +374,8 @@ pub enum Output {
     Size(u64),
     /// What a name is.
     Found(Found),
+    /// Names were looked for.
+    Surveyed(Surveyed),
     /// All was delivered.
     Delivered(Delivered),
     /// The file was written.

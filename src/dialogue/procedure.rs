@@ -234,6 +234,14 @@ impl Cause {
     }
 }
 
+impl Failure {
+    /// Whether it was the link that failed, or a data connection, and not the server that refused.
+    #[must_use]
+    pub fn is_of_the_link(&self) -> bool {
+        is_transient(&self.cause) || self.cause.is_data_channel()
+    }
+}
+
 /// Whether a new try can help once the standing was regained.
 pub(crate) fn is_transient(cause: &Cause) -> bool {
     match cause {

@@ -20,6 +20,9 @@ pub struct Trail {
 const KEPT: usize = 64 * 1024;
 
 impl Trail {
+    /// How many of the last bytes are kept.
+    pub(crate) const KEPT: u64 = KEPT as u64;
+
     /// These bytes were handed over, of which the first is this byte of the file.
     pub(crate) fn put(&mut self, at: u64, bytes: &[u8]) {
         // What is known already is the same when it is written again.

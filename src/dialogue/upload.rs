@@ -33,6 +33,11 @@ use crate::ftps::{Body, Command, ErrCode, Verb, escape};
 /// alone was lost is not repeated where the server has the right size and the right last bytes.
 ///
 /// What must be new never takes the place of a file that is not shown to be its own.
+///
+/// Which size the name has before tells later what is ours: a file that still has it may be the old one. Of a
+/// file that is short and all at hand nothing is asked before: it is compared as a whole where the outcome is
+/// lost or the link broke, and what it may have left is deleted only if the module has reported that the name
+/// was written. Else the old file may have begun with the same bytes.
 #[derive(Debug)]
 pub(crate) struct Upload {
     what: operation::Upload,
@@ -55,6 +60,12 @@ pub(crate) struct Upload {
     before: Before,
     /// That was asked.
     prepared: bool,
+    /// It goes without that question.
+    is_short: bool,
+    /// The module has reported that the name was written, as far as it was handed over.
+    written: bool,
+    /// All bytes that the server has were read back, and are those of the source.
+    read_back: bool,
     /// The prompt is open.
     open: bool,
     /// Every byte and the end were written.
@@ -124,6 +135,11 @@ impl Upload {
     pub(crate) fn new(mut what: operation::Upload, transfer_type: TransferType) -> Self {
         let exact = transfer_type == TransferType::Binary;
         what.verify_size &= exact;
+        // The size of an empty file is all there is of it: that must not be the size that was there before.
+        let is_short = exact
+            && what
+                .at_hand
+                .is_some_and(|size| (1..=operation::Upload::SHORT).contains(&size));
         let is_begun =
             |begun: &operation::BegunUpload| begun.at > 0 || begun.before == Before::Nothing;
         let begun = what.begun.take().filter(is_begun);
@@ -145,6 +161,9 @@ impl Upload {
             tries: 0,
             before: begun.as_ref().map_or(Before::Unknown, |begun| begun.before),
             prepared: begun.is_some(),
+            is_short: is_short && begun.is_none(),
+            written: false,
+            read_back: false,
             open: false,
             ended: false,
             begun: begun.is_some(),
@@ -198,6 +217,16 @@ impl Upload {
             finding: Some(Finding::DirectoryAbsent),
             ..self.failure(cause, Stage::Directory)
         }))
+    }
+
+    /// Whether the size that the name has is asked for before it is written.
+    fn asks_before(&self) -> bool {
+        (self.what.verify_size || self.what.delete_on_failure) && !self.is_short
+    }
+
+    /// Whether nobody has asked for that, so that a file of any size and content may have been there.
+    fn is_unasked(&self) -> bool {
+        self.is_short && !self.prepared
     }
 
     /// Bytes go to the module, of which the first is this byte of the file.
@@ -301,6 +330,7 @@ impl Procedure for Upload {
                 }
                 continue;
             }
+            let asks_before = self.asks_before();
             match &mut self.state {
                 State::Fetch if self.held.is_none() => return Next::Fetch,
                 State::Fetch if self.prepared => self.state = self.begin(),
@@ -308,9 +338,7 @@ impl Procedure for Upload {
                     self.state = State::Reach;
                     return Next::Reach;
                 }
-                State::Reach if self.what.verify_size || self.what.delete_on_failure => {
-                    self.state = State::Before;
-                }
+                State::Reach if asks_before => self.state = State::Before,
                 State::Reach => self.state = self.begin(),
                 State::Gather => match self.gather() {
                     State::Gather => return Next::Fetch,
@@ -380,6 +408,7 @@ impl Procedure for Upload {
             State::Transfer => {
                 self.open = false;
                 self.begun |= settlement.prompted;
+                self.written |= self.begun && matches!(settlement.verdict, Verdict::Done(_));
                 match self.failed.clone() {
                     // Abandoned meanwhile: how the cut transfer ended does not matter.
                     Some(_) if self.begun => self.clear_up(),
@@ -548,11 +577,16 @@ impl Upload {
             return State::Finish(Err(failure.clone()));
         }
         let refused = is_refusal(&failure.cause);
-        // A block that arrived has taken the place of whatever was there.
-        let before = match &self.blocks {
-            Some(blocks) if blocks.has_begun() => Before::Nothing,
-            _ => self.before,
+        // What was written has taken the place of whatever was there, as has a block that arrived.
+        let in_blocks = self.blocks.as_ref().is_some_and(Blocks::has_begun);
+        let written = in_blocks || (self.is_unasked() && self.written);
+        let before = if written {
+            Before::Nothing
+        } else {
+            self.before
         };
+        // Where nobody has asked, the old file may be there still, as after a refusal.
+        let refused = refused || (self.is_unasked() && !written);
         let begun = operation::BegunUpload {
             at: self.handed,
             before,

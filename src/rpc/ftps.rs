@@ -6,10 +6,10 @@ use super::call::{caller, within};
 use super::convert::options::one;
 use super::convert::request::both;
 use super::convert::{request, response};
-use super::once::Opening;
+use super::once::{Keep, Opening};
 use super::options::{Answers, begun};
 use super::role::Roles;
-use super::{get, once, options, put, status, stream, tree};
+use super::{get, many, once, options, put, status, stream, tree};
 use crate::broker::{Broker, Error, Target};
 use crate::proto::ftps_service_server::FtpsService;
 use crate::proto::*;
@@ -375,6 +375,113 @@ impl FtpsService for Ftps {
         };
         let answers = put::run(writing, incoming, wish.sha256, caller, keep);
         Ok(Response::new(Box::pin(answers)))
+    }
+
+    type PutFilesStream = Answers<PutFilesResponse>;
+
+    async fn put_files(
+        &self,
+        request: Request<Streaming<PutFilesRequest>>,
+    ) -> Answer<Self::PutFilesStream> {
+        let caller = caller(&request)?;
+        let mut incoming = request.into_inner();
+        let first = incoming.message().await?;
+        let mut header = match first.ok_or_else(status::unfinished)?.item {
+            Some(put_files_request::Item::Header(header)) => header,
+            _ => return Err(status::out_of_order("header", "must be the first message")),
+        };
+        let call = options::Call::new(caller, &mut header);
+        let (caller, header) = call.with(request::put_files_header(header))?;
+        let keep = match once::open(&self.broker, &caller)? {
+            Opening::Go(keep) => keep,
+            Opening::Told(answers) => return Ok(options::stream(answers)),
+        };
+        let Some((files, results)) = begun(self.broker.put_files(&caller, header))? else {
+            return Ok(options::validated());
+        };
+        let fault = many::take_files(files, incoming);
+        let answer = many::run(results, caller, Some(fault), keep, many::written);
+        Ok(Response::new(Box::pin(answer)))
+    }
+
+    type GetFilesStream = Answers<GetFilesResponse>;
+
+    async fn get_files(&self, request: Request<GetFilesRequest>) -> Answer<Self::GetFilesStream> {
+        let (
+            call,
+            GetFilesRequest {
+                target,
+                paths,
+                raw_paths,
+                ..
+            },
+        ) = options::read(request)?;
+        let (caller, (target, paths)) = call.with(request::places(target, paths, raw_paths))?;
+        let results = self.broker.get_files(&caller, &target, paths);
+        let Some(results) = begun(results)? else {
+            return Ok(options::validated());
+        };
+        let answer = many::run(results, caller, None, Keep::default(), many::read);
+        Ok(Response::new(Box::pin(answer)))
+    }
+
+    type DeleteFilesStream = Answers<DeleteFilesResponse>;
+
+    async fn delete_files(
+        &self,
+        request: Request<DeleteFilesRequest>,
+    ) -> Answer<Self::DeleteFilesStream> {
+        let (
+            call,
+            DeleteFilesRequest {
+                target,
+                paths,
+                raw_paths,
+                ..
+            },
+        ) = options::read(request)?;
+        let (caller, (target, paths)) = call.with(request::places(target, paths, raw_paths))?;
+        let keep = match once::open(&self.broker, &caller)? {
+            Opening::Go(keep) => keep,
+            Opening::Told(answers) => return Ok(options::stream(answers)),
+        };
+        let results = self.broker.delete_files(&caller, &target, paths);
+        let Some(results) = begun(results)? else {
+            return Ok(options::validated());
+        };
+        let answer = many::run(results, caller, None, keep, many::deleted);
+        Ok(Response::new(Box::pin(answer)))
+    }
+
+    type StatFilesStream = Answers<StatFilesResponse>;
+
+    async fn stat_files(
+        &self,
+        request: Request<StatFilesRequest>,
+    ) -> Answer<Self::StatFilesStream> {
+        let (
+            call,
+            StatFilesRequest {
+                target,
+                paths,
+                raw_paths,
+                ..
+            },
+        ) = options::read(request)?;
+        let (caller, (target, paths)) = call.with(request::places(target, paths, raw_paths))?;
+        let code = self.broker.names_of(&caller, &target);
+        let results = self.broker.stat_files(&caller, &target, paths);
+        let Some(results) = begun(results)? else {
+            return Ok(options::validated());
+        };
+        let broker = self.broker.clone();
+        let found = move |of| {
+            // The module has been brought up by now.
+            let (_, capabilities) = broker.capabilities();
+            many::found(of, &capabilities.profile, code)
+        };
+        let answer = many::run(results, caller, None, Keep::default(), found);
+        Ok(Response::new(Box::pin(answer)))
     }
 }
 

@@ -44,6 +44,13 @@ pub(super) const FILES: Share = Share {
     of_one: 64,
 };
 
+/// Calls about many files at once: each may keep the results of 10,000 files until they are read, which are a
+/// few MiB.
+pub(super) const MANY: Share = Share {
+    in_all: 32,
+    of_one: 8,
+};
+
 /// Watches of transfers at once: each is told of every step, four times a second. A screen shows fewer.
 pub(super) const WATCHES: Share = Share {
     in_all: 256,
@@ -75,6 +82,10 @@ pub const CHUNK: u32 = 128 * 1024;
 
 /// What a message with a chunk has beside the chunk, in bytes: a tag and a length.
 pub(super) const FRAMING: u32 = 16;
+
+/// Longest message with a whole file or with many paths: as much content as a chunk, and a path of 4 KiB, which
+/// may be given in two ways.
+pub const FILE: u32 = CHUNK + 8 * 1024;
 
 /// Chunks shorter than this are paid for by a few that a call has for them, and that come back slowly:
 /// each costs the processor as much as a long one.
@@ -142,6 +153,8 @@ mod tests {
             format!("`ReadTransfer`) | {} |", share(FILES)),
             format!("`WatchTransfer` | {} |", share(WATCHES)),
             format!("`WatchTransfers` | {} |", share(WATCHES_OF_ALL)),
+            format!("`RemoveTree`) | {} |", share(MANY)),
+            format!("| {} KiB, of which {chunk} KiB are content |", FILE / 1024),
             format!("| metadata of a call | {} KiB |", METADATA / 1024),
             format!("with one | {} KiB; {chunk} KiB of chunk |", HEADER / 1024),
             format!("for another, once begun | {first} s; {next} s |"),

@@ -17,6 +17,7 @@ mod health;
 mod intake;
 pub mod limits;
 pub mod listen;
+mod many;
 pub mod metrics;
 mod module;
 mod once;

@@ -61,6 +61,10 @@ methods! {
     MakeDirectoryRequest, "options" => MakeDirectoryResponse;
     RemoveDirectoryRequest, "options" => RemoveDirectoryResponse;
     DeleteFileRequest, "options" => DeleteFileResponse;
+    PutFilesHeader, "header.options" => PutFilesResponse;
+    GetFilesRequest, "options" => GetFilesResponse;
+    DeleteFilesRequest, "options" => DeleteFilesResponse;
+    StatFilesRequest, "options" => StatFilesResponse;
     StatRequest, "options" => StatResponse;
     WalkRequest, "options" => WalkResponse;
     RemoveTreeRequest, "options" => RemoveTreeResponse;

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::convert::response::{duration, number, signed};
 use crate::broker::JobId;
 use crate::broker::get::{GetProgress, GetStage};
+use crate::broker::many::ManyProgress;
 use crate::broker::modem::clock;
 use crate::broker::put::{PutProgress, PutStage};
 use crate::broker::queue::Place;
@@ -141,6 +142,19 @@ impl From<PutProgress> for Step {
             },
             place: progress.place,
             moved: progress.sent,
+        }
+    }
+}
+
+impl From<ManyProgress> for Step {
+    fn from(progress: ManyProgress) -> Self {
+        Self {
+            stage: match progress.is_on_link {
+                true => Stage::Transferring,
+                false => Stage::Queued,
+            },
+            place: progress.place,
+            moved: progress.moved,
         }
     }
 }

@@ -163,7 +163,11 @@ pub(super) fn need(path: &str) -> Option<Need> {
             | "Walk"
             | "RemoveTree"
             | "Get"
-            | "Put" => Need::Role(Role::Transfer),
+            | "Put"
+            | "PutFiles"
+            | "GetFiles"
+            | "DeleteFiles"
+            | "StatFiles" => Need::Role(Role::Transfer),
             _ => return None,
         },
         operations::SERVICE_NAME => match method {

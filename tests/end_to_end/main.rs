@@ -25,6 +25,7 @@ mod field;
 mod languages;
 mod line;
 mod long;
+mod many;
 mod module;
 mod moods;
 mod parity;

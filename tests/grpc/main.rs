@@ -23,6 +23,7 @@ mod crowd;
 mod doors;
 mod forms;
 mod house;
+mod many;
 mod options;
 #[path = "../support/program.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]

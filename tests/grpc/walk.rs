@@ -29,6 +29,7 @@ const GOOD: &[(&str, &str)] = &[
     ("ReadModuleFileRequest.path", "F:/a"),
     ("WriteModuleFileHeader.path", "F:/a"),
     ("path", "/a"),
+    ("paths", "/a"),
     ("profile", "here"),
     ("session_id", "s"),
     ("operation_id", "o"),
@@ -46,6 +47,8 @@ const LONGEST: &[(&str, usize)] = &[
     ("ReadModuleFileRequest.path", 254),
     ("WriteModuleFileHeader.path", 254),
     ("path", 4096),
+    ("paths", 4096),
+    ("raw_paths", 4096),
     ("directory", 4096),
     ("sentinel", 4096),
     ("raw_path", 4096),
@@ -64,7 +67,11 @@ const LONGEST: &[(&str, usize)] = &[
 const NAME: usize = 128;
 
 /// Fields of which a request may have several, and the most that there may be.
-const MOST: &[(&str, usize)] = &[("WatchEventsRequest.session_ids", 256)];
+const MOST: &[(&str, usize)] = &[
+    ("WatchEventsRequest.session_ids", 256),
+    ("paths", 1000),
+    ("raw_paths", 1000),
+];
 
 /// Fields that nothing is too large for, and why.
 const BOUNDLESS: &[(&str, &str)] = &[
@@ -89,6 +96,7 @@ const BOUNDLESS: &[(&str, &str)] = &[
         "what the file has is known: WRONG_OFFSET",
     ),
     ("PutRequest.chunk", "as long as the message"),
+    ("PutFile.content", "as long as the message"),
     ("CreateUploadRequest.chunk", "as long as the message"),
     ("ResumeUploadRequest.chunk", "as long as the message"),
     ("WriteModuleFileRequest.chunk", "as long as the message"),
@@ -249,6 +257,9 @@ pub(crate) fn good(message: &MessageDescriptor) -> DynamicMessage {
 
 /// `None`: the field is left out.
 fn good_value(field: &FieldDescriptor) -> Option<Value> {
+    if field.is_list() && is_required(field) {
+        return of(GOOD, field).map(|text| Value::List(vec![Value::String(text.into())]));
+    }
     if field.is_list() || field.is_map() {
         return None;
     }
@@ -441,6 +452,9 @@ fn long_text(field: &FieldDescriptor, length: usize) -> Value {
 }
 
 fn good_text(field: &FieldDescriptor) -> Value {
+    if field.kind() == Kind::Bytes {
+        return Value::Bytes(Bytes::from_static(b"s"));
+    }
     assert_eq!(field.kind(), Kind::String, "{}", full(field));
     Value::String("s".into())
 }

@@ -16,6 +16,7 @@ fn put_new(file: &str) -> Task {
         verify_size: true,
         delete_on_failure: true,
         begun: None,
+        at_hand: None,
     })
 }
 

@@ -29,6 +29,7 @@ fn new(file: &str) -> Task {
         verify_size: true,
         delete_on_failure: true,
         begun: None,
+        at_hand: None,
     })
 }
 

@@ -27,7 +27,9 @@ mod noise;
 mod ours;
 mod pairs;
 mod repair;
+mod short;
 mod storage;
+mod survey;
 mod tls;
 
 use std::time::Duration;
@@ -58,6 +60,7 @@ fn put(file: &str) -> Task {
         verify_size: true,
         delete_on_failure: true,
         begun: None,
+        at_hand: None,
     })
 }
 
@@ -268,6 +271,7 @@ fn a_file_that_exists_is_left_alone_where_that_is_asked() {
         verify_size: true,
         delete_on_failure: true,
         begun: None,
+        at_hand: None,
     });
     let failure = link.run(on(task), pieces(b"new")).result.unwrap_err();
     assert_eq!(failure.cause, Cause::Exists);

@@ -44,6 +44,7 @@ fn upload(begun: BegunUpload) -> Operation {
         verify_size: true,
         delete_on_failure: true,
         begun: Some(begun),
+        at_hand: None,
     }))
 }
 

@@ -25,6 +25,7 @@ fn resumed(file: &str, must_be_new: bool, begun: Option<BegunUpload>) -> Task {
         verify_size: true,
         delete_on_failure: true,
         begun,
+        at_hand: None,
     })
 }
 

@@ -1,7 +1,8 @@
 //! grpcurl, the Go client that knows the services by reflection alone.
 
+use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Deserializer, Value};
 
@@ -55,6 +56,18 @@ impl Grpcurl {
         method: &str,
         requests: &[Value],
     ) -> Result<Vec<Value>, Failure> {
+        match self.stream_of_whatever(method, requests) {
+            (answers, None) => Ok(answers),
+            (_, Some(failure)) => Err(failure),
+        }
+    }
+
+    /// The same: what came, and the failure at its end, if there is one.
+    pub(crate) fn stream_of_whatever(
+        &self,
+        method: &str,
+        requests: &[Value],
+    ) -> (Vec<Value>, Option<Failure>) {
         let request: String = requests.iter().map(Value::to_string).collect();
         // The deadline is the test's; every wait of the daemon is shorter.
         let flags = [
@@ -63,23 +76,24 @@ impl Grpcurl {
             "-max-time",
             "150",
             "-d",
-            &request,
+            "@",
         ];
-        let output = self.run(&flags, &[method]);
+        let output = self.run(&flags, &[method], &request);
+        let answers = documents(&output.stdout);
         if output.status.success() {
-            return Ok(documents(&output.stdout));
+            return (answers, None);
         }
         let errors = String::from_utf8_lossy(&output.stderr);
         let status = errors
             .find('{')
             .and_then(|at| documents(errors.get(at..)?.as_bytes()).into_iter().next())
             .unwrap_or_else(|| panic!("grpcurl {method}: {errors}"));
-        Err(Failure::from_status(&status))
+        (answers, Some(Failure::from_status(&status)))
     }
 
     /// What reflection says: `list`, `list SERVICE`, `describe SYMBOL`.
     pub(crate) fn reflect(&self, words: &[&str]) -> String {
-        let output = self.run(&[], words);
+        let output = self.run(&[], words, "");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "grpcurl {words:?}: {errors}");
         String::from_utf8_lossy(&output.stdout).into_owned()
@@ -87,12 +101,13 @@ impl Grpcurl {
 
     /// What it says where it cannot even connect.
     pub(crate) fn turned_away(&self) -> String {
-        let output = self.run(&["-max-time", "20"], &["list"]);
+        let output = self.run(&["-max-time", "20"], &["list"], "");
         assert!(!output.status.success(), "grpcurl came in");
         String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
-    fn run(&self, flags: &[&str], words: &[&str]) -> Output {
+    /// Runs it, with what it is to read.
+    fn run(&self, flags: &[&str], words: &[&str], input: &str) -> Output {
         let mut command = Command::new(tools::path("venv/bin/grpcurl"));
         match &self.address {
             Address::Unix(_) | Address::Tcp(_) => {
@@ -112,7 +127,15 @@ impl Grpcurl {
             Address::Unix(path) => command.args(["-unix", "-authority", "localhost", path]),
             Address::Tcp(address) | Address::Tls(address, _) => command.arg(address),
         };
-        command.args(words).output().expect("grpcurl starts")
+        command.args(words).stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut grpcurl = command.spawn().expect("grpcurl starts");
+        let mut stdin = grpcurl.stdin.take().expect("it is piped");
+        // It may end before it has read all, and says why.
+        std::thread::scope(|scope| {
+            scope.spawn(move || drop(stdin.write_all(input.as_bytes())));
+            grpcurl.wait_with_output().expect("grpcurl ends")
+        })
     }
 }
 

@@ -280,6 +280,13 @@ impl<'a> Replay<'a> {
             Output::Directory(name) => format!("directory {name}"),
             Output::Size(size) => format!("size {size}"),
             Output::Found(found) => format!("found {found:?}"),
+            Output::Surveyed(surveyed) => {
+                let sizes = surveyed.names.iter().map(|seen| match &seen.size {
+                    Ok(size) => format!(" {size}"),
+                    Err(_) => " ?".into(),
+                });
+                format!("sizes{}", sizes.collect::<String>())
+            }
             Output::Delivered(delivered) => {
                 if self.content != self.printed {
                     return Err("the content is another".into());

@@ -77,6 +77,7 @@ pub(crate) fn operation(server: &Server, words: &[u8]) -> Result<(Operation, Vec
                 verify_size: name == "put",
                 delete_on_failure: name == "put",
                 begun: None,
+                at_hand: None,
             })
         }
         "fetch" => Task::Fetch(transfer()?),

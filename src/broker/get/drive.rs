@@ -33,14 +33,14 @@ const DELIVERIES: usize = 8;
 /// may who brings bytes (`transfers.trickle`), in which one that reads makes room for a chunk.
 const MOMENTS: u32 = 20;
 
-/// The operation itself, whatever becomes of its caller.
-pub(super) async fn drive(
+/// One file, or one listing, of an operation, whatever becomes of its caller.
+pub(super) async fn deliver(
     operation: &Operation,
     job: Deliver,
-    mut writer: Writer,
+    writer: &mut Writer,
     begin: oneshot::Sender<Option<u64>>,
-    report: watch::Sender<GetProgress>,
-    link: watch::Sender<Progress>,
+    report: &watch::Sender<GetProgress>,
+    link: &watch::Sender<Progress>,
     patience: Patience,
 ) -> Result<Finished, Error> {
     let (delivery, deliveries) = mpsc::channel(DELIVERIES);
@@ -56,10 +56,10 @@ pub(super) async fn drive(
     };
     let ends = Ends::default();
     let (answer, pumped) = tokio::join!(
-        transfer(operation, job, delivery, room, &report, &link, &ends),
+        transfer(operation, job, delivery, room, report, link, &ends),
         async {
             let way = Way {
-                writer: &mut writer,
+                writer: &mut *writer,
                 full,
                 trickle: patience.trickle / MOMENTS,
             };
@@ -81,18 +81,28 @@ pub(super) async fn drive(
         (Ok(_), Err(error)) => Err(beyond_the_end(error, from)),
     };
     writer.end();
-    // The link is free; the caller reads the rest at its own pace.
+    // The link is free, or is before long; the caller reads the rest at its own pace.
     tokio::select! {
         biased;
         () = operation.cancelled() => {
             writer.discard();
             outcome.and_then(|_| Err(operation.ended_by_caller(Ending::Drained)))
         }
-        drained = writer.drained(patience.stall) => match outcome {
+        drained = drained(operation, writer, patience) => match outcome {
             Ok(_) if !drained => Err(operation.error(Cause::ReaderTooSlow)),
             outcome => outcome,
         },
     }
+}
+
+/// Waits until all was read. An operation that has more to do keeps the link for a moment only.
+async fn drained(operation: &Operation, writer: &mut Writer, patience: Patience) -> bool {
+    let mut drained = pin!(writer.drained(patience.stall));
+    if let Ok(drained) = timeout(patience.trickle / MOMENTS, &mut drained).await {
+        return drained;
+    }
+    operation.let_go();
+    drained.await
 }
 
 /// A size that is less than where the file was to begin is no damage of the file.

@@ -34,6 +34,20 @@ impl Slot {
         self.link.queue().scheduler.moved(self.key, bytes);
     }
 
+    /// Whether it may do another job with the link before those who wait.
+    pub(in crate::broker) fn may_go_on(&self) -> bool {
+        let queue = self.link.queue();
+        queue
+            .scheduler
+            .may_go_on(self.key, &queue.costs, clock::now())
+    }
+
+    /// It does another job with the link.
+    pub(in crate::broker) fn goes_on(&self, wish: &Wish) {
+        let mut queue = self.link.queue();
+        queue.scheduler.goes_on(self.key, wish, clock::now());
+    }
+
     /// The caller of what it moves now stands still, or goes on.
     pub(in crate::broker) fn trickles(&self, trickles: bool) {
         self.link.queue().scheduler.trickles(self.key, trickles);

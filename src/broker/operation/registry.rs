@@ -132,6 +132,7 @@ impl Operations {
             allowance,
             ending: watch::Sender::default(),
             slot,
+            kept: Mutex::default(),
             _session: session,
         });
         self.live()

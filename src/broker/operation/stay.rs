@@ -67,6 +67,7 @@ impl Stay {
         let bytes = match output {
             Output::Delivered(delivered) => delivered.bytes,
             Output::Stored(stored) => stored.sent,
+            Output::Surveyed(surveyed) => surveyed.bytes,
             Output::Moved(_) => return None,
             _ => 0,
         };
@@ -84,9 +85,11 @@ pub(super) const fn load(task: &Task) -> Load {
     match task {
         Task::Upload(_) | Task::Send(_) => Load::Up(None),
         Task::WriteModuleFile(what) => Load::Up(Some(what.size as u64)),
-        Task::Download(_) | Task::List(_) | Task::Fetch(_) | Task::ReadModuleFile(_) => {
-            Load::Down(None)
-        }
+        Task::Download(_)
+        | Task::List(_)
+        | Task::Survey(_)
+        | Task::Fetch(_)
+        | Task::ReadModuleFile(_) => Load::Down(None),
         _ => Load::Small,
     }
 }

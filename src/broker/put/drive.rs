@@ -19,7 +19,7 @@ use crate::broker::transfers::Key;
 use crate::ftps::value::{Offset, RemotePath, TransferType};
 use crate::modem::failure::Ending;
 use crate::modem::operation::{
-    BegunUpload, Delivery, Doubt, Download, Output, Standing, Stored, Task,
+    BegunUpload, Delivery, Doubt, Download, Output, Standing, Stored, Task, Upload,
 };
 
 /// Deliveries between the module and a hash: as for a Get.
@@ -38,6 +38,12 @@ pub(super) struct Driver {
     /// Bytes to come, where the caller knows.
     pub(super) size: Option<u64>,
     sentinel: Option<RemotePath>,
+    /// The size is made sure of later, together with those of other files.
+    pub(super) later: bool,
+    /// It is one of many files of its operation.
+    pub(super) many: bool,
+    /// Bytes that its operation has moved for other files.
+    pub(super) moved_before: u64,
     pub(super) content: Content,
     /// What an earlier operation has begun.
     pub(super) begun: Option<BegunUpload>,
@@ -110,6 +116,9 @@ impl Driver {
             delete_on_failure: header.delete_on_failure,
             size: header.size,
             sentinel,
+            later: false,
+            many: false,
+            moved_before: 0,
             content,
             begun: None,
             own: None,
@@ -128,7 +137,8 @@ impl Driver {
         outcome
     }
 
-    async fn write(&mut self) -> Result<PutResult, Error> {
+    /// Writes the file and makes sure of it, as far as that is not done later.
+    pub(super) async fn write(&mut self) -> Result<PutResult, Error> {
         self.first_bytes().await?;
         let stored = self.upload().await?;
         self.report
@@ -144,6 +154,9 @@ impl Driver {
             None => return Err(self.operation.error(Cause::WrongAnswer)),
         };
         let mut result = self.judge(&stored, sha256)?;
+        if self.later && result.state == PutState::Unverified {
+            return Ok(result);
+        }
         // The bytes of an ASCII transfer are rewritten on the way, as its size is.
         if self.verify == Verify::ReadBack && self.compares_sizes() {
             self.read_back(&mut result).await?;
@@ -180,14 +193,17 @@ impl Driver {
         }))
     }
 
-    /// Waits until there is something to send.
+    /// Waits until there is something to send. A file that is known to be short is waited for as a whole: it
+    /// then goes with fewer questions, and its caller does not keep the link waiting.
     async fn first_bytes(&mut self) -> Result<(), Error> {
+        let short = self.size.filter(|size| *size <= Upload::SHORT);
+        let awaited = short.map_or(1, |size| size + 1);
         tokio::select! {
             biased;
             () = self.operation.cancelled() => {
                 Err(self.operation.ended_by_caller(Ending::BeforeItBegan))
             }
-            ready = self.content.ready(1, self.stall) => {
+            ready = self.content.ready(awaited, self.stall) => {
                 ready.then_some(()).ok_or_else(|| self.operation.error(Cause::WriterTooSlow))
             }
         }

@@ -43,6 +43,7 @@ impl Sentinel {
             verify_size: true,
             delete_on_failure: true,
             begun: None,
+            at_hand: Some(size),
         };
         let feed = Feed {
             source: Some(Box::new(AtHand(Bytes::from(content)))),

@@ -104,7 +104,8 @@ impl Driver {
         let size = self.size.or_else(|| self.content.size());
         let load = Load::Up(size.map(|size| size.saturating_sub(at)));
         let exact = self.transfer_type == TransferType::Binary;
-        let yielding = (exact && !upload.stays).then_some(Yielding {
+        // Between two files of many it makes way anyway.
+        let yielding = (exact && !upload.stays && !self.many).then_some(Yielding {
             policy: operation.yields,
             in_blocks: at > 0,
             again: upload.begun.is_some(),
@@ -112,9 +113,10 @@ impl Driver {
         let task = Task::Upload(UploadTask {
             path: self.path.clone(),
             must_be_new: self.must_be_new,
-            verify_size: self.compares_sizes(),
+            verify_size: self.compares_sizes() && !self.later,
             delete_on_failure: self.delete_on_failure,
             begun: upload.begun.clone(),
+            at_hand: self.content.size(),
         });
         let progress = watch::Sender::default();
         let mut job_progress = progress.subscribe();
@@ -154,7 +156,7 @@ impl Driver {
                 Ok(()) = job_progress.changed() => {
                     let progress = *job_progress.borrow_and_update();
                     if progress.stage == ProgressStage::Transferring {
-                        operation.moved(progress.bytes);
+                        operation.moved(self.moved_before + progress.bytes);
                     }
                     self.report.send_modify(|report| report.follow(progress));
                 }

@@ -1,4 +1,5 @@
 mod logins;
+mod many;
 mod waits;
 
 use proptest::prelude::*;

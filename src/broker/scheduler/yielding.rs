@@ -84,7 +84,7 @@ const SOON: Duration = Duration::from_secs(2);
 
 /// A transfer that gave way has the link for so many times the cost of that before it does again:
 /// four fifths of its time on the link bring it forward. With [`Yields::Always`] it is half.
-const SHARE: u32 = 4;
+pub(super) const SHARE: u32 = 4;
 
 /// Bytes by which a transfer tells its own pace.
 const TELLING: u64 = 16 * 1024;

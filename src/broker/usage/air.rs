@@ -162,7 +162,7 @@ impl Traffic {
                 from: 0,
                 commands: 2,
             },
-            Task::List(_) => Self::Down {
+            Task::List(_) | Task::Survey(_) => Self::Down {
                 from: 0,
                 commands: 0,
             },

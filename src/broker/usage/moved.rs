@@ -23,6 +23,9 @@ pub(in crate::broker) struct Moved {
 /// Content that is read to see whose a file is: its last bytes, as the dialogue compares them.
 const END: u64 = 512 + 2048;
 
+/// Bytes of a question for a size and its answer, as air.rs counts what is said (`EXCHANGE`).
+const QUESTION: u64 = 200;
+
 /// How far a job came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reached {
@@ -52,6 +55,10 @@ impl Moved {
                 done.bytes.saturating_sub(from),
                 done.resumes,
             ),
+            // What is asked beside the listing counts as what it says.
+            Ok(Output::Surveyed(done)) => {
+                (Reached::Transfer, done.bytes + done.commands * QUESTION, 0)
+            }
             Ok(Output::Stored(done)) => (
                 Reached::Transfer,
                 done.sent.saturating_sub(from),
@@ -163,6 +170,7 @@ mod tests {
                 verify_size,
                 delete_on_failure: true,
                 begun: None,
+                at_hand: None,
             })
         };
         let volume = |block, verify_size| {

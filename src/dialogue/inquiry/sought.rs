@@ -74,6 +74,11 @@ impl Sought {
         }
     }
 
+    /// What all names have in common that may be this one: see [`keys`].
+    pub(super) fn key(&self) -> String {
+        key(&self.name)
+    }
+
     /// The entry of the name, and its line.
     pub(super) fn found(&self) -> Option<&(Facts, Bytes)> {
         self.found.as_ref()
@@ -150,6 +155,18 @@ impl Sought {
     }
 }
 
+/// The keys of the names that an entry may be of: where many are looked for, those are few.
+pub(super) fn keys(facts: &Facts) -> impl Iterator<Item = String> {
+    let printed = facts.name.trim_end_matches('/');
+    let name = printed.rsplit('/').next().unwrap_or(printed);
+    let plain = without_version(name).map(key);
+    std::iter::once(key(name)).chain(plain)
+}
+
+fn key(name: &str) -> String {
+    lossless::folded(name.trim_start())
+}
+
 /// Whether two names are one where the case of letters does not count.
 fn is_alike(one: &str, other: &str) -> bool {
     lossless::folded(one) == lossless::folded(other)
@@ -163,7 +180,7 @@ fn without_version(name: &str) -> Option<&str> {
 }
 
 /// The beginning of a line, without what a terminal would obey.
-fn shown(line: &[u8]) -> String {
+pub(super) fn shown(line: &[u8]) -> String {
     let cut = line.get(..SHOWN).unwrap_or(line);
     let more = if cut.len() < line.len() { "..." } else { "" };
     format!("{}{more}", cut.escape_ascii())

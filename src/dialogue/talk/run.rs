@@ -8,6 +8,7 @@ use crate::dialogue::download::Download;
 use crate::dialogue::exchange::{Settlement, Verdict};
 use crate::dialogue::failure::{Cause, Failure};
 use crate::dialogue::hush::Hush;
+use crate::dialogue::inquiry::Survey;
 use crate::dialogue::list::List;
 use crate::dialogue::moment::Moment;
 use crate::dialogue::operation::{Delivery, Operation, Standing, Task};
@@ -192,6 +193,7 @@ fn procedure(task: Task, transfer_type: TransferType) -> Box<dyn Procedure> {
         Task::MakeDirectory(path) => Box::new(Simple::make_directory(path)),
         Task::RemoveDirectory(path) => Box::new(Simple::remove_directory(path)),
         Task::DeleteFile(path) => Box::new(Simple::delete_file(path)),
+        Task::Survey(what) => Box::new(Survey::new(what)),
         Task::List(path) => Box::new(List::new(path)),
         Task::Size(path) => Box::new(Size::new(path)),
         Task::Stat(path) => Box::new(Stat::new(path)),

@@ -90,11 +90,16 @@ impl Rejoin {
     }
 
     /// The same, to go on there: nothing is read that could not prove what is before it.
-    pub(super) fn to_go_on(there: u64, trail: &Trail) -> Self {
+    pub(super) fn for_going_on(self) -> Self {
         Self {
             to_go_on: true,
-            ..Self::new(there, trail)
+            ..self
         }
+    }
+
+    /// Whether all bytes that the server has are compared, and not the last alone.
+    pub(super) fn is_of_all(&self) -> bool {
+        self.from() == 0
     }
 
     /// Bytes that the server has.

@@ -76,7 +76,13 @@ impl Upload {
         }
         let touched = self.before != Before::Number(found);
         if touched && (1..=self.sent).contains(&found) && self.can_rest() {
-            State::Rejoin(Rejoin::to_go_on(found, &self.trail))
+            // What was there before may end as ours does.
+            let rejoin = if self.is_unasked() {
+                Rejoin::since(0, found, &self.trail)
+            } else {
+                Rejoin::new(found, &self.trail)
+            };
+            State::Rejoin(rejoin.for_going_on())
         } else {
             self.start_over(found)
         }
@@ -119,6 +125,7 @@ impl Upload {
         if self.broken.is_some() {
             self.resumes += 1;
         }
+        self.read_back = rejoin.is_of_all();
         self.sent = at;
         self.blocks = Some(Blocks::at(at, there));
         State::Gather
@@ -155,6 +162,7 @@ impl Upload {
         self.resumes += 1;
         self.blocks = None;
         self.held = None;
+        self.read_back = false;
         self.sent = 0;
         State::Fetch
     }

@@ -119,7 +119,11 @@ impl Upload {
             // resynchronisation, or the mark that ends a stream, may have become content.
             (Some(size), Some(failure)) if size == self.sent && size > 0 && self.exact => {
                 self.failed = Some(failure);
-                State::Tail(Rejoin::new(size, &self.trail))
+                State::Tail(if self.is_unasked() {
+                    Rejoin::since(0, size, &self.trail)
+                } else {
+                    Rejoin::new(size, &self.trail)
+                })
             }
             // A block has a length and no mark: a byte that came twice on the line pushes the last one
             // out of the block. The size is right all the same, and the module drops what is left over
@@ -192,7 +196,7 @@ impl Upload {
     /// A refusal of SIZE before shows nothing if the size now comes from a listing.
     fn doubt_of_the_size(&self) -> Option<Doubt> {
         match self.before {
-            _ if self.acknowledged => None,
+            _ if self.acknowledged || self.read_back => None,
             Before::Nothing if !self.listed || self.what.must_be_new => None,
             Before::Number(before) if before != self.sent => None,
             Before::Number(_) => Some(Doubt::SameBefore),
@@ -252,6 +256,7 @@ impl Upload {
         };
         if same == there {
             self.failed = None;
+            self.read_back = rejoin.is_of_all();
             self.weigh(there);
             return State::Finish(Ok(()));
         }

@@ -11,7 +11,8 @@ use tonic_types::FieldViolation;
 use super::options;
 
 use crate::broker::get::{Growth, Guards, Wanted};
-use crate::broker::put::{PutHeader, Verify};
+use crate::broker::many::PATHS;
+use crate::broker::put::{PutFilesHeader, PutHeader, Verify};
 use crate::broker::requests::RequestId;
 use crate::broker::scheduler::{Priority, Yields};
 use crate::broker::{JobId, ServerChoice, SessionId, SessionRequest, Target, Whose};
@@ -20,6 +21,7 @@ use crate::ftps::value::{
     ValueError,
 };
 use crate::proto;
+use crate::rpc::limits::CHUNK;
 
 /// Longest name of a profile, a session or an operation, in bytes: as of a transfer. Those of sessions
 /// and operations have 36.
@@ -652,6 +654,86 @@ pub(in crate::rpc) fn put_header(header: proto::PutHeader) -> Result<PutWish, In
         })
     })();
     fields.finish(header)
+}
+
+pub(in crate::rpc) fn put_files_header(
+    header: proto::PutFilesHeader,
+) -> Result<PutFilesHeader, Invalid> {
+    let mut fields = Fields::default();
+    let target = fields.target("header.target", header.target);
+    let must_be_new = fields
+        .choice("header.if_exists", header.if_exists)
+        .map(|choice| matches!(choice, proto::IfExists::Fail));
+    let verify = fields.verify("header.verify", header.verify);
+    let delete_on_failure = fields
+        .choice("header.on_failure", header.on_failure)
+        .map(|choice| !matches!(choice, proto::OnFailure::Keep));
+    let header = (|| {
+        Some(PutFilesHeader {
+            target: target?,
+            must_be_new: must_be_new?,
+            verify: verify?,
+            delete_on_failure: delete_on_failure?,
+        })
+    })();
+    fields.finish(header)
+}
+
+/// A small file: its path, its content, and the SHA-256 of that, where it is told.
+pub(in crate::rpc) type SmallFile = (RemotePath, Bytes, Option<[u8; 32]>);
+
+pub(in crate::rpc) fn put_file(file: proto::PutFile) -> Result<SmallFile, Invalid> {
+    let mut fields = Fields::default();
+    let path = fields.path("file.path", (file.path, file.raw_path));
+    let content = match file.content.len() {
+        len if len > CHUNK as usize => {
+            let rule = format!("has {len} bytes, at most {CHUNK} are allowed");
+            fields.refuse("file.content", rule)
+        }
+        _ => Some(file.content),
+    };
+    let sha256 = sha256(&mut fields, "file.sha256", &file.sha256);
+    let file = (|| Some((path?, content?, sha256?)))();
+    fields.finish(file)
+}
+
+/// A target and many paths on it: those in text, and behind them those in bytes.
+pub(in crate::rpc) fn places(
+    target: Option<proto::Target>,
+    paths: Vec<String>,
+    raw_paths: Vec<Bytes>,
+) -> Result<(Target, Vec<RemotePath>), Invalid> {
+    let mut fields = Fields::default();
+    let target = fields.target("target", target);
+    let many = paths.len() + raw_paths.len();
+    if many == 0 {
+        fields.refuse::<()>("paths", "names no file");
+    }
+    if many > PATHS {
+        let field = if paths.len() > PATHS {
+            "paths"
+        } else {
+            "raw_paths"
+        };
+        let rule = format!("makes {many} paths, at most {PATHS} are allowed");
+        fields.refuse::<()>(field, rule);
+        return fields.finish(None);
+    }
+    let text = paths.iter().enumerate();
+    let text: Vec<_> = text
+        .map(|(at, path)| fields.check(&format!("paths[{at}]"), RemotePath::of_text(path)))
+        .collect();
+    let bytes = raw_paths.iter().enumerate();
+    let bytes: Vec<_> = bytes
+        .map(|(at, path)| {
+            fields.check(
+                &format!("raw_paths[{at}]"),
+                RemotePath::given_in_bytes(path),
+            )
+        })
+        .collect();
+    let paths = text.into_iter().chain(bytes).collect::<Option<Vec<_>>>();
+    fields.finish(target.zip(paths))
 }
 
 pub(in crate::rpc) fn put_finish(finish: &proto::PutFinish) -> Result<Option<[u8; 32]>, Invalid> {

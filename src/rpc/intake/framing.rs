@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 use tonic::Status;
 
-use crate::rpc::limits::{CHUNK, FRAMING, HEADER, SHORT, SHORT_A_SECOND, SHORT_AT_ONCE};
+use crate::rpc::limits::{CHUNK, FILE, FRAMING, HEADER, SHORT, SHORT_A_SECOND, SHORT_AT_ONCE};
 use crate::rpc::status;
 
 /// Bytes before a message: flag and length.
@@ -18,6 +18,10 @@ pub(in crate::rpc) enum Form {
     Many,
     /// A header, then chunks.
     Chunks,
+    /// Messages with a whole file, or with many paths.
+    Files,
+    /// One message with many paths.
+    Paths,
 }
 
 impl Form {
@@ -25,6 +29,8 @@ impl Form {
     pub(in crate::rpc) fn of(path: &str) -> Self {
         match path.rsplit('/').next().unwrap_or_default() {
             "Put" | "CreateUpload" | "ResumeUpload" | "WriteModuleFile" => Self::Chunks,
+            "PutFiles" => Self::Files,
+            "GetFiles" | "DeleteFiles" | "StatFiles" => Self::Paths,
             "ServerReflectionInfo" => Self::Many,
             _ => Self::One,
         }
@@ -81,7 +87,7 @@ impl Framing {
     /// Whether the client is waited for, where nothing comes: it has begun a message, or has to bring
     /// one, or the end.
     pub(super) fn is_awaited(&self) -> bool {
-        self.form == Form::One || self.whole == 0 || self.told
+        self.is_one() || self.whole == 0 || self.told
     }
 
     /// Takes bytes up to the end of a message. Answers how many were taken, and what is left of the
@@ -130,10 +136,14 @@ impl Framing {
         if self.headed > 0 {
             return Err(status::malformed("it ends in the middle of a message"));
         }
-        if self.whole == 0 && self.form == Form::One {
+        if self.whole == 0 && self.is_one() {
             return Err(status::malformed("it has no message"));
         }
         Ok(())
+    }
+
+    fn is_one(&self) -> bool {
+        matches!(self.form, Form::One | Form::Paths)
     }
 
     fn len(&self) -> u32 {
@@ -144,9 +154,13 @@ impl Framing {
     fn begin(&mut self, now: Instant) -> Result<(), Status> {
         let len = self.len();
         let chunk = self.form == Form::Chunks && self.whole > 0;
-        let bound = if chunk { CHUNK + FRAMING } else { HEADER };
+        let (bound, told) = match self.form {
+            Form::Files | Form::Paths => (FILE, FILE),
+            Form::One | Form::Many | Form::Chunks if chunk => (CHUNK + FRAMING, CHUNK),
+            Form::One | Form::Many | Form::Chunks => (HEADER, HEADER),
+        };
         if len > bound {
-            return Err(status::too_long(len, if chunk { CHUNK } else { HEADER }));
+            return Err(status::too_long(len, told));
         }
         if chunk && len < SHORT {
             self.pay(now)?;

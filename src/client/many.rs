@@ -1,0 +1,299 @@
+//! Many files in one call.
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tokio_stream::{Stream, StreamExt as _, iter, once};
+use tonic::{Request, Streaming};
+
+use super::options::unless;
+use super::{Client, Error, ServerPath, Target};
+use crate::proto::{
+    DeleteFileResult, DeleteFilesRequest, DeleteFilesResponse, FilesSummary, GetFilesRequest,
+    GetFilesResponse, IfExists, OnFailure, OperationProgress, PutFile, PutFileResult,
+    PutFilesHeader, PutFilesRequest, PutFilesResponse, StatFileResult, StatFilesRequest,
+    StatFilesResponse, Verify, delete_files_response, get_files_response, put_files_request,
+    put_files_response, stat_files_response,
+};
+
+/// How many files are to be written. The default is the daemon's: overwrite, compare the sizes, delete what
+/// could not be written whole.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PutFilesOptions {
+    /// What happens where a name exists.
+    pub if_exists: IfExists,
+    /// How the results are made sure of.
+    pub verify: Verify,
+    /// What becomes of a file that could not be written whole.
+    pub on_failure: OnFailure,
+}
+
+/// A small file, whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SmallFile {
+    /// Where it goes.
+    pub path: ServerPath,
+    /// At most 128 KiB.
+    pub content: Bytes,
+}
+
+/// What comes of many files that are read, one file after the other.
+pub use get_files_response::Item as GetFilesItem;
+
+impl Client {
+    /// Writes many small files, and tells `result` what became of each, in any order. The daemon gets the
+    /// SHA-256 of each, so what it writes is what `files` gave. Dropping the future cancels the operation; files
+    /// that were written stay.
+    ///
+    /// # Errors
+    /// The call failed: files of which nothing was told may be written or not. That single files failed is no
+    /// error of the call.
+    pub async fn put_files(
+        &self,
+        target: &Target,
+        options: PutFilesOptions,
+        files: impl Stream<Item = SmallFile> + Send + 'static,
+        mut progress: impl FnMut(&OperationProgress),
+        mut result: impl FnMut(PutFileResult),
+    ) -> Result<FilesSummary, Error> {
+        let header = PutFilesHeader {
+            target: Some(target.to_proto()),
+            if_exists: options.if_exists.into(),
+            verify: options.verify.into(),
+            on_failure: options.on_failure.into(),
+            options: self.options(),
+        };
+        let header = put_files_request::Item::Header(header);
+        let files = files.map(|file| {
+            let (path, raw_path) = file.path.fields();
+            put_files_request::Item::File(PutFile {
+                path,
+                raw_path,
+                sha256: Bytes::copy_from_slice(&Sha256::digest(&file.content)),
+                content: file.content,
+            })
+        });
+        let messages = once(header).chain(files);
+        let messages = messages.map(|item| PutFilesRequest { item: Some(item) });
+        let mut ftps = self.ftps.clone();
+        self.limited(async {
+            let mut stream = ftps.put_files(self.request(messages)).await?.into_inner();
+            loop {
+                let PutFilesResponse { item, validated } = next(&mut stream).await?;
+                unless(validated, ())?;
+                match item {
+                    Some(put_files_response::Item::Progress(report)) => progress(&report),
+                    Some(put_files_response::Item::Result(of)) => result(of),
+                    Some(put_files_response::Item::Summary(summary)) => {
+                        return ended(&mut stream, summary).await;
+                    }
+                    None => {}
+                }
+            }
+        })
+        .await
+    }
+
+    /// Reads many files, at most 1000, and tells `item` what comes of them, one file after the other. The
+    /// places of the files are those in `paths`. Dropping the future cancels the operation.
+    ///
+    /// # Errors
+    /// As [`Client::put_files`], and what `item` says: it ends the call.
+    pub async fn get_files(
+        &self,
+        target: &Target,
+        paths: impl IntoIterator<Item = impl Into<ServerPath>>,
+        mut item: impl FnMut(GetFilesItem) -> Result<(), Error>,
+    ) -> Result<FilesSummary, Error> {
+        let paths = Paths::of(paths);
+        let request = paths.guard(self.request(GetFilesRequest {
+            target: Some(target.to_proto()),
+            paths: paths.text.clone(),
+            raw_paths: paths.bytes.clone(),
+            options: self.options(),
+        }));
+        let mut ftps = self.ftps.clone();
+        self.limited(async {
+            let mut stream = ftps.get_files(request).await?.into_inner();
+            loop {
+                let GetFilesResponse {
+                    item: part,
+                    validated,
+                } = next(&mut stream).await?;
+                unless(validated, ())?;
+                match part {
+                    Some(GetFilesItem::Summary(summary)) => {
+                        return ended(&mut stream, summary).await;
+                    }
+                    Some(GetFilesItem::Info(mut info)) => {
+                        info.index = paths.place(info.index);
+                        item(GetFilesItem::Info(info))?;
+                    }
+                    Some(GetFilesItem::Result(mut result)) => {
+                        result.index = paths.place(result.index);
+                        item(GetFilesItem::Result(result))?;
+                    }
+                    Some(part) => item(part)?,
+                    None => {}
+                }
+            }
+        })
+        .await
+    }
+
+    /// Deletes many files, at most 1000, and tells `result` what became of each. The places of the files are
+    /// those in `paths`.
+    ///
+    /// # Errors
+    /// As [`Client::put_files`].
+    pub async fn delete_files(
+        &self,
+        target: &Target,
+        paths: impl IntoIterator<Item = impl Into<ServerPath>>,
+        mut result: impl FnMut(DeleteFileResult),
+    ) -> Result<FilesSummary, Error> {
+        use delete_files_response::Item;
+        let paths = Paths::of(paths);
+        let request = paths.guard(self.request(DeleteFilesRequest {
+            target: Some(target.to_proto()),
+            paths: paths.text.clone(),
+            raw_paths: paths.bytes.clone(),
+            options: self.options(),
+        }));
+        let mut ftps = self.ftps.clone();
+        self.limited(async {
+            let mut stream = ftps.delete_files(request).await?.into_inner();
+            loop {
+                let DeleteFilesResponse { item, validated } = next(&mut stream).await?;
+                unless(validated, ())?;
+                match item {
+                    Some(Item::Result(mut of)) => {
+                        of.index = paths.place(of.index);
+                        result(of);
+                    }
+                    Some(Item::Summary(summary)) => return ended(&mut stream, summary).await,
+                    Some(Item::Progress(_)) | None => {}
+                }
+            }
+        })
+        .await
+    }
+
+    /// Looks for many names, at most 1000, and tells `result` what is known of each, in any order. The places of
+    /// the names are those in `paths`.
+    ///
+    /// # Errors
+    /// As [`Client::put_files`].
+    pub async fn stat_files(
+        &self,
+        target: &Target,
+        paths: impl IntoIterator<Item = impl Into<ServerPath>>,
+        mut result: impl FnMut(StatFileResult),
+    ) -> Result<FilesSummary, Error> {
+        use stat_files_response::Item;
+        let paths = Paths::of(paths);
+        let request = paths.guard(self.request(StatFilesRequest {
+            target: Some(target.to_proto()),
+            paths: paths.text.clone(),
+            raw_paths: paths.bytes.clone(),
+            options: self.options(),
+        }));
+        let mut ftps = self.ftps.clone();
+        self.limited(async {
+            let mut stream = ftps.stat_files(request).await?.into_inner();
+            loop {
+                let StatFilesResponse { item, validated } = next(&mut stream).await?;
+                unless(validated, ())?;
+                match item {
+                    Some(Item::Result(mut of)) => {
+                        of.index = paths.place(of.index);
+                        result(of);
+                    }
+                    Some(Item::Summary(summary)) => return ended(&mut stream, summary).await,
+                    Some(Item::Progress(_)) | None => {}
+                }
+            }
+        })
+        .await
+    }
+}
+
+async fn next<T>(stream: &mut Streaming<T>) -> Result<T, Error> {
+    stream.message().await?.ok_or(Error::Incomplete)
+}
+
+/// A summary counts once the stream has ended well.
+async fn ended<T>(stream: &mut Streaming<T>, summary: FilesSummary) -> Result<FilesSummary, Error> {
+    while stream.message().await?.is_some() {}
+    Ok(summary)
+}
+
+/// Paths as messages have them, those in bytes behind those in text.
+#[derive(Debug, Default)]
+struct Paths {
+    text: Vec<String>,
+    bytes: Vec<Bytes>,
+    /// Where each was given, likewise.
+    places: Vec<i32>,
+    of_bytes: Vec<i32>,
+}
+
+impl Paths {
+    fn of(paths: impl IntoIterator<Item = impl Into<ServerPath>>) -> Self {
+        let mut all = Self::default();
+        for (place, path) in (0_i32..).zip(paths) {
+            match path.into().fields() {
+                (text, bytes) if bytes.is_empty() => {
+                    all.text.push(text);
+                    all.places.push(place);
+                }
+                (_, bytes) => {
+                    all.bytes.push(bytes);
+                    all.of_bytes.push(place);
+                }
+            }
+        }
+        all.places.append(&mut all.of_bytes);
+        all
+    }
+
+    /// Where a path of the request was given.
+    fn place(&self, index: i32) -> i32 {
+        let at = usize::try_from(index).ok();
+        at.and_then(|at| self.places.get(at))
+            .copied()
+            .unwrap_or(index)
+    }
+
+    /// As [`ServerPath::guard`].
+    fn guard<T>(&self, request: Request<T>) -> Request<T> {
+        match self.bytes.first() {
+            Some(first) => ServerPath::from(first.to_vec()).guard(request),
+            None => request,
+        }
+    }
+}
+
+/// Files that are all at hand, for [`Client::put_files`].
+pub fn small_files<P: Into<ServerPath>, C: Into<Bytes>>(
+    files: impl IntoIterator<Item = (P, C), IntoIter: Send + 'static>,
+) -> impl Stream<Item = SmallFile> + Send + 'static {
+    iter(files.into_iter().map(|(path, content)| SmallFile {
+        path: path.into(),
+        content: content.into(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_in_bytes_have_the_places_that_they_were_given_at() {
+        let given: [&[u8]; 4] = [b"a", b"\xE9", b"b", b"\xE8"];
+        let paths = Paths::of(given.map(<[u8]>::to_vec));
+        assert_eq!((paths.text.len(), paths.bytes.len()), (2, 2));
+        let places: Vec<_> = (0..4).map(|index| paths.place(index)).collect();
+        assert_eq!(places, [0, 2, 1, 3]);
+        assert_eq!(paths.place(9), 9);
+    }
+}

@@ -1,0 +1,331 @@
+//! Operations on many files, as streams of responses. One that is dropped, because its caller left,
+//! cancels its operation.
+
+use std::future::pending;
+
+use bytes::Bytes;
+use futures_util::stream::try_unfold;
+use prost::Message;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tokio_stream::Stream;
+use tonic::{Status, Streaming};
+
+use super::call::within;
+use super::convert::request;
+use super::convert::response::{duration, given, number, signed};
+use super::once::Keep;
+use super::progress::{LOOK, Telling};
+use super::status;
+use crate::broker::Caller;
+use crate::broker::get::{GetResult, Part};
+use crate::broker::many::{Counts, FILES, Known, Many, NAMES, Next, OfFile};
+use crate::broker::put::{FileWritten, Incoming};
+use crate::ftps::Profile;
+use crate::ftps::value::NameCode;
+use crate::proto::put_files_request::Item;
+use crate::proto::*;
+
+/// Progress, what `to` makes of each part, and the summary. `fault` tells why the caller's side is broken,
+/// where it may be.
+pub(super) fn run<T, R>(
+    many: Many<T>,
+    caller: Caller,
+    fault: Option<oneshot::Receiver<Status>>,
+    keep: Keep,
+    to: impl Fn(T) -> R + Send,
+) -> impl Stream<Item = Result<R, Status>> + Send
+where
+    T: Send,
+    R: Message + From<OperationProgress> + From<Counts>,
+{
+    let course = Course {
+        telling: Telling::new(many.operation(), None),
+        many,
+        caller,
+        fault,
+        keep,
+        told: false,
+    };
+    try_unfold(Some((course, to)), async |state| {
+        let Some((mut course, to)) = state else {
+            return Ok(None);
+        };
+        Ok(Some(match course.next().await? {
+            Step::Progress(progress) => (progress.into(), Some((course, to))),
+            Step::Part(part) => (to(part), Some((course, to))),
+            Step::End(counts) => {
+                let counts = counts.into();
+                let operation = course.many.operation();
+                course.keep.answer(Some(operation), Some(&counts), None);
+                (counts, None)
+            }
+        }))
+    })
+}
+
+/// An operation on many files, and what its caller was told of it.
+struct Course<T> {
+    many: Many<T>,
+    telling: Telling,
+    caller: Caller,
+    fault: Option<oneshot::Receiver<Status>>,
+    /// The counts of an operation that has a name. One that was broken off is carried out anew.
+    keep: Keep,
+    told: bool,
+}
+
+enum Step<T> {
+    Progress(OperationProgress),
+    Part(T),
+    End(Counts),
+}
+
+impl<T> Course<T> {
+    async fn next(&mut self) -> Result<Step<T>, Status> {
+        if !self.told {
+            self.told = true;
+            if let Some(first) = self.telling.next(self.many.progress().into()) {
+                return Ok(Step::Progress(first));
+            }
+        }
+        loop {
+            match timeout(LOOK, self.work()).await {
+                Ok(step) => return step,
+                Err(_) => {
+                    if let Some(report) = self.telling.next(self.many.progress().into()) {
+                        return Ok(Step::Progress(report));
+                    }
+                }
+            }
+        }
+    }
+
+    /// What comes next, or why nothing does. Cancel-safe.
+    async fn work(&mut self) -> Result<Step<T>, Status> {
+        let fault = &mut self.fault;
+        let broken = async {
+            if let Some(told) = fault
+                && let Ok(status) = told.await
+            {
+                return status;
+            }
+            // The caller has said that there are no more.
+            *fault = None;
+            pending().await
+        };
+        tokio::select! {
+            biased;
+            next = within(&self.caller, self.many.next()) => Ok(match next? {
+                Next::Part(part) => Step::Part(part),
+                Next::End(counts) => Step::End(counts),
+            }),
+            status = broken => Err(status),
+        }
+    }
+}
+
+/// Takes the files of a caller to its operation; answers where its fault is told, if it makes one.
+pub(super) fn take_files(
+    mut incoming: Incoming,
+    messages: Streaming<PutFilesRequest>,
+) -> oneshot::Receiver<Status> {
+    let (fault, told) = oneshot::channel();
+    tokio::spawn(async move {
+        match bring(&mut incoming, messages).await {
+            Ok(()) => incoming.end().await,
+            Err(status) => {
+                // Nobody hears it where the caller has left.
+                let _ = fault.send(status);
+                // The operation ends for that, and not for what it would make of a caller without an end.
+                incoming.over().await;
+            }
+        }
+    });
+    told
+}
+
+async fn bring(
+    incoming: &mut Incoming,
+    mut messages: Streaming<PutFilesRequest>,
+) -> Result<(), Status> {
+    let mut names = 0;
+    loop {
+        let message = tokio::select! {
+            biased;
+            // Its results say why.
+            () = incoming.over() => return Ok(()),
+            message = messages.message() => message?,
+        };
+        let Some(message) = message else {
+            return Ok(());
+        };
+        let file = match message.item {
+            Some(Item::File(file)) => file,
+            Some(Item::Header(_)) => {
+                return Err(status::out_of_order("header", "came a second time"));
+            }
+            None => return Err(status::out_of_order("item", "is neither header nor file")),
+        };
+        if incoming.count() >= FILES {
+            let rule = format!("is one more than the {FILES} that a call takes");
+            return Err(status::out_of_order("file", &rule));
+        }
+        let (path, content, sha256) = request::put_file(file).map_err(status::invalid)?;
+        names += path.as_str().len();
+        if names > NAMES {
+            let rule =
+                format!("makes more than the {NAMES} bytes that all paths of a call may have");
+            return Err(status::out_of_order("file.path", &rule));
+        }
+        if incoming.bring(path, content, sha256).await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
+fn summary(counts: Counts) -> FilesSummary {
+    FilesSummary {
+        succeeded_count: number(counts.succeeded),
+        failed_count: number(counts.failed),
+        link_duration: Some(duration(counts.elapsed)),
+    }
+}
+
+/// Responses that are progress or a summary.
+macro_rules! items {
+    ($($response:ident, $items:ident;)*) => {$(
+        impl From<OperationProgress> for $response {
+            fn from(progress: OperationProgress) -> Self {
+                Self { item: Some($items::Item::Progress(progress)), ..Self::default() }
+            }
+        }
+
+        impl From<Counts> for $response {
+            fn from(counts: Counts) -> Self {
+                Self { item: Some($items::Item::Summary(summary(counts))), ..Self::default() }
+            }
+        }
+    )*};
+}
+
+items! {
+    PutFilesResponse, put_files_response;
+    GetFilesResponse, get_files_response;
+    DeleteFilesResponse, delete_files_response;
+    StatFilesResponse, stat_files_response;
+}
+
+pub(super) fn written(of: FileWritten) -> PutFilesResponse {
+    let (path, raw_path) = given(&of.path);
+    let failure = of.outcome.as_ref().err().map(status::failure);
+    let reached = match of.outcome {
+        Ok(result) => Some(result),
+        Err(error) => error.reached.map(|reached| *reached),
+    };
+    let result = PutFileResult {
+        index: number(of.index),
+        path,
+        raw_path,
+        failure,
+        ..match reached {
+            None => PutFileResult::default(),
+            Some(result) => PutFileResult {
+                state: PutState::from(result.state).into(),
+                size: signed(result.size),
+                sha256: Bytes::copy_from_slice(&result.sha256),
+                ..PutFileResult::default()
+            },
+        }
+    };
+    PutFilesResponse {
+        item: Some(put_files_response::Item::Result(result)),
+        ..PutFilesResponse::default()
+    }
+}
+
+pub(super) fn read(part: Part) -> GetFilesResponse {
+    use get_files_response::Item;
+    let item = match part {
+        Part::Began(index, path, size) => {
+            let (path, raw_path) = given(&path);
+            Item::Info(GetFileInfo {
+                index: number(index),
+                path,
+                size: size.map(signed),
+                raw_path,
+            })
+        }
+        Part::Chunk(chunk) => Item::Chunk(chunk),
+        Part::Over(of) => Item::Result(over(of)),
+    };
+    GetFilesResponse {
+        item: Some(item),
+        ..GetFilesResponse::default()
+    }
+}
+
+fn over(of: OfFile<GetResult>) -> GetFileResult {
+    let (path, raw_path) = given(&of.path);
+    let named = GetFileResult {
+        index: number(of.index),
+        path,
+        raw_path,
+        ..GetFileResult::default()
+    };
+    match of.outcome {
+        Ok(result) => GetFileResult {
+            chunk_size: signed(result.size),
+            chunk_sha256: Bytes::copy_from_slice(&result.sha256),
+            grown_size: result.grown.map(signed),
+            ..named
+        },
+        Err(error) => GetFileResult {
+            failure: Some(status::failure(&error)),
+            ..named
+        },
+    }
+}
+
+pub(super) fn deleted(of: OfFile<()>) -> DeleteFilesResponse {
+    let (path, raw_path) = given(&of.path);
+    let result = DeleteFileResult {
+        index: number(of.index),
+        path,
+        raw_path,
+        failure: of.outcome.as_ref().err().map(status::failure),
+    };
+    DeleteFilesResponse {
+        item: Some(delete_files_response::Item::Result(result)),
+        ..DeleteFilesResponse::default()
+    }
+}
+
+pub(super) fn found(of: OfFile<Known>, profile: &Profile, code: NameCode) -> StatFilesResponse {
+    let (path, raw_path) = given(&of.path);
+    let (failure, entry) = match of.outcome {
+        Ok(known) => {
+            let size = known.size.map(signed);
+            let entry = match known.entry {
+                Some(entry) => Entry::of(entry, profile, code),
+                None => Entry {
+                    size,
+                    ..Entry::default()
+                },
+            };
+            (None, Some(entry))
+        }
+        Err(error) => (Some(status::failure(&error)), None),
+    };
+    let result = StatFileResult {
+        index: number(of.index),
+        path,
+        raw_path,
+        failure,
+        entry,
+    };
+    StatFilesResponse {
+        item: Some(stat_files_response::Item::Result(result)),
+        ..StatFilesResponse::default()
+    }
+}
