@@ -27,8 +27,15 @@ pub(super) trait Optioned: Message + Sized {
 
 /// An answer to such a request.
 pub(super) trait Validated: Message + Default + Send + 'static {
+    /// Whether it says that the request was only checked.
+    fn flag(&mut self) -> &mut bool;
+
     /// What is said where the request was only checked.
-    fn validated() -> Self;
+    fn validated() -> Self {
+        let mut answer = Self::default();
+        *answer.flag() = true;
+        answer
+    }
 }
 
 macro_rules! methods {
@@ -43,11 +50,8 @@ macro_rules! methods {
         }
 
         impl Validated for proto::$response {
-            fn validated() -> Self {
-                Self {
-                    validated: true,
-                    ..Self::default()
-                }
+            fn flag(&mut self) -> &mut bool {
+                &mut self.validated
             }
         }
     )*};

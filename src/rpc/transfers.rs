@@ -67,7 +67,7 @@ impl TransferService for Transfers {
             Part::Create(header) => header,
             _ => return Err(status::out_of_order("header", "must be the first message")),
         };
-        let creation = transfers::upload(header).map_err(status::invalid)?;
+        let creation = transfers::upload(*header).map_err(status::invalid)?;
         let (caller, id, wish) = creating(caller, creation);
         let created = self.broker.create_upload(&caller, id, wish);
         let created = begun(within(&caller, async { Ok(created.await) }).await?)?;
@@ -263,7 +263,7 @@ impl TransferService for Transfers {
 
 /// A message of either stream that brings a file.
 enum Part {
-    Create(UploadHeader),
+    Create(Box<UploadHeader>),
     Resume(ResumeHeader),
     Chunk(Bytes),
     Finish(PutFinish),
@@ -273,7 +273,7 @@ enum Part {
 impl From<CreateUploadRequest> for Part {
     fn from(request: CreateUploadRequest) -> Self {
         match request.message {
-            Some(Create::Header(header)) => Self::Create(header),
+            Some(Create::Header(header)) => Self::Create(Box::new(header)),
             Some(Create::Chunk(chunk)) => Self::Chunk(chunk),
             Some(Create::Finish(finish)) => Self::Finish(finish),
             None => Self::Nothing,

@@ -641,6 +641,7 @@ async fn an_administrator_sees_and_ends_what_is_others() {
             .into_inner();
         let page_of = page.transfers.into_iter();
         found.extend(page_of.map(|there| (there.principal, there.transfer_id)));
+        assert!(found.len() <= 4, "the pages do not end: {found:?}");
         page_token = page.next_page_token;
         if page_token.is_empty() {
             break;

@@ -82,6 +82,8 @@ const BOUNDLESS: &[(&str, &str)] = &[
     ("ListTransfersRequest.states", "as long as the message"),
     ("WatchTransfersRequest.states", "as long as the message"),
     ("GetRequest.if_size", "a file with another size is refused"),
+    ("GetRequest.length", "a file ends where it ends"),
+    ("WalkRequest.max_depth", "a tree ends where it ends"),
     ("PutHeader.size", "what comes is compared with it"),
     (
         "UploadHeader.size",

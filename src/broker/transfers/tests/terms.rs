@@ -142,6 +142,12 @@ async fn one_expires_without_a_module_and_one_that_is_half_sent_does_not() {
     let house = House::open(&scratch, &Module::new());
     let terms = wish(Duration::ZERO, Some(HOUR));
     drop(house.receiving("half", terms.clone()).await.unwrap());
+    house.module.link(health::Link::BringingUp);
+    let began = clock::now();
+    house.upload("x", terms, b"abc").await.unwrap();
+    assert_eq!(house.over("x").await.record.state, State::Failed);
+    let took = began.elapsed();
+    assert!((HOUR..HOUR + HOUR / 60).contains(&took), "{took:?}");
     sleep(2 * HOUR).await;
     assert_eq!(house.record("half").state, State::Receiving);
     let there = house.broker.transfer(&me(), id("half")).unwrap();
