@@ -142,7 +142,7 @@ impl Client<'_> {
         ));
         // Some small files go as PutFiles has them.
         let small = header.size.is_none() && content.len() <= 128 * 1024;
-        if small && header.sentinel.is_none() && content.len() % 3 == 0 {
+        if small && header.sentinel.is_none() && content.len().is_multiple_of(3) {
             let work = self.send_as_one_of_many(&caller, header, content, manner);
             return self.call("PutFiles", deadline, work).await.flatten();
         }
