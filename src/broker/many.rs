@@ -186,19 +186,41 @@ impl<T> Results<T> {
         part: impl FnOnce(OfFile<R>) -> T,
     ) -> Result<(), Error> {
         let end = self.count(of.outcome.as_ref());
-        // Nobody reads any more: the operation is cancelled in its own way.
-        let _ = self.told.try_send(part(of));
+        self.tell(part(of));
         end
+    }
+
+    /// The same of a file whose failure is counted together with that of others.
+    pub(super) fn over_with_others<R>(&mut self, of: OfFile<R>, part: impl FnOnce(OfFile<R>) -> T) {
+        match of.outcome {
+            Ok(_) => self.counts.succeeded += 1,
+            Err(_) => self.counts.failed += 1,
+        }
+        self.tell(part(of));
+    }
+
+    fn tell(&self, part: T) {
+        // Nobody reads any more: the operation is cancelled in its own way.
+        let _ = self.told.try_send(part);
     }
 
     /// Counts one file that is over.
     pub(super) fn count<R>(&mut self, outcome: Result<&R, &Error>) -> Result<(), Error> {
-        let Err(error) = outcome else {
-            self.counts.succeeded += 1;
-            self.fruitless = 0;
-            return Ok(());
-        };
-        self.counts.failed += 1;
+        match outcome {
+            Ok(_) => {
+                self.counts.succeeded += 1;
+                self.fruitless = 0;
+                Ok(())
+            }
+            Err(error) => {
+                self.counts.failed += 1;
+                self.fails(error)
+            }
+        }
+    }
+
+    /// Something failed: a file, or what concerns several.
+    pub(super) fn fails(&mut self, error: &Error) -> Result<(), Error> {
         let reach = Reach::of(error);
         self.fruitless = match reach {
             Reach::File => 0,
@@ -259,8 +281,46 @@ impl Reach {
             | Cause::DataBudget(_)
             | Cause::ReaderTooSlow
             | Cause::WriterTooSlow
-            | Cause::Spool(_) => Self::All,
-            _ => Self::File,
+            | Cause::Spool(_)
+            | Cause::WrongAnswer
+            // What refuses an operation as a whole.
+            | Cause::QueueFull { .. }
+            | Cause::TooManySessions { .. }
+            | Cause::TooManyWatchers { .. }
+            | Cause::ProfileNotFound(_)
+            | Cause::ProfileNotAllowed { .. }
+            | Cause::SessionNotFound
+            | Cause::OperationNotFound
+            | Cause::InlineNotAllowed
+            | Cause::AtCommandsNotAllowed
+            | Cause::NoVerifyInAscii => Self::All,
+            Cause::SourceChanged
+            | Cause::NameTaken(_)
+            | Cause::NameBusy(_)
+            | Cause::Unverified { .. }
+            | Cause::Indeterminate
+            | Cause::SentinelUnknown
+            | Cause::InvalidPath(_)
+            | Cause::OwnSentinel
+            | Cause::DirectoryNotEmpty
+            | Cause::UnusableDirectory(_)
+            | Cause::SizeMismatch { .. }
+            | Cause::HashMismatch(_)
+            | Cause::WrongOffset { .. }
+            // Of transfers that outlive their caller.
+            | Cause::TransfersOff
+            | Cause::TransferNotFound
+            | Cause::TransferExists
+            | Cause::TransferBusy
+            | Cause::TooManyTransfers { .. }
+            | Cause::SpoolFull { .. }
+            | Cause::WrongState(_)
+            | Cause::TransferEnded
+            | Cause::GaveUp { .. }
+            | Cause::Interrupted
+            | Cause::SpoolLost
+            | Cause::Store(_)
+            | Cause::RecordDamaged => Self::File,
         }
     }
 
@@ -460,13 +520,8 @@ async fn stat(
             size: None,
         });
         let seen = survey(operation, &first.standing, names.collect(), true).await;
-        let (seen, failed) = match seen {
-            Ok(seen) => (seen, None),
-            Err(error) => (Vec::new(), Some(error)),
-        };
-        let mut seen = seen.into_iter();
-        // What failed a directory counts once.
-        let mut end = Ok(());
+        let failed = seen.as_ref().err().cloned();
+        let mut seen = seen.unwrap_or_default().into_iter();
         for (located, path) in group {
             let outcome = match (seen.next(), &failed) {
                 (_, Some(error)) => Err(error.clone()),
@@ -478,10 +533,11 @@ async fn stat(
                 path,
                 outcome,
             };
-            let told = results.over(of, |of| of);
-            end = end.and(told);
+            results.over_with_others(of, |of| of);
         }
-        end?;
+        if let Some(error) = failed {
+            results.fails(&error)?;
+        }
     }
     Ok(())
 }

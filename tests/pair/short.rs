@@ -66,7 +66,7 @@ fn where_the_outcome_of_a_short_file_is_lost_all_of_it_is_read_back() {
                     let fault = Fault {
                         trigger: Trigger::Command {
                             command: "+CFTPSPUT".into(),
-                            nth: 1,
+                            nth: 2,
                             phase,
                         },
                         effect: effect.clone(),

@@ -359,7 +359,7 @@ impl Batch {
                     // What is known of them is told all the same.
                     self.open.extend(group);
                     self.leave_open(Some(&error));
-                    end = end.and(self.results.count(Err::<&(), _>(&error)));
+                    end = end.and(self.results.fails(&error));
                     continue;
                 }
             };
@@ -392,7 +392,12 @@ impl Batch {
             let taken = Cause::NameTaken(open.path.to_string());
             return Err(committed(self.operation.error(taken)));
         }
-        match seen.map(|seen| seen.size) {
+        // A file of a name that may be the same, in capitals perhaps, says nothing of this one.
+        let doubtful = open
+            .writer
+            .as_ref()
+            .is_some_and(|writer| writer.is_doubtful());
+        match seen.map(|seen| seen.size).filter(|_| !doubtful) {
             Some(Ok(found)) if found == size => Ok(PutResult {
                 state: PutState::VerifiedSize,
                 evidence: "the module reported success; the server names the size that was sent"
@@ -438,8 +443,7 @@ impl Batch {
                 outcome: self.unverified(&open, why),
                 path: open.path,
             };
-            // The reason is told by whoever ends the operation.
-            let _ = self.results.over(of, |of| of);
+            self.results.over_with_others(of, |of| of);
         }
     }
 }
