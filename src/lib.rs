@@ -8,9 +8,11 @@ pub mod broker;
 pub mod client;
 pub mod config;
 pub mod daemon;
+#[cfg(feature = "demo")]
 pub mod demo;
 pub mod dialogue;
 pub mod doctor;
+#[cfg(feature = "emulator")]
 pub mod emulator;
 pub mod ftps;
 pub mod modem;

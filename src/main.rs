@@ -8,8 +8,11 @@ use std::process::ExitCode;
 
 use cellftp::config::{self, Config};
 use cellftp::daemon::{self, Passed};
+#[cfg(feature = "demo")]
+use cellftp::demo;
+#[cfg(feature = "emulator")]
 use cellftp::emulator::serve::emulate::{self, EmulateArgs};
-use cellftp::{demo, doctor, telemetry};
+use cellftp::{doctor, telemetry};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use rustix::process::{DumpableBehavior, Signal, set_dumpable_behavior};
@@ -38,8 +41,10 @@ struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve an emulated module on a pseudo-terminal
+    #[cfg(feature = "emulator")]
     Emulate(Box<EmulateArgs>),
     /// Show a transfer through an emulated module and a real FTP server
+    #[cfg(feature = "demo")]
     Demo(demo::DemoArgs),
     /// Read the configuration and say whether it is usable
     CheckConfig,
@@ -113,7 +118,9 @@ fn run(args: Args) -> Result<ExitCode, Box<dyn Error>> {
     let load = || config::load(args.config.as_deref());
     match args.command {
         None => serve(&load()?)?,
+        #[cfg(feature = "emulator")]
         Some(Command::Emulate(emulate)) => block_on(emulate::run(*emulate))??,
+        #[cfg(feature = "demo")]
         Some(Command::Demo(demo)) => block_on(demo::run(demo))??,
         Some(Command::Doctor(doctor)) => {
             let found = block_on(doctor::run(doctor, load()?))??;

@@ -284,6 +284,9 @@ impl Reach {
             | Cause::Spool(_)
             | Cause::WrongAnswer
             // What refuses an operation as a whole.
+            | Cause::OnlyValidated
+            | Cause::RequestIdUsed
+            | Cause::RequestRunning
             | Cause::QueueFull { .. }
             | Cause::TooManySessions { .. }
             | Cause::TooManyWatchers { .. }
@@ -303,6 +306,11 @@ impl Reach {
             | Cause::InvalidPath(_)
             | Cause::OwnSentinel
             | Cause::DirectoryNotEmpty
+            | Cause::NotADirectory
+            | Cause::RootOfTree
+            | Cause::NotAddressable(_)
+            | Cause::TreeTooLarge
+            | Cause::TreeIncomplete { .. }
             | Cause::UnusableDirectory(_)
             | Cause::SizeMismatch { .. }
             | Cause::HashMismatch(_)
@@ -316,6 +324,7 @@ impl Reach {
             | Cause::SpoolFull { .. }
             | Cause::WrongState(_)
             | Cause::TransferEnded
+            | Cause::TransferExpired(_)
             | Cause::GaveUp { .. }
             | Cause::Interrupted
             | Cause::SpoolLost

@@ -60,6 +60,7 @@ impl Client {
             if_exists: options.if_exists.into(),
             verify: options.verify.into(),
             on_failure: options.on_failure.into(),
+            priority: self.priority.into(),
             options: self.options(),
         };
         let header = put_files_request::Item::Header(header);
@@ -109,6 +110,7 @@ impl Client {
             target: Some(target.to_proto()),
             paths: paths.text.clone(),
             raw_paths: paths.bytes.clone(),
+            priority: self.priority.into(),
             options: self.options(),
         }));
         let mut ftps = self.ftps.clone();

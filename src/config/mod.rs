@@ -27,7 +27,9 @@ pub use limits::{Queue, Sessions};
 pub use listen::{Listen, Mode, TcpAddress};
 pub use load::{DEFAULT_PATH, load, parse};
 pub use log::{Format, Log};
-pub use module::{Device, Emulator, FlowControl, Module, Network};
+#[cfg(feature = "emulator")]
+pub use module::Emulator;
+pub use module::{Device, FlowControl, Module, Network};
 pub use repair::{Bound, Highest, Repair};
 pub use roles::Roles;
 pub use server::{Floor, Priority, Secret, Security, ServerProfile, Verification, Yields};

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Problem};
 use crate::broker::upkeep;
+#[cfg(feature = "emulator")]
 use crate::emulator::{Family, Knobs};
 use crate::ftps::Quirks;
 use crate::modem::Apn;
@@ -36,6 +37,7 @@ pub struct Module {
     /// The connection to the network.
     pub network: Network,
     /// The emulated module.
+    #[cfg(feature = "emulator")]
     pub emulator: Emulator,
 }
 
@@ -52,6 +54,7 @@ impl Default for Module {
             quirks: PathBuf::new(),
             allow_at_commands: false,
             network: Network::default(),
+            #[cfg(feature = "emulator")]
             emulator: Emulator::default(),
         }
     }
@@ -110,7 +113,8 @@ impl Module {
 pub enum Device {
     /// A serial device by its path.
     Serial(PathBuf),
-    /// The emulated module, inside the daemon.
+    /// The emulated module, inside the daemon. No configuration says so where the program was built without it
+    /// (feature `emulator`).
     Emulator,
 }
 
@@ -126,7 +130,12 @@ impl TryFrom<String> for Device {
 
     fn try_from(text: String) -> Result<Self, String> {
         match text.as_str() {
-            "emulator" => Ok(Self::Emulator),
+            "emulator" if cfg!(feature = "emulator") => Ok(Self::Emulator),
+            "emulator" => Err(
+                "is `emulator`, and this cellftpd was built without the emulated module; allowed: the absolute path \
+                 of a serial device"
+                    .into(),
+            ),
             path if path.starts_with('/') => Ok(Self::Serial(text.into())),
             _ => Err(format!(
                 "is `{text}`; allowed: the absolute path of a serial device, or `emulator`"
@@ -178,6 +187,7 @@ impl Network {
 }
 
 /// The emulated module; used where `module.device` is `emulator`.
+#[cfg(feature = "emulator")]
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Emulator {

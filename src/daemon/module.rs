@@ -1,6 +1,10 @@
 //! The module as it is configured: its port, and what is set on it.
 
+#[cfg(not(feature = "emulator"))]
+use std::io;
+
 use crate::config::{Config, Device, FlowControl, Module};
+#[cfg(feature = "emulator")]
 use crate::emulator::{Profile, serve::in_process};
 use crate::modem::port::{Connector, SerialConnector, StreamConnector};
 use crate::modem::{Quirks, Setup};
@@ -24,11 +28,17 @@ pub(crate) fn connector(config: &Module) -> Box<dyn Connector> {
             baud: config.baud,
             hardware_flow_control: has_hardware_flow_control(config),
         }),
+        #[cfg(feature = "emulator")]
         Device::Emulator => {
             let profile = Profile::of(config.emulator.family);
             let module = in_process(profile, config.emulator.knobs.clone());
             Box::new(StreamConnector(move || Ok(module.open())))
         }
+        // The configuration does not take it.
+        #[cfg(not(feature = "emulator"))]
+        Device::Emulator => Box::new(StreamConnector(|| {
+            Err::<tokio::io::DuplexStream, _>(io::ErrorKind::Unsupported.into())
+        })),
     }
 }
 

@@ -391,7 +391,8 @@ impl FtpsService for Ftps {
             _ => return Err(status::out_of_order("header", "must be the first message")),
         };
         let call = options::Call::new(caller, &mut header);
-        let (caller, header) = call.with(request::put_files_header(header))?;
+        let (mut caller, (header, priority)) = call.with(request::put_files_header(header))?;
+        caller.priority = priority;
         let keep = match once::open(&self.broker, &caller)? {
             Opening::Go(keep) => keep,
             Opening::Told(answers) => return Ok(options::stream(answers)),
@@ -413,10 +414,14 @@ impl FtpsService for Ftps {
                 target,
                 paths,
                 raw_paths,
+                priority,
                 ..
             },
         ) = options::read(request)?;
-        let (caller, (target, paths)) = call.with(request::places(target, paths, raw_paths))?;
+        let places = request::places(target, paths, raw_paths);
+        let wish = both(places, request::priority(priority));
+        let (mut caller, ((target, paths), priority)) = call.with(wish)?;
+        caller.priority = priority;
         let results = self.broker.get_files(&caller, &target, paths);
         let Some(results) = begun(results)? else {
             return Ok(options::validated());

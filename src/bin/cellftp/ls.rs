@@ -88,6 +88,7 @@ pub(crate) fn value(entry: &Entry) -> serde_json::Value {
         "modified": entry.modify_time.as_ref().map(ToString::to_string),
         "permissions": entry.permissions,
         "link_target": entry.link_target,
+        "raw_link_target": (!entry.raw_link_target.is_empty()).then(|| hex(&entry.raw_link_target)),
         "raw": String::from_utf8_lossy(&entry.raw),
     })
 }

@@ -658,25 +658,32 @@ pub(in crate::rpc) fn put_header(header: proto::PutHeader) -> Result<PutWish, In
 
 pub(in crate::rpc) fn put_files_header(
     header: proto::PutFilesHeader,
-) -> Result<PutFilesHeader, Invalid> {
+) -> Result<(PutFilesHeader, Option<Priority>), Invalid> {
     let mut fields = Fields::default();
     let target = fields.target("header.target", header.target);
-    let must_be_new = fields
-        .choice("header.if_exists", header.if_exists)
-        .map(|choice| matches!(choice, proto::IfExists::Fail));
+    let must_be_new = fields.must_be_new("header.if_exists", header.if_exists);
     let verify = fields.verify("header.verify", header.verify);
     let delete_on_failure = fields
         .choice("header.on_failure", header.on_failure)
         .map(|choice| !matches!(choice, proto::OnFailure::Keep));
+    let priority = fields.priority("header.priority", header.priority);
     let header = (|| {
-        Some(PutFilesHeader {
+        let header = PutFilesHeader {
             target: target?,
             must_be_new: must_be_new?,
             verify: verify?,
             delete_on_failure: delete_on_failure?,
-        })
+        };
+        Some((header, priority?))
     })();
     fields.finish(header)
+}
+
+/// The urgency that a request names beside all else.
+pub(in crate::rpc) fn priority(number: i32) -> Result<Option<Priority>, Invalid> {
+    let mut fields = Fields::default();
+    let priority = fields.priority("priority", number);
+    fields.finish(priority)
 }
 
 /// A small file: its path, its content, and the SHA-256 of that, where it is told.

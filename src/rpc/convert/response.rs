@@ -65,6 +65,8 @@ impl proto::Entry {
         let addressable =
             RemotePath::new(facts.name.as_str()).is_ok_and(|path| takes(Verb::Get, &path, profile));
         let (name, raw_name) = said(&facts.name, code);
+        let target = facts.link_target.map(|target| said(&target, code));
+        let (link_target, raw_link_target) = target.unwrap_or_default();
         Self {
             name,
             kind: kind(facts.kind).into(),
@@ -72,10 +74,8 @@ impl proto::Entry {
             size: facts.size.and_then(|size| i64::try_from(size).ok()),
             modify_time: facts.modified.map(timestamp),
             permissions: facts.permissions,
-            link_target: facts
-                .link_target
-                .map(|target| said(&target, code).0)
-                .unwrap_or_default(),
+            link_target,
+            raw_link_target,
             raw: entry.raw,
             raw_name,
             addressable: Some(addressable),
