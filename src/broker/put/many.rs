@@ -134,7 +134,7 @@ impl Incoming {
     /// Brings the next file, of which the caller knows the SHA-256, perhaps; waits while there is no room.
     ///
     /// # Errors
-    /// [`Over`]: the operation has ended, and its [`Many`] tells why.
+    /// The operation has ended, and its [`Many`] tells why.
     pub async fn bring(
         &mut self,
         path: RemotePath,
