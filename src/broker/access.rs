@@ -67,6 +67,8 @@ fn only_reads(method: &str) -> bool {
             | "Get"
             | "GetFiles"
             | "StatFiles"
+            | "Stat"
+            | "Walk"
             | "FetchToModule"
             | "CreateDownload"
     )
@@ -151,14 +153,39 @@ mod tests {
             write: vec!["uid:7".parse().unwrap()],
         };
         let may = |who: &str, method: &str| access.allows(&Principal::new(who), method);
-        for method in ["Get", "List", "GetSize", "OpenSession", "ChangeDirectory"] {
+        let reads = [
+            "Get",
+            "GetFiles",
+            "List",
+            "GetSize",
+            "Stat",
+            "StatFiles",
+            "Walk",
+            "OpenSession",
+            "ChangeDirectory",
+            "FetchToModule",
+            "CreateDownload",
+        ];
+        for method in reads {
             assert!(
                 may("cert:meter", method) && may("uid:7", method),
                 "{method}"
             );
             assert!(!may("uid:8", method), "{method}");
         }
-        for method in ["Put", "DeleteFile", "CreateUpload", "SendFromModule", "New"] {
+        let writes = [
+            "Put",
+            "PutFiles",
+            "DeleteFile",
+            "DeleteFiles",
+            "MakeDirectory",
+            "RemoveDirectory",
+            "RemoveTree",
+            "CreateUpload",
+            "SendFromModule",
+            "New",
+        ];
+        for method in writes {
             assert!(
                 may("uid:7", method) && !may("cert:meter", method),
                 "{method}"

@@ -1,6 +1,6 @@
 //! What the tests of this floor share: values, and a module that does what it is told.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -10,14 +10,15 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, sleep_until, timeout};
 
 use crate::ftps::errcode::ErrCode;
+use crate::ftps::listing::{Facts, Kind};
 use crate::ftps::tls::TlsPolicy;
 use crate::ftps::value::{Host, Password, RemotePath, Server, ServerType, Username};
 use crate::modem::failure::{Cause, Ending, Failure, Finding, Stage};
 use crate::modem::health::{Capabilities, Health, Link, LoggedIn};
 use crate::modem::operation::{
     Before, BegunDownload, BegunUpload, Cleared, Delivered, Delivery, Directory, Doubt, Download,
-    Operation, Output, Piece, Place, Progress, ProgressStage, Remains, Standing, Stored, Task,
-    Trail, Upload,
+    Found, Operation, Output, Piece, Place, Progress, ProgressStage, Remains, Standing, Stored,
+    Task, Trail, Upload,
 };
 use crate::modem::source::{Source, Supply};
 use crate::modem::{Error, Job, Modem};
@@ -74,6 +75,7 @@ pub(super) struct Module {
 #[derive(Default)]
 struct State {
     files: HashMap<String, Vec<u8>>,
+    folders: HashSet<String>,
     log: Vec<(Standing, Task)>,
     cancelled: usize,
     corrupts: bool,
@@ -128,6 +130,30 @@ impl Module {
     }
 
     /// Takes jobs from now on.
+    /// The server has a directory, and lists it as it is.
+    pub(super) fn folder(self, name: &str) -> Self {
+        self.state().folders.insert(name.into());
+        self
+    }
+
+    /// What the server says of a directory.
+    fn listing(&self, name: &str) -> Option<Vec<u8>> {
+        let state = self.state();
+        state.folders.get(name)?;
+        let inside = |path: &str| {
+            let rest = path.strip_prefix(name)?.strip_prefix('/')?;
+            (!rest.contains('/')).then(|| rest.to_owned())
+        };
+        let mut text = String::new();
+        for file in state.files.keys().filter_map(|path| inside(path)) {
+            text += &format!("-rw-r--r-- 1 u g 1 Jan 01 2020 {file}\r\n");
+        }
+        for folder in state.folders.iter().filter_map(|path| inside(path)) {
+            text += &format!("drwxr-xr-x 1 u g 1 Jan 01 2020 {folder}\r\n");
+        }
+        Some(text.into_bytes())
+    }
+
     pub(super) fn start(&self) -> Modem {
         let (modem, mut jobs) = {
             let mut state = self.state();
@@ -373,6 +399,29 @@ impl Module {
                 let size = self.content(name.as_str()).ok_or_else(absent)?.len();
                 Ok(Output::Size(size as u64))
             }
+            Task::Stat(name) => {
+                let facts = Facts {
+                    name: name.file_name().unwrap_or_default().into(),
+                    kind: Kind::Directory,
+                    size: None,
+                    modified: None,
+                    permissions: String::new(),
+                    link_target: None,
+                };
+                let listing = self.listing(name.as_str());
+                listing
+                    .or_else(|| self.content(name.as_str()))
+                    .ok_or_else(absent)?;
+                let found = Found::Listed(Box::new(facts), Bytes::new());
+                Ok(Output::Found(found))
+            }
+            Task::RemoveDirectory(name) => match self.listing(name.as_str()) {
+                Some(listing) if listing.is_empty() => {
+                    self.state().folders.remove(name.as_str());
+                    Ok(Output::Done)
+                }
+                _ => Err(missing()),
+            },
             Task::DeleteFile(_) if self.state().refuses_deletions => Err(missing()),
             Task::DeleteFile(name) => self
                 .state()
@@ -402,7 +451,10 @@ impl Module {
                 self.deliver(job, &content, from, begun).await
             }
             Task::List(Some(name)) => {
-                let content = self.content(name.as_str()).ok_or_else(missing)?;
+                let content = match self.listing(name.as_str()) {
+                    Some(listing) => listing,
+                    None => self.content(name.as_str()).ok_or_else(missing)?,
+                };
                 self.deliver(job, &content, 0, None).await
             }
             Task::Upload(upload) => self.store(job, upload).await,

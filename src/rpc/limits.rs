@@ -51,6 +51,12 @@ pub(super) const MANY: Share = Share {
     of_one: 8,
 };
 
+/// Walks and removals of trees at once: each may keep some MiB of names in mind.
+pub(super) const TREES: Share = Share {
+    in_all: 8,
+    of_one: 2,
+};
+
 /// Watches of transfers at once: each is told of every step, four times a second. A screen shows fewer.
 pub(super) const WATCHES: Share = Share {
     in_all: 256,
@@ -153,7 +159,8 @@ mod tests {
             format!("`ReadTransfer`) | {} |", share(FILES)),
             format!("`WatchTransfer` | {} |", share(WATCHES)),
             format!("`WatchTransfers` | {} |", share(WATCHES_OF_ALL)),
-            format!("`RemoveTree`) | {} |", share(MANY)),
+            format!("`StatFiles`) | {} |", share(MANY)),
+            format!("`RemoveTree`) | {} |", share(TREES)),
             format!("| {} KiB, of which {chunk} KiB are content |", FILE / 1024),
             format!("| metadata of a call | {} KiB |", METADATA / 1024),
             format!("with one | {} KiB; {chunk} KiB of chunk |", HEADER / 1024),

@@ -10,7 +10,7 @@ use tonic::codegen::http::{Request, Response};
 use tower::{Layer, Service};
 
 use super::intake::{Form, Intake, Messages};
-use super::limits::{FILES, LONG_ANSWERS, Limits, MANY, WATCHES, WATCHES_OF_ALL};
+use super::limits::{FILES, LONG_ANSWERS, Limits, MANY, TREES, WATCHES, WATCHES_OF_ALL};
 use super::status;
 use super::visit::{Running, Visit};
 use crate::broker::share::{Place, Places, Share};
@@ -20,7 +20,7 @@ use crate::broker::share::{Place, Places, Share};
 pub(super) struct Turnstile {
     calls: Arc<Places>,
     /// Places for what costs more than other calls.
-    costly: [(&'static [&'static str], Arc<Places>); 5],
+    costly: [(&'static [&'static str], Arc<Places>); 6],
     messages: Arc<Messages>,
 }
 
@@ -56,8 +56,9 @@ impl Turnstile {
 }
 
 /// Methods of which fewer calls may run at once: those whose answers may be long, those that have a file
-/// open, those that are told of each step of a transfer, those that are told of all, and those with many results.
-const COSTLY: [(&[&str], Share); 5] = [
+/// open, those that are told of each step of a transfer, those that are told of all, those with many results, and
+/// those that keep a tree in mind.
+const COSTLY: [(&[&str], Share); 6] = [
     (
         &[
             "ListCommandForms",
@@ -73,17 +74,8 @@ const COSTLY: [(&[&str], Share); 5] = [
     (&["CreateUpload", "ReadTransfer", "ResumeUpload"], FILES),
     (&["WatchTransfer"], WATCHES),
     (&["WatchTransfers"], WATCHES_OF_ALL),
-    (
-        &[
-            "DeleteFiles",
-            "GetFiles",
-            "PutFiles",
-            "RemoveTree",
-            "StatFiles",
-            "Walk",
-        ],
-        MANY,
-    ),
+    (&["DeleteFiles", "GetFiles", "PutFiles", "StatFiles"], MANY),
+    (&["RemoveTree", "Walk"], TREES),
 ];
 
 /// What a call has while it runs.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::broker::tree::{WalkCount, Walked};
+use crate::modem::operation::Task;
 
 const FOLDER: &str = "drwxr-xr-x 2 u g 4096 Jan 01 2020 ";
 const FILE: &str = "-rw-r--r-- 1 u g 100 Jan 01 2020 ";
@@ -99,4 +100,58 @@ async fn a_tree_whose_beginning_cannot_be_listed_is_an_error() {
         let error = removing.unwrap_err();
         assert!(matches!(error.cause, Cause::RootOfTree), "{root}");
     }
+}
+
+/// More names than are kept in mind at once, below a directory that has as many.
+#[tokio::test(start_paused = true)]
+async fn a_large_tree_is_removed_in_parts() {
+    let mut module = Module::new().folder("/t").folder("/t/sub").folder("/other");
+    for at in 0..6000 {
+        let long = "x".repeat(60);
+        module = module.file(&format!("/t/{long}{at}"), Vec::new());
+        module = module.file(&format!("/t/sub/{long}{at}"), Vec::new());
+    }
+    let module = module.file("/other/f", Vec::new());
+    let (broker, module) = broker(module);
+    let mut removing = broker
+        .remove_tree(&caller("me"), &profile(), &path("/t"))
+        .unwrap();
+    let mut told = 0;
+    while let Some(removed) = removing.next().await {
+        assert!(removed.outcome.is_ok(), "{removed:?}");
+        told += 1;
+    }
+    let count = removing.finish().await.unwrap();
+    assert_eq!(
+        (count.files, count.directories, count.failed),
+        (12_000, 2, 0)
+    );
+    assert_eq!(told, 12_002);
+    let listings = module.log();
+    let listings = listings
+        .iter()
+        .filter(|(_, task)| matches!(task, Task::List(_)));
+    assert!(listings.count() > 4, "in parts");
+    assert!(module.content("/other/f").is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_deleted_is_told_and_keeps_its_directories() {
+    let module = Module::new().folder("/t").folder("/t/a").folder("/t/b");
+    let module = module.file("/t/a/f", Vec::new());
+    module.refuses_deletions();
+    let (broker, _) = broker(module);
+    let mut removing = broker
+        .remove_tree(&caller("me"), &profile(), &path("/t/"))
+        .unwrap();
+    let mut told = Vec::new();
+    while let Some(removed) = removing.next().await {
+        told.push((removed.name, removed.outcome.is_ok()));
+    }
+    told.sort();
+    let want = [("", false), ("a", false), ("a/f", false), ("b", true)];
+    assert_eq!(told, want.map(|(name, gone)| (name.to_owned(), gone)));
+    let count = removing.finish().await.unwrap();
+    assert_eq!((count.files, count.directories, count.failed), (0, 1, 3));
+    assert!(count.outcome().is_err());
 }

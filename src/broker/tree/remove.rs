@@ -25,12 +25,18 @@ use crate::modem::operation::{Found, Output, Standing, Task};
 /// Outcomes that wait for a caller who reads slowly. The link is not held meanwhile.
 const OUTCOMES: usize = 64;
 
-/// Entries of all directories that are gone through at the same time: some megabytes. What a directory has beyond
-/// that is listed again once these are removed.
-const ENTRIES: usize = 20_000;
+/// Bytes of the names of all directories that are gone through at the same time. What a directory has beyond that
+/// is listed again once these are removed.
+const NAMES: usize = 512 * 1024;
 
-/// So many of a directory are taken in any case.
-const SOME: usize = 100;
+/// So many names of a directory are taken in any case.
+const SOME: usize = 16;
+
+/// How often a directory is listed again: some millions of names. A server that shows new ones for ever has no end.
+const PASSES: u32 = 1000;
+
+/// Characters of a line that could not be read, as they are told.
+const SHOWN: usize = 100;
 
 /// The removal of a tree: what is in a directory before the directory, each in a turn of its own. Links are
 /// removed and never followed. Dropping it ends the removal where it is.
@@ -80,13 +86,25 @@ struct Driver {
 struct Frame {
     path: RemotePath,
     name: String,
-    rest: vec::IntoIter<Entry>,
+    rest: vec::IntoIter<Listed>,
+    /// Bytes of the names that it was listed with.
+    bytes: usize,
     /// It has more than was taken.
     has_more: bool,
     /// Something of it was removed since it was listed.
     shrank: bool,
+    /// How often it was listed again.
+    passes: u32,
     /// Something stays in it.
     stays: bool,
+}
+
+/// A name in a directory that is to go.
+enum Listed {
+    /// This, which is to be deleted or gone into.
+    Name(Kind, String, RemotePath),
+    /// One that cannot be said.
+    Unsayable(Kind, String, Cause),
 }
 
 impl Broker {
@@ -202,48 +220,40 @@ impl Driver {
         while let Some(frame) = self.frames.last_mut() {
             match frame.rest.next() {
                 Some(entry) => self.take(entry).await?,
-                None if frame.has_more && frame.shrank => self.list_again().await?,
+                None if frame.has_more && frame.shrank && frame.passes < PASSES => {
+                    self.list_again().await?;
+                }
                 None => self.leave().await?,
             }
         }
         Ok(())
     }
 
-    /// Removes an entry of the directory that is gone through, or goes into it.
-    async fn take(&mut self, entry: Entry) -> Result<(), Error> {
+    /// Removes a name of the directory that is gone through, or goes into it.
+    async fn take(&mut self, listed: Listed) -> Result<(), Error> {
         let Some(frame) = self.frames.last() else {
             return Ok(());
         };
-        let Some(facts) = entry.facts else {
-            let line = String::from_utf8_lossy(&entry.raw).into_owned();
-            let name = below(&frame.name, "?");
-            return self
-                .failed(name, Kind::Other, Cause::NotAddressable(line).into())
-                .await;
-        };
-        let (name, path) = match branch_of(Some(&frame.path), &facts) {
-            Ok(branch) => branch,
-            Err(cause) => {
-                let name = below(&frame.name, &facts.name);
-                return self.failed(name, facts.kind, cause.into()).await;
+        let (kind, name, path) = match listed {
+            Listed::Name(kind, name, path) => (kind, below(&frame.name, &name), path),
+            Listed::Unsayable(kind, name, cause) => {
+                let name = below(&frame.name, &name);
+                return self.failed(name, kind, cause.into()).await;
             }
         };
-        let name = below(&frame.name, &name);
-        if facts.kind != Kind::Directory {
+        if kind != Kind::Directory {
             let deleted = self.carry_out(Task::DeleteFile(path)).await;
-            return self.ended(name, facts.kind, deleted).await;
+            return self.ended(name, kind, deleted).await;
         }
         if self.frames.len() >= MAX_DEPTH {
-            return self
-                .failed(name, facts.kind, Cause::TreeTooLarge.into())
-                .await;
+            return self.failed(name, kind, Cause::TreeTooLarge.into()).await;
         }
         match self.list(path, name.clone()).await {
             Ok(frame) => {
                 self.frames.push(frame);
                 Ok(())
             }
-            Err(error) if is_of_one_name(&error) => self.failed(name, facts.kind, error).await,
+            Err(error) if is_of_one_name(&error) => self.failed(name, kind, error).await,
             Err(error) => Err(error),
         }
     }
@@ -268,6 +278,7 @@ impl Driver {
         kind: Kind,
         outcome: Result<Output, Error>,
     ) -> Result<(), Error> {
+        let is_done = outcome.is_ok();
         match outcome {
             Err(error) if is_gone(&error) => {}
             Err(error) if is_of_one_name(&error) => return self.failed(name, kind, error).await,
@@ -280,7 +291,7 @@ impl Driver {
             self.count.files += 1;
         }
         if let Some(above) = self.frames.last_mut() {
-            above.shrank = true;
+            above.shrank |= is_done;
         }
         self.tell(name, kind, Ok(())).await
     }
@@ -326,9 +337,14 @@ impl Driver {
             return Ok(());
         };
         let (path, name, stays) = (frame.path.clone(), frame.name.clone(), frame.stays);
+        let passes = frame.passes + 1;
         let again = self.list(path, name).await?;
         if let Some(frame) = self.frames.last_mut() {
-            *frame = Frame { stays, ..again };
+            *frame = Frame {
+                stays,
+                passes,
+                ..again
+            };
         }
         Ok(())
     }
@@ -341,19 +357,24 @@ impl Driver {
         };
         let operation = Arc::clone(&self.operation);
         let mut reading = Reading::part_of(operation, job, &self.spools, self.patience);
-        let held: usize = self.frames.iter().map(|frame| frame.rest.len()).sum();
-        let room = ENTRIES.saturating_sub(held).max(SOME);
+        let held: usize = self.frames.iter().map(|frame| frame.bytes).sum();
+        let room = NAMES.saturating_sub(held);
         let mut lines = Lines::new();
-        let mut entries = Vec::new();
-        let mut has_more = false;
+        let (mut names, mut bytes, mut has_more) = (Vec::new(), 0, false);
         loop {
-            let (next, is_over) = match reading.next().await? {
+            let (entries, is_over) = match reading.next().await? {
                 Next::Chunk(chunk) => (lines.push(&chunk), false),
                 Next::End(_) => (lines.finish(), true),
             };
-            entries.extend(next);
-            has_more |= entries.len() > room;
-            entries.truncate(room);
+            for entry in entries {
+                if bytes >= room && names.len() >= SOME {
+                    has_more = true;
+                    break;
+                }
+                let listed = listed(&path, entry);
+                bytes += listed.bytes();
+                names.push(listed);
+            }
             if is_over {
                 break;
             }
@@ -361,11 +382,36 @@ impl Driver {
         Ok(Frame {
             path,
             name,
-            rest: entries.into_iter(),
+            rest: names.into_iter(),
+            bytes,
             has_more,
             shrank: false,
+            passes: 0,
             stays: false,
         })
+    }
+}
+
+impl Listed {
+    /// What it takes while it waits.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Name(_, name, path) => name.len() + path.as_str().len(),
+            Self::Unsayable(_, name, _) => 2 * name.len(),
+        }
+    }
+}
+
+/// What an entry of a directory is for whoever removes it.
+fn listed(directory: &RemotePath, entry: Entry) -> Listed {
+    let Some(facts) = entry.facts else {
+        let line = String::from_utf8_lossy(&entry.raw);
+        let line: String = line.chars().take(SHOWN).collect();
+        return Listed::Unsayable(Kind::Other, "?".into(), Cause::NotAddressable(line));
+    };
+    match branch_of(Some(directory), &facts) {
+        Ok((name, path)) => Listed::Name(facts.kind, name, path),
+        Err(cause) => Listed::Unsayable(facts.kind, facts.name, cause),
     }
 }
 

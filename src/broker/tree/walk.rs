@@ -19,8 +19,8 @@ use crate::ftps::value::RemotePath;
 use crate::modem::clock;
 use crate::modem::operation::{Standing, Task};
 
-/// Bytes of the names of directories that wait for their turn: some tens of thousands of them.
-const WAITING: usize = 4 * 1024 * 1024;
+/// Bytes of the names of directories that wait for their turn, and of their paths: some thousands of them.
+const WAITING: usize = 1024 * 1024;
 
 /// A walk through a tree: one listing a directory, each in a turn of its own, a directory before those in it.
 /// Links are told and not followed. Dropping it cancels the operation.
@@ -49,6 +49,18 @@ struct Branch {
     /// As it is told; empty for the one that the tree begins with.
     name: String,
     depth: usize,
+}
+
+impl Branch {
+    /// What it takes while it waits. The first one waits for nothing.
+    fn bytes(&self) -> usize {
+        let path = self.path.as_ref().map_or(0, |path| path.as_str().len());
+        if self.depth == 0 {
+            0
+        } else {
+            path + self.name.len()
+        }
+    }
 }
 
 /// The directory that is being listed.
@@ -187,7 +199,7 @@ impl Walk {
                 let Some(branch) = self.waiting.pop() else {
                     return Ok(Walked::End(self.count));
                 };
-                self.waiting_bytes -= branch.name.len();
+                self.waiting_bytes -= branch.bytes();
                 self.current = Some(self.list(branch));
                 continue;
             };
@@ -264,17 +276,16 @@ impl Walk {
         };
         match reached {
             Ok((name, path)) => {
-                let name = below(&branch.name, &name);
-                self.waiting_bytes += name.len();
-                found.push(Branch {
+                let new = Branch {
                     path: Some(path),
-                    name,
+                    name: below(&branch.name, &name),
                     depth: branch.depth + 1,
-                });
+                };
+                self.waiting_bytes += new.bytes();
+                found.push(new);
             }
             Err(cause) => {
                 let name = below(&branch.name, &facts.name);
-                self.waiting_bytes += name.len();
                 self.failed.push_back((name, self.operation.error(cause)));
             }
         }
