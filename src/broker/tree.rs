@@ -11,7 +11,7 @@ use crate::ftps::listing::{Entry, Facts, Kind, Lines};
 use crate::ftps::lossless;
 use crate::ftps::value::RemotePath;
 use crate::modem::clock;
-use crate::modem::failure;
+use crate::modem::failure::{self, Stage};
 use crate::modem::operation::{Directory, Found, Output, Place, Standing, Task};
 
 pub use remove::{Removed, RemovedCount, Removing};
@@ -148,12 +148,18 @@ fn is_of_one_name(error: &Error) -> bool {
     match &error.cause {
         Cause::InvalidPath(_) | Cause::NotAddressable(_) => true,
         _ => error.failure().is_some_and(|failure| {
-            matches!(
+            let is_refusal = matches!(
                 failure.cause,
                 failure::Cause::Reported(ErrCode::REJECTED)
                     | failure::Cause::Refused(_)
                     | failure::Cause::ListingUnread(_)
-            )
+            );
+            // A login is refused for all.
+            is_refusal
+                && matches!(
+                    failure.stage,
+                    Stage::Directory | Stage::Data | Stage::Commit
+                )
         }),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::broker::tree::{WalkCount, Walked};
+use crate::ftps::errcode::ErrCode;
 use crate::modem::operation::Task;
 
 const FOLDER: &str = "drwxr-xr-x 2 u g 4096 Jan 01 2020 ";
@@ -154,4 +155,17 @@ async fn what_cannot_be_deleted_is_told_and_keeps_its_directories() {
     let count = removing.finish().await.unwrap();
     assert_eq!((count.files, count.directories, count.failed), (0, 1, 3));
     assert!(count.outcome().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_is_refused_ends_a_walk_and_is_not_told_of_each_directory() {
+    let module = Module::new().folder("/t").folder("/t/a").folder("/t/b");
+    let (broker, module) = broker(module);
+    let mut walk = broker
+        .walk(&caller("me"), &profile(), Some(&path("/t")), None)
+        .unwrap();
+    assert!(matches!(walk.next().await.unwrap(), Walked::Entries { .. }));
+    module.refuses_logins([ErrCode::REJECTED; 100]);
+    let error = walk.next().await.unwrap_err();
+    assert_eq!(error.failure().unwrap().stage, failure::Stage::Login);
 }
