@@ -1,5 +1,6 @@
 //! What a name of a server is, and trees of directories: all that is below one, and its removal.
 
+mod listed;
 mod remove;
 mod walk;
 

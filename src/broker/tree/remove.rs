@@ -7,7 +7,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::DropGuard;
 
-use super::{MAX_DEPTH, below, branch_of, has_name, is_of_one_name, without_slashes};
+use super::listed::Listed;
+use super::{MAX_DEPTH, below, has_name, is_of_one_name, without_slashes};
 use crate::broker::caller::{Caller, Target};
 use crate::broker::error::{Cause, Error};
 use crate::broker::get::{Deliver, Next, Reading};
@@ -17,7 +18,7 @@ use crate::broker::put::Patience;
 use crate::broker::scheduler::Priority;
 use crate::broker::spool::Spools;
 use crate::broker::{Broker, JobId};
-use crate::ftps::listing::{Entry, Kind, Lines};
+use crate::ftps::listing::{Kind, Lines};
 use crate::ftps::value::RemotePath;
 use crate::modem::failure::{Ending, Finding};
 use crate::modem::operation::{Found, Output, Standing, Task};
@@ -34,9 +35,6 @@ const SOME: usize = 16;
 
 /// How often a directory is listed again: some millions of names. A server that shows new ones for ever has no end.
 const PASSES: u32 = 1000;
-
-/// Characters of a line that could not be read, as they are told.
-const SHOWN: usize = 100;
 
 /// The removal of a tree: what is in a directory before the directory, each in a turn of its own. Links are
 /// removed and never followed. Dropping it ends the removal where it is.
@@ -97,14 +95,6 @@ struct Frame {
     passes: u32,
     /// Something stays in it.
     stays: bool,
-}
-
-/// A name in a directory that is to go.
-enum Listed {
-    /// This, which is to be deleted or gone into.
-    Name(Kind, String, RemotePath),
-    /// One that cannot be said.
-    Unsayable(Kind, String, Cause),
 }
 
 impl Broker {
@@ -371,7 +361,7 @@ impl Driver {
                     has_more = true;
                     break;
                 }
-                let listed = listed(&path, entry);
+                let listed = Listed::of(&path, entry);
                 bytes += listed.bytes();
                 names.push(listed);
             }
@@ -389,29 +379,6 @@ impl Driver {
             passes: 0,
             stays: false,
         })
-    }
-}
-
-impl Listed {
-    /// What it takes while it waits.
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Name(_, name, path) => name.len() + path.as_str().len(),
-            Self::Unsayable(_, name, _) => 2 * name.len(),
-        }
-    }
-}
-
-/// What an entry of a directory is for whoever removes it.
-fn listed(directory: &RemotePath, entry: Entry) -> Listed {
-    let Some(facts) = entry.facts else {
-        let line = String::from_utf8_lossy(&entry.raw);
-        let line: String = line.chars().take(SHOWN).collect();
-        return Listed::Unsayable(Kind::Other, "?".into(), Cause::NotAddressable(line));
-    };
-    match branch_of(Some(directory), &facts) {
-        Ok((name, path)) => Listed::Name(facts.kind, name, path),
-        Err(cause) => Listed::Unsayable(facts.kind, facts.name, cause),
     }
 }
 
