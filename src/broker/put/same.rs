@@ -1,7 +1,7 @@
 //! Whether a file that is to be written is there already.
 
 use super::{PutHeader, PutState, Verify};
-use crate::broker::caller::Caller;
+use crate::broker::caller::{Caller, Options};
 use crate::broker::error::{Cause, Error};
 use crate::broker::get::Next;
 use crate::broker::{Broker, JobId};
@@ -34,6 +34,14 @@ impl Broker {
         size: u64,
         sha256: Option<[u8; 32]>,
     ) -> Result<Option<Same>, Error> {
+        // The name of the request is for the Put itself: who asks by it is not to be told of this look.
+        let caller = &Caller {
+            options: Options {
+                request: None,
+                ..caller.options.clone()
+            },
+            ..caller.clone()
+        };
         let (location, session) = self.locate(caller, &header.target)?;
         let (standing, path) = location.locate(&header.path)?;
         let operation = self.admit(caller, "Put", location, session)?;
