@@ -9,7 +9,7 @@ use super::error::Problem;
 use super::limits::{at_most, positive};
 use crate::broker::limits::{Stall, Trickle};
 use crate::broker::spool;
-use crate::modem::{DownloadForm, UploadForm};
+use simcom_talk::dialogue::{DownloadForm, UploadForm};
 
 /// Bytes on their way between clients and the link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

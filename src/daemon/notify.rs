@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::broker::health::{Health, Link};
+use crate::modem::health::{Health, Link};
 
 /// How long systemd may take to read what it is told. Its socket is one for all services, and holds
 /// few messages; a machine that starts has it full for a while. systemd gives up a daemon that has

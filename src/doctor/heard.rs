@@ -5,9 +5,9 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::at::line::is_sentence;
-use crate::at::{FinalCode, Line};
-use crate::ftps::urc;
+use simcom_talk::at::line::is_sentence;
+use simcom_talk::at::{FinalCode, Line};
+use simcom_talk::ftps::urc;
 
 /// Commands by name, their ends, and lines that nobody asked for by name. Nothing is kept of content, of the
 /// values of commands, or of what unsolicited lines say.

@@ -15,8 +15,8 @@ use tonic::transport::server::Connected;
 use super::limits::PREFACE;
 use super::pace::{Frames, Held, Pace};
 use super::visit::Visit;
-use crate::broker::modem::clock;
 use crate::broker::share::Place;
+use crate::modem::clock;
 
 /// A connection, with the identity of who is at its other end. It ends by itself when it does not
 /// begin, and when it has had no call for too long.

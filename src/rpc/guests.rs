@@ -8,8 +8,8 @@ use super::connection::{Connection, Duplex};
 use super::limits::{ARRIVAL, Limits, TELLING};
 use super::pace::Paces;
 use super::visit::Visit;
-use crate::broker::modem::clock;
 use crate::broker::share::{Full, Place, Places, Share};
+use crate::modem::clock;
 
 /// Connections beyond the bound that are told so; others are closed. A client that comes when all is
 /// full learns why, and that it may come again.

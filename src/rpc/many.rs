@@ -21,10 +21,10 @@ use crate::broker::Caller;
 use crate::broker::get::{GetResult, Part};
 use crate::broker::many::{Counts, FILES, Known, Many, NAMES, Next, OfFile};
 use crate::broker::put::{FileWritten, Incoming};
-use crate::ftps::Profile;
-use crate::ftps::value::NameCode;
 use crate::proto::put_files_request::Item;
 use crate::proto::*;
+use simcom_talk::ftps::Profile;
+use simcom_talk::ftps::value::NameCode;
 
 /// Progress, what `to` makes of each part, and the summary. `fault` tells why the caller's side is broken,
 /// where it may be.

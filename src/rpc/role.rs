@@ -1,7 +1,7 @@
 //! What callers may do: one table of all methods, and who has which role.
 
 use crate::broker::access::Who;
-use crate::broker::health::LoggedIn;
+use crate::modem::health::LoggedIn;
 use tonic::Status;
 
 use super::status;

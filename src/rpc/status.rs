@@ -15,12 +15,12 @@ use super::convert::request::Invalid;
 use super::convert::response;
 use super::limits::{CHUNK, FIRST_MESSAGE, MESSAGE, SHORT, SHORT_A_SECOND, SHORT_AT_ONCE};
 use super::role::Role;
-use crate::broker::health::Rung;
-use crate::broker::modem::chain;
 use crate::broker::transfers::Told;
 use crate::broker::usage::{Period, Scope, Standing};
 use crate::broker::{Cause, Error, Principal};
+use crate::modem::chain;
 use crate::proto::{Failure, Reason};
+use simcom_talk::dialogue::Rung;
 use verdict::Verdict;
 
 /// The `domain` of every `google.rpc.ErrorInfo`.
@@ -373,7 +373,7 @@ mod tests {
     fn the_longest_status_has_four_kib() {
         let long = "\u{e9}".repeat(40_000);
         let error = Error {
-            operation: Some(crate::broker::JobId::new("x".repeat(36))),
+            operation: Some(crate::modem::JobId::new("x".repeat(36))),
             committed: Some(u64::MAX),
             left_behind: true,
             ..Cause::ProfileNotFound(long.clone()).into()

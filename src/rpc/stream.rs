@@ -10,10 +10,10 @@ use tonic::Status;
 use super::call::within;
 use crate::broker::Caller;
 use crate::broker::get::{Next, Reading};
-use crate::ftps::Profile;
-use crate::ftps::listing::{Entry, Lines};
-use crate::ftps::value::NameCode;
 use crate::proto::{self, ListResponse};
+use simcom_talk::ftps::Profile;
+use simcom_talk::ftps::listing::{Entry, Lines};
+use simcom_talk::ftps::value::NameCode;
 
 /// The entries of each part of the listing, as it comes; with the module that says the names and the code that
 /// they are in.

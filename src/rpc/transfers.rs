@@ -20,7 +20,8 @@ use crate::broker::transfers::{
     Comparing, ReadNext, Receiving, Record, Transfer, TransferId, TransferReading, Upload, Watch,
     Watching, Wish,
 };
-use crate::broker::{Broker, Caller, Cause, Error, Options, modem};
+use crate::broker::{Broker, Caller, Cause, Error, Options};
+use crate::modem;
 use crate::proto::create_upload_request::Message as Create;
 use crate::proto::read_transfer_response::Message as Read;
 use crate::proto::resume_upload_request::Message as Resume;

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use super::auth::Peer;
 use crate::broker::Principal;
-use crate::broker::modem::clock;
 use crate::broker::share::Full;
+use crate::modem::clock;
 
 /// A connection as its calls see it. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -10,18 +10,20 @@ use tonic_types::FieldViolation;
 
 use super::options;
 
-use crate::broker::get::{Growth, Guards, Wanted};
+use crate::broker::get::{Guards, Wanted};
 use crate::broker::many::PATHS;
 use crate::broker::put::{PutFilesHeader, PutHeader, Verify};
 use crate::broker::requests::RequestId;
 use crate::broker::scheduler::{Priority, Yields};
-use crate::broker::{JobId, ServerChoice, SessionId, SessionRequest, Target, Whose};
-use crate::ftps::value::{
+use crate::broker::{ServerChoice, SessionId, SessionRequest, Target, Whose};
+use crate::modem::JobId;
+use crate::proto;
+use crate::rpc::limits::CHUNK;
+use simcom_talk::dialogue::operation::Growth;
+use simcom_talk::ftps::value::{
     Host, NameCode, Offset, Password, RemotePath, Server, ServerType, TransferType, Username,
     ValueError,
 };
-use crate::proto;
-use crate::rpc::limits::CHUNK;
 
 /// Longest name of a profile, a session or an operation, in bytes: as of a transfer. Those of sessions
 /// and operations have 36.

@@ -1,11 +1,12 @@
 //! Requests about files on the module to values.
 
 use super::request::{Fields, Given, Invalid};
-use crate::broker::storage::{Transfer, WriteModuleFile};
-use crate::ftps::question::Question;
-use crate::ftps::storage::{Drive, ModulePath};
-use crate::ftps::value::{Offset, ValueError};
+use crate::broker::storage::Transfer;
 use crate::proto;
+use simcom_talk::dialogue::operation::WriteModuleFile;
+use simcom_talk::ftps::question::Question;
+use simcom_talk::ftps::storage::{Drive, ModulePath};
+use simcom_talk::ftps::value::{Offset, ValueError};
 
 pub(in crate::rpc) fn fetch_to_module(
     request: proto::FetchToModuleRequest,

@@ -1,9 +1,9 @@
 //! What a caller asks of the TLS of a server.
 
 use super::request::Fields;
-use crate::ftps::tls::{CaCertificate, TlsFloor, TlsPolicy, Verify};
-use crate::ftps::value::ServerType;
 use crate::proto;
+use simcom_talk::ftps::tls::{CaCertificate, TlsFloor, TlsPolicy, Verify};
+use simcom_talk::ftps::value::ServerType;
 
 impl Fields {
     /// What TLS must prove: nothing is assumed in the caller's stead.

@@ -8,12 +8,13 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use super::DOMAIN;
+use crate::broker::Cause;
 use crate::broker::disk::is_short_of_descriptors;
-use crate::broker::failure::{self, Failure, Finding, Stage};
 use crate::broker::transfers::{Exhausted, Trouble};
-use crate::broker::{Cause, modem};
-use crate::ftps::errcode::ErrCode;
+use crate::modem;
 use crate::proto::Reason;
+use simcom_talk::dialogue::failure::{self, Failure, Finding, Stage};
+use simcom_talk::ftps::errcode::ErrCode;
 
 /// Where a name cannot be held against a number: how long a caller should wait before it tries
 /// again. Bringing a module up takes 5 to 20 s, so a shorter wait would mostly be in vain.
