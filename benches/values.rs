@@ -6,7 +6,9 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cellftp::broker::{Broker, Caller, Limits, Principal, Servers, Target, Whose};
+use cellftp::broker::catalogue::Servers;
+use cellftp::broker::terms::{Caller, Principal, Target, Whose};
+use cellftp::broker::{Broker, Limits};
 use cellftp::modem::port::StreamConnector;
 use cellftp::modem::{Modem, Options};
 use divan::Bencher;
@@ -137,7 +139,7 @@ impl Queue {
         let broker = Broker::new(modem, servers, Limits::default());
         let caller = |at: usize| Caller {
             yields: None,
-            options: cellftp::broker::Options::default(),
+            options: cellftp::broker::terms::Options::default(),
             principal: Principal::new(format!("uid:{}", at % 10)),
             deadline: None,
             priority: None,

@@ -8,6 +8,7 @@ mod passed;
 mod reload;
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -19,7 +20,6 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::Broker;
-use crate::broker::transfers::{self, Transfers};
 use crate::broker::usage::Keeper;
 use crate::config::{self, Config};
 use crate::modem::health::Health;
@@ -27,7 +27,8 @@ use crate::modem::{Modem, Options};
 use crate::rpc::listen::{self, TcpDoor, UnixDoor};
 use crate::rpc::role::Roles;
 use crate::rpc::server::{GRACE, IN_ORDER, LAST_WORD};
-use crate::rpc::{self, Doors};
+use crate::rpc::{self, Doors, End, Served};
+use crate::transfers::{self, Storage, Transfers};
 pub use passed::Passed;
 use reload::Certificates;
 
@@ -68,6 +69,7 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Daemon {
     broker: Broker,
+    transfers: Transfers,
     module: JoinHandle<()>,
     doors: Doors,
     roles: Roles,
@@ -94,14 +96,15 @@ impl Daemon {
         for door in doors.addresses() {
             tracing::info!("listening on {door}");
         }
-        let transfers = Transfers::open(config.durable.settings(), rpc::status::told)?;
+        let storage = Storage::open(config.durable.settings(), rpc::status::told)?;
         let options = Options {
             setup: module::setup(config, quirks),
             repair: config.repair.limits(),
             ..Options::default()
         };
         let (modem, module) = Modem::spawn(module::connector(&config.module), options);
-        let broker = Broker::new(modem, servers, config.limits()).with_transfers(transfers);
+        let broker = Broker::new(modem, servers, config.limits());
+        let transfers = Transfers::new(broker.clone(), storage);
         let keeper = config.usage_path().map(|path| broker.usage_keeper(path));
         match &keeper {
             Some(keeper) => keeper.restore().await,
@@ -113,6 +116,7 @@ impl Daemon {
         }
         Ok(Self {
             broker,
+            transfers,
             module,
             doors,
             roles,
@@ -145,17 +149,35 @@ impl Daemon {
     ) -> Result<(), Error> {
         let Self {
             broker,
+            transfers,
             module,
             doors,
             roles,
             keeper,
             certificates: _,
         } = self;
-        let serve = rpc::serve(broker, doors, roles, stop, hurry.clone());
-        let served = tokio::select! {
-            served = serve => served,
-            never = keep(keeper.as_ref()) => match never {},
+        let end = End {
+            stop,
+            hurry: hurry.clone(),
+            suspended: CancellationToken::new(),
         };
+        let served = {
+            let upkeep = broker.upkeep();
+            let deliver = deliver(transfers.clone(), end.clone());
+            let served = Served {
+                broker: broker.clone(),
+                transfers,
+                doors,
+                roles,
+            };
+            tokio::select! {
+                served = rpc::serve(served, end) => served,
+                never = upkeep => match never {},
+                never = deliver => match never {},
+                never = keep(keeper.as_ref()) => match never {},
+            }
+        };
+        drop(broker);
         // The last handle of the module went with the server: the module's task is ending.
         tokio::select! {
             ended = timeout(MODULE_GRACE, module) => if ended.is_err() {
@@ -193,6 +215,14 @@ pub async fn run(config: &Config, passed: Passed) -> Result<(), Error> {
     served
 }
 
+/// Delivers transfers until the wish to stop, and says when they are suspended.
+async fn deliver(transfers: Transfers, end: End) -> Infallible {
+    transfers.deliver(end.stop).await;
+    drop(transfers);
+    end.suspended.cancel();
+    pending().await
+}
+
 async fn doors(
     config: &Config,
     passed: Passed,
@@ -222,7 +252,7 @@ async fn doors(
 async fn keep(keeper: Option<&Keeper>) -> Infallible {
     match keeper {
         Some(keeper) => keeper.run().await,
-        None => std::future::pending().await,
+        None => pending().await,
     }
 }
 

@@ -14,3 +14,4 @@ pub mod modem;
 pub mod proto;
 pub mod rpc;
 pub mod telemetry;
+pub mod transfers;

@@ -6,10 +6,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cellftp::broker::error::Hashed;
-use cellftp::broker::transfers::{Exhausted, Trouble};
-use cellftp::broker::usage::{Exceeded, Period, Scope, Standing};
-use cellftp::broker::{Cause, Error};
+use cellftp::broker::terms::Hashed;
+use cellftp::broker::terms::{Cause, Error};
+use cellftp::broker::terms::{Exceeded, Period, Scope, Standing};
+use cellftp::broker::terms::{Exhausted, Trouble};
 use cellftp::modem;
 use cellftp::modem::JobId;
 use cellftp::rpc::status;
@@ -215,7 +215,10 @@ fn errors_of_those_who_share_the_link() {
                 source: Arc::new(io::ErrorKind::StorageFull.into()),
             }),
         ),
-        ("newer store", Cause::Store(Trouble::Newer { found: 9 })),
+        (
+            "newer store",
+            Cause::Store(Trouble::Newer { found: 9, known: 3 }),
+        ),
         (
             "unreadable store",
             Cause::Store(Trouble::Unreadable(Arc::new(

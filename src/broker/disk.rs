@@ -139,7 +139,7 @@ impl Anchor {
 }
 
 /// Whether a path leads to this file.
-pub(super) fn leads_to(disk: &dyn Disk, path: &Path, identity: Identity) -> io::Result<bool> {
+pub(crate) fn leads_to(disk: &dyn Disk, path: &Path, identity: Identity) -> io::Result<bool> {
     match disk.identity(path) {
         Ok(found) => Ok(found == identity),
         Err(error) => match error.kind() {
@@ -192,7 +192,7 @@ impl dyn Disk {
 }
 
 /// Has a disk do work that blocks, and waits for the answer.
-pub(super) async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     disk: &dyn Disk,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{scheduler, session, spool, upkeep, usage};
+use super::catalogue;
+use super::{scheduler, spool, usage};
 
 /// All bounds of a [`super::Broker`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -10,7 +11,7 @@ pub struct Limits {
     /// Operations, and how long their order may favour others.
     pub queue: scheduler::Limits,
     /// Virtual sessions.
-    pub sessions: session::Limits,
+    pub sessions: catalogue::Limits,
     /// Bytes between callers and the link.
     pub spool: spool::Limits,
     /// How callers may dawdle.
@@ -18,7 +19,7 @@ pub struct Limits {
     /// How they may while others wait.
     pub trickle: Trickle,
     /// What an idle link may cost.
-    pub upkeep: upkeep::Limits,
+    pub upkeep: Upkeep,
     /// Data over the air.
     pub usage: usage::Limits,
     /// Callers may send AT commands of their own.
@@ -47,5 +48,28 @@ impl Default for Trickle {
     /// what it costs to go on.
     fn default() -> Self {
         Self(Duration::from_secs(2))
+    }
+}
+
+/// What an idle link may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Upkeep {
+    /// When nobody has used the link for so long, the module logs out and stops the FTPS service,
+    /// which lets go of the data connection to the network too; zero: never. The next operation
+    /// logs in again.
+    pub idle_logout: Duration,
+    /// While the module is logged in and idle, the server is asked for the directory so often, so
+    /// that it does not close the connection; zero: never.
+    pub keep_alive: Duration,
+}
+
+impl Default for Upkeep {
+    /// Two minutes outlast the pauses within one piece of work, and end before the five minutes
+    /// that a server has to bear silence at least (RFC 1123 §4.1.3.2).
+    fn default() -> Self {
+        Self {
+            idle_logout: Duration::from_secs(120),
+            keep_alive: Duration::ZERO,
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The one link: gives it to one job at a time, in the order of the scheduler.
 
+pub(crate) mod logins;
 mod slot;
 
 use std::collections::HashMap;
@@ -9,21 +10,22 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 
-use super::caller::Principal;
-use super::estimate::{Costs, Load, Part, Way};
-use super::logins::Logins;
 use super::scheduler::{Full, Key, Limits, Scheduler};
-use super::transfers::Lived;
+use crate::broker::link::logins::Logins;
+use crate::broker::scheduler::estimate::{Costs, Part};
+use crate::broker::terms::Lived;
+use crate::broker::terms::Principal;
+use crate::broker::terms::{Load, Way};
 use crate::modem::health::LoggedIn;
 use crate::modem::{Modem, clock};
 use simcom_talk::dialogue::operation::{self, Standing};
 use simcom_talk::ftps::value::Server;
-pub(super) use slot::{Slot, Turn};
+pub(crate) use slot::{Slot, Turn};
 
 /// The module, and the queue in front of it.
 #[derive(Debug)]
-pub(super) struct Link {
-    pub(super) modem: Modem,
+pub(crate) struct Link {
+    pub(crate) modem: Modem,
     queue: Mutex<Queue>,
     /// Logins of calls that have worked.
     logins: Mutex<Logins<()>>,
@@ -69,7 +71,7 @@ pub struct Place {
 }
 
 impl Link {
-    pub(super) fn new(modem: Modem, limits: Limits) -> Arc<Self> {
+    pub(crate) fn new(modem: Modem, limits: Limits) -> Arc<Self> {
         let queue = Queue {
             scheduler: Scheduler::new(limits, clock::now()),
             waiters: HashMap::new(),
@@ -87,7 +89,7 @@ impl Link {
     }
 
     /// Admits an operation, or says at once that there is no room.
-    pub(super) fn admit(self: &Arc<Self>, principal: &Principal) -> Result<Slot, Full> {
+    pub(crate) fn admit(self: &Arc<Self>, principal: &Principal) -> Result<Slot, Full> {
         let key = self.queue().scheduler.admit(principal, clock::now())?;
         Ok(Slot {
             link: Arc::clone(self),
@@ -96,18 +98,18 @@ impl Link {
     }
 
     /// Operations that have a place.
-    pub(super) fn admitted(&self) -> usize {
+    pub(crate) fn admitted(&self) -> usize {
         self.queue().scheduler.admitted()
     }
 
     /// What the work costs, as it was measured.
-    pub(super) fn costs(&self) -> Costs {
+    pub(crate) fn costs(&self) -> Costs {
         self.queue().costs
     }
 
     /// Takes in what a job cost, where that tells of others, and where it left the module. What
     /// is about the module alone does not tell what the way to a server costs.
-    pub(super) fn learn(&self, spent: Option<Spent>, standing: Standing) {
+    pub(crate) fn learn(&self, spent: Option<Spent>, standing: Standing) {
         let mut queue = self.queue();
         match standing {
             Standing::LoggedIn(place) => {
@@ -129,7 +131,7 @@ impl Link {
     }
 
     /// Takes in what a part of a transfer cost, and where it left the module.
-    pub(super) fn learn_part(&self, part: &Part, standing: Standing) {
+    pub(crate) fn learn_part(&self, part: &Part, standing: Standing) {
         let mut queue = self.queue();
         queue.costs.learn_part(part);
         if self.modem.health().borrow().logged_in.is_none() {
@@ -141,7 +143,7 @@ impl Link {
     }
 
     /// A server went on with a file where it should.
-    pub(super) fn goes_on(&self, server: &Arc<Server>) {
+    pub(crate) fn goes_on(&self, server: &Arc<Server>) {
         let mut queue = self.queue();
         if !queue.go_on.contains(server) {
             if queue.go_on.len() >= SERVERS {
@@ -152,44 +154,44 @@ impl Link {
     }
 
     /// Whether a server was seen to go on with a file.
-    pub(super) fn is_known_to_go_on(&self, server: &Arc<Server>) -> bool {
+    pub(crate) fn is_known_to_go_on(&self, server: &Arc<Server>) -> bool {
         self.queue().go_on.contains(server)
     }
 
     /// A login of a call has worked.
-    pub(super) fn login_works(&self, server: &LoggedIn) {
+    pub(crate) fn login_works(&self, server: &LoggedIn) {
         let now = self.lived();
         self.logins().worked(server, now);
     }
 
     /// A login of a call was refused. Answers after which pause it is tried again; `None`: never.
-    pub(super) fn login_refused(&self, server: &LoggedIn) -> Option<Duration> {
+    pub(crate) fn login_refused(&self, server: &LoggedIn) -> Option<Duration> {
         let now = self.lived();
         let pause = |tries: u32| PAUSE * 2_u32.pow(tries.saturating_sub(1).min(TRIES));
         self.logins().refused(server, (), now, pause)
     }
 
     /// How long a login is not tried, since another call met its refusal.
-    pub(super) fn login_closed(&self, server: &LoggedIn) -> Option<Duration> {
+    pub(crate) fn login_closed(&self, server: &LoggedIn) -> Option<Duration> {
         let now = self.lived();
         let (until, ()) = self.logins().closed(server, now)?;
         Some(until.since(now))
     }
 
     /// The place of each one that waits.
-    pub(super) fn places(&self, now: Instant) -> HashMap<Key, Place> {
+    pub(crate) fn places(&self, now: Instant) -> HashMap<Key, Place> {
         self.queue().places(now).collect()
     }
 
     /// How long nobody has had the link, and how long not even a chore; `None` while somebody has
     /// it or waits for it.
-    pub(super) fn quiet(&self, now: Instant) -> Option<(Duration, Duration)> {
+    pub(crate) fn quiet(&self, now: Instant) -> Option<(Duration, Duration)> {
         self.queue().scheduler.quiet(now)
     }
 
     /// The link for a chore, where nobody has it or waits for it, and where the last job left the
     /// module.
-    pub(super) fn chore(self: &Arc<Self>) -> Option<(Turn, Option<operation::Place>)> {
+    pub(crate) fn chore(self: &Arc<Self>) -> Option<(Turn, Option<operation::Place>)> {
         let mut queue = self.queue();
         let key = queue.scheduler.next_chore(clock::now())?;
         let turn = Turn {
@@ -200,12 +202,12 @@ impl Link {
     }
 
     /// The module is logged in nowhere any more.
-    pub(super) fn logged_out(&self) {
+    pub(crate) fn logged_out(&self) {
         self.queue().logged_out();
     }
 
     /// Jobs that wait.
-    pub(super) fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         self.queue().scheduler.waiting()
     }
 
@@ -284,21 +286,22 @@ impl Waiter {
 
 /// What a job cost.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Spent {
+pub(crate) struct Spent {
     /// What it was to move.
-    pub(super) load: Load,
+    pub(crate) load: Load,
     /// What lay between the module and its server.
-    pub(super) way: Way,
+    pub(crate) way: Way,
     /// Its time on the link.
-    pub(super) took: Duration,
+    pub(crate) took: Duration,
     /// Bytes that it moved.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::scheduler::{Priority, Wish};
+    use crate::broker::scheduler::Wish;
+    use crate::broker::terms::Priority;
     use crate::broker::testing::{self, server};
 
     fn link() -> Arc<Link> {

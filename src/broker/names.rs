@@ -1,5 +1,7 @@
 //! Who writes which name on which server, so that no two callers spoil each other's file.
 
+mod kept;
+
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -7,10 +9,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::caller::ServerChoice;
-use super::location::Location;
-use super::servers::Servers;
-use super::transfers::{Claim, Journal, Key, Lived, Loss, Taken, Transfers};
+use crate::broker::catalogue::Location;
+use crate::broker::catalogue::Servers;
+use crate::broker::terms::ServerChoice;
+use crate::broker::terms::{Key, Lived};
+pub(crate) use kept::{Claim, Kept, Loss, Recording, Taken};
 use simcom_talk::dialogue::operation::{Directory, Place, Standing};
 use simcom_talk::ftps::lossless;
 use simcom_talk::ftps::value::{RemotePath, Server};
@@ -23,15 +26,24 @@ const RECORD: Duration = Duration::from_secs(10);
 /// The writers of names. One that has written takes its name from all that came before it; nothing
 /// is taken from anybody by one who has not written.
 #[derive(Debug)]
-pub(super) struct Names {
+pub(crate) struct Names {
     writers: Mutex<Vec<Weak<Writer>>>,
     servers: Arc<Servers>,
-    transfers: OnceLock<Transfers>,
+    kept: OnceLock<Uploads>,
+}
+
+/// Where the kept uploads are; `None` as long as the disk cannot be read.
+struct Uploads(Box<dyn Fn() -> Option<Arc<dyn Kept>> + Send + Sync>);
+
+impl fmt::Debug for Uploads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (self.0)().fmt(f)
+    }
 }
 
 /// A name on a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Name {
+pub(crate) struct Name {
     /// In small letters.
     host: String,
     /// Port and user name.
@@ -64,7 +76,7 @@ enum Match {
 
 /// One who writes a name, as long as that may matter.
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     name: Name,
     /// The transfer whose attempt it is, where it is one's.
     own: Option<Key>,
@@ -78,7 +90,7 @@ pub(super) struct Writer {
 
 /// What was done to a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Touch {
+pub(crate) enum Touch {
     /// It was written in part, or deleted, or nobody knows.
     Begun,
     /// The whole file is there.
@@ -87,22 +99,25 @@ pub(super) enum Touch {
 
 impl Names {
     /// For servers that transfers name by their profiles.
-    pub(super) fn new(servers: Arc<Servers>) -> Self {
+    pub(crate) fn new(servers: Arc<Servers>) -> Self {
         Self {
             writers: Mutex::default(),
             servers,
-            transfers: OnceLock::new(),
+            kept: OnceLock::new(),
         }
     }
 
-    /// What waits on the disk counts as well.
-    pub(super) fn with_transfers(&self, transfers: Transfers) {
+    /// What waits on the disk counts as well, as soon as the disk can be read.
+    pub(crate) fn with_kept(
+        &self,
+        kept: impl Fn() -> Option<Arc<dyn Kept>> + Send + Sync + 'static,
+    ) {
         // There is one place for transfers, named once, at the start.
-        let _ = self.transfers.set(transfers);
+        let _ = self.kept.set(Uploads(Box::new(kept)));
     }
 
     /// One that is about to write a name, `own`: for this transfer. Nobody loses anything yet.
-    pub(super) fn begin(&self, name: Name, own: Option<Key>, admitted: Instant) -> Arc<Writer> {
+    pub(crate) fn begin(&self, name: Name, own: Option<Key>, admitted: Instant) -> Arc<Writer> {
         let writer = Arc::new(Writer {
             name,
             own,
@@ -121,7 +136,7 @@ impl Names {
     /// A writer has written. To be called while it still has the link, so that the next one that gets
     /// it knows. Answers the transfers that have lost something by it, which [`Names::record`] puts
     /// on the disk.
-    pub(super) fn wrote(&self, writer: &Writer, touch: Touch) -> Vec<Taken> {
+    pub(crate) fn wrote(&self, writer: &Writer, touch: Touch) -> Vec<Taken> {
         writer.wrote.store(true, Ordering::Relaxed);
         for other in self.writers().iter().filter_map(Weak::upgrade) {
             let own = writer.own.is_some() && writer.own == other.own;
@@ -134,10 +149,10 @@ impl Names {
                 Match::Sure => other.taken_over.store(true, Ordering::Relaxed),
             }
         }
-        let Some(journal) = self.journal() else {
+        let Some(kept) = self.kept() else {
             return Vec::new();
         };
-        let claims = journal.claims();
+        let claims = kept.claims();
         let order = self.order(&claims, writer.own.as_ref(), writer.admitted);
         let others = claims
             .iter()
@@ -152,18 +167,18 @@ impl Names {
             };
             Some((claim.taken.clone(), loss))
         });
-        journal.lose(lost.collect())
+        kept.lose(lost.collect())
     }
 
     /// Waits until the disk knows what transfers have lost; no longer than [`RECORD`], and not when
     /// `cancelled` completes. What it does not know then is remembered and put there later.
-    pub(super) async fn record(&self, taken: Vec<Taken>, cancelled: impl Future<Output = ()>) {
-        let Some(journal) = self.journal().filter(|_| !taken.is_empty()) else {
+    pub(crate) async fn record(&self, taken: Vec<Taken>, cancelled: impl Future<Output = ()>) {
+        let Some(kept) = self.kept().filter(|_| !taken.is_empty()) else {
             return;
         };
         tokio::select! {
             biased;
-            recorded = timeout(RECORD, journal.record_losses(taken)) => {
+            recorded = timeout(RECORD, kept.record_losses(taken)) => {
                 if !matches!(recorded, Ok(Ok(()))) {
                     tracing::warn!("the disk does not know yet which transfers have lost their name");
                 }
@@ -173,14 +188,14 @@ impl Names {
     }
 
     /// Whether somebody else has begun to write a name, and has not ended: it is not free.
-    pub(super) fn is_begun(&self, name: &Name, own: Option<&Key>) -> bool {
+    pub(crate) fn is_begun(&self, name: &Name, own: Option<&Key>) -> bool {
         let is = |other: &Name| other.matches(name) == Match::Sure;
         let writers = self.writers().clone();
         let writing = writers.iter().filter_map(Weak::upgrade).any(|other| {
             let ours = own.is_some() && other.own.as_ref() == own;
             !ours && other.has_the_name() && is(&other.name)
         });
-        let claims = self.journal().map(|journal| journal.claims());
+        let claims = self.kept().map(|kept| kept.claims());
         writing
             || claims.unwrap_or_default().iter().any(|claim| {
                 claim.has_begun
@@ -191,11 +206,11 @@ impl Names {
 
     /// Whether one that came after a transfer is writing its name, and has not ended. The transfer
     /// waits for that: its own content is the older one.
-    pub(super) fn is_held_by_a_later_one(&self, own: &Key) -> bool {
-        let Some(journal) = self.journal() else {
+    pub(crate) fn is_held_by_a_later_one(&self, own: &Key) -> bool {
+        let Some(kept) = self.kept() else {
             return false;
         };
-        let claims = journal.claims();
+        let claims = kept.claims();
         let Some(ours) = claims.iter().find(|claim| claim.key == *own) else {
             return false;
         };
@@ -205,7 +220,7 @@ impl Names {
         let is = |other: &Name| other.matches(&name) == Match::Sure;
         let live = self.writers().clone();
         let written = live.iter().filter_map(Weak::upgrade).any(|other| {
-            let since = journal.lived_at(other.admitted);
+            let since = kept.lived_at(other.admitted);
             other.own.is_none() && other.has_the_name() && since >= ours.accepted && is(&other.name)
         });
         let order = ours.order();
@@ -219,8 +234,8 @@ impl Names {
 
     /// Whether a transfer may write its name now, as far as it is known what others have done since
     /// its attempt began.
-    pub(super) fn may_write(&self, own: &Key) -> bool {
-        self.journal().is_none_or(|journal| journal.may_write(own))
+    pub(crate) fn may_write(&self, own: &Key) -> bool {
+        self.kept().is_none_or(|kept| kept.may_write(own))
     }
 
     /// What came before: transfers by their order, and by the time at which others were admitted.
@@ -235,7 +250,7 @@ impl Names {
                 .iter()
                 .find(|claim| claim.key == *own)
                 .map(Claim::order),
-            None => Some((self.journal()?.lived_at(admitted), None)),
+            None => Some((self.kept()?.lived_at(admitted), None)),
         }
     }
 
@@ -245,8 +260,9 @@ impl Names {
         Name::within(&location, &claim.path)
     }
 
-    fn journal(&self) -> Option<&Arc<Journal>> {
-        self.transfers.get()?.journal().ok()
+    fn kept(&self) -> Option<Arc<dyn Kept>> {
+        let uploads = self.kept.get()?;
+        (uploads.0)()
     }
 
     fn writers(&self) -> MutexGuard<'_, Vec<Weak<Writer>>> {
@@ -256,12 +272,12 @@ impl Names {
 
 impl Writer {
     /// Another has written the name since.
-    pub(super) fn is_taken_over(&self) -> bool {
+    pub(crate) fn is_taken_over(&self) -> bool {
         self.taken_over.load(Ordering::Relaxed)
     }
 
     /// Another may have written the same file since: nothing there is shown to be its own.
-    pub(super) fn is_doubtful(&self) -> bool {
+    pub(crate) fn is_doubtful(&self) -> bool {
         self.is_taken_over() || self.doubtful.load(Ordering::Relaxed)
     }
 
@@ -272,7 +288,7 @@ impl Writer {
 
 impl Name {
     /// What a path is, read where the module stands for it; `None` where that is no server.
-    pub(super) fn at(standing: &Standing, path: &RemotePath) -> Option<Self> {
+    pub(crate) fn at(standing: &Standing, path: &RemotePath) -> Option<Self> {
         let Standing::LoggedIn(Place {
             server, directory, ..
         }) = standing
@@ -296,7 +312,7 @@ impl Name {
     }
 
     /// What a path is, read at a location.
-    pub(super) fn within(location: &Location, path: &RemotePath) -> Option<Self> {
+    pub(crate) fn within(location: &Location, path: &RemotePath) -> Option<Self> {
         let (standing, path) = location.locate(path).ok()?;
         Self::at(&standing, &path)
     }

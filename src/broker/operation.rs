@@ -2,7 +2,9 @@
 
 mod admittance;
 mod ended;
+mod queued;
 mod registry;
+pub mod requests;
 mod stay;
 mod telling;
 
@@ -14,25 +16,28 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::caller::Principal;
-use super::error::{Cause, Error};
-use super::estimate::{Load, Way};
-use super::events::{Events, Failing, Outcome};
-use super::labels::Labels;
 use super::link::{Link, Place, Slot, Turn};
-use super::location::Profile;
 use super::names::{Name, Touch, Writer};
-use super::requests::Named;
-use super::scheduler::{Priority, Why, Wish, Yielding, Yields};
-use super::session::SessionUse;
-use super::transfers::Key;
+use super::scheduler::{Wish, Yielding};
 use super::usage::{Allowance, Moved, Traffic};
+use crate::broker::catalogue::Profile;
+use crate::broker::catalogue::SessionUse;
+use crate::broker::terms::Key;
+use crate::broker::terms::Labels;
+use crate::broker::terms::Named;
+use crate::broker::terms::Principal;
+use crate::broker::terms::{Cause, Error};
+use crate::broker::terms::{Load, Way};
+use crate::broker::terms::{Priority, Why, Yields};
+use crate::broker::watch::metrics;
+use crate::broker::watch::{Events, Failing, Outcome};
 use crate::modem::health::LoggedIn;
 use crate::modem::source::Source;
 use crate::modem::{self, Job, JobId, clock};
 use admittance::has_logged_in;
 pub use ended::Ended;
-pub(super) use registry::{Admission, Operations};
+pub use queued::{Queued, Running, State};
+pub(crate) use registry::{Admission, Operations};
 use simcom_talk::dialogue::failure::{self, Ending};
 use simcom_talk::dialogue::operation::{
     self, Cleared, Delivery, Output, Progress, ProgressStage, Remains, Standing, Task,
@@ -45,14 +50,14 @@ use stay::{Stay, is_yielded, load};
 /// It lives in a task of its own that no caller can drop, so that the link is given on only when
 /// the module is free; the caller holds [`Operation::cancel`].
 #[derive(Debug)]
-pub(super) struct Operation {
-    pub(super) id: JobId,
+pub(crate) struct Operation {
+    pub(crate) id: JobId,
     /// Ends the operation.
-    pub(super) cancel: CancellationToken,
+    pub(crate) cancel: CancellationToken,
     /// Its place while it waits.
-    pub(super) place: watch::Sender<Place>,
+    pub(crate) place: watch::Sender<Place>,
     /// When it gives up the link before its end.
-    pub(super) yields: Yields,
+    pub(crate) yields: Yields,
     priority: Priority,
     method: &'static str,
     /// Where it goes; `None` where it is about the module alone.
@@ -61,7 +66,7 @@ pub(super) struct Operation {
     labels: Labels,
     /// The request that it is made for, where that has a name.
     request: Option<Named>,
-    pub(super) principal: Principal,
+    pub(crate) principal: Principal,
     deadline: Option<Instant>,
     stall: Duration,
     link: Arc<Link>,
@@ -70,7 +75,7 @@ pub(super) struct Operation {
     admitted: Instant,
     facts: Mutex<Facts>,
     /// What it may have on the air; `None` where it is about the module alone.
-    pub(super) allowance: Option<Arc<Allowance>>,
+    pub(crate) allowance: Option<Arc<Allowance>>,
     /// How it was cancelled. Closed when the operation has ended.
     ending: watch::Sender<Option<Ending>>,
     slot: Slot,
@@ -114,14 +119,14 @@ struct Facts {
 
 /// What goes along with a job.
 #[derive(Default)]
-pub(super) struct Feed {
-    pub(super) source: Option<Box<dyn Source>>,
+pub(crate) struct Feed {
+    pub(crate) source: Option<Box<dyn Source>>,
     /// For a transfer that can go on later: others wait for the link.
-    pub(super) make_way: CancellationToken,
-    pub(super) delivery: Option<mpsc::Sender<Delivery>>,
-    pub(super) progress: watch::Sender<Progress>,
+    pub(crate) make_way: CancellationToken,
+    pub(crate) delivery: Option<mpsc::Sender<Delivery>>,
+    pub(crate) progress: watch::Sender<Progress>,
     /// Who writes, where that matters beyond the job.
-    pub(super) writer: Option<Arc<Writer>>,
+    pub(crate) writer: Option<Arc<Writer>>,
 }
 
 /// One job that the link was had for.
@@ -135,7 +140,7 @@ struct Done {
 
 impl Operation {
     /// Waits for the link and does one job with it.
-    pub(super) async fn run(
+    pub(crate) async fn run(
         &self,
         standing: Standing,
         task: Task,
@@ -146,7 +151,7 @@ impl Operation {
     }
 
     /// The same, if it still makes sense when the link is there; `None` where it does not.
-    pub(super) async fn run_if(
+    pub(crate) async fn run_if(
         &self,
         may: impl FnOnce() -> bool,
         standing: Standing,
@@ -161,7 +166,7 @@ impl Operation {
     }
 
     /// Waits for the link, for as long as the caller does.
-    pub(super) async fn turn(&self, load: Load, yielding: Option<Yielding>) -> Result<Turn, Error> {
+    pub(crate) async fn turn(&self, load: Load, yielding: Option<Yielding>) -> Result<Turn, Error> {
         let wish = Wish {
             priority: self.priority,
             server: self.server.clone(),
@@ -186,12 +191,12 @@ impl Operation {
 
     /// Many jobs follow one another: the link is kept between two of them, while those who wait can.
     /// Whoever says so has to [`Operation::let_go`] where the next one does not follow at once.
-    pub(super) fn has_more(&self) {
+    pub(crate) fn has_more(&self) {
         self.kept().more = true;
     }
 
     /// Gives the link on, where it was kept.
-    pub(super) fn let_go(&self) {
+    pub(crate) fn let_go(&self) {
         // Dropped without the lock: it is given to the next at once.
         let turn = self.kept().turn.take();
         drop(turn);
@@ -214,7 +219,7 @@ impl Operation {
 
     /// Does one job. Gives the link on when the module is free. What it moves is booked, however
     /// it ends.
-    pub(super) async fn submit(
+    pub(crate) async fn submit(
         &self,
         turn: Turn,
         standing: Standing,
@@ -289,7 +294,7 @@ impl Operation {
 
     /// While it has the link: tells its job to make way when others need the link, if it may.
     /// Never completes.
-    pub(super) async fn give_way(&self, make_way: &CancellationToken, may: impl Fn() -> bool) {
+    pub(crate) async fn give_way(&self, make_way: &CancellationToken, may: impl Fn() -> bool) {
         let why = self.slot.wanted_by_others().await;
         if may() {
             self.facts().asked = Some((clock::now(), why));
@@ -299,7 +304,7 @@ impl Operation {
     }
 
     /// One that writes a name from now on; `None` where it is no server's.
-    pub(super) fn writes(
+    pub(crate) fn writes(
         &self,
         standing: &Standing,
         path: &RemotePath,
@@ -310,7 +315,7 @@ impl Operation {
     }
 
     /// Whether a transfer may write its name now.
-    pub(super) fn may_write(&self, own: &Key) -> bool {
+    pub(crate) fn may_write(&self, own: &Key) -> bool {
         self.operations.names.may_write(own)
     }
 
@@ -319,7 +324,7 @@ impl Operation {
     }
 
     /// Whether somebody else has begun to write a name, and has not ended.
-    pub(super) fn is_begun(
+    pub(crate) fn is_begun(
         &self,
         standing: &Standing,
         path: &RemotePath,
@@ -332,7 +337,7 @@ impl Operation {
     /// Deletes what an upload has left, if it is shown to be that; whatever its caller thinks by
     /// now. `may` is asked with the link: `None` where it says no. It is booked like all else, and
     /// done whatever is left of the data budget: it costs little, and nobody else can do it.
-    pub(super) async fn clear(
+    pub(crate) async fn clear(
         &self,
         standing: Standing,
         remains: Remains,
@@ -398,7 +403,10 @@ impl Operation {
             facts.asked.take()
         };
         if let Some(allowance) = &self.allowance {
-            allowance.book(&Moved::by(traffic, way, &answer, *progress.borrow()));
+            let moved = Moved::by(traffic, way, &answer, *progress.borrow());
+            if let Some(volume) = allowance.book(&moved) {
+                metrics::moved(volume, moved.resumes);
+            }
         }
         Done {
             answer,
@@ -436,31 +444,31 @@ impl Operation {
     }
 
     /// Whether the server of an upload was seen to go on with a file.
-    pub(super) fn goes_on(&self) -> bool {
+    pub(crate) fn goes_on(&self) -> bool {
         let server = self.server.as_ref();
         server.is_some_and(|server| self.link.is_known_to_go_on(server))
     }
 
     /// The server went on with a file.
-    pub(super) fn went_on(&self) {
+    pub(crate) fn went_on(&self) {
         if let Some(server) = &self.server {
             self.link.goes_on(server);
         }
     }
 
     /// Whether the module can end a download before its end.
-    pub(super) fn can_abort(&self) -> bool {
+    pub(crate) fn can_abort(&self) -> bool {
         let health = self.link.modem.health();
         health.borrow().capabilities.profile.abort
     }
 
     /// Its caller stands still, or goes on.
-    pub(super) fn trickles(&self, trickles: bool) {
+    pub(crate) fn trickles(&self, trickles: bool) {
         self.slot.trickles(trickles);
     }
 
     /// Its caller stood still for so long of what any may, and left.
-    pub(super) fn stood_still(&self, time: Duration, trickle: Duration) {
+    pub(crate) fn stood_still(&self, time: Duration, trickle: Duration) {
         if time >= trickle / 20 {
             self.slot.stood_still();
         }
@@ -469,7 +477,7 @@ impl Operation {
     /// How long its caller may stand still while others wait, of what any may at first. A principal
     /// that has let the link wait once is not waited for so long again before all its work has been over
     /// for a while: many transfers that nobody reads would hold the link up one after another.
-    pub(super) fn patience(&self, trickle: Duration) -> Duration {
+    pub(crate) fn patience(&self, trickle: Duration) -> Duration {
         if self.slot.has_stood_still() {
             trickle / 20
         } else {
@@ -478,13 +486,13 @@ impl Operation {
     }
 
     /// Whether the caller's wish ended it before the module began with it.
-    pub(super) fn ended_off_the_link(&self) -> bool {
+    pub(crate) fn ended_off_the_link(&self) -> bool {
         *self.ending.borrow() == Some(Ending::BeforeItBegan)
     }
 
     /// Completes when the caller has had enough: it left, called the operation off, or its
     /// deadline passed.
-    pub(super) async fn cancelled(&self) {
+    pub(crate) async fn cancelled(&self) {
         let expired = async {
             match self.deadline {
                 Some(deadline) => sleep_until(deadline).await,
@@ -500,7 +508,7 @@ impl Operation {
 
     /// The error of an operation that the caller or the end of the daemon ended, and how it ended on
     /// the link.
-    pub(super) fn ended_by_caller(&self, ending: Ending) -> Error {
+    pub(crate) fn ended_by_caller(&self, ending: Ending) -> Error {
         self.ending.send_replace(Some(ending));
         let expired = self
             .deadline
@@ -517,7 +525,7 @@ impl Operation {
     }
 
     /// Its caller has all that it wanted: ends it, as one that is done.
-    pub(super) fn enough(&self) {
+    pub(crate) fn enough(&self) {
         self.facts().enough = true;
         self.cancel.cancel();
     }
@@ -529,7 +537,7 @@ impl Operation {
     }
 
     /// An error of this operation.
-    pub(super) fn error(&self, cause: impl Into<Error>) -> Error {
+    pub(crate) fn error(&self, cause: impl Into<Error>) -> Error {
         Error {
             operation: Some(self.id.clone()),
             ..cause.into()
@@ -537,7 +545,7 @@ impl Operation {
     }
 
     /// The size of what is being moved was found out.
-    pub(super) fn sized(&self, bytes: u64) {
+    pub(crate) fn sized(&self, bytes: u64) {
         self.slot.sized(bytes);
     }
 
@@ -553,14 +561,14 @@ impl Operation {
     }
 
     /// Whether it has the link, and bytes that it has moved.
-    pub(super) fn stands(&self) -> (bool, u64) {
+    pub(crate) fn stands(&self) -> (bool, u64) {
         let kept = self.kept().turn.is_some();
         let facts = self.facts();
         (kept || facts.on_link_since.is_some(), facts.bytes)
     }
 
     /// Time on the link so far.
-    pub(super) fn on_link(&self) -> Duration {
+    pub(crate) fn on_link(&self) -> Duration {
         let facts = self.facts();
         let now = facts.on_link_since.map(|since| clock::now() - since);
         facts.on_link + now.unwrap_or_default()

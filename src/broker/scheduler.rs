@@ -3,23 +3,25 @@
 //! An operation is admitted once, asks for the link once for each job it has, and leaves. The
 //! order of those who ask is one tuple, `Scheduler::rank`: what comes first in it decides first.
 
+pub(crate) mod estimate;
 mod order;
 mod yielding;
 
+use crate::broker::terms::Priority;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::caller::Principal;
-use super::estimate::{Costs, Load, Way};
-use super::share::Share as Places;
+use crate::broker::scheduler::estimate::Costs;
+use crate::broker::terms::Principal;
+use crate::broker::terms::share::Share as Places;
+use crate::broker::terms::{Load, Way};
+pub use crate::broker::terms::{Why, Yields};
 use simcom_talk::ftps::value::Server;
 use yielding::{Guest, Tenant};
-pub(super) use yielding::{Verdict, Yielding};
-pub use yielding::{Why, Yields};
+pub(crate) use yielding::{Verdict, Yielding};
 
 /// Bounds of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +57,7 @@ const TURN: Duration = Duration::from_secs(1);
 
 /// The queue as a value.
 #[derive(Debug)]
-pub(super) struct Scheduler {
+pub(crate) struct Scheduler {
     limits: Limits,
     admitted: HashMap<Key, Principal>,
     waiting: BTreeMap<Key, Waiting>,
@@ -94,47 +96,33 @@ struct Running {
 
 /// Names an admitted operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Key(u64);
+pub(crate) struct Key(u64);
 
 /// What a job that asks for the link is like.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wish {
+pub(crate) struct Wish {
     /// How urgent it is.
-    pub(super) priority: Priority,
+    pub(crate) priority: Priority,
     /// The server it goes to; `None` where it leaves the module's login alone.
-    pub(super) server: Option<Arc<Server>>,
+    pub(crate) server: Option<Arc<Server>>,
     /// From when on it must not be begun.
-    pub(super) deadline: Option<Instant>,
+    pub(crate) deadline: Option<Instant>,
     /// What it moves.
-    pub(super) load: Load,
+    pub(crate) load: Load,
     /// Where it can give way and go on later.
-    pub(super) yielding: Option<Yielding>,
+    pub(crate) yielding: Option<Yielding>,
     /// It deletes the part of a file that an upload has left. The upload is over, and readers may take
     /// the part for the whole file.
-    pub(super) deletes_a_part: bool,
-}
-
-/// How urgent a job is; the first is the most urgent.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
-)]
-pub enum Priority {
-    /// Somebody waits for the answer.
-    Interactive,
-    /// Moves a file.
-    #[default]
-    Normal,
-    /// Moves a file that nobody waits for.
-    Bulk,
+    pub(crate) deletes_a_part: bool,
 }
 
 /// A bound was met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Full {
+pub(crate) struct Full {
     /// The bound of the principal, not the one of all together.
-    pub(super) own: bool,
+    pub(crate) own: bool,
     /// When a place may be free.
-    pub(super) retry_after: Duration,
+    pub(crate) retry_after: Duration,
 }
 
 #[derive(Debug)]
@@ -167,7 +155,7 @@ impl Share {
 }
 
 impl Scheduler {
-    pub(super) fn new(limits: Limits, now: Instant) -> Self {
+    pub(crate) fn new(limits: Limits, now: Instant) -> Self {
         Self {
             limits,
             admitted: HashMap::new(),
@@ -186,7 +174,7 @@ impl Scheduler {
     }
 
     /// Gives an operation a place, which it has until it leaves.
-    pub(super) fn admit(&mut self, principal: &Principal, now: Instant) -> Result<Key, Full> {
+    pub(crate) fn admit(&mut self, principal: &Principal, now: Instant) -> Result<Key, Full> {
         let own = self.shares.get(principal).map_or(0, |share| share.admitted);
         let share = Places {
             in_all: self.limits.max as u64,
@@ -205,7 +193,7 @@ impl Scheduler {
     }
 
     /// An admitted operation asks for the link.
-    pub(super) fn ask(&mut self, key: Key, wish: Wish, now: Instant) {
+    pub(crate) fn ask(&mut self, key: Key, wish: Wish, now: Instant) {
         if let Some(principal) = self.admitted.get(&key) {
             self.asked += 1;
             let principal = principal.clone();
@@ -222,13 +210,13 @@ impl Scheduler {
     }
 
     /// An operation that asked does not want the link any more.
-    pub(super) fn withdraw(&mut self, key: Key) {
+    pub(crate) fn withdraw(&mut self, key: Key) {
         self.waiting.remove(&key);
     }
 
     /// Gives the link, where it is free, to the one who goes next. Never to one whose deadline
     /// has passed.
-    pub(super) fn next(&mut self, now: Instant) -> Option<Key> {
+    pub(crate) fn next(&mut self, now: Instant) -> Option<Key> {
         if self.running.is_some() {
             return None;
         }
@@ -266,7 +254,7 @@ impl Scheduler {
     }
 
     /// Gives the link to a chore that nobody asked for, where nobody has it or waits for it.
-    pub(super) fn next_chore(&mut self, now: Instant) -> Option<Key> {
+    pub(crate) fn next_chore(&mut self, now: Instant) -> Option<Key> {
         if self.running.is_some() || !self.waiting.is_empty() {
             return None;
         }
@@ -287,18 +275,18 @@ impl Scheduler {
 
     /// How long nobody has had the link, and how long not even a chore; `None` while somebody has
     /// it or waits for it.
-    pub(super) fn quiet(&self, now: Instant) -> Option<(Duration, Duration)> {
+    pub(crate) fn quiet(&self, now: Instant) -> Option<(Duration, Duration)> {
         let free = self.running.is_none() && self.waiting.is_empty();
         free.then(|| (now - self.idle, now - self.silent))
     }
 
     /// The module is logged in nowhere any more.
-    pub(super) fn logged_out(&mut self) {
+    pub(crate) fn logged_out(&mut self) {
         self.server = None;
     }
 
     /// The size of what is moved now was found out.
-    pub(super) fn sized(&mut self, key: Key, bytes: u64) {
+    pub(crate) fn sized(&mut self, key: Key, bytes: u64) {
         if let Some(Running { job, .. }) = self.running.as_mut().filter(|held| held.key == key)
             && let Some((Load::Up(size) | Load::Down(size), _)) = job
         {
@@ -307,14 +295,14 @@ impl Scheduler {
     }
 
     /// So many bytes have moved since it got the link.
-    pub(super) fn moved(&mut self, key: Key, bytes: u64) {
+    pub(crate) fn moved(&mut self, key: Key, bytes: u64) {
         if let Some(running) = self.running.as_mut().filter(|held| held.key == key) {
             running.moved = bytes;
         }
     }
 
     /// The caller of what is moved now stands still, or goes on.
-    pub(super) fn trickles(&mut self, key: Key, trickles: bool) {
+    pub(crate) fn trickles(&mut self, key: Key, trickles: bool) {
         if trickles {
             self.stood_still(key);
         }
@@ -324,7 +312,7 @@ impl Scheduler {
     }
 
     /// The caller of one that has the link stood still.
-    pub(super) fn stood_still(&mut self, key: Key) {
+    pub(crate) fn stood_still(&mut self, key: Key) {
         if let Some(principal) = self.admitted.get(&key)
             && let Some(share) = self.shares.get_mut(principal)
         {
@@ -334,14 +322,14 @@ impl Scheduler {
 
     /// Whether a caller of the same principal has stood still with the link, since the principal had
     /// no operation for [`REMEMBERED`].
-    pub(super) fn has_stood_still(&self, key: Key) -> bool {
+    pub(crate) fn has_stood_still(&self, key: Key) -> bool {
         let principal = self.admitted.get(&key);
         let share = principal.and_then(|principal| self.shares.get(principal));
         share.is_some_and(|share| share.stood_still)
     }
 
     /// Whether the one that has the link gives it up for those who wait.
-    pub(super) fn verdict(&self, key: Key, costs: &Costs, now: Instant) -> Verdict {
+    pub(crate) fn verdict(&self, key: Key, costs: &Costs, now: Instant) -> Verdict {
         let running = self.running.as_ref().filter(|running| running.key == key);
         let Some((running, yielding, (load, _))) =
             running.and_then(|running| Some((running, running.yielding?, running.job?)))
@@ -369,7 +357,7 @@ impl Scheduler {
     /// Whether the one that has the link may do another job of its operation before those who wait: nobody is
     /// to go first, or it has not had the link for its share of time yet. Between two jobs it costs nothing to
     /// make way, but for the logins where the next one goes to another server.
-    pub(super) fn may_go_on(&self, key: Key, costs: &Costs, now: Instant) -> bool {
+    pub(crate) fn may_go_on(&self, key: Key, costs: &Costs, now: Instant) -> bool {
         let Some(running) = self.running.as_ref().filter(|running| running.key == key) else {
             return false;
         };
@@ -395,7 +383,7 @@ impl Scheduler {
     }
 
     /// The one that has the link begins with another job.
-    pub(super) fn goes_on(&mut self, key: Key, wish: &Wish, now: Instant) {
+    pub(crate) fn goes_on(&mut self, key: Key, wish: &Wish, now: Instant) {
         if let Some(running) = self.running.as_mut().filter(|held| held.key == key) {
             running.since = now;
             running.job = running.job.map(|(_, way)| (wish.load, way));
@@ -406,7 +394,7 @@ impl Scheduler {
     }
 
     /// How long each of those who wait, in their order, will have to.
-    pub(super) fn starts(&self, costs: &Costs, now: Instant) -> Vec<(Key, Duration)> {
+    pub(crate) fn starts(&self, costs: &Costs, now: Instant) -> Vec<(Key, Duration)> {
         let order = self.order(now);
         let rest = self.running.as_ref().and_then(|running| {
             let (load, way) = running.job?;
@@ -419,7 +407,7 @@ impl Scheduler {
     }
 
     /// The job that had the link is over.
-    pub(super) fn done(&mut self, key: Key, now: Instant) {
+    pub(crate) fn done(&mut self, key: Key, now: Instant) {
         if let Some(running) = self.running.take_if(|running| running.key == key) {
             self.silent = now;
             if running.job.is_some() {
@@ -431,7 +419,7 @@ impl Scheduler {
     }
 
     /// An operation has ended.
-    pub(super) fn leave(&mut self, key: Key, now: Instant) {
+    pub(crate) fn leave(&mut self, key: Key, now: Instant) {
         self.withdraw(key);
         self.done(key, now);
         if let Some(principal) = self.admitted.remove(&key) {
@@ -453,12 +441,12 @@ impl Scheduler {
     }
 
     /// Operations admitted and not yet ended.
-    pub(super) fn admitted(&self) -> usize {
+    pub(crate) fn admitted(&self) -> usize {
         self.admitted.len()
     }
 
     /// Jobs that wait for the link.
-    pub(super) fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         self.waiting.len()
     }
 

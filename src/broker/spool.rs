@@ -21,12 +21,13 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use super::caller::Principal;
-use super::share::{Place, Places, Share};
+use crate::broker::terms::Principal;
+use crate::broker::terms::share::Place;
+use crate::broker::terms::share::{Places, Share};
 use budget::Purse;
 use kept::Kept;
-pub(super) use reader::{Reader, Spooled};
-pub(super) use replay::{PIECE, Replay};
+pub(crate) use reader::{Reader, Spooled};
+pub(crate) use replay::{PIECE, Replay};
 use ring::Ring;
 
 /// Most bytes handed over at once.
@@ -84,7 +85,7 @@ impl Default for Limits {
 
 /// What all spools together may take.
 #[derive(Debug)]
-pub(super) struct Spools {
+pub(crate) struct Spools {
     limits: Limits,
     memory: Arc<Places>,
     disk: Arc<Places>,
@@ -98,11 +99,11 @@ pub(super) struct Spools {
 
 impl Spools {
     /// Bytes in memory and on disk.
-    pub(super) fn used(&self) -> (u64, u64) {
+    pub(crate) fn used(&self) -> (u64, u64) {
         (self.memory.used(), self.disk.used())
     }
 
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         let memory = Places::new(Share {
             in_all: limits.memory_in_all,
             of_one: limits.memory_of_one,
@@ -123,7 +124,7 @@ impl Spools {
 
     /// A spool for a writer that must not wait for its reader: it may go to disk, and is given
     /// up when it is full and the reader takes nothing for `stall`.
-    pub(super) fn from_link(
+    pub(crate) fn from_link(
         self: &Arc<Self>,
         owner: &Principal,
         stall: Duration,
@@ -133,7 +134,7 @@ impl Spools {
 
     /// A spool for a writer that can wait: it stays in memory. What was read is kept where there
     /// is room, for [`Reader::source`].
-    pub(super) fn to_link(self: &Arc<Self>, owner: &Principal) -> (Writer, Reader) {
+    pub(crate) fn to_link(self: &Arc<Self>, owner: &Principal) -> (Writer, Reader) {
         let (writer, reader) = self.open(owner, 0, None);
         self.keepers().push(Arc::downgrade(&writer.spool.kept));
         (writer, reader)
@@ -314,7 +315,7 @@ impl Drop for Spool {
 
 /// Why bytes could not be spooled.
 #[derive(Debug)]
-pub(super) enum WriteError {
+pub(crate) enum WriteError {
     /// The reader is gone.
     Gone,
     /// The reader took nothing for too long.
@@ -325,14 +326,14 @@ pub(super) enum WriteError {
 
 /// Where bytes go in. Dropped without [`Writer::end`], the spool is broken.
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     spool: Arc<Spool>,
     stall: Option<Duration>,
 }
 
 impl Writer {
     /// Puts bytes in; waits while there is no room. Dropping the future leaves a part of them.
-    pub(super) async fn write(&mut self, mut bytes: Bytes) -> Result<(), WriteError> {
+    pub(crate) async fn write(&mut self, mut bytes: Bytes) -> Result<(), WriteError> {
         while !bytes.is_empty() {
             let part = bytes.split_to(bytes.len().min(MAX_CHUNK));
             self.write_part(part).await?;
@@ -419,18 +420,18 @@ impl Writer {
     }
 
     /// Looks at how much its reader has taken, beside the writer.
-    pub(super) fn gauge(&self) -> Gauge {
+    pub(crate) fn gauge(&self) -> Gauge {
         Gauge(Arc::clone(&self.spool))
     }
 
     /// Says that there is no more.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.close(End::Whole);
     }
 
     /// Waits until all bytes are read, or the reader is gone. `false`: the reader took nothing
     /// for `stall`, and what it left is thrown away.
-    pub(super) async fn drained(&mut self, stall: Duration) -> bool {
+    pub(crate) async fn drained(&mut self, stall: Duration) -> bool {
         loop {
             {
                 let state = self.spool.state();
@@ -450,7 +451,7 @@ impl Writer {
     }
 
     /// Throws away what is not read yet; the reader finds the spool broken.
-    pub(super) fn discard(&mut self) {
+    pub(crate) fn discard(&mut self) {
         self.spool.state().end = Some(End::Broken);
         self.spool.clear();
         self.spool.arrived.notify_waiters();
@@ -470,12 +471,12 @@ impl Drop for Writer {
 
 /// How much is in a spool, for those who wait for its reader while nothing is written.
 #[derive(Debug)]
-pub(super) struct Gauge(Arc<Spool>);
+pub(crate) struct Gauge(Arc<Spool>);
 
 impl Gauge {
     /// Waits until the reader has taken half of what is there now, or is gone. `false`: it took nothing
     /// for `stall`.
-    pub(super) async fn half_taken(&self, stall: Duration) -> bool {
+    pub(crate) async fn half_taken(&self, stall: Duration) -> bool {
         let half = self.0.state().held() / 2;
         loop {
             {

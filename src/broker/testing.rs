@@ -24,11 +24,11 @@ use simcom_talk::ftps::listing::{Facts, Kind};
 use simcom_talk::ftps::tls::TlsPolicy;
 use simcom_talk::ftps::value::{Host, Password, RemotePath, Server, ServerType, Username};
 
-pub(super) fn path(text: &str) -> RemotePath {
+pub(crate) fn path(text: &str) -> RemotePath {
     RemotePath::new(text).unwrap()
 }
 
-pub(super) fn server(host: &str) -> Arc<Server> {
+pub(crate) fn server(host: &str) -> Arc<Server> {
     Arc::new(Server {
         host: Host::new(host).unwrap(),
         port: ServerType::Ftp.default_port(),
@@ -41,7 +41,7 @@ pub(super) fn server(host: &str) -> Arc<Server> {
 }
 
 /// A module whose jobs the test takes itself.
-pub(super) fn modem() -> (Modem, mpsc::Receiver<Job>) {
+pub(crate) fn modem() -> (Modem, mpsc::Receiver<Job>) {
     modem_at(None, false)
 }
 
@@ -69,7 +69,7 @@ fn modem_with(
 
 /// A module with a server behind it: files by path, and time that passes on the link.
 #[derive(Clone, Default)]
-pub(super) struct Module {
+pub(crate) struct Module {
     state: Arc<Mutex<State>>,
 }
 
@@ -117,22 +117,22 @@ impl Module {
     /// Bytes that go over the link at once.
     const CHUNK: usize = 1000;
     /// How long they take; and how long it takes to begin.
-    pub(super) const CHUNK_TIME: Duration = Duration::from_millis(10);
+    pub(crate) const CHUNK_TIME: Duration = Duration::from_millis(10);
     /// How long a cancelled job still has the link.
-    pub(super) const DRAIN_TIME: Duration = Duration::from_millis(300);
+    pub(crate) const DRAIN_TIME: Duration = Duration::from_millis(300);
 
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    pub(super) fn file(self, name: &str, content: Vec<u8>) -> Self {
+    pub(crate) fn file(self, name: &str, content: Vec<u8>) -> Self {
         self.state().files.insert(name.to_owned(), content);
         self
     }
 
     /// Takes jobs from now on.
     /// The server has a directory, and lists it as it is.
-    pub(super) fn folder(self, name: &str) -> Self {
+    pub(crate) fn folder(self, name: &str) -> Self {
         self.state().folders.insert(name.into());
         self
     }
@@ -155,7 +155,7 @@ impl Module {
         Some(text.into_bytes())
     }
 
-    pub(super) fn start(&self) -> Modem {
+    pub(crate) fn start(&self) -> Modem {
         let (modem, mut jobs) = {
             let mut state = self.state();
             let logged_in = state
@@ -174,42 +174,42 @@ impl Module {
         modem
     }
 
-    pub(super) fn content(&self, name: &str) -> Option<Vec<u8>> {
+    pub(crate) fn content(&self, name: &str) -> Option<Vec<u8>> {
         self.state().files.get(name).cloned()
     }
 
     /// All jobs that reached it.
-    pub(super) fn log(&self) -> Vec<(Standing, Task)> {
+    pub(crate) fn log(&self) -> Vec<(Standing, Task)> {
         self.state().log.clone()
     }
 
     /// Jobs that were cancelled on it.
-    pub(super) fn cancelled(&self) -> usize {
+    pub(crate) fn cancelled(&self) -> usize {
         self.state().cancelled
     }
 
     /// It says that it is logged in, whatever it does.
-    pub(super) fn logged_in(&self) {
+    pub(crate) fn logged_in(&self) {
         self.state().logged_in = true;
     }
 
     /// From now on the first byte of every file is stored wrong.
-    pub(super) fn corrupts(&self) {
+    pub(crate) fn corrupts(&self) {
         self.state().corrupts = true;
     }
 
     /// What it says of an upload, whatever is true.
-    pub(super) fn answers_uploads(&self, acknowledged: bool, confirmed: Option<u64>) {
+    pub(crate) fn answers_uploads(&self, acknowledged: bool, confirmed: Option<u64>) {
         self.state().upload_answer = Some((acknowledged, confirmed));
     }
 
     /// Why the size that it names shows nothing of an upload.
-    pub(super) fn doubts_uploads(&self, doubt: Option<Doubt>) {
+    pub(crate) fn doubts_uploads(&self, doubt: Option<Doubt>) {
         self.state().doubt = doubt;
     }
 
     /// What it says of an upload to a name; the truth where there is nothing.
-    pub(super) fn answers_uploads_of(&self, name: &str, answer: Option<(bool, Option<u64>)>) {
+    pub(crate) fn answers_uploads_of(&self, name: &str, answer: Option<(bool, Option<u64>)>) {
         let answers = &mut self.state().upload_answers;
         match answer {
             Some(answer) => answers.insert(name.to_owned(), answer),
@@ -218,59 +218,59 @@ impl Module {
     }
 
     /// It can end downloads before their end.
-    pub(super) fn aborts(self) -> Self {
+    pub(crate) fn aborts(self) -> Self {
         self.state().aborts = true;
         self
     }
 
     /// It fails once more, in the midst of a job.
-    pub(super) fn fails(&self) {
+    pub(crate) fn fails(&self) {
         self.state().faults += 1;
     }
 
     /// From now on every file has grown from this size on when it is read.
-    pub(super) fn grows_from(&self, size: usize) {
+    pub(crate) fn grows_from(&self, size: usize) {
         self.state().grows_from = Some(size);
     }
 
     /// Its server lets somebody in, or nobody.
-    pub(super) fn lets_nobody_in(&self, refuses: bool) {
+    pub(crate) fn lets_nobody_in(&self, refuses: bool) {
         self.state().lets_nobody_in = refuses;
     }
 
     /// Its server deletes nothing.
-    pub(super) fn refuses_deletions(&self) {
+    pub(crate) fn refuses_deletions(&self) {
         self.state().refuses_deletions = true;
     }
 
     /// Its server refuses one upload, having taken so many bytes.
-    pub(super) fn refuses_an_upload_after(&self, bytes: usize) {
+    pub(crate) fn refuses_an_upload_after(&self, bytes: usize) {
         self.state().refused_uploads = Some((1, bytes));
     }
 
     /// From now on somebody appends this to every file that is written.
-    pub(super) fn appends(&self, more: &[u8]) {
+    pub(crate) fn appends(&self, more: &[u8]) {
         self.state().appended = more.to_vec();
     }
 
     /// The next download fails when all its bytes were delivered.
-    pub(super) fn loses_an_end(&self) {
+    pub(crate) fn loses_an_end(&self) {
         self.state().lost_ends += 1;
     }
 
     /// Its server gives no file from an offset on.
-    pub(super) fn refuses_rest(&self) {
+    pub(crate) fn refuses_rest(&self) {
         self.state().refuses_rest = true;
     }
 
     /// It tells where it is logged in, from the first job there on.
-    pub(super) fn tells_logins(self) -> Self {
+    pub(crate) fn tells_logins(self) -> Self {
         self.state().tells_logins = true;
         self
     }
 
     /// It is logged out, and its server answers so to the next logins.
-    pub(super) fn refuses_logins(&self, codes: impl IntoIterator<Item = ErrCode>) {
+    pub(crate) fn refuses_logins(&self, codes: impl IntoIterator<Item = ErrCode>) {
         let mut state = self.state();
         state.logins = codes.into_iter().collect();
         state.asked = 0;
@@ -280,7 +280,7 @@ impl Module {
     }
 
     /// Logins that its server was asked for since then.
-    pub(super) fn asked_for_logins(&self) -> usize {
+    pub(crate) fn asked_for_logins(&self) -> usize {
         self.state().asked
     }
 
@@ -304,19 +304,19 @@ impl Module {
     }
 
     /// It is there, or has gone; after its start.
-    pub(super) fn link(&self, link: Link) {
+    pub(crate) fn link(&self, link: Link) {
         let state = self.state();
         let health = state.health.as_ref().unwrap();
         health.send_modify(|health| health.link = link);
     }
 
     /// How often it made way.
-    pub(super) fn made_way(&self) -> usize {
+    pub(crate) fn made_way(&self) -> usize {
         self.state().made_way
     }
 
     /// Whether it was never given a job while it had one.
-    pub(super) fn never_had_two(&self) -> bool {
+    pub(crate) fn never_had_two(&self) -> bool {
         !self.state().had_two
     }
 

@@ -7,17 +7,22 @@ use proptest::prelude::*;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::error::Hashed;
-use super::get::{GetResult, Guards, Next};
-use super::put::{PutHeader, PutResult, PutStage, PutState, Verify, Writing};
-use super::scheduler::Yields;
+use super::shared::Cancelled;
 use super::testing::{Module, path, server};
-use super::*;
-use crate::modem;
-use simcom_talk::dialogue::failure;
-use simcom_talk::dialogue::failure::Finding;
-use simcom_talk::dialogue::operation::{Directory, Download, Place};
-use simcom_talk::ftps::value::Offset;
+use super::{Broker, Limits, scheduler, spool, testing};
+use crate::broker::catalogue::{Servers, SessionRequest};
+use crate::broker::flow::get::{self, GetResult, Guards, Next, Reading};
+use crate::broker::flow::put::{PutHeader, PutStage, Writing};
+use crate::broker::limits::Upkeep;
+use crate::broker::terms::{
+    Caller, Cause, Error, Hashed, Options, Principal, Priority, PutResult, PutState, ServerChoice,
+    Target, Verify, Whose, Yields,
+};
+use crate::broker::watch as events;
+use crate::modem::{self, JobId, clock};
+use simcom_talk::dialogue::failure::{self, Ending, Finding};
+use simcom_talk::dialogue::operation::{Directory, Download, Place, Standing, Task};
+use simcom_talk::ftps::value::{NameCode, Offset};
 
 mod ending;
 mod getting;

@@ -18,16 +18,15 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::Broker;
-use super::caller::{Caller, Principal};
-use super::location::Location;
+use crate::broker::terms::Principal;
+pub use crate::broker::terms::{Limit, Period, Scope, Standing};
 use crate::modem::clock;
-pub(super) use air::Traffic;
-pub(super) use allowance::Allowance;
+pub(crate) use air::Traffic;
+pub(crate) use allowance::Allowance;
 pub use keeper::Keeper;
-pub use ledger::{Account, Counts, Limit, Period, Scope, Standing, Volume};
+pub use ledger::{Account, Counts, Volume};
 use ledger::{Ledger, Now};
-pub(super) use moved::Moved;
+pub(crate) use moved::Moved;
 
 /// What may go over the air, beside what single profiles may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,18 +50,6 @@ pub struct Usage {
     changed: AtomicBool,
 }
 
-/// A limit that an operation would exceed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{standing}: {} of {} bytes are left, and this takes about {needed}", standing.left(), standing.limit)]
-pub struct Exceeded {
-    /// The limit.
-    pub standing: Standing,
-    /// What the operation takes on the air, in bytes.
-    pub needed: u64,
-    /// When the limit counts from 0 again; `None` where the operation is beyond all of it.
-    pub retry_after: Option<Duration>,
-}
-
 /// What has moved, as a principal may see it.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -79,7 +66,7 @@ pub struct Report {
 }
 
 impl Usage {
-    pub(super) fn new(limits: Limits) -> Arc<Self> {
+    pub(crate) fn new(limits: Limits) -> Arc<Self> {
         let start = clock::now();
         Arc::new(Self {
             limits,
@@ -98,8 +85,49 @@ impl Usage {
         self.ledger(self.now()).total()
     }
 
+    /// What has moved, for all and for a principal, and how the limits of its operations stand: those of `profiles` by
+    /// their names.
+    pub(crate) fn report(
+        &self,
+        principal: &Principal,
+        profiles: impl Iterator<Item = (Arc<str>, Limit)>,
+    ) -> Report {
+        let now = self.now();
+        let ledger = self.ledger(now);
+        let own = ledger.accounts.iter();
+        let own = own.filter(|(account, _)| account.principal.as_ref() == Some(principal));
+        let of = |profile: Option<Arc<str>>, limit: Limit| {
+            let account = Account {
+                profile,
+                principal: Some(principal.clone()),
+            };
+            let limits = self.limits(&account, limit);
+            let standings: Vec<_> = ledger.standings(&account, limits).collect();
+            (account.profile, standings)
+        };
+        let (_, shared) = of(None, Limit::default());
+        let shared = shared.into_iter().map(|standing| (None, standing));
+        let profiles = profiles.flat_map(|(name, limit)| {
+            let (name, standings) = of(Some(name), limit);
+            let standings = standings.into_iter();
+            let standings = standings.filter(|standing| standing.scope == Scope::Profile);
+            standings
+                .map(|standing| (name.clone(), standing))
+                .collect::<Vec<_>>()
+        });
+        Report {
+            total: ledger.total(),
+            own: own
+                .map(|(account, counts)| (account.clone(), *counts))
+                .collect(),
+            limits: shared.chain(profiles).collect(),
+            day_ends: ledger.ends(Period::Day, now).into(),
+            month_ends: ledger.ends(Period::Month, now).into(),
+        }
+    }
+
     /// How the limits of all together stand.
-    pub(super) fn standings(&self) -> Vec<Standing> {
+    pub(crate) fn standings(&self) -> Vec<Standing> {
         let limits = [(Scope::Module, self.limits.module); 1];
         let none = (Scope::Client, Limit::default());
         let ledger = self.ledger(self.now());
@@ -131,65 +159,5 @@ impl Usage {
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         ledger.roll(now);
         ledger
-    }
-}
-
-impl Broker {
-    /// What has moved, for all and for the caller, and how the caller's limits stand.
-    #[must_use]
-    pub fn usage(&self, caller: &Caller) -> Report {
-        let usage = &self.shared.usage;
-        let now = usage.now();
-        let ledger = usage.ledger(now);
-        let own = ledger.accounts.iter();
-        let own = own.filter(|(account, _)| account.principal.as_ref() == Some(&caller.principal));
-        let of = |profile: Option<Arc<str>>, limit: Limit| {
-            let account = Account {
-                profile,
-                principal: Some(caller.principal.clone()),
-            };
-            let limits = usage.limits(&account, limit);
-            let standings: Vec<_> = ledger.standings(&account, limits).collect();
-            (account.profile, standings)
-        };
-        let (_, shared) = of(None, Limit::default());
-        let shared = shared.into_iter().map(|standing| (None, standing));
-        let profiles = self.shared.servers.data_limits().flat_map(|(name, limit)| {
-            let (name, standings) = of(Some(name), limit);
-            let standings = standings.into_iter();
-            let standings = standings.filter(|standing| standing.scope == Scope::Profile);
-            standings
-                .map(|standing| (name.clone(), standing))
-                .collect::<Vec<_>>()
-        });
-        Report {
-            total: ledger.total(),
-            own: own
-                .map(|(account, counts)| (account.clone(), *counts))
-                .collect(),
-            limits: shared.chain(profiles).collect(),
-            day_ends: ledger.ends(Period::Day, now).into(),
-            month_ends: ledger.ends(Period::Month, now).into(),
-        }
-    }
-
-    /// What stores the counts at `path` from time to time. It holds no handle of the module.
-    #[must_use]
-    pub fn usage_keeper(&self, path: impl Into<std::path::PathBuf>) -> Keeper {
-        Keeper::new(Arc::clone(&self.shared.usage), path.into())
-    }
-
-    /// What a caller's operations at a location may take.
-    pub(super) fn allowance(
-        &self,
-        principal: Option<&Principal>,
-        location: &Location,
-    ) -> Allowance {
-        let health = self.shared.link.modem.health();
-        let health = health.borrow();
-        let (server, profile) = (&location.server, &location.profile);
-        self.shared
-            .usage
-            .allowance(principal.cloned(), server, profile, &health)
     }
 }

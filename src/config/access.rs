@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::Problem;
-use crate::broker::access::{self, Who};
+use crate::broker::terms;
+use crate::broker::terms::Who;
 
 /// Who may use a profile, by the names that the daemon knows clients by.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -20,7 +21,7 @@ impl Access {
     ///
     /// # Errors
     /// What is wrong, key by key.
-    pub fn resolve(&self, profile: &str) -> Result<access::Access, Vec<Problem>> {
+    pub fn resolve(&self, profile: &str) -> Result<terms::Access, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut list = |key: &str, names: &[String]| {
             let mut known = Vec::new();
@@ -35,7 +36,7 @@ impl Access {
             }
             known
         };
-        let access = access::Access {
+        let access = terms::Access {
             read: list("read", &self.read),
             write: list("write", &self.write),
         };

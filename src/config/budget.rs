@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::error::Problem;
 use super::server::ServerProfile;
 use super::transfers::Upload;
-use crate::broker::usage::{Limit, Limits};
+use crate::broker::terms::Limit;
+use crate::broker::usage::Limits;
 
 /// Where systemd puts the state of a service (systemd.exec(5)).
 const STATE: &str = "STATE_DIRECTORY";

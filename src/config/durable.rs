@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Problem;
 use super::limits::{at_least_one, positive};
-use crate::broker::transfers::{Budget, Settings};
+use crate::transfers::{Budget, Settings};
 
 /// Transfers that outlive their caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

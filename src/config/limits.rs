@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::error::Problem;
 use super::module::Module;
 use super::transfers::Transfers;
+use crate::broker::catalogue;
+use crate::broker::limits::Upkeep;
 use crate::broker::limits::{Limits, Stall, Trickle};
-use crate::broker::{scheduler, session, spool, upkeep, usage};
+use crate::broker::{scheduler, spool, usage};
 
 /// Operations that wait for the link or have it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +66,7 @@ pub struct Sessions {
 
 impl Default for Sessions {
     fn default() -> Self {
-        let limits = session::Limits::default();
+        let limits = catalogue::Limits::default();
         Self {
             max: limits.max,
             max_per_client: limits.max_per_principal,
@@ -103,7 +105,7 @@ pub(super) fn to_broker(
     Limits {
         usage: usage::Limits::default(),
         at_commands: module.allow_at_commands,
-        upkeep: upkeep::Limits {
+        upkeep: Upkeep {
             idle_logout: module.idle_logout,
             keep_alive: module.keep_alive,
         },
@@ -112,7 +114,7 @@ pub(super) fn to_broker(
             max_per_principal: queue.per_client,
             patience: queue.patience,
         },
-        sessions: session::Limits {
+        sessions: catalogue::Limits {
             max: sessions.max,
             max_per_principal: sessions.max_per_client,
             lease: sessions.lease,

@@ -42,9 +42,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::broker::share::Share;
-use crate::broker::usage::Limit;
-use crate::broker::{Limits, Servers};
+use crate::broker::Limits;
+use crate::broker::catalogue::Servers;
+use crate::broker::terms::Limit;
+use crate::broker::terms::share::Share;
 use crate::rpc;
 
 /// Longest name of a server profile, in bytes: that of a transfer, and what a request may name.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Problem};
-use crate::broker::upkeep;
+use crate::broker::limits::Upkeep;
 #[cfg(feature = "emulator")]
 use simcom_emulator::{Family, Knobs};
 use simcom_talk::dialogue::Apn;
@@ -43,7 +43,7 @@ pub struct Module {
 
 impl Default for Module {
     fn default() -> Self {
-        let upkeep = upkeep::Limits::default();
+        let upkeep = Upkeep::default();
         Self {
             device: Device::default(),
             // What SIM7500/SIM7600 and A76xx modules have when they leave the factory.

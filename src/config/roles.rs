@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::Problem;
-use crate::broker::access::{Who, WhoError};
+use crate::broker::terms::{Who, WhoError};
 use crate::rpc::role;
 
 /// Who has which role, by the names that the daemon knows clients by.

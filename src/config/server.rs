@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::error::Problem;
 use super::file::{contents, locate};
 use super::identity;
-use crate::broker::scheduler;
+use crate::broker::terms;
 use simcom_talk::ftps::tls::{
     CaCertificate, ClientIdentity, IdentityError, TlsFloor, TlsPolicy, Verify,
 };
@@ -139,7 +139,7 @@ pub enum Priority {
     Bulk,
 }
 
-impl From<Priority> for scheduler::Priority {
+impl From<Priority> for terms::Priority {
     fn from(priority: Priority) -> Self {
         match priority {
             Priority::Interactive => Self::Interactive,
@@ -162,7 +162,7 @@ pub enum Yields {
     Never,
 }
 
-impl From<Yields> for scheduler::Yields {
+impl From<Yields> for terms::Yields {
     fn from(yields: Yields) -> Self {
         match yields {
             Yields::Auto => Self::Auto,

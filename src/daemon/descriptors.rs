@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::broker::share::Share;
+use crate::broker::terms::share::Share;
 
 /// Descriptors for all but connections: spool files (128), transfers that are received or read (128), TLS
 /// handshakes (64), connections that are told that there are too many (32), those for metrics (16), and the

@@ -62,11 +62,11 @@ pub(super) fn serve(at: SocketAddr) -> Result<JoinHandle<()>, Error> {
     listener.set_nonblocking(true).map_err(bind)?;
     let listener = TcpListener::from_std(listener).map_err(bind)?;
     let recorder = PrometheusBuilder::new()
-        .set_buckets(&broker::metrics::SECONDS)?
+        .set_buckets(&broker::watch::metrics::SECONDS)?
         .build_recorder();
     let counts = recorder.handle();
     ::metrics::set_global_recorder(recorder).map_err(|_| Error::Counted)?;
-    broker::metrics::describe();
+    broker::watch::metrics::describe();
     rpc::metrics::describe();
     tracing::info!("metrics at http://{at}/metrics");
     Ok(tokio::spawn(run(listener, counts)))
@@ -126,6 +126,9 @@ mod tests {
     fn the_table_of_bounds_tells_what_is_in_force() {
         let seconds = DEADLINE.as_secs();
         let row = format!("| connections for metrics | | {AT_ONCE}, of {seconds} s |");
-        assert!(include_str!("../../README.md").contains(&row), "{row}");
+        assert!(
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).contains(&row),
+            "{row}"
+        );
     }
 }

@@ -7,7 +7,7 @@ use tonic::{Extensions, Status};
 use super::certificate::Nameless;
 use super::status;
 use super::visit::Visit;
-use crate::broker::Principal;
+use crate::broker::terms::Principal;
 
 /// Who is at the other end of a connection, as the system or the certificate says.
 #[derive(Debug, Clone, PartialEq, Eq)]

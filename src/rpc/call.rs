@@ -6,7 +6,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
 
 use super::{auth, status};
-use crate::broker::{Caller, Cause, Error, Options};
+use crate::broker::terms::{Caller, Cause, Error, Options};
 use crate::modem;
 
 /// The daemon answers this much before the caller's deadline (or a tenth of a shorter one), so
@@ -87,7 +87,7 @@ fn parse(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::Principal;
+    use crate::broker::terms::Principal;
 
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_longer_than_the_caller() {

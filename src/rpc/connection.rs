@@ -15,7 +15,7 @@ use tonic::transport::server::Connected;
 use super::limits::PREFACE;
 use super::pace::{Frames, Held, Pace};
 use super::visit::Visit;
-use crate::broker::share::Place;
+use crate::broker::terms::share::Place;
 use crate::modem::clock;
 
 /// A connection, with the identity of who is at its other end. It ends by itself when it does not
@@ -209,7 +209,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::broker::share::{Places, Share};
+    use crate::broker::terms::share::{Places, Share};
     use crate::rpc::auth::Peer;
     use crate::rpc::limits::WORK_AT_ONCE;
 

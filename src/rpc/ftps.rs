@@ -10,7 +10,8 @@ use super::once::{Keep, Opening};
 use super::options::{Answers, begun};
 use super::role::Roles;
 use super::{get, many, once, options, put, status, stream, tree};
-use crate::broker::{Broker, Error, Target};
+use crate::broker::Broker;
+use crate::broker::terms::{Error, Target};
 use crate::proto::ftps_service_server::FtpsService;
 use crate::proto::*;
 

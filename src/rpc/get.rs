@@ -10,8 +10,8 @@ use tonic::Status;
 use super::call::within;
 use super::convert::response::{count, duration, signed};
 use super::progress::{LOOK, Telling};
-use crate::broker::get::{GetResult, GetStage, Guarded, Next};
-use crate::broker::{Caller, Error};
+use crate::broker::flow::get::{GetResult, GetStage, Guarded, Next};
+use crate::broker::terms::{Caller, Error};
 use crate::proto::{
     GetInfo, GetResponse, OperationProgress, ReadModuleFileInfo, ReadModuleFileResponse,
     ReadModuleFileResult, get_response, read_module_file_response,

@@ -8,7 +8,8 @@ use super::connection::{Connection, Duplex};
 use super::limits::{ARRIVAL, Limits, TELLING};
 use super::pace::Paces;
 use super::visit::Visit;
-use crate::broker::share::{Full, Place, Places, Share};
+use crate::broker::terms::share::{Full, Place};
+use crate::broker::terms::share::{Places, Share};
 use crate::modem::clock;
 
 /// Connections beyond the bound that are told so; others are closed. A client that comes when all is
@@ -131,7 +132,10 @@ mod tests {
             inside.push((visit.turned_away().is_some(), idle, place));
         }
         let row = format!("where {} are being told so", TURNED_AWAY.in_all);
-        assert!(include_str!("../../README.md").contains(&row), "{row}");
+        assert!(
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).contains(&row),
+            "{row}"
+        );
         let told = inside.iter().filter(|(told, ..)| *told).count();
         assert_eq!((inside.len(), told), (4 + 8, 8));
         let (other, ..) = guests.place(Peer::User(7)).unwrap();

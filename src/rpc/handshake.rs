@@ -17,7 +17,7 @@ use super::certificate::{self, Nameless};
 use super::limits::ARRIVAL;
 use super::pace::{Pace, Paces};
 use super::tls::Tls;
-use crate::broker::Principal;
+use crate::broker::terms::Principal;
 use crate::modem::clock;
 
 /// How long a handshake may take. It is two round trips and a signature, which the slowest
@@ -207,7 +207,10 @@ mod tests {
     async fn the_oldest_makes_room() {
         let (seconds, row) = (DEADLINE.as_secs(), "to do a TLS handshake |");
         let row = format!("{row} {seconds} s | {AT_ONCE} handshakes |");
-        assert!(include_str!("../../README.md").contains(&row), "{row}");
+        assert!(
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).contains(&row),
+            "{row}"
+        );
         let mut handshakes = handshakes();
         let mut clients: Vec<DuplexStream> = Vec::new();
         let began = clock::now();

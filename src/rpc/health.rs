@@ -9,13 +9,13 @@ use tonic_health::server::HealthReporter;
 use super::ftps::Ftps;
 use super::module::Module;
 use super::storage::ModuleStorage;
-use super::transfers::Transfers;
-use crate::broker::transfers::Keeping;
+use super::transfers::Kept;
 use crate::modem::health::{Health, Link};
 use crate::proto::ftps_service_server::FtpsServiceServer;
 use crate::proto::modem_service_server::ModemServiceServer;
 use crate::proto::module_storage_service_server::ModuleStorageServiceServer;
 use crate::proto::transfer_service_server::TransferServiceServer;
+use crate::transfers::Keeping;
 
 /// Follows the module until nobody reports on it any more, or the daemon is stopping and nothing is
 /// served. `FtpsService` and
@@ -29,7 +29,7 @@ pub(super) async fn follow(
     stop: CancellationToken,
 ) {
     reporter.set_serving::<ModemServiceServer<Module>>().await;
-    let transfers = <TransferServiceServer<Transfers> as NamedService>::NAME;
+    let transfers = <TransferServiceServer<Kept> as NamedService>::NAME;
     loop {
         let kept = match *keeping.borrow_and_update() {
             Keeping::On => ServingStatus::Serving,

@@ -17,7 +17,7 @@ use tonic::Status;
 
 use super::limits::{FIRST_MESSAGE, MESSAGE};
 use super::status;
-use crate::broker::Principal;
+use crate::broker::terms::Principal;
 use crate::modem::clock;
 pub(super) use framing::Form;
 use framing::{Framing, Left};

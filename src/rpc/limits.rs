@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::broker::share::Share;
+use crate::broker::terms::share::Share;
 
 /// Streams of one connection at once: what RFC 9113 §6.5.2 advises at least. A client that wants more
 /// waits; gRPC's libraries do so by themselves.
@@ -168,7 +168,7 @@ mod tests {
             format!("| chunks shorter than {SHORT} bytes, of a call |"),
             format!("| {SHORT_AT_ONCE}, and {SHORT_A_SECOND} a second |"),
         ];
-        let readme = include_str!("../../README.md");
+        let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
         for row in rows {
             assert!(readme.contains(&row), "{row}");
         }

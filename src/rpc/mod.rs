@@ -41,4 +41,4 @@ mod turnstile;
 mod visit;
 
 pub use doors::Doors;
-pub use server::serve;
+pub use server::{End, Served, serve};

@@ -8,6 +8,7 @@ use super::{once, options};
 use crate::broker::Broker;
 use crate::proto::modem_service_server::ModemService;
 use crate::proto::*;
+use crate::transfers::Transfers;
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -15,12 +16,17 @@ type Answer<T> = Result<Response<T>, Status>;
 #[derive(Debug, Clone)]
 pub(super) struct Module {
     broker: Broker,
+    transfers: Transfers,
     roles: Roles,
 }
 
 impl Module {
-    pub(super) fn new(broker: Broker, roles: Roles) -> Self {
-        Self { broker, roles }
+    pub(super) const fn new(broker: Broker, transfers: Transfers, roles: Roles) -> Self {
+        Self {
+            broker,
+            transfers,
+            roles,
+        }
     }
 }
 
@@ -34,7 +40,7 @@ impl ModemService for Module {
         let mut status = self.broker.status();
         let sees = self.roles.sees_servers_of(&caller.principal, &self.broker);
         status.health.logged_in = status.health.logged_in.filter(sees);
-        Ok(Response::new(status.into()))
+        Ok(Response::new((status, &self.transfers).into()))
     }
 
     async fn get_usage(&self, request: Request<GetUsageRequest>) -> Answer<GetUsageResponse> {

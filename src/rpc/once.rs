@@ -8,8 +8,9 @@ use tonic_types::StatusExt;
 use super::call::{given_up, within};
 use super::options::{Validated, begun};
 use super::status;
-use crate::broker::requests::{Begin, Ticket};
-use crate::broker::{Broker, Caller, Cause, Error};
+use crate::broker::Broker;
+use crate::broker::operation::requests::{Begin, Ticket};
+use crate::broker::terms::{Caller, Cause, Error};
 use crate::modem::JobId;
 use crate::proto::OperationProgress;
 

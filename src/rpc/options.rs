@@ -10,8 +10,8 @@ use tonic::{Request, Response, Status};
 use super::convert::options::{self, Asked};
 use super::convert::request::Invalid;
 use super::{call, status};
-use crate::broker::requests::Named;
-use crate::broker::{Caller, Cause, Error, Options};
+use crate::broker::terms::Named;
+use crate::broker::terms::{Caller, Cause, Error, Options};
 use crate::proto;
 
 /// A request, or the header of a stream, that has options.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::limits::{WORK_A_SECOND, WORK_AT_ONCE};
-use crate::broker::Principal;
+use crate::broker::terms::Principal;
 use crate::modem::clock;
 
 /// Bytes before the first frame (RFC 9113 §3.4).

@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::convert::response::{duration, number, signed};
-use crate::broker::get::{GetProgress, GetStage};
-use crate::broker::many::ManyProgress;
-use crate::broker::put::{PutProgress, PutStage};
-use crate::broker::queue::Place;
-use crate::broker::storage::ModuleProgress;
+use crate::broker::flow::get::{GetProgress, GetStage};
+use crate::broker::flow::many::ManyProgress;
+use crate::broker::flow::put::{PutProgress, PutStage};
+use crate::broker::flow::storage::ModuleProgress;
+use crate::broker::link::Place;
 use crate::modem::JobId;
 use crate::modem::clock;
 use crate::proto::{OperationProgress, Stage};

@@ -13,8 +13,9 @@ use super::options::{self, Answers};
 use super::progress::Telling;
 use super::report::{self, Stop, WAITING, while_wanted};
 use super::status;
-use crate::broker::Caller;
-use crate::broker::put::{PutProgress, PutResult, PutStage, PutState, Same, Writing};
+use crate::broker::flow::put::{PutProgress, PutStage, Same, Writing};
+use crate::broker::terms::Caller;
+use crate::broker::terms::{PutResult, PutState};
 use crate::proto::put_request::Message;
 use crate::proto::{self, OperationProgress, PutFinish, PutRequest, PutResponse, put_response};
 

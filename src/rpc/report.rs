@@ -9,7 +9,7 @@ use super::call::given_up;
 use super::once::Keep;
 use super::progress::{LOOK, Step, Telling};
 use super::status;
-use crate::broker::{Caller, Cause};
+use crate::broker::terms::{Caller, Cause};
 use crate::modem::JobId;
 use crate::proto::OperationProgress;
 

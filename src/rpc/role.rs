@@ -1,11 +1,12 @@
 //! What callers may do: one table of all methods, and who has which role.
 
-use crate::broker::access::Who;
+use crate::broker::terms::Who;
 use crate::modem::health::LoggedIn;
 use tonic::Status;
 
 use super::status;
-use crate::broker::{Broker, Caller, Principal, Whose};
+use crate::broker::Broker;
+use crate::broker::terms::{Caller, Principal, Whose};
 use crate::proto::{
     diagnostics_service_server as diagnostics, ftps_service_server as ftps,
     modem_service_server as modem, module_storage_service_server as storage,

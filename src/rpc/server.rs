@@ -1,5 +1,6 @@
 //! The server: the services behind the doors, and a graceful end.
 
+use std::future::pending;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -17,7 +18,7 @@ use super::operations::Operations;
 use super::role::Roles;
 use super::server_info::ServerInfo;
 use super::storage::ModuleStorage;
-use super::transfers::Transfers;
+use super::transfers::Kept;
 use super::turnstile::Turnstile;
 use crate::broker::Broker;
 use crate::proto::FILE_DESCRIPTOR_SET;
@@ -28,6 +29,7 @@ use crate::proto::module_storage_service_server::ModuleStorageServiceServer;
 use crate::proto::operation_service_server::OperationServiceServer;
 use crate::proto::server_service_server::ServerServiceServer;
 use crate::proto::transfer_service_server::TransferServiceServer;
+use crate::transfers::Transfers;
 
 /// Largest message taken, in bytes. [`super::intake`] tells what each method takes.
 const MAX_MESSAGE: usize = 256 * 1024;
@@ -67,27 +69,56 @@ pub enum Error {
     Transport(#[from] tonic::transport::Error),
 }
 
-/// Serves until `stop` is cancelled; then takes no more work and ends what runs. `roles` says who may
-/// call what.
+/// What is served, and to whom.
+#[derive(Debug)]
+pub struct Served {
+    /// The link that all share.
+    pub broker: Broker,
+    /// The transfers that outlive their callers.
+    pub transfers: Transfers,
+    /// Where clients come in.
+    pub doors: Doors,
+    /// Who may call what.
+    pub roles: Roles,
+}
+
+/// The end of the service, step by step.
+#[derive(Debug, Clone, Default)]
+pub struct End {
+    /// No more work is taken.
+    pub stop: CancellationToken,
+    /// Nothing is waited for any more.
+    pub hurry: CancellationToken,
+    /// Whoever delivers transfers has suspended them.
+    pub suspended: CancellationToken,
+}
+
+/// Serves until `end.stop` is cancelled; then takes no more work and ends what runs.
 ///
 /// New calls are told at once that the daemon is stopping, and so are those that have not begun.
-/// Transfers that are kept are suspended. The rest has [`GRACE`]; what has not ended by then, or when
-/// `hurry` is cancelled, is broken off, and has [`IN_ORDER`] to put module and server in order and to
+/// Transfers that are kept are suspended by whoever delivers them, who then cancels `end.suspended`. The rest has
+/// [`GRACE`]; what has not ended by then, or when `end.hurry` is cancelled, is broken off, and has [`IN_ORDER`] to put module and server in order and to
 /// tell its caller. Then whoever still waits is told, and the connections are closed.
 ///
 /// # Errors
 /// The services could not be set up, or the transport failed.
-pub async fn serve(
-    broker: Broker,
-    doors: Doors,
-    roles: Roles,
-    stop: CancellationToken,
-    hurry: CancellationToken,
-) -> Result<(), Error> {
+pub async fn serve(served: Served, end: End) -> Result<(), Error> {
+    let Served {
+        broker,
+        transfers,
+        doors,
+        roles,
+    } = served;
+    let End {
+        stop,
+        hurry,
+        suspended,
+    } = end;
     let (reporter, health) = tonic_health::server::health_reporter();
-    let follow = health::follow(reporter, broker.health(), broker.keeping(), stop.clone());
+    let keeping = transfers.keeping();
+    let follow = health::follow(reporter, broker.health(), keeping, stop.clone());
     let closing = Closing::new(stop.clone());
-    let (suspended, closed) = (CancellationToken::new(), CancellationToken::new());
+    let closed = CancellationToken::new();
     let server = tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
@@ -104,8 +135,12 @@ pub async fn serve(
                 .max_decoding_message_size(MAX_MESSAGE),
         )
         .add_service(
-            ModemServiceServer::new(Module::new(broker.clone(), roles.clone()))
-                .max_decoding_message_size(MAX_MESSAGE),
+            ModemServiceServer::new(Module::new(
+                broker.clone(),
+                transfers.clone(),
+                roles.clone(),
+            ))
+            .max_decoding_message_size(MAX_MESSAGE),
         )
         .add_service(
             OperationServiceServer::new(Operations::new(
@@ -120,15 +155,19 @@ pub async fn serve(
                 .max_decoding_message_size(MAX_MESSAGE),
         )
         .add_service(
-            ServerServiceServer::new(ServerInfo::new(broker.clone(), roles.clone()))
-                .max_decoding_message_size(MAX_MESSAGE),
+            ServerServiceServer::new(ServerInfo::new(
+                broker.clone(),
+                transfers.clone(),
+                roles.clone(),
+            ))
+            .max_decoding_message_size(MAX_MESSAGE),
         )
         .add_service(
             ModuleStorageServiceServer::new(ModuleStorage::new(broker.clone()))
                 .max_decoding_message_size(MAX_MESSAGE),
         )
         .add_service(
-            TransferServiceServer::new(Transfers::new(broker.clone(), roles.clone(), stop.clone()))
+            TransferServiceServer::new(Kept::new(transfers, roles.clone(), stop.clone()))
                 .max_decoding_message_size(MAX_MESSAGE),
         )
         .add_service(health)
@@ -139,11 +178,7 @@ pub async fn serve(
             doors.connections(stop.clone()),
             closed.clone().cancelled_owned(),
         );
-    let deliver = async {
-        broker.deliver(stop.clone()).await;
-        suspended.cancel();
-    };
-    let work = async { tokio::join!(server, deliver).0 };
+    let work = async { tokio::join!(server, suspended.cancelled()).0 };
     let end = async {
         stop.cancelled().await;
         broker.stop();
@@ -158,7 +193,7 @@ pub async fn serve(
     };
     tokio::select! {
         served = work => Ok(served?),
-        () = async { tokio::join!(follow, broker.upkeep()); } => Ok(()),
+        () = async { follow.await; pending().await } => Ok(()),
         () = end => {
             tracing::warn!("some callers do not read; their connections are closed");
             Ok(())

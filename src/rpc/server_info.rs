@@ -10,12 +10,13 @@ use super::limits::{CHUNK, HEADER};
 use super::role::{Role, Roles};
 use super::{require, status};
 use crate::broker::Broker;
-use crate::broker::access::Rights;
-use crate::broker::scheduler::Yields;
-use crate::broker::servers::ProfileInfo;
+use crate::broker::catalogue::ProfileInfo;
+use crate::broker::terms::Rights;
+use crate::broker::terms::Yields;
 use crate::modem::clock;
 use crate::proto::server_service_server::ServerService;
 use crate::proto::*;
+use crate::transfers::Transfers;
 use simcom_talk::ftps::value::ServerType;
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -24,15 +25,17 @@ type Answer<T> = Result<Response<T>, Status>;
 #[derive(Debug, Clone)]
 pub(super) struct ServerInfo {
     broker: Broker,
+    transfers: Transfers,
     roles: Roles,
     /// Another one at each start.
     instance: Uuid,
 }
 
 impl ServerInfo {
-    pub(super) fn new(broker: Broker, roles: Roles) -> Self {
+    pub(super) fn new(broker: Broker, transfers: Transfers, roles: Roles) -> Self {
         Self {
             broker,
+            transfers,
             roles,
             instance: Uuid::new_v4(),
         }
@@ -40,7 +43,7 @@ impl ServerInfo {
 
     fn limits(&self) -> ServerLimits {
         let limits = self.broker.limits();
-        let (transfers, bytes) = self.broker.transfer_limits().unwrap_or_default();
+        let (transfers, bytes) = self.transfers.limits().unwrap_or_default();
         ServerLimits {
             max_chunk_bytes: CHUNK.into(),
             max_message_bytes: HEADER.into(),

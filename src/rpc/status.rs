@@ -15,11 +15,11 @@ use super::convert::request::Invalid;
 use super::convert::response;
 use super::limits::{CHUNK, FIRST_MESSAGE, MESSAGE, SHORT, SHORT_A_SECOND, SHORT_AT_ONCE};
 use super::role::Role;
-use crate::broker::transfers::Told;
-use crate::broker::usage::{Period, Scope, Standing};
-use crate::broker::{Cause, Error, Principal};
+use crate::broker::terms::{Cause, Error, Principal};
+use crate::broker::terms::{Period, Scope, Standing};
 use crate::modem::chain;
 use crate::proto::{Failure, Reason};
+use crate::transfers::Told;
 use simcom_talk::dialogue::Rung;
 use verdict::Verdict;
 

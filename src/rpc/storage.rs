@@ -15,8 +15,11 @@ use super::once::{Keep, Opening};
 use super::options::{Answers, Validated, begun};
 use super::report::{Reporter, WAITING, while_wanted};
 use super::{get, once, options, status};
-use crate::broker::storage::{ModuleProgress, Moving, TransferResult, WritingToModule, Written};
-use crate::broker::{Broker, Caller, Cause, Error};
+use crate::broker::Broker;
+use crate::broker::flow::storage::{
+    ModuleProgress, Moving, TransferResult, WritingToModule, Written,
+};
+use crate::broker::terms::{Caller, Cause, Error};
 use crate::proto::module_storage_service_server::ModuleStorageService;
 use crate::proto::write_module_file_request::Message as Write;
 use crate::proto::*;

@@ -8,8 +8,8 @@ use tokio_stream::{Stream, StreamExt};
 use tonic::Status;
 
 use super::call::within;
-use crate::broker::Caller;
-use crate::broker::get::{Next, Reading};
+use crate::broker::flow::get::{Next, Reading};
+use crate::broker::terms::Caller;
 use crate::proto::{self, ListResponse};
 use simcom_talk::ftps::Profile;
 use simcom_talk::ftps::listing::{Entry, Lines};

@@ -16,17 +16,19 @@ use super::convert::{request, response, transfers};
 use super::options::{Validated, begun};
 use super::role::Roles;
 use super::status;
-use crate::broker::transfers::{
-    Comparing, ReadNext, Receiving, Record, Transfer, TransferId, TransferReading, Upload, Watch,
-    Watching, Wish,
-};
-use crate::broker::{Broker, Caller, Cause, Error, Options};
+use crate::broker::terms::TransferId;
+use crate::broker::terms::{Caller, Cause, Error, Options};
 use crate::modem;
 use crate::proto::create_upload_request::Message as Create;
 use crate::proto::read_transfer_response::Message as Read;
 use crate::proto::resume_upload_request::Message as Resume;
 use crate::proto::transfer_service_server::TransferService;
 use crate::proto::*;
+use crate::transfers::Transfers;
+use crate::transfers::{
+    Comparing, ReadNext, Receiving, Record, Transfer, TransferReading, Upload, Watch, Watching,
+    Wish,
+};
 
 /// How long a caller may send nothing while its upload is open. What came is kept.
 const STALL: Duration = Duration::from_secs(30);
@@ -39,17 +41,17 @@ type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// Transfers that outlive their caller.
 #[derive(Debug, Clone)]
-pub(super) struct Transfers {
-    broker: Broker,
+pub(super) struct Kept {
+    transfers: Transfers,
     roles: Roles,
     /// The daemon is stopping: streams that may be long end, since they can be gone on with.
     stop: CancellationToken,
 }
 
-impl Transfers {
-    pub(super) fn new(broker: Broker, roles: Roles, stop: CancellationToken) -> Self {
+impl Kept {
+    pub(super) fn new(transfers: Transfers, roles: Roles, stop: CancellationToken) -> Self {
         Self {
-            broker,
+            transfers,
             roles,
             stop,
         }
@@ -57,7 +59,7 @@ impl Transfers {
 }
 
 #[tonic::async_trait]
-impl TransferService for Transfers {
+impl TransferService for Kept {
     async fn create_upload(
         &self,
         request: Request<Streaming<CreateUploadRequest>>,
@@ -70,7 +72,7 @@ impl TransferService for Transfers {
         };
         let creation = transfers::upload(*header).map_err(status::invalid)?;
         let (caller, id, wish) = creating(caller, creation);
-        let created = self.broker.create_upload(&caller, id, wish);
+        let created = self.transfers.create_upload(&caller, id, wish);
         let created = begun(within(&caller, async { Ok(created.await) }).await?)?;
         let Some(created) = created else {
             return Ok(Response::new(CreateUploadResponse::validated()));
@@ -97,7 +99,7 @@ impl TransferService for Transfers {
             _ => return Err(status::out_of_order("header", "must be the first message")),
         };
         let (id, offset) = transfers::resume(header).map_err(status::invalid)?;
-        let receiving = within(&caller, self.broker.resume_upload(&caller, id, offset)).await?;
+        let receiving = within(&caller, self.transfers.resume_upload(&caller, id, offset)).await?;
         let transfer = receive(receiving, incoming, caller).await?;
         Ok(Response::new(ResumeUploadResponse {
             transfer: Some(transfer.into()),
@@ -111,7 +113,7 @@ impl TransferService for Transfers {
         let caller = caller(&request)?;
         let creation = transfers::download(request.into_inner()).map_err(status::invalid)?;
         let (caller, id, wish) = creating(caller, creation);
-        let created = self.broker.create_download(&caller, id, wish);
+        let created = self.transfers.create_download(&caller, id, wish);
         let created = begun(within(&caller, async { Ok(created.await) }).await?)?;
         Ok(Response::new(match created {
             Some(transfer) => CreateDownloadResponse {
@@ -133,7 +135,7 @@ impl TransferService for Transfers {
         } = request.into_inner();
         let (id, whose) = transfers::id(transfer_id, principal).map_err(status::invalid)?;
         let caller = self.roles.acting(caller, whose, "GetTransfer")?;
-        let transfer = self.broker.transfer(&caller, id).map_err(refused)?;
+        let transfer = self.transfers.transfer(&caller, id).map_err(refused)?;
         Ok(Response::new(GetTransferResponse {
             transfer: Some(transfer.into()),
         }))
@@ -150,7 +152,7 @@ impl TransferService for Transfers {
         let behind = page.behind.and_then(|behind| behind.key(&whose, &caller));
         // One more than asked for tells whether there are more.
         let mut found = self
-            .broker
+            .transfers
             .list_transfers(&caller, &whose, behind.as_ref(), page.size + 1, |record| {
                 filter.takes(record)
             })
@@ -178,7 +180,10 @@ impl TransferService for Transfers {
         } = request.into_inner();
         let (id, whose) = transfers::id(transfer_id, principal).map_err(status::invalid)?;
         let caller = self.roles.acting(caller, whose, "WatchTransfer")?;
-        let watch = self.broker.watch_transfer(&caller, id).map_err(refused)?;
+        let watch = self
+            .transfers
+            .watch_transfer(&caller, id)
+            .map_err(refused)?;
         let call = (caller, self.stop.clone());
         Ok(Response::new(Box::pin(follow(watch, call))))
     }
@@ -193,7 +198,7 @@ impl TransferService for Transfers {
         let (filter, whose) = transfers::watch(request.into_inner()).map_err(status::invalid)?;
         let whose = self.roles.admit(&caller, whose, "WatchTransfers")?;
         let takes = move |record: &Record| filter.takes(record);
-        let watching = self.broker.watch_transfers(&caller, &whose, takes);
+        let watching = self.transfers.watch_transfers(&caller, &whose, takes);
         let watching = watching.map_err(refused)?;
         let call = (caller, self.stop.clone());
         Ok(Response::new(Box::pin(follow_all(watching, call))))
@@ -207,7 +212,7 @@ impl TransferService for Transfers {
     ) -> Answer<Self::ReadTransferStream> {
         let caller = caller(&request)?;
         let (id, offset) = transfers::read(request.into_inner()).map_err(status::invalid)?;
-        let reading = within(&caller, self.broker.read_transfer(&caller, id, offset)).await?;
+        let reading = within(&caller, self.transfers.read_transfer(&caller, id, offset)).await?;
         let call = (caller, self.stop.clone());
         Ok(Response::new(Box::pin(read(reading, call))))
     }
@@ -223,7 +228,7 @@ impl TransferService for Transfers {
         } = request.into_inner();
         let (id, whose) = transfers::id(transfer_id, principal).map_err(status::invalid)?;
         let caller = self.roles.acting(caller, whose, "RetryTransfer")?;
-        let transfer = within(&caller, self.broker.retry_transfer(&caller, id)).await?;
+        let transfer = within(&caller, self.transfers.retry_transfer(&caller, id)).await?;
         Ok(Response::new(RetryTransferResponse {
             transfer: Some(transfer.into()),
         }))
@@ -240,7 +245,7 @@ impl TransferService for Transfers {
         } = request.into_inner();
         let (id, whose) = transfers::id(transfer_id, principal).map_err(status::invalid)?;
         let caller = self.roles.acting(caller, whose, "CancelTransfer")?;
-        let transfer = within(&caller, self.broker.cancel_transfer(&caller, id)).await?;
+        let transfer = within(&caller, self.transfers.cancel_transfer(&caller, id)).await?;
         Ok(Response::new(CancelTransferResponse {
             transfer: Some(transfer.into()),
         }))
@@ -257,7 +262,7 @@ impl TransferService for Transfers {
         } = request.into_inner();
         let (id, whose) = transfers::id(transfer_id, principal).map_err(status::invalid)?;
         let caller = self.roles.acting(caller, whose, "DeleteTransfer")?;
-        within(&caller, self.broker.delete_transfer(&caller, id)).await?;
+        within(&caller, self.transfers.delete_transfer(&caller, id)).await?;
         Ok(Response::new(DeleteTransferResponse {}))
     }
 }

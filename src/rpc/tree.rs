@@ -11,9 +11,9 @@ use super::convert::response::{kind, said, signed};
 use super::once::Keep;
 use super::progress::{LOOK, Telling};
 use super::status;
-use crate::broker::get::{GetProgress, GetStage};
-use crate::broker::tree::{Removed, RemovedCount, Removing, Walk, WalkCount, Walked};
-use crate::broker::{Caller, Cause, Error};
+use crate::broker::flow::get::{GetProgress, GetStage};
+use crate::broker::flow::tree::{Removed, RemovedCount, Removing, Walk, WalkCount, Walked};
+use crate::broker::terms::{Caller, Cause, Error};
 use crate::proto::{
     Entry, OperationProgress, RemoveTreeResponse, RemoveTreeSummary, RemovedName, TreeFailure,
     WalkResponse, WalkSummary, WalkedEntries, remove_tree_response, walk_response,

@@ -13,7 +13,8 @@ use super::intake::{Form, Intake, Messages};
 use super::limits::{FILES, LONG_ANSWERS, Limits, MANY, TREES, WATCHES, WATCHES_OF_ALL};
 use super::status;
 use super::visit::{Running, Visit};
-use crate::broker::share::{Place, Places, Share};
+use crate::broker::terms::share::Place;
+use crate::broker::terms::share::{Places, Share};
 
 /// Lets a call begin where its client has not too many already.
 #[derive(Debug, Clone)]

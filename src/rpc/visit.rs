@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
 use super::auth::Peer;
-use crate::broker::Principal;
-use crate::broker::share::Full;
+use crate::broker::terms::Principal;
+use crate::broker::terms::share::Full;
 use crate::modem::clock;
 
 /// A connection as its calls see it. Cheap to clone.

@@ -1,7 +1,8 @@
 //! Clients that read when they like, and those who wait for the link meanwhile.
 
-use cellftp::broker::scheduler::Why;
-use cellftp::broker::{Error, Limits, limits, spool};
+use cellftp::broker::terms::Error;
+use cellftp::broker::terms::Why;
+use cellftp::broker::{Limits, limits, spool};
 use cellftp::modem::clock;
 use futures_util::future::join_all;
 use simcom_emulator::Knobs;

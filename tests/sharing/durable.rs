@@ -1,16 +1,16 @@
 //! Transfers that outlive their caller, under two disturbances at once, every pair of them: each arrives in the end,
 //! byte for byte, and what loses nothing costs no second attempt.
 
+use cellftp::transfers::Transfers;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cellftp::broker::scheduler::Priority;
-use cellftp::broker::transfers::{
-    Direction, ReadNext, Record, State, Terms, TransferId, Upload, UploadWish, Wish,
-};
-use cellftp::broker::{Broker, Error};
+use cellftp::broker::terms::Error;
+use cellftp::broker::terms::Priority;
+use cellftp::broker::terms::TransferId;
+use cellftp::transfers::{Direction, ReadNext, Record, State, Terms, Upload, UploadWish, Wish};
 use simcom_emulator::{Effect, Family, Fault, Knobs, OkOrder, Phase, Trigger};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -180,9 +180,10 @@ fn wish(name: &str, direction: Direction) -> Wish {
     }
 }
 
-async fn upload(broker: &Broker, name: &str, to: &str, content: &[u8]) -> Result<(), Error> {
+async fn upload(transfers: &Transfers, name: &str, to: &str, content: &[u8]) -> Result<(), Error> {
     let up = wish(to, Direction::Upload(UploadWish::default()));
-    let Upload::Receive(mut receiving) = broker.create_upload(&caller("me"), id(name), up).await?
+    let Upload::Receive(mut receiving) =
+        transfers.create_upload(&caller("me"), id(name), up).await?
     else {
         unreachable!("{name} is new");
     };
@@ -193,8 +194,8 @@ async fn upload(broker: &Broker, name: &str, to: &str, content: &[u8]) -> Result
 }
 
 /// What became of it.
-async fn over(broker: &Broker, name: &str) -> Result<Record, Error> {
-    let mut watch = broker.watch_transfer(&caller("me"), id(name))?;
+async fn over(transfers: &Transfers, name: &str) -> Result<Record, Error> {
+    let mut watch = transfers.watch_transfer(&caller("me"), id(name))?;
     let mut last = None;
     while let Some(transfer) = watch.next().await? {
         last = Some(transfer.record);
@@ -202,8 +203,8 @@ async fn over(broker: &Broker, name: &str) -> Result<Record, Error> {
     Ok(last.unwrap())
 }
 
-async fn read(broker: &Broker, name: &str) -> Result<Vec<u8>, Error> {
-    let mut reading = broker.read_transfer(&caller("me"), id(name), 0).await?;
+async fn read(transfers: &Transfers, name: &str) -> Result<Vec<u8>, Error> {
+    let mut reading = transfers.read_transfer(&caller("me"), id(name), 0).await?;
     let mut all = Vec::new();
     while let ReadNext::Chunk(chunk) = reading.next().await? {
         all.extend_from_slice(&chunk);
@@ -220,26 +221,29 @@ async fn try_pair(family: Family, pair: [&Disturbance; 2], directory: &Path) {
         (disturbance.knobs)(&mut knobs);
         faults.extend((disturbance.faults)());
     }
-    let world = World::with(family, knobs, faults).keeping(directory);
+    let (world, transfers) = World::with(family, knobs, faults).keeping(directory);
     let (there, ours) = (lively(1, 30_000), lively(2, 30_000));
     world.store(HOSTS[0], "/f", there.clone());
     let (broker, stop) = (world.broker.clone(), CancellationToken::new());
     let delivering = tokio::spawn({
-        let (broker, stop) = (broker.clone(), stop.clone());
-        async move { broker.deliver(stop).await }
+        let (transfers, stop) = (transfers.clone(), stop.clone());
+        async move { transfers.deliver(stop).await }
     });
     let size = broker.size(&caller("me"), &at(HOSTS[0]), &path("/f")).await;
     assert!(size.is_ok(), "{what}: {size:?}");
     for disturbance in pair {
         (disturbance.begin)(&world);
     }
-    upload(&broker, "up", "/g", &ours).await.unwrap();
+    upload(&transfers, "up", "/g", &ours).await.unwrap();
     let down = wish("/f", Direction::Download);
     let me = caller("me");
-    broker.create_download(&me, id("down"), down).await.unwrap();
+    transfers
+        .create_download(&me, id("down"), down)
+        .await
+        .unwrap();
     let harmless = pair.iter().all(|disturbance| disturbance.harmless);
     for name in ["up", "down"] {
-        let record = timeout(IN_TIME, over(&broker, name)).await;
+        let record = timeout(IN_TIME, over(&transfers, name)).await;
         assert!(record.is_ok(), "{what}: {name} takes too long");
         let record = record.unwrap().unwrap();
         assert_eq!(record.state, State::Done, "{what}: {name}: {record:?}");
@@ -254,7 +258,7 @@ async fn try_pair(family: Family, pair: [&Disturbance; 2], directory: &Path) {
         "{what}: other content"
     );
     assert!(
-        read(&broker, "down").await.unwrap() == there,
+        read(&transfers, "down").await.unwrap() == there,
         "{what}: other content"
     );
     stop.cancel();
@@ -285,8 +289,8 @@ async fn every_pair_of_disturbances_of_an_a7670_leaves_transfers_whole() {
 }
 
 /// As clients are told of errors.
-pub(crate) fn told(error: &Error) -> cellftp::broker::transfers::Told {
-    cellftp::broker::transfers::Told {
+pub(crate) fn told(error: &Error) -> cellftp::transfers::Told {
+    cellftp::transfers::Told {
         code: 2,
         reason: format!("{:?}", error.cause),
         message: error.to_string(),

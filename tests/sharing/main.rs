@@ -19,9 +19,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cellftp::broker::get::Next;
-use cellftp::broker::put::{PutHeader, PutState, Verify};
-use cellftp::broker::{ServerChoice, SessionRequest, Target};
+use cellftp::broker::catalogue::SessionRequest;
+use cellftp::broker::flow::get::Next;
+use cellftp::broker::flow::put::PutHeader;
+use cellftp::broker::terms::{PutState, Verify};
+use cellftp::broker::terms::{ServerChoice, Target};
 use simcom_emulator::Family;
 use simcom_talk::ftps::value::{Offset, TransferType};
 use tokio::time::sleep;

@@ -1,6 +1,6 @@
 //! Several callers that write one name.
 
-use cellftp::broker::Cause;
+use cellftp::broker::terms::Cause;
 
 use super::world::lively;
 use super::*;

@@ -3,8 +3,10 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use cellftp::broker::events::{Heard, Watcher, What};
-use cellftp::broker::{Broker, Cause};
+use cellftp::broker::Broker;
+use cellftp::broker::api::{Heard, Watcher};
+use cellftp::broker::terms::Cause;
+use cellftp::broker::watch::What;
 use cellftp::modem::clock;
 use simcom_emulator::{Effect, Family, Fault, Knobs, Phase, Stuck, Trigger};
 use simcom_talk::dialogue::Rung;

@@ -1,17 +1,21 @@
 //! A broker, the module behind it, and the servers behind that.
 
+use cellftp::transfers::Storage;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use cellftp::broker::get::Next;
-use cellftp::broker::put::{PutHeader, PutResult, Verify};
-use cellftp::broker::transfers::{Settings, Transfers};
-use cellftp::broker::{Broker, Caller, Error, Limits, Principal, Servers, Target};
+use cellftp::broker::catalogue::Servers;
+use cellftp::broker::flow::get::Next;
+use cellftp::broker::flow::put::PutHeader;
+use cellftp::broker::terms::{Caller, Error, Principal, Target};
+use cellftp::broker::terms::{PutResult, Verify};
+use cellftp::broker::{Broker, Limits};
 use cellftp::modem::port::StreamConnector;
 use cellftp::modem::{Modem, Options, clock};
+use cellftp::transfers::{Settings, Transfers};
 use simcom_emulator::uplink::Failure;
 use simcom_emulator::uplink::memory::{Memory, Server as Uplink};
 use simcom_emulator::{Action, Effect, Emulator, Family, Fault, Knobs, Profile};
@@ -101,16 +105,14 @@ impl World {
     }
 
     /// The same, with transfers that outlive their callers in this directory.
-    pub(crate) fn keeping(self, directory: &Path) -> Self {
+    pub(crate) fn keeping(self, directory: &Path) -> (Self, Transfers) {
         let settings = Settings {
             directory: directory.to_owned(),
             ..Settings::default()
         };
-        let transfers = Transfers::open(settings, told).unwrap();
-        Self {
-            broker: self.broker.with_transfers(transfers),
-            ..self
-        }
+        let storage = Storage::open(settings, told).unwrap();
+        let transfers = Transfers::new(self.broker.clone(), storage);
+        (self, transfers)
     }
 
     /// The server refuses so many logins (530), as one that still counts sessions that were cut.
@@ -247,7 +249,7 @@ pub(crate) fn caller(name: &str) -> Caller {
     Caller {
         priority: None,
         yields: None,
-        options: cellftp::broker::Options::default(),
+        options: cellftp::broker::terms::Options::default(),
         principal: Principal::new(name),
         deadline: None,
     }

@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use cellftp::broker::events::{Heard, OperationChange, What};
-use cellftp::broker::scheduler::{Priority, Why, Yields};
-use cellftp::broker::{Caller, Limits, limits};
+use cellftp::broker::api::Heard;
+use cellftp::broker::terms::Caller;
+use cellftp::broker::terms::{Priority, Why, Yields};
+use cellftp::broker::watch::{OperationChange, What};
+use cellftp::broker::{Limits, limits};
 use cellftp::modem::clock;
 use simcom_emulator::Knobs;
 use tokio::time::timeout;

@@ -3,11 +3,13 @@
 mod lasting;
 mod passing;
 
+use cellftp::transfers::Transfers;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cellftp::broker::{Broker, Caller, Error, Principal, Target};
+use cellftp::broker::Broker;
+use cellftp::broker::terms::{Caller, Error, Principal, Target};
 use cellftp::modem::clock;
 use simcom_talk::dialogue::failure::Finding;
 use simcom_talk::ftps::value::RemotePath;
@@ -57,18 +59,20 @@ impl Mine {
 struct Client<'a> {
     world: &'a Arc<World>,
     broker: &'a Broker,
+    transfers: &'a Transfers,
     index: usize,
     name: String,
     random: fastrand::Rng,
 }
 
 /// Does what a client does, until it has done all that it wanted.
-pub(crate) async fn live(world: &Arc<World>, broker: &Broker, index: usize, life: usize) {
+pub(crate) async fn live(world: &Arc<World>, transfers: &Transfers, index: usize, life: usize) {
     let name = client_name(index);
     let mut client = Client {
         random: world.plan.random(&name, life),
         world,
-        broker,
+        broker: transfers.broker(),
+        transfers,
         index,
         name,
     };
@@ -136,7 +140,7 @@ impl Client<'_> {
             deadline: deadline.map(|time| clock::now() + time),
             priority: None,
             yields: None,
-            options: cellftp::broker::Options::default(),
+            options: cellftp::broker::terms::Options::default(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cellftp::broker::put::PutState;
+use cellftp::broker::terms::PutState;
 
 use crate::content::{begins_alike, content, marks};
 

@@ -1,5 +1,6 @@
 //! One world: its lives, one after the other, and the looking after at the end.
 
+use cellftp::transfers::Storage;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,12 +8,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
+use cellftp::broker::catalogue::Servers;
 use cellftp::broker::disk::Disk;
-use cellftp::broker::transfers::{self, Budget, Transfers};
-use cellftp::broker::{Broker, Error, Limits, Servers, spool};
+use cellftp::broker::terms::Error;
+use cellftp::broker::{Broker, Limits, spool};
 use cellftp::modem::health;
 use cellftp::modem::port::StreamConnector;
 use cellftp::modem::{Modem, Options, clock};
+use cellftp::transfers::{self, Budget, Transfers};
 use simcom_emulator::Profile;
 use simcom_talk::ftps::tls::TlsPolicy;
 use simcom_talk::ftps::value::{Host, Password, Server, ServerType, Username};
@@ -133,7 +136,7 @@ pub(crate) fn run(seed: Seed) -> Outcome {
 
 /// A daemon, as far as one life has it.
 struct Daemon {
-    broker: Broker,
+    transfers: Transfers,
     stop: CancellationToken,
     delivering: JoinHandle<()>,
     keeping: JoinHandle<()>,
@@ -149,8 +152,8 @@ impl Daemon {
             wall,
             ..transfers::Settings::default()
         };
-        let transfers = match Transfers::open(settings, told) {
-            Ok(transfers) => transfers,
+        let storage = match Storage::open(settings, told) {
+            Ok(storage) => storage,
             Err(error) => {
                 // A start that meets a failing disk is tried again by whoever starts daemons.
                 world.note(&format!("the daemon does not start: {error}"));
@@ -169,21 +172,18 @@ impl Daemon {
             },
             ..Limits::default()
         };
-        let broker =
-            Broker::new(modem, Servers::new(profiles, false), limits).with_transfers(transfers);
+        let broker = Broker::new(modem, Servers::new(profiles, false), limits);
+        let transfers = Transfers::new(broker.clone(), storage);
         let stop = CancellationToken::new();
         let delivering = tokio::spawn({
-            let (broker, stop) = (broker.clone(), stop.clone());
-            async move { broker.deliver(stop).await }
+            let (transfers, stop) = (transfers.clone(), stop.clone());
+            async move { transfers.deliver(stop).await }
         });
-        let keeping = tokio::spawn({
-            let broker = broker.clone();
-            async move {
-                broker.upkeep().await;
-            }
+        let keeping = tokio::spawn(async move {
+            broker.upkeep().await;
         });
         Some(Self {
-            broker,
+            transfers,
             stop,
             delivering,
             keeping,
@@ -202,7 +202,7 @@ impl Daemon {
         }
         self.keeping.abort();
         let _ = self.keeping.await;
-        drop(self.broker);
+        drop(self.transfers);
         if timeout(Duration::from_secs(600), self.modem).await.is_err() {
             world.violated("stopping takes for ever", "the owner of the port".into());
         }
@@ -251,7 +251,7 @@ fn live(world: &Arc<World>, number: usize) {
         if let End::CutAt(changes) = life.end {
             world.disk.cut_after(Some(changes));
         }
-        let mut clients = start_clients(world, &daemon.broker, number);
+        let mut clients = start_clients(world, &daemon.transfers, number);
         clients.extend(trouble::start(world, number));
         clients.push(tokio::spawn(trouble::look_after(Arc::clone(world))));
         let mut left = life.lasts;
@@ -313,7 +313,7 @@ fn heal(world: &Arc<World>, number: usize) {
         let Some(daemon) = Daemon::start(world) else {
             return world.violated("what was accepted cannot be read", "the store".into());
         };
-        let mut health = daemon.broker.health();
+        let mut health = daemon.transfers.broker().health();
         let ready = health.wait_for(|health| matches!(health.link, health::Link::Ready));
         if timeout(Duration::from_secs(600), ready).await.is_err() {
             return world.violated("the module is not brought up", String::new());
@@ -323,14 +323,14 @@ fn heal(world: &Arc<World>, number: usize) {
         }
         // What was to come with a later upload still comes.
         let looked_after = tokio::spawn(trouble::look_after(Arc::clone(world)));
-        let clients = start_clients(world, &daemon.broker, number);
+        let clients = start_clients(world, &daemon.transfers, number);
         for client in clients {
             let _ = client.await;
         }
         let until = world.now() + HEALING;
         for index in 0..world.plan.clients {
             if world.plan.has(&client_name(index)) {
-                client::settle(world, &daemon.broker, index, until).await;
+                client::settle(world, &daemon.transfers, index, until).await;
             }
         }
         if world.is_broken() {
@@ -340,7 +340,7 @@ fn heal(world: &Arc<World>, number: usize) {
         sleep(Duration::from_secs(900)).await;
         looked_after.abort();
         let _ = looked_after.await;
-        let status = daemon.broker.status();
+        let status = daemon.transfers.broker().status();
         if status.queued > 0 || status.running.is_some() || status.sessions > 0 {
             let what = format!(
                 "{} queued, {:?} running, {} sessions",
@@ -363,7 +363,7 @@ fn heal(world: &Arc<World>, number: usize) {
         if timeout(Duration::from_secs(5), rests).await.is_err() {
             world.violated("tasks are left", format!("{}", tasks()));
         }
-        let kept = client::keeping(world, &daemon.broker);
+        let kept = client::keeping(world, &daemon.transfers);
         let files = world.disk.files_in(&Path::new(DIRECTORY).join("files"));
         if files > kept {
             let what = format!("{files} files, {kept} transfers that may have one");
@@ -377,16 +377,16 @@ fn heal(world: &Arc<World>, number: usize) {
     });
 }
 
-fn start_clients(world: &Arc<World>, broker: &Broker, life: usize) -> Vec<JoinHandle<()>> {
+fn start_clients(world: &Arc<World>, transfers: &Transfers, life: usize) -> Vec<JoinHandle<()>> {
     let here = (0..world.plan.clients).filter(|index| world.plan.has(&client_name(*index)));
     let clients: Vec<usize> = here.collect();
     world.busy.store(clients.len(), Ordering::Relaxed);
     clients
         .into_iter()
         .map(|index| {
-            let (world, broker) = (Arc::clone(world), broker.clone());
+            let (world, transfers) = (Arc::clone(world), transfers.clone());
             tokio::spawn(async move {
-                client::live(&world, &broker, index, life).await;
+                client::live(&world, &transfers, index, life).await;
                 world.busy.fetch_sub(1, Ordering::Relaxed);
             })
         })

@@ -7,35 +7,36 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::sleep_until;
 
 use super::{Link, Place, Waiter};
-use crate::broker::scheduler::{Key, Verdict, Why, Wish};
+use crate::broker::scheduler::{Key, Verdict, Wish};
+use crate::broker::terms::Why;
 use crate::modem::clock;
 
 /// An operation's place among those admitted. Dropping it gives the place away.
 #[derive(Debug)]
-pub(in crate::broker) struct Slot {
+pub(crate) struct Slot {
     pub(super) link: Arc<Link>,
     pub(super) key: Key,
 }
 
 impl Slot {
     /// Names it among those that wait.
-    pub(in crate::broker) const fn key(&self) -> Key {
+    pub(crate) const fn key(&self) -> Key {
         self.key
     }
 
     /// The size of what it moves now was found out.
-    pub(in crate::broker) fn sized(&self, bytes: u64) {
+    pub(crate) fn sized(&self, bytes: u64) {
         self.link.queue().scheduler.sized(self.key, bytes);
         self.link.changed.notify_waiters();
     }
 
     /// So many bytes have moved since it has the link.
-    pub(in crate::broker) fn moved(&self, bytes: u64) {
+    pub(crate) fn moved(&self, bytes: u64) {
         self.link.queue().scheduler.moved(self.key, bytes);
     }
 
     /// Whether it may do another job with the link before those who wait.
-    pub(in crate::broker) fn may_go_on(&self) -> bool {
+    pub(crate) fn may_go_on(&self) -> bool {
         let queue = self.link.queue();
         queue
             .scheduler
@@ -43,29 +44,29 @@ impl Slot {
     }
 
     /// It does another job with the link.
-    pub(in crate::broker) fn goes_on(&self, wish: &Wish) {
+    pub(crate) fn goes_on(&self, wish: &Wish) {
         let mut queue = self.link.queue();
         queue.scheduler.goes_on(self.key, wish, clock::now());
     }
 
     /// The caller of what it moves now stands still, or goes on.
-    pub(in crate::broker) fn trickles(&self, trickles: bool) {
+    pub(crate) fn trickles(&self, trickles: bool) {
         self.link.queue().scheduler.trickles(self.key, trickles);
         self.link.changed.notify_waiters();
     }
 
     /// Its caller stood still, and left.
-    pub(in crate::broker) fn stood_still(&self) {
+    pub(crate) fn stood_still(&self) {
         self.link.queue().scheduler.stood_still(self.key);
     }
 
     /// Whether a caller of the same principal has stood still with the link.
-    pub(in crate::broker) fn has_stood_still(&self) -> bool {
+    pub(crate) fn has_stood_still(&self) -> bool {
         self.link.queue().scheduler.has_stood_still(self.key)
     }
 
     /// While it has the link: completes when it is to give way, and answers why.
-    pub(in crate::broker) async fn wanted_by_others(&self) -> Why {
+    pub(crate) async fn wanted_by_others(&self) -> Why {
         loop {
             // Listens before it looks, so that nothing that changes in between is missed.
             let mut changed = pin!(self.link.changed.notified());
@@ -90,11 +91,7 @@ impl Slot {
 
     /// Waits for the link. Dropping the future steps out of the queue. `place` is told how many
     /// go first.
-    pub(in crate::broker) async fn turn(
-        &self,
-        wish: Wish,
-        place: &watch::Sender<Place>,
-    ) -> Option<Turn> {
+    pub(crate) async fn turn(&self, wish: Wish, place: &watch::Sender<Place>) -> Option<Turn> {
         // Dropped last: a turn that nobody took gives the link on.
         let (grant, granted) = oneshot::channel();
         let _asking = Asking { slot: self };
@@ -136,7 +133,7 @@ impl Drop for Asking<'_> {
 
 /// The link, for one job. Dropping it gives the link to the next.
 #[derive(Debug)]
-pub(in crate::broker) struct Turn {
+pub(crate) struct Turn {
     pub(super) link: Option<Arc<Link>>,
     pub(super) key: Key,
 }

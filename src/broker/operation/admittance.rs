@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::Operation;
-use crate::broker::error::{Cause, Error};
+use crate::broker::terms::{Cause, Error};
 use crate::modem;
 use crate::modem::clock;
 use crate::modem::health::LoggedIn;
@@ -19,10 +19,7 @@ impl Operation {
     ///
     /// # Errors
     /// The caller left.
-    pub(in crate::broker) async fn until_login_is_tried(
-        &self,
-        standing: &Standing,
-    ) -> Result<(), Error> {
+    pub(crate) async fn until_login_is_tried(&self, standing: &Standing) -> Result<(), Error> {
         let Standing::LoggedIn(place) = standing else {
             return Ok(());
         };
@@ -33,11 +30,11 @@ impl Operation {
     }
 
     /// After a failure: waits until the login is tried again, where that is what failed and the login has worked
-    /// before. See [`crate::broker::logins`].
+    /// before. See [`crate::broker::link::logins`].
     ///
     /// # Errors
     /// Gives the failure back, where no other try follows or the caller does not wait for it.
-    pub(in crate::broker) async fn until_login_is_tried_again(
+    pub(crate) async fn until_login_is_tried_again(
         &self,
         standing: &Standing,
         error: Error,

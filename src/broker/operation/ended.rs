@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::broker::caller::Principal;
-use crate::broker::events::{About, Outcome};
-use crate::broker::share::Share;
+use crate::broker::terms::Principal;
+use crate::broker::terms::share::Share;
+use crate::broker::watch::{About, Outcome};
 use crate::modem::JobId;
 
 /// How long one is known: long enough for a caller whose connection broke to come back and ask.
@@ -83,8 +83,8 @@ impl Endings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::labels::Labels;
-    use crate::broker::scheduler::Priority;
+    use crate::broker::terms::Labels;
+    use crate::broker::terms::Priority;
     use crate::modem::clock;
 
     fn ended(id: u64, who: &str, at: Instant) -> Ended {
@@ -130,7 +130,7 @@ mod tests {
         }
         assert_eq!(endings.0.len() as u64, ENDED.in_all);
         let row = "| operations that have ended, for `GetOperation` | 64, for ten minutes | 256 |";
-        assert!(include_str!("../../../README.md").contains(row));
+        assert!(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).contains(row));
         assert_eq!(
             (ENDED.of_one, KEPT, ENDED.in_all),
             (64, Duration::from_secs(600), 256)

@@ -12,53 +12,54 @@ use uuid::Uuid;
 
 use super::Operation;
 use super::ended::{Ended, Endings};
-use crate::broker::caller::{Caller, Principal, Whose};
-use crate::broker::error::Cause;
-use crate::broker::events::{Events, OperationChange};
+use crate::broker::catalogue::Profile;
+use crate::broker::catalogue::SessionUse;
 use crate::broker::link::Link;
-use crate::broker::location::Profile;
 use crate::broker::names::Names;
-use crate::broker::queue::{Queued, State};
-use crate::broker::requests::Requests;
-use crate::broker::scheduler::{Priority, Yields};
-use crate::broker::session::SessionUse;
-use crate::broker::status::Running;
+use crate::broker::operation::Queued;
+use crate::broker::operation::Running;
+use crate::broker::operation::State;
+use crate::broker::operation::requests::Requests;
+use crate::broker::terms::Cause;
+use crate::broker::terms::{Caller, Principal, Whose};
+use crate::broker::terms::{Priority, Yields};
 use crate::broker::usage::Allowance;
+use crate::broker::watch::{Events, OperationChange};
 use crate::modem::{JobId, clock};
 use simcom_talk::dialogue::failure::Ending;
 use simcom_talk::ftps::value::Server;
 
 /// All operations that live, by their names.
 #[derive(Debug)]
-pub(in crate::broker) struct Operations {
+pub(crate) struct Operations {
     live: Mutex<HashMap<JobId, Weak<Operation>>>,
     ended: Mutex<Endings>,
     /// The daemon is stopping: none are made any more.
     stopping: AtomicBool,
     /// Requests that have a name.
-    pub(in crate::broker) requests: Arc<Requests>,
+    pub(crate) requests: Arc<Requests>,
     /// Who writes what.
-    pub(in crate::broker) names: Arc<Names>,
+    pub(crate) names: Arc<Names>,
 }
 
 /// What an operation is made of.
-pub(in crate::broker) struct Admission<'a> {
-    pub(in crate::broker) caller: &'a Caller,
-    pub(in crate::broker) method: &'static str,
-    pub(in crate::broker) priority: Priority,
-    pub(in crate::broker) yields: Yields,
-    pub(in crate::broker) server: Option<Arc<Server>>,
+pub(crate) struct Admission<'a> {
+    pub(crate) caller: &'a Caller,
+    pub(crate) method: &'static str,
+    pub(crate) priority: Priority,
+    pub(crate) yields: Yields,
+    pub(crate) server: Option<Arc<Server>>,
     /// The profile of the server, where there is one.
-    pub(in crate::broker) profile: Profile,
-    pub(in crate::broker) session: Option<SessionUse>,
-    pub(in crate::broker) allowance: Option<Arc<Allowance>>,
-    pub(in crate::broker) stall: Duration,
-    pub(in crate::broker) events: Arc<Events>,
+    pub(crate) profile: Profile,
+    pub(crate) session: Option<SessionUse>,
+    pub(crate) allowance: Option<Arc<Allowance>>,
+    pub(crate) stall: Duration,
+    pub(crate) events: Arc<Events>,
 }
 
 impl Operations {
     /// None yet.
-    pub(in crate::broker) fn new(names: Arc<Names>) -> Self {
+    pub(crate) fn new(names: Arc<Names>) -> Self {
         Self {
             live: Mutex::default(),
             ended: Mutex::default(),
@@ -69,7 +70,7 @@ impl Operations {
     }
 
     /// Makes an operation, where the link admits it.
-    pub(in crate::broker) fn admit(
+    pub(crate) fn admit(
         self: &Arc<Self>,
         link: &Arc<Link>,
         admission: Admission<'_>,
@@ -149,11 +150,7 @@ impl Operations {
 
     /// Calls an operation off, and waits until it has ended. `None`: there is none of this name
     /// and principal, or it ended in another way.
-    pub(in crate::broker) async fn call_off(
-        &self,
-        principal: &Principal,
-        id: &JobId,
-    ) -> Option<Ending> {
+    pub(crate) async fn call_off(&self, principal: &Principal, id: &JobId) -> Option<Ending> {
         let mut ending = {
             let operation = self.live().get(id)?.upgrade()?;
             if operation.principal != *principal {
@@ -168,18 +165,18 @@ impl Operations {
     }
 
     /// Makes no more operations, and ends those that have not begun.
-    pub(in crate::broker) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.end_where(|operation| !operation.facts().started);
     }
 
     /// Ends all operations.
-    pub(in crate::broker) fn break_off(&self) {
+    pub(crate) fn break_off(&self) {
         self.end_where(|_| true);
     }
 
     /// Whether the daemon is stopping.
-    pub(in crate::broker) fn is_stopping(&self) -> bool {
+    pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
     }
 
@@ -192,7 +189,7 @@ impl Operations {
     }
 
     /// The operation that has the link.
-    pub(in crate::broker) fn running(&self, now: Instant) -> Option<Running> {
+    pub(crate) fn running(&self, now: Instant) -> Option<Running> {
         // Upgraded first: the last owner of an operation takes the lock as it drops it.
         let live: Vec<_> = self.live().values().filter_map(Weak::upgrade).collect();
         live.iter().find_map(|operation| {
@@ -208,7 +205,7 @@ impl Operations {
 
     /// Operations as `principal` may see them: the one on the link, those that wait in their order, the others by
     /// age. Its own are all, those of others without whose they are; see [`Broker::queue`](crate::broker::Broker::queue).
-    pub(in crate::broker) fn list(
+    pub(crate) fn list(
         &self,
         principal: &Principal,
         whose: &Whose,
@@ -254,12 +251,7 @@ impl Operations {
     }
 
     /// One of a principal's that has ended not long ago.
-    pub(in crate::broker) fn ended(
-        &self,
-        principal: &Principal,
-        id: &JobId,
-        now: Instant,
-    ) -> Option<Ended> {
+    pub(crate) fn ended(&self, principal: &Principal, id: &JobId, now: Instant) -> Option<Ended> {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         ended.find(principal, id, now)
     }

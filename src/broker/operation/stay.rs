@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::broker::estimate::{Load, Part, Way};
 use crate::broker::link::Spent;
+use crate::broker::scheduler::estimate::Part;
+use crate::broker::terms::{Load, Way};
 use simcom_talk::dialogue::operation::{Output, Task};
 
 /// One stay on the link, as far as its cost tells of others.

@@ -8,15 +8,15 @@ use tokio::time::Instant;
 
 use super::Operation;
 use super::ended::Ended;
-use crate::broker::caller::Principal;
-use crate::broker::error::Error;
-use crate::broker::events::{About, OperationChange, Outcome, What};
-use crate::broker::scheduler::Why;
+use crate::broker::terms::Error;
+use crate::broker::terms::Principal;
+use crate::broker::terms::Why;
+use crate::broker::watch::{About, OperationChange, Outcome, What};
 use crate::modem::{JobId, chain, clock};
 
 /// Whose the lines of the log are that are written for an operation.
 #[derive(Debug)]
-pub(in crate::broker) struct Teller {
+pub(crate) struct Teller {
     operation: JobId,
     principal: Principal,
     method: &'static str,
@@ -27,7 +27,7 @@ impl Teller {
     ///
     /// Its span lives only while it does something, and not while it waits: tracing keeps some memory for
     /// as many spans as there ever were at once, and that lay between what the calls had given back.
-    pub(in crate::broker) async fn tells<F: Future>(self, work: F) -> F::Output {
+    pub(crate) async fn tells<F: Future>(self, work: F) -> F::Output {
         let mut work = pin!(work);
         poll_fn(|cx| {
             let span = tracing::info_span!(
@@ -44,7 +44,7 @@ impl Teller {
 
 impl Operation {
     /// So many bytes have moved so far.
-    pub(in crate::broker) fn moved(&self, bytes: u64) {
+    pub(crate) fn moved(&self, bytes: u64) {
         let now = clock::now();
         {
             let mut facts = self.facts();
@@ -71,7 +71,7 @@ impl Operation {
     }
 
     /// Names it in the log.
-    pub(in crate::broker) fn teller(&self) -> Teller {
+    pub(crate) fn teller(&self) -> Teller {
         Teller {
             operation: self.id.clone(),
             principal: self.principal.clone(),
@@ -80,7 +80,7 @@ impl Operation {
     }
 
     /// Writes down how it ended, and tells those who watch.
-    pub(in crate::broker) fn log<T>(&self, outcome: &Result<T, Error>) {
+    pub(crate) fn log<T>(&self, outcome: &Result<T, Error>) {
         let on_link = self.on_link();
         let enough = self.facts().enough;
         let labels = (!self.labels.is_empty()).then(|| self.labels.to_string());

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use tokio::time::Instant;
 
-use super::{Key, Priority, Scheduler, Waiting};
-use crate::broker::caller::Principal;
+use super::{Key, Scheduler, Waiting};
+use crate::broker::terms::Principal;
+use crate::broker::terms::Priority;
 
 /// Smaller goes first.
 type Rank = (Kind, u64, u64);

@@ -1,36 +1,24 @@
 //! Whether a transfer gives up the link before its end, for those who wait. Values only.
 
+use crate::broker::terms::Why;
+use crate::broker::terms::Yields;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Priority;
-use crate::broker::estimate::{Costs, Load};
-
-/// When a transfer gives up the link before its end, where it can go on later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Yields {
-    /// Where it costs less than it saves: a download, where those who wait begin sooner in spite
-    /// of the abort and the new login; an upload that is bulk, that goes in blocks already, or
-    /// whose caller trickles. An upload in one stream pays dearly: what is left of it goes in
-    /// blocks, each of them an FTP transfer of its own.
-    #[default]
-    Auto,
-    /// Whenever somebody more urgent waits and the rest takes longer than two seconds.
-    Always,
-    /// Not at all, unless its caller trickles: nobody holds the link with nothing to say.
-    Never,
-}
+use crate::broker::scheduler::estimate::Costs;
+use crate::broker::terms::Load;
+use crate::broker::terms::Priority;
 
 /// What a transfer is like that has the link and can go on later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::broker) struct Yielding {
+pub(crate) struct Yielding {
     /// What its caller, or the profile of its server, says.
-    pub(in crate::broker) policy: Yields,
+    pub(crate) policy: Yields,
     /// Its rest goes in blocks, whether it gives way or not.
-    pub(in crate::broker) in_blocks: bool,
+    pub(crate) in_blocks: bool,
     /// It has given way before.
-    pub(in crate::broker) again: bool,
+    pub(crate) again: bool,
 }
 
 /// A transfer on the link, and how it does.
@@ -59,24 +47,13 @@ pub(super) struct Guest {
 
 /// What a transfer on the link does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::broker) enum Verdict {
+pub(crate) enum Verdict {
     /// It goes on, until something changes.
     Keep,
     /// It gives up the link.
     MakeWay(Why),
     /// It goes on until then at least.
     LookAgainAt(Instant),
-}
-
-/// Why a transfer gave up the link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    /// Somebody more urgent waits.
-    Urgent,
-    /// Somebody with little to do has waited beyond patience.
-    Patience,
-    /// Its caller sent nothing, or took nothing.
-    Trickle,
 }
 
 /// A rest that is over sooner is not worth an interruption: about what an operation takes.

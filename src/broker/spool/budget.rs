@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::broker::caller::Principal;
-use crate::broker::share::Places;
+use crate::broker::terms::Principal;
+use crate::broker::terms::share::Places;
 
 /// What one principal takes of an amount of which nobody gets all.
 #[derive(Debug, Clone)]

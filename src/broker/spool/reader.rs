@@ -13,7 +13,7 @@ use super::{End, Replay, Spool, State};
 
 /// What comes out of a spool.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::broker) enum Spooled {
+pub(crate) enum Spooled {
     /// The next bytes, at most [`super::MAX_CHUNK`], never none.
     Data(Bytes),
     /// There are no more.
@@ -24,13 +24,13 @@ pub(in crate::broker) enum Spooled {
 
 /// Where bytes come out: by [`Reader::read`], or by [`Reader::source`], not both.
 #[derive(Debug)]
-pub(in crate::broker) struct Reader {
+pub(crate) struct Reader {
     pub(super) spool: Arc<Spool>,
 }
 
 impl Reader {
     /// Waits for the next bytes, or for the end. Cancel-safe.
-    pub(in crate::broker) async fn read(&mut self) -> io::Result<Spooled> {
+    pub(crate) async fn read(&mut self) -> io::Result<Spooled> {
         loop {
             let mut arrived = pin!(self.spool.arrived.notified());
             arrived.as_mut().enable();
@@ -60,7 +60,7 @@ impl Reader {
     }
 
     /// The bytes as the content of an upload.
-    pub(in crate::broker) fn source(&self) -> Replay {
+    pub(crate) fn source(&self) -> Replay {
         Replay {
             spool: Arc::clone(&self.spool),
         }
@@ -68,26 +68,26 @@ impl Reader {
 
     /// Keeps what was read, whoever needs the memory, until the upload has got further: so it can
     /// start over. Answers `false` where the first byte is forgotten already.
-    pub(in crate::broker) fn pin(&self) -> bool {
+    pub(crate) fn pin(&self) -> bool {
         self.spool.kept.pin()
     }
 
     /// How many bytes there are in all, once the last has come.
-    pub(in crate::broker) fn size(&self) -> Option<u64> {
+    pub(crate) fn size(&self) -> Option<u64> {
         let state = self.spool.state();
         let whole = state.end == Some(End::Whole);
         whole.then(|| self.spool.kept.end() + state.in_memory)
     }
 
     /// Nothing is asked for again.
-    pub(in crate::broker) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.spool.kept.clear();
         self.spool.spools.freed.notify_waiters();
     }
 
     /// Waits until so many bytes can be read, or all that there are or that there is room for, and
     /// answers `true`; `false` where nothing more came for `stall`. Cancel-safe.
-    pub(in crate::broker) async fn ready(&self, bytes: u64, stall: Duration) -> bool {
+    pub(crate) async fn ready(&self, bytes: u64, stall: Duration) -> bool {
         loop {
             let mut arrived = pin!(self.spool.arrived.notified());
             arrived.as_mut().enable();
@@ -104,13 +104,13 @@ impl Reader {
     }
 
     /// Waits until all was read although more is to come. Cancel-safe.
-    pub(in crate::broker) async fn drained(&self) {
+    pub(crate) async fn drained(&self) {
         self.when(|state| state.in_memory == 0 && state.end.is_none())
             .await;
     }
 
     /// Whether `least` bytes come, or the last, within `span`.
-    pub(in crate::broker) async fn comes(&self, span: Duration, least: u64) -> bool {
+    pub(crate) async fn comes(&self, span: Duration, least: u64) -> bool {
         let before = self.arrived();
         let _ = timeout(span, self.when(|state| state.in_memory >= least)).await;
         let state = self.spool.state();
@@ -120,7 +120,7 @@ impl Reader {
     }
 
     /// Waits until so many bytes can be read, or all there are. Cancel-safe.
-    pub(in crate::broker) async fn enough(&self, bytes: u64) {
+    pub(crate) async fn enough(&self, bytes: u64) {
         self.when(|state| state.in_memory >= bytes || state.end.is_some())
             .await;
     }

@@ -12,11 +12,11 @@ use simcom_talk::dialogue::operation::Piece;
 
 /// Bytes handed to the link at once: two blocks (SIMCom manual L1215). An upload makes way
 /// between two pieces only, and one of this size takes a third of a second at 115200 baud.
-pub(in crate::broker) const PIECE: usize = 4096;
+pub(crate) const PIECE: usize = 4096;
 
 /// Reads the spool from its reader's position on, and what is kept from before it.
 #[derive(Debug)]
-pub(in crate::broker) struct Replay {
+pub(crate) struct Replay {
     pub(super) spool: Arc<Spool>,
 }
 

@@ -79,7 +79,10 @@ async fn one_client_has_a_part_of_the_files() {
         "half of `transfers.disk_in_all`, {} files | `transfers.disk_in_all`, {} files |",
         FILES.of_one, FILES.in_all
     );
-    assert!(include_str!("../../../README.md").contains(&row), "{row}");
+    assert!(
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).contains(&row),
+        "{row}"
+    );
     drop(stalled);
     assert_eq!(spools.files.used(), 0);
 }

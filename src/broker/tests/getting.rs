@@ -1,7 +1,8 @@
 //! Gets and listings.
 
 use super::*;
-use crate::broker::get::Wanted;
+use crate::broker::flow::get::Wanted;
+use crate::broker::terms::Tally;
 use simcom_talk::dialogue::operation::Growth;
 
 #[tokio::test(start_paused = true)]
@@ -10,7 +11,7 @@ async fn a_file_comes_whole_with_its_hash() {
     let (all, result) = get(&broker, "/f").await.unwrap();
     assert!(all == content(100_000));
     assert_eq!(result.size, 100_000);
-    let mut tally = tally::Tally::default();
+    let mut tally = Tally::default();
     tally.add(&all);
     assert_eq!(result.sha256, tally.sha256());
     assert_eq!(result.elapsed, 101 * Module::CHUNK_TIME);
@@ -200,7 +201,7 @@ async fn a_get_that_goes_on_compares_what_its_caller_has() {
         };
         let (rest, result) = guarded(&broker, offset as u64, guards).await.unwrap();
         assert!(rest == file[offset..], "{offset}");
-        let mut tally = tally::Tally::default();
+        let mut tally = Tally::default();
         tally.add(&rest);
         assert_eq!((result.size, result.sha256), (tally.size, tally.sha256()));
     }
@@ -272,7 +273,7 @@ async fn a_get_of_a_part_ends_with_it_and_is_done() {
             };
             let (bytes, result) = wanted(&broker, part).await.unwrap();
             assert!(bytes == file[offset..offset + comes], "{offset} {length}");
-            let mut tally = tally::Tally::default();
+            let mut tally = Tally::default();
             tally.add(&bytes);
             assert_eq!((result.size, result.sha256), (comes as u64, tally.sha256()));
         }

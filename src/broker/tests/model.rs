@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::broker::scheduler::Priority;
+use crate::broker::terms::Priority;
 use simcom_talk::ftps::value::TransferType;
 
 /// What was done in all runs, and how much of it was answered well.

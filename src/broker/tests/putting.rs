@@ -1,6 +1,7 @@
 //! Puts.
 
 use super::*;
+use crate::broker::api::Heard;
 use simcom_talk::dialogue::operation::Doubt;
 use simcom_talk::ftps::value::TransferType;
 
@@ -338,7 +339,7 @@ async fn one_that_makes_way_is_queued_again_and_ends_once() {
     assert_eq!((result.size, result.resumes), (800_000, 0));
     assert!(module.content("/g").unwrap() == whole);
     let mut ended = 0;
-    while let Ok(Some(events::Heard::Event(event))) = timeout(SECOND, watcher.next()).await {
+    while let Ok(Some(Heard::Event(event))) = timeout(SECOND, watcher.next()).await {
         let events::What::Operation { about, change } = event.what else {
             continue;
         };

@@ -1,7 +1,7 @@
 //! Trees whose listings lie, or have no end.
 
 use super::*;
-use crate::broker::tree::{WalkCount, Walked};
+use crate::broker::flow::tree::{WalkCount, Walked};
 use simcom_talk::dialogue::operation::Task;
 use simcom_talk::ftps::errcode::ErrCode;
 

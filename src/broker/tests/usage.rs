@@ -2,7 +2,9 @@
 //! to operations.
 
 use super::*;
-use crate::broker::usage::{self, Limit, Scope};
+use crate::broker::terms::Exceeded;
+use crate::broker::terms::{Limit, Scope};
+use crate::broker::usage;
 
 /// A broker whose module may have so many bytes on the air in a day.
 fn within(per_day: u64, module: Module) -> (Broker, Module) {
@@ -28,7 +30,7 @@ fn uploads(module: &Module) -> usize {
     uploads.count()
 }
 
-fn exceeded(error: &Error) -> usage::Exceeded {
+fn exceeded(error: &Error) -> Exceeded {
     match error.cause {
         Cause::DataBudget(exceeded) => exceeded,
         _ => panic!("this is no limit: {error:?}"),

@@ -1,8 +1,9 @@
 //! What those see who watch, and what an idle link does.
 
 use super::*;
-use crate::broker::events::{Heard, OperationChange, Outcome, SessionChange, Watcher, What};
-use crate::broker::queue::State;
+use crate::broker::api::{Heard, Watcher};
+use crate::broker::operation::State;
+use crate::broker::watch::{OperationChange, Outcome, SessionChange, What};
 use simcom_talk::dialogue::operation::Task;
 
 /// Changes of operations and sessions that were told so far, in short, with the principal that
@@ -105,7 +106,10 @@ async fn watchers_are_bounded_and_leave_their_places() {
         Cause::TooManyWatchers { own: true }
     ));
     let row = format!("| watchers of events | {} | 64 |", watchers.len());
-    assert!(include_str!("../../../README.md").contains(&row), "{row}");
+    assert!(
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).contains(&row),
+        "{row}"
+    );
     broker.watch(&caller("other"), &[]).unwrap();
     watchers.pop();
     broker.watch(&caller("me"), &[]).unwrap();
@@ -183,7 +187,7 @@ async fn the_queue_shows_places_and_hides_what_is_anothers() {
 async fn an_idle_module_keeps_its_connection_for_a_while_and_then_logs_out() {
     let module = Module::new().file("/f", content(10));
     module.logged_in();
-    let upkeep = upkeep::Limits {
+    let upkeep = Upkeep {
         idle_logout: 60 * SECOND,
         keep_alive: 25 * SECOND,
     };

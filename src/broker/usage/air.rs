@@ -1,8 +1,10 @@
 //! What moving content costs on the air: an estimate, since the module tells nobody.
 
-use super::allowance::BLOCK;
 use simcom_talk::dialogue::operation::Task;
 use simcom_talk::ftps::value::Server;
+
+/// Content of one block (`<data_len>`, SIMCom manual L1215).
+pub(super) const BLOCK: u64 = 2048;
 
 /// Content in one TCP segment: what IPv4 carries through the 1430 bytes that cellular networks
 /// commonly let pass, less its own and TCP's 20 bytes each (RFC 9293 §3.7.1) and the tunnels of
@@ -110,7 +112,7 @@ impl Air {
 
 /// What a task has on the air.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::broker) enum Traffic {
+pub(crate) enum Traffic {
     /// Nothing: it is about the module alone.
     None,
     /// So many commands.
@@ -134,7 +136,7 @@ pub(in crate::broker) enum Traffic {
 }
 
 impl Traffic {
-    pub(in crate::broker) fn of(task: &Task) -> Self {
+    pub(crate) fn of(task: &Task) -> Self {
         match task {
             Task::Stand
             | Task::ListModule(_)

@@ -1,23 +1,25 @@
 //! What one operation may take of the data budget.
 
+use crate::broker::usage::ledger::Volume;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::air::{Air, Traffic};
-use super::ledger::{Account, Limit, Standing};
+use super::Usage;
+use super::air::{Air, BLOCK, Traffic};
+use super::ledger::Account;
 use super::moved::Moved;
-use super::{Exceeded, Usage};
-use crate::broker::caller::Principal;
-use crate::broker::error::Cause;
-use crate::broker::estimate::Way;
-use crate::broker::location::Profile;
+use crate::broker::terms::Cause;
+use crate::broker::terms::Exceeded;
+use crate::broker::terms::Principal;
+use crate::broker::terms::Way;
+use crate::broker::terms::{Limit, Standing};
 use crate::modem::Health;
 use simcom_talk::dialogue::operation::Task;
 use simcom_talk::ftps::value::Server;
 
 /// What one operation may take, and on whose account it is booked.
 #[derive(Debug)]
-pub(in crate::broker) struct Allowance {
+pub(crate) struct Allowance {
     usage: Arc<Usage>,
     account: Account,
     profile: Limit,
@@ -30,21 +32,18 @@ pub(in crate::broker) struct Allowance {
 
 impl Usage {
     /// What the operations of a principal on a server may take.
-    pub(in crate::broker) fn allowance(
+    pub(crate) fn allowance(
         self: &Arc<Self>,
         principal: Option<Principal>,
         server: &Server,
-        profile: &Profile,
+        (profile, limit): (Option<Arc<str>>, Limit),
         health: &Health,
     ) -> Allowance {
         let blocks = self.limits.blocks && health.capabilities.profile.blocks;
         Allowance {
             usage: Arc::clone(self),
-            account: Account {
-                profile: profile.name.clone(),
-                principal,
-            },
-            profile: profile.data,
+            account: Account { profile, principal },
+            profile: limit,
             air: Air::to(server, blocks.then_some(BLOCK)),
             brought: AtomicU64::new(0),
             booked: AtomicU64::new(0),
@@ -54,12 +53,12 @@ impl Usage {
 
 impl Allowance {
     /// Whether anything can be done at all.
-    pub(in crate::broker) fn open(&self) -> Result<(), Cause> {
+    pub(crate) fn open(&self) -> Result<(), Cause> {
         self.afford(self.air.commands(1))
     }
 
     /// Whether an upload of so many bytes can be done, and read back where that is wanted.
-    pub(in crate::broker) fn upload(&self, bytes: u64, read_back: bool) -> Result<(), Cause> {
+    pub(crate) fn upload(&self, bytes: u64, read_back: bool) -> Result<(), Cause> {
         self.brought.fetch_max(bytes, Ordering::Relaxed);
         let up = Traffic::Up {
             from: 0,
@@ -79,13 +78,13 @@ impl Allowance {
     }
 
     /// Whether a download may have moved so many bytes, where nobody knows its size.
-    pub(in crate::broker) fn download(&self, bytes: u64) -> Result<(), Cause> {
+    pub(crate) fn download(&self, bytes: u64) -> Result<(), Cause> {
         self.afford_in_all(self.air.whole(bytes))
     }
 
     /// Lets a job begin whose least cost can be afforded, and tells its task the size that it may
     /// have.
-    pub(in crate::broker) fn permit(&self, task: &mut Task, way: Way) -> Result<(), Cause> {
+    pub(crate) fn permit(&self, task: &mut Task, way: Way) -> Result<(), Cause> {
         let traffic = Traffic::of(task);
         if traffic == Traffic::None {
             return Ok(());
@@ -115,21 +114,19 @@ impl Allowance {
         Ok(())
     }
 
-    /// Books what a job has moved.
-    pub(in crate::broker) fn book(&self, job: &Moved) {
-        let Some(volume) = job.volume(self.air) else {
-            return;
-        };
+    /// Books what a job has moved, and tells it; `None`: nothing.
+    pub(crate) fn book(&self, job: &Moved) -> Option<Volume> {
+        let volume = job.volume(self.air)?;
         self.usage
             .ledger(self.usage.now())
             .book(&self.account, volume);
         self.booked.fetch_add(volume.air, Ordering::Relaxed);
         self.usage.changed.store(true, Ordering::Relaxed);
-        crate::broker::metrics::moved(volume, job.resumes);
+        Some(volume)
     }
 
     /// The error of a job that was refused because of its size.
-    pub(in crate::broker) fn exceeded(&self, size: u64) -> Cause {
+    pub(crate) fn exceeded(&self, size: u64) -> Cause {
         let needed = self.air.whole(size);
         match self.tightest() {
             Some(standing) => self.refusal(standing, needed),
@@ -176,6 +173,3 @@ impl Allowance {
         }
     }
 }
-
-/// Content of one block (`<data_len>`, SIMCom manual L1215).
-pub(super) const BLOCK: u64 = 2048;

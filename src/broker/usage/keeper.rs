@@ -27,7 +27,7 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    pub(super) const fn new(usage: Arc<Usage>, path: PathBuf) -> Self {
+    pub(crate) const fn new(usage: Arc<Usage>, path: PathBuf) -> Self {
         Self { usage, path }
     }
 

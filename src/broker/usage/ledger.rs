@@ -1,13 +1,16 @@
 //! Who has moved how much on this day and in this month: a value without a clock.
 
+use crate::broker::terms::Limit;
+use crate::broker::terms::Period;
+use crate::broker::terms::Scope;
+use crate::broker::terms::Standing;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use time::{Date, Month, OffsetDateTime, Time};
 
-use crate::broker::caller::Principal;
+use crate::broker::terms::Principal;
 
 /// Accounts kept. A principal is a user of this machine, or a name that the authority of a site has
 /// signed, and a profile an entry of the configuration: there are a few. What is beyond is booked
@@ -119,48 +122,6 @@ pub struct Volume {
     pub down: u64,
     /// An estimate of all that went over the air for it, both ways.
     pub air: u64,
-}
-
-/// What may go over the air in bytes; 0: as much as there is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Limit {
-    /// In a day.
-    pub per_day: u64,
-    /// In a month.
-    pub per_month: u64,
-}
-
-/// Whom a limit is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
-    /// All operations.
-    Module,
-    /// Those on one server profile.
-    Profile,
-    /// Those of one client.
-    Client,
-}
-
-/// The time that a limit is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Period {
-    /// From midnight to midnight, in UTC.
-    Day,
-    /// From the first of the month, in UTC.
-    Month,
-}
-
-/// How a limit stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
-    /// Whom it is for.
-    pub scope: Scope,
-    /// What time it is for.
-    pub period: Period,
-    /// What may go over the air.
-    pub limit: u64,
-    /// What has gone.
-    pub used: u64,
 }
 
 impl Ledger {
@@ -328,33 +289,11 @@ fn first_of_next(day: Date) -> Option<Date> {
     Date::from_calendar_date(year, month, 1).ok()
 }
 
-impl Standing {
-    /// What is left.
-    #[must_use]
-    pub const fn left(&self) -> u64 {
-        self.limit.saturating_sub(self.used)
-    }
-}
-
 impl std::ops::AddAssign for Volume {
     fn add_assign(&mut self, more: Self) {
         self.up = self.up.saturating_add(more.up);
         self.down = self.down.saturating_add(more.down);
         self.air = self.air.saturating_add(more.air);
-    }
-}
-
-impl fmt::Display for Standing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.scope {
-            Scope::Module => "the module's data",
-            Scope::Profile => "the profile's data",
-            Scope::Client => "the client's data",
-        })?;
-        f.write_str(match self.period {
-            Period::Day => " of this day (UTC)",
-            Period::Month => " of this month (UTC)",
-        })
     }
 }
 

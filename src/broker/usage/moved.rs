@@ -2,14 +2,14 @@
 
 use super::air::{Air, Traffic};
 use super::ledger::Volume;
-use crate::broker::estimate::Way;
+use crate::broker::terms::Way;
 use crate::modem;
 use simcom_talk::dialogue::failure::{self, Ending, Stage};
 use simcom_talk::dialogue::operation::{Cleared, Output, Progress};
 
 /// What a job has done on the air.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::broker) struct Moved {
+pub(crate) struct Moved {
     traffic: Traffic,
     way: Way,
     /// How far it came.
@@ -17,7 +17,7 @@ pub(in crate::broker) struct Moved {
     bytes: u64,
     /// An upload came to its end.
     is_stored: bool,
-    pub(super) resumes: u32,
+    pub(crate) resumes: u32,
 }
 
 /// Content that is read to see whose a file is: its last bytes, as the dialogue compares them.
@@ -39,7 +39,7 @@ enum Reached {
 
 impl Moved {
     /// What a job of this task has done, by its answer, or by how far it was seen to come.
-    pub(in crate::broker) fn by(
+    pub(crate) fn by(
         traffic: Traffic,
         way: Way,
         answer: &Result<Output, modem::Error>,

@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 use time::Date;
 
 use super::ledger::{Account, Counts, Ledger, Span, Volume, first_of};
-use crate::broker::caller::Principal;
+use crate::broker::terms::Principal;
 
 /// The form of the file that is written, and the former one, which did not know how long the periods
 /// were lived through.

@@ -3,12 +3,13 @@
 use super::options::labels;
 use super::request::Page;
 use super::response::{duration, from_now, link, login, moment, number, signed, timestamp};
-use crate::broker::estimate::Costs;
-use crate::broker::events::{
-    About, Event, Failing, Heard, OperationChange, Outcome, SessionChange, What,
-};
-use crate::broker::queue::{Found, Queue, Queued, State};
-use crate::broker::scheduler::{Priority, Why};
+use crate::broker::api::Heard;
+use crate::broker::api::{Found, Queue};
+use crate::broker::operation::Queued;
+use crate::broker::operation::State;
+use crate::broker::scheduler::estimate::Costs;
+use crate::broker::terms::{Priority, Why};
+use crate::broker::watch::{About, Event, Failing, OperationChange, Outcome, SessionChange, What};
 use crate::modem::health::LoggedIn;
 use crate::proto;
 use crate::proto::operation_event::Change;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::response::{count, duration, signed};
-use crate::broker::storage::{TransferResult, Written};
+use crate::broker::flow::storage::{TransferResult, Written};
 use crate::proto::{
     FetchToModuleResponse, FetchToModuleResult, OperationProgress, PutState,
     SendFromModuleResponse, SendFromModuleResult, WriteModuleFileResponse, WriteModuleFileResult,

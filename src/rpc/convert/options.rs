@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::request::{Fields, Invalid};
-use crate::broker::labels::Labels;
-use crate::broker::requests::RequestId;
-use crate::broker::transfers::Terms;
-use crate::broker::{Principal, Whose};
+use crate::broker::terms::Labels;
+use crate::broker::terms::RequestId;
+use crate::broker::terms::{Principal, Whose};
 use crate::proto;
+use crate::transfers::Terms;
 
 /// Stands for everybody where a request may be about all.
 const ALL: &str = "-";

@@ -1,7 +1,8 @@
 //! Repairs of the link to responses.
 
 use super::response::{duration, number};
-use crate::broker::{Error, Repairs};
+use crate::broker::api::Repairs;
+use crate::broker::terms::Error;
 use crate::modem;
 use crate::proto;
 use crate::rpc::status;

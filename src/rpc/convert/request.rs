@@ -10,12 +10,14 @@ use tonic_types::FieldViolation;
 
 use super::options;
 
-use crate::broker::get::{Guards, Wanted};
-use crate::broker::many::PATHS;
-use crate::broker::put::{PutFilesHeader, PutHeader, Verify};
-use crate::broker::requests::RequestId;
-use crate::broker::scheduler::{Priority, Yields};
-use crate::broker::{ServerChoice, SessionId, SessionRequest, Target, Whose};
+use crate::broker::catalogue::SessionRequest;
+use crate::broker::flow::get::{Guards, Wanted};
+use crate::broker::flow::many::PATHS;
+use crate::broker::flow::put::{PutFilesHeader, PutHeader};
+use crate::broker::terms::RequestId;
+use crate::broker::terms::Verify;
+use crate::broker::terms::{Priority, Yields};
+use crate::broker::terms::{ServerChoice, SessionId, Target, Whose};
 use crate::modem::JobId;
 use crate::proto;
 use crate::rpc::limits::CHUNK;

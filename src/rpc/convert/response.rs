@@ -1,18 +1,19 @@
 //! Values to responses.
 
+use crate::transfers::Transfers;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::broker::Status;
-use crate::broker::put::PutResult;
-use crate::broker::session::OpenSession;
-use crate::broker::transfers::Keeping;
+use crate::broker::api::Status;
+use crate::broker::catalogue::OpenSession;
+use crate::broker::terms::PutResult;
 use crate::modem;
 use crate::modem::chain;
 use crate::modem::health::{Link, LoggedIn};
 use crate::proto;
+use crate::transfers::Keeping;
 use simcom_talk::dialogue::facts::{Capabilities, Identity, Sim};
 use simcom_talk::ftps::command::takes;
 use simcom_talk::ftps::profile::{NON_ASCII, NON_ASCII_FILES, Probe};
@@ -116,10 +117,12 @@ impl From<PutResult> for proto::PutResult {
     }
 }
 
-impl From<Status> for proto::GetStatusResponse {
-    fn from(status: Status) -> Self {
+impl From<(Status, &Transfers)> for proto::GetStatusResponse {
+    fn from((status, transfers): (Status, &Transfers)) -> Self {
+        let keeping = transfers.keeping();
+        let keeping = keeping.borrow();
         let health = status.health;
-        let storage = match &status.keeping {
+        let storage = match &*keeping {
             Keeping::Off => proto::TransferStorage::Off,
             Keeping::Waiting(_) => proto::TransferStorage::Waiting,
             Keeping::Unusable(_) => proto::TransferStorage::Unusable,
@@ -166,8 +169,8 @@ impl From<Status> for proto::GetStatusResponse {
             data: Some(status.data.into()),
             repairs: Some(status.repairs.into()),
             transfer_storage: storage.into(),
-            transfer_storage_detail: status.keeping.why().unwrap_or_default(),
-            transfer_storage_set_aside: status.set_aside,
+            transfer_storage_detail: keeping.why().unwrap_or_default(),
+            transfer_storage_set_aside: transfers.set_aside(),
             waiting_for: health
                 .waiting
                 .map(|waiting| waiting.why.into())

@@ -1,7 +1,7 @@
 //! Requests about files on the module to values.
 
 use super::request::{Fields, Given, Invalid};
-use crate::broker::storage::Transfer;
+use crate::broker::flow::storage::Transfer;
 use crate::proto;
 use simcom_talk::dialogue::operation::WriteModuleFile;
 use simcom_talk::ftps::question::Question;

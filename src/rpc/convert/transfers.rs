@@ -7,15 +7,15 @@ use bytes::Bytes;
 use super::options::{labels, one, whose};
 use super::request::{Fields, Invalid, Page, both, sha256};
 use super::response::{count, duration, given, number, signed, timestamp, until};
-use crate::broker::labels::Labels;
-use crate::broker::put::{PutState, Verify};
-use crate::broker::scheduler::Priority;
-use crate::broker::transfers::{
-    Direction, Key, Record, Remnant, State, Terms, Told, Transfer, TransferId, UploadWish,
-    WatchTold, Wish,
-};
-use crate::broker::{Caller, Principal, Whose};
+use crate::broker::terms::Labels;
+use crate::broker::terms::Priority;
+use crate::broker::terms::{Caller, Principal, Whose};
+use crate::broker::terms::{Key, TransferId};
+use crate::broker::terms::{PutState, Verify};
 use crate::proto;
+use crate::transfers::{
+    Direction, Record, Remnant, State, Terms, Told, Transfer, UploadWish, WatchTold, Wish,
+};
 
 /// Most transfers in one answer: a few hundred kilobytes.
 const PAGE: usize = 200;

@@ -1,7 +1,9 @@
 //! What data has moved, to responses.
 
 use super::response::{signed, timestamp};
-use crate::broker::usage::{Account, Counts, Period, Report, Scope, Standing, Volume};
+use crate::broker::terms::{Period, Scope, Standing};
+use crate::broker::usage::Report;
+use crate::broker::usage::{Account, Counts, Volume};
 use crate::proto;
 
 impl From<Report> for proto::GetUsageResponse {

@@ -8,9 +8,9 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use super::DOMAIN;
-use crate::broker::Cause;
 use crate::broker::disk::is_short_of_descriptors;
-use crate::broker::transfers::{Exhausted, Trouble};
+use crate::broker::terms::Cause;
+use crate::broker::terms::{Exhausted, Trouble};
 use crate::modem;
 use crate::proto::Reason;
 use simcom_talk::dialogue::failure::{self, Failure, Finding, Stage};

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cellftp::broker::put::{PutState, Verify};
-use cellftp::broker::scheduler::Priority;
-use cellftp::broker::transfers::{
-    Direction, ReadNext, Receiving, State, Terms, Transfer, TransferId, Upload, UploadWish, Wish,
+use cellftp::broker::terms::Priority;
+use cellftp::broker::terms::TransferId;
+use cellftp::broker::terms::{Caller, Cause, Error, Principal};
+use cellftp::broker::terms::{PutState, Verify};
+use cellftp::transfers::Transfers;
+use cellftp::transfers::{
+    Direction, ReadNext, Receiving, State, Terms, Transfer, Upload, UploadWish, Wish,
 };
-use cellftp::broker::{Broker, Caller, Cause, Error, Principal};
 use sha2::{Digest, Sha256};
 use tokio::time::{sleep, timeout};
 
@@ -56,7 +58,7 @@ impl Client<'_> {
         let all = self.mine().transfers.clone();
         let caller = self.caller(None);
         let fitting = all.into_iter().find(|mine| {
-            let there = self.broker.transfer(&caller, mine.id.clone());
+            let there = self.transfers.transfer(&caller, mine.id.clone());
             there.is_ok_and(|there| fits(there.record.state))
         });
         fitting.or_else(|| self.pick())
@@ -122,7 +124,7 @@ impl Client<'_> {
             "CreateUpload {name} writer {id} {at:?} {len} bytes fail={fail} {verify:?} delete={may_be_deleted} sentinel={with_sentinel}"
         );
         let caller = self.caller(None);
-        let created = self.broker.create_upload(&caller, name.clone(), wish);
+        let created = self.transfers.create_upload(&caller, name.clone(), wish);
         match self.call(&what, None, created).await {
             Some(Ok(Upload::Receive(receiving))) => {
                 self.bring(&name, receiving, &content, 0).await;
@@ -156,7 +158,7 @@ impl Client<'_> {
             _ => false,
         };
         let until = async {
-            let Ok(mut watch) = self.broker.watch_transfer(&caller, name.clone()) else {
+            let Ok(mut watch) = self.transfers.watch_transfer(&caller, name.clone()) else {
                 return false;
             };
             while let Ok(Some(there)) = watch.next().await {
@@ -247,7 +249,7 @@ impl Client<'_> {
             ended: false,
         });
         let caller = self.caller(None);
-        let created = self.broker.create_download(&caller, name.clone(), wish);
+        let created = self.transfers.create_download(&caller, name.clone(), wish);
         match self
             .call(&format!("CreateDownload {name} {at:?}"), None, created)
             .await
@@ -285,7 +287,7 @@ impl Client<'_> {
         if self.world.plan.has("disk") && self.random.u8(..4) == 0 {
             self.spoil_disk();
         }
-        let cancelled = self.broker.cancel_transfer(&caller, mine.id.clone());
+        let cancelled = self.transfers.cancel_transfer(&caller, mine.id.clone());
         match self
             .call(&format!("CancelTransfer {}", mine.id), None, cancelled)
             .await
@@ -318,7 +320,7 @@ impl Client<'_> {
     async fn retry(&mut self, mine: &Lasting) {
         let caller = self.caller(None);
         // Just when it falls due by itself.
-        if let Ok(there) = self.broker.transfer(&caller, mine.id.clone())
+        if let Ok(there) = self.transfers.transfer(&caller, mine.id.clone())
             && matches!(there.record.state, State::Waiting { .. })
             && let Some(until) = there.next_attempt
             && self.random.bool()
@@ -334,7 +336,7 @@ impl Client<'_> {
                 sleep((left + late).saturating_sub(Duration::from_millis(500))).await;
             }
         }
-        let retried = self.broker.retry_transfer(&caller, mine.id.clone());
+        let retried = self.transfers.retry_transfer(&caller, mine.id.clone());
         match self
             .call(&format!("RetryTransfer {}", mine.id), None, retried)
             .await
@@ -352,7 +354,7 @@ impl Client<'_> {
 
     async fn delete_transfer(&mut self, mine: &Lasting) {
         let caller = self.caller(None);
-        let deleted = self.broker.delete_transfer(&caller, mine.id.clone());
+        let deleted = self.transfers.delete_transfer(&caller, mine.id.clone());
         self.remember(&mine.id, |mine| mine.ended = true);
         match self
             .call(&format!("DeleteTransfer {}", mine.id), None, deleted)
@@ -378,9 +380,9 @@ impl Client<'_> {
         let content = Arc::clone(&self.world.oracle().writer(writer).content);
         let caller = self.caller(None);
         if self.random.bool() {
-            let there = self.broker.transfer(&caller, mine.id.clone());
+            let there = self.transfers.transfer(&caller, mine.id.clone());
             let from = there.map_or(0, |there| there.record.committed);
-            let resumed = self.broker.resume_upload(&caller, mine.id.clone(), from);
+            let resumed = self.transfers.resume_upload(&caller, mine.id.clone(), from);
             match self
                 .call(
                     &format!("ResumeUpload {} at {from}", mine.id),
@@ -402,7 +404,7 @@ impl Client<'_> {
             return;
         }
         let created = self
-            .broker
+            .transfers
             .create_upload(&caller, mine.id.clone(), mine.wish.clone());
         match self
             .call(&format!("CreateUpload {} again", mine.id), None, created)
@@ -442,7 +444,7 @@ impl Client<'_> {
             ..mine.wish.clone()
         };
         let caller = self.caller(None);
-        let created = self.broker.create_upload(&caller, mine.id.clone(), wish);
+        let created = self.transfers.create_upload(&caller, mine.id.clone(), wish);
         match self
             .call(
                 &format!("CreateUpload {} with other content", mine.id),
@@ -462,7 +464,10 @@ impl Client<'_> {
                         .violated("an accepted transfer is forgotten", mine.id.to_string());
                 }
                 drop(receiving);
-                let _ = self.broker.delete_transfer(&caller, mine.id.clone()).await;
+                let _ = self
+                    .transfers
+                    .delete_transfer(&caller, mine.id.clone())
+                    .await;
             }
             Some(Err(error)) => self.said("CreateUpload", &error),
             None => {}
@@ -474,7 +479,7 @@ impl Client<'_> {
         let caller = self.caller(None);
         let patience = Duration::from_secs(self.random.u64(1..600));
         let watching = async {
-            let mut watch = self.broker.watch_transfer(&caller, mine.id.clone())?;
+            let mut watch = self.transfers.watch_transfer(&caller, mine.id.clone())?;
             let mut last = None;
             while let Ok(Ok(Some(there))) = timeout(patience, watch.next()).await {
                 last = Some(there);
@@ -501,7 +506,7 @@ impl Client<'_> {
         let caller = named(&self.name);
         let reading = async {
             let mut reading = self
-                .broker
+                .transfers
                 .read_transfer(&caller, mine.id.clone(), 0)
                 .await?;
             let mut all = Vec::new();
@@ -593,11 +598,17 @@ impl Client<'_> {
 
 /// After all trouble: every transfer of a client has been delivered, or told as failed with its
 /// bytes kept.
-pub(crate) async fn settle(world: &Arc<World>, broker: &Broker, index: usize, until: Duration) {
+pub(crate) async fn settle(
+    world: &Arc<World>,
+    transfers: &Transfers,
+    index: usize,
+    until: Duration,
+) {
     let mut client = Client {
         random: fastrand::Rng::with_seed(0),
         world,
-        broker,
+        broker: transfers.broker(),
+        transfers,
         index,
         name: client_name(index),
     };
@@ -605,7 +616,7 @@ pub(crate) async fn settle(world: &Arc<World>, broker: &Broker, index: usize, un
     let all: Vec<Lasting> = client.mine().transfers.clone();
     for mine in all.iter().filter(|mine| mine.accepted) {
         loop {
-            let there = match broker.transfer(&caller, mine.id.clone()) {
+            let there = match transfers.transfer(&caller, mine.id.clone()) {
                 Ok(there) => there,
                 Err(_) if mine.ended => break,
                 Err(error) => {
@@ -630,7 +641,13 @@ pub(crate) async fn settle(world: &Arc<World>, broker: &Broker, index: usize, un
         }
     }
     // No client sees what is another's.
-    match broker.list_transfers(&caller, &cellftp::broker::Whose::Own, None, 1000, |_| true) {
+    match transfers.list_transfers(
+        &caller,
+        &cellftp::broker::terms::Whose::Own,
+        None,
+        1000,
+        |_| true,
+    ) {
         Ok(listed) => {
             for there in listed {
                 let own = format!("{}-", client.name);
@@ -652,16 +669,22 @@ fn named(client: &str) -> Caller {
         deadline: None,
         priority: None,
         yields: None,
-        options: cellftp::broker::Options::default(),
+        options: cellftp::broker::terms::Options::default(),
     }
 }
 
 /// How many transfers the daemon lists that may have bytes in its spool.
-pub(crate) fn keeping(world: &World, broker: &Broker) -> usize {
+pub(crate) fn keeping(world: &World, transfers: &Transfers) -> usize {
     let of = |index| {
         let caller = named(&client_name(index));
-        broker
-            .list_transfers(&caller, &cellftp::broker::Whose::Own, None, 1000, |_| true)
+        transfers
+            .list_transfers(
+                &caller,
+                &cellftp::broker::terms::Whose::Own,
+                None,
+                1000,
+                |_| true,
+            )
             .unwrap_or_default()
     };
     let all = (0..world.plan.clients).flat_map(of);
@@ -689,7 +712,10 @@ impl Client<'_> {
             return;
         }
         let caller = self.caller(None);
-        if let Err(error) = self.broker.retry_transfer(&caller, mine.id.clone()).await
+        if let Err(error) = self
+            .transfers
+            .retry_transfer(&caller, mine.id.clone())
+            .await
             && matches!(error.cause, Cause::SpoolLost)
         {
             let what = format!("{}: {reason:?}", mine.id);
@@ -700,7 +726,7 @@ impl Client<'_> {
             self.world.oracle().reopen(writer);
         }
         let _ = timeout(Duration::from_secs(7200), async {
-            let Ok(mut watch) = self.broker.watch_transfer(&caller, mine.id.clone()) else {
+            let Ok(mut watch) = self.transfers.watch_transfer(&caller, mine.id.clone()) else {
                 return;
             };
             let mut last = None;

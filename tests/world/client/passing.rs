@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cellftp::broker::get::{Next, Reading};
-use cellftp::broker::many;
-use cellftp::broker::put::{PutFilesHeader, PutHeader, PutResult, PutState, Verify};
-use cellftp::broker::{Caller, Error, ServerChoice, SessionRequest, Target};
+use cellftp::broker::catalogue::SessionRequest;
+use cellftp::broker::flow::get::{Next, Reading};
+use cellftp::broker::flow::many;
+use cellftp::broker::flow::put::{PutFilesHeader, PutHeader};
+use cellftp::broker::terms::{Caller, Error, ServerChoice, Target};
+use cellftp::broker::terms::{PutResult, PutState, Verify};
 use simcom_talk::ftps::value::{Offset, TransferType};
 use tokio::time::{sleep, timeout};
 
@@ -129,11 +131,11 @@ impl Client<'_> {
         deadline: Option<Duration>,
     ) -> Option<Result<PutResult, Error>> {
         let caller = Caller {
-            principal: cellftp::broker::Principal::new(self.name.as_str()),
+            principal: cellftp::broker::terms::Principal::new(self.name.as_str()),
             deadline: deadline.map(|time| cellftp::modem::clock::now() + time),
             priority: None,
             yields: None,
-            options: cellftp::broker::Options::default(),
+            options: cellftp::broker::terms::Options::default(),
         };
         self.world.note(&format!(
             "{}: puts {:?}, {} bytes",
@@ -414,7 +416,7 @@ impl Client<'_> {
             self.put_to((host, "/d/a".into()), to, Some("a")).await;
         }
         let mut other = caller.clone();
-        other.principal = cellftp::broker::Principal::new("another");
+        other.principal = cellftp::broker::terms::Principal::new("another");
         if self.broker.working_directory(&other, &session.id).is_ok() {
             self.world
                 .violated("another's session can be used", self.name.clone());

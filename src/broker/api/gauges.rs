@@ -1,0 +1,35 @@
+//! Figures that nobody tells, and that are looked at from time to time.
+
+use metrics::gauge;
+
+use crate::broker::Broker;
+use crate::broker::api::Status;
+use crate::broker::terms::Period;
+use crate::broker::watch::metrics::float;
+
+impl Broker {
+    /// Looks at what nobody tells.
+    pub(crate) fn look(&self) {
+        let Status {
+            queued,
+            sessions,
+            data,
+            ..
+        } = self.status();
+        gauge!("cellftpd_operations_waiting").set(float(queued as u64));
+        gauge!("cellftpd_sessions").set(float(sessions as u64));
+        let (memory, disk) = self.shared.spools.used();
+        gauge!("cellftpd_spool_bytes", "place" => "memory").set(float(memory));
+        gauge!("cellftpd_spool_bytes", "place" => "disk").set(float(disk));
+        for (period, used) in [("day", data.day.air), ("month", data.month.air)] {
+            gauge!("cellftpd_data_used_bytes", "period" => period).set(float(used));
+        }
+        for standing in self.shared.usage.standings() {
+            let period = match standing.period {
+                Period::Day => "day",
+                Period::Month => "month",
+            };
+            gauge!("cellftpd_data_limit_bytes", "period" => period).set(float(standing.limit));
+        }
+    }
+}

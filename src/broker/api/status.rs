@@ -1,0 +1,91 @@
+//! What is known of the link that all share.
+
+use crate::broker::Broker;
+use crate::modem::clock;
+use std::time::Duration;
+
+use crate::broker::operation::Running;
+use crate::broker::usage::Counts;
+use crate::modem::Health;
+use crate::modem::health::Repair;
+use simcom_talk::dialogue::{Repaired, Rung};
+
+/// State of the module, of the link and of those who share it.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// State of the module.
+    pub health: Health,
+    /// How long `health.link` has lasted.
+    pub lasted: Duration,
+    /// How long `health.waiting` has lasted.
+    pub waited: Option<Duration>,
+    /// Name of the profile that the module is logged in to; `None` for a server named inline.
+    pub profile: Option<String>,
+    /// The operation on the link.
+    pub running: Option<Running>,
+    /// Operations that wait for the link.
+    pub queued: usize,
+    /// Open sessions.
+    pub sessions: usize,
+    /// What has moved on this day and in this month.
+    pub data: Counts,
+    /// What was done to repair the link.
+    pub repairs: Repairs,
+}
+
+/// What was done to repair the link.
+#[derive(Debug, Clone, Default)]
+pub struct Repairs {
+    /// The last rung that was tried, and how long ago.
+    pub last: Option<(Repaired, Duration)>,
+    /// How often each rung was tried within the last hour, from the lowest on; those that were
+    /// not are left out.
+    pub within_an_hour: Vec<(Rung, usize)>,
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+impl Repairs {
+    /// Of those that the module's owner remembers, `now` after the daemon's start.
+    pub(crate) fn of(repairs: &[Repair], now: Duration) -> Self {
+        let ago = |repair: &Repair| now.saturating_sub(repair.at);
+        let count = |rung| {
+            let same = repairs.iter().filter(|repair| repair.what.rung == rung);
+            same.filter(|repair| ago(repair) < HOUR).count()
+        };
+        let counts = Rung::ALL.map(|rung| (rung, count(rung)));
+        Self {
+            last: repairs
+                .last()
+                .map(|repair| (repair.what.clone(), ago(repair))),
+            within_an_hour: counts.into_iter().filter(|(_, count)| *count > 0).collect(),
+        }
+    }
+}
+
+impl Broker {
+    /// What is known now; never waits and never asks the module.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let now = clock::now();
+        let health = self.shared.link.modem.health().borrow().clone();
+        let profile = health
+            .logged_in
+            .as_ref()
+            .and_then(|at| self.shared.servers.name_of(at));
+        let since_start = now.duration_since(self.shared.started);
+        Status {
+            lasted: since_start.saturating_sub(health.since),
+            waited: health
+                .waiting
+                .map(|waiting| since_start.saturating_sub(waiting.since)),
+            repairs: Repairs::of(&health.repairs, since_start),
+            profile: profile.map(str::to_owned),
+            running: self.shared.operations.running(now),
+            queued: self.shared.link.waiting(),
+            sessions: self.sessions().count(now),
+            data: self.shared.usage.total(),
+            health,
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! The operation behind a reading: the module's deliveries go to the spool, in as many stays on the link
+//! as it takes.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::ends::Ends;
+use super::{Deliver, Finished, GetProgress, GetStage};
+use crate::broker::operation::{Feed, Operation};
+use crate::broker::scheduler::Yielding;
+use crate::broker::spool::{Gauge, WriteError, Writer};
+use crate::broker::terms::Load;
+use crate::broker::terms::Patience;
+use crate::broker::terms::{Cause, Error};
+use simcom_talk::dialogue::failure::Ending;
+use simcom_talk::dialogue::operation::{Delivery, Download, Output, Progress, Standing, Task};
+use simcom_talk::ftps::value::TransferType;
+
+/// Deliveries between the module and the spool: enough that neither waits for the other's next
+/// turn on the runtime, few enough not to count as memory (a chunk is at most 1480 bytes on most
+/// firmware, SIMCom manual L1214).
+const DELIVERIES: usize = 8;
+
+/// A reader that has filled its spool is far behind: others wait for it only for this part of what a caller
+/// may who brings bytes (`transfers.trickle`), in which one that reads makes room for a chunk.
+const MOMENTS: u32 = 20;
+
+/// One file, or one listing, of an operation, whatever becomes of its caller.
+pub(crate) async fn deliver(
+    operation: &Operation,
+    job: Deliver,
+    writer: &mut Writer,
+    begin: oneshot::Sender<Option<u64>>,
+    report: &watch::Sender<GetProgress>,
+    link: &watch::Sender<Progress>,
+    patience: Patience,
+) -> Result<Finished, Error> {
+    let (delivery, deliveries) = mpsc::channel(DELIVERIES);
+    let from = match &job.task {
+        Task::Download(download) => download.offset.get(),
+        _ => 0,
+    };
+    let full = watch::Sender::new(false);
+    let room = Room {
+        full: full.subscribe(),
+        gauge: writer.gauge(),
+        stall: patience.stall,
+    };
+    let ends = Ends::default();
+    let (answer, pumped) = tokio::join!(
+        transfer(operation, job, delivery, room, report, link, &ends),
+        async {
+            let way = Way {
+                writer: &mut *writer,
+                full,
+                trickle: patience.trickle / MOMENTS,
+            };
+            tokio::select! {
+                biased;
+                () = operation.cancelled() => Ok(None),
+                pumped = pump(operation, deliveries, way, begin, &ends) => pumped,
+            }
+        },
+    );
+    let outcome = match (pumped, answer) {
+        (Err(cause), _) => Err(operation.error(cause)),
+        (Ok(grown), Ok(Output::Delivered(delivered))) => Ok(Finished {
+            delivered,
+            elapsed: operation.on_link(),
+            grown,
+        }),
+        (Ok(_), Ok(_)) => Err(operation.error(Cause::WrongAnswer)),
+        (Ok(_), Err(error)) => Err(beyond_the_end(error, from)),
+    };
+    writer.end();
+    // The link is free, or is before long; the caller reads the rest at its own pace.
+    tokio::select! {
+        biased;
+        () = operation.cancelled() => {
+            writer.discard();
+            outcome.and_then(|_| Err(operation.ended_by_caller(Ending::Drained)))
+        }
+        drained = drained(operation, writer, patience) => match outcome {
+            Ok(_) if !drained => Err(operation.error(Cause::ReaderTooSlow)),
+            outcome => outcome,
+        },
+    }
+}
+
+/// Waits until all was read. An operation that has more to do keeps the link for a moment only.
+async fn drained(operation: &Operation, writer: &mut Writer, patience: Patience) -> bool {
+    let mut drained = pin!(writer.drained(patience.stall));
+    if let Ok(drained) = timeout(patience.trickle / MOMENTS, &mut drained).await {
+        return drained;
+    }
+    operation.let_go();
+    drained.await
+}
+
+/// A size that is less than where the file was to begin is no damage of the file.
+fn beyond_the_end(error: Error, from: u64) -> Error {
+    match error.cause {
+        Cause::SizeMismatch { expected, found } if expected == from && found < from => Error {
+            cause: Cause::WrongOffset { committed: found },
+            ..error
+        },
+        _ => error,
+    }
+}
+
+/// Does the job, in as many stays on the link as it takes.
+async fn transfer(
+    operation: &Operation,
+    job: Deliver,
+    delivery: mpsc::Sender<Delivery>,
+    mut room: Room,
+    report: &watch::Sender<GetProgress>,
+    link: &watch::Sender<Progress>,
+    ends: &Ends,
+) -> Result<Output, Error> {
+    let Deliver {
+        standing,
+        mut task,
+        insists,
+    } = job;
+    let mut place = operation.place.subscribe();
+    loop {
+        if insists {
+            operation.until_login_is_tried(&standing).await?;
+        }
+        let now = task.clone();
+        let make_way = CancellationToken::new();
+        link.send_modify(|link| {
+            let resumes = link.resumes;
+            *link = Progress {
+                resumes,
+                ..Progress::default()
+            };
+        });
+        let feed = Feed {
+            delivery: Some(delivery.clone()),
+            make_way: make_way.clone(),
+            progress: link.clone(),
+            ..Feed::default()
+        };
+        let stay = async {
+            let turn = tokio::select! {
+                biased;
+                () = delivery.closed() => {
+                    return Err(operation.ended_by_caller(Ending::BeforeItBegan));
+                }
+                turn = operation.turn(load(&now), yielding(operation, &standing, &now)) => turn?,
+            };
+            report.send_modify(|report| report.stage = GetStage::Receiving);
+            operation.submit(turn, standing.clone(), now, feed).await
+        };
+        let mut stay = pin!(stay);
+        let mut others = pin!(operation.give_way(&make_way, || operation.can_abort()));
+        let answer = loop {
+            tokio::select! {
+                biased;
+                answer = &mut stay => break answer,
+                Ok(()) = place.changed() => {
+                    let place = *place.borrow_and_update();
+                    report.send_modify(|report| report.place = place);
+                }
+                () = &mut others => {}
+            }
+        };
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) if insists && may_go_on(&task, &standing, ends) => {
+                report.send_modify(|report| report.stage = GetStage::Queued);
+                operation
+                    .until_login_is_tried_again(&standing, error)
+                    .await?;
+                // What was handed over before the login was lost is on its way to the reader.
+                if !taken(&delivery, &mut room.full, Vec::new()).await {
+                    return Err(operation.ended_by_caller(Ending::Drained));
+                }
+                if let Task::Download(download) = &mut task {
+                    download.begun = ends.begun();
+                }
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        match (answer, &mut task) {
+            (Output::DownloadYielded(mut begun), Task::Download(download)) => {
+                let undelivered = std::mem::take(&mut begun.undelivered);
+                download.begun = Some(begun);
+                report.send_modify(|report| report.stage = GetStage::Queued);
+                let stood_still = *room.full.borrow();
+                if !taken(&delivery, &mut room.full, undelivered).await {
+                    return Err(operation.ended_by_caller(Ending::Drained));
+                }
+                if stood_still {
+                    let taken = tokio::select! {
+                        biased;
+                        () = delivery.closed() => true,
+                        taken = room.gauge.half_taken(room.stall) => taken,
+                    };
+                    if !taken {
+                        return Err(operation.error(Cause::ReaderTooSlow));
+                    }
+                }
+            }
+            (answer, _) => return Ok(answer),
+        }
+    }
+}
+
+/// What a Get that has made way waits for before it comes back: else one whose reader is slower than the
+/// link would come back for each chunk that was read, and cost those who wait an abort and a login each time.
+struct Room {
+    /// A chunk waits for room.
+    full: watch::Receiver<bool>,
+    gauge: Gauge,
+    /// How long its reader may take nothing.
+    stall: Duration,
+}
+
+/// Off the link: hands on what it did not deliver any more, and waits until the spool has taken it all,
+/// so that one whose reader stands still does not come back before there is room. `false` where nobody
+/// wants it any more.
+async fn taken(
+    delivery: &mpsc::Sender<Delivery>,
+    full: &mut watch::Receiver<bool>,
+    undelivered: Vec<Delivery>,
+) -> bool {
+    for each in undelivered {
+        if delivery.send(each).await.is_err() {
+            return false;
+        }
+    }
+    if delivery.reserve_many(DELIVERIES).await.is_err() {
+        return false;
+    }
+    // Nor while the last one that was taken out of the channel waits for room.
+    full.wait_for(|full| !full).await.is_ok()
+}
+
+/// What is left to move.
+fn load(task: &Task) -> Load {
+    Load::Down(match task {
+        Task::Download(Download { offset, begun, .. }) => begun.as_ref().and_then(|begun| {
+            let at = offset.get() + begun.got;
+            begun.size.map(|size| size.saturating_sub(at))
+        }),
+        _ => None,
+    })
+}
+
+/// Whether it can go on later.
+fn yielding(operation: &Operation, standing: &Standing, task: &Task) -> Option<Yielding> {
+    let (Task::Download(download), Standing::LoggedIn(_)) = (task, standing) else {
+        return None;
+    };
+    is_exact(standing).then_some(Yielding {
+        policy: operation.yields,
+        in_blocks: false,
+        again: download.begun.is_some(),
+    })
+}
+
+/// Whether bytes come as the server holds them.
+fn is_exact(standing: &Standing) -> bool {
+    matches!(standing, Standing::LoggedIn(place) if place.transfer_type == TransferType::Binary)
+}
+
+/// Whether it can be done once more behind what was handed over. A listing has no offset, and where line ends are
+/// rewritten, what was handed over tells no place in the file.
+fn may_go_on(task: &Task, standing: &Standing, ends: &Ends) -> bool {
+    ends.begun().is_none() || (matches!(task, Task::Download(_)) && is_exact(standing))
+}
+
+/// Takes deliveries to the spool. Where it cannot take them all, it lets go of their channel, which
+/// ends the job. Answers the size that the file has in the end, where it grew meanwhile.
+async fn pump(
+    operation: &Operation,
+    mut deliveries: mpsc::Receiver<Delivery>,
+    mut way: Way<'_>,
+    begin: oneshot::Sender<Option<u64>>,
+    ends: &Ends,
+) -> Result<Option<u64>, Cause> {
+    let mut begin = Some(begin);
+    let (mut moved, mut grown) = (0, None);
+    while let Some(delivery) = deliveries.recv().await {
+        let (size, chunk) = match delivery {
+            Delivery::Began { size } => (size, Bytes::new()),
+            Delivery::Chunk(chunk) => (None, chunk),
+            Delivery::Grown { size } => {
+                grown = Some(size);
+                continue;
+            }
+        };
+        ends.add(size, &chunk);
+        if let Some(begin) = begin.take() {
+            if let Some(size) = size {
+                operation.sized(size);
+            }
+            // A caller that is gone cancels in its own way.
+            let _ = begin.send(size);
+        }
+        moved += chunk.len() as u64;
+        if let Some(allowance) = &operation.allowance {
+            allowance.download(moved)?;
+        }
+        match way.spool(operation, chunk).await {
+            Ok(()) => {}
+            // The job hears of it in its own way.
+            Err(WriteError::Gone) => return Ok(None),
+            Err(WriteError::Stalled) => return Err(Cause::ReaderTooSlow),
+            Err(WriteError::Io(error)) => return Err(Cause::Spool(Arc::new(error))),
+        }
+        operation.moved(moved);
+    }
+    Ok(grown)
+}
+
+/// The way of a delivery into the spool.
+struct Way<'a> {
+    writer: &'a mut Writer,
+    /// A chunk waits for room.
+    full: watch::Sender<bool>,
+    /// How long one may before the queue is told.
+    trickle: Duration,
+}
+
+impl Way<'_> {
+    /// Takes a chunk to the spool, and tells the queue when its reader makes no room for so long.
+    async fn spool(&mut self, operation: &Operation, chunk: Bytes) -> Result<(), WriteError> {
+        let mut writing = pin!(self.writer.write(chunk));
+        let at_once = poll_fn(|cx| Poll::Ready(writing.as_mut().poll(cx)));
+        if let Poll::Ready(written) = at_once.await {
+            return written;
+        }
+        self.full.send_replace(true);
+        let written = match timeout(self.trickle, &mut writing).await {
+            Ok(written) => written,
+            Err(_) => {
+                operation.trickles(true);
+                let written = writing.await;
+                operation.trickles(false);
+                written
+            }
+        };
+        self.full.send_replace(false);
+        written
+    }
+}

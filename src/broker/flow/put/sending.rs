@@ -1,0 +1,96 @@
+//! A file of the daemon's disk on its way to the server.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::DropGuard;
+
+use super::content::{Content, OnDisk};
+use super::drive::Driver;
+use super::{PutHeader, PutProgress};
+use crate::broker::Broker;
+use crate::broker::terms::Caller;
+use crate::broker::terms::Error;
+use crate::broker::terms::Key;
+use crate::broker::terms::{Patience, PutResult, Verify};
+use crate::modem::JobId;
+use simcom_talk::dialogue::operation::BegunUpload;
+
+/// An upload under way whose bytes are all at hand. Dropping it cancels the operation.
+#[derive(Debug)]
+pub(crate) struct Sending {
+    operation: JobId,
+    progress: watch::Receiver<PutProgress>,
+    driver: JoinHandle<Result<PutResult, Error>>,
+    _cancel: DropGuard,
+}
+
+impl Broker {
+    /// Admits the writing of a file that is on the disk, or the rest of it where an earlier
+    /// operation has begun, for the transfer `own`. Returns at once.
+    ///
+    /// # Errors
+    /// Why it was not admitted. Nothing of it reaches the module.
+    pub(crate) fn send(
+        &self,
+        caller: &Caller,
+        header: &PutHeader,
+        file: OnDisk,
+        begun: Option<BegunUpload>,
+        own: Key,
+    ) -> Result<Sending, Error> {
+        let (location, session) = self.locate(caller, &header.target)?;
+        let operation = self.admit(caller, "Put", location.clone(), session)?;
+        if let Some(allowance) = &operation.allowance {
+            let at = begun.as_ref().map_or(0, |begun| begun.at);
+            let rest = file.size.saturating_sub(at);
+            allowance.upload(rest, header.verify == Some(Verify::ReadBack))?;
+        }
+        let (report, progress) = watch::channel(PutProgress::default());
+        let patience = Patience {
+            stall: self.shared.stall,
+            trickle: self.shared.trickle,
+        };
+        let content = Content::OnDisk(file);
+        let (id, teller) = (operation.id.clone(), operation.teller());
+        let cancel = operation.cancel.clone().drop_guard();
+        let mut driver = Driver::new(
+            Arc::clone(&operation),
+            &location,
+            header,
+            content,
+            report,
+            patience,
+        )?;
+        driver.begun = begun;
+        driver.own = Some(own);
+        Ok(Sending {
+            operation: id,
+            progress,
+            driver: tokio::spawn(teller.tells(driver.run())),
+            _cancel: cancel,
+        })
+    }
+}
+
+impl Sending {
+    /// Names the operation.
+    pub(crate) const fn operation(&self) -> &JobId {
+        &self.operation
+    }
+
+    /// How far it is, now and at every change.
+    pub(crate) fn progress(&self) -> watch::Receiver<PutProgress> {
+        self.progress.clone()
+    }
+
+    /// Waits for the result.
+    ///
+    /// # Errors
+    /// As with [`super::Writing::finish`].
+    pub(crate) async fn finish(mut self) -> Result<PutResult, Error> {
+        let finished = (&mut self.driver).await;
+        finished.unwrap_or_else(|how| Err(Error::lost(&self.operation, &how)))
+    }
+}

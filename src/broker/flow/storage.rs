@@ -1,0 +1,160 @@
+//! Files on the module.
+
+mod moving;
+mod writing;
+
+use super::get::{Deliver, Reading};
+use crate::broker::Broker;
+use crate::broker::terms::Priority;
+use crate::broker::terms::{Caller, Target};
+use crate::broker::terms::{Cause, Error};
+pub use moving::{ModuleProgress, Moving, TransferResult};
+use simcom_talk::dialogue::operation::WriteModuleFile;
+use simcom_talk::dialogue::operation::{ModuleTransfer, Output, Standing, Task};
+use simcom_talk::ftps::storage::{Drive, Entry, ModulePath, Space};
+use simcom_talk::ftps::value::{Offset, RemotePath, TransferType};
+pub use writing::{WritingToModule, Written};
+
+/// A file that goes between the server and a drive of the module, where it has the last component
+/// of the remote path as its name.
+#[derive(Debug, Clone)]
+pub struct Transfer {
+    /// The server.
+    pub target: Target,
+    /// On the server.
+    pub path: RemotePath,
+    /// On the module.
+    pub drive: Drive,
+    /// The byte to go on at.
+    pub offset: Offset,
+    /// Refuse to fetch, without touching it, where the module holds a file of the name.
+    pub must_be_new: bool,
+}
+
+impl Broker {
+    /// Admits the reading of a file of the server to a drive of the module. Returns at once. What
+    /// came stays on the module, however it ends.
+    ///
+    /// # Errors
+    /// Why it was not admitted.
+    pub fn fetch_to_module(&self, caller: &Caller, transfer: Transfer) -> Result<Moving, Error> {
+        self.move_file(caller, "FetchToModule", transfer, Task::Fetch)
+    }
+
+    /// Admits the writing of a file of the server from a drive of the module. Returns at once. The
+    /// server may have a part of the file, where it fails.
+    ///
+    /// # Errors
+    /// Why it was not admitted.
+    pub fn send_from_module(&self, caller: &Caller, transfer: Transfer) -> Result<Moving, Error> {
+        self.move_file(caller, "SendFromModule", transfer, Task::Send)
+    }
+
+    /// The names in a directory of the module, and the size of each file where it is told.
+    ///
+    /// # Errors
+    /// Why they are not known.
+    pub async fn list_module_files(
+        &self,
+        caller: &Caller,
+        directory: ModulePath,
+    ) -> Result<Vec<(Entry, Option<u64>)>, Error> {
+        let task = Task::ListModule(directory);
+        match self.on_storage(caller, "ListModuleFiles", task).await? {
+            Output::ModuleFiles(files) => Ok(files),
+            _ => Err(Cause::WrongAnswer.into()),
+        }
+    }
+
+    /// Deletes a file of the module.
+    ///
+    /// # Errors
+    /// Why it was not deleted.
+    pub async fn delete_module_file(&self, caller: &Caller, file: ModulePath) -> Result<(), Error> {
+        let task = Task::DeleteModuleFile(file);
+        self.on_storage(caller, "DeleteModuleFile", task)
+            .await
+            .map(drop)
+    }
+
+    /// Admits the reading of a file of the module. Returns at once.
+    ///
+    /// # Errors
+    /// Why it was not admitted.
+    pub fn read_module_file(&self, caller: &Caller, file: ModulePath) -> Result<Reading, Error> {
+        let operation = self.admit_at(caller, "ReadModuleFile", Priority::Normal, None, None)?;
+        let job = Deliver {
+            standing: Standing::Attached,
+            task: Task::ReadModuleFile(file),
+            insists: false,
+        };
+        let spools = &self.shared.spools;
+        Ok(Reading::begin(operation, job, spools, self.patience()))
+    }
+
+    /// Admits the writing of a file of the module. Returns at once; the bytes follow through
+    /// [`WritingToModule`].
+    ///
+    /// # Errors
+    /// Why it was not admitted. Nothing of it reaches the module.
+    pub fn write_module_file(
+        &self,
+        caller: &Caller,
+        what: WriteModuleFile,
+    ) -> Result<WritingToModule, Error> {
+        let operation = self.admit_at(caller, "WriteModuleFile", Priority::Normal, None, None)?;
+        Ok(WritingToModule::new(operation, what))
+    }
+
+    /// Room on a drive of the module, or on all there are.
+    ///
+    /// # Errors
+    /// Why it is not known.
+    pub async fn module_space(
+        &self,
+        caller: &Caller,
+        drive: Option<Drive>,
+    ) -> Result<Vec<Space>, Error> {
+        let task = Task::Space(drive);
+        match self.on_storage(caller, "GetModuleSpace", task).await? {
+            Output::Space(space) => Ok(space),
+            _ => Err(Cause::WrongAnswer.into()),
+        }
+    }
+
+    async fn on_storage(
+        &self,
+        caller: &Caller,
+        method: &'static str,
+        task: Task,
+    ) -> Result<Output, Error> {
+        self.on_module(caller, method, Standing::Attached, task)
+            .await
+    }
+
+    fn move_file(
+        &self,
+        caller: &Caller,
+        method: &'static str,
+        transfer: Transfer,
+        task: fn(ModuleTransfer) -> Task,
+    ) -> Result<Moving, Error> {
+        let (location, session) = self.locate(caller, &transfer.target)?;
+        let (mut standing, path) = location.locate(&transfer.path)?;
+        // Sizes are compared, and an offset here must be one there.
+        if let Standing::LoggedIn(place) = &mut standing {
+            place.transfer_type = TransferType::Binary;
+        }
+        let name = path.file_name().unwrap_or_default();
+        let file = ModulePath::of_remote(transfer.drive, name).map_err(Cause::InvalidPath)?;
+        let task = task(ModuleTransfer {
+            path,
+            file: file.clone(),
+            offset: transfer.offset,
+            must_be_new: transfer.must_be_new,
+            limit: None,
+        });
+        let operation = self.admit_at(caller, method, Priority::Normal, Some(location), session)?;
+        Ok(Moving::begin(operation, standing, task, file))
+    }
+}

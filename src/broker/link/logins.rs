@@ -1,0 +1,199 @@
+//! Which logins have worked, and so are worth another try when they are refused.
+
+use std::time::Duration;
+
+use crate::broker::terms::Lived;
+use crate::modem::health::LoggedIn;
+
+/// Logins that have worked, by server and user; of refusals, `W` is kept.
+///
+/// A server that still counts a session which was cut refuses the next one (`530 maximum number of
+/// clients`), until it gives that session up. The module reports nothing but that the server said no, so
+/// that a wrong password looks the same. So a refused login is tried again only where the same one has
+/// worked in the last [`WHILE`], a few times in a row by all together, and slowly.
+#[derive(Debug)]
+pub(crate) struct Logins<W> {
+    logins: Vec<Login<W>>,
+    /// Refusals in a row after which a login is tried once more.
+    tries: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct Login<W> {
+    server: LoggedIn,
+    pub(crate) worked: Lived,
+    /// The moment that is on the disk.
+    pub(crate) kept: Option<Lived>,
+    /// When it was to be put there last.
+    pub(crate) tried: Option<Lived>,
+    /// Refusals since it worked.
+    pub(crate) refused: u32,
+    /// The last of them, and when it is tried again.
+    closed: Option<(Lived, W)>,
+}
+
+/// How long a login that has worked is believed in: also one that is used once a week.
+const WHILE: Duration = Duration::from_secs(8 * 86400);
+
+/// Logins that are remembered: more than anybody has profiles.
+const LOGINS: usize = 64;
+
+impl<W> Default for Logins<W> {
+    /// None, of which none is tried again.
+    fn default() -> Self {
+        Self {
+            logins: Vec::new(),
+            tries: 0,
+        }
+    }
+}
+
+impl<W: Clone> Logins<W> {
+    /// As the disk has them. After so many refusals in a row, one is tried once more.
+    pub(crate) fn read(rows: Vec<(LoggedIn, Lived)>, tries: u32) -> Self {
+        let logins = rows.into_iter().take(LOGINS);
+        let login = |(server, worked)| Login {
+            server,
+            worked,
+            kept: Some(worked),
+            tried: None,
+            refused: 0,
+            closed: None,
+        };
+        Self {
+            logins: logins.map(login).collect(),
+            tries,
+        }
+    }
+
+    /// Nothing is waited for any more: somebody wants it tried.
+    pub(crate) fn reopen(&mut self) {
+        for login in &mut self.logins {
+            login.closed = None;
+        }
+    }
+
+    pub(crate) fn get(&mut self, server: &LoggedIn) -> Option<&mut Login<W>> {
+        self.logins.iter_mut().find(|login| login.server == *server)
+    }
+
+    /// It has worked. Gives back what is to be forgotten for it.
+    pub(crate) fn worked(&mut self, server: &LoggedIn, now: Lived) -> Option<LoggedIn> {
+        if let Some(login) = self.get(server) {
+            (login.worked, login.refused, login.closed) = (now, 0, None);
+            return None;
+        }
+        self.logins.push(Login {
+            server: server.clone(),
+            worked: now,
+            kept: None,
+            tried: None,
+            refused: 0,
+            closed: None,
+        });
+        if self.logins.len() <= LOGINS {
+            return None;
+        }
+        let oldest = self
+            .logins
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, login)| login.worked)?
+            .0;
+        Some(self.logins.swap_remove(oldest).server)
+    }
+
+    /// It was refused. Answers after which pause it is tried again; `None`: never.
+    pub(crate) fn refused(
+        &mut self,
+        server: &LoggedIn,
+        why: W,
+        now: Lived,
+        pause: impl Fn(u32) -> Duration,
+    ) -> Option<Duration> {
+        let tries = self.tries;
+        let login = self.get(server)?;
+        if now.since(login.worked) > WHILE {
+            return None;
+        }
+        // Another met the same refusal.
+        if let Some((until, _)) = login.closed.as_ref().filter(|(until, _)| *until > now) {
+            return Some(until.since(now));
+        }
+        if login.refused >= tries {
+            return None;
+        }
+        login.refused += 1;
+        let pause = pause(login.refused);
+        login.closed = Some((now + pause, why));
+        Some(pause)
+    }
+
+    /// Until when it is not tried, and the refusal that is the reason.
+    pub(crate) fn closed(&mut self, server: &LoggedIn, now: Lived) -> Option<(Lived, W)> {
+        let (until, why) = self.get(server)?.closed.as_ref()?;
+        (*until > now).then(|| (*until, why.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::testing::server;
+
+    fn login(host: &str) -> LoggedIn {
+        LoggedIn::from(server(host).as_ref())
+    }
+
+    const TRIES: u32 = 6;
+
+    fn none() -> Logins<()> {
+        Logins::read(Vec::new(), TRIES)
+    }
+
+    const PAUSE: Duration = Duration::from_secs(60);
+
+    fn refused(logins: &mut Logins<()>, host: &str, now: Lived) -> Option<Duration> {
+        logins.refused(&login(host), (), now, |_| PAUSE)
+    }
+
+    #[test]
+    fn only_what_has_worked_is_tried_again_a_few_times_in_a_row() {
+        let mut logins = none();
+        let mut now = Lived::ZERO + WHILE;
+        assert_eq!(refused(&mut logins, "a", now), None);
+        logins.worked(&login("a"), now);
+        assert_eq!(refused(&mut logins, "b", now), None);
+        for _ in 0..TRIES {
+            assert_eq!(refused(&mut logins, "a", now), Some(PAUSE));
+            // Of the same wave.
+            let later = now + PAUSE / 4;
+            assert_eq!(refused(&mut logins, "a", later), Some(PAUSE * 3 / 4));
+            now = now + PAUSE;
+        }
+        assert_eq!(refused(&mut logins, "a", now), None);
+        logins.worked(&login("a"), now);
+        assert_eq!(refused(&mut logins, "a", now), Some(PAUSE));
+    }
+
+    #[test]
+    fn what_worked_long_ago_is_not_believed() {
+        let mut logins = Logins::<()>::read(vec![(login("a"), Lived::ZERO)], TRIES);
+        let late = Lived::ZERO + WHILE;
+        assert_eq!(refused(&mut logins, "a", late + PAUSE), None);
+        assert_eq!(refused(&mut logins, "a", late), Some(PAUSE));
+    }
+
+    #[test]
+    fn the_oldest_is_forgotten_where_there_are_many() {
+        let mut logins = none();
+        let mut now = Lived::ZERO;
+        for n in 0..LOGINS {
+            assert_eq!(logins.worked(&login(&format!("h{n}")), now), None);
+            now = now + PAUSE;
+        }
+        logins.worked(&login("h0"), now);
+        assert_eq!(logins.worked(&login("new"), now), Some(login("h1")));
+        assert_eq!(logins.logins.len(), LOGINS);
+    }
+}

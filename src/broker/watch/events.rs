@@ -1,0 +1,75 @@
+//! What happens, told to whoever watches; nobody who watches can slow it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::broadcast;
+
+use super::metrics;
+use super::what::{Event, What};
+use crate::broker::terms::Cause;
+use crate::broker::terms::Principal;
+use crate::broker::terms::share::{Full, Place};
+use crate::broker::terms::share::{Places, Share};
+use crate::modem::clock;
+
+/// Events kept for watchers that are behind. All share them, so a slow watcher costs nothing: 4096
+/// are a thousand operations, and about a megabyte.
+const KEPT: usize = 4096;
+
+/// Watchers in all, and of one principal. Each costs a stream; a screen needs one.
+const WATCHERS: Share = Share {
+    in_all: 64,
+    of_one: 16,
+};
+
+/// Tells what happens to all who watch.
+#[derive(Debug)]
+pub(crate) struct Events {
+    log: Mutex<Log>,
+    watchers: Arc<Places>,
+}
+
+#[derive(Debug)]
+struct Log {
+    sequence: u64,
+    tell: broadcast::Sender<Arc<Event>>,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        let log = Log {
+            sequence: 0,
+            tell: broadcast::Sender::new(KEPT),
+        };
+        Self {
+            log: Mutex::new(log),
+            watchers: Arc::new(Places::new(WATCHERS)),
+        }
+    }
+}
+
+impl Events {
+    /// Tells an event. Never waits for a watcher.
+    pub(crate) fn tell(&self, what: What) {
+        metrics::event(&what);
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.sequence += 1;
+        let event = Event {
+            sequence: log.sequence,
+            time: clock::wall(clock::now()),
+            what,
+        };
+        // With nobody there, it is told to nobody.
+        let _ = log.tell.send(Arc::new(event));
+    }
+
+    pub(crate) fn listen(&self) -> broadcast::Receiver<Arc<Event>> {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.tell.subscribe()
+    }
+
+    pub(crate) fn seat(&self, principal: &Principal) -> Result<Place, Cause> {
+        let seat = self.watchers.take(principal);
+        seat.map_err(|Full { own }| Cause::TooManyWatchers { own })
+    }
+}

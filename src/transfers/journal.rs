@@ -1,0 +1,493 @@
+//! All transfers: in memory to look at, on disk before anything is told of a change.
+
+mod bounds;
+mod change;
+mod clock;
+mod disk;
+mod expiry;
+mod halt;
+mod hold;
+mod home;
+mod logins;
+mod look;
+mod names;
+mod turns;
+mod wishes;
+
+use crate::broker::terms::Birth;
+use std::collections::{BTreeMap, HashMap, HashSet, btree_map};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tokio::sync::{Mutex as AsyncMutex, Notify, watch};
+use tokio::time::Instant;
+
+use super::files::{FileId, Files, Room};
+use super::record::{Record, Remnant, Same, State, Told};
+use super::store;
+use super::wish::Wish;
+use super::{Keeping, Settings, Transfer};
+use crate::broker::link::logins::Logins;
+pub(crate) use crate::broker::names::Loss;
+use crate::broker::terms::Key;
+use crate::broker::terms::Principal;
+use crate::broker::terms::{Cause, Error};
+use crate::broker::terms::{Lived, Now};
+use crate::modem::JobId;
+use change::Change;
+use clock::Clock;
+pub(crate) use halt::Why;
+pub(crate) use hold::Hold;
+use home::{Home, Slot};
+pub(crate) use look::Mark;
+pub(crate) use turns::Chore;
+use turns::Work;
+use wishes::Unrecorded;
+
+/// How an error is told to a client; the face knows.
+pub type Tell = fn(&Error) -> Told;
+
+/// The records' file, in the directory of the transfers.
+const STORE: &str = "transfers.redb";
+
+/// The directory of the bytes, beside it.
+const FILES: &str = "files";
+
+/// All transfers.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    pub(crate) settings: Settings,
+    pub(crate) files: Files,
+    /// Something may be due that was not before.
+    pub(crate) wake: Notify,
+    tell: Tell,
+    room: Room,
+    home: Arc<Home>,
+    /// Where it is told whether transfers are kept.
+    keeping: OnceLock<watch::Sender<Keeping>>,
+    /// Names of what is kept of damaged stores.
+    pub(crate) set_aside: Vec<String>,
+    clock: Clock,
+    /// Whoever holds this may change records.
+    store: AsyncMutex<Slot>,
+    table: Mutex<Table>,
+    #[cfg(test)]
+    pub(crate) weather: super::testing::Weather,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    entries: BTreeMap<Key, Entry>,
+    /// When each principal had its last turn.
+    turns: HashMap<Principal, u64>,
+    turn: u64,
+    births: u64,
+    /// The time lived through that is on the disk.
+    lived: Lived,
+    logins: Logins<Told>,
+    /// Changes whenever one of the entries does, comes or goes.
+    any: Arc<watch::Sender<u64>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Entry {
+    record: Record,
+    birth: Birth,
+    live: Live,
+    /// Bytes of the room that its file has.
+    room: u64,
+    /// Somebody works on it: a caller who sends it, or an attempt.
+    work: Option<Work>,
+    /// Its client has ended it, and that is not on the disk yet.
+    cancel: bool,
+    /// What it left on its server is not deleted before: somebody has a wish that goes first.
+    aside: Option<Lived>,
+    /// It has lost this to another that wrote its name, and that is not on the disk yet.
+    loss: Option<Loss>,
+    /// It is not tried before: one that came later is writing its name.
+    behind: Option<Lived>,
+    /// Its last change is not on the disk.
+    unrecorded: Option<Unrecorded>,
+    changed: watch::Sender<u64>,
+    /// As [`Table::any`].
+    any: Arc<watch::Sender<u64>>,
+}
+
+/// What is known of a transfer while it moves, and is not worth a write to the disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Live {
+    /// The operation on the link.
+    pub operation: Option<JobId>,
+    /// Bytes that the attempt has moved.
+    pub moved: u64,
+    /// Bytes of a download in its file, safe or not.
+    pub(crate) written: u64,
+}
+
+/// What became of a wish for a transfer.
+pub(crate) enum Created {
+    /// It was there already, or needs nothing more.
+    Is(Box<Transfer>),
+    /// Its bytes are to come, from the first on.
+    Receive(Hold),
+    /// It was accepted before. Whether the bytes are the same is to be seen.
+    Compare(Box<Transfer>),
+}
+
+impl Journal {
+    /// Reads what there is.
+    pub(crate) fn open(settings: Settings, tell: Tell) -> Result<Self, store::Error> {
+        let path = settings.directory.join(STORE);
+        let disk = Arc::clone(&settings.disk);
+        let files = Files::new(disk, settings.directory.join(FILES));
+        let failed = |source| store::Error::Io {
+            path: settings.directory.clone(),
+            source,
+        };
+        let anchor = files.disk.anchor(&settings.directory).map_err(failed)?;
+        let home = Home::new(settings.directory.clone(), anchor, path);
+        let shelf = home.shelf(&files);
+        let (mut before, mut logins) = (Lived::ZERO, Vec::new());
+        let (slot, records) = match shelf.open(&tell(&Cause::RecordDamaged.into()))? {
+            Some((store, records)) => {
+                before = store.lived();
+                logins = store.logins().map_err(failed)?;
+                (Slot::of(store), records)
+            }
+            None => (Slot::default(), BTreeMap::new()),
+        };
+        let set_aside = shelf.set_aside().map_err(failed)?;
+        // They take room until a person has looked at them.
+        let mut taken = shelf.bytes_set_aside(&set_aside).map_err(failed)?;
+        let stamps = records
+            .values()
+            .flat_map(|record| [record.born, record.since, record.accepted]);
+        let before = stamps.max().unwrap_or_default().max(before);
+        let latest = before + settings.budget.backoff;
+        let mut table = Table {
+            lived: before,
+            logins: Logins::read(logins, logins::TRIES),
+            ..Table::default()
+        };
+        for (key, mut record) in records {
+            record.recover(tell(&Cause::Interrupted.into()), latest);
+            let on_disk = match record.file {
+                Some(file) => files.len(file).map_err(failed)?,
+                None => Some(0),
+            };
+            let lost =
+                on_disk.is_none_or(|bytes| record.file.is_some() && bytes < record.committed);
+            if lost && record.needs_file() {
+                tracing::error!(transfer = %key.id, "the bytes of a transfer are gone");
+                let why = tell(&Cause::SpoolLost.into());
+                record.fail(why, record.last_change());
+            }
+            let room = if record.file.is_some() {
+                record.committed
+            } else {
+                0
+            };
+            taken += room;
+            table.insert(key, record, room);
+        }
+        let known: HashSet<FileId> = table
+            .entries
+            .values()
+            .filter_map(|entry| entry.record.file)
+            .collect();
+        let swept = files.sweep(&known).map_err(failed)?;
+        if !table.entries.is_empty() || swept > 0 {
+            tracing::info!(
+                transfers = table.entries.len(),
+                swept,
+                "transfers were read"
+            );
+        }
+        Ok(Self {
+            room: Room::new(settings.disk_in_all, taken),
+            files,
+            clock: Clock::start(before, settings.wall),
+            settings,
+            wake: Notify::new(),
+            tell,
+            home: Arc::new(home),
+            keeping: OnceLock::new(),
+            set_aside,
+            store: AsyncMutex::new(slot),
+            table: Mutex::new(table),
+            #[cfg(test)]
+            weather: super::testing::Weather::default(),
+        })
+    }
+
+    /// The present.
+    pub(crate) fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// When that will be on the runtime's clock.
+    pub(crate) fn instant(&self, then: Lived) -> Instant {
+        self.clock.instant(then)
+    }
+
+    pub(crate) fn told(&self, error: &Error) -> Told {
+        (self.tell)(error)
+    }
+
+    /// Takes a wish. See [`Created`].
+    pub(crate) async fn create(self: &Arc<Self>, key: Key, wish: Wish) -> Result<Created, Error> {
+        let journal = Arc::clone(self);
+        whole(async move {
+            let mut store = journal.store.lock().await;
+            if let Some(there) = journal.get(&key) {
+                return journal.again(&mut store, there, &wish).await;
+            }
+            journal.at_home(&store).await?;
+            journal.make_place(&mut store, &key.principal).await?;
+            let file = journal.files.fresh();
+            let made = journal.files.run(move |files| {
+                files.check_room(0)?;
+                files.create(file)
+            });
+            made.await?;
+            let record = Record::new(key.clone(), wish, file, journal.now());
+            journal.write(&mut store, Change::Put(&record)).await?;
+            let uploads = record.state == State::Receiving;
+            let created = {
+                let mut table = journal.table();
+                let entry = table.insert(key.clone(), record, 0);
+                if uploads {
+                    Created::Receive(journal.hold(&key, entry, Chore::Receive))
+                } else {
+                    Created::Is(Box::new(entry.transfer(journal.now())))
+                }
+            };
+            journal.wake.notify_one();
+            Ok(created)
+        })
+        .await
+    }
+
+    /// Whether a wish would be taken, as far as that is known without doing anything.
+    ///
+    /// # Errors
+    /// [`Cause::TransferExists`], or there is no place for one more.
+    pub(crate) fn would_create(&self, key: &Key, wish: &Wish) -> Result<(), Cause> {
+        match self.get(key) {
+            Some(there) if there.record.same(wish) == Same::No => Err(Cause::TransferExists),
+            Some(_) => Ok(()),
+            None => self.has_place(&key.principal),
+        }
+    }
+
+    /// The same wish again, or another of the same name.
+    async fn again(
+        self: &Arc<Self>,
+        store: &mut Slot,
+        there: Transfer,
+        wish: &Wish,
+    ) -> Result<Created, Error> {
+        match there.record.same(wish) {
+            Same::No => return Err(Cause::TransferExists.into()),
+            Same::IfBytesAre => return Ok(Created::Compare(Box::new(there))),
+            Same::Yes if there.record.state != State::Receiving => {
+                return Ok(Created::Is(Box::new(there)));
+            }
+            Same::Yes => {}
+        }
+        let mut record = there.record;
+        let hold = self.claim(&record.key, there.birth, Chore::Receive)?;
+        record.begin_receiving(wish);
+        self.commit(store, record).await?;
+        Ok(Created::Receive(hold))
+    }
+
+    /// Goes on with an upload that is half received, from `offset` on.
+    pub(crate) fn receive(self: &Arc<Self>, key: &Key, offset: u64) -> Result<Hold, Error> {
+        let there = self.get(key).ok_or(Cause::TransferNotFound)?;
+        let hold = self.claim(key, there.birth, Chore::Receive);
+        // Where whoever sent it before has let go, this holds still.
+        let record = self.get_of(key, there.birth).unwrap_or(there).record;
+        if record.state != State::Receiving {
+            return Err(Cause::WrongState(record.state.name()).into());
+        }
+        let (hold, committed) = (hold?, record.committed);
+        if committed != offset {
+            return Err(Error {
+                committed: Some(committed),
+                ..Cause::WrongOffset { committed }.into()
+            });
+        }
+        Ok(hold)
+    }
+
+    /// Changes a record, on disk and then in memory. What is begun is finished, also where the
+    /// caller leaves.
+    pub(crate) async fn change_of<T: Send + 'static>(
+        self: &Arc<Self>,
+        key: &Key,
+        birth: Birth,
+        change: impl FnOnce(&mut Record, Now) -> Result<T, Cause> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (journal, key) = (Arc::clone(self), key.clone());
+        whole(async move {
+            let mut store = journal.store.lock().await;
+            let there = journal.get_of(&key, birth);
+            let mut record = there.ok_or(Cause::TransferNotFound)?.record;
+            let answer = change(&mut record, journal.now())?;
+            journal.commit(&mut store, record).await?;
+            Ok(answer)
+        })
+        .await
+    }
+
+    /// Changes the record of whatever has a name, as a test wants it.
+    #[cfg(test)]
+    pub(crate) async fn change<T: Send + 'static>(
+        self: &Arc<Self>,
+        key: &Key,
+        change: impl FnOnce(&mut Record, Now) -> Result<T, Cause> + Send + 'static,
+    ) -> Result<T, Error> {
+        let birth = self.get(key).ok_or(Cause::TransferNotFound)?.birth;
+        self.change_of(key, birth, change).await
+    }
+
+    /// Forgets a transfer where `may` allows it. What it has left on its server is still deleted:
+    /// until then its record stays, under a name that nobody can call it by.
+    ///
+    /// # Errors
+    /// Nothing is changed. [`Cause::TransferBusy`]: it is over, and somebody still works on it.
+    pub(crate) async fn forget(
+        self: &Arc<Self>,
+        key: &Key,
+        birth: Birth,
+        may: impl FnOnce(&Record) -> bool + Send + 'static,
+    ) -> Result<(), Error> {
+        let (journal, key) = (Arc::clone(self), key.clone());
+        whole(async move {
+            let mut store = journal.store.lock().await;
+            let record = {
+                let mut table = journal.table();
+                let entry = table.of(&key, birth).ok_or(Cause::TransferNotFound)?;
+                let state = entry.record.state;
+                match &entry.work {
+                    Some(_) if state.is_over() => return Err(Cause::TransferBusy.into()),
+                    None if may(&entry.record) => entry.record.clone(),
+                    _ => return Err(Cause::WrongState(state.name()).into()),
+                }
+            };
+            if matches!(record.remnant, Remnant::Pending { .. }) {
+                journal.hide(&mut store, record).await
+            } else {
+                journal.drop_entry(&mut store, &key).await
+            }
+        })
+        .await
+    }
+
+    /// Forgets this very transfer, whose hold the caller has.
+    pub(crate) async fn forget_held(
+        self: &Arc<Self>,
+        key: &Key,
+        birth: Birth,
+    ) -> Result<(), Error> {
+        let (journal, key) = (Arc::clone(self), key.clone());
+        whole(async move {
+            let mut store = journal.store.lock().await;
+            if journal.get_of(&key, birth).is_none() {
+                return Ok(());
+            }
+            journal.drop_entry(&mut store, &key).await
+        })
+        .await
+    }
+
+    /// Bytes of the room that are taken, for tests that nothing is lost.
+    #[cfg(test)]
+    pub(crate) fn room_taken(&self) -> u64 {
+        self.room.all()
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn insert(&mut self, key: Key, record: Record, room: u64) -> &mut Entry {
+        self.births += 1;
+        let entry = Entry::new(record, Birth(self.births), room, Arc::clone(&self.any));
+        entry.tell();
+        match self.entries.entry(key) {
+            btree_map::Entry::Vacant(place) => place.insert(entry),
+            btree_map::Entry::Occupied(place) => {
+                let place = place.into_mut();
+                *place = entry;
+                place
+            }
+        }
+    }
+}
+
+impl Entry {
+    fn new(record: Record, birth: Birth, room: u64, any: Arc<watch::Sender<u64>>) -> Self {
+        let live = Live {
+            written: record.committed,
+            ..Live::default()
+        };
+        Self {
+            record,
+            birth,
+            live,
+            room,
+            work: None,
+            cancel: false,
+            aside: None,
+            loss: None,
+            behind: None,
+            unrecorded: None,
+            changed: watch::Sender::default(),
+            any,
+        }
+    }
+
+    fn transfer(&self, now: Now) -> Transfer {
+        let next_attempt = match self.record.state {
+            State::Waiting { until } => Some(now.wall_at(until)),
+            State::Queued if self.record.not_before > now.lived => {
+                Some(now.wall_at(self.record.not_before))
+            }
+            _ => None,
+        };
+        let expires = self.record.expires;
+        let expires = expires.filter(|_| self.record.is_to_be_written());
+        Transfer {
+            next_attempt,
+            expires_in: expires.map(|expires| expires.since(now.lived)),
+            record: self.record.clone(),
+            live: self.live.clone(),
+            birth: self.birth,
+        }
+    }
+
+    fn tell(&self) {
+        for changed in [&self.changed, &*self.any] {
+            changed.send_modify(|count| *count = count.wrapping_add(1));
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.tell();
+    }
+}
+
+/// Work that is finished although its caller leaves.
+async fn whole<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(_) => Err(Cause::WrongAnswer.into()),
+    }
+}

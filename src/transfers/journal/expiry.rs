@@ -1,0 +1,82 @@
+//! Transfers whose time is over.
+
+use std::sync::Arc;
+
+use super::turns::Chore;
+use super::{Entry, Journal, Why};
+use crate::broker::terms::Birth;
+use crate::broker::terms::Key;
+use crate::broker::terms::{Cause, Error};
+use crate::broker::terms::{Lived, Now};
+use crate::transfers::record::{Record, State, Told};
+
+impl Journal {
+    /// When the next one expires.
+    pub(crate) fn next_expiry(&self) -> Option<Lived> {
+        let table = self.table();
+        table.entries.values().filter_map(Entry::expires).min()
+    }
+
+    /// Ends those that have expired, whether there is a link or not; of those that are at work, the attempt.
+    ///
+    /// # Errors
+    /// The disk does not take it.
+    pub(crate) async fn expire(self: &Arc<Self>) -> Result<(), Error> {
+        let now = self.now().lived;
+        let mut idle: Vec<(Key, Birth)> = Vec::new();
+        {
+            let table = self.table();
+            let all = table.entries.iter();
+            let expired = all.filter(|(_, entry)| entry.expires().is_some_and(|then| then <= now));
+            for (key, entry) in expired {
+                match &entry.work {
+                    Some(work) => work.halt.ask(Why::Expire),
+                    None => idle.push((key.clone(), entry.birth)),
+                }
+            }
+        }
+        for (key, birth) in idle {
+            let journal = Arc::clone(self);
+            let change = move |record: &mut Record, now: Now| {
+                // It may have been begun, or given more time, meanwhile.
+                let expired = record.has_expired(now.lived) && record.state != State::Running;
+                if expired {
+                    record.fail(journal.told_expired(record), now);
+                }
+                Ok(expired)
+            };
+            match self.change_of(&key, birth, change).await {
+                Ok(true) => tracing::warn!(transfer = %key.id, "a transfer has expired"),
+                Ok(false) => {}
+                Err(error) if matches!(error.cause, Cause::TransferNotFound) => {}
+                Err(error) => {
+                    tracing::error!(transfer = %key.id, %error, "that it expired cannot be recorded");
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Why one that has expired failed.
+    pub(crate) fn told_expired(&self, record: &Record) -> Told {
+        let lifetime = record.wish.terms.lifetime.unwrap_or_default();
+        self.told(&Cause::TransferExpired(lifetime).into())
+    }
+}
+
+impl Entry {
+    /// When it is to be ended because its time is over; `None` where it is ended for another reason already.
+    fn expires(&self) -> Option<Lived> {
+        let then = self
+            .record
+            .expires
+            .filter(|_| self.record.is_to_be_written())?;
+        let may = !self.cancel
+            && self
+                .work
+                .as_ref()
+                .is_none_or(|work| work.chore == Chore::Attempt && work.halt.why().is_none());
+        may.then_some(then)
+    }
+}

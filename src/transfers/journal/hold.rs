@@ -1,0 +1,55 @@
+//! The right to work on a transfer.
+
+use std::sync::Arc;
+
+use super::Journal;
+use super::halt::Halt;
+use crate::broker::terms::Birth;
+use crate::broker::terms::Key;
+use crate::broker::terms::Now;
+use crate::broker::terms::{Cause, Error};
+use crate::transfers::record::Record;
+
+/// The right to work on a transfer, of which there is one at a time. While somebody has it, the
+/// transfer is not forgotten, unless by [`Journal::forget_held`].
+#[derive(Debug)]
+pub(crate) struct Hold {
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) key: Key,
+    pub(crate) birth: Birth,
+    /// Whether the work is to end, and why.
+    pub(crate) halt: Halt,
+}
+
+impl Hold {
+    /// The transfer.
+    pub(crate) fn record(&self) -> Result<Record, Error> {
+        let there = self.journal.get_of(&self.key, self.birth);
+        Ok(there.ok_or(Cause::TransferNotFound)?.record)
+    }
+
+    /// Changes its record.
+    pub(crate) async fn change<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut Record, Now) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let change = |record: &mut Record, now| Ok(change(record, now));
+        self.journal.change_of(&self.key, self.birth, change).await
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let mut table = self.journal.table();
+        // Its name may be another transfer's by now, which somebody else works on.
+        let entry = table.entries.get_mut(&self.key);
+        if let Some(entry) = entry.filter(|entry| entry.birth == self.birth) {
+            entry.work = None;
+            entry.live.operation = None;
+            entry.live.moved = 0;
+            entry.tell();
+        }
+        drop(table);
+        self.journal.wake.notify_one();
+    }
+}

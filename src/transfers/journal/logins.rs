@@ -1,0 +1,96 @@
+//! Logins that have worked, as transfers know them: beyond the life of a daemon.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::change::Change;
+use super::{Journal, whole};
+use crate::broker::terms::Lived;
+use crate::modem::health::LoggedIn;
+use crate::transfers::record::Told;
+use crate::transfers::retry::Budget;
+
+/// Refusals in a row after which a login is tried once more. By the default pauses these are some 20
+/// minutes: servers give up a session that is silent after 5 to 15 (vsftpd 5, ProFTPD 10, pure-ftpd 15).
+pub(crate) const TRIES: u32 = 6;
+
+/// The pause after a refusal, as a multiple of that after another failure: programs that lock out who
+/// fails to log in count five in ten minutes, as a rule.
+const SLOWER: u32 = 4;
+
+/// How old what is on the disk may be: as little is written as for the age of transfers.
+const KEEP: Duration = Duration::from_secs(3600);
+
+/// Time before a disk that did not take it is asked again.
+const AGAIN: Duration = Duration::from_secs(60);
+
+impl Journal {
+    /// Whether it is worth to note that a login works.
+    pub(crate) fn is_news(&self, server: &LoggedIn) -> bool {
+        let now = self.now().lived;
+        let mut table = self.table();
+        let has_store = !table.entries.is_empty();
+        let within = |then: Option<Lived>, span| then.is_some_and(|then| now.since(then) < span);
+        table.logins.get(server).is_none_or(|login| {
+            let is_kept = within(login.kept, KEEP) || within(login.tried, AGAIN) || !has_store;
+            login.refused > 0 || !within(Some(login.worked), KEEP) || !is_kept
+        })
+    }
+
+    /// Refused logins are tried with the next attempt, and not when their pause is over.
+    pub(crate) fn reopen_logins(&self) {
+        self.table().logins.reopen();
+    }
+
+    /// A login works. It is put on the disk where there is a store: nothing is written before the first
+    /// transfer.
+    pub(crate) async fn login_works(self: &Arc<Self>, server: LoggedIn) {
+        let now = self.now().lived;
+        let forgotten = {
+            let mut table = self.table();
+            let forgotten = table.logins.worked(&server, now);
+            let tried = Some(now).filter(|_| !table.entries.is_empty());
+            if let Some(login) = table.logins.get(&server) {
+                login.tried = tried;
+            }
+            forgotten
+        };
+        let journal = Arc::clone(self);
+        let kept = whole(async move {
+            let mut store = journal.store.lock().await;
+            if store.open.is_none() {
+                return Ok(());
+            }
+            if let Some(old) = &forgotten {
+                journal.write(&mut store, Change::ForgetLogin(old)).await?;
+            }
+            journal
+                .write(&mut store, Change::Login(&server, now))
+                .await?;
+            if let Some(login) = journal.table().logins.get(&server) {
+                login.kept = Some(now);
+            }
+            Ok(())
+        });
+        if let Err(error) = kept.await {
+            tracing::warn!(%error, "that a login works cannot be stored");
+        }
+    }
+
+    /// A login was refused. Answers after which pause it is to be tried again; `None`: never.
+    pub(crate) fn login_refused(&self, server: &LoggedIn, why: Told) -> Option<Duration> {
+        let now = self.now().lived;
+        let budget = Budget {
+            backoff: self.settings.budget.backoff * SLOWER,
+            ..self.settings.budget
+        };
+        let pause = |tries| budget.delay(tries, fastrand::u64(..));
+        self.table().logins.refused(server, why, now, pause)
+    }
+
+    /// Until when a login is not tried, and the refusal that is the reason.
+    pub(crate) fn login_closed(&self, server: &LoggedIn) -> Option<(Lived, Told)> {
+        let now = self.now().lived;
+        self.table().logins.closed(server, now)
+    }
+}

@@ -1,0 +1,122 @@
+//! Transfers as they are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tokio::sync::watch;
+
+use super::{Entry, Journal, Live};
+use crate::broker::terms::Birth;
+use crate::broker::terms::Key;
+use crate::broker::terms::Principal;
+use crate::transfers::{Record, Transfer};
+
+/// Tells one state of a transfer from all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) birth: Birth,
+    changes: u64,
+}
+
+impl Entry {
+    fn mark(&self) -> Mark {
+        Mark {
+            birth: self.birth,
+            changes: *self.changed.borrow(),
+        }
+    }
+}
+
+impl Journal {
+    /// A transfer as it is.
+    pub(crate) fn get(&self, key: &Key) -> Option<Transfer> {
+        let table = self.table();
+        let entry = table.entries.get(key)?;
+        Some(entry.transfer(self.now()))
+    }
+
+    /// This very transfer, and no later one of the same name.
+    pub(crate) fn get_of(&self, key: &Key, birth: Birth) -> Option<Transfer> {
+        self.get(key).filter(|there| there.birth == birth)
+    }
+
+    /// How many transfers one principal may have, and how many bytes.
+    pub(crate) fn of_one(&self) -> (usize, u64) {
+        let settings = &self.settings;
+        (settings.max_per_principal, settings.disk_per_principal)
+    }
+
+    /// Transfers of a principal, or of all, behind one, at most `limit` of them.
+    pub(crate) fn list(
+        &self,
+        principal: Option<&Principal>,
+        behind: Option<&Key>,
+        limit: usize,
+        takes: impl Fn(&Record) -> bool,
+    ) -> Vec<Transfer> {
+        let table = self.table();
+        let own = table.entries.iter().filter(|(key, _)| {
+            principal.is_none_or(|one| key.principal == *one)
+                && !key.id.is_hidden()
+                && behind.is_none_or(|behind| *key > behind)
+        });
+        let now = self.now();
+        own.filter(|(_, entry)| takes(&entry.record))
+            .take(limit)
+            .map(|(_, entry)| entry.transfer(now))
+            .collect()
+    }
+
+    /// Changes whenever any transfer does, comes or goes.
+    pub(crate) fn any(&self) -> watch::Receiver<u64> {
+        self.table().any.subscribe()
+    }
+
+    /// The transfers that may have changed since they were told, in the order of their names: of a principal or of
+    /// all. Those that `takes` does not mean are among them only if they were told.
+    pub(crate) fn news(
+        &self,
+        principal: Option<&Principal>,
+        told: &BTreeMap<Key, Mark>,
+        takes: impl Fn(&Record) -> bool,
+    ) -> BTreeSet<Key> {
+        let table = self.table();
+        let meant = table.entries.iter().filter(|(key, _)| {
+            principal.is_none_or(|one| key.principal == *one) && !key.id.is_hidden()
+        });
+        let changed = meant.filter(|(key, entry)| match told.get(key) {
+            Some(mark) => *mark != entry.mark(),
+            None => takes(&entry.record),
+        });
+        let gone = told.keys().filter(|key| !table.entries.contains_key(key));
+        let changed = changed.map(|(key, _)| key);
+        changed.chain(gone).cloned().collect()
+    }
+
+    /// A transfer, and what tells this state of it from others.
+    pub(crate) fn marked(&self, key: &Key) -> Option<(Transfer, Mark)> {
+        let table = self.table();
+        let entry = table.entries.get(key)?;
+        Some((entry.transfer(self.now()), entry.mark()))
+    }
+
+    /// A transfer, and what changes at every change of it and is closed when it is forgotten.
+    pub(crate) fn follow(&self, key: &Key) -> Option<(Transfer, watch::Receiver<u64>)> {
+        let table = self.table();
+        let entry = table.entries.get(key)?;
+        Some((entry.transfer(self.now()), entry.changed.subscribe()))
+    }
+
+    /// Changes at every change of a transfer; closed when it is forgotten.
+    #[cfg(test)]
+    pub(crate) fn subscribe(&self, key: &Key) -> Option<watch::Receiver<u64>> {
+        self.follow(key).map(|(_, changed)| changed)
+    }
+
+    /// Tells those who watch what is not worth a write.
+    pub(crate) fn live(&self, key: &Key, change: impl FnOnce(&mut Live)) {
+        if let Some(entry) = self.table().entries.get_mut(key) {
+            change(&mut entry.live);
+            entry.tell();
+        }
+    }
+}

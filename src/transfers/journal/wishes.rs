@@ -1,0 +1,121 @@
+//! What callers wish of a transfer while somebody works on it, or while the disk takes nothing.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::halt::Why;
+use super::hold::Hold;
+use super::turns::Chore;
+use super::{Entry, Journal, Table};
+use crate::broker::terms::Birth;
+use crate::broker::terms::Error;
+use crate::broker::terms::Key;
+use crate::modem::clock as runtime;
+
+/// Why the last change of a transfer is not on the disk.
+#[derive(Debug)]
+pub(crate) struct Unrecorded {
+    why: Error,
+    /// When it is tried again.
+    again: Instant,
+}
+
+impl Journal {
+    /// Its client ends a transfer that is not over. From now on nothing more is begun for it, and
+    /// what is under way ends. The wish is remembered until the disk has it.
+    pub(crate) fn wish_cancel(&self, key: &Key, birth: Birth) {
+        let mut table = self.table();
+        let Some(entry) = table.of(key, birth) else {
+            return;
+        };
+        if entry.record.state.is_over() {
+            return;
+        }
+        entry.cancel = true;
+        entry.unrecorded = None;
+        if let Some(work) = &entry.work {
+            work.halt.ask(Why::Cancel);
+        }
+    }
+
+    /// Ends the deletion of what a transfer has left on its server, where that is under way, so that
+    /// another wish can go first. It goes on after a pause.
+    pub(crate) fn step_aside(&self, key: &Key, birth: Birth) {
+        let later = self.now().lived + self.settings.budget.backoff;
+        let mut table = self.table();
+        let Some(entry) = table.of(key, birth) else {
+            return;
+        };
+        if let Some(work) = entry.work.as_ref()
+            && work.chore == Chore::ClearUp
+        {
+            work.halt.ask(Why::StepAside);
+            entry.aside = Some(later);
+        }
+    }
+
+    /// The disk did not take a change of a transfer. Those who wait for it are told.
+    pub(crate) fn not_recorded(&self, key: &Key, birth: Birth, why: &Error) {
+        let mut table = self.table();
+        if let Some(entry) = table.of(key, birth) {
+            entry.unrecorded = Some(Unrecorded {
+                why: why.clone(),
+                again: runtime::now() + self.settings.budget.backoff,
+            });
+            entry.tell();
+        }
+    }
+
+    /// Why the last change of a transfer is not on the disk.
+    pub(crate) fn why_unrecorded(&self, key: &Key, birth: Birth) -> Option<Error> {
+        let mut table = self.table();
+        let entry = table.of(key, birth)?;
+        let unrecorded = entry.unrecorded.as_ref()?;
+        Some(unrecorded.why.clone())
+    }
+
+    /// A transfer that its client has ended, or that has lost something to another, which is to be
+    /// recorded now.
+    pub(crate) fn next_cancel(self: &Arc<Self>) -> Option<Hold> {
+        let now = runtime::now();
+        let mut table = self.table();
+        let mut entries = table.entries.iter_mut();
+        let (key, entry) =
+            entries.find(|(_, entry)| entry.cancel_due(now).is_some_and(|due| due <= now))?;
+        let hold = self.hold(key, entry, Chore::Cancel);
+        drop(table);
+        Some(hold)
+    }
+
+    /// Whether its client has ended it, and that is not recorded.
+    pub(crate) fn is_cancel_wished(&self, key: &Key, birth: Birth) -> bool {
+        let mut table = self.table();
+        table.of(key, birth).is_some_and(|entry| entry.cancel)
+    }
+
+    /// When the next such thing is to be recorded.
+    pub(crate) fn next_cancel_due(&self) -> Option<Instant> {
+        let now = runtime::now();
+        let table = self.table();
+        let due = table.entries.values();
+        due.filter_map(|entry| entry.cancel_due(now)).min()
+    }
+}
+
+impl Table {
+    /// This very transfer, and no later one of the same name.
+    pub(crate) fn of(&mut self, key: &Key, birth: Birth) -> Option<&mut Entry> {
+        let entry = self.entries.get_mut(key)?;
+        Some(entry).filter(|entry| entry.birth == birth)
+    }
+}
+
+impl Entry {
+    /// When its client's wish to end it, or its loss, is to be recorded, where nobody does that yet.
+    fn cancel_due(&self, now: Instant) -> Option<Instant> {
+        let due = (self.cancel || self.loss.is_some()) && self.work.is_none();
+        let again = self.unrecorded.as_ref();
+        due.then(|| again.map_or(now, |unrecorded| unrecorded.again))
+    }
+}
