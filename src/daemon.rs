@@ -81,8 +81,8 @@ impl Daemon {
     /// ready are told so. Sockets that were `passed` on are taken in place of the configured ones.
     ///
     /// # Errors
-    /// A password cannot be read, a door does not open, or transfers that were accepted before cannot
-    /// be read.
+    /// [`Error::Config`] where a password, a certificate or the quirks cannot be read, [`Error::Listen`] where
+    /// a door does not open, [`Error::Transfers`] where transfers that were accepted before cannot be read.
     pub async fn open(config: &Config, passed: Passed) -> Result<Self, Error> {
         let servers = config.servers()?;
         let quirks = config.module.quirks()?;
@@ -137,7 +137,7 @@ impl Daemon {
     /// [`rpc::serve`] tells. Once `hurry` is cancelled too, neither calls nor module are waited for.
     ///
     /// # Errors
-    /// The server failed.
+    /// [`Error::Serve`] where the server failed.
     pub async fn serve(
         self,
         stop: CancellationToken,
@@ -175,7 +175,8 @@ impl Daemon {
 /// informed where it is the parent.
 ///
 /// # Errors
-/// The daemon could not start, or its server failed.
+/// Those of [`Daemon::open`] and [`Daemon::serve`]; [`Error::Signals`] where signals cannot be received;
+/// [`Error::Metrics`] where metrics cannot be served.
 pub async fn run(config: &Config, passed: Passed) -> Result<(), Error> {
     let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
     stop_on_signal(stop.clone(), hurry.clone())?;

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use indicatif::{ProgressBar, ProgressStyle};
 use libunftp::ServerBuilder;
 use sha2::{Digest, Sha256};
@@ -82,7 +83,9 @@ pub enum Error {
 /// until Ctrl-C.
 ///
 /// # Errors
-/// Something could not be started, or the round trip failed.
+/// [`Error::Io`], [`Error::Config`] or [`Error::Daemon`] where something cannot be started, [`Error::NotReady`]
+/// where the emulated module does not come up, [`Error::Client`] or [`Error::Differs`] where the round trip
+/// fails, [`Error::Output`] where standard output is closed.
 pub async fn run(args: DemoArgs) -> Result<(), Error> {
     let scratch = TempDir::with_prefix("cellftpd-demo-")?;
     let root = scratch.path().join("server");
@@ -173,10 +176,7 @@ async fn round_trip(client: &Client, content: &[u8]) -> Result<(), Error> {
     if back != content {
         return Err(Error::Differs);
     }
-    let hash: String = Sha256::digest(&back)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hash = HEXLOWER.encode(&Sha256::digest(&back));
     say(format_args!(
         "download        {} bytes, identical, SHA-256 {hash}\n",
         got.chunk_size

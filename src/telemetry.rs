@@ -55,7 +55,8 @@ pub struct Log {
 /// the log tells their number when it can be written again.
 ///
 /// # Errors
-/// The level cannot be read, the process logs already, or there is no thread.
+/// [`Error::Level`] where the level cannot be read, [`Error::Twice`] where the process logs already,
+/// [`Error::Thread`] where the system gives no thread.
 pub fn init(log: &config::Log) -> Result<Log, Error> {
     use tracing_subscriber::layer::SubscriberExt as _;
     use tracing_subscriber::util::SubscriberInitExt as _;

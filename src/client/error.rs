@@ -162,6 +162,17 @@ impl From<Status> for Error {
     }
 }
 
+/// The answer of a call, unless the daemon only checked the call.
+///
+/// # Errors
+/// [`Error::Validated`] where `validated` is true.
+pub(super) fn unless_validated<T>(validated: bool, answer: T) -> Result<T, Error> {
+    if validated {
+        return Err(Error::Validated);
+    }
+    Ok(answer)
+}
+
 /// What hyper says of a call whose connection ended before it was sent; tonic makes CANCELLED of
 /// it, as if somebody had wished that.
 const NOT_BEGUN: &str = "operation was canceled";

@@ -6,7 +6,11 @@ use std::time::Duration;
 use tokio::time::{Sleep, sleep};
 use tonic::Status;
 
-use super::{Error, GRACE};
+use super::error::Error;
+
+/// Added to the caller's time limit before the client gives up by itself: the daemon knows the
+/// limit too, and its answer says what was under way.
+pub(super) const GRACE: Duration = Duration::from_secs(2);
 
 /// A time limit that has begun, or none.
 #[derive(Debug)]
@@ -26,7 +30,7 @@ impl Limit {
     /// Waits for a message, but not beyond the limit. Cancel-safe where the message is.
     ///
     /// # Errors
-    /// The stream's, or [`Error::Timeout`].
+    /// [`Error::Timeout`] where the limit passed, else what the status of the stream says.
     pub(super) async fn hold<T>(
         &mut self,
         message: impl Future<Output = Result<T, Status>>,

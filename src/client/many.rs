@@ -3,10 +3,12 @@
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio_stream::{Stream, StreamExt as _, iter, once};
-use tonic::{Request, Streaming};
+use tonic::Request;
 
-use super::options::unless;
-use super::{Client, Error, ServerPath, Target};
+use super::connection::{Client, Target};
+use super::error::{Error, unless_validated};
+use super::path::ServerPath;
+use super::stream;
 use crate::proto::{
     DeleteFileResult, DeleteFilesRequest, DeleteFilesResponse, FilesSummary, GetFilesRequest,
     GetFilesResponse, IfExists, OnFailure, OperationProgress, PutFile, PutFileResult,
@@ -45,8 +47,9 @@ impl Client {
     /// that were written stay.
     ///
     /// # Errors
-    /// The call failed: files of which nothing was told may be written or not. That single files failed is no
-    /// error of the call.
+    /// Those of every call ([`Client`]), and [`Error::Validated`]. [`Error::Incomplete`] where the stream
+    /// ended before its summary. A file of which nothing was told may be written or not. A file that failed
+    /// is no error of the call: its result says why.
     pub async fn put_files(
         &self,
         target: &Target,
@@ -77,19 +80,18 @@ impl Client {
         let messages = messages.map(|item| PutFilesRequest { item: Some(item) });
         let mut ftps = self.ftps.clone();
         self.limited(async {
-            let mut stream = ftps.put_files(self.request(messages)).await?.into_inner();
-            loop {
-                let PutFilesResponse { item, validated } = next(&mut stream).await?;
-                unless(validated, ())?;
+            let answers = ftps.put_files(self.request(messages)).await?.into_inner();
+            stream::result(answers, |PutFilesResponse { item, validated }| {
+                unless_validated(validated, ())?;
                 match item {
                     Some(put_files_response::Item::Progress(report)) => progress(&report),
                     Some(put_files_response::Item::Result(of)) => result(of),
-                    Some(put_files_response::Item::Summary(summary)) => {
-                        return ended(&mut stream, summary).await;
-                    }
+                    Some(put_files_response::Item::Summary(summary)) => return Ok(Some(summary)),
                     None => {}
                 }
-            }
+                Ok(None)
+            })
+            .await
         })
         .await
     }
@@ -98,7 +100,7 @@ impl Client {
     /// places of the files are those in `paths`. Dropping the future cancels the operation.
     ///
     /// # Errors
-    /// As [`Client::put_files`], and what `item` says: it ends the call.
+    /// Those of [`Client::put_files`], and what `item` answers, which ends the call.
     pub async fn get_files(
         &self,
         target: &Target,
@@ -115,17 +117,11 @@ impl Client {
         }));
         let mut ftps = self.ftps.clone();
         self.limited(async {
-            let mut stream = ftps.get_files(request).await?.into_inner();
-            loop {
-                let GetFilesResponse {
-                    item: part,
-                    validated,
-                } = next(&mut stream).await?;
-                unless(validated, ())?;
-                match part {
-                    Some(GetFilesItem::Summary(summary)) => {
-                        return ended(&mut stream, summary).await;
-                    }
+            let answers = ftps.get_files(request).await?.into_inner();
+            stream::result(answers, |response: GetFilesResponse| {
+                unless_validated(response.validated, ())?;
+                match response.item {
+                    Some(GetFilesItem::Summary(summary)) => return Ok(Some(summary)),
                     Some(GetFilesItem::Info(mut info)) => {
                         info.index = paths.place(info.index);
                         item(GetFilesItem::Info(info))?;
@@ -137,7 +133,9 @@ impl Client {
                     Some(part) => item(part)?,
                     None => {}
                 }
-            }
+                Ok(None)
+            })
+            .await
         })
         .await
     }
@@ -146,7 +144,7 @@ impl Client {
     /// those in `paths`.
     ///
     /// # Errors
-    /// As [`Client::put_files`].
+    /// Those of [`Client::put_files`].
     pub async fn delete_files(
         &self,
         target: &Target,
@@ -163,19 +161,20 @@ impl Client {
         }));
         let mut ftps = self.ftps.clone();
         self.limited(async {
-            let mut stream = ftps.delete_files(request).await?.into_inner();
-            loop {
-                let DeleteFilesResponse { item, validated } = next(&mut stream).await?;
-                unless(validated, ())?;
+            let answers = ftps.delete_files(request).await?.into_inner();
+            stream::result(answers, |DeleteFilesResponse { item, validated }| {
+                unless_validated(validated, ())?;
                 match item {
                     Some(Item::Result(mut of)) => {
                         of.index = paths.place(of.index);
                         result(of);
                     }
-                    Some(Item::Summary(summary)) => return ended(&mut stream, summary).await,
+                    Some(Item::Summary(summary)) => return Ok(Some(summary)),
                     Some(Item::Progress(_)) | None => {}
                 }
-            }
+                Ok(None)
+            })
+            .await
         })
         .await
     }
@@ -184,7 +183,7 @@ impl Client {
     /// the names are those in `paths`.
     ///
     /// # Errors
-    /// As [`Client::put_files`].
+    /// Those of [`Client::put_files`].
     pub async fn stat_files(
         &self,
         target: &Target,
@@ -201,32 +200,23 @@ impl Client {
         }));
         let mut ftps = self.ftps.clone();
         self.limited(async {
-            let mut stream = ftps.stat_files(request).await?.into_inner();
-            loop {
-                let StatFilesResponse { item, validated } = next(&mut stream).await?;
-                unless(validated, ())?;
+            let answers = ftps.stat_files(request).await?.into_inner();
+            stream::result(answers, |StatFilesResponse { item, validated }| {
+                unless_validated(validated, ())?;
                 match item {
                     Some(Item::Result(mut of)) => {
                         of.index = paths.place(of.index);
                         result(of);
                     }
-                    Some(Item::Summary(summary)) => return ended(&mut stream, summary).await,
+                    Some(Item::Summary(summary)) => return Ok(Some(summary)),
                     Some(Item::Progress(_)) | None => {}
                 }
-            }
+                Ok(None)
+            })
+            .await
         })
         .await
     }
-}
-
-async fn next<T>(stream: &mut Streaming<T>) -> Result<T, Error> {
-    stream.message().await?.ok_or(Error::Incomplete)
-}
-
-/// A summary counts once the stream has ended well.
-async fn ended<T>(stream: &mut Streaming<T>, summary: FilesSummary) -> Result<FilesSummary, Error> {
-    while stream.message().await?.is_some() {}
-    Ok(summary)
 }
 
 /// Paths as messages have them, those in bytes behind those in text.

@@ -19,7 +19,7 @@ impl Access {
     /// As the broker takes it; `profile` is its name.
     ///
     /// # Errors
-    /// What is wrong, key by key.
+    /// A [`Problem`] for each key that is wrong.
     pub fn resolve(&self, profile: &str) -> Result<access::Access, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut list = |key: &str, names: &[String]| {

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::Problem;
-use super::limits::{at_least_one, positive};
+use super::error::{Problem, at_least_one, positive};
 use crate::broker::transfers::{Budget, Settings};
 
 /// Transfers that outlive their caller.

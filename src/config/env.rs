@@ -3,7 +3,8 @@
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
-use super::{Config, ServerProfile};
+use super::root::Config;
+use super::server::ServerProfile;
 
 const PREFIX: &str = "CELLFTPD_";
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::Problem;
+use super::error::{Problem, at_least_one, at_most, positive};
 use super::module::Module;
 use super::transfers::Transfers;
 use crate::broker::limits::{Limits, Stall, Trickle};
@@ -131,30 +131,5 @@ pub(super) fn to_broker(
         },
         stall: Stall(transfers.stall),
         trickle: Trickle(transfers.trickle),
-    }
-}
-
-pub(super) fn at_least_one(problems: &mut Vec<Problem>, key: &str, value: usize) {
-    if value == 0 {
-        problems.push(Problem::new(key, "is 0, at least 1 is needed"));
-    }
-}
-
-pub(super) fn positive(problems: &mut Vec<Problem>, key: &str, value: Duration) {
-    if value.is_zero() {
-        problems.push(Problem::new(key, "is 0, a time such as `30s` is needed"));
-    }
-}
-
-pub(super) fn at_most<T: PartialOrd + std::fmt::Display>(
-    problems: &mut Vec<Problem>,
-    (key, value): (&str, T),
-    (bound, limit): (&str, T),
-) {
-    if value > limit {
-        problems.push(Problem::new(
-            key,
-            format!("is {value}, more than {bound}, which is {limit}"),
-        ));
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::error::Problem;
-use super::limits::{at_least_one, at_most, positive};
+use super::error::{Problem, at_least_one, at_most, positive};
+use super::optional;
 use super::tls::Tls;
 use crate::rpc::limits::Limits;
 use crate::rpc::listen::{Loopback, LoopbackError};
@@ -178,33 +178,5 @@ impl<'de> Deserialize<'de> for Mode {
         String::deserialize(deserializer)?
             .parse()
             .map_err(de::Error::custom)
-    }
-}
-
-/// TOML has no word for nothing: an empty text stands for it.
-pub(super) mod optional {
-    use super::{Deserialize, Deserializer, FromStr, Serializer, de, fmt};
-
-    #[expect(clippy::ref_option, reason = "the shape that serde calls")]
-    pub(in crate::config) fn serialize<T: fmt::Display, S: Serializer>(
-        value: &Option<T>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match value {
-            Some(value) => serializer.collect_str(value),
-            None => serializer.serialize_str(""),
-        }
-    }
-
-    pub(in crate::config) fn deserialize<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
-    where
-        T: FromStr<Err: fmt::Display>,
-        D: Deserializer<'de>,
-    {
-        let text = String::deserialize(deserializer)?;
-        if text.is_empty() {
-            return Ok(None);
-        }
-        text.parse().map(Some).map_err(de::Error::custom)
     }
 }

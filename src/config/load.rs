@@ -8,9 +8,9 @@ use figment::providers::Serialized;
 use figment::value::{Dict, Map};
 use figment::{Figment, Metadata, Profile, Provider};
 
-use super::Config;
 use super::env::Variables;
 use super::error::{Error, Problem};
+use super::root::Config;
 
 /// Where the configuration is looked for unless a path is given.
 pub const DEFAULT_PATH: &str = "/etc/cellftpd/cellftpd.toml";
@@ -21,8 +21,8 @@ pub const DEFAULT_PATH: &str = "/etc/cellftpd/cellftpd.toml";
 /// `CELLFTPD_SECTION__KEY`, for example `CELLFTPD_LISTEN__TCP`.
 ///
 /// # Errors
-/// The file cannot be read, or something in it or in the environment is wrong: all that was
-/// found is told.
+/// [`Error::Read`] where the file cannot be read. [`Error::Problems`] with all that is wrong in it or in the
+/// environment.
 pub fn load(path: Option<&Path>) -> Result<Config, Error> {
     let explicit = path.is_some();
     let path = path.unwrap_or(Path::new(DEFAULT_PATH));
@@ -49,7 +49,7 @@ pub fn load(path: Option<&Path>) -> Result<Config, Error> {
 /// `name` stands for the file in errors.
 ///
 /// # Errors
-/// Something is wrong: all that was found is told.
+/// [`Error::Problems`] with all that is wrong.
 pub fn parse(
     name: &str,
     text: &str,

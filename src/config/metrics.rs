@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::listen::optional;
+use super::optional;
 use crate::rpc::listen::Loopback;
 
 /// Counts for a monitoring system, in the text format of Prometheus.

@@ -64,7 +64,7 @@ impl Module {
     /// The quirks.
     ///
     /// # Errors
-    /// The file cannot be read, or something in it is wrong.
+    /// [`Error::Problems`] where the file cannot be read, or something in it is wrong.
     pub fn quirks(&self) -> Result<Quirks, Error> {
         self.read_quirks()
             .map_err(|problem| Error::Problems(vec![problem]))

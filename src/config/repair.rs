@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::Problem;
-use super::limits::positive;
+use super::error::{Problem, positive};
 use crate::modem::repair::{self, Rung};
 
 /// Bounds of the higher rungs of the repair ladder.

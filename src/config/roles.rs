@@ -34,7 +34,7 @@ impl Roles {
     /// The roles as the server takes them.
     ///
     /// # Errors
-    /// What is wrong, key by key.
+    /// A [`Problem`] for each key that is wrong.
     pub fn resolve(&self) -> Result<role::Roles, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut list = |key: &str, names: &[String]| {

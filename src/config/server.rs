@@ -173,7 +173,7 @@ impl ServerProfile {
     /// The server, with its password.
     ///
     /// # Errors
-    /// What is wrong, key by key; `name` is the profile's.
+    /// A [`Problem`] for each key that is wrong; `name` is the profile's.
     pub fn resolve(&self, name: &str) -> Result<Server, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut refuse = |key: &str, rule: String| {

@@ -35,7 +35,7 @@ impl Tls {
     /// What the door needs; `None` where there is no TLS.
     ///
     /// # Errors
-    /// A file is not usable: it changed since the configuration was read.
+    /// [`Error::Problems`] where a file is not usable: it changed since the configuration was read.
     pub fn resolve(&self) -> Result<Option<tls::Tls>, Error> {
         self.read()
             .map_err(|problem| Error::Problems(vec![problem]))

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::Problem;
-use super::limits::{at_most, positive};
+use super::error::{Problem, at_most, positive};
 use crate::broker::limits::{Stall, Trickle};
 use crate::broker::spool;
 use crate::modem::{DownloadForm, UploadForm};

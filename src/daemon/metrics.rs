@@ -55,7 +55,8 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// take no descriptors from what the daemon is there for.
 ///
 /// # Errors
-/// The address cannot be had.
+/// [`Error::Bind`] where the address cannot be had, [`Error::Exporter`] where the exporter cannot be set
+/// up, [`Error::Counted`] where this process counts already.
 pub(super) fn serve(at: SocketAddr) -> Result<JoinHandle<()>, Error> {
     let bind = |source| Error::Bind { at, source };
     let listener = std::net::TcpListener::bind(at).map_err(bind)?;

@@ -27,7 +27,7 @@ impl Passed {
     /// variables are taken away, so that no child takes the sockets for its own.
     ///
     /// # Errors
-    /// One of them is no socket that listens, or the second of its kind.
+    /// [`Unusable`] where one of them is no socket that listens, or the second of its kind.
     pub fn from_env() -> Result<Self, Unusable> {
         let mut sockets = ListenFd::from_env();
         let mut passed = Self::default();

@@ -19,7 +19,7 @@ impl Certificates {
     /// Reads them.
     ///
     /// # Errors
-    /// A file is not usable.
+    /// [`Error::Problems`] where a file is not usable.
     pub(super) fn of(files: &Tls) -> Result<Self, Error> {
         Ok(Self {
             files: files.clone(),

@@ -82,7 +82,8 @@ const GOODBYE: Duration = Duration::from_secs(40);
 /// Looks at everything that is configured, or at what is named.
 ///
 /// # Errors
-/// The configuration or the command line is not usable: nothing was looked at.
+/// [`Error::Config`] where a password, a certificate or the quirks cannot be read; [`Error::NoProfile`],
+/// [`Error::ManyProfiles`] or [`Error::File`] where the command line cannot be carried out. Nothing was looked at then.
 pub async fn run(args: DoctorArgs, config: Config) -> Result<Findings, Error> {
     let servers = servers(&args, &config)?;
     let file = args.file.as_deref().map(RemotePath::of_text);

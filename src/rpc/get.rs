@@ -1,5 +1,5 @@
-//! A file on its way to a caller, as a stream of responses. One that is dropped, because its caller
-//! left, cancels its operation.
+//! A download as a stream of responses. The operation is cancelled when the stream is dropped because its
+//! caller left.
 
 use bytes::Bytes;
 use futures_util::stream::try_unfold;
@@ -18,19 +18,19 @@ use crate::proto::{
     ReadModuleFileResult, get_response, read_module_file_response,
 };
 
-/// What a caller is told of a file.
+/// A part of the stream.
 pub(super) enum Part {
-    /// How far it is, while it waits.
+    /// How far the operation is, while it waits.
     Progress(OperationProgress),
-    /// Its size, where that is known, and the offset of the first byte to come.
+    /// The size of the file, where that is known, and the offset of the first byte to come.
     Info(Option<u64>, Offset),
-    /// Some of it.
+    /// A chunk of the file.
     Chunk(Bytes),
-    /// All of it came.
+    /// The result, after the last chunk.
     Result(GetResult),
 }
 
-/// Progress, info, chunks, result.
+/// A stream of progress, info, chunks and the result.
 pub(super) fn run<R: From<Part>>(
     reading: impl Into<Guarded>,
     caller: Caller,
@@ -56,7 +56,7 @@ pub(super) fn run<R: From<Part>>(
     parts.map(|part| part.map(R::from))
 }
 
-/// A download, and what its caller was told of it.
+/// A download, and what its stream has told of it.
 struct Course {
     reading: Guarded,
     telling: Telling,
@@ -81,7 +81,7 @@ impl Course {
                 Ok(part) => return part,
                 Err(_) => {
                     let progress = *self.reading.progress().borrow();
-                    // What is not queued tells by its chunks how far it is.
+                    // A transfer that runs shows by its chunks how far it is.
                     if progress.stage == GetStage::Queued
                         && let Some(report) = self.telling.next(progress.into())
                     {
@@ -92,7 +92,7 @@ impl Course {
         }
     }
 
-    /// Info, then what the reading gives. Cancel-safe.
+    /// Info first, then what the reading gives. Cancel-safe.
     async fn work(&mut self) -> Result<Part, Error> {
         if !self.informed {
             self.reading.began().await?;

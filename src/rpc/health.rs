@@ -17,11 +17,9 @@ use crate::proto::modem_service_server::ModemServiceServer;
 use crate::proto::module_storage_service_server::ModuleStorageServiceServer;
 use crate::proto::transfer_service_server::TransferServiceServer;
 
-/// Follows the module until nobody reports on it any more, or the daemon is stopping and nothing is
-/// served. `FtpsService` and
-/// `ModuleStorageService` serve while the module does. `ModemService` always does, since its status
-/// tells why the others do not; and so does `TransferService` while transfers are kept, since it
-/// takes work for later.
+/// Reports the health of each service until the module's task ends, or the daemon stops. `FtpsService` and
+/// `ModuleStorageService` serve while the module is ready. `ModemService` always serves, since its status tells
+/// why the others do not. `TransferService` serves while transfers are kept, since it accepts work for later.
 pub(super) async fn follow(
     reporter: HealthReporter,
     mut health: watch::Receiver<Health>,

@@ -1,5 +1,5 @@
-//! Operations on many files, as streams of responses. One that is dropped, because its caller left,
-//! cancels its operation.
+//! Operations on many files, as streams of responses. The operation is cancelled when the stream is dropped
+//! because its caller left.
 
 use std::future::pending;
 
@@ -9,11 +9,12 @@ use prost::Message;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_stream::Stream;
-use tonic::{Status, Streaming};
+use tonic::Status;
 
 use super::call::within;
-use super::convert::request;
 use super::convert::response::{duration, given, number, signed};
+use super::convert::write;
+use super::ingest::{self, Ingest};
 use super::once::Keep;
 use super::progress::{LOOK, Telling};
 use super::status;
@@ -23,11 +24,10 @@ use crate::broker::many::{Counts, FILES, Known, Many, NAMES, Next, OfFile};
 use crate::broker::put::{FileWritten, Incoming};
 use crate::ftps::Profile;
 use crate::ftps::value::NameCode;
-use crate::proto::put_files_request::Item;
 use crate::proto::*;
 
-/// Progress, what `to` makes of each part, and the summary. `fault` tells why the caller's side is broken,
-/// where it may be.
+/// A stream of progress, of what `to` makes of each part, and of the summary. `fault` tells what is wrong with
+/// the caller's messages, where it sends any.
 pub(super) fn run<T, R>(
     many: Many<T>,
     caller: Caller,
@@ -64,13 +64,13 @@ where
     })
 }
 
-/// An operation on many files, and what its caller was told of it.
+/// An operation on many files, and what its stream has told of it.
 struct Course<T> {
     many: Many<T>,
     telling: Telling,
     caller: Caller,
     fault: Option<oneshot::Receiver<Status>>,
-    /// The counts of an operation that has a name. One that was broken off is carried out anew.
+    /// Keeps the counts of a request that has a name. A request that was broken off is carried out anew.
     keep: Keep,
     told: bool,
 }
@@ -110,7 +110,7 @@ impl<T> Course<T> {
             {
                 return status;
             }
-            // The caller has said that there are no more.
+            // The caller has sent all its files.
             *fault = None;
             pending().await
         };
@@ -125,19 +125,19 @@ impl<T> Course<T> {
     }
 }
 
-/// Takes the files of a caller to its operation; answers where its fault is told, if it makes one.
+/// Hands the files of a caller to its operation. The receiver gets the status if the caller breaks a rule.
 pub(super) fn take_files(
     mut incoming: Incoming,
-    messages: Streaming<PutFilesRequest>,
+    ingest: Ingest<PutFilesRequest>,
 ) -> oneshot::Receiver<Status> {
     let (fault, told) = oneshot::channel();
     tokio::spawn(async move {
-        match bring(&mut incoming, messages).await {
+        match bring(&mut incoming, ingest).await {
             Ok(()) => incoming.end().await,
             Err(status) => {
-                // Nobody hears it where the caller has left.
+                // Nobody receives it where the caller has left.
                 let _ = fault.send(status);
-                // The operation ends for that, and not for what it would make of a caller without an end.
+                // The operation ends for this reason, and not because the caller sends nothing more.
                 incoming.over().await;
             }
         }
@@ -145,33 +145,30 @@ pub(super) fn take_files(
     told
 }
 
-async fn bring(
-    incoming: &mut Incoming,
-    mut messages: Streaming<PutFilesRequest>,
-) -> Result<(), Status> {
+async fn bring(incoming: &mut Incoming, mut ingest: Ingest<PutFilesRequest>) -> Result<(), Status> {
     let mut names = 0;
     loop {
         let message = tokio::select! {
             biased;
-            // Its results say why.
+            // The operation has ended; its results say why.
             () = incoming.over() => return Ok(()),
-            message = messages.message() => message?,
+            message = ingest.next() => message?,
         };
-        let Some(message) = message else {
-            return Ok(());
-        };
-        let file = match message.item {
-            Some(Item::File(file)) => file,
-            Some(Item::Header(_)) => {
+        let file = match message {
+            Some(ingest::Part::Content(file)) => file,
+            Some(ingest::Part::Header(_)) => {
                 return Err(status::out_of_order("header", "came a second time"));
             }
-            None => return Err(status::out_of_order("item", "is neither header nor file")),
+            Some(ingest::Part::Finish(_) | ingest::Part::Nothing) => {
+                return Err(status::out_of_order("item", "is neither header nor file"));
+            }
+            None => return Ok(()),
         };
         if incoming.count() >= FILES {
             let rule = format!("is one more than the {FILES} that a call takes");
             return Err(status::out_of_order("file", &rule));
         }
-        let (path, content, sha256) = request::put_file(file).map_err(status::invalid)?;
+        let (path, content, sha256) = write::put_file(file).map_err(status::invalid)?;
         names += path.as_str().len();
         if names > NAMES {
             let rule =

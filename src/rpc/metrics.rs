@@ -1,4 +1,4 @@
-//! What the server counts of its calls, by the names that servers of gRPC commonly use.
+//! Counts of calls, under the names that gRPC servers commonly use.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use super::status;
 use crate::broker::modem::clock;
 use crate::proto::FILE_DESCRIPTOR_SET;
 
-/// Says what each name means.
+/// Registers what each name means.
 pub fn describe() {
     describe_counter!("grpc_server_started_total", "Calls that began");
     describe_counter!(
@@ -30,14 +30,13 @@ pub fn describe() {
     );
 }
 
-/// Counts the calls of the services behind it.
+/// Counts the calls of the services that it wraps.
 #[derive(Debug, Clone)]
 pub(super) struct Counting {
     methods: Arc<Methods>,
 }
 
-/// The methods of the contract by their paths. Others are counted as one, since a caller can name
-/// any.
+/// The methods of the contract by their paths. All other paths are counted as one, since a caller can send any.
 #[derive(Debug)]
 struct Methods(HashMap<String, Method>);
 
@@ -65,7 +64,7 @@ impl Counting {
 impl Methods {
     fn of(sets: &[&[u8]]) -> Self {
         let mut methods = HashMap::new();
-        // They are ours and the crates' own; reflection refuses to start with any that is broken.
+        // They come from this project and its crates. Reflection refuses to start where one is broken.
         let sets = sets
             .iter()
             .filter_map(|set| FileDescriptorSet::decode(*set).ok());
@@ -145,7 +144,7 @@ where
     }
 }
 
-/// An answer whose end is awaited: a stream's status comes last.
+/// An answer that is counted at its end, since the status of a stream comes last.
 #[derive(Debug)]
 pub(super) struct CountedBody<A> {
     inner: A,
@@ -178,7 +177,7 @@ impl<A: Body + Unpin> Body for CountedBody<A> {
     }
 }
 
-/// A call that is counted when it ends: by its status, or as cancelled where nobody waited for one.
+/// A call that is counted when it ends: by its status, or as cancelled where its caller left first.
 #[derive(Debug)]
 struct Call {
     method: Method,

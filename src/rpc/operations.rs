@@ -8,9 +8,10 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::call::{caller, given_up, within};
+use super::convert::fields::both;
+use super::convert::operation::{self, Sought};
 use super::convert::options::one;
-use super::convert::request::{Sought, both};
-use super::convert::{events, request, response};
+use super::convert::{events, response, session};
 use super::role::Roles;
 use super::status;
 use crate::broker::events::Watcher;
@@ -26,7 +27,7 @@ type Answer<T> = Result<Response<T>, Status>;
 pub(super) struct Operations {
     broker: Broker,
     roles: Roles,
-    /// The daemon ends: nobody can watch it any longer.
+    /// The daemon is stopping: watches end.
     stop: CancellationToken,
 }
 
@@ -47,7 +48,7 @@ impl OperationService for Operations {
         request: Request<ListOperationsRequest>,
     ) -> Answer<ListOperationsResponse> {
         let caller = caller(&request)?;
-        let (page, whose) = request::page(request.into_inner()).map_err(status::invalid)?;
+        let (page, whose) = operation::page(request.into_inner()).map_err(status::invalid)?;
         let whose = self.roles.admit(&caller, whose, "ListOperations")?;
         Ok(Response::new(events::queue(
             self.broker.queue(&caller, &whose),
@@ -60,7 +61,7 @@ impl OperationService for Operations {
         request: Request<GetOperationRequest>,
     ) -> Answer<GetOperationResponse> {
         let caller = caller(&request)?;
-        let (sought, whose) = request::sought(request.into_inner()).map_err(status::invalid)?;
+        let (sought, whose) = operation::sought(request.into_inner()).map_err(status::invalid)?;
         let caller = self.roles.acting(caller, whose, "GetOperation")?;
         let found = match sought {
             Sought::Operation(id) => self.broker.operation(&caller, &id),
@@ -80,7 +81,7 @@ impl OperationService for Operations {
             principal,
         } = request.into_inner();
         let (id, whose) =
-            both(request::operation(operation_id), one(principal)).map_err(status::invalid)?;
+            both(operation::operation(operation_id), one(principal)).map_err(status::invalid)?;
         let caller = self.roles.acting(caller, whose, "CancelOperation")?;
         let cancelled = within(&caller, self.broker.cancel(&caller, &JobId::new(id))).await?;
         let ending = match cancelled.ending {
@@ -103,7 +104,7 @@ impl OperationService for Operations {
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
         let caller = caller(&request)?;
         let sessions =
-            request::sessions(request.into_inner().session_ids).map_err(status::invalid)?;
+            session::sessions(request.into_inner().session_ids).map_err(status::invalid)?;
         let watcher = self
             .broker
             .watch(&caller, &sessions)

@@ -1,4 +1,4 @@
-//! How far an operation is, as every stream tells it.
+//! The progress of an operation, as every stream tells it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use crate::broker::queue::Place;
 use crate::broker::storage::{ModuleProgress, ProgressStage};
 use crate::proto::{OperationProgress, Stage};
 
-/// Time between two looks at an operation: often enough for a person's eye, seldom enough that they
-/// cost nothing on a slow machine.
+/// Time between two looks at an operation: often enough for a person's eye, and seldom enough to cost nothing
+/// on a slow machine.
 pub(super) const LOOK: Duration = Duration::from_millis(500);
 
-/// What has not changed is told again after so long: the caller sees that there is somebody.
+/// Unchanged progress is sent again after this time: the caller sees that the daemon is there.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// The rate is the mean of so much time, as common.proto says.
+/// The time over which the rate is averaged, as common.proto says.
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// How far an operation is.
@@ -33,7 +33,7 @@ pub(super) struct Step {
     moved: u64,
 }
 
-/// What is told of an operation, one message after the other.
+/// The progress messages of an operation.
 #[derive(Debug)]
 pub(super) struct Telling {
     operation: JobId,
@@ -55,8 +55,8 @@ impl Telling {
         }
     }
 
-    /// The next message, where there is something to say: at first, at a change, and after some time
-    /// without one.
+    /// The next message, where there is something to send: at first, at a change, and after some time without
+    /// one.
     pub(super) fn next(&mut self, step: Step) -> Option<OperationProgress> {
         let now = clock::now();
         if step.stage == Stage::Transferring {
@@ -90,13 +90,13 @@ impl Telling {
 /// Bytes a second in the last [`WINDOW`].
 #[derive(Debug, Default)]
 struct Rate {
-    /// At most one for each [`LOOK`] of the window, and one before it.
+    /// At most one entry for each [`LOOK`] of the window, and one before it.
     seen: VecDeque<(Instant, u64)>,
 }
 
 impl Rate {
     fn add(&mut self, now: Instant, moved: u64) {
-        // A transfer that goes on elsewhere, or starts over, has no rate yet.
+        // A transfer that resumes at another offset, or starts over, has no rate yet.
         if self.seen.back().is_some_and(|(_, last)| *last > moved) {
             self.seen.clear();
         }

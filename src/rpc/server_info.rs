@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::call::caller;
-use super::convert::request;
+use super::convert::page;
 use super::convert::response::{duration, moment, number, signed};
 use super::limits::{CHUNK, HEADER};
 use super::role::{Role, Roles};
@@ -25,7 +25,7 @@ type Answer<T> = Result<Response<T>, Status>;
 pub(super) struct ServerInfo {
     broker: Broker,
     roles: Roles,
-    /// Another one at each start.
+    /// A new one at each start.
     instance: Uuid,
 }
 
@@ -85,7 +85,7 @@ impl ServerService for ServerInfo {
         request: Request<ListProfilesRequest>,
     ) -> Answer<ListProfilesResponse> {
         let caller = caller(&request)?;
-        let page = request::profiles(request.into_inner()).map_err(status::invalid)?;
+        let page = page::profiles(request.into_inner()).map_err(status::invalid)?;
         let mut profiles = self.broker.profiles(&caller);
         if let Some(behind) = page.behind {
             profiles.retain(|profile| profile.name > behind);

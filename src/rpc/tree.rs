@@ -1,5 +1,5 @@
-//! Trees on their way to a caller, as streams of responses. A stream that is dropped, because its caller left,
-//! cancels its operation.
+//! Walks and removals of trees, as streams of responses. The operation is cancelled when the stream is dropped
+//! because its caller left.
 
 use futures_util::stream::try_unfold;
 use tokio::time::timeout;
@@ -24,7 +24,7 @@ use crate::proto::{
 /// Entries of one message: some tens of kilobytes.
 const ENTRIES: usize = 200;
 
-/// Progress, entries and failures, a summary; an error behind it where there were failures.
+/// A stream of progress, entries, failures and the summary. A status follows where there were failures.
 pub(super) fn walk(
     walk: Walk,
     caller: Caller,
@@ -46,7 +46,7 @@ pub(super) fn walk(
     })
 }
 
-/// What was removed and what was not, a summary; an error behind it where something is left.
+/// A stream of what was removed and what was not, and the summary. A status follows where something is left.
 pub(super) fn remove(
     removing: Removing,
     caller: Caller,
@@ -67,11 +67,11 @@ pub(super) fn remove(
     })
 }
 
-/// How far a stream is.
+/// The state of a stream.
 enum State {
     New,
     Running,
-    /// The summary was told; this is what comes behind it.
+    /// The summary was sent; this comes after it.
     Told(Result<(), Error>),
 }
 
@@ -79,10 +79,10 @@ struct WalkCourse<P> {
     walk: Walk,
     telling: Telling,
     caller: Caller,
-    /// The module that says the names, once it was brought up.
+    /// The profile of the module that lists the names, known once the module is ready.
     profile: P,
     code: NameCode,
-    /// Entries that were too many for one message.
+    /// Entries that did not fit into one message.
     rest: Option<(String, Vec<Entry>)>,
     state: State,
 }
@@ -134,7 +134,7 @@ impl<P: Fn() -> Profile> WalkCourse<P> {
         }
     }
 
-    /// As many entries as one message takes; the others come next.
+    /// A message with as many entries as fit; the others follow.
     fn part(&mut self, directory: String, mut entries: Vec<Entry>) -> WalkResponse {
         let rest = entries.split_off(ENTRIES.min(entries.len()));
         let (text, raw_directory) = said(&directory, self.code);
@@ -149,12 +149,13 @@ impl<P: Fn() -> Profile> WalkCourse<P> {
 }
 
 struct RemoveCourse {
-    /// Until its end was told.
+    /// `None` once the summary was sent.
     removing: Option<Removing>,
     telling: Telling,
     caller: Caller,
     code: NameCode,
-    /// What a removal that has a name came to. One that was broken off is carried out anew, which removes the rest.
+    /// Keeps the end of a request that has a name. A request that was broken off is carried out anew, which
+    /// removes the rest.
     keep: Keep,
     state: State,
 }

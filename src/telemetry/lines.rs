@@ -56,7 +56,7 @@ impl Lines {
     /// Lines to this sink; `notice` words the line that tells how many were lost.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// What the system says where it gives no thread.
     pub(super) fn to(
         sink: impl Write + Send + 'static,
         notice: impl Fn(u64) -> String + Send + 'static,

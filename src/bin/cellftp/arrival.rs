@@ -13,14 +13,14 @@ use tempfile::NamedTempFile;
 use tokio::io::AsyncWrite;
 
 use crate::args::{Args, Existing, Landing};
+use crate::destination::Destination;
 use crate::exit::Failure;
 use crate::output::{Plain, hex, print, seconds};
-use crate::place::{Place, failed};
 use crate::plain::json_text;
 
 /// Where a file goes: to standard output or a device, or to a name that it gets when it is whole.
 pub(crate) struct Arrival {
-    to: Place,
+    to: Destination,
     remote: ServerPath,
     if_exists: Existing,
     partial: Option<Partial>,
@@ -114,7 +114,7 @@ impl Arrival {
         landing: &Landing,
     ) -> Result<Self, Failure> {
         Ok(Self {
-            to: Place::of(local, remote, landing).await?,
+            to: Destination::of(local, remote, landing).await?,
             remote: remote.clone(),
             if_exists: landing.if_exists,
             partial: None,
@@ -124,12 +124,14 @@ impl Arrival {
     /// What takes its bytes.
     pub(crate) fn sink(&mut self) -> Result<Box<dyn AsyncWrite + Unpin>, Failure> {
         match &self.to {
-            Place::Stdout => Ok(Box::new(tokio::io::stdout())),
-            Place::Opened(path, file) => {
-                let file = file.try_clone().map_err(|source| failed(path, source))?;
+            Destination::Stdout => Ok(Box::new(tokio::io::stdout())),
+            Destination::Opened(path, file) => {
+                let file = file
+                    .try_clone()
+                    .map_err(|source| Failure::local(path, source))?;
                 Ok(Box::new(tokio::fs::File::from(file)))
             }
-            Place::Name(path) => {
+            Destination::Name(path) => {
                 let partial = Partial::create(path)?;
                 let writer = partial.writer()?;
                 self.partial = Some(partial);
@@ -141,7 +143,7 @@ impl Arrival {
     /// Gives the whole file its name, and tells of it unless it went to standard output.
     pub(crate) fn complete(self, args: &Args, arrived: impl Into<Arrived>) -> Result<(), Failure> {
         let arrived = arrived.into();
-        let told_in_json = args.json && !matches!(self.to, Place::Stdout);
+        let told_in_json = args.json && !matches!(self.to, Destination::Stdout);
         if let Some(note) = arrived
             .note(&self.remote.to_string(), args.json)
             .filter(|_| !told_in_json)
@@ -150,8 +152,8 @@ impl Arrival {
             let _ = writeln!(io::stderr().lock(), "{note}");
         }
         let local = match self.to {
-            Place::Stdout => return Ok(()),
-            Place::Opened(path, _) | Place::Name(path) => path,
+            Destination::Stdout => return Ok(()),
+            Destination::Opened(path, _) | Destination::Name(path) => path,
         };
         if let Some(partial) = self.partial {
             partial.complete(self.if_exists)?;
@@ -199,7 +201,7 @@ impl Partial {
             .prefix(&hidden(&name))
             .permissions(permissions)
             .tempfile_in(directory)
-            .map_err(|source| failed(path, source))?;
+            .map_err(|source| Failure::local(path, source))?;
         Ok(Self {
             file,
             path: path.into(),
@@ -211,7 +213,7 @@ impl Partial {
             .file
             .as_file()
             .try_clone()
-            .map_err(|source| failed(&self.path, source))?;
+            .map_err(|source| Failure::local(&self.path, source))?;
         Ok(file.into())
     }
 
@@ -220,7 +222,7 @@ impl Partial {
         let Self { file, path } = self;
         file.as_file()
             .sync_all()
-            .map_err(|source| failed(&path, source))?;
+            .map_err(|source| Failure::local(&path, source))?;
         let named = match if_exists {
             Existing::Overwrite => file.persist(&path),
             Existing::Fail => file.persist_noclobber(&path),
@@ -230,7 +232,7 @@ impl Partial {
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(Failure::Exists(path.display().to_string()))
             }
-            Err(error) => Err(failed(&path, error.error)),
+            Err(error) => Err(Failure::local(&path, error.error)),
         }
     }
 }

@@ -2,11 +2,13 @@
 
 use std::error::Error as _;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use cellftp::client::{Code, Error, Refusal};
 use serde_json::json;
 
+use crate::advice::{MORE_TIME, advice};
 use crate::plain::{json_text, shown};
 
 /// The promise about exit codes.
@@ -71,17 +73,18 @@ pub(crate) enum Failure {
     Interrupted(&'static str),
 }
 
-const MORE_TIME: &str =
-    "Give it more time with --timeout, or see with `cellftp queue` who is first.";
-
-/// What to do where the outcome was lost.
-const LOOK: &str = "The file may be there whole, in part, or not at all: look with `cellftp size` or \
-                    `cellftp ls`, or write it again.";
-
 /// What a shell makes of the end by SIGPIPE (128 and its number).
 const PIPE: u8 = 141;
 
 impl Failure {
+    /// A local file that cannot be opened, created or renamed.
+    pub(crate) fn local(path: &Path, source: io::Error) -> Self {
+        Self::Local {
+            path: path.display().to_string(),
+            source,
+        }
+    }
+
     /// As [`HELP`] promises.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.number())
@@ -216,30 +219,6 @@ impl Failure {
             _ => self.refusal().and_then(advice),
         }
     }
-}
-
-/// What can be done with this program; what can be done elsewhere, the daemon's message tells.
-fn advice(refusal: &Refusal) -> Option<&'static str> {
-    if refusal.code == Code::Unimplemented {
-        return Some("Is the daemon older than this program? `cellftpd --version` tells.");
-    }
-    Some(match refusal.reason.as_str() {
-        "ALREADY_EXISTS" => "Choose another name; `put` and `get` have --if-exists overwrite.",
-        "DEADLINE_PASSED" => MORE_TIME,
-        "QUEUE_FULL" => "Many operations wait; see `cellftp status`.",
-        "INDETERMINATE" => LOOK,
-        "UNVERIFIED" => {
-            "`cellftp size` and `cellftp ls` may show it. With --verify best-effort the module's word is \
-             enough where the server does not tell."
-        }
-        "SENTINEL_INDETERMINATE" => {
-            "The file is there. Whether its sentinel is, `cellftp size` or `cellftp ls` may show."
-        }
-        "NOT_REGISTERED" | "DEVICE_ABSENT" | "MODEM_NOT_READY" => {
-            "`cellftp status` shows the state of the module."
-        }
-        _ => return None,
-    })
 }
 
 fn refusal_number(refusal: &Refusal) -> u8 {

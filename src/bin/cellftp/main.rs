@@ -1,16 +1,19 @@
 //! `cellftp`: moves files over the cellular module that `cellftpd` owns.
 
+mod advice;
 mod args;
 mod arrival;
+mod descriptor;
+mod destination;
 mod events;
 mod exit;
 mod files;
 mod get;
+mod links;
 mod ls;
 mod module;
 mod output;
 mod pair;
-mod place;
 mod plain;
 mod progress;
 mod put;
@@ -18,6 +21,7 @@ mod queue;
 mod service;
 mod status;
 mod transfer;
+mod transfer_text;
 mod tree;
 mod usage;
 
@@ -82,10 +86,7 @@ fn papers(command: &Command) -> Option<Result<(), Failure>> {
         }
         Command::Man { directory } => {
             let written = clap_mangen::generate_to(program, directory);
-            Some(written.map_err(|source| Failure::Local {
-                path: directory.display().to_string(),
-                source,
-            }))
+            Some(written.map_err(|source| Failure::local(directory, source)))
         }
         _ => None,
     }

@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
+use data_encoding::HEXLOWER;
+
 use crate::exit::Failure;
 pub(crate) use crate::plain::Plain;
 use crate::plain::{json_text, shown};
@@ -30,7 +32,7 @@ pub(crate) fn write(bytes: &[u8]) -> Result<(), Failure> {
 
 /// A hash or another number, as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(bytes)
 }
 
 /// A duration of a message in seconds.

@@ -71,10 +71,7 @@ pub(crate) async fn hash(local: &Path) -> Result<[u8; 32], Failure> {
     let mut part = vec![0; 64 * 1024];
     loop {
         let read = source.read(&mut part).await;
-        let read = read.map_err(|source| Failure::Local {
-            path: local.display().to_string(),
-            source,
-        })?;
+        let read = read.map_err(|source| Failure::local(local, source))?;
         match part.get(..read) {
             Some(read) if !read.is_empty() => hash.update(read),
             _ => return Ok(hash.finalize().into()),
@@ -125,10 +122,7 @@ pub(crate) async fn open(
     if is_standard_stream(local) {
         return Ok((Box::new(tokio::io::stdin()), None));
     }
-    let failed = |source| Failure::Local {
-        path: local.display().to_string(),
-        source,
-    };
+    let failed = |source| Failure::local(local, source);
     let file = File::open(local).await.map_err(failed)?;
     let metadata = file.metadata().await.map_err(failed)?;
     if metadata.is_dir() {

@@ -6,7 +6,9 @@ use clap::Subcommand;
 
 use cellftp::client::ServerPath;
 
-use super::{Asking, Landing, Put, Terms, Whose, server_path};
+use super::asking::{Asking, Terms, Whose};
+use super::file::{Landing, Put};
+use super::value::server_path;
 use crate::exit::Failure;
 
 /// What the daemon has taken is on its disk, and outlives this program, the daemon and a power cut.

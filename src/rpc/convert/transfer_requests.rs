@@ -1,35 +1,29 @@
-//! Requests about transfers to values, and transfers to messages.
+//! Requests about transfers.
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
-
-use super::options::{labels, one, whose};
-use super::request::{Fields, Invalid, Page, both, sha256};
-use super::response::{count, duration, given, number, signed, timestamp, until};
+use super::fields::{Fields, Invalid, both};
+use super::options::{one, whose};
+use super::page::Page;
 use crate::broker::labels::Labels;
-use crate::broker::put::{PutState, Verify};
 use crate::broker::scheduler::Priority;
-use crate::broker::transfers::{
-    Direction, Key, Record, Remnant, State, Terms, Told, Transfer, TransferId, UploadWish,
-    WatchTold, Wish,
-};
+use crate::broker::transfers::{Direction, Key, Record, TransferId, UploadWish, Wish};
 use crate::broker::{Caller, Principal, Whose};
 use crate::proto;
 
 /// Most transfers in one answer: a few hundred kilobytes.
 const PAGE: usize = 200;
 
-/// A transfer that is to be.
+/// A transfer that is to be created.
 #[derive(Debug)]
 pub(in crate::rpc) struct Creation {
     pub(in crate::rpc) id: TransferId,
     pub(in crate::rpc) wish: Wish,
-    /// It is only checked.
+    /// The request is only checked.
     pub(in crate::rpc) validate_only: bool,
 }
 
-/// A header of an upload: its name, and what is wished for.
+/// The header of an upload: its id, and what is to be done.
 pub(in crate::rpc) fn upload(header: proto::UploadHeader) -> Result<Creation, Invalid> {
     let mut fields = Fields::default();
     let terms = fields.terms("header.transfer_options", header.transfer_options);
@@ -39,9 +33,7 @@ pub(in crate::rpc) fn upload(header: proto::UploadHeader) -> Result<Creation, In
     let path = fields.path("header.path", (header.path, header.raw_path));
     let must_be_new = fields.must_be_new("header.if_exists", header.if_exists);
     let verify = fields.verify("header.verify", header.verify);
-    let delete_on_failure = fields
-        .choice("header.on_failure", header.on_failure)
-        .map(|choice| !matches!(choice, proto::OnFailure::Keep));
+    let delete_on_failure = fields.delete_on_failure("header.on_failure", header.on_failure);
     let sentinel = fields.sentinel(
         "header.sentinel",
         (header.sentinel, header.raw_sentinel),
@@ -53,7 +45,7 @@ pub(in crate::rpc) fn upload(header: proto::UploadHeader) -> Result<Creation, In
         None => Some(None),
         Some(size) => fields.count("header.size", size).map(Some),
     };
-    let sha256 = sha256(&mut fields, "header.sha256", &header.sha256);
+    let sha256 = fields.sha256("header.sha256", &header.sha256);
     let read = (|| {
         let upload = UploadWish {
             must_be_new: must_be_new?,
@@ -79,7 +71,7 @@ pub(in crate::rpc) fn upload(header: proto::UploadHeader) -> Result<Creation, In
     fields.finish(read)
 }
 
-/// Which upload goes on, and where.
+/// Which upload is resumed, and at which offset.
 pub(in crate::rpc) fn resume(header: proto::ResumeHeader) -> Result<(TransferId, u64), Invalid> {
     let mut fields = Fields::default();
     let id = fields.transfer("header.transfer_id", header.transfer_id);
@@ -87,7 +79,7 @@ pub(in crate::rpc) fn resume(header: proto::ResumeHeader) -> Result<(TransferId,
     fields.finish(id.zip(offset))
 }
 
-/// A download: its name, and what is wished for.
+/// A download: its id, and what is to be done.
 pub(in crate::rpc) fn download(request: proto::CreateDownloadRequest) -> Result<Creation, Invalid> {
     let mut fields = Fields::default();
     let terms = fields.terms("transfer_options", request.transfer_options);
@@ -113,14 +105,33 @@ pub(in crate::rpc) fn download(request: proto::CreateDownloadRequest) -> Result<
     fields.finish(read)
 }
 
-/// Which transfer, and whose.
-pub(in crate::rpc) fn id(id: String, principal: String) -> Result<(TransferId, Whose), Invalid> {
-    let mut fields = Fields::default();
-    let id = fields.transfer("transfer_id", id);
-    both(fields.finish(id), one(principal))
+/// Requests about one transfer.
+pub(in crate::rpc) trait OneTransfer {
+    /// Which transfer, and whose.
+    fn read(self) -> Result<(TransferId, Whose), Invalid>;
 }
 
-/// Which download, and from where on.
+macro_rules! one_transfer {
+    ($($request:ident),*) => {$(
+        impl OneTransfer for proto::$request {
+            fn read(self) -> Result<(TransferId, Whose), Invalid> {
+                let mut fields = Fields::default();
+                let id = fields.transfer("transfer_id", self.transfer_id);
+                both(fields.finish(id), one(self.principal))
+            }
+        }
+    )*};
+}
+
+one_transfer!(
+    GetTransferRequest,
+    WatchTransferRequest,
+    RetryTransferRequest,
+    CancelTransferRequest,
+    DeleteTransferRequest
+);
+
+/// Which download, and from which offset on.
 pub(in crate::rpc) fn read(
     request: proto::ReadTransferRequest,
 ) -> Result<(TransferId, u64), Invalid> {
@@ -169,7 +180,7 @@ pub(in crate::rpc) fn watch(
     both(fields.finish(filter), whose(request.principal))
 }
 
-/// The transfer before the first of a page; without a principal, one of those that the list is of.
+/// The transfer before the first of a page. Without a principal, it belongs to the principal of the list.
 #[derive(Debug)]
 pub(in crate::rpc) struct Behind {
     id: TransferId,
@@ -193,7 +204,7 @@ pub(in crate::rpc) fn token(last: &Key, whose: &Whose) -> String {
     }
 }
 
-/// Which transfers are meant.
+/// Which transfers a request is about.
 #[derive(Debug)]
 pub(in crate::rpc) struct Filter {
     states: Vec<proto::TransferState>,
@@ -245,53 +256,6 @@ impl Filter {
     }
 }
 
-impl From<WatchTold> for proto::WatchTransfersResponse {
-    fn from(told: WatchTold) -> Self {
-        use proto::watch_transfers_response::Event;
-        let removed = |key: Key, removal: proto::TransferRemoval| {
-            Event::Removed(proto::TransferRemoved {
-                transfer_id: key.id.as_str().into(),
-                principal: key.principal.as_str().into(),
-                removal: removal.into(),
-            })
-        };
-        let event = match told {
-            WatchTold::Is(transfer) => Event::Transfer((*transfer).into()),
-            WatchTold::Present(transfers) => Event::Present(proto::TransfersPresent {
-                transfer_count: number(transfers),
-            }),
-            WatchTold::Deleted(key) => removed(key, proto::TransferRemoval::Deleted),
-            WatchTold::Filtered(key) => removed(key, proto::TransferRemoval::Filtered),
-        };
-        Self { event: Some(event) }
-    }
-}
-
-impl From<&Terms> for proto::TransferOptions {
-    fn from(terms: &Terms) -> Self {
-        let delay = Some(terms.start_delay).filter(|delay| !delay.is_zero());
-        Self {
-            start_delay: delay.map(duration),
-            lifetime: terms.lifetime.map(duration),
-            labels: labels(&terms.labels),
-        }
-    }
-}
-
-impl From<&State> for proto::TransferState {
-    fn from(state: &State) -> Self {
-        match state {
-            State::Receiving => Self::Receiving,
-            State::Queued => Self::Queued,
-            State::Running => Self::Running,
-            State::Waiting { .. } => Self::Waiting,
-            State::Done => Self::Done,
-            State::Failed => Self::Failed,
-            State::Cancelled => Self::Cancelled,
-        }
-    }
-}
-
 impl Fields {
     fn transfer(&mut self, field: &str, id: String) -> Option<TransferId> {
         TransferId::new(id).or_else(|| {
@@ -318,136 +282,5 @@ impl Fields {
             id,
             principal: Some(Principal::new(principal)),
         })
-    }
-}
-
-impl From<Transfer> for proto::Transfer {
-    fn from(transfer: Transfer) -> Self {
-        let Transfer {
-            record,
-            live,
-            next_attempt,
-            expires_in,
-            ..
-        } = transfer;
-        let state = proto::TransferState::from(&record.state);
-        let direction = match record.wish.direction {
-            Direction::Upload(_) => proto::TransferDirection::Upload,
-            Direction::Download => proto::TransferDirection::Download,
-        };
-        let remnant = match record.remnant {
-            Remnant::Nothing => proto::Remnant::None,
-            Remnant::Pending { .. } => proto::Remnant::Pending,
-            Remnant::Deleted => proto::Remnant::Deleted,
-            Remnant::Kept => proto::Remnant::Kept,
-            Remnant::Left => proto::Remnant::Left,
-        };
-        let (put_state, evidence) = match record.evidence {
-            Some(evidence) => (proto::PutState::from(evidence.state), evidence.words),
-            None => (proto::PutState::Unspecified, String::new()),
-        };
-        let wish = record.wish.upload().cloned();
-        let terms = &record.wish.terms;
-        let transfer_options = (*terms != Terms::default()).then(|| terms.into());
-        let operation = live.operation.as_ref().map(|id| id.as_str().to_owned());
-        let update_time = timestamp(record.changed);
-        let (path, raw_path) = given(&record.wish.path);
-        let transfer = Self {
-            transfer_id: record.key.id.as_str().into(),
-            principal: record.key.principal.as_str().into(),
-            transfer_options,
-            expire_wait: expires_in.map(duration),
-            direction: direction.into(),
-            profile: record.wish.profile,
-            path,
-            raw_path,
-            priority: proto::Priority::from(record.wish.priority).into(),
-            state: state.into(),
-            end_time: record.state.is_over().then_some(update_time),
-            size: record.size.map(signed),
-            committed_size: signed(record.committed),
-            attempt_moved_bytes: signed(live.moved),
-            total_moved_bytes: signed(record.moved.saturating_add(live.moved)),
-            attempt_count: count(record.attempts),
-            operation_id: operation.unwrap_or_default(),
-            last_failure: record.last_error.map(Into::into),
-            next_attempt_wait: next_attempt.map(until),
-            create_time: Some(timestamp(record.created)),
-            update_time: Some(update_time),
-            sha256: record
-                .sha256
-                .map(|hash| Bytes::copy_from_slice(&hash))
-                .unwrap_or_default(),
-            put_state: put_state.into(),
-            evidence,
-            remnant: remnant.into(),
-            grown_size: record.grown.map(signed),
-            ..Self::default()
-        };
-        match wish {
-            Some(wish) => transfer.wished_as(wish),
-            None => transfer,
-        }
-    }
-}
-
-impl proto::Transfer {
-    /// How the upload was asked for.
-    fn wished_as(self, wish: UploadWish) -> Self {
-        let if_exists = if wish.must_be_new {
-            proto::IfExists::Fail
-        } else {
-            proto::IfExists::Overwrite
-        };
-        let on_failure = if wish.delete_on_failure {
-            proto::OnFailure::Delete
-        } else {
-            proto::OnFailure::Keep
-        };
-        let sentinel = wish.sentinel.as_ref().map(given);
-        let (sentinel, raw_sentinel) = sentinel.unwrap_or_default();
-        Self {
-            if_exists: if_exists.into(),
-            verify: proto::Verify::from(wish.verify).into(),
-            on_failure: on_failure.into(),
-            sentinel,
-            raw_sentinel,
-            ..self
-        }
-    }
-}
-
-impl From<Verify> for proto::Verify {
-    fn from(verify: Verify) -> Self {
-        match verify {
-            Verify::Size => Self::Size,
-            Verify::ReadBack => Self::ReadBack,
-            Verify::Nothing => Self::None,
-            Verify::BestEffort => Self::BestEffort,
-        }
-    }
-}
-
-impl From<Told> for proto::Failure {
-    fn from(told: Told) -> Self {
-        Self {
-            code: told.code,
-            reason: told.reason,
-            message: told.message,
-            metadata: told.metadata.into_iter().collect(),
-            // The daemon tries again by itself, or not at all.
-            retry_after: None,
-        }
-    }
-}
-
-impl From<PutState> for proto::PutState {
-    fn from(state: PutState) -> Self {
-        match state {
-            PutState::VerifiedSize => Self::VerifiedSize,
-            PutState::VerifiedHash => Self::VerifiedHash,
-            PutState::Unverified => Self::Unverified,
-            PutState::Indeterminate => Self::Indeterminate,
-        }
     }
 }

@@ -1,40 +1,40 @@
-//! Who is let in, and who is turned away.
+//! Admission of connections: how many there may be at once, in all and of one client.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::auth::Peer;
 use super::connection::{Connection, Duplex};
+use super::connection_info::ConnectionInfo;
 use super::limits::{ARRIVAL, Limits, TELLING};
 use super::pace::Paces;
-use super::visit::Visit;
+use super::peer::Peer;
 use crate::broker::modem::clock;
 use crate::broker::share::{Full, Place, Places, Share};
 
-/// Connections beyond the bound that are told so; others are closed. A client that comes when all is
-/// full learns why, and that it may come again.
+/// Connections beyond the bound that get a status which says so; further ones are closed. So a client that
+/// comes when all places are taken learns why, and that it may come again.
 const TURNED_AWAY: Share = Share {
     in_all: 32,
     of_one: 8,
 };
 
-/// How long such a connection stays without a call: a client asks at once.
+/// How long such a connection stays without a call. A client calls at once.
 const TOLD: Duration = Duration::from_secs(2);
 
-/// Those who are in.
+/// The connections that are open, and the places that are left.
 #[derive(Debug)]
-pub(super) struct Guests {
+pub(super) struct Admission {
     idle: Duration,
     places: Arc<Places>,
     turned_away: Arc<Places>,
-    /// How fast each sends frames, how fast it opens connections, and how fast it is told of those that are too
-    /// many.
+    /// How fast each client sends frames, how fast it opens connections, and how fast it gets a status about
+    /// connections beyond the bound.
     paces: Paces,
     arrivals: Paces,
     told: Paces,
 }
 
-impl Guests {
+impl Admission {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             idle: limits.idle,
@@ -46,38 +46,38 @@ impl Guests {
         }
     }
 
-    /// Lets a client in where there is room, or lets it be told that there is none. `None`: there is
-    /// not even room for that.
+    /// Admits a client where there is a place, or admits it only to get a status which says that there is none.
+    /// `None`: the connection is closed, since there is no place even for that.
     pub(super) fn receive(&self, stream: impl Duplex + 'static, peer: Peer) -> Option<Connection> {
-        let (visit, idle, place) = self.place(peer)?;
-        let pace = self.paces.of(visit.principal());
-        Some(Connection::new(stream, visit, pace, idle, place))
+        let (info, idle, place) = self.place(peer)?;
+        let pace = self.paces.of(info.principal());
+        Some(Connection::new(stream, info, pace, idle, place))
     }
 
-    fn enter(&self, visit: &Visit) -> Result<Place, Full> {
-        let (pace, now) = (self.arrivals.of(visit.principal()), clock::now());
+    fn enter(&self, info: &ConnectionInfo) -> Result<Place, Full> {
+        let (pace, now) = (self.arrivals.of(info.principal()), clock::now());
         if pace.wait(now).is_some() {
             return Err(Full { own: true });
         }
         pace.pay(ARRIVAL, now);
-        self.places.take(visit.principal())
+        self.places.take(info.principal())
     }
 
-    fn place(&self, peer: Peer) -> Option<(Visit, Duration, Place)> {
-        let visit = Visit::new(peer, None);
-        let full = match self.enter(&visit) {
-            Ok(place) => return Some((visit, self.idle, place)),
+    fn place(&self, peer: Peer) -> Option<(ConnectionInfo, Duration, Place)> {
+        let info = ConnectionInfo::new(peer, None);
+        let full = match self.enter(&info) {
+            Ok(place) => return Some((info, self.idle, place)),
             Err(full) => full,
         };
-        tracing::warn!(principal = %visit.principal(), own = full.own, "too many connections");
-        let (pace, now) = (self.told.of(visit.principal()), clock::now());
+        tracing::warn!(principal = %info.principal(), own = full.own, "too many connections");
+        let (pace, now) = (self.told.of(info.principal()), clock::now());
         if pace.wait(now).is_some() {
             return None;
         }
-        let place = self.turned_away.take(visit.principal()).ok()?;
+        let place = self.turned_away.take(info.principal()).ok()?;
         pace.pay(TELLING, now);
-        let visit = Visit::new(visit.peer().clone(), Some(full));
-        Some((visit, TOLD, place))
+        let info = ConnectionInfo::new(info.peer().clone(), Some(full));
+        Some((info, TOLD, place))
     }
 }
 
@@ -85,14 +85,14 @@ impl Guests {
 mod tests {
     use super::*;
 
-    /// A client that opened connections without end had most of a processor.
+    /// A client that opened connections without end used most of a processor.
     #[tokio::test(start_paused = true)]
     async fn who_opens_connections_too_fast_is_turned_away_and_others_are_not() {
-        let guests = Guests::new(&Limits::default());
+        let admission = Admission::new(&Limits::default());
         let comes = |peer: Peer| {
-            guests
+            admission
                 .place(peer)
-                .is_some_and(|(visit, ..)| visit.turned_away().is_none())
+                .is_some_and(|(info, ..)| info.turned_away().is_none())
         };
         let at_once = (0..2000).filter(|_| comes(Peer::Tcp)).count();
         assert_eq!(at_once, 626);
@@ -102,13 +102,13 @@ mod tests {
         assert!((310..=314).contains(&later), "{later}");
     }
 
-    /// Each that was told so was let in for it, and made room for the next as soon as it left.
+    /// Each connection that got such a status took a place, and its end made room for the next at once.
     #[tokio::test(start_paused = true)]
     async fn who_comes_too_fast_is_told_so_now_and_then() {
-        let guests = Guests::new(&Limits::default());
+        let admission = Admission::new(&Limits::default());
         let told = || {
-            let came = (0..5000).filter_map(|_| guests.place(Peer::Tcp));
-            came.filter(|(visit, ..)| visit.turned_away().is_some())
+            let came = (0..5000).filter_map(|_| admission.place(Peer::Tcp));
+            came.filter(|(info, ..)| info.turned_away().is_some())
                 .count()
         };
         assert_eq!(told(), 63);
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn who_finds_no_room_is_told_so_and_beyond_that_nobody_is_kept() {
-        let guests = Guests::new(&Limits {
+        let admission = Admission::new(&Limits {
             connections: Share {
                 in_all: 8,
                 of_one: 4,
@@ -127,14 +127,14 @@ mod tests {
             ..Limits::default()
         });
         let mut inside = Vec::new();
-        while let Some((visit, idle, place)) = guests.place(Peer::Tcp) {
-            inside.push((visit.turned_away().is_some(), idle, place));
+        while let Some((info, idle, place)) = admission.place(Peer::Tcp) {
+            inside.push((info.turned_away().is_some(), idle, place));
         }
         let row = format!("where {} are being told so", TURNED_AWAY.in_all);
         assert!(include_str!("../../README.md").contains(&row), "{row}");
         let told = inside.iter().filter(|(told, ..)| *told).count();
         assert_eq!((inside.len(), told), (4 + 8, 8));
-        let (other, ..) = guests.place(Peer::User(7)).unwrap();
+        let (other, ..) = admission.place(Peer::User(7)).unwrap();
         assert!(other.turned_away().is_none(), "another has a place");
     }
 }

@@ -1,4 +1,4 @@
-//! What a call brings: its messages are bounded before anybody has one whole.
+//! The body of a call, with bounds on its messages that hold before any message is whole.
 
 mod framing;
 
@@ -22,11 +22,11 @@ use crate::broker::modem::clock;
 pub(super) use framing::Form;
 use framing::{Framing, Left};
 
-/// What is counted at once, in bytes.
+/// Bytes that one permit stands for.
 const UNIT: u64 = 1024;
 
-/// Bytes of messages that have begun and are not whole. Who begins one waits until there is room for
-/// all of it, so that each that was begun can come to its end.
+/// Memory for messages that have begun and are not whole, in bytes. A call that begins a message waits until
+/// there is room for all of it, so that every message that was begun can be completed.
 #[derive(Debug)]
 pub(super) struct Messages {
     all: Arc<Semaphore>,
@@ -35,7 +35,7 @@ pub(super) struct Messages {
 }
 
 impl Messages {
-    /// So many bytes in all, and half of them for one client.
+    /// `bytes` in all, and half of them for one client.
     pub(super) fn new(bytes: u64) -> Self {
         let units = usize::try_from(bytes / UNIT).unwrap_or(Semaphore::MAX_PERMITS);
         Self {
@@ -61,7 +61,7 @@ impl Messages {
     }
 }
 
-/// What a client's messages are counted by.
+/// The share of one client.
 #[derive(Debug, Clone)]
 pub(super) struct Account {
     own: Arc<Semaphore>,
@@ -74,7 +74,7 @@ type Room = Option<[OwnedSemaphorePermit; 2]>;
 impl Account {
     async fn room(self, bytes: u32) -> Room {
         let units = u32::try_from(u64::from(bytes).div_ceil(UNIT)).ok()?;
-        // Its own first: who has used that up holds up nobody else.
+        // The client's own share first: a client that has used it up delays nobody else.
         let own = self.own.acquire_many_owned(units).await.ok()?;
         let all = self.all.acquire_many_owned(units).await.ok()?;
         Some([own, all])
@@ -83,25 +83,25 @@ impl Account {
 
 /// The body of a call.
 ///
-/// A message is looked at when whoever reads wants it, and not before: one that has begun takes room,
-/// and a reader that stands still behind the last one would keep that from others.
-pub(super) struct Intake {
+/// A message is read only when the service asks for it. A message that has begun takes memory, and a service
+/// that does not read on would keep that memory from others.
+pub(super) struct BoundedBody {
     inner: tonic::body::Body,
     framing: Framing,
     account: Account,
-    /// What came behind the end of a message.
+    /// Bytes that arrived after the end of a message.
     rest: Bytes,
     room: Room,
-    /// What came, and the wait for room for the message that begins in it.
+    /// Bytes that arrived, and the wait for memory for the message that begins in them.
     waiting: Option<(Bytes, BoxFuture<'static, Room>)>,
-    /// How long the client may still keep the reader waiting, and since when it does.
+    /// How long the client may still keep the service waiting, and since when it does.
     patience: Duration,
     since: Option<Instant>,
     timer: Pin<Box<Sleep>>,
     over: bool,
 }
 
-impl Intake {
+impl BoundedBody {
     pub(super) fn new(inner: tonic::body::Body, form: Form, account: Account) -> Self {
         Self {
             inner,
@@ -165,8 +165,8 @@ impl Intake {
         Poll::Ready(Some(Ok(Frame::data(part))))
     }
 
-    /// What is awaited of the client does not come in time. Only the time counts in which a reader
-    /// waits for it.
+    /// The status of a client that did not send in time. Only the time counts in which the service waits for
+    /// it.
     fn overdue(&mut self, cx: &mut Context<'_>) -> Option<Status> {
         if self.waiting.is_some() || !self.framing.is_awaited() {
             return None;
@@ -182,7 +182,7 @@ impl Intake {
     }
 }
 
-impl Body for Intake {
+impl Body for BoundedBody {
     type Data = Bytes;
     type Error = Status;
 
@@ -205,7 +205,7 @@ impl Body for Intake {
     }
 
     fn is_end_stream(&self) -> bool {
-        // Only where nothing is to be told at the end.
+        // Only where the end brings no error.
         self.waiting.is_none()
             && self.rest.is_empty()
             && self.inner.is_end_stream()

@@ -1,4 +1,4 @@
-//! Counts the calls at once, and takes in what each brings, within bounds.
+//! How many calls a client may have at once, and the bounds of what each of them sends.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,22 +9,22 @@ use tonic::Status;
 use tonic::codegen::http::{Request, Response};
 use tower::{Layer, Service};
 
-use super::intake::{Form, Intake, Messages};
+use super::bounded_body::{BoundedBody, Form, Messages};
+use super::connection_info::{ConnectionInfo, Running};
 use super::limits::{FILES, LONG_ANSWERS, Limits, MANY, TREES, WATCHES, WATCHES_OF_ALL};
 use super::status;
-use super::visit::{Running, Visit};
 use crate::broker::share::{Place, Places, Share};
 
-/// Lets a call begin where its client has not too many already.
+/// Lets a call begin unless there are too many, in all or of its client.
 #[derive(Debug, Clone)]
-pub(super) struct Turnstile {
+pub(super) struct CallLimits {
     calls: Arc<Places>,
-    /// Places for what costs more than other calls.
+    /// Places for methods that cost more than others.
     costly: [(&'static [&'static str], Arc<Places>); 6],
     messages: Arc<Messages>,
 }
 
-impl Turnstile {
+impl CallLimits {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             calls: Arc::new(Places::new(limits.calls)),
@@ -33,12 +33,12 @@ impl Turnstile {
         }
     }
 
-    fn enter(&self, visit: &Visit, path: &str) -> Result<Held, Status> {
-        if let Some(full) = visit.turned_away() {
+    fn enter(&self, info: &ConnectionInfo, path: &str) -> Result<Held, Status> {
+        if let Some(full) = info.turned_away() {
             return Err(status::too_many_connections(full.own));
         }
         let take = |places: &Arc<Places>| {
-            let place = places.take(visit.principal());
+            let place = places.take(info.principal());
             place.map_err(|full| status::too_many_calls(full.own))
         };
         let method = path.rsplit('/').next().unwrap_or_default();
@@ -50,14 +50,13 @@ impl Turnstile {
         ];
         Ok(Held {
             _places: places,
-            _running: visit.call(),
+            _running: info.call(),
         })
     }
 }
 
-/// Methods of which fewer calls may run at once: those whose answers may be long, those that have a file
-/// open, those that are told of each step of a transfer, those that are told of all, those with many results, and
-/// those that keep a tree in mind.
+/// Methods of which fewer calls may run at once: those with long answers, with an open file, with a watch of
+/// one transfer, with a watch of all transfers, with many results, and with a tree in memory.
 const COSTLY: [(&[&str], Share); 6] = [
     (
         &[
@@ -78,34 +77,34 @@ const COSTLY: [(&[&str], Share); 6] = [
     (&["RemoveTree", "Walk"], TREES),
 ];
 
-/// What a call has while it runs.
+/// What a call holds while it runs.
 #[derive(Debug)]
 struct Held {
     _places: [Option<Place>; 2],
     _running: Running,
 }
 
-impl<S> Layer<S> for Turnstile {
-    type Service = Turning<S>;
+impl<S> Layer<S> for CallLimits {
+    type Service = Limited<S>;
 
-    fn layer(&self, inner: S) -> Turning<S> {
-        Turning {
+    fn layer(&self, inner: S) -> Limited<S> {
+        Limited {
             inner,
-            turnstile: self.clone(),
+            limits: self.clone(),
         }
     }
 }
 
-/// A service behind the turnstile.
+/// A service whose calls are counted.
 #[derive(Debug, Clone)]
-pub(super) struct Turning<S> {
+pub(super) struct Limited<S> {
     inner: S,
-    turnstile: Turnstile,
+    limits: CallLimits,
 }
 
 type Answering<R, E> = Pin<Box<dyn Future<Output = Result<R, E>> + Send>>;
 
-impl<S, A> Service<Request<tonic::body::Body>> for Turning<S>
+impl<S, A> Service<Request<tonic::body::Body>> for Limited<S>
 where
     S: Service<Request<tonic::body::Body>, Response = Response<A>>,
     S::Future: Send + 'static,
@@ -121,18 +120,19 @@ where
     }
 
     fn call(&mut self, request: Request<tonic::body::Body>) -> Self::Future {
-        // Each connection has one.
-        let Some(visit) = request.extensions().get::<Visit>().cloned() else {
+        // Every connection has it.
+        let Some(info) = request.extensions().get::<ConnectionInfo>().cloned() else {
             let status = status::no_identity("the system does not tell who is calling");
             return Box::pin(async move { Ok(status.into_http()) });
         };
-        let held = match self.turnstile.enter(&visit, request.uri().path()) {
+        let held = match self.limits.enter(&info, request.uri().path()) {
             Ok(held) => held,
             Err(status) => return Box::pin(async move { Ok(status.into_http()) }),
         };
         let form = Form::of(request.uri().path());
-        let account = self.turnstile.messages.of(visit.principal());
-        let request = request.map(|body| tonic::body::Body::new(Intake::new(body, form, account)));
+        let account = self.limits.messages.of(info.principal());
+        let request =
+            request.map(|body| tonic::body::Body::new(BoundedBody::new(body, form, account)));
         let answer = self.inner.call(request);
         Box::pin(async move {
             let mut response = answer.await?;
@@ -145,7 +145,7 @@ where
     }
 }
 
-/// An answer; until its end the call counts.
+/// An answer. The call counts until the answer ends.
 #[derive(Debug, Default)]
 pub(super) struct Answer<A> {
     inner: A,
@@ -186,9 +186,9 @@ mod tests {
     use tonic_types::StatusExt as _;
 
     use super::*;
-    use crate::rpc::auth::Peer;
+    use crate::rpc::peer::Peer;
 
-    /// A method that was renamed had no bound any more.
+    /// A method that was renamed lost its bound.
     #[test]
     fn what_is_bounded_by_its_name_is_a_method() {
         let sets = [
@@ -217,11 +217,11 @@ mod tests {
     const SIZE: &str = "/cellftp.v1.FtpsService/GetSize";
     const QUEUE: &str = "/cellftp.v1.OperationService/ListOperations";
 
-    /// Enters until it is refused; answers the places and how it was refused.
-    fn enter(turnstile: &Turnstile, visit: &Visit, path: &str) -> (Vec<Held>, Status) {
+    /// Begins calls until one is refused. Answers with the calls and the refusal.
+    fn enter(limits: &CallLimits, info: &ConnectionInfo, path: &str) -> (Vec<Held>, Status) {
         let mut held = Vec::new();
         loop {
-            match turnstile.enter(visit, path) {
+            match limits.enter(info, path) {
                 Ok(place) => held.push(place),
                 Err(status) => return (held, status),
             }
@@ -230,37 +230,40 @@ mod tests {
 
     #[test]
     fn who_has_all_its_calls_is_told_to_come_later_and_others_are_let_in() {
-        let turnstile = Turnstile::new(&Limits {
+        let limits = CallLimits::new(&Limits {
             calls: Share {
                 in_all: 8,
                 of_one: 4,
             },
             ..Limits::default()
         });
-        let (me, other) = (Visit::new(Peer::Tcp, None), Visit::new(Peer::User(7), None));
-        let (held, refused) = enter(&turnstile, &me, SIZE);
+        let (me, other) = (
+            ConnectionInfo::new(Peer::Tcp, None),
+            ConnectionInfo::new(Peer::User(7), None),
+        );
+        let (held, refused) = enter(&limits, &me, SIZE);
         assert_eq!((held.len(), refused.code()), (4, Code::Unavailable));
         assert!(refused.get_details_retry_info().is_some());
-        turnstile.enter(&other, SIZE).unwrap();
+        limits.enter(&other, SIZE).unwrap();
         drop(held);
-        turnstile.enter(&me, SIZE).unwrap();
+        limits.enter(&me, SIZE).unwrap();
     }
 
     #[test]
     fn few_calls_that_cost_more_are_let_in() {
-        let turnstile = Turnstile::new(&Limits::default());
-        let me = Visit::new(Peer::Tcp, None);
-        let (queue, refused) = enter(&turnstile, &me, QUEUE);
+        let limits = CallLimits::new(&Limits::default());
+        let me = ConnectionInfo::new(Peer::Tcp, None);
+        let (queue, refused) = enter(&limits, &me, QUEUE);
         assert_eq!((queue.len(), refused.code()), (8, Code::Unavailable));
         let of = |method| format!("/cellftp.v1.TransferService/{method}");
-        let (uploads, refused) = enter(&turnstile, &me, &of("CreateUpload"));
+        let (uploads, refused) = enter(&limits, &me, &of("CreateUpload"));
         assert_eq!((uploads.len(), refused.code()), (64, Code::Unavailable));
         assert!(
-            turnstile.enter(&me, &of("ReadTransfer")).is_err(),
+            limits.enter(&me, &of("ReadTransfer")).is_err(),
             "the same files"
         );
-        let (watches, refused) = enter(&turnstile, &me, &of("WatchTransfer"));
+        let (watches, refused) = enter(&limits, &me, &of("WatchTransfer"));
         assert_eq!((watches.len(), refused.code()), (64, Code::Unavailable));
-        turnstile.enter(&me, SIZE).unwrap();
+        limits.enter(&me, SIZE).unwrap();
     }
 }

@@ -9,7 +9,7 @@ use crate::rpc::status;
 /// Bytes before a message: flag and length.
 const HEAD: usize = 5;
 
-/// What a method takes.
+/// The messages that a method accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::rpc) enum Form {
     /// One message.
@@ -25,7 +25,7 @@ pub(in crate::rpc) enum Form {
 }
 
 impl Form {
-    /// Of the method at a path.
+    /// The form of the method at a path.
     pub(in crate::rpc) fn of(path: &str) -> Self {
         match path.rsplit('/').next().unwrap_or_default() {
             "Put" | "CreateUpload" | "ResumeUpload" | "WriteModuleFile" => Self::Chunks,
@@ -37,25 +37,25 @@ impl Form {
     }
 }
 
-/// Follows the messages of a call.
+/// Where the messages of a call begin and end.
 #[derive(Debug)]
 pub(super) struct Framing {
     form: Form,
     head: [u8; HEAD],
-    /// Bytes of the head that came.
+    /// Bytes of the head that have arrived.
     headed: usize,
     /// Bytes of the message that are to come.
     rest: u32,
     /// Messages that are whole.
     whole: u64,
-    /// The message that is coming was told as begun.
+    /// Whether [`Left::Begun`] was answered for the message that is arriving.
     told: bool,
     /// Short chunks that may still come, and since when.
     short: u32,
     since: Instant,
 }
 
-/// What is left when bytes were taken.
+/// What is left of a message after some bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Left {
     /// The message is whole.
@@ -84,17 +84,16 @@ impl Framing {
         self.whole > 0
     }
 
-    /// Whether the client is waited for, where nothing comes: it has begun a message, or has to bring
-    /// one, or the end.
+    /// Whether the client owes something: it has begun a message, or has to send one, or the end.
     pub(super) fn is_awaited(&self) -> bool {
         self.is_one() || self.whole == 0 || self.told
     }
 
-    /// Takes bytes up to the end of a message. Answers how many were taken, and what is left of the
-    /// message then.
+    /// Takes bytes up to the end of a message. Answers with their number, and with what is left of the message
+    /// then.
     ///
     /// # Errors
-    /// A message is too long, or there are too many short ones.
+    /// `MESSAGE_TOO_LONG`, or `CHUNKS_TOO_SHORT` where too many chunks are short.
     pub(super) fn take(&mut self, from: &[u8], now: Instant) -> Result<(usize, Left), Status> {
         let mut bytes = from;
         while let Some((first, behind)) = bytes.split_first() {
@@ -128,10 +127,10 @@ impl Framing {
         Ok((from.len() - bytes.len(), left))
     }
 
-    /// The call brings nothing more.
+    /// Checks the end of a call.
     ///
     /// # Errors
-    /// It ended where it may not.
+    /// `MALFORMED_MESSAGE` where the call ended within a message, or without the message that it must have.
     pub(super) fn end(&self) -> Result<(), Status> {
         if self.headed > 0 {
             return Err(status::malformed("it ends in the middle of a message"));

@@ -27,11 +27,11 @@ impl Body for Parts {
     }
 }
 
-fn intake(path: &str, messages: &Messages, who: &str) -> (mpsc::Sender<Bytes>, Intake) {
+fn bounded_body(path: &str, messages: &Messages, who: &str) -> (mpsc::Sender<Bytes>, BoundedBody) {
     let (send, parts) = mpsc::channel(8192);
     let body = tonic::body::Body::new(Parts(parts));
     let account = messages.of(&Principal::new(who));
-    (send, Intake::new(body, Form::of(path), account))
+    (send, BoundedBody::new(body, Form::of(path), account))
 }
 
 fn message(len: u32, bytes: usize) -> Bytes {
@@ -41,14 +41,17 @@ fn message(len: u32, bytes: usize) -> Bytes {
     text.into()
 }
 
-async fn next(intake: &mut Intake) -> Option<Result<usize, Status>> {
-    let frame = std::future::poll_fn(|cx| Pin::new(&mut *intake).poll_frame(cx)).await;
+async fn next(bounded_body: &mut BoundedBody) -> Option<Result<usize, Status>> {
+    let frame = std::future::poll_fn(|cx| Pin::new(&mut *bounded_body).poll_frame(cx)).await;
     frame.map(|frame| frame.map(|frame| frame.into_data().map_or(0, |data| data.len())))
 }
 
-async fn refused(intake: &mut Intake) -> (Code, String) {
+async fn refused(bounded_body: &mut BoundedBody) -> (Code, String) {
     loop {
-        match next(intake).await.expect("an error comes before the end") {
+        match next(bounded_body)
+            .await
+            .expect("an error comes before the end")
+        {
             Ok(_) => {}
             Err(status) => {
                 let reason = status.get_details_error_info().unwrap().reason;
@@ -62,14 +65,14 @@ async fn refused(intake: &mut Intake) -> (Code, String) {
 async fn half_a_message_is_not_awaited_for_ever() {
     let messages = Messages::new(1 << 20);
     for (path, first) in [(SIZE, message(100, 50)), (PUT, Bytes::new())] {
-        let (_send, mut body) = intake(path, &messages, "me");
+        let (_send, mut body) = bounded_body(path, &messages, "me");
         _send.try_send(first).unwrap();
         let began = clock::now();
         let status = refused(&mut body).await;
         assert_eq!(status.1, "MESSAGE_TOO_LATE", "{path}");
         assert_eq!(began.elapsed(), FIRST_MESSAGE);
     }
-    let (send, mut body) = intake(PUT, &messages, "me");
+    let (send, mut body) = bounded_body(PUT, &messages, "me");
     send.try_send(message(10, 10)).unwrap();
     send.try_send(message(100_000, 50)).unwrap();
     let began = clock::now();
@@ -77,11 +80,11 @@ async fn half_a_message_is_not_awaited_for_ever() {
     assert_eq!(began.elapsed(), MESSAGE);
 }
 
-/// Two clients whose readers stood still behind such frames held the room of all.
+/// Two clients whose services did not read on behind such frames held the memory of all.
 #[tokio::test(start_paused = true)]
 async fn a_message_that_nobody_wants_yet_takes_no_room_and_is_not_late() {
     let messages = Messages::new(512 * 1024);
-    let (send, mut body) = intake(PUT, &messages, "me");
+    let (send, mut body) = bounded_body(PUT, &messages, "me");
     send.try_send(message(10, 10)).unwrap();
     next(&mut body).await.unwrap().unwrap();
     let both = [message(1000, 1000), message(CHUNK, 500)].concat();
@@ -103,7 +106,7 @@ async fn a_message_that_nobody_wants_yet_takes_no_room_and_is_not_late() {
 #[tokio::test(start_paused = true)]
 async fn a_call_of_one_message_that_does_not_end_is_ended() {
     let messages = Messages::new(1 << 20);
-    let (_send, mut body) = intake(SIZE, &messages, "me");
+    let (_send, mut body) = bounded_body(SIZE, &messages, "me");
     _send.try_send(message(10, 10)).unwrap();
     assert_eq!(next(&mut body).await.unwrap().unwrap(), 15);
     assert_eq!(refused(&mut body).await.1, "MESSAGE_TOO_LATE");
@@ -112,7 +115,7 @@ async fn a_call_of_one_message_that_does_not_end_is_ended() {
 #[tokio::test(start_paused = true)]
 async fn between_two_chunks_a_client_may_wait() {
     let messages = Messages::new(1 << 20);
-    let (send, mut body) = intake(PUT, &messages, "me");
+    let (send, mut body) = bounded_body(PUT, &messages, "me");
     send.try_send(message(10, 10)).unwrap();
     assert_eq!(next(&mut body).await.unwrap().unwrap(), 15);
     let waiting = tokio::time::timeout(Duration::from_secs(3600), next(&mut body)).await;
@@ -128,7 +131,7 @@ async fn a_message_is_as_long_as_its_method_needs() {
         (PUT, vec![message(10, 10), message(CHUNK + 100, 0)]),
     ];
     for (path, parts) in cases {
-        let (send, mut body) = intake(path, &messages, "me");
+        let (send, mut body) = bounded_body(path, &messages, "me");
         parts
             .into_iter()
             .for_each(|part| send.try_send(part).unwrap());
@@ -146,7 +149,7 @@ async fn what_is_no_message_is_told() {
     let messages = Messages::new(1 << 20);
     let halves = [Bytes::new(), message(10, 9), Bytes::from_static(&[0, 0])];
     for half in halves {
-        let (send, mut body) = intake(SIZE, &messages, "me");
+        let (send, mut body) = bounded_body(SIZE, &messages, "me");
         send.try_send(half).unwrap();
         drop(send);
         let status = refused(&mut body).await;
@@ -158,7 +161,7 @@ async fn what_is_no_message_is_told() {
 #[tokio::test(start_paused = true)]
 async fn many_one_byte_chunks_end_with_a_reason() {
     let messages = Messages::new(1 << 20);
-    let (send, mut body) = intake(PUT, &messages, "me");
+    let (send, mut body) = bounded_body(PUT, &messages, "me");
     for _ in 0..=SHORT_AT_ONCE {
         send.try_send(message(3, 3)).unwrap();
         next(&mut body).await.unwrap().unwrap();
@@ -166,7 +169,7 @@ async fn many_one_byte_chunks_end_with_a_reason() {
     send.try_send(message(3, 3)).unwrap();
     assert_eq!(refused(&mut body).await.1, "CHUNKS_TOO_SHORT");
 
-    let (send, mut body) = intake(PUT, &messages, "me");
+    let (send, mut body) = bounded_body(PUT, &messages, "me");
     for _ in 0..5000 {
         send.try_send(message(3, 3)).unwrap();
         next(&mut body).await.unwrap().unwrap();
@@ -179,7 +182,7 @@ async fn half_messages_of_one_client_leave_room_for_others_and_are_given_back() 
     let messages = Messages::new(512 * 1024);
     let mut held = Vec::new();
     for _ in 0..4 {
-        let (send, mut body) = intake(PUT, &messages, "greedy");
+        let (send, mut body) = bounded_body(PUT, &messages, "greedy");
         send.try_send(message(10, 10)).unwrap();
         send.try_send(message(CHUNK, 1000)).unwrap();
         next(&mut body).await.unwrap().unwrap();
@@ -188,7 +191,7 @@ async fn half_messages_of_one_client_leave_room_for_others_and_are_given_back() 
     }
     let taken = held.iter().filter(|(taken, ..)| *taken).count();
     assert_eq!(taken, 2, "256 KiB of 512");
-    let (send, mut body) = intake(PUT, &messages, "another");
+    let (send, mut body) = bounded_body(PUT, &messages, "another");
     send.try_send(message(10, 10)).unwrap();
     send.try_send(message(CHUNK, 1000)).unwrap();
     next(&mut body).await.unwrap().unwrap();
