@@ -1,5 +1,4 @@
 //! The configuration: its file says what is in force, and its errors say what to do.
-#![expect(clippy::expect_used, reason = "a test says what is wrong by panicking")]
 
 use std::fs;
 use std::time::Duration;
@@ -8,8 +7,8 @@ use cellftp::config::{Access, Config, Device, Error, FlowControl, ServerProfile,
 use cellftp::ftps::tls::{TlsFloor, TlsPolicy};
 use cellftp::ftps::value::ServerType;
 
-const SHIPPED: &str = include_str!("../config/cellftpd.toml");
-const DEMO: &str = include_str!("../config/demo.toml");
+const SHIPPED: &str = include_str!("../../config/cellftpd.toml");
+const DEMO: &str = include_str!("../../config/demo.toml");
 
 /// The file with every key that is commented out in force. Prose has a blank after its `#`.
 fn uncommented() -> String {
@@ -450,7 +449,7 @@ fn a_file_that_is_named_must_be_there() {
     assert!(error.to_string().contains("/no/such/file.toml"));
 }
 
-const QUIRKS: &str = include_str!("../config/quirks.toml");
+const QUIRKS: &str = include_str!("../../config/quirks.toml");
 
 #[test]
 fn the_shipped_quirks_are_an_example_that_can_be_read() {

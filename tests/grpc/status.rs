@@ -1,5 +1,4 @@
 //! The errors that clients see, frozen: programs rely on the code, the reason and the metadata.
-#![expect(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
 use std::fmt::Write;
 use std::io;

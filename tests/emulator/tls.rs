@@ -1,16 +1,6 @@
 //! The two kinds of TLS that in-process servers lack, and a server that insists on resumed
 //! sessions: AUTH SSL and implicit TLS, against a server of a few replies.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test that cannot be set up should fail where it stands"
-)]
-
-#[path = "support/acceptor.rs"]
-mod acceptor;
-
 use std::time::Duration;
 
 use cellftp::emulator::serve::in_process;
@@ -21,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use acceptor::self_signed;
+use crate::acceptor::self_signed;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
