@@ -54,7 +54,7 @@ pub struct Client {
     pub(super) principal: String,
 }
 
-/// Where an operation goes.
+/// The server of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// A server profile of the daemon's configuration.
@@ -120,47 +120,46 @@ impl Client {
         })
     }
 
-    /// The same connection with a time limit for each call, from its beginning to its end. What
-    /// has not begun when it passes never reaches the module.
+    /// The same connection with a time limit for each call, from its beginning to its end. An operation that
+    /// has not begun by then never reaches the module.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// The same connection with an urgency for each Get and Put, instead of the one of the server
-    /// profile.
+    /// The same connection with a priority for each Get and Put, instead of the one of the server profile.
     #[must_use]
     pub fn with_priority(mut self, priority: Priority) -> Self {
         self.priority = priority;
         self
     }
 
-    /// The same connection with a policy for when each Get and Put gives up the link before its end,
-    /// instead of the one of the server profile.
+    /// The same connection with a policy for when each Get and Put yields the link before its end, instead of
+    /// the one of the server profile.
     #[must_use]
     pub fn with_yields(mut self, yields: YieldPolicy) -> Self {
         self.yields = yields;
         self
     }
 
-    /// The same connection, with what each Get brings of a file that grows while it is read.
+    /// The same connection, with a policy for files that grow while Get reads them.
     #[must_use]
     pub fn with_growth(mut self, growth: Growth) -> Self {
         self.growth = growth;
         self
     }
 
-    /// The same connection, with so many bytes at most for each Get; `None`: to the end of the file. The
-    /// daemon must know of it, or refuses the call.
+    /// The same connection, with at most `length` bytes for each Get; `None`: to the end of the file. A daemon
+    /// that does not know this option refuses the call.
     #[must_use]
     pub fn with_length(mut self, length: Option<NonZeroU64>) -> Self {
         self.length = length;
         self
     }
 
-    /// The same connection, with these options for each call that has the module do something: a name under which
-    /// it is carried out once, labels, or the wish that it is only checked, to which the answer is
+    /// The same connection, with these options for each call that has the module do something: a name under
+    /// which the call is carried out once, labels, or a check only, to which the answer is
     /// [`Error::Validated`]. A daemon that does not know them refuses the call.
     #[must_use]
     pub fn with_options(mut self, options: CallOptions) -> Self {
@@ -168,8 +167,8 @@ impl Client {
         self
     }
 
-    /// The same connection, for the transfers, operations and sessions of another principal, which needs the role
-    /// `administer`; `-` in lists and watches: of all. Empty: one's own.
+    /// The same connection, for the transfers, operations and sessions of another principal, which needs the
+    /// role `administer`; `-` in lists and watches: of all principals. Empty: the caller's own.
     #[must_use]
     pub fn with_principal(mut self, principal: String) -> Self {
         self.principal = principal;
@@ -203,12 +202,12 @@ impl Client {
         path.guard(self.request(message(text, bytes)))
     }
 
-    /// For a request.
+    /// The call options of a request.
     pub(super) fn options(&self) -> Option<CallOptions> {
         Some(self.options.clone()).filter(|options| *options != CallOptions::default())
     }
 
-    /// For a request that creates a transfer: labels and name are the transfer's.
+    /// The call options of a request that creates a transfer. Labels and name are options of the transfer.
     pub(super) fn creating(&self) -> Option<CallOptions> {
         self.options.validate_only.then(|| CallOptions {
             validate_only: true,
@@ -216,7 +215,7 @@ impl Client {
         })
     }
 
-    /// Likewise.
+    /// The transfer options of a request that creates a transfer.
     pub(super) fn terms(&self) -> Option<TransferOptions> {
         let mut terms = self.transfer_options.clone();
         if terms.labels.is_empty() {
@@ -225,7 +224,7 @@ impl Client {
         Some(terms).filter(|terms| *terms != TransferOptions::default())
     }
 
-    /// Names what a daemon must know to carry out the calls of this connection.
+    /// Names the features that a daemon must have for the calls of this connection.
     fn guard<T>(&self, request: &mut Request<T>) {
         if self.options != CallOptions::default() {
             require(request, "call_options");
@@ -245,7 +244,8 @@ impl Client {
         self.limited(async { Ok(call.await?.into_inner()) }).await
     }
 
-    /// Tonic's own time limit ends with a response's headers; this one holds for a whole stream.
+    /// Ends a call at the time limit. Tonic's own limit covers only the headers of a response; this one covers
+    /// a whole stream.
     pub(super) async fn limited<T>(
         &self,
         call: impl Future<Output = Result<T, Error>>,
@@ -263,7 +263,7 @@ impl Client {
     }
 }
 
-/// Whether tonic ended a call by itself: it says CANCELLED, as if somebody had wished it.
+/// Whether tonic ended a call by itself: it then says CANCELLED, as if the caller had cancelled it.
 fn is_local_timeout(refusal: &Refusal) -> bool {
     refusal.code == Code::Cancelled && refusal.reason.is_empty()
 }

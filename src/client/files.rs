@@ -27,8 +27,8 @@ impl Client {
             .map_err(|_| Error::Protocol(format!("a size of {} bytes", response.size)))
     }
 
-    /// The entries of a directory in the server's order; of the session's or the login
-    /// directory where `path` is empty.
+    /// The entries of a directory in the server's order. An empty `path` is the session's or the login
+    /// directory.
     ///
     /// # Errors
     /// Those of every call ([`Client`]), and [`Error::Validated`]. Entries that came before an error are

@@ -14,7 +14,7 @@ use super::tally::Tally;
 use crate::proto::get_response::Message;
 use crate::proto::{GetInfo, GetRequest, GetResponse, GetResult, OperationProgress};
 
-/// A file that arrives. Dropping it cancels the operation.
+/// A file that arrives. A drop cancels the operation.
 #[derive(Debug)]
 pub struct Download {
     operation_id: String,
@@ -26,7 +26,7 @@ pub struct Download {
     queued: Queued,
 }
 
-/// Who is told while a transfer waits for the link.
+/// The callback while a transfer waits for the link.
 struct Queued(Box<dyn FnMut(&OperationProgress) + Send>);
 
 impl fmt::Debug for Queued {
@@ -36,7 +36,7 @@ impl fmt::Debug for Queued {
 }
 
 impl Client {
-    /// Begins to read a file from `offset` on; returns when the transfer begins on the link.
+    /// Begins to read a file from `offset` on. Returns when the transfer begins on the link.
     ///
     /// # Errors
     /// Those of [`Client::get_telling`].
@@ -49,8 +49,8 @@ impl Client {
         self.get_telling(target, path, offset, |_| ()).await
     }
 
-    /// As [`Client::get`], and tells `queued` about the queue while the transfer waits for the link,
-    /// at first or after it made way for others.
+    /// As [`Client::get`], and calls `queued` with the progress while the transfer waits for the link, at first
+    /// or after it has yielded to others.
     ///
     /// # Errors
     /// Those of every call ([`Client`]), and [`Error::Validated`]. [`Error::Incomplete`] or
@@ -67,7 +67,7 @@ impl Client {
             target: Some(target.to_proto()),
             path,
             raw_path,
-            // An offset beyond i64 is beyond the daemon's limit too, and refused there by name.
+            // An offset beyond i64 is beyond the daemon's limit too, and the daemon names it.
             offset: i64::try_from(offset).unwrap_or(i64::MAX),
             priority: self.priority.into(),
             yield_policy: self.yields.into(),
@@ -118,7 +118,7 @@ impl Client {
 }
 
 impl Download {
-    /// Names the operation.
+    /// The id of the operation.
     #[must_use]
     pub fn operation_id(&self) -> &str {
         &self.operation_id
@@ -130,14 +130,14 @@ impl Download {
         &self.info
     }
 
-    /// The daemon's account of the transfer, once [`Download::chunk`] has returned `None`.
+    /// The daemon's result of the transfer, once [`Download::chunk`] has returned `None`.
     #[must_use]
     pub fn result(&self) -> Option<&GetResult> {
         self.result.as_ref()
     }
 
-    /// The next bytes; `None` when all have arrived and their number and SHA-256 are those of
-    /// the daemon's result.
+    /// The next bytes; `None` when all have arrived, and their number and SHA-256 are those of the daemon's
+    /// result.
     ///
     /// # Errors
     /// Those of every call ([`Client`]). [`Error::Incomplete`] where the stream ended before its result.
@@ -172,8 +172,7 @@ impl Download {
         }
     }
 
-    /// Writes the rest of the file to `sink` and tells `arrived` the number of bytes after each
-    /// chunk.
+    /// Writes the rest of the file to `sink`, and calls `arrived` with the number of bytes after each chunk.
     ///
     /// # Errors
     /// Those of [`Download::chunk`], and [`Error::Write`] where the sink fails. What the sink took is then

@@ -8,8 +8,8 @@ use tonic::Status;
 
 use super::error::Error;
 
-/// Added to the caller's time limit before the client gives up by itself: the daemon knows the
-/// limit too, and its answer says what was under way.
+/// Added to the caller's time limit before the client ends a call by itself: the daemon knows the limit too,
+/// and its answer says what was under way.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
 
 /// A time limit that has begun, or none.
@@ -17,12 +17,12 @@ pub(super) const GRACE: Duration = Duration::from_secs(2);
 pub(super) struct Limit(Option<(Duration, Pin<Box<Sleep>>)>);
 
 impl Limit {
-    /// From now on, to the moment: of a watch, of whose end the daemon has nothing to tell.
+    /// Begins now. For a watch: the daemon has nothing to say at its end.
     pub(super) fn of(limit: Option<Duration>) -> Self {
         Self(limit.map(|limit| (limit, Box::pin(sleep(limit)))))
     }
 
-    /// From now on, and then as long as the daemon may take to say what was under way.
+    /// Begins now, and includes the time in which the daemon may say what was under way.
     pub(super) fn with_grace(limit: Option<Duration>) -> Self {
         Self(limit.map(|limit| (limit, Box::pin(sleep(limit.saturating_add(GRACE))))))
     }

@@ -17,13 +17,13 @@ use crate::proto::{
     put_files_response, stat_files_response,
 };
 
-/// How many files are to be written. The default is the daemon's: overwrite, compare the sizes, delete what
-/// could not be written whole.
+/// How files are to be written by [`Client::put_files`]. The default is the daemon's: overwrite, compare the
+/// sizes, delete a file that could not be written whole.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PutFilesOptions {
     /// What happens where a name exists.
     pub if_exists: IfExists,
-    /// How the results are made sure of.
+    /// How the results are verified.
     pub verify: Verify,
     /// What becomes of a file that could not be written whole.
     pub on_failure: OnFailure,
@@ -38,13 +38,13 @@ pub struct SmallFile {
     pub content: Bytes,
 }
 
-/// What comes of many files that are read, one file after the other.
+/// A part of the answer to [`Client::get_files`]. The files come one after the other.
 pub use get_files_response::Item as GetFilesItem;
 
 impl Client {
-    /// Writes many small files, and tells `result` what became of each, in any order. The daemon gets the
-    /// SHA-256 of each, so what it writes is what `files` gave. Dropping the future cancels the operation; files
-    /// that were written stay.
+    /// Writes many small files, and calls `result` for each, in any order. The daemon gets the SHA-256 of each,
+    /// so that it writes what `files` gave. A drop of the future cancels the operation; files that were written
+    /// stay.
     ///
     /// # Errors
     /// Those of every call ([`Client`]), and [`Error::Validated`]. [`Error::Incomplete`] where the stream
@@ -96,8 +96,8 @@ impl Client {
         .await
     }
 
-    /// Reads many files, at most 1000, and tells `item` what comes of them, one file after the other. The
-    /// places of the files are those in `paths`. Dropping the future cancels the operation.
+    /// Reads many files, at most 1000, and calls `item` with each part, one file after the other. The index of
+    /// a file is its place in `paths`. A drop of the future cancels the operation.
     ///
     /// # Errors
     /// Those of [`Client::put_files`], and what `item` answers, which ends the call.
@@ -140,8 +140,8 @@ impl Client {
         .await
     }
 
-    /// Deletes many files, at most 1000, and tells `result` what became of each. The places of the files are
-    /// those in `paths`.
+    /// Deletes many files, at most 1000, and calls `result` for each. The index of a file is its place in
+    /// `paths`.
     ///
     /// # Errors
     /// Those of [`Client::put_files`].
@@ -179,8 +179,8 @@ impl Client {
         .await
     }
 
-    /// Looks for many names, at most 1000, and tells `result` what is known of each, in any order. The places of
-    /// the names are those in `paths`.
+    /// Looks for many names, at most 1000, and calls `result` with what is known of each, in any order. The
+    /// index of a name is its place in `paths`.
     ///
     /// # Errors
     /// Those of [`Client::put_files`].
@@ -219,12 +219,12 @@ impl Client {
     }
 }
 
-/// Paths as messages have them, those in bytes behind those in text.
+/// Paths as messages have them: those in text first, then those in bytes.
 #[derive(Debug, Default)]
 struct Paths {
     text: Vec<String>,
     bytes: Vec<Bytes>,
-    /// Where each was given, likewise.
+    /// The place of each in the caller's order, in the same order as the paths.
     places: Vec<i32>,
     of_bytes: Vec<i32>,
 }
@@ -248,7 +248,7 @@ impl Paths {
         all
     }
 
-    /// Where a path of the request was given.
+    /// The place in the caller's order of a path of the request.
     fn place(&self, index: i32) -> i32 {
         let at = usize::try_from(index).ok();
         at.and_then(|at| self.places.get(at))
@@ -265,7 +265,7 @@ impl Paths {
     }
 }
 
-/// Files that are all at hand, for [`Client::put_files`].
+/// A stream of files that are all in memory, for [`Client::put_files`].
 pub fn small_files<P: Into<ServerPath>, C: Into<Bytes>>(
     files: impl IntoIterator<Item = (P, C), IntoIter: Send + 'static>,
 ) -> impl Stream<Item = SmallFile> + Send + 'static {

@@ -20,7 +20,7 @@ impl Client {
             .await
     }
 
-    /// How much data has moved, for all and for this caller, and what is allowed.
+    /// The data volume of all principals and of this caller, and the limits.
     ///
     /// # Errors
     /// Those of every call ([`Client`]).
@@ -109,7 +109,7 @@ impl Client {
             .await
     }
 
-    /// What the module says of its FTPS commands.
+    /// The answers of the module to the test commands of its FTPS service.
     ///
     /// # Errors
     /// Those of every call ([`Client`]), and [`Error::Validated`].

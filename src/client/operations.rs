@@ -10,7 +10,7 @@ use crate::proto::{
     WatchEventsRequest, WatchEventsResponse,
 };
 
-/// A watch that is open. Dropping it ends it.
+/// An open watch. A drop ends it.
 #[derive(Debug)]
 pub struct Events {
     stream: Streaming<WatchEventsResponse>,
@@ -58,7 +58,7 @@ impl Client {
         .await
     }
 
-    /// Watches what happens from now on. The sessions do not expire meanwhile.
+    /// Watches events from now on. The sessions do not expire meanwhile.
     ///
     /// # Errors
     /// Those of every call ([`Client`]).
@@ -72,7 +72,7 @@ impl Client {
 }
 
 impl Events {
-    /// Waits for the next event, or for word of those that were lost. `None`: the watch is over.
+    /// Waits for the next event, or for the number of events that were lost. `None`: the watch is over.
     /// Cancel-safe.
     ///
     /// # Errors

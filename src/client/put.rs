@@ -12,17 +12,17 @@ use crate::proto::{
     IfExists, OnFailure, OperationProgress, PutHeader, PutRequest, PutResult, Verify, put_response,
 };
 
-/// How a file is to be written. The default is the daemon's: overwrite, compare the size, delete
-/// what could not be written whole.
+/// How a file is to be written. The default is the daemon's: overwrite, compare the size, delete a file that
+/// could not be written whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PutOptions {
     /// What happens where the name exists.
     pub if_exists: IfExists,
-    /// How the result is made sure of.
+    /// How the result is verified.
     pub verify: Verify,
     /// What becomes of a file that could not be written whole.
     pub on_failure: OnFailure,
-    /// Bytes to come, where known: the daemon then notices a source that changes meanwhile.
+    /// Bytes of the source, where known: the daemon then notices if the source changes meanwhile.
     pub size: Option<u64>,
     /// SHA-256 of the content, where it is known before.
     pub sha256: Option<[u8; 32]>,
@@ -31,10 +31,10 @@ pub struct PutOptions {
 }
 
 impl Client {
-    /// Writes all that `source` holds to `path`, and tells `progress` what the daemon reports.
+    /// Writes all of `source` to `path`, and calls `progress` with the daemon's reports.
     ///
-    /// The daemon gets the SHA-256 of what was read, so what it stores is what the source gave.
-    /// Dropping the future cancels the operation.
+    /// The daemon gets the SHA-256 of what was read, so that it stores what the source gave. A drop of the
+    /// future cancels the operation.
     ///
     /// # Errors
     /// Those of every call ([`Client`]), and [`Error::Validated`]. [`Error::Read`] where the source failed.

@@ -5,7 +5,7 @@ use super::error::Error;
 use crate::proto::{GetServerInfoRequest, GetServerInfoResponse, ListProfilesRequest, Profile};
 
 impl Client {
-    /// Which daemon this is, what it can do, and who it takes this client for.
+    /// Which daemon this is, what it can do, and which principal this client is.
     ///
     /// # Errors
     /// Those of every call ([`Client`]).

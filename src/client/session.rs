@@ -7,8 +7,7 @@ use crate::proto::open_session_request::Destination;
 use crate::proto::{CloseSessionRequest, OpenSessionRequest, OpenSessionResponse};
 
 impl Client {
-    /// Opens a session and tells its id and directory. It ends by [`Client::close_session`] or
-    /// when it was not used for the daemon's lease.
+    /// Opens a session. It ends by [`Client::close_session`], or when it was not used for the daemon's lease.
     ///
     /// # Errors
     /// Those of every call ([`Client`]), and [`Error::Validated`].

@@ -20,7 +20,7 @@ use crate::proto::{
     WriteModuleFileHeader, WriteModuleFileRequest, WriteModuleFileResult,
 };
 
-/// What a read of a module file tells as it goes.
+/// The progress of a read of a module file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ModuleReadProgress {
     /// Bytes that arrived.
@@ -66,7 +66,7 @@ impl Client {
         unless_validated(done.validated, ())
     }
 
-    /// Room on a drive of the module; on all there are where `drive` is empty.
+    /// Space on a drive of the module; on all drives where `drive` is empty.
     ///
     /// # Errors
     /// Those of every call ([`Client`]), and [`Error::Validated`].
@@ -80,8 +80,8 @@ impl Client {
         unless_validated(response.validated, response.drives)
     }
 
-    /// Has the module read a file of the server to one of its drives, from `offset` on where it
-    /// has so many bytes of it, and tells `progress` what the daemon reports.
+    /// Has the module download a file of the server to one of its drives, from `offset` on, where the module
+    /// has this many bytes of it. Calls `progress` with the daemon's reports.
     ///
     /// # Errors
     /// Those of every call ([`Client`]), and [`Error::Validated`]. [`Error::Incomplete`] where the stream
@@ -120,8 +120,8 @@ impl Client {
         .await
     }
 
-    /// Has the module write a file of the server from one of its drives, from `offset` on where
-    /// the server has so many bytes of it, and tells `progress` what the daemon reports.
+    /// Has the module upload a file from one of its drives to the server, from `offset` on, where the server
+    /// has this many bytes of it. Calls `progress` with the daemon's reports.
     ///
     /// # Errors
     /// Those of every call ([`Client`]), and [`Error::Validated`]. [`Error::Incomplete`] where the stream
@@ -158,7 +158,7 @@ impl Client {
         .await
     }
 
-    /// Writes a file of the module to `sink`, and tells `progress` how far it is.
+    /// Writes a file of the module to `sink`, and calls `progress` after each chunk.
     ///
     /// # Errors
     /// Those of every call ([`Client`]), and [`Error::Validated`]. [`Error::Write`] where the sink fails.
@@ -203,8 +203,8 @@ impl Client {
         .await
     }
 
-    /// Writes the `size` bytes that `source` holds to a file of the module, and tells `progress`
-    /// what the daemon reports.
+    /// Writes the `size` bytes of `source` to a file of the module, and calls `progress` with the daemon's
+    /// reports.
     ///
     /// # Errors
     /// Those of every call ([`Client`]), and [`Error::Validated`]. [`Error::Read`] where the source failed.
@@ -220,7 +220,7 @@ impl Client {
     ) -> Result<WriteModuleFileResult, Error> {
         let header = WriteModuleFileHeader {
             path: path.into(),
-            // A size beyond i64 is beyond the daemon's limit too, and refused there by name.
+            // A size beyond i64 is beyond the daemon's limit too, and the daemon names it.
             size: i64::try_from(size).unwrap_or(i64::MAX),
             if_exists: if_exists.into(),
             options: self.options(),

@@ -18,8 +18,8 @@ use crate::proto::{
 };
 
 impl Client {
-    /// Hands a file to the daemon, which delivers it later, and tells `taken` how many bytes went
-    /// to it. Returns when they are safe there. The urgency is the header's.
+    /// Sends a file to the daemon, which delivers it later. Calls `taken` with the number of bytes that were
+    /// sent. Returns when the daemon has them on disk. The priority is the header's.
     ///
     /// # Errors
     /// Those of every call ([`Client`]), and [`Error::Validated`]. [`Error::Read`] where the source failed.
@@ -62,8 +62,8 @@ impl Client {
             .await
     }
 
-    /// Sends the rest of an upload that broke off: `source` is the whole file again, of which the
-    /// daemon's part is read and not sent.
+    /// Sends the rest of an upload that broke off. `source` is the whole file again: the part that the daemon
+    /// has is read and not sent.
     ///
     /// # Errors
     /// Those of every call ([`Client`]), and [`Error::Read`] where the source failed. The upload can be
@@ -99,7 +99,7 @@ impl Client {
             .await
     }
 
-    /// Has the daemon bring a file of a server to its disk, for [`Client::read_transfer`].
+    /// Has the daemon download a file of a server to its disk, for [`Client::read_transfer`].
     ///
     /// # Errors
     /// Those of every call ([`Client`]), and [`Error::Validated`]. [`Error::Protocol`] where the answer has
@@ -146,7 +146,7 @@ impl Client {
         self.transfers_where(&TransferFilter::default()).await
     }
 
-    /// Those of them that are meant.
+    /// The transfers that match a filter, in the order of their ids.
     ///
     /// # Errors
     /// Those of every call ([`Client`]).
@@ -172,8 +172,8 @@ impl Client {
         }
     }
 
-    /// Writes the whole of a download to `sink`, as it arrives where it is still under way, and
-    /// tells `arrived` how much there was.
+    /// Writes the whole of a download to `sink`, even while it still arrives, and calls `arrived` with the
+    /// number of bytes after each chunk.
     ///
     /// # Errors
     /// Those of every call ([`Client`]). [`Error::Write`] where the sink fails. [`Error::Mismatch`] where
@@ -212,7 +212,7 @@ impl Client {
         .await
     }
 
-    /// Has a transfer that failed, or that waits, tried at once.
+    /// Has a transfer that failed, or that waits, tried again at once.
     ///
     /// # Errors
     /// Those of every call ([`Client`]). [`Error::Protocol`] where the answer has no transfer.
@@ -246,7 +246,7 @@ impl Client {
         )
     }
 
-    /// Forgets a transfer that has ended.
+    /// Deletes a transfer that has ended.
     ///
     /// # Errors
     /// Those of every call ([`Client`]).

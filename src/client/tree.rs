@@ -1,4 +1,4 @@
-//! What a name on a server is, and trees.
+//! Names and trees on a server.
 
 use std::ops::ControlFlow;
 
@@ -11,7 +11,7 @@ use crate::proto::{
     WalkRequest, WalkSummary, WalkedEntries, remove_tree_response, walk_response,
 };
 
-/// What is told of a tree while it is gone through.
+/// A part of the answer to a walk or a removal of a tree.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Branch {
     /// Some entries of a directory.
@@ -40,8 +40,8 @@ impl Client {
         entry.ok_or_else(|| Error::Protocol("an answer without an entry".into()))
     }
 
-    /// Lists a directory and all below it, no deeper than `max_depth` says: 1 is the directory itself, 0 all. Tells
-    /// entries and failures as they come; whoever is told may end it.
+    /// Lists a directory and all below it, down to `max_depth` levels: 1 is the directory itself, 0 is all.
+    /// Calls `tell` with entries and failures as they arrive; `tell` may end the walk.
     ///
     /// # Errors
     /// Those of every call ([`Client`]), and [`Error::Validated`]. [`Error::Incomplete`] where `tell` ended
@@ -80,8 +80,8 @@ impl Client {
         .await
     }
 
-    /// Removes a directory with all that is below it. Tells what is gone and what stays as it comes; whoever is told
-    /// may end it where it is.
+    /// Removes a directory with all that is below it. Calls `tell` with what is removed and what is left as it
+    /// happens; `tell` may end the removal at any point.
     ///
     /// # Errors
     /// Those of every call ([`Client`]), and [`Error::Validated`]. [`Error::Incomplete`] where `tell` ended
@@ -118,7 +118,7 @@ impl Client {
     }
 }
 
-/// Goes on with the stream, or ends the call where whoever was told wishes it.
+/// Goes on with the stream, or ends the call where `tell` asked for that.
 fn told<R>(flow: ControlFlow<()>) -> Result<Option<R>, Error> {
     match flow {
         ControlFlow::Continue(()) => Ok(None),

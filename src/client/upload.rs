@@ -9,12 +9,12 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::error::Error;
 use crate::proto::PutFinish;
 
-/// Largest piece of a file in one message. The daemon sends no larger ones, and its limit for a
-/// message (4 MiB, gRPC's custom) stays far away.
+/// Largest chunk in one message, in bytes. The daemon sends no larger ones, and gRPC's usual limit for a
+/// message (4 MiB) is far away.
 const CHUNK: usize = 64 * 1024;
 
-/// Chunks read ahead of the connection: enough to keep it busy, little enough that a progress
-/// bar does not run ahead of the link.
+/// Chunks read ahead of the connection: enough to keep it busy, and few enough that a progress bar does not run
+/// ahead of the link.
 const READ_AHEAD: usize = 2;
 
 /// The messages of an upload, `M` on the wire.

@@ -1,4 +1,4 @@
-//! Transfers watched, and which of them are meant.
+//! Watches of transfers, and the filter of lists and watches.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::proto::{
     WatchTransfersResponse, watch_transfers_response,
 };
 
-/// Which transfers are meant. The default are all of them.
+/// Which transfers a list or a watch has. The default is all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TransferFilter {
     /// Only those in one of these states; empty: in any.
@@ -25,7 +25,8 @@ pub struct TransferFilter {
 }
 
 impl TransferFilter {
-    /// The features that a daemon must have: it would drop what it does not know, and mean more than was asked for.
+    /// Names the features that a daemon must have: it would drop fields that it does not know, and list more
+    /// than was asked for.
     pub(super) fn guard<T>(&self, mut request: Request<T>) -> Request<T> {
         if !self.states.is_empty() || !self.prefix.is_empty() {
             require(&mut request, "list_filters");
@@ -41,7 +42,7 @@ impl TransferFilter {
     }
 }
 
-/// A transfer that is watched.
+/// An open watch of one transfer.
 #[derive(Debug)]
 pub struct TransferWatch {
     stream: Streaming<WatchTransferResponse>,
@@ -49,7 +50,7 @@ pub struct TransferWatch {
 }
 
 impl TransferWatch {
-    /// The transfer at once, and then when it has changed; `None` after it was over.
+    /// The transfer at once, and then when it has changed; `None` after its end.
     ///
     /// # Errors
     /// Those of every call ([`Client`]).
@@ -61,7 +62,7 @@ impl TransferWatch {
     }
 }
 
-/// All transfers of somebody, watched.
+/// An open watch of all transfers of a principal.
 #[derive(Debug)]
 pub struct TransfersWatch {
     stream: Streaming<WatchTransfersResponse>,
@@ -69,15 +70,15 @@ pub struct TransfersWatch {
 }
 
 impl TransfersWatch {
-    /// The next thing that is told: those that there are, that these were all, and what changes. `None`: the daemon
-    /// has ended the stream.
+    /// The next event: the transfers that there are, a mark that these were all, and then each change. `None`:
+    /// the daemon has ended the stream.
     ///
     /// # Errors
     /// Those of every call ([`Client`]).
     pub async fn next(&mut self) -> Result<Option<watch_transfers_response::Event>, Error> {
         loop {
             match self.limit.hold(self.stream.message()).await? {
-                // What a later daemon tells is passed over.
+                // An event that this client does not know is skipped.
                 Some(response) if response.event.is_none() => {}
                 Some(response) => return Ok(response.event),
                 None => return Ok(None),
@@ -102,7 +103,7 @@ impl Client {
         Ok(TransferWatch { stream, limit })
     }
 
-    /// Watches all of the caller's transfers that are meant.
+    /// Watches all of the caller's transfers that match a filter.
     ///
     /// # Errors
     /// Those of every call ([`Client`]).

@@ -16,7 +16,7 @@ pub struct Access {
 }
 
 impl Access {
-    /// As the broker takes it; `profile` is its name.
+    /// The access list for the broker; `profile` is the profile's name.
     ///
     /// # Errors
     /// A [`Problem`] for each key that is wrong.

@@ -34,7 +34,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A rule that the value of `key` breaks. Where the value came from is found out later.
+    /// A rule that the value of `key` breaks. [`load`](super::load) adds where the value came from.
     pub(super) fn new(key: impl Into<String>, rule: impl Into<String>) -> Self {
         Self {
             source: String::new(),

@@ -18,7 +18,7 @@ pub struct Queue {
     pub capacity: usize,
     /// Operations of one client.
     pub per_client: usize,
-    /// How long the order may favour others before it goes by fairness alone.
+    /// How long an operation may wait before it has its turn by fairness alone.
     #[serde(with = "humantime_serde")]
     pub patience: Duration,
 }
@@ -57,7 +57,7 @@ pub struct Sessions {
     /// How long a session lives unused, where its client does not say.
     #[serde(with = "humantime_serde")]
     pub lease: Duration,
-    /// The longest that a client can have.
+    /// The longest lease that a client can have.
     #[serde(with = "humantime_serde")]
     pub max_lease: Duration,
 }
@@ -93,7 +93,7 @@ impl Sessions {
     }
 }
 
-/// The bounds as the broker takes them.
+/// The bounds for the broker.
 pub(super) fn to_broker(
     module: &Module,
     queue: &Queue,
@@ -122,7 +122,7 @@ pub(super) fn to_broker(
             memory: transfers.memory,
             keep: transfers.keep,
             memory_in_all: transfers.spools(),
-            // Half, as of the connections and the queue.
+            // Half, as with the connections and the queue.
             memory_of_one: transfers.spools() / 2,
             disk: transfers.disk,
             disk_in_all: transfers.disk_in_all,

@@ -1,4 +1,4 @@
-//! `[listen]`: where clients come in.
+//! `[listen]`: where the daemon listens.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -14,11 +14,11 @@ use super::tls::Tls;
 use crate::rpc::limits::Limits;
 use crate::rpc::listen::{Loopback, LoopbackError};
 
-/// Longest path of a unix socket in bytes: 108 with a zero at its end (unix(7)), less the eleven
-/// that its temporary name has more.
+/// Longest path of a unix socket, in bytes: 108 with the zero at its end (unix(7)), less the eleven that its
+/// temporary name adds.
 const MAX_PATH: usize = 107 - 11;
 
-/// Where clients come in: a unix socket, a TCP port, or both.
+/// Where the daemon listens: on a unix socket, a TCP port, or both.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Listen {
@@ -45,7 +45,7 @@ impl Default for Listen {
         let limits = Limits::default();
         Self {
             unix: "/run/cellftpd/cellftpd.sock".into(),
-            // The daemon's own user and group.
+            // Read and write for the daemon's own user and group.
             unix_mode: Mode(0o660),
             tcp: None,
             connections: usize::try_from(limits.connections.in_all).unwrap_or(usize::MAX),

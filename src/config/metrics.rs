@@ -17,7 +17,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// The address, where one is wanted.
+    /// The address; `None` where there are no metrics.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         self.listen.map(Loopback::get)

@@ -1,4 +1,4 @@
-//! `[roles]`: what those who come in may do.
+//! `[roles]`: what clients may do.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +31,7 @@ impl Default for Roles {
 }
 
 impl Roles {
-    /// The roles as the server takes them.
+    /// The roles for the server.
     ///
     /// # Errors
     /// A [`Problem`] for each key that is wrong.

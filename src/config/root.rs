@@ -23,27 +23,27 @@ use crate::broker::usage::Limit;
 use crate::broker::{Limits, Servers};
 use crate::rpc;
 
-/// Longest name of a server profile, in bytes: that of a transfer, and what a request may name.
+/// Longest name of a server profile, in bytes: as long as an id of a transfer, and as a request may name.
 const MAX_NAME: usize = 128;
 
-/// All that can be configured. Every key has a default, so an empty file is a valid one; an
-/// unknown key is an error, so that a misspelt one does not go unnoticed.
+/// The whole configuration. Every key has a default, so that an empty file is a valid one. An unknown key is an
+/// error, so that a misspelt one does not go unnoticed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The cellular module and its port.
     pub module: Module,
-    /// How far and how often the link is repaired.
+    /// The bounds of repairs.
     pub repair: Repair,
-    /// Where clients come in.
+    /// Where the daemon listens.
     pub listen: Listen,
-    /// What those who come in may do.
+    /// What clients may do.
     pub roles: Roles,
     /// Operations that wait for the link.
     pub queue: Queue,
     /// Virtual sessions.
     pub sessions: Sessions,
-    /// Bytes on their way.
+    /// Bytes between clients and the link.
     pub transfers: Transfers,
     /// Transfers that outlive their caller.
     pub durable: Durable,
@@ -51,11 +51,11 @@ pub struct Config {
     pub budget: Budget,
     /// Counts for a monitoring system.
     pub metrics: Metrics,
-    /// What the daemon tells about itself.
+    /// The log.
     pub log: Log,
     /// Server profiles by name.
     pub servers: BTreeMap<String, ServerProfile>,
-    /// Who may use them, by their names; everybody where nothing is said.
+    /// Who may use a profile, by its name. Without an entry, everybody may.
     pub access: BTreeMap<String, Access>,
 }
 
@@ -68,7 +68,7 @@ impl Config {
         toml::to_string(self)
     }
 
-    /// The bounds as the broker takes them.
+    /// The bounds for the broker.
     #[must_use]
     pub fn limits(&self) -> Limits {
         Limits {
@@ -77,7 +77,7 @@ impl Config {
         }
     }
 
-    /// How much those who come in may take.
+    /// The bounds of connections and calls.
     #[must_use]
     pub fn doors(&self) -> rpc::limits::Limits {
         rpc::limits::Limits {
@@ -122,8 +122,8 @@ impl Config {
         }))
     }
 
-    /// The file that the counts of the data budget are kept in; `None` where nothing is limited,
-    /// or where there is no place for it.
+    /// The file of the counts of the data budget; `None` where nothing is limited, or where no file is
+    /// configured.
     #[must_use]
     pub fn usage_path(&self) -> Option<PathBuf> {
         self.limits_data().then(|| self.budget.path())?
@@ -138,7 +138,7 @@ impl Config {
         limits.any(|limit| limit != Limit::default())
     }
 
-    /// Every rule that a single key cannot tell, broken or not.
+    /// Every rule that is broken and that no single key can check.
     pub(super) fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         self.module.check(&mut problems);

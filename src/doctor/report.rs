@@ -1,4 +1,4 @@
-//! What was found, for people and for programs.
+//! The report of the doctor, for people and for programs.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::plain::plain;
 
-/// Everything that was found, in the order in which it was looked at.
+/// All findings, in the order of the examination.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     version: &'static str,
@@ -17,7 +17,7 @@ pub(super) struct Report {
     profile: Option<String>,
 }
 
-/// One thing that was looked at.
+/// One finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Finding {
     check: &'static str,
@@ -30,19 +30,19 @@ pub(super) struct Finding {
     advice: Option<String>,
 }
 
-/// How good what was found is.
+/// How severe a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Verdict {
     Ok,
-    /// It works, and something may go wrong or is not as safe as it could be.
+    /// It works, but something may go wrong, or is not as safe as it could be.
     Warning,
     /// It does not work.
     Problem,
 }
 
 impl Report {
-    /// Nothing was looked at yet.
+    /// A report without findings.
     pub(super) fn new(device: &str) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),
@@ -52,7 +52,7 @@ impl Report {
         }
     }
 
-    /// What is found from now on is about this profile.
+    /// The findings from now on are about this profile.
     pub(super) fn about(&mut self, profile: Option<&str>) {
         self.profile = profile.map(plain);
     }

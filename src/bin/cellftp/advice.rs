@@ -2,15 +2,15 @@
 
 use cellftp::client::{Code, Refusal};
 
-/// Where the time limit passed.
+/// Advice where the time limit passed.
 pub(crate) const MORE_TIME: &str =
     "Give it more time with --timeout, or see with `cellftp queue` who is first.";
 
-/// What to do where the outcome was lost.
+/// Advice where the outcome was lost.
 const LOOK: &str = "The file may be there whole, in part, or not at all: look with `cellftp size` or \
                     `cellftp ls`, or write it again.";
 
-/// What can be done with this program; what can be done elsewhere, the daemon's message tells.
+/// Advice about this program. The daemon's message has the advice about everything else.
 pub(crate) fn advice(refusal: &Refusal) -> Option<&'static str> {
     if refusal.code == Code::Unimplemented {
         return Some("Is the daemon older than this program? `cellftpd --version` tells.");

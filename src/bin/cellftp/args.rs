@@ -176,7 +176,7 @@ pub(crate) enum Command {
 }
 
 impl Args {
-    /// Where the daemon is looked for.
+    /// The address of the daemon.
     pub(crate) fn address(&self) -> Result<Address, Error> {
         match &self.socket {
             None => Ok(self.address.clone()),
@@ -184,7 +184,7 @@ impl Args {
         }
     }
 
-    /// By what the two sides prove who they are, where the daemon's address needs it.
+    /// The certificates and the key for TLS, where the daemon's address needs them.
     pub(crate) fn credentials(&self, address: &Address) -> Result<Option<Credentials>, Failure> {
         if !matches!(address, Address::Tls(_)) {
             return Ok(None);
@@ -204,7 +204,7 @@ impl Args {
         Ok(Some(Credentials::from_pem(&ca, &certificate, &key)))
     }
 
-    /// The profile that is meant, where nothing else will do.
+    /// The profile, for commands that take no session.
     pub(crate) fn profile(&self) -> Result<String, Failure> {
         self.profile.clone().ok_or_else(|| {
             Failure::Usage(
@@ -215,12 +215,12 @@ impl Args {
         })
     }
 
-    /// How urgent it is.
+    /// The priority.
     pub(crate) fn urgency(&self) -> Priority {
         self.priority.map_or(Priority::Unspecified, Into::into)
     }
 
-    /// The server that is meant.
+    /// The target of the command.
     pub(crate) fn target(&self) -> Result<Target, Failure> {
         match (&self.session, &self.profile) {
             (Some(id), _) => Ok(Target::Session(id.clone())),

@@ -27,8 +27,8 @@ pub(crate) fn own_number(at: &Path) -> Option<i32> {
     at.file_name()?.to_str()?.parse().ok()
 }
 
-/// Whether this process was started with a descriptor, and did not open it itself, as it does its
-/// connection to the daemon: what it opens is closed in programs that it would start.
+/// Whether this process was started with a descriptor. Descriptors that it opened itself, such as its
+/// connection to the daemon, have the flag close-on-exec.
 pub(crate) fn is_inherited(number: i32) -> io::Result<bool> {
     let told = fs::read_to_string(format!("/proc/self/fdinfo/{number}"))?;
     let flags = told.lines().find_map(|line| line.strip_prefix("flags:"));
@@ -36,16 +36,16 @@ pub(crate) fn is_inherited(number: i32) -> io::Result<bool> {
     Ok(flags.is_some_and(|flags| !OFlags::from_bits_retain(flags).contains(OFlags::CLOEXEC)))
 }
 
-/// A descriptor of this process once more: at the same position in the file, and with the same flags.
-/// `fcntl` and `dup` take the number of a descriptor on trust, and Rust calls them safe only with one that
-/// the program owns.
+/// A duplicate of a descriptor of this process, with the same position in the file and the same flags. `fcntl`
+/// and `dup` do not check the number of a descriptor, and Rust calls them safe only with a descriptor that the
+/// program owns.
 pub(crate) fn duplicate(number: i32) -> io::Result<File> {
     let this = pidfd_open(getpid(), PidfdFlags::empty()).map_err(not_offered)?;
     let file = pidfd_getfd(this, number, PidfdGetfdFlags::empty()).map_err(not_offered)?;
     Ok(file.into())
 }
 
-/// A call that an old kernel does not have, or that a container does not allow, is named.
+/// Names the system call where an old kernel does not have it, or a container does not allow it.
 fn not_offered(error: Errno) -> io::Error {
     match error {
         Errno::NOSYS | Errno::PERM => io::Error::other(

@@ -1,4 +1,4 @@
-//! Where a file that arrives goes here. What there is decides, and not how it is called.
+//! Where a file that arrives is written. The kind of what is there decides, and not its name.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
@@ -15,21 +15,21 @@ use crate::descriptor::{duplicate, is_inherited, is_stdout, own_number};
 use crate::exit::Failure;
 use crate::links::{Leads, follow, is_within};
 
-/// What takes a file that arrives.
+/// Where a file that arrives is written.
 #[derive(Debug)]
 pub(crate) enum Destination {
-    /// Standard output, however it is called.
+    /// Standard output, under any name.
     Stdout,
-    /// A pipe, a device or another program's end of something: written to as the bytes come, and never
-    /// replaced. The name is the one that was given.
+    /// A pipe, a device or a socket: it gets the bytes as they arrive, and is never replaced. The path is the
+    /// one that was given.
     Opened(PathBuf, File),
-    /// A name in a directory, of a regular file or of nothing yet: it gets the whole file.
+    /// The name of a regular file, or of none yet: it gets the whole file.
     Name(PathBuf),
 }
 
 impl Destination {
-    /// Of a file of this name elsewhere; `local` is a file, a directory or `-`. Waits until a pipe has a
-    /// reader. Nothing is written.
+    /// The destination of the file `remote`. `local` is a file, a directory or `-`. Waits until a pipe has a
+    /// reader. Writes nothing.
     pub(crate) async fn of(
         local: &Path,
         remote: &ServerPath,
@@ -48,8 +48,8 @@ impl Destination {
     }
 }
 
-/// A name that the file brings with it, in a directory. A link that stands under that name was not named
-/// by whoever calls: it leads out of the directory only where that is wished.
+/// The destination in a directory, where the file keeps its name. The caller did not name a link that has this
+/// name: it is followed out of the directory only with `--follow-links`.
 async fn inside(
     directory: &Path,
     remote: &ServerPath,
@@ -89,7 +89,7 @@ async fn inside(
     }
 }
 
-/// What was found, ready to be written to.
+/// The destination that a name leads to.
 async fn taken(path: &Path, leads: Leads, landing: &Landing) -> Result<Destination, Failure> {
     let must_be_new = landing.if_exists == Existing::Fail;
     match leads {
@@ -103,7 +103,7 @@ async fn taken(path: &Path, leads: Leads, landing: &Landing) -> Result<Destinati
     }
 }
 
-/// What a process has open, ready to be written to.
+/// The destination that an open file of a process is.
 async fn what_is_open(path: &Path, at: &Path, open: &Metadata) -> Result<Destination, Failure> {
     let number = own_number(at);
     if let Some(number) = number
@@ -115,7 +115,8 @@ async fn what_is_open(path: &Path, at: &Path, open: &Metadata) -> Result<Destina
     if !open.is_file() && !open.file_type().is_socket() {
         return opened(path, at).await;
     }
-    // A second opening of a file would write over what others have written through the first.
+    // A file that is opened a second time is written from its beginning, over what was written through the
+    // first descriptor.
     let Some(number) = number else {
         let text = "is a file that another program has open; name the file itself";
         return Err(Failure::local(path, io::Error::other(text)));
@@ -124,7 +125,7 @@ async fn what_is_open(path: &Path, at: &Path, open: &Metadata) -> Result<Destina
     Ok(Destination::Opened(path.to_owned(), file))
 }
 
-/// Opens what is no regular file, and makes sure that it is none.
+/// Opens a device, a pipe or a socket, and checks that it is no regular file.
 async fn opened(path: &Path, at: &Path) -> Result<Destination, Failure> {
     let flags = OFlags::NOCTTY.bits().cast_signed();
     let mut options = tokio::fs::OpenOptions::new();
@@ -184,7 +185,7 @@ mod tests {
         let open = File::options().append(true).open(&path).unwrap();
         let number = std::os::fd::AsRawFd::as_raw_fd(&open);
         let link = format!("/dev/fd/{number}");
-        // This program's own business, such as its connection to the daemon, is nobody's to write to.
+        // Nobody may write to this program's own descriptors, such as its connection to the daemon.
         let refused = refusal(of(Path::new(&link)).await);
         assert!(refused.contains("was not started with"), "{refused}");
         rustix::io::fcntl_setfd(&open, rustix::io::FdFlags::empty()).unwrap();
@@ -194,7 +195,7 @@ mod tests {
         }
         let stdout = of(Path::new("/dev/stdout")).await.unwrap();
         assert!(matches!(stdout, Destination::Stdout), "{stdout:?}");
-        // A program that is running, whose link says its name.
+        // A running program; the link has its name.
         let exe = refusal(of(Path::new("/proc/self/exe")).await);
         assert!(exe.contains("name the file itself"), "{exe}");
     }
@@ -245,7 +246,7 @@ mod tests {
             name.canonicalize().unwrap(),
             outside.canonicalize().unwrap()
         );
-        // One that stays in the directory hurts nobody.
+        // A link that stays in the directory does no harm.
         fs::remove_file(&link).unwrap();
         fs::write(inside.join("a-2.bin"), "").unwrap();
         symlink("a-2.bin", &link).unwrap();

@@ -1,4 +1,4 @@
-//! Where a name leads on this machine.
+//! Where a local name leads when its links are followed.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -9,17 +9,17 @@ use rustix::io::Errno;
 
 use crate::exit::Failure;
 
-/// Links that are followed one after the other, as many as Linux follows (path_resolution(7)).
+/// Links that are followed, as many as Linux follows (path_resolution(7)).
 const LINKS: usize = 40;
 
-/// Where the links that stand under a name lead.
+/// Where a name leads.
 pub(crate) enum Leads {
-    /// To this name: of a regular file, or of nothing where no link leads there.
+    /// To this name of a regular file, or of nothing where it is no link.
     Name(PathBuf),
     /// To a device, a pipe or a socket of this name.
     Thing(PathBuf),
-    /// To what a process has open, which proc(5) shows as a link. Such a link leads to the open file
-    /// itself: the text of the link may be no name, or that of another file.
+    /// To an open file of a process, which proc(5) shows as a link. Such a link leads to the open file itself:
+    /// its text may be no name, or the name of another file.
     Open(PathBuf, Metadata),
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn follow(path: &Path) -> Result<Leads, Failure> {
     Err(Failure::local(path, Errno::LOOP.into()))
 }
 
-/// Whether a name is in a directory or below it, whatever links lead there.
+/// Whether a name is in a directory or below it, after links are followed.
 pub(crate) fn is_within(directory: &Path, name: &Path) -> bool {
     match (directory.canonicalize(), parent(name).canonicalize()) {
         (Ok(directory), Ok(parent)) => parent.starts_with(directory),

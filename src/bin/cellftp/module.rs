@@ -115,7 +115,7 @@ async fn get(args: &Args, wish: &ModuleGet, client: &Client) -> Result<(), Failu
 
 async fn put(args: &Args, wish: &ModulePut, client: &Client) -> Result<(), Failure> {
     let (mut source, size) = open(&wish.local).await?;
-    // The module wants to know first.
+    // The module needs the size first.
     let size = size.or(wish.size).ok_or_else(|| {
         Failure::Usage(format!(
             "{} does not tell its size, which the module wants to know first: name it with --size",
@@ -155,7 +155,7 @@ fn show(bar: &ProgressBar, report: &OperationProgress) {
         Stage::Transferring | Stage::Unspecified => "moving".into(),
     });
     bar.set_position(u64::try_from(report.moved_bytes).unwrap_or_default());
-    // Where no bytes are told, it moves all the same.
+    // The bar moves even where the daemon reports no bytes.
     bar.tick();
 }
 

@@ -44,7 +44,7 @@ pub(crate) async fn run(args: &Args, put: &Put, client: &Client) -> Result<(), F
     match result {
         Ok(result) => tell(args, &remote, &result),
         Err(Error::Unmet { result, refusal }) => {
-            // Whether the file is there weighs more than whether that could be told.
+            // An error of this output matters less than the state of the file.
             let _ = tell(args, &remote, &result);
             Err(Failure::For {
                 path: remote.to_string(),
@@ -79,7 +79,7 @@ pub(crate) async fn hash(local: &Path) -> Result<[u8; 32], Failure> {
     }
 }
 
-/// Tells what is known of a file that was sent.
+/// Prints what is known of a file that was sent.
 fn tell(args: &Args, remote: &ServerPath, result: &PutResult) -> Result<(), Failure> {
     print(args.json, text(&remote.to_string(), result), || {
         json!({
@@ -96,7 +96,7 @@ fn tell(args: &Args, remote: &ServerPath, result: &PutResult) -> Result<(), Fail
     })
 }
 
-/// The remote name; one that is empty or ends in `/` takes the local file's.
+/// The remote name. A name that is empty or ends in `/` gets the local file's name.
 pub(crate) fn remote_name(put: &Put) -> Result<ServerPath, Failure> {
     let remote = put.to.as_ref().unwrap_or(&put.remote);
     if put.to.is_none() {
@@ -128,7 +128,7 @@ pub(crate) async fn open(
     if metadata.is_dir() {
         return Err(failed(std::io::ErrorKind::IsADirectory.into()));
     }
-    // A pipe or a device tells no size before its end.
+    // The size of a pipe or a device is not known before its end.
     let size = metadata.is_file().then_some(metadata.len());
     Ok((Box::new(file), size))
 }
@@ -155,7 +155,7 @@ fn text(remote: &str, result: &PutResult) -> String {
     )
 }
 
-/// How sure it is that the server holds a file, in words.
+/// How far the file on the server is verified, in words.
 pub(crate) const fn how_sure(state: PutState) -> &'static str {
     match state {
         PutState::VerifiedSize => "size verified",

@@ -1,4 +1,4 @@
-//! `cellftp transfer ...`: transfers that the daemon goes on with by itself.
+//! `cellftp transfer ...`: transfers that the daemon keeps and delivers by itself.
 
 use bytes::Bytes;
 use cellftp::client::{
@@ -45,7 +45,7 @@ pub(crate) async fn run(
 
 async fn put(args: &Args, wish: &TransferPut, client: &Client) -> Result<(), Failure> {
     let (mut source, size) = open(&wish.put.local).await?;
-    // Read twice, so that the daemon knows at once whether it has this very file already.
+    // The file is read twice, so that the daemon knows at once whether it has this very file already.
     let sha256 = match size {
         Some(_) if !wish.resume => Bytes::copy_from_slice(&hash(&wish.put.local).await?),
         _ => Bytes::new(),
@@ -71,7 +71,7 @@ async fn put(args: &Args, wish: &TransferPut, client: &Client) -> Result<(), Fai
             priority: args.urgency().into(),
             size: size.and_then(|size| i64::try_from(size).ok()),
             sha256,
-            // As the connection has them.
+            // The client's own options are used.
             transfer_options: None,
             options: None,
         };
@@ -108,7 +108,7 @@ async fn watch(args: &Args, id: &str, client: &Client) -> Result<(), Failure> {
     }
 }
 
-/// Which transfers are meant.
+/// The filter that the command line gives.
 fn filter(args: &Args) -> TransferFilter {
     TransferFilter {
         labels: args.labels.iter().cloned().collect(),
@@ -124,7 +124,7 @@ async fn watch_all(args: &Args, whose: &Whose, client: &Client) -> Result<(), Fa
             Event::Transfer(transfer) => {
                 print(args.json, line_of(whose, &transfer), || value(&transfer))?;
             }
-            // For programs: a person sees the end of a list.
+            // Only programs need this: a person sees the end of a list.
             Event::Present(present) => print(
                 args.json,
                 "",
@@ -149,7 +149,7 @@ async fn watch_all(args: &Args, whose: &Whose, client: &Client) -> Result<(), Fa
     Err(Error::Incomplete.into())
 }
 
-/// A transfer, and whose it is where others' are shown.
+/// A transfer on one line, with its principal where others' transfers are shown.
 fn line_of(whose: &Whose, transfer: &Transfer) -> String {
     match whose.principal {
         Some(_) => format!("{} {}", Plain(&transfer.principal), line(transfer)),
@@ -157,15 +157,14 @@ fn line_of(whose: &Whose, transfer: &Transfer) -> String {
     }
 }
 
-/// Shows a transfer to whoever wants it done. One that is over, of the same name and from before, may
-/// have failed.
+/// Shows a transfer that was asked for. A transfer of the same id from before may have ended, and failed.
 fn tell(args: &Args, transfer: &Transfer) -> Result<(), Failure> {
     let shown = show(args, transfer);
     outcome(transfer)?;
     shown
 }
 
-/// What the end of a transfer means to whoever wants it done; one that goes on has not failed.
+/// An error where the transfer failed or was cancelled; a transfer that is not over has not failed.
 fn outcome(transfer: &Transfer) -> Result<(), Failure> {
     let id = transfer.transfer_id.clone();
     match transfer.state() {
@@ -195,7 +194,7 @@ fn outcome(transfer: &Transfer) -> Result<(), Failure> {
     }
 }
 
-/// The path of a transfer, whatever it is made of.
+/// The path of a transfer, in text or in bytes.
 fn path(transfer: &Transfer) -> ServerPath {
     if transfer.raw_path.is_empty() {
         return transfer.path.as_str().into();
@@ -214,7 +213,7 @@ async fn read(args: &Args, wish: &TransferRead, client: &Client) -> Result<(), F
     arrival.complete(args, result?)
 }
 
-/// The name that was given, or a new one.
+/// The id that was given, or a new one.
 fn id(given: Option<&str>) -> String {
     given.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned)
 }
@@ -267,7 +266,7 @@ mod tests {
             (path.as_str(), source.to_string().as_str()),
             ("x", "there is no /a")
         );
-        // One that does not say why has failed all the same.
+        // A transfer without a reason has failed as well.
         assert!(outcome(&upload(TransferState::Failed, nothing, size)).is_err());
     }
 }

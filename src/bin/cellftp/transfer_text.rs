@@ -26,7 +26,7 @@ pub(crate) fn line(transfer: &Transfer) -> String {
     )
 }
 
-/// How far it is, or how it ended.
+/// How far a transfer is, or how it ended.
 fn how(transfer: &Transfer, size: &str) -> String {
     let why = transfer
         .last_failure

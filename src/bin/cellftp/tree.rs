@@ -14,7 +14,7 @@ use crate::files::is_checked;
 use crate::ls::{line, value};
 use crate::output::{Plain, print};
 
-/// Lists a directory and all below it, a directory after the other, as they come.
+/// Lists a directory and all below it, one directory after the other, as they arrive.
 pub(crate) async fn ls(args: &Args, path: &ServerPath, client: &Client) -> Result<(), Failure> {
     let target = args.target()?;
     let mut telling = Telling::new(args);
@@ -76,13 +76,13 @@ pub(crate) async fn du(args: &Args, path: &ServerPath, client: &Client) -> Resul
     })
 }
 
-/// Removes directories with all that is below them, and deletes what is no directory.
+/// Removes directories with all that is below them, and deletes files.
 pub(crate) async fn rm(args: &Args, rm: &Rm, client: &Client) -> Result<(), Failure> {
     let target = args.target()?;
     if !rm.yes && !rm.asking.dry_run {
         ask(&rm.paths)?;
     }
-    // The name of the request, and the wish that it is only checked, are for the removal.
+    // The call options are for the removal alone.
     let looks = client.clone().with_options(CallOptions::default());
     for path in &rm.paths {
         let mut telling = Telling::new(args);
@@ -118,7 +118,7 @@ async fn is_directory(
     Ok(!matches!(entry.kind(), EntryKind::File | EntryKind::Link))
 }
 
-/// What a tree tells, on its way to standard output and standard error. Ends where nobody takes it.
+/// Prints what a walk or a removal reports. Ends it where the output cannot be written.
 struct Telling {
     json: bool,
     broken: Option<Failure>,
@@ -142,7 +142,7 @@ impl Telling {
         }
     }
 
-    /// Says what went wrong with one name; the others go on.
+    /// Reports an error with one name; the others go on.
     fn fail(&mut self, failure: &TreeFailure) -> ControlFlow<()> {
         let why = failure.failure.clone().unwrap_or_default();
         let path = match failure.path.as_str() {
@@ -154,7 +154,7 @@ impl Telling {
             return self.print("", || json!({ "failed": value }));
         }
         let text = format!("cellftp: {}: {}\n", Plain(path), Plain(&why.message));
-        // Where standard error is closed, the exit code still tells.
+        // Where standard error is closed, the exit code still shows it.
         let _ = io::stderr().write_all(text.as_bytes());
         ControlFlow::Continue(())
     }
@@ -175,7 +175,7 @@ fn gone(top: &ServerPath, removed: &RemovedName) -> Value {
     json!({ "removed": format!("{top}/{}", removed.path).trim_end_matches('/') })
 }
 
-/// Asks whether the directories are really to go.
+/// Asks whether the directories are really to be removed.
 fn ask(paths: &[ServerPath]) -> Result<(), Failure> {
     let names: Vec<String> = paths
         .iter()

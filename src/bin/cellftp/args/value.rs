@@ -13,7 +13,7 @@ pub(crate) fn time(text: &str) -> Result<Duration, String> {
     read.map_err(|_| "a time is written as 90s, 10m or 1h30m".into())
 }
 
-/// A path on a server is bytes, as an argument is.
+/// A path on a server. It is bytes, as an argument is.
 pub(crate) fn server_path() -> impl TypedValueParser<Value = ServerPath> {
     OsStringValueParser::new().map(ServerPath::from)
 }
