@@ -6,16 +6,16 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cellftp::at::framer::{Expect, Frame, Framer};
 use cellftp::broker::{Broker, Caller, Limits, Principal, Servers, Target, Whose};
-use cellftp::ftps::escape::escape;
-use cellftp::ftps::listing::Lines;
-use cellftp::ftps::tls::TlsPolicy;
-use cellftp::ftps::value::{Host, Password, RemotePath, Server, ServerType, Username};
 use cellftp::modem::port::StreamConnector;
 use cellftp::modem::{Modem, Options};
 use divan::Bencher;
 use divan::counter::BytesCount;
+use simcom_talk::at::framer::{Expect, Frame, Framer};
+use simcom_talk::ftps::escape::escape;
+use simcom_talk::ftps::listing::Lines;
+use simcom_talk::ftps::tls::TlsPolicy;
+use simcom_talk::ftps::value::{Host, Password, RemotePath, Server, ServerType, Username};
 use tokio::io::DuplexStream;
 use tokio::runtime::Runtime;
 

@@ -19,10 +19,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::Broker;
-use crate::broker::health::Health;
 use crate::broker::transfers::{self, Transfers};
 use crate::broker::usage::Keeper;
 use crate::config::{self, Config};
+use crate::modem::health::Health;
 use crate::modem::{Modem, Options};
 use crate::rpc::listen::{self, TcpDoor, UnixDoor};
 use crate::rpc::role::Roles;

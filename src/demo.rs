@@ -19,10 +19,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use unftp_sbe_fs::Filesystem;
 
-use crate::broker::health::Link;
 use crate::client::{self, Client, PutOptions, Target};
 use crate::config::{self, Config};
 use crate::daemon::{self, Daemon, Passed};
+use crate::modem::health::Link;
 
 const CONFIG: &str = include_str!("../config/demo.toml");
 

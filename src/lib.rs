@@ -3,18 +3,13 @@
 //! The floors, each importing only downward: `at`, `ftps`, `dialogue` beside `emulator`,
 //! `modem`, `broker`, `rpc` beside `client`; above them the entrance. `ARCHITECTURE.md` tells why.
 
-pub mod at;
 pub mod broker;
 pub mod client;
 pub mod config;
 pub mod daemon;
 #[cfg(feature = "demo")]
 pub mod demo;
-pub mod dialogue;
 pub mod doctor;
-#[cfg(feature = "emulator")]
-pub mod emulator;
-pub mod ftps;
 pub mod modem;
 pub mod proto;
 pub mod rpc;

@@ -10,12 +10,12 @@ use cellftp::config::{self, Config};
 use cellftp::daemon::{self, Passed};
 #[cfg(feature = "demo")]
 use cellftp::demo;
-#[cfg(feature = "emulator")]
-use cellftp::emulator::serve::emulate::{self, EmulateArgs};
 use cellftp::{doctor, telemetry};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use rustix::process::{DumpableBehavior, Signal, set_dumpable_behavior};
+#[cfg(feature = "emulator")]
+use simcom_emulator::serve::emulate::{self, EmulateArgs};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use zeroizing_alloc::ZeroAlloc;

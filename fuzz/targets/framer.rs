@@ -4,7 +4,7 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use cellftp::at::{Expect, Frame, Framer};
+use simcom_talk::at::{Expect, Frame, Framer};
 use libfuzzer_sys::fuzz_target;
 
 /// What is asked for, in turn.

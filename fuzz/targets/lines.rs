@@ -3,8 +3,8 @@
 
 #![no_main]
 
-use cellftp::at::Line;
-use cellftp::ftps::{Report, Urc};
+use simcom_talk::at::Line;
+use simcom_talk::ftps::{Report, Urc};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|raw: &[u8]| {

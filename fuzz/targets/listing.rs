@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use cellftp::ftps::listing::{Entry, Lines};
+use simcom_talk::ftps::listing::{Entry, Lines};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (Vec<u8>, Vec<u8>)| {

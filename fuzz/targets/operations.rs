@@ -4,12 +4,12 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use cellftp::dialogue::operation::{Download, Output, Task, Upload};
-use cellftp::emulator::{
+use simcom_talk::dialogue::operation::{Download, Output, Task, Upload};
+use simcom_emulator::{
     Effect, FailureForm, Family, Fault, Hearing, Knobs, OkOrder, Phase, Prompt, Trigger,
 };
-use cellftp::ftps::listing::{Entry, Lines};
-use cellftp::ftps::value::Offset;
+use simcom_talk::ftps::listing::{Entry, Lines};
+use simcom_talk::ftps::value::Offset;
 use libfuzzer_sys::fuzz_target;
 use link::{Link, nasty, on, path, pieces};
 

@@ -9,7 +9,7 @@ use super::labels::Labels;
 use super::requests::Named;
 use super::scheduler::{Priority, Yields};
 use super::session::SessionId;
-use crate::ftps::value::{NameCode, Server};
+use simcom_talk::ftps::value::{NameCode, Server};
 
 /// Who is calling, as the daemon's door found out. Fairness and ownership go by it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

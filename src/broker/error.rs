@@ -11,10 +11,10 @@ use tokio::task::JoinError;
 use super::put::PutResult;
 use super::transfers::{Exhausted, Trouble};
 use super::usage::Exceeded;
-use crate::ftps::value::ValueError;
 use crate::modem;
 use crate::modem::JobId;
-use crate::modem::failure::{self, Ending, Failure, Finding};
+use simcom_talk::dialogue::failure::{self, Ending, Failure, Finding};
+use simcom_talk::ftps::value::ValueError;
 
 /// An operation that did not succeed.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::ftps::value::Server;
+use simcom_talk::ftps::value::Server;
 
 /// What the work on the link costs: moving averages over the jobs that succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

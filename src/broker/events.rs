@@ -15,7 +15,8 @@ use super::session::SessionUse;
 use super::share::{Full, Place, Places, Share};
 use super::{Broker, clock};
 use crate::modem::JobId;
-use crate::modem::health::{Link, LoggedIn, Repaired};
+use crate::modem::health::{Link, LoggedIn};
+use simcom_talk::dialogue::Repaired;
 
 /// Events kept for watchers that are behind. All share them, so a slow watcher costs nothing: 4096
 /// are a thousand operations, and about a megabyte.

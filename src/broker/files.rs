@@ -4,12 +4,12 @@ use super::Broker;
 use super::caller::{Caller, Target};
 use super::error::{Cause, Error};
 use super::get::{Deliver, Next, Reading};
-use super::modem::JobId;
 use super::put::{self, PutHeader, Writing};
-use crate::ftps::listing::Lines;
-use crate::ftps::value::{Offset, RemotePath};
-use crate::modem::failure::Finding;
-use crate::modem::operation::{Download, Output, Task};
+use crate::modem::JobId;
+use simcom_talk::dialogue::failure::Finding;
+use simcom_talk::dialogue::operation::{Download, Output, Task};
+use simcom_talk::ftps::listing::Lines;
+use simcom_talk::ftps::value::{Offset, RemotePath};
 
 impl Broker {
     /// Lists a directory, the session's (or the login directory) where there is no path. The

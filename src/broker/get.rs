@@ -20,11 +20,11 @@ use super::put::Patience;
 use super::spool::{Reader, Spooled, Spools};
 use super::tally::Tally;
 use crate::modem::JobId;
-use crate::modem::operation::{Delivered, Progress, Standing, Task};
+use simcom_talk::dialogue::operation::{Delivered, Progress, Standing, Task};
 
-pub use crate::modem::operation::Growth;
 pub use guarded::{Guarded, Guards, Wanted};
 pub use many::Part;
+use simcom_talk::dialogue::operation::Growth;
 
 /// A download or listing under way. Dropping it cancels the operation.
 #[derive(Debug)]

@@ -14,10 +14,10 @@ use super::estimate::{Costs, Load, Part, Way};
 use super::logins::Logins;
 use super::scheduler::{Full, Key, Limits, Scheduler};
 use super::transfers::Lived;
-use crate::ftps::value::Server;
 use crate::modem::health::LoggedIn;
-use crate::modem::operation::{self, Standing};
 use crate::modem::{Modem, clock};
+use simcom_talk::dialogue::operation::{self, Standing};
+use simcom_talk::ftps::value::Server;
 pub(super) use slot::{Slot, Turn};
 
 /// The module, and the queue in front of it.

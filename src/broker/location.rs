@@ -7,8 +7,8 @@ use super::caller::Principal;
 use super::error::Cause;
 use super::scheduler::{Priority, Yields};
 use super::usage;
-use crate::ftps::value::{NameCode, RemotePath, Server, TransferType};
-use crate::modem::operation::{Directory, Place, Standing};
+use simcom_talk::dialogue::operation::{Directory, Place, Standing};
+use simcom_talk::ftps::value::{NameCode, RemotePath, Server, TransferType};
 
 /// A server, the directory that relative paths are read from, and how content is represented.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,11 +13,11 @@ use super::error::{Cause, Error};
 use super::link::Place;
 use super::location::Location;
 use super::operation::{Feed, Operation};
-use crate::ftps::listing::Entry;
-use crate::ftps::value::RemotePath;
-use crate::modem::failure::{self, Stage};
-use crate::modem::operation::{Output, Seen, Standing, Survey, Task, Wanted};
 use crate::modem::{self, JobId, clock};
+use simcom_talk::dialogue::failure::{self, Stage};
+use simcom_talk::dialogue::operation::{Output, Seen, Standing, Survey, Task, Wanted};
+use simcom_talk::ftps::listing::Entry;
+use simcom_talk::ftps::value::RemotePath;
 
 /// Most files of one operation whose files come one by one: an hour at three a second.
 pub const FILES: usize = 10_000;

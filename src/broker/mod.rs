@@ -39,7 +39,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use crate::modem::{self, JobId, failure, health};
+use crate::modem::JobId;
 pub use caller::{Caller, Options, Principal, ServerChoice, Target, Whose};
 pub use error::{Cause, Error};
 pub use limits::Limits;
@@ -53,10 +53,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::ftps::value::NameCode;
-use crate::modem::failure::Ending;
-use crate::modem::health::{Capabilities, Identity, LoggedIn};
-use crate::modem::operation::{Output, Standing, Task};
+use crate::modem::health::LoggedIn;
 use crate::modem::{Health, Modem, clock};
 use events::Events;
 use get::{Deliver, Reading};
@@ -67,6 +64,10 @@ use operation::{Admission, Feed, Operation, Operations};
 use put::Patience;
 use scheduler::Priority;
 use session::{SessionUse, Sessions};
+use simcom_talk::dialogue::facts::{Capabilities, Identity};
+use simcom_talk::dialogue::failure::Ending;
+use simcom_talk::dialogue::operation::{Output, Standing, Task};
+use simcom_talk::ftps::value::NameCode;
 use spool::Spools;
 use transfers::Transfers;
 use usage::Usage;

@@ -11,9 +11,9 @@ use super::caller::ServerChoice;
 use super::location::Location;
 use super::servers::Servers;
 use super::transfers::{Claim, Journal, Key, Lived, Loss, Taken, Transfers};
-use crate::ftps::lossless;
-use crate::ftps::value::{RemotePath, Server};
-use crate::modem::operation::{Directory, Place, Standing};
+use simcom_talk::dialogue::operation::{Directory, Place, Standing};
+use simcom_talk::ftps::lossless;
+use simcom_talk::ftps::value::{RemotePath, Server};
 
 /// How long an answer waits for the disk to know which uploads have lost their name: a card that
 /// stalls for seconds is common, and one that stalls for longer is broken. What is not on the disk
@@ -368,8 +368,8 @@ fn parts(path: &str, absolute: bool) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::broker::testing::{path, server};
-    use crate::ftps::value::{TransferType, Username};
     use crate::modem::clock;
+    use simcom_talk::ftps::value::{TransferType, Username};
 
     fn name(host: &str, directory: Directory, text: &str) -> Name {
         name_of_user("u", host, directory, text)

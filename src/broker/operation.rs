@@ -27,17 +27,17 @@ use super::scheduler::{Priority, Why, Wish, Yielding, Yields};
 use super::session::SessionUse;
 use super::transfers::Key;
 use super::usage::{Allowance, Moved, Traffic};
-use crate::ftps::value::{RemotePath, Server};
-use crate::modem::failure::{self, Ending};
 use crate::modem::health::LoggedIn;
-use crate::modem::operation::{
-    self, Cleared, Delivery, Output, Progress, ProgressStage, Remains, Standing, Task,
-};
 use crate::modem::source::Source;
 use crate::modem::{self, Job, JobId, clock};
 use admittance::has_logged_in;
 pub use ended::Ended;
 pub(super) use registry::{Admission, Operations};
+use simcom_talk::dialogue::failure::{self, Ending};
+use simcom_talk::dialogue::operation::{
+    self, Cleared, Delivery, Output, Progress, ProgressStage, Remains, Standing, Task,
+};
+use simcom_talk::ftps::value::{RemotePath, Server};
 use stay::{Stay, is_yielded, load};
 
 /// One operation: whose it is, where it goes, and what became of it.

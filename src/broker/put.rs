@@ -25,8 +25,7 @@ use super::operation::Operation;
 use super::spool::{Spools, WriteError, Writer};
 use super::tally::Tally;
 use super::usage::Allowance;
-use crate::ftps::value::{RemotePath, TransferType};
-use crate::modem::{self, JobId, failure};
+use crate::modem::{self, JobId};
 use content::Content;
 pub(super) use content::OnDisk;
 use drive::Driver;
@@ -34,6 +33,8 @@ pub(super) use drive::Place;
 pub use many::{FileWritten, Incoming, PutFilesHeader};
 pub use same::Same;
 pub(super) use sentinel::Sentinel;
+use simcom_talk::dialogue::failure;
+use simcom_talk::ftps::value::{RemotePath, TransferType};
 
 /// What a file that is written shall be.
 #[derive(Debug, Clone)]

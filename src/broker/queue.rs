@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Broker;
 use super::caller::{Caller, Whose};
 use super::error::{Cause, Error};
 use super::estimate::Costs;
 use super::events::About;
 pub use super::link::Place;
 pub use super::operation::Ended;
-use super::{Broker, JobId, clock};
+use crate::modem::{JobId, clock};
 
 /// The queue at one moment.
 #[derive(Debug, Clone)]

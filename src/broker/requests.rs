@@ -8,12 +8,13 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::Broker;
 use super::caller::{Caller, Principal};
 use super::error::{Cause, Error};
 use super::operation::Ended;
 use super::queue::Found;
 use super::share::Share;
-use super::{Broker, JobId, clock};
+use crate::modem::{JobId, clock};
 
 /// How long a request is known after its answer: long enough for a caller whose connection broke to come back.
 const KEPT: Duration = Duration::from_secs(600);

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::caller::Principal;
 use super::estimate::{Costs, Load, Way};
 use super::share::Share as Places;
-use crate::ftps::value::Server;
+use simcom_talk::ftps::value::Server;
 use yielding::{Guest, Tenant};
 pub(super) use yielding::{Verdict, Yielding};
 pub use yielding::{Why, Yields};

@@ -9,8 +9,8 @@ use super::error::Cause;
 use super::location::{Location, Profile};
 use super::scheduler::{Priority, Yields};
 use super::usage;
-use crate::ftps::value::{NameCode, Server, ServerType};
 use crate::modem::health::LoggedIn;
+use simcom_talk::ftps::value::{NameCode, Server, ServerType};
 
 /// Server profiles by name, and whether callers may name servers of their own.
 #[derive(Debug, Clone, Default)]

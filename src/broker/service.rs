@@ -4,9 +4,9 @@ use super::Broker;
 use super::caller::Caller;
 use super::error::{Cause, Error};
 use super::scheduler::Priority;
-use crate::ftps::question::Question;
-use crate::modem::operation::{Answer, Output, Standing, Task};
-use crate::modem::repair::Rung;
+use simcom_talk::dialogue::Rung;
+use simcom_talk::dialogue::operation::{Answer, Output, Standing, Task};
+use simcom_talk::ftps::question::Question;
 
 impl Broker {
     /// Starts the FTPS service of the module.

@@ -15,9 +15,9 @@ use super::error::Cause;
 use super::events::{Events, SessionChange, What};
 use super::location::Location;
 use super::share::{Full, Share};
-use crate::ftps::value::{NameCode, TransferType};
 pub use calls::{SessionInfo, SessionRequest};
 pub(super) use in_use::SessionUse;
+use simcom_talk::ftps::value::{NameCode, TransferType};
 
 /// Names a session. Not a secret: a session can be used by its own principal only.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

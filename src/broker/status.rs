@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::caller::Principal;
 use super::transfers::Keeping;
 use super::usage::Counts;
-use crate::modem::health::{Repair, Repaired, Rung};
+use crate::modem::health::Repair;
 use crate::modem::{Health, JobId};
+use simcom_talk::dialogue::{Repaired, Rung};
 
 /// State of the module, of the link and of those who share it.
 #[derive(Debug, Clone)]

@@ -8,12 +8,11 @@ use super::caller::{Caller, Target};
 use super::error::{Cause, Error};
 use super::get::{Deliver, Reading};
 use super::scheduler::Priority;
-use crate::ftps::storage::{Drive, Entry, ModulePath, Space};
-use crate::ftps::value::{Offset, RemotePath, TransferType};
-pub use crate::modem::operation::ProgressStage;
-pub use crate::modem::operation::WriteModuleFile;
-use crate::modem::operation::{ModuleTransfer, Output, Standing, Task};
 pub use moving::{ModuleProgress, Moving, TransferResult};
+use simcom_talk::dialogue::operation::WriteModuleFile;
+use simcom_talk::dialogue::operation::{ModuleTransfer, Output, Standing, Task};
+use simcom_talk::ftps::storage::{Drive, Entry, ModulePath, Space};
+use simcom_talk::ftps::value::{Offset, RemotePath, TransferType};
 pub use writing::{WritingToModule, Written};
 
 /// A file that goes between the server and a drive of the module, where it has the last component

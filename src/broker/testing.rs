@@ -9,19 +9,20 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, sleep_until, timeout};
 
-use crate::ftps::errcode::ErrCode;
-use crate::ftps::listing::{Facts, Kind};
-use crate::ftps::tls::TlsPolicy;
-use crate::ftps::value::{Host, Password, RemotePath, Server, ServerType, Username};
-use crate::modem::failure::{Cause, Ending, Failure, Finding, Stage};
-use crate::modem::health::{Capabilities, Health, Link, LoggedIn};
-use crate::modem::operation::{
+use crate::modem::health::{Health, Link, LoggedIn};
+use crate::modem::source::{Source, Supply};
+use crate::modem::{Error, Job, Modem};
+use simcom_talk::dialogue::facts::Capabilities;
+use simcom_talk::dialogue::failure::{Cause, Ending, Failure, Finding, Stage};
+use simcom_talk::dialogue::operation::{
     Before, BegunDownload, BegunUpload, Cleared, Delivered, Delivery, Directory, Doubt, Download,
     Found, Operation, Output, Piece, Place, Progress, ProgressStage, Remains, Standing, Stored,
     Task, Trail, Upload,
 };
-use crate::modem::source::{Source, Supply};
-use crate::modem::{Error, Job, Modem};
+use simcom_talk::ftps::errcode::ErrCode;
+use simcom_talk::ftps::listing::{Facts, Kind};
+use simcom_talk::ftps::tls::TlsPolicy;
+use simcom_talk::ftps::value::{Host, Password, RemotePath, Server, ServerType, Username};
 
 pub(super) fn path(text: &str) -> RemotePath {
     RemotePath::new(text).unwrap()
@@ -444,7 +445,7 @@ impl Module {
                     let got = usize::try_from(begun.got).unwrap();
                     let before = content.get(..got).unwrap_or_default();
                     let resized = begun.size.is_some_and(|size| size != content.len() as u64);
-                    if resized || !before.ends_with(begun.seam.tail()) {
+                    if resized || !before.ends_with(begun.tail()) {
                         return Err(failed(Cause::SourceChanged));
                     }
                 }
@@ -512,11 +513,12 @@ impl Module {
             });
             if job.make_way.is_cancelled() {
                 self.state().made_way += 1;
-                return Ok(Output::DownloadYielded(BegunDownload {
-                    got,
-                    size,
-                    ..BegunDownload::default()
-                }));
+                let had = &content[..usize::try_from(got).unwrap()];
+                let ends = usize::try_from(BegunDownload::ENDS).unwrap().min(had.len());
+                let (first, last) = (&had[..ends], &had[had.len() - ends..]);
+                return Ok(Output::DownloadYielded(BegunDownload::of(
+                    got, size, first, last,
+                )));
             }
             sleep(Self::CHUNK_TIME).await;
             next = Delivery::Chunk(Bytes::copy_from_slice(chunk));

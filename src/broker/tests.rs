@@ -13,10 +13,11 @@ use super::put::{PutHeader, PutResult, PutStage, PutState, Verify, Writing};
 use super::scheduler::Yields;
 use super::testing::{Module, path, server};
 use super::*;
-use crate::ftps::value::Offset;
-use crate::modem::failure;
-use crate::modem::operation::{Directory, Download, Place};
-use failure::Finding;
+use crate::modem;
+use simcom_talk::dialogue::failure;
+use simcom_talk::dialogue::failure::Finding;
+use simcom_talk::dialogue::operation::{Directory, Download, Place};
+use simcom_talk::ftps::value::Offset;
 
 mod ending;
 mod getting;

@@ -7,13 +7,13 @@ mod walk;
 use super::Broker;
 use super::caller::{Caller, Target};
 use super::error::{Cause, Error};
-use crate::ftps::errcode::ErrCode;
-use crate::ftps::listing::{Entry, Facts, Kind, Lines};
-use crate::ftps::lossless;
-use crate::ftps::value::RemotePath;
 use crate::modem::clock;
-use crate::modem::failure::{self, Stage};
-use crate::modem::operation::{Directory, Found, Output, Place, Standing, Task};
+use simcom_talk::dialogue::failure::{self, Stage};
+use simcom_talk::dialogue::operation::{Directory, Found, Output, Place, Standing, Task};
+use simcom_talk::ftps::errcode::ErrCode;
+use simcom_talk::ftps::listing::{Entry, Facts, Kind, Lines};
+use simcom_talk::ftps::lossless;
+use simcom_talk::ftps::value::RemotePath;
 
 pub use remove::{Removed, RemovedCount, Removing};
 pub use walk::{Walk, WalkCount, Walked};
@@ -27,7 +27,7 @@ impl Broker {
     /// followed.
     ///
     /// # Errors
-    /// Why it is not known. A name that is not there is found so ([`crate::modem::failure::Finding`]).
+    /// Why it is not known. A name that is not there is found so ([`simcom_talk::dialogue::failure::Finding`]).
     pub async fn stat(
         &self,
         caller: &Caller,

@@ -18,8 +18,8 @@ use super::location::{Location, Profile};
 use super::usage::{Allowance, Moved, Traffic};
 use super::{Broker, clock};
 use crate::modem::health::LoggedIn;
-use crate::modem::operation::{Directory, Operation, Place, Progress, Standing, Task};
 use crate::modem::{Job, JobId};
+use simcom_talk::dialogue::operation::{Directory, Operation, Place, Progress, Standing, Task};
 
 /// What an idle link may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

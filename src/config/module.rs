@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::error::{Error, Problem};
 use crate::broker::upkeep;
 #[cfg(feature = "emulator")]
-use crate::emulator::{Family, Knobs};
-use crate::ftps::Quirks;
-use crate::modem::Apn;
+use simcom_emulator::{Family, Knobs};
+use simcom_talk::dialogue::Apn;
+use simcom_talk::ftps::Quirks;
 
 /// The module, and how it is reached.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Problem, positive};
-use crate::modem::repair::{self, Rung};
+use simcom_talk::dialogue::Rung;
+use simcom_talk::dialogue::ladder;
 
 /// Bounds of the higher rungs of the repair ladder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +51,7 @@ pub struct Bound {
 
 impl Default for Repair {
     fn default() -> Self {
-        let limits = repair::Limits::default();
+        let limits = ladder::Limits::default();
         Self {
             highest: Highest::Reset,
             context: limits.context.into(),
@@ -64,8 +65,8 @@ impl Default for Repair {
 impl Repair {
     /// The bounds for the module's task.
     #[must_use]
-    pub fn limits(&self) -> repair::Limits {
-        repair::Limits {
+    pub fn limits(&self) -> ladder::Limits {
+        ladder::Limits {
             highest: self.highest.into(),
             context: self.context.into(),
             radio: self.radio.into(),
@@ -97,8 +98,8 @@ impl From<Highest> for Rung {
     }
 }
 
-impl From<repair::Bound> for Bound {
-    fn from(bound: repair::Bound) -> Self {
+impl From<ladder::Bound> for Bound {
+    fn from(bound: ladder::Bound) -> Self {
         Self {
             cool_down: bound.cool_down,
             per_hour: bound.per_hour,
@@ -106,7 +107,7 @@ impl From<repair::Bound> for Bound {
     }
 }
 
-impl From<Bound> for repair::Bound {
+impl From<Bound> for ladder::Bound {
     fn from(bound: Bound) -> Self {
         Self {
             cool_down: bound.cool_down,

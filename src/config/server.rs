@@ -10,9 +10,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::error::Problem;
 use super::file::{contents, locate};
+use super::identity;
 use crate::broker::scheduler;
-use crate::ftps::tls::{CaCertificate, ClientIdentity, IdentityError, TlsFloor, TlsPolicy, Verify};
-use crate::ftps::value::{Host, NameCode, Password, Server, ServerType, Username};
+use simcom_talk::ftps::tls::{
+    CaCertificate, ClientIdentity, IdentityError, TlsFloor, TlsPolicy, Verify,
+};
+use simcom_talk::ftps::value::{Host, NameCode, Password, Server, ServerType, Username};
 
 /// A server that clients can name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -280,7 +283,7 @@ impl ServerProfile {
         }
         let (cert, chain) = contents(cert).map_err(|rule| (CERT, rule))?;
         let (key, secret) = contents(key).map_err(|rule| (KEY, rule))?;
-        ClientIdentity::from_pem(&chain, &secret)
+        ClientIdentity::from_pem(&chain, &secret, identity::belong_together)
             .map(Some)
             .map_err(|error| match error {
                 IdentityError::Certificate(rule) => (CERT, format!("{} {rule}", cert.display())),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{Problem, at_most, positive};
 use crate::broker::limits::{Stall, Trickle};
 use crate::broker::spool;
-use crate::modem::{DownloadForm, UploadForm};
+use simcom_talk::dialogue::{DownloadForm, UploadForm};
 
 /// Bytes between clients and the link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

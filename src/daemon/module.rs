@@ -4,10 +4,11 @@
 use std::io;
 
 use crate::config::{Config, Device, FlowControl, Module};
-#[cfg(feature = "emulator")]
-use crate::emulator::{Profile, serve::in_process};
 use crate::modem::port::{Connector, SerialConnector, StreamConnector};
-use crate::modem::{Quirks, Setup};
+#[cfg(feature = "emulator")]
+use simcom_emulator::{Profile, serve::in_process};
+use simcom_talk::dialogue::Setup;
+use simcom_talk::ftps::Quirks;
 
 /// The settings of the module at bring-up.
 pub(crate) fn setup(config: &Config, quirks: Quirks) -> Setup {

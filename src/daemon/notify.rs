@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::broker::health::{Health, Link};
+use crate::modem::health::{Health, Link};
 
 /// How long systemd may take to read a notification. Its one socket for all services holds few messages, and is
 /// full for a while on a machine that boots. systemd gives up a daemon that has not reported its start after 90

@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use time::{Date, Month, Time, UtcDateTime};
 
-use crate::ftps::question::Question;
-use crate::modem::operation::Answer;
+use simcom_talk::dialogue::operation::Answer;
+use simcom_talk::ftps::question::Question;
 
 /// The commands for any module. Each of them only reads.
 const QUESTIONS: [&str; 10] = [

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::link::Content;
 use super::report::Report;
 use super::server::Visit;
-use crate::ftps::value::{Offset, RemotePath};
-use crate::modem::operation::{Download, Task};
 use crate::modem::{Error, chain};
+use simcom_talk::dialogue::operation::{Download, Task};
+use simcom_talk::ftps::value::{Offset, RemotePath};
 
 /// A rate that was measured over less time than this says little.
 const MEASURED: Duration = Duration::from_millis(200);

@@ -5,9 +5,9 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::at::line::is_sentence;
-use crate::at::{FinalCode, Line};
-use crate::ftps::urc;
+use simcom_talk::at::line::is_sentence;
+use simcom_talk::at::{FinalCode, Line};
+use simcom_talk::ftps::urc;
 
 /// Names of commands, their final result codes, and names of unsolicited lines. Nothing is kept of file
 /// content, of values of commands, or of values of unsolicited lines.

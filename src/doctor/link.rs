@@ -7,8 +7,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::modem::health::{Health, Link as State};
-use crate::modem::operation::{Delivery, Operation, Output, Progress, Standing, Task};
 use crate::modem::{Error, Job, JobId, Modem, clock};
+use simcom_talk::dialogue::operation::{Delivery, Operation, Output, Progress, Standing, Task};
 
 /// A module.
 #[derive(Debug)]

@@ -25,17 +25,18 @@ use tokio::time::{sleep, timeout};
 
 use crate::config::{self, Config, Device};
 use crate::daemon::module as daemon;
-use crate::ftps::question::Question;
-use crate::ftps::value::{RemotePath, Server, ValueError};
 use crate::modem::health::Health;
-use crate::modem::operation::{Output, Standing, Task};
-use crate::modem::repair::{self, Bound, Rung};
 use crate::modem::{Modem, Options, chain, clock};
 use answers::Answers;
 pub use args::DoctorArgs;
 use link::Link;
 use report::Report;
 use server::Visit;
+use simcom_talk::dialogue::Rung;
+use simcom_talk::dialogue::ladder::{self, Bound};
+use simcom_talk::dialogue::operation::{Output, Standing, Task};
+use simcom_talk::ftps::question::Question;
+use simcom_talk::ftps::value::{RemotePath, Server, ValueError};
 use tap::{Tap, Tapped};
 use usb::Usb;
 
@@ -167,12 +168,12 @@ fn servers(args: &DoctorArgs, config: &Config) -> Result<Vec<(String, Server)>, 
 }
 
 /// The doctor changes nothing: it tries no rung of the repair ladder.
-fn nothing() -> repair::Limits {
+fn nothing() -> ladder::Limits {
     let never = Bound {
         cool_down: Duration::ZERO,
         per_hour: 0,
     };
-    repair::Limits {
+    ladder::Limits {
         highest: Rung::Service,
         context: never,
         radio: never,

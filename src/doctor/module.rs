@@ -9,8 +9,9 @@ use super::answers::{Answers, Clock};
 use super::heard::Heard;
 use super::report::Report;
 use crate::modem::Error;
-use crate::modem::failure::{Cause, Stage};
-use crate::modem::health::{Health, Link, Sim};
+use crate::modem::health::{Health, Link};
+use simcom_talk::dialogue::facts::Sim;
+use simcom_talk::dialogue::failure::{Cause, Stage};
 
 /// Below this, a transfer over LTE is slow and often breaks: the last of five bars that telephones show.
 const WEAK_DBM: i32 = -105;

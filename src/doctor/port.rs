@@ -11,8 +11,8 @@ use super::report::Report;
 use super::usb::Usb;
 use crate::config::{Device, FlowControl, Module};
 use crate::modem::Error;
-use crate::modem::failure::{Cause, Failure, Stage};
 use crate::modem::health::Link;
+use simcom_talk::dialogue::failure::{Cause, Failure, Stage};
 
 /// The fastest rate at which a UART without flow control is not expected to lose bytes of a download while the
 /// machine is busy: its buffer of 16 bytes is full after 1.4 ms.

@@ -11,14 +11,14 @@ use super::heard::End;
 use super::link::Link;
 use super::report::Report;
 use super::tap::Tap;
-use crate::ftps::errcode::ErrCode;
-use crate::ftps::listing::{Entry, Kind, Lines};
-use crate::ftps::question::Question;
-use crate::ftps::tls::TlsFloor;
-use crate::ftps::value::{RemotePath, Server, ServerType, TransferType};
-use crate::modem::failure::{Cause, Stage};
-use crate::modem::operation::{Directory, Output, Place, Standing, Task};
 use crate::modem::{Error, chain};
+use simcom_talk::dialogue::failure::{Cause, Stage};
+use simcom_talk::dialogue::operation::{Directory, Output, Place, Standing, Task};
+use simcom_talk::ftps::errcode::ErrCode;
+use simcom_talk::ftps::listing::{Entry, Kind, Lines};
+use simcom_talk::ftps::question::Question;
+use simcom_talk::ftps::tls::TlsFloor;
+use simcom_talk::ftps::value::{RemotePath, Server, ServerType, TransferType};
 
 /// A server, and all that is needed to examine it.
 pub(super) struct Visit<'a> {

@@ -24,10 +24,10 @@ use super::health::Health;
 use super::job::Job;
 use super::port::{Connector, Port};
 use super::source::{Source, Supply};
-use crate::dialogue::failure::{Cause, Ending};
-use crate::dialogue::operation::{Delivery, Output};
-use crate::dialogue::{Dialogue, Failure, Moment, Step};
 use mend::Repairs;
+use simcom_talk::dialogue::failure::{Cause, Ending};
+use simcom_talk::dialogue::operation::{Delivery, Output};
+use simcom_talk::dialogue::{Dialogue, Failure, Moment, Step};
 
 /// Owns the port. The one place where the clock meets the dialogue.
 pub(super) struct ModemActor<C> {

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::dialogue::failure::Failure;
+use simcom_talk::dialogue::failure::Failure;
 
 /// A job that was not done. What it prints names no path of this machine, which is for its log alone.
 #[derive(Debug, Clone, thiserror::Error)]

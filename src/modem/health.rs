@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::error::Error;
 use super::job::JobId;
-pub use super::repair::{Repaired, Rung};
-pub use crate::dialogue::facts::{Capabilities, Identity, Registration, Sim};
-use crate::ftps::value::{Host, Server, Username};
+use simcom_talk::dialogue::Repaired;
+use simcom_talk::dialogue::facts::{Capabilities, Identity, Registration};
+use simcom_talk::ftps::value::{Host, Server, Username};
 
 /// State of the module and its port. Read at any time; never asks the module.
 #[derive(Debug, Clone)]

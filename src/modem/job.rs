@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::Error;
 use super::source::Source;
-use crate::dialogue::operation::{Delivery, Operation, Output, Progress};
+use simcom_talk::dialogue::operation::{Delivery, Operation, Output, Progress};
 
 /// Names an operation in logs, events and errors.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

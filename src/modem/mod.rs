@@ -7,13 +7,8 @@ pub mod health;
 mod holder;
 pub mod job;
 pub mod port;
-pub mod repair;
 pub mod source;
 
-pub use crate::dialogue::failure;
-pub use crate::dialogue::operation;
-pub use crate::dialogue::{Apn, DownloadForm, Patience, Setup, UploadForm};
-pub use crate::ftps::Quirks;
 pub use error::{Error, chain};
 pub use health::Health;
 pub use job::{Job, JobId};
@@ -22,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use port::Connector;
+use simcom_talk::dialogue::{Patience, Setup, ladder};
 
 /// What the owner of the port is told at its start.
 #[derive(Debug, Clone, Default)]
@@ -31,7 +27,7 @@ pub struct Options {
     /// How long the dialogue waits for what no command has a time for.
     pub patience: Patience,
     /// How often the higher rungs of the repair ladder may be tried.
-    pub repair: repair::Limits,
+    pub repair: ladder::Limits,
 }
 
 /// Handle of the task that owns the port. Cheap to clone; when the last clone is dropped the

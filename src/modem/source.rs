@@ -4,7 +4,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
-use crate::dialogue::operation::Piece;
+use simcom_talk::dialogue::operation::Piece;
 
 /// The content of an upload, asked for by position: a transfer that broke goes on at what the
 /// server has, which may be before what it asked for last.

@@ -8,8 +8,8 @@ use super::connection_info::ConnectionInfo;
 use super::limits::{ARRIVAL, Limits, TELLING};
 use super::pace::Paces;
 use super::peer::Peer;
-use crate::broker::modem::clock;
 use crate::broker::share::{Full, Place, Places, Share};
+use crate::modem::clock;
 
 /// Connections beyond the bound that get a status which says so; further ones are closed. So a client that
 /// comes when all places are taken learns why, and that it may come again.

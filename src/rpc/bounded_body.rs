@@ -18,7 +18,7 @@ use tonic::Status;
 use super::limits::{FIRST_MESSAGE, MESSAGE};
 use super::status;
 use crate::broker::Principal;
-use crate::broker::modem::clock;
+use crate::modem::clock;
 pub(super) use framing::Form;
 use framing::{Framing, Left};
 

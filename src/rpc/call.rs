@@ -6,7 +6,8 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Status};
 
 use super::{connection_info, status};
-use crate::broker::{Caller, Cause, Error, Options, modem};
+use crate::broker::{Caller, Cause, Error, Options};
+use crate::modem;
 
 /// The daemon answers this much before the caller's deadline, or a tenth of a shorter one. So the answer, which
 /// says what was under way, arrives while the caller still listens.

@@ -15,8 +15,8 @@ use tonic::transport::server::Connected;
 use super::connection_info::ConnectionInfo;
 use super::limits::PREFACE;
 use super::pace::{Frames, Held, Pace};
-use crate::broker::modem::clock;
 use crate::broker::share::Place;
+use crate::modem::clock;
 
 /// A connection, and who is at its other end. It ends by itself when HTTP/2 does not begin in time, and when it
 /// has had no call for too long.

@@ -8,8 +8,8 @@ use tonic::{Extensions, Status};
 use super::peer::Peer;
 use super::status;
 use crate::broker::Principal;
-use crate::broker::modem::clock;
 use crate::broker::share::Full;
+use crate::modem::clock;
 
 /// A connection as its calls see it. Cheap to clone.
 #[derive(Debug, Clone)]

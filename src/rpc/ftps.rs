@@ -14,9 +14,9 @@ use super::options::{Answers, Optioned, Validated, begun};
 use super::role::Roles;
 use super::{get, many, once, options, put, status, stream, tree};
 use crate::broker::{Broker, Caller, Error, Target};
-use crate::ftps::value::RemotePath;
 use crate::proto::ftps_service_server::FtpsService;
 use crate::proto::*;
+use simcom_talk::ftps::value::RemotePath;
 
 type Answer<T> = Result<Response<T>, Status>;
 

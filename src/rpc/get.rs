@@ -12,11 +12,11 @@ use super::convert::response::{count, duration, signed};
 use super::progress::{LOOK, Telling};
 use crate::broker::get::{GetResult, GetStage, Guarded, Next};
 use crate::broker::{Caller, Error};
-use crate::ftps::value::Offset;
 use crate::proto::{
     GetInfo, GetResponse, OperationProgress, ReadModuleFileInfo, ReadModuleFileResponse,
     ReadModuleFileResult, get_response, read_module_file_response,
 };
+use simcom_talk::ftps::value::Offset;
 
 /// A part of the stream.
 pub(super) enum Part {

@@ -18,7 +18,7 @@ use super::pace::{Pace, Paces};
 use super::peer::Peer;
 use super::tls::Tls;
 use crate::broker::Principal;
-use crate::broker::modem::clock;
+use crate::modem::clock;
 
 /// How long a handshake may take. It is two round trips and a signature, which the slowest client makes in a
 /// second or two. A lost packet is sent again three times within this time.

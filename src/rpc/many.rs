@@ -22,9 +22,9 @@ use crate::broker::Caller;
 use crate::broker::get::{GetResult, Part};
 use crate::broker::many::{Counts, FILES, Known, Many, NAMES, Next, OfFile};
 use crate::broker::put::{FileWritten, Incoming};
-use crate::ftps::Profile;
-use crate::ftps::value::NameCode;
 use crate::proto::*;
+use simcom_talk::ftps::Profile;
+use simcom_talk::ftps::value::NameCode;
 
 /// A stream of progress, of what `to` makes of each part, and of the summary. `fault` tells what is wrong with
 /// the caller's messages, where it sends any.

@@ -14,7 +14,7 @@ use tonic::codegen::http::{HeaderMap, Request, Response};
 use tower::{Layer, Service};
 
 use super::status;
-use crate::broker::modem::clock;
+use crate::modem::clock;
 use crate::proto::FILE_DESCRIPTOR_SET;
 
 /// Registers what each name means.

@@ -9,7 +9,8 @@ use super::call::{given_up, within};
 use super::options::{Validated, begun};
 use super::status;
 use crate::broker::requests::{Begin, Ticket};
-use crate::broker::{Broker, Caller, Cause, Error, JobId};
+use crate::broker::{Broker, Caller, Cause, Error};
+use crate::modem::JobId;
 use crate::proto::OperationProgress;
 
 /// Answers a request that has one answer. A request that has a name goes on without its caller.

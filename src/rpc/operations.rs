@@ -15,10 +15,12 @@ use super::convert::{events, response, session};
 use super::role::Roles;
 use super::status;
 use crate::broker::events::Watcher;
-use crate::broker::failure::Ending;
-use crate::broker::{Broker, Caller, Cause, Error, JobId, modem};
+use crate::broker::{Broker, Caller, Cause, Error};
+use crate::modem;
+use crate::modem::JobId;
 use crate::proto::operation_service_server::OperationService;
 use crate::proto::*;
+use simcom_talk::dialogue::failure::Ending;
 
 type Answer<T> = Result<Response<T>, Status>;
 

@@ -10,7 +10,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::limits::{WORK_A_SECOND, WORK_AT_ONCE};
 use crate::broker::Principal;
-use crate::broker::modem::clock;
+use crate::modem::clock;
 
 /// Bytes before the first frame (RFC 9113 §3.4).
 const PREFACE: u32 = 24;

@@ -6,14 +6,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::convert::response::{duration, number, signed};
-use crate::broker::JobId;
 use crate::broker::get::{GetProgress, GetStage};
 use crate::broker::many::ManyProgress;
-use crate::broker::modem::clock;
 use crate::broker::put::{PutProgress, PutStage};
 use crate::broker::queue::Place;
-use crate::broker::storage::{ModuleProgress, ProgressStage};
+use crate::broker::storage::ModuleProgress;
+use crate::modem::JobId;
+use crate::modem::clock;
 use crate::proto::{OperationProgress, Stage};
+use simcom_talk::dialogue::operation::ProgressStage;
 
 /// Time between two looks at an operation: often enough for a person's eye, and seldom enough to cost nothing
 /// on a slow machine.

@@ -9,7 +9,8 @@ use super::call::given_up;
 use super::once::Keep;
 use super::progress::{LOOK, Step, Telling};
 use super::status;
-use crate::broker::{Caller, Cause, JobId};
+use crate::broker::{Caller, Cause};
+use crate::modem::JobId;
 use crate::proto::OperationProgress;
 
 /// Answers that are queued for a caller who does not read them; further reports are dropped. Two places are for

@@ -1,8 +1,8 @@
 //! Roles, and who has which.
 
 use crate::broker::access::Who;
-use crate::broker::health::LoggedIn;
 use crate::broker::{Broker, Principal};
+use crate::modem::health::LoggedIn;
 
 /// A role of a principal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

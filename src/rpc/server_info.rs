@@ -11,12 +11,12 @@ use super::role::{Role, Roles};
 use super::{require, status};
 use crate::broker::Broker;
 use crate::broker::access::Rights;
-use crate::broker::modem::clock;
 use crate::broker::scheduler::Yields;
 use crate::broker::servers::ProfileInfo;
-use crate::ftps::value::ServerType;
+use crate::modem::clock;
 use crate::proto::server_service_server::ServerService;
 use crate::proto::*;
+use simcom_talk::ftps::value::ServerType;
 
 type Answer<T> = Result<Response<T>, Status>;
 

@@ -14,16 +14,16 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use super::convert::response;
-use crate::broker::health::Rung;
-use crate::broker::modem::chain;
 use crate::broker::transfers::Told;
 use crate::broker::usage::{Period, Scope, Standing};
 use crate::broker::{Cause, Error};
+use crate::modem::chain;
 use crate::proto::Failure;
 pub(super) use call::*;
 pub use meaning::DOMAIN;
 use meaning::Meaning;
 pub(super) use meaning::cut;
+use simcom_talk::dialogue::Rung;
 
 /// The status that a client gets for an error.
 ///
@@ -201,7 +201,7 @@ mod tests {
     fn the_longest_status_has_four_kib() {
         let long = "\u{e9}".repeat(40_000);
         let error = Error {
-            operation: Some(crate::broker::JobId::new("x".repeat(36))),
+            operation: Some(crate::modem::JobId::new("x".repeat(36))),
             committed: Some(u64::MAX),
             left_behind: true,
             ..Cause::ProfileNotFound(long.clone()).into()

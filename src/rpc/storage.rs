@@ -15,10 +15,10 @@ use super::report::{Reporter, WAITING, while_wanted};
 use super::{get, once, options, status};
 use crate::broker::storage::{ModuleProgress, Moving, TransferResult, WritingToModule, Written};
 use crate::broker::{Broker, Caller, Error};
-use crate::ftps::lossless;
-use crate::ftps::value::Offset;
 use crate::proto::module_storage_service_server::ModuleStorageService;
 use crate::proto::*;
+use simcom_talk::ftps::lossless;
+use simcom_talk::ftps::value::Offset;
 
 /// Entries of one message: some ten kilobytes.
 const ENTRIES: usize = 200;

@@ -10,10 +10,10 @@ use tonic::Status;
 use super::call::within;
 use crate::broker::Caller;
 use crate::broker::get::{Next, Reading};
-use crate::ftps::Profile;
-use crate::ftps::listing::{Entry, Lines};
-use crate::ftps::value::NameCode;
 use crate::proto::{self, ListResponse};
+use simcom_talk::ftps::Profile;
+use simcom_talk::ftps::listing::{Entry, Lines};
+use simcom_talk::ftps::value::NameCode;
 
 /// The entries of each part of the listing, as it arrives. `names`: the profile of the module that lists them,
 /// and the encoding of the names.

@@ -12,7 +12,8 @@ use super::call::within;
 use super::convert::response;
 use super::status;
 use crate::broker::transfers::{ReadNext, TransferReading, Watch, Watching};
-use crate::broker::{Caller, Error, modem};
+use crate::broker::{Caller, Error};
+use crate::modem;
 use crate::proto::read_transfer_response::Message as Read;
 use crate::proto::{
     ReadTransferResponse, ReadTransferResult, WatchTransferResponse, WatchTransfersResponse,

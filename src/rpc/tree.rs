@@ -14,12 +14,12 @@ use super::status;
 use crate::broker::get::{GetProgress, GetStage};
 use crate::broker::tree::{Removed, RemovedCount, Removing, Walk, WalkCount, Walked};
 use crate::broker::{Caller, Cause, Error};
-use crate::ftps::Profile;
-use crate::ftps::value::NameCode;
 use crate::proto::{
     Entry, OperationProgress, RemoveTreeResponse, RemoveTreeSummary, RemovedName, TreeFailure,
     WalkResponse, WalkSummary, WalkedEntries, remove_tree_response, walk_response,
 };
+use simcom_talk::ftps::Profile;
+use simcom_talk::ftps::value::NameCode;
 
 /// Entries of one message: some tens of kilobytes.
 const ENTRIES: usize = 200;

@@ -4,8 +4,8 @@ use std::fs;
 use std::time::Duration;
 
 use cellftp::config::{Access, Config, Device, Error, FlowControl, ServerProfile, load, parse};
-use cellftp::ftps::tls::{TlsFloor, TlsPolicy};
-use cellftp::ftps::value::ServerType;
+use simcom_talk::ftps::tls::{TlsFloor, TlsPolicy};
+use simcom_talk::ftps::value::ServerType;
 
 const SHIPPED: &str = include_str!("../../config/cellftpd.toml");
 const DEMO: &str = include_str!("../../config/demo.toml");
@@ -453,7 +453,7 @@ const QUIRKS: &str = include_str!("../../config/quirks.toml");
 
 #[test]
 fn the_shipped_quirks_are_an_example_that_can_be_read() {
-    use cellftp::ftps::{Profile, Quirks};
+    use simcom_talk::ftps::{Profile, Quirks};
     assert_eq!(Quirks::parse(QUIRKS).unwrap(), Quirks::default());
     let line = |line: &str| match line.strip_prefix('#') {
         Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => key.into(),

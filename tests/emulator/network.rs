@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use cellftp::emulator::serve::pty::{Link, Pty};
-use cellftp::emulator::serve::{InProcess, Module, emulate, in_process};
-use cellftp::emulator::{Family, Knobs, Profile};
+use simcom_emulator::serve::pty::{Link, Pty};
+use simcom_emulator::serve::{InProcess, Module, emulate, in_process};
+use simcom_emulator::{Family, Knobs, Profile};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use cellftp::emulator::serve::pty::Pty;
 use cellftp::modem::Error;
 use cellftp::modem::port::{Connector, SerialConnector};
+use simcom_emulator::serve::pty::Pty;
 
 fn connector(device: PathBuf) -> SerialConnector {
     SerialConnector {

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use cellftp::emulator::serve::in_process;
-use cellftp::emulator::{Family, Knobs, Profile};
 use rustls::HandshakeKind;
+use simcom_emulator::serve::in_process;
+use simcom_emulator::{Family, Knobs, Profile};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;

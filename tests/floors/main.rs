@@ -135,7 +135,11 @@ fn the_table_itself_goes_only_downward() {
 #[test]
 fn an_upward_import_is_found() {
     let cases = [
-        ("at/framer.rs", "use crate::ftps::Command;", "at -> ftps"),
+        (
+            "at/framer.rs",
+            "use simcom_talk::ftps::Command;",
+            "at -> ftps",
+        ),
         (
             "dialogue/talk.rs",
             "\nuse crate::{at::Line, modem::{self, Job}};",
@@ -143,7 +147,7 @@ fn an_upward_import_is_found() {
         ),
         (
             "broker/mod.rs",
-            "fn f() { crate::dialogue::Step::Idle; }",
+            "fn f() { simcom_talk::dialogue::Step::Idle; }",
             "broker -> dialogue",
         ),
         (
@@ -158,10 +162,10 @@ fn an_upward_import_is_found() {
         ),
         (
             "emulator/commands/ftps.rs",
-            "pub use crate::ftps as words;",
+            "pub use simcom_talk::ftps as words;",
             "emulator -> ftps",
         ),
-        ("rpc/get.rs", "use crate::at;", "rpc -> at"),
+        ("rpc/get.rs", "use simcom_talk::at;", "rpc -> at"),
         ("client/mod.rs", "use crate::rpc::listen;", "client -> rpc"),
         (
             "bin/cellftp/main.rs",
@@ -245,11 +249,11 @@ fn what_is_allowed_or_only_talked_about_is_not_found() {
         ("lib.rs", "pub mod at; pub use crate::broker::Broker;"),
         (
             "at/framer.rs",
-            "//! Read by `crate::ftps`, with tokio::io.\nfn f<'a>() { '\"'; }",
+            "//! Read by `simcom_talk::ftps`, with tokio::io.\nfn f<'a>() { '\"'; }",
         ),
         (
             "ftps/mod.rs",
-            "use crate::at::{self, Line};\nuse super::at::Frame;",
+            "use simcom_talk::at::{self, Line};\nuse super::at::Frame;",
         ),
         (
             "dialogue/talk.rs",

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cellftp::broker::health::Link;
 use cellftp::client::{Address, Client, Target};
 use cellftp::config::parse;
 use cellftp::daemon::{Daemon, Passed};
+use cellftp::modem::health::Link;
 use cellftp::proto;
 use cellftp::proto::ftps_service_client::FtpsServiceClient;
 use cellftp::proto::operation_service_client::OperationServiceClient;

@@ -5,16 +5,18 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cellftp::at::line::ErrorCode;
 use cellftp::broker::error::Hashed;
-use cellftp::broker::failure::{self, Awaited, Ending, Failure, Finding, Stage};
-use cellftp::broker::health::Rung;
 use cellftp::broker::transfers::{Exhausted, Trouble};
 use cellftp::broker::usage::{Exceeded, Period, Scope, Standing};
-use cellftp::broker::{Cause, Error, JobId, modem};
-use cellftp::ftps::errcode::ErrCode;
-use cellftp::ftps::value::ValueError;
+use cellftp::broker::{Cause, Error};
+use cellftp::modem;
+use cellftp::modem::JobId;
 use cellftp::rpc::status;
+use simcom_talk::at::line::ErrorCode;
+use simcom_talk::dialogue::Rung;
+use simcom_talk::dialogue::failure::{self, Awaited, Ending, Failure, Finding, Stage};
+use simcom_talk::ftps::errcode::ErrCode;
+use simcom_talk::ftps::value::ValueError;
 use tonic::Status;
 use tonic_types::StatusExt;
 

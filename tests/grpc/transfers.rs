@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cellftp::broker::modem::clock;
 use cellftp::client::{Client, Error, Transfer, TransferState, UploadHeader};
+use cellftp::modem::clock;
 use cellftp::proto::create_upload_request::Message;
 use cellftp::proto::transfer_service_client::TransferServiceClient;
 use cellftp::proto::{

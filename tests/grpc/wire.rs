@@ -7,9 +7,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
-use cellftp::emulator::serve::Module;
-use cellftp::emulator::serve::pty::Pty;
-use cellftp::emulator::{Family, Knobs, Profile};
+use simcom_emulator::serve::Module;
+use simcom_emulator::serve::pty::Pty;
+use simcom_emulator::{Family, Knobs, Profile};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::JoinHandle;
 

@@ -2,9 +2,9 @@
 
 use cellftp::broker::scheduler::Why;
 use cellftp::broker::{Error, Limits, limits, spool};
-use cellftp::emulator::Knobs;
 use cellftp::modem::clock;
 use futures_util::future::join_all;
+use simcom_emulator::Knobs;
 
 use super::world::lively;
 use super::yielding::{meanwhile, meanwhile_every, told};

@@ -11,7 +11,7 @@ use cellftp::broker::transfers::{
     Direction, ReadNext, Record, State, Terms, TransferId, Upload, UploadWish, Wish,
 };
 use cellftp::broker::{Broker, Error};
-use cellftp::emulator::{Effect, Family, Fault, Knobs, OkOrder, Phase, Trigger};
+use simcom_emulator::{Effect, Family, Fault, Knobs, OkOrder, Phase, Trigger};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 

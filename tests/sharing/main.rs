@@ -22,8 +22,8 @@ use bytes::Bytes;
 use cellftp::broker::get::Next;
 use cellftp::broker::put::{PutHeader, PutState, Verify};
 use cellftp::broker::{ServerChoice, SessionRequest, Target};
-use cellftp::emulator::Family;
-use cellftp::ftps::value::{Offset, TransferType};
+use simcom_emulator::Family;
+use simcom_talk::ftps::value::{Offset, TransferType};
 use tokio::time::sleep;
 
 use world::{HOSTS, World, at, caller, content, get, header, path, put};

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use cellftp::broker::events::{Heard, Watcher, What};
 use cellftp::broker::{Broker, Cause};
-use cellftp::emulator::{Effect, Family, Fault, Knobs, Phase, Stuck, Trigger};
 use cellftp::modem::clock;
-use cellftp::modem::repair::Rung;
+use simcom_emulator::{Effect, Family, Fault, Knobs, Phase, Stuck, Trigger};
+use simcom_talk::dialogue::Rung;
 use tokio::time::{sleep, timeout};
 
 use crate::{HOSTS, World, at, caller, content, get, path};

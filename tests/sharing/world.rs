@@ -10,13 +10,13 @@ use cellftp::broker::get::Next;
 use cellftp::broker::put::{PutHeader, PutResult, Verify};
 use cellftp::broker::transfers::{Settings, Transfers};
 use cellftp::broker::{Broker, Caller, Error, Limits, Principal, Servers, Target};
-use cellftp::emulator::uplink::Failure;
-use cellftp::emulator::uplink::memory::{Memory, Server as Uplink};
-use cellftp::emulator::{Action, Effect, Emulator, Family, Fault, Knobs, Profile};
-use cellftp::ftps::tls::TlsPolicy;
-use cellftp::ftps::value::{Host, Offset, Password, RemotePath, Server, ServerType, Username};
 use cellftp::modem::port::StreamConnector;
 use cellftp::modem::{Modem, Options, clock};
+use simcom_emulator::uplink::Failure;
+use simcom_emulator::uplink::memory::{Memory, Server as Uplink};
+use simcom_emulator::{Action, Effect, Emulator, Family, Fault, Knobs, Profile};
+use simcom_talk::ftps::tls::TlsPolicy;
+use simcom_talk::ftps::value::{Host, Offset, Password, RemotePath, Server, ServerType, Username};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::sleep_until;
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use cellftp::broker::events::{Heard, OperationChange, What};
 use cellftp::broker::scheduler::{Priority, Why, Yields};
 use cellftp::broker::{Caller, Limits, limits};
-use cellftp::emulator::Knobs;
 use cellftp::modem::clock;
+use simcom_emulator::Knobs;
 use tokio::time::timeout;
 
 use super::world::lively;

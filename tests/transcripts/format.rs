@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use cellftp::emulator::uplink::Security;
-use cellftp::emulator::{Effect, Family, Fault, Knobs};
+use simcom_emulator::uplink::Security;
+use simcom_emulator::{Effect, Family, Fault, Knobs};
 
 use crate::read::read;
 

@@ -1,6 +1,6 @@
 //! The lowest level: the framer cuts what the module says where the transcript does.
 
-use cellftp::at::{Expect, Frame, Framer};
+use simcom_talk::at::{Expect, Frame, Framer};
 
 use crate::cut::Cut;
 use crate::format::{By, Form, Said, Transcript, Whose};

@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cellftp::dialogue::failure::{Cause, Failure, Finding};
-use cellftp::dialogue::operation::{Delivery, Operation, Output, Piece, Standing, Task};
-use cellftp::dialogue::{Dialogue, DownloadForm, Moment, Patience, Setup, Step, UploadForm};
-use cellftp::emulator::Family;
+use simcom_emulator::Family;
+use simcom_talk::dialogue::failure::{Cause, Failure, Finding};
+use simcom_talk::dialogue::operation::{Delivery, Operation, Output, Piece, Standing, Task};
+use simcom_talk::dialogue::{Dialogue, DownloadForm, Moment, Patience, Setup, Step, UploadForm};
 
 use crate::cut::Cut;
 use crate::format::{By, Form, Given, Item, Transcript, Whose};

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cellftp::emulator::uplink::memory::{Memory, Server};
-use cellftp::emulator::uplink::{Answer, Ask, Event, Request, Security};
-use cellftp::emulator::{Action, Effect, Emulator, Profile};
+use simcom_emulator::uplink::memory::{Memory, Server};
+use simcom_emulator::uplink::{Answer, Ask, Event, Request, Security};
+use simcom_emulator::{Action, Effect, Emulator, Profile};
 
 use crate::cut::Cut;
 use crate::format::{By, Given, HOST, Item, Transcript, Whose};

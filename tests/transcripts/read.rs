@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use cellftp::emulator::uplink::Security;
-use cellftp::emulator::{Effect, Family, Fault, Phase, Trigger};
+use simcom_emulator::uplink::Security;
+use simcom_emulator::{Effect, Family, Fault, Phase, Trigger};
 
 use crate::format::{By, Form, Given, HOST, Item, Level, Said, Server, Transcript, Whose, parse};
 

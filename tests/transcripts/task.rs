@@ -3,14 +3,14 @@
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
-use cellftp::dialogue::operation::{
+use simcom_emulator::uplink::Security;
+use simcom_talk::dialogue::operation::{
     Directory, Download, ModuleTransfer, Operation, Place, Standing, Task, Upload, WriteModuleFile,
 };
-use cellftp::emulator::uplink::Security;
-use cellftp::ftps::question::Question;
-use cellftp::ftps::storage::{Drive, ModulePath};
-use cellftp::ftps::tls::TlsPolicy;
-use cellftp::ftps::value::{
+use simcom_talk::ftps::question::Question;
+use simcom_talk::ftps::storage::{Drive, ModulePath};
+use simcom_talk::ftps::tls::TlsPolicy;
+use simcom_talk::ftps::value::{
     self, Host, Offset, Password, RemotePath, ServerType, TransferType, Username,
 };
 

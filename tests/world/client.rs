@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cellftp::broker::failure::Finding;
 use cellftp::broker::{Broker, Caller, Error, Principal, Target};
-use cellftp::ftps::value::RemotePath;
 use cellftp::modem::clock;
+use simcom_talk::dialogue::failure::Finding;
+use simcom_talk::ftps::value::RemotePath;
 use tokio::time::{sleep, timeout};
 
 use crate::net::HOSTS;

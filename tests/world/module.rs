@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use cellftp::emulator::uplink::Event;
-use cellftp::emulator::{Action, Effect, Emulator, Fault, Knobs, Phase, Profile, Trigger};
+use simcom_emulator::uplink::Event;
+use simcom_emulator::{Action, Effect, Emulator, Fault, Knobs, Phase, Profile, Trigger};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::Notify;
 use tokio::time::sleep;
@@ -123,7 +123,7 @@ impl Module {
         true
     }
 
-    fn ask(&mut self, world: &World, now: Duration, request: cellftp::emulator::uplink::Request) {
+    fn ask(&mut self, world: &World, now: Duration, request: simcom_emulator::uplink::Request) {
         let answer = self.net.answer(request, now, &mut world.oracle());
         match answer {
             Some((due, event)) if due <= now && self.answers.is_empty() => {

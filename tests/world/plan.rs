@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use cellftp::emulator::uplink::memory::Rest;
-use cellftp::emulator::{Family, Knobs};
+use simcom_emulator::uplink::memory::Rest;
+use simcom_emulator::{Family, Knobs};
 
 /// The kinds of trouble. Each can be left out, to find the least that is needed.
 pub(crate) const KINDS: [&str; 7] = [

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cellftp::emulator::{Effect, Phase, Stuck};
+use simcom_emulator::{Effect, Phase, Stuck};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 

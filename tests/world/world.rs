@@ -9,12 +9,13 @@ use std::time::{Duration, SystemTime};
 
 use cellftp::broker::disk::Disk;
 use cellftp::broker::transfers::{self, Budget, Transfers};
-use cellftp::broker::{Broker, Error, Limits, Servers, health, spool};
-use cellftp::emulator::Profile;
-use cellftp::ftps::tls::TlsPolicy;
-use cellftp::ftps::value::{Host, Password, Server, ServerType, Username};
+use cellftp::broker::{Broker, Error, Limits, Servers, spool};
+use cellftp::modem::health;
 use cellftp::modem::port::StreamConnector;
 use cellftp::modem::{Modem, Options, clock};
+use simcom_emulator::Profile;
+use simcom_talk::ftps::tls::TlsPolicy;
+use simcom_talk::ftps::value::{Host, Password, Server, ServerType, Username};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;

@@ -20,9 +20,9 @@ use crate::broker::operation::{Feed, Operation};
 use crate::broker::put::Patience;
 use crate::broker::scheduler::Yielding;
 use crate::broker::spool::{Gauge, WriteError, Writer};
-use crate::ftps::value::TransferType;
-use crate::modem::failure::Ending;
-use crate::modem::operation::{Delivery, Download, Output, Progress, Standing, Task};
+use simcom_talk::dialogue::failure::Ending;
+use simcom_talk::dialogue::operation::{Delivery, Download, Output, Progress, Standing, Task};
+use simcom_talk::ftps::value::TransferType;
 
 /// Deliveries between the module and the spool: enough that neither waits for the other's next
 /// turn on the runtime, few enough not to count as memory (a chunk is at most 1480 bytes on most

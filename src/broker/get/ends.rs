@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::modem::operation::BegunDownload;
+use simcom_talk::dialogue::operation::BegunDownload;
 
 /// The first and the last bytes, and how many there were.
 #[derive(Debug, Default)]

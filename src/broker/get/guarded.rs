@@ -4,12 +4,13 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::{GetProgress, GetResult, Growth, Next, Reading};
+use crate::broker::Broker;
 use crate::broker::caller::{Caller, Target};
 use crate::broker::error::{Cause, Error};
 use crate::broker::tally::Tally;
-use crate::broker::{Broker, JobId};
-use crate::ftps::value::{Offset, RemotePath};
-use crate::modem::operation::Download;
+use crate::modem::JobId;
+use simcom_talk::dialogue::operation::Download;
+use simcom_talk::ftps::value::{Offset, RemotePath};
 
 /// What a file must be, or it is not the one that is meant.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

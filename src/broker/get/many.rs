@@ -18,8 +18,8 @@ use crate::broker::operation::Operation;
 use crate::broker::put::Patience;
 use crate::broker::spool::{Reader, Spooled, Spools};
 use crate::broker::tally::Tally;
-use crate::ftps::value::{Offset, RemotePath};
-use crate::modem::operation::{Download, Task, Wanted};
+use simcom_talk::dialogue::operation::{Download, Task, Wanted};
+use simcom_talk::ftps::value::{Offset, RemotePath};
 
 /// Parts that a caller has not taken yet, of at most 64 KiB each; what is beyond that is in the spool.
 const PARTS: usize = 2;
@@ -227,7 +227,7 @@ impl Batch {
             // Nobody reads any more.
             Err(mpsc::error::SendError(())) => Err(self
                 .operation
-                .ended_by_caller(crate::modem::failure::Ending::BeforeItBegan)),
+                .ended_by_caller(simcom_talk::dialogue::failure::Ending::BeforeItBegan)),
         }
     }
 }

@@ -6,12 +6,12 @@ use tokio::time::sleep;
 
 use super::Operation;
 use crate::broker::error::{Cause, Error};
-use crate::ftps::errcode::ErrCode;
 use crate::modem;
 use crate::modem::clock;
-use crate::modem::failure::{self, Ending, Stage};
 use crate::modem::health::LoggedIn;
-use crate::modem::operation::{Output, Standing};
+use simcom_talk::dialogue::failure::{self, Ending, Stage};
+use simcom_talk::dialogue::operation::{Output, Standing};
+use simcom_talk::ftps::errcode::ErrCode;
 
 impl Operation {
     /// Waits while the login is not tried, since another call was refused it a moment ago. A caller who does not

@@ -24,9 +24,9 @@ use crate::broker::scheduler::{Priority, Yields};
 use crate::broker::session::SessionUse;
 use crate::broker::status::Running;
 use crate::broker::usage::Allowance;
-use crate::ftps::value::Server;
-use crate::modem::failure::Ending;
 use crate::modem::{JobId, clock};
+use simcom_talk::dialogue::failure::Ending;
+use simcom_talk::ftps::value::Server;
 
 /// All operations that live, by their names.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::broker::estimate::{Load, Part, Way};
 use crate::broker::link::Spent;
-use crate::modem::operation::{Output, Task};
+use simcom_talk::dialogue::operation::{Output, Task};
 
 /// One stay on the link, as far as its cost tells of others.
 #[derive(Debug, Clone, Copy)]

@@ -14,8 +14,8 @@ use crate::broker::disk::{self, Disk, DiskFile};
 use crate::broker::error::Cause;
 use crate::broker::spool::{MAX_CHUNK, PIECE, Reader};
 use crate::broker::tally::Tally;
-use crate::modem::operation::Piece;
 use crate::modem::source::{Source, Supply};
+use simcom_talk::dialogue::operation::Piece;
 
 /// The bytes of a Put.
 #[derive(Debug)]

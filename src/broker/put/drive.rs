@@ -16,11 +16,11 @@ use crate::broker::names::Writer;
 use crate::broker::operation::{Feed, Operation};
 use crate::broker::tally::Tally;
 use crate::broker::transfers::Key;
-use crate::ftps::value::{Offset, RemotePath, TransferType};
-use crate::modem::failure::Ending;
-use crate::modem::operation::{
+use simcom_talk::dialogue::failure::Ending;
+use simcom_talk::dialogue::operation::{
     BegunUpload, Delivery, Doubt, Download, Output, Standing, Stored, Task, Upload,
 };
+use simcom_talk::ftps::value::{Offset, RemotePath, TransferType};
 
 /// Deliveries between the module and a hash: as for a Get.
 const DELIVERIES: usize = 8;

@@ -19,9 +19,9 @@ use crate::broker::names::Writer;
 use crate::broker::operation::Operation;
 use crate::broker::spool::{Reader, Spools};
 use crate::broker::tally::Tally;
-use crate::ftps::value::{RemotePath, TransferType};
-use crate::modem::failure::Ending;
-use crate::modem::operation::{Seen, Wanted};
+use simcom_talk::dialogue::failure::Ending;
+use simcom_talk::dialogue::operation::{Seen, Wanted};
+use simcom_talk::ftps::value::{RemotePath, TransferType};
 
 /// Files that wait to be written: the next is there when one is done. Their bytes are in spools, which are
 /// bounded together.

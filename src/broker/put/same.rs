@@ -1,14 +1,15 @@
 //! Whether a file that is to be written is there already.
 
 use super::{PutHeader, PutState, Verify};
+use crate::broker::Broker;
 use crate::broker::caller::{Caller, Options};
 use crate::broker::error::{Cause, Error};
 use crate::broker::get::Next;
-use crate::broker::{Broker, JobId};
-use crate::ftps::errcode::ErrCode;
-use crate::ftps::value::Offset;
-use crate::modem::failure;
-use crate::modem::operation::{Output, Task};
+use crate::modem::JobId;
+use simcom_talk::dialogue::failure;
+use simcom_talk::dialogue::operation::{Output, Task};
+use simcom_talk::ftps::errcode::ErrCode;
+use simcom_talk::ftps::value::Offset;
 
 /// A file that is there as it would be written.
 #[derive(Debug, Clone, PartialEq, Eq)]

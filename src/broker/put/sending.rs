@@ -14,7 +14,7 @@ use crate::broker::caller::Caller;
 use crate::broker::error::Error;
 use crate::broker::transfers::Key;
 use crate::modem::JobId;
-use crate::modem::operation::BegunUpload;
+use simcom_talk::dialogue::operation::BegunUpload;
 
 /// An upload under way whose bytes are all at hand. Dropping it cancels the operation.
 #[derive(Debug)]

@@ -4,9 +4,9 @@ use bytes::Bytes;
 
 use crate::broker::error::{Cause, Error};
 use crate::broker::operation::{Feed, Operation};
-use crate::ftps::value::{RemotePath, TransferType};
-use crate::modem::operation::{Output, Standing, Task, Upload};
 use crate::modem::source::AtHand;
+use simcom_talk::dialogue::operation::{Output, Standing, Task, Upload};
+use simcom_talk::ftps::value::{RemotePath, TransferType};
 
 /// The sentinel of a file that is on the server, whole.
 #[derive(Debug, Clone)]

@@ -12,16 +12,16 @@ use super::drive::Driver;
 use super::{PutProgress, PutStage};
 use crate::broker::error::{Cause, Error};
 use crate::broker::estimate::Load;
-use crate::broker::modem::clock;
 use crate::broker::operation::{Feed, Operation};
 use crate::broker::scheduler::Yielding;
-use crate::ftps::value::TransferType;
 use crate::modem;
-use crate::modem::failure::Ending;
-use crate::modem::operation::{
+use crate::modem::clock;
+use simcom_talk::dialogue::failure::Ending;
+use simcom_talk::dialogue::operation::{
     BegunUpload, Cleared, Output, Progress, ProgressStage, Remains, Stored, Task,
     Upload as UploadTask,
 };
+use simcom_talk::ftps::value::TransferType;
 
 /// Bytes that are worth a turn on the link for an upload that made way: four blocks.
 const WORTH: u64 = 8 * 1024;

@@ -7,9 +7,9 @@ use crate::broker::Broker;
 use crate::broker::caller::{Caller, ServerChoice, Target, Whose};
 use crate::broker::error::{Cause, Error};
 use crate::broker::location::Location;
-use crate::ftps::value::{NameCode, RemotePath, TransferType};
 use crate::modem::clock;
-use crate::modem::operation::{Output, Task};
+use simcom_talk::dialogue::operation::{Output, Task};
+use simcom_talk::ftps::value::{NameCode, RemotePath, TransferType};
 
 /// What a new session shall be.
 #[derive(Debug, Clone)]

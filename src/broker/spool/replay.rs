@@ -7,8 +7,8 @@ use bytes::{Buf, Bytes};
 use futures_util::future::BoxFuture;
 
 use super::{End, Spool, State};
-use crate::modem::operation::Piece;
 use crate::modem::source::{Source, Supply};
+use simcom_talk::dialogue::operation::Piece;
 
 /// Bytes handed to the link at once: two blocks (SIMCom manual L1215). An upload makes way
 /// between two pieces only, and one of this size takes a third of a second at 115200 baud.

@@ -267,8 +267,8 @@ async fn single_bytes_share_their_memory() {
     assert_eq!(writer.spool.state().memory.len(), 1);
 }
 
-use crate::modem::operation::Piece;
 use crate::modem::source::{Source, Supply};
+use simcom_talk::dialogue::operation::Piece;
 
 /// Reads the source from a position on, until it waits or ends.
 async fn replay(source: &mut Replay, from: usize) -> Vec<u8> {

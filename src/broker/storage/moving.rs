@@ -12,10 +12,10 @@ use tokio_util::sync::DropGuard;
 use crate::broker::error::{Cause, Error};
 use crate::broker::link::Place;
 use crate::broker::operation::{Feed, Operation};
-use crate::ftps::storage::ModulePath;
-use crate::modem::operation::{Moved, Output, Progress, ProgressStage, Standing, Task};
 use crate::modem::source::Source;
 use crate::modem::{JobId, clock};
+use simcom_talk::dialogue::operation::{Moved, Output, Progress, ProgressStage, Standing, Task};
+use simcom_talk::ftps::storage::ModulePath;
 
 /// A file that goes between server and module. Dropping it before [`Moving::outcome`] has
 /// answered cancels the operation.

@@ -15,8 +15,8 @@ use crate::broker::operation::Operation;
 use crate::broker::spool::MAX_CHUNK;
 use crate::broker::tally::Tally;
 use crate::modem::JobId;
-use crate::modem::operation::{Output, Piece, Standing, Stored, Task};
 use crate::modem::source::{Once, Source};
+use simcom_talk::dialogue::operation::{Output, Piece, Standing, Stored, Task};
 
 /// Pieces between the caller and the module: one that is sent while the next is at hand.
 const PIECES: usize = 2;

@@ -1,6 +1,7 @@
 //! Cancellation, deadlines, callers that vanish, and a full queue.
 
 use super::*;
+use crate::modem;
 
 #[tokio::test(start_paused = true)]
 async fn what_waits_is_cancelled_before_it_began() {

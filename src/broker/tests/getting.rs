@@ -1,7 +1,8 @@
 //! Gets and listings.
 
 use super::*;
-use crate::broker::get::{Growth, Wanted};
+use crate::broker::get::Wanted;
+use simcom_talk::dialogue::operation::Growth;
 
 #[tokio::test(start_paused = true)]
 async fn a_file_comes_whole_with_its_hash() {

@@ -1,7 +1,7 @@
 //! Logins that are refused after they have worked, while somebody waits.
 
 use super::*;
-use crate::ftps::errcode::ErrCode;
+use simcom_talk::ftps::errcode::ErrCode;
 
 /// Refused so often in a row.
 fn times(count: usize) -> impl Iterator<Item = ErrCode> {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::broker::scheduler::Priority;
-use crate::ftps::value::TransferType;
+use simcom_talk::ftps::value::TransferType;
 
 /// What was done in all runs, and how much of it was answered well.
 static STEPS: AtomicUsize = AtomicUsize::new(0);

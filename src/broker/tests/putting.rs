@@ -1,8 +1,8 @@
 //! Puts.
 
 use super::*;
-use crate::ftps::value::TransferType;
-use crate::modem::operation::Doubt;
+use simcom_talk::dialogue::operation::Doubt;
+use simcom_talk::ftps::value::TransferType;
 
 #[tokio::test(start_paused = true)]
 async fn a_file_is_written_and_its_size_compared() {

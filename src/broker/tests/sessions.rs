@@ -1,7 +1,7 @@
 //! Virtual sessions.
 
 use super::*;
-use crate::ftps::value::TransferType;
+use simcom_talk::ftps::value::TransferType;
 
 fn request(directory: Option<&str>) -> SessionRequest {
     SessionRequest {

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::broker::tree::{WalkCount, Walked};
-use crate::ftps::errcode::ErrCode;
-use crate::modem::operation::Task;
+use simcom_talk::dialogue::operation::Task;
+use simcom_talk::ftps::errcode::ErrCode;
 
 const FOLDER: &str = "drwxr-xr-x 2 u g 4096 Jan 01 2020 ";
 const FILE: &str = "-rw-r--r-- 1 u g 100 Jan 01 2020 ";

@@ -3,7 +3,7 @@
 use super::*;
 use crate::broker::events::{Heard, OperationChange, Outcome, SessionChange, Watcher, What};
 use crate::broker::queue::State;
-use crate::modem::operation::Task;
+use simcom_talk::dialogue::operation::Task;
 
 /// Changes of operations and sessions that were told so far, in short, with the principal that
 /// the watcher was allowed to see.
@@ -41,7 +41,7 @@ fn request() -> SessionRequest {
     SessionRequest {
         server: ServerChoice::Profile("a".into()),
         directory: None,
-        transfer_type: crate::ftps::value::TransferType::Binary,
+        transfer_type: simcom_talk::ftps::value::TransferType::Binary,
         lease: Some(10 * SECOND),
     }
 }

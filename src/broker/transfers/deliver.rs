@@ -15,11 +15,13 @@ use super::journal::{Chore, Hold, Loss, Why};
 use super::lived::{Lived, Now};
 use super::record::{Evidence, Record, Remnant, State, Told};
 use super::retry::{Another, another};
+use crate::broker::Broker;
 use crate::broker::caller::{Caller, Options, Target};
 use crate::broker::error::{Cause, Error};
-use crate::broker::{Broker, JobId, failure, health};
-use crate::ftps::errcode::ErrCode;
 use crate::modem::{self, clock};
+use crate::modem::{JobId, health};
+use simcom_talk::dialogue::failure;
+use simcom_talk::ftps::errcode::ErrCode;
 
 /// Time between two looks for what is old.
 const SWEEP: Duration = Duration::from_secs(60);

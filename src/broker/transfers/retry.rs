@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::record::Record;
 use crate::broker::error::{Cause, Error};
-use crate::ftps::errcode::ErrCode;
 use crate::modem;
-use crate::modem::failure::{self, Failure, Finding, Stage};
+use simcom_talk::dialogue::failure::{self, Failure, Finding, Stage};
+use simcom_talk::ftps::errcode::ErrCode;
 
 /// What the attempts of one transfer may cost in all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

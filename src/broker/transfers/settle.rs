@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::modem::operation::{self, BegunUpload, Trail};
+use simcom_talk::dialogue::operation::{self, BegunUpload, Trail};
 
 /// What the server had under the name of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,12 +17,12 @@ use super::lived::Lived;
 use super::record::Record;
 use super::wish::Key;
 use crate::broker::disk::{Disk, Identity};
-use crate::ftps::value::{Host, Username};
 use crate::modem::health::LoggedIn;
 use backing::Backing;
 use index::Index;
 pub(super) use salvage::Salvage;
 use sealed::{Kind, Sealed};
+use simcom_talk::ftps::value::{Host, Username};
 
 /// Records by principal and name, each with a checksum ([`sealed`]). The record is JSON, so that a
 /// later version can add a field and a person can read it with the tools at hand; it is small beside

@@ -15,11 +15,10 @@ use super::testing::{download_wish, id, key, upload_wish};
 use super::*;
 use crate::broker::put::{PutState, Verify};
 use crate::broker::testing::{Module, server};
-use crate::broker::{
-    Broker, Caller, Cause, Error, Limits, Options, Principal, Servers, Whose, health,
-};
+use crate::broker::{Broker, Caller, Cause, Error, Limits, Options, Principal, Servers, Whose};
 use crate::modem::clock::jump;
-use crate::modem::operation::Task;
+use crate::modem::health;
+use simcom_talk::dialogue::operation::Task;
 
 mod bounds;
 mod clocks;

@@ -10,7 +10,7 @@ use crate::broker::caller::Principal;
 use crate::broker::labels::Labels;
 use crate::broker::put::Verify;
 use crate::broker::scheduler::Priority;
-use crate::ftps::value::{RemotePath, ValueError};
+use simcom_talk::ftps::value::{RemotePath, ValueError};
 
 /// A transfer's name, chosen by its principal: 1 to [`TransferId::MAX`] of `A-Z a-z 0-9 . _ -`,
 /// not beginning with a dot.

@@ -2,8 +2,8 @@
 
 use super::branch_of;
 use crate::broker::error::Cause;
-use crate::ftps::listing::{Entry, Kind};
-use crate::ftps::value::RemotePath;
+use simcom_talk::ftps::listing::{Entry, Kind};
+use simcom_talk::ftps::value::RemotePath;
 
 /// Characters of a line that could not be read, as they are told.
 const SHOWN: usize = 100;

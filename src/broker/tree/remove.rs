@@ -9,6 +9,7 @@ use tokio_util::sync::DropGuard;
 
 use super::listed::Listed;
 use super::{MAX_DEPTH, below, has_name, is_of_one_name, without_slashes};
+use crate::broker::Broker;
 use crate::broker::caller::{Caller, Target};
 use crate::broker::error::{Cause, Error};
 use crate::broker::get::{Deliver, Next, Reading};
@@ -17,11 +18,11 @@ use crate::broker::operation::{Feed, Operation};
 use crate::broker::put::Patience;
 use crate::broker::scheduler::Priority;
 use crate::broker::spool::Spools;
-use crate::broker::{Broker, JobId};
-use crate::ftps::listing::{Kind, Lines};
-use crate::ftps::value::RemotePath;
-use crate::modem::failure::{Ending, Finding};
-use crate::modem::operation::{Found, Output, Standing, Task};
+use crate::modem::JobId;
+use simcom_talk::dialogue::failure::{Ending, Finding};
+use simcom_talk::dialogue::operation::{Found, Output, Standing, Task};
+use simcom_talk::ftps::listing::{Kind, Lines};
+use simcom_talk::ftps::value::RemotePath;
 
 /// Outcomes that wait for a caller who reads slowly. The link is not held meanwhile.
 const OUTCOMES: usize = 64;
@@ -49,7 +50,7 @@ pub struct Removing {
 /// What became of one name.
 #[derive(Debug)]
 pub struct Removed {
-    /// As [`crate::ftps::listing::Facts::name`] is, and seen from the directory that is removed: empty for that.
+    /// As [`simcom_talk::ftps::listing::Facts::name`] is, and seen from the directory that is removed: empty for that.
     pub name: String,
     /// What it is.
     pub kind: Kind,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::DropGuard;
 
 use super::{MAX_DEPTH, below, branch_of, is_of_one_name, without_slashes};
+use crate::broker::Broker;
 use crate::broker::caller::{Caller, Target};
 use crate::broker::error::{Cause, Error};
 use crate::broker::get::{Deliver, GetProgress, Next, Reading};
@@ -13,11 +14,11 @@ use crate::broker::operation::Operation;
 use crate::broker::put::Patience;
 use crate::broker::scheduler::Priority;
 use crate::broker::spool::Spools;
-use crate::broker::{Broker, JobId};
-use crate::ftps::listing::{Entry, Facts, Kind, Lines};
-use crate::ftps::value::RemotePath;
+use crate::modem::JobId;
 use crate::modem::clock;
-use crate::modem::operation::{Standing, Task};
+use simcom_talk::dialogue::operation::{Standing, Task};
+use simcom_talk::ftps::listing::{Entry, Facts, Kind, Lines};
+use simcom_talk::ftps::value::RemotePath;
 
 /// Bytes of the names of directories that wait for their turn, and of their paths: some thousands of them.
 const WAITING: usize = 1024 * 1024;

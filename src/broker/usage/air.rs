@@ -1,8 +1,8 @@
 //! What moving content costs on the air: an estimate, since the module tells nobody.
 
 use super::allowance::BLOCK;
-use crate::ftps::value::Server;
-use crate::modem::operation::Task;
+use simcom_talk::dialogue::operation::Task;
+use simcom_talk::ftps::value::Server;
 
 /// Content in one TCP segment: what IPv4 carries through the 1430 bytes that cellular networks
 /// commonly let pass, less its own and TCP's 20 bytes each (RFC 9293 §3.7.1) and the tunnels of

@@ -11,9 +11,9 @@ use crate::broker::caller::Principal;
 use crate::broker::error::Cause;
 use crate::broker::estimate::Way;
 use crate::broker::location::Profile;
-use crate::ftps::value::Server;
 use crate::modem::Health;
-use crate::modem::operation::Task;
+use simcom_talk::dialogue::operation::Task;
+use simcom_talk::ftps::value::Server;
 
 /// What one operation may take, and on whose account it is booked.
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use super::air::{Air, Traffic};
 use super::ledger::Volume;
 use crate::broker::estimate::Way;
 use crate::modem;
-use crate::modem::failure::{self, Ending, Stage};
-use crate::modem::operation::{Cleared, Output, Progress};
+use simcom_talk::dialogue::failure::{self, Ending, Stage};
+use simcom_talk::dialogue::operation::{Cleared, Output, Progress};
 
 /// What a job has done on the air.
 #[derive(Debug, Clone, Copy)]
@@ -159,7 +159,7 @@ impl Reached {
 mod tests {
     use super::*;
     use crate::broker::testing::{path, server};
-    use crate::modem::operation::{Stored, Task, Upload};
+    use simcom_talk::dialogue::operation::{Stored, Task, Upload};
 
     #[test]
     fn what_went_in_blocks_counts_once_more_as_it_is_read_back() {

@@ -1,8 +1,8 @@
 //! Findings about the module.
 
 use super::*;
-use crate::modem::failure::Failure;
-use crate::modem::operation::Answer;
+use simcom_talk::dialogue::failure::Failure;
+use simcom_talk::dialogue::operation::Answer;
 
 fn answers(said: &[(&str, &str)]) -> Answers {
     let answer = |(line, info): &(&str, &str)| Answer {
@@ -37,7 +37,7 @@ fn what_is_said_of_the_sim_is_what_the_module_said() {
     );
     let locked = told(|report| sim(report, &fault(Cause::SimLocked), &none));
     assert!(locked.contains("never enters one"), "{locked}");
-    let failure = Cause::Refused(Some(crate::at::ErrorCode::Text("SIM failure".into())));
+    let failure = Cause::Refused(Some(simcom_talk::at::ErrorCode::Text("SIM failure".into())));
     let failed = told(|report| sim(report, &fault(failure), &none));
     assert!(
         failed.contains("SIM failure") && !failed.contains("no SIM"),

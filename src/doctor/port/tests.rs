@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::modem::failure::Awaited;
+use simcom_talk::dialogue::failure::Awaited;
 
 fn heard(lines: &str) -> Heard {
     let mut heard = Heard::default();

@@ -1,9 +1,9 @@
 //! Findings about a server.
 
 use super::*;
-use crate::ftps::tls::TlsPolicy;
-use crate::ftps::value::{Host, Password, Username};
-use crate::modem::failure::Failure;
+use simcom_talk::dialogue::failure::Failure;
+use simcom_talk::ftps::tls::TlsPolicy;
+use simcom_talk::ftps::value::{Host, Password, Username};
 
 fn server(server_type: ServerType) -> Server {
     Server {

@@ -5,13 +5,13 @@ use std::time::Duration;
 use tracing::{debug, info, warn};
 
 use super::{Current, Event, ModemActor, Purpose, READ, Trouble, read, until};
-use crate::dialogue::failure::{Cause, Ending, Stage};
-use crate::dialogue::operation::{Operation, Output, Standing, Task};
-use crate::dialogue::{Failure, Session};
 use crate::modem::clock;
 use crate::modem::error::{Error, chain};
 use crate::modem::job::Job;
 use crate::modem::port::{Connector, Port};
+use simcom_talk::dialogue::failure::{Cause, Ending, Stage};
+use simcom_talk::dialogue::operation::{Operation, Output, Standing, Task};
+use simcom_talk::dialogue::{Failure, Session};
 
 /// Pause after the first failed try to open the port or to bring the module up. Doubled each
 /// time, up to [`LONGEST_RETRY`], after which somebody who plugs the module back in waits no

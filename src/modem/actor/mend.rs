@@ -7,14 +7,14 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 
 use super::{ModemActor, Purpose};
-use crate::dialogue::failure::{Cause, Ending};
-use crate::dialogue::operation::{Operation, Output, Standing, Task};
-use crate::dialogue::{Failure, Repaired, Rung, Sign};
-use crate::ftps::value::Server;
 use crate::modem::clock;
 use crate::modem::health::{REPAIRS_KEPT, Repair};
 use crate::modem::port::Connector;
-use crate::modem::repair::{Ladder, Limits, Refusal};
+use simcom_talk::dialogue::failure::{Cause, Ending};
+use simcom_talk::dialogue::ladder::{Ladder, Limits, Refusal};
+use simcom_talk::dialogue::operation::{Operation, Output, Standing, Task};
+use simcom_talk::dialogue::{Failure, Repaired, Rung, Sign};
+use simcom_talk::ftps::value::Server;
 
 /// What was repaired, and what is to be.
 pub(super) struct Repairs {

@@ -1,10 +1,10 @@
 //! Enumerations of requests to values.
 
 use super::fields::{Fields, Invalid};
-use crate::broker::get::Growth;
 use crate::broker::put::Verify;
 use crate::broker::scheduler::{Priority, Yields};
 use crate::proto;
+use simcom_talk::dialogue::operation::Growth;
 
 /// How a transfer shares the link with others: its priority, and when it yields. `None` where the caller does not say.
 pub(in crate::rpc) type Sharing = (Option<Priority>, Option<Yields>);

@@ -7,9 +7,9 @@ use crate::broker::estimate::Costs;
 use crate::broker::events::{
     About, Event, Failing, Heard, OperationChange, Outcome, SessionChange, What,
 };
-use crate::broker::health::LoggedIn;
 use crate::broker::queue::{Found, Queue, Queued, State};
 use crate::broker::scheduler::{Priority, Why};
+use crate::modem::health::LoggedIn;
 use crate::proto;
 use crate::proto::operation_event::Change;
 use crate::proto::watch_events_response::Event as Message;

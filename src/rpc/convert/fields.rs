@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tonic_types::FieldViolation;
 
-use crate::ftps::value::ValueError;
+use simcom_talk::ftps::value::ValueError;
 
 /// Longest name of a profile, a session or an operation, in bytes: as of a transfer. Those of sessions
 /// and operations have 36.

@@ -3,8 +3,9 @@
 use super::fields::{Fields, Invalid, both};
 use super::options;
 use super::page::Page;
+use crate::broker::Whose;
 use crate::broker::requests::RequestId;
-use crate::broker::{JobId, Whose};
+use crate::modem::JobId;
 use crate::proto;
 
 /// Most operations in one answer: about a hundred kilobytes.

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use super::fields::{Fields, Invalid};
 use crate::broker::Target;
 use crate::broker::many::PATHS;
-use crate::ftps::value::RemotePath;
 use crate::proto;
+use simcom_talk::ftps::value::RemotePath;
 
 /// A path in text and in bytes: one of the two.
 pub(in crate::rpc) type Given = (String, Bytes);

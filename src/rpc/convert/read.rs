@@ -4,8 +4,8 @@ use super::choice::Sharing;
 use super::fields::{Fields, Invalid};
 use crate::broker::Target;
 use crate::broker::get::{Guards, Wanted};
-use crate::ftps::value::Offset;
 use crate::proto;
+use simcom_talk::ftps::value::Offset;
 
 /// Most bytes of a tail, as the contract says.
 const TAIL: usize = 512;

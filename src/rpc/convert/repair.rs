@@ -1,11 +1,12 @@
 //! Repairs of the link to responses.
 
 use super::response::{duration, number};
-use crate::broker::failure::Failure;
-use crate::broker::health::{Repaired, Rung};
-use crate::broker::{Error, Repairs, modem};
+use crate::broker::{Error, Repairs};
+use crate::modem;
 use crate::proto;
 use crate::rpc::status;
+use simcom_talk::dialogue::failure::Failure;
+use simcom_talk::dialogue::{Repaired, Rung};
 
 impl From<Rung> for proto::RepairRung {
     fn from(rung: Rung) -> Self {

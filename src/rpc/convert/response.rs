@@ -5,17 +5,19 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::broker::health::{Capabilities, Identity, Link, LoggedIn, Sim};
-use crate::broker::modem::chain;
+use crate::broker::Status;
 use crate::broker::put::PutResult;
 use crate::broker::session::OpenSession;
 use crate::broker::transfers::Keeping;
-use crate::broker::{Status, modem};
-use crate::ftps::command::takes;
-use crate::ftps::profile::{NON_ASCII, NON_ASCII_FILES, Probe};
-use crate::ftps::value::{NameCode, RemotePath, TransferType};
-use crate::ftps::{Profile, StorageVerb, Verb, listing, lossless};
+use crate::modem;
+use crate::modem::chain;
+use crate::modem::health::{Link, LoggedIn};
 use crate::proto;
+use simcom_talk::dialogue::facts::{Capabilities, Identity, Sim};
+use simcom_talk::ftps::command::takes;
+use simcom_talk::ftps::profile::{NON_ASCII, NON_ASCII_FILES, Probe};
+use simcom_talk::ftps::value::{NameCode, RemotePath, TransferType};
+use simcom_talk::ftps::{Profile, StorageVerb, Verb, listing, lossless};
 
 impl From<TransferType> for proto::TransferType {
     fn from(transfer_type: TransferType) -> Self {

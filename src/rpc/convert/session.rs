@@ -4,8 +4,8 @@ use super::fields::{Fields, Invalid, both};
 use super::options;
 use super::page::{Page, page_of_names};
 use crate::broker::{ServerChoice, SessionId, SessionRequest, Whose};
-use crate::ftps::value::{RemotePath, TransferType};
 use crate::proto;
+use simcom_talk::ftps::value::{RemotePath, TransferType};
 
 /// Most sessions that one watcher keeps: as many as a client may have by default.
 const MAX_SESSIONS: usize = 256;

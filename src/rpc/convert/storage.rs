@@ -5,15 +5,16 @@ use bytes::Bytes;
 use super::fields::{Fields, Invalid};
 use super::path::Given;
 use super::response::{count, duration, signed};
-use crate::broker::storage::{Transfer, TransferResult, WriteModuleFile, Written};
-use crate::ftps::question::Question;
-use crate::ftps::storage::{Drive, ModulePath};
-use crate::ftps::value::{Offset, ValueError};
+use crate::broker::storage::{Transfer, TransferResult, Written};
 use crate::proto::{
     self, FetchToModuleResponse, FetchToModuleResult, OperationProgress, PutState,
     SendFromModuleResponse, SendFromModuleResult, WriteModuleFileResponse, WriteModuleFileResult,
     fetch_to_module_response, send_from_module_response, write_module_file_response,
 };
+use simcom_talk::dialogue::operation::WriteModuleFile;
+use simcom_talk::ftps::question::Question;
+use simcom_talk::ftps::storage::{Drive, ModulePath};
+use simcom_talk::ftps::value::{Offset, ValueError};
 
 pub(in crate::rpc) fn fetch_to_module(
     request: proto::FetchToModuleRequest,

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::fields::Fields;
 use crate::broker::{SessionId, Target};
-use crate::ftps::tls::{CaCertificate, TlsFloor, TlsPolicy, Verify};
-use crate::ftps::value::{Host, NameCode, Password, Server, ServerType, Username};
 use crate::proto;
+use simcom_talk::ftps::tls::{CaCertificate, TlsFloor, TlsPolicy, Verify};
+use simcom_talk::ftps::value::{Host, NameCode, Password, Server, ServerType, Username};
 
 impl Fields {
     /// The target of an operation.

@@ -7,9 +7,9 @@ use super::fields::{Fields, Invalid};
 use super::path::Given;
 use crate::broker::put::{PutFilesHeader, PutHeader, Verify};
 use crate::broker::scheduler::Priority;
-use crate::ftps::value::RemotePath;
 use crate::proto;
 use crate::rpc::limits::CHUNK;
+use simcom_talk::ftps::value::RemotePath;
 
 /// A file to write.
 #[derive(Debug)]

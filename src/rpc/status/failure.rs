@@ -5,10 +5,10 @@ use tonic_types::FieldViolation;
 
 use super::meaning::Meaning;
 use crate::broker::disk::is_short_of_descriptors;
-use crate::broker::failure::{self, Failure, Finding, Stage};
-use crate::broker::modem;
-use crate::ftps::errcode::ErrCode;
+use crate::modem;
 use crate::proto::Reason;
+use simcom_talk::dialogue::failure::{self, Failure, Finding, Stage};
+use simcom_talk::ftps::errcode::ErrCode;
 
 impl Meaning {
     /// What an error of the module, or of the way to it, means.

@@ -7,7 +7,7 @@ use cellftp::broker::get::{Next, Reading};
 use cellftp::broker::many;
 use cellftp::broker::put::{PutFilesHeader, PutHeader, PutResult, PutState, Verify};
 use cellftp::broker::{Caller, Error, ServerChoice, SessionRequest, Target};
-use cellftp::ftps::value::{Offset, TransferType};
+use simcom_talk::ftps::value::{Offset, TransferType};
 use tokio::time::{sleep, timeout};
 
 use super::{Client, path, target};

@@ -6,7 +6,7 @@ use super::{Attempt, Stop};
 use crate::broker::error::{Cause, Error};
 use crate::broker::transfers::record::{Record, Remnant};
 use crate::broker::transfers::retry::{Another, another};
-use crate::modem::operation::{BegunUpload, Cleared, Remains, Trail};
+use simcom_talk::dialogue::operation::{BegunUpload, Cleared, Remains, Trail};
 
 /// How often it is tried before it is left: a few minutes on a link that is there.
 const TRIES: u32 = 5;

@@ -8,10 +8,10 @@ use crate::broker::get::{GetResult, Next, Reading};
 use crate::broker::spool::MAX_CHUNK;
 use crate::broker::transfers::files::{Files, Writer};
 use crate::broker::transfers::record::Record;
-use crate::ftps::value::Offset;
 use crate::modem;
-use crate::modem::failure;
-use crate::modem::operation::{BegunDownload, Download};
+use simcom_talk::dialogue::failure;
+use simcom_talk::dialogue::operation::{BegunDownload, Download};
+use simcom_talk::ftps::value::Offset;
 
 /// Bytes between two synchronisations: what a power cut costs on the link, some seconds of it.
 const SYNC: u64 = 256 * 1024;

@@ -15,11 +15,11 @@ use crate::broker::put::{
 use crate::broker::transfers::record::{Evidence, Record};
 use crate::broker::transfers::settle::{Before, Settled};
 use crate::broker::transfers::wish::UploadWish;
-use crate::ftps::errcode::ErrCode;
-use crate::ftps::value::Offset;
-use crate::modem::failure::{self, Finding, Stage};
-use crate::modem::operation::{BegunUpload, Output, Task};
 use crate::modem::{self, clock};
+use simcom_talk::dialogue::failure::{self, Finding, Stage};
+use simcom_talk::dialogue::operation::{BegunUpload, Output, Task};
+use simcom_talk::ftps::errcode::ErrCode;
+use simcom_talk::ftps::value::Offset;
 
 /// Bytes at the end of a file that are read back where its size is right and nobody saw it
 /// arrive: what a bring-up may have put there, at most 2048 that fill up a block, and as many

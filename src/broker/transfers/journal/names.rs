@@ -9,8 +9,8 @@ use crate::broker::error::{Cause, Error};
 use crate::broker::transfers::lived::Lived;
 use crate::broker::transfers::record::Record;
 use crate::broker::transfers::wish::Key;
-use crate::ftps::value::RemotePath;
 use crate::modem::clock;
+use simcom_talk::ftps::value::RemotePath;
 
 /// An upload, as far as it concerns others that write its name.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Logins that are refused after they have worked.
 
 use super::*;
-use crate::ftps::ErrCode;
+use simcom_talk::ftps::ErrCode;
 
 /// Refused so often in a row.
 fn times(count: usize) -> impl Iterator<Item = ErrCode> {

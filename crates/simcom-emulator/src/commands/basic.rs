@@ -1,0 +1,57 @@
+//! The V.250 commands without `+`.
+
+use super::Outcome;
+use super::settings::Settings;
+use super::status::CAPABILITIES;
+use crate::Emulator;
+use crate::line::{Command, Form};
+
+impl Emulator {
+    pub(super) fn basic(&mut self, command: &Command) -> Outcome {
+        let number = match &command.form {
+            Form::Execute(number) => number,
+            // V.250 §5.3.2: an S-parameter is set, or read in three digits.
+            Form::Write(_) if command.name == "S" => return Outcome::Ok,
+            Form::Read if command.name == "S" => {
+                self.say("000");
+                return Outcome::Ok;
+            }
+            _ => return Outcome::Error,
+        };
+        match (command.name.as_str(), number.as_slice()) {
+            ("E", b"0" | b"") => self.settings.echo = false,
+            ("E", b"1") => self.settings.echo = true,
+            // Verbose answers only: numeric ones are nowhere used with this family.
+            ("V", b"1") | ("Q", b"0" | b"") => {}
+            ("&F" | "Z", b"" | b"0") => {
+                // V.250 §6.1.1 and §6.1.2: the settings of the terminal go back to default;
+                // sessions are not settings.
+                let defaults = Settings::new(&self.knobs);
+                self.settings.echo = defaults.echo;
+                self.settings.cmee = defaults.cmee;
+            }
+            ("&C" | "&D" | "&S" | "&W" | "S" | "X" | "L" | "M" | "H", _) => {}
+            // Behind this module nobody answers calls, neither of voice nor of data.
+            ("D" | "A" | "O", _) => return Outcome::NoCarrier,
+            ("I", b"" | b"0") => self.identify(true),
+            _ => return Outcome::Error,
+        }
+        Outcome::Ok
+    }
+
+    /// The block of lines that `ATI` prints, with capabilities or without.
+    pub(super) fn identify(&mut self, capabilities: bool) {
+        let profile = &self.profile;
+        let mut lines = vec![
+            format!("Manufacturer: {}", profile.manufacturer),
+            format!("Model: {}", profile.model),
+            format!("Revision: {}", profile.revision),
+            format!("IMEI: {}", profile.imei),
+        ];
+        if capabilities {
+            lines.push(CAPABILITIES.to_owned());
+        }
+        // The colon knob is about result lines; this is one block of text.
+        self.send(format!("\r\n{}\r\n", lines.join("\r\n")));
+    }
+}

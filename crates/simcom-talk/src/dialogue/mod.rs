@@ -1,0 +1,48 @@
+//! Floor 2, the talk: the host side of the conversation, without I/O and without a clock.
+//!
+//! [`Dialogue`] decides; its owner asks [`Dialogue::poll`] what to do now, does exactly that,
+//! and tells what came of it.
+
+mod ask;
+mod bring_up;
+mod cache;
+mod download;
+mod echo;
+mod exchange;
+pub mod facts;
+pub mod failure;
+mod hush;
+mod inquiry;
+pub mod ladder;
+mod list;
+mod moment;
+pub mod operation;
+mod procedure;
+mod repair;
+mod resync;
+mod route;
+mod rung;
+mod seam;
+pub mod session;
+mod setup;
+mod sign;
+mod simple;
+mod size;
+mod stat;
+mod step;
+mod storage;
+mod talk;
+mod tls;
+mod trail;
+mod upload;
+
+pub use facts::{Capabilities, Facts};
+pub use failure::Failure;
+pub use moment::Moment;
+pub use operation::{Operation, Output};
+pub use rung::{Repaired, Rung};
+pub use session::Session;
+pub use setup::{Apn, DownloadForm, Setup, UploadForm};
+pub use sign::Sign;
+pub use step::Step;
+pub use talk::{Dialogue, Patience};

@@ -1,0 +1,526 @@
+//! What a job asks of the module, as a value, and what comes back.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+
+pub use super::trail::Trail;
+
+use super::failure::Failure;
+use super::rung::Rung;
+use super::seam::{OVERLAP, Seam};
+use crate::ftps::listing::{self, Facts};
+use crate::ftps::question::Question;
+use crate::ftps::storage::{Drive, Entry, ModulePath, Space};
+use crate::ftps::value::{Offset, RemotePath, Server, TransferType};
+
+/// One operation: where the module must stand, and what it must do there.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    /// Reached before the task begins, by the shortest way from where the module stands.
+    pub standing: Standing,
+    /// Done once the standing is reached.
+    pub task: Task,
+}
+
+/// Where the module must stand for a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It answers; nothing is said of FTPS.
+    Attached,
+    /// The FTPS service is stopped.
+    Down,
+    /// The FTPS service is started.
+    Started,
+    /// It is logged in.
+    LoggedIn(Place),
+}
+
+/// A server, and how the session there must be set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Logged in to.
+    pub server: Arc<Server>,
+    /// Representation type.
+    pub transfer_type: TransferType,
+    /// Current directory.
+    pub directory: Directory,
+}
+
+impl Place {
+    /// Moves that are no absolute paths go on from where the session is: the way to an absolute
+    /// directory, cut into steps. A server's own way of naming directories stands for itself.
+    pub(crate) fn goes_by_steps(&self) -> bool {
+        match &self.directory {
+            Directory::At(path) => path.is_absolute(),
+            Directory::Any | Directory::Login | Directory::Below(_) => true,
+        }
+    }
+}
+
+/// Which directory must be the current one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Directory {
+    /// No matter which: every path of the task is absolute.
+    Any,
+    /// The one that the server puts the user in at login.
+    Login,
+    /// This one.
+    At(RemotePath),
+    /// The one that this relative path leads to from the login directory.
+    Below(RemotePath),
+}
+
+/// What is done once the standing is reached.
+#[derive(Debug, Clone)]
+pub enum Task {
+    /// Nothing: the standing is all. Answers [`Output::Done`].
+    Stand,
+    /// Tries a rung of the repair ladder before the standing is reached. Answers
+    /// [`Output::Done`].
+    Repair(Rung),
+    /// Asks where the session is (PWD). Answers [`Output::Directory`].
+    WorkingDirectory,
+    /// Moves (CWD) and asks where to (PWD). Answers [`Output::Directory`].
+    ChangeDirectory(RemotePath),
+    /// Creates a directory (MKD). Answers [`Output::Done`].
+    MakeDirectory(RemotePath),
+    /// Removes a directory (RMD). Answers [`Output::Done`].
+    RemoveDirectory(RemotePath),
+    /// Deletes a file (DELE). Answers [`Output::Done`].
+    DeleteFile(RemotePath),
+    /// Asks for the size of a file (SIZE). Answers [`Output::Size`].
+    Size(RemotePath),
+    /// Finds out what a name is (LIST of its directory, and SIZE where that does not show it). Answers
+    /// [`Output::Found`].
+    Stat(RemotePath),
+    /// Looks for names in the directory that they are in (LIST). Answers [`Output::Surveyed`].
+    Survey(Survey),
+    /// Lists a directory, the current one where there is no path (LIST). The server's text is
+    /// delivered as it is. Answers [`Output::Delivered`].
+    List(Option<RemotePath>),
+    /// Reads a file (GET). Answers [`Output::Delivered`], or [`Output::DownloadYielded`] where it
+    /// was asked to make way.
+    Download(Download),
+    /// Writes a file from the pieces of the job (PUT). Answers [`Output::Stored`], or
+    /// [`Output::UploadYielded`] where it was asked to make way.
+    Upload(Upload),
+    /// Deletes what an upload has left, where it is shown to be that. Answers
+    /// [`Output::Cleared`].
+    Clear(Remains),
+    /// Reads a file of the server to a drive of the module (GETFILE). Answers
+    /// [`Output::Moved`].
+    Fetch(ModuleTransfer),
+    /// Writes a file of the server from a drive of the module (PUTFILE). Answers
+    /// [`Output::Moved`].
+    Send(ModuleTransfer),
+    /// Lists a directory of the module. Answers [`Output::ModuleFiles`].
+    ListModule(ModulePath),
+    /// Deletes a file of the module. Answers [`Output::Done`].
+    DeleteModuleFile(ModulePath),
+    /// Reads a file of the module to the job's receiver. Answers [`Output::Delivered`].
+    ReadModuleFile(ModulePath),
+    /// Writes a file of the module from the job's pieces. Answers [`Output::Stored`].
+    WriteModuleFile(WriteModuleFile),
+    /// Asks for the room on a drive, or on all there are. Answers [`Output::Space`].
+    Space(Option<Drive>),
+    /// Asks whether data connections go to the address of the control connection. Answers
+    /// [`Output::SingleIp`].
+    ReadSingleIp,
+    /// Sets it, until the next login sets it as its server has it. Answers [`Output::Done`].
+    SingleIp(bool),
+    /// Says these lines and tells the answers. Answers [`Output::Answers`].
+    Ask(Vec<Question>),
+}
+
+/// Names of one directory to look for in its listing.
+#[derive(Debug, Clone)]
+pub struct Survey {
+    /// They all have the same parent.
+    pub names: Vec<Wanted>,
+    /// What the listing does not show, or shows with another size than is expected, is asked for by its own
+    /// name (SIZE).
+    pub asks: bool,
+    /// Tells the year of dates that have none.
+    pub now: Option<SystemTime>,
+}
+
+/// A name that is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its path.
+    pub path: RemotePath,
+    /// The size that it should have, where there is one.
+    pub size: Option<u64>,
+}
+
+/// What was looked for in a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Surveyed {
+    /// Bytes of the listing.
+    pub bytes: u64,
+    /// Commands beside it.
+    pub commands: u64,
+    /// One for each name, in their order.
+    pub names: Vec<Seen>,
+}
+
+/// What is known of a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Its line of the listing, where it has one.
+    pub entry: Option<listing::Entry>,
+    /// Its size, or why there is none: as [`Task::Size`] has it.
+    pub size: Result<u64, Failure>,
+}
+
+/// A file to read.
+#[derive(Debug, Clone)]
+pub struct Download {
+    /// The file.
+    pub path: RemotePath,
+    /// First byte wanted.
+    pub offset: Offset,
+    /// Where more is to come, no content is asked for; `None`: no matter how much. Counts only
+    /// where the server tells the size.
+    pub limit: Option<u64>,
+    /// Its size, where a listing of the same operation has told it: it is not asked for then.
+    pub size: Option<u64>,
+    /// What an earlier job came to that made way.
+    pub begun: Option<BegunDownload>,
+    /// What is delivered where the file grows.
+    pub growth: Growth,
+}
+
+impl Download {
+    /// A file from an offset on, however large, as it was when its size was asked for.
+    #[must_use]
+    pub const fn of(path: RemotePath, offset: Offset) -> Self {
+        Self {
+            path,
+            offset,
+            limit: None,
+            size: None,
+            begun: None,
+            growth: Growth::FirstSize,
+        }
+    }
+}
+
+/// What is delivered of a file that has more bytes by the time it is read than its size said. Either way
+/// [`Delivery::Grown`] tells how many it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Growth {
+    /// What was there when the size was asked for.
+    #[default]
+    FirstSize,
+    /// All that comes.
+    All,
+}
+
+/// A download that made way, as far as it had come.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BegunDownload {
+    /// Bytes handed over.
+    pub got: u64,
+    /// Size of the file on the server, where it tells.
+    pub size: Option<u64>,
+    /// The first and the last of the bytes handed over, by which the file is known again.
+    pub(crate) seam: Seam,
+    /// How often the link broke and the transfer went on.
+    pub resumes: u32,
+    /// The last of the bytes handed over, which nobody had room for: they come first when it goes on.
+    pub undelivered: Vec<Delivery>,
+}
+
+impl BegunDownload {
+    /// Of a file whose first `got` bytes are at hand, known again by their first and their last:
+    /// as many of them as there are, up to [`BegunDownload::ENDS`].
+    #[must_use]
+    pub fn of(got: u64, size: Option<u64>, first: &[u8], last: &[u8]) -> Self {
+        let mut seam = Seam::default();
+        seam.add(first);
+        seam.add(last);
+        Self {
+            got,
+            size,
+            seam,
+            resumes: 0,
+            undelivered: Vec::new(),
+        }
+    }
+
+    /// Bytes that are compared at either end.
+    pub const ENDS: u64 = OVERLAP;
+
+    /// The last of the bytes handed over, at most [`BegunDownload::ENDS`].
+    #[must_use]
+    pub fn tail(&self) -> &[u8] {
+        self.seam.tail()
+    }
+}
+
+/// A file to write.
+#[derive(Debug, Clone)]
+pub struct Upload {
+    /// The file.
+    pub path: RemotePath,
+    /// Refuse, without touching it, where the name exists.
+    pub must_be_new: bool,
+    /// Ask the server for the size afterwards and compare.
+    pub verify_size: bool,
+    /// Delete what was begun where the file could not be written whole.
+    pub delete_on_failure: bool,
+    /// What an earlier job came to that made way, or was lost.
+    pub begun: Option<BegunUpload>,
+    /// How many bytes the file has, where all of them and the end are at hand: what is short goes without a
+    /// question before it. `None`: nobody knows yet.
+    pub at_hand: Option<u64>,
+}
+
+impl Upload {
+    /// The longest file of which nothing is asked before it is written: as many bytes are kept of what was
+    /// handed over ([`Trail`]), so that all of it can be compared. It cannot make way before its end, which is
+    /// near: it takes some ten seconds on the slowest links.
+    pub const SHORT: u64 = Trail::KEPT;
+}
+
+/// An upload that made way, as far as it had come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BegunUpload {
+    /// Bytes handed to the module. The server has as many, or fewer if the job was lost. 0 with
+    /// [`Before::Nothing`]: only the empty file was made.
+    pub at: u64,
+    /// What the name had before the first byte.
+    pub before: Before,
+    /// How often the link broke and the transfer went on.
+    pub resumes: u32,
+    /// The last of the bytes handed to the module, as far as they are known.
+    pub trail: Trail,
+}
+
+/// What an upload may have left on the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remains {
+    /// The file.
+    pub path: RemotePath,
+    /// How far the upload had come: at most so many bytes of the file are its own.
+    pub begun: BegunUpload,
+    /// The job has a source, which can be asked for the bytes of the upload.
+    pub sourced: bool,
+}
+
+/// What became of what an upload had left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cleared {
+    /// It was deleted.
+    Deleted,
+    /// There is no file of the name.
+    Absent,
+    /// Nor its directory.
+    NoDirectory,
+    /// What is there is what was there before the upload.
+    Untouched,
+    /// A file is there, and stays: it could not be shown to be what the upload left, or could not
+    /// be deleted.
+    Left,
+}
+
+/// What a name had before an upload began. A file that had the size of ours before is no proof
+/// that ours arrived, if the outcome is lost; and one that still has the size it had is not ours
+/// to delete, or to go on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Before {
+    /// Not asked, or no answer.
+    #[default]
+    Unknown,
+    /// The server refused: there was no such file, or it does not tell sizes.
+    Nothing,
+    /// A file of this size.
+    Number(u64),
+}
+
+/// A file that goes between the server and a drive of the module, where it has the last component
+/// of the remote path as its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModuleTransfer {
+    /// On the server.
+    pub path: RemotePath,
+    /// On the module, by [`ModulePath::of_remote`] of `path`.
+    pub file: ModulePath,
+    /// The byte to go on at. A fetch needs so many bytes on the module.
+    pub offset: Offset,
+    /// Refuse to fetch, without touching it, where the module holds a file of the name.
+    pub must_be_new: bool,
+    /// Where more is to be moved, nothing is; `None`: no matter how much. Counts only where the
+    /// size is told.
+    pub limit: Option<u64>,
+}
+
+/// A file to write on the module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriteModuleFile {
+    /// The file.
+    pub file: ModulePath,
+    /// Its size, which the module wants to know first.
+    pub size: u32,
+    /// Refuse, without touching it, where the file exists.
+    pub must_be_new: bool,
+}
+
+/// What an operation answers when it succeeds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// It is done; there is nothing to tell.
+    Done,
+    /// The directory, as the server named it.
+    Directory(String),
+    /// Bytes of a file.
+    Size(u64),
+    /// What a name is.
+    Found(Found),
+    /// Names were looked for.
+    Surveyed(Surveyed),
+    /// All was delivered.
+    Delivered(Delivered),
+    /// The file was written.
+    Stored(Stored),
+    /// The upload made way and can go on from here.
+    UploadYielded(BegunUpload),
+    /// What an upload had left was looked for.
+    Cleared(Cleared),
+    /// The download made way and can go on from here.
+    DownloadYielded(BegunDownload),
+    /// The file was moved between server and module.
+    Moved(Moved),
+    /// The names in a directory of the module, and the size of each file where it is told.
+    ModuleFiles(Vec<(Entry, Option<u64>)>),
+    /// Room on drives of the module.
+    Space(Vec<Space>),
+    /// Data connections go to the address of the control connection.
+    SingleIp(bool),
+    /// One for each line.
+    Answers(Vec<Answer>),
+}
+
+/// What is known of a name on the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// What the listing of its directory says, and the server's line.
+    Listed(Box<Facts>, Bytes),
+    /// The listing does not show it, and the server tells a size of so many bytes.
+    Hidden(u64),
+}
+
+/// What the module answered to a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The line.
+    pub line: String,
+    /// Lines of information. One that nobody asked for may be among them.
+    pub info: Vec<String>,
+    /// `OK`, `ERROR`, or the reason of a refusal.
+    pub result: String,
+}
+
+/// A file that was moved between server and module, with the evidence for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// Its size on the module.
+    pub size: u64,
+    /// The server names the same size; `None` where it does not tell.
+    pub confirmed: Option<u64>,
+    /// How often the link broke and the transfer went on.
+    pub resumes: u32,
+}
+
+/// A finished download or listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivered {
+    /// Bytes handed over.
+    pub bytes: u64,
+    /// How often the link broke and the transfer went on.
+    pub resumes: u32,
+}
+
+/// A finished upload, with the evidence for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Bytes handed to the module.
+    pub sent: u64,
+    /// The module reported success for the transfer.
+    pub acknowledged: bool,
+    /// The size that the server named afterwards; `None` where it was not asked, did not tell, or what
+    /// it told shows nothing.
+    pub confirmed: Option<u64>,
+    /// Why the size that was sent, which the server named afterwards, shows nothing.
+    pub doubt: Option<Doubt>,
+    /// How often the link broke and the transfer went on.
+    pub resumes: u32,
+}
+
+/// Why the right size does not show that an upload arrived, where the module's report was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// The server named the same size before.
+    SameBefore,
+    /// What the server had before is not known.
+    BeforeUnknown,
+    /// The last bytes of the file could not be read back.
+    EndUnread,
+}
+
+/// What a download hands over while it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivery {
+    /// The transfer begins. Sent once, before any chunk.
+    Began {
+        /// Size of the file on the server, where it tells.
+        size: Option<u64>,
+    },
+    /// Bytes of the file, in order.
+    Chunk(Bytes),
+    /// The file has more bytes than [`Delivery::Began`] told, and as many as that were delivered: its
+    /// first. It grew, or a longer one took its place before the first byte came. Sent once, after the
+    /// last chunk.
+    Grown {
+        /// Its size now.
+        size: u64,
+    },
+}
+
+/// A part of an upload's source. The end is said aloud: a source that closes without
+/// [`Piece::End`] is gone, and its file is not whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// The next bytes.
+    Data(Bytes),
+    /// There are no more.
+    End,
+}
+
+/// How far an operation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// What is being done.
+    pub stage: ProgressStage,
+    /// Bytes of content handed to the module, or taken from it.
+    pub bytes: u64,
+    /// How often the link broke and the transfer went on.
+    pub resumes: u32,
+}
+
+/// What an operation is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProgressStage {
+    /// Waiting for the link.
+    #[default]
+    Waiting,
+    /// Reaching the standing.
+    Preparing,
+    /// Moving content.
+    Transferring,
+    /// Comparing what the server holds.
+    Verifying,
+}

@@ -1,0 +1,28 @@
+//! Floor 1, the words: the commands, reports, codes and listings of SIMCom's FTPS service.
+
+pub mod command;
+pub mod errcode;
+pub mod escape;
+pub mod listing;
+pub mod lossless;
+mod non_ascii;
+pub mod profile;
+pub mod question;
+pub mod quirk;
+pub mod report;
+pub mod shape;
+pub mod storage;
+pub mod tls;
+pub mod urc;
+pub mod value;
+pub mod verb;
+
+pub use command::Command;
+pub use errcode::ErrCode;
+pub use profile::Profile;
+pub use quirk::Quirks;
+pub use report::{Body, Report};
+pub use shape::{Shape, Timing};
+pub use storage::{Storage, StorageVerb};
+pub use urc::Urc;
+pub use verb::Verb;
