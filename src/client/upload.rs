@@ -53,8 +53,8 @@ impl<M, C: Fn(Bytes) -> M, F: Fn(PutFinish) -> M> Upload<M, C, F> {
             // a transfer that was accepted before.
             result = &mut answer => result,
             fed = self.feed(source, requests, taken) => match fed {
-                Ok(()) | Err(Stop::CallEnded) => answer.await,
-                Err(Stop::Failed(error)) => Err(error),
+                Ok(()) | Err(FeedError::CallEnded) => answer.await,
+                Err(FeedError::Failed(error)) => Err(error),
             },
         }
     }
@@ -64,12 +64,17 @@ impl<M, C: Fn(Bytes) -> M, F: Fn(PutFinish) -> M> Upload<M, C, F> {
         source: &mut (impl AsyncRead + Unpin),
         requests: mpsc::Sender<M>,
         mut taken: impl FnMut(u64),
-    ) -> Result<(), Stop> {
-        let send = async |message| requests.send(message).await.map_err(|_| Stop::CallEnded);
+    ) -> Result<(), FeedError> {
+        let send = async |message| {
+            requests
+                .send(message)
+                .await
+                .map_err(|_| FeedError::CallEnded)
+        };
         send(self.header).await?;
         let mut hash = Sha256::new();
         let mut read = 0;
-        while let Some(mut chunk) = read_chunk(source).await.map_err(Stop::Failed)? {
+        while let Some(mut chunk) = read_chunk(source).await.map_err(FeedError::Failed)? {
             hash.update(&chunk);
             let known = self.skip.saturating_sub(read).min(chunk.len() as u64);
             read += chunk.len() as u64;
@@ -85,7 +90,7 @@ impl<M, C: Fn(Bytes) -> M, F: Fn(PutFinish) -> M> Upload<M, C, F> {
 }
 
 /// Why a source is read no further.
-enum Stop {
+enum FeedError {
     /// The call has ended: its answer tells why.
     CallEnded,
     /// The source failed.

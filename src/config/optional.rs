@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serializer, de};
 
-#[expect(clippy::ref_option, reason = "the shape that serde calls")]
+#[expect(clippy::ref_option, reason = "the signature that serde calls")]
 pub(super) fn serialize<T: fmt::Display, S: Serializer>(
     value: &Option<T>,
     serializer: S,

@@ -19,7 +19,7 @@ use super::limits::{FIRST_MESSAGE, MESSAGE};
 use super::status;
 use crate::broker::Principal;
 use crate::modem::clock;
-pub(super) use framing::Form;
+pub(super) use framing::MessageForm;
 use framing::{Framing, Left};
 
 /// Bytes that one permit stands for.
@@ -28,13 +28,13 @@ const UNIT: u64 = 1024;
 /// Memory for messages that have begun and are not whole, in bytes. A call that begins a message waits until
 /// there is room for all of it, so that every message that was begun can be completed.
 #[derive(Debug)]
-pub(super) struct Messages {
+pub(super) struct MessageMemory {
     all: Arc<Semaphore>,
     of_one: usize,
     by: Mutex<HashMap<Principal, Weak<Semaphore>>>,
 }
 
-impl Messages {
+impl MessageMemory {
     /// `bytes` in all, and half of them for one client.
     pub(super) fn new(bytes: u64) -> Self {
         let units = usize::try_from(bytes / UNIT).unwrap_or(Semaphore::MAX_PERMITS);
@@ -102,7 +102,7 @@ pub(super) struct BoundedBody {
 }
 
 impl BoundedBody {
-    pub(super) fn new(inner: tonic::body::Body, form: Form, account: Account) -> Self {
+    pub(super) fn new(inner: tonic::body::Body, form: MessageForm, account: Account) -> Self {
         Self {
             inner,
             framing: Framing::new(form, clock::now()),

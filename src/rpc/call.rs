@@ -1,9 +1,10 @@
 //! What a call has besides its message: who makes it, and its deadline.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use tonic::metadata::MetadataMap;
-use tonic::{Request, Status};
+use tonic::{Request, Response, Status};
 
 use super::{connection_info, status};
 use crate::broker::{Caller, Cause, Error, Options};
@@ -16,6 +17,12 @@ const HEAD_START: Duration = Duration::from_millis(50);
 /// Part of it is for the broker's own answer; after that this floor answers. To end an operation on the link
 /// can take long, and nobody would wait for it.
 const OWN_WORDS: Duration = Duration::from_millis(25);
+
+/// The answer of a method.
+pub(super) type Answer<T> = Result<Response<T>, Status>;
+
+/// The future of a service that wraps another.
+pub(super) type ServiceFuture<R, E> = Pin<Box<dyn Future<Output = Result<R, E>> + Send>>;
 
 /// Does the work of a call until its deadline.
 pub(super) async fn within<T>(

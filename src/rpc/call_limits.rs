@@ -9,7 +9,8 @@ use tonic::Status;
 use tonic::codegen::http::{Request, Response};
 use tower::{Layer, Service};
 
-use super::bounded_body::{BoundedBody, Form, Messages};
+use super::bounded_body::{BoundedBody, MessageForm, MessageMemory};
+use super::call::ServiceFuture;
 use super::connection_info::{ConnectionInfo, Running};
 use super::limits::{FILES, LONG_ANSWERS, Limits, MANY, TREES, WATCHES, WATCHES_OF_ALL};
 use super::status;
@@ -21,7 +22,7 @@ pub(super) struct CallLimits {
     calls: Arc<Places>,
     /// Places for methods that cost more than others.
     costly: [(&'static [&'static str], Arc<Places>); 6],
-    messages: Arc<Messages>,
+    messages: Arc<MessageMemory>,
 }
 
 impl CallLimits {
@@ -29,11 +30,11 @@ impl CallLimits {
         Self {
             calls: Arc::new(Places::new(limits.calls)),
             costly: COSTLY.map(|(methods, share)| (methods, Arc::new(Places::new(share)))),
-            messages: Arc::new(Messages::new(limits.messages)),
+            messages: Arc::new(MessageMemory::new(limits.messages)),
         }
     }
 
-    fn enter(&self, info: &ConnectionInfo, path: &str) -> Result<Held, Status> {
+    fn enter(&self, info: &ConnectionInfo, path: &str) -> Result<CallPlaces, Status> {
         if let Some(full) = info.turned_away() {
             return Err(status::too_many_connections(full.own));
         }
@@ -48,7 +49,7 @@ impl CallLimits {
             Some(take(&self.calls)?),
             costly.map(|(_, places)| take(places)).transpose()?,
         ];
-        Ok(Held {
+        Ok(CallPlaces {
             _places: places,
             _running: info.call(),
         })
@@ -79,7 +80,7 @@ const COSTLY: [(&[&str], Share); 6] = [
 
 /// What a call holds while it runs.
 #[derive(Debug)]
-struct Held {
+struct CallPlaces {
     _places: [Option<Place>; 2],
     _running: Running,
 }
@@ -102,8 +103,6 @@ pub(super) struct Limited<S> {
     limits: CallLimits,
 }
 
-type Answering<R, E> = Pin<Box<dyn Future<Output = Result<R, E>> + Send>>;
-
 impl<S, A> Service<Request<tonic::body::Body>> for Limited<S>
 where
     S: Service<Request<tonic::body::Body>, Response = Response<A>>,
@@ -113,7 +112,7 @@ where
 {
     type Response = Response<Answer<A>>;
     type Error = S::Error;
-    type Future = Answering<Self::Response, S::Error>;
+    type Future = ServiceFuture<Self::Response, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -129,7 +128,7 @@ where
             Ok(held) => held,
             Err(status) => return Box::pin(async move { Ok(status.into_http()) }),
         };
-        let form = Form::of(request.uri().path());
+        let form = MessageForm::of(request.uri().path());
         let account = self.limits.messages.of(info.principal());
         let request =
             request.map(|body| tonic::body::Body::new(BoundedBody::new(body, form, account)));
@@ -149,7 +148,7 @@ where
 #[derive(Debug, Default)]
 pub(super) struct Answer<A> {
     inner: A,
-    _held: Option<Held>,
+    _held: Option<CallPlaces>,
 }
 
 impl<A: Body + Unpin> Body for Answer<A> {
@@ -209,7 +208,10 @@ mod tests {
         }
         for method in methods {
             let path = format!("/s/{}", method.name());
-            let several = !matches!(Form::of(&path), Form::One | Form::Paths);
+            let several = !matches!(
+                MessageForm::of(&path),
+                MessageForm::One | MessageForm::Paths
+            );
             assert_eq!(several, method.client_streaming(), "{path}");
         }
     }
@@ -218,7 +220,7 @@ mod tests {
     const QUEUE: &str = "/cellftp.v1.OperationService/ListOperations";
 
     /// Begins calls until one is refused. Answers with the calls and the refusal.
-    fn enter(limits: &CallLimits, info: &ConnectionInfo, path: &str) -> (Vec<Held>, Status) {
+    fn enter(limits: &CallLimits, info: &ConnectionInfo, path: &str) -> (Vec<CallPlaces>, Status) {
         let mut held = Vec::new();
         loop {
             match limits.enter(info, path) {

@@ -14,7 +14,7 @@ use tonic::transport::server::Connected;
 
 use super::connection_info::ConnectionInfo;
 use super::limits::PREFACE;
-use super::pace::{Frames, Held, Pace};
+use super::pace::{Frames, Pace, Wait};
 use crate::broker::share::Place;
 use crate::modem::clock;
 
@@ -26,7 +26,7 @@ pub(super) struct Connection {
     frames: Frames,
     pace: Arc<Pace>,
     /// Nothing is read until this wait is over, since its client has sent too much.
-    held: Option<Held>,
+    held: Option<Wait>,
     idle: Duration,
     timer: Pin<Box<Sleep>>,
     _place: Place,

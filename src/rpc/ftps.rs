@@ -1,9 +1,9 @@
 //! `FtpsService`: each method reads its request, makes one call of the broker, and answers. The file is long
 //! because a service is one `impl`; each of its 21 methods is short.
 
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Request, Response, Streaming};
 
-use super::call::{caller, within};
+use super::call::{Answer, caller, within};
 use super::convert::fields::both;
 use super::convert::options::one;
 use super::convert::path::{self, OneName};
@@ -17,8 +17,6 @@ use crate::broker::{Broker, Caller, Error, Target};
 use crate::proto::ftps_service_server::FtpsService;
 use crate::proto::*;
 use simcom_talk::ftps::value::RemotePath;
-
-type Answer<T> = Result<Response<T>, Status>;
 
 /// The FTP operations.
 #[derive(Debug, Clone)]
@@ -60,10 +58,10 @@ impl FtpsService for Ftps {
         request: Request<OpenSessionRequest>,
     ) -> Answer<OpenSessionResponse> {
         let (call, request) = options::read(request)?;
-        let (caller, wish) = call.with(session::open_session(request))?;
+        let (caller, asked) = call.with(session::open_session(request))?;
         let broker = self.broker.clone();
         once::answer(&self.broker, caller, move |caller| async move {
-            let session = broker.open_session(&caller, wish).await?;
+            let session = broker.open_session(&caller, asked).await?;
             let (directory, raw_directory) = response::said(&session.directory, session.code);
             Ok(OpenSessionResponse {
                 session_id: session.id.as_str().into(),
@@ -88,7 +86,9 @@ impl FtpsService for Ftps {
         let (id, whose) =
             both(session::session(session_id), one(principal)).map_err(status::invalid)?;
         let caller = self.roles.acting(caller, whose, "CloseSession")?;
-        self.broker.close_session(&caller, &id).map_err(refused)?;
+        self.broker
+            .close_session(&caller, &id)
+            .map_err(status::refused)?;
         Ok(Response::new(CloseSessionResponse {}))
     }
 
@@ -143,7 +143,7 @@ impl FtpsService for Ftps {
         let directory = self
             .broker
             .working_directory(&caller, &id)
-            .map_err(refused)?;
+            .map_err(status::refused)?;
         let code = self.broker.names_of(&caller, &Target::Session(id));
         let (directory, raw_directory) = response::said(&directory, code);
         Ok(Response::new(GetWorkingDirectoryResponse {
@@ -160,7 +160,7 @@ impl FtpsService for Ftps {
         let (id, to) = session::set_transfer_type(request.into_inner()).map_err(status::invalid)?;
         self.broker
             .set_transfer_type(&caller, &id, to)
-            .map_err(refused)?;
+            .map_err(status::refused)?;
         Ok(Response::new(SetTransferTypeResponse {}))
     }
 
@@ -170,7 +170,10 @@ impl FtpsService for Ftps {
     ) -> Answer<GetTransferTypeResponse> {
         let caller = caller(&request)?;
         let id = session::session(request.into_inner().session_id).map_err(status::invalid)?;
-        let transfer_type = self.broker.transfer_type(&caller, &id).map_err(refused)?;
+        let transfer_type = self
+            .broker
+            .transfer_type(&caller, &id)
+            .map_err(status::refused)?;
         let transfer_type = TransferType::from(transfer_type).into();
         Ok(Response::new(GetTransferTypeResponse { transfer_type }))
     }
@@ -213,8 +216,8 @@ impl FtpsService for Ftps {
 
     async fn walk(&self, request: Request<WalkRequest>) -> Answer<Self::WalkStream> {
         let (call, request) = options::read(request)?;
-        let (caller, wish) = call.with(path::walk(request))?;
-        let (target, path, depth) = (&wish.target, wish.path.as_ref(), wish.max_depth);
+        let (caller, asked) = call.with(path::walk(request))?;
+        let (target, path, depth) = (&asked.target, asked.path.as_ref(), asked.max_depth);
         let code = self.broker.names_of(&caller, target);
         let walk = self.broker.walk(&caller, target, path, depth);
         let Some(walk) = begun(walk)? else {
@@ -236,7 +239,7 @@ impl FtpsService for Ftps {
         let (caller, (target, path)) = call.with(request.place())?;
         let keep = match once::open(&self.broker, &caller)? {
             Opening::Go(keep) => keep,
-            Opening::Told(answers) => return Ok(options::stream(answers)),
+            Opening::Answered(answers) => return Ok(options::stream(answers)),
         };
         let code = self.broker.names_of(&caller, &target);
         let removing = self.broker.remove_tree(&caller, &target, &path);
@@ -293,12 +296,12 @@ impl FtpsService for Ftps {
 
     async fn get(&self, request: Request<GetRequest>) -> Answer<Self::GetStream> {
         let (call, request) = options::read(request)?;
-        let (mut caller, wish) = call.with(read::get(request))?;
-        (caller.priority, caller.yields) = wish.sharing;
-        let offset = wish.wanted.offset;
+        let (mut caller, asked) = call.with(read::get(request))?;
+        (caller.priority, caller.yields) = asked.sharing;
+        let offset = asked.wanted.offset;
         let reading = self
             .broker
-            .begin_guarded_get(&caller, &wish.target, wish.wanted);
+            .begin_guarded_get(&caller, &asked.target, asked.wanted);
         let Some(reading) = begun(reading)? else {
             return Ok(options::validated());
         };
@@ -311,24 +314,24 @@ impl FtpsService for Ftps {
     async fn put(&self, request: Request<Streaming<PutRequest>>) -> Answer<Self::PutStream> {
         let (caller, mut header, ingest) = Ingest::open(request).await?;
         let call = options::Call::new(caller, &mut header);
-        let (mut caller, wish) = call.with(write::put_header(header))?;
-        (caller.priority, caller.yields) = wish.sharing;
+        let (mut caller, asked) = call.with(write::put_header(header))?;
+        (caller.priority, caller.yields) = asked.sharing;
         let keep = match once::open(&self.broker, &caller)? {
             Opening::Go(keep) => keep,
-            Opening::Told(answers) => return Ok(options::stream(answers)),
+            Opening::Answered(answers) => return Ok(options::stream(answers)),
         };
-        if let Some(size) = wish.unless_size.filter(|_| !caller.options.validate_only) {
+        if let Some(size) = asked.unless_size.filter(|_| !caller.options.validate_only) {
             let same = self
                 .broker
-                .same_there(&caller, &wish.header, size, wish.sha256);
+                .same_there(&caller, &asked.header, size, asked.sha256);
             if let Some(same) = within(&caller, same).await? {
-                return Ok(put::skipped(&same, size, wish.sha256, keep));
+                return Ok(put::skipped(&same, size, asked.sha256, keep));
             }
         }
-        let Some(writing) = begun(self.broker.put(&caller, wish.header))? else {
+        let Some(writing) = begun(self.broker.put(&caller, asked.header))? else {
             return Ok(options::validated());
         };
-        let answers = put::run(writing, ingest, wish.sha256, caller, keep);
+        let answers = put::run(writing, ingest, asked.sha256, caller, keep);
         Ok(Response::new(Box::pin(answers)))
     }
 
@@ -344,7 +347,7 @@ impl FtpsService for Ftps {
         caller.priority = priority;
         let keep = match once::open(&self.broker, &caller)? {
             Opening::Go(keep) => keep,
-            Opening::Told(answers) => return Ok(options::stream(answers)),
+            Opening::Answered(answers) => return Ok(options::stream(answers)),
         };
         let Some((files, results)) = begun(self.broker.put_files(&caller, header))? else {
             return Ok(options::validated());
@@ -359,8 +362,8 @@ impl FtpsService for Ftps {
     async fn get_files(&self, request: Request<GetFilesRequest>) -> Answer<Self::GetFilesStream> {
         let (call, request) = options::read(request)?;
         let places = path::places(request.target, request.paths, request.raw_paths);
-        let wish = both(places, choice::priority(request.priority));
-        let (mut caller, ((target, paths), priority)) = call.with(wish)?;
+        let asked = both(places, choice::priority(request.priority));
+        let (mut caller, ((target, paths), priority)) = call.with(asked)?;
         caller.priority = priority;
         let results = self.broker.get_files(&caller, &target, paths);
         let Some(results) = begun(results)? else {
@@ -381,7 +384,7 @@ impl FtpsService for Ftps {
         let (caller, (target, paths)) = call.with(places)?;
         let keep = match once::open(&self.broker, &caller)? {
             Opening::Go(keep) => keep,
-            Opening::Told(answers) => return Ok(options::stream(answers)),
+            Opening::Answered(answers) => return Ok(options::stream(answers)),
         };
         let results = self.broker.delete_files(&caller, &target, paths);
         let Some(results) = begun(results)? else {
@@ -414,12 +417,4 @@ impl FtpsService for Ftps {
         let answer = many::run(results, caller, None, Keep::default(), found);
         Ok(Response::new(Box::pin(answer)))
     }
-}
-
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the shape that map_err takes"
-)]
-fn refused(error: Error) -> Status {
-    status::of(&error)
 }

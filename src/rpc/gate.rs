@@ -1,7 +1,6 @@
 //! The one place that admits a call or refuses it.
 
 use std::future::ready;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -10,6 +9,7 @@ use tonic::Status;
 use tonic::codegen::http::{Request, Response};
 use tower::{Layer, Service};
 
+use super::call::ServiceFuture;
 use super::closing::{Closable, Closing};
 use super::connection_info::principal;
 use super::permission::{Need, need};
@@ -70,8 +70,6 @@ pub(super) struct Gated<S> {
     gate: Gate,
 }
 
-type Answering<R, E> = Pin<Box<dyn Future<Output = Result<R, E>> + Send>>;
-
 impl<S, B, A> Service<Request<B>> for Gated<S>
 where
     S: Service<Request<B>, Response = Response<A>>,
@@ -81,7 +79,7 @@ where
 {
     type Response = Response<Closable<A>>;
     type Error = S::Error;
-    type Future = Answering<Self::Response, S::Error>;
+    type Future = ServiceFuture<Self::Response, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)

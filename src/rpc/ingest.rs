@@ -152,7 +152,7 @@ impl<M: Upload<Content = Bytes>> Ingest<M> {
 impl Sink for Writing {
     async fn push(&mut self, chunk: Bytes) -> Result<(), Status> {
         let pushed = Self::push(self, chunk).await;
-        pushed.map_err(|error| status::of(&error))
+        pushed.map_err(status::refused)
     }
 
     async fn failed(&mut self) -> Status {
@@ -163,7 +163,7 @@ impl Sink for Writing {
 impl Sink for WritingToModule {
     async fn push(&mut self, chunk: Bytes) -> Result<(), Status> {
         let pushed = Self::push(self, chunk).await;
-        pushed.map_err(|error| status::of(&error))
+        pushed.map_err(status::refused)
     }
 }
 

@@ -16,7 +16,7 @@ use super::convert::response::{duration, given, number, signed};
 use super::convert::write;
 use super::ingest::{self, Ingest};
 use super::once::Keep;
-use super::progress::{LOOK, Telling};
+use super::progress::{LOOK, ProgressMessages};
 use super::status;
 use crate::broker::Caller;
 use crate::broker::get::{GetResult, Part};
@@ -39,25 +39,25 @@ where
     T: Send,
     R: Message + From<OperationProgress> + From<Counts>,
 {
-    let course = Course {
-        telling: Telling::new(many.operation(), None),
+    let stream = ManyStream {
+        messages: ProgressMessages::new(many.operation(), None),
         many,
         caller,
         fault,
         keep,
         told: false,
     };
-    try_unfold(Some((course, to)), async |state| {
-        let Some((mut course, to)) = state else {
+    try_unfold(Some((stream, to)), async |state| {
+        let Some((mut stream, to)) = state else {
             return Ok(None);
         };
-        Ok(Some(match course.next().await? {
-            Step::Progress(progress) => (progress.into(), Some((course, to))),
-            Step::Part(part) => (to(part), Some((course, to))),
-            Step::End(counts) => {
+        Ok(Some(match stream.next().await? {
+            ManyPart::Progress(progress) => (progress.into(), Some((stream, to))),
+            ManyPart::Part(part) => (to(part), Some((stream, to))),
+            ManyPart::End(counts) => {
                 let counts = counts.into();
-                let operation = course.many.operation();
-                course.keep.answer(Some(operation), Some(&counts), None);
+                let operation = stream.many.operation();
+                stream.keep.answer(Some(operation), Some(&counts), None);
                 (counts, None)
             }
         }))
@@ -65,9 +65,9 @@ where
 }
 
 /// An operation on many files, and what its stream has told of it.
-struct Course<T> {
+struct ManyStream<T> {
     many: Many<T>,
-    telling: Telling,
+    messages: ProgressMessages,
     caller: Caller,
     fault: Option<oneshot::Receiver<Status>>,
     /// Keeps the counts of a request that has a name. A request that was broken off is carried out anew.
@@ -75,26 +75,26 @@ struct Course<T> {
     told: bool,
 }
 
-enum Step<T> {
+enum ManyPart<T> {
     Progress(OperationProgress),
     Part(T),
     End(Counts),
 }
 
-impl<T> Course<T> {
-    async fn next(&mut self) -> Result<Step<T>, Status> {
+impl<T> ManyStream<T> {
+    async fn next(&mut self) -> Result<ManyPart<T>, Status> {
         if !self.told {
             self.told = true;
-            if let Some(first) = self.telling.next(self.many.progress().into()) {
-                return Ok(Step::Progress(first));
+            if let Some(first) = self.messages.next(self.many.progress().into()) {
+                return Ok(ManyPart::Progress(first));
             }
         }
         loop {
             match timeout(LOOK, self.work()).await {
                 Ok(step) => return step,
                 Err(_) => {
-                    if let Some(report) = self.telling.next(self.many.progress().into()) {
-                        return Ok(Step::Progress(report));
+                    if let Some(report) = self.messages.next(self.many.progress().into()) {
+                        return Ok(ManyPart::Progress(report));
                     }
                 }
             }
@@ -102,7 +102,7 @@ impl<T> Course<T> {
     }
 
     /// What comes next, or why nothing does. Cancel-safe.
-    async fn work(&mut self) -> Result<Step<T>, Status> {
+    async fn work(&mut self) -> Result<ManyPart<T>, Status> {
         let fault = &mut self.fault;
         let broken = async {
             if let Some(told) = fault
@@ -117,8 +117,8 @@ impl<T> Course<T> {
         tokio::select! {
             biased;
             next = within(&self.caller, self.many.next()) => Ok(match next? {
-                Next::Part(part) => Step::Part(part),
-                Next::End(counts) => Step::End(counts),
+                Next::Part(part) => ManyPart::Part(part),
+                Next::End(counts) => ManyPart::End(counts),
             }),
             status = broken => Err(status),
         }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use tonic::codegen::http::{HeaderMap, Request, Response};
 use tower::{Layer, Service};
 
+use super::call::ServiceFuture;
 use super::status;
 use crate::modem::clock;
 use crate::proto::FILE_DESCRIPTOR_SET;
@@ -118,8 +119,6 @@ pub(super) struct Counted<S> {
     methods: Arc<Methods>,
 }
 
-type Answering<R, E> = Pin<Box<dyn Future<Output = Result<R, E>> + Send>>;
-
 impl<S, B, A> Service<Request<B>> for Counted<S>
 where
     S: Service<Request<B>, Response = Response<A>>,
@@ -127,7 +126,7 @@ where
 {
     type Response = Response<CountedBody<A>>;
     type Error = S::Error;
-    type Future = Answering<Self::Response, S::Error>;
+    type Future = ServiceFuture<Self::Response, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)

@@ -2,15 +2,13 @@
 
 use tonic::{Request, Response, Status};
 
-use super::call::caller;
+use super::call::{Answer, caller};
 use super::options::{Optioned, Validated};
 use super::role::Roles;
 use super::{once, options};
 use crate::broker::{Broker, Caller, Error};
 use crate::proto::modem_service_server::ModemService;
 use crate::proto::*;
-
-type Answer<T> = Result<Response<T>, Status>;
 
 /// The module itself.
 #[derive(Debug, Clone)]

@@ -27,7 +27,7 @@ where
         Some(named) if !caller.options.validate_only => loop {
             match broker.begin_once(&caller, named) {
                 Ok(Begin::Anew(ticket)) => break ticket,
-                Ok(Begin::Answered(answer)) => return told(&answer).map(Response::new),
+                Ok(Begin::Answered(answer)) => return answer_of(&answer).map(Response::new),
                 Ok(Begin::Running(mut running)) => tokio::select! {
                     biased;
                     () = running.over() => {}
@@ -63,7 +63,7 @@ pub(super) enum Opening<R> {
     /// The request is carried out.
     Go(Keep),
     /// The request was carried out before: these were its last answers.
-    Told(Vec<Result<R, Status>>),
+    Answered(Vec<Result<R, Status>>),
 }
 
 /// Begins a stream that changes something.
@@ -79,7 +79,7 @@ where
     }
     match broker.begin_once(caller, named) {
         Ok(Begin::Anew(ticket)) => Ok(Opening::Go(Keep(Some(ticket)))),
-        Ok(Begin::Answered(answer)) => Ok(Opening::Told(retold(&answer)?)),
+        Ok(Begin::Answered(answer)) => Ok(Opening::Answered(answers(&answer)?)),
         Ok(Begin::Running(running)) => Err(status::of(&Error {
             operation: running.operation,
             ..Cause::RequestRunning.into()
@@ -153,7 +153,7 @@ impl Kept {
     }
 }
 
-fn told<T: Message + Default>(answer: &Bytes) -> Result<T, Status> {
+fn answer_of<T: Message + Default>(answer: &Bytes) -> Result<T, Status> {
     let kept = Kept::read(answer)?;
     match kept.failed() {
         Some(failed) => Err(failed),
@@ -161,7 +161,7 @@ fn told<T: Message + Default>(answer: &Bytes) -> Result<T, Status> {
     }
 }
 
-fn retold<R>(answer: &Bytes) -> Result<Vec<Result<R, Status>>, Status>
+fn answers<R>(answer: &Bytes) -> Result<Vec<Result<R, Status>>, Status>
 where
     R: Message + Default + From<OperationProgress>,
 {

@@ -7,7 +7,7 @@ use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::call::{caller, given_up, within};
+use super::call::{Answer, caller, given_up, within};
 use super::convert::fields::both;
 use super::convert::operation::{self, Sought};
 use super::convert::options::one;
@@ -21,8 +21,6 @@ use crate::modem::JobId;
 use crate::proto::operation_service_server::OperationService;
 use crate::proto::*;
 use simcom_talk::dialogue::failure::Ending;
-
-type Answer<T> = Result<Response<T>, Status>;
 
 /// The operations of all clients.
 #[derive(Debug, Clone)]

@@ -115,17 +115,17 @@ impl Call {
     }
 
     /// The caller with its options, and the rest of the request; or every field of both that breaks a rule.
-    pub(super) fn with<W>(self, wish: Result<W, Invalid>) -> Result<(Caller, W), Status> {
-        match (self.options, wish) {
-            (Ok(options), Ok(wish)) => {
+    pub(super) fn with<W>(self, rest: Result<W, Invalid>) -> Result<(Caller, W), Status> {
+        match (self.options, rest) {
+            (Ok(options), Ok(rest)) => {
                 let caller = Caller {
                     options,
                     ..self.caller
                 };
-                Ok((caller, wish))
+                Ok((caller, rest))
             }
-            (options, wish) => {
-                let mut violations = wish.err().map_or_else(Vec::new, |Invalid(rest)| rest);
+            (options, rest) => {
+                let mut violations = rest.err().map_or_else(Vec::new, |Invalid(rest)| rest);
                 violations.extend(options.err().into_iter().flat_map(|Invalid(own)| own));
                 Err(status::invalid(Invalid(violations)))
             }

@@ -59,12 +59,12 @@ pub(super) struct Pace {
 
 /// A wait until more is read from this client.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct Wait {
     over: Pin<Box<Sleep>>,
     _waiting: Arc<()>,
 }
 
-impl Future for Held {
+impl Future for Wait {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -78,12 +78,12 @@ impl Pace {
     ///
     /// One connection waits until it may be read. Where many wait, each waits longer by their number, up to a
     /// quarter of a second. Otherwise all of them would wake for each one that is read.
-    pub(super) fn hold(&self, now: Instant) -> Option<Held> {
+    pub(super) fn hold(&self, now: Instant) -> Option<Wait> {
         let wait = self.wait(now)?;
         let waiting = Arc::clone(&self.waiting);
         let many = u32::try_from(Arc::strong_count(&waiting) - 1).unwrap_or(u32::MAX);
         let shared = wait.saturating_mul(many).min(LONGEST);
-        Some(Held {
+        Some(Wait {
             over: Box::pin(sleep(wait.max(shared))),
             _waiting: waiting,
         })

@@ -10,7 +10,7 @@ use super::convert::response::signed;
 use super::ingest::Ingest;
 use super::once::Keep;
 use super::options::{self, Answers};
-use super::progress::Telling;
+use super::progress::ProgressMessages;
 use super::report::{self, Stop, WAITING, while_wanted};
 use super::status;
 use crate::broker::Caller;
@@ -70,7 +70,7 @@ pub(super) fn skipped(
         stage: PutStage::Verifying,
         ..PutProgress::default()
     };
-    let progress = Telling::new(&same.operation, Some(size)).next(progress.into());
+    let progress = ProgressMessages::new(&same.operation, Some(size)).next(progress.into());
     let compared = sha256.filter(|_| same.state == PutState::VerifiedHash);
     let result = proto::PutResult {
         size: signed(size),

@@ -7,7 +7,7 @@ use tonic::Status;
 
 use super::call::given_up;
 use super::once::Keep;
-use super::progress::{LOOK, Step, Telling};
+use super::progress::{LOOK, ProgressMessages, Snapshot};
 use super::status;
 use crate::broker::{Caller, Cause};
 use crate::modem::JobId;
@@ -34,7 +34,7 @@ impl From<Status> for Stop {
 /// Sends progress reports of an operation. `R` is the answer that holds a report; it is made of progress `P`.
 pub(super) struct Reporter<P, R> {
     operation: JobId,
-    telling: Telling,
+    messages: ProgressMessages,
     progress: watch::Receiver<P>,
     answers: mpsc::Sender<Result<R, Status>>,
     clock: Interval,
@@ -44,7 +44,7 @@ pub(super) struct Reporter<P, R> {
     goes_on: bool,
 }
 
-impl<P: Copy + Into<Step>, R: From<OperationProgress> + Message> Reporter<P, R> {
+impl<P: Copy + Into<Snapshot>, R: From<OperationProgress> + Message> Reporter<P, R> {
     /// Sends the first report at once, since the first message of a stream names the operation. `total`: bytes
     /// of the file, where that is known.
     pub(super) fn new(
@@ -57,7 +57,7 @@ impl<P: Copy + Into<Step>, R: From<OperationProgress> + Message> Reporter<P, R> 
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut reporter = Self {
             operation: operation.clone(),
-            telling: Telling::new(operation, total),
+            messages: ProgressMessages::new(operation, total),
             progress,
             answers,
             clock,
@@ -98,7 +98,7 @@ impl<P: Copy + Into<Step>, R: From<OperationProgress> + Message> Reporter<P, R> 
         // A caller that does not read gets the next report, or none: the operation does not wait. The last
         // places stay free, so that the result never waits behind reports.
         if self.answers.capacity() > 2
-            && let Some(report) = self.telling.next(progress.into())
+            && let Some(report) = self.messages.next(progress.into())
         {
             // It fails only where the caller has left.
             let _ = self.answers.try_send(Ok(report.into()));

@@ -1,9 +1,9 @@
 //! `ServerService`.
 
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response};
 use uuid::Uuid;
 
-use super::call::caller;
+use super::call::{Answer, caller};
 use super::convert::page;
 use super::convert::response::{duration, moment, number, signed};
 use super::limits::{CHUNK, HEADER};
@@ -17,8 +17,6 @@ use crate::modem::clock;
 use crate::proto::server_service_server::ServerService;
 use crate::proto::*;
 use simcom_talk::ftps::value::ServerType;
-
-type Answer<T> = Result<Response<T>, Status>;
 
 /// The daemon itself.
 #[derive(Debug, Clone)]

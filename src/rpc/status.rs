@@ -77,6 +77,15 @@ pub fn of(error: &Error) -> Status {
     meaning.status(message, metadata)
 }
 
+/// The same, for `map_err`.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature that map_err takes"
+)]
+pub(super) fn refused(error: Error) -> Status {
+    of(&error)
+}
+
 /// The same, for a message.
 pub(super) fn failure(error: &Error) -> Failure {
     let status = of(error);

@@ -6,7 +6,7 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::call::within;
+use super::call::{Answer, within};
 use super::convert::{response, storage};
 use super::ingest::Ingest;
 use super::once::{Keep, Opening};
@@ -22,8 +22,6 @@ use simcom_talk::ftps::value::Offset;
 
 /// Entries of one message: some ten kilobytes.
 const ENTRIES: usize = 200;
-
-type Answer<T> = Result<Response<T>, Status>;
 
 /// Files on the module.
 #[derive(Debug, Clone)]
@@ -47,7 +45,7 @@ impl ModuleStorage {
     {
         let keep = match once::open(&self.broker, caller)? {
             Opening::Go(keep) => keep,
-            Opening::Told(answers) => return Ok(options::stream(answers)),
+            Opening::Answered(answers) => return Ok(options::stream(answers)),
         };
         let Some(moving) = begun(begin(&self.broker))? else {
             return Ok(options::validated());
@@ -159,7 +157,7 @@ impl ModuleStorageService for ModuleStorage {
         let (caller, header) = call.with(storage::write_module_file(header))?;
         let keep = match once::open(&self.broker, &caller)? {
             Opening::Go(keep) => keep,
-            Opening::Told(answers) => return Ok(options::stream(answers)),
+            Opening::Answered(answers) => return Ok(options::stream(answers)),
         };
         let Some(writing) = begun(self.broker.write_module_file(&caller, header))? else {
             return Ok(options::validated());
@@ -208,7 +206,7 @@ where
     tokio::spawn(async move {
         let work = async {
             let result = reporter.meanwhile(moving.outcome()).await?;
-            Ok(result.map_err(|error| status::of(&error))?)
+            Ok(result.map_err(status::refused)?)
         };
         match while_wanted(&caller, work).await {
             Ok(result) => reporter.end(Some(R::from(result)), None).await,
@@ -235,7 +233,7 @@ fn written(
             reporter.goes_on();
             let finish = ingest.finish(writing.finish(sha256));
             let finished = reporter.meanwhile(finish).await??;
-            Ok(finished.map_err(|error| status::of(&error))?)
+            Ok(finished.map_err(status::refused)?)
         };
         match while_wanted(&caller, work).await {
             Ok(written) => reporter.end(Some(Written::into(written)), None).await,

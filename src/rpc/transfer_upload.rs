@@ -29,7 +29,7 @@ async fn take<M: Upload<Content = Bytes>>(
     match ingest.chunks(&mut sink).await {
         Ok(sha256) => {
             let accepted = ingest.finish(sink.receiving.finish(sha256)).await?;
-            accepted.map_err(|error| status::of(&error))
+            accepted.map_err(status::refused)
         }
         Err(status) => {
             sink.receiving.pause().await;
@@ -47,7 +47,7 @@ pub(super) async fn compare<M: Upload<Content = Bytes>>(
     let mut sink = Accepted { comparing, caller };
     let sha256 = ingest.chunks(&mut sink).await?;
     let transfer = sink.comparing.finish(sha256);
-    transfer.map_err(|error| status::of(&error))
+    transfer.map_err(status::refused)
 }
 
 /// A transfer that the daemon receives.
@@ -59,7 +59,7 @@ struct Disk {
 impl Sink for Disk {
     async fn push(&mut self, chunk: Bytes) -> Result<(), Status> {
         let pushed = self.receiving.push(chunk).await;
-        pushed.map_err(|error| status::of(&error))
+        pushed.map_err(status::refused)
     }
 
     async fn failed(&mut self) -> Status {
@@ -80,7 +80,7 @@ struct Accepted {
 impl Sink for Accepted {
     async fn push(&mut self, chunk: Bytes) -> Result<(), Status> {
         let pushed = self.comparing.push(&chunk);
-        pushed.map_err(|error| status::of(&error))
+        pushed.map_err(status::refused)
     }
 
     async fn failed(&mut self) -> Status {

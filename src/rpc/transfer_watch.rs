@@ -23,11 +23,11 @@ use crate::proto::{
 const REPORT: Duration = Duration::from_millis(250);
 
 /// Who calls, and the token that is cancelled when the daemon stops.
-pub(super) type Call = (Caller, CancellationToken);
+pub(super) type StreamCall = (Caller, CancellationToken);
 
 /// As [`within`], until the daemon is stopping.
 async fn unless_stopping<T>(
-    (caller, stop): &Call,
+    (caller, stop): &StreamCall,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Status> {
     tokio::select! {
@@ -40,7 +40,7 @@ async fn unless_stopping<T>(
 /// A transfer now and at its changes.
 pub(super) fn follow(
     watch: Watch,
-    call: Call,
+    call: StreamCall,
 ) -> impl Stream<Item = Result<WatchTransferResponse, Status>> + Send {
     let state = (watch, call, false);
     try_unfold(state, async |(mut watch, call, again)| {
@@ -58,7 +58,7 @@ pub(super) fn follow(
 /// All transfers now and at their changes.
 pub(super) fn follow_all(
     watching: Watching,
-    call: Call,
+    call: StreamCall,
 ) -> impl Stream<Item = Result<WatchTransfersResponse, Status>> + Send {
     try_unfold((watching, call), async |(mut watching, call)| {
         let told = unless_stopping(&call, async { Ok(watching.next().await) }).await?;
@@ -69,7 +69,7 @@ pub(super) fn follow_all(
 /// Chunks, result.
 pub(super) fn read(
     reading: TransferReading,
-    call: Call,
+    call: StreamCall,
 ) -> impl Stream<Item = Result<ReadTransferResponse, Status>> + Send {
     let rest = try_unfold(Some((reading, call)), async |state| {
         let Some((mut reading, call)) = state else {

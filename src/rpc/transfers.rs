@@ -3,7 +3,7 @@
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::call::{caller, within};
+use super::call::{Answer, caller, within};
 use super::convert::transfer_requests::{self, Creation, OneTransfer};
 use super::ingest::Ingest;
 use super::options::{Answers, Validated, begun};
@@ -12,11 +12,9 @@ use super::status;
 use super::transfer_upload::{compare, receive};
 use super::transfer_watch::{follow, follow_all, read};
 use crate::broker::transfers::{Record, TransferId, Upload, Wish};
-use crate::broker::{Broker, Caller, Error, Options};
+use crate::broker::{Broker, Caller, Options};
 use crate::proto::transfer_service_server::TransferService;
 use crate::proto::*;
-
-type Answer<T> = Result<Response<T>, Status>;
 
 /// Transfers that outlive their caller.
 #[derive(Debug, Clone)]
@@ -113,7 +111,7 @@ impl TransferService for Transfers {
         request: Request<GetTransferRequest>,
     ) -> Answer<GetTransferResponse> {
         let (caller, id) = self.one(request, "GetTransfer")?;
-        let transfer = self.broker.transfer(&caller, id).map_err(refused)?;
+        let transfer = self.broker.transfer(&caller, id).map_err(status::refused)?;
         Ok(Response::new(GetTransferResponse {
             transfer: Some(transfer.into()),
         }))
@@ -134,7 +132,7 @@ impl TransferService for Transfers {
             .list_transfers(&caller, &whose, behind.as_ref(), page.size + 1, |record| {
                 filter.takes(record)
             })
-            .map_err(refused)?;
+            .map_err(status::refused)?;
         let more = found.len() > page.size;
         found.truncate(page.size);
         let last = found.last().filter(|_| more);
@@ -152,7 +150,10 @@ impl TransferService for Transfers {
         request: Request<WatchTransferRequest>,
     ) -> Answer<Self::WatchTransferStream> {
         let (caller, id) = self.one(request, "WatchTransfer")?;
-        let watch = self.broker.watch_transfer(&caller, id).map_err(refused)?;
+        let watch = self
+            .broker
+            .watch_transfer(&caller, id)
+            .map_err(status::refused)?;
         let call = (caller, self.stop.clone());
         Ok(Response::new(Box::pin(follow(watch, call))))
     }
@@ -169,7 +170,7 @@ impl TransferService for Transfers {
         let whose = self.roles.admit(&caller, whose, "WatchTransfers")?;
         let takes = move |record: &Record| filter.takes(record);
         let watching = self.broker.watch_transfers(&caller, &whose, takes);
-        let watching = watching.map_err(refused)?;
+        let watching = watching.map_err(status::refused)?;
         let call = (caller, self.stop.clone());
         Ok(Response::new(Box::pin(follow_all(watching, call))))
     }
@@ -227,12 +228,4 @@ fn creating(caller: Caller, creation: Creation) -> (Caller, TransferId, Wish) {
         ..Options::default()
     };
     (Caller { options, ..caller }, creation.id, creation.wish)
-}
-
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the shape that map_err takes"
-)]
-fn refused(error: Error) -> Status {
-    status::of(&error)
 }

@@ -9,7 +9,7 @@ use tonic::Status;
 use super::call::{given_up, within};
 use super::convert::response::{kind, said, signed};
 use super::once::Keep;
-use super::progress::{LOOK, Telling};
+use super::progress::{LOOK, ProgressMessages};
 use super::status;
 use crate::broker::get::{GetProgress, GetStage};
 use crate::broker::tree::{Removed, RemovedCount, Removing, Walk, WalkCount, Walked};
@@ -31,8 +31,8 @@ pub(super) fn walk(
     profile: impl Fn() -> Profile + Send,
     code: NameCode,
 ) -> impl Stream<Item = Result<WalkResponse, Status>> + Send {
-    let course = WalkCourse {
-        telling: Telling::new(walk.operation(), None),
+    let stream = WalkStream {
+        messages: ProgressMessages::new(walk.operation(), None),
         walk,
         caller,
         profile,
@@ -40,9 +40,9 @@ pub(super) fn walk(
         rest: None,
         state: State::New,
     };
-    try_unfold(course, async |mut course| {
-        let next = course.next().await?;
-        Ok(next.map(|response| (response, course)))
+    try_unfold(stream, async |mut stream| {
+        let next = stream.next().await?;
+        Ok(next.map(|response| (response, stream)))
     })
 }
 
@@ -53,17 +53,17 @@ pub(super) fn remove(
     code: NameCode,
     keep: Keep,
 ) -> impl Stream<Item = Result<RemoveTreeResponse, Status>> + Send {
-    let course = RemoveCourse {
-        telling: Telling::new(removing.operation(), None),
+    let stream = RemovalStream {
+        messages: ProgressMessages::new(removing.operation(), None),
         removing: Some(removing),
         caller,
         code,
         keep,
         state: State::New,
     };
-    try_unfold(course, async |mut course| {
-        let next = course.next().await?;
-        Ok(next.map(|response| (response, course)))
+    try_unfold(stream, async |mut stream| {
+        let next = stream.next().await?;
+        Ok(next.map(|response| (response, stream)))
     })
 }
 
@@ -72,12 +72,12 @@ enum State {
     New,
     Running,
     /// The summary was sent; this comes after it.
-    Told(Result<(), Error>),
+    Ended(Result<(), Error>),
 }
 
-struct WalkCourse<P> {
+struct WalkStream<P> {
     walk: Walk,
-    telling: Telling,
+    messages: ProgressMessages,
     caller: Caller,
     /// The profile of the module that lists the names, known once the module is ready.
     profile: P,
@@ -87,16 +87,16 @@ struct WalkCourse<P> {
     state: State,
 }
 
-impl<P: Fn() -> Profile> WalkCourse<P> {
+impl<P: Fn() -> Profile> WalkStream<P> {
     async fn next(&mut self) -> Result<Option<WalkResponse>, Status> {
         match &self.state {
             State::New => {
                 self.state = State::Running;
-                let first = self.telling.next(GetProgress::default().into());
+                let first = self.messages.next(GetProgress::default().into());
                 return Ok(first.map(WalkResponse::from));
             }
-            State::Told(Err(error)) => return Err(status::of(error)),
-            State::Told(Ok(())) => return Ok(None),
+            State::Ended(Err(error)) => return Err(status::of(error)),
+            State::Ended(Ok(())) => return Ok(None),
             State::Running => {}
         }
         if let Some((directory, entries)) = self.rest.take() {
@@ -107,7 +107,7 @@ impl<P: Fn() -> Profile> WalkCourse<P> {
             let Ok(walked) = walked else {
                 let progress = self.walk.progress();
                 if progress.stage == GetStage::Queued
-                    && let Some(report) = self.telling.next(progress.into())
+                    && let Some(report) = self.messages.next(progress.into())
                 {
                     return Ok(Some(report.into()));
                 }
@@ -127,7 +127,7 @@ impl<P: Fn() -> Profile> WalkCourse<P> {
                         .into()
                 }
                 Walked::End(count) => {
-                    self.state = State::Told(count.outcome());
+                    self.state = State::Ended(count.outcome());
                     walk_response::Message::Summary(count.into()).into()
                 }
             }));
@@ -148,10 +148,10 @@ impl<P: Fn() -> Profile> WalkCourse<P> {
     }
 }
 
-struct RemoveCourse {
+struct RemovalStream {
     /// `None` once the summary was sent.
     removing: Option<Removing>,
-    telling: Telling,
+    messages: ProgressMessages,
     caller: Caller,
     code: NameCode,
     /// Keeps the end of a request that has a name. A request that was broken off is carried out anew, which
@@ -160,16 +160,16 @@ struct RemoveCourse {
     state: State,
 }
 
-impl RemoveCourse {
+impl RemovalStream {
     async fn next(&mut self) -> Result<Option<RemoveTreeResponse>, Status> {
         match &self.state {
             State::New => {
                 self.state = State::Running;
-                let first = self.telling.next(GetProgress::default().into());
+                let first = self.messages.next(GetProgress::default().into());
                 return Ok(first.map(RemoveTreeResponse::from));
             }
-            State::Told(Err(error)) => return Err(status::of(error)),
-            State::Told(Ok(())) => return Ok(None),
+            State::Ended(Err(error)) => return Err(status::of(error)),
+            State::Ended(Ok(())) => return Ok(None),
             State::Running => {}
         }
         loop {
@@ -190,7 +190,7 @@ impl RemoveCourse {
                         stage: GetStage::Queued,
                         place,
                     };
-                    if let Some(report) = self.telling.next(progress.into()) {
+                    if let Some(report) = self.messages.next(progress.into()) {
                         return Ok(Some(report.into()));
                     }
                     continue;
@@ -209,7 +209,7 @@ impl RemoveCourse {
             let failed = outcome.as_ref().err().map(status::of);
             let keep = std::mem::take(&mut self.keep);
             keep.answer(Some(&operation), Some(&summary), failed.as_ref());
-            self.state = State::Told(outcome);
+            self.state = State::Ended(outcome);
             return Ok(Some(summary));
         }
     }

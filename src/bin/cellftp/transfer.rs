@@ -22,8 +22,8 @@ pub(crate) async fn run(
     client: &Client,
 ) -> Result<(), Failure> {
     match command {
-        TransferCommand::Put(wish) => put(args, wish, client).await,
-        TransferCommand::Get(wish) => get(args, wish, client).await,
+        TransferCommand::Put(given) => put(args, given, client).await,
+        TransferCommand::Get(given) => get(args, given, client).await,
         TransferCommand::Ls { whose } => {
             let transfers = client.transfers_where(&filter(args)).await?;
             let text = transfers.iter().map(|transfer| line_of(whose, transfer));
@@ -33,7 +33,7 @@ pub(crate) async fn run(
         TransferCommand::Show { id, .. } => show(args, &client.transfer(id).await?),
         TransferCommand::Watch { id: Some(id), .. } => watch(args, id, client).await,
         TransferCommand::Watch { id: None, whose } => watch_all(args, whose, client).await,
-        TransferCommand::Read(wish) => read(args, wish, client).await,
+        TransferCommand::Read(given) => read(args, given, client).await,
         TransferCommand::Retry { id, .. } => tell(args, &client.retry_transfer(id).await?),
         TransferCommand::Cancel { id, .. } => show(args, &client.cancel_transfer(id).await?),
         TransferCommand::Rm { id, .. } => {
@@ -43,29 +43,29 @@ pub(crate) async fn run(
     }
 }
 
-async fn put(args: &Args, wish: &TransferPut, client: &Client) -> Result<(), Failure> {
-    let (mut source, size) = open(&wish.put.local).await?;
+async fn put(args: &Args, given: &TransferPut, client: &Client) -> Result<(), Failure> {
+    let (mut source, size) = open(&given.put.local).await?;
     // The file is read twice, so that the daemon knows at once whether it has this very file already.
     let sha256 = match size {
-        Some(_) if !wish.resume => Bytes::copy_from_slice(&hash(&wish.put.local).await?),
+        Some(_) if !given.resume => Bytes::copy_from_slice(&hash(&given.put.local).await?),
         _ => Bytes::new(),
     };
     let bar = progress::bar(args.json, size);
     let taken = |bytes| bar.set_position(bytes);
-    let id = id(wish.id.as_deref());
-    let transfer = if wish.resume {
+    let id = id(given.id.as_deref());
+    let transfer = if given.resume {
         client.resume_upload(&id, &mut source, taken).await
     } else {
-        let (path, raw_path) = remote_name(&wish.put)?.fields();
-        let (sentinel, raw_sentinel) = wish.put.sentinel.fields();
+        let (path, raw_path) = remote_name(&given.put)?.fields();
+        let (sentinel, raw_sentinel) = given.put.sentinel.fields();
         let header = UploadHeader {
             transfer_id: id.clone(),
             profile: args.profile()?,
             path,
             raw_path,
-            if_exists: IfExists::from(wish.put.if_exists).into(),
-            verify: Verify::from(wish.put.verify).into(),
-            on_failure: OnFailure::from(wish.put.on_failure).into(),
+            if_exists: IfExists::from(given.put.if_exists).into(),
+            verify: Verify::from(given.put.verify).into(),
+            on_failure: OnFailure::from(given.put.on_failure).into(),
             sentinel,
             raw_sentinel,
             priority: args.urgency().into(),
@@ -85,10 +85,10 @@ async fn put(args: &Args, wish: &TransferPut, client: &Client) -> Result<(), Fai
     tell(args, &transfer?)
 }
 
-async fn get(args: &Args, wish: &TransferGet, client: &Client) -> Result<(), Failure> {
-    let id = id(wish.id.as_deref());
+async fn get(args: &Args, given: &TransferGet, client: &Client) -> Result<(), Failure> {
+    let id = id(given.id.as_deref());
     let profile = args.profile()?;
-    let transfer = client.create_download(&id, &profile, &wish.remote).await;
+    let transfer = client.create_download(&id, &profile, &given.remote).await;
     if is_checked(args, &ServerPath::from(&id), &transfer)? {
         return Ok(());
     }
@@ -202,13 +202,13 @@ fn path(transfer: &Transfer) -> ServerPath {
     transfer.raw_path.to_vec().into()
 }
 
-async fn read(args: &Args, wish: &TransferRead, client: &Client) -> Result<(), Failure> {
-    let transfer = client.transfer(&wish.id).await?;
+async fn read(args: &Args, given: &TransferRead, client: &Client) -> Result<(), Failure> {
+    let transfer = client.transfer(&given.id).await?;
     let size = transfer.size.and_then(|size| u64::try_from(size).ok());
     let bar = progress::bar(args.json, size);
-    let mut arrival = Arrival::at(&wish.local, &path(&transfer), &wish.landing).await?;
+    let mut arrival = Arrival::at(&given.local, &path(&transfer), &given.landing).await?;
     let (mut sink, arrived) = (arrival.sink()?, |bytes| bar.set_position(bytes));
-    let result = client.read_transfer(&wish.id, &mut sink, arrived).await;
+    let result = client.read_transfer(&given.id, &mut sink, arrived).await;
     bar.finish_and_clear();
     arrival.complete(args, result?)
 }

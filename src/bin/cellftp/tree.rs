@@ -17,7 +17,7 @@ use crate::output::{Plain, print};
 /// Lists a directory and all below it, one directory after the other, as they arrive.
 pub(crate) async fn ls(args: &Args, path: &ServerPath, client: &Client) -> Result<(), Failure> {
     let target = args.target()?;
-    let mut telling = Telling::new(args);
+    let mut printer = TreePrinter::new(args);
     let mut shown = None;
     let walked = client.walk(&target, path, 0, |branch| match branch {
         Branch::Entries(part) => {
@@ -37,29 +37,29 @@ pub(crate) async fn ls(args: &Args, path: &ServerPath, client: &Client) -> Resul
             }
             text.extend(part.entries.iter().map(line));
             let entries = || part.entries.iter().map(value).collect::<Vec<_>>();
-            telling.print(
+            printer.print(
                 &text,
                 || json!({ "directory": part.directory, "entries": entries() }),
             )
         }
-        Branch::Failure(failure) => telling.fail(&failure),
+        Branch::Failure(failure) => printer.fail(&failure),
         Branch::Removed(_) => ControlFlow::Continue(()),
     });
     let walked = walked.await;
-    telling.ended()?;
+    printer.ended()?;
     walked.map(drop).map_err(|source| about(path, source))
 }
 
 /// Adds up the sizes of all files.
 pub(crate) async fn du(args: &Args, path: &ServerPath, client: &Client) -> Result<(), Failure> {
     let target = args.target()?;
-    let mut telling = Telling::new(args);
+    let mut printer = TreePrinter::new(args);
     let walked = client.walk(&target, path, 0, |branch| match branch {
-        Branch::Failure(failure) => telling.fail(&failure),
+        Branch::Failure(failure) => printer.fail(&failure),
         Branch::Entries(_) | Branch::Removed(_) => ControlFlow::Continue(()),
     });
     let walked = walked.await;
-    telling.ended()?;
+    printer.ended()?;
     let sum = walked.map_err(|source| about(path, source))?;
     let text = format!(
         "{} bytes in {} files and {} directories\n",
@@ -85,7 +85,7 @@ pub(crate) async fn rm(args: &Args, rm: &Rm, client: &Client) -> Result<(), Fail
     // The call options are for the removal alone.
     let looks = client.clone().with_options(CallOptions::default());
     for path in &rm.paths {
-        let mut telling = Telling::new(args);
+        let mut printer = TreePrinter::new(args);
         if !rm.asking.dry_run && !is_directory(&looks, &target, path).await? {
             let deleted = client.delete_file(&target, path).await;
             deleted.map_err(|source| about(path, source))?;
@@ -93,12 +93,12 @@ pub(crate) async fn rm(args: &Args, rm: &Rm, client: &Client) -> Result<(), Fail
             continue;
         }
         let removed = client.remove_tree(&target, path, |branch| match branch {
-            Branch::Removed(removed) => telling.print("", || gone(path, &removed)),
-            Branch::Failure(failure) => telling.fail(&failure),
+            Branch::Removed(removed) => printer.print("", || gone(path, &removed)),
+            Branch::Failure(failure) => printer.fail(&failure),
             Branch::Entries(_) => ControlFlow::Continue(()),
         });
         let removed = removed.await;
-        telling.ended()?;
+        printer.ended()?;
         if is_checked(args, path, &removed)? {
             continue;
         }
@@ -119,12 +119,12 @@ async fn is_directory(
 }
 
 /// Prints what a walk or a removal reports. Ends it where the output cannot be written.
-struct Telling {
+struct TreePrinter {
     json: bool,
     broken: Option<Failure>,
 }
 
-impl Telling {
+impl TreePrinter {
     const fn new(args: &Args) -> Self {
         Self {
             json: args.json,

@@ -1,4 +1,4 @@
-//! Messages as gRPC frames them: a flag, a length, and so many bytes.
+//! MessageMemory as gRPC frames them: a flag, a length, and so many bytes.
 
 use tokio::time::Instant;
 use tonic::Status;
@@ -11,20 +11,20 @@ const HEAD: usize = 5;
 
 /// The messages that a method accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::rpc) enum Form {
+pub(in crate::rpc) enum MessageForm {
     /// One message.
     One,
-    /// Messages of which none is a chunk.
+    /// MessageMemory of which none is a chunk.
     Many,
     /// A header, then chunks.
     Chunks,
-    /// Messages with a whole file, or with many paths.
+    /// MessageMemory with a whole file, or with many paths.
     Files,
     /// One message with many paths.
     Paths,
 }
 
-impl Form {
+impl MessageForm {
     /// The form of the method at a path.
     pub(in crate::rpc) fn of(path: &str) -> Self {
         match path.rsplit('/').next().unwrap_or_default() {
@@ -40,13 +40,13 @@ impl Form {
 /// Where the messages of a call begin and end.
 #[derive(Debug)]
 pub(super) struct Framing {
-    form: Form,
+    form: MessageForm,
     head: [u8; HEAD],
     /// Bytes of the head that have arrived.
     headed: usize,
     /// Bytes of the message that are to come.
     rest: u32,
-    /// Messages that are whole.
+    /// MessageMemory that are whole.
     whole: u64,
     /// Whether [`Left::Begun`] was answered for the message that is arriving.
     told: bool,
@@ -67,7 +67,7 @@ pub(super) enum Left {
 }
 
 impl Framing {
-    pub(super) fn new(form: Form, now: Instant) -> Self {
+    pub(super) fn new(form: MessageForm, now: Instant) -> Self {
         Self {
             form,
             head: [0; HEAD],
@@ -142,7 +142,7 @@ impl Framing {
     }
 
     fn is_one(&self) -> bool {
-        matches!(self.form, Form::One | Form::Paths)
+        matches!(self.form, MessageForm::One | MessageForm::Paths)
     }
 
     fn len(&self) -> u32 {
@@ -152,11 +152,13 @@ impl Framing {
 
     fn begin(&mut self, now: Instant) -> Result<(), Status> {
         let len = self.len();
-        let chunk = self.form == Form::Chunks && self.whole > 0;
+        let chunk = self.form == MessageForm::Chunks && self.whole > 0;
         let (bound, told) = match self.form {
-            Form::Files | Form::Paths => (FILE, FILE),
-            Form::One | Form::Many | Form::Chunks if chunk => (CHUNK + FRAMING, CHUNK),
-            Form::One | Form::Many | Form::Chunks => (HEADER, HEADER),
+            MessageForm::Files | MessageForm::Paths => (FILE, FILE),
+            MessageForm::One | MessageForm::Many | MessageForm::Chunks if chunk => {
+                (CHUNK + FRAMING, CHUNK)
+            }
+            MessageForm::One | MessageForm::Many | MessageForm::Chunks => (HEADER, HEADER),
         };
         if len > bound {
             return Err(status::too_long(len, told));

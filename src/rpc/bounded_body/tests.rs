@@ -27,11 +27,15 @@ impl Body for Parts {
     }
 }
 
-fn bounded_body(path: &str, messages: &Messages, who: &str) -> (mpsc::Sender<Bytes>, BoundedBody) {
+fn bounded_body(
+    path: &str,
+    messages: &MessageMemory,
+    who: &str,
+) -> (mpsc::Sender<Bytes>, BoundedBody) {
     let (send, parts) = mpsc::channel(8192);
     let body = tonic::body::Body::new(Parts(parts));
     let account = messages.of(&Principal::new(who));
-    (send, BoundedBody::new(body, Form::of(path), account))
+    (send, BoundedBody::new(body, MessageForm::of(path), account))
 }
 
 fn message(len: u32, bytes: usize) -> Bytes {
@@ -63,7 +67,7 @@ async fn refused(bounded_body: &mut BoundedBody) -> (Code, String) {
 
 #[tokio::test(start_paused = true)]
 async fn half_a_message_is_not_awaited_for_ever() {
-    let messages = Messages::new(1 << 20);
+    let messages = MessageMemory::new(1 << 20);
     for (path, first) in [(SIZE, message(100, 50)), (PUT, Bytes::new())] {
         let (_send, mut body) = bounded_body(path, &messages, "me");
         _send.try_send(first).unwrap();
@@ -83,7 +87,7 @@ async fn half_a_message_is_not_awaited_for_ever() {
 /// Two clients whose services did not read on behind such frames held the memory of all.
 #[tokio::test(start_paused = true)]
 async fn a_message_that_nobody_wants_yet_takes_no_room_and_is_not_late() {
-    let messages = Messages::new(512 * 1024);
+    let messages = MessageMemory::new(512 * 1024);
     let (send, mut body) = bounded_body(PUT, &messages, "me");
     send.try_send(message(10, 10)).unwrap();
     next(&mut body).await.unwrap().unwrap();
@@ -105,7 +109,7 @@ async fn a_message_that_nobody_wants_yet_takes_no_room_and_is_not_late() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_of_one_message_that_does_not_end_is_ended() {
-    let messages = Messages::new(1 << 20);
+    let messages = MessageMemory::new(1 << 20);
     let (_send, mut body) = bounded_body(SIZE, &messages, "me");
     _send.try_send(message(10, 10)).unwrap();
     assert_eq!(next(&mut body).await.unwrap().unwrap(), 15);
@@ -114,7 +118,7 @@ async fn a_call_of_one_message_that_does_not_end_is_ended() {
 
 #[tokio::test(start_paused = true)]
 async fn between_two_chunks_a_client_may_wait() {
-    let messages = Messages::new(1 << 20);
+    let messages = MessageMemory::new(1 << 20);
     let (send, mut body) = bounded_body(PUT, &messages, "me");
     send.try_send(message(10, 10)).unwrap();
     assert_eq!(next(&mut body).await.unwrap().unwrap(), 15);
@@ -124,7 +128,7 @@ async fn between_two_chunks_a_client_may_wait() {
 
 #[tokio::test]
 async fn a_message_is_as_long_as_its_method_needs() {
-    let messages = Messages::new(1 << 20);
+    let messages = MessageMemory::new(1 << 20);
     let cases = [
         (SIZE, vec![message(HEADER + 1, 0)]),
         (PUT, vec![message(HEADER + 1, 0)]),
@@ -146,7 +150,7 @@ async fn a_message_is_as_long_as_its_method_needs() {
 
 #[tokio::test]
 async fn what_is_no_message_is_told() {
-    let messages = Messages::new(1 << 20);
+    let messages = MessageMemory::new(1 << 20);
     let halves = [Bytes::new(), message(10, 9), Bytes::from_static(&[0, 0])];
     for half in halves {
         let (send, mut body) = bounded_body(SIZE, &messages, "me");
@@ -160,7 +164,7 @@ async fn what_is_no_message_is_told() {
 
 #[tokio::test(start_paused = true)]
 async fn many_one_byte_chunks_end_with_a_reason() {
-    let messages = Messages::new(1 << 20);
+    let messages = MessageMemory::new(1 << 20);
     let (send, mut body) = bounded_body(PUT, &messages, "me");
     for _ in 0..=SHORT_AT_ONCE {
         send.try_send(message(3, 3)).unwrap();
@@ -179,7 +183,7 @@ async fn many_one_byte_chunks_end_with_a_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn half_messages_of_one_client_leave_room_for_others_and_are_given_back() {
-    let messages = Messages::new(512 * 1024);
+    let messages = MessageMemory::new(512 * 1024);
     let mut held = Vec::new();
     for _ in 0..4 {
         let (send, mut body) = bounded_body(PUT, &messages, "greedy");

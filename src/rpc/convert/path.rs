@@ -129,14 +129,14 @@ pub(in crate::rpc) fn walk(request: proto::WalkRequest) -> Result<WalkScope, Inv
         Ok(levels) => Some(Some(levels - 1)),
         Err(_) => fields.refuse("max_depth", "is less than 0"),
     };
-    let wish = (|| {
+    let asked = (|| {
         Some(WalkScope {
             target: target?,
             path: path?,
             max_depth: max_depth?,
         })
     })();
-    fields.finish(wish)
+    fields.finish(asked)
 }
 
 /// The field that has the bytes of what this field has as text: `header.raw_path` for `header.path`.
