@@ -1,4 +1,4 @@
-//! The daemon: port, module, broker and face put together, from the first signal to the last.
+//! The daemon: port, module, broker and server put together, from start to exit.
 
 mod descriptors;
 mod metrics;
@@ -32,11 +32,11 @@ use crate::transfers::{self, Storage, Transfers};
 pub use passed::Passed;
 use reload::Certificates;
 
-/// How long the module has to log out and let go of the port after the calls have ended: LOGOUT and STOP
-/// have 20 s each.
+/// How long the module has to log out and close the port after the calls have ended: LOGOUT and STOP have 20 s
+/// each.
 const MODULE_GRACE: Duration = Duration::from_secs(40);
 
-/// The longest time from the wish to stop to the end: what the units' `TimeoutStopSec=` leaves room for.
+/// The longest time from the signal to the exit: what `TimeoutStopSec=` of the units leaves room for.
 const END: Duration = GRACE
     .saturating_add(IN_ORDER)
     .saturating_add(LAST_WORD)
@@ -48,7 +48,7 @@ pub enum Error {
     /// The configuration is not usable.
     #[error(transparent)]
     Config(#[from] config::Error),
-    /// Clients cannot come in.
+    /// The daemon cannot listen.
     #[error(transparent)]
     Listen(#[from] listen::Error),
     /// Transfers that were accepted before cannot be read.
@@ -65,7 +65,7 @@ pub enum Error {
     Signals(#[source] io::Error),
 }
 
-/// A daemon with its doors open.
+/// A daemon that listens.
 #[derive(Debug)]
 pub struct Daemon {
     broker: Broker,
@@ -73,25 +73,25 @@ pub struct Daemon {
     module: JoinHandle<()>,
     doors: Doors,
     roles: Roles,
-    /// Stores what data has moved, where that is limited.
+    /// Stores the counts of the data budget, where data is limited.
     keeper: Option<Keeper>,
     certificates: Certificates,
 }
 
 impl Daemon {
-    /// Opens the doors and begins to bring the module up. Callers that come before the module is
-    /// ready are told so. Sockets that were `passed` on are taken in place of the configured ones.
+    /// Opens the sockets and begins to bring the module up. Calls before the module is ready get a status which
+    /// says so. Sockets that were `passed` on replace the configured ones.
     ///
     /// # Errors
-    /// A password cannot be read, a door does not open, or transfers that were accepted before cannot
-    /// be read.
+    /// [`Error::Config`] where a password, a certificate or the quirks cannot be read, [`Error::Listen`] where
+    /// a door does not open, [`Error::Transfers`] where transfers that were accepted before cannot be read.
     pub async fn open(config: &Config, passed: Passed) -> Result<Self, Error> {
         let servers = config.servers()?;
         let quirks = config.module.quirks()?;
         let certificates = Certificates::of(&config.listen.tls)?;
         let roles = config.roles.resolve().map_err(config::Error::Problems)?;
-        // The doors first: a daemon that nobody can reach must not touch the module, which may
-        // be another daemon's.
+        // The sockets first: a daemon that nobody can reach must not touch the module, which may be another
+        // daemon's.
         let doors = doors(config, passed, &certificates).await?;
         for door in doors.addresses() {
             tracing::info!("listening on {door}");
@@ -137,11 +137,11 @@ impl Daemon {
         self.broker.health()
     }
 
-    /// Serves until `stop` is cancelled; then ends the calls, logs out and closes the port, as
-    /// [`rpc::serve`] tells. Once `hurry` is cancelled too, neither calls nor module are waited for.
+    /// Serves until `stop` is cancelled; then ends the calls, logs out and closes the port, as [`rpc::serve`]
+    /// says. Once `hurry` is cancelled too, the daemon waits neither for calls nor for the module.
     ///
     /// # Errors
-    /// The server failed.
+    /// [`Error::Serve`] where the server failed.
     pub async fn serve(
         self,
         stop: CancellationToken,
@@ -178,14 +178,14 @@ impl Daemon {
             }
         };
         drop(broker);
-        // The last handle of the module went with the server: the module's task is ending.
+        // The server had the last handle of the module: the module's task is ending.
         tokio::select! {
             ended = timeout(MODULE_GRACE, module) => if ended.is_err() {
                 tracing::warn!("the module did not let go of its port within {MODULE_GRACE:?}");
             },
             () = hurry.cancelled() => tracing::warn!("the module is left as it is"),
         }
-        // Whatever still moved has been booked by now.
+        // All that has moved is counted by now.
         if let Some(keeper) = &keeper {
             keeper.save().await;
         }
@@ -193,11 +193,12 @@ impl Daemon {
     }
 }
 
-/// Runs the daemon until SIGINT or SIGTERM, of which a second one hurries the end, and keeps systemd
-/// informed where it is the parent.
+/// Runs the daemon until SIGINT or SIGTERM; a second signal shortens the shutdown. Reports to systemd where it
+/// is the parent.
 ///
 /// # Errors
-/// The daemon could not start, or its server failed.
+/// Those of [`Daemon::open`] and [`Daemon::serve`]; [`Error::Signals`] where signals cannot be received;
+/// [`Error::Metrics`] where metrics cannot be served.
 pub async fn run(config: &Config, passed: Passed) -> Result<(), Error> {
     let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
     stop_on_signal(stop.clone(), hurry.clone())?;
@@ -215,7 +216,7 @@ pub async fn run(config: &Config, passed: Passed) -> Result<(), Error> {
     served
 }
 
-/// Delivers transfers until the wish to stop, and says when they are suspended.
+/// Delivers transfers until the daemon is to stop, and says when they are suspended.
 async fn deliver(transfers: Transfers, end: End) -> Infallible {
     transfers.deliver(end.stop).await;
     drop(transfers);
@@ -268,7 +269,7 @@ fn stop_on_signal(stop: CancellationToken, hurry: CancellationToken) -> Result<(
     tokio::spawn(async move {
         wish().await;
         tracing::info!("stopping: running calls have {GRACE:?}; a second signal ends them now");
-        // Here and not where the rest is told: with nothing to end, the daemon is gone at once.
+        // Reported here, since the daemon may exit at once where nothing is left to end.
         notify::stopping(END).await;
         stop.cancel();
         wish().await;

@@ -1,5 +1,5 @@
-//! `cellftpd demo`: a file goes up and comes back, through an emulated module and a real FTP
-//! server, over the same gRPC that every client uses.
+//! `cellftpd demo`: a file is uploaded and downloaded, through an emulated module and a real FTP server, over
+//! the same gRPC that every client uses.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal};
@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use indicatif::{ProgressBar, ProgressStyle};
 use libunftp::ServerBuilder;
 use sha2::{Digest, Sha256};
@@ -25,17 +26,17 @@ use crate::modem::health::Link;
 
 const CONFIG: &str = include_str!("../config/demo.toml");
 
-/// The profile of that file.
+/// The profile in the demo's configuration.
 const PROFILE: &str = "demo";
 
 /// Where the file goes.
 const REMOTE: &str = "/demo.bin";
 
-/// How long the emulated module may take to come up. It has booted long ago, so this is the time
-/// of some twenty commands.
+/// How long the bring-up of the emulated module may take. It has booted before, so that this is the time of
+/// some twenty commands.
 const BRING_UP: Duration = Duration::from_secs(30);
 
-/// How long the end waits until what is said last was written.
+/// How long the exit waits until the last output is written.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How the demonstration runs.
@@ -58,7 +59,7 @@ pub enum Error {
     /// The scratch directory or the FTP server failed.
     #[error("the system refuses what the demo needs")]
     Io(#[from] io::Error),
-    /// Nobody can see what the demo shows.
+    /// The output cannot be written.
     #[error("standard output")]
     Output(#[source] io::Error),
     /// The configuration of the demo cannot be used here.
@@ -73,7 +74,7 @@ pub enum Error {
     /// A transfer failed.
     #[error(transparent)]
     Client(#[from] client::Error),
-    /// The file that came back is another one.
+    /// The downloaded file differs from the uploaded one.
     #[error("the file that came back differs from the one that was sent")]
     Differs,
 }
@@ -82,7 +83,9 @@ pub enum Error {
 /// until Ctrl-C.
 ///
 /// # Errors
-/// Something could not be started, or the round trip failed.
+/// [`Error::Io`], [`Error::Config`] or [`Error::Daemon`] where something cannot be started, [`Error::NotReady`]
+/// where the emulated module does not come up, [`Error::Client`] or [`Error::Differs`] where the round trip
+/// fails, [`Error::Output`] where standard output is closed.
 pub async fn run(args: DemoArgs) -> Result<(), Error> {
     let scratch = TempDir::with_prefix("cellftpd-demo-")?;
     let root = scratch.path().join("server");
@@ -120,7 +123,7 @@ pub async fn run(args: DemoArgs) -> Result<(), Error> {
     if !args.once {
         say(invitation(&socket, tcp)).await?;
         tokio::signal::ctrl_c().await?;
-        // The end does not wait for whoever reads this, and does not fail where nobody does.
+        // The exit does not wait for a reader of this, and does not fail where nobody reads.
         let told = say("\nstopping; Ctrl-C once more waits for nothing\n");
         let _ = timeout(LAST_WORDS, told).await;
         tokio::spawn(async move {
@@ -133,7 +136,7 @@ pub async fn run(args: DemoArgs) -> Result<(), Error> {
     stop.cancel();
     match serving.await {
         Ok(served) => served?,
-        // The task is not cancelled by anyone, so it panicked, and that was printed.
+        // Nobody cancels the task: it panicked, which was printed.
         Err(error) => return Err(io::Error::other(error).into()),
     }
     Ok(())
@@ -173,10 +176,7 @@ async fn round_trip(client: &Client, content: &[u8]) -> Result<(), Error> {
     if back != content {
         return Err(Error::Differs);
     }
-    let hash: String = Sha256::digest(&back)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hash = HEXLOWER.encode(&Sha256::digest(&back));
     say(format_args!(
         "download        {} bytes, identical, SHA-256 {hash}\n",
         got.chunk_size
@@ -184,7 +184,7 @@ async fn round_trip(client: &Client, content: &[u8]) -> Result<(), Error> {
     .await
 }
 
-/// All byte values in no order, and what a careless program takes for the module's answers.
+/// All byte values in random order, and text that a careless program takes for answers of the module.
 fn content(size: usize) -> Vec<u8> {
     let mut content = Vec::with_capacity(size + 64);
     // A seed: the same file every time.
@@ -199,7 +199,7 @@ fn content(size: usize) -> Vec<u8> {
     content
 }
 
-/// The configuration of the demo with addresses that are free here.
+/// The configuration of the demo, with free addresses.
 fn configuration(socket: &Path, ftp: SocketAddr, baud: u32) -> Result<Config, config::Error> {
     let own = [
         ("CELLFTPD_LISTEN__UNIX", socket.display().to_string()),
@@ -215,7 +215,7 @@ fn configuration(socket: &Path, ftp: SocketAddr, baud: u32) -> Result<Config, co
     )
 }
 
-/// What can be tried while the daemon runs.
+/// Commands to try while the daemon runs.
 fn invitation(socket: &Path, tcp: Option<SocketAddr>) -> String {
     let installed = std::env::current_exe().map(|path| path.with_file_name("cellftp"));
     let cellftp = match installed {
@@ -265,7 +265,7 @@ async fn say(text: impl Display) -> Result<(), Error> {
     written.await.map_err(Error::Output)
 }
 
-/// An FTP server on a free loopback port that takes anybody in. Ends when it is dropped.
+/// An FTP server on a free loopback port that accepts any login. A drop ends it.
 struct FtpServer {
     address: SocketAddr,
     accepting: JoinHandle<()>,
@@ -276,7 +276,7 @@ impl FtpServer {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let root = root.to_owned();
-        // Opened once, to see that it works before the first login.
+        // Opened once, to check that it works before the first login.
         Filesystem::new(&root)?;
         let accepting = tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {

@@ -20,8 +20,8 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use zeroizing_alloc::ZeroAlloc;
 
-/// Memory that is given back is wiped. Passwords are in one type that wipes itself, and before that in
-/// buffers of HTTP/2, of messages, of the configuration and of the line, which belong to libraries.
+/// Freed memory is wiped. Passwords are in one type that wipes itself, and before that in buffers of HTTP/2,
+/// messages, configuration and serial line, which belong to libraries.
 #[global_allocator]
 static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
 
@@ -72,7 +72,7 @@ CELLFTPD_LISTEN__TCP=127.0.0.1:50051.
 Exit codes: 0 stopped by a signal, or done; 1 failed, or the doctor found a problem; 2 the command line or \
 the configuration is not usable.";
 
-/// What systemd's and other scripts see of a configuration that is not usable.
+/// The exit code where the configuration is not usable, for systemd and scripts.
 const NOT_USABLE: u8 = 2;
 
 fn main() -> ExitCode {
@@ -100,7 +100,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Help and version, which are to be read, or what is wrong with the command line.
+/// Prints help or version, or what is wrong with the command line.
 fn said(words: &clap::Error) -> ExitCode {
     let printed = words.print().and_then(|()| io::stdout().flush());
     match printed {
@@ -158,8 +158,7 @@ struct ManError {
 #[error("standard output")]
 struct OutputError(#[source] io::Error);
 
-/// Passwords are in this memory: no core is written of it, and nobody but root reads it (prctl(2),
-/// `PR_SET_DUMPABLE`).
+/// The memory has passwords: it is written to no core, and only root reads it (prctl(2), `PR_SET_DUMPABLE`).
 fn keep_memory_private() -> io::Result<()> {
     Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
 }
@@ -173,7 +172,7 @@ fn print(text: &str) -> Result<(), Box<dyn Error>> {
     Ok(printed.map_err(OutputError)?)
 }
 
-/// Runs to the end, and does not wait for a write to standard output that nobody reads.
+/// Runs a future, and does not wait for a write to standard output that nobody reads.
 fn block_on<T>(work: impl Future<Output = T>) -> io::Result<T> {
     let runtime = runtime()?;
     let done = runtime.block_on(work);
@@ -188,12 +187,12 @@ fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
     Ok(runtime()?.block_on(daemon::run(config, passed))?)
 }
 
-/// A runtime in a process that a limit on the size of files (`LimitFSIZE=`) does not end: a write beyond
-/// it is an error like that of a full disk (setrlimit(2)).
+/// A runtime in a process that survives a limit on the size of files (`LimitFSIZE=`): a write beyond it fails
+/// as on a full disk (setrlimit(2)).
 fn runtime() -> io::Result<Runtime> {
     let runtime = Runtime::new()?;
     let _context = runtime.enter();
-    // Tokio's handler stays when this receiver goes.
+    // Tokio's handler stays after this receiver is dropped.
     let _ = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
     Ok(runtime)
 }

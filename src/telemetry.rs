@@ -1,5 +1,4 @@
-//! The log: tracing's events, on standard error. A log that cannot be written costs nobody anything but
-//! the log.
+//! The log: tracing's events, on standard error. A log that cannot be written disturbs nothing but the log.
 
 mod flood;
 mod lines;
@@ -23,8 +22,7 @@ use crate::config;
 use flood::Flood;
 use lines::{Lines, StandardError};
 
-/// How long the end of the process waits for the log's last lines. Whoever reads them takes them at
-/// once, or does not read.
+/// How long the exit waits for the log's last lines. A reader takes them at once, or does not read.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Why the log cannot be set up.
@@ -33,7 +31,7 @@ pub enum Error {
     /// The level cannot be read.
     #[error("the log level cannot be read")]
     Level(#[from] tracing_subscriber::filter::ParseError),
-    /// The process logs already.
+    /// The log is set up already.
     #[error("the log is set up already")]
     Twice(#[from] TryInitError),
     /// The system gives the log no thread.
@@ -41,21 +39,21 @@ pub enum Error {
     Thread(#[from] io::Error),
 }
 
-/// The log while the process logs. Dropping it waits, for a second at most, until the last lines are
-/// written.
+/// The log of the process. A drop waits, for a second at most, until the last lines are written.
 #[derive(Debug)]
 pub struct Log {
     lines: Lines,
     flood: Flood,
 }
 
-/// Sends events to standard error, as configured, and panics with them.
+/// Sends events, and panics too, to standard error, as configured.
 ///
-/// No event waits until it is written, and none fails. Lines that could not be written are counted, and
-/// the log tells their number when it can be written again.
+/// No event waits until it is written, and none fails. Lines that could not be written are counted, and the log
+/// has their number once it can be written again.
 ///
 /// # Errors
-/// The level cannot be read, the process logs already, or there is no thread.
+/// [`Error::Level`] where the level cannot be read, [`Error::Twice`] where the process logs already,
+/// [`Error::Thread`] where the system gives no thread.
 pub fn init(log: &config::Log) -> Result<Log, Error> {
     use tracing_subscriber::layer::SubscriberExt as _;
     use tracing_subscriber::util::SubscriberInitExt as _;
@@ -89,11 +87,11 @@ pub fn init(log: &config::Log) -> Result<Log, Error> {
     Ok(Log { lines, flood: told })
 }
 
-/// Says on standard error why the process ends. A standard error that takes nothing holds up the end for
-/// a second and no longer.
+/// Writes to standard error why the process ends. A standard error that takes nothing delays the exit by a
+/// second at most.
 pub fn last_words(text: &str) {
     let lines = Lines::to(StandardError, |_| String::new());
-    // There is nobody left to tell of a failure.
+    // Nobody could read an error of this.
     if let Ok(mut lines) = lines {
         let _ = lines.write_all(format!("{text}\n").as_bytes());
         lines.finish(LAST_LINES);
@@ -107,7 +105,7 @@ impl Drop for Log {
     }
 }
 
-/// How a line is written.
+/// The form of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Text,
@@ -116,7 +114,7 @@ enum Form {
 }
 
 impl Form {
-    /// The line that tells of lines that are not there.
+    /// The line with the number of lost lines.
     fn notice(self, lost: u64) -> String {
         let message = format!("the log could not be written: {lost} lines of it were lost");
         let mut time = String::new();
@@ -143,7 +141,7 @@ impl Form {
     }
 }
 
-/// A panic is an event. The standard library would write it to standard error itself, and wait for that.
+/// Makes an event of a panic. The standard library would write it to standard error itself, and block there.
 fn panicked(panic: &PanicHookInfo<'_>) {
     let message = panic.to_string().replace('\n', " ");
     let trace = Backtrace::capture();
@@ -154,8 +152,8 @@ fn panicked(panic: &PanicHookInfo<'_>) {
     }
 }
 
-/// Without the subscriber's own complaints of what it cannot write: it makes them on standard error, and
-/// panics where that fails.
+/// Switches off the subscriber's own messages about lines that it cannot write: it writes them to standard
+/// error, and panics where that fails.
 fn plain<W>(
     filter: EnvFilter,
     writer: W,
@@ -169,8 +167,8 @@ where
         .with_writer(writer)
 }
 
-/// For the journal, which shows a line with control characters as a blob: neither events nor the spans
-/// that they are in have colours.
+/// For the journal, which shows a line with control characters as a blob: neither events nor spans have
+/// colours.
 fn journal<W>(
     filter: EnvFilter,
     writer: W,
@@ -184,9 +182,9 @@ where
         .finish()
 }
 
-/// What is logged. The FTP client of the embedded emulator writes every line that it sends into
-/// its own log, passwords included: that one stays silent at any level. HTTP/2 warns of what a client
-/// does, which any client could fill the disk with: that is written where it is asked for by name.
+/// The filter of the log. The FTP client of the embedded emulator logs every line that it sends, passwords
+/// included, so that it stays silent at any level. HTTP/2 warns of what clients do, and any client could fill
+/// the disk with that: it is logged only where the level names it.
 fn filter(level: &str) -> Result<EnvFilter, tracing_subscriber::filter::ParseError> {
     let filter = EnvFilter::builder()
         .parse(level)?

@@ -19,7 +19,7 @@ pub enum Address {
 }
 
 impl Address {
-    /// As tonic takes it.
+    /// The URI that tonic takes.
     pub(super) fn uri(&self) -> String {
         self.to_string()
     }
@@ -53,7 +53,7 @@ impl FromStr for Address {
     }
 }
 
-/// `host:port`, without a slash that may follow.
+/// `host:port`, without a slash at the end.
 fn authority_of(text: &str) -> Option<String> {
     let authority = text.trim_end_matches('/');
     let (host, port) = authority.rsplit_once(':')?;

@@ -1,11 +1,11 @@
-//! By what the two sides of a TLS connection prove who they are.
+//! Certificates and key for TLS.
 
 use std::fmt;
 
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
-/// What an address that begins with `https://` needs: by whom the daemon's certificate is signed,
-/// and the caller's own certificate with its key.
+/// What an address that begins with `https://` needs: the authority that signed the daemon's certificate, and
+/// the caller's own certificate with its key.
 #[derive(Clone)]
 pub struct Credentials {
     ca: Certificate,
@@ -13,7 +13,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Takes the texts of PEM files. They are looked at when they are used.
+    /// Takes the texts of PEM files. They are parsed when they are used.
     #[must_use]
     pub fn from_pem(ca: &[u8], certificate: &[u8], key: &[u8]) -> Self {
         Self {

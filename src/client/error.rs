@@ -1,4 +1,4 @@
-//! Why a call did not succeed, as its caller sees it.
+//! Why a call failed.
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
@@ -10,7 +10,7 @@ use tonic_types::StatusExt;
 
 use crate::proto::PutResult;
 
-/// A call that did not succeed.
+/// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address cannot be read.
@@ -33,7 +33,7 @@ pub enum Error {
     /// Certificates or key cannot be used.
     #[error("the certificates and the key cannot be used")]
     Credentials(#[source] Box<tonic::transport::Error>),
-    /// The daemon turned the certificate away. With TLS 1.3 the first call learns of it.
+    /// The daemon refused the certificate. With TLS 1.3 the first call learns of it.
     #[error(
         "the daemon does not take this certificate (TLS alert: {alert}); it is to be signed by the \
          authority of listen.tls.client_ca_file, and must not have expired"
@@ -42,15 +42,14 @@ pub enum Error {
         /// The name of the alert.
         alert: String,
     },
-    /// The connection ended before the call began. A certificate that is turned away often looks
-    /// like this: the alert that says so is lost with the connection.
+    /// The connection ended before the call began. A refused certificate often looks like this: the alert that
+    /// says so is lost with the connection.
     #[error(
         "the daemon closed the connection before the call began; where its address begins with \
          https://, it may not take the certificate: its log says why"
     )]
     Closed,
-    /// The connection broke during the call. A certificate that is turned away may look like this
-    /// as well.
+    /// The connection broke during the call. A refused certificate may look like this as well.
     #[error(
         "the connection to the daemon broke ({why}), and what became of the call is not known; \
          where its address begins with https://, it may not take the certificate: its log says why"
@@ -62,8 +61,8 @@ pub enum Error {
     /// The daemon answered with an error.
     #[error(transparent)]
     Refused(#[from] Box<Refusal>),
-    /// A Put has handed over all bytes, and what was asked beside that is not so: the file is not
-    /// verified as it should be, or its sentinel is not known to be written.
+    /// A Put has sent all bytes, and something else that was asked for is not so: the file is not verified as
+    /// it should be, or its sentinel is not known to be written.
     #[error("{refusal}")]
     Unmet {
         /// What was reached.
@@ -84,8 +83,8 @@ pub enum Error {
     /// The stream ended before its result: what arrived is not whole.
     #[error("the daemon ended the stream before its result; what arrived is incomplete")]
     Incomplete,
-    /// The client wished only to have the request checked ([`Client::with_options`](super::Client::with_options)): it
-    /// would be taken on, and nothing of it was done.
+    /// The options asked for a check only ([`Client::with_options`](super::Client::with_options)): the request
+    /// would be taken on, and nothing was done.
     #[error("the request was checked and would be taken on; nothing was done")]
     Validated,
     /// What arrived is not what was sent.
@@ -115,7 +114,7 @@ pub struct Refusal {
     pub reason: String,
     /// `command`, `errcode`, `stage`, `attempt`, `committed_size`, `operation_id`: what applies.
     pub metadata: BTreeMap<String, String>,
-    /// When to come again, where that helps.
+    /// How long to wait before another try, where that helps.
     pub retry_after: Option<Duration>,
     /// Fields of the request that break a rule, and the rule.
     pub violations: Vec<(String, String)>,
@@ -148,7 +147,7 @@ impl From<Status> for Refusal {
 
 impl From<Status> for Error {
     fn from(status: Status) -> Self {
-        // What the daemon itself says has no cause on this side.
+        // A status that the daemon has sent has no source here.
         let Some(transport) = status.source() else {
             return Self::Refused(Box::new(status.into()));
         };
@@ -162,17 +161,28 @@ impl From<Status> for Error {
     }
 }
 
-/// What hyper says of a call whose connection ended before it was sent; tonic makes CANCELLED of
-/// it, as if somebody had wished that.
+/// The answer of a call, unless the daemon only checked the call.
+///
+/// # Errors
+/// [`Error::Validated`] where `validated` is true.
+pub(super) fn unless_validated<T>(validated: bool, answer: T) -> Result<T, Error> {
+    if validated {
+        return Err(Error::Validated);
+    }
+    Ok(answer)
+}
+
+/// What hyper says of a call whose connection ended before the call was sent. Tonic makes CANCELLED of it, as
+/// if the caller had cancelled it.
 const NOT_BEGUN: &str = "operation was canceled";
 
-/// What an error goes back to.
+/// The root cause of an error.
 fn root<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
     error.source().map_or(error, root)
 }
 
-/// The TLS alert that ended a connection. Between TLS and here it becomes text (`h2::Error` keeps
-/// nothing else of an I/O error); the words are rustls's.
+/// The TLS alert that ended a connection. Only text arrives here (`h2::Error` keeps nothing else of an I/O
+/// error); the words are rustls's.
 pub(super) fn alert(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     let mut cause = Some(error);
     while let Some(error) = cause {

@@ -3,31 +3,30 @@
 use std::fmt;
 
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tonic::Streaming;
 
+use super::connection::{Client, Target};
+use super::error::{Error, unless_validated};
 use super::limit::Limit;
-use super::options::unless;
-use super::path::require;
-use super::{Client, Error, ServerPath, Target};
+use super::path::{ServerPath, require};
+use super::tally::Tally;
 use crate::proto::get_response::Message;
 use crate::proto::{GetInfo, GetRequest, GetResponse, GetResult, OperationProgress};
 
-/// A file that arrives. Dropping it cancels the operation.
+/// A file that arrives. A drop cancels the operation.
 #[derive(Debug)]
 pub struct Download {
     operation_id: String,
     info: GetInfo,
     stream: Streaming<GetResponse>,
-    received: u64,
-    hash: Sha256,
+    arrived: Tally,
     limit: Limit,
     result: Option<GetResult>,
     queued: Queued,
 }
 
-/// Who is told while a transfer waits for the link.
+/// The callback while a transfer waits for the link.
 struct Queued(Box<dyn FnMut(&OperationProgress) + Send>);
 
 impl fmt::Debug for Queued {
@@ -37,10 +36,10 @@ impl fmt::Debug for Queued {
 }
 
 impl Client {
-    /// Begins to read a file from `offset` on; returns when the transfer begins on the link.
+    /// Begins to read a file from `offset` on. Returns when the transfer begins on the link.
     ///
     /// # Errors
-    /// The call failed.
+    /// Those of [`Client::get_telling`].
     pub async fn get(
         &self,
         target: &Target,
@@ -50,11 +49,12 @@ impl Client {
         self.get_telling(target, path, offset, |_| ()).await
     }
 
-    /// As [`Client::get`], and tells `queued` about the queue while the transfer waits for the link,
-    /// at first or after it made way for others.
+    /// As [`Client::get`], and calls `queued` with the progress while the transfer waits for the link, at first
+    /// or after it has yielded to others.
     ///
     /// # Errors
-    /// The call failed.
+    /// Those of every call ([`Client`]), and [`Error::Validated`]. [`Error::Incomplete`] or
+    /// [`Error::Protocol`] where the stream does not begin as the contract says.
     pub async fn get_telling(
         &self,
         target: &Target,
@@ -67,7 +67,7 @@ impl Client {
             target: Some(target.to_proto()),
             path,
             raw_path,
-            // An offset beyond i64 is beyond the daemon's limit too, and refused there by name.
+            // An offset beyond i64 is beyond the daemon's limit too, and the daemon names it.
             offset: i64::try_from(offset).unwrap_or(i64::MAX),
             priority: self.priority.into(),
             yield_policy: self.yields.into(),
@@ -89,7 +89,7 @@ impl Client {
                 let mut stream = ftps.get(request).await?.into_inner();
                 loop {
                     let response = stream.message().await?;
-                    unless(response.as_ref().is_some_and(|r| r.validated), ())?;
+                    unless_validated(response.as_ref().is_some_and(|r| r.validated), ())?;
                     match response.and_then(|response| response.message) {
                         Some(Message::Progress(progress)) => {
                             (queued.0)(&progress);
@@ -109,8 +109,7 @@ impl Client {
             operation_id,
             info,
             stream,
-            received: 0,
-            hash: Sha256::new(),
+            arrived: Tally::default(),
             limit,
             result: None,
             queued,
@@ -119,7 +118,7 @@ impl Client {
 }
 
 impl Download {
-    /// Names the operation.
+    /// The id of the operation.
     #[must_use]
     pub fn operation_id(&self) -> &str {
         &self.operation_id
@@ -131,18 +130,19 @@ impl Download {
         &self.info
     }
 
-    /// The daemon's account of the transfer, once [`Download::chunk`] has returned `None`.
+    /// The daemon's result of the transfer, once [`Download::chunk`] has returned `None`.
     #[must_use]
     pub fn result(&self) -> Option<&GetResult> {
         self.result.as_ref()
     }
 
-    /// The next bytes; `None` when all have arrived and their number and SHA-256 are those of
-    /// the daemon's result.
+    /// The next bytes; `None` when all have arrived, and their number and SHA-256 are those of the daemon's
+    /// result.
     ///
     /// # Errors
-    /// The transfer failed or what arrived is not what was sent. The chunks before are then no
-    /// whole file.
+    /// Those of every call ([`Client`]). [`Error::Incomplete`] where the stream ended before its result.
+    /// [`Error::Mismatch`] where number or SHA-256 of the bytes is not that of the result. The chunks
+    /// before are then no whole file.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         if self.result.is_some() {
             return Ok(None);
@@ -156,17 +156,12 @@ impl Download {
         };
         match message {
             Some(Message::Chunk(chunk)) => {
-                self.received += chunk.len() as u64;
-                self.hash.update(&chunk);
+                self.arrived.add(&chunk);
                 Ok(Some(chunk))
             }
             Some(Message::Result(result)) => {
-                check(
-                    self.received,
-                    self.hash.clone(),
-                    result.chunk_size,
-                    &result.chunk_sha256,
-                )?;
+                self.arrived
+                    .check(result.chunk_size, &result.chunk_sha256)?;
                 self.result = Some(result);
                 Ok(None)
             }
@@ -177,11 +172,11 @@ impl Download {
         }
     }
 
-    /// Writes the rest of the file to `sink` and tells `arrived` the number of bytes after each
-    /// chunk.
+    /// Writes the rest of the file to `sink`, and calls `arrived` with the number of bytes after each chunk.
     ///
     /// # Errors
-    /// As [`Download::chunk`], and where the sink fails. What the sink took is then incomplete.
+    /// Those of [`Download::chunk`], and [`Error::Write`] where the sink fails. What the sink took is then
+    /// incomplete.
     pub async fn copy_to(
         mut self,
         sink: &mut (impl AsyncWrite + Unpin),
@@ -189,37 +184,9 @@ impl Download {
     ) -> Result<GetResult, Error> {
         while let Some(chunk) = self.chunk().await? {
             sink.write_all(&chunk).await.map_err(Error::Write)?;
-            arrived(self.received);
+            arrived(self.arrived.bytes());
         }
         sink.flush().await.map_err(Error::Write)?;
         self.result.ok_or(Error::Incomplete)
-    }
-}
-
-/// Whether what arrived is what was sent, by number and SHA-256.
-pub(super) fn check(received: u64, hash: Sha256, size: i64, sha256: &[u8]) -> Result<(), Error> {
-    if i64::try_from(received) != Ok(size) {
-        return Err(Error::Mismatch {
-            what: "the number of bytes",
-            sent: size.to_string(),
-            arrived: received.to_string(),
-        });
-    }
-    let hash = hash.finalize();
-    if hash.as_slice() != sha256 {
-        return Err(Error::Mismatch {
-            what: "the SHA-256",
-            sent: Hex(sha256).to_string(),
-            arrived: Hex(&hash).to_string(),
-        });
-    }
-    Ok(())
-}
-
-struct Hex<'a>(&'a [u8]);
-
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }

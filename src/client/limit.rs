@@ -6,19 +6,23 @@ use std::time::Duration;
 use tokio::time::{Sleep, sleep};
 use tonic::Status;
 
-use super::{Error, GRACE};
+use super::error::Error;
+
+/// Added to the caller's time limit before the client ends a call by itself: the daemon knows the limit too,
+/// and its answer says what was under way.
+pub(super) const GRACE: Duration = Duration::from_secs(2);
 
 /// A time limit that has begun, or none.
 #[derive(Debug)]
 pub(super) struct Limit(Option<(Duration, Pin<Box<Sleep>>)>);
 
 impl Limit {
-    /// From now on, to the moment: of a watch, of whose end the daemon has nothing to tell.
+    /// Begins now. For a watch: the daemon has nothing to say at its end.
     pub(super) fn of(limit: Option<Duration>) -> Self {
         Self(limit.map(|limit| (limit, Box::pin(sleep(limit)))))
     }
 
-    /// From now on, and then as long as the daemon may take to say what was under way.
+    /// Begins now, and includes the time in which the daemon may say what was under way.
     pub(super) fn with_grace(limit: Option<Duration>) -> Self {
         Self(limit.map(|limit| (limit, Box::pin(sleep(limit.saturating_add(GRACE))))))
     }
@@ -26,7 +30,7 @@ impl Limit {
     /// Waits for a message, but not beyond the limit. Cancel-safe where the message is.
     ///
     /// # Errors
-    /// The stream's, or [`Error::Timeout`].
+    /// [`Error::Timeout`] where the limit passed, else what the status of the stream says.
     pub(super) async fn hold<T>(
         &mut self,
         message: impl Future<Output = Result<T, Status>>,

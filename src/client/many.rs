@@ -3,10 +3,12 @@
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tokio_stream::{Stream, StreamExt as _, iter, once};
-use tonic::{Request, Streaming};
+use tonic::Request;
 
-use super::options::unless;
-use super::{Client, Error, ServerPath, Target};
+use super::connection::{Client, Target};
+use super::error::{Error, unless_validated};
+use super::path::ServerPath;
+use super::stream;
 use crate::proto::{
     DeleteFileResult, DeleteFilesRequest, DeleteFilesResponse, FilesSummary, GetFilesRequest,
     GetFilesResponse, IfExists, OnFailure, OperationProgress, PutFile, PutFileResult,
@@ -15,13 +17,13 @@ use crate::proto::{
     put_files_response, stat_files_response,
 };
 
-/// How many files are to be written. The default is the daemon's: overwrite, compare the sizes, delete what
-/// could not be written whole.
+/// How files are to be written by [`Client::put_files`]. The default is the daemon's: overwrite, compare the
+/// sizes, delete a file that could not be written whole.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PutFilesOptions {
     /// What happens where a name exists.
     pub if_exists: IfExists,
-    /// How the results are made sure of.
+    /// How the results are verified.
     pub verify: Verify,
     /// What becomes of a file that could not be written whole.
     pub on_failure: OnFailure,
@@ -36,17 +38,18 @@ pub struct SmallFile {
     pub content: Bytes,
 }
 
-/// What comes of many files that are read, one file after the other.
+/// A part of the answer to [`Client::get_files`]. The files come one after the other.
 pub use get_files_response::Item as GetFilesItem;
 
 impl Client {
-    /// Writes many small files, and tells `result` what became of each, in any order. The daemon gets the
-    /// SHA-256 of each, so what it writes is what `files` gave. Dropping the future cancels the operation; files
-    /// that were written stay.
+    /// Writes many small files, and calls `result` for each, in any order. The daemon gets the SHA-256 of each,
+    /// so that it writes what `files` gave. A drop of the future cancels the operation; files that were written
+    /// stay.
     ///
     /// # Errors
-    /// The call failed: files of which nothing was told may be written or not. That single files failed is no
-    /// error of the call.
+    /// Those of every call ([`Client`]), and [`Error::Validated`]. [`Error::Incomplete`] where the stream
+    /// ended before its summary. A file of which nothing was told may be written or not. A file that failed
+    /// is no error of the call: its result says why.
     pub async fn put_files(
         &self,
         target: &Target,
@@ -77,28 +80,27 @@ impl Client {
         let messages = messages.map(|item| PutFilesRequest { item: Some(item) });
         let mut ftps = self.ftps.clone();
         self.limited(async {
-            let mut stream = ftps.put_files(self.request(messages)).await?.into_inner();
-            loop {
-                let PutFilesResponse { item, validated } = next(&mut stream).await?;
-                unless(validated, ())?;
+            let answers = ftps.put_files(self.request(messages)).await?.into_inner();
+            stream::result(answers, |PutFilesResponse { item, validated }| {
+                unless_validated(validated, ())?;
                 match item {
                     Some(put_files_response::Item::Progress(report)) => progress(&report),
                     Some(put_files_response::Item::Result(of)) => result(of),
-                    Some(put_files_response::Item::Summary(summary)) => {
-                        return ended(&mut stream, summary).await;
-                    }
+                    Some(put_files_response::Item::Summary(summary)) => return Ok(Some(summary)),
                     None => {}
                 }
-            }
+                Ok(None)
+            })
+            .await
         })
         .await
     }
 
-    /// Reads many files, at most 1000, and tells `item` what comes of them, one file after the other. The
-    /// places of the files are those in `paths`. Dropping the future cancels the operation.
+    /// Reads many files, at most 1000, and calls `item` with each part, one file after the other. The index of
+    /// a file is its place in `paths`. A drop of the future cancels the operation.
     ///
     /// # Errors
-    /// As [`Client::put_files`], and what `item` says: it ends the call.
+    /// Those of [`Client::put_files`], and what `item` answers, which ends the call.
     pub async fn get_files(
         &self,
         target: &Target,
@@ -115,17 +117,11 @@ impl Client {
         }));
         let mut ftps = self.ftps.clone();
         self.limited(async {
-            let mut stream = ftps.get_files(request).await?.into_inner();
-            loop {
-                let GetFilesResponse {
-                    item: part,
-                    validated,
-                } = next(&mut stream).await?;
-                unless(validated, ())?;
-                match part {
-                    Some(GetFilesItem::Summary(summary)) => {
-                        return ended(&mut stream, summary).await;
-                    }
+            let answers = ftps.get_files(request).await?.into_inner();
+            stream::result(answers, |response: GetFilesResponse| {
+                unless_validated(response.validated, ())?;
+                match response.item {
+                    Some(GetFilesItem::Summary(summary)) => return Ok(Some(summary)),
                     Some(GetFilesItem::Info(mut info)) => {
                         info.index = paths.place(info.index);
                         item(GetFilesItem::Info(info))?;
@@ -137,16 +133,18 @@ impl Client {
                     Some(part) => item(part)?,
                     None => {}
                 }
-            }
+                Ok(None)
+            })
+            .await
         })
         .await
     }
 
-    /// Deletes many files, at most 1000, and tells `result` what became of each. The places of the files are
-    /// those in `paths`.
+    /// Deletes many files, at most 1000, and calls `result` for each. The index of a file is its place in
+    /// `paths`.
     ///
     /// # Errors
-    /// As [`Client::put_files`].
+    /// Those of [`Client::put_files`].
     pub async fn delete_files(
         &self,
         target: &Target,
@@ -163,28 +161,29 @@ impl Client {
         }));
         let mut ftps = self.ftps.clone();
         self.limited(async {
-            let mut stream = ftps.delete_files(request).await?.into_inner();
-            loop {
-                let DeleteFilesResponse { item, validated } = next(&mut stream).await?;
-                unless(validated, ())?;
+            let answers = ftps.delete_files(request).await?.into_inner();
+            stream::result(answers, |DeleteFilesResponse { item, validated }| {
+                unless_validated(validated, ())?;
                 match item {
                     Some(Item::Result(mut of)) => {
                         of.index = paths.place(of.index);
                         result(of);
                     }
-                    Some(Item::Summary(summary)) => return ended(&mut stream, summary).await,
+                    Some(Item::Summary(summary)) => return Ok(Some(summary)),
                     Some(Item::Progress(_)) | None => {}
                 }
-            }
+                Ok(None)
+            })
+            .await
         })
         .await
     }
 
-    /// Looks for many names, at most 1000, and tells `result` what is known of each, in any order. The places of
-    /// the names are those in `paths`.
+    /// Looks for many names, at most 1000, and calls `result` with what is known of each, in any order. The
+    /// index of a name is its place in `paths`.
     ///
     /// # Errors
-    /// As [`Client::put_files`].
+    /// Those of [`Client::put_files`].
     pub async fn stat_files(
         &self,
         target: &Target,
@@ -201,40 +200,31 @@ impl Client {
         }));
         let mut ftps = self.ftps.clone();
         self.limited(async {
-            let mut stream = ftps.stat_files(request).await?.into_inner();
-            loop {
-                let StatFilesResponse { item, validated } = next(&mut stream).await?;
-                unless(validated, ())?;
+            let answers = ftps.stat_files(request).await?.into_inner();
+            stream::result(answers, |StatFilesResponse { item, validated }| {
+                unless_validated(validated, ())?;
                 match item {
                     Some(Item::Result(mut of)) => {
                         of.index = paths.place(of.index);
                         result(of);
                     }
-                    Some(Item::Summary(summary)) => return ended(&mut stream, summary).await,
+                    Some(Item::Summary(summary)) => return Ok(Some(summary)),
                     Some(Item::Progress(_)) | None => {}
                 }
-            }
+                Ok(None)
+            })
+            .await
         })
         .await
     }
 }
 
-async fn next<T>(stream: &mut Streaming<T>) -> Result<T, Error> {
-    stream.message().await?.ok_or(Error::Incomplete)
-}
-
-/// A summary counts once the stream has ended well.
-async fn ended<T>(stream: &mut Streaming<T>, summary: FilesSummary) -> Result<FilesSummary, Error> {
-    while stream.message().await?.is_some() {}
-    Ok(summary)
-}
-
-/// Paths as messages have them, those in bytes behind those in text.
+/// Paths as messages have them: those in text first, then those in bytes.
 #[derive(Debug, Default)]
 struct Paths {
     text: Vec<String>,
     bytes: Vec<Bytes>,
-    /// Where each was given, likewise.
+    /// The place of each in the caller's order, in the same order as the paths.
     places: Vec<i32>,
     of_bytes: Vec<i32>,
 }
@@ -258,7 +248,7 @@ impl Paths {
         all
     }
 
-    /// Where a path of the request was given.
+    /// The place in the caller's order of a path of the request.
     fn place(&self, index: i32) -> i32 {
         let at = usize::try_from(index).ok();
         at.and_then(|at| self.places.get(at))
@@ -275,7 +265,7 @@ impl Paths {
     }
 }
 
-/// Files that are all at hand, for [`Client::put_files`].
+/// A stream of files that are all in memory, for [`Client::put_files`].
 pub fn small_files<P: Into<ServerPath>, C: Into<Bytes>>(
     files: impl IntoIterator<Item = (P, C), IntoIter: Send + 'static>,
 ) -> impl Stream<Item = SmallFile> + Send + 'static {

@@ -25,7 +25,7 @@ impl ServerPath {
         self.0.is_empty()
     }
 
-    /// As messages have it: in text, or in bytes where it is not UTF-8. One of the two is empty.
+    /// The two fields of messages: text, or bytes where the path is not UTF-8. One of them is empty.
     #[must_use]
     pub fn fields(&self) -> (String, Bytes) {
         match std::str::from_utf8(&self.0) {
@@ -34,8 +34,8 @@ impl ServerPath {
         }
     }
 
-    /// Marks a request that has this path in bytes: a daemon that does not know the field refuses the request. It
-    /// would drop the field, and take another directory.
+    /// Marks a request that has this path in bytes, so that a daemon which does not know the field refuses the
+    /// request. Otherwise it would drop the field, and use another directory.
     pub(super) fn guard<T>(&self, mut request: Request<T>) -> Request<T> {
         if std::str::from_utf8(&self.0).is_err() {
             require(&mut request, "raw_path");
@@ -44,13 +44,13 @@ impl ServerPath {
     }
 }
 
-/// A daemon that does not have a feature refuses the request.
+/// Marks a request, so that a daemon which does not have the feature refuses it.
 pub(super) fn require<T>(request: &mut Request<T>, feature: &'static str) {
     let feature = MetadataValue::from_static(feature);
     request.metadata_mut().append("cellftp-require", feature);
 }
 
-/// For people: what is not UTF-8 is U+FFFD.
+/// For people. Bytes that are not UTF-8 become U+FFFD.
 impl fmt::Display for ServerPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&String::from_utf8_lossy(&self.0))

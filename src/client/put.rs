@@ -1,35 +1,28 @@
 //! Writing a file through the daemon.
 
-use bytes::{Bytes, BytesMut};
-use sha2::{Digest, Sha256};
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use bytes::Bytes;
+use tokio::io::AsyncRead;
 
-use super::options::unless;
-use super::path::require;
-use super::{CHUNK, Client, Error, ServerPath, Target};
+use super::connection::{Client, Target};
+use super::error::{Error, unless_validated};
+use super::path::{ServerPath, require};
+use super::upload::{self, Upload};
 use crate::proto::put_request::Message;
 use crate::proto::{
-    IfExists, OnFailure, OperationProgress, PutFinish, PutHeader, PutRequest, PutResult, Verify,
-    put_response,
+    IfExists, OnFailure, OperationProgress, PutHeader, PutRequest, PutResult, Verify, put_response,
 };
 
-/// Chunks read ahead of the connection: enough to keep it busy, little enough that a progress
-/// bar does not run ahead of the link.
-pub(super) const READ_AHEAD: usize = 2;
-
-/// How a file is to be written. The default is the daemon's: overwrite, compare the size, delete
-/// what could not be written whole.
+/// How a file is to be written. The default is the daemon's: overwrite, compare the size, delete a file that
+/// could not be written whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PutOptions {
     /// What happens where the name exists.
     pub if_exists: IfExists,
-    /// How the result is made sure of.
+    /// How the result is verified.
     pub verify: Verify,
     /// What becomes of a file that could not be written whole.
     pub on_failure: OnFailure,
-    /// Bytes to come, where known: the daemon then notices a source that changes meanwhile.
+    /// Bytes of the source, where known: the daemon then notices if the source changes meanwhile.
     pub size: Option<u64>,
     /// SHA-256 of the content, where it is known before.
     pub sha256: Option<[u8; 32]>,
@@ -38,14 +31,15 @@ pub struct PutOptions {
 }
 
 impl Client {
-    /// Writes all that `source` holds to `path`, and tells `progress` what the daemon reports.
+    /// Writes all of `source` to `path`, and calls `progress` with the daemon's reports.
     ///
-    /// The daemon gets the SHA-256 of what was read, so what it stores is what the source gave.
-    /// Dropping the future cancels the operation.
+    /// The daemon gets the SHA-256 of what was read, so that it stores what the source gave. A drop of the
+    /// future cancels the operation.
     ///
     /// # Errors
-    /// The source failed, or the call did. What the server then holds is said by
-    /// [`PutOptions::on_failure`] and by the error. [`Error::Unmet`]: all bytes were handed over, and
+    /// Those of every call ([`Client`]), and [`Error::Validated`]. [`Error::Read`] where the source failed.
+    /// [`Error::Incomplete`] where the stream ended before its result. What the server then holds is said
+    /// by [`PutOptions::on_failure`] and by the error. [`Error::Unmet`]: all bytes were handed over, and
     /// [`PutOptions::verify`] or the sentinel is not as it was asked for; the file is left where it is.
     pub async fn put(
         &self,
@@ -78,10 +72,10 @@ impl Client {
                 .unwrap_or_default(),
             options: self.options(),
         };
-        let (requests, outgoing) = mpsc::channel(READ_AHEAD);
+        let (requests, outgoing) = upload::channel();
         let mut ftps = self.ftps.clone();
         let answer = async {
-            let request = whole.guard(self.request(ReceiverStream::new(outgoing)));
+            let request = whole.guard(self.request(outgoing));
             let mut request = options.sentinel.guard(request);
             if options.if_exists == IfExists::SkipSame {
                 require(&mut request, "skip_same");
@@ -105,7 +99,7 @@ impl Client {
                         });
                     }
                 };
-                unless(response.validated, ())?;
+                unless_validated(response.validated, ())?;
                 reached = match response.message {
                     Some(put_response::Message::Progress(report)) => {
                         progress(&report);
@@ -116,85 +110,16 @@ impl Client {
                 };
             }
         };
-        self.limited(async {
-            tokio::pin!(answer);
-            tokio::select! {
-                // The answer can come before the source is read: a refusal ends the call.
-                result = &mut answer => result,
-                fed = feed(header, source, requests) => match fed {
-                    Ok(()) => answer.await,
-                    Err(error) => Err(error),
-                },
-            }
-        })
-        .await
-    }
-}
-
-/// Sends header, chunks and finish. Stops quietly where the call has ended: its answer tells why.
-async fn feed(
-    header: PutHeader,
-    source: &mut (impl AsyncRead + Unpin),
-    requests: mpsc::Sender<PutRequest>,
-) -> Result<(), Error> {
-    let send = async |message| {
-        requests
-            .send(PutRequest {
-                message: Some(message),
-            })
+        let wrap = |message| PutRequest {
+            message: Some(message),
+        };
+        let upload = Upload {
+            header: wrap(Message::Header(header)),
+            chunk: |chunk| wrap(Message::Chunk(chunk)),
+            finish: |finish| wrap(Message::Finish(finish)),
+            skip: 0,
+        };
+        self.limited(upload.send(source, requests, |_| (), answer))
             .await
-            .map_err(|_| Stop::CallEnded)
-    };
-    let all = async {
-        send(Message::Header(header)).await?;
-        let mut hash = Sha256::new();
-        while let Some(chunk) = read_chunk(source).await.map_err(Stop::Failed)? {
-            hash.update(&chunk);
-            send(Message::Chunk(chunk)).await?;
-        }
-        let sha256 = Bytes::copy_from_slice(&hash.finalize());
-        send(Message::Finish(PutFinish { sha256 })).await
-    };
-    match all.await {
-        Ok(()) | Err(Stop::CallEnded) => Ok(()),
-        Err(Stop::Failed(error)) => Err(error),
-    }
-}
-
-/// Why a source is read no further.
-pub(super) enum Stop {
-    /// The call has ended: its answer tells why.
-    CallEnded,
-    /// The source failed.
-    Failed(Error),
-}
-
-/// What the source has now, as a chunk; `None` at its end. A source that trickles is passed on as
-/// it comes: waiting for a full chunk would look to the daemon like one that stands still.
-pub(super) async fn read_chunk(
-    source: &mut (impl AsyncRead + Unpin),
-) -> Result<Option<Bytes>, Error> {
-    let mut chunk = BytesMut::with_capacity(CHUNK);
-    let read = source
-        .take(CHUNK as u64)
-        .read_buf(&mut chunk)
-        .await
-        .map_err(Error::Read)?;
-    Ok((read > 0).then(|| chunk.freeze()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_chunk_is_what_the_source_has_and_never_too_large() {
-        let content = vec![7; CHUNK + 5];
-        let mut source = content.as_slice();
-        let mut lengths = Vec::new();
-        while let Some(chunk) = read_chunk(&mut source).await.unwrap() {
-            lengths.push(chunk.len());
-        }
-        assert_eq!(lengths, [CHUNK, 5]);
     }
 }

@@ -1,15 +1,13 @@
 //! Files on the module, through the daemon.
 
-use bytes::Bytes;
-use sha2::{Digest, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 
-use super::get::check;
-use super::options::unless;
-use super::put::{READ_AHEAD, Stop, read_chunk};
-use super::{Client, Error, ServerPath, Target};
+use super::connection::{Client, Target};
+use super::error::{Error, unless_validated};
+use super::path::ServerPath;
+use super::stream;
+use super::tally::Tally;
+use super::upload::{self, Upload};
 use crate::proto::fetch_to_module_response::Message as Fetched;
 use crate::proto::read_module_file_response::Message as Read;
 use crate::proto::send_from_module_response::Message as Sent;
@@ -17,12 +15,12 @@ use crate::proto::write_module_file_request::Message as Write;
 use crate::proto::write_module_file_response::Message as Stored;
 use crate::proto::{
     DeleteModuleFileRequest, FetchToModuleRequest, FetchToModuleResult, GetModuleSpaceRequest,
-    IfExists, ListModuleFilesRequest, ModuleEntry, ModuleSpace, OperationProgress, PutFinish,
+    IfExists, ListModuleFilesRequest, ModuleEntry, ModuleSpace, OperationProgress,
     ReadModuleFileRequest, ReadModuleFileResult, SendFromModuleRequest, SendFromModuleResult,
     WriteModuleFileHeader, WriteModuleFileRequest, WriteModuleFileResult,
 };
 
-/// What a read of a module file tells as it goes.
+/// The progress of a read of a module file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ModuleReadProgress {
     /// Bytes that arrived.
@@ -35,7 +33,7 @@ impl Client {
     /// The names in a directory of the module, for example `F:`.
     ///
     /// # Errors
-    /// The call failed.
+    /// Those of every call ([`Client`]), and [`Error::Validated`].
     pub async fn list_module_files(&self, directory: &str) -> Result<Vec<ModuleEntry>, Error> {
         let request = self.request(ListModuleFilesRequest {
             directory: directory.into(),
@@ -46,7 +44,7 @@ impl Client {
             let mut stream = storage.list_module_files(request).await?.into_inner();
             let mut entries = Vec::new();
             while let Some(response) = stream.message().await? {
-                unless(response.validated, ())?;
+                unless_validated(response.validated, ())?;
                 entries.extend(response.entries);
             }
             Ok(entries)
@@ -57,7 +55,7 @@ impl Client {
     /// Deletes a file of the module.
     ///
     /// # Errors
-    /// The call failed.
+    /// Those of every call ([`Client`]), and [`Error::Validated`].
     pub async fn delete_module_file(&self, path: &str) -> Result<(), Error> {
         let request = self.request(DeleteModuleFileRequest {
             path: path.into(),
@@ -65,13 +63,13 @@ impl Client {
         });
         let mut storage = self.storage.clone();
         let done = self.unary(storage.delete_module_file(request)).await?;
-        unless(done.validated, ())
+        unless_validated(done.validated, ())
     }
 
-    /// Room on a drive of the module; on all there are where `drive` is empty.
+    /// Space on a drive of the module; on all drives where `drive` is empty.
     ///
     /// # Errors
-    /// The call failed.
+    /// Those of every call ([`Client`]), and [`Error::Validated`].
     pub async fn module_space(&self, drive: &str) -> Result<Vec<ModuleSpace>, Error> {
         let request = self.request(GetModuleSpaceRequest {
             drive: drive.into(),
@@ -79,14 +77,15 @@ impl Client {
         });
         let mut storage = self.storage.clone();
         let response = self.unary(storage.get_module_space(request)).await?;
-        unless(response.validated, response.drives)
+        unless_validated(response.validated, response.drives)
     }
 
-    /// Has the module read a file of the server to one of its drives, from `offset` on where it
-    /// has so many bytes of it, and tells `progress` what the daemon reports.
+    /// Has the module download a file of the server to one of its drives, from `offset` on, where the module
+    /// has this many bytes of it. Calls `progress` with the daemon's reports.
     ///
     /// # Errors
-    /// The call failed. What came stays on the module.
+    /// Those of every call ([`Client`]), and [`Error::Validated`]. [`Error::Incomplete`] where the stream
+    /// ended before its result. What came stays on the module.
     pub async fn fetch_to_module(
         &self,
         target: &Target,
@@ -106,25 +105,27 @@ impl Client {
         });
         let mut storage = self.storage.clone();
         self.limited(async {
-            let mut stream = storage.fetch_to_module(request).await?.into_inner();
-            while let Some(response) = stream.message().await? {
-                unless(response.validated, ())?;
+            let answers = storage.fetch_to_module(request).await?.into_inner();
+            stream::result(answers, |response| {
+                unless_validated(response.validated, ())?;
                 match response.message {
                     Some(Fetched::Progress(report)) => progress(&report),
-                    Some(Fetched::Result(result)) => return Ok(result),
+                    Some(Fetched::Result(result)) => return Ok(Some(result)),
                     None => {}
                 }
-            }
-            Err(Error::Incomplete)
+                Ok(None)
+            })
+            .await
         })
         .await
     }
 
-    /// Has the module write a file of the server from one of its drives, from `offset` on where
-    /// the server has so many bytes of it, and tells `progress` what the daemon reports.
+    /// Has the module upload a file from one of its drives to the server, from `offset` on, where the server
+    /// has this many bytes of it. Calls `progress` with the daemon's reports.
     ///
     /// # Errors
-    /// The call failed. The server may have a part of the file.
+    /// Those of every call ([`Client`]), and [`Error::Validated`]. [`Error::Incomplete`] where the stream
+    /// ended before its result. The server may have a part of the file.
     pub async fn send_from_module(
         &self,
         target: &Target,
@@ -142,25 +143,27 @@ impl Client {
         });
         let mut storage = self.storage.clone();
         self.limited(async {
-            let mut stream = storage.send_from_module(request).await?.into_inner();
-            while let Some(response) = stream.message().await? {
-                unless(response.validated, ())?;
+            let answers = storage.send_from_module(request).await?.into_inner();
+            stream::result(answers, |response| {
+                unless_validated(response.validated, ())?;
                 match response.message {
                     Some(Sent::Progress(report)) => progress(&report),
-                    Some(Sent::Result(result)) => return Ok(result),
+                    Some(Sent::Result(result)) => return Ok(Some(result)),
                     None => {}
                 }
-            }
-            Err(Error::Incomplete)
+                Ok(None)
+            })
+            .await
         })
         .await
     }
 
-    /// Writes a file of the module to `sink`, and tells `progress` how far it is.
+    /// Writes a file of the module to `sink`, and calls `progress` after each chunk.
     ///
     /// # Errors
-    /// The call failed, the sink did, or what arrived is not what was sent. What the sink took is
-    /// then incomplete.
+    /// Those of every call ([`Client`]), and [`Error::Validated`]. [`Error::Write`] where the sink fails.
+    /// [`Error::Mismatch`] where what arrived is not what was sent, [`Error::Incomplete`] where the stream
+    /// ended before its result. What the sink took is then incomplete.
     pub async fn read_module_file(
         &self,
         path: &str,
@@ -174,25 +177,21 @@ impl Client {
         let mut storage = self.storage.clone();
         self.limited(async {
             let mut stream = storage.read_module_file(request).await?.into_inner();
-            let mut told = ModuleReadProgress {
-                arrived: 0,
-                size: 0,
-            };
-            let mut hash = Sha256::new();
+            let mut size = 0;
+            let mut tally = Tally::default();
             while let Some(response) = stream.message().await? {
-                unless(response.validated, ())?;
+                unless_validated(response.validated, ())?;
                 match response.message {
                     Some(Read::Info(info)) => {
-                        told.size = u64::try_from(info.size).unwrap_or_default();
+                        size = u64::try_from(info.size).unwrap_or_default();
                     }
                     Some(Read::Chunk(chunk)) => {
-                        hash.update(&chunk);
                         sink.write_all(&chunk).await.map_err(Error::Write)?;
-                        told.arrived += chunk.len() as u64;
-                        progress(told);
+                        let arrived = tally.add(&chunk);
+                        progress(ModuleReadProgress { arrived, size });
                     }
                     Some(Read::Result(result)) => {
-                        check(told.arrived, hash, result.size, &result.sha256)?;
+                        tally.check(result.size, &result.sha256)?;
                         sink.flush().await.map_err(Error::Write)?;
                         return Ok(result);
                     }
@@ -204,11 +203,13 @@ impl Client {
         .await
     }
 
-    /// Writes the `size` bytes that `source` holds to a file of the module, and tells `progress`
-    /// what the daemon reports.
+    /// Writes the `size` bytes of `source` to a file of the module, and calls `progress` with the daemon's
+    /// reports.
     ///
     /// # Errors
-    /// The source failed, or the call did. The module is then left without the file.
+    /// Those of every call ([`Client`]), and [`Error::Validated`]. [`Error::Read`] where the source failed.
+    /// [`Error::Incomplete`] where the stream ended before its result. The module is then left without the
+    /// file.
     pub async fn write_module_file(
         &self,
         path: &str,
@@ -219,60 +220,37 @@ impl Client {
     ) -> Result<WriteModuleFileResult, Error> {
         let header = WriteModuleFileHeader {
             path: path.into(),
-            // A size beyond i64 is beyond the daemon's limit too, and refused there by name.
+            // A size beyond i64 is beyond the daemon's limit too, and the daemon names it.
             size: i64::try_from(size).unwrap_or(i64::MAX),
             if_exists: if_exists.into(),
             options: self.options(),
         };
-        let (requests, outgoing) = mpsc::channel(READ_AHEAD);
-        let request = self.request(ReceiverStream::new(outgoing));
+        let (requests, outgoing) = upload::channel();
+        let request = self.request(outgoing);
         let mut storage = self.storage.clone();
         let answer = async {
-            let mut stream = storage.write_module_file(request).await?.into_inner();
-            while let Some(response) = stream.message().await? {
-                unless(response.validated, ())?;
+            let answers = storage.write_module_file(request).await?.into_inner();
+            stream::result(answers, |response| {
+                unless_validated(response.validated, ())?;
                 match response.message {
                     Some(Stored::Progress(report)) => progress(&report),
-                    Some(Stored::Result(result)) => return Ok(result),
+                    Some(Stored::Result(result)) => return Ok(Some(result)),
                     None => {}
                 }
-            }
-            Err(Error::Incomplete)
-        };
-        self.limited(async {
-            tokio::pin!(answer);
-            tokio::select! {
-                // The answer can come before the source is read: a refusal ends the call.
-                result = &mut answer => result,
-                fed = feed(header, source, requests) => match fed {
-                    Ok(()) | Err(Stop::CallEnded) => answer.await,
-                    Err(Stop::Failed(error)) => Err(error),
-                },
-            }
-        })
-        .await
-    }
-}
-
-/// Sends header, chunks and finish.
-async fn feed(
-    header: WriteModuleFileHeader,
-    source: &mut (impl AsyncRead + Unpin),
-    requests: mpsc::Sender<WriteModuleFileRequest>,
-) -> Result<(), Stop> {
-    let send = async |message| {
-        let message = Some(message);
-        requests
-            .send(WriteModuleFileRequest { message })
+                Ok(None)
+            })
             .await
-            .map_err(|_| Stop::CallEnded)
-    };
-    send(Write::Header(header)).await?;
-    let mut hash = Sha256::new();
-    while let Some(chunk) = read_chunk(source).await.map_err(Stop::Failed)? {
-        hash.update(&chunk);
-        send(Write::Chunk(chunk)).await?;
+        };
+        let wrap = |message| WriteModuleFileRequest {
+            message: Some(message),
+        };
+        let upload = Upload {
+            header: wrap(Write::Header(header)),
+            chunk: |chunk| wrap(Write::Chunk(chunk)),
+            finish: |finish| wrap(Write::Finish(finish)),
+            skip: 0,
+        };
+        self.limited(upload.send(source, requests, |_| (), answer))
+            .await
     }
-    let sha256 = Bytes::copy_from_slice(&hash.finalize());
-    send(Write::Finish(PutFinish { sha256 })).await
 }

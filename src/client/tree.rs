@@ -1,15 +1,17 @@
-//! What a name on a server is, and trees.
+//! Names and trees on a server.
 
 use std::ops::ControlFlow;
 
-use super::options::unless;
-use super::{Client, Error, ServerPath, Target};
+use super::connection::{Client, Target};
+use super::error::{Error, unless_validated};
+use super::path::ServerPath;
+use super::stream;
 use crate::proto::{
     Entry, RemoveTreeRequest, RemoveTreeSummary, RemovedName, StatRequest, TreeFailure,
     WalkRequest, WalkSummary, WalkedEntries, remove_tree_response, walk_response,
 };
 
-/// What is told of a tree while it is gone through.
+/// A part of the answer to a walk or a removal of a tree.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Branch {
     /// Some entries of a directory.
@@ -24,7 +26,8 @@ impl Client {
     /// What a name on the server is. Links are not followed.
     ///
     /// # Errors
-    /// The call failed.
+    /// Those of every call ([`Client`]), and [`Error::Validated`], and [`Error::Protocol`] where the answer
+    /// has no entry.
     pub async fn stat(&self, target: &Target, path: impl Into<ServerPath>) -> Result<Entry, Error> {
         let request = self.request_at(path, |path, raw_path| StatRequest {
             target: Some(target.to_proto()),
@@ -33,16 +36,18 @@ impl Client {
             options: self.options(),
         });
         let response = self.unary(self.ftps.clone().stat(request)).await?;
-        let entry = unless(response.validated, response.entry)?;
+        let entry = unless_validated(response.validated, response.entry)?;
         entry.ok_or_else(|| Error::Protocol("an answer without an entry".into()))
     }
 
-    /// Lists a directory and all below it, no deeper than `max_depth` says: 1 is the directory itself, 0 all. Tells
-    /// entries and failures as they come; whoever is told may end it.
+    /// Lists a directory and all below it, down to `max_depth` levels: 1 is the directory itself, 0 is all.
+    /// Calls `tell` with entries and failures as they arrive; `tell` may end the walk.
     ///
     /// # Errors
-    /// The call failed. What was told before is true, and incomplete; so it is where the reason is
-    /// `TREE_INCOMPLETE`.
+    /// Those of every call ([`Client`]), and [`Error::Validated`]. [`Error::Incomplete`] where `tell` ended
+    /// the walk, or the stream ended before its summary. [`Error::Refused`] with the reason
+    /// `TREE_INCOMPLETE` where a directory could not be listed. What was told before is true, and
+    /// incomplete.
     pub async fn walk(
         &self,
         target: &Target,
@@ -60,33 +65,28 @@ impl Client {
         });
         let mut ftps = self.ftps.clone();
         self.limited(async {
-            let mut stream = ftps.walk(request).await?.into_inner();
-            let mut summary = None;
-            while let Some(response) = stream.message().await? {
-                unless(response.validated, ())?;
-                let branch = match response.message {
-                    Some(Message::Entries(entries)) => Branch::Entries(entries),
-                    Some(Message::Failure(failure)) => Branch::Failure(failure),
-                    Some(Message::Summary(all)) => {
-                        summary = Some(all);
-                        continue;
-                    }
-                    Some(Message::Progress(_)) | None => continue,
-                };
-                if tell(branch).is_break() {
-                    return Err(Error::Incomplete);
+            let answers = ftps.walk(request).await?.into_inner();
+            stream::result(answers, |response| {
+                unless_validated(response.validated, ())?;
+                match response.message {
+                    Some(Message::Entries(entries)) => told(tell(Branch::Entries(entries))),
+                    Some(Message::Failure(failure)) => told(tell(Branch::Failure(failure))),
+                    Some(Message::Summary(summary)) => Ok(Some(summary)),
+                    Some(Message::Progress(_)) | None => Ok(None),
                 }
-            }
-            summary.ok_or(Error::Incomplete)
+            })
+            .await
         })
         .await
     }
 
-    /// Removes a directory with all that is below it. Tells what is gone and what stays as it comes; whoever is told
-    /// may end it where it is.
+    /// Removes a directory with all that is below it. Calls `tell` with what is removed and what is left as it
+    /// happens; `tell` may end the removal at any point.
     ///
     /// # Errors
-    /// The call failed, or something is left: then the reason is `TREE_INCOMPLETE`.
+    /// Those of every call ([`Client`]), and [`Error::Validated`]. [`Error::Incomplete`] where `tell` ended
+    /// the removal, or the stream ended before its summary. [`Error::Refused`] with the reason
+    /// `TREE_INCOMPLETE` where something is left.
     pub async fn remove_tree(
         &self,
         target: &Target,
@@ -102,25 +102,26 @@ impl Client {
         });
         let mut ftps = self.ftps.clone();
         self.limited(async {
-            let mut stream = ftps.remove_tree(request).await?.into_inner();
-            let mut summary = None;
-            while let Some(response) = stream.message().await? {
-                unless(response.validated, ())?;
-                let branch = match response.message {
-                    Some(Message::Removed(removed)) => Branch::Removed(removed),
-                    Some(Message::Failure(failure)) => Branch::Failure(failure),
-                    Some(Message::Summary(all)) => {
-                        summary = Some(all);
-                        continue;
-                    }
-                    Some(Message::Progress(_)) | None => continue,
-                };
-                if tell(branch).is_break() {
-                    return Err(Error::Incomplete);
+            let answers = ftps.remove_tree(request).await?.into_inner();
+            stream::result(answers, |response| {
+                unless_validated(response.validated, ())?;
+                match response.message {
+                    Some(Message::Removed(removed)) => told(tell(Branch::Removed(removed))),
+                    Some(Message::Failure(failure)) => told(tell(Branch::Failure(failure))),
+                    Some(Message::Summary(summary)) => Ok(Some(summary)),
+                    Some(Message::Progress(_)) | None => Ok(None),
                 }
-            }
-            summary.ok_or(Error::Incomplete)
+            })
+            .await
         })
         .await
+    }
+}
+
+/// Goes on with the stream, or ends the call where `tell` asked for that.
+fn told<R>(flow: ControlFlow<()>) -> Result<Option<R>, Error> {
+    match flow {
+        ControlFlow::Continue(()) => Ok(None),
+        ControlFlow::Break(()) => Err(Error::Incomplete),
     }
 }

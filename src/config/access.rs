@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::Problem;
-use crate::broker::terms;
-use crate::broker::terms::Who;
+use crate::broker::terms::{self, Who};
 
 /// Who may use a profile, by the names that the daemon knows clients by.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -17,10 +16,10 @@ pub struct Access {
 }
 
 impl Access {
-    /// As the broker takes it; `profile` is its name.
+    /// The access list for the broker; `profile` is the profile's name.
     ///
     /// # Errors
-    /// What is wrong, key by key.
+    /// A [`Problem`] for each key that is wrong.
     pub fn resolve(&self, profile: &str) -> Result<terms::Access, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut list = |key: &str, names: &[String]| {

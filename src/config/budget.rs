@@ -13,37 +13,36 @@ use crate::broker::usage::Limits;
 /// Where systemd puts the state of a service (systemd.exec(5)).
 const STATE: &str = "STATE_DIRECTORY";
 
-/// Bytes that may go over the air, as far as they can be estimated; 0: as many as there are. Days
-/// and months are those of UTC.
+/// Limits of estimated bytes over the air; 0: no limit. Days and months are those of UTC.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Budget {
-    /// In a day, all together.
+    /// In a day, of all clients together.
     pub per_day: u64,
-    /// In a month, all together.
+    /// In a month, of all clients together.
     pub per_month: u64,
-    /// In a day, for one client.
+    /// In a day, of one client.
     pub client_per_day: u64,
-    /// In a month, for one client.
+    /// In a month, of one client.
     pub client_per_month: u64,
-    /// File that the counts are kept in while the daemon is down; empty: `usage.json` in the
-    /// directory that systemd gives the service for its state, where it does.
+    /// File that keeps the counts while the daemon is down; empty: `usage.json` in the state directory that
+    /// systemd gives the service, where it gives one.
     pub state: PathBuf,
 }
 
 impl Budget {
-    /// Where the counts are kept, where they are.
+    /// The file of the counts; `None` where there is none.
     pub(super) fn path(&self) -> Option<PathBuf> {
         if !self.state.as_os_str().is_empty() {
             return Some(self.state.clone());
         }
         let directories = std::env::var_os(STATE)?;
-        // The first of several (systemd.exec(5)).
+        // The variable may have several directories; this is the first (systemd.exec(5)).
         let first = std::env::split_paths(&directories).next()?;
         first.is_absolute().then(|| first.join("usage.json"))
     }
 
-    /// The limits as the broker takes them, without those of profiles.
+    /// The limits for the broker, without those of profiles.
     pub(super) fn limits(&self, upload: Upload) -> Limits {
         Limits {
             module: Limit {
@@ -74,7 +73,7 @@ impl Budget {
 }
 
 impl ServerProfile {
-    /// What may go over the air to this server.
+    /// The limit of this server.
     pub(super) const fn data_limit(&self) -> Limit {
         Limit {
             per_day: self.data_per_day,

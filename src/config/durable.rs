@@ -5,38 +5,37 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::Problem;
-use super::limits::{at_least_one, positive};
+use super::error::{Problem, at_least_one, positive};
 use crate::transfers::{Budget, Settings};
 
 /// Transfers that outlive their caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Durable {
-    /// Directory that they are kept in; empty: there are none.
+    /// Directory of their files; empty: the daemon keeps no transfers.
     pub directory: PathBuf,
     /// Bytes of all their files.
     pub disk_in_all: u64,
     /// Bytes of the files of one client.
     pub disk_per_client: u64,
-    /// How many there are, ended ones included.
+    /// Transfers, ended ones included.
     pub max_transfers: usize,
-    /// How many one client has, ended ones included.
+    /// Transfers of one client, ended ones included.
     pub max_per_client: usize,
-    /// How many are at work at once.
+    /// Transfers that are tried at once.
     pub active: usize,
-    /// How long one that has ended is kept.
+    /// How long an ended transfer is kept.
     #[serde(with = "humantime_serde")]
     pub max_age: Duration,
-    /// How long one that is half received is kept.
+    /// How long a half received upload is kept.
     #[serde(with = "humantime_serde")]
     pub unfinished_age: Duration,
-    /// Attempts for one.
+    /// Attempts of one transfer.
     pub attempts: u32,
-    /// Time of trying for one.
+    /// Time of all attempts of one transfer.
     #[serde(with = "humantime_serde")]
     pub give_up_after: Duration,
-    /// Bytes over the link for one, as a multiple of its size.
+    /// Bytes over the link for one transfer, as a multiple of its size.
     pub resend_limit: u32,
     /// Time before the second attempt.
     #[serde(with = "humantime_serde")]
@@ -69,7 +68,7 @@ impl Default for Durable {
 }
 
 impl Durable {
-    /// As the broker takes them.
+    /// The settings for the broker.
     #[must_use]
     pub fn settings(&self) -> Settings {
         Settings {

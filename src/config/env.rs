@@ -3,11 +3,12 @@
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
-use super::{Config, ServerProfile};
+use super::root::Config;
+use super::server::ServerProfile;
 
 const PREFIX: &str = "CELLFTPD_";
 
-/// Separates section and key, since keys hold single underscores themselves.
+/// Separates section and key, since keys contain single underscores.
 const SEPARATOR: &str = "__";
 
 /// The variables that set keys. `CELLFTPD_CONFIG`, without a section, is none.
@@ -39,8 +40,8 @@ impl Variables {
 }
 
 impl Variable {
-    /// The text as the type that its key has: a password of digits stays text, what is a number
-    /// or a list in the file is read as there.
+    /// The text as the type of its key: a password of digits stays text; a number or a list is read as in the
+    /// file.
     fn value(&self) -> Value {
         let text = Value::from(self.text.as_str());
         match example(&self.key) {
@@ -68,7 +69,7 @@ impl Provider for Variable {
     }
 }
 
-/// The value of a key in a configuration that has them all.
+/// The value of a key in a configuration that has every key.
 fn example(key: &str) -> Option<Value> {
     let server = key
         .strip_prefix("servers.")

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A configuration that is not usable.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +34,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A rule that the value of `key` breaks. Where the value came from is found out later.
+    /// A rule that the value of `key` breaks. [`load`](super::load) adds where the value came from.
     pub(super) fn new(key: impl Into<String>, rule: impl Into<String>) -> Self {
         Self {
             source: String::new(),
@@ -59,4 +60,32 @@ fn list(problems: &[Problem]) -> String {
         .iter()
         .map(|problem| format!("\n  {problem}"))
         .collect()
+}
+
+/// Adds a problem where a number is 0.
+pub(super) fn at_least_one(problems: &mut Vec<Problem>, key: &str, value: usize) {
+    if value == 0 {
+        problems.push(Problem::new(key, "is 0, at least 1 is needed"));
+    }
+}
+
+/// Adds a problem where a span of time is 0.
+pub(super) fn positive(problems: &mut Vec<Problem>, key: &str, value: Duration) {
+    if value.is_zero() {
+        problems.push(Problem::new(key, "is 0, a time such as `30s` is needed"));
+    }
+}
+
+/// Adds a problem where the value of a key is larger than that of another key, which bounds it.
+pub(super) fn at_most<T: PartialOrd + fmt::Display>(
+    problems: &mut Vec<Problem>,
+    (key, value): (&str, T),
+    (bound, limit): (&str, T),
+) {
+    if value > limit {
+        problems.push(Problem::new(
+            key,
+            format!("is {value}, more than {bound}, which is {limit}"),
+        ));
+    }
 }

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 /// Where systemd puts the credentials of a service (systemd.exec(5)).
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
-/// Where a file is, and what is in it.
+/// The path of a file, and its content.
 pub(super) fn contents(file: &Path) -> Result<(PathBuf, Vec<u8>), String> {
     let path = locate(file)?;
     let text = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok((path, text))
 }
 
-/// Where a file is: a relative path is one of systemd's credentials.
+/// The path of a file. A relative path is one of systemd's credentials.
 pub(super) fn locate(file: &Path) -> Result<PathBuf, String> {
     if file.is_absolute() {
         return Ok(file.to_owned());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::Problem;
+use super::error::{Problem, at_least_one, at_most, positive};
 use super::module::Module;
 use super::transfers::Transfers;
 use crate::broker::catalogue;
@@ -20,7 +20,7 @@ pub struct Queue {
     pub capacity: usize,
     /// Operations of one client.
     pub per_client: usize,
-    /// How long the order may favour others before it goes by fairness alone.
+    /// How long an operation may wait before it has its turn by fairness alone.
     #[serde(with = "humantime_serde")]
     pub patience: Duration,
 }
@@ -59,7 +59,7 @@ pub struct Sessions {
     /// How long a session lives unused, where its client does not say.
     #[serde(with = "humantime_serde")]
     pub lease: Duration,
-    /// The longest that a client can have.
+    /// The longest lease that a client can have.
     #[serde(with = "humantime_serde")]
     pub max_lease: Duration,
 }
@@ -95,7 +95,7 @@ impl Sessions {
     }
 }
 
-/// The bounds as the broker takes them.
+/// The bounds for the broker.
 pub(super) fn to_broker(
     module: &Module,
     queue: &Queue,
@@ -124,7 +124,7 @@ pub(super) fn to_broker(
             memory: transfers.memory,
             keep: transfers.keep,
             memory_in_all: transfers.spools(),
-            // Half, as of the connections and the queue.
+            // Half, as with the connections and the queue.
             memory_of_one: transfers.spools() / 2,
             disk: transfers.disk,
             disk_in_all: transfers.disk_in_all,
@@ -133,30 +133,5 @@ pub(super) fn to_broker(
         },
         stall: Stall(transfers.stall),
         trickle: Trickle(transfers.trickle),
-    }
-}
-
-pub(super) fn at_least_one(problems: &mut Vec<Problem>, key: &str, value: usize) {
-    if value == 0 {
-        problems.push(Problem::new(key, "is 0, at least 1 is needed"));
-    }
-}
-
-pub(super) fn positive(problems: &mut Vec<Problem>, key: &str, value: Duration) {
-    if value.is_zero() {
-        problems.push(Problem::new(key, "is 0, a time such as `30s` is needed"));
-    }
-}
-
-pub(super) fn at_most<T: PartialOrd + std::fmt::Display>(
-    problems: &mut Vec<Problem>,
-    (key, value): (&str, T),
-    (bound, limit): (&str, T),
-) {
-    if value > limit {
-        problems.push(Problem::new(
-            key,
-            format!("is {value}, more than {bound}, which is {limit}"),
-        ));
     }
 }

@@ -1,4 +1,4 @@
-//! `[listen]`: where clients come in.
+//! `[listen]`: where the daemon listens.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -8,17 +8,17 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::error::Problem;
-use super::limits::{at_least_one, at_most, positive};
+use super::error::{Problem, at_least_one, at_most, positive};
+use super::optional;
 use super::tls::Tls;
 use crate::rpc::limits::Limits;
 use crate::rpc::listen::{Loopback, LoopbackError};
 
-/// Longest path of a unix socket in bytes: 108 with a zero at its end (unix(7)), less the eleven
-/// that its temporary name has more.
+/// Longest path of a unix socket, in bytes: 108 with the zero at its end (unix(7)), less the eleven that its
+/// temporary name adds.
 const MAX_PATH: usize = 107 - 11;
 
-/// Where clients come in: a unix socket, a TCP port, or both.
+/// Where the daemon listens: on a unix socket, a TCP port, or both.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Listen {
@@ -45,7 +45,7 @@ impl Default for Listen {
         let limits = Limits::default();
         Self {
             unix: "/run/cellftpd/cellftpd.sock".into(),
-            // The daemon's own user and group.
+            // Read and write for the daemon's own user and group.
             unix_mode: Mode(0o660),
             tcp: None,
             connections: usize::try_from(limits.connections.in_all).unwrap_or(usize::MAX),
@@ -178,33 +178,5 @@ impl<'de> Deserialize<'de> for Mode {
         String::deserialize(deserializer)?
             .parse()
             .map_err(de::Error::custom)
-    }
-}
-
-/// TOML has no word for nothing: an empty text stands for it.
-pub(super) mod optional {
-    use super::{Deserialize, Deserializer, FromStr, Serializer, de, fmt};
-
-    #[expect(clippy::ref_option, reason = "the shape that serde calls")]
-    pub(in crate::config) fn serialize<T: fmt::Display, S: Serializer>(
-        value: &Option<T>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        match value {
-            Some(value) => serializer.collect_str(value),
-            None => serializer.serialize_str(""),
-        }
-    }
-
-    pub(in crate::config) fn deserialize<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
-    where
-        T: FromStr<Err: fmt::Display>,
-        D: Deserializer<'de>,
-    {
-        let text = String::deserialize(deserializer)?;
-        if text.is_empty() {
-            return Ok(None);
-        }
-        text.parse().map(Some).map_err(de::Error::custom)
     }
 }

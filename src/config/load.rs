@@ -1,4 +1,4 @@
-//! Laying the sources over each other.
+//! The sources of the configuration, each laid over the one before.
 
 use std::fs;
 use std::path::Path;
@@ -8,11 +8,11 @@ use figment::providers::Serialized;
 use figment::value::{Dict, Map};
 use figment::{Figment, Metadata, Profile, Provider};
 
-use super::Config;
 use super::env::Variables;
 use super::error::{Error, Problem};
+use super::root::Config;
 
-/// Where the configuration is looked for unless a path is given.
+/// The file that is read where no path is given.
 pub const DEFAULT_PATH: &str = "/etc/cellftpd/cellftpd.toml";
 
 /// Reads the configuration.
@@ -21,8 +21,8 @@ pub const DEFAULT_PATH: &str = "/etc/cellftpd/cellftpd.toml";
 /// `CELLFTPD_SECTION__KEY`, for example `CELLFTPD_LISTEN__TCP`.
 ///
 /// # Errors
-/// The file cannot be read, or something in it or in the environment is wrong: all that was
-/// found is told.
+/// [`Error::Read`] where the file cannot be read. [`Error::Problems`] with all that is wrong in it or in the
+/// environment.
 pub fn load(path: Option<&Path>) -> Result<Config, Error> {
     let explicit = path.is_some();
     let path = path.unwrap_or(Path::new(DEFAULT_PATH));
@@ -49,7 +49,7 @@ pub fn load(path: Option<&Path>) -> Result<Config, Error> {
 /// `name` stands for the file in errors.
 ///
 /// # Errors
-/// Something is wrong: all that was found is told.
+/// [`Error::Problems`] with all that is wrong.
 pub fn parse(
     name: &str,
     text: &str,
@@ -79,7 +79,7 @@ pub fn parse(
     }
 }
 
-/// A table under the name of the file that it came from.
+/// A table, with the name of its file.
 struct Named<'a> {
     name: &'a str,
     table: toml::Table,
@@ -95,8 +95,7 @@ impl Provider for Named<'_> {
     }
 }
 
-/// The file's text as a table. Errors name the place and not the line itself: it may hold a
-/// password.
+/// The file's text as a table. Errors name the line and do not quote it, since it may have a password.
 fn read(name: &str, text: &str) -> Result<toml::Table, Error> {
     toml::from_str(text).map_err(|error| {
         let before = error
@@ -121,13 +120,13 @@ fn from_figment(error: &figment::Error) -> Problem {
             )
         }
         Kind::Message(message) => message.trim_end().to_owned(),
-        // What the reader of durations says of itself; it has no example.
+        // The error of humantime has no example.
         Kind::InvalidType(found, wanted) | Kind::InvalidValue(found, wanted)
             if wanted == "a duration" =>
         {
             format!("is {found}; allowed: a time in quotes, as \"90s\", \"10m\" or \"1h 30m\"")
         }
-        // The value may be a password that stands in the place of its profile.
+        // The value may be a password in the place of its profile.
         Kind::InvalidType(found, wanted)
             if ["map", "struct"].iter().any(|t| wanted.contains(t)) =>
         {
@@ -146,7 +145,7 @@ fn from_figment(error: &figment::Error) -> Problem {
     }
 }
 
-/// What a value is, without the value.
+/// The type of a value, without the value.
 fn kind_of(found: &Actual) -> &'static str {
     match found {
         Actual::Bool(_) => "true or false",
@@ -172,7 +171,7 @@ fn origin(figment: &Figment, key: &str) -> String {
                 metadata.name.to_string()
             };
         }
-        // A key that was left out is missing in its section.
+        // A key that is missing belongs to its section's source.
         match key.rsplit_once('.') {
             Some((section, _)) => key = section,
             None => return String::new(),

@@ -1,11 +1,11 @@
-//! `[log]`: what the daemon tells about itself.
+//! `[log]`: the log of the daemon.
 
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 
 use super::error::Problem;
 
-/// What is logged, and how. It goes to standard error.
+/// What is logged, and in which form. The log goes to standard error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {
@@ -46,7 +46,7 @@ pub enum Format {
     Auto,
     /// For people, with the time.
     Text,
-    /// For systemd's journal, which knows the time: the priority goes before each line.
+    /// For systemd's journal, which has the time: the priority precedes each line.
     Journal,
     /// One JSON object a line.
     Json,

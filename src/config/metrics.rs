@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::listen::optional;
+use super::optional;
 use crate::rpc::listen::Loopback;
 
 /// Counts for a monitoring system, in the text format of Prometheus.
@@ -17,7 +17,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// The address, where one is wanted.
+    /// The address; `None` where there are no metrics.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         self.listen.map(Loopback::get)

@@ -13,8 +13,10 @@ mod load;
 mod log;
 mod metrics;
 mod module;
+mod optional;
 mod repair;
 mod roles;
+mod root;
 mod server;
 mod tls;
 mod transfers;
@@ -33,165 +35,7 @@ pub use module::Emulator;
 pub use module::{Device, FlowControl, Module, Network};
 pub use repair::{Bound, Highest, Repair};
 pub use roles::Roles;
+pub use root::Config;
 pub use server::{Floor, Priority, Secret, Security, ServerProfile, Verification, Yields};
 pub use tls::Tls;
 pub use transfers::{Download, Transfers, Upload};
-
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-
-use serde::{Deserialize, Serialize};
-
-use crate::broker::Limits;
-use crate::broker::catalogue::Servers;
-use crate::broker::terms::Limit;
-use crate::broker::terms::share::Share;
-use crate::rpc;
-
-/// Longest name of a server profile, in bytes: that of a transfer, and what a request may name.
-const MAX_NAME: usize = 128;
-
-/// All that can be configured. Every key has a default, so an empty file is a valid one; an
-/// unknown key is an error, so that a misspelt one does not go unnoticed.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Config {
-    /// The cellular module and its port.
-    pub module: Module,
-    /// How far and how often the link is repaired.
-    pub repair: Repair,
-    /// Where clients come in.
-    pub listen: Listen,
-    /// What those who come in may do.
-    pub roles: Roles,
-    /// Operations that wait for the link.
-    pub queue: Queue,
-    /// Virtual sessions.
-    pub sessions: Sessions,
-    /// Bytes on their way.
-    pub transfers: Transfers,
-    /// Transfers that outlive their caller.
-    pub durable: Durable,
-    /// Data over the air.
-    pub budget: Budget,
-    /// Counts for a monitoring system.
-    pub metrics: Metrics,
-    /// What the daemon tells about itself.
-    pub log: Log,
-    /// Server profiles by name.
-    pub servers: BTreeMap<String, ServerProfile>,
-    /// Who may use them, by their names; everybody where nothing is said.
-    pub access: BTreeMap<String, Access>,
-}
-
-impl Config {
-    /// The configuration as TOML, with every value that is in force and without secrets.
-    ///
-    /// # Errors
-    /// A value has no form in TOML.
-    pub fn to_redacted_toml(&self) -> Result<String, toml::ser::Error> {
-        toml::to_string(self)
-    }
-
-    /// The bounds as the broker takes them.
-    #[must_use]
-    pub fn limits(&self) -> Limits {
-        Limits {
-            usage: self.budget.limits(self.transfers.upload),
-            ..limits::to_broker(&self.module, &self.queue, &self.sessions, &self.transfers)
-        }
-    }
-
-    /// How much those who come in may take.
-    #[must_use]
-    pub fn doors(&self) -> rpc::limits::Limits {
-        rpc::limits::Limits {
-            connections: Share {
-                in_all: self.listen.connections as u64,
-                of_one: self.listen.connections_per_client as u64,
-            },
-            idle: self.listen.idle,
-            messages: self.transfers.messages(),
-            ..rpc::limits::Limits::default()
-        }
-    }
-
-    /// The server profiles with their passwords.
-    ///
-    /// # Errors
-    /// A profile is not usable: a password file vanished since the configuration was read.
-    pub fn servers(&self) -> Result<Servers, Error> {
-        let mut servers = Vec::new();
-        let mut problems = Vec::new();
-        for (name, profile) in &self.servers {
-            match profile.resolve(name) {
-                Ok(server) => servers.push((name.clone(), server)),
-                Err(found) => problems.extend(found),
-            }
-        }
-        if !problems.is_empty() {
-            return Err(Error::Problems(problems));
-        }
-        let mut known = Servers::new(servers, self.transfers.allow_inline_servers);
-        for (name, access) in &self.access {
-            known = known.with_access(name, access.resolve(name).map_err(Error::Problems)?);
-        }
-        let profiles = self.servers.iter();
-        Ok(profiles.fold(known, |known, (name, profile)| {
-            known
-                .with_priority(name, profile.priority.into())
-                .with_data_limit(name, profile.data_limit())
-                .with_yields(name, profile.yields.into())
-                .with_names_in(name, profile.names().unwrap_or_default())
-        }))
-    }
-
-    /// The file that the counts of the data budget are kept in; `None` where nothing is limited,
-    /// or where there is no place for it.
-    #[must_use]
-    pub fn usage_path(&self) -> Option<PathBuf> {
-        self.limits_data().then(|| self.budget.path())?
-    }
-
-    /// Whether any data is limited.
-    #[must_use]
-    pub fn limits_data(&self) -> bool {
-        let Limits { usage, .. } = self.limits();
-        let profiles = self.servers.values().map(ServerProfile::data_limit);
-        let mut limits = [usage.module, usage.client].into_iter().chain(profiles);
-        limits.any(|limit| limit != Limit::default())
-    }
-
-    /// Every rule that a single key cannot tell, broken or not.
-    fn problems(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        self.module.check(&mut problems);
-        self.repair.check(&mut problems);
-        self.listen.check(&mut problems);
-        self.roles.check(&mut problems);
-        self.queue.check(&mut problems);
-        self.sessions.check(&mut problems);
-        self.transfers.check(&mut problems);
-        self.durable.check(&mut problems);
-        self.budget.check(&mut problems);
-        self.log.check(&mut problems);
-        for (name, server) in &self.servers {
-            server.check(name, &mut problems);
-            if name.len() > MAX_NAME {
-                let rule = format!(
-                    "the name has {} bytes, at most {MAX_NAME} are allowed",
-                    name.len()
-                );
-                problems.push(Problem::new("servers", rule));
-            }
-        }
-        for (name, access) in &self.access {
-            problems.extend(access.resolve(name).err().into_iter().flatten());
-            if !self.servers.contains_key(name) {
-                let key = format!("access.{name}");
-                problems.push(Problem::new(key, "there is no server profile of this name"));
-            }
-        }
-        problems
-    }
-}

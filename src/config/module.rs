@@ -22,17 +22,17 @@ pub struct Module {
     pub device: Device,
     /// Bits per second of a UART; a USB port takes any.
     pub baud: u32,
-    /// How a UART keeps either side from being overrun.
+    /// The flow control of a UART.
     pub flow_control: FlowControl,
-    /// After so long without work the module logs out; 0: never.
+    /// The module logs out after this time without work; 0: never.
     #[serde(with = "humantime_serde")]
     pub idle_logout: Duration,
-    /// While it is idle, the server hears from it so often; 0: never.
+    /// How often an idle module sends the server a command that keeps the login alive; 0: never.
     #[serde(with = "humantime_serde")]
     pub keep_alive: Duration,
     /// File with quirks of single models and firmware; empty: none.
     pub quirks: PathBuf,
-    /// Callers may send AT commands of their own.
+    /// Clients may send AT commands.
     pub allow_at_commands: bool,
     /// The connection to the network.
     pub network: Network,
@@ -46,7 +46,7 @@ impl Default for Module {
         let upkeep = Upkeep::default();
         Self {
             device: Device::default(),
-            // What SIM7500/SIM7600 and A76xx modules have when they leave the factory.
+            // The factory setting of SIM7500/SIM7600 and A76xx modules.
             baud: 115_200,
             flow_control: FlowControl::default(),
             idle_logout: upkeep.idle_logout,
@@ -64,7 +64,7 @@ impl Module {
     /// The quirks.
     ///
     /// # Errors
-    /// The file cannot be read, or something in it is wrong.
+    /// [`Error::Problems`] where the file cannot be read, or something in it is wrong.
     pub fn quirks(&self) -> Result<Quirks, Error> {
         self.read_quirks()
             .map_err(|problem| Error::Problems(vec![problem]))
@@ -87,8 +87,8 @@ impl Module {
 
     pub(super) fn check(&self, problems: &mut Vec<Problem>) {
         problems.extend(self.read_quirks().err());
-        // `AT+IPR` of the modules goes from 300 to 3686400 (SIM7500/SIM7600 UART application
-        // note V2.00), the note for the newest firmware to 4000000.
+        // `AT+IPR` accepts 300 to 3686400 (SIM7500/SIM7600 UART application note V2.00); the note for the
+        // newest firmware says 4000000.
         if !(300..=4_000_000).contains(&self.baud) {
             problems.push(Problem::new(
                 "module.baud",
@@ -113,13 +113,13 @@ impl Module {
 pub enum Device {
     /// A serial device by its path.
     Serial(PathBuf),
-    /// The emulated module, inside the daemon. No configuration says so where the program was built without it
-    /// (feature `emulator`).
+    /// The emulated module, inside the daemon. A program that was built without it (feature `emulator`) refuses
+    /// this value.
     Emulator,
 }
 
 impl Default for Device {
-    /// The link that the udev rules of the package make for the AT port.
+    /// The link to the AT port that this package's udev rules make.
     fn default() -> Self {
         Self::Serial("/dev/simcom-at".into())
     }
@@ -163,7 +163,7 @@ impl fmt::Display for Device {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FlowControl {
-    /// Nothing does; right for USB ports, which do it by themselves.
+    /// None; right for USB ports, which have their own.
     #[default]
     None,
     /// RTS and CTS.
@@ -174,12 +174,12 @@ pub enum FlowControl {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Network {
-    /// Access point name; empty: what the module has is left alone.
+    /// Access point name; empty: the module keeps its own.
     pub apn: String,
 }
 
 impl Network {
-    /// The access point name, where one is to be set.
+    /// The access point name, where one is configured.
     #[must_use]
     pub fn apn(&self) -> Option<Apn> {
         Apn::new(&self.apn)
@@ -191,8 +191,8 @@ impl Network {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Emulator {
-    /// Which modules it behaves like.
+    /// The family of modules that it behaves like.
     pub family: Family,
-    /// What firmware does differently.
+    /// Differences of firmware.
     pub knobs: Knobs,
 }

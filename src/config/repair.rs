@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::Problem;
-use super::limits::positive;
+use super::error::{Problem, positive};
 use simcom_talk::dialogue::Rung;
 use simcom_talk::dialogue::ladder;
 
@@ -29,7 +28,7 @@ pub struct Repair {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Highest {
-    /// The FTPS service stopped and started, as any way to a server may need.
+    /// The FTPS service stopped and started, which a login may need at any time.
     Service,
     /// The PDP context off and on.
     Context,
@@ -43,10 +42,10 @@ pub enum Highest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bound {
-    /// Not again within so long.
+    /// The least time between two tries.
     #[serde(with = "humantime_serde")]
     pub cool_down: Duration,
-    /// So many in an hour; 0: never.
+    /// Tries in an hour; 0: never.
     pub per_hour: u32,
 }
 
@@ -64,7 +63,7 @@ impl Default for Repair {
 }
 
 impl Repair {
-    /// The bounds as the owner of the port takes them.
+    /// The bounds for the module's task.
     #[must_use]
     pub fn limits(&self) -> ladder::Limits {
         ladder::Limits {

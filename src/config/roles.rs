@@ -1,4 +1,4 @@
-//! `[roles]`: what those who come in may do.
+//! `[roles]`: what clients may do.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,10 +31,10 @@ impl Default for Roles {
 }
 
 impl Roles {
-    /// The roles as the server takes them.
+    /// The roles for the server.
     ///
     /// # Errors
-    /// What is wrong, key by key.
+    /// A [`Problem`] for each key that is wrong.
     pub fn resolve(&self) -> Result<role::Roles, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut list = |key: &str, names: &[String]| {

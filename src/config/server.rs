@@ -23,7 +23,7 @@ use simcom_talk::ftps::value::{Host, NameCode, Password, Server, ServerType, Use
 pub struct ServerProfile {
     /// Host name or IPv4 address.
     pub host: String,
-    /// Port; 0: the one that `security` has by custom, 21 or 990.
+    /// Port; 0: the usual port for `security`, 21 or 990.
     pub port: u16,
     /// How the connections are protected.
     pub security: Security,
@@ -37,28 +37,28 @@ pub struct ServerProfile {
     /// Data connections go to the address of the control connection instead of the one in the
     /// server's reply.
     pub single_ip: bool,
-    /// How urgent Get and Put are where their callers do not say.
+    /// The priority of Get and Put where their callers do not say.
     pub priority: Priority,
-    /// Bytes that may go over the air to it in a day, as far as they can be estimated; 0: no limit.
+    /// Limit of estimated bytes over the air in a day; 0: no limit.
     pub data_per_day: u64,
     /// The same in a month.
     pub data_per_month: u64,
-    /// When Get and Put give up the link before their end where their callers do not say.
+    /// When Get and Put yield the link before their end, where their callers do not say.
     pub yields: Yields,
-    /// Whether the server must prove who it is. Counts only with TLS, as the keys below.
+    /// Whether the server's certificate is verified. Has a meaning only with TLS, as have the keys below.
     pub verify: Verification,
     /// PEM file with the certificate that signed the server's, or with the server's own. A
     /// relative path is one of systemd's credentials of the service.
     pub ca_file: PathBuf,
-    /// PEM file with the certificate by which the module proves who it is, for servers that ask.
+    /// PEM file with the module's own certificate, for servers that ask for one.
     pub client_cert_file: PathBuf,
     /// PEM file with the key of `client_cert_file`; it may be the same file.
     pub client_key_file: PathBuf,
-    /// The oldest TLS version that will do.
+    /// The oldest TLS version that is accepted.
     pub tls_floor: Floor,
-    /// The code in which the server has its names, by a name of IANA.
+    /// The encoding of names on the server, by its IANA name.
     pub name_encoding: String,
-    /// The module names the server in the handshake; never done where `host` is an address.
+    /// The module names the server in the handshake (SNI); never where `host` is an address.
     pub sni: bool,
 }
 
@@ -88,14 +88,14 @@ impl Default for ServerProfile {
     }
 }
 
-/// Whether a server must prove who it is.
+/// Whether a server's certificate is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verification {
-    /// By a certificate that `ca_file` vouches for.
+    /// It must be signed by the authority in `ca_file`.
     #[default]
     Required,
-    /// Anybody will do who answers at the address.
+    /// It is not verified.
     None,
 }
 
@@ -126,7 +126,7 @@ pub enum Security {
     Implicit,
 }
 
-/// How urgent a transfer is beside others.
+/// The priority of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Priority {
@@ -149,7 +149,7 @@ impl From<Priority> for terms::Priority {
     }
 }
 
-/// When a transfer gives up the link to others before its end, and goes on later.
+/// When a transfer yields the link to others before its end, and is resumed later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Yields {
@@ -176,7 +176,7 @@ impl ServerProfile {
     /// The server, with its password.
     ///
     /// # Errors
-    /// What is wrong, key by key; `name` is the profile's.
+    /// A [`Problem`] for each key that is wrong; `name` is the profile's.
     pub fn resolve(&self, name: &str) -> Result<Server, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut refuse = |key: &str, rule: String| {
@@ -216,7 +216,7 @@ impl ServerProfile {
         }
     }
 
-    /// The code in which the server has its names; `None` where it is not known.
+    /// The encoding of names on the server; `None` where it is not known.
     #[must_use]
     pub fn names(&self) -> Option<NameCode> {
         NameCode::new(&self.name_encoding)
@@ -243,13 +243,13 @@ impl ServerProfile {
         let path = locate(file).map_err(refused)?;
         let text = fs::read_to_string(&path)
             .map_err(|error| refused(format!("{}: {error}", path.display())))?;
-        // Editors end a file with a line end that is no part of the password.
+        // Editors end a file with a line end, which is no part of the password.
         let text = text.strip_suffix('\n').unwrap_or(&text);
         let text = text.strip_suffix('\r').unwrap_or(text);
         Password::new(text).map_err(|rule| refused(format!("the password {rule}")))
     }
 
-    /// What TLS must prove; or the key that is wrong, and why.
+    /// The TLS policy, or the key that is wrong, and why.
     fn tls(&self) -> Result<TlsPolicy, (&'static str, String)> {
         let verify = self.verify().map_err(|rule| ("ca_file", rule))?;
         let identity = self.identity()?;
@@ -267,7 +267,7 @@ impl ServerProfile {
         })
     }
 
-    /// By what the module proves who it is.
+    /// The module's own certificate and key.
     fn identity(&self) -> Result<Option<ClientIdentity>, (&'static str, String)> {
         const CERT: &str = "client_cert_file";
         const KEY: &str = "client_key_file";
@@ -321,7 +321,7 @@ impl ServerProfile {
     }
 }
 
-/// Said of files that only TLS has a use for.
+/// The rule for files that only TLS uses.
 const NO_TLS: &str = "is given, but `security` is \"none\": there is no TLS";
 
 /// A password in the configuration. Written out, it is `***`, or empty where there is none.
@@ -351,7 +351,7 @@ impl Serialize for Secret {
 }
 
 impl<'de> Deserialize<'de> for Secret {
-    /// Takes text alone, and in an error never repeats what it found instead.
+    /// Accepts only text. The error never repeats the value.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Visitor;
 

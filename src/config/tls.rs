@@ -9,33 +9,32 @@ use super::error::{Error, Problem};
 use super::file::contents;
 use crate::rpc::tls::{self, TlsError};
 
-/// TLS at the TCP port, of which both sides have a certificate: all keys, or none. A relative
-/// path is one of systemd's credentials of the service.
+/// TLS at the TCP port, where both sides have a certificate: all keys are set, or none. A relative path is one
+/// of systemd's credentials of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Tls {
-    /// PEM file with the daemon's certificate, and who signed it.
+    /// PEM file with the daemon's certificate and those of its authorities.
     pub cert_file: PathBuf,
     /// PEM file with the key of `cert_file`; it may be the same file.
     pub key_file: PathBuf,
     /// PEM file with the authorities that sign the certificates of clients.
     pub client_ca_file: PathBuf,
-    /// PEM file with a list of revoked certificates of each of these authorities; empty: none is
-    /// looked at.
+    /// PEM file with a list of revoked certificates of each of these authorities; empty: none is checked.
     pub client_crl_file: PathBuf,
 }
 
 impl Tls {
-    /// Whether there is none.
+    /// Whether TLS is not configured.
     #[must_use]
     pub fn is_off(&self) -> bool {
         self.files().iter().all(|(_, file)| is_empty(file))
     }
 
-    /// What the door needs; `None` where there is no TLS.
+    /// The certificates and keys; `None` where there is no TLS.
     ///
     /// # Errors
-    /// A file is not usable: it changed since the configuration was read.
+    /// [`Error::Problems`] where a file is not usable: it changed since the configuration was read.
     pub fn resolve(&self) -> Result<Option<tls::Tls>, Error> {
         self.read()
             .map_err(|problem| Error::Problems(vec![problem]))

@@ -1,17 +1,16 @@
-//! `[transfers]`: bytes on their way between clients and the link, and how they go.
+//! `[transfers]`: bytes between clients and the link.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::Problem;
-use super::limits::{at_most, positive};
+use super::error::{Problem, at_most, positive};
 use crate::broker::limits::{Stall, Trickle};
 use crate::broker::spool;
 use simcom_talk::dialogue::{DownloadForm, UploadForm};
 
-/// Bytes on their way between clients and the link.
+/// Bytes between clients and the link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Transfers {
@@ -29,10 +28,10 @@ pub struct Transfers {
     pub disk_in_all: u64,
     /// Directory for them; empty: the system's for temporary files.
     pub directory: PathBuf,
-    /// How long a client may stand still before its transfer is ended.
+    /// How long a client may move no byte before its transfer is ended.
     #[serde(with = "humantime_serde")]
     pub stall: Duration,
-    /// How long a transfer may have the link while others wait for it and its client stands still.
+    /// How long a transfer may hold the link while others wait and its client moves no byte.
     #[serde(with = "humantime_serde")]
     pub trickle: Duration,
     /// How files are read.
@@ -63,16 +62,16 @@ impl Default for Transfers {
 /// Least memory for one transfer in bytes: one message of a client has to fit.
 const MIN_MEMORY: u64 = 64 * 1024;
 
-/// Least memory for messages that are coming in, in bytes: a chunk of each of two clients.
+/// Least memory for messages that arrive, in bytes: a chunk of each of two clients.
 const MIN_MESSAGES: u64 = 512 * 1024;
 
 impl Transfers {
-    /// Bytes of `memory_in_all` for messages that are coming in: a quarter of it.
+    /// Bytes of `memory_in_all` for messages that arrive: a quarter of it.
     pub(super) fn messages(&self) -> u64 {
         (self.memory_in_all / 4).max(MIN_MESSAGES)
     }
 
-    /// Bytes of `memory_in_all` for what lies between clients and the link: the rest.
+    /// Bytes of `memory_in_all` for the spools: the rest.
     pub(super) fn spools(&self) -> u64 {
         let rest = self.memory_in_all - self.memory_in_all / 4;
         rest.max(self.memory)

@@ -1,19 +1,19 @@
-//! Files that the daemon may open, and how many of them connections get.
+//! The file descriptors of the daemon, and how many of them are for connections.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::broker::terms::share::Share;
 
 /// Descriptors for all but connections: spool files (128), transfers that are received or read (128), TLS
-/// handshakes (64), connections that are told that there are too many (32), those for metrics (16), and the
-/// port, the log, the sockets that listen, the store. The rest is a margin.
+/// handshakes (64), connections beyond the bound that get a status (32), those for metrics (16), and port, log,
+/// listening sockets and store. The rest is a margin.
 const RESERVE: u64 = 400;
 
-/// Connections in any case: who gives a daemon so few descriptors gets errors for others instead.
+/// The least number of connections. With so few descriptors, something else fails instead.
 const LEAST: u64 = 16;
 
-/// Asks the system for as many descriptors as it gives, and answers how many connections there can be
-/// of those that are `wanted`.
+/// Raises the limit of descriptors as far as the system allows. Answers how many of the `wanted` connections
+/// there can be.
 pub(super) fn connections(wanted: Share) -> Share {
     let granted = raise(wanted.in_all.saturating_add(RESERVE));
     let share = within(wanted, granted);
@@ -28,7 +28,7 @@ pub(super) fn connections(wanted: Share) -> Share {
     share
 }
 
-/// The limit that is in force, raised to `wanted` where the system allows it.
+/// The limit in force, raised to `wanted` where the system allows it.
 fn raise(wanted: u64) -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let current = limit.current.unwrap_or(u64::MAX);

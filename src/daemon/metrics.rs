@@ -29,21 +29,21 @@ pub enum Error {
     /// The exporter could not be set up.
     #[error("metrics cannot be served")]
     Exporter(#[from] BuildError),
-    /// Somebody else counts in this process.
+    /// Another recorder is installed in this process.
     #[error("metrics are counted already")]
     Counted,
 }
 
-/// Connections at once. A monitoring system needs one; beyond that the oldest makes room.
+/// Connections at once. A monitoring system needs one. Beyond the bound the oldest is closed.
 const AT_ONCE: usize = 16;
 
-/// How long a question and its answer may take.
+/// How long a request and its answer may take.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Longest question that is taken, in bytes. Its end is looked for, and nothing else in it.
+/// Longest request that is accepted, in bytes. Only its end is looked for.
 const QUESTION: usize = 8 * 1024;
 
-/// Between two times at which what was counted is tidied up: the exporter's own custom.
+/// The interval at which the exporter's buffers are emptied: the exporter's own default.
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Pause after a connection could not be accepted, mostly for want of descriptors.
@@ -51,11 +51,12 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// Counts from now on, and serves the counts at an address until the task is aborted.
 ///
-/// Whoever is on this machine may come, and has no name: connections are few and short, so that they
-/// take no descriptors from what the daemon is there for.
+/// Any program of this machine may connect, without a principal. Connections are few and short, so that they
+/// take no descriptors from the daemon's own work.
 ///
 /// # Errors
-/// The address cannot be had.
+/// [`Error::Bind`] where the address cannot be had, [`Error::Exporter`] where the exporter cannot be set
+/// up, [`Error::Counted`] where this process counts already.
 pub(super) fn serve(at: SocketAddr) -> Result<JoinHandle<()>, Error> {
     let bind = |source| Error::Bind { at, source };
     let listener = std::net::TcpListener::bind(at).map_err(bind)?;
@@ -73,7 +74,7 @@ pub(super) fn serve(at: SocketAddr) -> Result<JoinHandle<()>, Error> {
 }
 
 async fn run(listener: TcpListener, counts: PrometheusHandle) {
-    // Dropped with this task, and they end.
+    // The connections end when this task is dropped.
     let mut answers = JoinSet::new();
     let mut by_age: VecDeque<AbortHandle> = VecDeque::new();
     let mut upkeep = interval(UPKEEP);
@@ -99,7 +100,7 @@ async fn run(listener: TcpListener, counts: PrometheusHandle) {
     }
 }
 
-/// Answers whatever is asked with the counts (RFC 9112).
+/// Answers any request with the counts (RFC 9112).
 async fn answer(mut stream: TcpStream, counts: PrometheusHandle) -> io::Result<()> {
     let mut question = Vec::new();
     while !question.ends_with(b"\r\n\r\n") {

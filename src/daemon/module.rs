@@ -10,7 +10,7 @@ use simcom_emulator::{Profile, serve::in_process};
 use simcom_talk::dialogue::Setup;
 use simcom_talk::ftps::Quirks;
 
-/// What is set on the module when it is brought up.
+/// The settings of the module at bring-up.
 pub(crate) fn setup(config: &Config, quirks: Quirks) -> Setup {
     Setup {
         hardware_flow_control: has_hardware_flow_control(&config.module),
@@ -21,7 +21,7 @@ pub(crate) fn setup(config: &Config, quirks: Quirks) -> Setup {
     }
 }
 
-/// What opens its port.
+/// The connector of its port.
 pub(crate) fn connector(config: &Module) -> Box<dyn Connector> {
     match &config.device {
         Device::Serial(device) => Box::new(SerialConnector {
@@ -35,7 +35,7 @@ pub(crate) fn connector(config: &Module) -> Box<dyn Connector> {
             let module = in_process(profile, config.emulator.knobs.clone());
             Box::new(StreamConnector(move || Ok(module.open())))
         }
-        // The configuration does not take it.
+        // The configuration refuses this value.
         #[cfg(not(feature = "emulator"))]
         Device::Emulator => Box::new(StreamConnector(|| {
             Err::<tokio::io::DuplexStream, _>(io::ErrorKind::Unsupported.into())

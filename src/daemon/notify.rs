@@ -1,4 +1,4 @@
-//! What systemd is told of the daemon (sd_notify(3)). Without systemd, nothing.
+//! The notifications to systemd (sd_notify(3)), where systemd is the parent.
 
 use std::env;
 use std::io;
@@ -12,20 +12,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::modem::health::{Health, Link};
 
-/// How long systemd may take to read what it is told. Its socket is one for all services, and holds
-/// few messages; a machine that starts has it full for a while. systemd gives up a daemon that has
-/// not told of its start after 90 s (`DefaultTimeoutStartSec=`).
+/// How long systemd may take to read a notification. Its one socket for all services holds few messages, and is
+/// full for a while on a machine that boots. systemd gives up a daemon that has not reported its start after 90
+/// s (`DefaultTimeoutStartSec=`).
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// The same for the last word, which nobody should wait for.
+/// The same for the last notification, which must not delay the exit.
 const BRIEFLY: Duration = Duration::from_millis(100);
 
-/// Tells systemd when the daemon is ready, what the module does, and that all is well, as long as
-/// this runtime turns.
+/// Reports to systemd when the daemon is ready, the state of the module, and, as long as this runtime works,
+/// the watchdog's signal.
 pub(super) async fn keep_informed(mut health: watch::Receiver<Health>, stop: CancellationToken) {
     let status = status(&health.borrow_and_update().link);
     tell(&[NotifyState::Ready, NotifyState::Status(&status)]).await;
-    // Twice as often as systemd looks, as it asks for (sd_watchdog_enabled(3)).
+    // Twice as often as the watchdog's time, as systemd asks for (sd_watchdog_enabled(3)).
     let period = sd_notify::watchdog_enabled().filter(|period| !period.is_zero());
     let mut watchdog = period.map(|period| {
         let mut watchdog = interval(period / 2);
@@ -46,11 +46,11 @@ pub(super) async fn keep_informed(mut health: watch::Receiver<Health>, stop: Can
     }
 }
 
-/// Spare time beside the bounds that the daemon keeps, for the machine and its disk.
+/// Spare time besides the daemon's own bounds, for a slow machine and its disk.
 pub(super) const SPARE: Duration = Duration::from_secs(5);
 
-/// The daemon is about to end, `within` that time at most. systemd is asked to wait for so long: many
-/// systems have set it to kill sooner (`DefaultTimeoutStopSec=`).
+/// Reports that the daemon will exit `within` this time, and asks systemd to wait: many systems are set to kill
+/// sooner (`DefaultTimeoutStopSec=`).
 pub(super) async fn stopping(within: Duration) {
     let within = u32::try_from(within.saturating_add(SPARE).as_micros()).unwrap_or(u32::MAX);
     let states = [
@@ -58,11 +58,11 @@ pub(super) async fn stopping(within: Duration) {
         NotifyState::Status("stopping"),
         NotifyState::ExtendTimeoutUsec(within),
     ];
-    // systemd sees the end itself.
+    // systemd sees the exit itself.
     let _ = timeout(BRIEFLY, tell(&states)).await;
 }
 
-/// Something is read anew from now on.
+/// Reports that a reload begins.
 pub(super) async fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]).await,
@@ -70,7 +70,7 @@ pub(super) async fn reloading() {
     }
 }
 
-/// What was to be read anew was read.
+/// Reports that a reload has ended.
 pub(super) async fn reloaded() {
     tell(&[NotifyState::Ready]).await;
 }
@@ -91,7 +91,7 @@ async fn tell(states: &[NotifyState<'_>]) {
     }
 }
 
-/// Waits while systemd does not read, as `sd_notify::notify` does, and lets the runtime turn meanwhile.
+/// Waits while systemd does not read, as `sd_notify::notify` does, without blocking the runtime.
 async fn send(states: &[NotifyState<'_>]) -> io::Result<()> {
     let Some(path) = env::var_os("NOTIFY_SOCKET") else {
         return Ok(());

@@ -1,5 +1,4 @@
-//! Sockets that whoever started the daemon has opened for it: systemd's socket activation
-//! (sd_listen_fds(3)).
+//! Sockets that were opened for the daemon by its parent: systemd's socket activation (sd_listen_fds(3)).
 
 use std::io;
 use std::net::TcpListener;
@@ -7,7 +6,7 @@ use std::os::unix::net::UnixListener;
 
 use listenfd::ListenFd;
 
-/// Sockets that listen already, taken in place of those of the configuration.
+/// Sockets that listen already. They replace those of the configuration.
 #[derive(Debug, Default)]
 pub struct Passed {
     pub(super) unix: Option<UnixListener>,
@@ -23,11 +22,11 @@ pub struct Passed {
 pub struct Unusable(#[source] Option<io::Error>);
 
 impl Passed {
-    /// Takes what the environment tells of. To be called once, before there are other threads: the
-    /// variables are taken away, so that no child takes the sockets for its own.
+    /// Takes the sockets that the environment names. Call it once, before there are other threads: it removes
+    /// the variables, so that no child process takes the sockets for its own.
     ///
     /// # Errors
-    /// One of them is no socket that listens, or the second of its kind.
+    /// `Unusable` where one of them is no socket that listens, or the second of its kind.
     pub fn from_env() -> Result<Self, Unusable> {
         let mut sockets = ListenFd::from_env();
         let mut passed = Self::default();
@@ -35,7 +34,7 @@ impl Passed {
             let taken = match sockets.take_unix_listener(index) {
                 Ok(Some(unix)) => passed.unix.replace(unix).is_none(),
                 Ok(None) => true,
-                // It is none; the TCP port is the other kind that there is.
+                // It is no unix socket, so that it must be a TCP port.
                 Err(_) => match sockets.take_tcp_listener(index) {
                     Ok(Some(tcp)) => passed.tcp.replace(tcp).is_none(),
                     Ok(None) => true,

@@ -1,4 +1,4 @@
-//! The certificates of the TCP port, which SIGHUP reads anew.
+//! The certificates of the TCP port, which SIGHUP reloads.
 
 use tokio::signal::unix::Signal;
 use tokio::sync::watch;
@@ -7,7 +7,7 @@ use super::notify;
 use crate::config::{Error, Tls};
 use crate::rpc::tls;
 
-/// The certificates in force, and where they come from.
+/// The certificates in force, and their files.
 #[derive(Debug, Clone)]
 pub(super) struct Certificates {
     files: Tls,
@@ -16,10 +16,10 @@ pub(super) struct Certificates {
 }
 
 impl Certificates {
-    /// Reads them.
+    /// Reads the files.
     ///
     /// # Errors
-    /// A file is not usable.
+    /// [`Error::Problems`] where a file is not usable.
     pub(super) fn of(files: &Tls) -> Result<Self, Error> {
         Ok(Self {
             files: files.clone(),
@@ -27,13 +27,13 @@ impl Certificates {
         })
     }
 
-    /// Those in force, now and after each reading.
+    /// The certificates in force, now and after each reload.
     pub(super) fn subscribe(&self) -> Option<watch::Receiver<tls::Tls>> {
         self.in_force.as_ref().map(watch::Sender::subscribe)
     }
 
-    /// Reads them anew at every SIGHUP. Those in force stay so where the new ones are not usable;
-    /// connections that there are stay as they are.
+    /// Reloads the files at every SIGHUP. Where the new certificates are not usable, the old ones stay in
+    /// force. Open connections stay as they are.
     pub(super) async fn read_at(self, mut hangup: Signal) {
         while hangup.recv().await.is_some() {
             notify::reloading().await;
@@ -56,7 +56,7 @@ impl Certificates {
                     "SIGHUP: the certificates of listen.tls were read anew"
                 );
             }
-            // The configuration that names them is not read anew.
+            // The configuration itself is not reloaded.
             Ok(None) => {}
             Err(error) => tracing::error!(
                 %error,

@@ -1,4 +1,4 @@
-//! What the module answers to the questions of the doctor, read.
+//! The module's answers to the doctor's commands.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,7 +7,7 @@ use time::{Date, Month, Time, UtcDateTime};
 use simcom_talk::dialogue::operation::Answer;
 use simcom_talk::ftps::question::Question;
 
-/// What is asked of a module, whatever the server. Each only tells something.
+/// The commands for any module. Each of them only reads.
 const QUESTIONS: [&str; 10] = [
     "AT+CPIN?",
     "AT+CFUN?",
@@ -21,7 +21,7 @@ const QUESTIONS: [&str; 10] = [
     "AT+CCLK?",
 ];
 
-/// The questions as they are said.
+/// The commands as they are sent.
 pub(super) fn questions() -> Vec<Question> {
     let questions = QUESTIONS.iter();
     questions
@@ -36,9 +36,9 @@ pub(super) struct Answers(Vec<Answer>);
 /// The clock of the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Clock {
-    /// It was never set.
+    /// The clock was never set.
     Unset,
-    /// It shows this time.
+    /// The clock shows this time.
     At(SystemTime),
 }
 
@@ -47,7 +47,7 @@ impl Answers {
         Self(answers)
     }
 
-    /// The line of information of a command, without its name.
+    /// The information text of a command, without its name.
     pub(super) fn of(&self, name: &str) -> Option<&str> {
         let mut answers = self.0.iter();
         let answer = answers.find(|answer| {
@@ -72,7 +72,7 @@ impl Answers {
             let stat = self.of(name)?.split(',').nth(1)?;
             stat.trim().parse().ok()
         });
-        // Home, roaming, denied, searching, then whatever else.
+        // Home, roaming, denied, searching, then any other.
         let rank = |stat: &u8| {
             [1, 5, 3, 2]
                 .iter()
@@ -94,7 +94,7 @@ impl Answers {
         let mut next = || numbers.next().flatten();
         let (year, month, day) = (next()?, next()?, next()?);
         let (hour, minute, second) = (next()?, next()?, next()?);
-        // A clock without a battery begins in 1970 or 1980, which has no other form here.
+        // A clock without a battery begins in 1970 or 1980; the answer has no other sign of that.
         if year >= 70 {
             return Some(Clock::Unset);
         }
@@ -107,15 +107,14 @@ impl Answers {
     }
 
     /// Whether context 1 is defined, and whether it has an access point name (`AT+CGDCONT?`, 3GPP 27.007
-    /// §10.1.1). The name itself is nobody's business.
+    /// §10.1.1). The report does not show the name.
     pub(super) fn context(&self) -> Option<bool> {
         let line = self.of("+CGDCONT")?;
         let apn = line.split(',').nth(2)?;
         Some(!apn.trim_matches(['"', ' ']).is_empty())
     }
 
-    /// Whether the module has an address in the network (`AT+CGPADDR`, 3GPP 27.007 §10.1.14). The address
-    /// itself is not looked at: 0.0.0.0 is none.
+    /// Whether the module has an address in the network (`AT+CGPADDR`, 3GPP 27.007 §10.1.14). 0.0.0.0 is none.
     pub(super) fn has_address(&self) -> Option<bool> {
         let line = self.of("+CGPADDR")?;
         let address = line.split(',').nth(1)?.trim_matches(['"', ' ']);

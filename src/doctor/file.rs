@@ -1,4 +1,4 @@
-//! A file of a server: how fast it is read, and whether the server goes on where it is told to (REST).
+//! A file of a server: how fast it is read, and whether the server supports REST.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::modem::{Error, chain};
 use simcom_talk::dialogue::operation::{Download, Task};
 use simcom_talk::ftps::value::{Offset, RemotePath};
 
-/// A rate that was measured over less than this says little.
+/// A rate that was measured over less time than this says little.
 const MEASURED: Duration = Duration::from_millis(200);
 
 /// Reads the file, and then its second half once more.
@@ -45,7 +45,7 @@ pub(super) async fn look(
     rate(report, &first);
     let half = first.bytes.len() / 2;
     let (before, after) = first.bytes.split_at(half);
-    // A server that begins anew would send the same.
+    // A server that ignores REST would send the same bytes.
     if half == 0 || after.starts_with(before) {
         return report.ok(
             "rest",
@@ -89,7 +89,7 @@ async fn read(
     from: u64,
     most: usize,
 ) -> Result<Content, Error> {
-    // Not beyond --limit, which is far below the last offset.
+    // It is at most --limit, which is far below the last offset.
     let offset = Offset::new(from).unwrap_or(Offset::ZERO);
     let download = Download::of(path.clone(), offset);
     visit

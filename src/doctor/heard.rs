@@ -1,4 +1,4 @@
-//! What goes over the port, as far as it tells how the port is.
+//! What goes over the port, as far as it shows the state of the port.
 
 #[cfg(test)]
 mod tests;
@@ -9,22 +9,22 @@ use simcom_talk::at::line::is_sentence;
 use simcom_talk::at::{FinalCode, Line};
 use simcom_talk::ftps::urc;
 
-/// Commands by name, their ends, and lines that nobody asked for by name. Nothing is kept of content, of the
-/// values of commands, or of what unsolicited lines say.
+/// Names of commands, their final result codes, and names of unsolicited lines. Nothing is kept of file
+/// content, of values of commands, or of values of unsolicited lines.
 #[derive(Debug, Default)]
 pub(super) struct Heard {
     /// Bytes from the module.
     pub(super) received: u64,
-    /// Lines from the module, and those among them with bytes that no line has.
+    /// Lines from the module, and how many of them have bytes that no line may have.
     pub(super) lines: u64,
     pub(super) garbled: u64,
-    /// What was said, in its order; the first [`EXCHANGES`].
+    /// Commands and answers in order, the first [`EXCHANGES`].
     pub(super) exchanges: Vec<Exchange>,
-    /// Sentences of a satellite receiver by the beginning of each, before the module was told to end them
-    /// and since.
+    /// Sentences of a satellite receiver, by their first characters: before the commands that stop them, and
+    /// since.
     pub(super) sentences: BTreeMap<String, u64>,
     pub(super) since_told: BTreeMap<String, u64>,
-    /// Other lines that nobody asked for.
+    /// Other unsolicited lines.
     pub(super) unsolicited: BTreeMap<String, u64>,
     line: Vec<u8>,
 }
@@ -32,48 +32,48 @@ pub(super) struct Heard {
 /// A command and its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Exchange {
-    /// Its name, as `AT+CFUN`.
+    /// The name of the command, such as `AT+CFUN`.
     pub(super) name: String,
-    /// The module sent the line back.
+    /// The module has echoed the line.
     pub(super) echoed: bool,
-    /// Lines of the answer, of the commands that [`KEPT`] names.
+    /// Lines of the answer, for the commands that [`KEPT`] names.
     pub(super) answer: Vec<String>,
-    /// What ended it, where something did.
+    /// The final result code, where there was one.
     pub(super) end: Option<End>,
 }
 
-/// What ended an answer.
+/// A final result code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     Ok,
     Refused,
-    /// A result code in numbers (`ATV0`, V.250 §6.2.6).
+    /// A numeric result code (`ATV0`, V.250 §6.2.6).
     Number,
 }
 
-/// The last command of those that end the sentences of a satellite receiver.
+/// The last of the commands that stop the sentences of a satellite receiver.
 const HUSHED: &str = "AT+CGPSINFOCFG";
 
-/// Those of them that a receiver may know.
+/// The commands among them that a receiver may know.
 const HUSH: [&str; 3] = ["AT+CGNSSTST", "AT+CGNSSPORTSWITCH", HUSHED];
 
-/// Commands whose answers are kept: none has a number of a card or a person.
+/// Commands whose answers are kept: none has the number of a card or a telephone.
 const KEPT: [&str; 2] = ["AT+CFUN", "AT+CFTPSSIZE"];
 
-/// Commands that content answers, which may look like any line.
+/// Commands that are answered with file content, which may look like any line.
 const CONTENT: [&str; 3] = ["AT+CFTPSLIST", "AT+CFTPSGET", "AT+CFTPSCACHERD"];
 
-/// Some fifty commands are said for the module, and twenty for each server.
+/// Some fifty commands are sent for the module, and twenty for each server.
 const EXCHANGES: usize = 2048;
 /// Lines of one answer.
 const ANSWER: usize = 8;
-/// Names of lines that nobody asked for.
+/// Names of unsolicited lines that are kept.
 const NAMES: usize = 32;
-/// A line of the module that is longer than any it says.
+/// Longest line that is kept: no line of a module is longer.
 const LINE: usize = 1024;
 
 impl Heard {
-    /// Bytes go to the module: a command line goes in one piece, and content of certificates is none.
+    /// Notes bytes to the module. A command line is sent in one piece; certificates are no command lines.
     pub(super) fn write(&mut self, bytes: &[u8]) {
         let Some(name) = name_of_command(bytes) else {
             return;
@@ -88,7 +88,7 @@ impl Heard {
         }
     }
 
-    /// Bytes came from the module.
+    /// Notes bytes from the module.
     pub(super) fn read(&mut self, bytes: &[u8]) {
         self.received += bytes.len() as u64;
         for byte in bytes {
@@ -108,7 +108,7 @@ impl Heard {
         !self.sentences.is_empty() || !self.since_told.is_empty()
     }
 
-    /// The commands that were to end them and were not refused.
+    /// The commands that stop them and were not refused.
     pub(super) fn hushed_by(&self) -> Vec<&str> {
         let done = self
             .exchanges
@@ -136,7 +136,7 @@ impl Heard {
         }
         let text = String::from_utf8_lossy(line).into_owned();
         let Some(said) = open else {
-            // Results of the FTPS service come behind the `OK` as a rule.
+            // Reports of the FTPS service come after `OK` as a rule.
             return match self.exchanges.last_mut() {
                 Some(said) if said.reports(&text) => said.keep(text),
                 _ => self.unasked(&text),
@@ -158,7 +158,7 @@ impl Heard {
         }
     }
 
-    /// A line that answers nothing.
+    /// An unsolicited line.
     fn unasked(&mut self, text: &str) {
         let table = if is_sentence(text.as_bytes()) {
             let told = self.said(HUSHED).any(|said| said.end.is_some());
@@ -188,7 +188,7 @@ impl Exchange {
         }
     }
 
-    /// Whether a line begins with the name of the command, as a result does.
+    /// Whether a line begins with the name of the command, as its information text does.
     fn reports(&self, line: &str) -> bool {
         let own = self.name.strip_prefix("AT");
         own.and_then(|own| line.strip_prefix(own))
@@ -196,7 +196,7 @@ impl Exchange {
     }
 }
 
-/// The name of a command line: `AT`, a sign and letters. Whatever stands behind is a value.
+/// The command name of a line: `AT`, a sign and letters. What follows is a value.
 fn name_of_command(bytes: &[u8]) -> Option<String> {
     let line = std::str::from_utf8(bytes).ok()?.strip_suffix('\r')?;
     if !line.starts_with("AT") || line.contains(['\r', '\n']) {
@@ -210,7 +210,7 @@ fn name_of_command(bytes: &[u8]) -> Option<String> {
     is_plain.then(|| name.to_owned())
 }
 
-/// Whether a line can be one of the answer to this command.
+/// Whether a line can belong to the answer to this command.
 fn is_answer(name: &str, text: &str) -> bool {
     let own = name.strip_prefix("AT").unwrap_or(name);
     !urc::is_unsolicited(text) || (!own.is_empty() && text.starts_with(own))

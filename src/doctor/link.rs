@@ -1,4 +1,4 @@
-//! The module while it is looked at: brought up by the same task as in the daemon, and asked one job at a time.
+//! The module under examination: brought up by the same task as in the daemon, with one job at a time.
 
 use std::time::Duration;
 
@@ -14,25 +14,25 @@ use simcom_talk::dialogue::operation::{Delivery, Operation, Output, Progress, St
 #[derive(Debug)]
 pub(super) struct Link(Modem);
 
-/// What was read of a file or a listing.
+/// The part of a file or a listing that was read.
 #[derive(Debug)]
 pub(super) struct Content {
-    /// Its bytes, at most as many as were wanted.
+    /// Its bytes, at most as many as were asked for.
     pub(super) bytes: Vec<u8>,
-    /// From the first piece to the last.
+    /// The time from the first chunk to the last.
     pub(super) took: Duration,
-    /// Bytes that came in that time.
+    /// Bytes that arrived in that time.
     pub(super) moved: u64,
 }
 
-/// The bring-up of a module that does not answer takes some 50 s: twenty calls of a second, and what a crashed
-/// program may have left is ended in between.
+/// The bring-up of a module that does not answer takes some 50 s: twenty tries of a second, and between them
+/// the end of what a crashed program may have left.
 const BRING_UP: Duration = Duration::from_secs(90);
 
 /// START and LOGIN have 30 and 75 s, and each may be tried twice.
 const JOB: Duration = Duration::from_secs(240);
 
-/// Nobody is slow to take what is read here.
+/// The doctor takes what is read at once.
 const STALL: Duration = Duration::from_secs(30);
 
 impl Link {
@@ -40,11 +40,11 @@ impl Link {
         Self(modem)
     }
 
-    /// Waits until the module serves or is known not to, and tells what is known of it then.
+    /// Waits until the module is ready or is known not to be. Answers with what is known then.
     pub(super) async fn brought_up(&self) -> Health {
         let mut health = self.0.health();
         let known = health.wait_for(|health| !matches!(health.link, State::BringingUp));
-        // The task has ended, or it takes longer than anything it does: what is known now is told.
+        // The task has ended, or takes longer than any of its steps: the answer is what is known now.
         let _ = timeout(BRING_UP, known).await;
         self.health()
     }
@@ -54,13 +54,13 @@ impl Link {
         self.0.health().borrow().clone()
     }
 
-    /// Does this.
+    /// Runs a task on the link.
     pub(super) async fn run(&self, standing: Standing, task: Task) -> Result<Output, Error> {
         let (answer, _) = self.start(standing, task, None).await?;
         answer.await.unwrap_or(Err(Error::Stopping))
     }
 
-    /// Reads a file or a listing, and stops when more than so many bytes have come.
+    /// Reads a file or a listing, and stops when more than `most` bytes have arrived.
     pub(super) async fn read(
         &self,
         standing: Standing,

@@ -1,8 +1,8 @@
-//! `cellftpd doctor`: looks at the port, the module, the network and the servers, as far as one machine can,
+//! `cellftpd doctor`: examines the port, the module, the network and the servers, as far as one machine can,
 //! and says what is wrong and what to do.
 //!
 //! It opens the port itself, so that no daemon may run on it, and brings the module up by the same task as the
-//! daemon. What it says is fit to be shown to anybody: no password, no number of a card or a telephone.
+//! daemon. Its report can be shown to anybody: it has no password, and no number of a card or a telephone.
 
 mod answers;
 mod args;
@@ -40,7 +40,7 @@ use simcom_talk::ftps::value::{RemotePath, Server, ValueError};
 use tap::{Tap, Tapped};
 use usb::Usb;
 
-/// Why nothing was looked at.
+/// Why nothing was examined.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The configuration cannot be used.
@@ -49,15 +49,15 @@ pub enum Error {
     /// There is no profile of this name.
     #[error("--profile {name}: there is no such server profile; the configuration has: {known}")]
     NoProfile {
-        /// As it was asked for.
+        /// The name that was asked for.
         name: String,
-        /// Those that there are.
+        /// The profiles of the configuration.
         known: String,
     },
     /// A file was named for several servers.
     #[error("--file: needs exactly one --profile")]
     ManyProfiles,
-    /// The module takes no such path.
+    /// The path breaks a rule.
     #[error("--file: the path {0}")]
     File(#[source] ValueError),
     /// The report has no form in JSON.
@@ -68,22 +68,23 @@ pub enum Error {
 /// What was found.
 #[derive(Debug)]
 pub struct Findings {
-    /// To be printed.
+    /// The report, to be printed.
     pub text: String,
-    /// No problem is among them.
+    /// Whether there is no problem.
     pub is_healthy: bool,
 }
 
-/// How long the port is listened to while nothing is asked: a satellite receiver sends once a second.
+/// How long the doctor listens on the port before it sends anything: a satellite receiver sends once a second.
 const LISTEN: Duration = Duration::from_secs(3);
 
 /// LOGOUT and STOP have 20 s each.
 const GOODBYE: Duration = Duration::from_secs(40);
 
-/// Looks at everything that is configured, or at what is named.
+/// Examines everything that is configured, or what the command line names.
 ///
 /// # Errors
-/// The configuration or the command line is not usable: nothing was looked at.
+/// [`Error::Config`] where a password, a certificate or the quirks cannot be read; [`Error::NoProfile`],
+/// [`Error::ManyProfiles`] or [`Error::File`] where the command line cannot be carried out. Nothing was looked at then.
 pub async fn run(args: DoctorArgs, config: Config) -> Result<Findings, Error> {
     let servers = servers(&args, &config)?;
     let file = args.file.as_deref().map(RemotePath::of_text);
@@ -138,7 +139,7 @@ pub async fn run(args: DoctorArgs, config: Config) -> Result<Findings, Error> {
     })
 }
 
-/// The servers that are looked at, with their passwords.
+/// The servers to examine, with their passwords.
 fn servers(args: &DoctorArgs, config: &Config) -> Result<Vec<(String, Server)>, Error> {
     for name in &args.profile {
         if !config.servers.contains_key(name) {
@@ -166,7 +167,7 @@ fn servers(args: &DoctorArgs, config: &Config) -> Result<Vec<(String, Server)>, 
     resolved.collect()
 }
 
-/// Whoever looks at a module changes nothing: no rung of the repair ladder is tried.
+/// The doctor changes nothing: it tries no rung of the repair ladder.
 fn nothing() -> ladder::Limits {
     let never = Bound {
         cool_down: Duration::ZERO,
@@ -181,7 +182,7 @@ fn nothing() -> ladder::Limits {
     }
 }
 
-/// What is looked at, and by what.
+/// What is examined, and with what.
 struct Examination<'a> {
     config: &'a Config,
     servers: Vec<(String, Server)>,
@@ -225,7 +226,7 @@ impl Examination<'_> {
         }
     }
 
-    /// Listens, asks, and listens again where sentences of a receiver were to be ended meanwhile.
+    /// Listens, sends commands, and listens again where one of them stops a receiver's sentences.
     async fn ask(&self, report: &mut Report) -> Answers {
         sleep(LISTEN).await;
         let asked = self

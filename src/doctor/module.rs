@@ -13,13 +13,13 @@ use crate::modem::health::{Health, Link};
 use simcom_talk::dialogue::facts::Sim;
 use simcom_talk::dialogue::failure::{Cause, Stage};
 
-/// Below, a transfer over LTE is slow and breaks often: the last of five bars that telephones show.
+/// Below this, a transfer over LTE is slow and often breaks: the last of five bars that telephones show.
 const WEAK_DBM: i32 = -105;
 
-/// A clock that differs by more was not set by the network.
+/// A clock that differs by more than this was not set by the network.
 const WRONG_CLOCK: Duration = Duration::from_secs(300);
 
-/// Who made it.
+/// Manufacturer, model and firmware.
 pub(super) fn identity(report: &mut Report, health: &Health) {
     let identity = &health.identity;
     if identity.model.is_empty() {
@@ -41,7 +41,7 @@ pub(super) fn identity(report: &mut Report, health: &Health) {
     }
 }
 
-/// The radio, as it was found.
+/// The state of the radio.
 pub(super) fn radio(report: &mut Report, heard: &Heard, answers: &Answers) {
     let was_off = heard.said("AT+CFUN").any(|said| {
         let mut lines = said.answer.iter();
@@ -156,7 +156,7 @@ pub(super) fn network(report: &mut Report, health: &Health, answers: &Answers) {
     }
 }
 
-/// What the settings of the module say of its line.
+/// The module's own settings of its line.
 pub(super) fn line(report: &mut Report, answers: &Answers) {
     let flow = answers.of("+IFC").unwrap_or("unknown");
     let rate = match answers.number("+IPR") {
@@ -172,7 +172,7 @@ pub(super) fn line(report: &mut Report, answers: &Answers) {
     );
 }
 
-/// The context of the data connection, as it is defined.
+/// The definition of the PDP context.
 pub(super) fn context(report: &mut Report, answers: &Answers) {
     match answers.context() {
         Some(true) => report.ok(
@@ -191,7 +191,7 @@ pub(super) fn context(report: &mut Report, answers: &Answers) {
     }
 }
 
-/// Whether it has an address in the network, now that its FTPS service is started.
+/// Whether the module has an address in the network, after its FTPS service was started.
 pub(super) fn address(report: &mut Report, answers: &Answers) {
     match answers.has_address() {
         Some(true) => report.ok("data", "The data connection is up, with an IP address (not shown)."),
@@ -204,7 +204,7 @@ pub(super) fn address(report: &mut Report, answers: &Answers) {
     }
 }
 
-/// A module that answers and does not serve, for a reason that nothing else here has told.
+/// A module that answers and is not ready, for a reason that no other finding has.
 pub(super) fn unserved(report: &mut Report, health: &Health) {
     match &health.link {
         Link::Fault(Error::NotReady(failure))
@@ -225,7 +225,7 @@ pub(super) fn unserved(report: &mut Report, health: &Health) {
     }
 }
 
-/// The clock of the module beside ours.
+/// The clock of the module, compared with this machine's.
 pub(super) fn clock(report: &mut Report, answers: &Answers, ours: SystemTime) {
     let advice = "The dates of certificates are not checked by it. It is set by the network where that sends the \
                   time (AT+CTZU=1).";

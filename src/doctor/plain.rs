@@ -1,4 +1,4 @@
-//! Text of others, fit to be shown to anybody.
+//! Text from elsewhere, made fit to be shown to anybody.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use std::fmt::Write;
 /// telephone numbers 10 or more (ITU-T E.164, E.118 and E.212).
 const NUMBER: usize = 10;
 
-/// The text without long numbers, and without what moves a terminal's cursor or is not seen.
+/// The text without long numbers, and without characters that move a terminal's cursor or are invisible.
 pub(super) fn plain(text: &str) -> String {
     let mut shown = String::new();
     let mut digits = String::new();

@@ -1,4 +1,4 @@
-//! The port: who holds it, which port it is, how it is set, and what comes out of it.
+//! The port: who holds it, which port it is, its settings, and what arrives from it.
 
 #[cfg(test)]
 mod tests;
@@ -18,7 +18,7 @@ use simcom_talk::dialogue::failure::{Cause, Failure, Stage};
 /// machine is busy: its buffer of 16 bytes is full after 1.4 ms.
 const UNGUARDED: u32 = 115_200;
 
-/// Tells how the port is. Answers whether the module behind it can be asked.
+/// Reports the state of the port. Answers whether the module behind it answers.
 pub(super) fn look(
     report: &mut Report,
     config: &Module,
@@ -107,7 +107,7 @@ fn closed(report: &mut Report, device: &str, error: &Error) {
     }
 }
 
-/// Of which device it is a port, and what the others are.
+/// The device of the port, and its other ports.
 fn kind(report: &mut Report, usb: Option<&Usb>) {
     let Some(usb) = usb else {
         report.ok(
@@ -166,7 +166,7 @@ fn settings(report: &mut Report, config: &Module, usb: Option<&Usb>) {
     }
 }
 
-/// Nothing that the module says is an answer.
+/// The module sends nothing that is an answer.
 fn dumb(report: &mut Report, usb: Option<&Usb>, heard: &Heard) {
     let at = usb.and_then(Usb::at_port).map_or_else(
         || "Set module.device to the AT port of the module".to_owned(),
@@ -226,7 +226,7 @@ fn spoken(report: &mut Report, heard: &Heard) {
     );
 }
 
-/// What came out of the port that nobody had asked for.
+/// What arrived unsolicited.
 pub(super) fn unasked(report: &mut Report, heard: &Heard) {
     let ours = "They cost time on the line, and are told from answers by their checksum.";
     if heard.has_sentences() {

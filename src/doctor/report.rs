@@ -1,4 +1,4 @@
-//! What was found, for people and for programs.
+//! The report of the doctor, for people and for programs.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::plain::plain;
 
-/// Everything that was found, in the order in which it was looked at.
+/// All findings, in the order of the examination.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     version: &'static str,
@@ -17,32 +17,33 @@ pub(super) struct Report {
     profile: Option<String>,
 }
 
-/// One thing that was looked at.
+/// One finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Finding {
     check: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<String>,
-    verdict: Verdict,
+    #[serde(rename = "verdict")]
+    severity: Severity,
     finding: String,
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     advice: Option<String>,
 }
 
-/// How good what was found is.
+/// How severe a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Verdict {
+pub(super) enum Severity {
     Ok,
-    /// It works, and something may go wrong or is not as safe as it could be.
+    /// It works, but something may go wrong, or is not as safe as it could be.
     Warning,
     /// It does not work.
     Problem,
 }
 
 impl Report {
-    /// Nothing was looked at yet.
+    /// A report without findings.
     pub(super) fn new(device: &str) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),
@@ -52,28 +53,34 @@ impl Report {
         }
     }
 
-    /// What is found from now on is about this profile.
+    /// The findings from now on are about this profile.
     pub(super) fn about(&mut self, profile: Option<&str>) {
         self.profile = profile.map(plain);
     }
 
     pub(super) fn ok(&mut self, check: &'static str, finding: &str) {
-        self.add(check, Verdict::Ok, finding, None);
+        self.add(check, Severity::Ok, finding, None);
     }
 
     pub(super) fn warning(&mut self, check: &'static str, finding: &str, advice: &str) {
-        self.add(check, Verdict::Warning, finding, Some(advice));
+        self.add(check, Severity::Warning, finding, Some(advice));
     }
 
     pub(super) fn problem(&mut self, check: &'static str, finding: &str, advice: &str) {
-        self.add(check, Verdict::Problem, finding, Some(advice));
+        self.add(check, Severity::Problem, finding, Some(advice));
     }
 
-    fn add(&mut self, check: &'static str, verdict: Verdict, finding: &str, advice: Option<&str>) {
+    fn add(
+        &mut self,
+        check: &'static str,
+        severity: Severity,
+        finding: &str,
+        advice: Option<&str>,
+    ) {
         self.findings.push(Finding {
             check,
             profile: self.profile.clone(),
-            verdict,
+            severity,
             finding: plain(finding),
             advice: advice.map(plain),
         });
@@ -81,7 +88,7 @@ impl Report {
 
     /// Whether something does not work.
     pub(super) fn has_problems(&self) -> bool {
-        self.count(Verdict::Problem) > 0
+        self.count(Severity::Problem) > 0
     }
 
     /// One document.
@@ -94,16 +101,16 @@ impl Report {
             report: &'a Report,
         }
         let text = serde_json::to_string_pretty(&Document {
-            problems: self.count(Verdict::Problem),
-            warnings: self.count(Verdict::Warning),
+            problems: self.count(Severity::Problem),
+            warnings: self.count(Severity::Warning),
             report: self,
         })?;
         Ok(text + "\n")
     }
 
-    fn count(&self, verdict: Verdict) -> usize {
+    fn count(&self, severity: Severity) -> usize {
         let findings = self.findings.iter();
-        findings.filter(|found| found.verdict == verdict).count()
+        findings.filter(|found| found.severity == severity).count()
     }
 }
 
@@ -120,17 +127,17 @@ impl fmt::Display for Report {
                 profile = &finding.profile;
                 writeln!(f, "\nserver profile {}", profile.as_deref().unwrap_or("-"))?;
             }
-            let verdict = match finding.verdict {
-                Verdict::Ok => "ok",
-                Verdict::Warning => "warning",
-                Verdict::Problem => "PROBLEM",
+            let severity = match finding.severity {
+                Severity::Ok => "ok",
+                Severity::Warning => "warning",
+                Severity::Problem => "PROBLEM",
             };
-            writeln!(f, "{verdict:8} {:13} {}", finding.check, finding.finding)?;
+            writeln!(f, "{severity:8} {:13} {}", finding.check, finding.finding)?;
             if let Some(advice) = &finding.advice {
                 writeln!(f, "{:22} -> {advice}", "")?;
             }
         }
-        let (problems, warnings) = (self.count(Verdict::Problem), self.count(Verdict::Warning));
+        let (problems, warnings) = (self.count(Severity::Problem), self.count(Severity::Warning));
         writeln!(f, "\nproblems: {problems}, warnings: {warnings}")
     }
 }

@@ -1,4 +1,5 @@
-//! A server: whether the module can log in to it, how it is protected, and what it does with SIZE.
+//! A server: whether the module can log in to it, how its connections are protected, and whether it supports
+//! SIZE.
 
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ use simcom_talk::ftps::question::Question;
 use simcom_talk::ftps::tls::TlsFloor;
 use simcom_talk::ftps::value::{RemotePath, Server, ServerType, TransferType};
 
-/// A server, and all that is needed to look at it.
+/// A server, and all that is needed to examine it.
 pub(super) struct Visit<'a> {
     pub(super) link: &'a Link,
     pub(super) tap: &'a Tap,
@@ -30,7 +31,7 @@ pub(super) struct Visit<'a> {
 const LISTING: usize = 16 * 1024;
 
 impl Visit<'_> {
-    /// Looks at it. Answers whether the module is logged in.
+    /// Examines the server. Answers whether the module is logged in.
     pub(super) async fn look(&self, report: &mut Report) -> bool {
         posture(report, &self.server);
         let resolved = self.resolve().await;
@@ -67,7 +68,7 @@ impl Visit<'_> {
         }
     }
 
-    /// Where the module must stand to be asked for a path of this server.
+    /// The login, type and directory that a task for this server needs.
     pub(super) fn standing(&self) -> Standing {
         Standing::LoggedIn(Place {
             server: Arc::clone(&self.server),
@@ -76,7 +77,7 @@ impl Visit<'_> {
         })
     }
 
-    /// Whether the module resolves the name; `None` where there is none, or the module does not say.
+    /// Whether the module resolves the name; `None` where the host is an address, or the module does not say.
     async fn resolve(&self) -> Option<bool> {
         let host = self.server.host.as_str();
         if host.parse::<std::net::IpAddr>().is_ok() {
@@ -90,7 +91,8 @@ impl Visit<'_> {
         }
     }
 
-    /// What the server does with SIZE, for this file or the first of its login directory. Answers the size.
+    /// Whether the server answers SIZE, for this file or the first of its login directory. Answers with the
+    /// size.
     pub(super) async fn size(&self, report: &mut Report, file: Option<&RemotePath>) -> Option<u64> {
         let path = match file {
             Some(path) => path.clone(),
@@ -129,7 +131,7 @@ impl Visit<'_> {
         size
     }
 
-    /// Whether SIZE itself was answered, among what was said since: a listing tells sizes as well.
+    /// Whether SIZE itself was answered among the commands since: a listing has sizes as well.
     fn has_told(&self, since: usize, size: Option<u64>) -> bool {
         let heard = self.tap.heard();
         let mut said = heard.exchanges.iter().skip(since);
@@ -203,7 +205,7 @@ fn file(entry: &Entry) -> Option<RemotePath> {
         .filter(|_| decided)
 }
 
-/// How the connections are protected, and what of that nobody checks.
+/// How the connections are protected, and what of that is not verified.
 fn posture(report: &mut Report, server: &Server) {
     let mode = match server.server_type {
         ServerType::Ftp => {

@@ -1,4 +1,4 @@
-//! The port of the module, and what goes over it.
+//! The port of the module, with a note of what goes over it.
 
 use std::io;
 use std::pin::Pin;
@@ -16,12 +16,12 @@ pub(super) struct Tapped {
     tap: Tap,
 }
 
-/// What went over the port so far.
+/// What has gone over the port so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tap(Arc<Mutex<Heard>>);
 
 impl Tap {
-    /// A look at it.
+    /// A copy of it.
     pub(super) fn heard(&self) -> MutexGuard<'_, Heard> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -78,7 +78,7 @@ impl AsyncWrite for Wire {
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut *self.port).poll_write(context, bytes);
         if let Poll::Ready(Ok(len)) = &written {
-            // A port takes a command line at once, or not at all.
+            // A port accepts a command line as a whole, or not at all.
             let written = bytes.get(..*len).unwrap_or_default();
             self.tap.heard().write(written);
         }

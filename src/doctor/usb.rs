@@ -1,4 +1,4 @@
-//! What the system knows of a port: whether it is one of a USB device, and which others that has.
+//! What the system knows of a port: whether it belongs to a USB device, and which other ports that has.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ pub(super) struct Usb {
     pub(super) interfaces: Vec<Interface>,
 }
 
-/// An interface of it.
+/// An interface of the device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Interface {
     /// Two hexadecimal digits.
@@ -25,10 +25,10 @@ pub(super) struct Interface {
     pub(super) role: Option<String>,
 }
 
-/// Where the system tells it.
+/// Where the system has this information.
 pub(super) const SYSFS: &str = "/sys/class/tty";
 
-/// More interfaces than any module has.
+/// Interfaces that are read: more than any module has.
 const INTERFACES: usize = 32;
 
 impl Usb {
@@ -88,9 +88,8 @@ impl Interface {
 
 const AT: &str = "AT";
 
-/// What the interfaces of SIMCom's compositions are for, as Linux's driver for them (`option`) and the rules
-/// for udev of this program have them. 9001 is the one in which modules leave the factory; in 9011 two network
-/// interfaces stand before the ports.
+/// The purpose of the interfaces in SIMCom's USB compositions, as Linux's driver (`option`) and this program's
+/// udev rules have them. Modules leave the factory in 9001; in 9011 two network interfaces precede the ports.
 fn role(id: &str, number: &str) -> Option<&'static str> {
     Some(match (id, number) {
         ("1e0e:9001", "00") | ("1e0e:9011", "02") => "diagnostics",
@@ -108,7 +107,7 @@ fn told(path: &Path, name: &str) -> Option<String> {
     Some(text.trim().to_owned())
 }
 
-/// `ttyUSB2` stands in the interface itself, `ttyACM0` in a folder `tty` of it.
+/// `ttyUSB2` is in the interface's directory, `ttyACM0` in a directory `tty` of it.
 fn tty(interface: &Path) -> Option<String> {
     let named = |folder: PathBuf| {
         let entries = fs::read_dir(folder).ok()?.flatten();
@@ -125,7 +124,7 @@ mod tests {
 
     use super::*;
 
-    /// A system with a module in composition 9001 on `ttyUSB0` and on.
+    /// A system with a module in composition 9001, from `ttyUSB0` on.
     fn system() -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         let at = |path: &str| root.path().join(path);
@@ -155,7 +154,7 @@ mod tests {
     #[test]
     fn the_ports_of_a_module_and_their_roles_are_told() {
         let root = system();
-        // A link that udev keeps.
+        // A link that udev has made.
         symlink(
             root.path().join("dev/ttyUSB1"),
             root.path().join("dev/simcom"),

@@ -1,23 +1,30 @@
-//! What a call brings along beside its message: who makes it, and how long it may take.
+//! What a call has besides its message: who makes it, and its deadline.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use tonic::metadata::MetadataMap;
-use tonic::{Request, Status};
+use tonic::{Request, Response, Status};
 
-use super::{auth, status};
+use super::{connection_info, status};
 use crate::broker::terms::{Caller, Cause, Error, Options};
 use crate::modem;
 
-/// The daemon answers this much before the caller's deadline (or a tenth of a shorter one), so
-/// that the answer, which tells what was under way, arrives while the caller still listens.
+/// The daemon answers this much before the caller's deadline, or a tenth of a shorter one. So the answer, which
+/// says what was under way, arrives while the caller still listens.
 const HEAD_START: Duration = Duration::from_millis(50);
 
-/// Of that, the broker has this much to answer in its own words; then the answer is ours. Ending an
-/// operation on the link can take long, and nobody would wait for it.
+/// Part of it is for the broker's own answer; after that this floor answers. To end an operation on the link
+/// can take long, and nobody would wait for it.
 const OWN_WORDS: Duration = Duration::from_millis(25);
 
-/// Does a call's work, for as long as its caller waits.
+/// The answer of a method.
+pub(super) type Answer<T> = Result<Response<T>, Status>;
+
+/// The future of a service that wraps another.
+pub(super) type ServiceFuture<R, E> = Pin<Box<dyn Future<Output = Result<R, E>> + Send>>;
+
+/// Does the work of a call until its deadline.
 pub(super) async fn within<T>(
     caller: &Caller,
     work: impl Future<Output = Result<T, Error>>,
@@ -29,7 +36,7 @@ pub(super) async fn within<T>(
     }
 }
 
-/// Completes when the caller gives up, or never.
+/// Completes when the deadline has passed; never where there is none.
 pub(super) async fn given_up(caller: &Caller) {
     match caller.deadline {
         Some(deadline) => tokio::time::sleep_until(deadline + OWN_WORDS).await,
@@ -39,7 +46,7 @@ pub(super) async fn given_up(caller: &Caller) {
 
 /// Reads a call's principal and deadline.
 pub(super) fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
-    let principal = auth::principal(request.extensions())?;
+    let principal = connection_info::principal(request.extensions())?;
     let limit = time_limit(request.metadata())?;
     // A deadline beyond the clock's reach is none.
     let deadline = limit.and_then(|limit| modem::clock::now().checked_add(limit));

@@ -1,19 +1,19 @@
-//! Whom a client's certificate names.
+//! The name in a client's certificate.
 
 use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
 
-/// Longest name that is taken, in bytes: that of a host (RFC 1035 §2.3.4). A common name has 64
-/// characters at most (RFC 5280 appendix A.1).
+/// Longest name that is accepted, in bytes: that of a host (RFC 1035 §2.3.4). A common name has 64 characters
+/// at most (RFC 5280 appendix A.1).
 const MAX_NAME: usize = 255;
 
 /// Why a certificate names nobody. The authority vouched for it all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Nameless {
-    /// It has an odd form.
+    /// The certificate cannot be parsed.
     #[error("the client's certificate cannot be read")]
     Unreadable,
-    /// It has none of the names that are looked for.
+    /// The certificate has none of the names that are looked for.
     #[error(
         "the client's certificate names nobody: it has no URI and no DNS name (subjectAltName), \
          and no common name"

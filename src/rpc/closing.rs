@@ -1,4 +1,4 @@
-//! The end of the server: what of its calls is still let in, waited for, and told.
+//! The end of the server: which calls are still admitted, which are waited for, and what the others are told.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -12,19 +12,19 @@ use tonic::codegen::http::HeaderMap;
 
 use super::status;
 
-/// How far the server is on its way to the end.
+/// How far the shutdown is.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Closing {
-    /// The wish to stop: no new work is taken.
+    /// Shutdown has begun: no new work is accepted.
     pub(super) stop: CancellationToken,
-    /// Whoever still waits is answered now.
+    /// Calls that are still open are answered now.
     pub(super) last_word: CancellationToken,
-    /// The calls that work.
+    /// The calls that do work.
     pub(super) calls: TaskTracker,
 }
 
 impl Closing {
-    /// Of a server that is to stop when `stop` is cancelled.
+    /// For a server that stops when `stop` is cancelled.
     pub(super) fn new(stop: CancellationToken) -> Self {
         Self {
             stop,
@@ -32,9 +32,9 @@ impl Closing {
         }
     }
 
-    /// Lets a call in that works; it is waited for as long as the token lives.
+    /// Admits a call that does work. The server waits for it as long as the token lives.
     pub(super) fn enter(&self) -> Result<TaskTrackerToken, Status> {
-        // Before the look: who is let in is waited for.
+        // The token comes before the check, so that the server waits for every call that is admitted.
         let token = self.calls.token();
         if self.stop.is_cancelled() {
             return Err(status::stopping());
@@ -42,7 +42,7 @@ impl Closing {
         Ok(token)
     }
 
-    /// The answer of a call, which ends with a status when the last word is due.
+    /// The answer of a call, which ends with a status when `last_word` is cancelled.
     pub(super) fn answer<A>(&self, inner: A, token: Option<TaskTrackerToken>) -> Closable<A> {
         Closable {
             inner: Some(inner),
@@ -52,8 +52,7 @@ impl Closing {
     }
 }
 
-/// An answer that does not outlive the server: its caller is told of the end by a status, and not by
-/// a connection that breaks.
+/// An answer that ends with the server. Its caller gets a status instead of a broken connection.
 #[derive(Debug)]
 pub(super) struct Closable<A> {
     /// `None`: it has ended.
@@ -74,7 +73,7 @@ impl<A: Body + Unpin> Body for Closable<A> {
         let Some(inner) = &mut this.inner else {
             return Poll::Ready(None);
         };
-        // What the call has to say itself goes first.
+        // The call's own frames come first.
         if let Poll::Ready(frame) = Pin::new(inner).poll_frame(cx) {
             return Poll::Ready(frame);
         }
@@ -85,7 +84,7 @@ impl<A: Body + Unpin> Body for Closable<A> {
         let mut trailers = HeaderMap::new();
         Poll::Ready(match status::cut_off().add_header(&mut trailers) {
             Ok(()) => Some(Ok(Frame::trailers(trailers))),
-            // Of a status whose text is ours that cannot be; the caller then sees a broken stream.
+            // This does not happen with a text of this file; the caller would then see a broken stream.
             Err(_) => None,
         })
     }
@@ -110,7 +109,7 @@ mod tests {
 
     use super::*;
 
-    /// A stream that says something and does not end.
+    /// A stream that sends one frame and does not end.
     struct Endless {
         said: bool,
     }

@@ -1,4 +1,4 @@
-//! A connection through any of the doors.
+//! A connection, over the unix socket or TCP.
 
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
@@ -12,44 +12,44 @@ use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
+use super::connection_info::ConnectionInfo;
 use super::limits::PREFACE;
-use super::pace::{Frames, Held, Pace};
-use super::visit::Visit;
+use super::pace::{Frames, Pace, Wait};
 use crate::broker::terms::share::Place;
 use crate::modem::clock;
 
-/// A connection, with the identity of who is at its other end. It ends by itself when it does not
-/// begin, and when it has had no call for too long.
+/// A connection, and who is at its other end. It ends by itself when HTTP/2 does not begin in time, and when it
+/// has had no call for too long.
 pub(super) struct Connection {
     stream: Box<dyn Duplex>,
-    visit: Visit,
+    info: ConnectionInfo,
     frames: Frames,
     pace: Arc<Pace>,
-    /// Nothing is read before this is over: its client has sent too much.
-    held: Option<Held>,
+    /// Nothing is read until this wait is over, since its client has sent too much.
+    held: Option<Wait>,
     idle: Duration,
     timer: Pin<Box<Sleep>>,
     _place: Place,
 }
 
-/// What a door hands over.
+/// A stream of bytes with its readiness.
 pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {
-    /// What the system says of it now, without reading.
+    /// What the system says of it now, without a read.
     fn readiness(&self, cx: &mut Context<'_>) -> Poll<io::Result<Ready>>;
 }
 
 impl Connection {
-    /// Ends after `idle` without a call. It has a place as long as it lives.
+    /// `idle`: the connection ends after this time without a call. It holds `place` as long as it lives.
     pub(super) fn new(
         stream: impl Duplex + 'static,
-        visit: Visit,
+        info: ConnectionInfo,
         pace: Arc<Pace>,
         idle: Duration,
         place: Place,
     ) -> Self {
         Self {
             stream: Box::new(stream),
-            visit,
+            info,
             frames: Frames::new(),
             pace,
             held: None,
@@ -59,14 +59,14 @@ impl Connection {
         }
     }
 
-    /// Whether its time is over.
+    /// An error where the connection has to end because of time.
     fn over(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         while self.timer.as_mut().poll(cx).is_ready() {
             if !self.frames.begun() {
                 return Err(io::ErrorKind::TimedOut.into());
             }
             let now = clock::now();
-            let ends = self.visit.idle_since().unwrap_or(now) + self.idle;
+            let ends = self.info.idle_since().unwrap_or(now) + self.idle;
             if ends <= now {
                 return Err(io::ErrorKind::TimedOut.into());
             }
@@ -75,7 +75,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Whether it is to be read later.
+    /// Whether it is not read yet.
     fn is_held(&mut self, cx: &mut Context<'_>) -> bool {
         loop {
             if let Some(held) = &mut self.held
@@ -83,7 +83,7 @@ impl Connection {
             {
                 return true;
             }
-            // It waits no more. Others of the same client may have sent meanwhile.
+            // This wait is over. Other connections of the client may have sent meanwhile.
             self.held = None;
             self.held = self.pace.hold(clock::now());
             if self.held.is_none() {
@@ -92,7 +92,7 @@ impl Connection {
         }
     }
 
-    /// Whether its client has left. HTTP/2 knows no connection that is closed on one side only.
+    /// Whether its client has closed it. HTTP/2 has no connection that is closed on one side only.
     fn is_left(&self, cx: &mut Context<'_>) -> bool {
         match self.stream.readiness(cx) {
             Poll::Ready(Ok(ready)) => ready.is_read_closed(),
@@ -133,10 +133,10 @@ impl Duplex for TlsStream<TcpStream> {
 }
 
 impl Connected for Connection {
-    type ConnectInfo = Visit;
+    type ConnectInfo = ConnectionInfo;
 
-    fn connect_info(&self) -> Visit {
-        self.visit.clone()
+    fn connect_info(&self) -> ConnectionInfo {
+        self.info.clone()
     }
 }
 
@@ -148,7 +148,7 @@ impl AsyncRead for Connection {
     ) -> Poll<io::Result<()>> {
         if self.is_held(cx) {
             self.over(cx)?;
-            // Where its client has left, nothing that it sent is worth doing.
+            // The client has left: nothing that it sent is worth doing.
             return if self.is_left(cx) {
                 Poll::Ready(Ok(()))
             } else {
@@ -210,23 +210,23 @@ mod tests {
 
     use super::*;
     use crate::broker::terms::share::{Places, Share};
-    use crate::rpc::auth::Peer;
     use crate::rpc::limits::WORK_AT_ONCE;
+    use crate::rpc::peer::Peer;
 
     const IDLE: Duration = Duration::from_secs(60);
 
-    fn connection() -> (Connection, UnixStream, Visit) {
+    fn connection() -> (Connection, UnixStream, ConnectionInfo) {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let visit = Visit::new(Peer::Tcp, None);
+        let info = ConnectionInfo::new(Peer::Tcp, None);
         let places = Arc::new(Places::new(Share {
             in_all: 1,
             of_one: 1,
         }));
-        let place = places.take(visit.principal()).unwrap();
+        let place = places.take(info.principal()).unwrap();
         (
-            Connection::new(ours, visit.clone(), Arc::default(), IDLE, place),
+            Connection::new(ours, info.clone(), Arc::default(), IDLE, place),
             theirs,
-            visit,
+            info,
         )
     }
 
@@ -250,9 +250,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_without_a_call_ends_and_one_with_a_call_stays() {
-        let (connection, mut client, visit) = connection();
+        let (connection, mut client, info) = connection();
         client.write_all(&[b'x'; 24]).await.unwrap();
-        let call = visit.call();
+        let call = info.call();
         tokio::spawn(async move {
             sleep(IDLE * 10).await;
             drop(call);

@@ -1,14 +1,13 @@
 //! `DiagnosticsService`.
 
-use tonic::{Request, Response, Status};
+use tonic::Request;
 
+use super::call::Answer;
 use super::convert::storage::{at_command, single_ip};
 use super::{once, options};
 use crate::broker::Broker;
 use crate::proto::diagnostics_service_server::DiagnosticsService;
 use crate::proto::*;
-
-type Answer<T> = Result<Response<T>, Status>;
 
 /// Questions to the module for finding faults.
 #[derive(Debug, Clone)]

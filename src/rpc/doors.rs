@@ -1,4 +1,4 @@
-//! Where callers come in, and how they are let in.
+//! The sockets that the daemon listens on, and the connections that they accept.
 
 use std::future::pending;
 use std::io;
@@ -13,30 +13,30 @@ use tokio_rustls::server::TlsStream;
 use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 
-use super::auth::Peer;
+use super::admission::Admission;
 use super::connection::Connection;
-use super::guests::Guests;
 use super::handshake::Handshakes;
 use super::limits::Limits;
 use super::listen::{TcpDoor, UnixDoor};
+use super::peer::Peer;
 
-/// Pause after a connection could not be accepted. The cause is mostly that all file descriptors
-/// are in use, which passes as callers leave.
+/// Pause after a connection could not be accepted. Mostly all file descriptors are in use then, which passes as
+/// callers leave.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
-/// Where callers come in.
+/// The sockets that the daemon listens on.
 #[derive(Debug, Default)]
 pub struct Doors {
     /// A unix socket.
     pub unix: Option<UnixDoor>,
     /// A TCP port.
     pub tcp: Option<TcpDoor>,
-    /// How much those who come in may take.
+    /// The bounds of connections and calls.
     pub limits: Limits,
 }
 
 impl Doors {
-    /// Where they are, as clients write it.
+    /// Their addresses, as clients write them.
     #[must_use]
     pub fn addresses(&self) -> Vec<String> {
         let unix = self.unix.iter();
@@ -45,13 +45,13 @@ impl Doors {
             .collect()
     }
 
-    /// Those who come in. Once `stop` is cancelled, nobody is taken from a socket that was passed on:
-    /// it stays, and the next daemon serves who waits there.
+    /// The connections that are accepted. Once `stop` is cancelled, none is accepted from a socket that was
+    /// passed on: the socket stays, and the next daemon serves whoever waits there.
     pub(super) fn connections(
         self,
         stop: CancellationToken,
     ) -> impl Stream<Item = io::Result<Connection>> {
-        let guests = Arc::new(Guests::new(&self.limits));
+        let admission = Arc::new(Admission::new(&self.limits));
         let unix = self.unix.map(|door| (door, stop.clone()));
         let unix = unfold(unix, async |door| {
             let (door, stop) = door?;
@@ -70,17 +70,17 @@ impl Doors {
             let arrival = unless_passed_on(door.next(), passed, &stop).await;
             Some((arrival, Some((passed, door, stop))))
         });
-        let at_unix = Arc::clone(&guests);
+        let at_unix = Arc::clone(&admission);
         let unix = unix.filter_map(move |(stream, peer)| at_unix.receive(stream, peer));
         let tcp = tcp.filter_map(move |(stream, peer)| match stream {
-            Either::Left(plain) => guests.receive(plain, peer),
-            Either::Right(tls) => guests.receive(*tls, peer),
+            Either::Left(plain) => admission.receive(plain, peer),
+            Either::Right(tls) => admission.receive(*tls, peer),
         });
         unix.merge(tcp).map(Ok)
     }
 }
 
-/// The TCP port, with those who are about to come in.
+/// The TCP port, with the TLS handshakes under way.
 #[derive(Debug)]
 struct Tcp {
     listener: TcpListener,
@@ -118,12 +118,12 @@ impl Tcp {
 
 async fn arrival(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     let (stream, from) = listener.accept().await?;
-    // Small messages go out at once.
+    // Small messages are sent at once.
     stream.set_nodelay(true)?;
     Ok((stream, from))
 }
 
-/// The next who comes in; nobody, where the socket is another's after `stop`.
+/// The next connection. Never completes after `stop` where the socket was passed on.
 async fn unless_passed_on<T>(
     next: impl Future<Output = T>,
     passed: bool,
@@ -139,7 +139,7 @@ async fn unless_passed_on<T>(
     }
 }
 
-/// The next that can be accepted.
+/// The next connection that can be accepted.
 async fn accept<T, F: Future<Output = io::Result<T>>>(mut next: impl FnMut() -> F) -> T {
     loop {
         match next().await {

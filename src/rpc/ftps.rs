@@ -1,21 +1,23 @@
-//! `FtpsService`: each method reads its request, makes one call of the broker, and answers.
+//! `FtpsService`: each method reads its request, makes one call of the broker, and answers. The file is long
+//! because a service is one `impl`; each of its 21 methods is short.
 
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Request, Response, Streaming};
 
-use super::call::{caller, within};
+use super::call::{Answer, caller, within};
+use super::convert::fields::both;
 use super::convert::options::one;
-use super::convert::request::both;
-use super::convert::{request, response};
+use super::convert::path::{self, OneName};
+use super::convert::{choice, read, response, session, write};
+use super::ingest::Ingest;
 use super::once::{Keep, Opening};
-use super::options::{Answers, begun};
+use super::options::{Answers, Optioned, Validated, begun};
 use super::role::Roles;
 use super::{get, many, once, options, put, status, stream, tree};
 use crate::broker::Broker;
-use crate::broker::terms::{Error, Target};
+use crate::broker::terms::{Caller, Error, Target};
 use crate::proto::ftps_service_server::FtpsService;
 use crate::proto::*;
-
-type Answer<T> = Result<Response<T>, Status>;
+use simcom_talk::ftps::value::RemotePath;
 
 /// The FTP operations.
 #[derive(Debug, Clone)]
@@ -28,6 +30,26 @@ impl Ftps {
     pub(super) fn new(broker: Broker, roles: Roles) -> Self {
         Self { broker, roles }
     }
+
+    /// Does what a request asks of one name on a server, once.
+    async fn about_name<R, T, F>(
+        &self,
+        request: Request<R>,
+        work: impl FnOnce(Broker, Caller, Target, RemotePath) -> F + Send,
+    ) -> Answer<T>
+    where
+        R: Optioned + OneName,
+        T: Validated,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let (call, request) = options::read(request)?;
+        let (caller, (target, path)) = call.with(request.place())?;
+        let broker = self.broker.clone();
+        once::answer(&self.broker, caller, move |caller| {
+            work(broker, caller, target, path)
+        })
+        .await
+    }
 }
 
 #[tonic::async_trait]
@@ -37,10 +59,10 @@ impl FtpsService for Ftps {
         request: Request<OpenSessionRequest>,
     ) -> Answer<OpenSessionResponse> {
         let (call, request) = options::read(request)?;
-        let (caller, wish) = call.with(request::open_session(request))?;
+        let (caller, asked) = call.with(session::open_session(request))?;
         let broker = self.broker.clone();
         once::answer(&self.broker, caller, move |caller| async move {
-            let session = broker.open_session(&caller, wish).await?;
+            let session = broker.open_session(&caller, asked).await?;
             let (directory, raw_directory) = response::said(&session.directory, session.code);
             Ok(OpenSessionResponse {
                 session_id: session.id.as_str().into(),
@@ -63,9 +85,11 @@ impl FtpsService for Ftps {
             principal,
         } = request.into_inner();
         let (id, whose) =
-            both(request::session(session_id), one(principal)).map_err(status::invalid)?;
+            both(session::session(session_id), one(principal)).map_err(status::invalid)?;
         let caller = self.roles.acting(caller, whose, "CloseSession")?;
-        self.broker.close_session(&caller, &id).map_err(refused)?;
+        self.broker
+            .close_session(&caller, &id)
+            .map_err(status::refused)?;
         Ok(Response::new(CloseSessionResponse {}))
     }
 
@@ -75,7 +99,7 @@ impl FtpsService for Ftps {
     ) -> Answer<ListSessionsResponse> {
         let caller = caller(&request)?;
         let (page, whose) =
-            request::open_sessions(request.into_inner()).map_err(status::invalid)?;
+            session::open_sessions(request.into_inner()).map_err(status::invalid)?;
         let whose = self.roles.admit(&caller, whose, "ListSessions")?;
         let mut sessions = self.broker.open_sessions(&caller, &whose);
         if let Some(behind) = page.behind {
@@ -96,7 +120,7 @@ impl FtpsService for Ftps {
         request: Request<ChangeDirectoryRequest>,
     ) -> Answer<ChangeDirectoryResponse> {
         let (call, request) = options::read(request)?;
-        let (caller, (id, path)) = call.with(request::change_directory(request))?;
+        let (caller, (id, path)) = call.with(session::change_directory(request))?;
         let broker = self.broker.clone();
         once::answer(&self.broker, caller, move |caller| async move {
             let directory = broker.change_directory(&caller, &id, &path).await?;
@@ -116,11 +140,11 @@ impl FtpsService for Ftps {
         request: Request<GetWorkingDirectoryRequest>,
     ) -> Answer<GetWorkingDirectoryResponse> {
         let caller = caller(&request)?;
-        let id = request::session(request.into_inner().session_id).map_err(status::invalid)?;
+        let id = session::session(request.into_inner().session_id).map_err(status::invalid)?;
         let directory = self
             .broker
             .working_directory(&caller, &id)
-            .map_err(refused)?;
+            .map_err(status::refused)?;
         let code = self.broker.names_of(&caller, &Target::Session(id));
         let (directory, raw_directory) = response::said(&directory, code);
         Ok(Response::new(GetWorkingDirectoryResponse {
@@ -134,10 +158,10 @@ impl FtpsService for Ftps {
         request: Request<SetTransferTypeRequest>,
     ) -> Answer<SetTransferTypeResponse> {
         let caller = caller(&request)?;
-        let (id, to) = request::set_transfer_type(request.into_inner()).map_err(status::invalid)?;
+        let (id, to) = session::set_transfer_type(request.into_inner()).map_err(status::invalid)?;
         self.broker
             .set_transfer_type(&caller, &id, to)
-            .map_err(refused)?;
+            .map_err(status::refused)?;
         Ok(Response::new(SetTransferTypeResponse {}))
     }
 
@@ -146,8 +170,11 @@ impl FtpsService for Ftps {
         request: Request<GetTransferTypeRequest>,
     ) -> Answer<GetTransferTypeResponse> {
         let caller = caller(&request)?;
-        let id = request::session(request.into_inner().session_id).map_err(status::invalid)?;
-        let transfer_type = self.broker.transfer_type(&caller, &id).map_err(refused)?;
+        let id = session::session(request.into_inner().session_id).map_err(status::invalid)?;
+        let transfer_type = self
+            .broker
+            .transfer_type(&caller, &id)
+            .map_err(status::refused)?;
         let transfer_type = TransferType::from(transfer_type).into();
         Ok(Response::new(GetTransferTypeResponse { transfer_type }))
     }
@@ -156,7 +183,7 @@ impl FtpsService for Ftps {
 
     async fn list(&self, request: Request<ListRequest>) -> Answer<Self::ListStream> {
         let (call, request) = options::read(request)?;
-        let (caller, (target, path)) = call.with(request::place_to_list(request))?;
+        let (caller, (target, path)) = call.with(path::place_to_list(request))?;
         let code = self.broker.names_of(&caller, &target);
         let reading = self.broker.list(&caller, &target, path.as_ref());
         let reading = begun(within(&caller, async { Ok(reading.await) }).await?)?;
@@ -174,18 +201,7 @@ impl FtpsService for Ftps {
     }
 
     async fn stat(&self, request: Request<StatRequest>) -> Answer<StatResponse> {
-        let (
-            call,
-            StatRequest {
-                target,
-                path,
-                raw_path,
-                ..
-            },
-        ) = options::read(request)?;
-        let (caller, (target, path)) = call.with(request::place(target, (path, raw_path)))?;
-        let broker = self.broker.clone();
-        once::answer(&self.broker, caller, move |caller| async move {
+        self.about_name(request, |broker, caller, target, path| async move {
             let code = broker.names_of(&caller, &target);
             let entry = broker.stat(&caller, &target, &path).await?;
             let (_, capabilities) = broker.capabilities();
@@ -201,8 +217,8 @@ impl FtpsService for Ftps {
 
     async fn walk(&self, request: Request<WalkRequest>) -> Answer<Self::WalkStream> {
         let (call, request) = options::read(request)?;
-        let (caller, wish) = call.with(request::walk(request))?;
-        let (target, path, depth) = (&wish.target, wish.path.as_ref(), wish.max_depth);
+        let (caller, asked) = call.with(path::walk(request))?;
+        let (target, path, depth) = (&asked.target, asked.path.as_ref(), asked.max_depth);
         let code = self.broker.names_of(&caller, target);
         let walk = self.broker.walk(&caller, target, path, depth);
         let Some(walk) = begun(walk)? else {
@@ -220,19 +236,11 @@ impl FtpsService for Ftps {
         &self,
         request: Request<RemoveTreeRequest>,
     ) -> Answer<Self::RemoveTreeStream> {
-        let (
-            call,
-            RemoveTreeRequest {
-                target,
-                path,
-                raw_path,
-                ..
-            },
-        ) = options::read(request)?;
-        let (caller, (target, path)) = call.with(request::place(target, (path, raw_path)))?;
+        let (call, request) = options::read(request)?;
+        let (caller, (target, path)) = call.with(request.place())?;
         let keep = match once::open(&self.broker, &caller)? {
             Opening::Go(keep) => keep,
-            Opening::Told(answers) => return Ok(options::stream(answers)),
+            Opening::Answered(answers) => return Ok(options::stream(answers)),
         };
         let code = self.broker.names_of(&caller, &target);
         let removing = self.broker.remove_tree(&caller, &target, &path);
@@ -245,18 +253,7 @@ impl FtpsService for Ftps {
     }
 
     async fn get_size(&self, request: Request<GetSizeRequest>) -> Answer<GetSizeResponse> {
-        let (
-            call,
-            GetSizeRequest {
-                target,
-                path,
-                raw_path,
-                ..
-            },
-        ) = options::read(request)?;
-        let (caller, (target, path)) = call.with(request::place(target, (path, raw_path)))?;
-        let broker = self.broker.clone();
-        once::answer(&self.broker, caller, move |caller| async move {
+        self.about_name(request, |broker, caller, target, path| async move {
             let size = broker.size(&caller, &target, &path).await?;
             Ok(GetSizeResponse {
                 size: response::signed(size),
@@ -270,18 +267,7 @@ impl FtpsService for Ftps {
         &self,
         request: Request<MakeDirectoryRequest>,
     ) -> Answer<MakeDirectoryResponse> {
-        let (
-            call,
-            MakeDirectoryRequest {
-                target,
-                path,
-                raw_path,
-                ..
-            },
-        ) = options::read(request)?;
-        let (caller, (target, path)) = call.with(request::place(target, (path, raw_path)))?;
-        let broker = self.broker.clone();
-        once::answer(&self.broker, caller, move |caller| async move {
+        self.about_name(request, |broker, caller, target, path| async move {
             broker.make_directory(&caller, &target, &path).await?;
             Ok(MakeDirectoryResponse::default())
         })
@@ -292,18 +278,7 @@ impl FtpsService for Ftps {
         &self,
         request: Request<RemoveDirectoryRequest>,
     ) -> Answer<RemoveDirectoryResponse> {
-        let (
-            call,
-            RemoveDirectoryRequest {
-                target,
-                path,
-                raw_path,
-                ..
-            },
-        ) = options::read(request)?;
-        let (caller, (target, path)) = call.with(request::place(target, (path, raw_path)))?;
-        let broker = self.broker.clone();
-        once::answer(&self.broker, caller, move |caller| async move {
+        self.about_name(request, |broker, caller, target, path| async move {
             broker.remove_directory(&caller, &target, &path).await?;
             Ok(RemoveDirectoryResponse::default())
         })
@@ -311,18 +286,7 @@ impl FtpsService for Ftps {
     }
 
     async fn delete_file(&self, request: Request<DeleteFileRequest>) -> Answer<DeleteFileResponse> {
-        let (
-            call,
-            DeleteFileRequest {
-                target,
-                path,
-                raw_path,
-                ..
-            },
-        ) = options::read(request)?;
-        let (caller, (target, path)) = call.with(request::place(target, (path, raw_path)))?;
-        let broker = self.broker.clone();
-        once::answer(&self.broker, caller, move |caller| async move {
+        self.about_name(request, |broker, caller, target, path| async move {
             broker.delete_file(&caller, &target, &path).await?;
             Ok(DeleteFileResponse::default())
         })
@@ -333,12 +297,12 @@ impl FtpsService for Ftps {
 
     async fn get(&self, request: Request<GetRequest>) -> Answer<Self::GetStream> {
         let (call, request) = options::read(request)?;
-        let (mut caller, wish) = call.with(request::get(request))?;
-        (caller.priority, caller.yields) = wish.manners;
-        let offset = wish.wanted.offset;
+        let (mut caller, asked) = call.with(read::get(request))?;
+        (caller.priority, caller.yields) = asked.sharing;
+        let offset = asked.wanted.offset;
         let reading = self
             .broker
-            .begin_guarded_get(&caller, &wish.target, wish.wanted);
+            .begin_guarded_get(&caller, &asked.target, asked.wanted);
         let Some(reading) = begun(reading)? else {
             return Ok(options::validated());
         };
@@ -349,32 +313,26 @@ impl FtpsService for Ftps {
     type PutStream = Answers<PutResponse>;
 
     async fn put(&self, request: Request<Streaming<PutRequest>>) -> Answer<Self::PutStream> {
-        let caller = caller(&request)?;
-        let mut incoming = request.into_inner();
-        let first = incoming.message().await?;
-        let mut header = match first.ok_or_else(status::unfinished)?.message {
-            Some(put_request::Message::Header(header)) => header,
-            _ => return Err(status::out_of_order("header", "must be the first message")),
-        };
+        let (caller, mut header, ingest) = Ingest::open(request).await?;
         let call = options::Call::new(caller, &mut header);
-        let (mut caller, wish) = call.with(request::put_header(header))?;
-        (caller.priority, caller.yields) = wish.manners;
+        let (mut caller, asked) = call.with(write::put_header(header))?;
+        (caller.priority, caller.yields) = asked.sharing;
         let keep = match once::open(&self.broker, &caller)? {
             Opening::Go(keep) => keep,
-            Opening::Told(answers) => return Ok(options::stream(answers)),
+            Opening::Answered(answers) => return Ok(options::stream(answers)),
         };
-        if let Some(size) = wish.unless_size.filter(|_| !caller.options.validate_only) {
+        if let Some(size) = asked.unless_size.filter(|_| !caller.options.validate_only) {
             let same = self
                 .broker
-                .same_there(&caller, &wish.header, size, wish.sha256);
+                .same_there(&caller, &asked.header, size, asked.sha256);
             if let Some(same) = within(&caller, same).await? {
-                return Ok(put::skipped(&same, size, wish.sha256, keep));
+                return Ok(put::skipped(&same, size, asked.sha256, keep));
             }
         }
-        let Some(writing) = begun(self.broker.put(&caller, wish.header))? else {
+        let Some(writing) = begun(self.broker.put(&caller, asked.header))? else {
             return Ok(options::validated());
         };
-        let answers = put::run(writing, incoming, wish.sha256, caller, keep);
+        let answers = put::run(writing, ingest, asked.sha256, caller, keep);
         Ok(Response::new(Box::pin(answers)))
     }
 
@@ -384,24 +342,18 @@ impl FtpsService for Ftps {
         &self,
         request: Request<Streaming<PutFilesRequest>>,
     ) -> Answer<Self::PutFilesStream> {
-        let caller = caller(&request)?;
-        let mut incoming = request.into_inner();
-        let first = incoming.message().await?;
-        let mut header = match first.ok_or_else(status::unfinished)?.item {
-            Some(put_files_request::Item::Header(header)) => header,
-            _ => return Err(status::out_of_order("header", "must be the first message")),
-        };
+        let (caller, mut header, ingest) = Ingest::open(request).await?;
         let call = options::Call::new(caller, &mut header);
-        let (mut caller, (header, priority)) = call.with(request::put_files_header(header))?;
+        let (mut caller, (header, priority)) = call.with(write::put_files_header(header))?;
         caller.priority = priority;
         let keep = match once::open(&self.broker, &caller)? {
             Opening::Go(keep) => keep,
-            Opening::Told(answers) => return Ok(options::stream(answers)),
+            Opening::Answered(answers) => return Ok(options::stream(answers)),
         };
         let Some((files, results)) = begun(self.broker.put_files(&caller, header))? else {
             return Ok(options::validated());
         };
-        let fault = many::take_files(files, incoming);
+        let fault = many::take_files(files, ingest);
         let answer = many::run(results, caller, Some(fault), keep, many::written);
         Ok(Response::new(Box::pin(answer)))
     }
@@ -409,19 +361,10 @@ impl FtpsService for Ftps {
     type GetFilesStream = Answers<GetFilesResponse>;
 
     async fn get_files(&self, request: Request<GetFilesRequest>) -> Answer<Self::GetFilesStream> {
-        let (
-            call,
-            GetFilesRequest {
-                target,
-                paths,
-                raw_paths,
-                priority,
-                ..
-            },
-        ) = options::read(request)?;
-        let places = request::places(target, paths, raw_paths);
-        let wish = both(places, request::priority(priority));
-        let (mut caller, ((target, paths), priority)) = call.with(wish)?;
+        let (call, request) = options::read(request)?;
+        let places = path::places(request.target, request.paths, request.raw_paths);
+        let asked = both(places, choice::priority(request.priority));
+        let (mut caller, ((target, paths), priority)) = call.with(asked)?;
         caller.priority = priority;
         let results = self.broker.get_files(&caller, &target, paths);
         let Some(results) = begun(results)? else {
@@ -437,19 +380,12 @@ impl FtpsService for Ftps {
         &self,
         request: Request<DeleteFilesRequest>,
     ) -> Answer<Self::DeleteFilesStream> {
-        let (
-            call,
-            DeleteFilesRequest {
-                target,
-                paths,
-                raw_paths,
-                ..
-            },
-        ) = options::read(request)?;
-        let (caller, (target, paths)) = call.with(request::places(target, paths, raw_paths))?;
+        let (call, request) = options::read(request)?;
+        let places = path::places(request.target, request.paths, request.raw_paths);
+        let (caller, (target, paths)) = call.with(places)?;
         let keep = match once::open(&self.broker, &caller)? {
             Opening::Go(keep) => keep,
-            Opening::Told(answers) => return Ok(options::stream(answers)),
+            Opening::Answered(answers) => return Ok(options::stream(answers)),
         };
         let results = self.broker.delete_files(&caller, &target, paths);
         let Some(results) = begun(results)? else {
@@ -465,16 +401,9 @@ impl FtpsService for Ftps {
         &self,
         request: Request<StatFilesRequest>,
     ) -> Answer<Self::StatFilesStream> {
-        let (
-            call,
-            StatFilesRequest {
-                target,
-                paths,
-                raw_paths,
-                ..
-            },
-        ) = options::read(request)?;
-        let (caller, (target, paths)) = call.with(request::places(target, paths, raw_paths))?;
+        let (call, request) = options::read(request)?;
+        let places = path::places(request.target, request.paths, request.raw_paths);
+        let (caller, (target, paths)) = call.with(places)?;
         let code = self.broker.names_of(&caller, &target);
         let results = self.broker.stat_files(&caller, &target, paths);
         let Some(results) = begun(results)? else {
@@ -489,12 +418,4 @@ impl FtpsService for Ftps {
         let answer = many::run(results, caller, None, Keep::default(), found);
         Ok(Response::new(Box::pin(answer)))
     }
-}
-
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the shape that map_err takes"
-)]
-fn refused(error: Error) -> Status {
-    status::of(&error)
 }

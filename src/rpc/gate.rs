@@ -1,7 +1,6 @@
-//! The one place that lets a call in or turns it away.
+//! The one place that admits a call or refuses it.
 
 use std::future::ready;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -10,12 +9,14 @@ use tonic::Status;
 use tonic::codegen::http::{Request, Response};
 use tower::{Layer, Service};
 
+use super::call::ServiceFuture;
 use super::closing::{Closable, Closing};
-use super::role::{Need, Roles, need};
-use super::{auth, require, status};
+use super::connection_info::principal;
+use super::permission::{Need, need};
+use super::role::Roles;
+use super::{require, status};
 
-/// Turns calls away whose caller does not have what the method needs, before anything of them is
-/// read.
+/// Refuses a call whose caller does not have what the method needs, before anything of the call is read.
 #[derive(Debug, Clone)]
 pub(super) struct Gate {
     roles: Arc<Roles>,
@@ -30,15 +31,15 @@ impl Gate {
         }
     }
 
-    /// Answers with what makes the server wait for the call at its end: only for those that work.
-    /// Those that look at things, or end something, are let in to the last.
+    /// Answers with a token that makes the server wait for the call at shutdown. Only calls that do work have
+    /// one. Calls that only look at something, or end something, are admitted to the last.
     fn look<B>(&self, request: &Request<B>) -> Result<Option<TaskTrackerToken>, Status> {
         let path = request.uri().path();
         let need = need(path).ok_or_else(status::no_such_method)?;
         if need == Need::Nothing {
             return Ok(None);
         }
-        let principal = auth::principal(request.extensions())?;
+        let principal = principal(request.extensions())?;
         require::check(request.headers())?;
         match need {
             Need::Role(role) if !self.roles.has(&principal, role) => {
@@ -62,14 +63,12 @@ impl<S> Layer<S> for Gate {
     }
 }
 
-/// A service behind the gate.
+/// A service whose calls the gate has admitted.
 #[derive(Debug, Clone)]
 pub(super) struct Gated<S> {
     inner: S,
     gate: Gate,
 }
-
-type Answering<R, E> = Pin<Box<dyn Future<Output = Result<R, E>> + Send>>;
 
 impl<S, B, A> Service<Request<B>> for Gated<S>
 where
@@ -80,7 +79,7 @@ where
 {
     type Response = Response<Closable<A>>;
     type Error = S::Error;
-    type Future = Answering<Self::Response, S::Error>;
+    type Future = ServiceFuture<Self::Response, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)

@@ -1,5 +1,5 @@
-//! A file on its way to a caller, as a stream of responses. One that is dropped, because its caller
-//! left, cancels its operation.
+//! A download as a stream of responses. The operation is cancelled when the stream is dropped because its
+//! caller left.
 
 use bytes::Bytes;
 use futures_util::stream::try_unfold;
@@ -9,7 +9,7 @@ use tonic::Status;
 
 use super::call::within;
 use super::convert::response::{count, duration, signed};
-use super::progress::{LOOK, Telling};
+use super::progress::{LOOK, ProgressMessages};
 use crate::broker::flow::get::{GetResult, GetStage, Guarded, Next};
 use crate::broker::terms::{Caller, Error};
 use crate::proto::{
@@ -18,61 +18,61 @@ use crate::proto::{
 };
 use simcom_talk::ftps::value::Offset;
 
-/// What a caller is told of a file.
-pub(super) enum Part {
-    /// How far it is, while it waits.
+/// A part of the stream.
+pub(super) enum ReadPart {
+    /// How far the operation is, while it waits.
     Progress(OperationProgress),
-    /// Its size, where that is known, and the offset of the first byte to come.
+    /// The size of the file, where that is known, and the offset of the first byte to come.
     Info(Option<u64>, Offset),
-    /// Some of it.
+    /// A chunk of the file.
     Chunk(Bytes),
-    /// All of it came.
+    /// The result, after the last chunk.
     Result(GetResult),
 }
 
-/// Progress, info, chunks, result.
-pub(super) fn run<R: From<Part>>(
+/// A stream of progress, info, chunks and the result.
+pub(super) fn run<R: From<ReadPart>>(
     reading: impl Into<Guarded>,
     caller: Caller,
     offset: Offset,
 ) -> impl Stream<Item = Result<R, Status>> + Send {
     let reading = reading.into();
-    let course = Course {
-        telling: Telling::new(reading.operation(), None),
+    let stream = DownloadStream {
+        messages: ProgressMessages::new(reading.operation(), None),
         reading,
         caller,
         offset,
         told: false,
         informed: false,
     };
-    let parts = try_unfold(Some(course), async |course| {
-        let Some(mut course) = course else {
+    let parts = try_unfold(Some(stream), async |stream| {
+        let Some(mut stream) = stream else {
             return Ok(None);
         };
-        let part = course.next().await?;
-        let last = matches!(part, Part::Result(_));
-        Ok(Some((part, (!last).then_some(course))))
+        let part = stream.next().await?;
+        let last = matches!(part, ReadPart::Result(_));
+        Ok(Some((part, (!last).then_some(stream))))
     });
     parts.map(|part| part.map(R::from))
 }
 
-/// A download, and what its caller was told of it.
-struct Course {
+/// A download, and what its stream has told of it.
+struct DownloadStream {
     reading: Guarded,
-    telling: Telling,
+    messages: ProgressMessages,
     caller: Caller,
     offset: Offset,
     told: bool,
     informed: bool,
 }
 
-impl Course {
-    async fn next(&mut self) -> Result<Part, Status> {
+impl DownloadStream {
+    async fn next(&mut self) -> Result<ReadPart, Status> {
         if !self.told {
             self.told = true;
             let progress = *self.reading.progress().borrow();
-            if let Some(first) = self.telling.next(progress.into()) {
-                return Ok(Part::Progress(first));
+            if let Some(first) = self.messages.next(progress.into()) {
+                return Ok(ReadPart::Progress(first));
             }
         }
         loop {
@@ -81,42 +81,42 @@ impl Course {
                 Ok(part) => return part,
                 Err(_) => {
                     let progress = *self.reading.progress().borrow();
-                    // What is not queued tells by its chunks how far it is.
+                    // A transfer that runs shows by its chunks how far it is.
                     if progress.stage == GetStage::Queued
-                        && let Some(report) = self.telling.next(progress.into())
+                        && let Some(report) = self.messages.next(progress.into())
                     {
-                        return Ok(Part::Progress(report));
+                        return Ok(ReadPart::Progress(report));
                     }
                 }
             }
         }
     }
 
-    /// Info, then what the reading gives. Cancel-safe.
-    async fn work(&mut self) -> Result<Part, Error> {
+    /// Info first, then what the reading gives. Cancel-safe.
+    async fn work(&mut self) -> Result<ReadPart, Error> {
         if !self.informed {
             self.reading.began().await?;
             self.informed = true;
-            return Ok(Part::Info(self.reading.size(), self.offset));
+            return Ok(ReadPart::Info(self.reading.size(), self.offset));
         }
         Ok(match self.reading.next().await? {
-            Next::Chunk(chunk) => Part::Chunk(chunk),
-            Next::End(result) => Part::Result(result),
+            Next::Chunk(chunk) => ReadPart::Chunk(chunk),
+            Next::End(result) => ReadPart::Result(result),
         })
     }
 }
 
-impl From<Part> for GetResponse {
-    fn from(part: Part) -> Self {
+impl From<ReadPart> for GetResponse {
+    fn from(part: ReadPart) -> Self {
         use get_response::Message;
         let message = match part {
-            Part::Progress(progress) => Message::Progress(progress),
-            Part::Info(size, offset) => Message::Info(GetInfo {
+            ReadPart::Progress(progress) => Message::Progress(progress),
+            ReadPart::Info(size, offset) => Message::Info(GetInfo {
                 size: size.map(signed),
                 offset: signed(offset.get()),
             }),
-            Part::Chunk(chunk) => Message::Chunk(chunk),
-            Part::Result(result) => Message::Result(crate::proto::GetResult {
+            ReadPart::Chunk(chunk) => Message::Chunk(chunk),
+            ReadPart::Result(result) => Message::Result(crate::proto::GetResult {
                 chunk_size: signed(result.size),
                 chunk_sha256: Bytes::copy_from_slice(&result.sha256),
                 resume_count: count(result.resumes),
@@ -131,16 +131,16 @@ impl From<Part> for GetResponse {
     }
 }
 
-impl From<Part> for ReadModuleFileResponse {
-    fn from(part: Part) -> Self {
+impl From<ReadPart> for ReadModuleFileResponse {
+    fn from(part: ReadPart) -> Self {
         use read_module_file_response::Message;
         let message = match part {
-            Part::Progress(progress) => Message::Progress(progress),
-            Part::Info(size, _) => Message::Info(ReadModuleFileInfo {
+            ReadPart::Progress(progress) => Message::Progress(progress),
+            ReadPart::Info(size, _) => Message::Info(ReadModuleFileInfo {
                 size: signed(size.unwrap_or_default()),
             }),
-            Part::Chunk(chunk) => Message::Chunk(chunk),
-            Part::Result(result) => Message::Result(ReadModuleFileResult {
+            ReadPart::Chunk(chunk) => Message::Chunk(chunk),
+            ReadPart::Result(result) => Message::Result(ReadModuleFileResult {
                 size: signed(result.size),
                 sha256: Bytes::copy_from_slice(&result.sha256),
                 link_duration: Some(duration(result.elapsed)),

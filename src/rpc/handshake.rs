@@ -12,39 +12,39 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::auth::Peer;
 use super::certificate::{self, Nameless};
 use super::limits::ARRIVAL;
 use super::pace::{Pace, Paces};
+use super::peer::Peer;
 use super::tls::Tls;
 use crate::broker::terms::Principal;
 use crate::modem::clock;
 
-/// How long a handshake may take. It is two round trips and a signature, which the slowest
-/// client makes in a second or two; what is lost on the way is sent again three times within this.
+/// How long a handshake may take. It is two round trips and a signature, which the slowest client makes in a
+/// second or two. A lost packet is sent again three times within this time.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Handshakes at once. Each is a task and some kilobytes; more than a few that are not stalled
-/// mean that a site comes back at once after its power did.
+/// Handshakes at once. Each is a task and some kilobytes. More than a few that are not stalled mean that all
+/// clients of a site come back at once after a power cut.
 const AT_ONCE: usize = 64;
 
-/// Handshakes under way, each a task of its own: one that stalls holds up nobody, and ends by its
-/// deadline. Beyond the bound the oldest makes room, which is most likely a stalled one, of the address
-/// that has the most: who opens many takes the room of nobody else.
+/// Handshakes under way, each in a task of its own: a handshake that stalls delays nobody, and ends at its
+/// deadline. Beyond the bound, the oldest handshake of the address that has the most is aborted; it is most
+/// likely a stalled one. So an address that begins many takes the places of no other.
 ///
-/// Dropping it ends them all.
+/// A drop of this value ends them all.
 #[derive(Debug)]
 pub(super) struct Handshakes<S> {
     tls: watch::Receiver<Tls>,
     running: JoinSet<Option<(TlsStream<S>, Peer)>>,
-    /// The running ones from the oldest on, and some that have ended.
+    /// The running handshakes, the oldest first, and some that have ended.
     by_age: VecDeque<(IpAddr, AbortHandle)>,
-    /// How fast each address may begin more.
+    /// How fast each address may begin handshakes.
     paces: Paces,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Handshakes<S> {
-    /// With what `tls` says at the time at which each begins.
+    /// Each handshake uses the certificates that `tls` has when it begins.
     pub(super) fn new(tls: watch::Receiver<Tls>) -> Self {
         Self {
             tls,
@@ -54,7 +54,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Handshakes<S> {
         }
     }
 
-    /// Begins one with who came from `from`.
+    /// Begins a handshake with a client at the address `from`.
     pub(super) fn begin(&mut self, stream: S, from: SocketAddr) {
         self.by_age
             .retain(|(_, handshake)| !handshake.is_finished());
@@ -70,7 +70,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Handshakes<S> {
         self.by_age.push_back((from.ip(), running));
     }
 
-    /// Which one makes room for another.
+    /// Which handshake is aborted for another.
     fn makes_room(&self) -> Option<usize> {
         let of = |from: &IpAddr| {
             self.by_age
@@ -82,12 +82,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Handshakes<S> {
         self.by_age.iter().position(|(from, _)| of(from) == most)
     }
 
-    /// The next one that comes to a good end; waits for ever where there is none. Cancel-safe.
+    /// The next handshake that succeeds. Waits for ever where there is none. Cancel-safe.
     pub(super) async fn next(&mut self) -> (TlsStream<S>, Peer) {
         loop {
             match self.running.join_next().await {
                 Some(Ok(Some(done))) => return done,
-                // It failed, or made room.
+                // It failed, or was aborted for another.
                 Some(Ok(None) | Err(_)) => {}
                 None => std::future::pending().await,
             }
@@ -128,7 +128,7 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// The name in the certificate that the other end has shown, and proved to have the key of.
+/// The name in the client's certificate, whose key the client has proved to have.
 fn peer<S>(stream: &TlsStream<S>) -> Result<String, Nameless> {
     let (_, session) = stream.get_ref();
     let own = session.peer_certificates().and_then(|chain| chain.first());
@@ -167,7 +167,7 @@ mod tests {
         assert_eq!(began.elapsed(), DEADLINE);
     }
 
-    /// A client with a slow line was thrown out by one who opened connections without end.
+    /// A client that opened connections without end took the place of a client with a slow line.
     #[tokio::test(start_paused = true)]
     async fn who_opens_many_makes_room_and_not_another_address() {
         let mut handshakes = handshakes();
@@ -186,7 +186,7 @@ mod tests {
         assert_eq!(began.elapsed(), DEADLINE, "the slow one has its time");
     }
 
-    /// Each costs a signature: a client without a certificate had a processor.
+    /// Each handshake costs a signature: a client without a certificate used a whole processor.
     #[tokio::test(start_paused = true)]
     async fn who_begins_many_waits() {
         let mut handshakes = handshakes();

@@ -9,7 +9,7 @@ use tonic_health::server::HealthReporter;
 use super::ftps::Ftps;
 use super::module::Module;
 use super::storage::ModuleStorage;
-use super::transfers::Kept;
+use super::transfers::KeptTransfers;
 use crate::modem::health::{Health, Link};
 use crate::proto::ftps_service_server::FtpsServiceServer;
 use crate::proto::modem_service_server::ModemServiceServer;
@@ -17,11 +17,9 @@ use crate::proto::module_storage_service_server::ModuleStorageServiceServer;
 use crate::proto::transfer_service_server::TransferServiceServer;
 use crate::transfers::Keeping;
 
-/// Follows the module until nobody reports on it any more, or the daemon is stopping and nothing is
-/// served. `FtpsService` and
-/// `ModuleStorageService` serve while the module does. `ModemService` always does, since its status
-/// tells why the others do not; and so does `TransferService` while transfers are kept, since it
-/// takes work for later.
+/// Reports the health of each service until the module's task ends, or the daemon stops. `FtpsService` and
+/// `ModuleStorageService` serve while the module is ready. `ModemService` always serves, since its status tells
+/// why the others do not. `TransferService` serves while transfers are kept, since it accepts work for later.
 pub(super) async fn follow(
     reporter: HealthReporter,
     mut health: watch::Receiver<Health>,
@@ -29,7 +27,7 @@ pub(super) async fn follow(
     stop: CancellationToken,
 ) {
     reporter.set_serving::<ModemServiceServer<Module>>().await;
-    let transfers = <TransferServiceServer<Kept> as NamedService>::NAME;
+    let transfers = <TransferServiceServer<KeptTransfers> as NamedService>::NAME;
     loop {
         let kept = match *keeping.borrow_and_update() {
             Keeping::On => ServingStatus::Serving,

@@ -1,4 +1,4 @@
-//! How much of the server those who come in may take.
+//! Bounds of what clients may use of the server.
 
 use std::time::Duration;
 
@@ -15,19 +15,19 @@ pub(super) const METADATA: u32 = 8 * 1024;
 /// default, which rapid reset is answered with.
 pub(super) const RESET_STREAMS: usize = 20;
 
-/// Work that a client may cause at once, and in a second beyond that, counted in frames of HTTP/2, of
-/// which one that begins a call counts as eight: a thousand calls at once and five hundred a second.
-/// The link has ten operations a second at best; a file handed over in frames of 16 KiB comes with
-/// 80 MiB a second. What comes faster stays on the socket, and its sender waits.
+/// Work that a client may cause at once, and in a second beyond that. It is counted in HTTP/2 frames, and a
+/// frame that begins a call counts as eight: a thousand calls at once and five hundred a second. The link has
+/// ten operations a second at best; a file in frames of 16 KiB comes with 80 MiB a second. Frames beyond that
+/// stay on the socket, and their sender waits.
 pub(super) const WORK_AT_ONCE: u32 = 10_000;
 pub(super) const WORK_A_SECOND: u32 = 5_000;
 
-/// What a connection costs its client, and a TLS handshake its address. Each has a pace of its own for them, as
-/// fast as that of frames: 625 can come at once, and 312 a second beyond that.
+/// What a connection costs its client, and what a TLS handshake costs its address. Each has a pace of its own,
+/// as fast as that of frames: 625 can come at once, and 312 a second beyond that.
 pub(super) const ARRIVAL: u32 = 16;
 
-/// What it costs a client to be told that it has too many connections, which is as much work as to let it in: 62
-/// are told at once, and 31 a second beyond that. The others are closed.
+/// What a status about too many connections costs its client. It is as much work as to admit the client: 62 get
+/// it at once, and 31 a second beyond that. Further connections are closed.
 pub(super) const TELLING: u32 = 160;
 
 /// Calls at once whose answers may be long, and are whole in memory until the client takes them: lists,
@@ -37,34 +37,34 @@ pub(super) const LONG_ANSWERS: Share = Share {
     of_one: 8,
 };
 
-/// Calls at once that bring or read a transfer which is kept: each has a file open, as has a spool that is
-/// on disk, of which there may be as many.
+/// Calls at once that receive or read a transfer which is kept. Each has a file open, as has a spool on disk,
+/// of which there may be as many.
 pub(super) const FILES: Share = Share {
     in_all: 128,
     of_one: 64,
 };
 
-/// Calls about many files at once: each may keep the results of 10,000 files until they are read, which are a
+/// Calls at once about many files. Each may keep the results of 10,000 files until they are read, which are a
 /// few MiB.
 pub(super) const MANY: Share = Share {
     in_all: 32,
     of_one: 8,
 };
 
-/// Walks and removals of trees at once: each may keep some MiB of names in mind.
+/// Walks and removals of trees at once. Each may keep some MiB of names in memory.
 pub(super) const TREES: Share = Share {
     in_all: 8,
     of_one: 2,
 };
 
-/// Watches of transfers at once: each is told of every step, four times a second. A screen shows fewer.
+/// Watches of one transfer at once. Each gets an update four times a second. A screen shows fewer.
 pub(super) const WATCHES: Share = Share {
     in_all: 256,
     of_one: 64,
 };
 
-/// Calls of `WatchTransfers` at once. Each knows of every transfer whether it was told: a hundred kilobytes for a
-/// thousand of them. A screen needs one.
+/// Calls of `WatchTransfers` at once. Each remembers of every transfer which state it has sent: a hundred
+/// kilobytes for a thousand transfers. A screen needs one.
 pub(super) const WATCHES_OF_ALL: Share = Share {
     in_all: 32,
     of_one: 8,
@@ -73,10 +73,10 @@ pub(super) const WATCHES_OF_ALL: Share = Share {
 /// How long a client may take to begin HTTP/2 once it is connected: as long as for a TLS handshake.
 pub(super) const PREFACE: Duration = Duration::from_secs(10);
 
-/// How long a call may take to bring its first message, which has a few KiB.
+/// How long the first message of a call may take. It has a few KiB.
 pub(super) const FIRST_MESSAGE: Duration = Duration::from_secs(10);
 
-/// How long any other message may take once it has begun: 128 KiB at 5 KiB a second take 26.
+/// How long any other message may take once it has begun. 128 KiB at 5 KiB a second take 26 s.
 pub(super) const MESSAGE: Duration = Duration::from_secs(30);
 
 /// Longest message that is no chunk, in bytes: two paths of 4 KiB, a certificate of 10 KiB, and names.
@@ -86,24 +86,24 @@ pub const HEADER: u32 = 24 * 1024;
 /// 100 KiB a second at best.
 pub const CHUNK: u32 = 128 * 1024;
 
-/// What a message with a chunk has beside the chunk, in bytes: a tag and a length.
+/// Bytes of a message with a chunk besides the chunk: a tag and a length.
 pub(super) const FRAMING: u32 = 16;
 
-/// Longest message with a whole file or with many paths: as much content as a chunk, and a path of 4 KiB, which
-/// may be given in two ways.
+/// Longest message with a whole file or with many paths, in bytes: as much content as a chunk, and a path of 4
+/// KiB, which may be given in two forms.
 pub const FILE: u32 = CHUNK + 8 * 1024;
 
-/// Chunks shorter than this are paid for by a few that a call has for them, and that come back slowly:
-/// each costs the processor as much as a long one.
+/// A call may send only a few chunks shorter than this, in bytes: each costs the processor as much as a long
+/// one.
 pub(super) const SHORT: u32 = 256;
 
 /// Short chunks that a call may send at once.
 pub(super) const SHORT_AT_ONCE: u32 = 1024;
 
-/// Short chunks that it may send in a second beyond that.
+/// Short chunks that a call may send in a second beyond that.
 pub(super) const SHORT_A_SECOND: u32 = 100;
 
-/// Bounds of those who come in.
+/// Bounds of connections and calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Connections.
@@ -112,14 +112,14 @@ pub struct Limits {
     pub calls: Share,
     /// How long a connection without a call stays.
     pub idle: Duration,
-    /// Bytes of messages that have begun and are not whole, in all. A client has half of it at most.
+    /// Bytes of messages that have begun and are not whole, in all. One client has half of it at most.
     pub messages: u64,
 }
 
 impl Default for Limits {
-    /// 2048 connections are a thousand clients and those who come anew; one costs some 15 KiB. A call
-    /// costs 10 to 56 KiB, so that all calls of one client take 112 MiB at most. Ten minutes is longer
-    /// than the pauses of most who ask at intervals.
+    /// 2048 connections are a thousand clients, and as many that reconnect; one costs some 15 KiB. A call costs
+    /// 10 to 56 KiB, so that all calls of one client take 112 MiB at most. Ten minutes is longer than the
+    /// pauses of most clients that poll.
     fn default() -> Self {
         Self {
             connections: Share {
@@ -172,7 +172,7 @@ mod tests {
         for row in rows {
             assert!(readme.contains(&row), "{row}");
         }
-        // Numbers that are written with commas, or in words.
+        // The README writes these numbers with commas, or in words.
         assert_eq!((WORK_AT_ONCE, WORK_A_SECOND), (10_000, 5_000));
         let arrivals = [WORK_AT_ONCE / ARRIVAL, WORK_A_SECOND / ARRIVAL];
         assert_eq!(arrivals, [625, 312]);

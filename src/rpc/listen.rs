@@ -1,5 +1,6 @@
-//! The doors: a unix socket and a TCP port.
+//! The sockets of the daemon: a unix socket and a TCP port.
 
+mod error;
 mod tcp;
 
 use std::fs::{self, Permissions};
@@ -11,37 +12,16 @@ use std::process;
 
 use tokio::net::{UnixListener, UnixStream};
 
-pub use tcp::{Loopback, LoopbackError, TcpDoor};
+pub use error::{Error, LoopbackError};
+pub use tcp::{Loopback, TcpDoor};
 
-/// Why a door does not open.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Another daemon serves at the path.
-    #[error("another process serves on the unix socket {0}; end it, or choose another path")]
-    InUse(PathBuf),
-    /// The path is taken by something that no daemon left behind.
-    #[error("{0} exists and is no socket; it is left alone")]
-    NotASocket(PathBuf),
-    /// The system refuses.
-    #[error("cannot listen on {at}")]
-    Bind {
-        /// Path or address.
-        at: String,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// Without TLS, only this machine is served.
-    #[error(transparent)]
-    Reachable(#[from] LoopbackError),
-}
-
-/// A unix socket that listens; dropped, it takes its path away, unless the socket was passed on.
+/// A unix socket that listens. A drop removes its path, unless the socket was passed on.
 #[derive(Debug)]
 pub struct UnixDoor {
     listener: UnixListener,
     path: PathBuf,
-    /// Device and inode, to recognise the path as ours; `None`: it is not ours.
+    /// Device and inode, to recognise the path as this socket's; `None`: the path belongs to whoever passed the
+    /// socket on.
     identity: Option<(u64, u64)>,
 }
 
@@ -50,15 +30,16 @@ impl UnixDoor {
     /// when it died is replaced.
     ///
     /// # Errors
-    /// The path is in use, is no socket, or the system refuses.
+    /// [`Error::InUse`] where another process serves there, [`Error::NotASocket`] where the path is something
+    /// else, [`Error::Bind`] where the system refuses.
     pub async fn open(path: &Path, mode: u32) -> Result<Self, Error> {
         let failed = |source| Error::Bind {
             at: path.display().to_string(),
             source,
         };
         make_way(path).await?;
-        // Under its final name the socket appears with its final permissions: nobody slips in
-        // between bind and chmod.
+        // The socket gets its permissions before its final name, so that nobody connects between bind and
+        // chmod.
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let temporary = path.with_file_name(format!(".{name}.{}", process::id()));
         let listener = UnixListener::bind(&temporary).map_err(failed)?;
@@ -72,7 +53,7 @@ impl UnixDoor {
                 identity: Some(identity),
             }),
             Err(source) => {
-                // The first error tells more than what became of the temporary name.
+                // The first error says more than the result of this removal.
                 let _ = fs::remove_file(&temporary);
                 Err(failed(source))
             }
@@ -82,7 +63,7 @@ impl UnixDoor {
     /// Takes a socket that listens already. Its path belongs to whoever made it.
     ///
     /// # Errors
-    /// The system refuses.
+    /// [`Error::Bind`] where the system refuses.
     pub fn passed(listener: net::UnixListener) -> Result<Self, Error> {
         let failed = |source| Error::Bind {
             at: "the unix socket that was passed on".into(),
@@ -103,7 +84,7 @@ impl UnixDoor {
         &self.path
     }
 
-    /// Whether the socket is somebody else's, and stays.
+    /// Whether the socket was passed on, and stays.
     pub(super) fn is_passed(&self) -> bool {
         self.identity.is_none()
     }
@@ -116,13 +97,13 @@ impl UnixDoor {
 impl Drop for UnixDoor {
     fn drop(&mut self) {
         if identity(&self.path).is_ok_and(|found| Some(found) == self.identity) {
-            // A path that stays is replaced by the next daemon.
+            // The next daemon replaces a path that stays.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Finds out that nobody serves at `path`.
+/// Checks that nobody serves at `path`.
 async fn make_way(path: &Path) -> Result<(), Error> {
     let failed = |source| Error::Bind {
         at: path.display().to_string(),

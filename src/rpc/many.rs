@@ -1,5 +1,5 @@
-//! Operations on many files, as streams of responses. One that is dropped, because its caller left,
-//! cancels its operation.
+//! Operations on many files, as streams of responses. The operation is cancelled when the stream is dropped
+//! because its caller left.
 
 use std::future::pending;
 
@@ -9,25 +9,25 @@ use prost::Message;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_stream::Stream;
-use tonic::{Status, Streaming};
+use tonic::Status;
 
 use super::call::within;
-use super::convert::request;
 use super::convert::response::{duration, given, number, signed};
+use super::convert::write;
+use super::ingest::{self, Ingest};
 use super::once::Keep;
-use super::progress::{LOOK, Telling};
+use super::progress::{LOOK, ProgressMessages};
 use super::status;
 use crate::broker::flow::get::{GetResult, Part};
 use crate::broker::flow::many::{Counts, FILES, Known, Many, NAMES, Next, OfFile};
 use crate::broker::flow::put::{FileWritten, Incoming};
 use crate::broker::terms::Caller;
-use crate::proto::put_files_request::Item;
 use crate::proto::*;
 use simcom_talk::ftps::Profile;
 use simcom_talk::ftps::value::NameCode;
 
-/// Progress, what `to` makes of each part, and the summary. `fault` tells why the caller's side is broken,
-/// where it may be.
+/// A stream of progress, of what `to` makes of each part, and of the summary. `fault` tells what is wrong with
+/// the caller's messages, where it sends any.
 pub(super) fn run<T, R>(
     many: Many<T>,
     caller: Caller,
@@ -39,62 +39,62 @@ where
     T: Send,
     R: Message + From<OperationProgress> + From<Counts>,
 {
-    let course = Course {
-        telling: Telling::new(many.operation(), None),
+    let stream = ManyStream {
+        messages: ProgressMessages::new(many.operation(), None),
         many,
         caller,
         fault,
         keep,
         told: false,
     };
-    try_unfold(Some((course, to)), async |state| {
-        let Some((mut course, to)) = state else {
+    try_unfold(Some((stream, to)), async |state| {
+        let Some((mut stream, to)) = state else {
             return Ok(None);
         };
-        Ok(Some(match course.next().await? {
-            Step::Progress(progress) => (progress.into(), Some((course, to))),
-            Step::Part(part) => (to(part), Some((course, to))),
-            Step::End(counts) => {
+        Ok(Some(match stream.next().await? {
+            ManyPart::Progress(progress) => (progress.into(), Some((stream, to))),
+            ManyPart::Part(part) => (to(part), Some((stream, to))),
+            ManyPart::End(counts) => {
                 let counts = counts.into();
-                let operation = course.many.operation();
-                course.keep.answer(Some(operation), Some(&counts), None);
+                let operation = stream.many.operation();
+                stream.keep.answer(Some(operation), Some(&counts), None);
                 (counts, None)
             }
         }))
     })
 }
 
-/// An operation on many files, and what its caller was told of it.
-struct Course<T> {
+/// An operation on many files, and what its stream has told of it.
+struct ManyStream<T> {
     many: Many<T>,
-    telling: Telling,
+    messages: ProgressMessages,
     caller: Caller,
     fault: Option<oneshot::Receiver<Status>>,
-    /// The counts of an operation that has a name. One that was broken off is carried out anew.
+    /// Keeps the counts of a request that has a name. A request that was broken off is carried out anew.
     keep: Keep,
     told: bool,
 }
 
-enum Step<T> {
+enum ManyPart<T> {
     Progress(OperationProgress),
     Part(T),
     End(Counts),
 }
 
-impl<T> Course<T> {
-    async fn next(&mut self) -> Result<Step<T>, Status> {
+impl<T> ManyStream<T> {
+    async fn next(&mut self) -> Result<ManyPart<T>, Status> {
         if !self.told {
             self.told = true;
-            if let Some(first) = self.telling.next(self.many.progress().into()) {
-                return Ok(Step::Progress(first));
+            if let Some(first) = self.messages.next(self.many.progress().into()) {
+                return Ok(ManyPart::Progress(first));
             }
         }
         loop {
             match timeout(LOOK, self.work()).await {
                 Ok(step) => return step,
                 Err(_) => {
-                    if let Some(report) = self.telling.next(self.many.progress().into()) {
-                        return Ok(Step::Progress(report));
+                    if let Some(report) = self.messages.next(self.many.progress().into()) {
+                        return Ok(ManyPart::Progress(report));
                     }
                 }
             }
@@ -102,7 +102,7 @@ impl<T> Course<T> {
     }
 
     /// What comes next, or why nothing does. Cancel-safe.
-    async fn work(&mut self) -> Result<Step<T>, Status> {
+    async fn work(&mut self) -> Result<ManyPart<T>, Status> {
         let fault = &mut self.fault;
         let broken = async {
             if let Some(told) = fault
@@ -110,34 +110,34 @@ impl<T> Course<T> {
             {
                 return status;
             }
-            // The caller has said that there are no more.
+            // The caller has sent all its files.
             *fault = None;
             pending().await
         };
         tokio::select! {
             biased;
             next = within(&self.caller, self.many.next()) => Ok(match next? {
-                Next::Part(part) => Step::Part(part),
-                Next::End(counts) => Step::End(counts),
+                Next::Part(part) => ManyPart::Part(part),
+                Next::End(counts) => ManyPart::End(counts),
             }),
             status = broken => Err(status),
         }
     }
 }
 
-/// Takes the files of a caller to its operation; answers where its fault is told, if it makes one.
+/// Hands the files of a caller to its operation. The receiver gets the status if the caller breaks a rule.
 pub(super) fn take_files(
     mut incoming: Incoming,
-    messages: Streaming<PutFilesRequest>,
+    ingest: Ingest<PutFilesRequest>,
 ) -> oneshot::Receiver<Status> {
     let (fault, told) = oneshot::channel();
     tokio::spawn(async move {
-        match bring(&mut incoming, messages).await {
+        match bring(&mut incoming, ingest).await {
             Ok(()) => incoming.end().await,
             Err(status) => {
-                // Nobody hears it where the caller has left.
+                // Nobody receives it where the caller has left.
                 let _ = fault.send(status);
-                // The operation ends for that, and not for what it would make of a caller without an end.
+                // The operation ends for this reason, and not because the caller sends nothing more.
                 incoming.over().await;
             }
         }
@@ -145,33 +145,30 @@ pub(super) fn take_files(
     told
 }
 
-async fn bring(
-    incoming: &mut Incoming,
-    mut messages: Streaming<PutFilesRequest>,
-) -> Result<(), Status> {
+async fn bring(incoming: &mut Incoming, mut ingest: Ingest<PutFilesRequest>) -> Result<(), Status> {
     let mut names = 0;
     loop {
         let message = tokio::select! {
             biased;
-            // Its results say why.
+            // The operation has ended; its results say why.
             () = incoming.over() => return Ok(()),
-            message = messages.message() => message?,
+            message = ingest.next() => message?,
         };
-        let Some(message) = message else {
-            return Ok(());
-        };
-        let file = match message.item {
-            Some(Item::File(file)) => file,
-            Some(Item::Header(_)) => {
+        let file = match message {
+            Some(ingest::Part::Content(file)) => file,
+            Some(ingest::Part::Header(_)) => {
                 return Err(status::out_of_order("header", "came a second time"));
             }
-            None => return Err(status::out_of_order("item", "is neither header nor file")),
+            Some(ingest::Part::Finish(_) | ingest::Part::Nothing) => {
+                return Err(status::out_of_order("item", "is neither header nor file"));
+            }
+            None => return Ok(()),
         };
         if incoming.count() >= FILES {
             let rule = format!("is one more than the {FILES} that a call takes");
             return Err(status::out_of_order("file", &rule));
         }
-        let (path, content, sha256) = request::put_file(file).map_err(status::invalid)?;
+        let (path, content, sha256) = write::put_file(file).map_err(status::invalid)?;
         names += path.as_str().len();
         if names > NAMES {
             let rule =

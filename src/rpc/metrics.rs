@@ -1,4 +1,4 @@
-//! What the server counts of its calls, by the names that servers of gRPC commonly use.
+//! Counts of calls, under the names that gRPC servers commonly use.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -13,11 +13,12 @@ use tokio::time::Instant;
 use tonic::codegen::http::{HeaderMap, Request, Response};
 use tower::{Layer, Service};
 
+use super::call::ServiceFuture;
 use super::status;
 use crate::modem::clock;
 use crate::proto::FILE_DESCRIPTOR_SET;
 
-/// Says what each name means.
+/// Registers what each name means.
 pub fn describe() {
     describe_counter!("grpc_server_started_total", "Calls that began");
     describe_counter!(
@@ -30,14 +31,13 @@ pub fn describe() {
     );
 }
 
-/// Counts the calls of the services behind it.
+/// Counts the calls of the services that it wraps.
 #[derive(Debug, Clone)]
 pub(super) struct Counting {
     methods: Arc<Methods>,
 }
 
-/// The methods of the contract by their paths. Others are counted as one, since a caller can name
-/// any.
+/// The methods of the contract by their paths. All other paths are counted as one, since a caller can send any.
 #[derive(Debug)]
 struct Methods(HashMap<String, Method>);
 
@@ -65,7 +65,7 @@ impl Counting {
 impl Methods {
     fn of(sets: &[&[u8]]) -> Self {
         let mut methods = HashMap::new();
-        // They are ours and the crates' own; reflection refuses to start with any that is broken.
+        // They come from this project and its crates. Reflection refuses to start where one is broken.
         let sets = sets
             .iter()
             .filter_map(|set| FileDescriptorSet::decode(*set).ok());
@@ -119,8 +119,6 @@ pub(super) struct Counted<S> {
     methods: Arc<Methods>,
 }
 
-type Answering<R, E> = Pin<Box<dyn Future<Output = Result<R, E>> + Send>>;
-
 impl<S, B, A> Service<Request<B>> for Counted<S>
 where
     S: Service<Request<B>, Response = Response<A>>,
@@ -128,7 +126,7 @@ where
 {
     type Response = Response<CountedBody<A>>;
     type Error = S::Error;
-    type Future = Answering<Self::Response, S::Error>;
+    type Future = ServiceFuture<Self::Response, S::Error>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -145,7 +143,7 @@ where
     }
 }
 
-/// An answer whose end is awaited: a stream's status comes last.
+/// An answer that is counted at its end, since the status of a stream comes last.
 #[derive(Debug)]
 pub(super) struct CountedBody<A> {
     inner: A,
@@ -178,7 +176,7 @@ impl<A: Body + Unpin> Body for CountedBody<A> {
     }
 }
 
-/// A call that is counted when it ends: by its status, or as cancelled where nobody waited for one.
+/// A call that is counted when it ends: by its status, or as cancelled where its caller left first.
 #[derive(Debug)]
 struct Call {
     method: Method,

@@ -1,20 +1,22 @@
 //! Floor 5, the face: the gRPC services, and nothing of what they do.
 
-mod auth;
+mod admission;
+mod bounded_body;
 mod call;
+mod call_limits;
 mod certificate;
 mod closing;
 mod connection;
+mod connection_info;
 mod convert;
 mod diagnostics;
 mod doors;
 mod ftps;
 mod gate;
 mod get;
-mod guests;
 mod handshake;
 mod health;
-mod intake;
+mod ingest;
 pub mod limits;
 pub mod listen;
 mod many;
@@ -24,6 +26,8 @@ mod once;
 mod operations;
 mod options;
 mod pace;
+mod peer;
+mod permission;
 mod progress;
 mod put;
 mod report;
@@ -35,10 +39,10 @@ pub mod status;
 mod storage;
 mod stream;
 pub mod tls;
+mod transfer_upload;
+mod transfer_watch;
 mod transfers;
 mod tree;
-mod turnstile;
-mod visit;
 
 pub use doors::Doors;
 pub use server::{End, Served, serve};

@@ -2,15 +2,15 @@
 
 use tonic::{Request, Response, Status};
 
-use super::call::caller;
+use super::call::{Answer, caller};
+use super::options::{Optioned, Validated};
 use super::role::Roles;
 use super::{once, options};
 use crate::broker::Broker;
+use crate::broker::terms::{Caller, Error};
 use crate::proto::modem_service_server::ModemService;
 use crate::proto::*;
 use crate::transfers::Transfers;
-
-type Answer<T> = Result<Response<T>, Status>;
 
 /// The module itself.
 #[derive(Debug, Clone)]
@@ -27,6 +27,27 @@ impl Module {
             transfers,
             roles,
         }
+    }
+
+    /// Does once what a request without fields asks of the module.
+    async fn once<R, T, F>(
+        &self,
+        request: Request<R>,
+        work: impl FnOnce(Broker, Caller) -> F + Send,
+    ) -> Answer<T>
+    where
+        R: Optioned + Send,
+        T: Validated,
+        F: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        let (call, _) = options::read(request)?;
+        let (caller, ()) = call.with(Ok(()))?;
+        let broker = self.broker.clone();
+        once::answer(&self.broker, caller, move |caller| {
+            let work = work(broker, caller);
+            async move { work.await.map(|()| T::default()) }
+        })
+        .await
     }
 }
 
@@ -58,34 +79,22 @@ impl ModemService for Module {
     }
 
     async fn start_ftps(&self, request: Request<StartFtpsRequest>) -> Answer<StartFtpsResponse> {
-        let (call, StartFtpsRequest { .. }) = options::read(request)?;
-        let (caller, ()) = call.with(Ok(()))?;
-        let broker = self.broker.clone();
-        once::answer(&self.broker, caller, move |caller| async move {
-            broker.start_ftps(&caller).await?;
-            Ok(StartFtpsResponse::default())
+        self.once(request, |broker, caller| async move {
+            broker.start_ftps(&caller).await
         })
         .await
     }
 
     async fn stop_ftps(&self, request: Request<StopFtpsRequest>) -> Answer<StopFtpsResponse> {
-        let (call, StopFtpsRequest { .. }) = options::read(request)?;
-        let (caller, ()) = call.with(Ok(()))?;
-        let broker = self.broker.clone();
-        once::answer(&self.broker, caller, move |caller| async move {
-            broker.stop_ftps(&caller).await?;
-            Ok(StopFtpsResponse::default())
+        self.once(request, |broker, caller| async move {
+            broker.stop_ftps(&caller).await
         })
         .await
     }
 
     async fn reset(&self, request: Request<ResetRequest>) -> Answer<ResetResponse> {
-        let (call, ResetRequest { .. }) = options::read(request)?;
-        let (caller, ()) = call.with(Ok(()))?;
-        let broker = self.broker.clone();
-        once::answer(&self.broker, caller, move |caller| async move {
-            broker.reset(&caller).await?;
-            Ok(ResetResponse::default())
+        self.once(request, |broker, caller| async move {
+            broker.reset(&caller).await
         })
         .await
     }

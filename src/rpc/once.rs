@@ -1,4 +1,4 @@
-//! Requests that have a name are carried out once: what they were answered is kept, and told again.
+//! Requests that have a name (`request_id`) are carried out once. Their answers are kept, and sent again.
 
 use bytes::Bytes;
 use prost::Message;
@@ -14,7 +14,7 @@ use crate::broker::terms::{Caller, Cause, Error};
 use crate::modem::JobId;
 use crate::proto::OperationProgress;
 
-/// Answers a request that answers once. One that has a name goes on without its caller.
+/// Answers a request that has one answer. A request that has a name goes on without its caller.
 pub(super) async fn answer<T, F>(
     broker: &Broker,
     caller: Caller,
@@ -28,7 +28,7 @@ where
         Some(named) if !caller.options.validate_only => loop {
             match broker.begin_once(&caller, named) {
                 Ok(Begin::Anew(ticket)) => break ticket,
-                Ok(Begin::Answered(answer)) => return told(&answer).map(Response::new),
+                Ok(Begin::Answered(answer)) => return answer_of(&answer).map(Response::new),
                 Ok(Begin::Running(mut running)) => tokio::select! {
                     biased;
                     () = running.over() => {}
@@ -55,16 +55,16 @@ where
     done.map(Response::new)
 }
 
-/// What a stream that has a name comes to, to be kept.
+/// Keeps the end of a stream whose request has a name.
 #[derive(Debug, Default)]
 pub(super) struct Keep(Option<Ticket>);
 
 /// How a stream begins.
 pub(super) enum Opening<R> {
-    /// It is carried out.
+    /// The request is carried out.
     Go(Keep),
-    /// It was: these were its last answers.
-    Told(Vec<Result<R, Status>>),
+    /// The request was carried out before: these were its last answers.
+    Answered(Vec<Result<R, Status>>),
 }
 
 /// Begins a stream that changes something.
@@ -80,7 +80,7 @@ where
     }
     match broker.begin_once(caller, named) {
         Ok(Begin::Anew(ticket)) => Ok(Opening::Go(Keep(Some(ticket)))),
-        Ok(Begin::Answered(answer)) => Ok(Opening::Told(retold(&answer)?)),
+        Ok(Begin::Answered(answer)) => Ok(Opening::Answered(answers(&answer)?)),
         Ok(Begin::Running(running)) => Err(status::of(&Error {
             operation: running.operation,
             ..Cause::RequestRunning.into()
@@ -90,12 +90,12 @@ where
 }
 
 impl Keep {
-    /// Whether it has a name, and so goes on without its caller.
+    /// Whether the request has a name, and so goes on without its caller.
     pub(super) const fn is_named(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Keeps what it came to. What may be tried again as it is will be, and is not kept.
+    /// Keeps the end. An end after which the same request may be tried again is not kept.
     pub(super) fn answer<R: Message>(
         self,
         operation: Option<&JobId>,
@@ -119,16 +119,16 @@ impl Keep {
     }
 }
 
-/// What a request was answered. Only this process reads it.
+/// The answer of a request. Only this process reads it.
 #[derive(Clone, PartialEq, Message)]
 struct Kept {
-    /// Empty where the request answers once.
+    /// Empty where the request has one answer.
     #[prost(string, tag = "1")]
     operation: String,
     /// The message with the result.
     #[prost(bytes = "bytes", optional, tag = "2")]
     result: Option<Bytes>,
-    /// Of the status; 0: OK.
+    /// The status code; 0: OK.
     #[prost(int32, tag = "3")]
     code: i32,
     #[prost(string, tag = "4")]
@@ -154,7 +154,7 @@ impl Kept {
     }
 }
 
-fn told<T: Message + Default>(answer: &Bytes) -> Result<T, Status> {
+fn answer_of<T: Message + Default>(answer: &Bytes) -> Result<T, Status> {
     let kept = Kept::read(answer)?;
     match kept.failed() {
         Some(failed) => Err(failed),
@@ -162,7 +162,7 @@ fn told<T: Message + Default>(answer: &Bytes) -> Result<T, Status> {
     }
 }
 
-fn retold<R>(answer: &Bytes) -> Result<Vec<Result<R, Status>>, Status>
+fn answers<R>(answer: &Bytes) -> Result<Vec<Result<R, Status>>, Status>
 where
     R: Message + Default + From<OperationProgress>,
 {
@@ -178,12 +178,12 @@ where
         .collect())
 }
 
-/// Whether the same request may be carried out again: it may succeed later, or never was there as a whole.
+/// Whether the same request may be carried out again: it may succeed later, or it never arrived as a whole.
 fn may_be_repeated(failed: &Status) -> bool {
     failed.get_details_retry_info().is_some() || status::is_unfinished(failed)
 }
 
-/// Does the work for as long as its caller waits, and says so where it was only checked.
+/// Does the work until the caller's deadline. Where the request was only checked, the answer says so.
 async fn plain<T: Validated>(
     caller: &Caller,
     work: impl Future<Output = Result<T, Error>>,

@@ -7,10 +7,11 @@ use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::call::{caller, given_up, within};
+use super::call::{Answer, caller, given_up, within};
+use super::convert::fields::both;
+use super::convert::operation::{self, Sought};
 use super::convert::options::one;
-use super::convert::request::{Sought, both};
-use super::convert::{events, request, response};
+use super::convert::{events, response, session};
 use super::role::Roles;
 use super::status;
 use crate::broker::Broker;
@@ -22,14 +23,12 @@ use crate::proto::operation_service_server::OperationService;
 use crate::proto::*;
 use simcom_talk::dialogue::failure::Ending;
 
-type Answer<T> = Result<Response<T>, Status>;
-
 /// The operations of all clients.
 #[derive(Debug, Clone)]
 pub(super) struct Operations {
     broker: Broker,
     roles: Roles,
-    /// The daemon ends: nobody can watch it any longer.
+    /// The daemon is stopping: watches end.
     stop: CancellationToken,
 }
 
@@ -50,7 +49,7 @@ impl OperationService for Operations {
         request: Request<ListOperationsRequest>,
     ) -> Answer<ListOperationsResponse> {
         let caller = caller(&request)?;
-        let (page, whose) = request::page(request.into_inner()).map_err(status::invalid)?;
+        let (page, whose) = operation::page(request.into_inner()).map_err(status::invalid)?;
         let whose = self.roles.admit(&caller, whose, "ListOperations")?;
         Ok(Response::new(events::queue(
             self.broker.queue(&caller, &whose),
@@ -63,7 +62,7 @@ impl OperationService for Operations {
         request: Request<GetOperationRequest>,
     ) -> Answer<GetOperationResponse> {
         let caller = caller(&request)?;
-        let (sought, whose) = request::sought(request.into_inner()).map_err(status::invalid)?;
+        let (sought, whose) = operation::sought(request.into_inner()).map_err(status::invalid)?;
         let caller = self.roles.acting(caller, whose, "GetOperation")?;
         let found = match sought {
             Sought::Operation(id) => self.broker.operation(&caller, &id),
@@ -83,7 +82,7 @@ impl OperationService for Operations {
             principal,
         } = request.into_inner();
         let (id, whose) =
-            both(request::operation(operation_id), one(principal)).map_err(status::invalid)?;
+            both(operation::operation(operation_id), one(principal)).map_err(status::invalid)?;
         let caller = self.roles.acting(caller, whose, "CancelOperation")?;
         let cancelled = within(&caller, self.broker.cancel(&caller, &JobId::new(id))).await?;
         let ending = match cancelled.ending {
@@ -106,7 +105,7 @@ impl OperationService for Operations {
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
         let caller = caller(&request)?;
         let sessions =
-            request::sessions(request.into_inner().session_ids).map_err(status::invalid)?;
+            session::sessions(request.into_inner().session_ids).map_err(status::invalid)?;
         let watcher = self
             .broker
             .watch(&caller, &sessions)

@@ -1,4 +1,4 @@
-//! Requests that have options: who calls, what the request is, and what is answered where it was only checked.
+//! Requests that have call options, and their answers where the options ask for a check only.
 
 use std::pin::Pin;
 
@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
+use super::convert::fields::Invalid;
 use super::convert::options::{self, Asked};
-use super::convert::request::Invalid;
 use super::{call, status};
 use crate::broker::terms::Named;
 use crate::broker::terms::{Caller, Cause, Error, Options};
@@ -16,9 +16,9 @@ use crate::proto;
 
 /// A request, or the header of a stream, that has options.
 pub(super) trait Optioned: Message + Sized {
-    /// Its own name, so that two kinds of requests are never taken for the same.
+    /// The name of the message, so that two kinds of requests are never taken for the same.
     const NAME: &'static str;
-    /// Where the options are.
+    /// The field that holds the options.
     const FIELD: &'static str;
 
     /// The options.
@@ -27,10 +27,10 @@ pub(super) trait Optioned: Message + Sized {
 
 /// An answer to such a request.
 pub(super) trait Validated: Message + Default + Send + 'static {
-    /// Whether it says that the request was only checked.
+    /// The field which says that the request was only checked.
     fn flag(&mut self) -> &mut bool;
 
-    /// What is said where the request was only checked.
+    /// The answer where the request was only checked.
     fn validated() -> Self {
         let mut answer = Self::default();
         *answer.flag() = true;
@@ -92,7 +92,7 @@ methods! {
     SendAtCommandRequest, "options" => SendAtCommandResponse;
 }
 
-/// Who calls, and what was asked for beside the request.
+/// Who calls, and the call options.
 #[derive(Debug)]
 pub(super) struct Call {
     caller: Caller,
@@ -114,18 +114,18 @@ impl Call {
         Self { caller, options }
     }
 
-    /// The caller, and what was read of the rest of the request; or every field of both that breaks a rule.
-    pub(super) fn with<W>(self, wish: Result<W, Invalid>) -> Result<(Caller, W), Status> {
-        match (self.options, wish) {
-            (Ok(options), Ok(wish)) => {
+    /// The caller with its options, and the rest of the request; or every field of both that breaks a rule.
+    pub(super) fn with<W>(self, rest: Result<W, Invalid>) -> Result<(Caller, W), Status> {
+        match (self.options, rest) {
+            (Ok(options), Ok(rest)) => {
                 let caller = Caller {
                     options,
                     ..self.caller
                 };
-                Ok((caller, wish))
+                Ok((caller, rest))
             }
-            (options, wish) => {
-                let mut violations = wish.err().map_or_else(Vec::new, |Invalid(rest)| rest);
+            (options, rest) => {
+                let mut violations = rest.err().map_or_else(Vec::new, |Invalid(rest)| rest);
                 violations.extend(options.err().into_iter().flat_map(|Invalid(own)| own));
                 Err(status::invalid(Invalid(violations)))
             }
@@ -133,7 +133,8 @@ impl Call {
     }
 }
 
-/// The options, and by what the same request is known: the message without them.
+/// The options, with the fingerprint by which the same request is recognised: that of the message without its
+/// options.
 fn named<T: Optioned>(asked: Asked, message: &T) -> Options {
     let Asked {
         id,
@@ -157,7 +158,7 @@ fn named<T: Optioned>(asked: Asked, message: &T) -> Options {
     }
 }
 
-/// What was begun; `None` where it was only to be checked, and would have been.
+/// What was begun; `None` where the request was only checked, and would be taken on.
 pub(super) fn begun<T>(outcome: Result<T, Error>) -> Result<Option<T>, Status> {
     match outcome {
         Ok(begun) => Ok(Some(begun)),

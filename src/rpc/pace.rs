@@ -1,4 +1,4 @@
-//! How fast a client may send frames of HTTP/2: beyond that, its connections are read later.
+//! How fast a client may send HTTP/2 frames. A client that is faster has its connections read later.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -18,23 +18,23 @@ const PREFACE: u32 = 24;
 /// Bytes before the payload of a frame: length, type, flags, stream (RFC 9113 §4.1).
 const HEAD: usize = 9;
 
-/// The type of the frame that begins a call (RFC 9113 §6.2), and what one costs: a call is decoded,
-/// looked up, counted and answered. Each other frame costs one.
+/// The type of the frame that begins a call (RFC 9113 §6.2), and what that frame costs: a call is decoded,
+/// looked up, counted and answered. Any other frame costs one.
 const HEADERS: u8 = 1;
 const CALL: u32 = 8;
 
-/// How long a connection waits at most because others of its client wait too. Some of them may end meanwhile, and
-/// a connection learns only when it wakes that its client has left.
+/// How long a connection waits at most because other connections of its client wait too. Some of them may end
+/// meanwhile, and a connection learns only when it wakes that its client has left.
 const LONGEST: Duration = Duration::from_millis(250);
 
-/// The paces of all clients that are connected, and of those whose frames are not paid for yet: who closes
-/// all connections and comes anew has not paused. That is over within seconds, since nothing is read of who
-/// owes more, so that few are remembered.
+/// The paces of all connected clients, and of those that owe for frames: a client that closes all connections
+/// and reconnects has not paused. A debt is over within seconds, since nothing is read from a client that owes
+/// more, so that few paces are remembered.
 #[derive(Debug, Default)]
 pub(super) struct Paces(Mutex<HashMap<Principal, Arc<Pace>>>);
 
 impl Paces {
-    /// The one of a client, which all its connections share.
+    /// The pace of a client, which all its connections share.
     pub(super) fn of(&self, principal: &Principal) -> Arc<Pace> {
         let mut paces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = paces.get(principal) {
@@ -51,20 +51,20 @@ impl Paces {
 /// What a client has sent, against what it may send.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    /// When all that it sent would have come at the pace that is allowed; `None` before the first.
+    /// When all that it sent would have arrived at the allowed pace; `None` before the first frame.
     paid: Mutex<Option<Instant>>,
-    /// Each that waits has a copy.
+    /// Each waiting connection has a copy.
     waiting: Arc<()>,
 }
 
-/// A wait until more of this client is read.
+/// A wait until more is read from this client.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct Wait {
     over: Pin<Box<Sleep>>,
     _waiting: Arc<()>,
 }
 
-impl Future for Held {
+impl Future for Wait {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -73,23 +73,23 @@ impl Future for Held {
 }
 
 impl Pace {
-    /// The wait of a connection of which nothing is read now; `None`: it is read. When the wait is over, other
-    /// connections of the client may have sent more, so that there may be another wait.
+    /// The wait of a connection from which nothing is read now; `None`: it is read. When the wait is over,
+    /// other connections of the client may have sent more, so that another wait may follow.
     ///
-    /// One connection waits until it may be read. Where many wait, each waits so many times as long, up to a
-    /// quarter of a second. Else all of them would wake for each that is read.
-    pub(super) fn hold(&self, now: Instant) -> Option<Held> {
+    /// One connection waits until it may be read. Where many wait, each waits longer by their number, up to a
+    /// quarter of a second. Otherwise all of them would wake for each one that is read.
+    pub(super) fn hold(&self, now: Instant) -> Option<Wait> {
         let wait = self.wait(now)?;
         let waiting = Arc::clone(&self.waiting);
         let many = u32::try_from(Arc::strong_count(&waiting) - 1).unwrap_or(u32::MAX);
         let shared = wait.saturating_mul(many).min(LONGEST);
-        Some(Held {
+        Some(Wait {
             over: Box::pin(sleep(wait.max(shared))),
             _waiting: waiting,
         })
     }
 
-    /// How long nothing of this client is read; `None`: it is read now.
+    /// How long nothing is read from this client; `None`: it is read now.
     pub(super) fn wait(&self, now: Instant) -> Option<Duration> {
         let paid = *self.paid.lock().unwrap_or_else(PoisonError::into_inner);
         let ahead = paid?.saturating_duration_since(now);
@@ -97,25 +97,25 @@ impl Pace {
         (!wait.is_zero()).then_some(wait)
     }
 
-    /// Whether it has sent what is not paid for.
+    /// Whether it owes for frames.
     fn owes(&self, now: Instant) -> bool {
         let paid = *self.paid.lock().unwrap_or_else(PoisonError::into_inner);
         paid.is_some_and(|paid| paid > now)
     }
 
-    /// It has sent so much.
+    /// Adds what it has sent.
     pub(super) fn pay(&self, work: u32, now: Instant) {
         let mut paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
         *paid = Some(paid.map_or(now, |paid| paid.max(now)) + cost(work));
     }
 }
 
-/// How long so much work takes at the pace that is allowed.
+/// How long this work takes at the allowed pace.
 fn cost(work: u32) -> Duration {
     Duration::from_secs(1) * work / WORK_A_SECOND
 }
 
-/// Follows the frames of a connection, to know what they cost.
+/// Counts the frames of a connection.
 #[derive(Debug)]
 pub(super) struct Frames {
     /// Bytes of the preface or of a payload that are to come.
@@ -127,7 +127,7 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    /// Nothing has come.
+    /// For a connection on which nothing has arrived.
     pub(super) const fn new() -> Self {
         Self {
             rest: PREFACE,
@@ -137,12 +137,12 @@ impl Frames {
         }
     }
 
-    /// Whether the preface is there.
+    /// Whether the preface has arrived.
     pub(super) const fn begun(&self) -> bool {
         self.begun
     }
 
-    /// Takes the next bytes, and answers what the frames that begin in them cost.
+    /// Takes the next bytes. Answers with the cost of the frames that begin in them.
     pub(super) fn take(&mut self, mut bytes: &[u8]) -> u32 {
         let mut work: u32 = 0;
         while !bytes.is_empty() {
@@ -222,7 +222,7 @@ mod tests {
         );
     }
 
-    /// Each of 850 connections that waited woke for each that was read, which took a processor.
+    /// 850 waiting connections all woke for each one that was read, which used a whole processor.
     #[tokio::test(start_paused = true)]
     async fn those_who_wait_do_not_all_wake_for_each_that_is_read() {
         const LASTS: Duration = Duration::from_secs(10);
@@ -252,7 +252,7 @@ mod tests {
             "the pace is used: {reads} of {due} reads"
         );
         assert!(reads <= due + 1, "and kept: {reads}");
-        // Each wakes four times a second, and not for each that is read.
+        // Each wakes four times a second, and not for each one that is read.
         assert!(wakes < 850 * 4 * 11, "{wakes} wakes for {reads} reads");
     }
 

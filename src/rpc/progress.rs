@@ -1,4 +1,4 @@
-//! How far an operation is, as every stream tells it.
+//! The progress of an operation, as every stream tells it.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,36 +16,36 @@ use crate::modem::clock;
 use crate::proto::{OperationProgress, Stage};
 use simcom_talk::dialogue::operation::ProgressStage;
 
-/// Time between two looks at an operation: often enough for a person's eye, seldom enough that they
-/// cost nothing on a slow machine.
+/// Time between two looks at an operation: often enough for a person's eye, and seldom enough to cost nothing
+/// on a slow machine.
 pub(super) const LOOK: Duration = Duration::from_millis(500);
 
-/// What has not changed is told again after so long: the caller sees that there is somebody.
+/// Unchanged progress is sent again after this time: the caller sees that the daemon is there.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// The rate is the mean of so much time, as common.proto says.
+/// The time over which the rate is averaged, as common.proto says.
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// How far an operation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Step {
+pub(super) struct Snapshot {
     stage: Stage,
     place: Place,
     moved: u64,
 }
 
-/// What is told of an operation, one message after the other.
+/// The progress messages of an operation.
 #[derive(Debug)]
-pub(super) struct Telling {
+pub(super) struct ProgressMessages {
     operation: JobId,
     /// Bytes of the file, where that is known.
     total: Option<u64>,
     begun: Instant,
-    told: Option<(Instant, Step)>,
+    told: Option<(Instant, Snapshot)>,
     rate: Rate,
 }
 
-impl Telling {
+impl ProgressMessages {
     pub(super) fn new(operation: &JobId, total: Option<u64>) -> Self {
         Self {
             operation: operation.clone(),
@@ -56,30 +56,34 @@ impl Telling {
         }
     }
 
-    /// The next message, where there is something to say: at first, at a change, and after some time
-    /// without one.
-    pub(super) fn next(&mut self, step: Step) -> Option<OperationProgress> {
+    /// The next message, where there is something to send: at first, at a change, and after some time without
+    /// one.
+    pub(super) fn next(&mut self, snapshot: Snapshot) -> Option<OperationProgress> {
         let now = clock::now();
-        if step.stage == Stage::Transferring {
-            self.rate.add(now, step.moved);
+        if snapshot.stage == Stage::Transferring {
+            self.rate.add(now, snapshot.moved);
         }
         let is_news = self
             .told
-            .is_none_or(|(at, told)| told != step || now.duration_since(at) >= AGAIN);
+            .is_none_or(|(at, told)| told != snapshot || now.duration_since(at) >= AGAIN);
         if !is_news {
             return None;
         }
-        self.told = Some((now, step));
-        let queued = step.stage == Stage::Queued;
-        let wait = step.place.start.filter(|_| queued);
+        self.told = Some((now, snapshot));
+        let queued = snapshot.stage == Stage::Queued;
+        let wait = snapshot.place.start.filter(|_| queued);
         Some(OperationProgress {
             operation_id: self.operation.as_str().into(),
-            stage: step.stage.into(),
-            queue_position: if queued { number(step.place.ahead) } else { 0 },
+            stage: snapshot.stage.into(),
+            queue_position: if queued {
+                number(snapshot.place.ahead)
+            } else {
+                0
+            },
             estimated_wait: wait.map(|start| duration(start.saturating_duration_since(now))),
-            moved_bytes: signed(step.moved),
+            moved_bytes: signed(snapshot.moved),
             total_bytes: self.total.map(signed),
-            bytes_per_second: match step.stage {
+            bytes_per_second: match snapshot.stage {
                 Stage::Transferring => signed(self.rate.a_second()),
                 _ => 0,
             },
@@ -91,13 +95,13 @@ impl Telling {
 /// Bytes a second in the last [`WINDOW`].
 #[derive(Debug, Default)]
 struct Rate {
-    /// At most one for each [`LOOK`] of the window, and one before it.
+    /// At most one entry for each [`LOOK`] of the window, and one before it.
     seen: VecDeque<(Instant, u64)>,
 }
 
 impl Rate {
     fn add(&mut self, now: Instant, moved: u64) {
-        // A transfer that goes on elsewhere, or starts over, has no rate yet.
+        // A transfer that resumes at another offset, or starts over, has no rate yet.
         if self.seen.back().is_some_and(|(_, last)| *last > moved) {
             self.seen.clear();
         }
@@ -120,7 +124,7 @@ impl Rate {
     }
 }
 
-impl From<GetProgress> for Step {
+impl From<GetProgress> for Snapshot {
     fn from(progress: GetProgress) -> Self {
         Self {
             stage: match progress.stage {
@@ -133,7 +137,7 @@ impl From<GetProgress> for Step {
     }
 }
 
-impl From<PutProgress> for Step {
+impl From<PutProgress> for Snapshot {
     fn from(progress: PutProgress) -> Self {
         Self {
             stage: match progress.stage {
@@ -147,7 +151,7 @@ impl From<PutProgress> for Step {
     }
 }
 
-impl From<ManyProgress> for Step {
+impl From<ManyProgress> for Snapshot {
     fn from(progress: ManyProgress) -> Self {
         Self {
             stage: match progress.is_on_link {
@@ -160,7 +164,7 @@ impl From<ManyProgress> for Step {
     }
 }
 
-impl From<ModuleProgress> for Step {
+impl From<ModuleProgress> for Snapshot {
     fn from(progress: ModuleProgress) -> Self {
         Self {
             stage: match progress.stage {
@@ -181,8 +185,8 @@ mod tests {
 
     use super::*;
 
-    fn step(stage: Stage, moved: u64) -> Step {
-        Step {
+    fn snapshot(stage: Stage, moved: u64) -> Snapshot {
+        Snapshot {
             stage,
             place: Place::default(),
             moved,
@@ -191,25 +195,25 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_has_not_changed_is_told_seldom() {
-        let mut telling = Telling::new(&JobId::new("x"), Some(9));
-        let queued = step(Stage::Queued, 0);
-        assert!(telling.next(queued).is_some());
-        assert_eq!(telling.next(queued), None);
+        let mut messages = ProgressMessages::new(&JobId::new("x"), Some(9));
+        let queued = snapshot(Stage::Queued, 0);
+        assert!(messages.next(queued).is_some());
+        assert_eq!(messages.next(queued), None);
         advance(AGAIN).await;
-        let again = telling.next(queued).unwrap();
+        let again = messages.next(queued).unwrap();
         assert_eq!(again.elapsed, Some(duration(AGAIN)));
         assert_eq!(again.total_bytes, Some(9));
-        assert!(telling.next(step(Stage::Verifying, 9)).is_some());
+        assert!(messages.next(snapshot(Stage::Verifying, 9)).is_some());
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_rate_is_that_of_the_last_ten_seconds() {
-        let mut telling = Telling::new(&JobId::new("x"), None);
+        let mut messages = ProgressMessages::new(&JobId::new("x"), None);
         let mut moved = 0;
         let mut rates = Vec::new();
         for second in 0..40 {
             moved += if second < 20 { 1000 } else { 100 };
-            let told = telling.next(step(Stage::Transferring, moved)).unwrap();
+            let told = messages.next(snapshot(Stage::Transferring, moved)).unwrap();
             rates.push(told.bytes_per_second);
             advance(Duration::from_secs(1)).await;
         }
@@ -217,9 +221,9 @@ mod tests {
             (rates[0], rates[1], rates[15], rates[39]),
             (0, 1000, 1000, 100)
         );
-        assert!(telling.rate.seen.len() <= 12);
+        assert!(messages.rate.seen.len() <= 12);
         // It starts over.
-        let told = telling.next(step(Stage::Transferring, 5)).unwrap();
+        let told = messages.next(snapshot(Stage::Transferring, 5)).unwrap();
         assert_eq!(told.bytes_per_second, 0);
     }
 }

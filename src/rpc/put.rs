@@ -4,20 +4,19 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Response, Status, Streaming};
+use tonic::{Response, Status};
 
-use super::convert::request;
 use super::convert::response::signed;
+use super::ingest::Ingest;
 use super::once::Keep;
 use super::options::{self, Answers};
-use super::progress::Telling;
+use super::progress::ProgressMessages;
 use super::report::{self, Stop, WAITING, while_wanted};
 use super::status;
 use crate::broker::flow::put::{PutProgress, PutStage, Same, Writing};
 use crate::broker::terms::Caller;
 use crate::broker::terms::{PutResult, PutState};
-use crate::proto::put_request::Message;
-use crate::proto::{self, OperationProgress, PutFinish, PutRequest, PutResponse, put_response};
+use crate::proto::{self, OperationProgress, PutRequest, PutResponse, put_response};
 
 type Reporter = report::Reporter<PutProgress, PutResponse>;
 
@@ -39,13 +38,12 @@ impl From<PutResult> for PutResponse {
     }
 }
 
-/// Moves the chunks of `incoming` to `writing` until the caller finishes, fails, leaves or gives
-/// up.
+/// Hands the chunks of `ingest` to `writing` until the caller finishes, fails, leaves, or its deadline passes.
 ///
-/// Runs in a task of its own: an upload goes on although its caller reads no progress.
+/// Runs in a task of its own: an upload goes on even if its caller reads no progress.
 pub(super) fn run(
     writing: Writing,
-    incoming: Streaming<PutRequest>,
+    ingest: Ingest<PutRequest>,
     sha256: Option<[u8; 32]>,
     caller: Caller,
     keep: Keep,
@@ -58,7 +56,7 @@ pub(super) fn run(
         answers,
     );
     let reporter = reporter.keeping(keep);
-    tokio::spawn(drive(writing, incoming, sha256, caller, reporter));
+    tokio::spawn(drive(writing, ingest, sha256, caller, reporter));
     ReceiverStream::new(stream)
 }
 
@@ -73,7 +71,7 @@ pub(super) fn skipped(
         stage: PutStage::Verifying,
         ..PutProgress::default()
     };
-    let progress = Telling::new(&same.operation, Some(size)).next(progress.into());
+    let progress = ProgressMessages::new(&same.operation, Some(size)).next(progress.into());
     let compared = sha256.filter(|_| same.state == PutState::VerifiedHash);
     let result = proto::PutResult {
         size: signed(size),
@@ -94,22 +92,16 @@ pub(super) fn skipped(
 
 async fn drive(
     mut writing: Writing,
-    mut incoming: Streaming<PutRequest>,
+    mut ingest: Ingest<PutRequest>,
     sha256: Option<[u8; 32]>,
     caller: Caller,
     mut reporter: Reporter,
 ) {
     let work = async {
-        let finish = take_chunks(&mut writing, &mut incoming, &mut reporter).await?;
-        let named = request::put_finish(&finish).map_err(status::invalid)?;
-        let sha256 = named.or(sha256);
+        let finish = reporter.meanwhile(ingest.chunks(&mut writing)).await??;
+        let sha256 = finish.or(sha256);
         reporter.goes_on();
-        let result = async {
-            tokio::select! {
-                result = writing.finish(sha256) => Ok(result),
-                extra = surplus(&mut incoming) => Err(extra),
-            }
-        };
+        let result = ingest.finish(writing.finish(sha256));
         Ok(reporter.meanwhile(result).await??)
     };
     let (result, failed) = match while_wanted(&caller, work).await {
@@ -121,46 +113,4 @@ async fn drive(
         Err(stop) => (None, Some(stop)),
     };
     reporter.end(result.map(Into::into), failed).await;
-}
-
-/// Hands over chunks until `finish`.
-async fn take_chunks(
-    writing: &mut Writing,
-    incoming: &mut Streaming<PutRequest>,
-    reporter: &mut Reporter,
-) -> Result<PutFinish, Stop> {
-    loop {
-        let message = async {
-            tokio::select! {
-                message = incoming.message() => message,
-                error = writing.failed() => Err(status::of(&error)),
-            }
-        };
-        let Some(request) = reporter.meanwhile(message).await?? else {
-            return Err(status::unfinished().into());
-        };
-        match request.message {
-            Some(Message::Chunk(chunk)) if chunk.is_empty() => {}
-            Some(Message::Chunk(chunk)) => {
-                let pushed = reporter.meanwhile(writing.push(chunk)).await?;
-                pushed.map_err(|error| status::of(&error))?;
-            }
-            Some(Message::Finish(finish)) => return Ok(finish),
-            Some(Message::Header(_)) => {
-                return Err(status::out_of_order("header", "came a second time").into());
-            }
-            None => {
-                return Err(status::out_of_order("message", "is neither chunk nor finish").into());
-            }
-        }
-    }
-}
-
-/// Completes when something comes after `finish`.
-async fn surplus(incoming: &mut Streaming<PutRequest>) -> Status {
-    match incoming.message().await {
-        Ok(Some(_)) => status::out_of_order("message", "came after finish"),
-        // The caller's side is closed, as it should be; or broken, which the answer will find out.
-        Ok(None) | Err(_) => std::future::pending().await,
-    }
 }

@@ -1,4 +1,4 @@
-//! Telling a caller how far its operation is, while it is at work.
+//! Progress reports of an operation while it works.
 
 use prost::Message;
 use tokio::sync::{mpsc, watch};
@@ -7,21 +7,21 @@ use tonic::Status;
 
 use super::call::given_up;
 use super::once::Keep;
-use super::progress::{LOOK, Step, Telling};
+use super::progress::{LOOK, ProgressMessages, Snapshot};
 use super::status;
 use crate::broker::terms::{Caller, Cause};
 use crate::modem::JobId;
 use crate::proto::OperationProgress;
 
-/// Answers that wait for a caller who does not read them; further reports are dropped. Two places
-/// are the result's, and the status's behind it.
+/// Answers that are queued for a caller who does not read them; further reports are dropped. Two places are for
+/// the result and the status after it.
 pub(super) const WAITING: usize = 5;
 
 /// Why an operation ends without a result. Dropping its handle cancels it.
 pub(super) enum Stop {
     /// The caller left: there is nobody to answer.
     Gone,
-    /// The caller is told.
+    /// The caller gets this status.
     Refused(Status),
 }
 
@@ -31,23 +31,22 @@ impl From<Status> for Stop {
     }
 }
 
-/// Tells the caller how far an operation is: `R` is the answer that holds a report, made of
-/// progress `P`.
+/// Sends progress reports of an operation. `R` is the answer that holds a report; it is made of progress `P`.
 pub(super) struct Reporter<P, R> {
     operation: JobId,
-    telling: Telling,
+    messages: ProgressMessages,
     progress: watch::Receiver<P>,
     answers: mpsc::Sender<Result<R, Status>>,
     clock: Interval,
     /// Keeps the end, where the request has a name.
     keep: Keep,
-    /// It goes on although its caller leaves.
+    /// The operation goes on even if its caller leaves.
     goes_on: bool,
 }
 
-impl<P: Copy + Into<Step>, R: From<OperationProgress> + Message> Reporter<P, R> {
-    /// The caller is told at once: the first message of its stream names the operation. `total`:
-    /// bytes of the file, where that is known.
+impl<P: Copy + Into<Snapshot>, R: From<OperationProgress> + Message> Reporter<P, R> {
+    /// Sends the first report at once, since the first message of a stream names the operation. `total`: bytes
+    /// of the file, where that is known.
     pub(super) fn new(
         operation: &JobId,
         total: Option<u64>,
@@ -58,7 +57,7 @@ impl<P: Copy + Into<Step>, R: From<OperationProgress> + Message> Reporter<P, R> 
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut reporter = Self {
             operation: operation.clone(),
-            telling: Telling::new(operation, total),
+            messages: ProgressMessages::new(operation, total),
             progress,
             answers,
             clock,
@@ -69,18 +68,19 @@ impl<P: Copy + Into<Step>, R: From<OperationProgress> + Message> Reporter<P, R> 
         reporter
     }
 
-    /// The same, whose end is kept where the request has a name.
+    /// The same, with the end kept where the request has a name.
     pub(super) fn keeping(mut self, keep: Keep) -> Self {
         self.keep = keep;
         self
     }
 
-    /// All that the request needs is here: one that has a name goes on from now on although its caller leaves.
+    /// The daemon has all that the request needs: a request that has a name goes on from now on even if its
+    /// caller leaves.
     pub(super) const fn goes_on(&mut self) {
         self.goes_on = self.keep.is_named();
     }
 
-    /// Waits for `work`, reporting at intervals; or until the caller has left.
+    /// Waits for `work` and sends reports at intervals, until the caller has left.
     pub(super) async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Stop> {
         tokio::pin!(work);
         loop {
@@ -95,18 +95,18 @@ impl<P: Copy + Into<Step>, R: From<OperationProgress> + Message> Reporter<P, R> 
 
     fn report(&mut self) {
         let progress = *self.progress.borrow_and_update();
-        // A caller that does not read gets the next one, or none: the operation does not wait. The last
+        // A caller that does not read gets the next report, or none: the operation does not wait. The last
         // places stay free, so that the result never waits behind reports.
         if self.answers.capacity() > 2
-            && let Some(report) = self.telling.next(progress.into())
+            && let Some(report) = self.messages.next(progress.into())
         {
-            // There is room, or nobody is there.
+            // It fails only where the caller has left.
             let _ = self.answers.try_send(Ok(report.into()));
         }
     }
 
-    /// Answers with what the work came to: a result, why there is none, or a result that is not as it
-    /// was asked for and why.
+    /// Sends how the work ended: a result, the reason why there is none, or a result that is not as it was
+    /// asked for, and the reason.
     pub(super) async fn end(self, result: Option<R>, failed: Option<Stop>) {
         let refused = match failed {
             None => None,
@@ -128,7 +128,7 @@ impl<P: Copy + Into<Step>, R: From<OperationProgress> + Message> Reporter<P, R> 
     }
 }
 
-/// Does the work for as long as its caller waits.
+/// Does the work until the caller's deadline.
 pub(super) async fn while_wanted<T>(
     caller: &Caller,
     work: impl Future<Output = Result<T, Stop>>,

@@ -1,5 +1,5 @@
-//! What a call says it needs: a field that a daemon does not know is dropped without a word, and a call
-//! with a guard in it must not be carried out without the guard.
+//! The features that a call needs. A daemon drops a field that it does not know without a word, and a call with
+//! a guard in it must not be carried out without the guard.
 
 use tonic::Status;
 use tonic::codegen::http::HeaderMap;
@@ -9,8 +9,8 @@ use super::status;
 /// The metadata that names features, separated by commas.
 const KEY: &str = "cellftp-require";
 
-/// What a call may ask for, in the order of the names. proto/README.md says what each is. A field or a
-/// value that a client must be able to rely on comes with a name here.
+/// The features of this daemon, in the order of their names. proto/README.md says what each is. Each field or
+/// value that a client must be able to rely on has a name here.
 pub(super) const FEATURES: &[&str] = &[
     "call_options",
     "get_growth",
@@ -29,10 +29,10 @@ pub(super) const FEATURES: &[&str] = &[
 /// Longest name that is repeated in an error, in bytes.
 const NAME: usize = 64;
 
-/// Refuses a call that needs what is not known.
+/// Refuses a call that needs a feature which this daemon does not have.
 pub(super) fn check(headers: &HeaderMap) -> Result<(), Status> {
     for value in headers.get_all(KEY) {
-        // A value that is no text names nothing that is known.
+        // A value that is no text names no feature of this daemon.
         let value = value.to_str().unwrap_or("?");
         let names = value.split(',').map(str::trim);
         for name in names.filter(|name| !name.is_empty()) {

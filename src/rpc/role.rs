@@ -1,27 +1,18 @@
-//! What callers may do: one table of all methods, and who has which role.
+//! Roles, and who has which.
 
+use crate::broker::Broker;
+use crate::broker::terms::Principal;
 use crate::broker::terms::Who;
 use crate::modem::health::LoggedIn;
-use tonic::Status;
-
-use super::status;
-use crate::broker::Broker;
-use crate::broker::terms::{Caller, Principal, Whose};
-use crate::proto::{
-    diagnostics_service_server as diagnostics, ftps_service_server as ftps,
-    modem_service_server as modem, module_storage_service_server as storage,
-    operation_service_server as operations, server_service_server as server,
-    transfer_service_server as transfers,
-};
 
 /// A role of a principal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Work with servers, in sessions, operations and transfers of one's own, and what queues for
-    /// the link and changes nothing for others.
+    /// Work with servers, in sessions, operations and transfers of one's own; also what queues for the link and
+    /// changes nothing for others.
     Transfer,
-    /// Work with the files on the module: they belong to nobody, so that whoever may use them may
-    /// read, replace and delete everybody's.
+    /// Work with the files on the module. They belong to nobody, so that whoever has this role may read,
+    /// replace and delete all of them.
     ModuleFiles,
     /// Do to the module what all others notice, and see and end what belongs to others.
     Administer,
@@ -36,17 +27,6 @@ pub struct Roles {
     pub module_files: Vec<Who>,
     /// Who has [`Role::Administer`].
     pub administer: Vec<Who>,
-}
-
-/// What a method asks of its caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Need {
-    /// Nothing, not even a name.
-    Nothing,
-    /// A name: whoever was let in.
-    Name,
-    /// A role.
-    Role(Role),
 }
 
 impl Role {
@@ -76,49 +56,8 @@ impl Roles {
         list.iter().any(|who| who.means(principal))
     }
 
-    /// The call for whoever it is about: others' things are for administrators alone.
-    ///
-    /// # Errors
-    /// `ROLE_REQUIRED`.
-    pub(super) fn admit(
-        &self,
-        caller: &Caller,
-        whose: Whose,
-        method: &str,
-    ) -> Result<Whose, Status> {
-        let own = match &whose {
-            Whose::Own => true,
-            Whose::One(principal) => *principal == caller.principal,
-            Whose::All => false,
-        };
-        if own || self.has(&caller.principal, Role::Administer) {
-            return Ok(whose);
-        }
-        Err(status::role_required(
-            &caller.principal,
-            method,
-            Role::Administer,
-        ))
-    }
-
-    /// The call as the one that it is about would make it.
-    ///
-    /// # Errors
-    /// As [`Roles::admit`].
-    pub(super) fn acting(
-        &self,
-        caller: Caller,
-        whose: Whose,
-        method: &str,
-    ) -> Result<Caller, Status> {
-        Ok(match self.admit(&caller, whose, method)? {
-            Whose::One(principal) => caller.acting_for(principal),
-            Whose::Own | Whose::All => caller,
-        })
-    }
-
-    /// Whether a principal may know of a server that somebody is logged in to: those of its profiles, and
-    /// whoever administers the module all.
+    /// Whether a principal may see the server that the module is logged in to: one of its own profiles, or any
+    /// for an administrator.
     pub(super) fn sees_servers_of<'a>(
         &self,
         principal: &'a Principal,
@@ -130,189 +69,15 @@ impl Roles {
 }
 
 impl Default for Roles {
-    /// Everybody may transfer. Who comes from this machine may do all: the mode of the socket has
-    /// decided about that. Who comes from another does nothing that others notice unless named.
+    /// Every principal may transfer. Principals of this machine may do everything: the mode of the socket has
+    /// decided who they are. Principals of other machines may do nothing that others notice, unless they are
+    /// named.
     fn default() -> Self {
         let here = || vec![Who::users(), Who::tcp()];
         Self {
             transfer: vec![Who::everybody()],
             module_files: here(),
             administer: here(),
-        }
-    }
-}
-
-/// What the method at a path asks of its caller. `None`: nobody has decided, so that it is not
-/// served.
-pub(super) fn need(path: &str) -> Option<Need> {
-    let (service, method) = path.strip_prefix('/')?.split_once('/')?;
-    Some(match service {
-        ftps::SERVICE_NAME => match method {
-            "OpenSession"
-            | "CloseSession"
-            | "ListSessions"
-            | "ChangeDirectory"
-            | "GetWorkingDirectory"
-            | "SetTransferType"
-            | "GetTransferType"
-            | "List"
-            | "GetSize"
-            | "MakeDirectory"
-            | "RemoveDirectory"
-            | "DeleteFile"
-            | "Stat"
-            | "Walk"
-            | "RemoveTree"
-            | "Get"
-            | "Put"
-            | "PutFiles"
-            | "GetFiles"
-            | "DeleteFiles"
-            | "StatFiles" => Need::Role(Role::Transfer),
-            _ => return None,
-        },
-        operations::SERVICE_NAME => match method {
-            // Of all operations, those on the module's files included, one's own.
-            "ListOperations" | "GetOperation" | "CancelOperation" | "WatchEvents" => Need::Name,
-            _ => return None,
-        },
-        server::SERVICE_NAME => match method {
-            "GetServerInfo" | "ListProfiles" => Need::Name,
-            _ => return None,
-        },
-        transfers::SERVICE_NAME => match method {
-            "CreateUpload" | "ResumeUpload" | "CreateDownload" | "GetTransfer"
-            | "ListTransfers" | "WatchTransfer" | "WatchTransfers" | "ReadTransfer"
-            | "RetryTransfer" | "CancelTransfer" | "DeleteTransfer" => Need::Role(Role::Transfer),
-            _ => return None,
-        },
-        modem::SERVICE_NAME => match method {
-            "GetStatus" | "GetUsage" | "GetCapabilities" => Need::Name,
-            "StartFtps" => Need::Role(Role::Transfer),
-            "StopFtps" | "Reset" => Need::Role(Role::Administer),
-            _ => return None,
-        },
-        diagnostics::SERVICE_NAME => match method {
-            "GetDataAddressMode" | "ListCommandForms" => Need::Role(Role::Transfer),
-            "SetDataAddressMode" | "SendAtCommand" => Need::Role(Role::Administer),
-            _ => return None,
-        },
-        storage::SERVICE_NAME => match method {
-            "FetchToModule" | "SendFromModule" | "ListModuleFiles" | "DeleteModuleFile"
-            | "ReadModuleFile" | "WriteModuleFile" | "GetModuleSpace" => {
-                Need::Role(Role::ModuleFiles)
-            }
-            _ => return None,
-        },
-        // What tells whether somebody serves, and what.
-        "grpc.health.v1.Health"
-        | "grpc.reflection.v1.ServerReflection"
-        | "grpc.reflection.v1alpha.ServerReflection" => Need::Nothing,
-        _ => return None,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use prost::Message;
-    use prost_types::FileDescriptorSet;
-
-    use super::*;
-    use crate::proto::FILE_DESCRIPTOR_SET;
-
-    /// Every method of the contract by its path.
-    fn paths() -> Vec<String> {
-        let sets = [
-            FILE_DESCRIPTOR_SET,
-            tonic_health::pb::FILE_DESCRIPTOR_SET,
-            tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
-            tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
-        ];
-        let sets = sets.map(|set| FileDescriptorSet::decode(set).unwrap());
-        let mut paths = Vec::new();
-        for file in sets.iter().flat_map(|set| &set.file) {
-            for service in &file.service {
-                let methods = service.method.iter();
-                paths.extend(methods.map(|method| {
-                    format!("/{}.{}/{}", file.package(), service.name(), method.name())
-                }));
-            }
-        }
-        paths
-    }
-
-    fn who(names: &[&str]) -> Vec<Who> {
-        names.iter().map(|name| name.parse().unwrap()).collect()
-    }
-
-    /// The methods that a principal may not call.
-    fn closed(roles: &Roles, principal: &str) -> Vec<String> {
-        let principal = Principal::new(principal);
-        let mut paths = paths();
-        paths.retain(|path| match need(path).unwrap() {
-            Need::Nothing | Need::Name => false,
-            Need::Role(role) => !roles.has(&principal, role),
-        });
-        let methods = paths.iter().filter_map(|path| path.rsplit_once('/'));
-        methods.map(|(_, method)| method.to_owned()).collect()
-    }
-
-    #[test]
-    fn somebody_has_decided_about_every_method() {
-        let paths = paths();
-        assert!(paths.len() > 40, "the contract was not found: {paths:?}");
-        for path in paths {
-            assert!(need(&path).is_some(), "{path} needs a row in `need`");
-        }
-        for path in ["", "/", "/x/y", "/cellftp.v1.FtpsService/Format", "Get"] {
-            assert_eq!(need(path), None, "{path:?}");
-        }
-    }
-
-    #[test]
-    fn who_comes_from_this_machine_may_do_all_and_a_certificate_transfers() {
-        let roles = Roles::default();
-        assert_eq!(closed(&roles, "uid:1000"), [""; 0]);
-        assert_eq!(closed(&roles, "tcp"), [""; 0]);
-        let mut closed = closed(&roles, "cert:backup");
-        closed.sort();
-        assert_eq!(
-            closed,
-            [
-                "DeleteModuleFile",
-                "FetchToModule",
-                "GetModuleSpace",
-                "ListModuleFiles",
-                "ReadModuleFile",
-                "Reset",
-                "SendAtCommand",
-                "SendFromModule",
-                "SetDataAddressMode",
-                "StopFtps",
-                "WriteModuleFile",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_list_means_whom_it_names() {
-        let roles = Roles {
-            transfer: who(&["cert:*", "uid:0"]),
-            module_files: who(&["*"]),
-            administer: who(&["cert:ops"]),
-        };
-        let cases = [
-            ("uid:0", [true, true, false]),
-            ("uid:01", [false, true, false]),
-            ("tcp", [false, true, false]),
-            ("cert:meter", [true, true, false]),
-            ("cert:ops", [true, true, true]),
-            ("cert:ops2", [true, true, false]),
-        ];
-        for (name, want) in cases {
-            let have = [Role::Transfer, Role::ModuleFiles, Role::Administer]
-                .map(|role| roles.has(&Principal::new(name), role));
-            assert_eq!(have, want, "{name}");
         }
     }
 }

@@ -1,10 +1,11 @@
-//! The server: the services behind the doors, and a graceful end.
+//! The gRPC server: its services, and its graceful end.
 
 use std::future::pending;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::call_limits::CallLimits;
 use super::closing::Closing;
 use super::diagnostics::Diagnostics;
 use super::doors::Doors;
@@ -18,8 +19,7 @@ use super::operations::Operations;
 use super::role::Roles;
 use super::server_info::ServerInfo;
 use super::storage::ModuleStorage;
-use super::transfers::Kept;
-use super::turnstile::Turnstile;
+use super::transfers::KeptTransfers;
 use crate::broker::Broker;
 use crate::proto::FILE_DESCRIPTOR_SET;
 use crate::proto::diagnostics_service_server::DiagnosticsServiceServer;
@@ -31,31 +31,32 @@ use crate::proto::server_service_server::ServerServiceServer;
 use crate::proto::transfer_service_server::TransferServiceServer;
 use crate::transfers::Transfers;
 
-/// Largest message taken, in bytes. [`super::intake`] tells what each method takes.
+/// Largest message that is accepted, in bytes. [`super::bounded_body`] has the bound of each method.
 const MAX_MESSAGE: usize = 256 * 1024;
 
-/// Silent connections are asked so often whether their caller is still there, and have as long to
-/// answer: a caller that vanished holds its place in the queue for 40 s at most.
+/// How often a silent connection gets a ping, and how long its client may take to answer: a client that
+/// vanished holds its place in the queue for 40 s at most.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
-/// Bytes that the transport takes of a call before anybody reads them. The spools do not count them, so
-/// that they are few: HTTP/2's own default (RFC 9113 §6.9.2), above what the link moves in half a second.
+/// Bytes of a call that the transport buffers before a service reads them. The spools do not count these bytes,
+/// so that they must be few: HTTP/2's own default (RFC 9113 §6.9.2), above what the link moves in half a
+/// second.
 const STREAM_WINDOW: u32 = 65_535;
 
 /// The same for all calls of a connection: sixteen uploads that wait for the link leave room for more.
 const CONNECTION_WINDOW: u32 = 1 << 20;
 
-/// How long calls that have begun may go on after the wish to stop. systemd waits 90 s before it kills
-/// (`DefaultTimeoutStopSec=`); the rest of that is for putting things in order. A megabyte has passed
-/// by then at 460800 baud, and what is longer can be gone on with, or is a transfer that is kept.
+/// How long calls that have begun may go on after shutdown begins. systemd waits 90 s before it kills
+/// (`DefaultTimeoutStopSec=`); the rest of that time is for cleaning up. A megabyte takes this long at 460800
+/// baud. A longer transfer can be resumed, or is one that is kept.
 pub const GRACE: Duration = Duration::from_secs(20);
 
-/// How long what was broken off after that has to be put in order before its caller is told without:
-/// for an abort, or the end of an upload with SIZE and DELE, in a network that is neither good nor bad.
+/// How long the clean-up of a call that was broken off may take before its caller gets an answer without it:
+/// time for an abort, or for the end of an upload with SIZE and DELE, in an average network.
 pub const IN_ORDER: Duration = Duration::from_secs(10);
 
-/// How long callers have to hear the last word. It is a frame of some hundred bytes; who has not taken
-/// it by then does not read.
+/// How long callers have to read the last status. It is a frame of some hundred bytes; a caller who has not
+/// read it by then does not read.
 pub const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// Why the server does not serve.
@@ -85,23 +86,24 @@ pub struct Served {
 /// The end of the service, step by step.
 #[derive(Debug, Clone, Default)]
 pub struct End {
-    /// No more work is taken.
+    /// Cancelled: no more work is accepted.
     pub stop: CancellationToken,
-    /// Nothing is waited for any more.
+    /// Cancelled: nothing is waited for any more.
     pub hurry: CancellationToken,
-    /// Whoever delivers transfers has suspended them.
+    /// Cancelled by whoever delivers transfers, when they are suspended.
     pub suspended: CancellationToken,
 }
 
-/// Serves until `end.stop` is cancelled; then takes no more work and ends what runs.
+/// Serves until `end.stop` is cancelled; then accepts no more work and ends what runs.
 ///
-/// New calls are told at once that the daemon is stopping, and so are those that have not begun.
-/// Transfers that are kept are suspended by whoever delivers them, who then cancels `end.suspended`. The rest has
-/// [`GRACE`]; what has not ended by then, or when `end.hurry` is cancelled, is broken off, and has [`IN_ORDER`] to put module and server in order and to
-/// tell its caller. Then whoever still waits is told, and the connections are closed.
+/// New calls, and those that have not begun, end at once with a status which says that the daemon is stopping.
+/// Whoever delivers kept transfers suspends them. Other calls have [`GRACE`]. A call that has not ended by then, or
+/// when `end.hurry` is cancelled, is broken off, and has [`IN_ORDER`] to clean up module and server and to answer.
+/// Then every open call gets a status, and the connections are closed.
 ///
 /// # Errors
-/// The services could not be set up, or the transport failed.
+/// [`Error::Reflection`] where the descriptors of the contract cannot be read, [`Error::Transport`] where the
+/// transport failed.
 pub async fn serve(served: Served, end: End) -> Result<(), Error> {
     let Served {
         broker,
@@ -129,7 +131,7 @@ pub async fn serve(served: Served, end: End) -> Result<(), Error> {
         .http2_max_pending_accept_reset_streams(Some(RESET_STREAMS))
         .layer(Counting::new())
         .layer(Gate::new(roles.clone(), closing.clone()))
-        .layer(Turnstile::new(&doors.limits))
+        .layer(CallLimits::new(&doors.limits))
         .add_service(
             FtpsServiceServer::new(Ftps::new(broker.clone(), roles.clone()))
                 .max_decoding_message_size(MAX_MESSAGE),
@@ -167,7 +169,7 @@ pub async fn serve(served: Served, end: End) -> Result<(), Error> {
                 .max_decoding_message_size(MAX_MESSAGE),
         )
         .add_service(
-            TransferServiceServer::new(Kept::new(transfers, roles.clone(), stop.clone()))
+            TransferServiceServer::new(KeptTransfers::new(transfers, roles.clone(), stop.clone()))
                 .max_decoding_message_size(MAX_MESSAGE),
         )
         .add_service(health)
@@ -201,7 +203,7 @@ pub async fn serve(served: Served, end: End) -> Result<(), Error> {
     }
 }
 
-/// Waits for something, for so long at most, and not in a hurry.
+/// Waits for `what`, but not beyond `limit`, and not once `hurry` is cancelled.
 async fn within<T>(limit: Duration, hurry: &CancellationToken, what: impl Future<Output = T>) {
     tokio::select! {
         _ = what => {}

@@ -1,10 +1,10 @@
 //! `ServerService`.
 
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response};
 use uuid::Uuid;
 
-use super::call::caller;
-use super::convert::request;
+use super::call::{Answer, caller};
+use super::convert::page;
 use super::convert::response::{duration, moment, number, signed};
 use super::limits::{CHUNK, HEADER};
 use super::role::{Role, Roles};
@@ -19,15 +19,13 @@ use crate::proto::*;
 use crate::transfers::Transfers;
 use simcom_talk::ftps::value::ServerType;
 
-type Answer<T> = Result<Response<T>, Status>;
-
 /// The daemon itself.
 #[derive(Debug, Clone)]
 pub(super) struct ServerInfo {
     broker: Broker,
     transfers: Transfers,
     roles: Roles,
-    /// Another one at each start.
+    /// A new one at each start.
     instance: Uuid,
 }
 
@@ -88,7 +86,7 @@ impl ServerService for ServerInfo {
         request: Request<ListProfilesRequest>,
     ) -> Answer<ListProfilesResponse> {
         let caller = caller(&request)?;
-        let page = request::profiles(request.into_inner()).map_err(status::invalid)?;
+        let page = page::profiles(request.into_inner()).map_err(status::invalid)?;
         let mut profiles = self.broker.profiles(&caller);
         if let Some(behind) = page.behind {
             profiles.retain(|profile| profile.name > behind);

@@ -3,37 +3,35 @@
 //! Every error carries `google.rpc.ErrorInfo` with a reason for programs; `RetryInfo` where
 //! waiting helps; `BadRequest` where fields of the request break rules.
 
-mod verdict;
+mod call;
+mod cause;
+mod failure;
+mod meaning;
 
 use std::collections::HashMap;
 
-use tonic::codegen::http::HeaderMap;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+use tonic_types::StatusExt;
 
-use super::convert::request::Invalid;
 use super::convert::response;
-use super::limits::{CHUNK, FIRST_MESSAGE, MESSAGE, SHORT, SHORT_A_SECOND, SHORT_AT_ONCE};
-use super::role::Role;
-use crate::broker::terms::{Cause, Error, Principal};
+use crate::broker::terms::{Cause, Error};
 use crate::broker::terms::{Period, Scope, Standing};
 use crate::modem::chain;
-use crate::proto::{Failure, Reason};
+use crate::proto::Failure;
 use crate::transfers::Told;
+pub(super) use call::*;
+pub use meaning::DOMAIN;
+use meaning::Meaning;
+pub(super) use meaning::cut;
 use simcom_talk::dialogue::Rung;
-use verdict::Verdict;
-
-/// The `domain` of every `google.rpc.ErrorInfo`.
-pub const DOMAIN: &str = "cellftp";
 
 /// The status that a client gets for an error.
 ///
-/// The code says what class of trouble it is and only UNAVAILABLE and RESOURCE_EXHAUSTED invite
-/// a retry; the reason says exactly what happened; the message tells a person, with what is
-/// known and what can be done.
+/// The code says what class of error it is, and only UNAVAILABLE and RESOURCE_EXHAUSTED invite a retry. The
+/// reason says exactly what happened. The message tells a person what is known and what can be done.
 #[must_use]
 pub fn of(error: &Error) -> Status {
-    let verdict = Verdict::of_cause(&error.cause);
+    let meaning = Meaning::of_cause(&error.cause);
     let mut metadata = HashMap::new();
     if let Some(failure) = error.failure() {
         metadata.insert("stage".into(), failure.stage.name().into());
@@ -63,7 +61,7 @@ pub fn of(error: &Error) -> Status {
     if let Some(operation) = &error.operation {
         metadata.insert("operation_id".into(), operation.as_str().into());
     }
-    let mut message = sentence(verdict.advice, error);
+    let mut message = sentence(meaning.advice, error);
     if let Some(failure) = error
         .failure()
         .filter(|failure| !failure.repairs.is_empty())
@@ -76,7 +74,16 @@ pub fn of(error: &Error) -> Status {
         message += ". A file is still on the server under this name: it could not be deleted, or could not be \
                     shown to be what this upload wrote";
     }
-    verdict.status(message, metadata)
+    meaning.status(message, metadata)
+}
+
+/// The same, for `map_err`.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature that map_err takes"
+)]
+pub(super) fn refused(error: Error) -> Status {
+    of(&error)
 }
 
 /// The same, for a message.
@@ -99,7 +106,7 @@ pub(super) fn failure(error: &Error) -> Failure {
     }
 }
 
-/// What is kept of an error that no call is there to be told of.
+/// The error of a transfer, as it is kept: no call is there to get it.
 #[must_use]
 pub fn told(error: &Error) -> Told {
     let status = of(error);
@@ -115,197 +122,26 @@ pub fn told(error: &Error) -> Told {
     }
 }
 
-/// A call that comes while the daemon is stopping.
+/// The status of a call that comes while the daemon is stopping.
 pub(super) fn stopping() -> Status {
     of(&Cause::Stopping.into())
 }
 
-/// A call that was broken off because the daemon is stopping, and whose operation has not ended by
-/// the time at which its caller must be told.
+/// The status of a call that was broken off because the daemon is stopping, and whose operation has not ended
+/// by the time at which its caller must get an answer.
 pub(super) fn cut_off() -> Status {
     let error = Error::from(Cause::Stopping);
-    let verdict = Verdict::of_cause(&error.cause);
-    let message = sentence(verdict.advice, &error)
+    let meaning = Meaning::of_cause(&error.cause);
+    let message = sentence(meaning.advice, &error)
         + ". It did not wait for the end of the operation, so that a part of a file that was being \
            written may be left on the server";
-    verdict.status(message, HashMap::new())
-}
-/// Most fields that one status names, and bytes of what is said of each: the whole status has at most
-/// 4 KiB, as the contract says.
-const VIOLATIONS: usize = 16;
-const FIELD: usize = 64;
-const RULE: usize = 128;
-
-/// A request with fields that break rules.
-pub(super) fn invalid(Invalid(mut violations): Invalid) -> Status {
-    // A list may have the same mistake a hundred times; trailers are bounded by the other side.
-    violations.truncate(VIOLATIONS);
-    for violation in &mut violations {
-        violation.field = shortened(std::mem::take(&mut violation.field), FIELD);
-        violation.description = shortened(std::mem::take(&mut violation.description), RULE);
-    }
-    let fields: Vec<String> = violations
-        .iter()
-        .map(|v| format!("{} {}", v.field, v.description))
-        .collect();
-    let mut details = ErrorDetails::new();
-    details.set_error_info(name(Reason::InvalidFields), DOMAIN, HashMap::new());
-    details.set_bad_request(violations);
-    let message = format!("the request is not valid: {}", fields.join("; "));
-    // What it would say is in the details.
-    let message = shortened(message, LONGEST / 2);
-    Status::with_error_details(Code::InvalidArgument, message, details)
+    meaning.status(message, HashMap::new())
 }
 
-/// A message of a stream that may not come there.
-pub(super) fn out_of_order(field: &str, rule: &str) -> Status {
-    invalid(Invalid(vec![FieldViolation::new(field, rule)]))
-}
-
-/// Metadata that cannot be read.
-pub(super) fn bad_metadata(name: &str, rule: &str) -> Status {
-    invalid(Invalid(vec![FieldViolation::new(name, rule)]))
-}
-
-/// A caller of whom nothing is known.
-pub(super) fn no_identity(why: &str) -> Status {
-    simple(Code::Unauthenticated, Reason::NoIdentity, why)
-}
-
-/// A caller without the role that a method needs.
-pub(super) fn role_required(principal: &Principal, method: &str, role: Role) -> Status {
-    let role = role.name();
-    let message = format!(
-        "{principal} may not call {method}, which needs the role `{role}`; roles.{role} of the \
-         daemon's configuration says who has it"
-    );
-    let metadata = [("principal", principal.as_str()), ("role", role)];
-    let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    Verdict::new(Code::PermissionDenied, Reason::RoleRequired, "").status(message, metadata.into())
-}
-
-/// A call that needs what this daemon does not have.
-pub(super) fn feature_unknown(feature: &str) -> Status {
-    let message = format!(
-        "the call needs `{feature}`, which this daemon does not have; GetServerInfo names what it has"
-    );
-    let metadata = [("feature".to_owned(), feature.to_owned())];
-    Verdict::new(Code::Unimplemented, Reason::FeatureUnknown, "").status(message, metadata.into())
-}
-
-/// A path that is no method's.
-pub(super) fn no_such_method() -> Status {
-    Status::unimplemented("there is no such method")
-}
-
-/// An upload whose stream ended before `finish`.
-pub(super) fn unfinished() -> Status {
-    simple(
-        Code::Cancelled,
-        Reason::Unfinished,
-        "the stream ended without `finish`, so the file is not completed",
-    )
-}
-
-/// Whether it is that.
-pub(super) fn is_unfinished(status: &Status) -> bool {
-    let info = status.get_details_error_info();
-    info.is_some_and(|info| info.reason == name(Reason::Unfinished))
-}
-
-/// A message that did not come in time, or not to its end.
-pub(super) fn late_message(first: bool) -> Status {
-    let message = if first {
-        format!("the call's first message did not come within {FIRST_MESSAGE:?}")
-    } else {
-        format!("a message that had begun was not whole within {MESSAGE:?}")
-    };
-    simple(Code::DeadlineExceeded, Reason::MessageTooLate, &message)
-}
-
-/// A message that is longer than its method needs.
-pub(super) fn too_long(len: u32, bound: u32) -> Status {
-    let message = format!(
-        "the message has {len} bytes, the method takes {bound}; send a file in chunks of at most \
-         {CHUNK} bytes"
-    );
-    simple(Code::InvalidArgument, Reason::MessageTooLong, &message)
-}
-
-/// Too many chunks that cost more than they bring.
-pub(super) fn short_chunks() -> Status {
-    let message = format!(
-        "too many chunks are shorter than {SHORT} bytes: {SHORT_AT_ONCE} may be, and \
-         {SHORT_A_SECOND} more in a second; send longer ones, best of 64 KiB"
-    );
-    simple(Code::InvalidArgument, Reason::ChunksTooShort, &message)
-}
-
-/// A request that is no message of Protocol Buffers as gRPC frames it.
-pub(super) fn malformed(how: &str) -> Status {
-    let message = format!("the request cannot be read: {how}");
-    simple(Code::InvalidArgument, Reason::MalformedMessage, &message)
-}
-
-/// Says `MALFORMED_MESSAGE` where the library says that it could not read a message, which is INTERNAL
-/// there: it cannot know whose fault it is.
-pub(super) fn tell_malformed(headers: &mut HeaderMap) {
-    let Some(status) = Status::from_header_map(headers) else {
-        return;
-    };
-    if status.code() == Code::Internal && status.message().starts_with(UNREADABLE) {
-        let told = malformed(status.message());
-        // It can be written: its message has the same characters.
-        let _ = told.add_header(headers);
-    }
-}
-
-/// Longest message, in bytes: it may repeat what a server or a client has said.
-const LONGEST: usize = 1024;
-
-/// How the library begins to say that.
-const UNREADABLE: &str = "failed to decode Protobuf message";
-
-/// A client for whose connection there is no room.
-pub(super) fn too_many_connections(own: bool) -> Status {
-    let whose = if own { "this client has" } else { "there are" };
-    let message = format!("{whose} too many connections; close some, or come again later");
-    Verdict::unavailable(Reason::TooManyConnections, "").status(message, HashMap::new())
-}
-
-/// A client that has too many calls at once.
-pub(super) fn too_many_calls(own: bool) -> Status {
-    let whose = if own { "this client has" } else { "there are" };
-    let message = format!("{whose} too many calls at once; wait until some have ended");
-    Verdict::unavailable(Reason::TooManyCalls, "").status(message, HashMap::new())
-}
-
-/// The beginning of a text: at most so many bytes.
-pub(super) fn cut(text: &str, most: usize) -> &str {
-    let mut end = text.len().min(most);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or_default()
-}
-
-/// The beginning of a text that says that it is not all.
-fn shortened(text: String, most: usize) -> String {
-    match cut(&text, most) {
-        whole if whole.len() == text.len() => text,
-        beginning => format!("{beginning} ..."),
-    }
-}
-
-fn simple(code: Code, reason: Reason, message: &str) -> Status {
-    Verdict::new(code, reason, "").status(message.into(), HashMap::new())
-}
-
-/// The name of the code of a call that its caller gave up.
+/// The name of the code of a call that its caller cancelled.
 pub(super) const CANCELLED: &str = "Canceled";
 
-/// The name of a code as it is sent (`grpc-status`), in the manner of gRPC's servers in Go, which
-/// monitoring goes by.
+/// The name of a code (`grpc-status`) as gRPC's servers in Go write it, since monitoring expects those names.
 pub(super) fn code_name(sent: &[u8]) -> &'static str {
     match Code::from_bytes(sent) {
         Code::Ok => "OK",
@@ -326,12 +162,6 @@ pub(super) fn code_name(sent: &[u8]) -> &'static str {
         Code::DataLoss => "DataLoss",
         Code::Unauthenticated => "Unauthenticated",
     }
-}
-
-/// The name of a reason, as it is sent.
-fn name(reason: Reason) -> &'static str {
-    let name = reason.as_str_name();
-    name.strip_prefix("REASON_").unwrap_or(name)
 }
 
 fn names(rungs: &[Rung], separator: &str) -> String {
@@ -362,7 +192,14 @@ const fn limit(standing: &Standing) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use tonic_types::FieldViolation;
+
+    use super::meaning::name;
     use super::*;
+    use crate::broker::terms::Principal;
+    use crate::proto::Reason;
+    use crate::rpc::convert::fields::Invalid;
+    use crate::rpc::role::Role;
 
     /// Bytes of the status as it is sent: what HTTP/2 has of it is a third longer (base64).
     fn bytes(status: &Status) -> usize {

@@ -1,16 +1,14 @@
 //! `ModuleStorageService`: each method reads its request, makes one call of the broker, and
 //! answers.
 
-use std::time::Duration;
-
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::call::{caller, within};
-use super::convert::{request, response, storage};
+use super::call::{Answer, within};
+use super::convert::{response, storage};
+use super::ingest::Ingest;
 use super::once::{Keep, Opening};
 use super::options::{Answers, Validated, begun};
 use super::report::{Reporter, WAITING, while_wanted};
@@ -19,21 +17,14 @@ use crate::broker::Broker;
 use crate::broker::flow::storage::{
     ModuleProgress, Moving, TransferResult, WritingToModule, Written,
 };
-use crate::broker::terms::{Caller, Cause, Error};
+use crate::broker::terms::{Caller, Error};
 use crate::proto::module_storage_service_server::ModuleStorageService;
-use crate::proto::write_module_file_request::Message as Write;
 use crate::proto::*;
 use simcom_talk::ftps::lossless;
 use simcom_talk::ftps::value::Offset;
 
 /// Entries of one message: some ten kilobytes.
 const ENTRIES: usize = 200;
-
-/// How long a caller may send nothing before the module is asked for: as long as it may once it
-/// has the link.
-const STALL: Duration = Duration::from_secs(30);
-
-type Answer<T> = Result<Response<T>, Status>;
 
 /// Files on the module.
 #[derive(Debug, Clone)]
@@ -46,7 +37,7 @@ impl ModuleStorage {
         Self { broker }
     }
 
-    /// Answers with how a file goes between server and module, once it has begun.
+    /// Begins to move a file between server and module, and answers with the stream of its progress.
     fn moved<R>(
         &self,
         caller: &Caller,
@@ -57,7 +48,7 @@ impl ModuleStorage {
     {
         let keep = match once::open(&self.broker, caller)? {
             Opening::Go(keep) => keep,
-            Opening::Told(answers) => return Ok(options::stream(answers)),
+            Opening::Answered(answers) => return Ok(options::stream(answers)),
         };
         let Some(moving) = begun(begin(&self.broker))? else {
             return Ok(options::validated());
@@ -164,22 +155,17 @@ impl ModuleStorageService for ModuleStorage {
         &self,
         request: Request<Streaming<WriteModuleFileRequest>>,
     ) -> Answer<Self::WriteModuleFileStream> {
-        let caller = caller(&request)?;
-        let mut incoming = request.into_inner();
-        let mut header = match next(&mut incoming).await? {
-            Write::Header(header) => header,
-            _ => return Err(status::out_of_order("header", "must be the first message")),
-        };
+        let (caller, mut header, ingest) = Ingest::open(request).await?;
         let call = options::Call::new(caller, &mut header);
         let (caller, header) = call.with(storage::write_module_file(header))?;
         let keep = match once::open(&self.broker, &caller)? {
             Opening::Go(keep) => keep,
-            Opening::Told(answers) => return Ok(options::stream(answers)),
+            Opening::Answered(answers) => return Ok(options::stream(answers)),
         };
         let Some(writing) = begun(self.broker.write_module_file(&caller, header))? else {
             return Ok(options::validated());
         };
-        let answers = written(writing, incoming, caller, keep);
+        let answers = written(writing, ingest, caller, keep);
         Ok(Response::new(Box::pin(answers)))
     }
 
@@ -206,8 +192,8 @@ impl ModuleStorageService for ModuleStorage {
     }
 }
 
-/// Progress until the file is where it should be. Runs in a task of its own: it goes on although
-/// its caller reads no progress.
+/// A stream of progress and the result of a file that moves between server and module. Runs in a task of its
+/// own: it goes on even if its caller reads no progress.
 fn moved<R>(
     moving: Moving,
     caller: Caller,
@@ -223,7 +209,7 @@ where
     tokio::spawn(async move {
         let work = async {
             let result = reporter.meanwhile(moving.outcome()).await?;
-            Ok(result.map_err(|error| status::of(&error))?)
+            Ok(result.map_err(status::refused)?)
         };
         match while_wanted(&caller, work).await {
             Ok(result) => reporter.end(Some(R::from(result)), None).await,
@@ -233,10 +219,10 @@ where
     ReceiverStream::new(stream)
 }
 
-/// The same while chunks come in.
+/// A stream of progress and the result of a file that the caller sends to the module.
 fn written(
-    writing: WritingToModule,
-    incoming: Streaming<WriteModuleFileRequest>,
+    mut writing: WritingToModule,
+    mut ingest: Ingest<WriteModuleFileRequest>,
     caller: Caller,
     keep: Keep,
 ) -> impl Stream<Item = Result<WriteModuleFileResponse, Status>> + Send {
@@ -246,10 +232,11 @@ fn written(
         Reporter::new(writing.operation(), size, writing.progress(), answers).keeping(keep);
     tokio::spawn(async move {
         let work = async {
-            let (writing, sha256) = reporter.meanwhile(write(writing, incoming)).await??;
+            let sha256 = reporter.meanwhile(ingest.chunks(&mut writing)).await??;
             reporter.goes_on();
-            let finished = reporter.meanwhile(writing.finish(sha256)).await?;
-            Ok(finished.map_err(|error| status::of(&error))?)
+            let finish = ingest.finish(writing.finish(sha256));
+            let finished = reporter.meanwhile(finish).await??;
+            Ok(finished.map_err(status::refused)?)
         };
         match while_wanted(&caller, work).await {
             Ok(written) => reporter.end(Some(Written::into(written)), None).await,
@@ -257,35 +244,4 @@ fn written(
         }
     });
     ReceiverStream::new(stream)
-}
-
-/// Takes chunks until `finish`, and answers with the SHA-256 that it names. Dropping `writing` before cancels the
-/// operation.
-async fn write(
-    mut writing: WritingToModule,
-    mut incoming: Streaming<WriteModuleFileRequest>,
-) -> Result<(WritingToModule, Option<[u8; 32]>), Status> {
-    let refused = |error: Error| status::of(&error);
-    loop {
-        match next(&mut incoming).await? {
-            Write::Chunk(chunk) => writing.push(chunk).await.map_err(refused)?,
-            Write::Finish(finish) => {
-                let sha256 = request::put_finish(&finish).map_err(status::invalid)?;
-                return Ok((writing, sha256));
-            }
-            Write::Header(_) => {
-                return Err(status::out_of_order("header", "came a second time"));
-            }
-        }
-    }
-}
-
-async fn next(incoming: &mut Streaming<WriteModuleFileRequest>) -> Result<Write, Status> {
-    let message = timeout(STALL, incoming.message())
-        .await
-        .map_err(|_| status::of(&Cause::WriterTooSlow.into()))??;
-    message
-        .ok_or_else(status::unfinished)?
-        .message
-        .ok_or_else(|| status::out_of_order("message", "is neither header, chunk nor finish"))
 }

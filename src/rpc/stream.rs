@@ -1,5 +1,5 @@
-//! Listings as streams of responses. A stream that is dropped, because its caller left, cancels its
-//! operation.
+//! Listings as streams of responses. The operation is cancelled when the stream is dropped because its caller
+//! left.
 
 use std::time::SystemTime;
 
@@ -15,8 +15,8 @@ use simcom_talk::ftps::Profile;
 use simcom_talk::ftps::listing::{Entry, Lines};
 use simcom_talk::ftps::value::NameCode;
 
-/// The entries of each part of the listing, as it comes; with the module that says the names and the code that
-/// they are in.
+/// The entries of each part of the listing, as it arrives. `names`: the profile of the module that lists them,
+/// and the encoding of the names.
 pub(super) fn list(
     reading: Reading,
     caller: Caller,
@@ -35,7 +35,7 @@ pub(super) fn list(
             Next::End(_) => (response(lines.finish(), &names), None),
         }))
     })
-    // A part that holds no whole line has nothing to tell.
+    // A part without a whole line has no entries.
     .filter(|response: &Result<ListResponse, Status>| {
         response
             .as_ref()

@@ -1,4 +1,4 @@
-//! TLS at the TCP door: the daemon proves who it is, and so must everybody who comes in.
+//! TLS at the TCP port: the daemon proves who it is, and so must every client.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientV
 use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
-/// The daemon's certificate with its key, and the authority that signs its clients' ones. Nobody
-/// comes in without a certificate.
+/// The daemon's certificate with its key, and the authority that signs its clients' certificates. A client
+/// without a certificate is not admitted.
 #[derive(Clone)]
 pub struct Tls(Arc<ServerConfig>);
 
-/// Why these are no TLS. Nothing of what is in the files is repeated.
+/// Why the files cannot be used. No error repeats what is in the files.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The daemon's certificate.
@@ -27,7 +27,7 @@ pub enum TlsError {
          password"
     )]
     Key,
-    /// It belongs to another certificate.
+    /// The key belongs to another certificate.
     #[error("holds a key that does not belong to the certificate")]
     ForeignKey,
     /// The certificate of the clients' authority.
@@ -38,19 +38,19 @@ pub enum TlsError {
         "holds no list of revoked certificates in PEM (-----BEGIN X509 CRL-----) that can be read"
     )]
     Revoked,
-    /// All can be read, and yet do not make a server.
+    /// All files can be read, and TLS still refuses them.
     #[error("cannot be used: {0}")]
     Refused(rustls::Error),
 }
 
 impl Tls {
-    /// Takes the texts of three PEM files, of which certificate and key may be one. In the
-    /// first, the daemon's own certificate comes before those who signed it; the last may hold
-    /// several authorities. `revoked` holds a list of revoked certificates of each authority that
-    /// signs clients' ones; whoever is in one does not come in, nor whose authority has none.
+    /// Reads the texts of three PEM files, of which certificate and key may be the same file. In the first, the
+    /// daemon's own certificate comes before those of its authorities; the last may hold several authorities.
+    /// `revoked` holds a list of revoked certificates for each authority that signs clients' certificates. A
+    /// client is refused where its certificate is in such a list, or where its authority has no list.
     ///
     /// # Errors
-    /// Says which text is wrong, and how.
+    /// A [`TlsError`] that names the text which is wrong.
     pub fn from_pem(
         certificate: &[u8],
         key: &[u8],
@@ -72,7 +72,7 @@ impl Tls {
             let lists: Result<Vec<_>, _> =
                 CertificateRevocationListDer::pem_slice_iter(revoked).collect();
             let lists = lists.ok().filter(|lists| !lists.is_empty());
-            // Authorities between seldom publish lists of their own.
+            // Intermediate authorities seldom publish lists of their own.
             verifier = verifier
                 .with_crls(lists.ok_or(TlsError::Revoked)?)
                 .only_check_end_entity_revocation();
@@ -94,8 +94,8 @@ impl Tls {
             })?;
         // gRPC is HTTP/2 and nothing else (RFC 9113 §3.2).
         config.alpn_protocols = vec![b"h2".to_vec()];
-        // A resumed session would not look at the certificate again, which may have expired since.
-        // Connections of gRPC last, so that nothing is lost.
+        // A resumed session would not check the certificate again, which may have expired since. Connections of
+        // gRPC last long, so that nothing is lost.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         Ok(Self(Arc::new(config)))

@@ -1,5 +1,5 @@
-//! Trees on their way to a caller, as streams of responses. A stream that is dropped, because its caller left,
-//! cancels its operation.
+//! Walks and removals of trees, as streams of responses. The operation is cancelled when the stream is dropped
+//! because its caller left.
 
 use futures_util::stream::try_unfold;
 use tokio::time::timeout;
@@ -9,7 +9,7 @@ use tonic::Status;
 use super::call::{given_up, within};
 use super::convert::response::{kind, said, signed};
 use super::once::Keep;
-use super::progress::{LOOK, Telling};
+use super::progress::{LOOK, ProgressMessages};
 use super::status;
 use crate::broker::flow::get::{GetProgress, GetStage};
 use crate::broker::flow::tree::{Removed, RemovedCount, Removing, Walk, WalkCount, Walked};
@@ -24,15 +24,15 @@ use simcom_talk::ftps::value::NameCode;
 /// Entries of one message: some tens of kilobytes.
 const ENTRIES: usize = 200;
 
-/// Progress, entries and failures, a summary; an error behind it where there were failures.
+/// A stream of progress, entries, failures and the summary. A status follows where there were failures.
 pub(super) fn walk(
     walk: Walk,
     caller: Caller,
     profile: impl Fn() -> Profile + Send,
     code: NameCode,
 ) -> impl Stream<Item = Result<WalkResponse, Status>> + Send {
-    let course = WalkCourse {
-        telling: Telling::new(walk.operation(), None),
+    let stream = WalkStream {
+        messages: ProgressMessages::new(walk.operation(), None),
         walk,
         caller,
         profile,
@@ -40,63 +40,63 @@ pub(super) fn walk(
         rest: None,
         state: State::New,
     };
-    try_unfold(course, async |mut course| {
-        let next = course.next().await?;
-        Ok(next.map(|response| (response, course)))
+    try_unfold(stream, async |mut stream| {
+        let next = stream.next().await?;
+        Ok(next.map(|response| (response, stream)))
     })
 }
 
-/// What was removed and what was not, a summary; an error behind it where something is left.
+/// A stream of what was removed and what was not, and the summary. A status follows where something is left.
 pub(super) fn remove(
     removing: Removing,
     caller: Caller,
     code: NameCode,
     keep: Keep,
 ) -> impl Stream<Item = Result<RemoveTreeResponse, Status>> + Send {
-    let course = RemoveCourse {
-        telling: Telling::new(removing.operation(), None),
+    let stream = RemovalStream {
+        messages: ProgressMessages::new(removing.operation(), None),
         removing: Some(removing),
         caller,
         code,
         keep,
         state: State::New,
     };
-    try_unfold(course, async |mut course| {
-        let next = course.next().await?;
-        Ok(next.map(|response| (response, course)))
+    try_unfold(stream, async |mut stream| {
+        let next = stream.next().await?;
+        Ok(next.map(|response| (response, stream)))
     })
 }
 
-/// How far a stream is.
+/// The state of a stream.
 enum State {
     New,
     Running,
-    /// The summary was told; this is what comes behind it.
-    Told(Result<(), Error>),
+    /// The summary was sent; this comes after it.
+    Ended(Result<(), Error>),
 }
 
-struct WalkCourse<P> {
+struct WalkStream<P> {
     walk: Walk,
-    telling: Telling,
+    messages: ProgressMessages,
     caller: Caller,
-    /// The module that says the names, once it was brought up.
+    /// The profile of the module that lists the names, known once the module is ready.
     profile: P,
     code: NameCode,
-    /// Entries that were too many for one message.
+    /// Entries that did not fit into one message.
     rest: Option<(String, Vec<Entry>)>,
     state: State,
 }
 
-impl<P: Fn() -> Profile> WalkCourse<P> {
+impl<P: Fn() -> Profile> WalkStream<P> {
     async fn next(&mut self) -> Result<Option<WalkResponse>, Status> {
         match &self.state {
             State::New => {
                 self.state = State::Running;
-                let first = self.telling.next(GetProgress::default().into());
+                let first = self.messages.next(GetProgress::default().into());
                 return Ok(first.map(WalkResponse::from));
             }
-            State::Told(Err(error)) => return Err(status::of(error)),
-            State::Told(Ok(())) => return Ok(None),
+            State::Ended(Err(error)) => return Err(status::of(error)),
+            State::Ended(Ok(())) => return Ok(None),
             State::Running => {}
         }
         if let Some((directory, entries)) = self.rest.take() {
@@ -107,7 +107,7 @@ impl<P: Fn() -> Profile> WalkCourse<P> {
             let Ok(walked) = walked else {
                 let progress = self.walk.progress();
                 if progress.stage == GetStage::Queued
-                    && let Some(report) = self.telling.next(progress.into())
+                    && let Some(report) = self.messages.next(progress.into())
                 {
                     return Ok(Some(report.into()));
                 }
@@ -127,14 +127,14 @@ impl<P: Fn() -> Profile> WalkCourse<P> {
                         .into()
                 }
                 Walked::End(count) => {
-                    self.state = State::Told(count.outcome());
+                    self.state = State::Ended(count.outcome());
                     walk_response::Message::Summary(count.into()).into()
                 }
             }));
         }
     }
 
-    /// As many entries as one message takes; the others come next.
+    /// A message with as many entries as fit; the others follow.
     fn part(&mut self, directory: String, mut entries: Vec<Entry>) -> WalkResponse {
         let rest = entries.split_off(ENTRIES.min(entries.len()));
         let (text, raw_directory) = said(&directory, self.code);
@@ -148,27 +148,28 @@ impl<P: Fn() -> Profile> WalkCourse<P> {
     }
 }
 
-struct RemoveCourse {
-    /// Until its end was told.
+struct RemovalStream {
+    /// `None` once the summary was sent.
     removing: Option<Removing>,
-    telling: Telling,
+    messages: ProgressMessages,
     caller: Caller,
     code: NameCode,
-    /// What a removal that has a name came to. One that was broken off is carried out anew, which removes the rest.
+    /// Keeps the end of a request that has a name. A request that was broken off is carried out anew, which
+    /// removes the rest.
     keep: Keep,
     state: State,
 }
 
-impl RemoveCourse {
+impl RemovalStream {
     async fn next(&mut self) -> Result<Option<RemoveTreeResponse>, Status> {
         match &self.state {
             State::New => {
                 self.state = State::Running;
-                let first = self.telling.next(GetProgress::default().into());
+                let first = self.messages.next(GetProgress::default().into());
                 return Ok(first.map(RemoveTreeResponse::from));
             }
-            State::Told(Err(error)) => return Err(status::of(error)),
-            State::Told(Ok(())) => return Ok(None),
+            State::Ended(Err(error)) => return Err(status::of(error)),
+            State::Ended(Ok(())) => return Ok(None),
             State::Running => {}
         }
         loop {
@@ -189,7 +190,7 @@ impl RemoveCourse {
                         stage: GetStage::Queued,
                         place,
                     };
-                    if let Some(report) = self.telling.next(progress.into()) {
+                    if let Some(report) = self.messages.next(progress.into()) {
                         return Ok(Some(report.into()));
                     }
                     continue;
@@ -208,7 +209,7 @@ impl RemoveCourse {
             let failed = outcome.as_ref().err().map(status::of);
             let keep = std::mem::take(&mut self.keep);
             keep.answer(Some(&operation), Some(&summary), failed.as_ref());
-            self.state = State::Told(outcome);
+            self.state = State::Ended(outcome);
             return Ok(Some(summary));
         }
     }

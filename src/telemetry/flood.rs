@@ -1,4 +1,4 @@
-//! Lines of the log that come too often: they are counted, and told once in a while.
+//! Lines of the log that come too often: they are counted, and their number is logged now and then.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -14,24 +14,25 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Lines of one kind that are written at once: a start, or a site that comes back after its power did.
+/// Lines of one kind that are written at once: enough for a start, or for a site that comes back after a power
+/// cut.
 const AT_ONCE: u32 = 100;
 
 /// Lines of one kind that are written in a second beyond that. A line has 100 to 300 bytes.
 const A_SECOND: u32 = 5;
 
-/// Seconds between two lines that tell what was left out.
+/// Seconds between two lines with the number of lines that were left out.
 const TELL: u32 = 10;
 
-/// Kinds that are told apart. Beyond that the lines of all clients are one kind.
+/// Kinds that are counted separately. Beyond that, the lines of all clients are one kind.
 const KINDS: usize = 1000;
 
-/// Bytes of a line's message that are told of lines that were left out.
+/// Bytes of the first message of a kind that are repeated in that line.
 const SHOWN: usize = 80;
 
-/// Leaves lines out that come too often. A kind is a place in the source, and the client whose operation
-/// the line is of: no client takes the lines of others out of the log. Those for looking for faults
-/// (`debug`, `trace`) are written all: who asks for them wants them.
+/// Leaves lines out that come too often. A kind is a place in the source and the client whose operation the
+/// line is about: no client suppresses the lines of others. Lines for debugging (`debug`, `trace`) are all
+/// written: who asks for them wants them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Flood(Arc<Mutex<HashMap<Key, Kind>>>);
 
@@ -42,14 +43,14 @@ type Key = (Identifier, Option<String>);
 struct Kind {
     /// Lines that may be written now.
     left: u32,
-    /// Lines that were not.
+    /// Lines that were left out.
     left_out: u64,
-    /// The message of the first, and whose it was.
+    /// The message of the first line that was left out, and its client.
     like: String,
 }
 
 impl Flood {
-    /// One whose time goes on, in a thread of its own.
+    /// Begins to count, with a thread of its own that counts the seconds.
     pub(super) fn start() -> io::Result<Self> {
         let flood = Self::default();
         let ticking = flood.clone();
@@ -69,7 +70,7 @@ impl Flood {
         }
     }
 
-    /// Tells what was left out since it was told last.
+    /// Logs what was left out since the last such line.
     pub(super) fn tell(&self) {
         for (like, lines) in self.left_out() {
             tracing::warn!("{lines} more lines like {like} were left out");
@@ -83,7 +84,7 @@ impl Flood {
         }
     }
 
-    /// What was left out since it was asked last, by kind.
+    /// Takes the counts of what was left out, by kind.
     fn left_out(&self) -> Vec<(String, u64)> {
         let mut kinds = self.kinds();
         let some = kinds.values_mut().filter(|kind| kind.left_out > 0);
@@ -92,7 +93,7 @@ impl Flood {
     }
 
     fn kinds(&self) -> MutexGuard<'_, HashMap<Key, Kind>> {
-        // No code panics while it holds the lock; were it so, the counts are still counts.
+        // No code panics while it holds the lock, and the counts would be right after a panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -140,10 +141,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Flood {
     }
 }
 
-/// The client whose operation a span is of.
+/// The client whose operation a span is about.
 struct Whose(String);
 
-/// What is looked for in a line.
+/// The fields of a line that are looked for.
 #[derive(Default)]
 struct Fields {
     message: Option<String>,
@@ -169,7 +170,7 @@ mod tests {
 
     use super::*;
 
-    /// Counts what is written.
+    /// Counts the lines that are written.
     #[derive(Clone, Default)]
     struct Written(Arc<AtomicUsize>);
 

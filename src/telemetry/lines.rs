@@ -1,5 +1,5 @@
-//! The way of the log's lines to standard error. Nobody waits for it, and nobody learns of its
-//! failures but the log itself.
+//! The queue of the log's lines to standard error. Nobody waits for it, and only the log itself shows its
+//! errors.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-/// Bytes of lines that may wait to be written. At `debug` a busy module makes some 250 KiB a second:
-/// this is four seconds of it, and a reader that takes longer has stopped reading.
+/// Bytes of lines that may wait to be written. At `debug` a busy module logs some 250 KiB a second: this is
+/// four seconds of it, and a reader that takes longer does not read any more.
 const WAITING: usize = 1 << 20;
 
-/// Writes lines to a sink in a thread of its own. What does not fit in the queue, and what the sink
-/// refuses, is lost and counted; the sink is told the count as soon as it takes something again.
+/// Writes lines to a sink in a thread of its own. Lines that do not fit into the queue, and lines that the sink
+/// refuses, are lost and counted. The sink gets the number as soon as it accepts something again.
 ///
 /// Cheap to clone; clones share the queue.
 #[derive(Debug, Clone)]
@@ -34,9 +34,9 @@ struct Queue {
     lines: VecDeque<Line>,
     /// Bytes in `lines`.
     bytes: usize,
-    /// Lines that were lost behind the last of `lines`.
+    /// Lines that were lost after the last of `lines`.
     lost: u64,
-    /// The thread is writing what it took.
+    /// The thread is writing what it has taken.
     writing: bool,
 }
 
@@ -47,16 +47,15 @@ struct Line {
     text: Vec<u8>,
 }
 
-/// Standard error itself: without the lock and without the buffer of [`io::Stderr`], whose holder could
-/// stand still for ever.
+/// Standard error without the lock and the buffer of [`io::Stderr`], whose holder could block for ever.
 #[derive(Debug)]
 pub(super) struct StandardError;
 
 impl Lines {
-    /// Lines to this sink; `notice` words the line that tells how many were lost.
+    /// Begins to write to `sink`; `notice` words the line with the number of lost lines.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// What the system says where it gives no thread.
     pub(super) fn to(
         sink: impl Write + Send + 'static,
         notice: impl Fn(u64) -> String + Send + 'static,
@@ -74,7 +73,7 @@ impl Lines {
     pub(super) fn finish(&self, limit: Duration) {
         let queue = self.0.lock();
         let busy = |queue: &mut Queue| queue.writing || queue.lost > 0 || !queue.lines.is_empty();
-        // What is not written by then is lost with the process.
+        // Lines that are not written by then are lost.
         let _ = self.0.done.wait_timeout_while(queue, limit, busy);
     }
 }
@@ -97,7 +96,7 @@ impl Write for StandardError {
         let stderr = io::stderr();
         loop {
             match rustix::io::write(&stderr, bytes) {
-                // Another program that has the same terminal or pipe may have made it so.
+                // Another program with the same terminal or pipe may have made it non-blocking.
                 Err(rustix::io::Errno::AGAIN) => {
                     poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], None)?;
                 }
@@ -125,7 +124,7 @@ impl Queue {
         });
     }
 
-    /// The next line, or word of lines that were lost where no other came after them.
+    /// The next line, or the number of lost lines where no line follows them.
     fn next(&mut self) -> Option<Line> {
         if let Some(line) = self.lines.pop_front() {
             self.bytes = self.bytes.saturating_sub(line.text.len());
@@ -140,7 +139,8 @@ impl Queue {
 }
 
 impl Shared {
-    /// A thread that panicked while it had the queue left it whole: no step of it can fail halfway.
+    /// A thread that panicked while it held the lock has left the queue whole: no step of a change can fail
+    /// halfway.
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -181,7 +181,7 @@ impl Shared {
 /// Writes whole lines.
 struct Pen<W> {
     sink: W,
-    /// The last line broke off in the middle, as on a disk that became full.
+    /// The last line was written only in part, as on a disk that became full.
     torn: bool,
 }
 
@@ -214,7 +214,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(30);
 
-    /// A disk that has room for so many bytes, and a reader that reads only when it is let.
+    /// A disk that has room for some bytes, and a reader that reads only when the test lets it.
     #[derive(Clone, Default)]
     struct Disk(Arc<Mutex<(Vec<u8>, usize)>>);
 
@@ -253,7 +253,7 @@ mod tests {
 
     impl Write for Pipe {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            // Whoever was to read is gone: what is left is taken at once.
+            // The reader is gone: the rest is accepted at once.
             let _ = self.let_go.recv();
             self.disk.write(bytes)
         }
@@ -300,7 +300,7 @@ mod tests {
         };
         let lines = Lines::to(pipe, notice).unwrap();
         let line = format!("{}\n", "x".repeat(1023));
-        // Nobody reads: all of this returns at once, and 1 MiB of it is kept.
+        // Nobody reads: every call returns at once, and 1 MiB is kept.
         for _ in 0..3000 {
             say(&lines, &line);
         }

@@ -13,6 +13,7 @@ mod asking;
 #[path = "../support/authority.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod authority;
+mod config;
 #[path = "../support/disk.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod disk;
@@ -180,20 +181,18 @@ fn a_killed_daemon_leaves_nothing_that_stops_the_next() {
     service.process.kill().unwrap();
     service.process.wait().unwrap();
     assert!(service.door().exists());
+    service.drain();
+    service.heard.borrow_mut().clear();
     let config = service.scratch.path().join("cellftpd.toml");
     service.process = Command::new(CELLFTPD)
         .arg("--config")
         .arg(config)
+        .env("NOTIFY_SOCKET", service.scratch.path().join("notify"))
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    // The condition waited for is that it listens: the kernel tells nobody when a socket does.
-    let mut tries = 0;
-    while std::os::unix::net::UnixStream::connect(service.door()).is_err() {
-        tries += 1;
-        assert!(tries < 3000, "the second daemon does not listen");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    service.hear("READY=1");
+    std::os::unix::net::UnixStream::connect(service.door()).unwrap();
     service.signal(Signal::INT);
     assert_eq!(service.process.wait().unwrap().code(), Some(0));
 }

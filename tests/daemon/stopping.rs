@@ -409,10 +409,18 @@ fn a_transfer_that_is_kept_is_suspended_at_once_and_goes_on_at_the_next_start() 
         .spawn()
         .unwrap();
     service.hear("STATUS=ready");
-    let began = Instant::now();
-    while show()["state"] != "TRANSFER_STATE_DONE" {
-        assert!(began.elapsed() < 3 * PATIENCE, "{:?}", show());
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    // It ends with the transfer.
+    let watch = [
+        "--socket",
+        &door,
+        "--timeout",
+        "90s",
+        "transfer",
+        "watch",
+        "kept",
+    ];
+    let watch = run(CELLFTP, &watch);
+    assert!(watch.status.success(), "{}", text(&watch.stderr));
+    assert_eq!(show()["state"], "TRANSFER_STATE_DONE");
     assert!(server.heard("REST"), "it began anew");
 }

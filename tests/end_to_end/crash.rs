@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use cellftp::client::{Client, Code, Error, Transfer, TransferState, UploadHeader};
+use cellftp::client::watch_transfers_response::Event;
+use cellftp::client::{Client, Code, Error, Transfer, TransferFilter, TransferState, UploadHeader};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
@@ -198,24 +199,35 @@ async fn hear(calls: Vec<Call>, ledger: &mut Ledger) {
 /// Waits until nothing more is to be done.
 async fn finish(site: &Site) -> BTreeMap<String, Transfer> {
     let client = connect(site).await;
-    let begin = Instant::now();
+    let watch = client.watch_transfers(&TransferFilter::default()).await;
+    let mut watch = watch.expect("a watch");
+    let (mut transfers, mut are_all) = (BTreeMap::new(), false);
+    let end = Instant::now() + REST;
+    let is_open = |transfer: &&Transfer| {
+        matches!(
+            transfer.state(),
+            TransferState::Queued | TransferState::Running | TransferState::Waiting
+        )
+    };
     loop {
-        let transfers = client.transfers().await.expect("the list is at hand");
-        let open = |transfer: &&Transfer| {
-            matches!(
-                transfer.state(),
-                TransferState::Queued | TransferState::Running | TransferState::Waiting
-            )
-        };
-        if !transfers.iter().any(|transfer| open(&transfer)) {
-            return transfers
-                .into_iter()
-                .map(|transfer| (transfer.transfer_id.clone(), transfer))
-                .collect();
+        let left: Vec<_> = transfers.values().filter(is_open).collect();
+        if are_all && left.is_empty() {
+            return transfers;
         }
-        let left: Vec<_> = transfers.iter().filter(open).collect();
-        assert!(begin.elapsed() < REST, "still at work: {left:#?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        let event =
+            tokio::time::timeout(end.saturating_duration_since(Instant::now()), watch.next());
+        let event = event
+            .await
+            .unwrap_or_else(|_| panic!("still at work: {left:#?}"));
+        match event.expect("the daemon serves").expect("an event") {
+            Event::Transfer(transfer) => {
+                transfers.insert(transfer.transfer_id.clone(), transfer);
+            }
+            Event::Present(_) => are_all = true,
+            Event::Removed(removed) => {
+                transfers.remove(&removed.transfer_id);
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Many small files in one call, on a real server.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -140,8 +140,9 @@ fn a_line_that_is_pulled_in_the_middle_of_many_files_leaves_true_results() {
         middle.exists().then_some(())
     });
     site.tap().unplug();
-    // Long enough for the daemon to see it.
-    thread::sleep(Duration::from_millis(300));
+    wait::until("the daemon that sees it", wait::START, || {
+        (site.status()["state"] != "LINK_STATE_READY").then_some(())
+    });
     site.tap().plug();
     let (answers, failure) = putting.join().expect("the thread ends");
     let results = results(&answers);

@@ -29,6 +29,7 @@ mod options;
 #[expect(dead_code, reason = "other tests use the rest")]
 mod program;
 mod repair;
+mod status;
 mod storage;
 mod streams;
 mod tls;

@@ -401,9 +401,7 @@ async fn others_have_the_link_between_two_files() {
         more
     });
     // It is under way.
-    while !house.root().join("f1").exists() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    written(&house, "f1").await;
     let asked = timeout(PATIENCE, client.size(&here(), "/small")).await;
     assert_eq!(asked.unwrap().unwrap(), 5);
     assert!(
@@ -418,6 +416,16 @@ async fn others_have_the_link_between_two_files() {
     assert_eq!(many.await.unwrap().unwrap().succeeded_count, 60);
 }
 
+/// Waits until the server has a file: nobody tells a test of that, so that it looks.
+async fn written(house: &House, name: &str) {
+    let there = async {
+        while !house.root().join(name).exists() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, there).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn files_that_were_written_stay_when_the_caller_leaves() {
     let house = House::ready().await;
@@ -430,9 +438,7 @@ async fn files_that_were_written_stay_when_the_caller_leaves() {
         .await
         .unwrap();
     requests.send(file("/kept", b"whole")).await.unwrap();
-    while !house.root().join("kept").exists() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    written(&house, "kept").await;
     drop((stream, requests));
     // The next one has the link at once.
     let client = house.client().await;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use cellftp::client::operation_event::Change;
 use cellftp::client::watch_events_response::Event;
-use cellftp::client::{Error, OperationState, Outcome};
-use tokio::time::{sleep, timeout};
+use cellftp::client::{Error, Events, OperationState, Outcome};
+use tokio::time::timeout;
 use tonic::Code;
 
 use crate::abuse::Neighbour;
@@ -20,20 +20,16 @@ async fn the_queue_and_the_events_show_what_goes_on() {
     let mut download = client.get(&here(), "/big", 0).await.unwrap();
     let operation = download.operation_id().to_owned();
     download.chunk().await.unwrap();
+    let mut watch = client.events(Vec::new()).await.unwrap();
     let asking = tokio::spawn({
         let client = client.clone();
         async move { client.size(&here(), "/big").await }
     });
-    let queue = timeout(PATIENCE, async {
-        loop {
-            let queue = client.queue().await.unwrap();
-            if queue.operations.len() == 2 {
-                break queue;
-            }
-            sleep(Duration::from_millis(10)).await;
-        }
-    });
-    let queue = queue.await.unwrap().operations;
+    timeout(PATIENCE, admitted(&mut watch, "GetSize"))
+        .await
+        .unwrap();
+    let queue = client.queue().await.unwrap().operations;
+    assert_eq!(queue.len(), 2);
     assert_eq!(queue[0].state(), OperationState::Running);
     let running = queue[0].operation.clone().unwrap();
     assert_eq!(
@@ -76,6 +72,19 @@ async fn the_queue_and_the_events_show_what_goes_on() {
     }
     changes.dedup();
     assert_eq!(changes, ["admitted", "started", "moved", "ended"]);
+}
+
+/// Waits until an operation of a method has its place in the queue.
+async fn admitted(watch: &mut Events, method: &str) {
+    loop {
+        let event = watch.next().await.unwrap().unwrap();
+        if let Some(Event::Operation(told)) = event.event
+            && matches!(told.change, Some(Change::Admitted(_)))
+            && told.operation.is_some_and(|of| of.method == method)
+        {
+            return;
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 /// How long a program may take to start on a machine with two busy cores.
 pub(crate) const START: Duration = Duration::from_secs(60);
 
-/// Asks until there is an answer, every 10 ms.
+/// Asks until there is an answer, every 10 ms: for what no event tells a test, such as a file of another program or
+/// its port.
 ///
 /// # Panics
 /// When `limit` has passed; `what` says what never came.

@@ -2,25 +2,27 @@
 
 mod asking;
 mod choice;
+mod file;
 mod module;
 mod transfer;
+mod value;
 
 use std::fs;
-use std::num::NonZeroU64;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use cellftp::client::{Address, Credentials, Error, Priority, ServerPath, Target};
-use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
-use humantime_serde::re::humantime;
 
 use crate::exit::Failure;
-pub(crate) use asking::{Asking, Terms, Whose, label};
-pub(crate) use choice::{Check, Existing, Grown, OnServer, Remains, Urgency, Yields};
+pub(crate) use asking::{Asking, Whose};
+pub(crate) use choice::{Check, Existing, OnServer, Remains, Urgency, Yields};
+pub(crate) use file::{Get, Landing, Ls, Put, Rm};
 pub(crate) use module::{ModuleCommand, ModuleGet, ModulePut, ServiceCommand};
 pub(crate) use transfer::{TransferCommand, TransferGet, TransferPut, TransferRead};
+pub(crate) use value::{is_standard_stream, label};
+use value::{server_path, time};
 
 /// Moves files to and from FTP and FTPS servers over the cellular module that cellftpd owns.
 #[derive(Debug, Parser)]
@@ -173,115 +175,8 @@ pub(crate) enum Command {
     },
 }
 
-#[derive(Debug, clap::Args)]
-pub(crate) struct Put {
-    /// File to send; - is standard input
-    pub(crate) local: PathBuf,
-
-    /// Path on the server; where it ends in / or is left out, the file keeps its name. The name of
-    /// another file here is refused, unless it begins with /
-    #[arg(default_value = "", value_parser = server_path())]
-    pub(crate) remote: ServerPath,
-
-    /// The same as REMOTE, whatever is here under that name
-    #[arg(long, value_name = "REMOTE", conflicts_with = "remote", value_parser = server_path())]
-    pub(crate) to: Option<ServerPath>,
-
-    /// What happens where the name exists on the server
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) if_exists: OnServer,
-
-    /// How the result is made sure of
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) verify: Check,
-
-    /// What becomes of a file that could not be written whole
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) on_failure: Remains,
-
-    /// Second file, written after the first is verified; holds its size and SHA-256
-    #[arg(long, value_name = "NAME", default_value = "", value_parser = server_path())]
-    pub(crate) sentinel: ServerPath,
-
-    #[command(flatten)]
-    pub(crate) asking: Asking,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct Get {
-    /// Path on the server
-    #[arg(value_parser = server_path())]
-    pub(crate) remote: ServerPath,
-
-    /// File or directory to write to; - is standard output. A second file here is refused where REMOTE
-    /// is the name of one as well, unless that begins with /
-    #[arg(default_value = ".")]
-    pub(crate) local: PathBuf,
-
-    /// The same as LOCAL, whatever is here under the name of REMOTE
-    #[arg(long, value_name = "LOCAL", conflicts_with = "local")]
-    pub(crate) to: Option<PathBuf>,
-
-    /// What comes of a file that grows while it is read, as a log does
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) growth: Grown,
-
-    /// First byte to read
-    #[arg(long, value_name = "BYTE", default_value_t = 0)]
-    pub(crate) offset: u64,
-
-    /// Bytes to read at most; without it, to the end of the file
-    #[arg(long, value_name = "BYTES")]
-    pub(crate) length: Option<NonZeroU64>,
-
-    #[command(flatten)]
-    pub(crate) landing: Landing,
-}
-
-/// How a file is put where it goes here.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Landing {
-    /// What happens where the local file exists
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) if_exists: Existing,
-
-    /// In a directory, follow a link that has the file's name, also out of the directory; a link that
-    /// is named itself is followed in any case
-    #[arg(long)]
-    pub(crate) follow_links: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct Rm {
-    /// Paths on the server
-    #[arg(required = true, value_parser = server_path())]
-    pub(crate) paths: Vec<ServerPath>,
-
-    /// Remove directories as well, with all that is below them; asks before
-    #[arg(short, long)]
-    pub(crate) recursive: bool,
-
-    /// Ask nothing
-    #[arg(short, long, requires = "recursive")]
-    pub(crate) yes: bool,
-
-    #[command(flatten)]
-    pub(crate) asking: Asking,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct Ls {
-    /// List all directories below it as well
-    #[arg(short = 'R', long)]
-    pub(crate) recursive: bool,
-
-    /// Directory on the server; without it, the session's or the login directory
-    #[arg(default_value = "", value_parser = server_path())]
-    pub(crate) path: ServerPath,
-}
-
 impl Args {
-    /// Where the daemon is looked for.
+    /// The address of the daemon.
     pub(crate) fn address(&self) -> Result<Address, Error> {
         match &self.socket {
             None => Ok(self.address.clone()),
@@ -289,7 +184,7 @@ impl Args {
         }
     }
 
-    /// By what the two sides prove who they are, where the daemon's address needs it.
+    /// The certificates and the key for TLS, where the daemon's address needs them.
     pub(crate) fn credentials(&self, address: &Address) -> Result<Option<Credentials>, Failure> {
         if !matches!(address, Address::Tls(_)) {
             return Ok(None);
@@ -301,10 +196,7 @@ impl Args {
                      CELLFTP_CA, CELLFTP_CERTIFICATE and CELLFTP_KEY); {option} is missing"
                 ))
             })?;
-            fs::read(path).map_err(|source| Failure::Local {
-                path: path.display().to_string(),
-                source,
-            })
+            fs::read(path).map_err(|source| Failure::local(path, source))
         };
         let ca = read(&self.ca, "--ca")?;
         let certificate = read(&self.certificate, "--certificate")?;
@@ -312,7 +204,7 @@ impl Args {
         Ok(Some(Credentials::from_pem(&ca, &certificate, &key)))
     }
 
-    /// The profile that is meant, where nothing else will do.
+    /// The profile, for commands that take no session.
     pub(crate) fn profile(&self) -> Result<String, Failure> {
         self.profile.clone().ok_or_else(|| {
             Failure::Usage(
@@ -323,12 +215,12 @@ impl Args {
         })
     }
 
-    /// How urgent it is.
+    /// The priority.
     pub(crate) fn urgency(&self) -> Priority {
         self.priority.map_or(Priority::Unspecified, Into::into)
     }
 
-    /// The server that is meant.
+    /// The target of the command.
     pub(crate) fn target(&self) -> Result<Target, Failure> {
         match (&self.session, &self.profile) {
             (Some(id), _) => Ok(Target::Session(id.clone())),
@@ -342,23 +234,10 @@ impl Args {
     }
 }
 
-fn time(text: &str) -> Result<Duration, String> {
-    let read = humantime::parse_duration(text);
-    read.map_err(|_| "a time is written as 90s, 10m or 1h30m".into())
-}
-
-/// A path on a server is bytes, as an argument is.
-pub(crate) fn server_path() -> impl TypedValueParser<Value = ServerPath> {
-    OsStringValueParser::new().map(ServerPath::from)
-}
-
-/// Whether a path stands for standard input or output.
-pub(crate) fn is_standard_stream(path: &Path) -> bool {
-    path.as_os_str() == "-"
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use clap::CommandFactory;
 

@@ -1,4 +1,4 @@
-//! A file that arrives from elsewhere, and where it goes here.
+//! A file that arrives, and how it is stored.
 
 use std::fmt::Display;
 use std::fs::{self, File, Permissions};
@@ -13,14 +13,14 @@ use tempfile::NamedTempFile;
 use tokio::io::AsyncWrite;
 
 use crate::args::{Args, Existing, Landing};
+use crate::destination::Destination;
 use crate::exit::Failure;
 use crate::output::{Plain, hex, print, seconds};
-use crate::place::{Place, failed};
 use crate::plain::json_text;
 
-/// Where a file goes: to standard output or a device, or to a name that it gets when it is whole.
+/// A file that arrives: on its way to standard output or a device, or to a name that it gets when it is whole.
 pub(crate) struct Arrival {
-    to: Place,
+    to: Destination,
     remote: ServerPath,
     if_exists: Existing,
     partial: Option<Partial>,
@@ -31,12 +31,12 @@ pub(crate) struct Arrived {
     /// Bytes.
     size: i64,
     sha256: Bytes,
-    /// How often it went on after a break, where that is counted.
+    /// How often it was resumed, where that is counted.
     resumes: Option<i32>,
     elapsed: Option<prost_types::Duration>,
-    /// The size that the file had by then, where it grew.
+    /// The size that the file had at the end, where it grew.
     grown_to: Option<i64>,
-    /// The size that it had before, where that is not the number of bytes.
+    /// The size that the file had at the beginning, where that is not the number of bytes.
     had: Option<i64>,
 }
 
@@ -80,12 +80,12 @@ impl From<ReadModuleFileResult> for Arrived {
 }
 
 impl Arrived {
-    /// Of a file that had so many bytes when its size was asked for.
+    /// For a file that had `had` bytes when its size was asked for.
     pub(crate) fn of(self, had: Option<i64>) -> Self {
         Self { had, ..self }
     }
 
-    /// That the file has grown, if it has: for people, or as a JSON document.
+    /// A note that the file has grown, if it has: for people, or as a JSON document.
     fn note(&self, remote: &str, json: bool) -> Option<String> {
         let (size, grown_to) = (self.size, self.grown_to?);
         let had = self.had.unwrap_or(size);
@@ -106,30 +106,32 @@ impl Arrived {
 }
 
 impl Arrival {
-    /// Of a file of this name elsewhere; `local` is a file, a directory or `-`. A device or a pipe is open
-    /// from now on; nothing is written yet.
+    /// Prepares for the file `remote`. `local` is a file, a directory or `-`. Opens a device or a pipe, and
+    /// writes nothing yet.
     pub(crate) async fn at(
         local: &Path,
         remote: &ServerPath,
         landing: &Landing,
     ) -> Result<Self, Failure> {
         Ok(Self {
-            to: Place::of(local, remote, landing).await?,
+            to: Destination::of(local, remote, landing).await?,
             remote: remote.clone(),
             if_exists: landing.if_exists,
             partial: None,
         })
     }
 
-    /// What takes its bytes.
+    /// Where its bytes are written.
     pub(crate) fn sink(&mut self) -> Result<Box<dyn AsyncWrite + Unpin>, Failure> {
         match &self.to {
-            Place::Stdout => Ok(Box::new(tokio::io::stdout())),
-            Place::Opened(path, file) => {
-                let file = file.try_clone().map_err(|source| failed(path, source))?;
+            Destination::Stdout => Ok(Box::new(tokio::io::stdout())),
+            Destination::Opened(path, file) => {
+                let file = file
+                    .try_clone()
+                    .map_err(|source| Failure::local(path, source))?;
                 Ok(Box::new(tokio::fs::File::from(file)))
             }
-            Place::Name(path) => {
+            Destination::Name(path) => {
                 let partial = Partial::create(path)?;
                 let writer = partial.writer()?;
                 self.partial = Some(partial);
@@ -138,20 +140,20 @@ impl Arrival {
         }
     }
 
-    /// Gives the whole file its name, and tells of it unless it went to standard output.
+    /// Gives the whole file its name, and reports it unless it went to standard output.
     pub(crate) fn complete(self, args: &Args, arrived: impl Into<Arrived>) -> Result<(), Failure> {
         let arrived = arrived.into();
-        let told_in_json = args.json && !matches!(self.to, Place::Stdout);
+        let told_in_json = args.json && !matches!(self.to, Destination::Stdout);
         if let Some(note) = arrived
             .note(&self.remote.to_string(), args.json)
             .filter(|_| !told_in_json)
         {
-            // Who has closed standard error does not want to know.
+            // A caller that has closed standard error does not want the note.
             let _ = writeln!(io::stderr().lock(), "{note}");
         }
         let local = match self.to {
-            Place::Stdout => return Ok(()),
-            Place::Opened(path, _) | Place::Name(path) => path,
+            Destination::Stdout => return Ok(()),
+            Destination::Opened(path, _) | Destination::Name(path) => path,
         };
         if let Some(partial) = self.partial {
             partial.complete(self.if_exists)?;
@@ -178,8 +180,8 @@ impl Arrival {
     }
 }
 
-/// A file under a temporary name in its directory, so that no half-written file ever has the name
-/// of a whole one. Dropped before it is complete, it is deleted.
+/// A file under a temporary name in its directory, so that no half-written file ever has the name of a whole
+/// one. A drop before it is complete deletes it.
 struct Partial {
     file: NamedTempFile,
     path: PathBuf,
@@ -192,14 +194,14 @@ impl Partial {
             _ => Path::new("."),
         };
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        // Those of the file that is replaced, or as any new file; less what the umask takes.
+        // The permissions of the file that is replaced, or those of any new file; less the umask.
         let old = fs::metadata(path).map(|metadata| metadata.permissions());
         let permissions = old.unwrap_or_else(|_| Permissions::from_mode(0o666));
         let file = tempfile::Builder::new()
             .prefix(&hidden(&name))
             .permissions(permissions)
             .tempfile_in(directory)
-            .map_err(|source| failed(path, source))?;
+            .map_err(|source| Failure::local(path, source))?;
         Ok(Self {
             file,
             path: path.into(),
@@ -211,7 +213,7 @@ impl Partial {
             .file
             .as_file()
             .try_clone()
-            .map_err(|source| failed(&self.path, source))?;
+            .map_err(|source| Failure::local(&self.path, source))?;
         Ok(file.into())
     }
 
@@ -220,7 +222,7 @@ impl Partial {
         let Self { file, path } = self;
         file.as_file()
             .sync_all()
-            .map_err(|source| failed(&path, source))?;
+            .map_err(|source| Failure::local(&path, source))?;
         let named = match if_exists {
             Existing::Overwrite => file.persist(&path),
             Existing::Fail => file.persist_noclobber(&path),
@@ -230,13 +232,12 @@ impl Partial {
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(Failure::Exists(path.display().to_string()))
             }
-            Err(error) => Err(failed(&path, error.error)),
+            Err(error) => Err(Failure::local(&path, error.error)),
         }
     }
 }
 
-/// The beginning of a temporary name. Names have at most 255 bytes (NAME_MAX), and what follows it takes
-/// some twenty.
+/// The beginning of a temporary name. Names have at most 255 bytes (NAME_MAX), and some twenty follow.
 fn hidden(name: &str) -> String {
     let mut end = name.len().min(200);
     while !name.is_char_boundary(end) {

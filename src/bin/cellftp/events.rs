@@ -48,7 +48,7 @@ fn line(response: &WatchEventsResponse) -> String {
     format!("{} {what}\n", time.unwrap_or_default())
 }
 
-/// A repair, why it was tried, and what became of it.
+/// A repair, its cause and its outcome.
 pub(crate) fn repair_line(repair: &RepairEvent) -> String {
     let said = |failure: &Told| Plain(&failure.message).to_string();
     let outcome = match &repair.failure {

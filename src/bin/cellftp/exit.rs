@@ -1,15 +1,17 @@
-//! How a run that did not succeed ends: its exit code, its words, and what to do about it.
+//! How a run that failed ends: its exit code, its message, and what to do.
 
 use std::error::Error as _;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use cellftp::client::{Code, Error, Refusal};
 use serde_json::json;
 
+use crate::advice::{MORE_TIME, advice};
 use crate::plain::{json_text, shown};
 
-/// The promise about exit codes.
+/// The exit codes, as the help promises them.
 pub(crate) const HELP: &str = "\
 Exit codes:
   0  done
@@ -26,13 +28,13 @@ Exit codes:
      is there, and its sentinel may not be
   141  whoever read standard output had enough of it, as `head` does";
 
-/// A run that did not succeed.
+/// Why a run failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// The command line does not say enough.
     #[error("{0}")]
     Usage(String),
-    /// The local file exists and was not to be touched.
+    /// The local file exists and must not be overwritten.
     #[error("{0} exists")]
     Exists(String),
     /// The local file cannot be opened, created or renamed.
@@ -66,30 +68,31 @@ pub(crate) enum Failure {
         /// Of the transfer.
         id: String,
     },
-    /// Ctrl-C, or the wish of another program.
+    /// Ctrl-C, or a signal of another program.
     #[error("cancelled{0}")]
     Interrupted(&'static str),
 }
 
-const MORE_TIME: &str =
-    "Give it more time with --timeout, or see with `cellftp queue` who is first.";
-
-/// What to do where the outcome was lost.
-const LOOK: &str = "The file may be there whole, in part, or not at all: look with `cellftp size` or \
-                    `cellftp ls`, or write it again.";
-
-/// What a shell makes of the end by SIGPIPE (128 and its number).
+/// The exit code that a shell reports after SIGPIPE (128 and its number).
 const PIPE: u8 = 141;
 
 impl Failure {
-    /// As [`HELP`] promises.
+    /// A local file that cannot be opened, created or renamed.
+    pub(crate) fn local(path: &Path, source: io::Error) -> Self {
+        Self::Local {
+            path: path.display().to_string(),
+            source,
+        }
+    }
+
+    /// The code that [`HELP`] promises.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.number())
     }
 
-    /// Tells on standard error what happened and what to do.
+    /// Writes to standard error what happened and what to do.
     pub(crate) fn print(&self, json: bool) {
-        // `cellftp get x - | head`: nobody wonders why it ends.
+        // `cellftp get x - | head`: everybody knows why it ends.
         if self.number() == PIPE {
             return;
         }
@@ -98,7 +101,7 @@ impl Failure {
         } else {
             shown(&self.to_text())
         };
-        // There is nobody left to tell when standard error is gone.
+        // Nobody reads the message where standard error is closed.
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
@@ -117,7 +120,7 @@ impl Failure {
                 Error::Mismatch { .. } => 7,
                 Error::Write(source) if source.kind() == io::ErrorKind::BrokenPipe => PIPE,
                 Error::Read(source) | Error::Write(source) => local_number(source),
-                // Commands that only check take it for what it is.
+                // Commands with `--dry-run` handle the first before.
                 Error::Validated | Error::Incomplete | Error::Protocol(_) => 1,
                 Error::Refused(refusal) | Error::Unmet { refusal, .. } => refusal_number(refusal),
             },
@@ -188,7 +191,7 @@ impl Failure {
         json!({ "error": error })
     }
 
-    /// The message, with the causes that it does not already tell.
+    /// The message, with the causes that it does not already contain.
     fn sentence(&self) -> String {
         let mut sentence = self.to_string();
         let mut cause = match self {
@@ -218,35 +221,11 @@ impl Failure {
     }
 }
 
-/// What can be done with this program; what can be done elsewhere, the daemon's message tells.
-fn advice(refusal: &Refusal) -> Option<&'static str> {
-    if refusal.code == Code::Unimplemented {
-        return Some("Is the daemon older than this program? `cellftpd --version` tells.");
-    }
-    Some(match refusal.reason.as_str() {
-        "ALREADY_EXISTS" => "Choose another name; `put` and `get` have --if-exists overwrite.",
-        "DEADLINE_PASSED" => MORE_TIME,
-        "QUEUE_FULL" => "Many operations wait; see `cellftp status`.",
-        "INDETERMINATE" => LOOK,
-        "UNVERIFIED" => {
-            "`cellftp size` and `cellftp ls` may show it. With --verify best-effort the module's word is \
-             enough where the server does not tell."
-        }
-        "SENTINEL_INDETERMINATE" => {
-            "The file is there. Whether its sentinel is, `cellftp size` or `cellftp ls` may show."
-        }
-        "NOT_REGISTERED" | "DEVICE_ABSENT" | "MODEM_NOT_READY" => {
-            "`cellftp status` shows the state of the module."
-        }
-        _ => return None,
-    })
-}
-
 fn refusal_number(refusal: &Refusal) -> u8 {
     match (refusal.code, refusal.reason.as_str()) {
         (_, "SIZE_MISMATCH" | "HASH_MISMATCH") => 7,
         (_, "INDETERMINATE" | "UNVERIFIED" | "SENTINEL_INDETERMINATE") => 9,
-        // By the server: its user, its rights.
+        // The server denied it.
         (
             _,
             "LOGIN_REFUSED"
@@ -255,7 +234,7 @@ fn refusal_number(refusal: &Refusal) -> u8 {
             | "NOT_A_DIRECTORY"
             | "NOT_ADDRESSABLE",
         ) => 4,
-        // Who writes the name later ends this one, as one who cancels it does.
+        // A later upload of the same name cancels this one.
         (_, "NAME_TAKEN_OVER") => 8,
         (Code::InvalidArgument, _) => 2,
         (Code::NotFound, _) => 3,

@@ -34,7 +34,7 @@ pub(crate) async fn rmdir(args: &Args, path: &ServerPath, client: &Client) -> Re
     print(args.json, "", || json!({ "removed": path.to_string() }))
 }
 
-/// Whether a request was only checked, as `--dry-run` wishes; that is told.
+/// Whether a request was only checked, as `--dry-run` asks. Reports it then.
 pub(crate) fn is_checked<T>(
     args: &Args,
     path: &ServerPath,
@@ -53,7 +53,7 @@ pub(crate) fn is_checked<T>(
     Ok(true)
 }
 
-/// Stops at the first that cannot be deleted: what is wrong with it is mostly wrong with the rest.
+/// Stops at the first file that cannot be deleted: the cause is mostly the same for the rest.
 pub(crate) async fn rm(args: &Args, paths: &[ServerPath], client: &Client) -> Result<(), Failure> {
     let target = args.target()?;
     for path in paths {

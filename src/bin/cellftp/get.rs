@@ -25,7 +25,7 @@ pub(crate) async fn run(args: &Args, get: &Get, client: &Client) -> Result<(), F
     arrival.complete(args, Arrived::from(result).of(had))
 }
 
-/// Where the file goes.
+/// The local path.
 fn local_name(get: &Get) -> Result<&Path, Failure> {
     if let Some(to) = &get.to {
         return Ok(to);
@@ -35,7 +35,7 @@ fn local_name(get: &Get) -> Result<&Path, Failure> {
     Ok(&get.local)
 }
 
-/// Begins the download; the bar tells the place in the queue.
+/// Begins the download. The bar shows the place in the queue.
 async fn begin(
     client: &Client,
     target: &Target,

@@ -57,7 +57,7 @@ pub(crate) fn line(entry: &Entry) -> String {
     line + "\n"
 }
 
-/// The name for people; as a shell takes it where it is not UTF-8: `$'caf\xe9.txt'`.
+/// The name for people. A name that is not UTF-8 is quoted as shells take it: `$'caf\xe9.txt'`.
 fn name(entry: &Entry) -> String {
     if entry.raw_name.is_empty() {
         return Plain(&entry.name).to_string();

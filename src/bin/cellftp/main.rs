@@ -1,16 +1,19 @@
 //! `cellftp`: moves files over the cellular module that `cellftpd` owns.
 
+mod advice;
 mod args;
 mod arrival;
+mod descriptor;
+mod destination;
 mod events;
 mod exit;
 mod files;
 mod get;
+mod links;
 mod ls;
 mod module;
 mod output;
 mod pair;
-mod place;
 mod plain;
 mod progress;
 mod put;
@@ -18,6 +21,7 @@ mod queue;
 mod service;
 mod status;
 mod transfer;
+mod transfer_text;
 mod tree;
 mod usage;
 
@@ -34,8 +38,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use args::{Args, Asking, Command, Put, Remains, Rm, TransferCommand};
 use exit::Failure;
 
-/// Added to the time limit before a run is cut off that consists of several calls, or waits for
-/// something else than the daemon. Each call ends by itself before, and says what was under way.
+/// Added to the time limit before the whole run is ended: a run may have several calls, or wait for something
+/// else than the daemon. Each call ends by itself before, and says what was under way.
 const GRACE: Duration = Duration::from_secs(3);
 
 fn main() -> ExitCode {
@@ -57,7 +61,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Help and version, which are to be read, or what is wrong with the command line.
+/// Prints help or version, or what is wrong with the command line.
 fn said(words: &clap::Error) -> ExitCode {
     let printed = words.print().and_then(|()| io::stdout().flush());
     match printed {
@@ -71,7 +75,7 @@ fn said(words: &clap::Error) -> ExitCode {
     }
 }
 
-/// What needs no daemon.
+/// Runs a command that needs no daemon.
 fn papers(command: &Command) -> Option<Result<(), Failure>> {
     let mut program = Args::command();
     match command {
@@ -82,10 +86,7 @@ fn papers(command: &Command) -> Option<Result<(), Failure>> {
         }
         Command::Man { directory } => {
             let written = clap_mangen::generate_to(program, directory);
-            Some(written.map_err(|source| Failure::Local {
-                path: directory.display().to_string(),
-                source,
-            }))
+            Some(written.map_err(|source| Failure::local(directory, source)))
         }
         _ => None,
     }
@@ -95,7 +96,7 @@ fn work(args: Args) -> Result<(), Failure> {
     match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
             let outcome = runtime.block_on(run_until_interrupted(args));
-            // A read of standard input that still waits must not hold up the end.
+            // A read of standard input that still waits must not delay the exit.
             runtime.shutdown_background();
             outcome
         }
@@ -106,8 +107,8 @@ fn work(args: Args) -> Result<(), Failure> {
 async fn run_until_interrupted(args: Args) -> Result<(), Failure> {
     let left = left_behind(&args.command);
     let interrupted = interrupted().map_err(Failure::Start)?;
-    // A limit on the size of files then makes an error and not an end (setrlimit(2)). Tokio's handler
-    // stays when this receiver goes.
+    // A limit on the size of files then causes an error instead of a signal that ends the program
+    // (setrlimit(2)). Tokio's handler stays after this receiver is dropped.
     let size = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()));
     drop(size.map_err(Failure::Start)?);
     let limit = args.timeout;
@@ -120,13 +121,13 @@ async fn run_until_interrupted(args: Args) -> Result<(), Failure> {
     tokio::select! {
         outcome = run(args) => outcome,
         () = passed => Err(Error::Timeout(limit.unwrap_or_default()).into()),
-        // Dropping the call cancels the operation; nothing half-written keeps its name.
+        // A drop of the call cancels the operation, and deletes what is half written here.
         () = interrupted => Err(Failure::Interrupted(left)),
     }
 }
 
-/// Completes at Ctrl-C, and where the terminal goes or another program ends this one: what is half
-/// written is then taken away.
+/// Completes at Ctrl-C, when the terminal closes, or when another program ends this one. What is half written
+/// is deleted then.
 fn interrupted() -> io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -140,7 +141,7 @@ fn interrupted() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// What is left of a command that was interrupted.
+/// Says what an interrupted command has left.
 fn left_behind(command: &Command) -> &'static str {
     match command {
         Command::Get(_) => "; the local file is as it was before",
@@ -155,7 +156,7 @@ fn left_behind(command: &Command) -> &'static str {
     }
 }
 
-/// What the command line asks for beside what the command does.
+/// Sets the options that the command line has besides the command itself.
 fn asked(args: &Args, client: Client) -> Result<Client, Failure> {
     let asking = match &args.command {
         Command::Rm(rm) if rm.paths.len() > 1 && rm.asking.request_id.is_some() => {
@@ -222,7 +223,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Usage => usage::run(&args, &client).await,
         Command::Queue { .. } => queue::run(&args, &client).await,
         Command::Events => events::run(&args, &client).await,
-        // Done without a daemon.
+        // These ran before.
         Command::Completions { .. } | Command::Man { .. } => Ok(()),
     }
 }

@@ -35,15 +35,15 @@ pub(crate) async fn run(
             print(args.json, "", || json!({ "path": path }))
         }
         ModuleCommand::Service(command) => service::run(args, command, client).await,
-        ModuleCommand::Get(wish) => get(args, wish, client).await,
-        ModuleCommand::Put(wish) => put(args, wish, client).await,
-        ModuleCommand::Fetch(wish) => {
+        ModuleCommand::Get(given) => get(args, given, client).await,
+        ModuleCommand::Put(given) => put(args, given, client).await,
+        ModuleCommand::Fetch(given) => {
             let target = args.target()?;
-            let if_exists = IfExists::from(wish.if_exists);
-            let what = (&wish.remote, wish.drive.as_str());
+            let if_exists = IfExists::from(given.if_exists);
+            let what = (&given.remote, given.drive.as_str());
             let bar = progress::bar(args.json, None);
             let result = client
-                .fetch_to_module(&target, what, wish.offset, if_exists, |report| {
+                .fetch_to_module(&target, what, given.offset, if_exists, |report| {
                     show(&bar, report);
                 })
                 .await;
@@ -73,24 +73,24 @@ pub(crate) async fn run(
                 || json!({ "reset": true }),
             )
         }
-        ModuleCommand::Send(wish) => {
+        ModuleCommand::Send(given) => {
             let target = args.target()?;
-            let what = (&wish.remote, wish.drive.as_str());
+            let what = (&given.remote, given.drive.as_str());
             let bar = progress::bar(args.json, None);
             let result = client
-                .send_from_module(&target, what, wish.offset, |report| show(&bar, report))
+                .send_from_module(&target, what, given.offset, |report| show(&bar, report))
                 .await;
             bar.finish_and_clear();
             let result = result?;
             let text = format!(
                 "{}: {} bytes, {}\n",
-                Plain(&wish.remote.to_string()),
+                Plain(&given.remote.to_string()),
                 result.size,
                 how_sure(result.state())
             );
             print(args.json, text, || {
                 json!({
-                    "path": wish.remote.to_string(),
+                    "path": given.remote.to_string(),
                     "size": result.size,
                     "state": result.state().as_str_name(),
                     "elapsed_seconds": seconds(result.link_duration.as_ref()),
@@ -100,32 +100,33 @@ pub(crate) async fn run(
     }
 }
 
-async fn get(args: &Args, wish: &ModuleGet, client: &Client) -> Result<(), Failure> {
+async fn get(args: &Args, given: &ModuleGet, client: &Client) -> Result<(), Failure> {
     let bar = progress::bar(args.json, Some(0));
     let show = |told: cellftp::client::ModuleReadProgress| {
         bar.set_length(told.size);
         bar.set_position(told.arrived);
     };
-    let mut arrival = Arrival::at(&wish.local, &wish.path.as_str().into(), &wish.landing).await?;
+    let mut arrival =
+        Arrival::at(&given.local, &given.path.as_str().into(), &given.landing).await?;
     let mut sink = arrival.sink()?;
-    let result = client.read_module_file(&wish.path, &mut sink, show).await;
+    let result = client.read_module_file(&given.path, &mut sink, show).await;
     bar.finish_and_clear();
     arrival.complete(args, result?)
 }
 
-async fn put(args: &Args, wish: &ModulePut, client: &Client) -> Result<(), Failure> {
-    let (mut source, size) = open(&wish.local).await?;
-    // The module wants to know first.
-    let size = size.or(wish.size).ok_or_else(|| {
+async fn put(args: &Args, given: &ModulePut, client: &Client) -> Result<(), Failure> {
+    let (mut source, size) = open(&given.local).await?;
+    // The module needs the size first.
+    let size = size.or(given.size).ok_or_else(|| {
         Failure::Usage(format!(
             "{} does not tell its size, which the module wants to know first: name it with --size",
-            wish.local.display()
+            given.local.display()
         ))
     })?;
     let bar = progress::bar(args.json, Some(size));
-    let if_exists = IfExists::from(wish.if_exists);
+    let if_exists = IfExists::from(given.if_exists);
     let result = client
-        .write_module_file(&wish.path, size, if_exists, &mut source, |report| {
+        .write_module_file(&given.path, size, if_exists, &mut source, |report| {
             show(&bar, report);
         })
         .await;
@@ -133,13 +134,13 @@ async fn put(args: &Args, wish: &ModulePut, client: &Client) -> Result<(), Failu
     let result = result?;
     let text = format!(
         "{}: {} bytes, SHA-256 {}\n",
-        Plain(&wish.path),
+        Plain(&given.path),
         result.size,
         hex(&result.sha256)
     );
     print(args.json, text, || {
         json!({
-            "path": wish.path,
+            "path": given.path,
             "size": result.size,
             "sha256": hex(&result.sha256),
             "elapsed_seconds": seconds(result.link_duration.as_ref()),
@@ -155,7 +156,7 @@ fn show(bar: &ProgressBar, report: &OperationProgress) {
         Stage::Transferring | Stage::Unspecified => "moving".into(),
     });
     bar.set_position(u64::try_from(report.moved_bytes).unwrap_or_default());
-    // Where no bytes are told, it moves all the same.
+    // The bar moves even where the daemon reports no bytes.
     bar.tick();
 }
 

@@ -3,11 +3,13 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
+use data_encoding::HEXLOWER;
+
 use crate::exit::Failure;
 pub(crate) use crate::plain::Plain;
 use crate::plain::{json_text, shown};
 
-/// Prints a result: for people, or as one JSON document a line.
+/// Prints a result: as text for people, or as one JSON document on a line.
 pub(crate) fn print(
     json: bool,
     text: impl Display,
@@ -28,9 +30,9 @@ pub(crate) fn write(bytes: &[u8]) -> Result<(), Failure> {
     Ok(stdout.flush()?)
 }
 
-/// A hash or another number, as lower-case hexadecimal digits.
+/// Bytes as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(bytes)
 }
 
 /// A duration of a message in seconds.
@@ -39,7 +41,7 @@ pub(crate) fn seconds(duration: Option<&prost_types::Duration>) -> Option<f64> {
     Some(duration.as_secs_f64())
 }
 
-/// The name of an enumeration's value in words, without what all names of it begin with.
+/// The name of an enumeration's value in words, without the common prefix.
 pub(crate) fn words(name: &str, prefix: &str) -> String {
     let name = name.strip_prefix(prefix).unwrap_or(name);
     name.to_ascii_lowercase().replace('_', " ")

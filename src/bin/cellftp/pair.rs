@@ -1,4 +1,4 @@
-//! Two names on a command line: one here, one on the server.
+//! Two names on a command line: a local one, and one on the server.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,11 +10,11 @@ use cellftp::client::ServerPath;
 
 use crate::exit::Failure;
 
-/// Refuses a pair of names of which both are files here, and different ones.
+/// Refuses two names that are two different local files.
 ///
-/// A shell that matches two local files with `put *.csv` writes the same line as somebody who gives a
-/// file another name on the server, and the one would overwrite what the other means to keep. An absolute
-/// path is always one of the server, and so is one that ends in `/`.
+/// A shell that expands `put *.csv` to two local files writes the same line as a person who gives a file
+/// another name on the server, and the first file would overwrite one that the user wants to keep. An absolute
+/// path is always one on the server, and so is one that ends in `/`.
 pub(crate) fn is_one_file(
     local: &Path,
     remote: &ServerPath,
@@ -55,7 +55,7 @@ mod tests {
         for name in ["a.csv", "b.csv"] {
             fs::write(path(name), name).unwrap();
         }
-        // Tests share a working directory, so that the names are reached from it.
+        // Tests share a working directory; the names are relative to it.
         let up = "../".repeat(std::env::current_dir().unwrap().components().count());
         let here = |name: &str| format!("{up}{}", &path(name).display().to_string()[1..]);
         let pair =
@@ -69,7 +69,7 @@ mod tests {
         );
         pair("a.csv", &here("a.csv")).unwrap();
         pair("a.csv", &here("c.csv")).unwrap();
-        // Neither is a directory that is called as one on the server.
+        // A directory that has the name of one on the server is no such pair either.
         fs::create_dir(path("backup")).unwrap();
         pair("a.csv", &here("backup")).unwrap();
         std::os::unix::fs::symlink("b.csv", path("link")).unwrap();

@@ -1,19 +1,18 @@
-//! Text of others, made safe to show: to people, and as JSON.
+//! Text from elsewhere, made safe to show: to people, and as JSON.
 //!
-//! A name may hold what moves a terminal's cursor, turns the order of letters round, or is not seen at
-//! all. [`Plain`] makes all of that seen, so that two names do not differ in it alone and look the same.
-//! Letters stay as they are: `é` in one character and in two look alike, and so do letters of several
-//! scripts. JSON keeps every name whole.
+//! A name may contain characters that move a terminal's cursor, reverse the order of letters, or are invisible.
+//! [`Plain`] makes them visible, so that two names never differ only in such characters and look the same.
+//! Letters stay as they are: `é` in one character and in two look alike, and so do letters of several scripts.
+//! JSON keeps every name whole.
 
 use std::fmt::{self, Display, Write};
 use std::ops::RangeInclusive;
 
 use serde_json::Value;
 
-/// Characters that are not seen, or change how others are seen. Beside control characters these are
-/// Unicode's `Default_Ignorable_Code_Point` (DerivedCoreProperties.txt), which has the bidirectional
-/// controls, the separators of lines and paragraphs, what frames annotations, and every space that is
-/// not the usual one.
+/// Characters that are invisible, or change how others look. Besides control characters these are Unicode's
+/// `Default_Ignorable_Code_Point` (DerivedCoreProperties.txt), which has the bidirectional controls, the
+/// separators of lines and paragraphs, the annotation marks, and every space that is not the usual one.
 const HIDDEN: &[RangeInclusive<char>] = &[
     '\u{a0}'..='\u{a0}',
     '\u{ad}'..='\u{ad}',
@@ -39,8 +38,8 @@ const HIDDEN: &[RangeInclusive<char>] = &[
     '\u{e0000}'..='\u{e0fff}',
 ];
 
-/// A name, or another piece of text, on one line and for people. What is hidden is written as `\u{202e}`,
-/// and a backslash twice, so that a name that spells an escape differs from one that has the character.
+/// A name, or another piece of text, on one line for people. A hidden character is written as `\u{202e}`, and a
+/// backslash twice, so that a name that spells an escape differs from a name that has the character.
 pub(crate) struct Plain<'a>(pub(crate) &'a str);
 
 impl Display for Plain<'_> {
@@ -55,9 +54,9 @@ impl Display for Plain<'_> {
     }
 }
 
-/// The whole of an output, in which line feeds are this program's own. What went through [`Plain`]
-/// before is as it was: a backslash stays one, so that of text that did not, a sentence of the daemon's
-/// say, nobody can tell an escape from a name that spells it.
+/// A whole output, in which the line feeds are this program's own. What went through [`Plain`] before stays as
+/// it is. A backslash stays one: in text that did not go through [`Plain`], such as a sentence of the daemon,
+/// an escape cannot be told from a name that spells it.
 pub(crate) fn shown(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -70,8 +69,8 @@ pub(crate) fn shown(text: &str) -> String {
     shown
 }
 
-/// A document on one line, in which what is hidden is written as `\u202e` (RFC 8259 section 7). Outside
-/// strings JSON has nothing of the kind, so that whoever reads it gets the same value.
+/// A document on one line, in which a hidden character is written as `\u202e` (RFC 8259 section 7). JSON has no
+/// such characters outside strings, so that every reader gets the same value.
 pub(crate) fn json_text(value: &Value) -> String {
     let text = value.to_string();
     let mut safe = String::with_capacity(text.len());

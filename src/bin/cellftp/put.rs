@@ -44,7 +44,7 @@ pub(crate) async fn run(args: &Args, put: &Put, client: &Client) -> Result<(), F
     match result {
         Ok(result) => tell(args, &remote, &result),
         Err(Error::Unmet { result, refusal }) => {
-            // Whether the file is there weighs more than whether that could be told.
+            // An error of this output matters less than the state of the file.
             let _ = tell(args, &remote, &result);
             Err(Failure::For {
                 path: remote.to_string(),
@@ -71,10 +71,7 @@ pub(crate) async fn hash(local: &Path) -> Result<[u8; 32], Failure> {
     let mut part = vec![0; 64 * 1024];
     loop {
         let read = source.read(&mut part).await;
-        let read = read.map_err(|source| Failure::Local {
-            path: local.display().to_string(),
-            source,
-        })?;
+        let read = read.map_err(|source| Failure::local(local, source))?;
         match part.get(..read) {
             Some(read) if !read.is_empty() => hash.update(read),
             _ => return Ok(hash.finalize().into()),
@@ -82,7 +79,7 @@ pub(crate) async fn hash(local: &Path) -> Result<[u8; 32], Failure> {
     }
 }
 
-/// Tells what is known of a file that was sent.
+/// Prints what is known of a file that was sent.
 fn tell(args: &Args, remote: &ServerPath, result: &PutResult) -> Result<(), Failure> {
     print(args.json, text(&remote.to_string(), result), || {
         json!({
@@ -99,7 +96,7 @@ fn tell(args: &Args, remote: &ServerPath, result: &PutResult) -> Result<(), Fail
     })
 }
 
-/// The remote name; one that is empty or ends in `/` takes the local file's.
+/// The remote name. A name that is empty or ends in `/` gets the local file's name.
 pub(crate) fn remote_name(put: &Put) -> Result<ServerPath, Failure> {
     let remote = put.to.as_ref().unwrap_or(&put.remote);
     if put.to.is_none() {
@@ -125,16 +122,13 @@ pub(crate) async fn open(
     if is_standard_stream(local) {
         return Ok((Box::new(tokio::io::stdin()), None));
     }
-    let failed = |source| Failure::Local {
-        path: local.display().to_string(),
-        source,
-    };
+    let failed = |source| Failure::local(local, source);
     let file = File::open(local).await.map_err(failed)?;
     let metadata = file.metadata().await.map_err(failed)?;
     if metadata.is_dir() {
         return Err(failed(std::io::ErrorKind::IsADirectory.into()));
     }
-    // A pipe or a device tells no size before its end.
+    // The size of a pipe or a device is not known before its end.
     let size = metadata.is_file().then_some(metadata.len());
     Ok((Box::new(file), size))
 }
@@ -161,7 +155,7 @@ fn text(remote: &str, result: &PutResult) -> String {
     )
 }
 
-/// How sure it is that the server holds a file, in words.
+/// How far the file on the server is verified, in words.
 pub(crate) const fn how_sure(state: PutState) -> &'static str {
     match state {
         PutState::VerifiedSize => "size verified",

@@ -64,7 +64,7 @@ pub(crate) async fn run(
     }
 }
 
-/// As `cellftp module address` takes it.
+/// The mode as `cellftp module address` takes it.
 fn address(mode: DataAddressMode) -> &'static str {
     match mode {
         DataAddressMode::FromReply => "reply",

@@ -1,21 +1,20 @@
-//! `cellftp transfer ...`: transfers that the daemon goes on with by itself.
+//! `cellftp transfer ...`: transfers that the daemon keeps and delivers by itself.
 
 use bytes::Bytes;
 use cellftp::client::{
-    Client, Code, Error, IfExists, OnFailure, Refusal, Remnant, ServerPath, Transfer,
-    TransferDirection, TransferFilter, TransferRemoval, TransferState, UploadHeader, Verify,
-    watch_transfers_response::Event,
+    Client, Code, Error, IfExists, OnFailure, Refusal, ServerPath, Transfer, TransferFilter,
+    TransferRemoval, TransferState, UploadHeader, Verify, watch_transfers_response::Event,
 };
 use serde_json::json;
 
 use crate::args::{Args, TransferCommand, TransferGet, TransferPut, TransferRead, Whose};
 use crate::arrival::Arrival;
-use crate::events::failure_value;
 use crate::exit::Failure;
 use crate::files::is_checked;
-use crate::output::{Plain, hex, print, seconds};
+use crate::output::{Plain, print};
 use crate::progress;
-use crate::put::{hash, how_sure, open, remote_name};
+use crate::put::{hash, open, remote_name};
+use crate::transfer_text::{line, value};
 
 pub(crate) async fn run(
     args: &Args,
@@ -23,8 +22,8 @@ pub(crate) async fn run(
     client: &Client,
 ) -> Result<(), Failure> {
     match command {
-        TransferCommand::Put(wish) => put(args, wish, client).await,
-        TransferCommand::Get(wish) => get(args, wish, client).await,
+        TransferCommand::Put(given) => put(args, given, client).await,
+        TransferCommand::Get(given) => get(args, given, client).await,
         TransferCommand::Ls { whose } => {
             let transfers = client.transfers_where(&filter(args)).await?;
             let text = transfers.iter().map(|transfer| line_of(whose, transfer));
@@ -34,7 +33,7 @@ pub(crate) async fn run(
         TransferCommand::Show { id, .. } => show(args, &client.transfer(id).await?),
         TransferCommand::Watch { id: Some(id), .. } => watch(args, id, client).await,
         TransferCommand::Watch { id: None, whose } => watch_all(args, whose, client).await,
-        TransferCommand::Read(wish) => read(args, wish, client).await,
+        TransferCommand::Read(given) => read(args, given, client).await,
         TransferCommand::Retry { id, .. } => tell(args, &client.retry_transfer(id).await?),
         TransferCommand::Cancel { id, .. } => show(args, &client.cancel_transfer(id).await?),
         TransferCommand::Rm { id, .. } => {
@@ -44,35 +43,35 @@ pub(crate) async fn run(
     }
 }
 
-async fn put(args: &Args, wish: &TransferPut, client: &Client) -> Result<(), Failure> {
-    let (mut source, size) = open(&wish.put.local).await?;
-    // Read twice, so that the daemon knows at once whether it has this very file already.
+async fn put(args: &Args, given: &TransferPut, client: &Client) -> Result<(), Failure> {
+    let (mut source, size) = open(&given.put.local).await?;
+    // The file is read twice, so that the daemon knows at once whether it has this very file already.
     let sha256 = match size {
-        Some(_) if !wish.resume => Bytes::copy_from_slice(&hash(&wish.put.local).await?),
+        Some(_) if !given.resume => Bytes::copy_from_slice(&hash(&given.put.local).await?),
         _ => Bytes::new(),
     };
     let bar = progress::bar(args.json, size);
     let taken = |bytes| bar.set_position(bytes);
-    let id = id(wish.id.as_deref());
-    let transfer = if wish.resume {
+    let id = id(given.id.as_deref());
+    let transfer = if given.resume {
         client.resume_upload(&id, &mut source, taken).await
     } else {
-        let (path, raw_path) = remote_name(&wish.put)?.fields();
-        let (sentinel, raw_sentinel) = wish.put.sentinel.fields();
+        let (path, raw_path) = remote_name(&given.put)?.fields();
+        let (sentinel, raw_sentinel) = given.put.sentinel.fields();
         let header = UploadHeader {
             transfer_id: id.clone(),
             profile: args.profile()?,
             path,
             raw_path,
-            if_exists: IfExists::from(wish.put.if_exists).into(),
-            verify: Verify::from(wish.put.verify).into(),
-            on_failure: OnFailure::from(wish.put.on_failure).into(),
+            if_exists: IfExists::from(given.put.if_exists).into(),
+            verify: Verify::from(given.put.verify).into(),
+            on_failure: OnFailure::from(given.put.on_failure).into(),
             sentinel,
             raw_sentinel,
             priority: args.urgency().into(),
             size: size.and_then(|size| i64::try_from(size).ok()),
             sha256,
-            // As the connection has them.
+            // The client's own options are used.
             transfer_options: None,
             options: None,
         };
@@ -86,10 +85,10 @@ async fn put(args: &Args, wish: &TransferPut, client: &Client) -> Result<(), Fai
     tell(args, &transfer?)
 }
 
-async fn get(args: &Args, wish: &TransferGet, client: &Client) -> Result<(), Failure> {
-    let id = id(wish.id.as_deref());
+async fn get(args: &Args, given: &TransferGet, client: &Client) -> Result<(), Failure> {
+    let id = id(given.id.as_deref());
     let profile = args.profile()?;
-    let transfer = client.create_download(&id, &profile, &wish.remote).await;
+    let transfer = client.create_download(&id, &profile, &given.remote).await;
     if is_checked(args, &ServerPath::from(&id), &transfer)? {
         return Ok(());
     }
@@ -109,7 +108,7 @@ async fn watch(args: &Args, id: &str, client: &Client) -> Result<(), Failure> {
     }
 }
 
-/// Which transfers are meant.
+/// The filter that the command line gives.
 fn filter(args: &Args) -> TransferFilter {
     TransferFilter {
         labels: args.labels.iter().cloned().collect(),
@@ -125,7 +124,7 @@ async fn watch_all(args: &Args, whose: &Whose, client: &Client) -> Result<(), Fa
             Event::Transfer(transfer) => {
                 print(args.json, line_of(whose, &transfer), || value(&transfer))?;
             }
-            // For programs: a person sees the end of a list.
+            // Only programs need this: a person sees the end of a list.
             Event::Present(present) => print(
                 args.json,
                 "",
@@ -150,7 +149,7 @@ async fn watch_all(args: &Args, whose: &Whose, client: &Client) -> Result<(), Fa
     Err(Error::Incomplete.into())
 }
 
-/// A transfer, and whose it is where others' are shown.
+/// A transfer on one line, with its principal where others' transfers are shown.
 fn line_of(whose: &Whose, transfer: &Transfer) -> String {
     match whose.principal {
         Some(_) => format!("{} {}", Plain(&transfer.principal), line(transfer)),
@@ -158,15 +157,14 @@ fn line_of(whose: &Whose, transfer: &Transfer) -> String {
     }
 }
 
-/// Shows a transfer to whoever wants it done. One that is over, of the same name and from before, may
-/// have failed.
+/// Shows a transfer that was asked for. A transfer of the same id from before may have ended, and failed.
 fn tell(args: &Args, transfer: &Transfer) -> Result<(), Failure> {
     let shown = show(args, transfer);
     outcome(transfer)?;
     shown
 }
 
-/// What the end of a transfer means to whoever wants it done; one that goes on has not failed.
+/// An error where the transfer failed or was cancelled; a transfer that is not over has not failed.
 fn outcome(transfer: &Transfer) -> Result<(), Failure> {
     let id = transfer.transfer_id.clone();
     match transfer.state() {
@@ -196,7 +194,7 @@ fn outcome(transfer: &Transfer) -> Result<(), Failure> {
     }
 }
 
-/// The path of a transfer, whatever it is made of.
+/// The path of a transfer, in text or in bytes.
 fn path(transfer: &Transfer) -> ServerPath {
     if transfer.raw_path.is_empty() {
         return transfer.path.as_str().into();
@@ -204,18 +202,18 @@ fn path(transfer: &Transfer) -> ServerPath {
     transfer.raw_path.to_vec().into()
 }
 
-async fn read(args: &Args, wish: &TransferRead, client: &Client) -> Result<(), Failure> {
-    let transfer = client.transfer(&wish.id).await?;
+async fn read(args: &Args, given: &TransferRead, client: &Client) -> Result<(), Failure> {
+    let transfer = client.transfer(&given.id).await?;
     let size = transfer.size.and_then(|size| u64::try_from(size).ok());
     let bar = progress::bar(args.json, size);
-    let mut arrival = Arrival::at(&wish.local, &path(&transfer), &wish.landing).await?;
+    let mut arrival = Arrival::at(&given.local, &path(&transfer), &given.landing).await?;
     let (mut sink, arrived) = (arrival.sink()?, |bytes| bar.set_position(bytes));
-    let result = client.read_transfer(&wish.id, &mut sink, arrived).await;
+    let result = client.read_transfer(&given.id, &mut sink, arrived).await;
     bar.finish_and_clear();
     arrival.complete(args, result?)
 }
 
-/// The name that was given, or a new one.
+/// The id that was given, or a new one.
 fn id(given: Option<&str>) -> String {
     given.map_or_else(|| uuid::Uuid::new_v4().to_string(), str::to_owned)
 }
@@ -224,111 +222,10 @@ fn show(args: &Args, transfer: &Transfer) -> Result<(), Failure> {
     print(args.json, line(transfer), || value(transfer))
 }
 
-fn line(transfer: &Transfer) -> String {
-    let arrow = match transfer.direction() {
-        TransferDirection::Upload => "up",
-        TransferDirection::Download => "down",
-        TransferDirection::Unspecified => "?",
-    };
-    let size = transfer
-        .size
-        .map_or_else(|| "?".into(), |size| size.to_string());
-    format!(
-        "{} {arrow:4} {} {}: {}\n",
-        Plain(&transfer.transfer_id),
-        Plain(&transfer.profile),
-        Plain(&transfer.path),
-        how(transfer, &size)
-    )
-}
-
-fn how(transfer: &Transfer, size: &str) -> String {
-    let why = transfer
-        .last_failure
-        .as_ref()
-        .map(|error| format!(": {} [{}]", Plain(&error.message), error.reason));
-    let why = why.unwrap_or_default();
-    let left = match transfer.remnant() {
-        Remnant::Pending => ", what it left on the server is to be deleted",
-        Remnant::Kept | Remnant::Left => ", a part may be on the server",
-        Remnant::Deleted | Remnant::None | Remnant::Unspecified => "",
-    };
-    match transfer.state() {
-        TransferState::Receiving => {
-            format!(
-                "half sent, {} of {size} bytes are safe",
-                transfer.committed_size
-            )
-        }
-        TransferState::Queued => match seconds(transfer.next_attempt_wait.as_ref()) {
-            Some(wait) => format!("queued, begins in {wait:.0} s, {size} bytes{why}"),
-            None => format!("queued, {size} bytes{why}"),
-        },
-        TransferState::Running => format!(
-            "running, {} of {size} bytes moved",
-            transfer.attempt_moved_bytes
-        ),
-        TransferState::Waiting => {
-            let wait = seconds(transfer.next_attempt_wait.as_ref()).unwrap_or_default();
-            let tried = transfer.attempt_count;
-            format!("tried {tried} times, again in {wait:.0} s{why}")
-        }
-        TransferState::Done => {
-            let sure = match transfer.direction() {
-                TransferDirection::Upload => format!(", {}", how_sure(transfer.put_state())),
-                TransferDirection::Download | TransferDirection::Unspecified => String::new(),
-            };
-            let grown = transfer.grown_size;
-            let grown = grown.map(|size| format!(", the file had grown to {size} bytes by then"));
-            let (hash, grown) = (hex(&transfer.sha256), grown.unwrap_or_default());
-            format!("done, {size} bytes{sure}, SHA-256 {hash}{grown}")
-        }
-        TransferState::Failed => format!(
-            "failed after {} attempts{why}{left}",
-            transfer.attempt_count
-        ),
-        TransferState::Cancelled => format!("cancelled{left}"),
-        TransferState::Unspecified => "unknown".into(),
-    }
-}
-
-fn value(transfer: &Transfer) -> serde_json::Value {
-    let error = transfer.last_failure.as_ref().map(failure_value);
-    let time = |time: Option<&prost_types::Timestamp>| time.map(ToString::to_string);
-    json!({
-        "transfer_id": transfer.transfer_id,
-        "principal": transfer.principal,
-        "labels": transfer.transfer_options.as_ref().map(|options| &options.labels),
-        "expires_seconds": seconds(transfer.expire_wait.as_ref()),
-        "direction": transfer.direction().as_str_name(),
-        "profile": transfer.profile,
-        "path": transfer.path,
-        "priority": transfer.priority().as_str_name(),
-        "state": transfer.state().as_str_name(),
-        "size": transfer.size,
-        "committed_size": transfer.committed_size,
-        "moved": transfer.attempt_moved_bytes,
-        "moved_in_all": transfer.total_moved_bytes,
-        "attempts": transfer.attempt_count,
-        "operation_id": transfer.operation_id,
-        "last_error": error,
-        "next_attempt_seconds": seconds(transfer.next_attempt_wait.as_ref()),
-        "created": time(transfer.create_time.as_ref()),
-        "changed": time(transfer.update_time.as_ref()),
-        "ended": time(transfer.end_time.as_ref()),
-        "sha256": hex(&transfer.sha256),
-        "verify": transfer.verify().as_str_name(),
-        "evidence_state": transfer.put_state().as_str_name(),
-        "evidence": transfer.evidence,
-        "remnant": transfer.remnant().as_str_name(),
-        "grown_to": transfer.grown_size,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cellftp::client::PutState;
+    use cellftp::client::{PutState, TransferDirection};
 
     fn upload(state: TransferState, evidence: PutState, verify: Verify) -> Transfer {
         Transfer {
@@ -369,55 +266,7 @@ mod tests {
             (path.as_str(), source.to_string().as_str()),
             ("x", "there is no /a")
         );
-        // One that does not say why has failed all the same.
+        // A transfer without a reason has failed as well.
         assert!(outcome(&upload(TransferState::Failed, nothing, size)).is_err());
-    }
-
-    #[test]
-    fn a_download_of_a_file_that_grew_tells_both_sizes() {
-        let transfer = Transfer {
-            transfer_id: "x".into(),
-            direction: TransferDirection::Download.into(),
-            profile: "office".into(),
-            path: "/log".into(),
-            state: TransferState::Done.into(),
-            size: Some(5),
-            sha256: Bytes::from_static(&[0xab]),
-            grown_size: Some(7),
-            ..Default::default()
-        };
-        assert_eq!(
-            line(&transfer),
-            "x down office /log: done, 5 bytes, SHA-256 ab, the file had grown to 7 bytes by then\n"
-        );
-    }
-
-    #[test]
-    fn one_that_waits_says_why_and_until_when() {
-        let transfer = Transfer {
-            transfer_id: "x".into(),
-            direction: TransferDirection::Upload.into(),
-            profile: "office".into(),
-            path: "/a\u{1b}".into(),
-            state: TransferState::Waiting.into(),
-            attempt_count: 2,
-            next_attempt_wait: Some(prost_types::Duration {
-                seconds: 7,
-                nanos: 0,
-            }),
-            last_failure: Some(cellftp::client::Failure {
-                reason: "LINK_TIMEOUT".into(),
-                message: "the module reported 5".into(),
-                ..Default::default()
-            }),
-            ..Default::default()
-        };
-        assert_eq!(
-            line(&transfer),
-            "x up   office /a\\u{1b}: tried 2 times, again in 7 s: the module \
-             reported 5 [LINK_TIMEOUT]\n"
-        );
-        assert_eq!(value(&transfer)["last_error"]["reason"], "LINK_TIMEOUT");
-        assert_eq!(value(&transfer)["size"], serde_json::Value::Null);
     }
 }

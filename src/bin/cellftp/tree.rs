@@ -14,10 +14,10 @@ use crate::files::is_checked;
 use crate::ls::{line, value};
 use crate::output::{Plain, print};
 
-/// Lists a directory and all below it, a directory after the other, as they come.
+/// Lists a directory and all below it, one directory after the other, as they arrive.
 pub(crate) async fn ls(args: &Args, path: &ServerPath, client: &Client) -> Result<(), Failure> {
     let target = args.target()?;
-    let mut telling = Telling::new(args);
+    let mut printer = TreePrinter::new(args);
     let mut shown = None;
     let walked = client.walk(&target, path, 0, |branch| match branch {
         Branch::Entries(part) => {
@@ -37,29 +37,29 @@ pub(crate) async fn ls(args: &Args, path: &ServerPath, client: &Client) -> Resul
             }
             text.extend(part.entries.iter().map(line));
             let entries = || part.entries.iter().map(value).collect::<Vec<_>>();
-            telling.print(
+            printer.print(
                 &text,
                 || json!({ "directory": part.directory, "entries": entries() }),
             )
         }
-        Branch::Failure(failure) => telling.fail(&failure),
+        Branch::Failure(failure) => printer.fail(&failure),
         Branch::Removed(_) => ControlFlow::Continue(()),
     });
     let walked = walked.await;
-    telling.ended()?;
+    printer.ended()?;
     walked.map(drop).map_err(|source| about(path, source))
 }
 
 /// Adds up the sizes of all files.
 pub(crate) async fn du(args: &Args, path: &ServerPath, client: &Client) -> Result<(), Failure> {
     let target = args.target()?;
-    let mut telling = Telling::new(args);
+    let mut printer = TreePrinter::new(args);
     let walked = client.walk(&target, path, 0, |branch| match branch {
-        Branch::Failure(failure) => telling.fail(&failure),
+        Branch::Failure(failure) => printer.fail(&failure),
         Branch::Entries(_) | Branch::Removed(_) => ControlFlow::Continue(()),
     });
     let walked = walked.await;
-    telling.ended()?;
+    printer.ended()?;
     let sum = walked.map_err(|source| about(path, source))?;
     let text = format!(
         "{} bytes in {} files and {} directories\n",
@@ -76,16 +76,16 @@ pub(crate) async fn du(args: &Args, path: &ServerPath, client: &Client) -> Resul
     })
 }
 
-/// Removes directories with all that is below them, and deletes what is no directory.
+/// Removes directories with all that is below them, and deletes files.
 pub(crate) async fn rm(args: &Args, rm: &Rm, client: &Client) -> Result<(), Failure> {
     let target = args.target()?;
     if !rm.yes && !rm.asking.dry_run {
         ask(&rm.paths)?;
     }
-    // The name of the request, and the wish that it is only checked, are for the removal.
+    // The call options are for the removal alone.
     let looks = client.clone().with_options(CallOptions::default());
     for path in &rm.paths {
-        let mut telling = Telling::new(args);
+        let mut printer = TreePrinter::new(args);
         if !rm.asking.dry_run && !is_directory(&looks, &target, path).await? {
             let deleted = client.delete_file(&target, path).await;
             deleted.map_err(|source| about(path, source))?;
@@ -93,12 +93,12 @@ pub(crate) async fn rm(args: &Args, rm: &Rm, client: &Client) -> Result<(), Fail
             continue;
         }
         let removed = client.remove_tree(&target, path, |branch| match branch {
-            Branch::Removed(removed) => telling.print("", || gone(path, &removed)),
-            Branch::Failure(failure) => telling.fail(&failure),
+            Branch::Removed(removed) => printer.print("", || gone(path, &removed)),
+            Branch::Failure(failure) => printer.fail(&failure),
             Branch::Entries(_) => ControlFlow::Continue(()),
         });
         let removed = removed.await;
-        telling.ended()?;
+        printer.ended()?;
         if is_checked(args, path, &removed)? {
             continue;
         }
@@ -118,13 +118,13 @@ async fn is_directory(
     Ok(!matches!(entry.kind(), EntryKind::File | EntryKind::Link))
 }
 
-/// What a tree tells, on its way to standard output and standard error. Ends where nobody takes it.
-struct Telling {
+/// Prints what a walk or a removal reports. Ends it where the output cannot be written.
+struct TreePrinter {
     json: bool,
     broken: Option<Failure>,
 }
 
-impl Telling {
+impl TreePrinter {
     const fn new(args: &Args) -> Self {
         Self {
             json: args.json,
@@ -142,7 +142,7 @@ impl Telling {
         }
     }
 
-    /// Says what went wrong with one name; the others go on.
+    /// Reports an error with one name; the others go on.
     fn fail(&mut self, failure: &TreeFailure) -> ControlFlow<()> {
         let why = failure.failure.clone().unwrap_or_default();
         let path = match failure.path.as_str() {
@@ -154,7 +154,7 @@ impl Telling {
             return self.print("", || json!({ "failed": value }));
         }
         let text = format!("cellftp: {}: {}\n", Plain(path), Plain(&why.message));
-        // Where standard error is closed, the exit code still tells.
+        // Where standard error is closed, the exit code still shows it.
         let _ = io::stderr().write_all(text.as_bytes());
         ControlFlow::Continue(())
     }
@@ -175,7 +175,7 @@ fn gone(top: &ServerPath, removed: &RemovedName) -> Value {
     json!({ "removed": format!("{top}/{}", removed.path).trim_end_matches('/') })
 }
 
-/// Asks whether the directories are really to go.
+/// Asks whether the directories are really to be removed.
 fn ask(paths: &[ServerPath]) -> Result<(), Failure> {
     let names: Vec<String> = paths
         .iter()

@@ -1,4 +1,4 @@
-//! What is known from the line.
+//! What the doctor learns from the line.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn heard(talk: &[(&str, &str)]) -> Heard {
     let mut heard = Heard::default();
     for (said, answer) in talk {
         heard.write(said.as_bytes());
-        // In any pieces.
+        // In pieces of any size.
         for byte in answer.as_bytes() {
             heard.read(&[*byte]);
         }

@@ -1,4 +1,4 @@
-//! What is said of a module.
+//! Findings about the module.
 
 use super::*;
 use simcom_talk::dialogue::failure::Failure;

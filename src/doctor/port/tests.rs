@@ -1,4 +1,4 @@
-//! What is said of a port.
+//! Findings about the port.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What is said of a server.
+//! Findings about a server.
 
 use super::*;
 use simcom_talk::dialogue::failure::Failure;

@@ -1,7 +1,7 @@
 //! Events and the queue to responses.
 
 use super::options::labels;
-use super::request::Page;
+use super::page::Page;
 use super::response::{duration, from_now, link, login, moment, number, signed, timestamp};
 use crate::broker::api::Heard;
 use crate::broker::api::{Found, Queue};

@@ -1,12 +1,19 @@
 //! Messages to values and back: the only place where both are known.
 
+pub(super) mod choice;
 pub(super) mod events;
-mod module_file;
+pub(super) mod fields;
+pub(super) mod operation;
 pub(super) mod options;
+pub(super) mod page;
+pub(super) mod path;
+pub(super) mod read;
 mod repair;
-pub(super) mod request;
 pub(super) mod response;
+pub(super) mod session;
 pub(super) mod storage;
-mod tls;
-pub(super) mod transfers;
+mod target;
+mod transfer_message;
+pub(super) mod transfer_requests;
 mod usage;
+pub(super) mod write;

@@ -1,16 +1,16 @@
-//! What requests ask for beside what they do: options, labels, and whose things they are about.
+//! What requests have besides their own fields: call options, labels, and whose things they are about.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::request::{Fields, Invalid};
+use super::fields::{Fields, Invalid};
 use crate::broker::terms::Labels;
 use crate::broker::terms::RequestId;
 use crate::broker::terms::{Principal, Whose};
 use crate::proto;
 use crate::transfers::Terms;
 
-/// Stands for everybody where a request may be about all.
+/// Stands for all principals, in a request that may be about all.
 const ALL: &str = "-";
 
 /// The options of a call.
@@ -45,7 +45,7 @@ pub(in crate::rpc) fn options(
     fields.finish(asked)
 }
 
-/// Whose things a request is about, where it may be about those of all.
+/// Whose things a request is about, which may be all principals'.
 pub(in crate::rpc) fn whose(principal: String) -> Result<Whose, Invalid> {
     if principal == ALL {
         return Ok(Whose::All);
@@ -53,7 +53,7 @@ pub(in crate::rpc) fn whose(principal: String) -> Result<Whose, Invalid> {
     one(principal)
 }
 
-/// Whose thing a request is about.
+/// Whose thing a request is about, which is one principal's.
 pub(in crate::rpc) fn one(principal: String) -> Result<Whose, Invalid> {
     if principal.is_empty() {
         return Ok(Whose::Own);
@@ -83,7 +83,7 @@ impl Fields {
         }
     }
 
-    /// The options of a call that creates a transfer: whether it is only checked.
+    /// The options of a call that creates a transfer. Answers whether the call is only checked.
     pub(super) fn creating(
         &mut self,
         field: &str,
@@ -101,7 +101,7 @@ impl Fields {
         Some(options.validate_only)
     }
 
-    /// What a transfer is asked for beside what it moves.
+    /// The options of a transfer.
     pub(super) fn terms(
         &mut self,
         field: &str,

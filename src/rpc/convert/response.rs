@@ -29,7 +29,7 @@ impl From<TransferType> for proto::TransferType {
     }
 }
 
-/// A name of a server as a client is told it: text, and the bytes where the text is not exact.
+/// A name on a server as a client gets it: text, and the bytes where the text is not exact.
 pub(in crate::rpc) fn said(name: &str, code: NameCode) -> (String, Bytes) {
     match code.text(name) {
         Some(text) => (text.into_owned(), Bytes::new()),
@@ -40,7 +40,7 @@ pub(in crate::rpc) fn said(name: &str, code: NameCode) -> (String, Bytes) {
     }
 }
 
-/// A path as its client gave it.
+/// A path as its client has sent it.
 pub(in crate::rpc) fn given(path: &RemotePath) -> (String, Bytes) {
     said(path.as_str(), NameCode::default())
 }
@@ -56,7 +56,7 @@ pub(in crate::rpc) const fn kind(kind: listing::Kind) -> proto::EntryKind {
 }
 
 impl proto::Entry {
-    /// A line of a listing, read through a module of this profile.
+    /// A line of a listing, read by a module of this profile.
     pub(in crate::rpc) fn of(entry: listing::Entry, profile: &Profile, code: NameCode) -> Self {
         let Some(facts) = entry.facts else {
             return Self {
@@ -64,7 +64,7 @@ impl proto::Entry {
                 ..Self::default()
             };
         };
-        // Files are read and deleted, and directories entered: these commands have the same forms.
+        // GET stands for DELE and CWD as well: the three commands take the same paths.
         let addressable =
             RemotePath::new(facts.name.as_str()).is_ok_and(|path| takes(Verb::Get, &path, profile));
         let (name, raw_name) = said(&facts.name, code);
@@ -235,18 +235,18 @@ pub(super) fn timestamp(time: SystemTime) -> prost_types::Timestamp {
     time.into()
 }
 
-/// A moment of the daemon's own clock, as the time of day.
+/// A moment of the monotonic clock, as the time of day.
 pub(in crate::rpc) fn moment(at: Instant) -> prost_types::Timestamp {
     timestamp(modem::clock::wall(at))
 }
 
-/// How long it is until the clock of the day shows a time.
+/// How long it is until a time of day.
 pub(super) fn until(time: SystemTime) -> prost_types::Duration {
     let now = modem::clock::wall(modem::clock::now());
     duration(time.duration_since(now).unwrap_or_default())
 }
 
-/// How long it is until a moment of the daemon's own clock.
+/// How long it is until a moment of the monotonic clock.
 pub(super) fn from_now(at: Instant) -> prost_types::Duration {
     duration(at.saturating_duration_since(modem::clock::now()))
 }

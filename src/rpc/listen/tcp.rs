@@ -1,4 +1,4 @@
-//! The TCP port: of this machine alone, or with TLS of whoever has a certificate.
+//! The TCP port: for this machine alone without TLS, or for every client with a certificate.
 
 use std::fmt;
 use std::net::{self, SocketAddr};
@@ -7,13 +7,12 @@ use std::str::FromStr;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::Error;
+use super::error::{Error, LoopbackError};
 use crate::rpc::tls::Tls;
 
 /// A TCP address that only this machine reaches.
 ///
-/// Others are refused: without TLS, anyone on the way could read the files and act for the
-/// caller.
+/// Other addresses are refused: without TLS, anyone on the way could read the files and act for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Loopback(SocketAddr);
 
@@ -23,20 +22,6 @@ impl Loopback {
     pub fn get(self) -> SocketAddr {
         self.0
     }
-}
-
-/// Why a TCP address is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LoopbackError {
-    /// It is no address with a port.
-    #[error("`{0}` is no address with a port, as `127.0.0.1:50051` or `[::1]:50051`")]
-    NotAnAddress(String),
-    /// Other machines reach it.
-    #[error(
-        "{0} is reachable from other machines, and without TLS cellftpd serves only this one: \
-         use a loopback address, as `127.0.0.1:50051`"
-    )]
-    Reachable(SocketAddr),
 }
 
 impl TryFrom<SocketAddr> for Loopback {
@@ -73,15 +58,15 @@ impl fmt::Display for Loopback {
 pub struct TcpDoor {
     listener: TcpListener,
     tls: Option<watch::Receiver<Tls>>,
-    /// Somebody else opened it.
+    /// The socket was passed on.
     passed: bool,
 }
 
 impl TcpDoor {
-    /// Listens without TLS: nothing tells those who come apart.
+    /// Listens without TLS. All clients are one principal then.
     ///
     /// # Errors
-    /// The system refuses.
+    /// [`Error::Bind`] where the system refuses the address.
     pub async fn plain(address: Loopback) -> Result<Self, Error> {
         let listener = bind(address.get()).await?;
         Ok(Self {
@@ -91,11 +76,11 @@ impl TcpDoor {
         })
     }
 
-    /// Listens with TLS, for those who show a certificate that `tls` knows the authority of at the
-    /// time at which they come.
+    /// Listens with TLS, for clients with a certificate of an authority that `tls` has at the time of the
+    /// handshake.
     ///
     /// # Errors
-    /// The system refuses.
+    /// [`Error::Bind`] where the system refuses the address.
     pub async fn tls(address: SocketAddr, tls: watch::Receiver<Tls>) -> Result<Self, Error> {
         let listener = bind(address).await?;
         Ok(Self {
@@ -108,7 +93,8 @@ impl TcpDoor {
     /// Takes a port that listens already, with TLS or without.
     ///
     /// # Errors
-    /// Others than this machine reach it and there is no TLS, or the system refuses.
+    /// [`Error::Reachable`] where others than this machine reach it and there is no TLS. [`Error::Bind`] where
+    /// the system refuses.
     pub fn passed(
         listener: net::TcpListener,
         tls: Option<watch::Receiver<Tls>>,
@@ -130,13 +116,13 @@ impl TcpDoor {
         })
     }
 
-    /// Where it listens, with the port that the system chose where none was asked for.
+    /// Where it listens, with the port that the system chose where the configuration has port 0.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         self.listener.local_addr().ok()
     }
 
-    /// Whether the socket is somebody else's, and stays.
+    /// Whether the socket was passed on, and stays.
     pub(in crate::rpc) fn is_passed(&self) -> bool {
         self.passed
     }

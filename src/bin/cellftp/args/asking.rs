@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cellftp::client::{CallOptions, TransferOptions};
 
-use super::time;
+use super::value::time;
 
 /// How a call is made that changes something.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -60,12 +60,4 @@ pub(crate) struct Whose {
     /// where all can be meant
     #[arg(long, value_name = "PRINCIPAL", allow_hyphen_values = true)]
     pub(crate) principal: Option<String>,
-}
-
-/// Reads `KEY=VALUE`.
-pub(crate) fn label(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.into(), value.into())),
-        _ => Err("a label is written as KEY=VALUE".into()),
-    }
 }

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use cellftp::client::{DataAddressMode, ServerPath};
 use clap::{Subcommand, ValueEnum};
 
-use super::{Existing, Landing, server_path};
+use super::choice::Existing;
+use super::file::Landing;
+use super::value::server_path;
 
 /// A path on the module begins with its drive: F:/name.
 #[derive(Debug, Subcommand)]

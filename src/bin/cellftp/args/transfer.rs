@@ -6,7 +6,9 @@ use clap::Subcommand;
 
 use cellftp::client::ServerPath;
 
-use super::{Asking, Landing, Put, Terms, Whose, server_path};
+use super::asking::{Asking, Terms, Whose};
+use super::file::{Landing, Put};
+use super::value::server_path;
 use crate::exit::Failure;
 
 /// What the daemon has taken is on its disk, and outlives this program, the daemon and a power cut.
@@ -70,16 +72,16 @@ impl TransferCommand {
     /// How the call is made. A transfer has a name of its own.
     pub(crate) fn asking(&self) -> Result<Asking, Failure> {
         match self {
-            Self::Put(wish) if wish.put.asking.request_id.is_some() => Err(Failure::Usage(
+            Self::Put(given) if given.put.asking.request_id.is_some() => Err(Failure::Usage(
                 "a transfer is named by --id, which has it taken once; --request-id is for `put`"
                     .into(),
             )),
-            Self::Put(wish) if wish.resume && wish.put.asking.dry_run => Err(Failure::Usage(
+            Self::Put(given) if given.resume && given.put.asking.dry_run => Err(Failure::Usage(
                 "--dry-run is for a transfer that is to be, and not for --resume".into(),
             )),
-            Self::Put(wish) => Ok(wish.put.asking.clone()),
-            Self::Get(wish) => Ok(Asking {
-                dry_run: wish.dry_run,
+            Self::Put(given) => Ok(given.put.asking.clone()),
+            Self::Get(given) => Ok(Asking {
+                dry_run: given.dry_run,
                 ..Asking::default()
             }),
             _ => Ok(Asking::default()),
@@ -89,8 +91,8 @@ impl TransferCommand {
     /// When what it creates may be delivered.
     pub(crate) const fn terms(&self) -> Option<&Terms> {
         match self {
-            Self::Put(wish) => Some(&wish.terms),
-            Self::Get(wish) => Some(&wish.terms),
+            Self::Put(given) => Some(&given.terms),
+            Self::Get(given) => Some(&given.terms),
             _ => None,
         }
     }
