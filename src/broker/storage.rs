@@ -11,8 +11,8 @@ use super::scheduler::Priority;
 pub use moving::{ModuleProgress, Moving, TransferResult};
 use simcom_talk::dialogue::operation::WriteModuleFile;
 use simcom_talk::dialogue::operation::{ModuleTransfer, Output, Standing, Task};
-use simcom_talk::ftps::storage::{Drive, Entry, ModulePath, Space};
-use simcom_talk::ftps::value::{Offset, RemotePath, TransferType};
+use simcom_talk::ftps::storage::{Entry, ModulePath, Space};
+use simcom_talk::ftps::value::{Drive, Offset, RemotePath, TransferType};
 pub use writing::{WritingToModule, Written};
 
 /// A file that goes between the server and a drive of the module, where it has the last component

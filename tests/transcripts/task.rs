@@ -8,10 +8,10 @@ use simcom_talk::dialogue::operation::{
     Directory, Download, ModuleTransfer, Operation, Place, Standing, Task, Upload, WriteModuleFile,
 };
 use simcom_talk::ftps::question::Question;
-use simcom_talk::ftps::storage::{Drive, ModulePath};
+use simcom_talk::ftps::storage::ModulePath;
 use simcom_talk::ftps::tls::TlsPolicy;
 use simcom_talk::ftps::value::{
-    self, Host, Offset, Password, RemotePath, ServerType, TransferType, Username,
+    self, Drive, Host, Offset, Password, RemotePath, ServerType, TransferType, Username,
 };
 
 use crate::format::{HOST, Server, parse};

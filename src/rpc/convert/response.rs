@@ -14,8 +14,8 @@ use crate::modem::chain;
 use crate::modem::health::{Link, LoggedIn};
 use crate::proto;
 use simcom_talk::dialogue::facts::{Capabilities, Identity, Sim};
-use simcom_talk::ftps::command::takes;
 use simcom_talk::ftps::profile::{NON_ASCII, NON_ASCII_FILES, Probe};
+use simcom_talk::ftps::takes;
 use simcom_talk::ftps::value::{NameCode, RemotePath, TransferType};
 use simcom_talk::ftps::{Profile, StorageVerb, Verb, listing, lossless};
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use secrecy::ExposeSecret;
 
-use super::{Answer, Ask, Event, Failure, Login, Request, Security, TransferType};
-use crate::{Action, Emulator};
+use super::request::{Answer, Ask, Event, Failure, Login, Request, Security, TransferType};
+use crate::emulator::{Action, Emulator};
 
 mod server;
 

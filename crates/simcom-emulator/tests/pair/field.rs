@@ -7,7 +7,8 @@ use simcom_emulator::{Effect, Family, Fault, Knobs, Phase, Sim as Card, Trigger}
 use simcom_talk::dialogue::facts::Sim;
 use simcom_talk::dialogue::failure::Cause;
 use simcom_talk::dialogue::operation::{Delivered, Output, Task};
-use simcom_talk::ftps::storage::{Drive, ModulePath, Space};
+use simcom_talk::ftps::storage::{ModulePath, Space};
+use simcom_talk::ftps::value::Drive;
 
 use crate::link::{Link, nasty, on, path, pieces};
 use crate::storage::{alone, drive, write};

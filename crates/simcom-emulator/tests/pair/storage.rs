@@ -8,8 +8,8 @@ use simcom_talk::dialogue::operation::{
     Delivered, ModuleTransfer, Moved, Output, Piece, Standing, Stored, Task, WriteModuleFile,
 };
 use simcom_talk::dialogue::{Failure, Moment, Operation};
-use simcom_talk::ftps::storage::{Drive, ModulePath};
-use simcom_talk::ftps::value::{Offset, RemotePath};
+use simcom_talk::ftps::storage::ModulePath;
+use simcom_talk::ftps::value::{Drive, Offset, RemotePath};
 
 use crate::link::{Link, nasty, on, path, pieces};
 use crate::{both, get};

@@ -1,16 +1,13 @@
 //! Finding out the size of a file, or whether a name exists, without guessing.
 
-mod sought;
-mod survey;
-
 use bytes::Bytes;
 
-use self::sought::{Sought, is_directory};
-pub(crate) use self::survey::Survey;
 use super::exchange::{Settlement, Verdict};
 use super::failure::Cause;
+use super::known::{Known, known};
 use super::procedure::may_retry;
-use crate::ftps::listing::{Facts, Kind, Lines};
+use super::sought::{Sought, is_directory};
+use crate::ftps::listing::{Facts, Lines};
 use crate::ftps::value::{Offset, RemotePath, is_escape};
 use crate::ftps::{Body, Command, ErrCode, Verb};
 
@@ -64,25 +61,6 @@ enum Question {
     Remains,
 }
 
-/// What was found out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Known {
-    /// The file has this size.
-    Size(u64),
-    /// The name exists and is no file whose size can be told.
-    Present,
-    /// The name does not exist.
-    Absent,
-    /// Nor does the directory that it would be in.
-    NoDirectory,
-    /// It cannot be told; the number that the module gave, if it gave one.
-    Undecided(Option<u64>),
-    /// It cannot be told, since the listing could not be read: one of its lines.
-    Unread(String),
-    /// The question could not be asked: this command failed.
-    Failed(Verb, Cause),
-}
-
 #[derive(Debug, Clone)]
 enum Step {
     AskSize,
@@ -114,7 +92,7 @@ impl Inquiry {
     }
 
     /// The same as [`Inquiry::size`], where the directory was listed a moment ago and has shown this.
-    fn beside(path: RemotePath, listed: Known) -> Self {
+    pub(crate) fn beside(path: RemotePath, listed: Known) -> Self {
         let mut inquiry = Self {
             given: Some(listed),
             ..Self::size(path)
@@ -245,7 +223,7 @@ impl Inquiry {
                 self.hear_above(&known)
             }
             // That a directory cannot be listed is no failure of the link.
-            (Step::AskList, Verdict::Failed(cause)) if is_refusal(cause) => {
+            (Step::AskList, Verdict::Failed(cause)) if cause.is_refusal() => {
                 self.is_shut = entered;
                 self.listed = Known::Undecided(None);
                 if entered && self.asks_for_content() {
@@ -255,7 +233,7 @@ impl Inquiry {
                 }
             }
             (Step::AskAbove(directory), Verdict::Failed(cause))
-                if is_refusal(cause) && !entered =>
+                if cause.is_refusal() && !entered =>
             {
                 self.ascend(&directory)
             }
@@ -300,7 +278,7 @@ impl Inquiry {
                 }
             }
             // Refused by the server: no such file, a directory, or a server without SIZE.
-            Verdict::Failed(cause) if is_refusal(cause) => Step::AskList,
+            Verdict::Failed(cause) if cause.is_refusal() => Step::AskList,
             Verdict::Failed(cause) => Step::Known(Known::Failed(Verb::Size, cause.clone())),
             Verdict::Done(_) => Step::Known(Known::Failed(
                 Verb::Size,
@@ -352,7 +330,7 @@ impl Inquiry {
             (Verdict::Done(_), _) => Known::Present,
             // Refused both times.
             (Verdict::Failed(cause), number)
-                if is_refusal(cause)
+                if cause.is_refusal()
                     && number.is_none_or(|code| code == u64::from(ErrCode::REJECTED.get())) =>
             {
                 self.known_of_refused()
@@ -425,31 +403,4 @@ impl Inquiry {
         self.sought.read(last);
         known(&self.sought, None)
     }
-}
-
-/// What a listing says of a name; `unread`: a line of it that could not be read.
-fn known(sought: &Sought, unread: Option<&Bytes>) -> Known {
-    match sought.found() {
-        Some((
-            Facts {
-                kind: Kind::File,
-                size: Some(size),
-                ..
-            },
-            _,
-        )) => Known::Size(*size),
-        Some(_) => Known::Present,
-        None => sought
-            .doubt()
-            .or_else(|| unread.map(|line| sought::shown(line)))
-            .map_or(Known::Absent, Known::Unread),
-    }
-}
-
-/// Whether the server would not do it, as far as the module tells.
-fn is_refusal(cause: &Cause) -> bool {
-    matches!(
-        cause,
-        Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)
-    )
 }

@@ -12,8 +12,8 @@ use super::rung::Rung;
 use super::seam::{OVERLAP, Seam};
 use crate::ftps::listing::{self, Facts};
 use crate::ftps::question::Question;
-use crate::ftps::storage::{Drive, Entry, ModulePath, Space};
-use crate::ftps::value::{Offset, RemotePath, Server, TransferType};
+use crate::ftps::storage::{Entry, ModulePath, Space};
+use crate::ftps::value::{Drive, Offset, RemotePath, Server, TransferType};
 
 /// One operation: where the module must stand, and what it must do there.
 #[derive(Debug, Clone)]

@@ -226,6 +226,11 @@ pub(crate) fn is_lost(cause: &Cause) -> bool {
 }
 
 impl Cause {
+    /// Whether the server would not do it, as far as the module tells.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Reported(ErrCode::REJECTED) | Self::Refused(_))
+    }
+
     /// Whether the data connection did not come about. The server may be rid of it by a new login, which
     /// is what [`crate::dialogue::Session`] makes of it.
     pub(crate) fn is_data_channel(&self) -> bool {

@@ -11,6 +11,17 @@ use super::rung::Rung;
 use crate::at::CommandLine;
 use crate::ftps::Timing;
 
+/// A rung that was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repaired {
+    /// Which one.
+    pub rung: Rung,
+    /// What had failed before; `None` where somebody asked for it.
+    pub why: Option<Failure>,
+    /// Whether the module stands where the operation wants it, now that it was tried.
+    pub outcome: Result<(), Failure>,
+}
+
 /// Says the lines of a rung. What became of it shows when the standing is planned anew.
 #[derive(Debug)]
 pub(crate) struct Repair {

@@ -2,7 +2,7 @@
 //! long for the module or that a command has no form for.
 
 use super::operation::{Directory, Place, Standing};
-use crate::ftps::command::takes;
+use crate::ftps::takes;
 use crate::ftps::value::RemotePath;
 use crate::ftps::{Command, Profile};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::exchange::{Settlement, Verdict};
 use super::failure::{Awaited, Cause};
 use super::operation::{Directory, Place, Standing};
-use crate::ftps::command::takes;
+use crate::ftps::takes;
 use crate::ftps::value::{RemotePath, Server, TransferType};
 use crate::ftps::{Body, Command, ErrCode, Profile, Verb};
 

@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use super::exchange::{Settlement, Verdict};
 use super::failure::{Cause, Failure, Finding, Stage};
-use super::inquiry::{Inquiry, Known};
+use super::inquiry::Inquiry;
+use super::known::Known;
 use super::operation::{Delivery, Output, Progress, ProgressStage};
 use super::procedure::{Next, Procedure, Saying, is_lost, may_retry};
 use crate::ftps::value::RemotePath;

@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use super::exchange::Settlement;
 use super::failure::{Cause, Failure, Stage};
-use super::inquiry::{Inquiry, Known};
+use super::inquiry::Inquiry;
+use super::known::Known;
 use super::operation::{Delivery, Found, Output, Progress, ProgressStage};
 use super::procedure::{Next, Procedure, Saying, Ways};
 use super::size::unknown;

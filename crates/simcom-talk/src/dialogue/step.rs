@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::failure::Failure;
 use super::moment::Moment;
 use super::operation::{Delivery, Output};
-use super::rung::Repaired;
+use super::repair::Repaired;
 
 /// The next thing to do. Bytes that arrive at the port are handed in at any time.
 #[derive(Debug, PartialEq, Eq)]

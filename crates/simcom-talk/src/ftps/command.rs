@@ -1,15 +1,11 @@
 //! The commands of the FTPS service, typed.
 
-mod encode;
-
 use std::sync::Arc;
 
 use super::shape::{Shape, Timing};
-use super::storage::{Drive, Storage};
-use super::value::{Offset, RemotePath, Server, TransferType};
+use super::storage::Storage;
+use super::value::{Drive, Offset, RemotePath, Server, TransferType};
 use super::verb::Verb;
-
-pub use encode::takes;
 
 /// A command of the FTPS service with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]

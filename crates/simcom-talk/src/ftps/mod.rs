@@ -1,6 +1,7 @@
 //! Floor 1, the words: the commands, reports, codes and listings of SIMCom's FTPS service.
 
 pub mod command;
+mod encode;
 pub mod errcode;
 pub mod escape;
 pub mod listing;
@@ -18,11 +19,12 @@ pub mod value;
 pub mod verb;
 
 pub use command::Command;
+pub use encode::takes;
 pub use errcode::ErrCode;
 pub use profile::Profile;
 pub use quirk::Quirks;
 pub use report::{Body, Report};
 pub use shape::{Shape, Timing};
-pub use storage::{Storage, StorageVerb};
+pub use storage::Storage;
 pub use urc::Urc;
-pub use verb::Verb;
+pub use verb::{StorageVerb, Verb};

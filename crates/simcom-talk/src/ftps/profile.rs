@@ -1,7 +1,7 @@
 //! What a module can do: rows of data for the families, refined by what the module itself says.
 
-use super::storage::{Drive, StorageVerb};
-use super::verb::Verb;
+use super::value::Drive;
+use super::verb::{StorageVerb, Verb};
 
 /// The limits and abilities of a module.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::verb::Verb;
+use super::verb::{StorageVerb, Verb};
 
 /// What answers a command, and what ends it.
 ///
@@ -87,6 +87,33 @@ impl Verb {
     }
 }
 
+impl StorageVerb {
+    /// How the command is settled.
+    #[must_use]
+    pub const fn shape(self) -> Shape {
+        match self {
+            Self::Read => Shape::Blocks,
+            Self::Write => Shape::Literal,
+            _ => Shape::Final,
+        }
+    }
+
+    /// How long the parts of the command may take.
+    #[must_use]
+    pub const fn timing(self) -> Timing {
+        match self {
+            // No manual has figures. Flash that is being cleaned up can hold a write for seconds;
+            // a minute is beyond anything but a fault.
+            Self::Write | Self::Delete => Timing {
+                accept: FLASH,
+                outcome: FLASH,
+                ..Timing::DEFAULT
+            },
+            _ => Timing::DEFAULT,
+        }
+    }
+}
+
 /// From the `ERROR` of LOGOUT and STOP to a report that may follow. Both are said in turn after each
 /// start, where the answer mostly is a bare `ERROR`: there is nothing to end (what owners of SIM7600
 /// boards see). A report in the same burst is here by then, at any usual rate: it has 20 bytes. One that
@@ -100,6 +127,9 @@ const MODULE_FILE_LONGEST: u64 = 900;
 
 /// Bytes a second that a module moves by itself at least: what a 2G network gives.
 const MODULE_FILE_RATE: u64 = 10 * 1024;
+
+/// Longest time that flash memory which is being cleaned up may hold a write.
+const FLASH: Duration = Duration::from_secs(60);
 
 /// How long the parts of an exchange may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,12 +4,12 @@ mod answer;
 mod path;
 
 pub use answer::{Entry, Space, count, entries, size};
-pub use path::{Drive, ModulePath};
+pub use path::ModulePath;
 
 use super::non_ascii;
 use super::profile::Profile;
-use super::shape::{Shape, Timing};
 use super::value::ValueError;
+use super::verb::StorageVerb;
 use crate::at::CommandLine;
 
 /// A command of the module's file system.
@@ -31,27 +31,6 @@ pub enum Storage {
     Write(ModulePath, u32),
     /// Prints a file from this byte on (L2012).
     Read(ModulePath, u64),
-}
-
-/// Names of the commands of the file system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum StorageVerb {
-    /// `FSCD`
-    Enter,
-    /// `FSLS?`
-    Count,
-    /// `FSLS`
-    List,
-    /// `FSDEL`
-    Delete,
-    /// `FSATTRI`
-    Attributes,
-    /// `FSMEM`
-    Space,
-    /// `CFTRANRX`
-    Write,
-    /// `CFTRANTX`
-    Read,
 }
 
 impl Storage {
@@ -120,49 +99,6 @@ impl Storage {
         })
     }
 }
-
-impl StorageVerb {
-    /// The command as it is typed, without arguments.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Enter => "AT+FSCD",
-            Self::Count | Self::List => "AT+FSLS",
-            Self::Delete => "AT+FSDEL",
-            Self::Attributes => "AT+FSATTRI",
-            Self::Space => "AT+FSMEM",
-            Self::Write => "AT+CFTRANRX",
-            Self::Read => "AT+CFTRANTX",
-        }
-    }
-
-    /// How the command is settled.
-    #[must_use]
-    pub const fn shape(self) -> Shape {
-        match self {
-            Self::Read => Shape::Blocks,
-            Self::Write => Shape::Literal,
-            _ => Shape::Final,
-        }
-    }
-
-    /// How long the parts of the command may take.
-    #[must_use]
-    pub const fn timing(self) -> Timing {
-        match self {
-            // No manual has figures. Flash that is being cleaned up can hold a write for seconds;
-            // a minute is beyond anything but a fault.
-            Self::Write | Self::Delete => Timing {
-                accept: FLASH,
-                outcome: FLASH,
-                ..Timing::DEFAULT
-            },
-            _ => Timing::DEFAULT,
-        }
-    }
-}
-
-const FLASH: std::time::Duration = std::time::Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,5 @@
 //! The names of the commands.
 
-use super::storage::StorageVerb;
-
 /// Names of the commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verb {
@@ -47,6 +45,27 @@ pub enum Verb {
     Size,
     /// One of the file system.
     Storage(StorageVerb),
+}
+
+/// Names of the commands of the file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StorageVerb {
+    /// `FSCD`
+    Enter,
+    /// `FSLS?`
+    Count,
+    /// `FSLS`
+    List,
+    /// `FSDEL`
+    Delete,
+    /// `FSATTRI`
+    Attributes,
+    /// `FSMEM`
+    Space,
+    /// `CFTRANRX`
+    Write,
+    /// `CFTRANTX`
+    Read,
 }
 
 impl Verb {
@@ -105,6 +124,22 @@ impl Verb {
     #[must_use]
     pub fn report(self) -> &'static str {
         self.name().trim_start_matches("AT")
+    }
+}
+
+impl StorageVerb {
+    /// The command as it is typed, without arguments.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Enter => "AT+FSCD",
+            Self::Count | Self::List => "AT+FSLS",
+            Self::Delete => "AT+FSDEL",
+            Self::Attributes => "AT+FSATTRI",
+            Self::Space => "AT+FSMEM",
+            Self::Write => "AT+CFTRANRX",
+            Self::Read => "AT+CFTRANTX",
+        }
     }
 }
 

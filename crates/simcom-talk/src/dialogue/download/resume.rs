@@ -2,9 +2,10 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Download, State};
+use super::state::{Download, State};
 use crate::dialogue::failure::{Cause, Failure};
-use crate::dialogue::inquiry::{Inquiry, Known};
+use crate::dialogue::inquiry::Inquiry;
+use crate::dialogue::known::Known;
 use crate::dialogue::operation::{Delivery, Growth};
 use crate::dialogue::procedure::is_transient;
 use crate::dialogue::seam::{Meeting, Overlap, is_telling};
@@ -150,11 +151,7 @@ impl Download {
                 return State::Get;
             }
         }
-        let refused = matches!(
-            cause,
-            Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)
-        );
-        if refused && self.got == 0 && self.unlisted {
+        if cause.is_refusal() && self.got == 0 && self.unlisted {
             // Neither its size nor the listing nor the file itself shows it.
             return State::Finish(Err(unknown(Known::Absent)));
         }

@@ -1,7 +1,16 @@
 //! Downloads by themselves.
 
-use super::*;
+use bytes::Bytes;
+
+use super::state::{Download, State};
+use crate::dialogue::exchange::{Settlement, Verdict};
+use crate::dialogue::failure::{Cause, Stage};
+use crate::dialogue::known::Known;
+use crate::dialogue::operation::{self, BegunDownload, Delivery};
+use crate::dialogue::procedure::{Next, Procedure, Saying};
 use crate::ftps::value::Offset;
+use crate::ftps::value::{RemotePath, TransferType};
+use crate::ftps::{Command, ErrCode, Verb};
 
 /// A download that was broken off behind so many bytes, and goes on.
 fn gone_on(got: u64) -> Download {

@@ -1,10 +1,8 @@
 //! What comes in while a line is under way.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 
-use super::{Block, Claim, Exchange, Handover};
+use super::under_way::{Block, Claim, Exchange, Handover};
 use crate::at::{FinalCode, Frame, Line};
 use crate::dialogue::moment::Moment;
 use crate::ftps::urc::{self, Urc};
@@ -207,20 +205,6 @@ impl Exchange {
             _ => Heard::Stray(text),
         }
     }
-
-    /// How long the next part of the answer may take.
-    pub(super) fn patience(&self) -> Duration {
-        match (&self.final_code, &self.report) {
-            (None, None) if self.content > 0 || self.handover == Handover::Closed => {
-                self.timing.outcome
-            }
-            (None, None) => self.timing.accept,
-            // Its last line may have been a name.
-            (Some(_), None) if self.names.is_some() => self.timing.trailing,
-            (Some(FinalCode::Ok), None) => self.timing.outcome,
-            (Some(FinalCode::Error(_)), None) | (_, Some(_)) => self.timing.trailing,
-        }
-    }
 }
 
 /// Blocks of up to 1480 bytes are documented (SIMCom manual L1211).
@@ -243,4 +227,35 @@ fn is_bare_information(text: &str) -> bool {
 /// Whether a line without the count before it can be content that was to be counted.
 fn is_content(text: &str) -> bool {
     !text.starts_with(['+', '*']) && !text.starts_with("AT") && !urc::is_unsolicited(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::ftps::Profile;
+    use crate::ftps::{Command, Storage};
+
+    /// It had ten seconds in all.
+    #[test]
+    fn a_long_listing_of_the_module_has_its_time_for_each_name() {
+        let command = Command::Storage(Storage::List(Some(9)));
+        let line = command.encode(&Profile::careful()).unwrap();
+        let mut exchange = Exchange::of(&command, line, Moment::ORIGIN);
+        let mut now = Moment::ORIGIN;
+        let mut say = |exchange: &mut Exchange, text: &'static str| {
+            now = now + Duration::from_secs(8);
+            assert!(exchange.deadline() > now, "{text}");
+            exchange.hear(Frame::Line(Bytes::from_static(text.as_bytes())), now);
+        };
+        say(&mut exchange, "+FSLS: FILES:");
+        for name in ["a", "b", "c", "d", "e", "f", "g", "h", "i"] {
+            say(&mut exchange, name);
+        }
+        say(&mut exchange, "OK");
+        let settlement = exchange.settled().unwrap();
+        assert_eq!(settlement.info.len(), 10);
+        assert!(settlement.clean);
+    }
 }

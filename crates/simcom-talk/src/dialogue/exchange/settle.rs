@@ -1,35 +1,11 @@
 //! What a line came to.
 
-use super::{Claim, Exchange, Handover, Names};
-use crate::at::{ErrorCode, FinalCode};
+use super::names::Names;
+use super::settlement::{Settlement, Verdict};
+use super::under_way::{Claim, Exchange, Handover};
+use crate::at::FinalCode;
 use crate::dialogue::failure::{Awaited, Cause};
 use crate::ftps::{Body, ErrCode, Shape, Urc, Verb};
-
-/// How an exchange ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Settlement {
-    /// The command, for errors.
-    pub(crate) name: &'static str,
-    /// What it came to.
-    pub(crate) verdict: Verdict,
-    /// Every part of the answer came, so that nothing can be taken for the next one's.
-    pub(crate) clean: bool,
-    /// Lines of information.
-    pub(crate) info: Vec<String>,
-    /// The prompt came: content was, or could have been, handed over.
-    pub(crate) prompted: bool,
-    /// The line came back.
-    pub(crate) echoed: bool,
-}
-
-/// What a command came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// It did what was asked; the report, where it carries more than a success code.
-    Done(Option<Body>),
-    /// It did not.
-    Failed(Cause),
-}
 
 impl Exchange {
     /// The outcome, once every part that can come has come.
@@ -130,37 +106,6 @@ impl Exchange {
             info,
             prompted: matches!(self.handover, Handover::Open | Handover::Closed),
             echoed: self.echoed,
-        }
-    }
-}
-
-impl Settlement {
-    /// The error code reported, if that is what happened.
-    pub(crate) fn errcode(&self) -> Option<ErrCode> {
-        match self.verdict {
-            Verdict::Failed(Cause::Reported(code)) => Some(code),
-            _ => None,
-        }
-    }
-
-    /// Whether the command did what was asked.
-    pub(crate) fn is_done(&self) -> bool {
-        matches!(self.verdict, Verdict::Done(_))
-    }
-
-    /// The rest of the first line of information that begins with the prefix.
-    pub(crate) fn after(&self, prefix: &str) -> Option<&str> {
-        self.info
-            .iter()
-            .find_map(|line| line.strip_prefix(prefix))
-            .map(str::trim)
-    }
-
-    /// The reason of a refusal, where the module gave one.
-    pub(crate) fn refusal(&self) -> Option<&ErrorCode> {
-        match &self.verdict {
-            Verdict::Failed(Cause::Refused(code)) => code.as_ref(),
-            _ => None,
         }
     }
 }

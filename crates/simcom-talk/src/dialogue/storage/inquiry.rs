@@ -1,6 +1,6 @@
 //! Whether the module holds a file, and of which size.
 
-use super::again;
+use super::attempt::again;
 use crate::dialogue::exchange::{Settlement, Verdict};
 use crate::dialogue::failure::Cause;
 use crate::ftps::storage::{self, ModulePath};

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use tracing::info;
 
-use super::{again, failure};
+use super::attempt::{again, failure};
 use crate::dialogue::exchange::{Settlement, Verdict};
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::operation::Output;
 use crate::dialogue::procedure::{Next, Procedure, Saying, TRIES};
-use crate::ftps::storage::{self, Drive, Entry, ModulePath, Space};
+use crate::ftps::storage::{self, Entry, ModulePath, Space};
+use crate::ftps::value::Drive;
 use crate::ftps::{Command, Storage, StorageVerb, urc};
 
 /// Goes to a directory and asks there.

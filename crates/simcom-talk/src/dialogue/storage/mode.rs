@@ -1,6 +1,6 @@
 //! The data address mode, as a task.
 
-use super::failure;
+use super::attempt::failure;
 use crate::dialogue::exchange::{Settlement, Verdict};
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::operation::Output;

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
+use super::attempt::{again, failure};
 use super::inquiry::{FileInquiry, FileKnown};
-use super::{again, failure};
 use crate::dialogue::exchange::{Settlement, Verdict};
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::operation::{Delivered, Delivery, Output, Progress, ProgressStage};

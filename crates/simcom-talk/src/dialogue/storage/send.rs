@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 
-use super::failure;
+use super::attempt::failure;
 use super::inquiry::{FileInquiry, FileKnown};
 use crate::dialogue::exchange::{Settlement, Verdict};
 use crate::dialogue::failure::{Cause, Failure, Stage};
-use crate::dialogue::inquiry::{Inquiry, Known};
+use crate::dialogue::inquiry::Inquiry;
+use crate::dialogue::known::Known;
 use crate::dialogue::operation::{
     Delivery, ModuleTransfer, Moved, Output, Progress, ProgressStage,
 };

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::failure;
+use super::attempt::failure;
 use super::inquiry::{FileInquiry, FileKnown};
 use crate::dialogue::exchange::{Settlement, Verdict};
 use crate::dialogue::failure::{Cause, Failure, Finding, Stage};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tracing::{debug, info, warn};
 
-use super::Dialogue;
+use super::dialogue::Dialogue;
 use super::run::{Activity, Sentences};
 use crate::at::line::is_sentence;
 use crate::at::{Expect, Frame};

@@ -3,12 +3,13 @@
 
 use tracing::info;
 
-use super::Dialogue;
+use super::dialogue::Dialogue;
 use super::run::{Activity, Attempt};
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::operation::Standing;
 use crate::dialogue::repair::Repair;
-use crate::dialogue::rung::{Repaired, Rung};
+use crate::dialogue::repair::Repaired;
+use crate::dialogue::rung::Rung;
 use crate::dialogue::session::Session;
 use crate::dialogue::sign::Sign;
 use crate::ftps::Command;
@@ -18,26 +19,6 @@ use crate::ftps::Command;
 const MOST: usize = 9;
 
 impl Dialogue {
-    /// Answers [`super::Step::Repair`]: tries a rung and plans the standing anew, or ends the
-    /// operation with the failure that was told.
-    pub fn repair(&mut self, rung: Option<Rung>) {
-        let Some(run) = &mut self.run else { return };
-        let Some(failure) = run.repair.asks.take() else {
-            return;
-        };
-        match rung {
-            Some(rung) => {
-                run.replans = 0;
-                run.planned = 0;
-                run.repair.wanted = Some(Attempt {
-                    rung,
-                    why: Some(failure),
-                });
-            }
-            None => self.unreachable(failure),
-        }
-    }
-
     /// The standing cannot be reached by planning: asks the owner for a rung, where one can help.
     pub(super) fn ask(&mut self, failure: Failure) {
         let Some(run) = &mut self.run else { return };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::{debug, info};
 
-use super::Dialogue;
+use super::dialogue::Dialogue;
 use super::run::Activity;
 use super::standing::REPLANS;
 use crate::dialogue::exchange::{Settlement, Verdict};

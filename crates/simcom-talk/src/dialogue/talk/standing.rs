@@ -2,7 +2,7 @@
 
 use tracing::{debug, info};
 
-use super::Dialogue;
+use super::dialogue::Dialogue;
 use super::run::{Activity, Held, Sentences};
 use super::silent::SHORT;
 use crate::dialogue::bring_up::BringUp;

@@ -3,12 +3,13 @@
 use super::rejoin::{Overlay, Rejoin};
 use crate::dialogue::exchange::{Settlement, Verdict};
 use crate::dialogue::failure::{Cause, Failure, Stage};
-use crate::dialogue::inquiry::{Inquiry, Known};
+use crate::dialogue::inquiry::Inquiry;
+use crate::dialogue::known::Known;
 use crate::dialogue::operation::{Before, BegunUpload, Cleared, Delivery, Output, Piece, Remains};
 use crate::dialogue::procedure::{Feed, Next, Procedure, Saying, is_transient, may_retry};
 use crate::dialogue::size::unknown;
 use crate::ftps::value::RemotePath;
-use crate::ftps::{Command, ErrCode, Verb};
+use crate::ftps::{Command, Verb};
 use bytes::Bytes;
 
 /// Deletes a file that an upload has begun, where it is shown to be what that upload left: it is no
@@ -209,12 +210,4 @@ impl Procedure for Clear {
 
 fn failure(verb: Verb, cause: &Cause) -> Failure {
     Failure::new(cause.clone(), Some(verb.name()), Stage::Directory)
-}
-
-/// Whether the server would not have the file.
-pub(super) fn is_refusal(cause: &Cause) -> bool {
-    matches!(
-        cause,
-        Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)
-    )
 }

@@ -1,11 +1,12 @@
 //! Whether an upload succeeded: the module's word, and the server's size.
 
-use super::clear::is_refusal;
+use super::blocks::Blocks;
 use super::rejoin::{Overlay, Rejoin};
-use super::{Blocks, State, Upload};
+use super::state::{State, Upload};
 use crate::dialogue::exchange::Verdict;
 use crate::dialogue::failure::{Cause, Failure, Stage};
-use crate::dialogue::inquiry::{Inquiry, Known};
+use crate::dialogue::inquiry::Inquiry;
+use crate::dialogue::known::Known;
 use crate::dialogue::operation::{Before, Doubt};
 use crate::dialogue::procedure::{is_transient, may_retry};
 use crate::ftps::ErrCode;
@@ -92,7 +93,7 @@ impl Upload {
 
     /// It failed for good, unless only the outcome is open.
     pub(super) fn fail(&mut self, failure: Failure) -> State {
-        if !self.begun && is_refusal(&failure.cause) {
+        if !self.begun && failure.cause.is_refusal() {
             self.failed = Some(failure);
             return self.look();
         }

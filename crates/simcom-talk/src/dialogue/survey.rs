@@ -4,15 +4,14 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
+use super::exchange::{Settlement, Verdict};
+use super::failure::{Cause, Failure, Stage};
+use super::inquiry::Inquiry;
+use super::known::{Known, known};
+use super::operation::{self, Delivery, Output, Progress, ProgressStage, Seen, Surveyed, Wanted};
+use super::procedure::{Next, Procedure, Saying, Ways, may_retry};
+use super::size;
 use super::sought::{Sought, keys};
-use super::{Inquiry, Known, is_refusal, known};
-use crate::dialogue::exchange::{Settlement, Verdict};
-use crate::dialogue::failure::{Cause, Failure, Stage};
-use crate::dialogue::operation::{
-    self, Delivery, Output, Progress, ProgressStage, Seen, Surveyed, Wanted,
-};
-use crate::dialogue::procedure::{Next, Procedure, Saying, Ways, may_retry};
-use crate::dialogue::size;
 use crate::ftps::listing::{Entry, Lines};
 use crate::ftps::value::RemotePath;
 use crate::ftps::{Command, Verb};
@@ -229,7 +228,7 @@ impl Procedure for Survey {
                 if may_retry(cause, self.tries) {
                     return;
                 }
-                self.state = if is_refusal(cause) {
+                self.state = if cause.is_refusal() {
                     self.ask(0)
                 } else {
                     State::Over(Some(self.failure(cause.clone())))

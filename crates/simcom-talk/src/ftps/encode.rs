@@ -1,6 +1,6 @@
 //! Commands as lines for the port.
 
-use super::{Command, PutForm};
+use super::command::{Command, PutForm};
 use crate::at::CommandLine;
 use crate::at::args::CommandLineBuilder;
 use crate::ftps::non_ascii;
@@ -146,9 +146,8 @@ mod tests {
 
     use super::*;
     use crate::ftps::command::ModuleFile;
-    use crate::ftps::storage::Drive;
     use crate::ftps::tls::TlsPolicy;
-    use crate::ftps::value::{Host, Offset, Password, Server, ServerType, Username};
+    use crate::ftps::value::{Drive, Host, Offset, Password, Server, ServerType, Username};
 
     fn encoded(command: &Command) -> String {
         let line = command.encode(&Profile::careful()).unwrap();
