@@ -65,7 +65,7 @@ impl<C: Connector> ModemActor<C> {
             _ => None,
         };
         let rung = self.next_rung(failure, server.as_deref());
-        self.dialogue.repair(rung);
+        self.dialogue.handle_repair(rung);
     }
 
     /// Takes note of a rung that was tried, and tells it.
@@ -153,17 +153,17 @@ impl<C: Connector> ModemActor<C> {
             Task::Repair(rung)
         };
         debug!(%why, "looking after the connection to the network");
-        self.purpose = Purpose::Mend(why);
-        self.dialogue.begin(Operation {
+        let operation = Operation {
             standing: Standing::Started,
             task,
-        });
+        };
+        self.begin(Purpose::Mend(why), operation);
         true
     }
 
     /// A connection can only be looked after on a module that answers.
     fn can_mend(&self) -> bool {
-        self.port.is_some() && self.dialogue.is_attached()
+        self.port.is_some() && self.dialogue.is_ready()
     }
 
     /// The connection was looked after.

@@ -66,7 +66,7 @@ impl<C: Connector> ModemActor<C> {
         match &self.trouble {
             Some(trouble) if self.port.is_none() => Link::Absent(trouble.error.clone()),
             Some(trouble) => Link::Fault(trouble.error.clone()),
-            None if self.dialogue.is_attached() => Link::Ready,
+            None if self.dialogue.is_ready() => Link::Ready,
             None => Link::BringingUp,
         }
     }

@@ -298,8 +298,8 @@ fn a_source_that_vanishes_leaves_nothing_behind() {
 #[test]
 fn a_refused_upload_does_not_cost_the_file_that_was_there() {
     let mut dialogue = Dialogue::new(Setup::default(), Patience::default());
-    dialogue.port_opened();
-    dialogue.begin(on(put("/f")));
+    dialogue.handle_port_opened();
+    dialogue.begin(on(put("/f"))).unwrap();
     let mut said = Vec::new();
     let mut source = pieces(b"anything").into_iter();
     let mut now = Moment::ORIGIN;
@@ -322,12 +322,12 @@ fn a_refused_upload_does_not_cost_the_file_that_was_there() {
                     _ => b"\r\nOK\r\n",
                 };
                 said.push(line);
-                dialogue.receive(answer, now);
+                dialogue.handle_bytes(answer, now);
             }
-            Step::Fetch { .. } => dialogue.feed(source.next().unwrap(), now),
+            Step::Fetch { .. } => dialogue.handle_piece(source.next().unwrap(), now),
             Step::Listen { until } => {
                 now = until;
-                dialogue.expire(now);
+                dialogue.handle_deadline(now);
             }
             Step::Done(result) => break result.unwrap_err(),
             step => panic!("{step:?}"),

@@ -42,7 +42,7 @@ fn made_way(content: &[u8], must_be_new: bool) -> (Link, BegunUpload) {
     let mut link = Link::sim7600().with_script(move |link, seen| {
         if !asked && seen.fetched == 3 {
             asked = true;
-            link.dialogue.make_way(Moment::after(link.now));
+            link.dialogue.yield_link(Moment::after(link.now));
         }
     });
     let first = link.run(on(resumed("/f", must_be_new, None)), pieces(content));

@@ -7,6 +7,7 @@ mod handle;
 mod hearing;
 mod outbox;
 mod poll;
+mod readiness;
 mod redaction;
 mod repairing;
 mod run;
@@ -17,4 +18,4 @@ mod standing;
 mod wait;
 mod waiting;
 
-pub use dialogue::{Dialogue, Patience};
+pub use dialogue::{Busy, Dialogue, Patience};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::abort_cost::AbortCost;
 use super::filling::Filling;
 use super::outbox::Outbox;
+use super::readiness::Readiness;
 use super::run::{Attempt, Run, Sentences};
 use super::secrets::Secrets;
 use super::silent::Silent;
@@ -20,13 +21,42 @@ use crate::dialogue::operation::{Output, Progress, ProgressStage};
 use crate::dialogue::repair::Repaired;
 use crate::dialogue::session::Session;
 use crate::dialogue::setup::Setup;
+#[expect(unused_imports, reason = "the documentation names it")]
+use crate::dialogue::step::Step;
 use crate::dialogue::tls::Secured;
 use crate::ftps::{ErrCode, Profile};
 
 /// The host's side of the conversation with one module.
 ///
-/// Knows where the module stands and carries one operation at a time. Never blocks, never reads
-/// a clock: bytes, pieces and the time are handed in, [`Dialogue::poll`] says what to do.
+/// Knows where the module stands and carries one operation at a time. Never blocks, never reads a clock, a port or a
+/// file: its owner has these, hands in what they bring, and does what [`Dialogue::poll`] says.
+///
+/// # Contract
+/// Four kinds of methods:
+///
+/// * *Getters* tell what is known ([`Dialogue::session`], [`Dialogue::facts`], [`Dialogue::progress`] ...). They
+///   change nothing and may be called at any time.
+/// * *`handle_*`* take what arrived from outside, at the moment it did: [`Dialogue::handle_port_opened`] and
+///   [`Dialogue::handle_port_lost`] for the port, [`Dialogue::handle_bytes`] for what came out of it,
+///   [`Dialogue::handle_piece`] for content of a source, [`Dialogue::handle_undelivered`] for content that the
+///   receiver did not take, [`Dialogue::handle_repair`] for the owner's answer to [`Step::Repair`],
+///   [`Dialogue::handle_deadline`] and [`Dialogue::handle_write_deadline`] for a time that has passed.
+/// * *Mutators* say what the owner wants: [`Dialogue::begin`] an operation, [`Dialogue::abandon`] it, or have it
+///   [`Dialogue::yield_link`] to others.
+/// * [`Dialogue::poll`] says what to do next, as one [`Step`].
+///
+/// The order: open the port, [`Dialogue::handle_port_opened`], then [`Dialogue::begin`] whenever `poll` says
+/// [`Step::Idle`]. Call `poll` after every `handle_*` and every mutator, carry its step out, and call it again:
+/// steps are not repeated, and [`Step::Done`] ends the operation. Bytes from the port are handed in at any time,
+/// also while a step waits for something else.
+///
+/// The deadline: a step that waits names its own ([`Step::deadline`]); it counts until the next `poll`. When it has
+/// passed, call [`Dialogue::handle_deadline`], or [`Dialogue::handle_write_deadline`] where the step was
+/// [`Step::Write`]. A call that comes early changes nothing. The times that are handed in must not go back.
+///
+/// Misuse never panics. A call that fits nothing under way changes nothing: a piece that nobody asked for, an
+/// answer to a repair that nobody asked about, a yield without an operation. [`Dialogue::begin`] refuses a second
+/// operation with [`Busy`].
 #[derive(Debug)]
 pub struct Dialogue {
     pub(super) setup: Setup,
@@ -34,14 +64,8 @@ pub struct Dialogue {
     pub(super) profile: Profile,
     pub(super) facts: Facts,
     pub(super) framer: Framer,
-    /// The port is open.
-    pub(super) connected: bool,
-    /// The module was brought up since the port was opened and since it last started.
-    pub(super) attached: bool,
-    /// The module has said that it starts, since it was last brought up.
-    pub(super) started: bool,
-    /// Every answer so far was whole: the next one belongs to the next command.
-    pub(super) synchronised: bool,
+    /// How far the module can be spoken to.
+    pub(super) readiness: Readiness,
     /// It went on echoing after it was told not to.
     pub(super) echoes: bool,
     pub(super) session: Session,
@@ -82,6 +106,11 @@ pub struct Dialogue {
     pub(super) done: Option<Result<Output, Failure>>,
 }
 
+/// An operation is under way already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an operation is under way; begin the next one when it is done")]
+pub struct Busy;
+
 /// How long the dialogue waits for what no command has a time for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
@@ -112,10 +141,7 @@ impl Dialogue {
             profile: Profile::careful(),
             facts: Facts::default(),
             framer: Framer::new(),
-            connected: false,
-            attached: false,
-            started: false,
-            synchronised: false,
+            readiness: Readiness::Closed { starting: false },
             echoes: false,
             session: Session::Unknown,
             tls: Secured::default(),
@@ -156,8 +182,8 @@ impl Dialogue {
 
     /// Whether the module was brought up and nothing has happened to it since.
     #[must_use]
-    pub fn is_attached(&self) -> bool {
-        self.attached
+    pub fn is_ready(&self) -> bool {
+        self.readiness.is_brought_up()
     }
 
     /// Why the module could not be brought to a standing when that was last tried; `None` once it

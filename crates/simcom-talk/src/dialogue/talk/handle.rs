@@ -1,6 +1,7 @@
 //! What is handed to the dialogue: jobs, what the port brings, and the time.
 
-use super::dialogue::Dialogue;
+use super::dialogue::{Busy, Dialogue};
+use super::readiness::Change;
 use super::run::{Activity, Attempt, Run};
 use crate::dialogue::echo::HELD;
 use crate::dialogue::exchange::Exchange;
@@ -11,14 +12,20 @@ use crate::dialogue::procedure::{Procedure, WayOut};
 use crate::dialogue::rung::Rung;
 
 impl Dialogue {
-    /// Begins an operation. Only while [`Step::Idle`] is what [`Dialogue::poll`] says; an
-    /// operation under way would be forgotten.
-    pub fn begin(&mut self, operation: Operation) {
+    /// Begins an operation: while [`Step::Idle`](crate::dialogue::Step::Idle) is what [`Dialogue::poll`] says.
+    ///
+    /// # Errors
+    /// [`Busy`] where an operation is under way, or its outcome was not polled yet. Nothing changes then.
+    pub fn begin(&mut self, operation: Operation) -> Result<(), Busy> {
+        if self.run.is_some() || self.done.is_some() {
+            return Err(Busy);
+        }
         self.run = Some(Run::new(operation));
+        Ok(())
     }
 
     /// Bytes came from the port.
-    pub fn receive(&mut self, bytes: &[u8], now: Moment) {
+    pub fn handle_bytes(&mut self, bytes: &[u8], now: Moment) {
         if self.wait_hears(bytes, now) {
             return;
         }
@@ -38,14 +45,14 @@ impl Dialogue {
 
     /// Whether what the last [`Step::Write`] handed out is to be written no further: what came in since
     /// shows that the module does not take it any more. Ask after each call of
-    /// [`Dialogue::receive`] and [`Dialogue::abandon`] while writing.
+    /// [`Dialogue::handle_bytes`] and [`Dialogue::abandon`] while writing.
     #[must_use]
-    pub fn is_recalled(&self) -> bool {
+    pub fn is_write_recalled(&self) -> bool {
         self.outbox.is_recalled()
     }
 
     /// A piece came from the source, as [`Step::Fetch`] asked.
-    pub fn feed(&mut self, piece: Piece, now: Moment) {
+    pub fn handle_piece(&mut self, piece: Piece, now: Moment) {
         let Some(run) = &mut self.run else { return };
         // A piece that was fetched while the module ended the transfer has nowhere to go.
         if self.exchange.as_ref().is_none_or(Exchange::is_open) {
@@ -60,7 +67,7 @@ impl Dialogue {
 
     /// Takes back what [`Step::Deliver`] handed out, where it could not be delivered before the next
     /// call: it comes again, or goes with the result.
-    pub fn take_back(&mut self, delivery: Delivery) {
+    pub fn handle_undelivered(&mut self, delivery: Delivery) {
         if let Some(run) = self.run.as_mut().filter(|run| !run.abandoned) {
             run.deliveries.push_front(delivery);
         }
@@ -68,7 +75,7 @@ impl Dialogue {
 
     /// Others wait for the link. A transfer that can go on later finishes as soon as possible, with
     /// [`Output::UploadYielded`] or [`Output::DownloadYielded`]; all else goes on.
-    pub fn make_way(&mut self, now: Moment) {
+    pub fn yield_link(&mut self, now: Moment) {
         let Some(run) = &mut self.run else { return };
         if run.abandoned {
             return;
@@ -123,7 +130,7 @@ impl Dialogue {
     }
 
     /// The time that the last step named has passed.
-    pub fn expire(&mut self, now: Moment) {
+    pub fn handle_deadline(&mut self, now: Moment) {
         if self.end_wait(now) {
             return;
         }
@@ -155,31 +162,31 @@ impl Dialogue {
     }
 
     /// The port did not take what was to be written in time.
-    pub fn write_expired(&mut self, now: Moment) {
+    pub fn handle_write_deadline(&mut self, now: Moment) {
         self.outbox.clear();
-        self.synchronised = false;
+        self.readiness.change(Change::AnswerIncomplete);
         self.break_off(Cause::Timeout(Awaited::PortWrite), now);
     }
 
     /// The port is open. The module may be in any state.
-    pub fn port_opened(&mut self) {
+    pub fn handle_port_opened(&mut self) {
         self.forget();
-        self.connected = true;
+        self.readiness.change(Change::PortOpened);
         if let Some(run) = &mut self.run {
             run.await_port = None;
         }
     }
 
     /// The port is lost.
-    pub fn port_lost(&mut self, now: Moment) {
+    pub fn handle_port_lost(&mut self, now: Moment) {
         self.forget();
-        self.connected = false;
+        self.readiness.change(Change::PortLost);
         self.break_off(Cause::PortLost, now);
     }
 
     /// Answers [`super::Step::Repair`]: tries a rung and plans the standing anew, or ends the
     /// operation with the failure that was told.
-    pub fn repair(&mut self, rung: Option<Rung>) {
+    pub fn handle_repair(&mut self, rung: Option<Rung>) {
         let Some(run) = &mut self.run else { return };
         let Some(failure) = run.repair.asks.take() else {
             return;
@@ -195,5 +202,53 @@ impl Dialogue {
             }
             None => self.unreachable(failure),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::dialogue::operation::{Standing, Task};
+    use crate::dialogue::{Patience, Setup, Step};
+
+    fn stand() -> Operation {
+        Operation {
+            standing: Standing::Attached,
+            task: Task::Stand,
+        }
+    }
+
+    #[test]
+    fn a_call_that_fits_nothing_under_way_changes_nothing() {
+        let now = Moment::ORIGIN;
+        let mut dialogue = Dialogue::new(Setup::default(), Patience::default());
+        dialogue.handle_piece(Piece::Data(Bytes::from_static(b"x")), now);
+        dialogue.handle_undelivered(Delivery::Chunk(Bytes::from_static(b"x")));
+        dialogue.handle_repair(Some(Rung::Reset));
+        dialogue.handle_deadline(now);
+        dialogue.yield_link(now);
+        dialogue.abandon(Cause::SourceGone, now);
+        assert_eq!(dialogue.poll(now), Step::Idle);
+        dialogue.handle_port_opened();
+        dialogue.handle_write_deadline(now);
+        assert_eq!(dialogue.poll(now), Step::Idle);
+    }
+
+    #[test]
+    fn a_second_operation_is_refused_until_the_outcome_of_the_first_was_polled() {
+        let now = Moment::ORIGIN;
+        let mut dialogue = Dialogue::new(Setup::default(), Patience::default());
+        dialogue.begin(stand()).unwrap();
+        assert_eq!(dialogue.begin(stand()), Err(Busy));
+        let Step::AwaitPort { until } = dialogue.poll(now) else {
+            panic!("the port is not open");
+        };
+        dialogue.handle_deadline(until);
+        // The wait for the port was the last chance: the operation ends, and the end is told once.
+        let step = dialogue.poll(until);
+        assert!(matches!(step, Step::Done(Err(_))), "{step:?}");
+        assert_eq!(dialogue.begin(stand()), Ok(()));
     }
 }

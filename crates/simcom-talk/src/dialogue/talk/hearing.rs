@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tracing::{debug, info, warn};
 
 use super::dialogue::Dialogue;
+use super::readiness::Change;
 use super::run::{Activity, Sentences};
 use crate::at::line::is_sentence;
 use crate::at::{Expect, Frame};
@@ -67,7 +68,7 @@ impl Dialogue {
             return;
         }
         if exchange.is_interrupted() {
-            self.synchronised = false;
+            self.readiness.change(Change::AnswerIncomplete);
             // The rest would be typed as command lines.
             if self.outbox.drop_content() {
                 // Behind an ETX, the first mark is content.
@@ -119,7 +120,7 @@ impl Dialogue {
             Urc::Boot => {
                 warn!(line = %self.shown(text), "the module has started");
                 self.forget();
-                self.started = true;
+                self.readiness.change(Change::ModuleStarted);
                 if let (None, Some(Activity::BringUp(bring_up))) = (
                     &self.exchange,
                     self.run.as_mut().map(|run| &mut run.activity),
@@ -250,8 +251,7 @@ impl Dialogue {
         self.filling = None;
         self.fill = 0;
         self.lapse = None;
-        self.attached = false;
-        self.synchronised = false;
+        self.readiness.change(Change::ModuleForgot);
         self.session = Session::Unknown;
     }
 
@@ -299,9 +299,9 @@ impl Dialogue {
             .is_some_and(|run| matches!(run.activity, Activity::BringUp(_)));
         if bringing_up {
             self.echoes = echoed;
-        } else if echoed && !self.echoes && self.attached {
+        } else if echoed && !self.echoes && self.is_ready() {
             info!("the module echoes again: it has started anew");
-            self.attached = false;
+            self.readiness.change(Change::ModuleForgot);
             self.session = Session::Unknown;
         }
     }

@@ -67,7 +67,7 @@ impl Dialogue {
             let next = match &mut run.activity {
                 Activity::Task | Activity::Plan(_) => run.task.next(),
                 // The port was lost between two lines: nobody would hear the next one.
-                _ if !self.connected => {
+                _ if !self.readiness.is_open() => {
                     Next::Finish(Err(Failure::new(Cause::PortLost, None, Stage::Device)))
                 }
                 Activity::Resync(resync) => resync.next(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tracing::{debug, info};
 
 use super::dialogue::Dialogue;
+use super::readiness::Change;
 use super::run::Activity;
 use super::standing::REPLANS;
 use crate::dialogue::exchange::{Settlement, Verdict};
@@ -39,7 +40,7 @@ impl Dialogue {
             self.leftover = exchange.leftover();
         }
         if !settlement.clean {
-            self.synchronised = false;
+            self.readiness.change(Change::AnswerIncomplete);
             let ours = self
                 .run
                 .as_ref()
@@ -96,7 +97,7 @@ impl Dialogue {
             Activity::Abort => {
                 // Whether the command that was aborted still ends with a report of its own is
                 // not documented: the line must be quiet before the next one.
-                self.synchronised = false;
+                self.readiness.change(Change::AnswerIncomplete);
                 // What was cancelled was not aborted where the module refused that; an answer that came
                 // late says nothing against it.
                 run.aborted = !matches!(settlement.verdict, Verdict::Failed(Cause::Refused(_)));
@@ -154,7 +155,7 @@ impl Dialogue {
         }
         if settlement.name == Verb::Abort.name() {
             // As for an abort of the conductor's own.
-            self.synchronised = false;
+            self.readiness.change(Change::AnswerIncomplete);
             self.session = Session::Unknown;
             if let Some(run) = &mut self.run {
                 run.aborted = settlement.is_done();

@@ -49,7 +49,7 @@ impl Dialogue {
             return false;
         };
         quiet.hear(bytes, now);
-        !self.synchronised
+        !self.readiness.is_in_step()
     }
 
     /// Ends a wait whose time has come. Returns whether there was one.
