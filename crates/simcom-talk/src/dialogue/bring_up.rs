@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tracing::info;
 
-use super::exchange::{Claim, Settlement, Verdict};
+use super::exchange::{Information, Outcome, Response};
 use super::facts::{self, Capabilities, Facts, Identity, Sim};
 use super::failure::{Awaited, Cause, Failure, Stage};
 use super::operation::Output;
@@ -101,8 +101,8 @@ enum Card {
 impl Card {
     /// The lines may be more than the answer: the module says unasked what changes meanwhile, so the last
     /// counts. `None` where nothing was said.
-    fn of(settlement: &Settlement) -> Option<Self> {
-        let mut said = settlement.info.iter().rev();
+    fn of(response: &Response) -> Option<Self> {
+        let mut said = response.info.iter().rev();
         let state = said.find_map(|line| line.strip_prefix("+CPIN:"))?.trim();
         let locked = ["SIM PIN", "SIM PUK", "PH-"];
         Some(match state {
@@ -187,7 +187,7 @@ impl BringUp {
 
     /// A line that belongs to no command. One that no unsolicited line looks like shows that content is
     /// still coming in, of a transfer that nobody waits for any more, or that answers came late.
-    pub(crate) fn overhear(&mut self, text: &str) {
+    pub(crate) fn unsolicited_line(&mut self, text: &str) {
         self.out_of_step |= is_content_or_late(text);
     }
 
@@ -232,15 +232,15 @@ impl BringUp {
         capabilities.profile.mode.then(|| Step {
             name: "AT+CFTPSMODE",
             line: passive(),
-            claim: Claim::Nothing,
+            information: Information::Nothing,
             fact: Fact::None,
         })
     }
 
-    fn heard_call(&mut self, tries: u32, settlement: &Settlement) {
-        self.contact = match &settlement.verdict {
-            Verdict::Done(_) => Contact::Made,
-            Verdict::Failed(cause @ Cause::PortLost) => {
+    fn heard_call(&mut self, tries: u32, response: &Response) {
+        self.contact = match &response.outcome {
+            Outcome::Done(_) => Contact::Made,
+            Outcome::Failed(cause @ Cause::PortLost) => {
                 self.ended = Some(Failure::new(cause.clone(), Some("AT"), Stage::Device));
                 Contact::Made
             }
@@ -249,27 +249,27 @@ impl BringUp {
                 self.ended = Some(Failure::new(cause, Some("AT"), Stage::Device));
                 Contact::Made
             }
-            Verdict::Failed(Cause::Timeout(_)) if tries % FILL_AFTER == FILL_AFTER - 1 => {
+            Outcome::Failed(Cause::Timeout(_)) if tries % FILL_AFTER == FILL_AFTER - 1 => {
                 Contact::Mark { tries }
             }
             _ if tries == FILL_AFTER => Contact::Fill { tries },
-            Verdict::Failed(Cause::Timeout(_)) if tries.is_multiple_of(FILL_AFTER) => {
+            Outcome::Failed(Cause::Timeout(_)) if tries.is_multiple_of(FILL_AFTER) => {
                 Contact::Fill { tries }
             }
             // Nothing that answers refuses it.
-            Verdict::Failed(Cause::Refused(_)) => Contact::Settle { tries },
+            Outcome::Failed(Cause::Refused(_)) => Contact::Settle { tries },
             _ => Contact::Call { tries },
         };
     }
 
-    fn heard_step(&mut self, step: &Step, settlement: &Settlement) {
-        if let Verdict::Failed(cause @ (Cause::PortLost | Cause::Rebooted)) = &settlement.verdict {
+    fn heard_step(&mut self, step: &Step, response: &Response) {
+        if let Outcome::Failed(cause @ (Cause::PortLost | Cause::Rebooted)) = &response.outcome {
             self.ended = Some(Failure::new(cause.clone(), Some(step.name), Stage::Device));
             return;
         }
         // A module that fell back to a prompt takes every line for content: that is ended, and the
         // line is said once more. A module that does not answer then is not asked a third time.
-        if let Verdict::Failed(Cause::Timeout(_)) = &settlement.verdict
+        if let Outcome::Failed(Cause::Timeout(_)) = &response.outcome
             && self.repeated != Some(step.name)
         {
             self.repeated = Some(step.name);
@@ -278,29 +278,29 @@ impl BringUp {
             return;
         }
         // Both are known to answer with a line, and a name has no such bytes.
-        let silent = matches!(step.fact, Fact::Sim | Fact::Signal) && settlement.info.is_empty();
+        let silent = matches!(step.fact, Fact::Sim | Fact::Signal) && response.info.is_empty();
         self.out_of_step |=
-            (silent && settlement.is_done()) || settlement.info.iter().any(|line| is_content(line));
+            (silent && response.is_done()) || response.info.iter().any(|line| is_content(line));
         let registration = &mut self.facts.registration;
         match step.fact {
             Fact::None | Fact::RadioOn => {}
-            Fact::Manufacturer | Fact::Model | Fact::Firmware => self.identify(step, settlement),
-            Fact::Radio => self.heard_radio(settlement),
+            Fact::Manufacturer | Fact::Model | Fact::Firmware => self.identify(step, response),
+            Fact::Radio => self.heard_radio(response),
             Fact::Ability(probe) => {
-                let known = settlement.is_done();
-                let answer = known.then(|| settlement.after(probe.prefix()).unwrap_or_default());
+                let known = response.is_done();
+                let answer = known.then(|| response.after(probe.prefix()).unwrap_or_default());
                 self.facts.capabilities.heed(probe, answer);
             }
-            Fact::Sim => self.heard_sim(step, settlement),
+            Fact::Sim => self.heard_sim(step, response),
             Fact::Signal => {
-                registration.rssi_dbm = settlement.after("+CSQ:").and_then(facts::rssi_dbm);
+                registration.rssi_dbm = response.after("+CSQ:").and_then(facts::rssi_dbm);
             }
             Fact::Registration => {
-                let Claim::Prefix(prefix) = step.claim else {
+                let Information::Prefix(prefix) = step.information else {
                     return;
                 };
                 if let Some((registered, roaming)) =
-                    settlement.after(prefix).and_then(facts::registration)
+                    response.after(prefix).and_then(facts::registration)
                 {
                     let before = registration.registered.unwrap_or(false);
                     registration.registered = Some(before || registered);
@@ -312,7 +312,7 @@ impl BringUp {
                 }
             }
             Fact::Operator => {
-                registration.operator = settlement
+                registration.operator = response
                     .after("+COPS:")
                     .and_then(facts::operator)
                     .unwrap_or_default();
@@ -322,12 +322,12 @@ impl BringUp {
 
     /// Takes an answer for what the module is, if it looks so; else asks until two agree. Lines that no
     /// list knows come in between, above all while it starts.
-    fn identify(&mut self, step: &Step, settlement: &Settlement) {
-        let answer = answer(step.fact, settlement);
-        let plain = settlement.info.len() == 1 && looks_like(step.fact, &answer) && !self.fresh;
+    fn identify(&mut self, step: &Step, response: &Response) {
+        let answer = answer(step.fact, response);
+        let plain = response.info.len() == 1 && looks_like(step.fact, &answer) && !self.fresh;
         let agrees = self.doubted.as_ref() == Some(&answer);
         self.asked += 1;
-        if settlement.is_done() && !plain && !agrees && self.asked < IDENTITY_TRIES {
+        if response.is_done() && !plain && !agrees && self.asked < IDENTITY_TRIES {
             self.doubted = Some(answer);
             self.extra.push_front(step.clone());
             return;
@@ -351,8 +351,8 @@ impl BringUp {
         self.extra.push_back(steps::radio());
     }
 
-    fn heard_radio(&mut self, settlement: &Settlement) {
-        let level = settlement
+    fn heard_radio(&mut self, response: &Response) {
+        let level = response
             .after("+CFUN:")
             .and_then(|level| level.split(',').next());
         let off = matches!(level.map(str::trim), Some("0" | "4"));
@@ -385,8 +385,8 @@ impl BringUp {
         self.ended = Some(Failure::new(cause, Some(name), Stage::Sim));
     }
 
-    fn heard_sim(&mut self, step: &Step, settlement: &Settlement) {
-        let refusal = settlement.refusal();
+    fn heard_sim(&mut self, step: &Step, response: &Response) {
+        let refusal = response.refusal();
         let starting = self.radio == Radio::SwitchedOn
             && refusal.is_some_and(|code| code.is_sim_failure() || code.is_sim_missing());
         let busy = starting || refusal.is_some_and(ErrorCode::is_sim_busy);
@@ -395,7 +395,7 @@ impl BringUp {
             self.again = Some(step.clone());
             return;
         }
-        let card = Card::of(settlement);
+        let card = Card::of(response);
         if card == Some(Card::Reading) && self.sim_tries < SIM_TRIES {
             self.sim_tries += 1;
             self.again = Some(step.clone());
@@ -459,7 +459,7 @@ impl Procedure for BringUp {
                 return Next::Say(Saying::Basic {
                     name: "AT",
                     line: CommandLine::bare(if plain { "AT" } else { LOUD }),
-                    claim: Claim::Nothing,
+                    information: Information::Nothing,
                     timing: Timing {
                         accept: CALL_TIMEOUT,
                         ..Timing::DEFAULT
@@ -483,7 +483,7 @@ impl Procedure for BringUp {
         Next::Say(Saying::Basic {
             name: step.name,
             line: step.line,
-            claim: step.claim,
+            information: step.information,
             timing: Timing {
                 accept: if step.fact == Fact::RadioOn {
                     RADIO
@@ -495,12 +495,12 @@ impl Procedure for BringUp {
         })
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
+    fn heard(&mut self, response: &Response) {
         if let Contact::Called { tries } = self.contact {
-            return self.heard_call(tries, settlement);
+            return self.heard_call(tries, response);
         }
         if let Some(step) = self.current.take() {
-            self.heard_step(&step, settlement);
+            self.heard_step(&step, response);
         }
     }
 
@@ -524,13 +524,13 @@ fn is_content(text: &str) -> bool {
 }
 
 /// What the module says it is: the line with the command's own prefix, or else the last that looks so.
-fn answer(fact: Fact, settlement: &Settlement) -> String {
+fn answer(fact: Fact, response: &Response) -> String {
     let prefix = match fact {
         Fact::Manufacturer => "+CGMI:",
         Fact::Model => "+CGMM:",
         _ => "+CGMR:",
     };
-    let lines = &settlement.info;
+    let lines = &response.info;
     let prefixed = lines.iter().find(|line| line.starts_with(prefix));
     let likely = || lines.iter().rfind(|line| looks_like(fact, line));
     let line = prefixed.or_else(likely).or(lines.last());
@@ -564,9 +564,9 @@ mod tests {
         while !matches!(bring_up.contact, Contact::Made) && calls.len() < 4 {
             if let Next::Say(Saying::Basic { name, line, .. }) = bring_up.next() {
                 calls.push(line.bytes().to_vec());
-                bring_up.heard(&Settlement {
+                bring_up.heard(&Response {
                     name,
-                    verdict: Verdict::Failed(Cause::Timeout(Awaited::FinalCode)),
+                    outcome: Outcome::Failed(Cause::Timeout(Awaited::FinalCode)),
                     clean: false,
                     info: Vec::new(),
                     prompted: false,
@@ -589,15 +589,15 @@ mod tests {
             (&["+CPIN: NOT READY"], Some(Card::Reading)),
             (&[], None),
         ] {
-            let settlement = Settlement {
+            let response = Response {
                 name: "AT+CPIN",
-                verdict: Verdict::Done(None),
+                outcome: Outcome::Done(None),
                 clean: true,
                 info: said.iter().map(|line| (*line).to_owned()).collect(),
                 prompted: false,
                 echoed: false,
             };
-            assert_eq!(Card::of(&settlement), card, "{said:?}");
+            assert_eq!(Card::of(&response), card, "{said:?}");
         }
     }
 
@@ -613,15 +613,15 @@ mod tests {
                 }
                 Next::Say(Saying::Basic { name, .. }) => {
                     calls += u32::from(name == "AT");
-                    bring_up.heard(&Settlement {
+                    bring_up.heard(&Response {
                         name,
-                        verdict: Verdict::Done(None),
+                        outcome: Outcome::Done(None),
                         clean: true,
                         info: vec!["anything".into()],
                         prompted: false,
                         echoed: false,
                     });
-                    bring_up.overhear("OK");
+                    bring_up.unsolicited_line("OK");
                 }
                 _ => {}
             }

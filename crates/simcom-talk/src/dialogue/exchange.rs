@@ -1,11 +1,11 @@
 //! One command line and all that answers it.
 
-mod hear;
+mod conclude;
+mod frames;
 mod names;
-mod settle;
-mod settlement;
+mod response;
 mod under_way;
 
-pub(crate) use hear::Heard;
-pub(crate) use settlement::{Settlement, Verdict};
-pub(crate) use under_way::{Claim, Exchange};
+pub(crate) use frames::Heard;
+pub(crate) use response::{Outcome, Response};
+pub(crate) use under_way::{Exchange, Information};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::exchange::{Claim, Settlement};
+use super::exchange::{Information, Response};
 use super::failure::{Cause, Failure};
 use super::operation::Output;
 use super::procedure::{Next, Procedure, Saying};
@@ -63,7 +63,7 @@ impl Procedure for Hush {
         Next::Say(Saying::Basic {
             name,
             line,
-            claim: Claim::Nothing,
+            information: Information::Nothing,
             timing: Timing {
                 accept: ANSWER,
                 ..Timing::DEFAULT
@@ -71,7 +71,7 @@ impl Procedure for Hush {
         })
     }
 
-    fn heard(&mut self, _settlement: &Settlement) {}
+    fn heard(&mut self, _settlement: &Response) {}
 
     fn abandon(&mut self, _cause: Cause) {}
 

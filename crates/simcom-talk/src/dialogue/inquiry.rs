@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::exchange::{Settlement, Verdict};
+use super::exchange::{Outcome, Response};
 use super::failure::Cause;
 use super::known::{Known, known};
 use super::procedure::may_retry;
@@ -201,29 +201,29 @@ impl Inquiry {
     }
 
     /// How the last command ended.
-    pub(crate) fn heard(&mut self, settlement: &Settlement) {
-        if let Verdict::Failed(cause) = &settlement.verdict
+    pub(crate) fn heard(&mut self, response: &Response) {
+        if let Outcome::Failed(cause) = &response.outcome
             && may_retry(cause, self.tries + 1)
         {
             self.tries += 1;
             return;
         }
         self.tries = 0;
-        let entered = settlement.name != Verb::ChangeDirectory.name();
+        let entered = response.name != Verb::ChangeDirectory.name();
         let step = self.step.clone();
-        self.step = match (step, &settlement.verdict) {
-            (Step::AskSize, verdict) => self.hear_size(verdict),
-            (Step::AskList, Verdict::Done(_)) => {
+        self.step = match (step, &response.outcome) {
+            (Step::AskSize, outcome) => self.hear_size(outcome),
+            (Step::AskList, Outcome::Done(_)) => {
                 let known = self.decide();
                 self.hear_list(known)
             }
-            (Step::AskContent, verdict) => Step::Known(self.hear_content(verdict)),
-            (Step::AskAbove(_), Verdict::Done(_)) => {
+            (Step::AskContent, outcome) => Step::Known(self.hear_content(outcome)),
+            (Step::AskAbove(_), Outcome::Done(_)) => {
                 let known = self.decide();
                 self.hear_above(&known)
             }
             // That a directory cannot be listed is no failure of the link.
-            (Step::AskList, Verdict::Failed(cause)) if cause.is_refusal() => {
+            (Step::AskList, Outcome::Failed(cause)) if cause.is_refusal() => {
                 self.is_shut = entered;
                 self.listed = Known::Undecided(None);
                 if entered && self.asks_for_content() {
@@ -232,13 +232,13 @@ impl Inquiry {
                     self.ascend(&self.path.clone())
                 }
             }
-            (Step::AskAbove(directory), Verdict::Failed(cause))
+            (Step::AskAbove(directory), Outcome::Failed(cause))
                 if cause.is_refusal() && !entered =>
             {
                 self.ascend(&directory)
             }
-            (Step::AskAbove(_), Verdict::Failed(_)) => self.conclude(),
-            (Step::AskList, Verdict::Failed(cause)) => {
+            (Step::AskAbove(_), Outcome::Failed(_)) => self.conclude(),
+            (Step::AskList, Outcome::Failed(cause)) => {
                 Step::Known(Known::Failed(Verb::List, cause.clone()))
             }
             (known @ Step::Known(_), _) => known,
@@ -262,14 +262,14 @@ impl Inquiry {
         }
     }
 
-    fn hear_size(&mut self, verdict: &Verdict) -> Step {
-        match verdict {
-            Verdict::Done(Some(Body::Length(0) | Body::Number(0))) if self.doubts_zero => {
+    fn hear_size(&mut self, outcome: &Outcome) -> Step {
+        match outcome {
+            Outcome::Done(Some(Body::Length(0) | Body::Number(0))) if self.doubts_zero => {
                 self.said_zero = true;
                 Step::AskList
             }
-            Verdict::Done(Some(Body::Length(size))) => Step::Known(Known::Size(*size)),
-            Verdict::Done(Some(Body::Number(number))) => {
+            Outcome::Done(Some(Body::Length(size))) => Step::Known(Known::Size(*size)),
+            Outcome::Done(Some(Body::Number(number))) => {
                 if ErrCode::is_known_failure(*number) {
                     self.number = Some(*number);
                     Step::AskList
@@ -278,9 +278,9 @@ impl Inquiry {
                 }
             }
             // Refused by the server: no such file, a directory, or a server without SIZE.
-            Verdict::Failed(cause) if cause.is_refusal() => Step::AskList,
-            Verdict::Failed(cause) => Step::Known(Known::Failed(Verb::Size, cause.clone())),
-            Verdict::Done(_) => Step::Known(Known::Failed(
+            Outcome::Failed(cause) if cause.is_refusal() => Step::AskList,
+            Outcome::Failed(cause) => Step::Known(Known::Failed(Verb::Size, cause.clone())),
+            Outcome::Done(_) => Step::Known(Known::Failed(
                 Verb::Size,
                 Cause::OutOfOrder("a size without a number".into()),
             )),
@@ -324,20 +324,20 @@ impl Inquiry {
 
     /// The file itself was asked for, since the number may be its size or an error code, or nothing else
     /// shows whether it is there.
-    fn hear_content(&self, verdict: &Verdict) -> Known {
-        match (verdict, self.number) {
-            (Verdict::Done(_), Some(number)) if number == self.received => Known::Size(number),
-            (Verdict::Done(_), _) => Known::Present,
+    fn hear_content(&self, outcome: &Outcome) -> Known {
+        match (outcome, self.number) {
+            (Outcome::Done(_), Some(number)) if number == self.received => Known::Size(number),
+            (Outcome::Done(_), _) => Known::Present,
             // Refused both times.
-            (Verdict::Failed(cause), number)
+            (Outcome::Failed(cause), number)
                 if cause.is_refusal()
                     && number.is_none_or(|code| code == u64::from(ErrCode::REJECTED.get())) =>
             {
                 self.known_of_refused()
             }
-            (Verdict::Failed(_), _) if self.listed == Known::Present => Known::Present,
-            (Verdict::Failed(_), Some(number)) => Known::Undecided(Some(number)),
-            (Verdict::Failed(cause), None) => Known::Failed(Verb::Get, cause.clone()),
+            (Outcome::Failed(_), _) if self.listed == Known::Present => Known::Present,
+            (Outcome::Failed(_), Some(number)) => Known::Undecided(Some(number)),
+            (Outcome::Failed(cause), None) => Known::Failed(Verb::Get, cause.clone()),
         }
     }
 

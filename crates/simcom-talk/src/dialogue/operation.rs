@@ -8,8 +8,8 @@ use bytes::Bytes;
 pub use super::trail::Trail;
 
 use super::failure::Failure;
+use super::resume_window::{OVERLAP, ResumeWindow};
 use super::rung::Rung;
-use super::seam::{OVERLAP, Seam};
 use crate::ftps::listing::{self, Facts};
 use crate::ftps::question::Question;
 use crate::ftps::storage::{Entry, ModulePath, Space};
@@ -227,7 +227,7 @@ pub struct BegunDownload {
     /// Size of the file on the server, where it tells.
     pub size: Option<u64>,
     /// The first and the last of the bytes handed over, by which the file is known again.
-    pub(crate) seam: Seam,
+    pub(crate) window: ResumeWindow,
     /// How often the link broke and the transfer went on.
     pub resumes: u32,
     /// The last of the bytes handed over, which nobody had room for: they come first when it goes on.
@@ -239,13 +239,13 @@ impl BegunDownload {
     /// as many of them as there are, up to [`BegunDownload::ENDS`].
     #[must_use]
     pub fn of(got: u64, size: Option<u64>, first: &[u8], last: &[u8]) -> Self {
-        let mut seam = Seam::default();
-        seam.add(first);
-        seam.add(last);
+        let mut window = ResumeWindow::default();
+        window.add(first);
+        window.add(last);
         Self {
             got,
             size,
-            seam,
+            window,
             resumes: 0,
             undelivered: Vec::new(),
         }
@@ -257,7 +257,7 @@ impl BegunDownload {
     /// The last of the bytes handed over, at most [`BegunDownload::ENDS`].
     #[must_use]
     pub fn tail(&self) -> &[u8] {
-        self.seam.tail()
+        self.window.tail()
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::exchange::{Claim, Settlement};
+use super::exchange::{Information, Response};
 use super::failure::{Cause, Failure};
 use super::operation::{Delivery, Output, Piece, Progress};
 use crate::at::CommandLine;
@@ -21,7 +21,7 @@ pub(crate) trait Procedure: Debug + Send {
     fn next(&mut self) -> Next;
 
     /// How the exchange that was asked for ended.
-    fn heard(&mut self, settlement: &Settlement);
+    fn heard(&mut self, response: &Response);
 
     /// Content came. Gives back what the job's receiver gets of it.
     fn content(&mut self, _bytes: Bytes) -> Option<Delivery> {
@@ -51,7 +51,7 @@ pub(crate) trait Procedure: Debug + Send {
 
     /// A report came that answers no exchange. Gives back its error code, where the report is
     /// this task's and tells of a failure.
-    fn overhear(&mut self, _report: &Report) -> Option<ErrCode> {
+    fn unsolicited_report(&mut self, _report: &Report) -> Option<ErrCode> {
         None
     }
 
@@ -162,7 +162,7 @@ pub(crate) enum Saying {
         /// The line.
         line: CommandLine,
         /// Which lines of text belong to the answer.
-        claim: Claim,
+        information: Information,
         /// How long it may take.
         timing: Timing,
     },

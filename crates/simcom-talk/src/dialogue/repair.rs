@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::exchange::{Claim, Settlement, Verdict};
+use super::exchange::{Information, Outcome, Response};
 use super::facts;
 use super::failure::{Cause, Failure, Stage};
 use super::operation::Output;
@@ -142,7 +142,7 @@ impl Repair {
             Step::Registration => Saying::Basic {
                 name,
                 line: CommandLine::read(name),
-                claim: Claim::Prefix(prefix),
+                information: Information::Prefix(prefix),
                 timing: timing(ANSWER),
             },
             Step::Deactivate => context(0),
@@ -153,13 +153,13 @@ impl Repair {
             Step::Reset => Saying::Basic {
                 name: "AT+CRESET",
                 line: CommandLine::bare("AT+CRESET"),
-                claim: Claim::Nothing,
+                information: Information::Nothing,
                 timing: timing(ANSWER),
             },
             Step::Restart => Saying::Basic {
                 name: "AT+CFUN",
                 line: CommandLine::write("AT+CFUN").number(1).number(1).finish(),
-                claim: Claim::Nothing,
+                information: Information::Nothing,
                 timing: timing(ANSWER),
             },
             Step::Pause | Step::Go => return None,
@@ -172,14 +172,14 @@ impl Repair {
         self.step
     }
 
-    fn fail(&mut self, cause: Cause, settlement: &Settlement, stage: Stage) -> Step {
-        self.end(Err(Failure::new(cause, Some(settlement.name), stage)))
+    fn fail(&mut self, cause: Cause, response: &Response, stage: Stage) -> Step {
+        self.end(Err(Failure::new(cause, Some(response.name), stage)))
     }
 
     /// Whether there is a network: the question goes through all kinds of them.
-    fn registered(&mut self, settlement: &Settlement) -> Step {
+    fn registered(&mut self, response: &Response) -> Step {
         let prefix = REGISTRATION.get(self.network).map(|(_, prefix)| *prefix);
-        let answer = prefix.and_then(|prefix| settlement.after(prefix));
+        let answer = prefix.and_then(|prefix| response.after(prefix));
         if let Some(found) = answer.and_then(facts::registration) {
             let before = self.registration.unwrap_or_default();
             self.registration = Some((found.0 || before.0, found.1 || before.1));
@@ -199,7 +199,7 @@ impl Repair {
                 self.polls -= 1;
                 Step::Pause
             }
-            (false, _) => self.fail(Cause::NotRegistered, settlement, Stage::Network),
+            (false, _) => self.fail(Cause::NotRegistered, response, Stage::Network),
         }
     }
 }
@@ -234,33 +234,33 @@ impl Procedure for Repair {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
+    fn heard(&mut self, response: &Response) {
         if !std::mem::take(&mut self.said) {
             return;
         }
-        let refused = match &settlement.verdict {
-            Verdict::Done(_) => false,
-            Verdict::Failed(Cause::Refused(_)) => true,
+        let refused = match &response.outcome {
+            Outcome::Done(_) => false,
+            Outcome::Failed(Cause::Refused(_)) => true,
             // Whatever came of it, the radio must not stay off.
-            Verdict::Failed(Cause::Timeout(_))
+            Outcome::Failed(Cause::Timeout(_))
                 if matches!(self.step, Step::Flight | Step::Minimum) =>
             {
                 false
             }
             // It is gone, as it was told to be.
-            Verdict::Failed(Cause::PortLost | Cause::Rebooted) if self.rung == Rung::Reset => {
+            Outcome::Failed(Cause::PortLost | Cause::Rebooted) if self.rung == Rung::Reset => {
                 self.step = Step::Go;
                 self.ended = Some(Ok(()));
                 return;
             }
-            Verdict::Failed(cause) => {
-                self.step = self.fail(cause.clone(), settlement, Stage::Device);
+            Outcome::Failed(cause) => {
+                self.step = self.fail(cause.clone(), response, Stage::Device);
                 return;
             }
         };
-        let refusal = || Cause::Refused(settlement.refusal().cloned());
+        let refusal = || Cause::Refused(response.refusal().cloned());
         self.step = match (self.step, refused) {
-            (Step::Registration, _) => self.registered(settlement),
+            (Step::Registration, _) => self.registered(response),
             // In EPS the last context stays as long as the module is attached (3GPP 24.301
             // §6.5.2.2): then it is only activated.
             (Step::Deactivate, _) => Step::Activate,
@@ -271,7 +271,7 @@ impl Procedure for Repair {
             (Step::Full, false) => Step::Registration,
             (Step::Reset, true) => Step::Restart,
             (Step::Reset | Step::Restart, false) => Step::Go,
-            (_, true) => self.fail(refusal(), settlement, Stage::Network),
+            (_, true) => self.fail(refusal(), response, Stage::Network),
         };
     }
 
@@ -295,7 +295,7 @@ fn context(state: u64) -> Saying {
             .number(state)
             .number(1)
             .finish(),
-        claim: Claim::Nothing,
+        information: Information::Nothing,
         timing: timing(ACTIVATION),
     }
 }
@@ -304,7 +304,7 @@ fn functionality(level: u64, accept: Duration) -> Saying {
     Saying::Basic {
         name: "AT+CFUN",
         line: CommandLine::write("AT+CFUN").number(level).finish(),
-        claim: Claim::Nothing,
+        information: Information::Nothing,
         timing: timing(accept),
     }
 }

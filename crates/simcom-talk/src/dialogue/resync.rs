@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::exchange::{Claim, Settlement, Verdict};
+use super::exchange::{Information, Outcome, Response};
 use super::failure::{Awaited, Cause, Failure, Stage};
 use super::operation::Output;
 use super::procedure::{Next, Procedure, Saying};
@@ -73,7 +73,7 @@ impl Procedure for Resync {
                 Next::Say(Saying::Basic {
                     name: "AT+CMEE",
                     line: CommandLine::read("AT+CMEE"),
-                    claim: Claim::Prefix("+CMEE:"),
+                    information: Information::Prefix("+CMEE:"),
                     timing,
                 })
             }
@@ -82,7 +82,7 @@ impl Procedure for Resync {
                 Next::Say(Saying::Basic {
                     name: "AT",
                     line: CommandLine::bare("AT"),
-                    claim: Claim::Nothing,
+                    information: Information::Nothing,
                     timing,
                 })
             }
@@ -94,25 +94,25 @@ impl Procedure for Resync {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
+    fn heard(&mut self, response: &Response) {
         let plain = matches!(self.step, Step::Plain);
-        self.step = match &settlement.verdict {
-            Verdict::Done(_) if plain || !settlement.info.is_empty() => Step::Done,
-            Verdict::Failed(Cause::Refused(_)) if !plain => Step::Plain,
-            Verdict::Failed(cause @ (Cause::PortLost | Cause::Rebooted)) => {
+        self.step = match &response.outcome {
+            Outcome::Done(_) if plain || !response.info.is_empty() => Step::Done,
+            Outcome::Failed(Cause::Refused(_)) if !plain => Step::Plain,
+            Outcome::Failed(cause @ (Cause::PortLost | Cause::Rebooted)) => {
                 self.ended = Some(Failure::new(
                     cause.clone(),
-                    Some(settlement.name),
+                    Some(response.name),
                     Stage::Device,
                 ));
                 Step::Done
             }
             _ if self.tries >= QUESTIONS => {
                 let cause = Cause::Timeout(Awaited::FinalCode);
-                self.ended = Some(Failure::new(cause, Some(settlement.name), Stage::Device));
+                self.ended = Some(Failure::new(cause, Some(response.name), Stage::Device));
                 Step::Done
             }
-            Verdict::Failed(Cause::Timeout(_)) => Step::EndContent,
+            Outcome::Failed(Cause::Timeout(_)) => Step::EndContent,
             _ => Step::Quiet,
         };
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::exchange::{Settlement, Verdict};
+use super::exchange::{Outcome, Response};
 use super::failure::{Awaited, Cause};
 use super::operation::{Directory, Place, Standing};
 use crate::ftps::takes;
@@ -105,12 +105,12 @@ impl Session {
     pub(crate) fn follow(
         &mut self,
         command: &Command,
-        settlement: &Settlement,
+        response: &Response,
         standing: &Standing,
     ) -> Result<(), Cause> {
-        let outcome = match &settlement.verdict {
-            Verdict::Done(body) => Ok(body.clone()),
-            Verdict::Failed(cause) => Err(cause.clone()),
+        let outcome = match &response.outcome {
+            Outcome::Done(body) => Ok(body.clone()),
+            Outcome::Failed(cause) => Err(cause.clone()),
         };
         let next = match (command, outcome) {
             // An unanswered or refused LOGOUT or STOP says that there was nothing to end.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::exchange::{Settlement, Verdict};
+use super::exchange::{Outcome, Response};
 use super::failure::{Cause, Failure, Finding, Stage};
 use super::inquiry::Inquiry;
 use super::known::Known;
@@ -172,14 +172,14 @@ impl Procedure for Simple {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
+    fn heard(&mut self, response: &Response) {
         match &mut self.state {
             State::Wait => {}
-            State::Look(inquiry, _) => return inquiry.heard(settlement),
+            State::Look(inquiry, _) => return inquiry.heard(response),
             State::Say | State::Finish(_) => return,
         }
-        self.state = match &settlement.verdict {
-            Verdict::Done(body) => {
+        self.state = match &response.outcome {
+            Outcome::Done(body) => {
                 self.answer = body.clone();
                 self.at += 1;
                 if self.at < self.commands.len() {
@@ -188,7 +188,7 @@ impl Procedure for Simple {
                     State::Finish(Ok(()))
                 }
             }
-            Verdict::Failed(cause) => self.fail(cause),
+            Outcome::Failed(cause) => self.fail(cause),
         };
     }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::exchange::Settlement;
+use super::exchange::Response;
 use super::failure::{Cause, Failure, Finding, Stage};
 use super::inquiry::Inquiry;
 use super::known::Known;
@@ -40,8 +40,8 @@ impl Procedure for Size {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
-        self.inquiry.heard(settlement);
+    fn heard(&mut self, response: &Response) {
+        self.inquiry.heard(response);
     }
 
     fn content(&mut self, bytes: Bytes) -> Option<Delivery> {

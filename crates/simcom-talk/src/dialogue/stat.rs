@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::exchange::Settlement;
+use super::exchange::Response;
 use super::failure::{Cause, Failure, Stage};
 use super::inquiry::Inquiry;
 use super::known::Known;
@@ -72,8 +72,8 @@ impl Procedure for Stat {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
-        self.inquiry.heard(settlement);
+    fn heard(&mut self, response: &Response) {
+        self.inquiry.heard(response);
     }
 
     fn content(&mut self, bytes: Bytes) -> Option<Delivery> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
-use super::exchange::{Settlement, Verdict};
+use super::exchange::{Outcome, Response};
 use super::failure::{Cause, Failure, Stage};
 use super::inquiry::Inquiry;
 use super::known::{Known, known};
@@ -209,16 +209,16 @@ impl Procedure for Survey {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
-        match (&mut self.state, &settlement.verdict) {
-            (State::Ask(_, inquiry), _) => inquiry.heard(settlement),
-            (State::List, Verdict::Done(_)) => {
+    fn heard(&mut self, response: &Response) {
+        match (&mut self.state, &response.outcome) {
+            (State::Ask(_, inquiry), _) => inquiry.heard(response),
+            (State::List, Outcome::Done(_)) => {
                 let last = self.lines.finish();
                 self.read(last);
                 self.is_listed = true;
                 self.state = self.ask(0);
             }
-            (State::List, Verdict::Failed(cause)) => {
+            (State::List, Outcome::Failed(cause)) => {
                 // Another listing follows, or none: what this one has shown may be not all of it.
                 self.lines = lines(self.now);
                 self.unread = None;

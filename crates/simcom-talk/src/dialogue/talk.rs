@@ -1,18 +1,18 @@
 //! The conductor: carries an operation through bring-up, resynchronisation, planning and task.
 
 mod abort_cost;
+mod climb;
 mod dialogue;
 mod filling;
 mod handle;
-mod hearing;
+mod incoming;
 mod outbox;
 mod poll;
 mod readiness;
 mod redaction;
-mod repairing;
+mod responses;
 mod run;
 mod secrets;
-mod settling;
 mod silent;
 mod standing;
 mod wait;

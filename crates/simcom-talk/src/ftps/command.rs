@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::shape::{Shape, Timing};
+use super::response_form::{ResponseForm, Timing};
 use super::storage::Storage;
 use super::value::{Drive, Offset, RemotePath, Server, TransferType};
 use super::verb::Verb;
@@ -115,11 +115,11 @@ impl Command {
 
     /// How the command is settled.
     #[must_use]
-    pub const fn shape(&self) -> Shape {
+    pub const fn response_form(&self) -> ResponseForm {
         match self {
-            Self::GetToCache(..) => Shape::Cached,
-            Self::CacheRead => Shape::CacheRead,
-            _ => self.verb().shape(),
+            Self::GetToCache(..) => ResponseForm::Cached,
+            Self::CacheRead => ResponseForm::CacheRead,
+            _ => self.verb().response_form(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::at::CommandLine;
 use crate::at::args::CommandLineBuilder;
-use crate::dialogue::exchange::Claim;
+use crate::dialogue::exchange::Information;
 use crate::dialogue::setup::Setup;
 use crate::ftps::profile::Probe;
 
@@ -11,7 +11,7 @@ use crate::ftps::profile::Probe;
 pub(super) struct Step {
     pub(super) name: &'static str,
     pub(super) line: CommandLine,
-    pub(super) claim: Claim,
+    pub(super) information: Information,
     pub(super) fact: Fact,
 }
 
@@ -39,7 +39,7 @@ pub(super) fn radio() -> Step {
     Step {
         name: "AT+CFUN",
         line: CommandLine::read("AT+CFUN"),
-        claim: Claim::Prefix("+CFUN:"),
+        information: Information::Prefix("+CFUN:"),
         fact: Fact::Radio,
     }
 }
@@ -49,7 +49,7 @@ pub(super) fn radio_on() -> Step {
     Step {
         name: "AT+CFUN",
         line: CommandLine::write("AT+CFUN").number(1).finish(),
-        claim: Claim::Nothing,
+        information: Information::Nothing,
         fact: Fact::RadioOn,
     }
 }
@@ -59,7 +59,7 @@ pub(super) fn sim() -> Step {
     Step {
         name: "AT+CPIN",
         line: CommandLine::read("AT+CPIN"),
-        claim: Claim::Prefix("+CPIN:"),
+        information: Information::Prefix("+CPIN:"),
         fact: Fact::Sim,
     }
 }
@@ -74,25 +74,25 @@ pub(super) fn all(setup: &Setup) -> Vec<Step> {
     let set = |name, build: fn(CommandLineBuilder) -> CommandLineBuilder| Step {
         name,
         line: build(CommandLine::write(name)).finish(),
-        claim: Claim::Nothing,
+        information: Information::Nothing,
         fact: Fact::None,
     };
     let bare = |name| Step {
         name,
         line: CommandLine::bare(name),
-        claim: Claim::Nothing,
+        information: Information::Nothing,
         fact: Fact::None,
     };
     let ask = |name, prefix, fact| Step {
         name,
         line: CommandLine::bare(name),
-        claim: Claim::Bare(prefix),
+        information: Information::Bare(prefix),
         fact,
     };
     let read = |name, prefix, fact| Step {
         name,
         line: CommandLine::read(name),
-        claim: Claim::Prefix(prefix),
+        information: Information::Prefix(prefix),
         fact,
     };
     let mut steps = vec![
@@ -115,7 +115,7 @@ pub(super) fn all(setup: &Setup) -> Vec<Step> {
     steps.extend(Probe::ALL.map(|probe| Step {
         name: probe.command(),
         line: CommandLine::test(probe.command()),
-        claim: Claim::Prefix(probe.prefix()),
+        information: Information::Prefix(probe.prefix()),
         fact: Fact::Ability(probe),
     }));
     if setup.hardware_flow_control {
@@ -130,7 +130,7 @@ pub(super) fn all(setup: &Setup) -> Vec<Step> {
                 .quoted("IP")
                 .quoted(apn.as_str())
                 .finish(),
-            claim: Claim::Nothing,
+            information: Information::Nothing,
             fact: Fact::None,
         });
     }

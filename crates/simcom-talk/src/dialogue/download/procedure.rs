@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::state::{Download, State};
 use crate::dialogue::cache::{Cache, Turn};
-use crate::dialogue::exchange::{Settlement, Verdict};
+use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Finding};
 use crate::dialogue::known::Known;
 use crate::dialogue::operation::{Delivery, Progress, ProgressStage};
@@ -145,23 +145,23 @@ impl Procedure for Download {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
+    fn heard(&mut self, response: &Response) {
         self.state = match &mut self.state {
             State::Inquire(inquiry)
             | State::Recheck(inquiry)
             | State::Remeasure(inquiry)
             | State::Look(inquiry, _) => {
-                return inquiry.heard(settlement);
+                return inquiry.heard(response);
             }
-            State::Wait => match &settlement.verdict {
-                Verdict::Done(_) => self.complete(),
-                Verdict::Failed(cause) => self.fail(cause),
+            State::Wait => match &response.outcome {
+                Outcome::Done(_) => self.complete(),
+                Outcome::Failed(cause) => self.fail(cause),
             },
-            State::Fill => match &settlement.verdict {
-                Verdict::Done(_) => State::Pull(Cache::new(settlement)),
-                Verdict::Failed(cause) => self.fail(cause),
+            State::Fill => match &response.outcome {
+                Outcome::Done(_) => State::Pull(Cache::new(response)),
+                Outcome::Failed(cause) => self.fail(cause),
             },
-            State::Pull(cache) | State::Leave(cache, _) => return cache.heard(settlement),
+            State::Pull(cache) | State::Leave(cache, _) => return cache.heard(response),
             State::Known(_)
             | State::Begin
             | State::Get
@@ -210,9 +210,9 @@ impl Procedure for Download {
         }
     }
 
-    fn overhear(&mut self, report: &Report) -> Option<ErrCode> {
+    fn unsolicited_report(&mut self, report: &Report) -> Option<ErrCode> {
         match &mut self.state {
-            State::Pull(cache) | State::Leave(cache, _) => cache.overhear(report),
+            State::Pull(cache) | State::Leave(cache, _) => cache.unsolicited_report(report),
             _ => None,
         }
     }

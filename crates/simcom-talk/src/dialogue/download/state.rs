@@ -7,7 +7,7 @@ use crate::dialogue::inquiry::Inquiry;
 use crate::dialogue::known::Known;
 use crate::dialogue::operation::{self, BegunDownload, Delivered, Growth, Output};
 use crate::dialogue::procedure::{Next, Saying, Ways};
-use crate::dialogue::seam::{Overlap, Seam};
+use crate::dialogue::resume_window::{Overlap, ResumeWindow};
 use crate::dialogue::size::unknown;
 use crate::ftps::value::{RemotePath, TransferType};
 use crate::ftps::{Command, Verb};
@@ -28,7 +28,7 @@ pub(crate) struct Download {
     pub(super) got: u64,
     /// The byte that the last GET began at.
     pub(super) from: u64,
-    pub(super) seam: Seam,
+    pub(super) window: ResumeWindow,
     /// What the server sends again when the transfer goes on, until it was compared.
     pub(super) overlap: Option<Overlap>,
     /// The directory does not list the name.
@@ -107,7 +107,7 @@ impl Download {
             size: begun.size,
             got: begun.got,
             from: 0,
-            seam: begun.seam,
+            window: begun.window,
             overlap: None,
             unlisted: false,
             no_rest: false,
@@ -184,7 +184,7 @@ impl Download {
             State::Yield => Ok(Output::DownloadYielded(BegunDownload {
                 got: self.got,
                 size: self.size,
-                seam: self.seam.clone(),
+                window: self.window.clone(),
                 resumes: self.resumes,
                 undelivered: Vec::new(),
             })),

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::state::{Download, State};
-use crate::dialogue::exchange::{Settlement, Verdict};
+use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Stage};
 use crate::dialogue::known::Known;
 use crate::dialogue::operation::{self, BegunDownload, Delivery};
@@ -86,9 +86,9 @@ fn the_data_connection_is_named_and_not_the_goodbye_that_followed() {
     ];
     for code in codes {
         download.state = State::Wait;
-        download.heard(&Settlement {
+        download.heard(&Response {
             name: Verb::Get.name(),
-            verdict: Verdict::Failed(Cause::Reported(code)),
+            outcome: Outcome::Failed(Cause::Reported(code)),
             clean: true,
             info: Vec::new(),
             prompted: false,

@@ -94,7 +94,7 @@ impl Names {
     }
 
     /// The lines that were none of the names, nor the end.
-    pub(super) fn strays(&self) -> Vec<String> {
+    pub(super) fn unsolicited(&self) -> Vec<String> {
         let (names, doubted) = self.names();
         if doubted {
             return Vec::new();

@@ -7,9 +7,9 @@ use bytes::{Bytes, BytesMut};
 use super::names::Names;
 use crate::at::{CommandLine, Expect, FinalCode};
 use crate::dialogue::moment::Moment;
-use crate::ftps::{Body, Command, Shape, Storage, StorageVerb, Timing, Verb};
+use crate::ftps::{Body, Command, ResponseForm, Storage, StorageVerb, Timing, Verb};
 
-/// One AT line under way: knows what may come next, until when, and when it is settled.
+/// One AT line under way: knows what may come next, until when, and when the response is complete.
 ///
 /// Both orders of final result code and report are accepted, `ERROR` alone or with a report on
 /// either side, and lines of others in between. Counted content is consumed by its count,
@@ -18,8 +18,8 @@ use crate::ftps::{Body, Command, Shape, Storage, StorageVerb, Timing, Verb};
 pub(crate) struct Exchange {
     pub(super) name: &'static str,
     pub(super) line: CommandLine,
-    pub(super) claim: Claim,
-    pub(super) shape: Shape,
+    pub(super) information: Information,
+    pub(super) form: ResponseForm,
     pub(super) timing: Timing,
     pub(super) final_code: Option<FinalCode>,
     pub(super) report: Option<Body>,
@@ -50,7 +50,7 @@ pub(crate) struct Exchange {
 
 /// Which lines of text belong to the exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Claim {
+pub(crate) enum Information {
     /// Reports of this command.
     Report(Verb),
     /// Information that begins so, for example `+CPIN:`.
@@ -92,17 +92,17 @@ impl Exchange {
     /// arguments ask for.
     pub(crate) fn of(command: &Command, line: CommandLine, now: Moment) -> Self {
         let verb = command.verb();
-        let claim = match verb {
-            Verb::ReadSingleIp => Claim::Prefix("+CFTPSSINGLEIP:"),
-            Verb::Storage(StorageVerb::Enter) => Claim::Prefix("+FSCD:"),
-            Verb::Storage(StorageVerb::Count) => Claim::Prefix("+FSLS:"),
-            Verb::Storage(StorageVerb::List) => Claim::Nothing,
-            Verb::Storage(StorageVerb::Attributes) => Claim::Prefix("+FSATTRI:"),
-            Verb::Storage(StorageVerb::Space) => Claim::Prefix("+FSMEM:"),
-            _ => Claim::Report(command.reporter()),
+        let information = match verb {
+            Verb::ReadSingleIp => Information::Prefix("+CFTPSSINGLEIP:"),
+            Verb::Storage(StorageVerb::Enter) => Information::Prefix("+FSCD:"),
+            Verb::Storage(StorageVerb::Count) => Information::Prefix("+FSLS:"),
+            Verb::Storage(StorageVerb::List) => Information::Nothing,
+            Verb::Storage(StorageVerb::Attributes) => Information::Prefix("+FSATTRI:"),
+            Verb::Storage(StorageVerb::Space) => Information::Prefix("+FSMEM:"),
+            _ => Information::Report(command.reporter()),
         };
-        let (shape, timing) = (command.shape(), command.timing());
-        let exchange = Self::new(verb.name(), line, claim, shape, timing, now);
+        let (form, timing) = (command.response_form(), command.timing());
+        let exchange = Self::new(verb.name(), line, information, form, timing, now);
         let names = match command {
             Command::Storage(Storage::List(count)) => Some(Names::new(*count)),
             _ => None,
@@ -114,18 +114,18 @@ impl Exchange {
         }
     }
 
-    /// Any other command: settled by its final result code.
+    /// Any other command: its final result code ends it.
     pub(crate) fn basic(
         name: &'static str,
         line: CommandLine,
-        claim: Claim,
+        information: Information,
         timing: Timing,
         now: Moment,
     ) -> Self {
-        Self::new(name, line, claim, Shape::Final, timing, now)
+        Self::new(name, line, information, ResponseForm::Final, timing, now)
     }
 
-    /// Any other command that prompts for content: settled by its final result code.
+    /// Any other command that prompts for content: its final result code ends it.
     pub(crate) fn with_content(
         name: &'static str,
         line: CommandLine,
@@ -137,7 +137,7 @@ impl Exchange {
             handover: Handover::Awaited,
             content_to_write: Some(content),
             deadline: now + timing.prompt,
-            ..Self::basic(name, line, Claim::Nothing, timing, now)
+            ..Self::basic(name, line, Information::Nothing, timing, now)
         }
     }
 
@@ -149,20 +149,20 @@ impl Exchange {
     fn new(
         name: &'static str,
         line: CommandLine,
-        claim: Claim,
-        shape: Shape,
+        information: Information,
+        form: ResponseForm,
         timing: Timing,
         now: Moment,
     ) -> Self {
-        let (handover, patience) = match shape {
-            Shape::Prompt | Shape::Literal => (Handover::Awaited, timing.prompt),
+        let (handover, patience) = match form {
+            ResponseForm::Prompt | ResponseForm::Literal => (Handover::Awaited, timing.prompt),
             _ => (Handover::None, timing.accept),
         };
         Self {
             name,
             line,
-            claim,
-            shape,
+            information,
+            form,
             timing,
             final_code: None,
             report: None,
@@ -210,17 +210,20 @@ impl Exchange {
 
     /// Whether content is being pushed by the module, which nothing but an abort can stop.
     pub(crate) fn is_receiving(&self) -> bool {
-        self.shape == Shape::Blocks && self.report.is_none()
+        self.form == ResponseForm::Blocks && self.report.is_none()
     }
 
     /// Whether counted content may come in.
     pub(super) fn takes_content(&self) -> bool {
-        self.is_receiving() || self.shape == Shape::CacheRead
+        self.is_receiving() || self.form == ResponseForm::CacheRead
     }
 
     /// Whether the module moves a file by itself.
     pub(crate) fn is_of_a_module_file(&self) -> bool {
-        matches!(self.claim, Claim::Report(Verb::GetFile | Verb::PutFile))
+        matches!(
+            self.information,
+            Information::Report(Verb::GetFile | Verb::PutFile)
+        )
     }
 
     /// Whether the module does so now, and takes other commands meanwhile.
@@ -237,7 +240,7 @@ impl Exchange {
 
     /// Whether the content comes from the server, which an abort would end.
     pub(crate) fn is_of_the_server(&self) -> bool {
-        !matches!(self.claim, Claim::Report(Verb::Storage(_)))
+        !matches!(self.information, Information::Report(Verb::Storage(_)))
     }
 
     /// The line to be written.

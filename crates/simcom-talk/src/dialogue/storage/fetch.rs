@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::attempt::failure;
 use super::inquiry::{FileInquiry, FileKnown};
-use crate::dialogue::exchange::{Settlement, Verdict};
+use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Finding, Stage};
 use crate::dialogue::inquiry::Inquiry;
 use crate::dialogue::known::Known;
@@ -122,8 +122,8 @@ impl Fetch {
         }))
     }
 
-    fn moved(&mut self, verdict: &Verdict) -> State {
-        let Verdict::Failed(cause) = verdict else {
+    fn moved(&mut self, outcome: &Outcome) -> State {
+        let Outcome::Failed(cause) = outcome else {
             return State::Check(self.inquiry());
         };
         if is_transient(cause) || cause.is_data_channel() {
@@ -252,23 +252,23 @@ impl Procedure for Fetch {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
+    fn heard(&mut self, response: &Response) {
         self.state = match &mut self.state {
-            State::Server(inquiry) | State::Look(inquiry, _) => return inquiry.heard(settlement),
-            State::Module(inquiry) | State::Check(inquiry) => return inquiry.heard(settlement),
-            State::Clear => match &settlement.verdict {
-                Verdict::Done(_) => {
+            State::Server(inquiry) | State::Look(inquiry, _) => return inquiry.heard(response),
+            State::Module(inquiry) | State::Check(inquiry) => return inquiry.heard(response),
+            State::Clear => match &response.outcome {
+                Outcome::Done(_) => {
                     self.got = 0;
                     State::Say
                 }
-                Verdict::Failed(cause) => State::Finish(Err(failure(
+                Outcome::Failed(cause) => State::Finish(Err(failure(
                     cause.clone(),
                     StorageVerb::Delete.name(),
                     Stage::Device,
                     1,
                 ))),
             },
-            State::Wait => self.moved(&settlement.verdict),
+            State::Wait => self.moved(&response.outcome),
             State::Say | State::Finish(_) => return,
         };
     }

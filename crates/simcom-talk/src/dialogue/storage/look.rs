@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::info;
 
 use super::attempt::{again, failure};
-use crate::dialogue::exchange::{Settlement, Verdict};
+use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::operation::Output;
 use crate::dialogue::procedure::{Next, Procedure, Saying, TRIES};
@@ -125,8 +125,8 @@ impl Look {
         }
     }
 
-    fn listed(&mut self, settlement: &Settlement) -> Step {
-        let entries = storage::entries(settlement.info.iter().map(String::as_str));
+    fn listed(&mut self, response: &Response) -> Step {
+        let entries = storage::entries(response.info.iter().map(String::as_str));
         if self.count.is_some_and(|count| count != entries.len()) {
             self.tries += 1;
             if self.tries >= TRIES {
@@ -158,13 +158,13 @@ impl Look {
         self.next_size()
     }
 
-    fn measured(&mut self, settlement: &Settlement) -> Step {
+    fn measured(&mut self, response: &Response) -> Step {
         let Wish::Space { drives, .. } = &mut self.wish else {
             return Step::Done;
         };
         let space = drives
             .front()
-            .zip(settlement.after("+FSMEM:"))
+            .zip(response.after("+FSMEM:"))
             .and_then(|(drive, answer)| Space::parse(answer, *drive));
         let Some(space) = space else {
             return self.unmeasured(Cause::OutOfOrder("room without numbers".into()));
@@ -256,30 +256,30 @@ impl Procedure for Look {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
-        self.step = match (&settlement.verdict, self.step) {
-            (Verdict::Done(_), Step::Enter) => self.entered(),
-            (Verdict::Done(_), Step::Count) => {
-                self.count = settlement.after("+FSLS:").and_then(storage::count);
+    fn heard(&mut self, response: &Response) {
+        self.step = match (&response.outcome, self.step) {
+            (Outcome::Done(_), Step::Enter) => self.entered(),
+            (Outcome::Done(_), Step::Count) => {
+                self.count = response.after("+FSLS:").and_then(storage::count);
                 Step::List
             }
-            (Verdict::Done(_), Step::List) => self.listed(settlement),
-            (Verdict::Done(_), Step::Size) => {
-                self.sized(settlement.after("+FSATTRI:").and_then(storage::size))
+            (Outcome::Done(_), Step::List) => self.listed(response),
+            (Outcome::Done(_), Step::Size) => {
+                self.sized(response.after("+FSATTRI:").and_then(storage::size))
             }
-            (Verdict::Done(_), Step::Space) => self.measured(settlement),
+            (Outcome::Done(_), Step::Space) => self.measured(response),
             // A name that is listed and cannot be said.
-            (Verdict::Failed(Cause::Unsuitable(_)), Step::Size) => self.sized(None),
+            (Outcome::Failed(Cause::Unsuitable(_)), Step::Size) => self.sized(None),
             // It is there, and cannot be deleted.
-            (Verdict::Done(_), Step::Why) => {
+            (Outcome::Done(_), Step::Why) => {
                 self.fail(Cause::Refused(None), StorageVerb::Delete.name());
                 Step::Done
             }
-            (Verdict::Done(_), _) => Step::Done,
-            (Verdict::Failed(cause @ Cause::Refused(_)), _) => self.refused(settlement.name, cause),
-            (Verdict::Failed(cause), _) => {
+            (Outcome::Done(_), _) => Step::Done,
+            (Outcome::Failed(cause @ Cause::Refused(_)), _) => self.refused(response.name, cause),
+            (Outcome::Failed(cause), _) => {
                 if !again(cause, &mut self.tries) {
-                    self.fail(cause.clone(), settlement.name);
+                    self.fail(cause.clone(), response.name);
                 }
                 // The module may have started anew, and stand in another directory.
                 self.entries.clear();

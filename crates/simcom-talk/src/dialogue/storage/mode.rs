@@ -1,7 +1,7 @@
 //! The data address mode, as a task.
 
 use super::attempt::failure;
-use crate::dialogue::exchange::{Settlement, Verdict};
+use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::operation::Output;
 use crate::dialogue::procedure::{Next, Procedure, Saying, may_retry};
@@ -43,19 +43,17 @@ impl Procedure for Mode {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
+    fn heard(&mut self, response: &Response) {
         self.tries += 1;
-        let outcome = match (&settlement.verdict, &self.command) {
-            (Verdict::Done(_), Command::ReadSingleIp) => {
-                match settlement.after("+CFTPSSINGLEIP:") {
-                    Some("0") => Ok(Output::SingleIp(false)),
-                    Some("1") => Ok(Output::SingleIp(true)),
-                    _ => Err(Cause::OutOfOrder("a mode that is neither 0 nor 1".into())),
-                }
-            }
-            (Verdict::Done(_), _) => Ok(Output::Done),
-            (Verdict::Failed(cause), _) if may_retry(cause, self.tries) => return,
-            (Verdict::Failed(cause), _) => Err(cause.clone()),
+        let outcome = match (&response.outcome, &self.command) {
+            (Outcome::Done(_), Command::ReadSingleIp) => match response.after("+CFTPSSINGLEIP:") {
+                Some("0") => Ok(Output::SingleIp(false)),
+                Some("1") => Ok(Output::SingleIp(true)),
+                _ => Err(Cause::OutOfOrder("a mode that is neither 0 nor 1".into())),
+            },
+            (Outcome::Done(_), _) => Ok(Output::Done),
+            (Outcome::Failed(cause), _) if may_retry(cause, self.tries) => return,
+            (Outcome::Failed(cause), _) => Err(cause.clone()),
         };
         self.ended = Some(
             outcome

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::attempt::{again, failure};
 use super::inquiry::{FileInquiry, FileKnown};
-use crate::dialogue::exchange::{Settlement, Verdict};
+use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::operation::{Delivered, Delivery, Output, Progress, ProgressStage};
 use crate::dialogue::procedure::{Next, Procedure, Saying};
@@ -56,19 +56,19 @@ impl Print {
         }
     }
 
-    fn printed(&mut self, verdict: &Verdict) -> State {
-        match verdict {
-            Verdict::Done(_) if self.got == self.size => State::Finish(Ok(())),
+    fn printed(&mut self, outcome: &Outcome) -> State {
+        match outcome {
+            Outcome::Done(_) if self.got == self.size => State::Finish(Ok(())),
             // Whole frames were lost, or the file has changed.
-            Verdict::Done(_) => {
+            Outcome::Done(_) => {
                 let (expected, found) = (self.size, self.got);
                 self.fail(Cause::SizeMismatch { expected, found })
             }
-            Verdict::Failed(cause) if again(cause, &mut self.tries) => {
+            Outcome::Failed(cause) if again(cause, &mut self.tries) => {
                 self.resumes += u32::from(self.got > 0);
                 State::Say
             }
-            Verdict::Failed(cause) => self.fail(cause.clone()),
+            Outcome::Failed(cause) => self.fail(cause.clone()),
         }
     }
 
@@ -113,10 +113,10 @@ impl Procedure for Print {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
+    fn heard(&mut self, response: &Response) {
         self.state = match &mut self.state {
-            State::Inquire(inquiry) => return inquiry.heard(settlement),
-            State::Wait => self.printed(&settlement.verdict),
+            State::Inquire(inquiry) => return inquiry.heard(response),
+            State::Wait => self.printed(&response.outcome),
             State::Begin | State::Say | State::Finish(_) => return,
         };
     }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::attempt::failure;
 use super::inquiry::{FileInquiry, FileKnown};
-use crate::dialogue::exchange::{Settlement, Verdict};
+use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::inquiry::Inquiry;
 use crate::dialogue::known::Known;
@@ -72,15 +72,15 @@ impl Send {
         }
     }
 
-    fn moved(&mut self, verdict: &Verdict) -> State {
-        match verdict {
-            Verdict::Done(_) => State::Verify(Box::new(Inquiry::size(self.what.path.clone()))),
-            Verdict::Failed(cause) if may_retry(cause, self.tries) => State::Say,
-            Verdict::Failed(cause @ Cause::Reported(ErrCode::MEMORY | ErrCode::FILE)) => {
+    fn moved(&mut self, outcome: &Outcome) -> State {
+        match outcome {
+            Outcome::Done(_) => State::Verify(Box::new(Inquiry::size(self.what.path.clone()))),
+            Outcome::Failed(cause) if may_retry(cause, self.tries) => State::Say,
+            Outcome::Failed(cause @ Cause::Reported(ErrCode::MEMORY | ErrCode::FILE)) => {
                 let inquiry = FileInquiry::new(self.what.file.clone());
                 State::Look(inquiry, self.failure(cause.clone()))
             }
-            Verdict::Failed(cause) => self.fail(cause.clone()),
+            Outcome::Failed(cause) => self.fail(cause.clone()),
         }
     }
 
@@ -155,11 +155,11 @@ impl Procedure for Send {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
+    fn heard(&mut self, response: &Response) {
         match &mut self.state {
-            State::Module(inquiry) | State::Look(inquiry, _) => inquiry.heard(settlement),
-            State::Verify(inquiry) => inquiry.heard(settlement),
-            State::Wait => self.state = self.moved(&settlement.verdict),
+            State::Module(inquiry) | State::Look(inquiry, _) => inquiry.heard(response),
+            State::Verify(inquiry) => inquiry.heard(response),
+            State::Wait => self.state = self.moved(&response.outcome),
             State::Say | State::Finish(_) => {}
         }
     }

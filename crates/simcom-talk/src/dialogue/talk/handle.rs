@@ -147,8 +147,8 @@ impl Dialogue {
             if !over {
                 return;
             }
-            if let Some(settlement) = self.exchange.as_ref().map(Exchange::expire) {
-                self.settle(settlement, now);
+            if let Some(response) = self.exchange.as_ref().map(Exchange::expire) {
+                self.take_response(response, now);
             }
             return;
         }

@@ -83,10 +83,10 @@ impl Dialogue {
                 Next::Say(Saying::Basic {
                     name,
                     line,
-                    claim,
+                    information,
                     timing,
                 }) => {
-                    self.open_exchange(Exchange::basic(name, line, claim, timing, now));
+                    self.open_exchange(Exchange::basic(name, line, information, timing, now));
                 }
                 Next::Say(Saying::Content {
                     name,

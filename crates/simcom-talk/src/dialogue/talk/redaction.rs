@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::dialogue::Dialogue;
 use crate::at::ErrorCode;
-use crate::dialogue::exchange::{Settlement, Verdict};
+use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::Cause;
 use crate::ftps::urc::{self, Urc};
 use crate::ftps::{Body, Report};
@@ -26,8 +26,8 @@ impl Dialogue {
     }
 
     /// Takes what may be a secret out of an error, which goes to logs and callers.
-    pub(super) fn hide(&self, settlement: &mut Settlement) {
-        let Verdict::Failed(cause) = &mut settlement.verdict else {
+    pub(super) fn hide(&self, response: &mut Response) {
+        let Outcome::Failed(cause) = &mut response.outcome else {
             return;
         };
         match cause {
@@ -58,7 +58,7 @@ fn is_known(text: &str) -> bool {
 mod tests {
     use super::*;
     use crate::at::CommandLine;
-    use crate::dialogue::exchange::{Claim, Exchange};
+    use crate::dialogue::exchange::{Exchange, Information};
     use crate::dialogue::talk::Patience;
     use crate::dialogue::{Moment, Setup};
     use crate::ftps::Timing;
@@ -91,7 +91,7 @@ mod tests {
         }
         // While it is under way, whatever is not known.
         let timing = Timing::DEFAULT;
-        let exchange = Exchange::basic("AT", line, Claim::Nothing, timing, Moment::ORIGIN);
+        let exchange = Exchange::basic("AT", line, Information::Nothing, timing, Moment::ORIGIN);
         dialogue.exchange = Some(exchange);
         assert_eq!(dialogue.shown("c0rrect_h0rse"), HIDDEN);
         assert_eq!(dialogue.shown("RING"), "RING");

@@ -7,7 +7,7 @@ use super::readiness::Change;
 use super::run::{Activity, Held, Sentences};
 use super::silent::SHORT;
 use crate::dialogue::bring_up::BringUp;
-use crate::dialogue::exchange::{Exchange, Settlement, Verdict};
+use crate::dialogue::exchange::{Exchange, Outcome, Response};
 use crate::dialogue::failure::{Cause, Ending, Failure, Stage};
 use crate::dialogue::hush::Hush;
 use crate::dialogue::moment::Moment;
@@ -143,10 +143,10 @@ impl Dialogue {
             Err(error) => {
                 let cause = Cause::Unsuitable(error);
                 let name = command.verb().name();
-                self.settle(
-                    Settlement {
+                self.take_response(
+                    Response {
                         name,
-                        verdict: Verdict::Failed(cause),
+                        outcome: Outcome::Failed(cause),
                         clean: true,
                         info: Vec::new(),
                         prompted: false,

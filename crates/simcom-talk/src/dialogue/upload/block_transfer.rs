@@ -2,7 +2,7 @@
 
 use super::blocks::Blocks;
 use super::state::{State, Upload};
-use crate::dialogue::exchange::Verdict;
+use crate::dialogue::exchange::Outcome;
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::inquiry::Inquiry;
 use crate::dialogue::known::Known;
@@ -66,12 +66,12 @@ impl Upload {
     }
 
     /// A block is over, as far as the module tells.
-    pub(super) fn block_transferred(&mut self, verdict: &Verdict) -> State {
+    pub(super) fn block_transferred(&mut self, outcome: &Outcome) -> State {
         let Some(blocks) = &mut self.blocks else {
             return State::Gather;
         };
-        match verdict {
-            Verdict::Done(_) => {
+        match outcome {
+            Outcome::Done(_) => {
                 self.broken = None;
                 self.fruitless = 0;
                 if blocks.arrived() {
@@ -80,7 +80,7 @@ impl Upload {
                     State::Gather
                 }
             }
-            Verdict::Failed(cause) => {
+            Outcome::Failed(cause) => {
                 self.fruitless += 1;
                 let again =
                     (is_transient(cause) || cause.is_data_channel()) && self.fruitless < FRUITLESS;

@@ -1,7 +1,7 @@
 //! Clearing up after an upload that failed: what it left is deleted, and nothing else.
 
 use super::rejoin::{Overlay, Rejoin};
-use crate::dialogue::exchange::{Settlement, Verdict};
+use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::inquiry::Inquiry;
 use crate::dialogue::known::Known;
@@ -148,12 +148,12 @@ impl Clear {
         }
     }
 
-    fn deleted(&mut self, verdict: &Verdict) {
+    fn deleted(&mut self, outcome: &Outcome) {
         self.tries += 1;
-        self.state = match verdict {
-            Verdict::Done(_) => State::Over(Ok(Cleared::Deleted)),
-            Verdict::Failed(cause) if may_retry(cause, self.tries) => return,
-            Verdict::Failed(cause) => {
+        self.state = match outcome {
+            Outcome::Done(_) => State::Over(Ok(Cleared::Deleted)),
+            Outcome::Failed(cause) if may_retry(cause, self.tries) => return,
+            Outcome::Failed(cause) => {
                 let inquiry = Inquiry::look(self.path.clone());
                 State::Look(Box::new(inquiry), cause.clone())
             }
@@ -167,11 +167,11 @@ impl Procedure for Clear {
             .unwrap_or_else(|outcome| Next::Finish(outcome.map(Output::Cleared)))
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
+    fn heard(&mut self, response: &Response) {
         match &mut self.state {
-            State::Ask(inquiry) | State::Look(inquiry, _) => inquiry.heard(settlement),
-            State::Compare(rejoin) => rejoin.heard(&settlement.verdict),
-            State::Delete => self.deleted(&settlement.verdict),
+            State::Ask(inquiry) | State::Look(inquiry, _) => inquiry.heard(response),
+            State::Compare(rejoin) => rejoin.heard(&response.outcome),
+            State::Delete => self.deleted(&response.outcome),
             State::Over(_) => {}
         }
     }

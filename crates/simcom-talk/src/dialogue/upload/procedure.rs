@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::state::{State, Upload};
-use crate::dialogue::exchange::{Settlement, Verdict};
+use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Finding, Stage};
 use crate::dialogue::operation::{self, Before, Output, Piece, Progress, ProgressStage};
 use crate::dialogue::procedure::{Feed, Next, Procedure, Saying, WayOut, Ways};
@@ -92,31 +92,31 @@ impl Procedure for Upload {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
+    fn heard(&mut self, response: &Response) {
         if let Some(inquiry) = self.inquiry() {
-            return inquiry.heard(settlement);
+            return inquiry.heard(response);
         }
         self.state = match &mut self.state {
             State::Before => {
-                self.before = Before::of(&settlement.verdict);
+                self.before = Before::of(&response.outcome);
                 self.prepared = true;
                 self.begin()
             }
             State::Transfer => {
                 self.open = false;
-                self.begun |= settlement.prompted;
-                self.written |= self.begun && matches!(settlement.verdict, Verdict::Done(_));
+                self.begun |= response.prompted;
+                self.written |= self.begun && matches!(response.outcome, Outcome::Done(_));
                 match self.failed.clone() {
                     // Abandoned meanwhile: how the cut transfer ended does not matter.
                     Some(_) if self.begun => self.clear_up(),
                     Some(failure) => State::Finish(Err(failure)),
-                    None => self.transferred(&settlement.verdict),
+                    None => self.transferred(&response.outcome),
                 }
             }
             State::Rejoin(rejoin) | State::Tail(rejoin) => {
-                return rejoin.heard(&settlement.verdict);
+                return rejoin.heard(&response.outcome);
             }
-            State::Clear(clear) => return clear.heard(settlement),
+            State::Clear(clear) => return clear.heard(response),
             _ => return,
         };
     }
@@ -248,16 +248,16 @@ impl Procedure for Upload {
 impl Before {
     /// What an answer to SIZE says. A number that may be an error code is no size (SIMCom manual
     /// L1219): 9 is the server's refusal, or a file of nine bytes, and others tell nothing.
-    fn of(verdict: &Verdict) -> Self {
+    fn of(outcome: &Outcome) -> Self {
         let refused = u64::from(ErrCode::REJECTED.get());
-        match verdict {
-            Verdict::Done(Some(Body::Length(size))) => Self::Number(*size),
-            Verdict::Done(Some(Body::Number(number))) if *number == refused => Self::Nothing,
-            Verdict::Done(Some(Body::Number(number))) if ErrCode::is_known_failure(*number) => {
+        match outcome {
+            Outcome::Done(Some(Body::Length(size))) => Self::Number(*size),
+            Outcome::Done(Some(Body::Number(number))) if *number == refused => Self::Nothing,
+            Outcome::Done(Some(Body::Number(number))) if ErrCode::is_known_failure(*number) => {
                 Self::Unknown
             }
-            Verdict::Done(Some(Body::Number(number))) => Self::Number(*number),
-            Verdict::Failed(Cause::Reported(ErrCode::REJECTED)) => Self::Nothing,
+            Outcome::Done(Some(Body::Number(number))) => Self::Number(*number),
+            Outcome::Failed(Cause::Reported(ErrCode::REJECTED)) => Self::Nothing,
             _ => Self::Unknown,
         }
     }

@@ -6,11 +6,11 @@ use crate::ftps::{Body, ErrCode};
 
 /// How an exchange ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Settlement {
+pub(crate) struct Response {
     /// The command, for errors.
     pub(crate) name: &'static str,
     /// What it came to.
-    pub(crate) verdict: Verdict,
+    pub(crate) outcome: Outcome,
     /// Every part of the answer came, so that nothing can be taken for the next one's.
     pub(crate) clean: bool,
     /// Lines of information.
@@ -23,25 +23,25 @@ pub(crate) struct Settlement {
 
 /// What a command came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum Outcome {
     /// It did what was asked; the report, where it carries more than a success code.
     Done(Option<Body>),
     /// It did not.
     Failed(Cause),
 }
 
-impl Settlement {
+impl Response {
     /// The error code reported, if that is what happened.
     pub(crate) fn errcode(&self) -> Option<ErrCode> {
-        match self.verdict {
-            Verdict::Failed(Cause::Reported(code)) => Some(code),
+        match self.outcome {
+            Outcome::Failed(Cause::Reported(code)) => Some(code),
             _ => None,
         }
     }
 
     /// Whether the command did what was asked.
     pub(crate) fn is_done(&self) -> bool {
-        matches!(self.verdict, Verdict::Done(_))
+        matches!(self.outcome, Outcome::Done(_))
     }
 
     /// The rest of the first line of information that begins with the prefix.
@@ -54,8 +54,8 @@ impl Settlement {
 
     /// The reason of a refusal, where the module gave one.
     pub(crate) fn refusal(&self) -> Option<&ErrorCode> {
-        match &self.verdict {
-            Verdict::Failed(Cause::Refused(code)) => code.as_ref(),
+        match &self.outcome {
+            Outcome::Failed(Cause::Refused(code)) => code.as_ref(),
             _ => None,
         }
     }

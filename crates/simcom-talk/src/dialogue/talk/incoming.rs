@@ -45,12 +45,12 @@ impl Dialogue {
             return;
         }
         let Some(exchange) = &mut self.exchange else {
-            self.overhear(frame, now);
+            self.hear_between_commands(frame, now);
             return;
         };
         match exchange.hear(frame, now) {
             Heard::Nothing => {}
-            Heard::Stray(text) => self.stray(&text, now),
+            Heard::Unsolicited(text) => self.hear_unsolicited(&text, now),
             Heard::Content(bytes) => {
                 if let Some(run) = &mut self.run {
                     let delivery = run.task.content(bytes);
@@ -76,13 +76,13 @@ impl Dialogue {
             }
             self.end_content(now);
         }
-        if let Some(settlement) = self.exchange.as_ref().and_then(Exchange::settled) {
-            self.settle(settlement, now);
+        if let Some(response) = self.exchange.as_ref().and_then(Exchange::response) {
+            self.take_response(response, now);
         }
     }
 
     /// A frame came while no command is under way.
-    pub(super) fn overhear(&mut self, frame: Frame, now: Moment) {
+    pub(super) fn hear_between_commands(&mut self, frame: Frame, now: Moment) {
         let Frame::Line(raw) = frame else { return };
         let text = String::from_utf8_lossy(&raw).into_owned();
         // Content of a command that is over is skipped by its count, not read.
@@ -94,17 +94,17 @@ impl Dialogue {
             self.leftover = len;
             return;
         }
-        self.stray(&text, now);
+        self.hear_unsolicited(&text, now);
     }
 
     /// A line that belongs to no command.
-    pub(super) fn stray(&mut self, text: &str, now: Moment) {
+    pub(super) fn hear_unsolicited(&mut self, text: &str, now: Moment) {
         if self.filling.take().is_some() {
             // Whatever the module waited for, it has it.
             self.outbox.drop_content();
         }
         if let (Some(report), Some(run)) = (Report::parse(text), &mut self.run)
-            && let Some(code) = run.task.overhear(&report)
+            && let Some(code) = run.task.unsolicited_report(&report)
         {
             self.session.note(code);
             return;
@@ -161,7 +161,7 @@ impl Dialogue {
                 if let Some(Activity::BringUp(bring_up)) =
                     self.run.as_mut().map(|run| &mut run.activity)
                 {
-                    bring_up.overhear(&line);
+                    bring_up.unsolicited_line(&line);
                 }
             }
         }
@@ -258,12 +258,12 @@ impl Dialogue {
     /// The exchange under way will not be answered.
     pub(super) fn break_off(&mut self, cause: Cause, now: Moment) {
         self.wait = None;
-        if let Some(settlement) = self
+        if let Some(response) = self
             .exchange
             .as_ref()
             .map(|exchange| exchange.broken(cause))
         {
-            self.settle(settlement, now);
+            self.take_response(response, now);
         }
     }
 

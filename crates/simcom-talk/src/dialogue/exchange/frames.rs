@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 
-use super::under_way::{Block, Claim, Exchange, Handover};
+use super::under_way::{Block, Exchange, Handover, Information};
 use crate::at::{FinalCode, Frame, Line};
 use crate::dialogue::moment::Moment;
 use crate::ftps::urc::{self, Urc};
-use crate::ftps::{Body, Report, Shape, StorageVerb, Verb};
+use crate::ftps::{Body, Report, ResponseForm, StorageVerb, Verb};
 
 /// What a frame meant to the exchange.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(crate) enum Heard {
     /// Content came.
     Content(Bytes),
     /// A line that does not belong to this exchange.
-    Stray(String),
+    Unsolicited(String),
 }
 
 impl Exchange {
@@ -31,7 +31,7 @@ impl Exchange {
             }
             Frame::Block(bytes) => self.hear_block(bytes, now),
             Frame::Overlong | Frame::Torn if !self.takes_content() => {
-                Heard::Stray("bytes that are no line".into())
+                Heard::Unsolicited("bytes that are no line".into())
             }
             Frame::Overlong | Frame::Torn => self.garble(),
             Frame::Line(raw) => self.hear_line(&raw, now),
@@ -56,8 +56,8 @@ impl Exchange {
         };
         match heard {
             // Content that comes as lines has lost the line that announced it.
-            Heard::Stray(text) if self.takes_content() && is_content(&text) => self.garble(),
-            Heard::Stray(text) => Heard::Stray(text),
+            Heard::Unsolicited(text) if self.takes_content() && is_content(&text) => self.garble(),
+            Heard::Unsolicited(text) => Heard::Unsolicited(text),
             heard if self.unproven.is_empty() => heard,
             _ => self.prove(),
         }
@@ -126,7 +126,7 @@ impl Exchange {
 
     fn hear_final(&mut self, code: FinalCode, now: Moment) -> Heard {
         if self.final_code.is_some() {
-            return Heard::Stray("a second final result code".into());
+            return Heard::Unsolicited("a second final result code".into());
         }
         // `OK` before the prompt is no outcome: the command is only accepted.
         if self.handover == Handover::Awaited && code == FinalCode::Ok && self.literal != Some(0) {
@@ -136,7 +136,7 @@ impl Exchange {
         // L2012), all others after the report.
         self.hasty = code == FinalCode::Ok
             && self.report.is_none()
-            && self.claim == Claim::Report(Verb::Storage(StorageVerb::Read));
+            && self.information == Information::Report(Verb::Storage(StorageVerb::Read));
         self.final_code = Some(code);
         self.deadline = now + self.patience();
         Heard::Nothing
@@ -147,13 +147,13 @@ impl Exchange {
             self.echoed = true;
             return Heard::Nothing;
         }
-        if let Claim::Prefix(prefix) = self.claim
+        if let Information::Prefix(prefix) = self.information
             && text.starts_with(prefix)
         {
             self.info.push(text);
             return Heard::Nothing;
         }
-        if self.claim == Claim::Any
+        if self.information == Information::Any
             && matches!(Urc::parse(&text), Urc::Other(_))
             && !announces_content(&text)
         {
@@ -163,24 +163,27 @@ impl Exchange {
         if let Some(report) = Report::parse(&text) {
             return self.hear_report(report, text, now);
         }
-        if self.shape == Shape::Cached && Urc::parse(&text) == Urc::Received {
+        if self.form == ResponseForm::Cached && Urc::parse(&text) == Urc::Received {
             self.announced = true;
             self.deadline = now + self.patience();
             return Heard::Nothing;
         }
-        let ours = match self.claim {
-            Claim::Bare(prefix) => text.starts_with(prefix) || is_bare_information(&text),
-            Claim::Any | Claim::Prefix(_) | Claim::Report(_) | Claim::Nothing => false,
+        let ours = match self.information {
+            Information::Bare(prefix) => text.starts_with(prefix) || is_bare_information(&text),
+            Information::Any
+            | Information::Prefix(_)
+            | Information::Report(_)
+            | Information::Nothing => false,
         };
         if !ours {
-            return Heard::Stray(text);
+            return Heard::Unsolicited(text);
         }
         self.info.push(text);
         Heard::Nothing
     }
 
     fn hear_report(&mut self, report: Report, text: String, now: Moment) -> Heard {
-        let ours = self.claim == Claim::Report(report.verb);
+        let ours = self.information == Information::Report(report.verb);
         match report.body {
             // Older modules announce the prompt in words.
             Body::Other(word) if ours && self.handover == Handover::Awaited && word == "BEGIN" => {
@@ -202,7 +205,7 @@ impl Exchange {
                 self.deadline = now + self.patience();
                 Heard::Nothing
             }
-            _ => Heard::Stray(text),
+            _ => Heard::Unsolicited(text),
         }
     }
 }
@@ -254,8 +257,8 @@ mod tests {
             say(&mut exchange, name);
         }
         say(&mut exchange, "OK");
-        let settlement = exchange.settled().unwrap();
-        assert_eq!(settlement.info.len(), 10);
-        assert!(settlement.clean);
+        let response = exchange.response().unwrap();
+        assert_eq!(response.info.len(), 10);
+        assert!(response.clean);
     }
 }

@@ -9,19 +9,19 @@ use super::verb::{StorageVerb, Verb};
 /// In every shape `ERROR` may stand in place of `OK`, and a report with an error code may come
 /// before or after it, or not at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
+pub enum ResponseForm {
     /// A final result code, after any lines of information.
     Final,
     /// A final result code and one report, in either order.
     Report,
-    /// As [`Shape::Report`], and content in counted blocks before the report.
+    /// As [`ResponseForm::Report`], and content in counted blocks before the report.
     Blocks,
     /// A final result code and the news that content has come into the cache, or a report
     /// instead (SIMCom manual L1214 b). The report may also come later, under any command.
     Cached,
     /// Content in counted blocks, then a final result code; a report may come with it.
     CacheRead,
-    /// A prompt for content first; once the content is handed over, as [`Shape::Report`].
+    /// A prompt for content first; once the content is handed over, as [`ResponseForm::Report`].
     Prompt,
     /// A prompt for so many bytes as the command announced; then a final result code.
     Literal,
@@ -30,12 +30,12 @@ pub enum Shape {
 impl Verb {
     /// How the command is settled.
     #[must_use]
-    pub const fn shape(self) -> Shape {
+    pub const fn response_form(self) -> ResponseForm {
         match self {
-            Self::SingleIp | Self::ReadSingleIp => Shape::Final,
-            Self::Storage(verb) => verb.shape(),
-            Self::List | Self::Get => Shape::Blocks,
-            Self::Put => Shape::Prompt,
+            Self::SingleIp | Self::ReadSingleIp => ResponseForm::Final,
+            Self::Storage(verb) => verb.response_form(),
+            Self::List | Self::Get => ResponseForm::Blocks,
+            Self::Put => ResponseForm::Prompt,
             Self::Start
             | Self::Stop
             | Self::Login
@@ -50,7 +50,7 @@ impl Verb {
             | Self::CacheRead
             | Self::GetFile
             | Self::PutFile
-            | Self::Size => Shape::Report,
+            | Self::Size => ResponseForm::Report,
         }
     }
 
@@ -90,11 +90,11 @@ impl Verb {
 impl StorageVerb {
     /// How the command is settled.
     #[must_use]
-    pub const fn shape(self) -> Shape {
+    pub const fn response_form(self) -> ResponseForm {
         match self {
-            Self::Read => Shape::Blocks,
-            Self::Write => Shape::Literal,
-            _ => Shape::Final,
+            Self::Read => ResponseForm::Blocks,
+            Self::Write => ResponseForm::Literal,
+            _ => ResponseForm::Final,
         }
     }
 
