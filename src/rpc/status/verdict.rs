@@ -14,6 +14,7 @@ use crate::broker::transfers::{Exhausted, Trouble};
 use crate::modem;
 use crate::proto::Reason;
 use simcom_talk::dialogue::failure::{self, Failure, Finding, Stage};
+use simcom_talk::ftps::CommandName;
 use simcom_talk::ftps::errcode::ErrCode;
 
 /// Where a name cannot be held against a number: how long a caller should wait before it tries
@@ -461,7 +462,7 @@ impl Verdict {
             C::OverLimit { .. } => Self::new(Code::ResourceExhausted, Reason::DataBudget, ""),
             C::Unsuitable(rule) => {
                 let field = match failure.command {
-                    Some("AT+CFTPSLOGIN") => "target",
+                    Some(CommandName::Login) => "target",
                     _ => "path",
                 };
                 Self {
@@ -533,7 +534,10 @@ impl Verdict {
     /// what was asked.
     fn of_rejection(failure: &Failure) -> Self {
         // Commands that make the name: its absence is no reason for a refusal.
-        let creates = matches!(failure.command, Some("AT+CFTPSMKD" | "AT+CFTPSPUT"));
+        let creates = matches!(
+            failure.command,
+            Some(CommandName::MakeDirectory | CommandName::Put)
+        );
         match (failure.stage, failure.finding) {
             (Stage::Login, _) => Self::new(
                 Code::FailedPrecondition,
@@ -550,7 +554,9 @@ impl Verdict {
                 Reason::DirectoryNotFound,
                 "the directory that the name would be in does not exist",
             ),
-            (_, Some(Finding::NamePresent)) if failure.command == Some("AT+CFTPSMKD") => {
+            (_, Some(Finding::NamePresent))
+                if failure.command == Some(CommandName::MakeDirectory) =>
+            {
                 Self::new(Code::AlreadyExists, Reason::AlreadyExists, "")
             }
             _ => Self::new(

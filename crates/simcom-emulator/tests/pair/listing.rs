@@ -180,7 +180,7 @@ fn a_server_that_lets_nobody_in_is_listed_by_path_where_that_shows_something() {
                 Cause::Reported(ErrCode::REJECTED),
                 "{form:?}"
             );
-            assert_eq!(refused.command, Some("AT+CFTPSCWD"));
+            assert_eq!(refused.command, Some("AT+CFTPSCWD".into()));
             assert_eq!(refused.finding, None, "{form:?}");
         }
         assert_eq!(size(&mut link, "/sub/big.bin"), Ok(Output::Size(5000)));

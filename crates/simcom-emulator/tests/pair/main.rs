@@ -412,7 +412,7 @@ fn a_wrong_password_is_tried_once() {
         .result
         .unwrap_err();
     assert_eq!(failure.cause, Cause::Reported(ErrCode::REJECTED));
-    assert_eq!(failure.command, Some("AT+CFTPSLOGIN"));
+    assert_eq!(failure.command, Some("AT+CFTPSLOGIN".into()));
     let logins = link
         .network
         .take_seen()

@@ -150,7 +150,7 @@ fn a_network_that_never_carries_is_told_with_what_was_tried() {
         dead(&mut link);
         let failure = link.run(on(put("/f")), pieces(b"x")).result.unwrap_err();
         assert_eq!(failure.cause, Cause::Reported(ErrCode::NETWORK));
-        assert_eq!(failure.command, Some("AT+CFTPSSTART"));
+        assert_eq!(failure.command, Some("AT+CFTPSSTART".into()));
         assert_eq!(failure.repairs, [Rung::Context, Rung::Radio, Rung::Reset]);
     }
 }

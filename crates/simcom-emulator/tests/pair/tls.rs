@@ -257,6 +257,7 @@ fn a_module_that_does_not_take_what_is_asked_is_not_used() {
             failure
                 .command
                 .unwrap()
+                .as_str()
                 .starts_with(&format!("AT{refused}"))
         );
         assert_eq!(logins(&mut link), 0, "{refused}");

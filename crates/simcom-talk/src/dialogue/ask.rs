@@ -6,8 +6,8 @@ use super::exchange::{Information, Outcome, Response};
 use super::failure::{Cause, Failure, Stage};
 use super::operation::{Answer, Output};
 use super::procedure::{Next, Procedure, Saying};
-use crate::ftps::Timing;
 use crate::ftps::question::Question;
+use crate::ftps::{CommandName, Timing};
 
 /// Says lines and collects their answers. A refusal is an answer.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Procedure for Ask {
         self.current = self.ahead.next();
         match &self.current {
             Some(question) => Next::Say(Saying::Basic {
-                name: "AT",
+                name: CommandName::AT,
                 line: question.line().clone(),
                 information: Information::Any,
                 timing: TIMING,
@@ -70,7 +70,7 @@ impl Procedure for Ask {
             Outcome::Failed(Cause::Refused(None)) => "ERROR".to_owned(),
             Outcome::Failed(Cause::Refused(Some(code))) => code.to_string(),
             Outcome::Failed(cause) => {
-                let failure = Failure::new(cause.clone(), Some("AT"), Stage::Device);
+                let failure = Failure::new(cause.clone(), Some(CommandName::AT), Stage::Device);
                 self.ended.get_or_insert(failure);
                 return;
             }

@@ -15,7 +15,7 @@ use super::operation::Output;
 use super::procedure::{Next, Procedure, Saying};
 use super::setup::Setup;
 use crate::at::{CommandLine, ErrorCode, Line};
-use crate::ftps::{Quirks, Report, Timing, escape};
+use crate::ftps::{CommandName, Quirks, Report, Timing, escape};
 use steps::{Fact, Step};
 
 /// Makes contact, sets the dialect, silences unsolicited lines, and asks who is there. Every
@@ -38,7 +38,7 @@ pub(crate) struct BringUp {
     asked: u32,
     radio: Radio,
     /// The last that was said once more.
-    repeated: Option<&'static str>,
+    repeated: Option<CommandName>,
     contact: Contact,
     facts: Facts,
     sim_tries: u32,
@@ -80,7 +80,7 @@ enum Contact {
 enum Radio {
     Unknown,
     /// It is asked for, since the SIM was refused for this reason, or there is no registration.
-    Asked(Option<(&'static str, ErrorCode)>),
+    Asked(Option<(CommandName, ErrorCode)>),
     /// It was on.
     On,
     /// It was off and is being switched on: until it is, the SIM may fail.
@@ -230,7 +230,7 @@ impl BringUp {
         // §17).
         let passive = || CommandLine::write("AT+CFTPSMODE").number(1).finish();
         capabilities.profile.mode.then(|| Step {
-            name: "AT+CFTPSMODE",
+            name: "AT+CFTPSMODE".into(),
             line: passive(),
             information: Information::Nothing,
             fact: Fact::None,
@@ -241,12 +241,16 @@ impl BringUp {
         self.contact = match &response.outcome {
             Outcome::Done(_) => Contact::Made,
             Outcome::Failed(cause @ Cause::PortLost) => {
-                self.ended = Some(Failure::new(cause.clone(), Some("AT"), Stage::Device));
+                self.ended = Some(Failure::new(
+                    cause.clone(),
+                    Some(CommandName::AT),
+                    Stage::Device,
+                ));
                 Contact::Made
             }
             _ if tries >= CALLS => {
                 let cause = Cause::Timeout(Awaited::FinalCode);
-                self.ended = Some(Failure::new(cause, Some("AT"), Stage::Device));
+                self.ended = Some(Failure::new(cause, Some(CommandName::AT), Stage::Device));
                 Contact::Made
             }
             Outcome::Failed(Cause::Timeout(_)) if tries % FILL_AFTER == FILL_AFTER - 1 => {
@@ -346,7 +350,7 @@ impl BringUp {
     }
 
     /// Asks whether the radio is on; `why`: what was asked of the SIM, and how it was refused.
-    fn ask_radio(&mut self, why: Option<(&'static str, ErrorCode)>) {
+    fn ask_radio(&mut self, why: Option<(CommandName, ErrorCode)>) {
         self.radio = Radio::Asked(why);
         self.extra.push_back(steps::radio());
     }
@@ -374,7 +378,7 @@ impl BringUp {
     }
 
     /// The module says that the SIM does not serve: what it says, and no more.
-    fn end_without_sim(&mut self, name: &'static str, code: ErrorCode) {
+    fn end_without_sim(&mut self, name: CommandName, code: ErrorCode) {
         let missing = code.is_sim_missing();
         let (sim, cause) = if missing {
             (Sim::Missing, Cause::SimMissing)
@@ -457,7 +461,7 @@ impl Procedure for BringUp {
                 self.contact = Contact::Called { tries: tries + 1 };
                 let plain = tries.is_multiple_of(2);
                 return Next::Say(Saying::Basic {
-                    name: "AT",
+                    name: CommandName::AT,
                     line: CommandLine::bare(if plain { "AT" } else { LOUD }),
                     information: Information::Nothing,
                     timing: Timing {
@@ -590,7 +594,7 @@ mod tests {
             (&[], None),
         ] {
             let response = Response {
-                name: "AT+CPIN",
+                name: "AT+CPIN".into(),
                 outcome: Outcome::Done(None),
                 clean: true,
                 info: said.iter().map(|line| (*line).to_owned()).collect(),
@@ -612,7 +616,7 @@ mod tests {
                     return;
                 }
                 Next::Say(Saying::Basic { name, .. }) => {
-                    calls += u32::from(name == "AT");
+                    calls += u32::from(name == CommandName::AT);
                     bring_up.heard(&Response {
                         name,
                         outcome: Outcome::Done(None),

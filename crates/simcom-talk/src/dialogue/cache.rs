@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::exchange::{Outcome, Response};
 use super::failure::{Awaited, Cause};
-use crate::ftps::{Body, Command, ErrCode, Report, Verb};
+use crate::ftps::{Body, Command, CommandName, ErrCode, Report};
 
 /// Reads what has come, a command for each piece, and asks how much there is when that is done.
 ///
@@ -140,7 +140,7 @@ impl Cache {
 
     /// A report that answers no command. Gives back the code of a failure.
     pub(crate) fn unsolicited_report(&mut self, report: &Report) -> Option<ErrCode> {
-        let (Verb::Get, Body::Number(number)) = (report.verb, &report.body) else {
+        let (CommandName::Get, Body::Number(number)) = (report.name, &report.body) else {
             return None;
         };
         let code = ErrCode::new(u16::try_from(*number).unwrap_or(u16::MAX));

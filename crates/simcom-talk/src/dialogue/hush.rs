@@ -7,6 +7,7 @@ use super::failure::{Cause, Failure};
 use super::operation::Output;
 use super::procedure::{Next, Procedure, Saying};
 use crate::at::CommandLine;
+use crate::ftps::CommandName;
 use crate::ftps::Timing;
 
 /// Says the commands that keep positions away from the AT port, each of which some modules know.
@@ -61,7 +62,7 @@ impl Procedure for Hush {
             return Next::Finish(Ok(Output::Done));
         };
         Next::Say(Saying::Basic {
-            name,
+            name: CommandName::from(name),
             line,
             information: Information::Nothing,
             timing: Timing {

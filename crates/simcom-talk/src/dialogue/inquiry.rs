@@ -9,7 +9,7 @@ use super::procedure::may_retry;
 use super::sought::{Sought, is_directory};
 use crate::ftps::listing::{Facts, Lines};
 use crate::ftps::value::{Offset, RemotePath, is_escape};
-use crate::ftps::{Body, Command, ErrCode, Verb};
+use crate::ftps::{Body, Command, CommandName, ErrCode};
 
 /// A question about one name on the server; part of several procedures.
 ///
@@ -209,7 +209,7 @@ impl Inquiry {
             return;
         }
         self.tries = 0;
-        let entered = response.name != Verb::ChangeDirectory.name();
+        let entered = response.name != CommandName::ChangeDirectory;
         let step = self.step.clone();
         self.step = match (step, &response.outcome) {
             (Step::AskSize, outcome) => self.hear_size(outcome),
@@ -239,7 +239,7 @@ impl Inquiry {
             }
             (Step::AskAbove(_), Outcome::Failed(_)) => self.conclude(),
             (Step::AskList, Outcome::Failed(cause)) => {
-                Step::Known(Known::Failed(Verb::List, cause.clone()))
+                Step::Known(Known::Failed(CommandName::List, cause.clone()))
             }
             (known @ Step::Known(_), _) => known,
         };
@@ -279,9 +279,9 @@ impl Inquiry {
             }
             // Refused by the server: no such file, a directory, or a server without SIZE.
             Outcome::Failed(cause) if cause.is_refusal() => Step::AskList,
-            Outcome::Failed(cause) => Step::Known(Known::Failed(Verb::Size, cause.clone())),
+            Outcome::Failed(cause) => Step::Known(Known::Failed(CommandName::Size, cause.clone())),
             Outcome::Done(_) => Step::Known(Known::Failed(
-                Verb::Size,
+                CommandName::Size,
                 Cause::OutOfOrder("a size without a number".into()),
             )),
         }
@@ -337,7 +337,7 @@ impl Inquiry {
             }
             (Outcome::Failed(_), _) if self.listed == Known::Present => Known::Present,
             (Outcome::Failed(_), Some(number)) => Known::Undecided(Some(number)),
-            (Outcome::Failed(cause), None) => Known::Failed(Verb::Get, cause.clone()),
+            (Outcome::Failed(cause), None) => Known::Failed(CommandName::Get, cause.clone()),
         }
     }
 

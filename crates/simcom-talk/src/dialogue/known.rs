@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::failure::Cause;
 use super::sought::{Sought, shown};
-use crate::ftps::Verb;
+use crate::ftps::CommandName;
 use crate::ftps::listing::{Facts, Kind};
 
 /// What was found out.
@@ -23,7 +23,7 @@ pub(crate) enum Known {
     /// It cannot be told, since the listing could not be read: one of its lines.
     Unread(String),
     /// The question could not be asked: this command failed.
-    Failed(Verb, Cause),
+    Failed(CommandName, Cause),
 }
 
 /// What a listing says of a name; `unread`: a line of it that could not be read.

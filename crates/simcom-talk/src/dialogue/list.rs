@@ -14,7 +14,7 @@ use super::known::Known;
 use super::operation::{Delivered, Delivery, Output, Progress, ProgressStage};
 use super::procedure::{Next, Procedure, Saying, may_retry};
 use crate::ftps::value::RemotePath;
-use crate::ftps::{Body, Command, ErrCode, Verb};
+use crate::ftps::{Body, Command, CommandName, ErrCode};
 
 /// Lists a directory, or a file, and delivers the text.
 ///
@@ -72,7 +72,7 @@ impl List {
     }
 
     fn failure(&self, response: &Response, cause: Cause) -> Failure {
-        let stage = if response.name == Verb::List.name() {
+        let stage = if response.name == CommandName::List {
             Stage::Data
         } else {
             Stage::Directory
@@ -95,7 +95,7 @@ impl List {
             cause,
             Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)
         );
-        let entered = response.name == Verb::List.name();
+        let entered = response.name == CommandName::List;
         match &self.path {
             Some(path) if refused && path.file_name().is_some() => {
                 State::Look(Box::new(Inquiry::look(path.clone())), failure, entered)
@@ -269,7 +269,7 @@ impl Procedure for List {
     }
 
     fn abandon(&mut self, cause: Cause) {
-        let failure = Failure::new(cause, Some(Verb::List.name()), Stage::Data);
+        let failure = Failure::new(cause, Some(CommandName::List), Stage::Data);
         self.state = State::Finish(Err(failure));
     }
 

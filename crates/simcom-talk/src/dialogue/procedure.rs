@@ -9,7 +9,7 @@ use super::exchange::{Information, Response};
 use super::failure::{Cause, Failure};
 use super::operation::{Delivery, Output, Piece, Progress};
 use crate::at::CommandLine;
-use crate::ftps::{Command, ErrCode, Report, Timing};
+use crate::ftps::{Command, CommandName, ErrCode, Report, Timing};
 
 /// A task, one exchange after the other. Decides; does nothing itself.
 ///
@@ -158,7 +158,7 @@ pub(crate) enum Saying {
     /// Another, whatever the standing.
     Basic {
         /// For errors.
-        name: &'static str,
+        name: CommandName,
         /// The line.
         line: CommandLine,
         /// Which lines of text belong to the answer.
@@ -169,7 +169,7 @@ pub(crate) enum Saying {
     /// Another that asks for content, whatever the standing.
     Content {
         /// For errors.
-        name: &'static str,
+        name: CommandName,
         /// The line, which tells the module how much will come.
         line: CommandLine,
         /// Written as it is once the prompt has come.

@@ -140,7 +140,7 @@ impl Repair {
         let (name, prefix) = REGISTRATION.get(self.network).copied()?;
         let saying = match self.step {
             Step::Registration => Saying::Basic {
-                name,
+                name: name.into(),
                 line: CommandLine::read(name),
                 information: Information::Prefix(prefix),
                 timing: timing(ANSWER),
@@ -151,13 +151,13 @@ impl Repair {
             Step::Minimum => functionality(0, DETACH),
             Step::Full => functionality(1, DETACH),
             Step::Reset => Saying::Basic {
-                name: "AT+CRESET",
+                name: "AT+CRESET".into(),
                 line: CommandLine::bare("AT+CRESET"),
                 information: Information::Nothing,
                 timing: timing(ANSWER),
             },
             Step::Restart => Saying::Basic {
-                name: "AT+CFUN",
+                name: "AT+CFUN".into(),
                 line: CommandLine::write("AT+CFUN").number(1).number(1).finish(),
                 information: Information::Nothing,
                 timing: timing(ANSWER),
@@ -290,7 +290,7 @@ impl Procedure for Repair {
 /// `AT+CGACT` for context 1, which the FTPS service uses unless it is told otherwise.
 fn context(state: u64) -> Saying {
     Saying::Basic {
-        name: "AT+CGACT",
+        name: "AT+CGACT".into(),
         line: CommandLine::write("AT+CGACT")
             .number(state)
             .number(1)
@@ -302,7 +302,7 @@ fn context(state: u64) -> Saying {
 
 fn functionality(level: u64, accept: Duration) -> Saying {
     Saying::Basic {
-        name: "AT+CFUN",
+        name: "AT+CFUN".into(),
         line: CommandLine::write("AT+CFUN").number(level).finish(),
         information: Information::Nothing,
         timing: timing(accept),

@@ -9,7 +9,7 @@ use super::failure::{Awaited, Cause, Failure, Stage};
 use super::operation::Output;
 use super::procedure::{Next, Procedure, Saying};
 use crate::at::CommandLine;
-use crate::ftps::{Timing, escape};
+use crate::ftps::{CommandName, Timing, escape};
 
 /// Waits until the module is quiet and asks it something whose answer cannot be mistaken for
 /// another's: `AT+CMEE?` answers `+CMEE: <n>` (3GPP 27.007 §9.1), so that an `OK` alone is known
@@ -71,7 +71,7 @@ impl Procedure for Resync {
                 self.tries += 1;
                 self.step = Step::Asked;
                 Next::Say(Saying::Basic {
-                    name: "AT+CMEE",
+                    name: "AT+CMEE".into(),
                     line: CommandLine::read("AT+CMEE"),
                     information: Information::Prefix("+CMEE:"),
                     timing,
@@ -80,7 +80,7 @@ impl Procedure for Resync {
             Step::Plain => {
                 self.tries += 1;
                 Next::Say(Saying::Basic {
-                    name: "AT",
+                    name: CommandName::AT,
                     line: CommandLine::bare("AT"),
                     information: Information::Nothing,
                     timing,

@@ -27,13 +27,13 @@ pub(crate) fn route(
         _ => {
             if place.directory != Directory::Any
                 || !path.is_absolute()
-                || takes(command.verb(), path, profile)
+                || takes(command.name(), path, profile)
             {
                 return None;
             }
             let whole = tidy(path)?;
             let name = RemotePath::new(whole.file_name()?).ok()?;
-            if !takes(command.verb(), &name, profile) {
+            if !takes(command.name(), &name, profile) {
                 return None;
             }
             (Directory::At(whole.parent()?), command.with_path(name))

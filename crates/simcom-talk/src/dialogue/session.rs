@@ -7,7 +7,7 @@ use super::failure::{Awaited, Cause};
 use super::operation::{Directory, Place, Standing};
 use crate::ftps::takes;
 use crate::ftps::value::{RemotePath, Server, TransferType};
-use crate::ftps::{Body, Command, ErrCode, Profile, Verb};
+use crate::ftps::{Body, Command, CommandName, ErrCode, Profile};
 
 /// Where the module's one FTPS session stands.
 ///
@@ -284,7 +284,7 @@ impl Login {
 
     /// The next move towards a directory: as far as the module's limit for a path allows.
     fn step(&self, want: &RemotePath, profile: &Profile) -> Command {
-        let fits = |path: &RemotePath| takes(Verb::ChangeDirectory, path, profile);
+        let fits = |path: &RemotePath| takes(CommandName::ChangeDirectory, path, profile);
         if fits(want) || !want.is_absolute() {
             return Command::ChangeDirectory(want.clone());
         }

@@ -95,10 +95,7 @@ impl Simple {
     }
 
     fn failure(&self, cause: Cause) -> Failure {
-        let command = self
-            .commands
-            .get(self.at)
-            .map(|command| command.verb().name());
+        let command = self.commands.get(self.at).map(|command| command.name());
         Failure {
             attempt: self.tries.max(1),
             ..Failure::new(cause, command, Stage::Directory)

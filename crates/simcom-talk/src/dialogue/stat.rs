@@ -9,7 +9,7 @@ use super::known::Known;
 use super::operation::{Delivery, Found, Output, Progress, ProgressStage};
 use super::procedure::{Next, Procedure, Saying, Ways};
 use super::size::unknown;
-use crate::ftps::Verb;
+use crate::ftps::CommandName;
 use crate::ftps::value::RemotePath;
 
 /// Finds a name in the listing of its directory, and asks for the size where it is not listed: many servers hide
@@ -57,8 +57,8 @@ impl Procedure for Stat {
                 // There is no size either.
                 known if self.is_hidden => return Next::Finish(Err(unknown(known))),
                 Known::NoDirectory => return Next::Finish(Err(unknown(known))),
-                Known::Failed(verb, cause) if !cause.is_data_channel() => {
-                    return Next::Finish(Err(unknown(Known::Failed(verb, cause))));
+                Known::Failed(name, cause) if !cause.is_data_channel() => {
+                    return Next::Finish(Err(unknown(Known::Failed(name, cause))));
                 }
                 Known::Present
                 | Known::Absent
@@ -87,8 +87,8 @@ impl Procedure for Stat {
     }
 
     fn abandon(&mut self, cause: Cause) {
-        let verb = Some(Verb::List.name());
-        self.ended = Some(Failure::new(cause, verb, Stage::Directory));
+        let name = Some(CommandName::List);
+        self.ended = Some(Failure::new(cause, name, Stage::Directory));
     }
 
     fn give_up(&mut self, failure: Failure) {

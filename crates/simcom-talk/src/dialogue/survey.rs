@@ -14,7 +14,7 @@ use super::size;
 use super::sought::{Sought, keys};
 use crate::ftps::listing::{Entry, Lines};
 use crate::ftps::value::RemotePath;
-use crate::ftps::{Command, Verb};
+use crate::ftps::{Command, CommandName};
 
 /// Lists a directory, and tells of each name what [`Inquiry`] would make of that listing. What the listing
 /// does not show, or shows with a size that is not the one expected, is asked for by SIZE: a listing may hide
@@ -168,7 +168,7 @@ impl Survey {
     fn failure(&self, cause: Cause) -> Failure {
         Failure {
             attempt: self.tries.max(1),
-            ..Failure::new(cause, Some(Verb::List.name()), Stage::Data)
+            ..Failure::new(cause, Some(CommandName::List), Stage::Data)
         }
     }
 }

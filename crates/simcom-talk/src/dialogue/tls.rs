@@ -10,7 +10,7 @@ use super::procedure::{Next, Procedure, Saying};
 use crate::at::CommandLine;
 use crate::ftps::tls::{ModuleFile, TlsFloor, TlsPolicy};
 use crate::ftps::value::Server;
-use crate::ftps::{Profile, Timing};
+use crate::ftps::{CommandName, Profile, Timing};
 
 /// What the SSL contexts of the module are set to. They are volatile: nothing is known of them
 /// after the module has started.
@@ -95,7 +95,7 @@ enum Phase {
 
 #[derive(Debug, Clone)]
 struct Setting {
-    name: &'static str,
+    name: CommandName,
     line: CommandLine,
     /// A login without it would not be what was asked for. A module that refuses one of the
     /// others does not know it, and then nothing is left over from someone else either.
@@ -127,7 +127,7 @@ impl TlsSetup {
         }
     }
 
-    fn fail(&mut self, cause: &Cause, command: &'static str) {
+    fn fail(&mut self, cause: &Cause, command: CommandName) {
         let stage = match cause {
             Cause::Refused(_) => Stage::Tls,
             _ => Stage::Device,
@@ -201,19 +201,19 @@ impl Procedure for TlsSetup {
         };
         let saying = match &self.phase {
             Phase::List => basic(
-                "AT+CCERTLIST",
+                "AT+CCERTLIST".into(),
                 CommandLine::bare("AT+CCERTLIST"),
                 Information::Prefix("+CCERTLIST:"),
             ),
             Phase::Delete(file) => basic(
-                "AT+CCERTDELE",
+                "AT+CCERTDELE".into(),
                 CommandLine::write("AT+CCERTDELE")
                     .quoted(file.name())
                     .finish(),
                 Information::Nothing,
             ),
             Phase::Load(file) => Saying::Content {
-                name: "AT+CCERTDOWN",
+                name: "AT+CCERTDOWN".into(),
                 line: CommandLine::write("AT+CCERTDOWN")
                     .quoted(file.name())
                     .number(file.content().len() as u64)
@@ -259,7 +259,10 @@ fn settings(policy: &TlsPolicy, profile: &Profile) -> Vec<Setting> {
                 .quoted(key)
                 .number(u64::from(*context))
         };
-        let mut set = |name, line, needed| settings.push(Setting { name, line, needed });
+        let mut set = |name: &'static str, line, needed| {
+            let name = CommandName::from(name);
+            settings.push(Setting { name, line, needed });
+        };
         set(
             "AT+CSSLCFG=\"sslversion\"",
             line("sslversion")
@@ -304,7 +307,7 @@ fn settings(policy: &TlsPolicy, profile: &Profile) -> Vec<Setting> {
         for connection in [0, 1] {
             let line = CommandLine::write("AT+CFTPSSLCFG").number(connection);
             settings.push(Setting {
-                name: "AT+CFTPSSLCFG",
+                name: "AT+CFTPSSLCFG".into(),
                 line: line.number(u64::from(*context)).finish(),
                 needed: authmode > 0 || floor || policy.sni,
             });

@@ -1,6 +1,7 @@
 //! Floor 1, the words: the commands, reports, codes and listings of SIMCom's FTPS service.
 
 pub mod command;
+pub mod command_name;
 mod encode;
 pub mod errcode;
 pub mod escape;
@@ -16,9 +17,9 @@ pub mod storage;
 pub mod tls;
 pub mod urc;
 pub mod value;
-pub mod verb;
 
 pub use command::Command;
+pub use command_name::{CommandName, StorageCommandName};
 pub use encode::takes;
 pub use errcode::ErrCode;
 pub use profile::Profile;
@@ -27,4 +28,3 @@ pub use report::{Body, Report};
 pub use response_form::{ResponseForm, Timing};
 pub use storage::Storage;
 pub use urc::Urc;
-pub use verb::{StorageVerb, Verb};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::verb::{StorageVerb, Verb};
+use super::command_name::{CommandName, StorageCommandName};
 
 /// What answers a command, and what ends it.
 ///
@@ -27,13 +27,13 @@ pub enum ResponseForm {
     Literal,
 }
 
-impl Verb {
+impl CommandName {
     /// How the command is settled.
     #[must_use]
     pub const fn response_form(self) -> ResponseForm {
         match self {
-            Self::SingleIp | Self::ReadSingleIp => ResponseForm::Final,
-            Self::Storage(verb) => verb.response_form(),
+            Self::SingleIp | Self::ReadSingleIp | Self::Other(_) => ResponseForm::Final,
+            Self::Storage(name) => name.response_form(),
             Self::List | Self::Get => ResponseForm::Blocks,
             Self::Put => ResponseForm::Prompt,
             Self::Start
@@ -70,7 +70,7 @@ impl Verb {
             // From the last byte of content to the report: the module still sends what it
             // has buffered.
             Self::Put => 120,
-            Self::Storage(verb) => return verb.timing(),
+            Self::Storage(name) => return name.timing(),
             // Where the size is not known; see [`Timing::of_module_file`].
             Self::GetFile | Self::PutFile => MODULE_FILE_LONGEST,
             _ => 30,
@@ -87,7 +87,7 @@ impl Verb {
     }
 }
 
-impl StorageVerb {
+impl StorageCommandName {
     /// How the command is settled.
     #[must_use]
     pub const fn response_form(self) -> ResponseForm {

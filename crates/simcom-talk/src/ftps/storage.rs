@@ -6,10 +6,10 @@ mod path;
 pub use answer::{Entry, Space, count, entries, size};
 pub use path::ModulePath;
 
+use super::command_name::StorageCommandName;
 use super::non_ascii;
 use super::profile::Profile;
 use super::value::ValueError;
-use super::verb::StorageVerb;
 use crate::at::CommandLine;
 
 /// A command of the module's file system.
@@ -36,16 +36,16 @@ pub enum Storage {
 impl Storage {
     /// Which command it is.
     #[must_use]
-    pub const fn verb(&self) -> StorageVerb {
+    pub const fn name(&self) -> StorageCommandName {
         match self {
-            Self::Enter(_) => StorageVerb::Enter,
-            Self::Count => StorageVerb::Count,
-            Self::List(_) => StorageVerb::List,
-            Self::Delete(_) => StorageVerb::Delete,
-            Self::Attributes(_) => StorageVerb::Attributes,
-            Self::Space => StorageVerb::Space,
-            Self::Write(..) => StorageVerb::Write,
-            Self::Read(..) => StorageVerb::Read,
+            Self::Enter(_) => StorageCommandName::Enter,
+            Self::Count => StorageCommandName::Count,
+            Self::List(_) => StorageCommandName::List,
+            Self::Delete(_) => StorageCommandName::Delete,
+            Self::Attributes(_) => StorageCommandName::Attributes,
+            Self::Space => StorageCommandName::Space,
+            Self::Write(..) => StorageCommandName::Write,
+            Self::Read(..) => StorageCommandName::Read,
         }
     }
 
@@ -54,7 +54,7 @@ impl Storage {
     /// # Errors
     /// Says which limit of the module the path breaks. Nothing may be written then.
     pub fn encode(&self, profile: &Profile) -> Result<CommandLine, ValueError> {
-        let name = self.verb().name();
+        let name = self.name().as_str();
         let path = match self {
             Self::Count => return Ok(CommandLine::read(name)),
             Self::List(_) | Self::Space => return Ok(CommandLine::bare(name)),

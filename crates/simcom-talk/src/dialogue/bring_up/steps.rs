@@ -4,12 +4,13 @@ use crate::at::CommandLine;
 use crate::at::args::CommandLineBuilder;
 use crate::dialogue::exchange::Information;
 use crate::dialogue::setup::Setup;
+use crate::ftps::CommandName;
 use crate::ftps::profile::Probe;
 
 /// A command of the bring-up.
 #[derive(Debug, Clone)]
 pub(super) struct Step {
-    pub(super) name: &'static str,
+    pub(super) name: CommandName,
     pub(super) line: CommandLine,
     pub(super) information: Information,
     pub(super) fact: Fact,
@@ -37,7 +38,7 @@ pub(super) enum Fact {
 /// Whether the radio is on.
 pub(super) fn radio() -> Step {
     Step {
-        name: "AT+CFUN",
+        name: "AT+CFUN".into(),
         line: CommandLine::read("AT+CFUN"),
         information: Information::Prefix("+CFUN:"),
         fact: Fact::Radio,
@@ -47,7 +48,7 @@ pub(super) fn radio() -> Step {
 /// Switches the radio on.
 pub(super) fn radio_on() -> Step {
     Step {
-        name: "AT+CFUN",
+        name: "AT+CFUN".into(),
         line: CommandLine::write("AT+CFUN").number(1).finish(),
         information: Information::Nothing,
         fact: Fact::RadioOn,
@@ -57,7 +58,7 @@ pub(super) fn radio_on() -> Step {
 /// How the SIM is.
 pub(super) fn sim() -> Step {
     Step {
-        name: "AT+CPIN",
+        name: "AT+CPIN".into(),
         line: CommandLine::read("AT+CPIN"),
         information: Information::Prefix("+CPIN:"),
         fact: Fact::Sim,
@@ -71,26 +72,26 @@ pub(super) fn is_last_registration(prefix: &str) -> bool {
 
 /// All that do not depend on answers.
 pub(super) fn all(setup: &Setup) -> Vec<Step> {
-    let set = |name, build: fn(CommandLineBuilder) -> CommandLineBuilder| Step {
-        name,
+    let set = |name: &'static str, build: fn(CommandLineBuilder) -> CommandLineBuilder| Step {
+        name: CommandName::from(name),
         line: build(CommandLine::write(name)).finish(),
         information: Information::Nothing,
         fact: Fact::None,
     };
-    let bare = |name| Step {
-        name,
+    let bare = |name: &'static str| Step {
+        name: CommandName::from(name),
         line: CommandLine::bare(name),
         information: Information::Nothing,
         fact: Fact::None,
     };
-    let ask = |name, prefix, fact| Step {
-        name,
+    let ask = |name: &'static str, prefix, fact| Step {
+        name: CommandName::from(name),
         line: CommandLine::bare(name),
         information: Information::Bare(prefix),
         fact,
     };
-    let read = |name, prefix, fact| Step {
-        name,
+    let read = |name: &'static str, prefix, fact| Step {
+        name: CommandName::from(name),
         line: CommandLine::read(name),
         information: Information::Prefix(prefix),
         fact,
@@ -113,7 +114,7 @@ pub(super) fn all(setup: &Setup) -> Vec<Step> {
         }),
     ];
     steps.extend(Probe::ALL.map(|probe| Step {
-        name: probe.command(),
+        name: probe.command().into(),
         line: CommandLine::test(probe.command()),
         information: Information::Prefix(probe.prefix()),
         fact: Fact::Ability(probe),
@@ -124,7 +125,7 @@ pub(super) fn all(setup: &Setup) -> Vec<Step> {
     steps.push(sim());
     if let Some(apn) = &setup.apn {
         steps.push(Step {
-            name: "AT+CGDCONT",
+            name: "AT+CGDCONT".into(),
             line: CommandLine::write("AT+CGDCONT")
                 .number(1)
                 .quoted("IP")

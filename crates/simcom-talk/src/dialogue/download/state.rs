@@ -10,7 +10,7 @@ use crate::dialogue::procedure::{Next, Saying, Ways};
 use crate::dialogue::resume_window::{Overlap, ResumeWindow};
 use crate::dialogue::size::unknown;
 use crate::ftps::value::{RemotePath, TransferType};
-use crate::ftps::{Command, Verb};
+use crate::ftps::{Command, CommandName};
 
 /// Asks for the size, then for the content, and goes on at the byte it had come to where the
 /// link breaks.
@@ -159,7 +159,7 @@ impl Download {
             }
             // The listing that should tell had no data connection. The transfer opens one of its
             // own, after a new login.
-            Known::Failed(Verb::List, cause) if cause.is_data_channel() => State::Begin,
+            Known::Failed(CommandName::List, cause) if cause.is_data_channel() => State::Begin,
             Known::Absent | Known::NoDirectory | Known::Failed(..) => {
                 State::Finish(Err(unknown(known)))
             }
@@ -244,7 +244,7 @@ impl Download {
         Failure {
             attempt: self.resumes + self.fruitless.max(1),
             committed: Some(self.got),
-            ..Failure::new(cause, Some(Verb::Get.name()), Stage::Data)
+            ..Failure::new(cause, Some(CommandName::Get), Stage::Data)
         }
     }
 }

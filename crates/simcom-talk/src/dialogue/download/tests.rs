@@ -10,7 +10,7 @@ use crate::dialogue::operation::{self, BegunDownload, Delivery};
 use crate::dialogue::procedure::{Next, Procedure, Saying};
 use crate::ftps::value::Offset;
 use crate::ftps::value::{RemotePath, TransferType};
-use crate::ftps::{Command, ErrCode, Verb};
+use crate::ftps::{Command, CommandName, ErrCode};
 
 /// A download that was broken off behind so many bytes, and goes on.
 fn gone_on(got: u64) -> Download {
@@ -87,7 +87,7 @@ fn the_data_connection_is_named_and_not_the_goodbye_that_followed() {
     for code in codes {
         download.state = State::Wait;
         download.heard(&Response {
-            name: Verb::Get.name(),
+            name: CommandName::Get,
             outcome: Outcome::Failed(Cause::Reported(code)),
             clean: true,
             info: Vec::new(),

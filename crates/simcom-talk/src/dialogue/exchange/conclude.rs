@@ -5,7 +5,7 @@ use super::response::{Outcome, Response};
 use super::under_way::{Exchange, Handover, Information};
 use crate::at::FinalCode;
 use crate::dialogue::failure::{Awaited, Cause};
-use crate::ftps::{Body, ErrCode, ResponseForm, Urc, Verb};
+use crate::ftps::{Body, CommandName, ErrCode, ResponseForm, Urc};
 
 impl Exchange {
     /// The outcome, once every part that can come has come.
@@ -83,7 +83,12 @@ impl Exchange {
     /// known to be none where `ERROR` came with it (SIMCom manual L1219). So have the length of
     /// the cache (L1217) and the mode that SINGLEIP may repeat (A76XX AT manual V1.09 §17).
     fn is_code(&self, refused: bool) -> bool {
-        let value = [Verb::Size, Verb::CacheRead, Verb::SingleIp].map(Information::Report);
+        let value = [
+            CommandName::Size,
+            CommandName::CacheRead,
+            CommandName::SingleIp,
+        ]
+        .map(Information::Report);
         refused || !value.contains(&self.information)
     }
 

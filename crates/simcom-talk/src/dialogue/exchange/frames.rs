@@ -6,7 +6,7 @@ use super::under_way::{Block, Exchange, Handover, Information};
 use crate::at::{FinalCode, Frame, Line};
 use crate::dialogue::moment::Moment;
 use crate::ftps::urc::{self, Urc};
-use crate::ftps::{Body, Report, ResponseForm, StorageVerb, Verb};
+use crate::ftps::{Body, CommandName, Report, ResponseForm, StorageCommandName};
 
 /// What a frame meant to the exchange.
 #[derive(Debug, PartialEq, Eq)]
@@ -136,7 +136,8 @@ impl Exchange {
         // L2012), all others after the report.
         self.hasty = code == FinalCode::Ok
             && self.report.is_none()
-            && self.information == Information::Report(Verb::Storage(StorageVerb::Read));
+            && self.information
+                == Information::Report(CommandName::Storage(StorageCommandName::Read));
         self.final_code = Some(code);
         self.deadline = now + self.patience();
         Heard::Nothing
@@ -183,7 +184,7 @@ impl Exchange {
     }
 
     fn hear_report(&mut self, report: Report, text: String, now: Moment) -> Heard {
-        let ours = self.information == Information::Report(report.verb);
+        let ours = self.information == Information::Report(report.name);
         match report.body {
             // Older modules announce the prompt in words.
             Body::Other(word) if ours && self.handover == Handover::Awaited && word == "BEGIN" => {

@@ -2,13 +2,13 @@
 
 use crate::at::ErrorCode;
 use crate::dialogue::failure::Cause;
-use crate::ftps::{Body, ErrCode};
+use crate::ftps::{Body, CommandName, ErrCode};
 
 /// How an exchange ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Response {
     /// The command, for errors.
-    pub(crate) name: &'static str,
+    pub(crate) name: CommandName,
     /// What it came to.
     pub(crate) outcome: Outcome,
     /// Every part of the answer came, so that nothing can be taken for the next one's.

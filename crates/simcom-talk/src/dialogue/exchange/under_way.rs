@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use super::names::Names;
 use crate::at::{CommandLine, Expect, FinalCode};
 use crate::dialogue::moment::Moment;
-use crate::ftps::{Body, Command, ResponseForm, Storage, StorageVerb, Timing, Verb};
+use crate::ftps::{Body, Command, CommandName, ResponseForm, Storage, StorageCommandName, Timing};
 
 /// One AT line under way: knows what may come next, until when, and when the response is complete.
 ///
@@ -16,7 +16,7 @@ use crate::ftps::{Body, Command, ResponseForm, Storage, StorageVerb, Timing, Ver
 /// also when it belongs to a command that is over.
 #[derive(Debug)]
 pub(crate) struct Exchange {
-    pub(super) name: &'static str,
+    pub(super) name: CommandName,
     pub(super) line: CommandLine,
     pub(super) information: Information,
     pub(super) form: ResponseForm,
@@ -52,7 +52,7 @@ pub(crate) struct Exchange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Information {
     /// Reports of this command.
-    Report(Verb),
+    Report(CommandName),
     /// Information that begins so, for example `+CPIN:`.
     Prefix(&'static str),
     /// Information that may stand without any prefix, as the answer to `AT+CGMM` does, or
@@ -84,25 +84,24 @@ pub(super) struct Block {
     pub(super) ours: bool,
 }
 
-/// How the commands of the FTPS service begin.
-const SERVICE: &str = "AT+CFTPS";
-
 impl Exchange {
     /// A command of the FTPS service or of the module's file system, with the time that its
     /// arguments ask for.
     pub(crate) fn of(command: &Command, line: CommandLine, now: Moment) -> Self {
-        let verb = command.verb();
-        let information = match verb {
-            Verb::ReadSingleIp => Information::Prefix("+CFTPSSINGLEIP:"),
-            Verb::Storage(StorageVerb::Enter) => Information::Prefix("+FSCD:"),
-            Verb::Storage(StorageVerb::Count) => Information::Prefix("+FSLS:"),
-            Verb::Storage(StorageVerb::List) => Information::Nothing,
-            Verb::Storage(StorageVerb::Attributes) => Information::Prefix("+FSATTRI:"),
-            Verb::Storage(StorageVerb::Space) => Information::Prefix("+FSMEM:"),
+        let name = command.name();
+        let information = match name {
+            CommandName::ReadSingleIp => Information::Prefix("+CFTPSSINGLEIP:"),
+            CommandName::Storage(StorageCommandName::Enter) => Information::Prefix("+FSCD:"),
+            CommandName::Storage(StorageCommandName::Count) => Information::Prefix("+FSLS:"),
+            CommandName::Storage(StorageCommandName::List) => Information::Nothing,
+            CommandName::Storage(StorageCommandName::Attributes) => {
+                Information::Prefix("+FSATTRI:")
+            }
+            CommandName::Storage(StorageCommandName::Space) => Information::Prefix("+FSMEM:"),
             _ => Information::Report(command.reporter()),
         };
         let (form, timing) = (command.response_form(), command.timing());
-        let exchange = Self::new(verb.name(), line, information, form, timing, now);
+        let exchange = Self::new(name, line, information, form, timing, now);
         let names = match command {
             Command::Storage(Storage::List(count)) => Some(Names::new(*count)),
             _ => None,
@@ -116,7 +115,7 @@ impl Exchange {
 
     /// Any other command: its final result code ends it.
     pub(crate) fn basic(
-        name: &'static str,
+        name: CommandName,
         line: CommandLine,
         information: Information,
         timing: Timing,
@@ -127,7 +126,7 @@ impl Exchange {
 
     /// Any other command that prompts for content: its final result code ends it.
     pub(crate) fn with_content(
-        name: &'static str,
+        name: CommandName,
         line: CommandLine,
         content: Bytes,
         timing: Timing,
@@ -147,7 +146,7 @@ impl Exchange {
     }
 
     fn new(
-        name: &'static str,
+        name: CommandName,
         line: CommandLine,
         information: Information,
         form: ResponseForm,
@@ -222,7 +221,7 @@ impl Exchange {
     pub(crate) fn is_of_a_module_file(&self) -> bool {
         matches!(
             self.information,
-            Information::Report(Verb::GetFile | Verb::PutFile)
+            Information::Report(CommandName::GetFile | CommandName::PutFile)
         )
     }
 
@@ -235,12 +234,15 @@ impl Exchange {
 
     /// Whether it is a command of the FTPS service.
     pub(crate) fn is_of_the_service(&self) -> bool {
-        self.name.starts_with(SERVICE)
+        self.name.is_of_the_service()
     }
 
     /// Whether the content comes from the server, which an abort would end.
     pub(crate) fn is_of_the_server(&self) -> bool {
-        !matches!(self.information, Information::Report(Verb::Storage(_)))
+        !matches!(
+            self.information,
+            Information::Report(CommandName::Storage(_))
+        )
     }
 
     /// The line to be written.

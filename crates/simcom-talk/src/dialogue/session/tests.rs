@@ -3,6 +3,7 @@
 use std::num::NonZeroU16;
 
 use super::*;
+use crate::ftps::CommandName;
 use crate::ftps::tls::TlsPolicy;
 use crate::ftps::value::{Host, Password, ServerType, Username};
 
@@ -28,7 +29,7 @@ fn at(host: &str, directory: Directory) -> Standing {
 
 fn done(body: Option<Body>) -> Response {
     Response {
-        name: "AT",
+        name: CommandName::AT,
         outcome: Outcome::Done(body),
         clean: true,
         info: Vec::new(),
@@ -42,8 +43,8 @@ fn walk(session: &mut Session, standing: &Standing, refuse: &[&str]) -> Vec<Stri
     let mut said = Vec::new();
     while let Some(command) = session.next_towards(standing, &Profile::sim7600()) {
         let name = command
-            .verb()
             .name()
+            .as_str()
             .trim_start_matches("AT+CFTPS")
             .to_owned();
         let mut response = match command {

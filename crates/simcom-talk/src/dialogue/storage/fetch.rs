@@ -15,7 +15,7 @@ use crate::dialogue::procedure::{Next, Procedure, Saying, is_transient};
 use crate::dialogue::size::unknown;
 use crate::ftps::command::ModuleFile;
 use crate::ftps::value::Offset;
-use crate::ftps::{Command, ErrCode, Storage, StorageVerb, Verb};
+use crate::ftps::{Command, CommandName, ErrCode, Storage, StorageCommandName};
 
 /// How often in a row a transfer goes on without having moved a byte in between. Every new try
 /// costs a login.
@@ -193,7 +193,7 @@ impl Fetch {
         let attempt = self.resumes + self.fruitless;
         Failure {
             committed: Some(self.got),
-            ..failure(cause, Verb::GetFile.name(), Stage::Data, attempt)
+            ..failure(cause, CommandName::GetFile, Stage::Data, attempt)
         }
     }
 
@@ -263,7 +263,7 @@ impl Procedure for Fetch {
                 }
                 Outcome::Failed(cause) => State::Finish(Err(failure(
                     cause.clone(),
-                    StorageVerb::Delete.name(),
+                    CommandName::Storage(StorageCommandName::Delete),
                     Stage::Device,
                     1,
                 ))),

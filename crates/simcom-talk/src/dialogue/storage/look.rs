@@ -12,7 +12,7 @@ use crate::dialogue::operation::Output;
 use crate::dialogue::procedure::{Next, Procedure, Saying, TRIES};
 use crate::ftps::storage::{self, Entry, ModulePath, Space};
 use crate::ftps::value::Drive;
-use crate::ftps::{Command, Storage, StorageVerb, urc};
+use crate::ftps::{Command, CommandName, Storage, StorageCommandName, urc};
 
 /// Goes to a directory and asks there.
 #[derive(Debug)]
@@ -131,7 +131,7 @@ impl Look {
             self.tries += 1;
             if self.tries >= TRIES {
                 let cause = Cause::OutOfOrder("a listing of another length than it said".into());
-                self.fail(cause, StorageVerb::List.name());
+                self.fail(cause, CommandName::Storage(StorageCommandName::List));
             }
             return Step::Quiet;
         }
@@ -176,7 +176,7 @@ impl Look {
 
     /// The drive is there and does not tell its room, as a slot for a card does that holds none.
     fn unmeasured(&mut self, cause: Cause) -> Step {
-        let name = StorageVerb::Space.name();
+        let name = CommandName::Storage(StorageCommandName::Space);
         let Wish::Space { drives, all: true } = &mut self.wish else {
             self.fail(cause, name);
             return Step::Done;
@@ -200,7 +200,7 @@ impl Look {
         Step::Done
     }
 
-    fn refused(&mut self, name: &'static str, cause: &Cause) -> Step {
+    fn refused(&mut self, name: CommandName, cause: &Cause) -> Step {
         match (self.step, &mut self.wish) {
             // A drive that this module does not have.
             (Step::Enter, Wish::Space { drives, all: true }) => {
@@ -227,7 +227,7 @@ impl Look {
         Step::Done
     }
 
-    fn fail(&mut self, cause: Cause, name: &'static str) {
+    fn fail(&mut self, cause: Cause, name: CommandName) {
         let failed = failure(cause, name, Stage::Device, self.tries);
         self.ended.get_or_insert(failed);
     }
@@ -272,7 +272,10 @@ impl Procedure for Look {
             (Outcome::Failed(Cause::Unsuitable(_)), Step::Size) => self.sized(None),
             // It is there, and cannot be deleted.
             (Outcome::Done(_), Step::Why) => {
-                self.fail(Cause::Refused(None), StorageVerb::Delete.name());
+                self.fail(
+                    Cause::Refused(None),
+                    CommandName::Storage(StorageCommandName::Delete),
+                );
                 Step::Done
             }
             (Outcome::Done(_), _) => Step::Done,

@@ -5,7 +5,7 @@ use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::operation::Output;
 use crate::dialogue::procedure::{Next, Procedure, Saying, may_retry};
-use crate::ftps::{Command, Verb};
+use crate::ftps::{Command, CommandName};
 
 /// Asks for the mode, or sets it (SIMCom manual L1216).
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Procedure for Mode {
         };
         self.ended = Some(
             outcome
-                .map_err(|cause| failure(cause, Verb::SingleIp.name(), Stage::Device, self.tries)),
+                .map_err(|cause| failure(cause, CommandName::SingleIp, Stage::Device, self.tries)),
         );
     }
 

@@ -9,7 +9,7 @@ use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::operation::{Delivered, Delivery, Output, Progress, ProgressStage};
 use crate::dialogue::procedure::{Next, Procedure, Saying};
 use crate::ftps::storage::ModulePath;
-use crate::ftps::{Command, Storage, StorageVerb};
+use crate::ftps::{Command, CommandName, Storage, StorageCommandName};
 
 /// Asks for the size, then for the content, and goes on at the byte it had come to where the
 /// answer is lost.
@@ -75,7 +75,12 @@ impl Print {
     fn fail(&self, cause: Cause) -> State {
         let failure = Failure {
             committed: Some(self.got),
-            ..failure(cause, StorageVerb::Read.name(), Stage::Data, self.tries)
+            ..failure(
+                cause,
+                CommandName::Storage(StorageCommandName::Read),
+                Stage::Data,
+                self.tries,
+            )
         };
         State::Finish(Err(failure))
     }

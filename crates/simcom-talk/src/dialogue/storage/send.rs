@@ -13,7 +13,7 @@ use crate::dialogue::operation::{
 };
 use crate::dialogue::procedure::{Next, Procedure, Saying, may_retry};
 use crate::ftps::command::ModuleFile;
-use crate::ftps::{Command, ErrCode, Verb};
+use crate::ftps::{Command, CommandName, ErrCode};
 
 /// Asks the module for the size, has the file sent, and asks the server for its size. A transfer
 /// whose outcome was lost is done again: the module still has the file.
@@ -104,7 +104,7 @@ impl Send {
     }
 
     fn failure(&self, cause: Cause) -> Failure {
-        failure(cause, Verb::PutFile.name(), Stage::Data, self.tries)
+        failure(cause, CommandName::PutFile, Stage::Data, self.tries)
     }
 
     fn fail(&self, cause: Cause) -> State {

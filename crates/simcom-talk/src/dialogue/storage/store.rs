@@ -9,7 +9,7 @@ use crate::dialogue::failure::{Cause, Failure, Finding, Stage};
 use crate::dialogue::operation::{Output, Piece, Progress, ProgressStage, Stored, WriteModuleFile};
 use crate::dialogue::procedure::{EndOfContent, Feed, Next, Procedure, Saying, may_retry};
 use crate::ftps::storage::Space;
-use crate::ftps::{Command, Storage, StorageVerb};
+use crate::ftps::{Command, CommandName, Storage, StorageCommandName};
 
 /// Makes room, hands the announced bytes over, and asks for the size that came of it.
 ///
@@ -151,7 +151,12 @@ impl Store {
     }
 
     fn failure(&self, cause: Cause) -> Failure {
-        failure(cause, StorageVerb::Write.name(), Stage::Data, self.tries)
+        failure(
+            cause,
+            CommandName::Storage(StorageCommandName::Write),
+            Stage::Data,
+            self.tries,
+        )
     }
 
     /// What goes behind the prompt: never more than was announced.
@@ -241,7 +246,7 @@ impl Procedure for Store {
                 Outcome::Done(_) => State::Room,
                 Outcome::Failed(cause) => State::Finish(Err(failure(
                     cause.clone(),
-                    StorageVerb::Delete.name(),
+                    CommandName::Storage(StorageCommandName::Delete),
                     Stage::Device,
                     self.tries,
                 ))),

@@ -12,7 +12,7 @@ use crate::dialogue::repair::Repaired;
 use crate::dialogue::rung::Rung;
 use crate::dialogue::session::Session;
 use crate::dialogue::sign::Sign;
-use crate::ftps::Command;
+use crate::ftps::{Command, CommandName};
 
 /// How many rungs one operation tries. The ladder has three that an operation can be asked to
 /// try, and begins anew only when one of them has helped.
@@ -100,7 +100,7 @@ impl Dialogue {
             self.facts.registration.registered = Some(true);
         }
         let Some(run) = &mut self.run else { return };
-        let name = Some(command.verb().name());
+        let name = Some(command.name());
         let whole = |attempt: &mut Attempt| {
             let why = attempt.why.as_ref();
             why.is_some_and(|why| why.command == name)
@@ -123,7 +123,7 @@ impl Dialogue {
     }
 
     /// Something broke that the planner mends by itself, as far as this rung.
-    pub(super) fn lapse(&mut self, rung: Rung, cause: &Cause, command: &'static str) {
+    pub(super) fn lapse(&mut self, rung: Rung, cause: &Cause, command: CommandName) {
         let abandoned = self.run.as_ref().is_some_and(|run| run.abandoned);
         let higher = self.lapse.as_ref().is_none_or(|lapse| lapse.rung < rung);
         // What is brought up anew needs no mending.

@@ -17,7 +17,7 @@ use crate::dialogue::moment::Moment;
 use crate::dialogue::procedure::{EndOfContent, Feed, Procedure};
 use crate::dialogue::rung::Rung;
 use crate::dialogue::session::Session;
-use crate::ftps::{Body, Command, ErrCode, Report, Urc, Verb, escape};
+use crate::ftps::{Body, Command, CommandName, ErrCode, Report, Urc, escape};
 
 /// After the server closed the connection the module should report soon.
 const AFTER_CLOSE: Duration = Duration::from_secs(10);
@@ -109,9 +109,10 @@ impl Dialogue {
             self.session.note(code);
             return;
         }
-        if let Some(Report { verb, body }) = Report::parse(text) {
-            self.silent.came(verb);
-            if let (Verb::Login, Body::Number(code @ 1..), Some(_)) = (verb, body, self.hasty_until)
+        if let Some(Report { name, body }) = Report::parse(text) {
+            self.silent.came(name);
+            if let (CommandName::Login, Body::Number(code @ 1..), Some(_)) =
+                (name, body, self.hasty_until)
             {
                 self.late_code = Some(ErrCode::new(u16::try_from(code).unwrap_or(u16::MAX)));
             }
@@ -131,7 +132,7 @@ impl Dialogue {
             }
             Urc::PeerClosed => {
                 info!("the server closed the connection");
-                self.lapse(Rung::Login, &Cause::Disconnected, "AT+CFTPSLOGIN");
+                self.lapse(Rung::Login, &Cause::Disconnected, CommandName::Login);
                 self.session.close();
                 if let Some(exchange) = &mut self.exchange {
                     exchange.hasten(now + AFTER_CLOSE);
@@ -139,7 +140,7 @@ impl Dialogue {
             }
             Urc::ServiceLost => {
                 warn!("the module lost the FTPS service");
-                self.lapse(Rung::Service, &Cause::Disconnected, "AT+CFTPSSTART");
+                self.lapse(Rung::Service, &Cause::Disconnected, CommandName::Start);
                 self.session = Session::Unknown;
                 self.break_off_transfer(Cause::Disconnected, now);
             }
@@ -148,7 +149,7 @@ impl Dialogue {
                     line = %self.shown(text),
                     "the module lost its data connection to the network"
                 );
-                self.lapse(Rung::Service, &Cause::NetworkLost, "AT+CFTPSSTART");
+                self.lapse(Rung::Service, &Cause::NetworkLost, CommandName::Start);
                 self.session = Session::Unknown;
                 self.break_off_transfer(Cause::NetworkLost, now);
             }

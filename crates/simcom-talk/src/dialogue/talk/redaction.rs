@@ -61,7 +61,7 @@ mod tests {
     use crate::dialogue::exchange::{Exchange, Information};
     use crate::dialogue::talk::Patience;
     use crate::dialogue::{Moment, Setup};
-    use crate::ftps::Timing;
+    use crate::ftps::{CommandName, Timing};
 
     fn login(password: &str) -> CommandLine {
         CommandLine::write("AT+CFTPSLOGIN")
@@ -91,7 +91,13 @@ mod tests {
         }
         // While it is under way, whatever is not known.
         let timing = Timing::DEFAULT;
-        let exchange = Exchange::basic("AT", line, Information::Nothing, timing, Moment::ORIGIN);
+        let exchange = Exchange::basic(
+            CommandName::AT,
+            line,
+            Information::Nothing,
+            timing,
+            Moment::ORIGIN,
+        );
         dialogue.exchange = Some(exchange);
         assert_eq!(dialogue.shown("c0rrect_h0rse"), HIDDEN);
         assert_eq!(dialogue.shown("RING"), "RING");

@@ -16,7 +16,7 @@ use crate::dialogue::operation::Standing;
 use crate::dialogue::procedure::{BUSY_PAUSE, Procedure};
 use crate::dialogue::rung::Rung;
 use crate::dialogue::session::Session;
-use crate::ftps::{Body, Command, ErrCode, StorageVerb, Verb};
+use crate::ftps::{Body, Command, CommandName, ErrCode, StorageCommandName};
 
 /// Why the link is left alone for [`BUSY_PAUSE`].
 const BUSY: &str = "the module is busy";
@@ -28,7 +28,7 @@ impl Dialogue {
         self.fill = 0;
         // What was not written of its content would be typed as command lines.
         self.outbox.drop_content();
-        if response.name == StorageVerb::Read.name() {
+        if response.name == CommandName::Storage(StorageCommandName::Read) {
             self.framer.forget_gap();
         }
         let exchange = self.exchange.take();
@@ -51,8 +51,8 @@ impl Dialogue {
         }
         self.mind_the_echo(response.echoed);
         match &response.outcome {
-            Outcome::Done(_) => debug!(command = response.name, "done"),
-            Outcome::Failed(cause) => debug!(command = response.name, %cause, "failed"),
+            Outcome::Done(_) => debug!(command = %response.name, "done"),
+            Outcome::Failed(cause) => debug!(command = %response.name, %cause, "failed"),
         }
         self.tell_response(&response, took, now);
         for text in unsolicited.unwrap_or_default() {
@@ -85,7 +85,7 @@ impl Dialogue {
                         self.silent.missed(&planned)
                     }
                     Outcome::Done(_) | Outcome::Failed(Cause::Reported(_)) => {
-                        self.silent.came(planned.verb());
+                        self.silent.came(planned.name());
                     }
                     Outcome::Failed(_) => {}
                 }
@@ -153,7 +153,7 @@ impl Dialogue {
             };
             self.lapse(rung, cause, response.name);
         }
-        if response.name == Verb::Abort.name() {
+        if response.name == CommandName::Abort {
             // As for an abort of the conductor's own.
             self.readiness.change(Change::AnswerIncomplete);
             self.session = Session::Unknown;
@@ -166,7 +166,7 @@ impl Dialogue {
                 self.mind_the_abort(response);
             }
         }
-        if response.is_done() && response.name == Verb::ChangeDirectory.name() {
+        if response.is_done() && response.name == CommandName::ChangeDirectory {
             // Only noted at the end: the rest of the task belongs to where it went.
             if let Some(run) = &mut self.run {
                 run.moved = true;
@@ -177,13 +177,13 @@ impl Dialogue {
     fn note_outcome(&mut self, response: &Response) {
         match &response.outcome {
             Outcome::Done(body) => {
-                self.sizeless &= response.name != Verb::Size.name();
+                self.sizeless &= response.name != CommandName::Size;
                 let size = match body {
                     Some(Body::Length(size)) => Some(*size),
                     Some(Body::Number(size)) if !ErrCode::is_known_failure(*size) => Some(*size),
                     _ => None,
                 };
-                if size.is_some() && response.name == Verb::Size.name() {
+                if size.is_some() && response.name == CommandName::Size {
                     self.session.told_a_size();
                 }
                 if let Some(run) = &mut self.run {
@@ -192,7 +192,7 @@ impl Dialogue {
             }
             Outcome::Failed(Cause::Reported(code)) => self.session.note(*code),
             // The file system's refusals say nothing about the server.
-            Outcome::Failed(Cause::Refused(None)) if !is_of_the_service(response.name) => {}
+            Outcome::Failed(Cause::Refused(None)) if !response.name.is_of_the_service() => {}
             Outcome::Failed(Cause::Refused(None)) => self.note_refusal(response.name),
             Outcome::Failed(
                 Cause::Timeout(_)
@@ -208,8 +208,8 @@ impl Dialogue {
 
     /// Nobody is logged in, whatever we believed: unless the session was made anew for this very
     /// command.
-    fn note_refusal(&mut self, name: &'static str) {
-        let asks_size = name == Verb::Size.name();
+    fn note_refusal(&mut self, name: CommandName) {
+        let asks_size = name == CommandName::Size;
         let Some(run) = &mut self.run else { return };
         if run.refused == Some(name) {
             self.sizeless |= asks_size;
@@ -279,7 +279,7 @@ impl Dialogue {
     /// A command of the plan failed.
     fn plan_failed(&mut self, command: &Command, cause: Cause, now: Moment) {
         let again = self.replan(command, &cause, now);
-        let name = command.verb().name();
+        let name = command.name();
         let failure = Failure::new(cause.clone(), Some(name), stage(command, &cause));
         self.trouble = Some(failure.clone());
         if again
@@ -365,11 +365,6 @@ impl Dialogue {
             }
         }
     }
-}
-
-/// Whether a command is one of the FTPS service.
-fn is_of_the_service(name: &str) -> bool {
-    name.starts_with("AT+CFTPS")
 }
 
 /// How far a plan had come when a command of it failed.

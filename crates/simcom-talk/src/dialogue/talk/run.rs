@@ -23,7 +23,7 @@ use crate::dialogue::survey::Survey;
 use crate::dialogue::tls::TlsSetup;
 use crate::dialogue::upload::{Clear, Upload};
 use crate::ftps::value::TransferType;
-use crate::ftps::{Command, ErrCode, Verb};
+use crate::ftps::{Command, CommandName, ErrCode};
 
 /// The operation under way.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub(super) struct Run {
     pub(super) drain_until: Option<Moment>,
     pub(super) aborted: bool,
     /// The command that was refused without a code, for which the session was made anew.
-    pub(super) refused: Option<&'static str>,
+    pub(super) refused: Option<CommandName>,
     /// The task changed the directory.
     pub(super) moved: bool,
     /// The command under way writes or deletes a file of the server.
@@ -100,7 +100,7 @@ impl Run {
                 Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_) | Cause::Unsuitable(_)
             )
         );
-        let from_a_drive = response.name == Verb::PutFile.name();
+        let from_a_drive = response.name == CommandName::PutFile;
         let untouched = refused && !response.prompted && !from_a_drive;
         self.touched |= std::mem::take(&mut self.writes) && !untouched;
     }

@@ -142,7 +142,7 @@ impl Dialogue {
             }
             Err(error) => {
                 let cause = Cause::Unsuitable(error);
-                let name = command.verb().name();
+                let name = command.name();
                 self.take_response(
                     Response {
                         name,

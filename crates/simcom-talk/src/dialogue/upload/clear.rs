@@ -9,7 +9,7 @@ use crate::dialogue::operation::{Before, BegunUpload, Cleared, Delivery, Output,
 use crate::dialogue::procedure::{Feed, Next, Procedure, Saying, is_transient, may_retry};
 use crate::dialogue::size::unknown;
 use crate::ftps::value::RemotePath;
-use crate::ftps::{Command, Verb};
+use crate::ftps::{Command, CommandName};
 use bytes::Bytes;
 
 /// Deletes a file that an upload has begun, where it is shown to be what that upload left: it is no
@@ -92,7 +92,9 @@ impl Clear {
                     Err(known) => {
                         let outcome = match known {
                             Known::Absent | Known::NoDirectory => Ok(Cleared::Deleted),
-                            _ if is_transient(cause) => Err(failure(Verb::DeleteFile, cause)),
+                            _ if is_transient(cause) => {
+                                Err(failure(CommandName::DeleteFile, cause))
+                            }
                             _ => Ok(Cleared::Left),
                         };
                         self.state = State::Over(outcome);
@@ -142,7 +144,7 @@ impl Clear {
         match overlay {
             _ if ours => State::Delete,
             Overlay::Unknown(Some(cause)) if is_transient(cause) => {
-                State::Over(Err(failure(Verb::Get, cause)))
+                State::Over(Err(failure(CommandName::Get, cause)))
             }
             Overlay::Same(_) | Overlay::Unknown(_) => State::Over(Ok(Cleared::Left)),
         }
@@ -200,7 +202,7 @@ impl Procedure for Clear {
     }
 
     fn abandon(&mut self, cause: Cause) {
-        self.give_up(failure(Verb::DeleteFile, &cause));
+        self.give_up(failure(CommandName::DeleteFile, &cause));
     }
 
     fn give_up(&mut self, failure: Failure) {
@@ -208,6 +210,6 @@ impl Procedure for Clear {
     }
 }
 
-fn failure(verb: Verb, cause: &Cause) -> Failure {
-    Failure::new(cause.clone(), Some(verb.name()), Stage::Directory)
+fn failure(name: CommandName, cause: &Cause) -> Failure {
+    Failure::new(cause.clone(), Some(name), Stage::Directory)
 }

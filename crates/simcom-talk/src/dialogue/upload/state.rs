@@ -12,7 +12,7 @@ use crate::dialogue::operation::{self, Before, Doubt, Output, Piece, Stored, Tra
 use crate::dialogue::procedure::{Feed, Ways};
 use crate::dialogue::size::unknown;
 use crate::ftps::value::TransferType;
-use crate::ftps::{ErrCode, Verb, escape};
+use crate::ftps::{CommandName, ErrCode, escape};
 
 /// Writes a file and makes sure of it.
 ///
@@ -268,7 +268,7 @@ impl Upload {
         Failure {
             attempt: self.tries.max(1),
             committed: self.blocks.as_ref().map(Blocks::offset),
-            ..Failure::new(cause, Some(Verb::Put.name()), stage)
+            ..Failure::new(cause, Some(CommandName::Put), stage)
         }
     }
 
