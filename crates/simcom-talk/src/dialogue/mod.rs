@@ -6,6 +6,7 @@
 mod ask;
 mod bring_up;
 mod cache;
+mod completeness;
 mod download;
 mod echo;
 mod exchange;

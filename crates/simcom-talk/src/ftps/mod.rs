@@ -15,7 +15,7 @@ pub mod report;
 pub mod response_form;
 pub mod storage;
 pub mod tls;
-pub mod urc;
+pub mod unsolicited;
 pub mod value;
 
 pub use command::Command;
@@ -27,4 +27,4 @@ pub use quirk::Quirks;
 pub use report::{Body, Report};
 pub use response_form::{ResponseForm, Timing};
 pub use storage::Storage;
-pub use urc::Urc;
+pub use unsolicited::Urc;

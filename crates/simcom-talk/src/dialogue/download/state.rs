@@ -2,6 +2,7 @@
 
 use super::twins::Twins;
 use crate::dialogue::cache::Cache;
+use crate::dialogue::completeness::Completeness;
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::inquiry::Inquiry;
 use crate::dialogue::known::Known;
@@ -173,9 +174,15 @@ impl Download {
         Next::Say(Saying::Ftps(Command::Abort))
     }
 
+    /// How what came compares with the size of the file.
+    pub(super) fn completeness(&self) -> Completeness {
+        let comparable = self.size.filter(|_| self.exact);
+        Completeness::judge(self.offset + self.got, comparable)
+    }
+
     /// Whether every byte of the file is there.
     pub(super) fn is_whole(&self) -> bool {
-        self.exact && !self.owes_began && self.size == Some(self.offset + self.got)
+        !self.owes_began && self.completeness().is_whole()
     }
 
     pub(super) fn result(&self) -> Result<Output, Failure> {
@@ -212,17 +219,9 @@ impl Download {
         if self.beyond.is_some() {
             return State::Remeasure(Box::new(Inquiry::size(self.path.clone())));
         }
-        let end = self.offset + self.got;
-        match self.size {
-            // Which bytes are missing is not known: it may be whole blocks out of the middle.
-            Some(size) if self.exact && end != size => {
-                let cause = Cause::SizeMismatch {
-                    expected: size,
-                    found: end,
-                };
-                State::Finish(Err(self.failure(cause)))
-            }
-            _ => State::Finish(Ok(())),
+        match self.completeness().objection() {
+            Some(cause) => State::Finish(Err(self.failure(cause))),
+            None => State::Finish(Ok(())),
         }
     }
 

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::under_way::{Block, Exchange, Handover, Information};
 use crate::at::{FinalCode, Frame, Line};
 use crate::dialogue::moment::Moment;
-use crate::ftps::urc::{self, Urc};
+use crate::ftps::unsolicited::{self, Urc};
 use crate::ftps::{Body, CommandName, Report, ResponseForm, StorageCommandName};
 
 /// What a frame meant to the exchange.
@@ -56,7 +56,11 @@ impl Exchange {
         };
         match heard {
             // Content that comes as lines has lost the line that announced it.
-            Heard::Unsolicited(text) if self.takes_content() && is_content(&text) => self.garble(),
+            Heard::Unsolicited(text)
+                if self.takes_content() && unsolicited::may_be_content(&text) =>
+            {
+                self.garble()
+            }
             Heard::Unsolicited(text) => Heard::Unsolicited(text),
             heard if self.unproven.is_empty() => heard,
             _ => self.prove(),
@@ -170,7 +174,9 @@ impl Exchange {
             return Heard::Nothing;
         }
         let ours = match self.information {
-            Information::Bare(prefix) => text.starts_with(prefix) || is_bare_information(&text),
+            Information::Bare(prefix) => {
+                text.starts_with(prefix) || unsolicited::may_be_bare_information(&text)
+            }
             Information::Any
             | Information::Prefix(_)
             | Information::Report(_)
@@ -218,19 +224,6 @@ const LONGEST_BLOCK: usize = 64 * 1024;
 fn announces_content(text: &str) -> bool {
     let report = Report::parse(text);
     report.is_some_and(|report| matches!(report.body, Body::Data(_)))
-}
-
-/// Whether a line can be an answer without prefix: not an unsolicited line, of which those
-/// without a sign in front are few.
-fn is_bare_information(text: &str) -> bool {
-    !text.starts_with(['+', '*', '^', '$', '#'])
-        && !text.starts_with("AT")
-        && !urc::is_unsolicited(text)
-}
-
-/// Whether a line without the count before it can be content that was to be counted.
-fn is_content(text: &str) -> bool {
-    !text.starts_with(['+', '*']) && !text.starts_with("AT") && !urc::is_unsolicited(text)
 }
 
 #[cfg(test)]

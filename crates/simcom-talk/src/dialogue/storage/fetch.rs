@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::attempt::failure;
 use super::inquiry::{FileInquiry, FileKnown};
+use crate::dialogue::completeness::Completeness;
 use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Finding, Stage};
 use crate::dialogue::inquiry::Inquiry;
@@ -155,12 +156,12 @@ impl Fetch {
         };
         let before = std::mem::replace(&mut self.got, found);
         let Some(cause) = self.broken.take() else {
-            return match self.size {
-                Some(expected) if expected != found => {
-                    self.fail(Cause::SizeMismatch { expected, found })
+            return match Completeness::judge(found, self.size).objection() {
+                Some(cause) => self.fail(cause),
+                None if self.size.is_none() && known == FileKnown::Absent => {
+                    self.fail(Cause::NotOnModule)
                 }
-                None if known == FileKnown::Absent => self.fail(Cause::NotOnModule),
-                _ => State::Finish(Ok(())),
+                None => State::Finish(Ok(())),
             };
         };
         self.fruitless = if found > before {

@@ -12,7 +12,7 @@ use crate::dialogue::operation::Output;
 use crate::dialogue::procedure::{Next, Procedure, Saying, TRIES};
 use crate::ftps::storage::{self, Entry, ModulePath, Space};
 use crate::ftps::value::Drive;
-use crate::ftps::{Command, CommandName, Storage, StorageCommandName, urc};
+use crate::ftps::{Command, CommandName, Storage, StorageCommandName, unsolicited};
 
 /// Goes to a directory and asks there.
 #[derive(Debug)]
@@ -213,7 +213,7 @@ impl Look {
             // Gone meanwhile, or no file at all: where nothing says how many there are, a line that
             // the module says by itself may have been taken for its name.
             (Step::Size, _) => {
-                let mistaken = |entry: &Entry| urc::is_said_by_modules(&entry.name);
+                let mistaken = |entry: &Entry| unsolicited::is_said_by_modules(&entry.name);
                 if self.count.is_none() && self.ahead.front().is_some_and(mistaken) {
                     self.ahead.pop_front();
                     return self.next_size();

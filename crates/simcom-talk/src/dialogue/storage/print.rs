@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::attempt::{again, failure};
 use super::inquiry::{FileInquiry, FileKnown};
+use crate::dialogue::completeness::Completeness;
 use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::operation::{Delivered, Delivery, Output, Progress, ProgressStage};
@@ -56,14 +57,18 @@ impl Print {
         }
     }
 
+    /// How content that ends behind so many bytes compares with the size of the file.
+    fn completeness(&self, end: u64) -> Completeness {
+        Completeness::judge(end, Some(self.size))
+    }
+
     fn printed(&mut self, outcome: &Outcome) -> State {
         match outcome {
-            Outcome::Done(_) if self.got == self.size => State::Finish(Ok(())),
-            // Whole frames were lost, or the file has changed.
-            Outcome::Done(_) => {
-                let (expected, found) = (self.size, self.got);
-                self.fail(Cause::SizeMismatch { expected, found })
-            }
+            Outcome::Done(_) => match self.completeness(self.got).objection() {
+                None => State::Finish(Ok(())),
+                // Whole frames were lost, or the file has changed.
+                Some(cause) => self.fail(cause),
+            },
             Outcome::Failed(cause) if again(cause, &mut self.tries) => {
                 self.resumes += u32::from(self.got > 0);
                 State::Say
@@ -100,7 +105,9 @@ impl Procedure for Print {
                     return Next::Deliver(Delivery::Began { size });
                 }
                 // Whether an empty file is printed as no frame or refused is not documented.
-                State::Say if self.got == self.size => self.state = State::Finish(Ok(())),
+                State::Say if Completeness::judge(self.got, Some(self.size)).is_whole() => {
+                    self.state = State::Finish(Ok(()))
+                }
                 State::Say => {
                     self.state = State::Wait;
                     let command = Storage::Read(self.file.clone(), self.got);
@@ -132,9 +139,12 @@ impl Procedure for Print {
             return None;
         }
         let found = self.got + bytes.len() as u64;
-        if found > self.size {
-            let expected = self.size;
-            self.state = self.fail(Cause::SizeMismatch { expected, found });
+        let completeness = self.completeness(found);
+        if completeness.is_beyond() {
+            self.state = match completeness.objection() {
+                Some(cause) => self.fail(cause),
+                None => State::Finish(Ok(())),
+            };
             return None;
         }
         self.got = found;

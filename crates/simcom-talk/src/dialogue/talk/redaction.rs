@@ -6,7 +6,7 @@ use super::dialogue::Dialogue;
 use crate::at::ErrorCode;
 use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::Cause;
-use crate::ftps::urc::{self, Urc};
+use crate::ftps::unsolicited::{self, Urc};
 use crate::ftps::{Body, Report};
 
 /// In place of a line that may hold a secret.
@@ -47,11 +47,8 @@ fn is_known(text: &str) -> bool {
     matches!(
         report,
         Some(Body::Number(_) | Body::Data(_) | Body::Length(_))
-    ) || urc::is_unsolicited(text)
-        || matches!(
-            Urc::parse(text),
-            Urc::Boot | Urc::PeerClosed | Urc::ServiceLost | Urc::NetworkLost | Urc::Received
-        )
+    ) || unsolicited::is_unsolicited(text)
+        || Urc::parse(text).has_no_free_text()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::dialogue::moment::Moment;
-use crate::ftps::urc;
+use crate::ftps::unsolicited;
 
 /// A wait while no command is under way. Both kinds end by their own clock, whatever arrives.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ impl Quiet {
                 b'\n' => {
                     let line = std::mem::take(&mut self.line);
                     let text = String::from_utf8_lossy(&line);
-                    if !text.is_empty() && !urc::is_unsolicited(&text) {
+                    if !text.is_empty() && !unsolicited::is_unsolicited(&text) {
                         self.unless = now + self.span;
                     }
                 }

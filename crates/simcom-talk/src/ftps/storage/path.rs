@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::ftps::value::{Drive, ValueError};
-use crate::ftps::{lossless, urc};
+use crate::ftps::{lossless, unsolicited};
 
 /// A file or directory on a drive: `F:/a/b.txt`, or `F:/` for the root.
 ///
@@ -72,7 +72,7 @@ impl ModulePath {
     /// # Errors
     /// [`ValueError::SaidByTheModule`]
     pub fn to_be_made(self) -> Result<Self, ValueError> {
-        if self.name().is_some_and(urc::is_said_by_modules) {
+        if self.name().is_some_and(unsolicited::is_said_by_modules) {
             return Err(ValueError::SaidByTheModule);
         }
         Ok(self)
