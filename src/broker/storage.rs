@@ -84,7 +84,7 @@ impl Broker {
     pub fn read_module_file(&self, caller: &Caller, file: ModulePath) -> Result<Reading, Error> {
         let operation = self.admit_at(caller, "ReadModuleFile", Priority::Normal, None, None)?;
         let job = Deliver {
-            standing: Standing::Attached,
+            standing: Standing::Ready,
             task: Task::ReadModuleFile(file),
             insists: false,
         };
@@ -128,8 +128,7 @@ impl Broker {
         method: &'static str,
         task: Task,
     ) -> Result<Output, Error> {
-        self.on_module(caller, method, Standing::Attached, task)
-            .await
+        self.on_module(caller, method, Standing::Ready, task).await
     }
 
     fn move_file(

@@ -16,7 +16,7 @@ use super::*;
 use crate::modem;
 use simcom_talk::dialogue::failure;
 use simcom_talk::dialogue::failure::Finding;
-use simcom_talk::dialogue::operation::{Directory, Download, Place};
+use simcom_talk::dialogue::operation::{Directory, Download, SessionTarget};
 use simcom_talk::ftps::value::Offset;
 
 mod ending;

@@ -19,7 +19,9 @@ use super::usage::{Allowance, Moved, Traffic};
 use super::{Broker, clock};
 use crate::modem::health::LoggedIn;
 use crate::modem::{Job, JobId};
-use simcom_talk::dialogue::operation::{Directory, Operation, Place, Progress, Standing, Task};
+use simcom_talk::dialogue::operation::{
+    Directory, Operation, Progress, SessionTarget, Standing, Task,
+};
 
 /// What an idle link may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,7 +153,7 @@ impl Broker {
         let allowance = left_at.as_ref().map(|at| self.own_allowance(at));
         let operation = match (chore, left_at) {
             (Chore::KeepAlive, Some(place)) if may(allowance.as_ref()) => Operation {
-                standing: Standing::LoggedIn(Place {
+                standing: Standing::LoggedIn(SessionTarget {
                     directory: Directory::Any,
                     ..place
                 }),
@@ -202,7 +204,7 @@ impl Broker {
     }
 
     /// What the daemon itself may have on the air where the module is.
-    fn own_allowance(&self, at: &Place) -> Allowance {
+    fn own_allowance(&self, at: &SessionTarget) -> Allowance {
         let servers = &self.shared.servers;
         let name = servers.name_of(&LoggedIn::from(at.server.as_ref()));
         let location = match name.map(|name| servers.resolve(&ServerChoice::Profile(name.into()))) {

@@ -47,7 +47,7 @@ pub(super) struct ModemActor<C> {
 
 enum Purpose {
     /// Bringing the module up between two jobs.
-    Attach,
+    BringUp,
     /// Repairing the connection to the network between two jobs, for this reason.
     Mend(Failure),
     /// Logging out before the end.
@@ -112,7 +112,7 @@ impl<C: Connector> ModemActor<C> {
             jobs,
             health,
             origin: clock::now(),
-            purpose: Purpose::Attach,
+            purpose: Purpose::BringUp,
             trouble: None,
             failures: 0,
             repairs: Repairs::new(options.repair),

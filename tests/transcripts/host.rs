@@ -90,7 +90,7 @@ impl<'a> Replay<'a> {
         };
         replay.dialogue.handle_port_opened();
         let standings: &[Standing] = match transcript.given {
-            Given::Unknown => &[Standing::Attached],
+            Given::Unknown => &[Standing::Ready],
             Given::Stopped => &[Standing::Down],
             Given::Started => &[Standing::Started],
             Given::LoggedIn => &[logged_in(&transcript.server)?],

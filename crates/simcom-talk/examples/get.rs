@@ -9,7 +9,9 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use simcom_talk::dialogue::operation::{Delivery, Directory, Download, Place, Standing, Task};
+use simcom_talk::dialogue::operation::{
+    Delivery, Directory, Download, SessionTarget, Standing, Task,
+};
 use simcom_talk::dialogue::{Dialogue, Moment, Operation, Output, Patience, Setup, Step};
 use simcom_talk::ftps::tls::TlsPolicy;
 use simcom_talk::ftps::value::{
@@ -51,7 +53,7 @@ pub(crate) fn download(
         single_ip: true,
         tls: TlsPolicy::unverified(),
     };
-    let place = Place {
+    let place = SessionTarget {
         server: Arc::new(server),
         transfer_type: TransferType::Binary,
         directory: Directory::Login,

@@ -40,10 +40,10 @@ impl<C: Connector> ModemActor<C> {
         let wanted = !self.dialogue.is_ready() || self.trouble.is_some();
         if self.port.is_some() && wanted && due {
             let operation = Operation {
-                standing: Standing::Attached,
+                standing: Standing::Ready,
                 task: Task::Stand,
             };
-            self.begin(Purpose::Attach, operation);
+            self.begin(Purpose::BringUp, operation);
             return true;
         }
         if self.mend() {
@@ -146,17 +146,17 @@ impl<C: Connector> ModemActor<C> {
 
     /// The operation under way is over. Returns whether that was the last one.
     pub(super) fn done(&mut self, result: Result<Output, Failure>) -> bool {
-        match std::mem::replace(&mut self.purpose, Purpose::Attach) {
+        match std::mem::replace(&mut self.purpose, Purpose::BringUp) {
             Purpose::Leave => return true,
-            Purpose::Attach => match result {
+            Purpose::BringUp => match result {
                 Ok(_) => {
                     self.trouble = None;
                     self.failures = 0;
-                    self.attached(None);
+                    self.brought_up(None);
                 }
                 Err(failure) => {
                     self.troubled(Error::NotReady(failure.clone()));
-                    self.attached(Some(&failure));
+                    self.brought_up(Some(&failure));
                 }
             },
             Purpose::Mend(why) => self.mended(&why, &result),

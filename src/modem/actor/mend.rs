@@ -97,7 +97,7 @@ impl<C: Connector> ModemActor<C> {
     }
 
     /// The module was brought up, or was not.
-    pub(super) fn attached(&mut self, failed: Option<&Failure>) {
+    pub(super) fn brought_up(&mut self, failed: Option<&Failure>) {
         let outcome = failed.map_or(Ok(()), |failure| Err(failure.clone()));
         if let Some(why) = self.repairs.reopened.take() {
             let rung = Rung::Reopen;
@@ -209,6 +209,6 @@ impl<C: Connector> ModemActor<C> {
 fn server(standing: &Standing) -> Option<&Arc<Server>> {
     match standing {
         Standing::LoggedIn(place) => Some(&place.server),
-        Standing::Attached | Standing::Down | Standing::Started => None,
+        Standing::Ready | Standing::Down | Standing::Started => None,
     }
 }

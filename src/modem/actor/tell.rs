@@ -21,7 +21,7 @@ impl<C: Connector> ModemActor<C> {
         }
         let running: Option<(JobId, Duration)> = match &self.purpose {
             Purpose::Job(current) => Some((current.job.id.clone(), current.since)),
-            Purpose::Attach | Purpose::Mend(_) | Purpose::Leave => None,
+            Purpose::BringUp | Purpose::Mend(_) | Purpose::Leave => None,
         };
         let logged_in = self
             .dialogue

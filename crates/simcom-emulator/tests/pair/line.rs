@@ -107,7 +107,7 @@ fn a_prompt_that_opens_in_mid_bring_up_is_ended_and_gets_no_zeros() {
         let mut dialogue = Dialogue::new(Setup::default(), Patience::default());
         dialogue.handle_port_opened();
         let operation = Operation {
-            standing: Standing::Attached,
+            standing: Standing::Ready,
             task: Task::Stand,
         };
         dialogue.begin(operation).unwrap();

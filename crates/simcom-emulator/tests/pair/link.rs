@@ -10,7 +10,9 @@ use simcom_emulator::uplink::memory::{Memory, Server as Peer};
 use simcom_emulator::{Action, Emulator, Family, Knobs, Profile};
 use simcom_talk::dialogue::failure::Cause;
 use simcom_talk::dialogue::ladder::Ladder;
-use simcom_talk::dialogue::operation::{Delivery, Directory, Output, Piece, Place, Standing, Task};
+use simcom_talk::dialogue::operation::{
+    Delivery, Directory, Output, Piece, SessionTarget, Standing, Task,
+};
 use simcom_talk::dialogue::{
     Dialogue, DownloadForm, Failure, Moment, Operation, Patience, Repaired, Rung, Setup, Step,
     UploadForm,
@@ -447,7 +449,7 @@ pub(crate) fn on(task: Task) -> Operation {
 /// An operation on a server.
 pub(crate) fn at(host: &str, task: Task) -> Operation {
     Operation {
-        standing: Standing::LoggedIn(Place {
+        standing: Standing::LoggedIn(SessionTarget {
             server: server(host),
             transfer_type: TransferType::Binary,
             directory: Directory::Any,

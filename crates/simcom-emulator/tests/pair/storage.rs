@@ -29,7 +29,7 @@ pub(crate) fn file(family: Family, name: &str) -> ModulePath {
 /// A task of the module alone.
 pub(crate) fn alone(task: Task) -> Operation {
     Operation {
-        standing: Standing::Attached,
+        standing: Standing::Ready,
         task,
     }
 }

@@ -8,7 +8,7 @@ use simcom_emulator::uplink::memory::Server as Peer;
 use simcom_emulator::uplink::{Identity, Security, TlsVersions};
 use simcom_emulator::{Effect, Family, Fault, Knobs, OkOrder, Phase, Prompt, Trigger};
 use simcom_talk::dialogue::failure::{Cause, Stage};
-use simcom_talk::dialogue::operation::{Directory, Output, Place, Standing, Task};
+use simcom_talk::dialogue::operation::{Directory, Output, SessionTarget, Standing, Task};
 use simcom_talk::dialogue::{Failure, Operation};
 use simcom_talk::ftps::ErrCode;
 use simcom_talk::ftps::tls::{CaCertificate, ClientIdentity, TlsFloor, TlsPolicy, Verify};
@@ -54,7 +54,7 @@ fn secured(port: u16, tls: TlsPolicy) -> Operation {
         ..(*server(HOST)).clone()
     };
     Operation {
-        standing: Standing::LoggedIn(Place {
+        standing: Standing::LoggedIn(SessionTarget {
             server: Arc::new(server),
             transfer_type: TransferType::Binary,
             directory: Directory::Any,

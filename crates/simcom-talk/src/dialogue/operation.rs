@@ -28,18 +28,18 @@ pub struct Operation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
     /// It answers; nothing is said of FTPS.
-    Attached,
+    Ready,
     /// The FTPS service is stopped.
     Down,
     /// The FTPS service is started.
     Started,
     /// It is logged in.
-    LoggedIn(Place),
+    LoggedIn(SessionTarget),
 }
 
 /// A server, and how the session there must be set.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct SessionTarget {
     /// Logged in to.
     pub server: Arc<Server>,
     /// Representation type.
@@ -48,7 +48,7 @@ pub struct Place {
     pub directory: Directory,
 }
 
-impl Place {
+impl SessionTarget {
     /// Moves that are no absolute paths go on from where the session is: the way to an absolute
     /// directory, cut into steps. A server's own way of naming directories stands for itself.
     pub(crate) fn goes_by_steps(&self) -> bool {

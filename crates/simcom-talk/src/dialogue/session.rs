@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::exchange::{Outcome, Response};
 use super::failure::{Awaited, Cause};
-use super::operation::{Directory, Place, Standing};
+use super::operation::{Directory, SessionTarget, Standing};
 use crate::ftps::takes;
 use crate::ftps::value::{RemotePath, Server, TransferType};
 use crate::ftps::{Body, Command, CommandName, ErrCode, Profile};
@@ -70,7 +70,7 @@ impl Session {
     #[must_use]
     pub fn next_towards(&self, standing: &Standing, profile: &Profile) -> Option<Command> {
         match (self, standing) {
-            (_, Standing::Attached) => None,
+            (_, Standing::Ready) => None,
             (Self::Busy, _) => Some(Command::Abort),
             (Self::Down, Standing::Down) => None,
             (
@@ -254,7 +254,7 @@ impl Session {
 }
 
 impl Login {
-    fn next_towards(&self, place: &Place, profile: &Profile) -> Option<Command> {
+    fn next_towards(&self, place: &SessionTarget, profile: &Profile) -> Option<Command> {
         if self.server != place.server {
             return Some(Command::Logout);
         }

@@ -20,7 +20,7 @@ fn server(host: &str) -> Arc<Server> {
 }
 
 fn at(host: &str, directory: Directory) -> Standing {
-    Standing::LoggedIn(Place {
+    Standing::LoggedIn(SessionTarget {
         server: server(host),
         transfer_type: TransferType::Binary,
         directory,
@@ -92,7 +92,7 @@ fn another_password_is_another_login() {
     walk(&mut session, &at("a", Directory::Any), &[]);
     let mut other = (*server("a")).clone();
     other.password = Password::new("q").unwrap();
-    let standing = Standing::LoggedIn(Place {
+    let standing = Standing::LoggedIn(SessionTarget {
         server: Arc::new(other),
         transfer_type: TransferType::Binary,
         directory: Directory::Any,

@@ -81,7 +81,7 @@ impl Dialogue {
     pub(super) fn reached(&mut self) {
         let Some(run) = &mut self.run else { return };
         let proving = run.repair.proving.take();
-        let stands = !matches!(run.standing, Standing::Attached | Standing::Down);
+        let stands = !matches!(run.standing, Standing::Ready | Standing::Down);
         self.end_proof(proving, None);
         if stands {
             self.trouble = None;

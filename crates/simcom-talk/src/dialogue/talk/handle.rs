@@ -215,7 +215,7 @@ mod tests {
 
     fn stand() -> Operation {
         Operation {
-            standing: Standing::Attached,
+            standing: Standing::Ready,
             task: Task::Stand,
         }
     }
