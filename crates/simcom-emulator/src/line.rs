@@ -2,6 +2,8 @@
 //!
 //! V.250 §5.2: a line is `AT`, a body and CR. Extended commands (`+NAME`) are separated by `;`;
 //! basic ones may follow each other directly.
+//!
+//! More than 400 lines: it is one grammar, and the tests of each of its rules.
 
 /// Longest body the module takes. SIMCom manual §1.4.4: 559 characters, else `ERROR`.
 const LINE_LIMIT: usize = 559;

@@ -1,4 +1,6 @@
 //! What the line and the module do by themselves, and what people leave on a module.
+//!
+//! More than 400 lines: each test is a fault that was seen, or a rule, and they share the helpers of this file.
 
 use std::time::Duration;
 

@@ -1,4 +1,6 @@
 //! A dialogue and an emulated module joined in virtual time.
+//!
+//! More than 400 lines: it is the one harness that all these tests stand on.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU16;

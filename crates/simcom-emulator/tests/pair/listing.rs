@@ -1,4 +1,6 @@
 //! Servers whose listings are not to be trusted, as public reports have them.
+//!
+//! More than 400 lines: each test is a fault that was seen, or a rule, and they share the helpers of this file.
 
 use simcom_emulator::uplink::memory::{ListPath, Names, Server};
 use simcom_emulator::{Family, Knobs};

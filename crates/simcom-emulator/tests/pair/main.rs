@@ -1,4 +1,6 @@
 //! The dialogue against the emulated module, in virtual time: no runtime, no clock, no network.
+//!
+//! More than 400 lines: it has the helpers of all these tests, and the first of them.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,5 +1,7 @@
 //! Files of somebody else under the name of an upload: not deleted, not replaced where that was not
 //! asked for, and not taken for ours.
+//!
+//! More than 400 lines: each test is a fault that was seen, or a rule, and they share the helpers of this file.
 
 use std::cell::RefCell;
 use std::rc::Rc;

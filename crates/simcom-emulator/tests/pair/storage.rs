@@ -1,4 +1,6 @@
 //! Files on the module, and the data address mode.
+//!
+//! More than 400 lines: each test is a fault that was seen, or a rule, and they share the helpers of this file.
 
 use std::time::Duration;
 

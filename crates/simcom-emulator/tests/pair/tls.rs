@@ -1,4 +1,6 @@
 //! What TLS must prove: the module is told before it logs in, or nobody logs in.
+//!
+//! More than 400 lines: each test is a fault that was seen, or a rule, and they share the helpers of this file.
 
 use std::num::NonZeroU16;
 use std::sync::Arc;

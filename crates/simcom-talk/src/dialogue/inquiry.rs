@@ -1,4 +1,6 @@
 //! Finding out the size of a file, or whether a name exists, without guessing.
+//!
+//! More than 400 lines: it is one state machine, whose steps are read together.
 
 use bytes::Bytes;
 

@@ -1,4 +1,6 @@
 //! What a job asks of the module, as a value, and what comes back.
+//!
+//! More than 400 lines: it is the list of the values that go in and come out, and has hardly any code.
 
 use std::sync::Arc;
 use std::time::SystemTime;
