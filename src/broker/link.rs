@@ -41,7 +41,7 @@ struct Queue {
     waiters: HashMap<Key, Waiter>,
     costs: Costs,
     /// Where the last job that succeeded left the module, if it is logged in.
-    left_at: Option<operation::Place>,
+    left_at: Option<operation::SessionTarget>,
     /// Servers that were seen to go on with a file.
     go_on: Vec<Arc<Server>>,
 }
@@ -126,7 +126,7 @@ impl Link {
             }
             Standing::Down => queue.logged_out(),
             // A login that there was, there is still.
-            Standing::Attached | Standing::Started => {}
+            Standing::Ready | Standing::Started => {}
         }
     }
 
@@ -191,7 +191,7 @@ impl Link {
 
     /// The link for a chore, where nobody has it or waits for it, and where the last job left the
     /// module.
-    pub(crate) fn chore(self: &Arc<Self>) -> Option<(Turn, Option<operation::Place>)> {
+    pub(crate) fn chore(self: &Arc<Self>) -> Option<(Turn, Option<operation::SessionTarget>)> {
         let mut queue = self.queue();
         let key = queue.scheduler.next_chore(clock::now())?;
         let turn = Turn {

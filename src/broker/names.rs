@@ -14,7 +14,7 @@ use crate::broker::catalogue::Servers;
 use crate::broker::terms::ServerChoice;
 use crate::broker::terms::{Key, Lived};
 pub(crate) use kept::{Claim, Kept, Loss, Recording, Taken};
-use simcom_talk::dialogue::operation::{Directory, Place, Standing};
+use simcom_talk::dialogue::operation::{Directory, SessionTarget, Standing};
 use simcom_talk::ftps::lossless;
 use simcom_talk::ftps::value::{RemotePath, Server};
 
@@ -289,7 +289,7 @@ impl Writer {
 impl Name {
     /// What a path is, read where the module stands for it; `None` where that is no server.
     pub(crate) fn at(standing: &Standing, path: &RemotePath) -> Option<Self> {
-        let Standing::LoggedIn(Place {
+        let Standing::LoggedIn(SessionTarget {
             server, directory, ..
         }) = standing
         else {
@@ -394,7 +394,7 @@ mod tests {
     fn name_of_user(user: &str, host: &str, directory: Directory, text: &str) -> Name {
         let mut server = (*server(host)).clone();
         server.username = Username::new(user).unwrap();
-        let standing = Standing::LoggedIn(Place {
+        let standing = Standing::LoggedIn(SessionTarget {
             server: Arc::new(server),
             transfer_type: TransferType::Binary,
             directory,

@@ -16,8 +16,8 @@ use simcom_talk::dialogue::facts::Capabilities;
 use simcom_talk::dialogue::failure::{Cause, Ending, Failure, Finding, Stage};
 use simcom_talk::dialogue::operation::{
     Before, BegunDownload, BegunUpload, Cleared, Delivered, Delivery, Directory, Doubt, Download,
-    Found, Operation, Output, Piece, Place, Progress, ProgressStage, Remains, Standing, Stored,
-    Task, Trail, Upload,
+    Found, Operation, Output, Piece, Progress, ProgressStage, Remains, SessionTarget, Standing,
+    Stored, Task, Trail, Upload,
 };
 use simcom_talk::ftps::errcode::ErrCode;
 use simcom_talk::ftps::listing::{Facts, Kind};
@@ -388,7 +388,7 @@ impl Module {
             Task::WorkingDirectory => Ok(Output::Directory("/home".into())),
             Task::ChangeDirectory(to) if to.as_str().ends_with("missing") => Err(missing()),
             Task::ChangeDirectory(to) => match standing {
-                Standing::LoggedIn(Place {
+                Standing::LoggedIn(SessionTarget {
                     directory: Directory::Login,
                     ..
                 }) => Ok(Output::Directory(

@@ -21,7 +21,7 @@ use crate::broker::terms::{
 use crate::broker::watch as events;
 use crate::modem::{self, JobId, clock};
 use simcom_talk::dialogue::failure::{self, Ending, Finding};
-use simcom_talk::dialogue::operation::{Directory, Download, Place, Standing, Task};
+use simcom_talk::dialogue::operation::{Directory, Download, SessionTarget, Standing, Task};
 use simcom_talk::ftps::value::{NameCode, Offset};
 
 mod ending;

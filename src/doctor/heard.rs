@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use simcom_talk::at::line::is_sentence;
 use simcom_talk::at::{FinalCode, Line};
-use simcom_talk::ftps::urc;
+use simcom_talk::ftps::unsolicited;
 
 /// Names of commands, their final result codes, and names of unsolicited lines. Nothing is kept of file
 /// content, of values of commands, or of values of unsolicited lines.
@@ -167,7 +167,7 @@ impl Heard {
             } else {
                 &mut self.sentences
             }
-        } else if urc::is_unsolicited(text) {
+        } else if unsolicited::is_unsolicited(text) {
             &mut self.unsolicited
         } else {
             return;
@@ -213,5 +213,5 @@ fn name_of_command(bytes: &[u8]) -> Option<String> {
 /// Whether a line can belong to the answer to this command.
 fn is_answer(name: &str, text: &str) -> bool {
     let own = name.strip_prefix("AT").unwrap_or(name);
-    !urc::is_unsolicited(text) || (!own.is_empty() && text.starts_with(own))
+    !unsolicited::is_unsolicited(text) || (!own.is_empty() && text.starts_with(own))
 }

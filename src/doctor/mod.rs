@@ -231,7 +231,7 @@ impl Examination<'_> {
         sleep(LISTEN).await;
         let asked = self
             .link
-            .run(Standing::Attached, Task::Ask(answers::questions()));
+            .run(Standing::Ready, Task::Ask(answers::questions()));
         let answers = match asked.await {
             Ok(Output::Answers(answers)) => Answers::new(answers),
             Ok(_) => Answers::default(),

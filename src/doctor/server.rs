@@ -13,7 +13,7 @@ use super::report::Report;
 use super::tap::Tap;
 use crate::modem::{Error, chain};
 use simcom_talk::dialogue::failure::{Cause, Stage};
-use simcom_talk::dialogue::operation::{Directory, Output, Place, Standing, Task};
+use simcom_talk::dialogue::operation::{Directory, Output, SessionTarget, Standing, Task};
 use simcom_talk::ftps::errcode::ErrCode;
 use simcom_talk::ftps::listing::{Entry, Kind, Lines};
 use simcom_talk::ftps::question::Question;
@@ -70,7 +70,7 @@ impl Visit<'_> {
 
     /// The login, type and directory that a task for this server needs.
     pub(super) fn standing(&self) -> Standing {
-        Standing::LoggedIn(Place {
+        Standing::LoggedIn(SessionTarget {
             server: Arc::clone(&self.server),
             transfer_type: TransferType::default(),
             directory: Directory::Login,

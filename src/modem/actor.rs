@@ -47,7 +47,7 @@ pub(super) struct ModemActor<C> {
 
 enum Purpose {
     /// Bringing the module up between two jobs.
-    Attach,
+    BringUp,
     /// Repairing the connection to the network between two jobs, for this reason.
     Mend(Failure),
     /// Logging out before the end.
@@ -112,7 +112,7 @@ impl<C: Connector> ModemActor<C> {
             jobs,
             health,
             origin: clock::now(),
-            purpose: Purpose::Attach,
+            purpose: Purpose::BringUp,
             trouble: None,
             failures: 0,
             repairs: Repairs::new(options.repair),
@@ -180,12 +180,12 @@ impl<C: Connector> ModemActor<C> {
                 Event::Asked(ask) => self.ask(&ask),
                 _ => {
                     let now = self.now();
-                    self.dialogue.write_expired(now);
+                    self.dialogue.handle_write_deadline(now);
                     return;
                 }
             }
             // The module has closed the prompt, or is gone: the rest would be typed as commands.
-            if self.dialogue.is_recalled() {
+            if self.dialogue.is_write_recalled() {
                 return;
             }
         }
@@ -220,7 +220,7 @@ impl<C: Connector> ModemActor<C> {
         match event {
             Event::Piece(Supply::Piece(piece)) => {
                 let now = self.now();
-                self.dialogue.feed(piece, now);
+                self.dialogue.handle_piece(piece, now);
             }
             Event::Piece(Supply::Gone) => self.abandon(Cause::SourceGone),
             Event::Piece(Supply::Forgotten) => self.abandon(Cause::SourceForgotten),
@@ -256,7 +256,7 @@ impl<C: Connector> ModemActor<C> {
             Event::Stalled => self.abandon(Cause::ReceiverStalled),
             Event::Asked(ask) => {
                 if let Some(delivery) = delivery {
-                    self.dialogue.take_back(delivery);
+                    self.dialogue.handle_undelivered(delivery);
                 }
                 self.ask(&ask);
             }
@@ -291,7 +291,7 @@ impl<C: Connector> ModemActor<C> {
             Event::Asked(ask) => self.ask(&ask),
             _ => {
                 let now = self.now();
-                self.dialogue.expire(now);
+                self.dialogue.handle_deadline(now);
             }
         }
     }
@@ -302,8 +302,8 @@ impl<C: Connector> ModemActor<C> {
             Ok(len) => {
                 let now = self.now();
                 self.dialogue
-                    .receive(buffer.get(..len).unwrap_or_default(), now);
-                if self.dialogue.is_recalled()
+                    .handle_bytes(buffer.get(..len).unwrap_or_default(), now);
+                if self.dialogue.is_write_recalled()
                     && let Some(port) = &mut self.port
                 {
                     port.discard_output();
@@ -321,7 +321,7 @@ impl<C: Connector> ModemActor<C> {
                     current.makes_way = true;
                 }
                 let now = self.now();
-                self.dialogue.make_way(now);
+                self.dialogue.yield_link(now);
             }
         }
     }
@@ -344,7 +344,7 @@ impl<C: Connector> ModemActor<C> {
     fn close(&mut self) {
         self.port = None;
         let now = self.now();
-        self.dialogue.port_lost(now);
+        self.dialogue.handle_port_lost(now);
     }
 }
 

@@ -37,7 +37,7 @@ pub fn of(error: &Error) -> Status {
         metadata.insert("stage".into(), failure.stage.name().into());
         metadata.insert("attempt".into(), failure.attempt.to_string());
         if let Some(command) = failure.command {
-            metadata.insert("command".into(), command.into());
+            metadata.insert("command".into(), command.to_string());
         }
         if let Some(code) = error.errcode() {
             metadata.insert("errcode".into(), code.to_string());

@@ -73,7 +73,7 @@ fn compare(rows: &[String], want: &str) {
 }
 
 fn failed(cause: failure::Cause, command: &'static str, stage: Stage) -> Failure {
-    Failure::new(cause, Some(command), stage)
+    Failure::new(cause, Some(command.into()), stage)
 }
 
 fn modem(error: modem::Error) -> Error {
@@ -304,8 +304,12 @@ fn errors_of_those_who_share_the_link() {
 fn errors_of_the_owner_of_the_port() {
     let device = || "/dev/x".to_string();
     let source = || Arc::new(io::Error::from(io::ErrorKind::NotFound));
-    let sim = Failure::new(failure::Cause::SimLocked, Some("AT+CPIN?"), Stage::Sim);
-    let odd = Failure::new(failure::Cause::Garbled, Some("ATE0"), Stage::Device);
+    let sim = Failure::new(
+        failure::Cause::SimLocked,
+        Some("AT+CPIN?".into()),
+        Stage::Sim,
+    );
+    let odd = Failure::new(failure::Cause::Garbled, Some("ATE0".into()), Stage::Device);
     let errors = [
         (
             "absent",

@@ -88,9 +88,9 @@ impl<'a> Replay<'a> {
             printed: Vec::new(),
             result: None,
         };
-        replay.dialogue.port_opened();
+        replay.dialogue.handle_port_opened();
         let standings: &[Standing] = match transcript.given {
-            Given::Unknown => &[Standing::Attached],
+            Given::Unknown => &[Standing::Ready],
             Given::Stopped => &[Standing::Down],
             Given::Started => &[Standing::Started],
             Given::LoggedIn => &[logged_in(&transcript.server)?],
@@ -104,17 +104,17 @@ impl<'a> Replay<'a> {
     /// Brings the dialogue to a standing, with a module that says yes to everything.
     fn stand(&mut self, standing: Standing) -> Result<(), String> {
         let task = Task::Stand;
-        self.dialogue.begin(Operation { standing, task });
+        self.dialogue.begin(Operation { standing, task }).unwrap();
         loop {
             let now = Moment::after(self.now);
             match self.dialogue.poll(now) {
                 Step::Write { bytes, .. } => {
                     let answer = agree(&bytes, self.transcript);
-                    self.dialogue.receive(answer.as_bytes(), now);
+                    self.dialogue.handle_bytes(answer.as_bytes(), now);
                 }
                 Step::Listen { until } => {
                     self.now = until.since_origin();
-                    self.dialogue.expire(until);
+                    self.dialogue.handle_deadline(until);
                 }
                 Step::Done(result) => {
                     return result.map(drop).map_err(|error| error.to_string());
@@ -136,7 +136,7 @@ impl<'a> Replay<'a> {
         self.content.clear();
         self.printed.clear();
         self.running = true;
-        self.dialogue.begin(operation);
+        self.dialogue.begin(operation).unwrap();
         Ok(())
     }
 
@@ -203,7 +203,7 @@ impl<'a> Replay<'a> {
             Step::Deliver(Delivery::Began { .. } | Delivery::Grown { .. }) => {}
             Step::Fetch { .. } | Step::Listen { .. } if heard => self.deliver(),
             Step::Fetch { .. } => match self.pieces.pop_front() {
-                Some(piece) => self.dialogue.feed(piece, now),
+                Some(piece) => self.dialogue.handle_piece(piece, now),
                 None => return Err("wants more content than there is".into()),
             },
             Step::Listen { until } => {
@@ -211,9 +211,9 @@ impl<'a> Replay<'a> {
                 if self.now > LONGEST {
                     return Err("nothing comes".into());
                 }
-                self.dialogue.expire(until);
+                self.dialogue.handle_deadline(until);
             }
-            Step::Repair(_) => self.dialogue.repair(None),
+            Step::Repair(_) => self.dialogue.handle_repair(None),
             Step::Repaired(_) => {}
             Step::Done(result) => self.result = Some(result),
             step @ (Step::Idle | Step::AwaitPort { .. }) => return Err(format!("is {step:?}")),
@@ -243,7 +243,7 @@ impl<'a> Replay<'a> {
                 break;
             }
         }
-        self.dialogue.receive(&bytes, Moment::after(self.now));
+        self.dialogue.handle_bytes(&bytes, Moment::after(self.now));
     }
 
     fn next_line(&mut self) {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use simcom_emulator::uplink::Security;
 use simcom_talk::dialogue::operation::{
-    Directory, Download, ModuleTransfer, Operation, Place, Standing, Task, Upload, WriteModuleFile,
+    Directory, Download, ModuleTransfer, Operation, SessionTarget, Standing, Task, Upload,
+    WriteModuleFile,
 };
 use simcom_talk::ftps::question::Question;
-use simcom_talk::ftps::storage::{Drive, ModulePath};
+use simcom_talk::ftps::storage::ModulePath;
 use simcom_talk::ftps::tls::TlsPolicy;
 use simcom_talk::ftps::value::{
-    self, Host, Offset, Password, RemotePath, ServerType, TransferType, Username,
+    self, Drive, Host, Offset, Password, RemotePath, ServerType, TransferType, Username,
 };
 
 use crate::format::{HOST, Server, parse};
@@ -105,8 +106,8 @@ pub(crate) fn operation(server: &Server, words: &[u8]) -> Result<(Operation, Vec
     let standing = match name.as_str() {
         "start" => Standing::Started,
         "stop" => Standing::Down,
-        "mode" | "ask" => Standing::Attached,
-        name if name.starts_with("module-") => Standing::Attached,
+        "mode" | "ask" => Standing::Ready,
+        name if name.starts_with("module-") => Standing::Ready,
         _ => logged_in(server)?,
     };
     Ok((Operation { standing, task }, content))
@@ -118,7 +119,7 @@ pub(crate) fn operation(server: &Server, words: &[u8]) -> Result<(Operation, Vec
 /// Says which value is wrong.
 pub(crate) fn logged_in(server: &Server) -> Result<Standing, String> {
     let value = |error: value::ValueError| error.to_string();
-    Ok(Standing::LoggedIn(Place {
+    Ok(Standing::LoggedIn(SessionTarget {
         server: Arc::new(value::Server {
             host: Host::new(HOST).map_err(value)?,
             port: NonZeroU16::new(server.port).ok_or("port 0")?,

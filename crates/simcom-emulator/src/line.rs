@@ -2,6 +2,8 @@
 //!
 //! V.250 §5.2: a line is `AT`, a body and CR. Extended commands (`+NAME`) are separated by `;`;
 //! basic ones may follow each other directly.
+//!
+//! More than 400 lines: it is one grammar, and the tests of each of its rules.
 
 /// Longest body the module takes. SIMCom manual §1.4.4: 559 characters, else `ERROR`.
 const LINE_LIMIT: usize = 559;
@@ -10,14 +12,14 @@ const COMMAND_LIMIT: usize = 39;
 
 /// Collects typed bytes until CR.
 #[derive(Debug, Default)]
-pub(super) struct LineBuffer {
+pub(crate) struct LineBuffer {
     typed: Vec<u8>,
     overflow: bool,
 }
 
 impl LineBuffer {
     /// Takes one byte; a CR yields the line.
-    pub(super) fn push(&mut self, byte: u8) -> Option<Typed> {
+    pub(crate) fn push(&mut self, byte: u8) -> Option<Typed> {
         match byte {
             b'\r' => {
                 let typed = std::mem::take(&mut self.typed);
@@ -48,7 +50,7 @@ impl LineBuffer {
 
 /// What a finished line amounts to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Typed {
+pub(crate) enum Typed {
     /// Not a command line: V.250 §5.2.1 has everything before `AT` discarded.
     Noise,
     /// More than the module holds.
@@ -71,16 +73,16 @@ impl Typed {
 
 /// One command of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Command {
+pub(crate) struct Command {
     /// Upper case; with `+` for extended commands, `&F` or a letter for basic ones.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// How it is used.
-    pub(super) form: Form,
+    pub(crate) form: Form,
 }
 
 /// The four forms of V.250 §5.4.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// `+NAME`, or a basic command with its number.
     Execute(Vec<u8>),
     /// `+NAME?`
@@ -94,7 +96,7 @@ pub(super) enum Form {
 /// The line cannot be read; the answer is `ERROR`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("syntax error in a command line")]
-pub(super) struct SyntaxError;
+pub(crate) struct SyntaxError;
 
 fn split(body: &[u8]) -> Result<Vec<Command>, SyntaxError> {
     let mut commands = Vec::new();
@@ -170,7 +172,7 @@ fn basic(text: &[u8]) -> Result<(Command, &[u8]), SyntaxError> {
 
 /// The command with the escapes of V.250 §5.4.2.2 decoded: a backslash and two hexadecimal digits.
 /// A quotation mark stays as it was typed, since parameters are split later.
-pub(super) fn unescaped(command: &Command) -> Command {
+pub(crate) fn unescaped(command: &Command) -> Command {
     let Form::Write(values) = &command.form else {
         return command.clone();
     };
@@ -200,7 +202,7 @@ pub(super) fn unescaped(command: &Command) -> Command {
 
 /// One parameter of a write form.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Parameter {
+pub(crate) enum Parameter {
     /// Nothing between two commas.
     Missing,
     /// `"text"`, or `{non-ascii}"hex"` decoded.
@@ -211,7 +213,7 @@ pub(super) enum Parameter {
 
 impl Parameter {
     /// The text of a quoted parameter, within a limit.
-    pub(super) fn text(&self, limit: usize) -> Option<&[u8]> {
+    pub(crate) fn text(&self, limit: usize) -> Option<&[u8]> {
         match self {
             Self::Text(text) if !text.is_empty() && text.len() <= limit => Some(text),
             _ => None,
@@ -219,7 +221,7 @@ impl Parameter {
     }
 
     /// The bare word.
-    pub(super) fn word(&self) -> Option<&[u8]> {
+    pub(crate) fn word(&self) -> Option<&[u8]> {
         match self {
             Self::Word(word) => Some(word),
             _ => None,
@@ -227,7 +229,7 @@ impl Parameter {
     }
 
     /// The text or the word: some file-system commands take names either way.
-    pub(super) fn name(&self) -> Option<&[u8]> {
+    pub(crate) fn name(&self) -> Option<&[u8]> {
         match self {
             Self::Text(name) | Self::Word(name) if !name.is_empty() => Some(name),
             _ => None,
@@ -235,7 +237,7 @@ impl Parameter {
     }
 
     /// A decimal number.
-    pub(super) fn number(&self) -> Option<u64> {
+    pub(crate) fn number(&self) -> Option<u64> {
         let word = self.word()?;
         (!word.is_empty() && word.iter().all(u8::is_ascii_digit))
             .then(|| std::str::from_utf8(word).ok()?.parse().ok())
@@ -244,7 +246,7 @@ impl Parameter {
 }
 
 /// Splits the values of a write form.
-pub(super) fn parameters(values: &[u8]) -> Result<Vec<Parameter>, SyntaxError> {
+pub(crate) fn parameters(values: &[u8]) -> Result<Vec<Parameter>, SyntaxError> {
     let mut parameters = Vec::new();
     let mut rest = values;
     loop {
@@ -314,7 +316,7 @@ fn from_hex(hex: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// A path as the module prints it: in quotes, or as `{non-ascii}` hex.
-pub(super) fn printed_path(path: &[u8]) -> String {
+pub(crate) fn printed_path(path: &[u8]) -> String {
     match std::str::from_utf8(path) {
         Ok(text) if text.bytes().all(|b| (0x20..0x7F).contains(&b) && b != b'"') => {
             format!("\"{text}\"")

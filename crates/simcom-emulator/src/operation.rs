@@ -1,34 +1,30 @@
-//! A command whose outcome the network decides: when `OK` goes, when the result, and which.
+//! A command whose outcome the network decides.
 
 use bytes::{Bytes, BytesMut};
 
-use super::commands::Outcome;
-use super::faults::Phase;
-use super::knobs::{FailureForm, OkOrder};
-use super::session::Standing;
-use super::uplink::{Answer, Ask, Failure, TransferType};
-use super::{Emulator, outbox::Item};
+use crate::knobs::{FailureForm, OkOrder};
+use crate::uplink::TransferType;
 
 /// The one command in flight.
 #[derive(Debug)]
-pub(super) struct Operation {
+pub(crate) struct Operation {
     /// As on the wire, without `AT`.
-    pub(super) name: String,
-    nth: u32,
-    order: OkOrder,
-    form: FailureForm,
+    pub(crate) name: String,
+    pub(crate) nth: u32,
+    pub(crate) order: OkOrder,
+    pub(crate) form: FailureForm,
     /// `OK` has gone, so the command line is free again.
-    pub(super) accepted: bool,
+    pub(crate) accepted: bool,
     /// The request whose answer it waits for.
-    pub(super) waiting: Option<u64>,
+    pub(crate) waiting: Option<u64>,
     /// Requests up to this one belonged to others.
-    first_id: u64,
-    pub(super) kind: Kind,
+    pub(crate) first_id: u64,
+    pub(crate) kind: Kind,
 }
 
 /// What the answers mean.
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Done is done.
     Plain,
     Login,
@@ -42,22 +38,22 @@ pub(super) enum Kind {
 
 /// GET, GETFILE and LIST.
 #[derive(Debug, Default)]
-pub(super) struct Download {
-    pub(super) sink: Target,
-    pub(super) buffer: BytesMut,
+pub(crate) struct Download {
+    pub(crate) sink: Target,
+    pub(crate) buffer: BytesMut,
     /// The server has accepted.
-    pub(super) opened: bool,
+    pub(crate) opened: bool,
     /// The server has sent everything.
-    pub(super) ended: bool,
+    pub(crate) ended: bool,
     /// Content bytes framed.
-    pub(super) sent: u64,
+    pub(crate) sent: u64,
     /// `+CFTPS: RECV EVENT` has gone.
-    pub(super) announced: bool,
+    pub(crate) announced: bool,
 }
 
 /// Where downloaded content goes.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) enum Target {
+pub(crate) enum Target {
     /// Frames on the port.
     #[default]
     Port,
@@ -69,345 +65,29 @@ pub(super) enum Target {
 
 /// PUT and PUTFILE.
 #[derive(Debug, Default)]
-pub(super) struct Upload {
+pub(crate) struct Upload {
     /// `<data_len>`; none in stream mode.
-    pub(super) length: Option<u64>,
+    pub(crate) length: Option<u64>,
     /// A module file's content, instead of what the host types.
-    pub(super) file: Option<Bytes>,
+    pub(crate) file: Option<Bytes>,
     /// The prompt has gone.
-    pub(super) prompted: bool,
+    pub(crate) prompted: bool,
     /// The last byte has been typed.
-    pub(super) complete: bool,
+    pub(crate) complete: bool,
     /// Bytes handed to the network and not yet confirmed, and in how many pieces.
-    pub(super) unconfirmed: usize,
-    pub(super) pieces: usize,
+    pub(crate) unconfirmed: usize,
+    pub(crate) pieces: usize,
     /// A failure to report once the host has finished typing.
-    pub(super) failed: Option<u16>,
+    pub(crate) failed: Option<u16>,
 }
-
-/// One read of the network: large enough to keep a fast line busy, small beside a cache.
-const READ: usize = 16 * 1024;
 
 impl Operation {
     /// Marks `OK` as sent and says whose it is, unless it has gone or follows the result.
-    pub(super) fn accept(&mut self) -> Option<(String, u32)> {
+    pub(crate) fn accept(&mut self) -> Option<(String, u32)> {
         if self.accepted || self.order == OkOrder::ResultFirst {
             return None;
         }
         self.accepted = true;
         Some((self.name.clone(), self.nth))
-    }
-}
-
-impl Emulator {
-    /// Begins the current command; `ask` is its first request.
-    pub(super) fn begin(&mut self, kind: Kind, ask: Option<Ask>) -> Outcome {
-        if !self.queue.is_empty() {
-            // TODO-correctness: no document shows a two-phase command followed by another on its
-            // line.
-            return Outcome::Error;
-        }
-        let name = self.current.name.clone();
-        let (mut order, form) = (self.order_of(&name), self.form_of(&name));
-        if matches!(
-            &kind,
-            Kind::Download(Download {
-                sink: Target::Cache,
-                ..
-            })
-        ) {
-            // The cache is read while the download runs, so that `OK` cannot wait for its end
-            // (L1214 b).
-            order = OkOrder::OkFirst;
-        }
-        let holds_ok = matches!(
-            kind,
-            Kind::Upload(Upload { file: None, .. }) | Kind::Resolve(_)
-        );
-        let accepted = !holds_ok && order == OkOrder::OkFirst && form == FailureForm::OkCode;
-        self.operation = Some(Operation {
-            name: name.clone(),
-            nth: self.current.nth,
-            order,
-            form,
-            accepted,
-            waiting: None,
-            first_id: self.last_id,
-            kind,
-        });
-        if accepted {
-            self.final_code(&name, self.current.nth, "OK");
-        }
-        if let Some(ask) = ask {
-            self.wait_for(ask);
-        }
-        Outcome::Later
-    }
-
-    /// Puts the operation's next question.
-    pub(super) fn wait_for(&mut self, ask: Ask) {
-        let id = self.ask(ask);
-        if let Some(operation) = &mut self.operation {
-            operation.waiting = Some(id);
-        }
-    }
-
-    /// Begins and succeeds at once, for commands that ask nobody; the module then stands there.
-    pub(super) fn settle_into(&mut self, standing: Standing) -> Outcome {
-        let outcome = self.begin(Kind::Plain, None);
-        let stood = self.session.standing;
-        if outcome == Outcome::Later && self.succeed(None) && stood != standing {
-            self.leave(standing);
-        }
-        outcome
-    }
-
-    /// Begins and fails at once.
-    pub(super) fn begin_and_fail(&mut self, code: u16) -> Outcome {
-        let outcome = self.begin(Kind::Plain, None);
-        if outcome == Outcome::Later {
-            self.fail(code);
-        }
-        outcome
-    }
-
-    /// Ends the operation well, unless a fault has it fail; says which. The result is `+NAME: 0`
-    /// unless another is given.
-    pub(super) fn succeed(&mut self, result: Option<String>) -> bool {
-        if let Some(code) = self.result_fault() {
-            self.fail(code);
-            return false;
-        }
-        let Some(operation) = self.operation.take() else {
-            return false;
-        };
-        let Operation {
-            name,
-            nth,
-            order,
-            accepted,
-            ..
-        } = operation;
-        let result = result.unwrap_or_else(|| format!("{name}: 0"));
-        if !accepted && order == OkOrder::OkFirst {
-            self.final_code(&name, nth, "OK");
-        }
-        self.result(&name, nth, &result);
-        if !accepted && order == OkOrder::ResultFirst {
-            self.final_code(&name, nth, "OK");
-        }
-        true
-    }
-
-    /// Ends the operation with a code.
-    pub(super) fn fail(&mut self, code: u16) {
-        let Some(operation) = self.operation.take() else {
-            return;
-        };
-        let Operation {
-            name,
-            nth,
-            order,
-            form,
-            accepted,
-            kind,
-            ..
-        } = operation;
-        let result = match &kind {
-            // SIMCom manual, AT+CDNSGIP: 0 and a code of its own, 10 for any DNS error.
-            Kind::Resolve(_) => format!("{name}: 0,10"),
-            _ => format!("{name}: {code}"),
-        };
-        // After data the documents have one form only: OK, then the code (L1215 c).
-        let after_data = matches!(&kind, Kind::Upload(upload) if upload.complete);
-        let form = if after_data {
-            FailureForm::OkCode
-        } else {
-            form
-        };
-        if accepted {
-            return self.result(&name, nth, &result);
-        }
-        match (form, order) {
-            (FailureForm::Error, _) => self.final_code(&name, nth, "ERROR"),
-            (FailureForm::CodeError, _) => {
-                self.result(&name, nth, &result);
-                self.final_code(&name, nth, "ERROR");
-            }
-            (FailureForm::ErrorCode, _) => {
-                self.final_code(&name, nth, "ERROR");
-                self.result(&name, nth, &result);
-            }
-            (_, OkOrder::ResultFirst) => {
-                self.result(&name, nth, &result);
-                self.final_code(&name, nth, "OK");
-            }
-            _ => {
-                self.final_code(&name, nth, "OK");
-                self.result(&name, nth, &result);
-            }
-        }
-    }
-
-    /// An answer from the network.
-    pub(super) fn answered(&mut self, id: u64, answer: Result<Answer, Failure>) {
-        let Some(operation) = &mut self.operation else {
-            return;
-        };
-        if id <= operation.first_id {
-            return;
-        }
-        if operation.waiting != Some(id) {
-            return self.stored(answer);
-        }
-        operation.waiting = None;
-        match answer {
-            Ok(answer) => self.progress(answer),
-            Err(failure) => {
-                if failure.ends_session() && self.session.standing == Standing::LoggedIn {
-                    self.session.standing = Standing::Dead;
-                }
-                self.fail(failure.code());
-            }
-        }
-    }
-
-    fn progress(&mut self, answer: Answer) {
-        let Some(operation) = &mut self.operation else {
-            return;
-        };
-        let name = &operation.name;
-        let result = match (&mut operation.kind, answer) {
-            (Kind::Login, Answer::Done) => {
-                if self.succeed(None) {
-                    self.session.standing = Standing::LoggedIn;
-                } else {
-                    self.ask(Ask::DropAll);
-                }
-                return;
-            }
-            (Kind::Logout, _) => {
-                self.leave(Standing::Started);
-                None
-            }
-            (Kind::Abort, _) => {
-                self.leave(Standing::Idle);
-                None
-            }
-            (Kind::Type(transfer_type), Answer::Done) => {
-                let transfer_type = *transfer_type;
-                if self.succeed(None) {
-                    self.session.transfer_type = transfer_type;
-                }
-                return;
-            }
-            (Kind::Plain, Answer::Directory(path)) => {
-                Some(format!("{name}: {}", super::line::printed_path(&path)))
-            }
-            (Kind::Plain, Answer::Size(size)) => Some(format!("{name}: {size}")),
-            (Kind::Resolve(host), Answer::Address(address)) => {
-                Some(format!("{name}: 1,\"{host}\",\"{address}\""))
-            }
-            (Kind::Download(_), answer) => return self.downloaded(answer),
-            (Kind::Upload(_), _) => return self.upload_opened_or_done(),
-            _ => None,
-        };
-        self.succeed(result);
-    }
-
-    /// Asks for more of a running download as the line drains.
-    pub(super) fn pull(&mut self) {
-        let room = self.room_in_target().min(READ);
-        if let Some(Operation {
-            waiting: None,
-            kind: Kind::Download(download),
-            ..
-        }) = &self.operation
-            && download.opened
-            && !download.ended
-            && room > 0
-            && self.out.len() < 2 * READ
-        {
-            self.wait_for(Ask::Read { max: room });
-        }
-    }
-
-    fn order_of(&self, name: &str) -> OkOrder {
-        let chosen = self
-            .knobs
-            .ok_order_of
-            .get(name)
-            .copied()
-            .unwrap_or(self.knobs.ok_order);
-        match chosen {
-            OkOrder::Documented if self.profile.result_first.contains(&name) => {
-                OkOrder::ResultFirst
-            }
-            // 27.007 and V.250 commands print their information before the final code.
-            OkOrder::Documented if !name.starts_with("+CFTPS") => OkOrder::ResultFirst,
-            OkOrder::Documented => OkOrder::OkFirst,
-            chosen => chosen,
-        }
-    }
-
-    fn form_of(&self, name: &str) -> FailureForm {
-        let knobs = &self.knobs;
-        let chosen = knobs
-            .failure_form_of
-            .get(name)
-            .copied()
-            .unwrap_or(knobs.failure_form);
-        match chosen {
-            FailureForm::Documented if self.profile.code_then_error.contains(&name) => {
-                FailureForm::CodeError
-            }
-            FailureForm::Documented if self.profile.error_then_code.contains(&name) => {
-                FailureForm::ErrorCode
-            }
-            FailureForm::Documented => FailureForm::OkCode,
-            chosen => chosen,
-        }
-    }
-
-    /// `OK` or `ERROR`, unless a knob or a fault swallows or precedes it.
-    pub(super) fn final_code(&mut self, name: &str, nth: u32, code: &str) {
-        let due = self.now + self.knobs.command_latency;
-        for effect in self.faults.at(name, nth, Phase::BeforeOk) {
-            self.out.push(due, Item::Effect(effect));
-        }
-        if code == "OK" && self.knobs.ok_never.iter().any(|never| never == name) {
-            return;
-        }
-        self.out
-            .push(due, Item::Bytes(Bytes::from(format!("\r\n{code}\r\n"))));
-    }
-
-    /// The result line, unless a knob or a fault swallows or precedes it.
-    pub(super) fn result(&mut self, name: &str, nth: u32, line: &str) {
-        let due = self.now + self.knobs.result_latency;
-        for effect in self.faults.at(name, nth, Phase::BeforeResult) {
-            self.out.push(due, Item::Effect(effect));
-        }
-        if self.knobs.result_never.iter().any(|never| never == name) {
-            return;
-        }
-        let line = self.spaced(line);
-        self.out
-            .push(due, Item::Bytes(Bytes::from(format!("\r\n{line}\r\n"))));
-    }
-
-    /// A code that a fault puts in place of success.
-    fn result_fault(&mut self) -> Option<u16> {
-        let operation = self.operation.as_ref()?;
-        self.faults.failure(&operation.name, operation.nth)
-    }
-
-    /// Bytes the operation's place in the exchange is counted by, for faults.
-    pub(super) fn execution_of_operation(&self) -> (String, u32) {
-        self.operation
-            .as_ref()
-            .map_or_else(Default::default, |operation| {
-                (operation.name.clone(), operation.nth)
-            })
     }
 }

@@ -9,14 +9,14 @@ use super::faults::Effect;
 
 /// A queue of bytes and of effects that strike between them.
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub(crate) struct Outbox {
     queue: VecDeque<(Duration, Item)>,
     len: usize,
 }
 
 /// One entry.
 #[derive(Debug)]
-pub(super) enum Item {
+pub(crate) enum Item {
     Bytes(Bytes),
     Effect(Effect),
     /// The reset a command asked for, once its answer is out.
@@ -25,7 +25,7 @@ pub(super) enum Item {
 
 impl Outbox {
     /// Appends; an item never overtakes the one before it.
-    pub(super) fn push(&mut self, due: Duration, item: Item) {
+    pub(crate) fn push(&mut self, due: Duration, item: Item) {
         let due = self.queue.back().map_or(due, |(last, _)| due.max(*last));
         if let Item::Bytes(bytes) = &item {
             if bytes.is_empty() {
@@ -37,7 +37,7 @@ impl Outbox {
     }
 
     /// Puts bytes back at the front, due at once.
-    pub(super) fn push_front(&mut self, item: Item) {
+    pub(crate) fn push_front(&mut self, item: Item) {
         if let Item::Bytes(bytes) = &item {
             if bytes.is_empty() {
                 return;
@@ -48,7 +48,7 @@ impl Outbox {
     }
 
     /// The next item, if its time has come.
-    pub(super) fn pop(&mut self, now: Duration) -> Option<Item> {
+    pub(crate) fn pop(&mut self, now: Duration) -> Option<Item> {
         if self.due()? > now {
             return None;
         }
@@ -60,16 +60,16 @@ impl Outbox {
     }
 
     /// When the next item is due.
-    pub(super) fn due(&self) -> Option<Duration> {
+    pub(crate) fn due(&self) -> Option<Duration> {
         self.queue.front().map(|(due, _)| *due)
     }
 
     /// Bytes waiting.
-    pub(super) const fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.len
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 }

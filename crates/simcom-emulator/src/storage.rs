@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::{Bytes, BytesMut};
 
 /// Where certificates live; `<dir>` 4 of GETFILE (SIMCom manual L1212).
-pub(super) const CERTIFICATES: &str = "/mssl_cert/";
+pub(crate) const CERTIFICATES: &str = "/mssl_cert/";
 /// Names may not hold these (SIMCom manual §20, file-system commands).
 const FORBIDDEN: &[u8] = b"\\:*?\"<>|,;";
 
 /// Files by full path (`F:/a/b.txt`), directories with a final slash (`F:/a/`).
 #[derive(Debug)]
-pub(super) struct Storage {
+pub(crate) struct Storage {
     files: BTreeMap<String, BytesMut>,
     directories: BTreeSet<String>,
     drives: &'static [(char, u64)],
@@ -22,11 +22,11 @@ pub(super) struct Storage {
 /// Why a file command fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no such file or directory, or it is in the way")]
-pub(super) struct StorageError;
+pub(crate) struct StorageError;
 
 impl Storage {
     /// Empty drives.
-    pub(super) fn new(drives: &'static [(char, u64)], name_limit: usize) -> Self {
+    pub(crate) fn new(drives: &'static [(char, u64)], name_limit: usize) -> Self {
         let mut directories: BTreeSet<String> = drives
             .iter()
             .map(|(drive, _)| format!("{drive}:/"))
@@ -45,12 +45,12 @@ impl Storage {
     }
 
     /// The directory relative names start from.
-    pub(super) fn current(&self) -> &str {
+    pub(crate) fn current(&self) -> &str {
         &self.current
     }
 
     /// Changes it: a drive, a path, or `..`.
-    pub(super) fn change_directory(&mut self, name: &[u8]) -> Result<(), StorageError> {
+    pub(crate) fn change_directory(&mut self, name: &[u8]) -> Result<(), StorageError> {
         let target = if name == b".." {
             parent(&self.current).ok_or(StorageError)?.to_owned()
         } else {
@@ -65,7 +65,7 @@ impl Storage {
     }
 
     /// The full path of a name.
-    pub(super) fn resolve(&self, name: &[u8]) -> Result<String, StorageError> {
+    pub(crate) fn resolve(&self, name: &[u8]) -> Result<String, StorageError> {
         let name = std::str::from_utf8(name).map_err(|_| StorageError)?;
         let full = match name.as_bytes() {
             [b'/', ..] => name.to_owned(),
@@ -85,25 +85,25 @@ impl Storage {
     }
 
     /// The content of a file.
-    pub(super) fn read(&self, path: &str) -> Option<Bytes> {
+    pub(crate) fn read(&self, path: &str) -> Option<Bytes> {
         self.files
             .get(path)
             .map(|content| Bytes::copy_from_slice(content))
     }
 
     /// The size of a file.
-    pub(super) fn size(&self, path: &str) -> Option<u64> {
+    pub(crate) fn size(&self, path: &str) -> Option<u64> {
         self.files.get(path).map(|content| content.len() as u64)
     }
 
     /// Creates or replaces a file.
-    pub(super) fn write(&mut self, path: &str, content: &[u8]) -> Result<(), StorageError> {
+    pub(crate) fn write(&mut self, path: &str, content: &[u8]) -> Result<(), StorageError> {
         self.truncate(path, 0)?;
         self.append(path, content)
     }
 
     /// Cuts a file to a length, or creates it where the length is 0.
-    pub(super) fn truncate(&mut self, path: &str, len: u64) -> Result<(), StorageError> {
+    pub(crate) fn truncate(&mut self, path: &str, len: u64) -> Result<(), StorageError> {
         let len = usize::try_from(len).map_err(|_| StorageError)?;
         if let Some(content) = self.files.get_mut(path) {
             if len > content.len() {
@@ -121,7 +121,7 @@ impl Storage {
     }
 
     /// Adds to a file, as far as its drive has room.
-    pub(super) fn append(&mut self, path: &str, content: &[u8]) -> Result<(), StorageError> {
+    pub(crate) fn append(&mut self, path: &str, content: &[u8]) -> Result<(), StorageError> {
         if content.len() as u64 > self.room(path) {
             return Err(StorageError);
         }
@@ -133,7 +133,7 @@ impl Storage {
     }
 
     /// Deletes a file, or with `*.*` every file of a directory.
-    pub(super) fn delete(&mut self, name: &[u8]) -> Result<(), StorageError> {
+    pub(crate) fn delete(&mut self, name: &[u8]) -> Result<(), StorageError> {
         if let Some(head) = name.strip_suffix(b"*.*") {
             let dir = if head.is_empty() {
                 self.current.clone()
@@ -148,7 +148,7 @@ impl Storage {
     }
 
     /// Makes a directory.
-    pub(super) fn make_directory(&mut self, name: &[u8]) -> Result<(), StorageError> {
+    pub(crate) fn make_directory(&mut self, name: &[u8]) -> Result<(), StorageError> {
         let path = directory(self.resolve(name)?);
         let parent_exists = parent(&path).is_some_and(|dir| self.directories.contains(dir));
         if !parent_exists || self.files.contains_key(path.trim_end_matches('/')) {
@@ -161,7 +161,7 @@ impl Storage {
     }
 
     /// Removes an empty directory.
-    pub(super) fn remove_directory(&mut self, name: &[u8]) -> Result<(), StorageError> {
+    pub(crate) fn remove_directory(&mut self, name: &[u8]) -> Result<(), StorageError> {
         let path = directory(self.resolve(name)?);
         let (subdirectories, files) = self.list(&path);
         if parent(&path).is_none() || !subdirectories.is_empty() || !files.is_empty() {
@@ -174,7 +174,7 @@ impl Storage {
     }
 
     /// Renames a file.
-    pub(super) fn rename(&mut self, from: &[u8], to: &[u8]) -> Result<(), StorageError> {
+    pub(crate) fn rename(&mut self, from: &[u8], to: &[u8]) -> Result<(), StorageError> {
         let (from, to) = (self.resolve(from)?, self.resolve(to)?);
         let parent_exists = parent(&to).is_some_and(|dir| self.directories.contains(dir));
         if self.files.contains_key(&to) || !parent_exists {
@@ -186,7 +186,7 @@ impl Storage {
     }
 
     /// The names in a directory: subdirectories, files.
-    pub(super) fn list(&self, dir: &str) -> (Vec<&str>, Vec<&str>) {
+    pub(crate) fn list(&self, dir: &str) -> (Vec<&str>, Vec<&str>) {
         let subdirectories = self
             .directories
             .iter()
@@ -203,7 +203,7 @@ impl Storage {
     }
 
     /// Total and used bytes of the current drive.
-    pub(super) fn space(&self) -> (char, u64, u64) {
+    pub(crate) fn space(&self) -> (char, u64, u64) {
         let drive = self.current.chars().next().unwrap_or('C');
         (drive, self.total(drive), self.used(drive))
     }

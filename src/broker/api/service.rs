@@ -35,7 +35,7 @@ impl Broker {
     /// Why it is not reset, or not back.
     pub async fn reset(&self, caller: &Caller) -> Result<(), Error> {
         let task = Task::Repair(Rung::Reset);
-        self.on_module(caller, "Reset", Standing::Attached, task)
+        self.on_module(caller, "Reset", Standing::Ready, task)
             .await?;
         self.shared.link.logged_out();
         Ok(())
@@ -47,7 +47,7 @@ impl Broker {
     /// # Errors
     /// Why it is not known.
     pub async fn single_ip(&self, caller: &Caller) -> Result<bool, Error> {
-        let standing = Standing::Attached;
+        let standing = Standing::Ready;
         match self
             .on_module(caller, "GetDataAddressMode", standing, Task::ReadSingleIp)
             .await?
@@ -102,7 +102,7 @@ impl Broker {
     ) -> Result<Vec<Answer>, Error> {
         let task = Task::Ask(lines);
         match self
-            .on_module(caller, method, Standing::Attached, task)
+            .on_module(caller, method, Standing::Ready, task)
             .await?
         {
             Output::Answers(answers) => Ok(answers),

@@ -22,7 +22,9 @@ use crate::broker::watch::metrics;
 use crate::modem::clock;
 use crate::modem::health::LoggedIn;
 use crate::modem::{Job, JobId};
-use simcom_talk::dialogue::operation::{Directory, Operation, Place, Progress, Standing, Task};
+use simcom_talk::dialogue::operation::{
+    Directory, Operation, Progress, SessionTarget, Standing, Task,
+};
 
 /// How late what is due may be done. Nobody waits for it.
 const TICK: Duration = Duration::from_secs(1);
@@ -131,7 +133,7 @@ impl Broker {
         let allowance = left_at.as_ref().map(|at| self.own_allowance(at));
         let operation = match (chore, left_at) {
             (Chore::KeepAlive, Some(place)) if may(allowance.as_ref()) => Operation {
-                standing: Standing::LoggedIn(Place {
+                standing: Standing::LoggedIn(SessionTarget {
                     directory: Directory::Any,
                     ..place
                 }),
@@ -185,7 +187,7 @@ impl Broker {
     }
 
     /// What the daemon itself may have on the air where the module is.
-    fn own_allowance(&self, at: &Place) -> Allowance {
+    fn own_allowance(&self, at: &SessionTarget) -> Allowance {
         let servers = &self.shared.servers;
         let name = servers.name_of(&LoggedIn::from(at.server.as_ref()));
         let location = match name.map(|name| servers.resolve(&ServerChoice::Profile(name.into()))) {

@@ -7,7 +7,7 @@ use crate::broker::terms::Cause;
 use crate::broker::terms::Principal;
 use crate::broker::terms::{Priority, Yields};
 use crate::broker::usage;
-use simcom_talk::dialogue::operation::{Directory, Place, Standing};
+use simcom_talk::dialogue::operation::{Directory, SessionTarget, Standing};
 use simcom_talk::ftps::value::{NameCode, RemotePath, Server, TransferType};
 
 /// A server, the directory that relative paths are read from, and how content is represented.
@@ -134,7 +134,7 @@ impl Location {
     }
 
     fn standing(&self, directory: Directory) -> Standing {
-        Standing::LoggedIn(Place {
+        Standing::LoggedIn(SessionTarget {
             server: Arc::clone(&self.server),
             transfer_type: self.transfer_type,
             directory,

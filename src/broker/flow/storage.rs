@@ -11,8 +11,8 @@ use crate::broker::terms::{Cause, Error};
 pub use moving::{ModuleProgress, Moving, TransferResult};
 use simcom_talk::dialogue::operation::WriteModuleFile;
 use simcom_talk::dialogue::operation::{ModuleTransfer, Output, Standing, Task};
-use simcom_talk::ftps::storage::{Drive, Entry, ModulePath, Space};
-use simcom_talk::ftps::value::{Offset, RemotePath, TransferType};
+use simcom_talk::ftps::storage::{Entry, ModulePath, Space};
+use simcom_talk::ftps::value::{Drive, Offset, RemotePath, TransferType};
 pub use writing::{WritingToModule, Written};
 
 /// A file that goes between the server and a drive of the module, where it has the last component
@@ -84,7 +84,7 @@ impl Broker {
     pub fn read_module_file(&self, caller: &Caller, file: ModulePath) -> Result<Reading, Error> {
         let operation = self.admit_at(caller, "ReadModuleFile", Priority::Normal, None, None)?;
         let job = Deliver {
-            standing: Standing::Attached,
+            standing: Standing::Ready,
             task: Task::ReadModuleFile(file),
             insists: false,
         };
@@ -128,8 +128,7 @@ impl Broker {
         method: &'static str,
         task: Task,
     ) -> Result<Output, Error> {
-        self.on_module(caller, method, Standing::Attached, task)
-            .await
+        self.on_module(caller, method, Standing::Ready, task).await
     }
 
     fn move_file(

@@ -9,7 +9,7 @@ use crate::broker::terms::{Caller, Target};
 use crate::broker::terms::{Cause, Error};
 use crate::modem::clock;
 use simcom_talk::dialogue::failure::{self, Stage};
-use simcom_talk::dialogue::operation::{Directory, Found, Output, Place, Standing, Task};
+use simcom_talk::dialogue::operation::{Directory, Found, Output, SessionTarget, Standing, Task};
 use simcom_talk::ftps::errcode::ErrCode;
 use simcom_talk::ftps::listing::{Entry, Facts, Kind, Lines};
 use simcom_talk::ftps::lossless;
@@ -107,7 +107,7 @@ fn entered(standing: Standing, path: RemotePath) -> Standing {
     } else {
         Directory::Below(path)
     };
-    Standing::LoggedIn(Place { directory, ..place })
+    Standing::LoggedIn(SessionTarget { directory, ..place })
 }
 
 /// The name and the path of an entry of the directory that is listed. Servers print `x`, `./x`, `/pub/x` and `x/`.

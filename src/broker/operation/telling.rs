@@ -99,7 +99,7 @@ impl Operation {
                 let why = chain(error);
                 tracing::info!(
                     ?on_link,
-                    command = failure.and_then(|failure| failure.command),
+                    command = failure.and_then(|failure| failure.command).map(|name| name.as_str()),
                     errcode = error.errcode(),
                     stage = failure.map(|failure| failure.stage.name()),
                     labels,

@@ -40,7 +40,7 @@ async fn a_session_reads_paths_from_its_own_directory() {
         assert!(matches!(task, Task::MakeDirectory(made) if made == path(full)));
         assert!(matches!(
             standing,
-            Standing::LoggedIn(Place {
+            Standing::LoggedIn(SessionTarget {
                 directory: Directory::Any,
                 ..
             })
@@ -95,7 +95,7 @@ async fn the_transfer_type_is_the_sessions_own() {
     let (standing, _) = module.log().pop().unwrap();
     assert!(matches!(
         standing,
-        Standing::LoggedIn(Place {
+        Standing::LoggedIn(SessionTarget {
             transfer_type: TransferType::Ascii,
             ..
         })

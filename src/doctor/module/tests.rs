@@ -24,7 +24,7 @@ fn what_is_said_of_the_sim_is_what_the_module_said() {
     let fault = |cause| Health {
         link: Link::Fault(Error::NotReady(Failure::new(
             cause,
-            Some("AT+CPIN"),
+            Some("AT+CPIN".into()),
             Stage::Sim,
         ))),
         ..Health::default()

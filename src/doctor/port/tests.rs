@@ -24,7 +24,7 @@ fn a_port_that_answers_nothing_is_told_from_the_port_of_the_receiver_and_from_a_
     let cause = Cause::Timeout(Awaited::FinalCode);
     let silent = Link::Fault(Error::NotReady(Failure::new(
         cause,
-        Some("AT"),
+        Some("AT".into()),
         Stage::Device,
     )));
     let dead = looked(&silent, &Heard::default());

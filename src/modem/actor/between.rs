@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::{Current, Event, ModemActor, Purpose, READ, Trouble, read, until};
 use crate::modem::clock;
@@ -37,13 +37,13 @@ impl<C: Connector> ModemActor<C> {
         }
         // The module may be up and the last try have failed all the same, at what follows a bring-up:
         // only a try that succeeds ends the trouble.
-        let wanted = !self.dialogue.is_attached() || self.trouble.is_some();
+        let wanted = !self.dialogue.is_ready() || self.trouble.is_some();
         if self.port.is_some() && wanted && due {
-            self.purpose = Purpose::Attach;
-            self.dialogue.begin(Operation {
-                standing: Standing::Attached,
+            let operation = Operation {
+                standing: Standing::Ready,
                 task: Task::Stand,
-            });
+            };
+            self.begin(Purpose::BringUp, operation);
             return true;
         }
         if self.mend() {
@@ -73,14 +73,14 @@ impl<C: Connector> ModemActor<C> {
             self.dialogue.session(),
             Session::Started(_) | Session::LoggedIn(_) | Session::Closed(_)
         );
-        if self.port.is_none() || !self.dialogue.is_attached() || !stands {
+        if self.port.is_none() || !self.dialogue.is_ready() || !stands {
             return false;
         }
-        self.purpose = Purpose::Leave;
-        self.dialogue.begin(Operation {
+        let operation = Operation {
             standing: Standing::Down,
             task: Task::Stand,
-        });
+        };
+        self.begin(Purpose::Leave, operation);
         true
     }
 
@@ -97,13 +97,22 @@ impl<C: Connector> ModemActor<C> {
         }
         debug!(operation = %job.id, "begins");
         let since = self.now().since_origin();
-        self.dialogue.begin(job.operation.clone());
-        self.purpose = Purpose::Job(Box::new(Current {
+        let operation = job.operation.clone();
+        let current = Current {
             job,
             since,
             abandoned: false,
             makes_way: false,
-        }));
+        };
+        self.begin(Purpose::Job(Box::new(current)), operation);
+    }
+
+    /// Begins an operation. The actor only does that between two operations, so that the dialogue takes it.
+    pub(super) fn begin(&mut self, purpose: Purpose, operation: Operation) {
+        match self.dialogue.begin(operation) {
+            Ok(()) => self.purpose = purpose,
+            Err(busy) => error!(%busy, "the dialogue did not take an operation"),
+        }
     }
 
     pub(super) fn opened(&mut self, opened: Result<Box<dyn Port>, Error>) {
@@ -112,7 +121,7 @@ impl<C: Connector> ModemActor<C> {
                 info!("the port is open");
                 self.port = Some(port);
                 self.trouble = None;
-                self.dialogue.port_opened();
+                self.dialogue.handle_port_opened();
             }
             Err(error) => self.troubled(error),
         }
@@ -137,17 +146,17 @@ impl<C: Connector> ModemActor<C> {
 
     /// The operation under way is over. Returns whether that was the last one.
     pub(super) fn done(&mut self, result: Result<Output, Failure>) -> bool {
-        match std::mem::replace(&mut self.purpose, Purpose::Attach) {
+        match std::mem::replace(&mut self.purpose, Purpose::BringUp) {
             Purpose::Leave => return true,
-            Purpose::Attach => match result {
+            Purpose::BringUp => match result {
                 Ok(_) => {
                     self.trouble = None;
                     self.failures = 0;
-                    self.attached(None);
+                    self.brought_up(None);
                 }
                 Err(failure) => {
                     self.troubled(Error::NotReady(failure.clone()));
-                    self.attached(Some(&failure));
+                    self.brought_up(Some(&failure));
                 }
             },
             Purpose::Mend(why) => self.mended(&why, &result),

@@ -65,7 +65,7 @@ impl<C: Connector> ModemActor<C> {
             _ => None,
         };
         let rung = self.next_rung(failure, server.as_deref());
-        self.dialogue.repair(rung);
+        self.dialogue.handle_repair(rung);
     }
 
     /// Takes note of a rung that was tried, and tells it.
@@ -97,7 +97,7 @@ impl<C: Connector> ModemActor<C> {
     }
 
     /// The module was brought up, or was not.
-    pub(super) fn attached(&mut self, failed: Option<&Failure>) {
+    pub(super) fn brought_up(&mut self, failed: Option<&Failure>) {
         let outcome = failed.map_or(Ok(()), |failure| Err(failure.clone()));
         if let Some(why) = self.repairs.reopened.take() {
             let rung = Rung::Reopen;
@@ -153,17 +153,17 @@ impl<C: Connector> ModemActor<C> {
             Task::Repair(rung)
         };
         debug!(%why, "looking after the connection to the network");
-        self.purpose = Purpose::Mend(why);
-        self.dialogue.begin(Operation {
+        let operation = Operation {
             standing: Standing::Started,
             task,
-        });
+        };
+        self.begin(Purpose::Mend(why), operation);
         true
     }
 
     /// A connection can only be looked after on a module that answers.
     fn can_mend(&self) -> bool {
-        self.port.is_some() && self.dialogue.is_attached()
+        self.port.is_some() && self.dialogue.is_ready()
     }
 
     /// The connection was looked after.
@@ -209,6 +209,6 @@ impl<C: Connector> ModemActor<C> {
 fn server(standing: &Standing) -> Option<&Arc<Server>> {
     match standing {
         Standing::LoggedIn(place) => Some(&place.server),
-        Standing::Attached | Standing::Down | Standing::Started => None,
+        Standing::Ready | Standing::Down | Standing::Started => None,
     }
 }

@@ -21,7 +21,7 @@ impl<C: Connector> ModemActor<C> {
         }
         let running: Option<(JobId, Duration)> = match &self.purpose {
             Purpose::Job(current) => Some((current.job.id.clone(), current.since)),
-            Purpose::Attach | Purpose::Mend(_) | Purpose::Leave => None,
+            Purpose::BringUp | Purpose::Mend(_) | Purpose::Leave => None,
         };
         let logged_in = self
             .dialogue
@@ -66,7 +66,7 @@ impl<C: Connector> ModemActor<C> {
         match &self.trouble {
             Some(trouble) if self.port.is_none() => Link::Absent(trouble.error.clone()),
             Some(trouble) => Link::Fault(trouble.error.clone()),
-            None if self.dialogue.is_attached() => Link::Ready,
+            None if self.dialogue.is_ready() => Link::Ready,
             None => Link::BringingUp,
         }
     }

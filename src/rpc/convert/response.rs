@@ -15,10 +15,10 @@ use crate::modem::health::{Link, LoggedIn};
 use crate::proto;
 use crate::transfers::Keeping;
 use simcom_talk::dialogue::facts::{Capabilities, Identity, Sim};
-use simcom_talk::ftps::command::takes;
 use simcom_talk::ftps::profile::{NON_ASCII, NON_ASCII_FILES, Probe};
+use simcom_talk::ftps::takes;
 use simcom_talk::ftps::value::{NameCode, RemotePath, TransferType};
-use simcom_talk::ftps::{Profile, StorageVerb, Verb, listing, lossless};
+use simcom_talk::ftps::{CommandName, Profile, StorageCommandName, listing, lossless};
 
 impl From<TransferType> for proto::TransferType {
     fn from(transfer_type: TransferType) -> Self {
@@ -65,8 +65,8 @@ impl proto::Entry {
             };
         };
         // GET stands for DELE and CWD as well: the three commands take the same paths.
-        let addressable =
-            RemotePath::new(facts.name.as_str()).is_ok_and(|path| takes(Verb::Get, &path, profile));
+        let addressable = RemotePath::new(facts.name.as_str())
+            .is_ok_and(|path| takes(CommandName::Get, &path, profile));
         let (name, raw_name) = said(&facts.name, code);
         let target = facts.link_target.map(|target| said(&target, code));
         let (link_target, raw_link_target) = target.unwrap_or_default();
@@ -206,8 +206,8 @@ impl From<(Identity, &Capabilities)> for proto::GetCapabilitiesResponse {
             can_choose_active: profile.mode,
             can_bind_tls: profile.binds_tls,
             non_ascii_commands: non_ascii
-                .map(Verb::name)
-                .chain(files.map(StorageVerb::name))
+                .map(CommandName::as_str)
+                .chain(files.map(StorageCommandName::as_str))
                 .map(Into::into)
                 .collect(),
             probe_answers: capabilities.answers.iter().map(probe).collect(),

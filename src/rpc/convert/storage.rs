@@ -13,8 +13,8 @@ use crate::proto::{
 };
 use simcom_talk::dialogue::operation::WriteModuleFile;
 use simcom_talk::ftps::question::Question;
-use simcom_talk::ftps::storage::{Drive, ModulePath};
-use simcom_talk::ftps::value::{Offset, ValueError};
+use simcom_talk::ftps::storage::ModulePath;
+use simcom_talk::ftps::value::{Drive, Offset, ValueError};
 
 pub(in crate::rpc) fn fetch_to_module(
     request: proto::FetchToModuleRequest,

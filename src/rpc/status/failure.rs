@@ -8,6 +8,7 @@ use crate::broker::disk::is_short_of_descriptors;
 use crate::modem;
 use crate::proto::Reason;
 use simcom_talk::dialogue::failure::{self, Failure, Finding, Stage};
+use simcom_talk::ftps::CommandName;
 use simcom_talk::ftps::errcode::ErrCode;
 
 impl Meaning {
@@ -119,7 +120,7 @@ impl Meaning {
             C::OverLimit { .. } => Self::new(Code::ResourceExhausted, Reason::DataBudget, ""),
             C::Unsuitable(rule) => {
                 let field = match failure.command {
-                    Some("AT+CFTPSLOGIN") => "target",
+                    Some(CommandName::Login) => "target",
                     _ => "path",
                 };
                 Self {
@@ -190,7 +191,10 @@ impl Meaning {
     /// Code 9 is any 4xx or 5xx reply of the server (RFC 959 §4.2.1). Its meaning depends on the command.
     fn of_rejection(failure: &Failure) -> Self {
         // These commands create the name: its absence is no reason for a refusal.
-        let creates = matches!(failure.command, Some("AT+CFTPSMKD" | "AT+CFTPSPUT"));
+        let creates = matches!(
+            failure.command,
+            Some(CommandName::MakeDirectory | CommandName::Put)
+        );
         match (failure.stage, failure.finding) {
             (Stage::Login, _) => Self::new(
                 Code::FailedPrecondition,
@@ -207,7 +211,9 @@ impl Meaning {
                 Reason::DirectoryNotFound,
                 "the directory that the name would be in does not exist",
             ),
-            (_, Some(Finding::NamePresent)) if failure.command == Some("AT+CFTPSMKD") => {
+            (_, Some(Finding::NamePresent))
+                if failure.command == Some(CommandName::MakeDirectory) =>
+            {
                 Self::new(Code::AlreadyExists, Reason::AlreadyExists, "")
             }
             _ => Self::new(

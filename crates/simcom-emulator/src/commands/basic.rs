@@ -1,9 +1,9 @@
 //! The V.250 commands without `+`.
 
-use super::Outcome;
+use super::outcome::Outcome;
 use super::settings::Settings;
 use super::status::CAPABILITIES;
-use crate::Emulator;
+use crate::emulator::Emulator;
 use crate::line::{Command, Form};
 
 impl Emulator {

@@ -3,14 +3,15 @@
 
 use bytes::{Bytes, BytesMut};
 
+use super::outcome::Outcome;
 use super::settings::{Receipt, ReceiptKind};
 use super::transfer::rest_size;
-use super::{Optional, Outcome, optional, values};
+use super::values::{Optional, optional, values};
+use crate::emulator::{Emulator, Execution};
 use crate::line::{Form, Parameter, printed_path};
 use crate::operation::{Download, Kind, Operation, Target, Upload};
 use crate::storage::StorageError;
 use crate::uplink::Ask;
-use crate::{Emulator, Execution};
 
 /// Bytes of one CFTRANTX frame: what field parsers of SIM7600 boards expect.
 const FILE_FRAME: usize = 512;

@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use secrecy::SecretString;
 
-use super::{Optional, Outcome, optional, values};
-use crate::Emulator;
+use super::outcome::Outcome;
+use super::values::{Optional, optional, values};
+use crate::emulator::Emulator;
 use crate::faults::Stuck;
 use crate::knobs::{Sim, Verdict};
 use crate::line::{Command, Form, Parameter};

@@ -1,8 +1,8 @@
 //! Short messages (3GPP TS 27.005), as far as host programs ask for them before they do anything else. The
 //! store is empty, and nothing is sent.
 
-use super::Outcome;
-use crate::Emulator;
+use super::outcome::Outcome;
+use crate::emulator::Emulator;
 use crate::line::Form;
 
 /// Messages that the SIM can hold: what is usual.

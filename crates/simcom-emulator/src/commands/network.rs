@@ -1,7 +1,7 @@
 //! The radio, the network, and the module's own TCP/IP stack, as host programs ask for them.
 
-use super::Outcome;
-use crate::Emulator;
+use super::outcome::Outcome;
+use crate::emulator::Emulator;
 use crate::faults::Stuck;
 use crate::knobs::Sim;
 use crate::line::Form;

@@ -1,7 +1,8 @@
 //! The SIM card (3GPP TS 27.007), and what the module says of it.
 
-use super::{Outcome, values};
-use crate::Emulator;
+use super::outcome::Outcome;
+use super::values::values;
+use crate::emulator::Emulator;
 use crate::knobs::Sim;
 use crate::line::Form;
 

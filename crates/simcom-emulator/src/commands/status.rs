@@ -1,8 +1,9 @@
 //! The module's identity, SIM, registration and packet-data commands (3GPP TS 27.007), and the
 //! vendor's own that a host uses to bring the port up.
 
-use super::{Outcome, values};
-use crate::Emulator;
+use super::outcome::Outcome;
+use super::values::values;
+use crate::emulator::Emulator;
 use crate::faults::Stuck;
 use crate::knobs::Sim;
 use crate::line::{Command, Form, Parameter};

@@ -1,53 +1,18 @@
 //! SSL contexts and certificates, SIMCom manual §16.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 
+use super::outcome::Outcome;
 use super::settings::ReceiptKind;
-use super::{Outcome, values};
-use crate::Emulator;
+use super::values::values;
+use crate::contexts::{CONTEXTS, FILES, NUMBERS};
+use crate::emulator::Emulator;
 use crate::line::{Form, Parameter};
 use crate::storage::CERTIFICATES;
 use crate::uplink::{Identity, TlsSettings, TlsVersions};
 
 /// Largest certificate, SIMCom manual `AT+CCERTDOWN`.
 const CERTIFICATE_LIMIT: u64 = 10_240;
-/// Contexts 0 to 9.
-const CONTEXTS: u64 = 10;
-/// The keys whose value is a number: name, default, least, most (SIMCom manual `AT+CSSLCFG`).
-const NUMBERS: &[(&str, u64, u64, u64)] = &[
-    ("sslversion", 4, 0, 4),
-    ("authmode", 0, 0, 3),
-    ("ignorelocaltime", 1, 0, 1),
-    ("negotiatetime", 300, 10, 300),
-    ("enableSNI", 0, 0, 1),
-];
-/// The keys whose value is a file name.
-const FILES: &[&str] = &["cacert", "clientcert", "clientkey"];
-
-/// The ten contexts: what was set, by key in lower case.
-#[derive(Debug, Default)]
-pub(crate) struct Contexts(BTreeMap<(u64, String), String>);
-
-impl Contexts {
-    fn get(&self, context: u64, key: &str) -> Option<&str> {
-        self.0
-            .get(&(context, key.to_ascii_lowercase()))
-            .map(String::as_str)
-    }
-
-    fn number(&self, context: u64, key: &str) -> u64 {
-        let default = NUMBERS
-            .iter()
-            .find(|(name, ..)| *name == key)
-            .map_or(0, |row| row.1);
-        self.get(context, key)
-            .and_then(|value| value.parse().ok())
-            .unwrap_or(default)
-    }
-}
-
 impl Emulator {
     pub(super) fn tls(&mut self, name: &str, form: &Form) -> Outcome {
         match (name, form) {

@@ -2,14 +2,15 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Optional, Outcome, optional, values};
+use super::outcome::Outcome;
+use super::values::{Optional, optional, values};
+use crate::emulator::{Emulator, Execution};
 use crate::faults::Phase;
 use crate::knobs::CacheFull;
 use crate::line::Parameter;
 use crate::operation::{Download, Kind, Operation, Target, Upload};
 use crate::outbox::Item;
 use crate::uplink::{Answer, Ask};
-use crate::{Emulator, Execution};
 
 /// Largest `<data_len>`, SIMCom manual L1215.
 const PUT_LIMIT: u64 = 2048;

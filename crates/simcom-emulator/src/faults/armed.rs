@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use fastrand::Rng;
 
-use super::{Effect, Fault, Phase, Trigger};
+use super::fault::{Effect, Fault, Phase, Trigger};
 
 /// The armed faults, and the counters they go by.
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::module::{Ended, Module};
 use super::pty::{Link, Pty};
-use super::{Ended, Module};
 use crate::{
     CacheFull, FailureForm, Family, Fault, Hearing, Knobs, OkOrder, Profile, Prompt, Sim, Verdict,
 };

@@ -16,7 +16,7 @@ use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{Ended, Module};
+use super::module::{Ended, Module};
 
 /// How often a closed port is looked at. The kernel announces the closing of the other side, not
 /// its opening.

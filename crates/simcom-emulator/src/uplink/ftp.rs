@@ -7,19 +7,21 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use suppaftp::tokio::{ImplAsyncFtpStream, TransferStream};
+use suppaftp::tokio::TransferStream;
 use suppaftp::types::FileType;
 use suppaftp::{FtpError, Status};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::{Answer, Ask, Event, Failure, Request, Security, TransferType};
+use super::request::{Answer, Ask, Event, Failure, Request, Security, TransferType};
 
+mod control;
 mod latin1;
 mod login;
 mod tls;
 
+use control::{Control, failure};
 use latin1::{from_wire, to_wire};
 use login::log_in;
 use tls::Stream;
@@ -37,10 +39,6 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(180);
 const QUIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for a server to close its side of a finished upload.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
-/// Longest wait for a TCP connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-
-type Control = ImplAsyncFtpStream<Stream>;
 
 /// A handle on the task.
 #[derive(Debug)]
@@ -330,28 +328,4 @@ async fn simple(control: &mut Control, ask: Ask) -> Result<Answer, Failure> {
         _ => return Err(Failure::State),
     };
     done.map(|()| Answer::Done).map_err(failure)
-}
-
-/// Sorts an FTP failure into the module's classes: replies 4xx and 5xx are refusals, except 421,
-/// which has a code of its own.
-fn failure(error: FtpError) -> Failure {
-    tracing::debug!(%error, "FTP operation failed");
-    match error {
-        FtpError::UnexpectedResponse(response) => match response.status {
-            Status::NotAvailable => Failure::ServerTimeout,
-            // RFC 4217 §10 leaves session reuse to servers; vsftpd refuses with 522.
-            _ if response.body.starts_with(b"522") => Failure::Tls,
-            _ => Failure::Refused,
-        },
-        FtpError::SecureError(_) => Failure::Tls,
-        FtpError::ConnectionError(error) => match error.kind() {
-            std::io::ErrorKind::ConnectionRefused
-            | std::io::ErrorKind::HostUnreachable
-            | std::io::ErrorKind::NetworkUnreachable
-            | std::io::ErrorKind::TimedOut => Failure::Connect,
-            std::io::ErrorKind::InvalidData => Failure::Unknown,
-            _ => Failure::Closed,
-        },
-        _ => Failure::Unknown,
-    }
 }

@@ -1,5 +1,7 @@
 //! A network in memory: servers with users, files and directories, answering at once. For tests
 //! in virtual time, which see every operation and can make servers difficult.
+//!
+//! More than 400 lines: it answers every request in one `match`, with one function for each.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -8,8 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use secrecy::ExposeSecret;
 
-use super::{Answer, Ask, Event, Failure, Login, Request, Security, TransferType};
-use crate::{Action, Emulator};
+use super::request::{Answer, Ask, Event, Failure, Login, Request, Security, TransferType};
+use crate::emulator::{Action, Emulator};
 
 mod server;
 

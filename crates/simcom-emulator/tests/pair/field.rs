@@ -1,5 +1,7 @@
 //! What modules did on the port according to public reports, one test a report: what came, when, and what
 //! must come of it. Hosts, names and contents are ours.
+//!
+//! More than 400 lines: each test is a fault that was seen, or a rule, and they share the helpers of this file.
 
 use std::time::Duration;
 
@@ -7,7 +9,8 @@ use simcom_emulator::{Effect, Family, Fault, Knobs, Phase, Sim as Card, Trigger}
 use simcom_talk::dialogue::facts::Sim;
 use simcom_talk::dialogue::failure::Cause;
 use simcom_talk::dialogue::operation::{Delivered, Output, Task};
-use simcom_talk::ftps::storage::{Drive, ModulePath, Space};
+use simcom_talk::ftps::storage::{ModulePath, Space};
+use simcom_talk::ftps::value::Drive;
 
 use crate::link::{Link, nasty, on, path, pieces};
 use crate::storage::{alone, drive, write};

@@ -148,8 +148,8 @@ fn a_module_that_a_crashed_program_left_pulling_is_freed() {
     link.run(on(get("/f")), vec![]).result.unwrap();
     link.typed_before(b"AT+CFTPSGET=\"/big\",0,1\r");
     link.dialogue
-        .port_lost(simcom_talk::dialogue::Moment::after(link.now));
-    link.dialogue.port_opened();
+        .handle_port_lost(simcom_talk::dialogue::Moment::after(link.now));
+    link.dialogue.handle_port_opened();
     let got = link.run(on(get("/f")), vec![]);
     assert_eq!(got.content, b"abc", "{:?}", got.result);
 }

@@ -1,4 +1,6 @@
 //! What the line and the module do by themselves, and what people leave on a module.
+//!
+//! More than 400 lines: each test is a fault that was seen, or a rule, and they share the helpers of this file.
 
 use std::time::Duration;
 
@@ -105,11 +107,12 @@ fn a_module_that_waits_for_megabytes_of_a_crashed_program_is_brought_back() {
 fn a_prompt_that_opens_in_mid_bring_up_is_ended_and_gets_no_zeros() {
     for opens_at in ["AT\r", "ATE0\r", "AT+CGMM\r", "AT+CPIN?\r"] {
         let mut dialogue = Dialogue::new(Setup::default(), Patience::default());
-        dialogue.port_opened();
-        dialogue.begin(Operation {
-            standing: Standing::Attached,
+        dialogue.handle_port_opened();
+        let operation = Operation {
+            standing: Standing::Ready,
             task: Task::Stand,
-        });
+        };
+        dialogue.begin(operation).unwrap();
         let (mut open, mut opened) = (false, false);
         let mut content = Vec::new();
         let mut now = Moment::ORIGIN;
@@ -118,14 +121,14 @@ fn a_prompt_that_opens_in_mid_bring_up_is_ended_and_gets_no_zeros() {
                 Step::Write { bytes, .. } => {
                     if !opened && bytes == opens_at.as_bytes() {
                         (open, opened) = (true, true);
-                        dialogue.receive(b"\r\n>", now);
+                        dialogue.handle_bytes(b"\r\n>", now);
                         continue;
                     }
                     if open {
                         content.extend_from_slice(&bytes);
                         if bytes.contains(&0x1A) {
                             open = false;
-                            dialogue.receive(b"\r\nOK\r\n\r\n+CFTPSPUT: 0\r\n", now);
+                            dialogue.handle_bytes(b"\r\nOK\r\n\r\n+CFTPSPUT: 0\r\n", now);
                         }
                         continue;
                     }
@@ -138,11 +141,11 @@ fn a_prompt_that_opens_in_mid_bring_up_is_ended_and_gets_no_zeros() {
                         b"\x1A\x1A" => b"",
                         _ => b"\r\nOK\r\n",
                     };
-                    dialogue.receive(answer, now);
+                    dialogue.handle_bytes(answer, now);
                 }
                 Step::Listen { until } => {
                     now = until;
-                    dialogue.expire(now);
+                    dialogue.handle_deadline(now);
                 }
                 Step::Done(result) => break result,
                 step => panic!("{step:?}"),

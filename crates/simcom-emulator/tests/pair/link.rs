@@ -1,4 +1,6 @@
 //! A dialogue and an emulated module joined in virtual time.
+//!
+//! More than 400 lines: it is the one harness that all these tests stand on.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU16;
@@ -10,7 +12,9 @@ use simcom_emulator::uplink::memory::{Memory, Server as Peer};
 use simcom_emulator::{Action, Emulator, Family, Knobs, Profile};
 use simcom_talk::dialogue::failure::Cause;
 use simcom_talk::dialogue::ladder::Ladder;
-use simcom_talk::dialogue::operation::{Delivery, Directory, Output, Piece, Place, Standing, Task};
+use simcom_talk::dialogue::operation::{
+    Delivery, Directory, Output, Piece, SessionTarget, Standing, Task,
+};
 use simcom_talk::dialogue::{
     Dialogue, DownloadForm, Failure, Moment, Operation, Patience, Repaired, Rung, Setup, Step,
     UploadForm,
@@ -134,7 +138,7 @@ impl Link {
         network.insert(HOST, 21, Peer::with_user("user", "pass"));
         network.insert("other.example", 21, Peer::with_user("user", "pass"));
         let mut dialogue = Dialogue::new(Setup::default(), Patience::default());
-        dialogue.port_opened();
+        dialogue.handle_port_opened();
         Self {
             dialogue,
             module: Emulator::new(Profile::of(family), knobs),
@@ -162,7 +166,7 @@ impl Link {
     /// Set up otherwise; before anything was said.
     pub(crate) fn with_setup(mut self, setup: Setup) -> Self {
         self.dialogue = Dialogue::new(setup, Patience::default());
-        self.dialogue.port_opened();
+        self.dialogue.handle_port_opened();
         self
     }
 
@@ -253,7 +257,7 @@ impl Link {
             delivered: 0,
             fetched: 0,
         };
-        self.dialogue.begin(operation);
+        self.dialogue.begin(operation).unwrap();
         let mut steps = 0u64;
         loop {
             steps += 1;
@@ -283,7 +287,7 @@ impl Link {
                 Step::Fetch { offset } => match source.piece(offset, self.kept) {
                     Ok(piece) => {
                         seen.fetched += 1;
-                        self.dialogue.feed(piece, now);
+                        self.dialogue.handle_piece(piece, now);
                     }
                     Err(cause) => self.dialogue.abandon(cause, now),
                 },
@@ -294,10 +298,10 @@ impl Link {
                 }
                 Step::AwaitPort { until } => {
                     if self.plugged {
-                        self.dialogue.port_opened();
+                        self.dialogue.handle_port_opened();
                     } else {
                         self.now = until.since_origin().min(self.now + Duration::from_secs(1));
-                        self.dialogue.expire(Moment::after(self.now));
+                        self.dialogue.handle_deadline(Moment::after(self.now));
                     }
                 }
                 Step::Repair(failure) => {
@@ -306,7 +310,7 @@ impl Link {
                         let server = server(HOST);
                         ladder.next(&failure, Some(&server), now).ok()
                     });
-                    self.dialogue.repair(rung);
+                    self.dialogue.handle_repair(rung);
                 }
                 Step::Repaired(repaired) => {
                     if let (Ok(()), Some(ladder)) = (&repaired.outcome, &mut self.ladder)
@@ -337,7 +341,7 @@ impl Link {
         self.plugged = false;
         self.to_host.clear();
         self.to_module.clear();
-        self.dialogue.port_lost(Moment::after(self.now));
+        self.dialogue.handle_port_lost(Moment::after(self.now));
     }
 
     /// Moves what waits on either side. Returns whether the host got anything.
@@ -365,7 +369,7 @@ impl Link {
         if part.is_empty() {
             return false;
         }
-        self.dialogue.receive(&part, Moment::after(self.now));
+        self.dialogue.handle_bytes(&part, Moment::after(self.now));
         true
     }
 
@@ -418,7 +422,7 @@ impl Link {
         self.module.handle_deadline(self.now);
         self.settle();
         if self.to_host.is_empty() && until.is_some_and(|until| until <= self.now) {
-            self.dialogue.expire(Moment::after(self.now));
+            self.dialogue.handle_deadline(Moment::after(self.now));
         }
     }
 }
@@ -447,7 +451,7 @@ pub(crate) fn on(task: Task) -> Operation {
 /// An operation on a server.
 pub(crate) fn at(host: &str, task: Task) -> Operation {
     Operation {
-        standing: Standing::LoggedIn(Place {
+        standing: Standing::LoggedIn(SessionTarget {
             server: server(host),
             transfer_type: TransferType::Binary,
             directory: Directory::Any,

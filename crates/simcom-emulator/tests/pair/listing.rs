@@ -1,4 +1,6 @@
 //! Servers whose listings are not to be trusted, as public reports have them.
+//!
+//! More than 400 lines: each test is a fault that was seen, or a rule, and they share the helpers of this file.
 
 use simcom_emulator::uplink::memory::{ListPath, Names, Server};
 use simcom_emulator::{Family, Knobs};
@@ -180,7 +182,7 @@ fn a_server_that_lets_nobody_in_is_listed_by_path_where_that_shows_something() {
                 Cause::Reported(ErrCode::REJECTED),
                 "{form:?}"
             );
-            assert_eq!(refused.command, Some("AT+CFTPSCWD"));
+            assert_eq!(refused.command, Some("AT+CFTPSCWD".into()));
             assert_eq!(refused.finding, None, "{form:?}");
         }
         assert_eq!(size(&mut link, "/sub/big.bin"), Ok(Output::Size(5000)));

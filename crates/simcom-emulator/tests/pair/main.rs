@@ -1,4 +1,6 @@
 //! The dialogue against the emulated module, in virtual time: no runtime, no clock, no network.
+//!
+//! More than 400 lines: it has the helpers of all these tests, and the first of them.
 
 #![expect(
     clippy::unwrap_used,
@@ -298,8 +300,8 @@ fn a_source_that_vanishes_leaves_nothing_behind() {
 #[test]
 fn a_refused_upload_does_not_cost_the_file_that_was_there() {
     let mut dialogue = Dialogue::new(Setup::default(), Patience::default());
-    dialogue.port_opened();
-    dialogue.begin(on(put("/f")));
+    dialogue.handle_port_opened();
+    dialogue.begin(on(put("/f"))).unwrap();
     let mut said = Vec::new();
     let mut source = pieces(b"anything").into_iter();
     let mut now = Moment::ORIGIN;
@@ -322,12 +324,12 @@ fn a_refused_upload_does_not_cost_the_file_that_was_there() {
                     _ => b"\r\nOK\r\n",
                 };
                 said.push(line);
-                dialogue.receive(answer, now);
+                dialogue.handle_bytes(answer, now);
             }
-            Step::Fetch { .. } => dialogue.feed(source.next().unwrap(), now),
+            Step::Fetch { .. } => dialogue.handle_piece(source.next().unwrap(), now),
             Step::Listen { until } => {
                 now = until;
-                dialogue.expire(now);
+                dialogue.handle_deadline(now);
             }
             Step::Done(result) => break result.unwrap_err(),
             step => panic!("{step:?}"),
@@ -412,7 +414,7 @@ fn a_wrong_password_is_tried_once() {
         .result
         .unwrap_err();
     assert_eq!(failure.cause, Cause::Reported(ErrCode::REJECTED));
-    assert_eq!(failure.command, Some("AT+CFTPSLOGIN"));
+    assert_eq!(failure.command, Some("AT+CFTPSLOGIN".into()));
     let logins = link
         .network
         .take_seen()

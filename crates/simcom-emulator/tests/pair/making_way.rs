@@ -18,7 +18,7 @@ fn asked_after(link: Link, bytes: usize) -> Link {
     link.with_script(move |link, seen| {
         if !asked && seen.delivered + seen.fetched * 3000 >= bytes {
             asked = true;
-            link.dialogue.make_way(Moment::after(link.now));
+            link.dialogue.yield_link(Moment::after(link.now));
         }
     })
 }

@@ -122,7 +122,7 @@ fn names_outside_ascii_go_where_the_command_has_a_form() {
     let make = Task::MakeDirectory(path("/\u{e9}"));
     let refused = link.run(on(make), vec![]).result.unwrap_err();
     assert_eq!(refused.cause, Cause::Unsuitable(ValueError::NotAscii));
-    assert_eq!(refused.command, Some("AT+CFTPSMKD"));
+    assert_eq!(refused.command, Some("AT+CFTPSMKD".into()));
 }
 
 /// An old server has names in Latin-1. Nothing may take a name for it that is only shown alike.

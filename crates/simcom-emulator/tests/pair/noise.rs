@@ -39,7 +39,7 @@ struct Case {
 
 fn attached(task: Task) -> Operation {
     Operation {
-        standing: Standing::Attached,
+        standing: Standing::Ready,
         task,
     }
 }

@@ -1,5 +1,7 @@
 //! Files of somebody else under the name of an upload: not deleted, not replaced where that was not
 //! asked for, and not taken for ours.
+//!
+//! More than 400 lines: each test is a fault that was seen, or a rule, and they share the helpers of this file.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -42,7 +44,7 @@ fn made_way(content: &[u8], must_be_new: bool) -> (Link, BegunUpload) {
     let mut link = Link::sim7600().with_script(move |link, seen| {
         if !asked && seen.fetched == 3 {
             asked = true;
-            link.dialogue.make_way(Moment::after(link.now));
+            link.dialogue.yield_link(Moment::after(link.now));
         }
     });
     let first = link.run(on(resumed("/f", must_be_new, None)), pieces(content));

@@ -1,5 +1,7 @@
 //! Two disturbances at once, every pair of them: each result is right, or the failure is honest and in time,
 //! and once they have passed, results are right.
+//!
+//! More than 400 lines: it is one table of pairs of operations, and what each must come to.
 
 use std::time::Duration;
 

@@ -150,7 +150,7 @@ fn a_network_that_never_carries_is_told_with_what_was_tried() {
         dead(&mut link);
         let failure = link.run(on(put("/f")), pieces(b"x")).result.unwrap_err();
         assert_eq!(failure.cause, Cause::Reported(ErrCode::NETWORK));
-        assert_eq!(failure.command, Some("AT+CFTPSSTART"));
+        assert_eq!(failure.command, Some("AT+CFTPSSTART".into()));
         assert_eq!(failure.repairs, [Rung::Context, Rung::Radio, Rung::Reset]);
     }
 }
@@ -261,7 +261,7 @@ fn a_module_is_reset_by_wish_and_brought_up_again() {
             }
             link.run(on(get("/f")), vec![]).result.unwrap();
             let reset = Operation {
-                standing: Standing::Attached,
+                standing: Standing::Ready,
                 task: Task::Repair(Rung::Reset),
             };
             let outcome = link.run(reset, vec![]);
@@ -286,7 +286,7 @@ fn a_module_that_refuses_to_be_reset_says_so_and_serves_on() {
     let refused = ["+CRESET", "+CFUN"].map(str::to_owned);
     link.module.knobs_mut().refuse.extend(refused);
     let reset = Operation {
-        standing: Standing::Attached,
+        standing: Standing::Ready,
         task: Task::Repair(Rung::Reset),
     };
     let failure = link.run(reset, vec![]).result.unwrap_err();

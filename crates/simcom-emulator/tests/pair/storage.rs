@@ -1,4 +1,6 @@
 //! Files on the module, and the data address mode.
+//!
+//! More than 400 lines: each test is a fault that was seen, or a rule, and they share the helpers of this file.
 
 use std::time::Duration;
 
@@ -8,8 +10,8 @@ use simcom_talk::dialogue::operation::{
     Delivered, ModuleTransfer, Moved, Output, Piece, Standing, Stored, Task, WriteModuleFile,
 };
 use simcom_talk::dialogue::{Failure, Moment, Operation};
-use simcom_talk::ftps::storage::{Drive, ModulePath};
-use simcom_talk::ftps::value::{Offset, RemotePath};
+use simcom_talk::ftps::storage::ModulePath;
+use simcom_talk::ftps::value::{Drive, Offset, RemotePath};
 
 use crate::link::{Link, nasty, on, path, pieces};
 use crate::{both, get};
@@ -29,7 +31,7 @@ pub(crate) fn file(family: Family, name: &str) -> ModulePath {
 /// A task of the module alone.
 pub(crate) fn alone(task: Task) -> Operation {
     Operation {
-        standing: Standing::Attached,
+        standing: Standing::Ready,
         task,
     }
 }

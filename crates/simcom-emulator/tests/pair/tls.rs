@@ -1,4 +1,6 @@
 //! What TLS must prove: the module is told before it logs in, or nobody logs in.
+//!
+//! More than 400 lines: each test is a fault that was seen, or a rule, and they share the helpers of this file.
 
 use std::num::NonZeroU16;
 use std::sync::Arc;
@@ -8,7 +10,7 @@ use simcom_emulator::uplink::memory::Server as Peer;
 use simcom_emulator::uplink::{Identity, Security, TlsVersions};
 use simcom_emulator::{Effect, Family, Fault, Knobs, OkOrder, Phase, Prompt, Trigger};
 use simcom_talk::dialogue::failure::{Cause, Stage};
-use simcom_talk::dialogue::operation::{Directory, Output, Place, Standing, Task};
+use simcom_talk::dialogue::operation::{Directory, Output, SessionTarget, Standing, Task};
 use simcom_talk::dialogue::{Failure, Operation};
 use simcom_talk::ftps::ErrCode;
 use simcom_talk::ftps::tls::{CaCertificate, ClientIdentity, TlsFloor, TlsPolicy, Verify};
@@ -54,7 +56,7 @@ fn secured(port: u16, tls: TlsPolicy) -> Operation {
         ..(*server(HOST)).clone()
     };
     Operation {
-        standing: Standing::LoggedIn(Place {
+        standing: Standing::LoggedIn(SessionTarget {
             server: Arc::new(server),
             transfer_type: TransferType::Binary,
             directory: Directory::Any,
@@ -257,6 +259,7 @@ fn a_module_that_does_not_take_what_is_asked_is_not_used() {
             failure
                 .command
                 .unwrap()
+                .as_str()
                 .starts_with(&format!("AT{refused}"))
         );
         assert_eq!(logins(&mut link), 0, "{refused}");

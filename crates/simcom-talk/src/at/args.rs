@@ -22,30 +22,30 @@ const TELLING: usize = 4;
 impl CommandLine {
     /// A line without arguments, for example `AT+CGMM`.
     #[must_use]
-    pub fn bare(verb: &'static str) -> Self {
-        CommandLineBuilder::new(verb).finish()
+    pub fn bare(name: &'static str) -> Self {
+        CommandLineBuilder::new(name).finish()
     }
 
-    /// A line with arguments: `<verb>=<arguments>`.
+    /// A line with arguments: `<name>=<arguments>`.
     #[must_use]
-    pub fn write(verb: &'static str) -> CommandLineBuilder {
-        let mut builder = CommandLineBuilder::new(verb);
+    pub fn write(name: &'static str) -> CommandLineBuilder {
+        let mut builder = CommandLineBuilder::new(name);
         builder.bytes.put_u8(b'=');
         builder
     }
 
-    /// A read form: `<verb>?`.
+    /// A read form: `<name>?`.
     #[must_use]
-    pub fn read(verb: &'static str) -> Self {
-        let mut builder = CommandLineBuilder::new(verb);
+    pub fn read(name: &'static str) -> Self {
+        let mut builder = CommandLineBuilder::new(name);
         builder.bytes.put_u8(b'?');
         builder.finish()
     }
 
-    /// A test form: `<verb>=?`.
+    /// A test form: `<name>=?`.
     #[must_use]
-    pub fn test(verb: &'static str) -> Self {
-        let mut builder = CommandLineBuilder::new(verb);
+    pub fn test(name: &'static str) -> Self {
+        let mut builder = CommandLineBuilder::new(name);
         builder.bytes.put_slice(b"=?");
         builder.finish()
     }
@@ -120,7 +120,7 @@ impl fmt::Display for CommandLine {
         let text = String::from_utf8_lossy(&self.bytes);
         let text = text.trim_end_matches('\r');
         match text.split_once('=') {
-            Some((verb, _)) if self.is_secret() => write!(f, "{verb}=***"),
+            Some((name, _)) if self.is_secret() => write!(f, "{name}=***"),
             _ => f.write_str(text),
         }
     }
@@ -140,9 +140,9 @@ pub struct CommandLineBuilder {
 }
 
 impl CommandLineBuilder {
-    fn new(verb: &'static str) -> Self {
+    fn new(name: &'static str) -> Self {
         Self {
-            bytes: BytesMut::from(verb.as_bytes()),
+            bytes: BytesMut::from(name.as_bytes()),
             arguments: 0,
             secret: None,
         }

@@ -2,6 +2,8 @@
 //!
 //! The framer has no mode: whoever pulls says what may come next, so that file content is
 //! never searched for result codes, and a `>` is a prompt only where an upload waits for one.
+//!
+//! More than 400 lines: nearly half are the tests that cut the same bytes in every way.
 
 use bytes::{Buf, Bytes, BytesMut};
 

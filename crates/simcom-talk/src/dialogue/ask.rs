@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::exchange::{Claim, Settlement, Verdict};
+use super::exchange::{Information, Outcome, Response};
 use super::failure::{Cause, Failure, Stage};
 use super::operation::{Answer, Output};
 use super::procedure::{Next, Procedure, Saying};
-use crate::ftps::Timing;
 use crate::ftps::question::Question;
+use crate::ftps::{CommandName, Timing};
 
 /// Says lines and collects their answers. A refusal is an answer.
 #[derive(Debug)]
@@ -52,32 +52,32 @@ impl Procedure for Ask {
         self.current = self.ahead.next();
         match &self.current {
             Some(question) => Next::Say(Saying::Basic {
-                name: "AT",
+                name: CommandName::AT,
                 line: question.line().clone(),
-                claim: Claim::Any,
+                information: Information::Any,
                 timing: TIMING,
             }),
             None => Next::Finish(Ok(Output::Answers(std::mem::take(&mut self.answers)))),
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
+    fn heard(&mut self, response: &Response) {
         let Some(question) = self.current.take() else {
             return;
         };
-        let result = match &settlement.verdict {
-            Verdict::Done(_) => "OK".to_owned(),
-            Verdict::Failed(Cause::Refused(None)) => "ERROR".to_owned(),
-            Verdict::Failed(Cause::Refused(Some(code))) => code.to_string(),
-            Verdict::Failed(cause) => {
-                let failure = Failure::new(cause.clone(), Some("AT"), Stage::Device);
+        let result = match &response.outcome {
+            Outcome::Done(_) => "OK".to_owned(),
+            Outcome::Failed(Cause::Refused(None)) => "ERROR".to_owned(),
+            Outcome::Failed(Cause::Refused(Some(code))) => code.to_string(),
+            Outcome::Failed(cause) => {
+                let failure = Failure::new(cause.clone(), Some(CommandName::AT), Stage::Device);
                 self.ended.get_or_insert(failure);
                 return;
             }
         };
         self.answers.push(Answer {
             line: question.line().to_string(),
-            info: settlement.info.clone(),
+            info: response.info.clone(),
             result,
         });
     }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::exchange::{Settlement, Verdict};
+use super::exchange::{Outcome, Response};
 use super::failure::{Awaited, Cause};
-use crate::ftps::{Body, Command, ErrCode, Report, Verb};
+use crate::ftps::{Body, Command, CommandName, ErrCode, Report};
 
 /// Reads what has come, a command for each piece, and asks how much there is when that is done.
 ///
@@ -53,9 +53,9 @@ const DRY: u32 = 60;
 const DRY_WHEN_WHOLE: u32 = 5;
 
 impl Cache {
-    /// A download that was accepted, as this settlement of `AT+CFTPSGET` tells.
-    pub(crate) fn new(settlement: &Settlement) -> Self {
-        let ended = matches!(settlement.verdict, Verdict::Done(Some(_)));
+    /// A download that was accepted, as this response of `AT+CFTPSGET` tells.
+    pub(crate) fn new(response: &Response) -> Self {
+        let ended = matches!(response.outcome, Outcome::Done(Some(_)));
         Self {
             step: Step::Ask,
             waiting: 0,
@@ -98,10 +98,10 @@ impl Cache {
     }
 
     /// How the last command ended.
-    pub(crate) fn heard(&mut self, settlement: &Settlement) {
-        let body = match &settlement.verdict {
-            Verdict::Done(body) => body,
-            Verdict::Failed(cause) => {
+    pub(crate) fn heard(&mut self, response: &Response) {
+        let body = match &response.outcome {
+            Outcome::Done(body) => body,
+            Outcome::Failed(cause) => {
                 self.step = Step::Over(Err(cause.clone()));
                 return;
             }
@@ -139,8 +139,8 @@ impl Cache {
     }
 
     /// A report that answers no command. Gives back the code of a failure.
-    pub(crate) fn overhear(&mut self, report: &Report) -> Option<ErrCode> {
-        let (Verb::Get, Body::Number(number)) = (report.verb, &report.body) else {
+    pub(crate) fn unsolicited_report(&mut self, report: &Report) -> Option<ErrCode> {
+        let (CommandName::Get, Body::Number(number)) = (report.name, &report.body) else {
             return None;
         };
         let code = ErrCode::new(u16::try_from(*number).unwrap_or(u16::MAX));

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::rung::Rung;
 use crate::at::line::ErrorCode;
+use crate::ftps::command_name::CommandName;
 use crate::ftps::errcode::ErrCode;
 use crate::ftps::value::ValueError;
 
@@ -15,7 +16,7 @@ pub struct Failure {
     #[source]
     pub cause: Cause,
     /// The AT command under way, without arguments, for example `AT+CFTPSGET`.
-    pub command: Option<&'static str>,
+    pub command: Option<CommandName>,
     /// How far the operation had come.
     pub stage: Stage,
     /// Which attempt failed; the first is 1.
@@ -35,7 +36,7 @@ pub struct Failure {
 impl Failure {
     /// A failure of the first attempt, with nothing found out about it.
     #[must_use]
-    pub const fn new(cause: Cause, command: Option<&'static str>, stage: Stage) -> Self {
+    pub const fn new(cause: Cause, command: Option<CommandName>, stage: Stage) -> Self {
         Self {
             cause,
             command,
@@ -247,7 +248,7 @@ pub enum Ending {
     Aborted,
 }
 
-struct Prefix(Option<&'static str>);
+struct Prefix(Option<CommandName>);
 
 impl fmt::Display for Prefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

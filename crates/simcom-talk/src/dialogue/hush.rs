@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::exchange::{Claim, Settlement};
+use super::exchange::{Information, Response};
 use super::failure::{Cause, Failure};
 use super::operation::Output;
 use super::procedure::{Next, Procedure, Saying};
 use crate::at::CommandLine;
+use crate::ftps::CommandName;
 use crate::ftps::Timing;
 
 /// Says the commands that keep positions away from the AT port, each of which some modules know.
@@ -61,9 +62,9 @@ impl Procedure for Hush {
             return Next::Finish(Ok(Output::Done));
         };
         Next::Say(Saying::Basic {
-            name,
+            name: CommandName::from(name),
             line,
-            claim: Claim::Nothing,
+            information: Information::Nothing,
             timing: Timing {
                 accept: ANSWER,
                 ..Timing::DEFAULT
@@ -71,7 +72,7 @@ impl Procedure for Hush {
         })
     }
 
-    fn heard(&mut self, _settlement: &Settlement) {}
+    fn heard(&mut self, _settlement: &Response) {}
 
     fn abandon(&mut self, _cause: Cause) {}
 

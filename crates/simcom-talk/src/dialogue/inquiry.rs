@@ -1,18 +1,17 @@
 //! Finding out the size of a file, or whether a name exists, without guessing.
-
-mod sought;
-mod survey;
+//!
+//! More than 400 lines: it is one state machine, whose steps are read together.
 
 use bytes::Bytes;
 
-use self::sought::{Sought, is_directory};
-pub(crate) use self::survey::Survey;
-use super::exchange::{Settlement, Verdict};
+use super::exchange::{Outcome, Response};
 use super::failure::Cause;
+use super::known::{Known, known};
 use super::procedure::may_retry;
-use crate::ftps::listing::{Facts, Kind, Lines};
+use super::sought::{Sought, is_directory};
+use crate::ftps::listing::{Facts, Lines};
 use crate::ftps::value::{Offset, RemotePath, is_escape};
-use crate::ftps::{Body, Command, ErrCode, Verb};
+use crate::ftps::{Body, Command, CommandName, ErrCode};
 
 /// A question about one name on the server; part of several procedures.
 ///
@@ -64,25 +63,6 @@ enum Question {
     Remains,
 }
 
-/// What was found out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Known {
-    /// The file has this size.
-    Size(u64),
-    /// The name exists and is no file whose size can be told.
-    Present,
-    /// The name does not exist.
-    Absent,
-    /// Nor does the directory that it would be in.
-    NoDirectory,
-    /// It cannot be told; the number that the module gave, if it gave one.
-    Undecided(Option<u64>),
-    /// It cannot be told, since the listing could not be read: one of its lines.
-    Unread(String),
-    /// The question could not be asked: this command failed.
-    Failed(Verb, Cause),
-}
-
 #[derive(Debug, Clone)]
 enum Step {
     AskSize,
@@ -114,7 +94,7 @@ impl Inquiry {
     }
 
     /// The same as [`Inquiry::size`], where the directory was listed a moment ago and has shown this.
-    fn beside(path: RemotePath, listed: Known) -> Self {
+    pub(crate) fn beside(path: RemotePath, listed: Known) -> Self {
         let mut inquiry = Self {
             given: Some(listed),
             ..Self::size(path)
@@ -223,29 +203,29 @@ impl Inquiry {
     }
 
     /// How the last command ended.
-    pub(crate) fn heard(&mut self, settlement: &Settlement) {
-        if let Verdict::Failed(cause) = &settlement.verdict
+    pub(crate) fn heard(&mut self, response: &Response) {
+        if let Outcome::Failed(cause) = &response.outcome
             && may_retry(cause, self.tries + 1)
         {
             self.tries += 1;
             return;
         }
         self.tries = 0;
-        let entered = settlement.name != Verb::ChangeDirectory.name();
+        let entered = response.name != CommandName::ChangeDirectory;
         let step = self.step.clone();
-        self.step = match (step, &settlement.verdict) {
-            (Step::AskSize, verdict) => self.hear_size(verdict),
-            (Step::AskList, Verdict::Done(_)) => {
+        self.step = match (step, &response.outcome) {
+            (Step::AskSize, outcome) => self.hear_size(outcome),
+            (Step::AskList, Outcome::Done(_)) => {
                 let known = self.decide();
                 self.hear_list(known)
             }
-            (Step::AskContent, verdict) => Step::Known(self.hear_content(verdict)),
-            (Step::AskAbove(_), Verdict::Done(_)) => {
+            (Step::AskContent, outcome) => Step::Known(self.hear_content(outcome)),
+            (Step::AskAbove(_), Outcome::Done(_)) => {
                 let known = self.decide();
                 self.hear_above(&known)
             }
             // That a directory cannot be listed is no failure of the link.
-            (Step::AskList, Verdict::Failed(cause)) if is_refusal(cause) => {
+            (Step::AskList, Outcome::Failed(cause)) if cause.is_refusal() => {
                 self.is_shut = entered;
                 self.listed = Known::Undecided(None);
                 if entered && self.asks_for_content() {
@@ -254,14 +234,14 @@ impl Inquiry {
                     self.ascend(&self.path.clone())
                 }
             }
-            (Step::AskAbove(directory), Verdict::Failed(cause))
-                if is_refusal(cause) && !entered =>
+            (Step::AskAbove(directory), Outcome::Failed(cause))
+                if cause.is_refusal() && !entered =>
             {
                 self.ascend(&directory)
             }
-            (Step::AskAbove(_), Verdict::Failed(_)) => self.conclude(),
-            (Step::AskList, Verdict::Failed(cause)) => {
-                Step::Known(Known::Failed(Verb::List, cause.clone()))
+            (Step::AskAbove(_), Outcome::Failed(_)) => self.conclude(),
+            (Step::AskList, Outcome::Failed(cause)) => {
+                Step::Known(Known::Failed(CommandName::List, cause.clone()))
             }
             (known @ Step::Known(_), _) => known,
         };
@@ -284,14 +264,14 @@ impl Inquiry {
         }
     }
 
-    fn hear_size(&mut self, verdict: &Verdict) -> Step {
-        match verdict {
-            Verdict::Done(Some(Body::Length(0) | Body::Number(0))) if self.doubts_zero => {
+    fn hear_size(&mut self, outcome: &Outcome) -> Step {
+        match outcome {
+            Outcome::Done(Some(Body::Length(0) | Body::Number(0))) if self.doubts_zero => {
                 self.said_zero = true;
                 Step::AskList
             }
-            Verdict::Done(Some(Body::Length(size))) => Step::Known(Known::Size(*size)),
-            Verdict::Done(Some(Body::Number(number))) => {
+            Outcome::Done(Some(Body::Length(size))) => Step::Known(Known::Size(*size)),
+            Outcome::Done(Some(Body::Number(number))) => {
                 if ErrCode::is_known_failure(*number) {
                     self.number = Some(*number);
                     Step::AskList
@@ -300,10 +280,10 @@ impl Inquiry {
                 }
             }
             // Refused by the server: no such file, a directory, or a server without SIZE.
-            Verdict::Failed(cause) if is_refusal(cause) => Step::AskList,
-            Verdict::Failed(cause) => Step::Known(Known::Failed(Verb::Size, cause.clone())),
-            Verdict::Done(_) => Step::Known(Known::Failed(
-                Verb::Size,
+            Outcome::Failed(cause) if cause.is_refusal() => Step::AskList,
+            Outcome::Failed(cause) => Step::Known(Known::Failed(CommandName::Size, cause.clone())),
+            Outcome::Done(_) => Step::Known(Known::Failed(
+                CommandName::Size,
                 Cause::OutOfOrder("a size without a number".into()),
             )),
         }
@@ -346,20 +326,20 @@ impl Inquiry {
 
     /// The file itself was asked for, since the number may be its size or an error code, or nothing else
     /// shows whether it is there.
-    fn hear_content(&self, verdict: &Verdict) -> Known {
-        match (verdict, self.number) {
-            (Verdict::Done(_), Some(number)) if number == self.received => Known::Size(number),
-            (Verdict::Done(_), _) => Known::Present,
+    fn hear_content(&self, outcome: &Outcome) -> Known {
+        match (outcome, self.number) {
+            (Outcome::Done(_), Some(number)) if number == self.received => Known::Size(number),
+            (Outcome::Done(_), _) => Known::Present,
             // Refused both times.
-            (Verdict::Failed(cause), number)
-                if is_refusal(cause)
+            (Outcome::Failed(cause), number)
+                if cause.is_refusal()
                     && number.is_none_or(|code| code == u64::from(ErrCode::REJECTED.get())) =>
             {
                 self.known_of_refused()
             }
-            (Verdict::Failed(_), _) if self.listed == Known::Present => Known::Present,
-            (Verdict::Failed(_), Some(number)) => Known::Undecided(Some(number)),
-            (Verdict::Failed(cause), None) => Known::Failed(Verb::Get, cause.clone()),
+            (Outcome::Failed(_), _) if self.listed == Known::Present => Known::Present,
+            (Outcome::Failed(_), Some(number)) => Known::Undecided(Some(number)),
+            (Outcome::Failed(cause), None) => Known::Failed(CommandName::Get, cause.clone()),
         }
     }
 
@@ -425,31 +405,4 @@ impl Inquiry {
         self.sought.read(last);
         known(&self.sought, None)
     }
-}
-
-/// What a listing says of a name; `unread`: a line of it that could not be read.
-fn known(sought: &Sought, unread: Option<&Bytes>) -> Known {
-    match sought.found() {
-        Some((
-            Facts {
-                kind: Kind::File,
-                size: Some(size),
-                ..
-            },
-            _,
-        )) => Known::Size(*size),
-        Some(_) => Known::Present,
-        None => sought
-            .doubt()
-            .or_else(|| unread.map(|line| sought::shown(line)))
-            .map_or(Known::Absent, Known::Unread),
-    }
-}
-
-/// Whether the server would not do it, as far as the module tells.
-fn is_refusal(cause: &Cause) -> bool {
-    matches!(
-        cause,
-        Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)
-    )
 }

@@ -7,13 +7,14 @@ use bytes::Bytes;
 
 use self::again::Again;
 use self::compare::Compare;
-use super::exchange::{Settlement, Verdict};
+use super::exchange::{Outcome, Response};
 use super::failure::{Cause, Failure, Finding, Stage};
-use super::inquiry::{Inquiry, Known};
+use super::inquiry::Inquiry;
+use super::known::Known;
 use super::operation::{Delivered, Delivery, Output, Progress, ProgressStage};
 use super::procedure::{Next, Procedure, Saying, may_retry};
 use crate::ftps::value::RemotePath;
-use crate::ftps::{Body, Command, ErrCode, Verb};
+use crate::ftps::{Body, Command, CommandName, ErrCode};
 
 /// Lists a directory, or a file, and delivers the text.
 ///
@@ -70,31 +71,31 @@ impl List {
         }
     }
 
-    fn failure(&self, settlement: &Settlement, cause: Cause) -> Failure {
-        let stage = if settlement.name == Verb::List.name() {
+    fn failure(&self, response: &Response, cause: Cause) -> Failure {
+        let stage = if response.name == CommandName::List {
             Stage::Data
         } else {
             Stage::Directory
         };
         Failure {
             attempt: self.tries.max(1),
-            ..Failure::new(cause, Some(settlement.name), stage)
+            ..Failure::new(cause, Some(response.name), stage)
         }
     }
 
     /// The listing failed.
-    fn fail(&mut self, settlement: &Settlement, cause: &Cause) -> State {
+    fn fail(&mut self, response: &Response, cause: &Cause) -> State {
         // What was delivered of a listing cannot be taken back: the next one has to begin with it.
         if may_retry(cause, self.tries) && !self.again.differs() {
             self.again.begin();
             return State::Say;
         }
-        let failure = self.failure(settlement, cause.clone());
+        let failure = self.failure(response, cause.clone());
         let refused = matches!(
             cause,
             Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)
         );
-        let entered = settlement.name == Verb::List.name();
+        let entered = response.name == CommandName::List;
         match &self.path {
             Some(path) if refused && path.file_name().is_some() => {
                 State::Look(Box::new(Inquiry::look(path.clone())), failure, entered)
@@ -202,24 +203,24 @@ impl Procedure for List {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
+    fn heard(&mut self, response: &Response) {
         let state = std::mem::replace(&mut self.state, State::Say);
-        self.state = match (state, &settlement.verdict) {
-            (State::Wait, Verdict::Done(_)) if !self.again.is_whole() => {
+        self.state = match (state, &response.outcome) {
+            (State::Wait, Outcome::Done(_)) if !self.again.is_whole() => {
                 let cause = Cause::OutOfOrder("another listing than the one that broke off".into());
-                State::Finish(Err(self.failure(settlement, cause)))
+                State::Finish(Err(self.failure(response, cause)))
             }
-            (State::Wait, Verdict::Done(_)) => State::Finish(Ok(())),
-            (State::Wait, Verdict::Failed(cause)) => self.fail(settlement, cause),
+            (State::Wait, Outcome::Done(_)) => State::Finish(Ok(())),
+            (State::Wait, Outcome::Failed(cause)) => self.fail(response, cause),
             (State::Look(mut inquiry, failure, entered), _) => {
-                inquiry.heard(settlement);
+                inquiry.heard(response);
                 State::Look(inquiry, failure, entered)
             }
-            (State::Name(failure), Verdict::Done(Some(Body::Text(name)))) => {
+            (State::Name(failure), Outcome::Done(Some(Body::Text(name)))) => {
                 Self::named(name, failure)
             }
-            (State::Enter(..), Verdict::Done(_)) => State::Finish(Ok(())),
-            (State::Name(failure), _) | (State::Enter(_, failure), Verdict::Failed(_)) => {
+            (State::Enter(..), Outcome::Done(_)) => State::Finish(Ok(())),
+            (State::Name(failure), _) | (State::Enter(_, failure), Outcome::Failed(_)) => {
                 State::Finish(Err(failure))
             }
             // A server that refuses to list the current directory shows nothing of it in place of the
@@ -228,17 +229,17 @@ impl Procedure for List {
                 compare.turn();
                 State::There(compare, failure)
             }
-            (State::There(mut compare, _), Verdict::Done(_)) if compare.is_believed() => {
+            (State::There(mut compare, _), Outcome::Done(_)) if compare.is_believed() => {
                 State::Deliver(compare.finish().unwrap_or_default())
             }
-            (State::There(mut compare, failure), Verdict::Done(_)) => match compare.finish() {
+            (State::There(mut compare, failure), Outcome::Done(_)) => match compare.finish() {
                 Some(last) => State::Deliver(last),
                 None => State::Finish(Err(failure)),
             },
-            (State::There(compare, _), Verdict::Failed(cause)) if compare.is_believed() => {
-                State::Finish(Err(self.failure(settlement, cause.clone())))
+            (State::There(compare, _), Outcome::Failed(cause)) if compare.is_believed() => {
+                State::Finish(Err(self.failure(response, cause.clone())))
             }
-            (State::There(_, failure), Verdict::Failed(_)) => State::Finish(Err(failure)),
+            (State::There(_, failure), Outcome::Failed(_)) => State::Finish(Err(failure)),
             (state, _) => state,
         };
     }
@@ -268,7 +269,7 @@ impl Procedure for List {
     }
 
     fn abandon(&mut self, cause: Cause) {
-        let failure = Failure::new(cause, Some(Verb::List.name()), Stage::Data);
+        let failure = Failure::new(cause, Some(CommandName::List), Stage::Data);
         self.state = State::Finish(Err(failure));
     }
 

@@ -1,4 +1,6 @@
 //! What a job asks of the module, as a value, and what comes back.
+//!
+//! More than 400 lines: it is the list of the values that go in and come out, and has hardly any code.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -8,12 +10,12 @@ use bytes::Bytes;
 pub use super::trail::Trail;
 
 use super::failure::Failure;
+use super::resume_window::{OVERLAP, ResumeWindow};
 use super::rung::Rung;
-use super::seam::{OVERLAP, Seam};
 use crate::ftps::listing::{self, Facts};
 use crate::ftps::question::Question;
-use crate::ftps::storage::{Drive, Entry, ModulePath, Space};
-use crate::ftps::value::{Offset, RemotePath, Server, TransferType};
+use crate::ftps::storage::{Entry, ModulePath, Space};
+use crate::ftps::value::{Drive, Offset, RemotePath, Server, TransferType};
 
 /// One operation: where the module must stand, and what it must do there.
 #[derive(Debug, Clone)]
@@ -28,18 +30,18 @@ pub struct Operation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
     /// It answers; nothing is said of FTPS.
-    Attached,
+    Ready,
     /// The FTPS service is stopped.
     Down,
     /// The FTPS service is started.
     Started,
     /// It is logged in.
-    LoggedIn(Place),
+    LoggedIn(SessionTarget),
 }
 
 /// A server, and how the session there must be set.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct SessionTarget {
     /// Logged in to.
     pub server: Arc<Server>,
     /// Representation type.
@@ -48,7 +50,7 @@ pub struct Place {
     pub directory: Directory,
 }
 
-impl Place {
+impl SessionTarget {
     /// Moves that are no absolute paths go on from where the session is: the way to an absolute
     /// directory, cut into steps. A server's own way of naming directories stands for itself.
     pub(crate) fn goes_by_steps(&self) -> bool {
@@ -227,7 +229,7 @@ pub struct BegunDownload {
     /// Size of the file on the server, where it tells.
     pub size: Option<u64>,
     /// The first and the last of the bytes handed over, by which the file is known again.
-    pub(crate) seam: Seam,
+    pub(crate) window: ResumeWindow,
     /// How often the link broke and the transfer went on.
     pub resumes: u32,
     /// The last of the bytes handed over, which nobody had room for: they come first when it goes on.
@@ -239,13 +241,13 @@ impl BegunDownload {
     /// as many of them as there are, up to [`BegunDownload::ENDS`].
     #[must_use]
     pub fn of(got: u64, size: Option<u64>, first: &[u8], last: &[u8]) -> Self {
-        let mut seam = Seam::default();
-        seam.add(first);
-        seam.add(last);
+        let mut window = ResumeWindow::default();
+        window.add(first);
+        window.add(last);
         Self {
             got,
             size,
-            seam,
+            window,
             resumes: 0,
             undelivered: Vec::new(),
         }
@@ -257,7 +259,7 @@ impl BegunDownload {
     /// The last of the bytes handed over, at most [`BegunDownload::ENDS`].
     #[must_use]
     pub fn tail(&self) -> &[u8] {
-        self.seam.tail()
+        self.window.tail()
     }
 }
 

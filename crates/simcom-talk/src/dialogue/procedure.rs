@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::exchange::{Claim, Settlement};
+use super::exchange::{Information, Response};
 use super::failure::{Cause, Failure};
 use super::operation::{Delivery, Output, Piece, Progress};
 use crate::at::CommandLine;
-use crate::ftps::{Command, ErrCode, Report, Timing};
+use crate::ftps::{Command, CommandName, ErrCode, Report, Timing};
 
 /// A task, one exchange after the other. Decides; does nothing itself.
 ///
@@ -21,7 +21,7 @@ pub(crate) trait Procedure: Debug + Send {
     fn next(&mut self) -> Next;
 
     /// How the exchange that was asked for ended.
-    fn heard(&mut self, settlement: &Settlement);
+    fn heard(&mut self, response: &Response);
 
     /// Content came. Gives back what the job's receiver gets of it.
     fn content(&mut self, _bytes: Bytes) -> Option<Delivery> {
@@ -51,7 +51,7 @@ pub(crate) trait Procedure: Debug + Send {
 
     /// A report came that answers no exchange. Gives back its error code, where the report is
     /// this task's and tells of a failure.
-    fn overhear(&mut self, _report: &Report) -> Option<ErrCode> {
+    fn unsolicited_report(&mut self, _report: &Report) -> Option<ErrCode> {
         None
     }
 
@@ -158,18 +158,18 @@ pub(crate) enum Saying {
     /// Another, whatever the standing.
     Basic {
         /// For errors.
-        name: &'static str,
+        name: CommandName,
         /// The line.
         line: CommandLine,
         /// Which lines of text belong to the answer.
-        claim: Claim,
+        information: Information,
         /// How long it may take.
         timing: Timing,
     },
     /// Another that asks for content, whatever the standing.
     Content {
         /// For errors.
-        name: &'static str,
+        name: CommandName,
         /// The line, which tells the module how much will come.
         line: CommandLine,
         /// Written as it is once the prompt has come.
@@ -226,6 +226,11 @@ pub(crate) fn is_lost(cause: &Cause) -> bool {
 }
 
 impl Cause {
+    /// Whether the server would not do it, as far as the module tells.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Reported(ErrCode::REJECTED) | Self::Refused(_))
+    }
+
     /// Whether the data connection did not come about. The server may be rid of it by a new login, which
     /// is what [`crate::dialogue::Session`] makes of it.
     pub(crate) fn is_data_channel(&self) -> bool {

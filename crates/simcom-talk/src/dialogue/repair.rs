@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::exchange::{Claim, Settlement, Verdict};
+use super::exchange::{Information, Outcome, Response};
 use super::facts;
 use super::failure::{Cause, Failure, Stage};
 use super::operation::Output;
@@ -10,6 +10,17 @@ use super::procedure::{Next, Procedure, Saying};
 use super::rung::Rung;
 use crate::at::CommandLine;
 use crate::ftps::Timing;
+
+/// A rung that was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repaired {
+    /// Which one.
+    pub rung: Rung,
+    /// What had failed before; `None` where somebody asked for it.
+    pub why: Option<Failure>,
+    /// Whether the module stands where the operation wants it, now that it was tried.
+    pub outcome: Result<(), Failure>,
+}
 
 /// Says the lines of a rung. What became of it shows when the standing is planned anew.
 #[derive(Debug)]
@@ -129,9 +140,9 @@ impl Repair {
         let (name, prefix) = REGISTRATION.get(self.network).copied()?;
         let saying = match self.step {
             Step::Registration => Saying::Basic {
-                name,
+                name: name.into(),
                 line: CommandLine::read(name),
-                claim: Claim::Prefix(prefix),
+                information: Information::Prefix(prefix),
                 timing: timing(ANSWER),
             },
             Step::Deactivate => context(0),
@@ -140,15 +151,15 @@ impl Repair {
             Step::Minimum => functionality(0, DETACH),
             Step::Full => functionality(1, DETACH),
             Step::Reset => Saying::Basic {
-                name: "AT+CRESET",
+                name: "AT+CRESET".into(),
                 line: CommandLine::bare("AT+CRESET"),
-                claim: Claim::Nothing,
+                information: Information::Nothing,
                 timing: timing(ANSWER),
             },
             Step::Restart => Saying::Basic {
-                name: "AT+CFUN",
+                name: "AT+CFUN".into(),
                 line: CommandLine::write("AT+CFUN").number(1).number(1).finish(),
-                claim: Claim::Nothing,
+                information: Information::Nothing,
                 timing: timing(ANSWER),
             },
             Step::Pause | Step::Go => return None,
@@ -161,14 +172,14 @@ impl Repair {
         self.step
     }
 
-    fn fail(&mut self, cause: Cause, settlement: &Settlement, stage: Stage) -> Step {
-        self.end(Err(Failure::new(cause, Some(settlement.name), stage)))
+    fn fail(&mut self, cause: Cause, response: &Response, stage: Stage) -> Step {
+        self.end(Err(Failure::new(cause, Some(response.name), stage)))
     }
 
     /// Whether there is a network: the question goes through all kinds of them.
-    fn registered(&mut self, settlement: &Settlement) -> Step {
+    fn registered(&mut self, response: &Response) -> Step {
         let prefix = REGISTRATION.get(self.network).map(|(_, prefix)| *prefix);
-        let answer = prefix.and_then(|prefix| settlement.after(prefix));
+        let answer = prefix.and_then(|prefix| response.after(prefix));
         if let Some(found) = answer.and_then(facts::registration) {
             let before = self.registration.unwrap_or_default();
             self.registration = Some((found.0 || before.0, found.1 || before.1));
@@ -188,7 +199,7 @@ impl Repair {
                 self.polls -= 1;
                 Step::Pause
             }
-            (false, _) => self.fail(Cause::NotRegistered, settlement, Stage::Network),
+            (false, _) => self.fail(Cause::NotRegistered, response, Stage::Network),
         }
     }
 }
@@ -223,33 +234,33 @@ impl Procedure for Repair {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
+    fn heard(&mut self, response: &Response) {
         if !std::mem::take(&mut self.said) {
             return;
         }
-        let refused = match &settlement.verdict {
-            Verdict::Done(_) => false,
-            Verdict::Failed(Cause::Refused(_)) => true,
+        let refused = match &response.outcome {
+            Outcome::Done(_) => false,
+            Outcome::Failed(Cause::Refused(_)) => true,
             // Whatever came of it, the radio must not stay off.
-            Verdict::Failed(Cause::Timeout(_))
+            Outcome::Failed(Cause::Timeout(_))
                 if matches!(self.step, Step::Flight | Step::Minimum) =>
             {
                 false
             }
             // It is gone, as it was told to be.
-            Verdict::Failed(Cause::PortLost | Cause::Rebooted) if self.rung == Rung::Reset => {
+            Outcome::Failed(Cause::PortLost | Cause::Rebooted) if self.rung == Rung::Reset => {
                 self.step = Step::Go;
                 self.ended = Some(Ok(()));
                 return;
             }
-            Verdict::Failed(cause) => {
-                self.step = self.fail(cause.clone(), settlement, Stage::Device);
+            Outcome::Failed(cause) => {
+                self.step = self.fail(cause.clone(), response, Stage::Device);
                 return;
             }
         };
-        let refusal = || Cause::Refused(settlement.refusal().cloned());
+        let refusal = || Cause::Refused(response.refusal().cloned());
         self.step = match (self.step, refused) {
-            (Step::Registration, _) => self.registered(settlement),
+            (Step::Registration, _) => self.registered(response),
             // In EPS the last context stays as long as the module is attached (3GPP 24.301
             // §6.5.2.2): then it is only activated.
             (Step::Deactivate, _) => Step::Activate,
@@ -260,7 +271,7 @@ impl Procedure for Repair {
             (Step::Full, false) => Step::Registration,
             (Step::Reset, true) => Step::Restart,
             (Step::Reset | Step::Restart, false) => Step::Go,
-            (_, true) => self.fail(refusal(), settlement, Stage::Network),
+            (_, true) => self.fail(refusal(), response, Stage::Network),
         };
     }
 
@@ -279,21 +290,21 @@ impl Procedure for Repair {
 /// `AT+CGACT` for context 1, which the FTPS service uses unless it is told otherwise.
 fn context(state: u64) -> Saying {
     Saying::Basic {
-        name: "AT+CGACT",
+        name: "AT+CGACT".into(),
         line: CommandLine::write("AT+CGACT")
             .number(state)
             .number(1)
             .finish(),
-        claim: Claim::Nothing,
+        information: Information::Nothing,
         timing: timing(ACTIVATION),
     }
 }
 
 fn functionality(level: u64, accept: Duration) -> Saying {
     Saying::Basic {
-        name: "AT+CFUN",
+        name: "AT+CFUN".into(),
         line: CommandLine::write("AT+CFUN").number(level).finish(),
-        claim: Claim::Nothing,
+        information: Information::Nothing,
         timing: timing(accept),
     }
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::exchange::{Claim, Settlement, Verdict};
+use super::exchange::{Information, Outcome, Response};
 use super::failure::{Awaited, Cause, Failure, Stage};
 use super::operation::Output;
 use super::procedure::{Next, Procedure, Saying};
 use crate::at::CommandLine;
-use crate::ftps::{Timing, escape};
+use crate::ftps::{CommandName, Timing, escape};
 
 /// Waits until the module is quiet and asks it something whose answer cannot be mistaken for
 /// another's: `AT+CMEE?` answers `+CMEE: <n>` (3GPP 27.007 §9.1), so that an `OK` alone is known
@@ -71,18 +71,18 @@ impl Procedure for Resync {
                 self.tries += 1;
                 self.step = Step::Asked;
                 Next::Say(Saying::Basic {
-                    name: "AT+CMEE",
+                    name: "AT+CMEE".into(),
                     line: CommandLine::read("AT+CMEE"),
-                    claim: Claim::Prefix("+CMEE:"),
+                    information: Information::Prefix("+CMEE:"),
                     timing,
                 })
             }
             Step::Plain => {
                 self.tries += 1;
                 Next::Say(Saying::Basic {
-                    name: "AT",
+                    name: CommandName::AT,
                     line: CommandLine::bare("AT"),
-                    claim: Claim::Nothing,
+                    information: Information::Nothing,
                     timing,
                 })
             }
@@ -94,25 +94,25 @@ impl Procedure for Resync {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
+    fn heard(&mut self, response: &Response) {
         let plain = matches!(self.step, Step::Plain);
-        self.step = match &settlement.verdict {
-            Verdict::Done(_) if plain || !settlement.info.is_empty() => Step::Done,
-            Verdict::Failed(Cause::Refused(_)) if !plain => Step::Plain,
-            Verdict::Failed(cause @ (Cause::PortLost | Cause::Rebooted)) => {
+        self.step = match &response.outcome {
+            Outcome::Done(_) if plain || !response.info.is_empty() => Step::Done,
+            Outcome::Failed(Cause::Refused(_)) if !plain => Step::Plain,
+            Outcome::Failed(cause @ (Cause::PortLost | Cause::Rebooted)) => {
                 self.ended = Some(Failure::new(
                     cause.clone(),
-                    Some(settlement.name),
+                    Some(response.name),
                     Stage::Device,
                 ));
                 Step::Done
             }
             _ if self.tries >= QUESTIONS => {
                 let cause = Cause::Timeout(Awaited::FinalCode);
-                self.ended = Some(Failure::new(cause, Some(settlement.name), Stage::Device));
+                self.ended = Some(Failure::new(cause, Some(response.name), Stage::Device));
                 Step::Done
             }
-            Verdict::Failed(Cause::Timeout(_)) => Step::EndContent,
+            Outcome::Failed(Cause::Timeout(_)) => Step::EndContent,
             _ => Step::Quiet,
         };
     }

@@ -1,8 +1,8 @@
 //! Commands that are said from another directory than the task's: listings, and paths that are too
 //! long for the module or that a command has no form for.
 
-use super::operation::{Directory, Place, Standing};
-use crate::ftps::command::takes;
+use super::operation::{Directory, SessionTarget, Standing};
+use crate::ftps::takes;
 use crate::ftps::value::RemotePath;
 use crate::ftps::{Command, Profile};
 
@@ -27,19 +27,19 @@ pub(crate) fn route(
         _ => {
             if place.directory != Directory::Any
                 || !path.is_absolute()
-                || takes(command.verb(), path, profile)
+                || takes(command.name(), path, profile)
             {
                 return None;
             }
             let whole = tidy(path)?;
             let name = RemotePath::new(whole.file_name()?).ok()?;
-            if !takes(command.verb(), &name, profile) {
+            if !takes(command.name(), &name, profile) {
                 return None;
             }
             (Directory::At(whole.parent()?), command.with_path(name))
         }
     };
-    let standing = Standing::LoggedIn(Place {
+    let standing = Standing::LoggedIn(SessionTarget {
         directory,
         ..place.clone()
     });
@@ -47,7 +47,7 @@ pub(crate) fn route(
 }
 
 /// The directory that a path names, read where a task stands; `None` where only the server can tell.
-fn directory(place: &Place, path: &RemotePath) -> Option<Directory> {
+fn directory(place: &SessionTarget, path: &RemotePath) -> Option<Directory> {
     if path.is_absolute() {
         return tidy(path).map(Directory::At);
     }
@@ -78,7 +78,7 @@ mod tests {
     use crate::ftps::value::{Host, Offset, Password, Server, ServerType, TransferType, Username};
 
     fn routed(command: &Command) -> Option<(String, Command)> {
-        let standing = Standing::LoggedIn(Place {
+        let standing = Standing::LoggedIn(SessionTarget {
             server: Arc::new(Server {
                 host: Host::new("h").unwrap(),
                 port: NonZeroU16::new(21).unwrap(),
@@ -93,7 +93,7 @@ mod tests {
         });
         let (standing, command) = route(&standing, command, &Profile::sim7600())?;
         match standing {
-            Standing::LoggedIn(Place {
+            Standing::LoggedIn(SessionTarget {
                 directory: Directory::At(path),
                 ..
             }) => Some((path.as_str().to_owned(), command)),

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::failure::Failure;
-
 /// A way to mend what is broken between host and server; the later, the more it costs and the
 /// more it mends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,15 +55,4 @@ impl fmt::Display for Rung {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
-}
-
-/// A rung that was tried.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Repaired {
-    /// Which one.
-    pub rung: Rung,
-    /// What had failed before; `None` where somebody asked for it.
-    pub why: Option<Failure>,
-    /// Whether the module stands where the operation wants it, now that it was tried.
-    pub outcome: Result<(), Failure>,
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::exchange::{Settlement, Verdict};
+use super::exchange::{Outcome, Response};
 use super::failure::{Awaited, Cause};
-use super::operation::{Directory, Place, Standing};
-use crate::ftps::command::takes;
+use super::operation::{Directory, SessionTarget, Standing};
+use crate::ftps::takes;
 use crate::ftps::value::{RemotePath, Server, TransferType};
-use crate::ftps::{Body, Command, ErrCode, Profile, Verb};
+use crate::ftps::{Body, Command, CommandName, ErrCode, Profile};
 
 /// Where the module's one FTPS session stands.
 ///
@@ -70,7 +70,7 @@ impl Session {
     #[must_use]
     pub fn next_towards(&self, standing: &Standing, profile: &Profile) -> Option<Command> {
         match (self, standing) {
-            (_, Standing::Attached) => None,
+            (_, Standing::Ready) => None,
             (Self::Busy, _) => Some(Command::Abort),
             (Self::Down, Standing::Down) => None,
             (
@@ -105,12 +105,12 @@ impl Session {
     pub(crate) fn follow(
         &mut self,
         command: &Command,
-        settlement: &Settlement,
+        response: &Response,
         standing: &Standing,
     ) -> Result<(), Cause> {
-        let outcome = match &settlement.verdict {
-            Verdict::Done(body) => Ok(body.clone()),
-            Verdict::Failed(cause) => Err(cause.clone()),
+        let outcome = match &response.outcome {
+            Outcome::Done(body) => Ok(body.clone()),
+            Outcome::Failed(cause) => Err(cause.clone()),
         };
         let next = match (command, outcome) {
             // An unanswered or refused LOGOUT or STOP says that there was nothing to end.
@@ -254,7 +254,7 @@ impl Session {
 }
 
 impl Login {
-    fn next_towards(&self, place: &Place, profile: &Profile) -> Option<Command> {
+    fn next_towards(&self, place: &SessionTarget, profile: &Profile) -> Option<Command> {
         if self.server != place.server {
             return Some(Command::Logout);
         }
@@ -284,7 +284,7 @@ impl Login {
 
     /// The next move towards a directory: as far as the module's limit for a path allows.
     fn step(&self, want: &RemotePath, profile: &Profile) -> Command {
-        let fits = |path: &RemotePath| takes(Verb::ChangeDirectory, path, profile);
+        let fits = |path: &RemotePath| takes(CommandName::ChangeDirectory, path, profile);
         if fits(want) || !want.is_absolute() {
             return Command::ChangeDirectory(want.clone());
         }

@@ -1,7 +1,7 @@
 //! What a failure tells about the module, as opposed to a server or a caller.
 
 use super::failure::{Cause, Failure};
-use crate::ftps::{ErrCode, Verb};
+use crate::ftps::{CommandName, ErrCode};
 
 /// What a failure points to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,11 +24,10 @@ impl Failure {
     /// What the failure points to, by itself.
     #[must_use]
     pub fn sign(&self) -> Sign {
-        let name = self.command.unwrap_or_default();
         // START opens the connection to the network: no server has a part in it.
-        let starting = name == Verb::Start.name();
-        let logging_in = name == Verb::Login.name();
-        let calling = name == "AT";
+        let starting = self.command == Some(CommandName::Start);
+        let logging_in = self.command == Some(CommandName::Login);
+        let calling = self.command == Some(CommandName::AT);
         match &self.cause {
             Cause::NotRegistered => Sign::Unregistered,
             Cause::NetworkLost if starting || logging_in => Sign::Network,
@@ -95,7 +94,7 @@ mod tests {
     use crate::dialogue::failure::{Awaited, Stage};
 
     fn sign(command: &'static str, cause: Cause) -> Sign {
-        Failure::new(cause, Some(command), Stage::Device).sign()
+        Failure::new(cause, Some(command.into()), Stage::Device).sign()
     }
 
     #[test]

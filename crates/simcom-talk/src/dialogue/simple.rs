@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 
-use super::exchange::{Settlement, Verdict};
+use super::exchange::{Outcome, Response};
 use super::failure::{Cause, Failure, Finding, Stage};
-use super::inquiry::{Inquiry, Known};
+use super::inquiry::Inquiry;
+use super::known::Known;
 use super::operation::{Delivery, Output, Progress, ProgressStage};
 use super::procedure::{Next, Procedure, Saying, is_lost, may_retry};
 use crate::ftps::value::RemotePath;
@@ -94,10 +95,7 @@ impl Simple {
     }
 
     fn failure(&self, cause: Cause) -> Failure {
-        let command = self
-            .commands
-            .get(self.at)
-            .map(|command| command.verb().name());
+        let command = self.commands.get(self.at).map(|command| command.name());
         Failure {
             attempt: self.tries.max(1),
             ..Failure::new(cause, command, Stage::Directory)
@@ -171,14 +169,14 @@ impl Procedure for Simple {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
+    fn heard(&mut self, response: &Response) {
         match &mut self.state {
             State::Wait => {}
-            State::Look(inquiry, _) => return inquiry.heard(settlement),
+            State::Look(inquiry, _) => return inquiry.heard(response),
             State::Say | State::Finish(_) => return,
         }
-        self.state = match &settlement.verdict {
-            Verdict::Done(body) => {
+        self.state = match &response.outcome {
+            Outcome::Done(body) => {
                 self.answer = body.clone();
                 self.at += 1;
                 if self.at < self.commands.len() {
@@ -187,7 +185,7 @@ impl Procedure for Simple {
                     State::Finish(Ok(()))
                 }
             }
-            Verdict::Failed(cause) => self.fail(cause),
+            Outcome::Failed(cause) => self.fail(cause),
         };
     }
 

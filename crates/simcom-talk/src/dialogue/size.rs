@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 
-use super::exchange::Settlement;
+use super::exchange::Response;
 use super::failure::{Cause, Failure, Finding, Stage};
-use super::inquiry::{Inquiry, Known};
+use super::inquiry::Inquiry;
+use super::known::Known;
 use super::operation::{Delivery, Output};
 use super::procedure::{Next, Procedure, Saying, Ways};
 use crate::ftps::value::RemotePath;
-use crate::ftps::{ErrCode, Verb};
+use crate::ftps::{CommandName, ErrCode};
 
 /// Asks for the size of a file.
 #[derive(Debug)]
@@ -39,8 +40,8 @@ impl Procedure for Size {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
-        self.inquiry.heard(settlement);
+    fn heard(&mut self, response: &Response) {
+        self.inquiry.heard(response);
     }
 
     fn content(&mut self, bytes: Bytes) -> Option<Delivery> {
@@ -55,7 +56,7 @@ impl Procedure for Size {
     fn abandon(&mut self, cause: Cause) {
         self.ended = Some(Failure::new(
             cause,
-            Some(Verb::Size.name()),
+            Some(CommandName::Size),
             Stage::Directory,
         ));
     }
@@ -68,23 +69,25 @@ impl Procedure for Size {
 /// The failure that stands for an inquiry without a size.
 pub(crate) fn unknown(known: Known) -> Failure {
     let rejected = Cause::Reported(ErrCode::REJECTED);
-    let (verb, cause, finding) = match known {
-        Known::Absent => (Verb::Size, rejected, Some(Finding::NameAbsent)),
-        Known::NoDirectory => (Verb::Size, rejected, Some(Finding::DirectoryAbsent)),
-        Known::Size(_) | Known::Present => (Verb::Size, rejected, Some(Finding::NamePresent)),
-        Known::Undecided(Some(number)) => (Verb::Size, Cause::Undecided(number), None),
-        Known::Undecided(None) => (Verb::Size, rejected, None),
-        Known::Unread(line) => (Verb::List, Cause::ListingUnread(line), None),
-        Known::Failed(verb, cause) => (verb, cause, None),
+    let (name, cause, finding) = match known {
+        Known::Absent => (CommandName::Size, rejected, Some(Finding::NameAbsent)),
+        Known::NoDirectory => (CommandName::Size, rejected, Some(Finding::DirectoryAbsent)),
+        Known::Size(_) | Known::Present => {
+            (CommandName::Size, rejected, Some(Finding::NamePresent))
+        }
+        Known::Undecided(Some(number)) => (CommandName::Size, Cause::Undecided(number), None),
+        Known::Undecided(None) => (CommandName::Size, rejected, None),
+        Known::Unread(line) => (CommandName::List, Cause::ListingUnread(line), None),
+        Known::Failed(name, cause) => (name, cause, None),
     };
     // A listing needs a data connection, with troubles of its own.
-    let stage = if verb == Verb::List {
+    let stage = if name == CommandName::List {
         Stage::Data
     } else {
         Stage::Directory
     };
     Failure {
         finding,
-        ..Failure::new(cause, Some(verb.name()), stage)
+        ..Failure::new(cause, Some(name), stage)
     }
 }

@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 
-use super::exchange::Settlement;
+use super::exchange::Response;
 use super::failure::{Cause, Failure, Stage};
-use super::inquiry::{Inquiry, Known};
+use super::inquiry::Inquiry;
+use super::known::Known;
 use super::operation::{Delivery, Found, Output, Progress, ProgressStage};
 use super::procedure::{Next, Procedure, Saying, Ways};
 use super::size::unknown;
-use crate::ftps::Verb;
+use crate::ftps::CommandName;
 use crate::ftps::value::RemotePath;
 
 /// Finds a name in the listing of its directory, and asks for the size where it is not listed: many servers hide
@@ -56,8 +57,8 @@ impl Procedure for Stat {
                 // There is no size either.
                 known if self.is_hidden => return Next::Finish(Err(unknown(known))),
                 Known::NoDirectory => return Next::Finish(Err(unknown(known))),
-                Known::Failed(verb, cause) if !cause.is_data_channel() => {
-                    return Next::Finish(Err(unknown(Known::Failed(verb, cause))));
+                Known::Failed(name, cause) if !cause.is_data_channel() => {
+                    return Next::Finish(Err(unknown(Known::Failed(name, cause))));
                 }
                 Known::Present
                 | Known::Absent
@@ -71,8 +72,8 @@ impl Procedure for Stat {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
-        self.inquiry.heard(settlement);
+    fn heard(&mut self, response: &Response) {
+        self.inquiry.heard(response);
     }
 
     fn content(&mut self, bytes: Bytes) -> Option<Delivery> {
@@ -86,8 +87,8 @@ impl Procedure for Stat {
     }
 
     fn abandon(&mut self, cause: Cause) {
-        let verb = Some(Verb::List.name());
-        self.ended = Some(Failure::new(cause, verb, Stage::Directory));
+        let name = Some(CommandName::List);
+        self.ended = Some(Failure::new(cause, name, Stage::Directory));
     }
 
     fn give_up(&mut self, failure: Failure) {

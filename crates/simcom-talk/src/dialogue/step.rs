@@ -5,14 +5,14 @@ use bytes::Bytes;
 use super::failure::Failure;
 use super::moment::Moment;
 use super::operation::{Delivery, Output};
-use super::rung::Repaired;
+use super::repair::Repaired;
 
 /// The next thing to do. Bytes that arrive at the port are handed in at any time.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
     /// Nothing is under way: begin an operation, or hand in what arrives unasked.
     Idle,
-    /// Write these bytes, then ask again. Call [`super::Dialogue::expire`] where they cannot
+    /// Write these bytes, then ask again. Call [`super::Dialogue::handle_deadline`] where they cannot
     /// all be written by `until`.
     Write {
         /// For the port.
@@ -24,28 +24,47 @@ pub enum Step {
     /// gone or takes nothing for too long.
     Deliver(Delivery),
     /// Get the piece that begins at this byte of the content from the source and hand it to
-    /// [`super::Dialogue::feed`]; meanwhile listen. Call [`super::Dialogue::abandon`] where it is
+    /// [`super::Dialogue::handle_piece`]; meanwhile listen. Call [`super::Dialogue::abandon`] where it is
     /// gone, does not hold that byte any more, or sends nothing for too long.
     Fetch {
         /// The byte. Goes back where a transfer that broke goes on.
         offset: u64,
     },
-    /// Listen until then, and call [`super::Dialogue::expire`] if nothing came.
+    /// Listen until then, and call [`super::Dialogue::handle_deadline`] if nothing came.
     Listen {
         /// When to give up.
         until: Moment,
     },
-    /// Open the port again and call [`super::Dialogue::port_opened`], or
-    /// [`super::Dialogue::expire`] if that did not succeed by then.
+    /// Open the port again and call [`super::Dialogue::handle_port_opened`], or
+    /// [`super::Dialogue::handle_deadline`] if that did not succeed by then.
     AwaitPort {
         /// When to give up.
         until: Moment,
     },
     /// The standing of the operation cannot be reached, for this reason. Call
-    /// [`super::Dialogue::repair`] with the rung to try next, or with none.
+    /// [`super::Dialogue::handle_repair`] with the rung to try next, or with none.
     Repair(Failure),
     /// A rung was tried. Given once for each.
     Repaired(Repaired),
     /// The operation is over. Given once.
     Done(Result<Output, Failure>),
+}
+
+impl Step {
+    /// Until when the owner waits in this step; `None` where it does not wait, or waits for its own source or
+    /// receiver for as long as it likes.
+    #[must_use]
+    pub const fn deadline(&self) -> Option<Moment> {
+        match self {
+            Self::Write { until, .. } | Self::Listen { until } | Self::AwaitPort { until } => {
+                Some(*until)
+            }
+            Self::Idle
+            | Self::Deliver(_)
+            | Self::Fetch { .. }
+            | Self::Repair(_)
+            | Self::Repaired(_)
+            | Self::Done(_) => None,
+        }
+    }
 }

@@ -3,14 +3,14 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use super::exchange::{Claim, Settlement, Verdict};
+use super::exchange::{Information, Outcome, Response};
 use super::failure::{Cause, Failure, Stage};
 use super::operation::Output;
 use super::procedure::{Next, Procedure, Saying};
 use crate::at::CommandLine;
 use crate::ftps::tls::{ModuleFile, TlsFloor, TlsPolicy};
 use crate::ftps::value::Server;
-use crate::ftps::{Profile, Timing};
+use crate::ftps::{CommandName, Profile, Timing};
 
 /// What the SSL contexts of the module are set to. They are volatile: nothing is known of them
 /// after the module has started.
@@ -95,7 +95,7 @@ enum Phase {
 
 #[derive(Debug, Clone)]
 struct Setting {
-    name: &'static str,
+    name: CommandName,
     line: CommandLine,
     /// A login without it would not be what was asked for. A module that refuses one of the
     /// others does not know it, and then nothing is left over from someone else either.
@@ -127,7 +127,7 @@ impl TlsSetup {
         }
     }
 
-    fn fail(&mut self, cause: &Cause, command: &'static str) {
+    fn fail(&mut self, cause: &Cause, command: CommandName) {
         let stage = match cause {
             Cause::Refused(_) => Stage::Tls,
             _ => Stage::Device,
@@ -137,7 +137,7 @@ impl TlsSetup {
 
     /// Keeps of the files those that the module must be given. A module that does not tell may
     /// have them; it is told to take them all the same.
-    fn compare(&mut self, listed: &Settlement, refused: bool) {
+    fn compare(&mut self, listed: &Response, refused: bool) {
         let suspects = &mut self.suspects;
         self.files.retain(|file| {
             let name = format!("\"{}\"", file.name());
@@ -158,15 +158,15 @@ impl TlsSetup {
         }
     }
 
-    fn heard_phase(&mut self, settlement: &Settlement) {
-        let refused = match &settlement.verdict {
-            Verdict::Done(_) => false,
-            Verdict::Failed(Cause::Refused(_)) => true,
-            Verdict::Failed(cause) => return self.fail(cause, settlement.name),
+    fn heard_phase(&mut self, response: &Response) {
+        let refused = match &response.outcome {
+            Outcome::Done(_) => false,
+            Outcome::Failed(Cause::Refused(_)) => true,
+            Outcome::Failed(cause) => return self.fail(cause, response.name),
         };
         self.phase = match std::mem::replace(&mut self.phase, Phase::Set) {
             Phase::List => {
-                self.compare(settlement, refused);
+                self.compare(response, refused);
                 self.next_file()
             }
             // There may have been nothing to delete.
@@ -174,13 +174,13 @@ impl TlsSetup {
             Phase::Load(file) if refused => {
                 // What is stored under its name now, nobody knows.
                 self.phase = Phase::Load(file);
-                return self.fail(&refusal(settlement), settlement.name);
+                return self.fail(&refusal(response), response.name);
             }
             Phase::Load(_) => self.next_file(),
             Phase::Set => {
                 let needed = self.current.take().is_some_and(|setting| setting.needed);
                 if refused && needed {
-                    self.fail(&refusal(settlement), settlement.name);
+                    self.fail(&refusal(response), response.name);
                 }
                 Phase::Set
             }
@@ -193,27 +193,27 @@ impl Procedure for TlsSetup {
         if let Some(failure) = &self.ended {
             return Next::Finish(Err(failure.clone()));
         }
-        let basic = |name, line, claim| Saying::Basic {
+        let basic = |name, line, information| Saying::Basic {
             name,
             line,
-            claim,
+            information,
             timing: TIMING,
         };
         let saying = match &self.phase {
             Phase::List => basic(
-                "AT+CCERTLIST",
+                "AT+CCERTLIST".into(),
                 CommandLine::bare("AT+CCERTLIST"),
-                Claim::Prefix("+CCERTLIST:"),
+                Information::Prefix("+CCERTLIST:"),
             ),
             Phase::Delete(file) => basic(
-                "AT+CCERTDELE",
+                "AT+CCERTDELE".into(),
                 CommandLine::write("AT+CCERTDELE")
                     .quoted(file.name())
                     .finish(),
-                Claim::Nothing,
+                Information::Nothing,
             ),
             Phase::Load(file) => Saying::Content {
-                name: "AT+CCERTDOWN",
+                name: "AT+CCERTDOWN".into(),
                 line: CommandLine::write("AT+CCERTDOWN")
                     .quoted(file.name())
                     .number(file.content().len() as u64)
@@ -226,14 +226,14 @@ impl Procedure for TlsSetup {
                     return Next::Finish(Ok(Output::Done));
                 };
                 self.current = Some(setting.clone());
-                basic(setting.name, setting.line, Claim::Nothing)
+                basic(setting.name, setting.line, Information::Nothing)
             }
         };
         Next::Say(saying)
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
-        self.heard_phase(settlement);
+    fn heard(&mut self, response: &Response) {
+        self.heard_phase(response);
     }
 
     fn abandon(&mut self, _cause: Cause) {}
@@ -243,8 +243,8 @@ impl Procedure for TlsSetup {
     }
 }
 
-fn refusal(settlement: &Settlement) -> Cause {
-    Cause::Refused(settlement.refusal().cloned())
+fn refusal(response: &Response) -> Cause {
+    Cause::Refused(response.refusal().cloned())
 }
 
 /// All of a policy, the parts that ask for nothing included: what another server needed must not
@@ -259,7 +259,10 @@ fn settings(policy: &TlsPolicy, profile: &Profile) -> Vec<Setting> {
                 .quoted(key)
                 .number(u64::from(*context))
         };
-        let mut set = |name, line, needed| settings.push(Setting { name, line, needed });
+        let mut set = |name: &'static str, line, needed| {
+            let name = CommandName::from(name);
+            settings.push(Setting { name, line, needed });
+        };
         set(
             "AT+CSSLCFG=\"sslversion\"",
             line("sslversion")
@@ -304,7 +307,7 @@ fn settings(policy: &TlsPolicy, profile: &Profile) -> Vec<Setting> {
         for connection in [0, 1] {
             let line = CommandLine::write("AT+CFTPSSLCFG").number(connection);
             settings.push(Setting {
-                name: "AT+CFTPSSLCFG",
+                name: "AT+CFTPSSLCFG".into(),
                 line: line.number(u64::from(*context)).finish(),
                 needed: authmode > 0 || floor || policy.sni,
             });

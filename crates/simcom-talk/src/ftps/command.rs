@@ -1,15 +1,11 @@
 //! The commands of the FTPS service, typed.
 
-mod encode;
-
 use std::sync::Arc;
 
-use super::shape::{Shape, Timing};
-use super::storage::{Drive, Storage};
-use super::value::{Offset, RemotePath, Server, TransferType};
-use super::verb::Verb;
-
-pub use encode::takes;
+use super::command_name::CommandName;
+use super::response_form::{ResponseForm, Timing};
+use super::storage::Storage;
+use super::value::{Drive, Offset, RemotePath, Server, TransferType};
 
 /// A command of the FTPS service with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,29 +69,29 @@ impl Command {
 
     /// Which command it is.
     #[must_use]
-    pub const fn verb(&self) -> Verb {
+    pub const fn name(&self) -> CommandName {
         match self {
-            Self::Start => Verb::Start,
-            Self::Stop => Verb::Stop,
-            Self::Login(_) => Verb::Login,
-            Self::Logout => Verb::Logout,
-            Self::MakeDirectory(_) => Verb::MakeDirectory,
-            Self::RemoveDirectory(_) => Verb::RemoveDirectory,
-            Self::DeleteFile(_) => Verb::DeleteFile,
-            Self::ChangeDirectory(_) => Verb::ChangeDirectory,
-            Self::WorkingDirectory => Verb::WorkingDirectory,
-            Self::Type(_) => Verb::Type,
-            Self::List(_) | Self::ListPath(_) => Verb::List,
-            Self::Get(..) | Self::GetToCache(..) => Verb::Get,
-            Self::CacheLength | Self::CacheRead => Verb::CacheRead,
-            Self::Put(..) => Verb::Put,
-            Self::GetFile(_) => Verb::GetFile,
-            Self::PutFile(_) => Verb::PutFile,
-            Self::ReadSingleIp => Verb::ReadSingleIp,
-            Self::SingleIp(_) => Verb::SingleIp,
-            Self::Abort => Verb::Abort,
-            Self::Size(_) => Verb::Size,
-            Self::Storage(storage) => Verb::Storage(storage.verb()),
+            Self::Start => CommandName::Start,
+            Self::Stop => CommandName::Stop,
+            Self::Login(_) => CommandName::Login,
+            Self::Logout => CommandName::Logout,
+            Self::MakeDirectory(_) => CommandName::MakeDirectory,
+            Self::RemoveDirectory(_) => CommandName::RemoveDirectory,
+            Self::DeleteFile(_) => CommandName::DeleteFile,
+            Self::ChangeDirectory(_) => CommandName::ChangeDirectory,
+            Self::WorkingDirectory => CommandName::WorkingDirectory,
+            Self::Type(_) => CommandName::Type,
+            Self::List(_) | Self::ListPath(_) => CommandName::List,
+            Self::Get(..) | Self::GetToCache(..) => CommandName::Get,
+            Self::CacheLength | Self::CacheRead => CommandName::CacheRead,
+            Self::Put(..) => CommandName::Put,
+            Self::GetFile(_) => CommandName::GetFile,
+            Self::PutFile(_) => CommandName::PutFile,
+            Self::ReadSingleIp => CommandName::ReadSingleIp,
+            Self::SingleIp(_) => CommandName::SingleIp,
+            Self::Abort => CommandName::Abort,
+            Self::Size(_) => CommandName::Size,
+            Self::Storage(storage) => CommandName::Storage(storage.name()),
         }
     }
 
@@ -104,7 +100,7 @@ impl Command {
     pub fn timing(&self) -> Timing {
         match self {
             Self::GetFile(file) | Self::PutFile(file) => Timing::of_module_file(file.bytes),
-            other => other.verb().timing(),
+            other => other.name().timing(),
         }
     }
 
@@ -119,21 +115,21 @@ impl Command {
 
     /// How the command is settled.
     #[must_use]
-    pub const fn shape(&self) -> Shape {
+    pub const fn response_form(&self) -> ResponseForm {
         match self {
-            Self::GetToCache(..) => Shape::Cached,
-            Self::CacheRead => Shape::CacheRead,
-            _ => self.verb().shape(),
+            Self::GetToCache(..) => ResponseForm::Cached,
+            Self::CacheRead => ResponseForm::CacheRead,
+            _ => self.name().response_form(),
         }
     }
 
     /// Whose reports answer the command: what is read out of the cache comes under the name of
     /// the download that filled it (L1217).
     #[must_use]
-    pub const fn reporter(&self) -> Verb {
+    pub const fn reporter(&self) -> CommandName {
         match self {
-            Self::CacheRead => Verb::Get,
-            _ => self.verb(),
+            Self::CacheRead => CommandName::Get,
+            _ => self.name(),
         }
     }
 

@@ -1,6 +1,8 @@
 //! Floor 1, the words: the commands, reports, codes and listings of SIMCom's FTPS service.
 
 pub mod command;
+pub mod command_name;
+mod encode;
 pub mod errcode;
 pub mod escape;
 pub mod listing;
@@ -10,19 +12,19 @@ pub mod profile;
 pub mod question;
 pub mod quirk;
 pub mod report;
-pub mod shape;
+pub mod response_form;
 pub mod storage;
 pub mod tls;
-pub mod urc;
+pub mod unsolicited;
 pub mod value;
-pub mod verb;
 
 pub use command::Command;
+pub use command_name::{CommandName, StorageCommandName};
+pub use encode::takes;
 pub use errcode::ErrCode;
 pub use profile::Profile;
 pub use quirk::Quirks;
 pub use report::{Body, Report};
-pub use shape::{Shape, Timing};
-pub use storage::{Storage, StorageVerb};
-pub use urc::Urc;
-pub use verb::Verb;
+pub use response_form::{ResponseForm, Timing};
+pub use storage::Storage;
+pub use unsolicited::Urc;

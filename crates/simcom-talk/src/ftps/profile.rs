@@ -1,7 +1,7 @@
 //! What a module can do: rows of data for the families, refined by what the module itself says.
 
-use super::storage::{Drive, StorageVerb};
-use super::verb::Verb;
+use super::command_name::{CommandName, StorageCommandName};
+use super::value::Drive;
 
 /// The limits and abilities of a module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,25 +38,25 @@ pub struct Profile {
 }
 
 /// Verbs that the SIM7500/SIM7600 manual documents with `{non-ascii}` (L1206 to L1215).
-pub const NON_ASCII: [Verb; 8] = [
-    Verb::RemoveDirectory,
-    Verb::DeleteFile,
-    Verb::ChangeDirectory,
-    Verb::List,
-    Verb::GetFile,
-    Verb::PutFile,
-    Verb::Get,
-    Verb::Put,
+pub const NON_ASCII: [CommandName; 8] = [
+    CommandName::RemoveDirectory,
+    CommandName::DeleteFile,
+    CommandName::ChangeDirectory,
+    CommandName::List,
+    CommandName::GetFile,
+    CommandName::PutFile,
+    CommandName::Get,
+    CommandName::Put,
 ];
 
 /// Commands of the module's file system that take `{non-ascii}` on the SIM7500/SIM7600 (SIMCom
 /// manual L1212, L2011, and "AT Commands for File System").
-pub const NON_ASCII_FILES: [StorageVerb; 5] = [
-    StorageVerb::Enter,
-    StorageVerb::Delete,
-    StorageVerb::Attributes,
-    StorageVerb::Write,
-    StorageVerb::Read,
+pub const NON_ASCII_FILES: [StorageCommandName; 5] = [
+    StorageCommandName::Enter,
+    StorageCommandName::Delete,
+    StorageCommandName::Attributes,
+    StorageCommandName::Write,
+    StorageCommandName::Read,
 ];
 
 impl Profile {
@@ -174,8 +174,8 @@ impl Profile {
 
     /// Whether a command takes names outside ASCII.
     #[must_use]
-    pub fn takes_non_ascii(&self, verb: Verb) -> bool {
-        self.non_ascii && NON_ASCII.contains(&verb)
+    pub fn takes_non_ascii(&self, name: CommandName) -> bool {
+        self.non_ascii && NON_ASCII.contains(&name)
     }
 }
 
@@ -208,9 +208,9 @@ impl Probe {
     #[must_use]
     pub const fn command(self) -> &'static str {
         match self {
-            Self::Get => Verb::Get.name(),
-            Self::Put => Verb::Put.name(),
-            Self::Abort => Verb::Abort.name(),
+            Self::Get => CommandName::Get.as_str(),
+            Self::Put => CommandName::Put.as_str(),
+            Self::Abort => CommandName::Abort.as_str(),
             Self::Mode => "AT+CFTPSMODE",
             Self::TlsContexts => "AT+CFTPSSLCFG",
         }

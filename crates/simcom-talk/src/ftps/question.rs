@@ -1,7 +1,7 @@
 //! Lines that a person wrote for the module.
 
+use super::command_name::CommandName;
 use super::value::ValueError;
-use super::verb::Verb;
 use crate::at::CommandLine;
 
 /// One command line that asks or sets something and is answered by lines and a final result code.
@@ -72,12 +72,17 @@ impl Question {
     /// LOGIN (A76XX AT manual V1.09 §17).
     #[must_use]
     pub fn forms() -> Vec<Self> {
-        const READ: [Verb; 4] = [Verb::Login, Verb::Type, Verb::SingleIp, Verb::CacheRead];
-        let service = Verb::ALL
+        const READ: [CommandName; 4] = [
+            CommandName::Login,
+            CommandName::Type,
+            CommandName::SingleIp,
+            CommandName::CacheRead,
+        ];
+        let service = CommandName::ALL
             .into_iter()
-            .filter(|verb| !matches!(verb, Verb::Storage(_)));
-        let test = service.map(|verb| CommandLine::test(verb.name()));
-        let read = READ.map(|verb| CommandLine::read(verb.name()));
+            .filter(|name| !matches!(name, CommandName::Storage(_)));
+        let test = service.map(|name| CommandLine::test(name.as_str()));
+        let read = READ.map(|name| CommandLine::read(name.as_str()));
         test.chain(read).map(Self).collect()
     }
 }

@@ -1,13 +1,13 @@
 //! Reports: the lines that tell what an FTPS command came to.
 
+use super::command_name::CommandName;
 use super::non_ascii;
-use super::verb::Verb;
 
-/// A line `+CFTPS<verb>: <body>`.
+/// A line `+CFTPS<name>: <body>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// The command it belongs to.
-    pub verb: Verb,
+    pub name: CommandName,
     /// What it says.
     pub body: Body,
 }
@@ -36,9 +36,11 @@ impl Report {
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
         let (name, body) = line.split_once(':')?;
-        let verb = Verb::ALL.into_iter().find(|verb| verb.report() == name)?;
+        let name = CommandName::ALL
+            .into_iter()
+            .find(|command| command.report() == name)?;
         Some(Self {
-            verb,
+            name,
             body: Body::parse(body.trim()),
         })
     }
@@ -77,34 +79,46 @@ mod tests {
     #[test]
     fn reports_are_read_in_every_spelling() {
         let cases = [
-            ("+CFTPSSTART: 0", Verb::Start, Body::Number(0)),
-            ("+CFTPSSIZE:1261568", Verb::Size, Body::Number(1_261_568)),
-            ("+CFTPSSIZE: LEN,9", Verb::Size, Body::Length(9)),
-            ("+CFTPSSIZE: 0,9", Verb::Size, Body::Length(9)),
-            ("+CFTPSGET: DATA,1480", Verb::Get, Body::Data(1480)),
-            ("+CFTPSGET:DATA, 015", Verb::Get, Body::Data(15)),
-            ("+CFTPSLIST: DATA,0", Verb::List, Body::Data(0)),
+            ("+CFTPSSTART: 0", CommandName::Start, Body::Number(0)),
+            (
+                "+CFTPSSIZE:1261568",
+                CommandName::Size,
+                Body::Number(1_261_568),
+            ),
+            ("+CFTPSSIZE: LEN,9", CommandName::Size, Body::Length(9)),
+            ("+CFTPSSIZE: 0,9", CommandName::Size, Body::Length(9)),
+            ("+CFTPSGET: DATA,1480", CommandName::Get, Body::Data(1480)),
+            ("+CFTPSGET:DATA, 015", CommandName::Get, Body::Data(15)),
+            ("+CFTPSLIST: DATA,0", CommandName::List, Body::Data(0)),
             (
                 "+CFTPSPWD: \"/test12\"",
-                Verb::WorkingDirectory,
+                CommandName::WorkingDirectory,
                 Body::Text("/test12".into()),
             ),
             (
                 "+CFTPSPWD: \"9\"",
-                Verb::WorkingDirectory,
+                CommandName::WorkingDirectory,
                 Body::Text("9".into()),
             ),
-            ("+CFTPSPWD: 9", Verb::WorkingDirectory, Body::Number(9)),
+            (
+                "+CFTPSPWD: 9",
+                CommandName::WorkingDirectory,
+                Body::Number(9),
+            ),
             (
                 "+CFTPSPWD: {non-ascii}\"2FC3A4\"",
-                Verb::WorkingDirectory,
+                CommandName::WorkingDirectory,
                 Body::Text("/\u{e4}".into()),
             ),
-            ("+CFTPSTYPE: I", Verb::Type, Body::Other("I".into())),
-            ("+CFTPSPUT: BEGIN", Verb::Put, Body::Other("BEGIN".into())),
+            ("+CFTPSTYPE: I", CommandName::Type, Body::Other("I".into())),
+            (
+                "+CFTPSPUT: BEGIN",
+                CommandName::Put,
+                Body::Other("BEGIN".into()),
+            ),
         ];
-        for (line, verb, body) in cases {
-            assert_eq!(Report::parse(line), Some(Report { verb, body }), "{line}");
+        for (line, name, body) in cases {
+            assert_eq!(Report::parse(line), Some(Report { name, body }), "{line}");
         }
     }
 

@@ -4,11 +4,11 @@ mod answer;
 mod path;
 
 pub use answer::{Entry, Space, count, entries, size};
-pub use path::{Drive, ModulePath};
+pub use path::ModulePath;
 
+use super::command_name::StorageCommandName;
 use super::non_ascii;
 use super::profile::Profile;
-use super::shape::{Shape, Timing};
 use super::value::ValueError;
 use crate::at::CommandLine;
 
@@ -33,40 +33,19 @@ pub enum Storage {
     Read(ModulePath, u64),
 }
 
-/// Names of the commands of the file system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum StorageVerb {
-    /// `FSCD`
-    Enter,
-    /// `FSLS?`
-    Count,
-    /// `FSLS`
-    List,
-    /// `FSDEL`
-    Delete,
-    /// `FSATTRI`
-    Attributes,
-    /// `FSMEM`
-    Space,
-    /// `CFTRANRX`
-    Write,
-    /// `CFTRANTX`
-    Read,
-}
-
 impl Storage {
     /// Which command it is.
     #[must_use]
-    pub const fn verb(&self) -> StorageVerb {
+    pub const fn name(&self) -> StorageCommandName {
         match self {
-            Self::Enter(_) => StorageVerb::Enter,
-            Self::Count => StorageVerb::Count,
-            Self::List(_) => StorageVerb::List,
-            Self::Delete(_) => StorageVerb::Delete,
-            Self::Attributes(_) => StorageVerb::Attributes,
-            Self::Space => StorageVerb::Space,
-            Self::Write(..) => StorageVerb::Write,
-            Self::Read(..) => StorageVerb::Read,
+            Self::Enter(_) => StorageCommandName::Enter,
+            Self::Count => StorageCommandName::Count,
+            Self::List(_) => StorageCommandName::List,
+            Self::Delete(_) => StorageCommandName::Delete,
+            Self::Attributes(_) => StorageCommandName::Attributes,
+            Self::Space => StorageCommandName::Space,
+            Self::Write(..) => StorageCommandName::Write,
+            Self::Read(..) => StorageCommandName::Read,
         }
     }
 
@@ -75,7 +54,7 @@ impl Storage {
     /// # Errors
     /// Says which limit of the module the path breaks. Nothing may be written then.
     pub fn encode(&self, profile: &Profile) -> Result<CommandLine, ValueError> {
-        let name = self.verb().name();
+        let name = self.name().as_str();
         let path = match self {
             Self::Count => return Ok(CommandLine::read(name)),
             Self::List(_) | Self::Space => return Ok(CommandLine::bare(name)),
@@ -120,49 +99,6 @@ impl Storage {
         })
     }
 }
-
-impl StorageVerb {
-    /// The command as it is typed, without arguments.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Enter => "AT+FSCD",
-            Self::Count | Self::List => "AT+FSLS",
-            Self::Delete => "AT+FSDEL",
-            Self::Attributes => "AT+FSATTRI",
-            Self::Space => "AT+FSMEM",
-            Self::Write => "AT+CFTRANRX",
-            Self::Read => "AT+CFTRANTX",
-        }
-    }
-
-    /// How the command is settled.
-    #[must_use]
-    pub const fn shape(self) -> Shape {
-        match self {
-            Self::Read => Shape::Blocks,
-            Self::Write => Shape::Literal,
-            _ => Shape::Final,
-        }
-    }
-
-    /// How long the parts of the command may take.
-    #[must_use]
-    pub const fn timing(self) -> Timing {
-        match self {
-            // No manual has figures. Flash that is being cleaned up can hold a write for seconds;
-            // a minute is beyond anything but a fault.
-            Self::Write | Self::Delete => Timing {
-                accept: FLASH,
-                outcome: FLASH,
-                ..Timing::DEFAULT
-            },
-            _ => Timing::DEFAULT,
-        }
-    }
-}
-
-const FLASH: std::time::Duration = std::time::Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {

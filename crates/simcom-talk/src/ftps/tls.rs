@@ -1,14 +1,11 @@
 //! What TLS must prove before the module logs in: parsed once, and part of what a server is.
 
+mod certificate;
 mod identity;
 
-use std::fmt;
 use std::net::IpAddr;
 
-use bytes::Bytes;
-use sha2::{Digest, Sha256};
-use x509_parser::pem::Pem;
-
+pub use certificate::{CaCertificate, CertificateError, ModuleFile};
 pub use identity::{ClientIdentity, IdentityError, KeyError};
 
 /// What is asked of the TLS of a server's control and data connections.
@@ -83,35 +80,6 @@ impl TlsPolicy {
     }
 }
 
-/// A file for `AT+CCERTDOWN`. What is in it may be a key, and never prints.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ModuleFile {
-    name: String,
-    content: Bytes,
-}
-
-impl ModuleFile {
-    /// The name of the file on the module: made of what is in it, so that no older file can be
-    /// taken for this one.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// What is in it: nothing for logs.
-    #[must_use]
-    pub const fn content(&self) -> &Bytes {
-        &self.content
-    }
-}
-
-/// Shows the name alone.
-impl fmt::Debug for ModuleFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ModuleFile").field(&self.name).finish()
-    }
-}
-
 /// Whether a server must prove who it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verify {
@@ -142,168 +110,5 @@ impl TlsFloor {
             Self::Tls12 => 3,
             Self::Any => 4,
         }
-    }
-}
-
-/// One or more certificates that a module is to trust, as PEM, at most [`CaCertificate::MAX`]
-/// bytes of it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct CaCertificate {
-    pem: Bytes,
-    name: String,
-}
-
-/// Why a file is no certificate for a module.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CertificateError {
-    /// There is no PEM block of a certificate.
-    #[error("holds no certificate in PEM (-----BEGIN CERTIFICATE-----)")]
-    None,
-    /// A block is no certificate that could sign anything.
-    #[error("holds a certificate that cannot be read")]
-    Unreadable,
-    /// A key must not end up on a module.
-    #[error("holds a private key, which is nobody's business but the server's")]
-    PrivateKey,
-    /// More than the module takes.
-    #[error(
-        "holds {len} bytes of certificates, the module takes {max}; the one that signed the \
-         server's certificate is enough",
-        max = CaCertificate::MAX
-    )]
-    TooLong {
-        /// Bytes found.
-        len: usize,
-    },
-}
-
-impl CaCertificate {
-    /// What `AT+CCERTDOWN` takes (SIM7500/SIM7600 AT manual V3.00).
-    pub const MAX: usize = 10_240;
-
-    /// Takes the text of a PEM file. What stands around the certificates is left out.
-    ///
-    /// # Errors
-    /// Says what is wrong with the text.
-    pub fn from_pem(text: &[u8]) -> Result<Self, CertificateError> {
-        if !blocks(text, |kind| kind.ends_with("PRIVATE KEY")).is_empty() {
-            return Err(CertificateError::PrivateKey);
-        }
-        let pem = blocks(text, |kind| kind == "CERTIFICATE");
-        if pem.len() > Self::MAX {
-            return Err(CertificateError::TooLong { len: pem.len() });
-        }
-        if pem.is_empty() {
-            return Err(CertificateError::None);
-        }
-        readable(&pem)?;
-        Ok(Self {
-            name: format!("cellftp-{}.pem", fingerprint(&pem)),
-            pem: pem.into(),
-        })
-    }
-
-    /// As it goes to the module.
-    #[must_use]
-    pub fn file(&self) -> ModuleFile {
-        ModuleFile {
-            name: self.name.clone(),
-            content: self.pem.clone(),
-        }
-    }
-
-    /// The certificates, as they go to the module.
-    #[must_use]
-    pub const fn pem(&self) -> &Bytes {
-        &self.pem
-    }
-
-    /// The name of the file on the module: made of what is in it, so that no older file can be
-    /// taken for this one.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-/// Shows the name alone.
-impl fmt::Debug for CaCertificate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("CaCertificate").field(&self.name).finish()
-    }
-}
-
-/// Whether each PEM block of `pem` is an X.509 certificate.
-fn readable(pem: &str) -> Result<(), CertificateError> {
-    for block in Pem::iter_from_buffer(pem.as_bytes()) {
-        let block = block.map_err(|_| CertificateError::Unreadable)?;
-        block
-            .parse_x509()
-            .map_err(|_| CertificateError::Unreadable)?;
-    }
-    Ok(())
-}
-
-/// The PEM blocks of the wanted kinds (RFC 7468 §2), without what stands around them and with
-/// line ends of one kind.
-fn blocks(text: &[u8], wanted: impl Fn(&str) -> bool) -> String {
-    let mut pem = String::new();
-    let mut inside = false;
-    for line in String::from_utf8_lossy(text).lines().map(str::trim) {
-        let kind = |start| line.strip_prefix(start)?.strip_suffix("-----");
-        inside |= kind("-----BEGIN ").is_some_and(&wanted);
-        if inside {
-            pem += line;
-            pem.push('\n');
-        }
-        inside &= kind("-----END ").is_none();
-    }
-    pem
-}
-
-/// Tells files on the module apart. Half of the hash is plenty for that, and leaves room for a
-/// directory within the 115 characters of a path on A76xx modules.
-fn fingerprint(pem: &str) -> String {
-    Sha256::digest(pem.as_bytes())
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pem() -> String {
-        let made = rcgen::generate_simple_self_signed(["ftp.example.com".to_owned()]).unwrap();
-        made.cert.pem()
-    }
-
-    #[test]
-    fn a_name_belongs_to_one_content() {
-        let (one, other) = (pem(), pem());
-        let first = CaCertificate::from_pem(one.as_bytes()).unwrap();
-        assert_ne!(
-            first.name(),
-            CaCertificate::from_pem(other.as_bytes()).unwrap().name()
-        );
-        assert!((5..=128).contains(&first.name().len()));
-        // The same certificate with other line ends and words around it.
-        let dressed = format!("subject=/CN=x\r\n{}\nbye\n", one.replace('\n', "\r\n"));
-        assert_eq!(CaCertificate::from_pem(dressed.as_bytes()), Ok(first));
-    }
-
-    #[test]
-    fn what_is_no_certificate_is_refused() {
-        let refused = |text: &str| CaCertificate::from_pem(text.as_bytes()).unwrap_err();
-        assert_eq!(refused(""), CertificateError::None);
-        assert_eq!(refused("a file about cats"), CertificateError::None);
-        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        assert_eq!(refused(broken), CertificateError::Unreadable);
-        let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
-        assert_eq!(refused(&(key + &pem())), CertificateError::PrivateKey);
-        let bundle: String = (0..40).map(|_| pem()).collect();
-        assert!(matches!(refused(&bundle), CertificateError::TooLong { len } if len > 10_240));
     }
 }

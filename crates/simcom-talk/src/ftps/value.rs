@@ -1,5 +1,7 @@
 //! Values that a command carries, parsed once: what is held here may be written to the module.
 
+mod check;
+mod drive;
 mod error;
 mod name_code;
 mod path;
@@ -10,57 +12,13 @@ use std::num::NonZeroU16;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::tls::TlsPolicy;
+use check::check_ascii;
+pub(crate) use check::is_escape;
 
+pub use drive::Drive;
 pub use error::ValueError;
 pub use name_code::NameCode;
 pub use path::RemotePath;
-
-/// Longest string argument of the SIM7600 family, in bytes (SIMCom manual L1203).
-const MAX_STRING: usize = 256;
-
-fn check_argument(text: &str, max: usize) -> Result<(), ValueError> {
-    if text.is_empty() {
-        return Err(ValueError::Empty);
-    }
-    if text.len() > max {
-        return Err(ValueError::TooLong {
-            len: text.len(),
-            max,
-        });
-    }
-    match text.chars().find(|c| c.is_control() || *c == '"') {
-        Some('"') => Err(ValueError::Quote),
-        Some(c) => Err(ValueError::Control(u32::from(c))),
-        None => Ok(()),
-    }
-}
-
-/// Whether a backslash stands before two hexadecimal digits: V.250 §5.4.2.2 has a module read the three
-/// as one character, `\\5C` for the backslash itself and `\\22` for a quotation mark. SIMCom's manuals do
-/// not say whether their modules do.
-// TODO-correctness: a file `a\41` that is made as `aA`, or is not, would tell on hardware.
-pub(crate) fn is_escape(text: &str) -> bool {
-    text.as_bytes().windows(3).any(|three| {
-        let [b'\\', high, low] = three else {
-            return false;
-        };
-        high.is_ascii_hexdigit() && low.is_ascii_hexdigit()
-    })
-}
-
-/// Also refuses what a module may read as another text. Nothing at hand says how such a string is to be
-/// written so that each module takes it as it is: a password that is another is a locked account.
-fn check_ascii(text: &str) -> Result<(), ValueError> {
-    check_argument(text, MAX_STRING)?;
-    if is_escape(text) {
-        return Err(ValueError::Escape);
-    }
-    if text.is_ascii() {
-        Ok(())
-    } else {
-        Err(ValueError::NotAscii)
-    }
-}
 
 /// A server's host name or address: 1 to 256 printable ASCII bytes without a quotation mark.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -192,7 +192,7 @@ async fn write(
 ) -> Result<(Stored, Duration), Error> {
     let task = Task::WriteModuleFile(what);
     let source: Box<dyn Source> = Box::new(Once::new(source));
-    let answer = follow(&operation, Standing::Attached, task, Some(source), &report).await;
+    let answer = follow(&operation, Standing::Ready, task, Some(source), &report).await;
     let outcome = match answer {
         Ok(Output::Stored(stored)) => Ok((stored, operation.on_link())),
         Ok(_) => Err(operation.error(Cause::WrongAnswer)),

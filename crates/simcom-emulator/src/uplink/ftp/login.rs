@@ -1,16 +1,20 @@
 //! From a host name to a session.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use suppaftp::types::FileType;
 use suppaftp::{FtpError, FtpResult, Mode, Status};
 use tokio::net::TcpStream;
 
+use super::control::{Control, failure};
 use super::latin1::Latin1;
 use super::tls::ModuleTls;
-use super::{CONNECT_TIMEOUT, Control, failure};
-use crate::uplink::{Failure, Login, Security};
+use crate::uplink::request::{Failure, Login, Security};
+
+/// Longest wait for a TCP connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Connects, secures the connection as the session asks, and logs in.
 pub(super) async fn log_in(login: &Login) -> Result<Control, Failure> {

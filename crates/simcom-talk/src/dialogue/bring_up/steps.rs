@@ -2,16 +2,17 @@
 
 use crate::at::CommandLine;
 use crate::at::args::CommandLineBuilder;
-use crate::dialogue::exchange::Claim;
+use crate::dialogue::exchange::Information;
 use crate::dialogue::setup::Setup;
+use crate::ftps::CommandName;
 use crate::ftps::profile::Probe;
 
 /// A command of the bring-up.
 #[derive(Debug, Clone)]
 pub(super) struct Step {
-    pub(super) name: &'static str,
+    pub(super) name: CommandName,
     pub(super) line: CommandLine,
-    pub(super) claim: Claim,
+    pub(super) information: Information,
     pub(super) fact: Fact,
 }
 
@@ -37,9 +38,9 @@ pub(super) enum Fact {
 /// Whether the radio is on.
 pub(super) fn radio() -> Step {
     Step {
-        name: "AT+CFUN",
+        name: "AT+CFUN".into(),
         line: CommandLine::read("AT+CFUN"),
-        claim: Claim::Prefix("+CFUN:"),
+        information: Information::Prefix("+CFUN:"),
         fact: Fact::Radio,
     }
 }
@@ -47,9 +48,9 @@ pub(super) fn radio() -> Step {
 /// Switches the radio on.
 pub(super) fn radio_on() -> Step {
     Step {
-        name: "AT+CFUN",
+        name: "AT+CFUN".into(),
         line: CommandLine::write("AT+CFUN").number(1).finish(),
-        claim: Claim::Nothing,
+        information: Information::Nothing,
         fact: Fact::RadioOn,
     }
 }
@@ -57,9 +58,9 @@ pub(super) fn radio_on() -> Step {
 /// How the SIM is.
 pub(super) fn sim() -> Step {
     Step {
-        name: "AT+CPIN",
+        name: "AT+CPIN".into(),
         line: CommandLine::read("AT+CPIN"),
-        claim: Claim::Prefix("+CPIN:"),
+        information: Information::Prefix("+CPIN:"),
         fact: Fact::Sim,
     }
 }
@@ -71,28 +72,28 @@ pub(super) fn is_last_registration(prefix: &str) -> bool {
 
 /// All that do not depend on answers.
 pub(super) fn all(setup: &Setup) -> Vec<Step> {
-    let set = |name, build: fn(CommandLineBuilder) -> CommandLineBuilder| Step {
-        name,
+    let set = |name: &'static str, build: fn(CommandLineBuilder) -> CommandLineBuilder| Step {
+        name: CommandName::from(name),
         line: build(CommandLine::write(name)).finish(),
-        claim: Claim::Nothing,
+        information: Information::Nothing,
         fact: Fact::None,
     };
-    let bare = |name| Step {
-        name,
+    let bare = |name: &'static str| Step {
+        name: CommandName::from(name),
         line: CommandLine::bare(name),
-        claim: Claim::Nothing,
+        information: Information::Nothing,
         fact: Fact::None,
     };
-    let ask = |name, prefix, fact| Step {
-        name,
+    let ask = |name: &'static str, prefix, fact| Step {
+        name: CommandName::from(name),
         line: CommandLine::bare(name),
-        claim: Claim::Bare(prefix),
+        information: Information::Bare(prefix),
         fact,
     };
-    let read = |name, prefix, fact| Step {
-        name,
+    let read = |name: &'static str, prefix, fact| Step {
+        name: CommandName::from(name),
         line: CommandLine::read(name),
-        claim: Claim::Prefix(prefix),
+        information: Information::Prefix(prefix),
         fact,
     };
     let mut steps = vec![
@@ -113,9 +114,9 @@ pub(super) fn all(setup: &Setup) -> Vec<Step> {
         }),
     ];
     steps.extend(Probe::ALL.map(|probe| Step {
-        name: probe.command(),
+        name: probe.command().into(),
         line: CommandLine::test(probe.command()),
-        claim: Claim::Prefix(probe.prefix()),
+        information: Information::Prefix(probe.prefix()),
         fact: Fact::Ability(probe),
     }));
     if setup.hardware_flow_control {
@@ -124,13 +125,13 @@ pub(super) fn all(setup: &Setup) -> Vec<Step> {
     steps.push(sim());
     if let Some(apn) = &setup.apn {
         steps.push(Step {
-            name: "AT+CGDCONT",
+            name: "AT+CGDCONT".into(),
             line: CommandLine::write("AT+CGDCONT")
                 .number(1)
                 .quoted("IP")
                 .quoted(apn.as_str())
                 .finish(),
-            claim: Claim::Nothing,
+            information: Information::Nothing,
             fact: Fact::None,
         });
     }

@@ -2,12 +2,13 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Download, State};
+use super::state::{Download, State};
 use crate::dialogue::failure::{Cause, Failure};
-use crate::dialogue::inquiry::{Inquiry, Known};
+use crate::dialogue::inquiry::Inquiry;
+use crate::dialogue::known::Known;
 use crate::dialogue::operation::{Delivery, Growth};
 use crate::dialogue::procedure::is_transient;
-use crate::dialogue::seam::{Meeting, Overlap, is_telling};
+use crate::dialogue::resume_window::{Meeting, Overlap, is_telling};
 use crate::dialogue::size::unknown;
 use crate::ftps::value::Offset;
 use crate::ftps::{Command, ErrCode};
@@ -18,7 +19,7 @@ const FRUITLESS: u32 = 3;
 
 impl Download {
     /// What the file is now, before the transfer goes on. One that is shorter is another one; one
-    /// that is longer may have grown: the bytes at the seam tell.
+    /// that is longer may have grown: the bytes in the resume window tell.
     pub(super) fn recheck(&mut self, known: Known) -> State {
         match (known, self.size) {
             (Known::Size(now), Some(before)) if now < before => {
@@ -49,7 +50,7 @@ impl Download {
         let expected = self.size.unwrap_or_default();
         let found = self.beyond.take().unwrap_or_default();
         // A server that ignores the offset sends the whole file, and a file that grows has no fewer bytes than
-        // before. Where the transfer went on, the bytes at the seam have shown that the offset was honoured.
+        // before. Where the transfer went on, the bytes in the resume window have shown that the offset was honoured.
         let honours_rest =
             self.from == 0 || self.mark > 0 || found.saturating_sub(self.from) < expected;
         let cause = match known {
@@ -58,8 +59,8 @@ impl Download {
                 self.grown = Some(*now);
                 return State::Finish(Ok(()));
             }
-            // Either may be so. The file is read from its beginning, and the bytes at the seam tell.
-            Known::Size(now) if *now >= found && is_telling(self.seam.tail()) => {
+            // Either may be so. The file is read from its beginning, and the bytes in the resume window tell.
+            Known::Size(now) if *now >= found && is_telling(self.window.tail()) => {
                 self.no_rest = true;
                 self.resumes += 1;
                 // What was handed on does not come again.
@@ -79,7 +80,7 @@ impl Download {
         self.mark = self.got;
         self.twins.begin();
         let position = self.offset + self.got;
-        let tail = self.seam.tail();
+        let tail = self.window.tail();
         let compared = position - tail.len() as u64;
         // Where no size is known, and no bytes that came before, nothing shows that the server ignored the
         // offset.
@@ -130,7 +131,7 @@ impl Download {
             return None;
         }
         self.got += bytes.len() as u64;
-        self.seam.add(&bytes);
+        self.window.add(&bytes);
         Some(Delivery::Chunk(bytes))
     }
 
@@ -150,11 +151,7 @@ impl Download {
                 return State::Get;
             }
         }
-        let refused = matches!(
-            cause,
-            Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)
-        );
-        if refused && self.got == 0 && self.unlisted {
+        if cause.is_refusal() && self.got == 0 && self.unlisted {
             // Neither its size nor the listing nor the file itself shows it.
             return State::Finish(Err(unknown(Known::Absent)));
         }
@@ -208,7 +205,7 @@ impl Download {
             Meeting::Differs(behind) => {
                 let found = overlap.found();
                 let from_the_beginning =
-                    self.offset == 0 && !self.no_rest && self.seam.head().starts_with(&found);
+                    self.offset == 0 && !self.no_rest && self.window.head().starts_with(&found);
                 // Behind the last offset that a module takes, the head is not where it would show.
                 let skipped = self.from > 0 && self.from < self.compared();
                 if skipped && !self.no_rest {
@@ -223,7 +220,7 @@ impl Download {
                 }
                 // The offset was ignored: what is known already comes first.
                 self.no_rest = true;
-                let tail = self.seam.tail();
+                let tail = self.window.tail();
                 self.overlap = Some(Overlap::new(self.got - tail.len() as u64, tail));
                 let mut again = BytesMut::from(&*found);
                 again.extend_from_slice(&behind);
@@ -234,7 +231,7 @@ impl Download {
 
     /// Where the bytes begin that are compared when the transfer goes on.
     fn compared(&self) -> u64 {
-        self.offset + self.got - self.seam.tail().len() as u64
+        self.offset + self.got - self.window.tail().len() as u64
     }
 
     /// Whether it can go on later.

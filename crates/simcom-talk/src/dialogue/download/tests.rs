@@ -1,7 +1,16 @@
 //! Downloads by themselves.
 
-use super::*;
+use bytes::Bytes;
+
+use super::state::{Download, State};
+use crate::dialogue::exchange::{Outcome, Response};
+use crate::dialogue::failure::{Cause, Stage};
+use crate::dialogue::known::Known;
+use crate::dialogue::operation::{self, BegunDownload, Delivery};
+use crate::dialogue::procedure::{Next, Procedure, Saying};
 use crate::ftps::value::Offset;
+use crate::ftps::value::{RemotePath, TransferType};
+use crate::ftps::{Command, CommandName, ErrCode};
 
 /// A download that was broken off behind so many bytes, and goes on.
 fn gone_on(got: u64) -> Download {
@@ -77,9 +86,9 @@ fn the_data_connection_is_named_and_not_the_goodbye_that_followed() {
     ];
     for code in codes {
         download.state = State::Wait;
-        download.heard(&Settlement {
-            name: Verb::Get.name(),
-            verdict: Verdict::Failed(Cause::Reported(code)),
+        download.heard(&Response {
+            name: CommandName::Get,
+            outcome: Outcome::Failed(Cause::Reported(code)),
             clean: true,
             info: Vec::new(),
             prompted: false,

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::dialogue::seam::is_telling;
+use crate::dialogue::resume_window::is_telling;
 
 /// Watches for a block that is the same as the one before it. On the line nothing tells whether the
 /// file repeats itself there or the block was sent twice, and once it is handed over nobody can take

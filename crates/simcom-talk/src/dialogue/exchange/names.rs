@@ -1,7 +1,7 @@
 //! The lines of a listing of module files, among which stand other lines, and names that read like
 //! them.
 
-use crate::ftps::urc;
+use crate::ftps::unsolicited;
 
 /// What has come of a listing.
 ///
@@ -56,7 +56,7 @@ impl Names {
             Kind::Final
         } else if text.starts_with("+FSLS:") {
             Kind::Title
-        } else if !self.rows.is_empty() && is_name(&text) {
+        } else if !self.rows.is_empty() && unsolicited::is_only_a_file_name(&text) {
             Kind::Name
         } else {
             Kind::Doubtful
@@ -94,7 +94,7 @@ impl Names {
     }
 
     /// The lines that were none of the names, nor the end.
-    pub(super) fn strays(&self) -> Vec<String> {
+    pub(super) fn unsolicited(&self) -> Vec<String> {
         let (names, doubted) = self.names();
         if doubted {
             return Vec::new();
@@ -114,11 +114,6 @@ impl Names {
         let ends = self.rows.last().is_some_and(|row| row.kind == Kind::Final);
         doubts.saturating_sub(usize::from(ends))
     }
-}
-
-/// Whether nothing but the name of a file, which holds no colon, reads so.
-fn is_name(text: &str) -> bool {
-    !text.starts_with(['+', '*']) && !text.contains(':') && !urc::is_unsolicited(text)
 }
 
 #[cfg(test)]

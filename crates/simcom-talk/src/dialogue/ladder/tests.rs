@@ -9,7 +9,7 @@ use crate::ftps::value::{Host, Password, ServerType, Username};
 const SECOND: Duration = Duration::from_secs(1);
 
 fn failure(command: &'static str, cause: Cause) -> Failure {
-    Failure::new(cause, Some(command), Stage::Network)
+    Failure::new(cause, Some(command.into()), Stage::Network)
 }
 
 fn reported(command: &'static str, code: ErrCode) -> Failure {

@@ -3,6 +3,7 @@
 use std::num::NonZeroU16;
 
 use super::*;
+use crate::ftps::CommandName;
 use crate::ftps::tls::TlsPolicy;
 use crate::ftps::value::{Host, Password, ServerType, Username};
 
@@ -19,17 +20,17 @@ fn server(host: &str) -> Arc<Server> {
 }
 
 fn at(host: &str, directory: Directory) -> Standing {
-    Standing::LoggedIn(Place {
+    Standing::LoggedIn(SessionTarget {
         server: server(host),
         transfer_type: TransferType::Binary,
         directory,
     })
 }
 
-fn done(body: Option<Body>) -> Settlement {
-    Settlement {
-        name: "AT",
-        verdict: Verdict::Done(body),
+fn done(body: Option<Body>) -> Response {
+    Response {
+        name: CommandName::AT,
+        outcome: Outcome::Done(body),
         clean: true,
         info: Vec::new(),
         prompted: false,
@@ -42,18 +43,18 @@ fn walk(session: &mut Session, standing: &Standing, refuse: &[&str]) -> Vec<Stri
     let mut said = Vec::new();
     while let Some(command) = session.next_towards(standing, &Profile::sim7600()) {
         let name = command
-            .verb()
             .name()
+            .as_str()
             .trim_start_matches("AT+CFTPS")
             .to_owned();
-        let mut settlement = match command {
+        let mut response = match command {
             Command::WorkingDirectory => done(Some(Body::Text("/home/u".into()))),
             _ => done(None),
         };
         if refuse.contains(&name.as_str()) {
-            settlement.verdict = Verdict::Failed(Cause::Refused(None));
+            response.outcome = Outcome::Failed(Cause::Refused(None));
         }
-        session.follow(&command, &settlement, standing).unwrap();
+        session.follow(&command, &response, standing).unwrap();
         said.push(name);
         assert!(said.len() < 20, "no end: {said:?}");
     }
@@ -91,7 +92,7 @@ fn another_password_is_another_login() {
     walk(&mut session, &at("a", Directory::Any), &[]);
     let mut other = (*server("a")).clone();
     other.password = Password::new("q").unwrap();
-    let standing = Standing::LoggedIn(Place {
+    let standing = Standing::LoggedIn(SessionTarget {
         server: Arc::new(other),
         transfer_type: TransferType::Binary,
         directory: Directory::Any,
@@ -148,12 +149,12 @@ fn a_module_at_work_that_aborts_nothing_is_logged_out_once_it_is_done() {
     let standing = at("a", Directory::Any);
     let mut session = Session::Unknown;
     let mut busy = done(None);
-    busy.verdict = Verdict::Failed(Cause::Reported(ErrCode::BUSY));
+    busy.outcome = Outcome::Failed(Cause::Reported(ErrCode::BUSY));
     session.follow(&Command::Logout, &busy, &standing).unwrap();
     let next = session.next_towards(&standing, &Profile::sim7600());
     assert_eq!(next, Some(Command::Abort));
     let mut refused = done(None);
-    refused.verdict = Verdict::Failed(Cause::Refused(None));
+    refused.outcome = Outcome::Failed(Cause::Refused(None));
     session
         .follow(&Command::Abort, &refused, &standing)
         .unwrap();
@@ -187,7 +188,7 @@ fn a_refused_login_ends_the_plan() {
     let mut session = Session::Started(Some(true));
     let command = Command::Login(server("a"));
     let mut refused = done(None);
-    refused.verdict = Verdict::Failed(Cause::Reported(ErrCode::REJECTED));
+    refused.outcome = Outcome::Failed(Cause::Reported(ErrCode::REJECTED));
     let standing = at("a", Directory::Any);
     let cause = session.follow(&command, &refused, &standing).unwrap_err();
     assert_eq!(cause, Cause::Reported(ErrCode::REJECTED));
@@ -199,7 +200,7 @@ fn a_logout_without_result_counts_as_done() {
     let mut session = Session::Unknown;
     walk(&mut session, &at("a", Directory::Any), &[]);
     let mut silent = done(None);
-    silent.verdict = Verdict::Failed(Cause::Timeout(Awaited::Result));
+    silent.outcome = Outcome::Failed(Cause::Timeout(Awaited::Result));
     session
         .follow(&Command::Logout, &silent, &Standing::Down)
         .unwrap();

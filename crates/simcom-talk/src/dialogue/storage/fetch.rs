@@ -2,11 +2,13 @@
 
 use bytes::Bytes;
 
-use super::failure;
+use super::attempt::failure;
 use super::inquiry::{FileInquiry, FileKnown};
-use crate::dialogue::exchange::{Settlement, Verdict};
+use crate::dialogue::completeness::Completeness;
+use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Finding, Stage};
-use crate::dialogue::inquiry::{Inquiry, Known};
+use crate::dialogue::inquiry::Inquiry;
+use crate::dialogue::known::Known;
 use crate::dialogue::operation::{
     Delivery, ModuleTransfer, Moved, Output, Progress, ProgressStage,
 };
@@ -14,7 +16,7 @@ use crate::dialogue::procedure::{Next, Procedure, Saying, is_transient};
 use crate::dialogue::size::unknown;
 use crate::ftps::command::ModuleFile;
 use crate::ftps::value::Offset;
-use crate::ftps::{Command, ErrCode, Storage, StorageVerb, Verb};
+use crate::ftps::{Command, CommandName, ErrCode, Storage, StorageCommandName};
 
 /// How often in a row a transfer goes on without having moved a byte in between. Every new try
 /// costs a login.
@@ -121,8 +123,8 @@ impl Fetch {
         }))
     }
 
-    fn moved(&mut self, verdict: &Verdict) -> State {
-        let Verdict::Failed(cause) = verdict else {
+    fn moved(&mut self, outcome: &Outcome) -> State {
+        let Outcome::Failed(cause) = outcome else {
             return State::Check(self.inquiry());
         };
         if is_transient(cause) || cause.is_data_channel() {
@@ -154,12 +156,12 @@ impl Fetch {
         };
         let before = std::mem::replace(&mut self.got, found);
         let Some(cause) = self.broken.take() else {
-            return match self.size {
-                Some(expected) if expected != found => {
-                    self.fail(Cause::SizeMismatch { expected, found })
+            return match Completeness::judge(found, self.size).objection() {
+                Some(cause) => self.fail(cause),
+                None if self.size.is_none() && known == FileKnown::Absent => {
+                    self.fail(Cause::NotOnModule)
                 }
-                None if known == FileKnown::Absent => self.fail(Cause::NotOnModule),
-                _ => State::Finish(Ok(())),
+                None => State::Finish(Ok(())),
             };
         };
         self.fruitless = if found > before {
@@ -192,7 +194,7 @@ impl Fetch {
         let attempt = self.resumes + self.fruitless;
         Failure {
             committed: Some(self.got),
-            ..failure(cause, Verb::GetFile.name(), Stage::Data, attempt)
+            ..failure(cause, CommandName::GetFile, Stage::Data, attempt)
         }
     }
 
@@ -251,23 +253,23 @@ impl Procedure for Fetch {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
+    fn heard(&mut self, response: &Response) {
         self.state = match &mut self.state {
-            State::Server(inquiry) | State::Look(inquiry, _) => return inquiry.heard(settlement),
-            State::Module(inquiry) | State::Check(inquiry) => return inquiry.heard(settlement),
-            State::Clear => match &settlement.verdict {
-                Verdict::Done(_) => {
+            State::Server(inquiry) | State::Look(inquiry, _) => return inquiry.heard(response),
+            State::Module(inquiry) | State::Check(inquiry) => return inquiry.heard(response),
+            State::Clear => match &response.outcome {
+                Outcome::Done(_) => {
                     self.got = 0;
                     State::Say
                 }
-                Verdict::Failed(cause) => State::Finish(Err(failure(
+                Outcome::Failed(cause) => State::Finish(Err(failure(
                     cause.clone(),
-                    StorageVerb::Delete.name(),
+                    CommandName::Storage(StorageCommandName::Delete),
                     Stage::Device,
                     1,
                 ))),
             },
-            State::Wait => self.moved(&settlement.verdict),
+            State::Wait => self.moved(&response.outcome),
             State::Say | State::Finish(_) => return,
         };
     }

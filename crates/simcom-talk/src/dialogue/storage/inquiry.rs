@@ -1,7 +1,7 @@
 //! Whether the module holds a file, and of which size.
 
-use super::again;
-use crate::dialogue::exchange::{Settlement, Verdict};
+use super::attempt::again;
+use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::Cause;
 use crate::ftps::storage::{self, ModulePath};
 use crate::ftps::{Command, Storage};
@@ -54,25 +54,25 @@ impl FileInquiry {
     }
 
     /// How the last command ended.
-    pub(super) fn heard(&mut self, settlement: &Settlement) {
-        self.step = match (&self.step, &settlement.verdict) {
-            (Step::Enter, Verdict::Done(_)) => Step::Ask,
-            (Step::Enter, Verdict::Failed(Cause::Refused(_))) => {
+    pub(super) fn heard(&mut self, response: &Response) {
+        self.step = match (&self.step, &response.outcome) {
+            (Step::Enter, Outcome::Done(_)) => Step::Ask,
+            (Step::Enter, Outcome::Failed(Cause::Refused(_))) => {
                 Step::Known(FileKnown::NoDirectory)
             }
-            (Step::Ask, Verdict::Done(_)) => {
-                let size = settlement.after("+FSATTRI:").and_then(storage::size);
+            (Step::Ask, Outcome::Done(_)) => {
+                let size = response.after("+FSATTRI:").and_then(storage::size);
                 Step::Known(size.map_or_else(
                     || FileKnown::Failed(Cause::OutOfOrder("a file without a size".into())),
                     FileKnown::Size,
                 ))
             }
-            (Step::Ask, Verdict::Failed(Cause::Refused(_))) => Step::Known(FileKnown::Absent),
+            (Step::Ask, Outcome::Failed(Cause::Refused(_))) => Step::Known(FileKnown::Absent),
             // The module may have started anew meanwhile, and stand in another directory.
-            (Step::Enter | Step::Ask, Verdict::Failed(cause)) if again(cause, &mut self.tries) => {
+            (Step::Enter | Step::Ask, Outcome::Failed(cause)) if again(cause, &mut self.tries) => {
                 Step::Enter
             }
-            (Step::Enter | Step::Ask, Verdict::Failed(cause)) => {
+            (Step::Enter | Step::Ask, Outcome::Failed(cause)) => {
                 Step::Known(FileKnown::Failed(cause.clone()))
             }
             (Step::Known(known), _) => Step::Known(known.clone()),

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use tracing::info;
 
-use super::{again, failure};
-use crate::dialogue::exchange::{Settlement, Verdict};
+use super::attempt::{again, failure};
+use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::operation::Output;
 use crate::dialogue::procedure::{Next, Procedure, Saying, TRIES};
-use crate::ftps::storage::{self, Drive, Entry, ModulePath, Space};
-use crate::ftps::{Command, Storage, StorageVerb, urc};
+use crate::ftps::storage::{self, Entry, ModulePath, Space};
+use crate::ftps::value::Drive;
+use crate::ftps::{Command, CommandName, Storage, StorageCommandName, unsolicited};
 
 /// Goes to a directory and asks there.
 #[derive(Debug)]
@@ -124,13 +125,13 @@ impl Look {
         }
     }
 
-    fn listed(&mut self, settlement: &Settlement) -> Step {
-        let entries = storage::entries(settlement.info.iter().map(String::as_str));
+    fn listed(&mut self, response: &Response) -> Step {
+        let entries = storage::entries(response.info.iter().map(String::as_str));
         if self.count.is_some_and(|count| count != entries.len()) {
             self.tries += 1;
             if self.tries >= TRIES {
                 let cause = Cause::OutOfOrder("a listing of another length than it said".into());
-                self.fail(cause, StorageVerb::List.name());
+                self.fail(cause, CommandName::Storage(StorageCommandName::List));
             }
             return Step::Quiet;
         }
@@ -157,13 +158,13 @@ impl Look {
         self.next_size()
     }
 
-    fn measured(&mut self, settlement: &Settlement) -> Step {
+    fn measured(&mut self, response: &Response) -> Step {
         let Wish::Space { drives, .. } = &mut self.wish else {
             return Step::Done;
         };
         let space = drives
             .front()
-            .zip(settlement.after("+FSMEM:"))
+            .zip(response.after("+FSMEM:"))
             .and_then(|(drive, answer)| Space::parse(answer, *drive));
         let Some(space) = space else {
             return self.unmeasured(Cause::OutOfOrder("room without numbers".into()));
@@ -175,7 +176,7 @@ impl Look {
 
     /// The drive is there and does not tell its room, as a slot for a card does that holds none.
     fn unmeasured(&mut self, cause: Cause) -> Step {
-        let name = StorageVerb::Space.name();
+        let name = CommandName::Storage(StorageCommandName::Space);
         let Wish::Space { drives, all: true } = &mut self.wish else {
             self.fail(cause, name);
             return Step::Done;
@@ -199,7 +200,7 @@ impl Look {
         Step::Done
     }
 
-    fn refused(&mut self, name: &'static str, cause: &Cause) -> Step {
+    fn refused(&mut self, name: CommandName, cause: &Cause) -> Step {
         match (self.step, &mut self.wish) {
             // A drive that this module does not have.
             (Step::Enter, Wish::Space { drives, all: true }) => {
@@ -212,7 +213,7 @@ impl Look {
             // Gone meanwhile, or no file at all: where nothing says how many there are, a line that
             // the module says by itself may have been taken for its name.
             (Step::Size, _) => {
-                let mistaken = |entry: &Entry| urc::is_said_by_modules(&entry.name);
+                let mistaken = |entry: &Entry| unsolicited::is_said_by_modules(&entry.name);
                 if self.count.is_none() && self.ahead.front().is_some_and(mistaken) {
                     self.ahead.pop_front();
                     return self.next_size();
@@ -226,7 +227,7 @@ impl Look {
         Step::Done
     }
 
-    fn fail(&mut self, cause: Cause, name: &'static str) {
+    fn fail(&mut self, cause: Cause, name: CommandName) {
         let failed = failure(cause, name, Stage::Device, self.tries);
         self.ended.get_or_insert(failed);
     }
@@ -255,30 +256,33 @@ impl Procedure for Look {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
-        self.step = match (&settlement.verdict, self.step) {
-            (Verdict::Done(_), Step::Enter) => self.entered(),
-            (Verdict::Done(_), Step::Count) => {
-                self.count = settlement.after("+FSLS:").and_then(storage::count);
+    fn heard(&mut self, response: &Response) {
+        self.step = match (&response.outcome, self.step) {
+            (Outcome::Done(_), Step::Enter) => self.entered(),
+            (Outcome::Done(_), Step::Count) => {
+                self.count = response.after("+FSLS:").and_then(storage::count);
                 Step::List
             }
-            (Verdict::Done(_), Step::List) => self.listed(settlement),
-            (Verdict::Done(_), Step::Size) => {
-                self.sized(settlement.after("+FSATTRI:").and_then(storage::size))
+            (Outcome::Done(_), Step::List) => self.listed(response),
+            (Outcome::Done(_), Step::Size) => {
+                self.sized(response.after("+FSATTRI:").and_then(storage::size))
             }
-            (Verdict::Done(_), Step::Space) => self.measured(settlement),
+            (Outcome::Done(_), Step::Space) => self.measured(response),
             // A name that is listed and cannot be said.
-            (Verdict::Failed(Cause::Unsuitable(_)), Step::Size) => self.sized(None),
+            (Outcome::Failed(Cause::Unsuitable(_)), Step::Size) => self.sized(None),
             // It is there, and cannot be deleted.
-            (Verdict::Done(_), Step::Why) => {
-                self.fail(Cause::Refused(None), StorageVerb::Delete.name());
+            (Outcome::Done(_), Step::Why) => {
+                self.fail(
+                    Cause::Refused(None),
+                    CommandName::Storage(StorageCommandName::Delete),
+                );
                 Step::Done
             }
-            (Verdict::Done(_), _) => Step::Done,
-            (Verdict::Failed(cause @ Cause::Refused(_)), _) => self.refused(settlement.name, cause),
-            (Verdict::Failed(cause), _) => {
+            (Outcome::Done(_), _) => Step::Done,
+            (Outcome::Failed(cause @ Cause::Refused(_)), _) => self.refused(response.name, cause),
+            (Outcome::Failed(cause), _) => {
                 if !again(cause, &mut self.tries) {
-                    self.fail(cause.clone(), settlement.name);
+                    self.fail(cause.clone(), response.name);
                 }
                 // The module may have started anew, and stand in another directory.
                 self.entries.clear();

@@ -1,11 +1,11 @@
 //! The data address mode, as a task.
 
-use super::failure;
-use crate::dialogue::exchange::{Settlement, Verdict};
+use super::attempt::failure;
+use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::operation::Output;
 use crate::dialogue::procedure::{Next, Procedure, Saying, may_retry};
-use crate::ftps::{Command, Verb};
+use crate::ftps::{Command, CommandName};
 
 /// Asks for the mode, or sets it (SIMCom manual L1216).
 #[derive(Debug)]
@@ -43,23 +43,21 @@ impl Procedure for Mode {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
+    fn heard(&mut self, response: &Response) {
         self.tries += 1;
-        let outcome = match (&settlement.verdict, &self.command) {
-            (Verdict::Done(_), Command::ReadSingleIp) => {
-                match settlement.after("+CFTPSSINGLEIP:") {
-                    Some("0") => Ok(Output::SingleIp(false)),
-                    Some("1") => Ok(Output::SingleIp(true)),
-                    _ => Err(Cause::OutOfOrder("a mode that is neither 0 nor 1".into())),
-                }
-            }
-            (Verdict::Done(_), _) => Ok(Output::Done),
-            (Verdict::Failed(cause), _) if may_retry(cause, self.tries) => return,
-            (Verdict::Failed(cause), _) => Err(cause.clone()),
+        let outcome = match (&response.outcome, &self.command) {
+            (Outcome::Done(_), Command::ReadSingleIp) => match response.after("+CFTPSSINGLEIP:") {
+                Some("0") => Ok(Output::SingleIp(false)),
+                Some("1") => Ok(Output::SingleIp(true)),
+                _ => Err(Cause::OutOfOrder("a mode that is neither 0 nor 1".into())),
+            },
+            (Outcome::Done(_), _) => Ok(Output::Done),
+            (Outcome::Failed(cause), _) if may_retry(cause, self.tries) => return,
+            (Outcome::Failed(cause), _) => Err(cause.clone()),
         };
         self.ended = Some(
             outcome
-                .map_err(|cause| failure(cause, Verb::SingleIp.name(), Stage::Device, self.tries)),
+                .map_err(|cause| failure(cause, CommandName::SingleIp, Stage::Device, self.tries)),
         );
     }
 

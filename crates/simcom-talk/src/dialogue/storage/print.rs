@@ -2,14 +2,15 @@
 
 use bytes::Bytes;
 
+use super::attempt::{again, failure};
 use super::inquiry::{FileInquiry, FileKnown};
-use super::{again, failure};
-use crate::dialogue::exchange::{Settlement, Verdict};
+use crate::dialogue::completeness::Completeness;
+use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::operation::{Delivered, Delivery, Output, Progress, ProgressStage};
 use crate::dialogue::procedure::{Next, Procedure, Saying};
 use crate::ftps::storage::ModulePath;
-use crate::ftps::{Command, Storage, StorageVerb};
+use crate::ftps::{Command, CommandName, Storage, StorageCommandName};
 
 /// Asks for the size, then for the content, and goes on at the byte it had come to where the
 /// answer is lost.
@@ -56,26 +57,35 @@ impl Print {
         }
     }
 
-    fn printed(&mut self, verdict: &Verdict) -> State {
-        match verdict {
-            Verdict::Done(_) if self.got == self.size => State::Finish(Ok(())),
-            // Whole frames were lost, or the file has changed.
-            Verdict::Done(_) => {
-                let (expected, found) = (self.size, self.got);
-                self.fail(Cause::SizeMismatch { expected, found })
-            }
-            Verdict::Failed(cause) if again(cause, &mut self.tries) => {
+    /// How content that ends behind so many bytes compares with the size of the file.
+    fn completeness(&self, end: u64) -> Completeness {
+        Completeness::judge(end, Some(self.size))
+    }
+
+    fn printed(&mut self, outcome: &Outcome) -> State {
+        match outcome {
+            Outcome::Done(_) => match self.completeness(self.got).objection() {
+                None => State::Finish(Ok(())),
+                // Whole frames were lost, or the file has changed.
+                Some(cause) => self.fail(cause),
+            },
+            Outcome::Failed(cause) if again(cause, &mut self.tries) => {
                 self.resumes += u32::from(self.got > 0);
                 State::Say
             }
-            Verdict::Failed(cause) => self.fail(cause.clone()),
+            Outcome::Failed(cause) => self.fail(cause.clone()),
         }
     }
 
     fn fail(&self, cause: Cause) -> State {
         let failure = Failure {
             committed: Some(self.got),
-            ..failure(cause, StorageVerb::Read.name(), Stage::Data, self.tries)
+            ..failure(
+                cause,
+                CommandName::Storage(StorageCommandName::Read),
+                Stage::Data,
+                self.tries,
+            )
         };
         State::Finish(Err(failure))
     }
@@ -95,7 +105,9 @@ impl Procedure for Print {
                     return Next::Deliver(Delivery::Began { size });
                 }
                 // Whether an empty file is printed as no frame or refused is not documented.
-                State::Say if self.got == self.size => self.state = State::Finish(Ok(())),
+                State::Say if Completeness::judge(self.got, Some(self.size)).is_whole() => {
+                    self.state = State::Finish(Ok(()))
+                }
                 State::Say => {
                     self.state = State::Wait;
                     let command = Storage::Read(self.file.clone(), self.got);
@@ -113,10 +125,10 @@ impl Procedure for Print {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
+    fn heard(&mut self, response: &Response) {
         self.state = match &mut self.state {
-            State::Inquire(inquiry) => return inquiry.heard(settlement),
-            State::Wait => self.printed(&settlement.verdict),
+            State::Inquire(inquiry) => return inquiry.heard(response),
+            State::Wait => self.printed(&response.outcome),
             State::Begin | State::Say | State::Finish(_) => return,
         };
     }
@@ -127,9 +139,12 @@ impl Procedure for Print {
             return None;
         }
         let found = self.got + bytes.len() as u64;
-        if found > self.size {
-            let expected = self.size;
-            self.state = self.fail(Cause::SizeMismatch { expected, found });
+        let completeness = self.completeness(found);
+        if completeness.is_beyond() {
+            self.state = match completeness.objection() {
+                Some(cause) => self.fail(cause),
+                None => State::Finish(Ok(())),
+            };
             return None;
         }
         self.got = found;

@@ -2,17 +2,18 @@
 
 use bytes::Bytes;
 
-use super::failure;
+use super::attempt::failure;
 use super::inquiry::{FileInquiry, FileKnown};
-use crate::dialogue::exchange::{Settlement, Verdict};
+use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Stage};
-use crate::dialogue::inquiry::{Inquiry, Known};
+use crate::dialogue::inquiry::Inquiry;
+use crate::dialogue::known::Known;
 use crate::dialogue::operation::{
     Delivery, ModuleTransfer, Moved, Output, Progress, ProgressStage,
 };
 use crate::dialogue::procedure::{Next, Procedure, Saying, may_retry};
 use crate::ftps::command::ModuleFile;
-use crate::ftps::{Command, ErrCode, Verb};
+use crate::ftps::{Command, CommandName, ErrCode};
 
 /// Asks the module for the size, has the file sent, and asks the server for its size. A transfer
 /// whose outcome was lost is done again: the module still has the file.
@@ -71,15 +72,15 @@ impl Send {
         }
     }
 
-    fn moved(&mut self, verdict: &Verdict) -> State {
-        match verdict {
-            Verdict::Done(_) => State::Verify(Box::new(Inquiry::size(self.what.path.clone()))),
-            Verdict::Failed(cause) if may_retry(cause, self.tries) => State::Say,
-            Verdict::Failed(cause @ Cause::Reported(ErrCode::MEMORY | ErrCode::FILE)) => {
+    fn moved(&mut self, outcome: &Outcome) -> State {
+        match outcome {
+            Outcome::Done(_) => State::Verify(Box::new(Inquiry::size(self.what.path.clone()))),
+            Outcome::Failed(cause) if may_retry(cause, self.tries) => State::Say,
+            Outcome::Failed(cause @ Cause::Reported(ErrCode::MEMORY | ErrCode::FILE)) => {
                 let inquiry = FileInquiry::new(self.what.file.clone());
                 State::Look(inquiry, self.failure(cause.clone()))
             }
-            Verdict::Failed(cause) => self.fail(cause.clone()),
+            Outcome::Failed(cause) => self.fail(cause.clone()),
         }
     }
 
@@ -103,7 +104,7 @@ impl Send {
     }
 
     fn failure(&self, cause: Cause) -> Failure {
-        failure(cause, Verb::PutFile.name(), Stage::Data, self.tries)
+        failure(cause, CommandName::PutFile, Stage::Data, self.tries)
     }
 
     fn fail(&self, cause: Cause) -> State {
@@ -154,11 +155,11 @@ impl Procedure for Send {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
+    fn heard(&mut self, response: &Response) {
         match &mut self.state {
-            State::Module(inquiry) | State::Look(inquiry, _) => inquiry.heard(settlement),
-            State::Verify(inquiry) => inquiry.heard(settlement),
-            State::Wait => self.state = self.moved(&settlement.verdict),
+            State::Module(inquiry) | State::Look(inquiry, _) => inquiry.heard(response),
+            State::Verify(inquiry) => inquiry.heard(response),
+            State::Wait => self.state = self.moved(&response.outcome),
             State::Say | State::Finish(_) => {}
         }
     }

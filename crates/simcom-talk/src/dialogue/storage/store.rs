@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 
-use super::failure;
+use super::attempt::failure;
 use super::inquiry::{FileInquiry, FileKnown};
-use crate::dialogue::exchange::{Settlement, Verdict};
+use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Finding, Stage};
 use crate::dialogue::operation::{Output, Piece, Progress, ProgressStage, Stored, WriteModuleFile};
 use crate::dialogue::procedure::{EndOfContent, Feed, Next, Procedure, Saying, may_retry};
 use crate::ftps::storage::Space;
-use crate::ftps::{Command, Storage, StorageVerb};
+use crate::ftps::{Command, CommandName, Storage, StorageCommandName};
 
 /// Makes room, hands the announced bytes over, and asks for the size that came of it.
 ///
@@ -77,8 +77,8 @@ impl Store {
     }
 
     /// A module that does not tell its room finds out by itself.
-    fn has_room(&self, settlement: &Settlement) -> State {
-        let space = settlement
+    fn has_room(&self, response: &Response) -> State {
+        let space = response
             .after("+FSMEM:")
             .and_then(|answer| Space::parse(answer, self.what.file.drive()));
         match space.map(|space| space.free()) {
@@ -90,14 +90,14 @@ impl Store {
         }
     }
 
-    fn transferred(&mut self, settlement: &Settlement) -> State {
+    fn transferred(&mut self, response: &Response) -> State {
         self.open = false;
-        self.begun |= settlement.prompted;
-        match (&settlement.verdict, self.failed.is_some()) {
+        self.begun |= response.prompted;
+        match (&response.outcome, self.failed.is_some()) {
             // Abandoned meanwhile: how it ended does not matter.
             (_, true) => self.clear_up(),
-            (Verdict::Done(_), _) => State::Verify(FileInquiry::new(self.what.file.clone())),
-            (Verdict::Failed(cause), _) => {
+            (Outcome::Done(_), _) => State::Verify(FileInquiry::new(self.what.file.clone())),
+            (Outcome::Failed(cause), _) => {
                 self.tries += 1;
                 // Not a byte was taken from the source: nothing speaks against a new try.
                 if !self.begun && may_retry(cause, self.tries) {
@@ -136,13 +136,13 @@ impl Store {
         State::Finish(self.failed.clone().map_or(Ok(()), Err))
     }
 
-    fn deleted(&self, verdict: &Verdict) -> State {
-        let failure = self.failed.clone().map(|failure| match verdict {
-            Verdict::Done(_) => Failure {
+    fn deleted(&self, outcome: &Outcome) -> State {
+        let failure = self.failed.clone().map(|failure| match outcome {
+            Outcome::Done(_) => Failure {
                 committed: Some(0),
                 ..failure
             },
-            Verdict::Failed(_) => Failure {
+            Outcome::Failed(_) => Failure {
                 finding: Some(Finding::LeftBehind),
                 ..failure
             },
@@ -151,7 +151,12 @@ impl Store {
     }
 
     fn failure(&self, cause: Cause) -> Failure {
-        failure(cause, StorageVerb::Write.name(), Stage::Data, self.tries)
+        failure(
+            cause,
+            CommandName::Storage(StorageCommandName::Write),
+            Stage::Data,
+            self.tries,
+        )
     }
 
     /// What goes behind the prompt: never more than was announced.
@@ -233,21 +238,21 @@ impl Procedure for Store {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
+    fn heard(&mut self, response: &Response) {
         self.state = match &mut self.state {
-            State::Inquire(inquiry) | State::Verify(inquiry) => return inquiry.heard(settlement),
-            State::Room => self.has_room(settlement),
-            State::Clear => match &settlement.verdict {
-                Verdict::Done(_) => State::Room,
-                Verdict::Failed(cause) => State::Finish(Err(failure(
+            State::Inquire(inquiry) | State::Verify(inquiry) => return inquiry.heard(response),
+            State::Room => self.has_room(response),
+            State::Clear => match &response.outcome {
+                Outcome::Done(_) => State::Room,
+                Outcome::Failed(cause) => State::Finish(Err(failure(
                     cause.clone(),
-                    StorageVerb::Delete.name(),
+                    CommandName::Storage(StorageCommandName::Delete),
                     Stage::Device,
                     self.tries,
                 ))),
             },
-            State::Transfer => self.transferred(settlement),
-            State::Delete => self.deleted(&settlement.verdict),
+            State::Transfer => self.transferred(response),
+            State::Delete => self.deleted(&response.outcome),
             State::Fetch | State::Say | State::Finish(_) => return,
         };
     }

@@ -1,13 +1,12 @@
-//! Writing zeros to a module that waits for the rest of something.
+//! Zeros for a module that waits for the rest of something.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::Dialogue;
 use crate::dialogue::moment::Moment;
 
-/// Zeros that are being written until the module says something.
+/// Zeros that are written until the module says something.
 #[derive(Debug)]
 pub(super) struct Filling {
     left: u64,
@@ -16,24 +15,23 @@ pub(super) struct Filling {
 
 static ZEROS: [u8; 1024] = [0; 1024];
 
-impl Dialogue {
-    pub(super) fn begin_filling(&mut self, most: u64, span: Duration, now: Moment) {
-        self.filling = Some(Filling {
+impl Filling {
+    /// At most so many zeros, for at most so long.
+    pub(super) fn new(most: u64, span: Duration, now: Moment) -> Self {
+        Self {
             left: most,
             until: now + span,
-        });
+        }
     }
 
-    /// The next zeros, if any are left to be written and there is time.
-    pub(super) fn fill_on(&mut self, now: Moment) -> Option<Bytes> {
-        let filling = self.filling.as_mut()?;
-        if filling.left == 0 || filling.until <= now {
-            self.filling = None;
+    /// The next zeros. `None` once all were written or the time is over.
+    pub(super) fn next(&mut self, now: Moment) -> Option<Bytes> {
+        if self.left == 0 || self.until <= now {
             return None;
         }
-        let len = usize::try_from(filling.left).unwrap_or(usize::MAX);
+        let len = usize::try_from(self.left).unwrap_or(usize::MAX);
         let piece = ZEROS.get(..len).unwrap_or(&ZEROS);
-        filling.left -= piece.len() as u64;
+        self.left -= piece.len() as u64;
         Some(Bytes::from_static(piece))
     }
 }

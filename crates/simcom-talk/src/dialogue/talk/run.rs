@@ -5,10 +5,9 @@ use std::collections::VecDeque;
 use crate::dialogue::ask::Ask;
 use crate::dialogue::bring_up::BringUp;
 use crate::dialogue::download::Download;
-use crate::dialogue::exchange::{Settlement, Verdict};
+use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure};
 use crate::dialogue::hush::Hush;
-use crate::dialogue::inquiry::Survey;
 use crate::dialogue::list::List;
 use crate::dialogue::moment::Moment;
 use crate::dialogue::operation::{Delivery, Operation, Standing, Task};
@@ -20,10 +19,11 @@ use crate::dialogue::simple::Simple;
 use crate::dialogue::size::Size;
 use crate::dialogue::stat::Stat;
 use crate::dialogue::storage::{Fetch, Look, Mode, Print, Send, Store};
+use crate::dialogue::survey::Survey;
 use crate::dialogue::tls::TlsSetup;
 use crate::dialogue::upload::{Clear, Upload};
 use crate::ftps::value::TransferType;
-use crate::ftps::{Command, ErrCode, Verb};
+use crate::ftps::{Command, CommandName, ErrCode};
 
 /// The operation under way.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub(super) struct Run {
     pub(super) drain_until: Option<Moment>,
     pub(super) aborted: bool,
     /// The command that was refused without a code, for which the session was made anew.
-    pub(super) refused: Option<&'static str>,
+    pub(super) refused: Option<CommandName>,
     /// The task changed the directory.
     pub(super) moved: bool,
     /// The command under way writes or deletes a file of the server.
@@ -59,12 +59,12 @@ pub(super) struct Run {
     pub(super) await_port: Option<Moment>,
     /// Why it waited last, and since when, with the tries in between.
     pub(super) waited_for: Option<(&'static str, Moment)>,
-    pub(super) repair: Repairing,
+    pub(super) repair: Climb,
 }
 
 /// How far a run has come on the repair ladder.
 #[derive(Debug, Default)]
-pub(super) struct Repairing {
+pub(super) struct Climb {
     /// The owner is asked which rung to try, for this reason.
     pub(super) asks: Option<Failure>,
     /// To be tried before the standing is planned again.
@@ -93,21 +93,21 @@ impl Run {
 
     /// What its command came to. A server that refuses before it takes content leaves the file as it
     /// was; nothing else shows that.
-    pub(super) fn note(&mut self, settlement: &Settlement) {
+    pub(super) fn note(&mut self, response: &Response) {
         let refused = matches!(
-            settlement.verdict,
-            Verdict::Failed(
+            response.outcome,
+            Outcome::Failed(
                 Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_) | Cause::Unsuitable(_)
             )
         );
-        let from_a_drive = settlement.name == Verb::PutFile.name();
-        let untouched = refused && !settlement.prompted && !from_a_drive;
+        let from_a_drive = response.name == CommandName::PutFile;
+        let untouched = refused && !response.prompted && !from_a_drive;
         self.touched |= std::mem::take(&mut self.writes) && !untouched;
     }
 
     /// A command that was done ends what was waited for before it.
-    pub(super) fn goes_on(&mut self, settlement: &Settlement) {
-        if settlement.is_done() {
+    pub(super) fn goes_on(&mut self, response: &Response) {
+        if response.is_done() {
             self.waited_for = None;
         }
     }
@@ -145,9 +145,9 @@ impl Run {
             planned: 0,
             await_port: None,
             waited_for: None,
-            repair: Repairing {
+            repair: Climb {
                 wanted,
-                ..Repairing::default()
+                ..Climb::default()
             },
         }
     }

@@ -1,14 +1,8 @@
-//! What the module said, as a log may show it.
+//! The secrets that were said.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use super::Dialogue;
-use crate::at::{CommandLine, ErrorCode};
-use crate::dialogue::exchange::{Settlement, Verdict};
-use crate::dialogue::failure::Cause;
-use crate::ftps::urc::{self, Urc};
-use crate::ftps::{Body, Report};
+use crate::at::CommandLine;
 
 /// The lines with a secret that were said last. What the module sends may hold parts of one: an echo
 /// that noise has spoilt is no echo any more, and reads like any other line.
@@ -20,9 +14,6 @@ pub(super) struct Secrets {
 /// The login under way, and the one before it, of which something may still be on the line. A password
 /// whose session is over is not kept for longer.
 const KEPT: usize = 2;
-
-/// In place of a line that may hold a secret.
-const HIDDEN: &str = "*** (not shown: it may hold a password)";
 
 impl Secrets {
     /// A line is said.
@@ -36,60 +27,14 @@ impl Secrets {
     }
 
     /// Whether a text has a part in common with a secret that was said.
-    fn share(&self, text: &str) -> bool {
+    pub(super) fn share(&self, text: &str) -> bool {
         self.said.iter().any(|line| line.shares_secret(text))
     }
-}
-
-impl Dialogue {
-    /// A line of the module for the log: all that goes there passes here.
-    pub(super) fn shown<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let under_way = self
-            .exchange
-            .as_ref()
-            .is_some_and(|exchange| exchange.line().is_secret());
-        if self.secrets.share(text) || (under_way && !is_known(text)) {
-            return HIDDEN.into();
-        }
-        text.into()
-    }
-
-    /// Takes what may be a secret out of an error, which goes to logs and callers.
-    pub(super) fn hide(&self, settlement: &mut Settlement) {
-        let Verdict::Failed(cause) = &mut settlement.verdict else {
-            return;
-        };
-        match cause {
-            Cause::OutOfOrder(text) | Cause::Refused(Some(ErrorCode::Text(text)))
-                if self.secrets.share(text) =>
-            {
-                *text = HIDDEN.to_owned();
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Whether a line is one of those that have room for no secret.
-fn is_known(text: &str) -> bool {
-    let report = Report::parse(text).map(|report| report.body);
-    matches!(
-        report,
-        Some(Body::Number(_) | Body::Data(_) | Body::Length(_))
-    ) || urc::is_unsolicited(text)
-        || matches!(
-            Urc::parse(text),
-            Urc::Boot | Urc::PeerClosed | Urc::ServiceLost | Urc::NetworkLost | Urc::Received
-        )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialogue::exchange::{Claim, Exchange};
-    use crate::dialogue::talk::Patience;
-    use crate::dialogue::{Moment, Setup};
-    use crate::ftps::Timing;
 
     fn login(password: &str) -> CommandLine {
         CommandLine::write("AT+CFTPSLOGIN")
@@ -99,31 +44,6 @@ mod tests {
             .secret(password)
             .number(0)
             .finish()
-    }
-
-    #[test]
-    fn a_login_echoed_with_errors_is_not_logged_with_its_password() {
-        let mut dialogue = Dialogue::new(Setup::default(), Patience::default());
-        let line = login("tall_horse9");
-        dialogue.secrets.said(&line);
-        let parts = [
-            "AT+CFTPSLOGIN=\"ftp.example\",21,\"user\",\"tall_horse9\",0",
-            "+CFTPSLOIN=\"ftp.example\",21,\"user\",\"tal_horse9\",0",
-            "l_ho",
-        ];
-        for part in parts {
-            assert_eq!(dialogue.shown(part), HIDDEN, "{part}");
-        }
-        for other in ["+CREG: 1", "530 Login incorrect", "RDY"] {
-            assert_eq!(dialogue.shown(other), other);
-        }
-        // While it is under way, whatever is not known.
-        let timing = Timing::DEFAULT;
-        let exchange = Exchange::basic("AT", line, Claim::Nothing, timing, Moment::ORIGIN);
-        dialogue.exchange = Some(exchange);
-        assert_eq!(dialogue.shown("c0rrect_h0rse"), HIDDEN);
-        assert_eq!(dialogue.shown("RING"), "RING");
-        assert_eq!(dialogue.shown("+CFTPSLOGIN: 13"), "+CFTPSLOGIN: 13");
     }
 
     #[test]

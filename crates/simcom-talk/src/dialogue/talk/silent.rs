@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::ftps::{Command, Verb};
+use crate::ftps::{Command, CommandName};
 
 /// What was learned of results that never come. Each costs the whole time that a result may take, 20 to
 /// 75 s, until it was missed twice and the next command of the plan showed both times that this one had
@@ -33,14 +33,14 @@ pub(super) const SHORT: Duration = Duration::from_secs(4);
 impl Silent {
     /// The result of a command did not come.
     pub(super) fn missed(&mut self, command: &Command) {
-        if let Some(missed) = self.of(command.verb()) {
+        if let Some(missed) = self.of(command.name()) {
             missed.doubtful = true;
         }
     }
 
     /// It came.
-    pub(super) fn came(&mut self, verb: Verb) {
-        if let Some(missed) = self.of(verb) {
+    pub(super) fn came(&mut self, name: CommandName) {
+        if let Some(missed) = self.of(name) {
             *missed = Missed::default();
         }
     }
@@ -59,15 +59,15 @@ impl Silent {
 
     /// Whether the command has no result on this module.
     pub(super) fn knows(&mut self, command: &Command) -> bool {
-        self.of(command.verb())
+        self.of(command.name())
             .is_some_and(|missed| missed.times >= ENOUGH)
     }
 
-    fn of(&mut self, verb: Verb) -> Option<&mut Missed> {
-        match verb {
-            Verb::Login => Some(&mut self.login),
-            Verb::Logout => Some(&mut self.logout),
-            Verb::Stop => Some(&mut self.stop),
+    fn of(&mut self, name: CommandName) -> Option<&mut Missed> {
+        match name {
+            CommandName::Login => Some(&mut self.login),
+            CommandName::Logout => Some(&mut self.logout),
+            CommandName::Stop => Some(&mut self.stop),
             _ => None,
         }
     }

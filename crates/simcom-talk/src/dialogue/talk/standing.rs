@@ -2,11 +2,12 @@
 
 use tracing::{debug, info};
 
-use super::Dialogue;
+use super::dialogue::Dialogue;
+use super::readiness::Change;
 use super::run::{Activity, Held, Sentences};
 use super::silent::SHORT;
 use crate::dialogue::bring_up::BringUp;
-use crate::dialogue::exchange::{Exchange, Settlement, Verdict};
+use crate::dialogue::exchange::{Exchange, Outcome, Response};
 use crate::dialogue::failure::{Cause, Ending, Failure, Stage};
 use crate::dialogue::hush::Hush;
 use crate::dialogue::moment::Moment;
@@ -33,7 +34,7 @@ impl Dialogue {
         let patience = self.patience.port;
         let ways = self.ways();
         let run = self.run.as_mut()?;
-        if !self.connected {
+        if !self.readiness.is_open() {
             if run.abandoned {
                 // Nobody waits for it, and nothing can be put in order without a port.
                 run.task
@@ -44,12 +45,15 @@ impl Dialogue {
             let until = *run.await_port.get_or_insert(now + patience);
             return Some(Step::AwaitPort { until });
         }
-        if !self.attached {
+        if !self.readiness.is_brought_up() {
             run.held = Some(held);
-            run.activity = Activity::BringUp(Box::new(BringUp::new(&self.setup, self.started)));
+            run.activity = Activity::BringUp(Box::new(BringUp::new(
+                &self.setup,
+                self.readiness.is_starting(),
+            )));
             return None;
         }
-        if !self.synchronised {
+        if !self.readiness.is_in_step() {
             run.held = Some(held);
             run.activity = Activity::Resync(Resync::new());
             return None;
@@ -138,11 +142,11 @@ impl Dialogue {
             }
             Err(error) => {
                 let cause = Cause::Unsuitable(error);
-                let name = command.verb().name();
-                self.settle(
-                    Settlement {
+                let name = command.name();
+                self.take_response(
+                    Response {
                         name,
-                        verdict: Verdict::Failed(cause),
+                        outcome: Outcome::Failed(cause),
                         clean: true,
                         info: Vec::new(),
                         prompted: false,
@@ -168,11 +172,11 @@ impl Dialogue {
             Activity::Task | Activity::Plan(_) => self.end(result),
             Activity::Abort => {}
             Activity::Resync(_) => match result {
-                Ok(_) => self.synchronised = true,
+                Ok(_) => self.readiness.change(Change::InStep),
                 // Perhaps it is starting: bringing it up waits for that.
                 Err(failure) => {
                     debug!(%failure, "no answer; bringing the module up");
-                    self.attached = false;
+                    self.readiness.change(Change::ModuleForgot);
                 }
             },
             Activity::BringUp(bring_up) => {
@@ -218,7 +222,7 @@ impl Dialogue {
             self.session.moved(None);
         }
         if run.task.leaves_open() {
-            self.synchronised = false;
+            self.readiness.change(Change::AnswerIncomplete);
             self.session = Session::Unknown;
         }
         self.end_proof(run.repair.proving, result.as_ref().err());
@@ -246,9 +250,7 @@ impl Dialogue {
     }
 
     fn brought_up(&mut self) {
-        self.attached = true;
-        self.synchronised = true;
-        self.started = false;
+        self.readiness.change(Change::BroughtUp);
         self.profile = self.facts.capabilities.profile.clone();
         self.tls = Secured::default();
         if self.sentences == Sentences::Told {

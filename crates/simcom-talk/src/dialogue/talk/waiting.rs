@@ -1,109 +1,12 @@
-//! Waiting between two lines: for time to pass, or for the line to be quiet.
+//! How the dialogue waits between two lines.
 
 use std::time::Duration;
 
 use tracing::{debug, info};
 
-use super::Dialogue;
+use super::dialogue::Dialogue;
+use super::wait::{LONGEST_QUIET, NOTICED, Quiet, Wait};
 use crate::dialogue::moment::Moment;
-use crate::ftps::urc;
-
-/// A wait while no command is under way. Both kinds end by their own clock, whatever arrives.
-#[derive(Debug)]
-pub(super) enum Wait {
-    /// Time passes. What arrives is heard.
-    Pause {
-        why: &'static str,
-        began: Moment,
-        until: Moment,
-    },
-    Quiet(Quiet),
-}
-
-/// Waiting until nothing of what was being sent comes any more: the rest of a transfer that was cut
-/// off, or answers that are late. Lines that modules send unasked are no part of that.
-#[derive(Debug)]
-pub(super) struct Quiet {
-    /// How long nothing may have come.
-    span: Duration,
-    began: Moment,
-    /// When it is over, if nothing more comes.
-    until: Moment,
-    /// When it would be over, were the line that is coming in an unsolicited one.
-    unless: Moment,
-    /// What has come of that line.
-    line: Vec<u8>,
-}
-
-/// After that the module is asked whether or not the line is quiet: a question whose answer cannot be
-/// mistaken settles it, and what still comes then shows as lines or as a failure that is told. A block
-/// of content on its way through the slowest network has gaps that are shorter by far.
-const LONGEST_QUIET: Duration = Duration::from_secs(30);
-
-/// Longer than any unsolicited line. What is longer is content.
-const LONGEST_LINE: usize = 512;
-
-/// From here on a wait is told, in the log and to whoever looks at the module: people notice it.
-const NOTICED: Duration = Duration::from_secs(2);
-
-impl Wait {
-    pub(super) fn until(&self) -> Moment {
-        match self {
-            Self::Pause { until, .. } => *until,
-            Self::Quiet(quiet) => quiet.until,
-        }
-    }
-
-    /// What is waited for and since when, where the wait is long enough to be told.
-    fn told(&self, now: Moment) -> Option<(&'static str, Moment)> {
-        let (why, began, lasts) = match self {
-            Self::Pause { why, began, until } => (*why, *began, *until - *began),
-            Self::Quiet(quiet) => {
-                let why = "the module is still sending, and its line has to be quiet";
-                (why, quiet.began, now - quiet.began)
-            }
-        };
-        (lasts >= NOTICED).then_some((why, began))
-    }
-}
-
-impl Quiet {
-    fn new(span: Duration, now: Moment) -> Self {
-        Self {
-            span,
-            began: now,
-            until: now + span,
-            unless: now + span,
-            line: Vec::new(),
-        }
-    }
-
-    /// Bytes came.
-    fn hear(&mut self, bytes: &[u8], now: Moment) {
-        for byte in bytes {
-            match byte {
-                b'\n' => {
-                    let line = std::mem::take(&mut self.line);
-                    let text = String::from_utf8_lossy(&line);
-                    if !text.is_empty() && !urc::is_unsolicited(&text) {
-                        self.unless = now + self.span;
-                    }
-                }
-                b'\r' => {}
-                _ if self.line.len() >= LONGEST_LINE => self.unless = now + self.span,
-                byte => self.line.push(*byte),
-            }
-        }
-        let latest = self.began + LONGEST_QUIET;
-        let until = if self.line.is_empty() {
-            self.unless
-        } else {
-            // The line is judged when it is over.
-            now + self.span
-        };
-        self.until = until.min(latest);
-    }
-}
 
 impl Dialogue {
     /// Lets time pass.
@@ -146,7 +49,7 @@ impl Dialogue {
             return false;
         };
         quiet.hear(bytes, now);
-        !self.synchronised
+        !self.readiness.is_in_step()
     }
 
     /// Ends a wait whose time has come. Returns whether there was one.
@@ -166,61 +69,5 @@ impl Dialogue {
             self.framer.clear();
         }
         true
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SPAN: Duration = Duration::from_millis(300);
-
-    /// How long it is waited where these bytes come every so often.
-    fn waited(bytes: &[u8], every: Duration) -> Duration {
-        let mut quiet = Quiet::new(SPAN, Moment::ORIGIN);
-        let mut now = Moment::ORIGIN;
-        loop {
-            now = now + every;
-            if quiet.until <= now {
-                return quiet.until - Moment::ORIGIN;
-            }
-            // A line may be cut anywhere.
-            for part in bytes.chunks(5) {
-                quiet.hear(part, now);
-            }
-        }
-    }
-
-    #[test]
-    fn a_line_that_does_not_become_quiet_is_told_once_people_notice() {
-        let mut wait = Wait::Quiet(Quiet::new(SPAN, Moment::ORIGIN));
-        let told = |wait: &Wait, at| wait.told(Moment::ORIGIN + at).map(|(_, since)| since);
-        assert_eq!(told(&wait, SPAN), None);
-        for tenth in 1..=25 {
-            let now = Moment::ORIGIN + tenth * Duration::from_millis(100);
-            if let Wait::Quiet(quiet) = &mut wait {
-                quiet.hear(b"some of a file", now);
-            }
-        }
-        assert_eq!(told(&wait, NOTICED), Some(Moment::ORIGIN));
-    }
-
-    #[test]
-    fn unsolicited_lines_do_not_push_on_and_content_does_for_half_a_minute() {
-        for every in [1, 50, 100, 250] {
-            let every = Duration::from_millis(every);
-            for line in [
-                &b"\r\n+CREG: 1\r\n"[..],
-                b"$GNRMC,,V,,,,,,,,,,N,V*37\r\n",
-                b"\r\nRING\r\n",
-            ] {
-                assert!(waited(line, every) <= SPAN + every, "{every:?}");
-            }
-            for content in [&b"some of a file"[..], b"one\r\ntwo\r\n", b"\0\0\0\0"] {
-                assert_eq!(waited(content, every), LONGEST_QUIET, "{every:?}");
-            }
-        }
-        let rest = b"\r\n+CFTPSGET: DATA,3\r\nabc";
-        assert_eq!(waited(rest, Duration::from_millis(100)), LONGEST_QUIET);
     }
 }

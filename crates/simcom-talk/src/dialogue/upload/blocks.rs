@@ -2,15 +2,9 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::{State, Upload};
-use crate::dialogue::exchange::Verdict;
-use crate::dialogue::failure::{Cause, Failure, Stage};
-use crate::dialogue::inquiry::{Inquiry, Known};
 use crate::dialogue::operation::Piece;
-use crate::dialogue::procedure::is_transient;
 use crate::ftps::command::PutForm;
 use crate::ftps::value::{Offset, ValueError};
-use crate::ftps::{Command, ErrCode};
 
 /// Takes pieces as they come and gives blocks of the length that the module takes at most. The
 /// block under way is kept until the server has it, so that it can be sent again.
@@ -32,10 +26,6 @@ pub(super) struct Blocks {
 
 /// `<data_len>` (SIMCom manual L1215).
 const LONGEST: u16 = 2048;
-
-/// How often in a row a block is sent that does not arrive, also where what the server has is read in
-/// between. Every new try may cost a login.
-const FRUITLESS: u32 = 3;
 
 /// After so many blocks the server's size is compared: the second is the first that begins
 /// beyond the start, and shows whether the server goes on with a file, or ignores that, appends,
@@ -135,121 +125,6 @@ impl Blocks {
     /// Everything has arrived.
     pub(super) fn is_over(&self) -> bool {
         self.ended && self.rest.is_empty() && self.block.is_empty()
-    }
-}
-
-/// How an upload goes in blocks.
-impl Upload {
-    /// The content begins to go its way, of which there is a choice now.
-    pub(super) fn begin(&mut self) -> State {
-        if self.ways.blocks && self.exact && !self.no_rest {
-            let mut blocks = Blocks::default();
-            self.held
-                .take()
-                .into_iter()
-                .for_each(|piece| blocks.push(piece));
-            self.blocks = Some(blocks);
-        }
-        State::Gather
-    }
-
-    /// What comes next of the content.
-    pub(super) fn gather(&mut self) -> State {
-        match &mut self.blocks {
-            None => State::Put,
-            // An empty file has no block: it goes as a stream of nothing.
-            Some(blocks) if blocks.is_over() && blocks.offset() == 0 => {
-                self.blocks = None;
-                self.held = Some(Piece::End);
-                State::Put
-            }
-            Some(blocks) if blocks.is_over() => {
-                let begun = blocks.has_begun();
-                self.ended = true;
-                if begun {
-                    self.complete()
-                } else {
-                    self.is_whole()
-                }
-            }
-            Some(blocks) => match blocks.cut() {
-                true => State::Put,
-                false => State::Gather,
-            },
-        }
-    }
-
-    pub(super) fn put(&self) -> Result<Command, Failure> {
-        let form = match &self.blocks {
-            None => Ok(PutForm::Stream),
-            Some(blocks) => blocks.form(),
-        };
-        let path = self.what.path.clone();
-        form.map(|form| Command::Put(path, form))
-            .map_err(|error| self.failure(Cause::Unsuitable(error), Stage::Data))
-    }
-
-    /// A block is over, as far as the module tells.
-    pub(super) fn block_transferred(&mut self, verdict: &Verdict) -> State {
-        let Some(blocks) = &mut self.blocks else {
-            return State::Gather;
-        };
-        match verdict {
-            Verdict::Done(_) => {
-                self.broken = None;
-                self.fruitless = 0;
-                if blocks.arrived() {
-                    State::Check(Inquiry::size(self.what.path.clone()))
-                } else {
-                    State::Gather
-                }
-            }
-            Verdict::Failed(cause) => {
-                self.fruitless += 1;
-                let again =
-                    (is_transient(cause) || cause.is_data_channel()) && self.fruitless < FRUITLESS;
-                let gone_on = blocks.has_gone_on();
-                let offset = blocks.offset();
-                let failure = self.failure(cause.clone(), Stage::Data);
-                self.begun |= matches!(cause, Cause::Timeout(_));
-                match offset {
-                    // Refused with an offset, where it took the file from the first byte.
-                    1.. if !gone_on && *cause == Cause::Reported(ErrCode::REJECTED) => {
-                        match &self.broken {
-                            // It was refused without an offset as well.
-                            Some(broken) if broken.cause == *cause => self.fail(failure),
-                            _ => self.without_rest(failure),
-                        }
-                    }
-                    _ if !again => self.fail(failure),
-                    // The first block writes the file anew, whatever there was of it.
-                    0 if !self.what.must_be_new => State::Put,
-                    _ => self.break_off(failure),
-                }
-            }
-        }
-    }
-
-    /// Whether the server has the blocks that it should have.
-    pub(super) fn checked(&mut self, known: &Known) -> State {
-        let found = match known {
-            Known::Size(found) => *found,
-            Known::Absent | Known::NoDirectory => 0,
-            // The server does not tell; what it says in the end decides.
-            Known::Present | Known::Undecided(_) | Known::Unread(_) => return State::Gather,
-            Known::Failed(_, cause) if is_transient(cause) => return State::Gather,
-            Known::Failed(_, cause) => {
-                return self.fail(self.failure(cause.clone(), Stage::Commit));
-            }
-        };
-        let expected = match &self.blocks {
-            Some(blocks) if blocks.should_have(found) => return State::Gather,
-            blocks => blocks.as_ref().map_or(0, Blocks::offset),
-        };
-        self.without_rest(Failure {
-            committed: Some(found),
-            ..self.failure(Cause::SizeMismatch { expected, found }, Stage::Commit)
-        })
     }
 }
 

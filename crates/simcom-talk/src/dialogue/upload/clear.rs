@@ -1,14 +1,15 @@
 //! Clearing up after an upload that failed: what it left is deleted, and nothing else.
 
 use super::rejoin::{Overlay, Rejoin};
-use crate::dialogue::exchange::{Settlement, Verdict};
+use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Stage};
-use crate::dialogue::inquiry::{Inquiry, Known};
+use crate::dialogue::inquiry::Inquiry;
+use crate::dialogue::known::Known;
 use crate::dialogue::operation::{Before, BegunUpload, Cleared, Delivery, Output, Piece, Remains};
 use crate::dialogue::procedure::{Feed, Next, Procedure, Saying, is_transient, may_retry};
 use crate::dialogue::size::unknown;
 use crate::ftps::value::RemotePath;
-use crate::ftps::{Command, ErrCode, Verb};
+use crate::ftps::{Command, CommandName};
 use bytes::Bytes;
 
 /// Deletes a file that an upload has begun, where it is shown to be what that upload left: it is no
@@ -91,7 +92,9 @@ impl Clear {
                     Err(known) => {
                         let outcome = match known {
                             Known::Absent | Known::NoDirectory => Ok(Cleared::Deleted),
-                            _ if is_transient(cause) => Err(failure(Verb::DeleteFile, cause)),
+                            _ if is_transient(cause) => {
+                                Err(failure(CommandName::DeleteFile, cause))
+                            }
                             _ => Ok(Cleared::Left),
                         };
                         self.state = State::Over(outcome);
@@ -141,18 +144,18 @@ impl Clear {
         match overlay {
             _ if ours => State::Delete,
             Overlay::Unknown(Some(cause)) if is_transient(cause) => {
-                State::Over(Err(failure(Verb::Get, cause)))
+                State::Over(Err(failure(CommandName::Get, cause)))
             }
             Overlay::Same(_) | Overlay::Unknown(_) => State::Over(Ok(Cleared::Left)),
         }
     }
 
-    fn deleted(&mut self, verdict: &Verdict) {
+    fn deleted(&mut self, outcome: &Outcome) {
         self.tries += 1;
-        self.state = match verdict {
-            Verdict::Done(_) => State::Over(Ok(Cleared::Deleted)),
-            Verdict::Failed(cause) if may_retry(cause, self.tries) => return,
-            Verdict::Failed(cause) => {
+        self.state = match outcome {
+            Outcome::Done(_) => State::Over(Ok(Cleared::Deleted)),
+            Outcome::Failed(cause) if may_retry(cause, self.tries) => return,
+            Outcome::Failed(cause) => {
                 let inquiry = Inquiry::look(self.path.clone());
                 State::Look(Box::new(inquiry), cause.clone())
             }
@@ -166,11 +169,11 @@ impl Procedure for Clear {
             .unwrap_or_else(|outcome| Next::Finish(outcome.map(Output::Cleared)))
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
+    fn heard(&mut self, response: &Response) {
         match &mut self.state {
-            State::Ask(inquiry) | State::Look(inquiry, _) => inquiry.heard(settlement),
-            State::Compare(rejoin) => rejoin.heard(&settlement.verdict),
-            State::Delete => self.deleted(&settlement.verdict),
+            State::Ask(inquiry) | State::Look(inquiry, _) => inquiry.heard(response),
+            State::Compare(rejoin) => rejoin.heard(&response.outcome),
+            State::Delete => self.deleted(&response.outcome),
             State::Over(_) => {}
         }
     }
@@ -199,7 +202,7 @@ impl Procedure for Clear {
     }
 
     fn abandon(&mut self, cause: Cause) {
-        self.give_up(failure(Verb::DeleteFile, &cause));
+        self.give_up(failure(CommandName::DeleteFile, &cause));
     }
 
     fn give_up(&mut self, failure: Failure) {
@@ -207,14 +210,6 @@ impl Procedure for Clear {
     }
 }
 
-fn failure(verb: Verb, cause: &Cause) -> Failure {
-    Failure::new(cause.clone(), Some(verb.name()), Stage::Directory)
-}
-
-/// Whether the server would not have the file.
-pub(super) fn is_refusal(cause: &Cause) -> bool {
-    matches!(
-        cause,
-        Cause::Reported(ErrCode::REJECTED) | Cause::Refused(_)
-    )
+fn failure(name: CommandName, cause: &Cause) -> Failure {
+    Failure::new(cause.clone(), Some(name), Stage::Directory)
 }

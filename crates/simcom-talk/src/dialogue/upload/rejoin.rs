@@ -2,11 +2,11 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::dialogue::exchange::Verdict;
+use crate::dialogue::exchange::Outcome;
 use crate::dialogue::failure::Cause;
 use crate::dialogue::operation::Piece;
 use crate::dialogue::procedure::may_retry;
-use crate::dialogue::seam::{OVERLAP, is_telling, keep_last};
+use crate::dialogue::resume_window::{OVERLAP, is_telling, keep_last};
 use crate::dialogue::trail::Trail;
 use crate::ftps::value::{Offset, RemotePath};
 use crate::ftps::{Command, ErrCode};
@@ -160,14 +160,14 @@ impl Rejoin {
     }
 
     /// How the command ended.
-    pub(super) fn heard(&mut self, verdict: &Verdict) {
+    pub(super) fn heard(&mut self, outcome: &Outcome) {
         self.tries += 1;
-        let cause = match verdict {
-            Verdict::Done(_) => {
+        let cause = match outcome {
+            Outcome::Done(_) => {
                 self.outcome = Some(self.compare());
                 return;
             }
-            Verdict::Failed(cause) => cause,
+            Outcome::Failed(cause) => cause,
         };
         let refused = matches!(
             cause,
@@ -245,7 +245,7 @@ mod tests {
         assert!(!rejoin.needs_source());
         let from = usize::try_from(rejoin.from()).unwrap();
         rejoin.content(&Bytes::copy_from_slice(&theirs[from..]));
-        rejoin.heard(&Verdict::Done(None));
+        rejoin.heard(&Outcome::Done(None));
         rejoin
     }
 
@@ -301,13 +301,13 @@ mod tests {
             panic!("nothing is read")
         };
         assert_eq!(from.get(), 9000 - WINDOW);
-        rejoin.heard(&Verdict::Failed(Cause::Reported(ErrCode::REJECTED)));
+        rejoin.heard(&Outcome::Failed(Cause::Reported(ErrCode::REJECTED)));
         let Ok(Some(Command::Get(_, from))) = rejoin.next(&path) else {
             panic!("nothing is read")
         };
         assert_eq!(from.get(), 0);
         rejoin.content(&Bytes::from_static(&[7; 9000]));
-        rejoin.heard(&Verdict::Done(None));
+        rejoin.heard(&Outcome::Done(None));
         assert!(rejoin.is_ours(9000));
     }
 }

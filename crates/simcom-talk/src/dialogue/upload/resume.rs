@@ -1,9 +1,11 @@
 //! How an upload goes on after a break, or after it made way.
 
+use super::blocks::Blocks;
 use super::rejoin::{Overlay, Rejoin};
-use super::{Blocks, State, Upload};
+use super::state::{State, Upload};
 use crate::dialogue::failure::{Cause, Failure, Stage};
-use crate::dialogue::inquiry::{Inquiry, Known};
+use crate::dialogue::inquiry::Inquiry;
+use crate::dialogue::known::Known;
 use crate::dialogue::operation::{Before, BegunUpload};
 use crate::dialogue::size::unknown;
 use crate::ftps::ErrCode;

@@ -1,11 +1,12 @@
 //! Whether an upload succeeded: the module's word, and the server's size.
 
-use super::clear::is_refusal;
+use super::blocks::Blocks;
 use super::rejoin::{Overlay, Rejoin};
-use super::{Blocks, State, Upload};
-use crate::dialogue::exchange::Verdict;
+use super::state::{State, Upload};
+use crate::dialogue::exchange::Outcome;
 use crate::dialogue::failure::{Cause, Failure, Stage};
-use crate::dialogue::inquiry::{Inquiry, Known};
+use crate::dialogue::inquiry::Inquiry;
+use crate::dialogue::known::Known;
 use crate::dialogue::operation::{Before, Doubt};
 use crate::dialogue::procedure::{is_transient, may_retry};
 use crate::ftps::ErrCode;
@@ -40,18 +41,18 @@ impl Upload {
     }
 
     /// The transfer is over, as far as the module tells.
-    pub(super) fn transferred(&mut self, verdict: &Verdict) -> State {
+    pub(super) fn transferred(&mut self, outcome: &Outcome) -> State {
         if self.blocks.is_some() {
-            return self.block_transferred(verdict);
+            return self.block_transferred(outcome);
         }
-        match verdict {
-            Verdict::Done(_) if self.ended => self.complete(),
-            Verdict::Done(_) if self.paused => State::Yield,
-            Verdict::Done(_) => {
+        match outcome {
+            Outcome::Done(_) if self.ended => self.complete(),
+            Outcome::Done(_) if self.paused => State::Yield,
+            Outcome::Done(_) => {
                 let cause = Cause::OutOfOrder("success before the end of the content".into());
                 self.fail(self.failure(cause, Stage::Data))
             }
-            Verdict::Failed(cause) => {
+            Outcome::Failed(cause) => {
                 let failure = self.failure(cause.clone(), Stage::Data);
                 let again = may_retry(cause, self.tries) || self.may_reopen(cause);
                 if !self.begun && again && !self.what.must_be_new {
@@ -92,7 +93,7 @@ impl Upload {
 
     /// It failed for good, unless only the outcome is open.
     pub(super) fn fail(&mut self, failure: Failure) -> State {
-        if !self.begun && is_refusal(&failure.cause) {
+        if !self.begun && failure.cause.is_refusal() {
             self.failed = Some(failure);
             return self.look();
         }

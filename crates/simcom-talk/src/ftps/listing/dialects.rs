@@ -1,5 +1,7 @@
 //! How servers write, beside the cases of `tests/listings`: each dialect of `ls -l` with a line
 //! or more.
+//!
+//! More than 400 lines: it is a table of listings that servers print.
 
 use std::time::{Duration, SystemTime};
 

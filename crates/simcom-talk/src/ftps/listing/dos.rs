@@ -6,9 +6,9 @@ use winnow::error::EmptyError;
 use winnow::stream::Offset;
 use winnow::token::take_while;
 
-use super::Kind;
 use super::date::{clock, half, iso_day, three_numbers};
-use super::line::{Blanks, Reading, split_blanks};
+use super::entry::Kind;
+use super::reading::{Blanks, Reading, split_blanks};
 use super::size::{Size, size};
 use super::stamp::{Clock, Order, Stamp};
 use super::text::{Parsed, blanks, edge, gap, word};

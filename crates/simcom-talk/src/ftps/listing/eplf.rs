@@ -1,8 +1,8 @@
 //! EPLF, the easily parsed format of D. J. Bernstein's and other servers
 //! (<https://cr.yp.to/ftp/list/eplf.html>).
 
-use super::Kind;
-use super::line::{Reading, epoch};
+use super::entry::Kind;
+use super::reading::{Reading, epoch};
 
 /// `+i2718281.82845,m1577880664,r,s731,` a tab, and the name.
 pub(super) fn read(line: &[u8]) -> Option<Reading> {

@@ -6,9 +6,9 @@ use winnow::combinator::{alt, opt, peek, preceded, repeat, terminated};
 use winnow::stream::Offset;
 use winnow::token::{one_of, take_while};
 
-use super::Kind;
 use super::date::{clock, iso_day, three_numbers};
-use super::line::{Blanks, Reading, split_blanks};
+use super::entry::Kind;
+use super::reading::{Blanks, Reading, split_blanks};
 use super::size::{Size, size};
 use super::stamp::{Order, Stamp};
 use super::text::{Parsed, blanks, edge, gap, name, word};

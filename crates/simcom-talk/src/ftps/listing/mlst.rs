@@ -1,7 +1,7 @@
 //! Lines of MLSD (RFC 3659 section 7), which some servers send for LIST too.
 
-use super::Kind;
-use super::line::{Reading, compact};
+use super::entry::Kind;
+use super::reading::{Reading, compact};
 use super::size::size;
 use super::text::is_blank;
 

@@ -8,9 +8,9 @@ use winnow::combinator::{alt, opt, preceded, repeat_till, terminated};
 use winnow::error::EmptyError;
 use winnow::token::take_while;
 
-use super::Kind;
 use super::date::{clock, iso_day};
-use super::line::Reading;
+use super::entry::Kind;
+use super::reading::Reading;
 use super::stamp::{Clock, Stamp};
 use super::text::{Parsed, blanks, edge, gap, word};
 

@@ -6,9 +6,9 @@ use winnow::combinator::{alt, opt, terminated};
 use winnow::error::EmptyError;
 use winnow::token::{take_till, take_while};
 
-use super::Kind;
 use super::date::{clock, hyphened_day, month_name, three_numbers};
-use super::line::{Reading, epoch};
+use super::entry::Kind;
+use super::reading::{Reading, epoch};
 use super::size::{Size, size};
 use super::stamp::{Clock, Stamp, full_year};
 use super::text::{Parsed, blanks, gap, name, number, word};

@@ -1,4 +1,6 @@
 //! Listings as a whole: cut anywhere, of any bytes, of any length.
+//!
+//! More than 400 lines: it is a list of listings and of what each must be read as.
 
 use std::time::{Duration, SystemTime};
 

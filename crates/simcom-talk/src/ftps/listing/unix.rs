@@ -11,11 +11,11 @@ use winnow::combinator::{alt, opt, peek, preceded, repeat, terminated};
 use winnow::stream::Offset;
 use winnow::token::{one_of, take_while};
 
-use super::Kind;
 use super::date::date;
 use super::datelike::is_behind_a_date;
-use super::line::{Blanks, Reading, split_blanks};
+use super::entry::Kind;
 use super::month::month;
+use super::reading::{Blanks, Reading, split_blanks};
 use super::size::{Size, size};
 use super::stamp::Stamp;
 use super::text::{Parsed, edge, gap, is_blank, word};

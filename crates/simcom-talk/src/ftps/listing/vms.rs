@@ -8,9 +8,9 @@ use winnow::ascii::{Caseless, digit1};
 use winnow::combinator::{alt, eof, opt, preceded, repeat, terminated};
 use winnow::token::{one_of, rest, take_till, take_while};
 
-use super::Kind;
 use super::date::{clock, hyphened_day};
-use super::line::Reading;
+use super::entry::Kind;
+use super::reading::Reading;
 use super::stamp::{Clock, Stamp};
 use super::text::{Parsed, blanks, edge, gap, is_blank, number};
 

@@ -9,9 +9,9 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 
-use super::line::{Blanks, Reading, Space};
+use super::entry::{Entry, Facts, Kind};
+use super::reading::{Blanks, Reading, Space};
 use super::stamp::{Orders, Stamp};
-use super::{Entry, Facts, Kind};
 
 /// The lines of one listing in their order.
 #[derive(Debug)]

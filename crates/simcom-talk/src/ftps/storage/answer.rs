@@ -1,7 +1,7 @@
 //! What the commands of the module's file system print.
 
-use super::Drive;
 use crate::ftps::non_ascii;
+use crate::ftps::value::Drive;
 
 /// One name in a directory of the module.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,49 +2,8 @@
 
 use std::fmt;
 
-use crate::ftps::value::ValueError;
-use crate::ftps::{lossless, urc};
-
-/// A drive of the module (SIMCom manual, "AT Commands for File System").
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Drive {
-    /// Local storage.
-    C,
-    /// Memory card.
-    D,
-    /// Multimedia storage of the SIM7600.
-    E,
-    /// Cache of the SIM7600.
-    F,
-}
-
-impl Drive {
-    /// Every drive that a family has.
-    pub const ALL: [Self; 4] = [Self::C, Self::D, Self::E, Self::F];
-
-    /// Reads `F:` or `F:/`, the letter in either case.
-    ///
-    /// # Errors
-    /// [`ValueError::NoDrive`]
-    pub fn new(text: &str) -> Result<Self, ValueError> {
-        let name = text.strip_suffix('/').unwrap_or(text);
-        Self::ALL
-            .into_iter()
-            .find(|drive| drive.name().eq_ignore_ascii_case(name))
-            .ok_or(ValueError::NoDrive)
-    }
-
-    /// As people write it: `F:`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::C => "C:",
-            Self::D => "D:",
-            Self::E => "E:",
-            Self::F => "F:",
-        }
-    }
-}
+use crate::ftps::value::{Drive, ValueError};
+use crate::ftps::{lossless, unsolicited};
 
 /// A file or directory on a drive: `F:/a/b.txt`, or `F:/` for the root.
 ///
@@ -113,7 +72,7 @@ impl ModulePath {
     /// # Errors
     /// [`ValueError::SaidByTheModule`]
     pub fn to_be_made(self) -> Result<Self, ValueError> {
-        if self.name().is_some_and(urc::is_said_by_modules) {
+        if self.name().is_some_and(unsolicited::is_said_by_modules) {
             return Err(ValueError::SaidByTheModule);
         }
         Ok(self)

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 
-use super::{CaCertificate, CertificateError, ModuleFile, blocks, fingerprint, readable};
+use super::certificate::{
+    CaCertificate, CertificateError, ModuleFile, blocks, fingerprint, readable,
+};
 
 /// A certificate of the module's own and the key that belongs to it: for servers that ask their
 /// clients for one (RFC 5246 §7.4.4).

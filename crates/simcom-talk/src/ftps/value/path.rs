@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::{NameCode, ValueError, check_argument};
+use super::check::check_argument;
+use super::error::ValueError;
+use super::name_code::NameCode;
 use crate::ftps::lossless;
 
 /// Longest path accepted from a client, in bytes. The module takes less per command; longer

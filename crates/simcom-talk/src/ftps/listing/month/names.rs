@@ -1,4 +1,6 @@
 //! The names of months in other languages. It is one table, with a line for each name, and is as long as that.
+//!
+//! More than 400 lines: it is one table.
 
 /// Full and short names in small letters and without accents, by language and month, beside
 /// the English ones of three letters. Sources: the `LC_TIME` tables of the GNU C library, and listings of OpenVMS for

@@ -3,41 +3,22 @@
 
 use tracing::info;
 
-use super::Dialogue;
+use super::dialogue::Dialogue;
 use super::run::{Activity, Attempt};
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::operation::Standing;
 use crate::dialogue::repair::Repair;
-use crate::dialogue::rung::{Repaired, Rung};
+use crate::dialogue::repair::Repaired;
+use crate::dialogue::rung::Rung;
 use crate::dialogue::session::Session;
 use crate::dialogue::sign::Sign;
-use crate::ftps::Command;
+use crate::ftps::{Command, CommandName};
 
 /// How many rungs one operation tries. The ladder has three that an operation can be asked to
 /// try, and begins anew only when one of them has helped.
 const MOST: usize = 9;
 
 impl Dialogue {
-    /// Answers [`super::Step::Repair`]: tries a rung and plans the standing anew, or ends the
-    /// operation with the failure that was told.
-    pub fn repair(&mut self, rung: Option<Rung>) {
-        let Some(run) = &mut self.run else { return };
-        let Some(failure) = run.repair.asks.take() else {
-            return;
-        };
-        match rung {
-            Some(rung) => {
-                run.replans = 0;
-                run.planned = 0;
-                run.repair.wanted = Some(Attempt {
-                    rung,
-                    why: Some(failure),
-                });
-            }
-            None => self.unreachable(failure),
-        }
-    }
-
     /// The standing cannot be reached by planning: asks the owner for a rung, where one can help.
     pub(super) fn ask(&mut self, failure: Failure) {
         let Some(run) = &mut self.run else { return };
@@ -100,7 +81,7 @@ impl Dialogue {
     pub(super) fn reached(&mut self) {
         let Some(run) = &mut self.run else { return };
         let proving = run.repair.proving.take();
-        let stands = !matches!(run.standing, Standing::Attached | Standing::Down);
+        let stands = !matches!(run.standing, Standing::Ready | Standing::Down);
         self.end_proof(proving, None);
         if stands {
             self.trouble = None;
@@ -119,7 +100,7 @@ impl Dialogue {
             self.facts.registration.registered = Some(true);
         }
         let Some(run) = &mut self.run else { return };
-        let name = Some(command.verb().name());
+        let name = Some(command.name());
         let whole = |attempt: &mut Attempt| {
             let why = attempt.why.as_ref();
             why.is_some_and(|why| why.command == name)
@@ -142,7 +123,7 @@ impl Dialogue {
     }
 
     /// Something broke that the planner mends by itself, as far as this rung.
-    pub(super) fn lapse(&mut self, rung: Rung, cause: &Cause, command: &'static str) {
+    pub(super) fn lapse(&mut self, rung: Rung, cause: &Cause, command: CommandName) {
         let abandoned = self.run.as_ref().is_some_and(|run| run.abandoned);
         let higher = self.lapse.as_ref().is_none_or(|lapse| lapse.rung < rung);
         // What is brought up anew needs no mending.

@@ -6,7 +6,7 @@ use bytes::{Buf, Bytes, BytesMut};
 /// are laid over these: sizes alone do not show a file that was replaced meanwhile, a server that
 /// ignores an offset (RFC 959 §4.1.3, REST), or a byte that was lost on the way to the module.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Seam {
+pub(crate) struct ResumeWindow {
     head: BytesMut,
     tail: BytesMut,
 }
@@ -14,7 +14,7 @@ pub(crate) struct Seam {
 /// Bytes that are compared: one more frame at most, and too many to agree by chance.
 pub(crate) const OVERLAP: u64 = 512;
 
-impl Seam {
+impl ResumeWindow {
     /// Takes in what was moved.
     pub(crate) fn add(&mut self, bytes: &[u8]) {
         let longest = OVERLAP as usize;
@@ -121,10 +121,10 @@ mod tests {
     fn a_seam_keeps_both_ends_in_parts_of_any_size() {
         let content: Vec<u8> = (0u32..2000).map(|at| (at % 251) as u8).collect();
         for part in [1, 100, 511, 512, 513, 2000] {
-            let mut seam = Seam::default();
-            content.chunks(part).for_each(|part| seam.add(part));
-            assert_eq!(seam.head(), &content[..512]);
-            assert_eq!(seam.tail(), &content[2000 - 512..]);
+            let mut window = ResumeWindow::default();
+            content.chunks(part).for_each(|part| window.add(part));
+            assert_eq!(window.head(), &content[..512]);
+            assert_eq!(window.tail(), &content[2000 - 512..]);
         }
     }
 

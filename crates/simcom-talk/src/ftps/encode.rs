@@ -1,12 +1,12 @@
 //! Commands as lines for the port.
 
-use super::{Command, PutForm};
+use super::command::{Command, PutForm};
 use crate::at::CommandLine;
 use crate::at::args::CommandLineBuilder;
+use crate::ftps::command_name::CommandName;
 use crate::ftps::non_ascii;
 use crate::ftps::profile::Profile;
 use crate::ftps::value::{RemotePath, TransferType, ValueError, is_escape};
-use crate::ftps::verb::Verb;
 
 impl Command {
     /// The line for the port, within the limits of the module.
@@ -14,22 +14,22 @@ impl Command {
     /// # Errors
     /// Says which limit of the module an argument breaks. Nothing may be written then.
     pub fn encode(&self, profile: &Profile) -> Result<CommandLine, ValueError> {
-        let verb = self.verb();
+        let name = self.name();
         let line = match self {
             Self::Start
             | Self::Stop
             | Self::Logout
             | Self::WorkingDirectory
             | Self::Abort
-            | Self::CacheRead => CommandLine::bare(verb.name()),
-            Self::CacheLength => CommandLine::read(verb.name()),
-            Self::List(None) => CommandLine::bare(verb.name()),
+            | Self::CacheRead => CommandLine::bare(name.as_str()),
+            Self::CacheLength => CommandLine::read(name.as_str()),
+            Self::List(None) => CommandLine::bare(name.as_str()),
             Self::Login(server) => {
                 let limit = profile.max_credential;
                 within(server.host.as_str(), limit)?;
                 within(server.username.as_str(), limit)?;
                 within(server.password.expose(), limit)?;
-                CommandLine::write(verb.name())
+                CommandLine::write(name.as_str())
                     .quoted(server.host.as_str())
                     .number(u64::from(server.port.get()))
                     .quoted(server.username.as_str())
@@ -43,20 +43,20 @@ impl Command {
             | Self::ChangeDirectory(path)
             | Self::List(Some(path))
             | Self::ListPath(path)
-            | Self::Size(path) => path_argument(verb, path, profile)?.finish(),
+            | Self::Size(path) => path_argument(name, path, profile)?.finish(),
             Self::Get(path, offset) => {
-                let line = path_argument(verb, path, profile)?;
+                let line = path_argument(name, path, profile)?;
                 match offset.get() {
                     0 => line.finish(),
                     rest => line.number(rest).finish(),
                 }
             }
-            Self::GetToCache(path, offset) => path_argument(verb, path, profile)?
+            Self::GetToCache(path, offset) => path_argument(name, path, profile)?
                 .number(offset.get())
                 .number(1)
                 .finish(),
             Self::Put(path, form) => {
-                let line = path_argument(verb, path, profile)?;
+                let line = path_argument(name, path, profile)?;
                 match form {
                     PutForm::Stream => line.finish(),
                     PutForm::Block { len, offset } => {
@@ -69,21 +69,21 @@ impl Command {
                     TransferType::Binary => "I",
                     TransferType::Ascii => "A",
                 };
-                CommandLine::write(verb.name()).word(word).finish()
+                CommandLine::write(name.as_str()).word(word).finish()
             }
             Self::GetFile(file) | Self::PutFile(file) => {
                 let number = profile
                     .drive_number(file.drive)
                     .ok_or(ValueError::UnknownDrive)?;
-                let line = path_argument(verb, &file.path, profile)?.number(u64::from(number));
+                let line = path_argument(name, &file.path, profile)?.number(u64::from(number));
                 match file.offset.get() {
                     0 => line.finish(),
                     rest => line.number(rest).finish(),
                 }
             }
             Self::Storage(storage) => storage.encode(profile)?,
-            Self::ReadSingleIp => CommandLine::read(verb.name()),
-            Self::SingleIp(on) => CommandLine::write(verb.name())
+            Self::ReadSingleIp => CommandLine::read(name.as_str()),
+            Self::SingleIp(on) => CommandLine::write(name.as_str())
                 .number(u64::from(*on))
                 .finish(),
         };
@@ -108,26 +108,26 @@ fn within(text: &str, max: usize) -> Result<(), ValueError> {
 }
 
 /// Whether a command takes a path on this module.
-pub fn takes(verb: Verb, path: &RemotePath, profile: &Profile) -> bool {
-    path_argument(verb, path, profile).is_ok()
+pub fn takes(name: CommandName, path: &RemotePath, profile: &Profile) -> bool {
+    path_argument(name, path, profile).is_ok()
 }
 
 /// Begins a line whose first argument is a path. Names outside ASCII go as hexadecimal UTF-8
 /// with a prefix outside the quotation marks, where the command has that form; so do those with a
 /// backslash that a module may read as another character: as digits they can be read in one way only.
 fn path_argument(
-    verb: Verb,
+    name: CommandName,
     path: &RemotePath,
     profile: &Profile,
 ) -> Result<CommandLineBuilder, ValueError> {
-    let line = CommandLine::write(verb.name());
+    let line = CommandLine::write(name.as_str());
     let text = path.as_str();
     let escape = is_escape(text);
     if text.is_ascii() && !escape {
         within(text, profile.max_path)?;
         return Ok(line.quoted(text));
     }
-    if !profile.takes_non_ascii(verb) {
+    if !profile.takes_non_ascii(name) {
         return Err(if escape {
             ValueError::Escape
         } else {
@@ -146,9 +146,8 @@ mod tests {
 
     use super::*;
     use crate::ftps::command::ModuleFile;
-    use crate::ftps::storage::Drive;
     use crate::ftps::tls::TlsPolicy;
-    use crate::ftps::value::{Host, Offset, Password, Server, ServerType, Username};
+    use crate::ftps::value::{Drive, Host, Offset, Password, Server, ServerType, Username};
 
     fn encoded(command: &Command) -> String {
         let line = command.encode(&Profile::careful()).unwrap();

@@ -11,7 +11,7 @@ use crate::ftps::value::RemotePath;
 /// Servers print names as `x`, `./x`, `/pub/x`, or `X;1` (OpenVMS), and all of these are the name. A line
 /// that could not be read speaks against the absence of every name.
 #[derive(Debug, Default)]
-pub(super) struct Sought {
+pub(crate) struct Sought {
     name: String,
     /// The directory that is listed, where its path is absolute.
     directory: Option<String>,
@@ -41,7 +41,7 @@ const SHOWN: usize = 100;
 
 impl Sought {
     /// The last component of a path.
-    pub(super) fn new(path: &RemotePath, any_case: bool) -> Self {
+    pub(crate) fn new(path: &RemotePath, any_case: bool) -> Self {
         let directory = path.parent().filter(RemotePath::is_absolute);
         Self {
             name: path.file_name().unwrap_or_default().to_owned(),
@@ -52,7 +52,7 @@ impl Sought {
     }
 
     /// Takes lines of the listing.
-    pub(super) fn read(&mut self, entries: impl IntoIterator<Item = Entry>) {
+    pub(crate) fn read(&mut self, entries: impl IntoIterator<Item = Entry>) {
         for Entry { facts, raw } in entries {
             let Some(facts) = facts else {
                 if self.is_in(&raw) && self.mentioned.is_none() {
@@ -75,22 +75,22 @@ impl Sought {
     }
 
     /// What all names have in common that may be this one: see [`keys`].
-    pub(super) fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         key(&self.name)
     }
 
     /// The entry of the name, and its line.
-    pub(super) fn found(&self) -> Option<&(Facts, Bytes)> {
+    pub(crate) fn found(&self) -> Option<&(Facts, Bytes)> {
         self.found.as_ref()
     }
 
     /// A line that may be of the name, as it can be shown.
-    pub(super) fn mentioned(&self) -> Option<String> {
+    pub(crate) fn mentioned(&self) -> Option<String> {
         self.mentioned.as_ref().map(|line| shown(line))
     }
 
     /// A line that speaks against the absence of the name, as it can be shown.
-    pub(super) fn doubt(&self) -> Option<String> {
+    pub(crate) fn doubt(&self) -> Option<String> {
         let doubt = self.mentioned.as_ref().or(self.unread.as_ref());
         doubt.map(|line| shown(line))
     }
@@ -156,7 +156,7 @@ impl Sought {
 }
 
 /// The keys of the names that an entry may be of: where many are looked for, those are few.
-pub(super) fn keys(facts: &Facts) -> impl Iterator<Item = String> {
+pub(crate) fn keys(facts: &Facts) -> impl Iterator<Item = String> {
     let printed = facts.name.trim_end_matches('/');
     let name = printed.rsplit('/').next().unwrap_or(printed);
     let plain = without_version(name).map(key);
@@ -180,14 +180,14 @@ fn without_version(name: &str) -> Option<&str> {
 }
 
 /// The beginning of a line, without what a terminal would obey.
-pub(super) fn shown(line: &[u8]) -> String {
+pub(crate) fn shown(line: &[u8]) -> String {
     let cut = line.get(..SHOWN).unwrap_or(line);
     let more = if cut.len() < line.len() { "..." } else { "" };
     format!("{}{more}", cut.escape_ascii())
 }
 
 /// Whether an entry is a directory.
-pub(super) fn is_directory(facts: &Facts) -> bool {
+pub(crate) fn is_directory(facts: &Facts) -> bool {
     facts.kind == Kind::Directory
 }
 

@@ -4,18 +4,17 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
+use super::exchange::{Outcome, Response};
+use super::failure::{Cause, Failure, Stage};
+use super::inquiry::Inquiry;
+use super::known::{Known, known};
+use super::operation::{self, Delivery, Output, Progress, ProgressStage, Seen, Surveyed, Wanted};
+use super::procedure::{Next, Procedure, Saying, Ways, may_retry};
+use super::size;
 use super::sought::{Sought, keys};
-use super::{Inquiry, Known, is_refusal, known};
-use crate::dialogue::exchange::{Settlement, Verdict};
-use crate::dialogue::failure::{Cause, Failure, Stage};
-use crate::dialogue::operation::{
-    self, Delivery, Output, Progress, ProgressStage, Seen, Surveyed, Wanted,
-};
-use crate::dialogue::procedure::{Next, Procedure, Saying, Ways, may_retry};
-use crate::dialogue::size;
 use crate::ftps::listing::{Entry, Lines};
 use crate::ftps::value::RemotePath;
-use crate::ftps::{Command, Verb};
+use crate::ftps::{Command, CommandName};
 
 /// Lists a directory, and tells of each name what [`Inquiry`] would make of that listing. What the listing
 /// does not show, or shows with a size that is not the one expected, is asked for by SIZE: a listing may hide
@@ -169,7 +168,7 @@ impl Survey {
     fn failure(&self, cause: Cause) -> Failure {
         Failure {
             attempt: self.tries.max(1),
-            ..Failure::new(cause, Some(Verb::List.name()), Stage::Data)
+            ..Failure::new(cause, Some(CommandName::List), Stage::Data)
         }
     }
 }
@@ -210,16 +209,16 @@ impl Procedure for Survey {
         }
     }
 
-    fn heard(&mut self, settlement: &Settlement) {
-        match (&mut self.state, &settlement.verdict) {
-            (State::Ask(_, inquiry), _) => inquiry.heard(settlement),
-            (State::List, Verdict::Done(_)) => {
+    fn heard(&mut self, response: &Response) {
+        match (&mut self.state, &response.outcome) {
+            (State::Ask(_, inquiry), _) => inquiry.heard(response),
+            (State::List, Outcome::Done(_)) => {
                 let last = self.lines.finish();
                 self.read(last);
                 self.is_listed = true;
                 self.state = self.ask(0);
             }
-            (State::List, Verdict::Failed(cause)) => {
+            (State::List, Outcome::Failed(cause)) => {
                 // Another listing follows, or none: what this one has shown may be not all of it.
                 self.lines = lines(self.now);
                 self.unread = None;
@@ -229,7 +228,7 @@ impl Procedure for Survey {
                 if may_retry(cause, self.tries) {
                     return;
                 }
-                self.state = if is_refusal(cause) {
+                self.state = if cause.is_refusal() {
                     self.ask(0)
                 } else {
                     State::Over(Some(self.failure(cause.clone())))

@@ -5,73 +5,74 @@ use std::time::Duration;
 
 use tracing::{debug, info};
 
-use super::Dialogue;
+use super::dialogue::Dialogue;
+use super::readiness::Change;
 use super::run::Activity;
 use super::standing::REPLANS;
-use crate::dialogue::exchange::{Settlement, Verdict};
+use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Awaited, Cause, Failure, Stage};
 use crate::dialogue::moment::Moment;
 use crate::dialogue::operation::Standing;
 use crate::dialogue::procedure::{BUSY_PAUSE, Procedure};
 use crate::dialogue::rung::Rung;
 use crate::dialogue::session::Session;
-use crate::ftps::{Body, Command, ErrCode, StorageVerb, Verb};
+use crate::ftps::{Body, Command, CommandName, ErrCode, StorageCommandName};
 
 /// Why the link is left alone for [`BUSY_PAUSE`].
 const BUSY: &str = "the module is busy";
 
 impl Dialogue {
-    pub(super) fn settle(&mut self, mut settlement: Settlement, now: Moment) {
-        self.hide(&mut settlement);
+    pub(super) fn take_response(&mut self, mut response: Response, now: Moment) {
+        self.hide(&mut response);
         self.echo = None;
         self.fill = 0;
         // What was not written of its content would be typed as command lines.
         self.outbox.drop_content();
-        if settlement.name == StorageVerb::Read.name() {
+        if response.name == CommandName::Storage(StorageCommandName::Read) {
             self.framer.forget_gap();
         }
         let exchange = self.exchange.take();
-        let strays = exchange
+        let unsolicited = exchange
             .as_ref()
-            .map(|exchange| exchange.strays(&settlement));
+            .map(|exchange| exchange.unsolicited(&response));
         let took = exchange.as_ref().map(|exchange| exchange.elapsed(now));
         if let Some(exchange) = exchange {
             self.leftover = exchange.leftover();
         }
-        if !settlement.clean {
-            self.synchronised = false;
+        if !response.clean {
+            self.readiness.change(Change::AnswerIncomplete);
             let ours = self
                 .run
                 .as_ref()
                 .is_some_and(|run| matches!(run.activity, Activity::Task | Activity::Plan(_)));
-            if let (Verdict::Failed(cause), true) = (&settlement.verdict, ours) {
-                self.lapse(Rung::Resynchronise, cause, settlement.name);
+            if let (Outcome::Failed(cause), true) = (&response.outcome, ours) {
+                self.lapse(Rung::Resynchronise, cause, response.name);
             }
         }
-        self.mind_the_echo(settlement.echoed);
-        match &settlement.verdict {
-            Verdict::Done(_) => debug!(command = settlement.name, "done"),
-            Verdict::Failed(cause) => debug!(command = settlement.name, %cause, "failed"),
+        self.mind_the_echo(response.echoed);
+        match &response.outcome {
+            Outcome::Done(_) => debug!(command = %response.name, "done"),
+            Outcome::Failed(cause) => debug!(command = %response.name, %cause, "failed"),
         }
-        self.settled(&settlement, took, now);
-        for text in strays.unwrap_or_default() {
-            self.stray(&text, now);
+        self.tell_response(&response, took, now);
+        for text in unsolicited.unwrap_or_default() {
+            self.hear_unsolicited(&text, now);
         }
     }
 
     /// Tells whoever speaks what its line came to.
-    fn settled(&mut self, settlement: &Settlement, took: Option<Duration>, now: Moment) {
+    fn tell_response(&mut self, response: &Response, took: Option<Duration>, now: Moment) {
         let Some(run) = &mut self.run else { return };
         if matches!(run.activity, Activity::Plan(_) | Activity::Task) {
-            run.goes_on(settlement);
+            run.goes_on(response);
         }
         match &mut run.activity {
-            Activity::Resync(resync) => resync.heard(settlement),
-            Activity::BringUp(bring_up) => bring_up.heard(settlement),
-            Activity::SecureLogin(setup) => setup.heard(settlement),
-            Activity::Hush(hush) => hush.heard(settlement),
+            Activity::Resync(resync) => resync.heard(response),
+            Activity::BringUp(bring_up) => bring_up.heard(response),
+            Activity::SecureLogin(setup) => setup.heard(response),
+            Activity::Hush(hush) => hush.heard(response),
             Activity::Repair(repair) => {
-                repair.heard(settlement);
+                repair.heard(response);
                 if repair.starts_anew() {
                     self.forget();
                 }
@@ -79,45 +80,45 @@ impl Dialogue {
             Activity::Plan(planned) => {
                 let planned = planned.clone();
                 run.activity = Activity::Task;
-                match &settlement.verdict {
-                    Verdict::Failed(Cause::Timeout(Awaited::Result)) => {
+                match &response.outcome {
+                    Outcome::Failed(Cause::Timeout(Awaited::Result)) => {
                         self.silent.missed(&planned)
                     }
-                    Verdict::Done(_) | Verdict::Failed(Cause::Reported(_)) => {
-                        self.silent.came(planned.verb());
+                    Outcome::Done(_) | Outcome::Failed(Cause::Reported(_)) => {
+                        self.silent.came(planned.name());
                     }
-                    Verdict::Failed(_) => {}
+                    Outcome::Failed(_) => {}
                 }
-                if let Some(took) = took.filter(|_| settlement.is_done()) {
+                if let Some(took) = took.filter(|_| response.is_done()) {
                     self.abort_cost.learn(&planned, took);
                 }
-                self.follow_plan(&planned, settlement, now);
+                self.follow_plan(&planned, response, now);
             }
             Activity::Abort => {
                 // Whether the command that was aborted still ends with a report of its own is
                 // not documented: the line must be quiet before the next one.
-                self.synchronised = false;
+                self.readiness.change(Change::AnswerIncomplete);
                 // What was cancelled was not aborted where the module refused that; an answer that came
                 // late says nothing against it.
-                run.aborted = !matches!(settlement.verdict, Verdict::Failed(Cause::Refused(_)));
-                self.session = if settlement.is_done() {
+                run.aborted = !matches!(response.outcome, Outcome::Failed(Cause::Refused(_)));
+                self.session = if response.is_done() {
                     if let Some(took) = took {
                         self.abort_cost.learn(&Command::Abort, took);
                     }
                     Session::Down
                 } else {
-                    self.mind_the_abort(settlement);
+                    self.mind_the_abort(response);
                     Session::Unknown
                 };
             }
             Activity::Task => {
-                run.note(settlement);
-                self.note(settlement);
-                if settlement.errcode() == Some(ErrCode::BUSY) {
+                run.note(response);
+                self.note(response);
+                if response.errcode() == Some(ErrCode::BUSY) {
                     self.pause(BUSY_PAUSE, BUSY, now);
                 }
                 if let Some(run) = &mut self.run {
-                    run.task.heard(settlement);
+                    run.task.heard(response);
                 }
             }
         }
@@ -126,11 +127,11 @@ impl Dialogue {
     /// Whether a module that pushes content hears an abort is documented nowhere: one that did not
     /// is not asked again before it was brought up anew, since each try costs a login on top of the
     /// rest of the content.
-    fn mind_the_abort(&mut self, settlement: &Settlement) {
-        let unheard = match &settlement.verdict {
-            Verdict::Failed(Cause::Timeout(awaited)) => *awaited != Awaited::Result,
-            Verdict::Failed(Cause::Refused(_) | Cause::Reported(_)) => true,
-            Verdict::Failed(_) | Verdict::Done(_) => false,
+    fn mind_the_abort(&mut self, response: &Response) {
+        let unheard = match &response.outcome {
+            Outcome::Failed(Cause::Timeout(awaited)) => *awaited != Awaited::Result,
+            Outcome::Failed(Cause::Refused(_) | Cause::Reported(_)) => true,
+            Outcome::Failed(_) | Outcome::Done(_) => false,
         };
         if unheard {
             info!("the module does not abort what it is at; transfers are waited for instead");
@@ -140,32 +141,32 @@ impl Dialogue {
     }
 
     /// What a task's command came to changes where the module stands.
-    fn note(&mut self, settlement: &Settlement) {
+    fn note(&mut self, response: &Response) {
         let stood = self.session.clone();
-        self.note_verdict(settlement);
-        if let Verdict::Failed(cause) = &settlement.verdict
+        self.note_outcome(response);
+        if let Outcome::Failed(cause) = &response.outcome
             && stood != self.session
         {
             let rung = match self.session {
                 Session::Closed(_) => Rung::Login,
                 _ => Rung::Service,
             };
-            self.lapse(rung, cause, settlement.name);
+            self.lapse(rung, cause, response.name);
         }
-        if settlement.name == Verb::Abort.name() {
+        if response.name == CommandName::Abort {
             // As for an abort of the conductor's own.
-            self.synchronised = false;
+            self.readiness.change(Change::AnswerIncomplete);
             self.session = Session::Unknown;
             if let Some(run) = &mut self.run {
-                run.aborted = settlement.is_done();
+                run.aborted = response.is_done();
             }
-            if settlement.is_done() {
+            if response.is_done() {
                 self.session = Session::Down;
             } else {
-                self.mind_the_abort(settlement);
+                self.mind_the_abort(response);
             }
         }
-        if settlement.is_done() && settlement.name == Verb::ChangeDirectory.name() {
+        if response.is_done() && response.name == CommandName::ChangeDirectory {
             // Only noted at the end: the rest of the task belongs to where it went.
             if let Some(run) = &mut self.run {
                 run.moved = true;
@@ -173,27 +174,27 @@ impl Dialogue {
         }
     }
 
-    fn note_verdict(&mut self, settlement: &Settlement) {
-        match &settlement.verdict {
-            Verdict::Done(body) => {
-                self.sizeless &= settlement.name != Verb::Size.name();
+    fn note_outcome(&mut self, response: &Response) {
+        match &response.outcome {
+            Outcome::Done(body) => {
+                self.sizeless &= response.name != CommandName::Size;
                 let size = match body {
                     Some(Body::Length(size)) => Some(*size),
                     Some(Body::Number(size)) if !ErrCode::is_known_failure(*size) => Some(*size),
                     _ => None,
                 };
-                if size.is_some() && settlement.name == Verb::Size.name() {
+                if size.is_some() && response.name == CommandName::Size {
                     self.session.told_a_size();
                 }
                 if let Some(run) = &mut self.run {
-                    run.refused = run.refused.filter(|name| *name != settlement.name);
+                    run.refused = run.refused.filter(|name| *name != response.name);
                 }
             }
-            Verdict::Failed(Cause::Reported(code)) => self.session.note(*code),
+            Outcome::Failed(Cause::Reported(code)) => self.session.note(*code),
             // The file system's refusals say nothing about the server.
-            Verdict::Failed(Cause::Refused(None)) if !is_of_the_service(settlement.name) => {}
-            Verdict::Failed(Cause::Refused(None)) => self.note_refusal(settlement.name),
-            Verdict::Failed(
+            Outcome::Failed(Cause::Refused(None)) if !response.name.is_of_the_service() => {}
+            Outcome::Failed(Cause::Refused(None)) => self.note_refusal(response.name),
+            Outcome::Failed(
                 Cause::Timeout(_)
                 | Cause::Garbled
                 | Cause::Disconnected
@@ -201,14 +202,14 @@ impl Dialogue {
                 | Cause::Rebooted
                 | Cause::PortLost,
             ) => self.session = Session::Unknown,
-            Verdict::Failed(_) => {}
+            Outcome::Failed(_) => {}
         }
     }
 
     /// Nobody is logged in, whatever we believed: unless the session was made anew for this very
     /// command.
-    fn note_refusal(&mut self, name: &'static str) {
-        let asks_size = name == Verb::Size.name();
+    fn note_refusal(&mut self, name: CommandName) {
+        let asks_size = name == CommandName::Size;
         let Some(run) = &mut self.run else { return };
         if run.refused == Some(name) {
             self.sizeless |= asks_size;
@@ -221,8 +222,8 @@ impl Dialogue {
     /// The server does not let the task into the directory that its command was to be said from:
     /// that is the answer to the command. A refusal without a code most often says that nobody is
     /// logged in, and is given a new login first.
-    fn is_turned_away(&mut self, command: &Command, settlement: &Settlement) -> bool {
-        let Verdict::Failed(cause) = &settlement.verdict else {
+    fn is_turned_away(&mut self, command: &Command, response: &Response) -> bool {
+        let Outcome::Failed(cause) = &response.outcome else {
             return false;
         };
         let Some(run) = &mut self.run else {
@@ -243,16 +244,16 @@ impl Dialogue {
         }
         run.held = None;
         run.planned = 0;
-        run.task.heard(settlement);
+        run.task.heard(response);
         true
     }
 
-    fn follow_plan(&mut self, command: &Command, settlement: &Settlement, now: Moment) {
-        if self.is_turned_away(command, settlement) {
+    fn follow_plan(&mut self, command: &Command, response: &Response, now: Moment) {
+        if self.is_turned_away(command, response) {
             return;
         }
         let Some(run) = &self.run else { return };
-        let Err(cause) = self.session.follow(command, settlement, &run.towards) else {
+        let Err(cause) = self.session.follow(command, response, &run.towards) else {
             self.silent.proved(command);
             if matches!(command, Command::Type(_)) {
                 self.hasty_until = None;
@@ -268,17 +269,17 @@ impl Dialogue {
         if let (Some(code), Standing::LoggedIn(place)) = (late, &run.towards) {
             let login = Command::Login(Arc::clone(&place.server));
             self.hasty_until = None;
-            return self.stray_from_plan(&login, Cause::Reported(code), now);
+            return self.plan_failed(&login, Cause::Reported(code), now);
         }
         let missing = matches!(&cause, Cause::Refused(Some(code)) if code.is_sim_missing());
         let cause = if missing { Cause::SimMissing } else { cause };
-        self.stray_from_plan(command, cause, now);
+        self.plan_failed(command, cause, now);
     }
 
     /// A command of the plan failed.
-    fn stray_from_plan(&mut self, command: &Command, cause: Cause, now: Moment) {
+    fn plan_failed(&mut self, command: &Command, cause: Cause, now: Moment) {
         let again = self.replan(command, &cause, now);
-        let name = command.verb().name();
+        let name = command.name();
         let failure = Failure::new(cause.clone(), Some(name), stage(command, &cause));
         self.trouble = Some(failure.clone());
         if again
@@ -364,11 +365,6 @@ impl Dialogue {
             }
         }
     }
-}
-
-/// Whether a command is one of the FTPS service.
-fn is_of_the_service(name: &str) -> bool {
-    name.starts_with("AT+CFTPS")
 }
 
 /// How far a plan had come when a command of it failed.

@@ -1,14 +1,12 @@
 //! What comes in while a line is under way.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 
-use super::{Block, Claim, Exchange, Handover};
+use super::under_way::{Block, Exchange, Handover, Information};
 use crate::at::{FinalCode, Frame, Line};
 use crate::dialogue::moment::Moment;
-use crate::ftps::urc::{self, Urc};
-use crate::ftps::{Body, Report, Shape, StorageVerb, Verb};
+use crate::ftps::unsolicited::{self, Urc};
+use crate::ftps::{Body, CommandName, Report, ResponseForm, StorageCommandName};
 
 /// What a frame meant to the exchange.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,7 +18,7 @@ pub(crate) enum Heard {
     /// Content came.
     Content(Bytes),
     /// A line that does not belong to this exchange.
-    Stray(String),
+    Unsolicited(String),
 }
 
 impl Exchange {
@@ -33,7 +31,7 @@ impl Exchange {
             }
             Frame::Block(bytes) => self.hear_block(bytes, now),
             Frame::Overlong | Frame::Torn if !self.takes_content() => {
-                Heard::Stray("bytes that are no line".into())
+                Heard::Unsolicited("bytes that are no line".into())
             }
             Frame::Overlong | Frame::Torn => self.garble(),
             Frame::Line(raw) => self.hear_line(&raw, now),
@@ -58,8 +56,12 @@ impl Exchange {
         };
         match heard {
             // Content that comes as lines has lost the line that announced it.
-            Heard::Stray(text) if self.takes_content() && is_content(&text) => self.garble(),
-            Heard::Stray(text) => Heard::Stray(text),
+            Heard::Unsolicited(text)
+                if self.takes_content() && unsolicited::may_be_content(&text) =>
+            {
+                self.garble()
+            }
+            Heard::Unsolicited(text) => Heard::Unsolicited(text),
             heard if self.unproven.is_empty() => heard,
             _ => self.prove(),
         }
@@ -128,7 +130,7 @@ impl Exchange {
 
     fn hear_final(&mut self, code: FinalCode, now: Moment) -> Heard {
         if self.final_code.is_some() {
-            return Heard::Stray("a second final result code".into());
+            return Heard::Unsolicited("a second final result code".into());
         }
         // `OK` before the prompt is no outcome: the command is only accepted.
         if self.handover == Handover::Awaited && code == FinalCode::Ok && self.literal != Some(0) {
@@ -138,7 +140,8 @@ impl Exchange {
         // L2012), all others after the report.
         self.hasty = code == FinalCode::Ok
             && self.report.is_none()
-            && self.claim == Claim::Report(Verb::Storage(StorageVerb::Read));
+            && self.information
+                == Information::Report(CommandName::Storage(StorageCommandName::Read));
         self.final_code = Some(code);
         self.deadline = now + self.patience();
         Heard::Nothing
@@ -149,13 +152,13 @@ impl Exchange {
             self.echoed = true;
             return Heard::Nothing;
         }
-        if let Claim::Prefix(prefix) = self.claim
+        if let Information::Prefix(prefix) = self.information
             && text.starts_with(prefix)
         {
             self.info.push(text);
             return Heard::Nothing;
         }
-        if self.claim == Claim::Any
+        if self.information == Information::Any
             && matches!(Urc::parse(&text), Urc::Other(_))
             && !announces_content(&text)
         {
@@ -165,24 +168,29 @@ impl Exchange {
         if let Some(report) = Report::parse(&text) {
             return self.hear_report(report, text, now);
         }
-        if self.shape == Shape::Cached && Urc::parse(&text) == Urc::Received {
+        if self.form == ResponseForm::Cached && Urc::parse(&text) == Urc::Received {
             self.announced = true;
             self.deadline = now + self.patience();
             return Heard::Nothing;
         }
-        let ours = match self.claim {
-            Claim::Bare(prefix) => text.starts_with(prefix) || is_bare_information(&text),
-            Claim::Any | Claim::Prefix(_) | Claim::Report(_) | Claim::Nothing => false,
+        let ours = match self.information {
+            Information::Bare(prefix) => {
+                text.starts_with(prefix) || unsolicited::may_be_bare_information(&text)
+            }
+            Information::Any
+            | Information::Prefix(_)
+            | Information::Report(_)
+            | Information::Nothing => false,
         };
         if !ours {
-            return Heard::Stray(text);
+            return Heard::Unsolicited(text);
         }
         self.info.push(text);
         Heard::Nothing
     }
 
     fn hear_report(&mut self, report: Report, text: String, now: Moment) -> Heard {
-        let ours = self.claim == Claim::Report(report.verb);
+        let ours = self.information == Information::Report(report.name);
         match report.body {
             // Older modules announce the prompt in words.
             Body::Other(word) if ours && self.handover == Handover::Awaited && word == "BEGIN" => {
@@ -204,21 +212,7 @@ impl Exchange {
                 self.deadline = now + self.patience();
                 Heard::Nothing
             }
-            _ => Heard::Stray(text),
-        }
-    }
-
-    /// How long the next part of the answer may take.
-    pub(super) fn patience(&self) -> Duration {
-        match (&self.final_code, &self.report) {
-            (None, None) if self.content > 0 || self.handover == Handover::Closed => {
-                self.timing.outcome
-            }
-            (None, None) => self.timing.accept,
-            // Its last line may have been a name.
-            (Some(_), None) if self.names.is_some() => self.timing.trailing,
-            (Some(FinalCode::Ok), None) => self.timing.outcome,
-            (Some(FinalCode::Error(_)), None) | (_, Some(_)) => self.timing.trailing,
+            _ => Heard::Unsolicited(text),
         }
     }
 }
@@ -232,15 +226,33 @@ fn announces_content(text: &str) -> bool {
     report.is_some_and(|report| matches!(report.body, Body::Data(_)))
 }
 
-/// Whether a line can be an answer without prefix: not an unsolicited line, of which those
-/// without a sign in front are few.
-fn is_bare_information(text: &str) -> bool {
-    !text.starts_with(['+', '*', '^', '$', '#'])
-        && !text.starts_with("AT")
-        && !urc::is_unsolicited(text)
-}
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
 
-/// Whether a line without the count before it can be content that was to be counted.
-fn is_content(text: &str) -> bool {
-    !text.starts_with(['+', '*']) && !text.starts_with("AT") && !urc::is_unsolicited(text)
+    use super::*;
+    use crate::ftps::Profile;
+    use crate::ftps::{Command, Storage};
+
+    /// It had ten seconds in all.
+    #[test]
+    fn a_long_listing_of_the_module_has_its_time_for_each_name() {
+        let command = Command::Storage(Storage::List(Some(9)));
+        let line = command.encode(&Profile::careful()).unwrap();
+        let mut exchange = Exchange::of(&command, line, Moment::ORIGIN);
+        let mut now = Moment::ORIGIN;
+        let mut say = |exchange: &mut Exchange, text: &'static str| {
+            now = now + Duration::from_secs(8);
+            assert!(exchange.deadline() > now, "{text}");
+            exchange.hear(Frame::Line(Bytes::from_static(text.as_bytes())), now);
+        };
+        say(&mut exchange, "+FSLS: FILES:");
+        for name in ["a", "b", "c", "d", "e", "f", "g", "h", "i"] {
+            say(&mut exchange, name);
+        }
+        say(&mut exchange, "OK");
+        let response = exchange.response().unwrap();
+        assert_eq!(response.info.len(), 10);
+        assert!(response.clean);
+    }
 }

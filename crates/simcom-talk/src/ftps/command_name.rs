@@ -1,10 +1,10 @@
 //! The names of the commands.
 
-use super::storage::StorageVerb;
+use std::fmt;
 
 /// Names of the commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Verb {
+pub enum CommandName {
     /// `CFTPSSTART`
     Start,
     /// `CFTPSSTOP`
@@ -46,11 +46,37 @@ pub enum Verb {
     /// `CFTPSSIZE`
     Size,
     /// One of the file system.
-    Storage(StorageVerb),
+    Storage(StorageCommandName),
+    /// Another command, as it is typed, without arguments.
+    Other(&'static str),
 }
 
-impl Verb {
-    /// Every verb that is answered by a report.
+/// Names of the commands of the file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StorageCommandName {
+    /// `FSCD`
+    Enter,
+    /// `FSLS?`
+    Count,
+    /// `FSLS`
+    List,
+    /// `FSDEL`
+    Delete,
+    /// `FSATTRI`
+    Attributes,
+    /// `FSMEM`
+    Space,
+    /// `CFTRANRX`
+    Write,
+    /// `CFTRANTX`
+    Read,
+}
+
+impl CommandName {
+    /// `AT` alone, by which a module is called.
+    pub const AT: Self = Self::Other("AT");
+
+    /// Every command that is answered by a report.
     pub const ALL: [Self; 20] = [
         Self::Start,
         Self::Stop,
@@ -71,12 +97,12 @@ impl Verb {
         Self::Abort,
         Self::CacheRead,
         Self::Size,
-        Self::Storage(StorageVerb::Read),
+        Self::Storage(StorageCommandName::Read),
     ];
 
     /// The command as it is typed, without arguments.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Start => "AT+CFTPSSTART",
             Self::Stop => "AT+CFTPSSTOP",
@@ -97,14 +123,51 @@ impl Verb {
             Self::Abort => "AT+CFTPSABORT",
             Self::CacheRead => "AT+CFTPSCACHERD",
             Self::Size => "AT+CFTPSSIZE",
-            Self::Storage(verb) => verb.name(),
+            Self::Storage(name) => name.as_str(),
+            Self::Other(name) => name,
         }
+    }
+
+    /// Whether it is a command of the FTPS service.
+    #[must_use]
+    pub const fn is_of_the_service(self) -> bool {
+        !matches!(self, Self::Storage(_) | Self::Other(_))
     }
 
     /// What stands before the colon of the command's reports, for example `+CFTPSGET`.
     #[must_use]
     pub fn report(self) -> &'static str {
-        self.name().trim_start_matches("AT")
+        self.as_str().trim_start_matches("AT")
+    }
+}
+
+impl StorageCommandName {
+    /// The command as it is typed, without arguments.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enter => "AT+FSCD",
+            Self::Count | Self::List => "AT+FSLS",
+            Self::Delete => "AT+FSDEL",
+            Self::Attributes => "AT+FSATTRI",
+            Self::Space => "AT+FSMEM",
+            Self::Write => "AT+CFTRANRX",
+            Self::Read => "AT+CFTRANTX",
+        }
+    }
+}
+
+impl fmt::Display for CommandName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The command that is typed so: a variant of its own where there is one, so that names can be compared.
+impl From<&'static str> for CommandName {
+    fn from(typed: &'static str) -> Self {
+        let known = Self::ALL.into_iter().find(|name| name.as_str() == typed);
+        known.unwrap_or(Self::Other(typed))
     }
 }
 
@@ -113,9 +176,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_verb_has_its_report() {
-        for verb in Verb::ALL {
-            assert!(verb.report().starts_with("+CFT"), "{verb:?}");
+    fn every_command_has_its_report() {
+        for name in CommandName::ALL {
+            assert!(name.report().starts_with("+CFT"), "{name:?}");
         }
+    }
+
+    #[test]
+    fn a_typed_name_is_the_command_that_has_it() {
+        for name in CommandName::ALL {
+            assert_eq!(CommandName::from(name.as_str()), name);
+        }
+        assert_eq!(CommandName::from("AT"), CommandName::AT);
+        assert!(!CommandName::from("AT+CPIN").is_of_the_service());
     }
 }

@@ -1,9 +1,9 @@
-//! Unsolicited lines: which there are, and which of them change where the module stands.
+//! Unsolicited result codes: which there are, and which of them change where the module stands.
 
 use crate::at::Line;
 use crate::at::line::is_sentence;
 
-/// An unsolicited line. Most lines that nobody asked for mean nothing here; these do.
+/// An unsolicited result code (V.250 §5.7.1). Most mean nothing here; these do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Urc {
     /// The module has started: all state is lost.
@@ -23,7 +23,20 @@ pub enum Urc {
 }
 
 impl Urc {
-    /// Reads a line that no exchange claimed.
+    /// Whether the line has no room for a text that somebody chose, so that a log may show it in any case.
+    #[must_use]
+    pub const fn has_no_free_text(&self) -> bool {
+        match self {
+            Self::Boot
+            | Self::PeerClosed
+            | Self::ServiceLost
+            | Self::NetworkLost
+            | Self::Received => true,
+            Self::ServerText(_) | Self::Other(_) => false,
+        }
+    }
+
+    /// Reads a line that belongs to no command.
     #[must_use]
     pub fn parse(line: &str) -> Self {
         if is_boot(line) {
@@ -48,11 +61,30 @@ impl Urc {
 /// Whether a line is one that modules send unasked: no answer, no name and no content looks so,
 /// except where somebody made it look so.
 ///
-/// This is the one list of such lines. Those with a sign in front are known by their form, and
-/// reports of the FTPS service are none of them.
+/// This is the one list of such lines, and what other rooms ask of a line is asked in this file. Lines with a sign in
+/// front are known by their form, and reports of the FTPS service are none of them.
 #[must_use]
 pub fn is_unsolicited(line: &str) -> bool {
     is_unsolicited_word(line) || is_sentence(line.as_bytes()) || has_name_of_its_own(line)
+}
+
+/// Whether a line can be an answer without a prefix, as `AT+CGMM` has it: it begins with no sign, is no echo of a
+/// command, and no module sends it unasked.
+#[must_use]
+pub fn may_be_bare_information(line: &str) -> bool {
+    !line.starts_with(['+', '*', '^', '$', '#']) && !line.starts_with("AT") && !is_unsolicited(line)
+}
+
+/// Whether a line can be content that has lost the line with its count.
+#[must_use]
+pub fn may_be_content(line: &str) -> bool {
+    !line.starts_with(['+', '*']) && !line.starts_with("AT") && !is_unsolicited(line)
+}
+
+/// Whether nothing but the name of a file on the module, which holds no colon, reads so.
+#[must_use]
+pub fn is_only_a_file_name(line: &str) -> bool {
+    !line.starts_with(['+', '*']) && !line.contains(':') && !is_unsolicited(line)
 }
 
 /// Whether a line by itself could be taken for one that the module says: unasked, as a final result code

@@ -5,7 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tracing::{debug, info, warn};
 
-use super::Dialogue;
+use super::dialogue::Dialogue;
+use super::readiness::Change;
 use super::run::{Activity, Sentences};
 use crate::at::line::is_sentence;
 use crate::at::{Expect, Frame};
@@ -16,7 +17,7 @@ use crate::dialogue::moment::Moment;
 use crate::dialogue::procedure::{EndOfContent, Feed, Procedure};
 use crate::dialogue::rung::Rung;
 use crate::dialogue::session::Session;
-use crate::ftps::{Body, Command, ErrCode, Report, Urc, Verb, escape};
+use crate::ftps::{Body, Command, CommandName, ErrCode, Report, Urc, escape};
 
 /// After the server closed the connection the module should report soon.
 const AFTER_CLOSE: Duration = Duration::from_secs(10);
@@ -44,12 +45,12 @@ impl Dialogue {
             return;
         }
         let Some(exchange) = &mut self.exchange else {
-            self.overhear(frame, now);
+            self.hear_between_commands(frame, now);
             return;
         };
         match exchange.hear(frame, now) {
             Heard::Nothing => {}
-            Heard::Stray(text) => self.stray(&text, now),
+            Heard::Unsolicited(text) => self.hear_unsolicited(&text, now),
             Heard::Content(bytes) => {
                 if let Some(run) = &mut self.run {
                     let delivery = run.task.content(bytes);
@@ -67,7 +68,7 @@ impl Dialogue {
             return;
         }
         if exchange.is_interrupted() {
-            self.synchronised = false;
+            self.readiness.change(Change::AnswerIncomplete);
             // The rest would be typed as command lines.
             if self.outbox.drop_content() {
                 // Behind an ETX, the first mark is content.
@@ -75,13 +76,13 @@ impl Dialogue {
             }
             self.end_content(now);
         }
-        if let Some(settlement) = self.exchange.as_ref().and_then(Exchange::settled) {
-            self.settle(settlement, now);
+        if let Some(response) = self.exchange.as_ref().and_then(Exchange::response) {
+            self.take_response(response, now);
         }
     }
 
     /// A frame came while no command is under way.
-    pub(super) fn overhear(&mut self, frame: Frame, now: Moment) {
+    pub(super) fn hear_between_commands(&mut self, frame: Frame, now: Moment) {
         let Frame::Line(raw) = frame else { return };
         let text = String::from_utf8_lossy(&raw).into_owned();
         // Content of a command that is over is skipped by its count, not read.
@@ -93,24 +94,25 @@ impl Dialogue {
             self.leftover = len;
             return;
         }
-        self.stray(&text, now);
+        self.hear_unsolicited(&text, now);
     }
 
     /// A line that belongs to no command.
-    pub(super) fn stray(&mut self, text: &str, now: Moment) {
+    pub(super) fn hear_unsolicited(&mut self, text: &str, now: Moment) {
         if self.filling.take().is_some() {
             // Whatever the module waited for, it has it.
             self.outbox.drop_content();
         }
         if let (Some(report), Some(run)) = (Report::parse(text), &mut self.run)
-            && let Some(code) = run.task.overhear(&report)
+            && let Some(code) = run.task.unsolicited_report(&report)
         {
             self.session.note(code);
             return;
         }
-        if let Some(Report { verb, body }) = Report::parse(text) {
-            self.silent.came(verb);
-            if let (Verb::Login, Body::Number(code @ 1..), Some(_)) = (verb, body, self.hasty_until)
+        if let Some(Report { name, body }) = Report::parse(text) {
+            self.silent.came(name);
+            if let (CommandName::Login, Body::Number(code @ 1..), Some(_)) =
+                (name, body, self.hasty_until)
             {
                 self.late_code = Some(ErrCode::new(u16::try_from(code).unwrap_or(u16::MAX)));
             }
@@ -119,7 +121,7 @@ impl Dialogue {
             Urc::Boot => {
                 warn!(line = %self.shown(text), "the module has started");
                 self.forget();
-                self.started = true;
+                self.readiness.change(Change::ModuleStarted);
                 if let (None, Some(Activity::BringUp(bring_up))) = (
                     &self.exchange,
                     self.run.as_mut().map(|run| &mut run.activity),
@@ -130,7 +132,7 @@ impl Dialogue {
             }
             Urc::PeerClosed => {
                 info!("the server closed the connection");
-                self.lapse(Rung::Login, &Cause::Disconnected, "AT+CFTPSLOGIN");
+                self.lapse(Rung::Login, &Cause::Disconnected, CommandName::Login);
                 self.session.close();
                 if let Some(exchange) = &mut self.exchange {
                     exchange.hasten(now + AFTER_CLOSE);
@@ -138,7 +140,7 @@ impl Dialogue {
             }
             Urc::ServiceLost => {
                 warn!("the module lost the FTPS service");
-                self.lapse(Rung::Service, &Cause::Disconnected, "AT+CFTPSSTART");
+                self.lapse(Rung::Service, &Cause::Disconnected, CommandName::Start);
                 self.session = Session::Unknown;
                 self.break_off_transfer(Cause::Disconnected, now);
             }
@@ -147,7 +149,7 @@ impl Dialogue {
                     line = %self.shown(text),
                     "the module lost its data connection to the network"
                 );
-                self.lapse(Rung::Service, &Cause::NetworkLost, "AT+CFTPSSTART");
+                self.lapse(Rung::Service, &Cause::NetworkLost, CommandName::Start);
                 self.session = Session::Unknown;
                 self.break_off_transfer(Cause::NetworkLost, now);
             }
@@ -160,7 +162,7 @@ impl Dialogue {
                 if let Some(Activity::BringUp(bring_up)) =
                     self.run.as_mut().map(|run| &mut run.activity)
                 {
-                    bring_up.overhear(&line);
+                    bring_up.unsolicited_line(&line);
                 }
             }
         }
@@ -250,20 +252,19 @@ impl Dialogue {
         self.filling = None;
         self.fill = 0;
         self.lapse = None;
-        self.attached = false;
-        self.synchronised = false;
+        self.readiness.change(Change::ModuleForgot);
         self.session = Session::Unknown;
     }
 
     /// The exchange under way will not be answered.
     pub(super) fn break_off(&mut self, cause: Cause, now: Moment) {
         self.wait = None;
-        if let Some(settlement) = self
+        if let Some(response) = self
             .exchange
             .as_ref()
             .map(|exchange| exchange.broken(cause))
         {
-            self.settle(settlement, now);
+            self.take_response(response, now);
         }
     }
 
@@ -299,9 +300,9 @@ impl Dialogue {
             .is_some_and(|run| matches!(run.activity, Activity::BringUp(_)));
         if bringing_up {
             self.echoes = echoed;
-        } else if echoed && !self.echoes && self.attached {
+        } else if echoed && !self.echoes && self.is_ready() {
             info!("the module echoes again: it has started anew");
-            self.attached = false;
+            self.readiness.change(Change::ModuleForgot);
             self.session = Session::Unknown;
         }
     }

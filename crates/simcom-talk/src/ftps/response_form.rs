@@ -2,40 +2,40 @@
 
 use std::time::Duration;
 
-use super::verb::Verb;
+use super::command_name::{CommandName, StorageCommandName};
 
 /// What answers a command, and what ends it.
 ///
 /// In every shape `ERROR` may stand in place of `OK`, and a report with an error code may come
 /// before or after it, or not at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
+pub enum ResponseForm {
     /// A final result code, after any lines of information.
     Final,
     /// A final result code and one report, in either order.
     Report,
-    /// As [`Shape::Report`], and content in counted blocks before the report.
+    /// As [`ResponseForm::Report`], and content in counted blocks before the report.
     Blocks,
     /// A final result code and the news that content has come into the cache, or a report
     /// instead (SIMCom manual L1214 b). The report may also come later, under any command.
     Cached,
     /// Content in counted blocks, then a final result code; a report may come with it.
     CacheRead,
-    /// A prompt for content first; once the content is handed over, as [`Shape::Report`].
+    /// A prompt for content first; once the content is handed over, as [`ResponseForm::Report`].
     Prompt,
     /// A prompt for so many bytes as the command announced; then a final result code.
     Literal,
 }
 
-impl Verb {
+impl CommandName {
     /// How the command is settled.
     #[must_use]
-    pub const fn shape(self) -> Shape {
+    pub const fn response_form(self) -> ResponseForm {
         match self {
-            Self::SingleIp | Self::ReadSingleIp => Shape::Final,
-            Self::Storage(verb) => verb.shape(),
-            Self::List | Self::Get => Shape::Blocks,
-            Self::Put => Shape::Prompt,
+            Self::SingleIp | Self::ReadSingleIp | Self::Other(_) => ResponseForm::Final,
+            Self::Storage(name) => name.response_form(),
+            Self::List | Self::Get => ResponseForm::Blocks,
+            Self::Put => ResponseForm::Prompt,
             Self::Start
             | Self::Stop
             | Self::Login
@@ -50,7 +50,7 @@ impl Verb {
             | Self::CacheRead
             | Self::GetFile
             | Self::PutFile
-            | Self::Size => Shape::Report,
+            | Self::Size => ResponseForm::Report,
         }
     }
 
@@ -70,7 +70,7 @@ impl Verb {
             // From the last byte of content to the report: the module still sends what it
             // has buffered.
             Self::Put => 120,
-            Self::Storage(verb) => return verb.timing(),
+            Self::Storage(name) => return name.timing(),
             // Where the size is not known; see [`Timing::of_module_file`].
             Self::GetFile | Self::PutFile => MODULE_FILE_LONGEST,
             _ => 30,
@@ -83,6 +83,33 @@ impl Verb {
             outcome: Duration::from_secs(outcome),
             trailing,
             ..Timing::DEFAULT
+        }
+    }
+}
+
+impl StorageCommandName {
+    /// How the command is settled.
+    #[must_use]
+    pub const fn response_form(self) -> ResponseForm {
+        match self {
+            Self::Read => ResponseForm::Blocks,
+            Self::Write => ResponseForm::Literal,
+            _ => ResponseForm::Final,
+        }
+    }
+
+    /// How long the parts of the command may take.
+    #[must_use]
+    pub const fn timing(self) -> Timing {
+        match self {
+            // No manual has figures. Flash that is being cleaned up can hold a write for seconds;
+            // a minute is beyond anything but a fault.
+            Self::Write | Self::Delete => Timing {
+                accept: FLASH,
+                outcome: FLASH,
+                ..Timing::DEFAULT
+            },
+            _ => Timing::DEFAULT,
         }
     }
 }
@@ -100,6 +127,9 @@ const MODULE_FILE_LONGEST: u64 = 900;
 
 /// Bytes a second that a module moves by itself at least: what a 2G network gives.
 const MODULE_FILE_RATE: u64 = 10 * 1024;
+
+/// Longest time that flash memory which is being cleaned up may hold a write.
+const FLASH: Duration = Duration::from_secs(60);
 
 /// How long the parts of an exchange may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

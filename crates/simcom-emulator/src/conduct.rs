@@ -1,0 +1,329 @@
+//! Conducting the command under way: when `OK` goes, when the result, and which.
+
+use bytes::Bytes;
+
+use crate::commands::Outcome;
+use crate::emulator::Emulator;
+use crate::faults::Phase;
+use crate::knobs::{FailureForm, OkOrder};
+use crate::line::printed_path;
+use crate::operation::{Download, Kind, Operation, Target, Upload};
+use crate::outbox::Item;
+use crate::session::Standing;
+use crate::uplink::{Answer, Ask, Failure};
+
+/// One read of the network: large enough to keep a fast line busy, small beside a cache.
+const READ: usize = 16 * 1024;
+
+impl Emulator {
+    /// Begins the current command; `ask` is its first request.
+    pub(crate) fn begin(&mut self, kind: Kind, ask: Option<Ask>) -> Outcome {
+        if !self.queue.is_empty() {
+            // TODO-correctness: no document shows a two-phase command followed by another on its
+            // line.
+            return Outcome::Error;
+        }
+        let name = self.current.name.clone();
+        let (mut order, form) = (self.order_of(&name), self.form_of(&name));
+        if matches!(
+            &kind,
+            Kind::Download(Download {
+                sink: Target::Cache,
+                ..
+            })
+        ) {
+            // The cache is read while the download runs, so that `OK` cannot wait for its end
+            // (L1214 b).
+            order = OkOrder::OkFirst;
+        }
+        let holds_ok = matches!(
+            kind,
+            Kind::Upload(Upload { file: None, .. }) | Kind::Resolve(_)
+        );
+        let accepted = !holds_ok && order == OkOrder::OkFirst && form == FailureForm::OkCode;
+        self.operation = Some(Operation {
+            name: name.clone(),
+            nth: self.current.nth,
+            order,
+            form,
+            accepted,
+            waiting: None,
+            first_id: self.last_id,
+            kind,
+        });
+        if accepted {
+            self.final_code(&name, self.current.nth, "OK");
+        }
+        if let Some(ask) = ask {
+            self.wait_for(ask);
+        }
+        Outcome::Later
+    }
+
+    /// Puts the operation's next question.
+    pub(crate) fn wait_for(&mut self, ask: Ask) {
+        let id = self.ask(ask);
+        if let Some(operation) = &mut self.operation {
+            operation.waiting = Some(id);
+        }
+    }
+
+    /// Begins and succeeds at once, for commands that ask nobody; the module then stands there.
+    pub(crate) fn settle_into(&mut self, standing: Standing) -> Outcome {
+        let outcome = self.begin(Kind::Plain, None);
+        let stood = self.session.standing;
+        if outcome == Outcome::Later && self.succeed(None) && stood != standing {
+            self.leave(standing);
+        }
+        outcome
+    }
+
+    /// Begins and fails at once.
+    pub(crate) fn begin_and_fail(&mut self, code: u16) -> Outcome {
+        let outcome = self.begin(Kind::Plain, None);
+        if outcome == Outcome::Later {
+            self.fail(code);
+        }
+        outcome
+    }
+
+    /// Ends the operation well, unless a fault has it fail; says which. The result is `+NAME: 0`
+    /// unless another is given.
+    pub(crate) fn succeed(&mut self, result: Option<String>) -> bool {
+        if let Some(code) = self.result_fault() {
+            self.fail(code);
+            return false;
+        }
+        let Some(operation) = self.operation.take() else {
+            return false;
+        };
+        let Operation {
+            name,
+            nth,
+            order,
+            accepted,
+            ..
+        } = operation;
+        let result = result.unwrap_or_else(|| format!("{name}: 0"));
+        if !accepted && order == OkOrder::OkFirst {
+            self.final_code(&name, nth, "OK");
+        }
+        self.result(&name, nth, &result);
+        if !accepted && order == OkOrder::ResultFirst {
+            self.final_code(&name, nth, "OK");
+        }
+        true
+    }
+
+    /// Ends the operation with a code.
+    pub(crate) fn fail(&mut self, code: u16) {
+        let Some(operation) = self.operation.take() else {
+            return;
+        };
+        let Operation {
+            name,
+            nth,
+            order,
+            form,
+            accepted,
+            kind,
+            ..
+        } = operation;
+        let result = match &kind {
+            // SIMCom manual, AT+CDNSGIP: 0 and a code of its own, 10 for any DNS error.
+            Kind::Resolve(_) => format!("{name}: 0,10"),
+            _ => format!("{name}: {code}"),
+        };
+        // After data the documents have one form only: OK, then the code (L1215 c).
+        let after_data = matches!(&kind, Kind::Upload(upload) if upload.complete);
+        let form = if after_data {
+            FailureForm::OkCode
+        } else {
+            form
+        };
+        if accepted {
+            return self.result(&name, nth, &result);
+        }
+        match (form, order) {
+            (FailureForm::Error, _) => self.final_code(&name, nth, "ERROR"),
+            (FailureForm::CodeError, _) => {
+                self.result(&name, nth, &result);
+                self.final_code(&name, nth, "ERROR");
+            }
+            (FailureForm::ErrorCode, _) => {
+                self.final_code(&name, nth, "ERROR");
+                self.result(&name, nth, &result);
+            }
+            (_, OkOrder::ResultFirst) => {
+                self.result(&name, nth, &result);
+                self.final_code(&name, nth, "OK");
+            }
+            _ => {
+                self.final_code(&name, nth, "OK");
+                self.result(&name, nth, &result);
+            }
+        }
+    }
+
+    /// An answer from the network.
+    pub(crate) fn answered(&mut self, id: u64, answer: Result<Answer, Failure>) {
+        let Some(operation) = &mut self.operation else {
+            return;
+        };
+        if id <= operation.first_id {
+            return;
+        }
+        if operation.waiting != Some(id) {
+            return self.stored(answer);
+        }
+        operation.waiting = None;
+        match answer {
+            Ok(answer) => self.progress(answer),
+            Err(failure) => {
+                if failure.ends_session() && self.session.standing == Standing::LoggedIn {
+                    self.session.standing = Standing::Dead;
+                }
+                self.fail(failure.code());
+            }
+        }
+    }
+
+    fn progress(&mut self, answer: Answer) {
+        let Some(operation) = &mut self.operation else {
+            return;
+        };
+        let name = &operation.name;
+        let result = match (&mut operation.kind, answer) {
+            (Kind::Login, Answer::Done) => {
+                if self.succeed(None) {
+                    self.session.standing = Standing::LoggedIn;
+                } else {
+                    self.ask(Ask::DropAll);
+                }
+                return;
+            }
+            (Kind::Logout, _) => {
+                self.leave(Standing::Started);
+                None
+            }
+            (Kind::Abort, _) => {
+                self.leave(Standing::Idle);
+                None
+            }
+            (Kind::Type(transfer_type), Answer::Done) => {
+                let transfer_type = *transfer_type;
+                if self.succeed(None) {
+                    self.session.transfer_type = transfer_type;
+                }
+                return;
+            }
+            (Kind::Plain, Answer::Directory(path)) => {
+                Some(format!("{name}: {}", printed_path(&path)))
+            }
+            (Kind::Plain, Answer::Size(size)) => Some(format!("{name}: {size}")),
+            (Kind::Resolve(host), Answer::Address(address)) => {
+                Some(format!("{name}: 1,\"{host}\",\"{address}\""))
+            }
+            (Kind::Download(_), answer) => return self.downloaded(answer),
+            (Kind::Upload(_), _) => return self.upload_opened_or_done(),
+            _ => None,
+        };
+        self.succeed(result);
+    }
+
+    /// Asks for more of a running download as the line drains.
+    pub(crate) fn pull(&mut self) {
+        let room = self.room_in_target().min(READ);
+        if let Some(Operation {
+            waiting: None,
+            kind: Kind::Download(download),
+            ..
+        }) = &self.operation
+            && download.opened
+            && !download.ended
+            && room > 0
+            && self.out.len() < 2 * READ
+        {
+            self.wait_for(Ask::Read { max: room });
+        }
+    }
+
+    fn order_of(&self, name: &str) -> OkOrder {
+        let chosen = self
+            .knobs
+            .ok_order_of
+            .get(name)
+            .copied()
+            .unwrap_or(self.knobs.ok_order);
+        match chosen {
+            OkOrder::Documented if self.profile.result_first.contains(&name) => {
+                OkOrder::ResultFirst
+            }
+            // 27.007 and V.250 commands print their information before the final code.
+            OkOrder::Documented if !name.starts_with("+CFTPS") => OkOrder::ResultFirst,
+            OkOrder::Documented => OkOrder::OkFirst,
+            chosen => chosen,
+        }
+    }
+
+    fn form_of(&self, name: &str) -> FailureForm {
+        let knobs = &self.knobs;
+        let chosen = knobs
+            .failure_form_of
+            .get(name)
+            .copied()
+            .unwrap_or(knobs.failure_form);
+        match chosen {
+            FailureForm::Documented if self.profile.code_then_error.contains(&name) => {
+                FailureForm::CodeError
+            }
+            FailureForm::Documented if self.profile.error_then_code.contains(&name) => {
+                FailureForm::ErrorCode
+            }
+            FailureForm::Documented => FailureForm::OkCode,
+            chosen => chosen,
+        }
+    }
+
+    /// `OK` or `ERROR`, unless a knob or a fault swallows or precedes it.
+    pub(crate) fn final_code(&mut self, name: &str, nth: u32, code: &str) {
+        let due = self.now + self.knobs.command_latency;
+        for effect in self.faults.at(name, nth, Phase::BeforeOk) {
+            self.out.push(due, Item::Effect(effect));
+        }
+        if code == "OK" && self.knobs.ok_never.iter().any(|never| never == name) {
+            return;
+        }
+        self.out
+            .push(due, Item::Bytes(Bytes::from(format!("\r\n{code}\r\n"))));
+    }
+
+    /// The result line, unless a knob or a fault swallows or precedes it.
+    pub(crate) fn result(&mut self, name: &str, nth: u32, line: &str) {
+        let due = self.now + self.knobs.result_latency;
+        for effect in self.faults.at(name, nth, Phase::BeforeResult) {
+            self.out.push(due, Item::Effect(effect));
+        }
+        if self.knobs.result_never.iter().any(|never| never == name) {
+            return;
+        }
+        let line = self.spaced(line);
+        self.out
+            .push(due, Item::Bytes(Bytes::from(format!("\r\n{line}\r\n"))));
+    }
+
+    /// A code that a fault puts in place of success.
+    fn result_fault(&mut self) -> Option<u16> {
+        let operation = self.operation.as_ref()?;
+        self.faults.failure(&operation.name, operation.nth)
+    }
+
+    /// Bytes the operation's place in the exchange is counted by, for faults.
+    pub(crate) fn execution_of_operation(&self) -> (String, u32) {
+        self.operation
+            .as_ref()
+            .map_or_else(Default::default, |operation| {
+                (operation.name.clone(), operation.nth)
+            })
+    }
+}

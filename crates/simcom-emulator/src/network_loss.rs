@@ -1,0 +1,108 @@
+//! What the network does to the session and to the command under way.
+
+use bytes::{Bytes, BytesMut};
+
+use crate::emulator::Emulator;
+use crate::faults::Stuck;
+use crate::input::Input;
+use crate::operation::Kind;
+use crate::session::Standing;
+use crate::uplink::{Ask, TransferType};
+
+impl Emulator {
+    /// The server closed the control connection.
+    pub(crate) fn peer_closed(&mut self) {
+        if self.session.standing != Standing::LoggedIn {
+            return;
+        }
+        self.session.standing = Standing::Dead;
+        self.fail_running(4);
+        self.say("+CFTPSNOTIFY: PEER CLOSED");
+    }
+
+    /// The network took the PDN connection away.
+    pub(crate) fn network_lost(&mut self) {
+        self.say("+CGEV: ME PDN DEACT 1");
+        self.settings.pdn_active = false;
+        self.settings.net_open = false;
+        if self.session.standing == Standing::Idle {
+            return;
+        }
+        self.ask(Ask::DropAll);
+        self.session.standing = Standing::NoNetwork;
+        self.fail_running(10);
+        if let Some(notice) = self.profile.disconnect_notice {
+            self.session.standing = Standing::Idle;
+            self.say(notice);
+        }
+    }
+
+    /// Connections carry nothing any more, and nothing says so.
+    pub(crate) fn get_stuck(&mut self, what: Stuck) {
+        self.stuck = Some(what);
+        if self.session.standing == Standing::Idle {
+            return;
+        }
+        self.ask(Ask::DropAll);
+        self.session.standing = Standing::NoNetwork;
+        self.fail_running(10);
+    }
+
+    /// A command let go of something: what was stuck there, or depends on it, is free.
+    pub(crate) fn let_go(&mut self, of: Stuck) {
+        let free = match (of, self.stuck) {
+            (_, None) => false,
+            (Stuck::Context, Some(what)) => what == Stuck::Context,
+            (Stuck::Radio, Some(what)) => matches!(what, Stuck::Context | Stuck::Radio),
+            (Stuck::Stack, Some(_)) => true,
+        };
+        if free {
+            self.stuck = None;
+        }
+    }
+
+    /// `<stat>` of `+CREG` and its kin as it is now.
+    pub(crate) fn registration(&self) -> u8 {
+        let searches = self.stuck == Some(Stuck::Radio) || self.now < self.settings.registers_at;
+        match (self.settings.functionality, self.knobs.registration) {
+            (1, 1 | 5) if searches => 2,
+            (1, stat) => stat,
+            _ => 0,
+        }
+    }
+
+    /// Ends the running command, if any, with a code.
+    pub(crate) fn fail_running(&mut self, code: u16) {
+        let Some(operation) = &mut self.operation else {
+            return;
+        };
+        if let Kind::Upload(upload) = &mut operation.kind
+            && upload.prompted
+            && !upload.complete
+        {
+            // SIMCom manual L1215 (c): a failure during input is reported after it; the first,
+            // since those that follow are of its making.
+            upload.failed.get_or_insert(code);
+            if !self.knobs.failure_ends_prompt {
+                return;
+            }
+            upload.complete = true;
+            self.input = Input::Commands;
+        }
+        operation.waiting = None;
+        self.fail(code);
+    }
+
+    /// Forgets the login: directory, type and cache go with it.
+    pub(crate) fn leave(&mut self, standing: Standing) {
+        self.session.standing = standing;
+        self.session.transfer_type = TransferType::Binary;
+        self.session.cache = BytesMut::new();
+    }
+
+    /// Takes up to `max` bytes from the cache.
+    pub(crate) fn take_cache(&mut self, max: usize) -> Bytes {
+        let len = self.session.cache.len().min(max);
+        self.session.cache.split_to(len).freeze()
+    }
+}

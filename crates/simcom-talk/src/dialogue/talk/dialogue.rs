@@ -1,0 +1,212 @@
+//! The conversation with one module, and what is known of it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::abort_cost::AbortCost;
+use super::filling::Filling;
+use super::outbox::Outbox;
+use super::readiness::Readiness;
+use super::run::{Attempt, Run, Sentences};
+use super::secrets::Secrets;
+use super::silent::Silent;
+use super::wait::Wait;
+use crate::at::Framer;
+use crate::dialogue::echo::Echo;
+use crate::dialogue::exchange::Exchange;
+use crate::dialogue::facts::Facts;
+use crate::dialogue::failure::Failure;
+use crate::dialogue::moment::Moment;
+use crate::dialogue::operation::{Output, Progress, ProgressStage};
+use crate::dialogue::repair::Repaired;
+use crate::dialogue::session::Session;
+use crate::dialogue::setup::Setup;
+#[expect(unused_imports, reason = "the documentation names it")]
+use crate::dialogue::step::Step;
+use crate::dialogue::tls::Secured;
+use crate::ftps::{ErrCode, Profile};
+
+/// The host's side of the conversation with one module.
+///
+/// Knows where the module stands and carries one operation at a time. Never blocks, never reads a clock, a port or a
+/// file: its owner has these, hands in what they bring, and does what [`Dialogue::poll`] says.
+///
+/// # Contract
+/// Four kinds of methods:
+///
+/// * *Getters* tell what is known ([`Dialogue::session`], [`Dialogue::facts`], [`Dialogue::progress`] ...). They
+///   change nothing and may be called at any time.
+/// * *`handle_*`* take what arrived from outside, at the moment it did: [`Dialogue::handle_port_opened`] and
+///   [`Dialogue::handle_port_lost`] for the port, [`Dialogue::handle_bytes`] for what came out of it,
+///   [`Dialogue::handle_piece`] for content of a source, [`Dialogue::handle_undelivered`] for content that the
+///   receiver did not take, [`Dialogue::handle_repair`] for the owner's answer to [`Step::Repair`],
+///   [`Dialogue::handle_deadline`] and [`Dialogue::handle_write_deadline`] for a time that has passed.
+/// * *Mutators* say what the owner wants: [`Dialogue::begin`] an operation, [`Dialogue::abandon`] it, or have it
+///   [`Dialogue::yield_link`] to others.
+/// * [`Dialogue::poll`] says what to do next, as one [`Step`].
+///
+/// The order: open the port, [`Dialogue::handle_port_opened`], then [`Dialogue::begin`] whenever `poll` says
+/// [`Step::Idle`]. Call `poll` after every `handle_*` and every mutator, carry its step out, and call it again:
+/// steps are not repeated, and [`Step::Done`] ends the operation. Bytes from the port are handed in at any time,
+/// also while a step waits for something else.
+///
+/// The deadline: a step that waits names its own ([`Step::deadline`]); it counts until the next `poll`. When it has
+/// passed, call [`Dialogue::handle_deadline`], or [`Dialogue::handle_write_deadline`] where the step was
+/// [`Step::Write`]. A call that comes early changes nothing. The times that are handed in must not go back.
+///
+/// Misuse never panics. A call that fits nothing under way changes nothing: a piece that nobody asked for, an
+/// answer to a repair that nobody asked about, a yield without an operation. [`Dialogue::begin`] refuses a second
+/// operation with [`Busy`].
+#[derive(Debug)]
+pub struct Dialogue {
+    pub(super) setup: Setup,
+    pub(super) patience: Patience,
+    pub(super) profile: Profile,
+    pub(super) facts: Facts,
+    pub(super) framer: Framer,
+    /// How far the module can be spoken to.
+    pub(super) readiness: Readiness,
+    /// It went on echoing after it was told not to.
+    pub(super) echoes: bool,
+    pub(super) session: Session,
+    pub(super) tls: Secured,
+    pub(super) abort_cost: AbortCost,
+    pub(super) secrets: Secrets,
+    /// Results that this module does not send, and when a login whose result was not waited for must be
+    /// done; and the code that it reported late.
+    pub(super) silent: Silent,
+    pub(super) hasty_until: Option<Moment>,
+    pub(super) late_code: Option<ErrCode>,
+    /// Sentences of a satellite receiver come out of the port.
+    pub(super) sentences: Sentences,
+    pub(super) run: Option<Run>,
+    pub(super) exchange: Option<Exchange>,
+    /// The echo of content behind a prompt, where the module echoes.
+    pub(super) echo: Option<Echo>,
+    /// When what may be the beginning of that echo is given back.
+    pub(super) held_until: Option<Moment>,
+    /// Content of a command that is over, arriving with no exchange under way.
+    pub(super) leftover: u64,
+    pub(super) wait: Option<Wait>,
+    /// Zeros still to be written where content ended before its announced length.
+    pub(super) fill: u64,
+    /// Zeros for a module that waits for the rest of something.
+    pub(super) filling: Option<Filling>,
+    pub(super) outbox: Outbox,
+    /// Why the last plan failed; until one succeeds.
+    pub(super) trouble: Option<Failure>,
+    /// What the planner has to mend, and why.
+    pub(super) lapse: Option<Attempt>,
+    /// The module refused SIZE without a code in a session that was just made: it has no such
+    /// command, or says so of every name. The listing is asked after it in any case.
+    pub(super) sizeless: bool,
+    /// Rungs of which the owner has not been told.
+    pub(super) told: VecDeque<Repaired>,
+    /// The outcome of the operation, once all else was told.
+    pub(super) done: Option<Result<Output, Failure>>,
+}
+
+/// An operation is under way already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an operation is under way; begin the next one when it is done")]
+pub struct Busy;
+
+/// How long the dialogue waits for what no command has a time for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// For a port that was lost during an operation to come back.
+    pub port: Duration,
+    /// For the port to take bytes: flow control may hold them while the network is slow.
+    pub write: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            // A module that restarts is back on USB after 15 to 30 s.
+            port: Duration::from_secs(40),
+            // As long as the module may take for the end of an upload.
+            write: Duration::from_secs(120),
+        }
+    }
+}
+
+impl Dialogue {
+    /// A dialogue with a module of which nothing is known, over a port that is not open.
+    #[must_use]
+    pub fn new(setup: Setup, patience: Patience) -> Self {
+        Self {
+            setup,
+            patience,
+            profile: Profile::careful(),
+            facts: Facts::default(),
+            framer: Framer::new(),
+            readiness: Readiness::Closed { starting: false },
+            echoes: false,
+            session: Session::Unknown,
+            tls: Secured::default(),
+            abort_cost: AbortCost::default(),
+            secrets: Secrets::default(),
+            silent: Silent::default(),
+            hasty_until: None,
+            late_code: None,
+            sentences: Sentences::None,
+            run: None,
+            exchange: None,
+            echo: None,
+            held_until: None,
+            leftover: 0,
+            wait: None,
+            fill: 0,
+            filling: None,
+            outbox: Outbox::default(),
+            trouble: None,
+            lapse: None,
+            sizeless: false,
+            told: VecDeque::new(),
+            done: None,
+        }
+    }
+
+    /// Where the module's FTPS session stands.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// What the module said of itself when it was last brought up.
+    #[must_use]
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Whether the module was brought up and nothing has happened to it since.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.readiness.is_brought_up()
+    }
+
+    /// Why the module could not be brought to a standing when that was last tried; `None` once it
+    /// was.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&Failure> {
+        self.trouble.as_ref()
+    }
+
+    /// How far the operation is.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        match &self.run {
+            None => Progress::default(),
+            Some(run) => {
+                let progress = run.task.progress();
+                let stage = if run.begun {
+                    progress.stage
+                } else {
+                    ProgressStage::Preparing
+                };
+                Progress { stage, ..progress }
+            }
+        }
+    }
+}
