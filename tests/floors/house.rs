@@ -1,180 +1,250 @@
-//! The sources as a house: which room names which.
+//! A package's sources as modules that name one another.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::fs;
-use std::io;
 use std::path::Path;
 
-use crate::source::{Source, line_of};
-use crate::{CRATES, ROOMS, WORDS};
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::{Attribute, Item, ItemUse, UseTree, Visibility};
 
-/// The sources, by path below `src`.
+/// The path of a module from the root of its package, or that of a name in it.
+type Names = Vec<String>;
+
+/// The modules of a package, by their paths.
 pub(crate) struct House {
-    pub(crate) files: BTreeMap<String, Source>,
+    pub(crate) modules: BTreeMap<Names, Module>,
 }
 
-/// A forbidden thing, and where.
-pub(crate) struct Finding {
-    path: String,
-    line: usize,
-    what: String,
-}
-
-/// A use of one room by another.
-pub(crate) struct Arrow<'a> {
-    path: &'a str,
-    line: usize,
-    from: &'a str,
-    to: String,
+/// One file, without its tests.
+pub(crate) struct Module {
+    /// Where it is.
+    pub(crate) path: String,
+    /// All that it names by a path.
+    pub(crate) names: Vec<Names>,
+    /// Without comments and tests.
+    pub(crate) code: String,
+    /// What it takes from others: their names here, and their paths.
+    taken: BTreeMap<String, Names>,
+    /// What of that it shows.
+    shows: BTreeMap<String, Names>,
 }
 
 impl House {
-    pub(crate) fn of_this_package() -> io::Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let mut files = BTreeMap::new();
-        let mut folders = vec![root.clone()];
+    /// Reads the sources of a package of this repository.
+    pub(crate) fn of(package: &str) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(package);
+        let (mut folders, mut files) = (vec![root.clone()], Vec::new());
         while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder)? {
-                let path = entry?.path();
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
                 if path.is_dir() {
                     folders.push(path);
                 } else if path.extension().is_some_and(|extension| extension == "rs") {
-                    let text = fs::read_to_string(&path)?;
-                    let below = path.strip_prefix(&root).unwrap_or(&path);
-                    files.insert(below.to_string_lossy().into_owned(), Source::of(&text));
+                    let below = path.strip_prefix(&root).unwrap().to_str().unwrap();
+                    files.push((below.to_owned(), fs::read_to_string(&path).unwrap()));
                 }
             }
         }
-        Ok(Self { files })
+        Self::read(
+            package,
+            files
+                .iter()
+                .map(|(path, text)| (path.as_str(), text.as_str())),
+        )
     }
 
-    pub(crate) fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let files = files.into_iter();
-        Self {
-            files: files
-                .map(|(path, text)| (path.to_owned(), Source::of(text)))
-                .collect(),
-        }
-    }
-
-    /// All that the tables forbid.
-    pub(crate) fn findings(&self) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        for (path, source) in &self.files {
-            let mut find = |line, what| {
-                findings.push(Finding {
-                    path: path.clone(),
-                    line,
-                    what,
-                });
-            };
-            let room = room(path);
-            if room != "lib" && may_name(room).is_none() {
-                find(1, format!("{room} has no row"));
-                continue;
-            }
-            for (line, name) in source.crates() {
-                let places = CRATES.iter().find(|(known, _)| *known == name);
-                if places.is_some_and(|(_, places)| !begins(path, places)) {
-                    find(line, format!("names the crate {name}"));
-                }
-            }
-            for (word, forbidden, but) in WORDS {
-                let tests = path.ends_with("/tests.rs") || path.contains("/tests/");
-                if begins(path, forbidden) && !begins(path, but) && !tests {
-                    for (at, _) in source.untested().match_indices(word) {
-                        find(line_of(&source.spoken, at), format!("says {word}"));
-                    }
-                }
-            }
-        }
-        for arrow in self.arrows() {
-            let allowed = may_name(arrow.from).unwrap_or_default();
-            if !allowed.contains(&arrow.to.as_str()) {
-                findings.push(Finding {
-                    path: arrow.path.to_owned(),
-                    line: arrow.line,
-                    what: format!("{} -> {}", arrow.from, arrow.to),
-                });
-            }
-        }
-        if let Some(circle) = self.circle() {
-            findings.push(Finding {
-                path: "src".into(),
-                line: 0,
-                what: format!("a circle: {}", circle.join(" -> ")),
+    /// Takes the files of a package by their paths. Those of tests and those of programs are left out.
+    pub(crate) fn read<'a>(package: &str, files: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        let is_left_out = |path: &str| {
+            path.contains("tests")
+                || path.contains("testing")
+                || path.starts_with("bin/")
+                || path == "main.rs"
+        };
+        let read = files
+            .filter(|(path, _)| !is_left_out(path))
+            .map(|(path, text)| {
+                let mut name: Names = path
+                    .trim_end_matches(".rs")
+                    .split('/')
+                    .map(Into::into)
+                    .collect();
+                name.pop_if(|last| last == "mod" || last == "lib");
+                (name, Module::read(format!("{package}/{path}"), text))
             });
+        Self {
+            modules: read.collect(),
         }
-        findings
     }
 
-    /// Every use of one room by another. The root module declares all of them and names none.
-    pub(crate) fn arrows(&self) -> Vec<Arrow<'_>> {
-        let mut arrows = Vec::new();
-        for (path, source) in &self.files {
-            let from = room(path);
-            if from == "lib" || may_name(from).is_none() {
-                continue;
-            }
-            for (line, to) in source.rooms_named(path) {
-                if to != from {
-                    arrows.push(Arrow {
-                        path,
-                        line,
-                        from,
-                        to,
-                    });
+    /// Modules beside one another that need each other, with all that is in them: a line for each circle.
+    pub(crate) fn circles(&self) -> Vec<String> {
+        let mut needs: BTreeMap<Names, BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
+        for (from, module) in &self.modules {
+            for to in module.names.iter().filter_map(|path| self.find(from, path)) {
+                let same = from
+                    .iter()
+                    .zip(to)
+                    .take_while(|(one, other)| one == other)
+                    .count();
+                // A part names the module around it, or that its part.
+                if let (Some(one), Some(other)) = (from.get(same), to.get(same)) {
+                    let siblings = needs.entry(from[..same].to_vec()).or_default();
+                    siblings.entry(one).or_default().insert(other);
                 }
             }
         }
-        arrows
+        needs.into_values().filter_map(circle).collect()
     }
 
-    /// Rooms that need each other, if there are any.
-    pub(crate) fn circle(&self) -> Option<Vec<String>> {
-        let mut needs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for arrow in self.arrows() {
-            needs
-                .entry(arrow.from.to_owned())
-                .or_default()
-                .insert(arrow.to);
+    /// The module that defines what a path leads to, read in a module.
+    fn find(&self, from: &Names, path: &[String]) -> Option<&Names> {
+        let taken = self.modules[from]
+            .taken
+            .get(&path[0])
+            .filter(|_| path.len() > 1);
+        if let Some(origin) = taken.filter(|origin| origin[0] != path[0]) {
+            return self.find(from, &[origin.as_slice(), &path[1..]].concat());
         }
-        // Whoever needs nobody cannot be part of a circle, nor whoever needs only such.
-        loop {
-            let alive: BTreeSet<String> = needs.keys().cloned().collect();
-            let before = alive.len();
-            needs.retain(|_, others| others.iter().any(|other| alive.contains(other)));
-            if needs.len() == before {
-                break;
+        let mut module: Names = match path[0].as_str() {
+            "crate" => Vec::new(),
+            "self" | "super" => from.clone(),
+            first
+                if self
+                    .modules
+                    .contains_key(&[from.as_slice(), &[first.to_owned()]].concat()) =>
+            {
+                from.clone()
+            }
+            _ => return None,
+        };
+        let mut rest = path.iter().skip_while(|name| {
+            if *name == "super" {
+                module.pop();
+            }
+            matches!(name.as_str(), "crate" | "self" | "super")
+        });
+        let mut name = rest.next()?;
+        while let deeper = [module.as_slice(), std::slice::from_ref(name)].concat()
+            && self.modules.contains_key(&deeper)
+        {
+            module = deeper;
+            name = rest.next()?;
+        }
+        let (key, here) = self.modules.get_key_value(&module)?;
+        match here.shows.get(name) {
+            Some(origin) if *origin != path => self.find(key, origin),
+            _ => Some(key),
+        }
+    }
+}
+
+impl Module {
+    fn read(path: String, text: &str) -> Self {
+        let file = syn::parse_file(text).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let mut module = Self {
+            path,
+            names: Vec::new(),
+            code: String::new(),
+            taken: BTreeMap::new(),
+            shows: BTreeMap::new(),
+        };
+        for item in file.items {
+            match item {
+                Item::Use(item) => module.take(&item),
+                Item::Mod(item) if is_for_tests(&item.attrs) || item.ident == "tests" => {}
+                item => {
+                    let tokens = item.into_token_stream();
+                    module.code += &tokens.to_string().replace(" :: ", "::");
+                    collect(tokens, &mut module.names);
+                }
             }
         }
-        (!needs.is_empty()).then(|| needs.into_keys().collect())
+        module
+    }
+
+    fn take(&mut self, item: &ItemUse) {
+        let mut paths = Vec::new();
+        flatten(&item.tree, &mut Vec::new(), &mut paths);
+        for path in &mut paths {
+            self.code += &format!("{};\n", path.join("::"));
+            path.pop_if(|last| last == "self");
+            self.taken
+                .extend(path.last().map(|name| (name.clone(), path.clone())));
+            if !matches!(item.vis, Visibility::Inherited) {
+                self.shows
+                    .extend(path.last().map(|name| (name.clone(), path.clone())));
+            }
+        }
+        self.names.extend(paths);
     }
 }
 
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.path, self.line, self.what)
+fn is_for_tests(attributes: &[Attribute]) -> bool {
+    let mut cfgs = attributes
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("cfg"));
+    cfgs.any(|cfg| cfg.to_token_stream().to_string().contains("test"))
+}
+
+/// Each path of a `use`, without new names.
+fn flatten(tree: &UseTree, before: &mut Names, paths: &mut Vec<Names>) {
+    let mut end = |name: String| paths.push([before.as_slice(), &[name]].concat());
+    match tree {
+        UseTree::Path(path) => {
+            before.push(path.ident.to_string());
+            flatten(&path.tree, before, paths);
+            before.pop();
+        }
+        UseTree::Group(group) => {
+            for tree in &group.items {
+                flatten(tree, before, paths);
+            }
+        }
+        UseTree::Name(name) => end(name.ident.to_string()),
+        UseTree::Rename(name) => end(name.ident.to_string()),
+        UseTree::Glob(_) => end("*".into()),
     }
 }
 
-/// The room a file belongs to.
-pub(crate) fn room(path: &str) -> &str {
-    let first = path.split('/').next().unwrap_or(path);
-    first.strip_suffix(".rs").unwrap_or(first)
+/// Each path with `::` in code, that of macros as well.
+fn collect(tokens: TokenStream, paths: &mut Vec<Names>) {
+    let (mut path, mut colons) = (Names::new(), 0);
+    for token in tokens {
+        match token {
+            TokenTree::Punct(sign) if sign.as_char() == ':' => {
+                colons += 1;
+                continue;
+            }
+            TokenTree::Ident(name) if colons == 2 => path.push(name.to_string()),
+            other => {
+                paths.extend(Some(std::mem::take(&mut path)).filter(|path| path.len() > 1));
+                match other {
+                    TokenTree::Ident(name) => path.push(name.to_string()),
+                    TokenTree::Group(group) => collect(group.stream(), paths),
+                    _ => {}
+                }
+            }
+        }
+        colons = 0;
+    }
+    paths.extend(Some(path).filter(|path| path.len() > 1));
 }
 
-fn may_name(room: &str) -> Option<&'static [&'static str]> {
-    let row = ROOMS.iter().find(|(name, _)| *name == room)?;
-    Some(row.1)
-}
-
-fn begins(path: &str, places: &[&str]) -> bool {
-    places.iter().any(|place| path.starts_with(place))
-}
-
-pub(crate) fn lines(findings: &[Finding]) -> String {
-    let lines: Vec<String> = findings.iter().map(Finding::to_string).collect();
-    lines.join("\n")
+/// The names of those that need each other, where there are such.
+fn circle(mut needs: BTreeMap<&str, BTreeSet<&str>>) -> Option<String> {
+    // Whoever needs nobody cannot be part of a circle, nor whoever needs only such, nor whom only such need.
+    loop {
+        let before = needs.len();
+        let alive: BTreeSet<&str> = needs.keys().copied().collect();
+        needs.retain(|_, others| others.iter().any(|other| alive.contains(other)));
+        let needed: BTreeSet<&str> = needs.values().flatten().copied().collect();
+        needs.retain(|name, _| needed.contains(name));
+        if needs.len() == before {
+            break;
+        }
+    }
+    let names: Vec<&str> = needs.into_keys().collect();
+    (!names.is_empty()).then(|| names.join(" "))
 }
