@@ -25,7 +25,7 @@ pub(crate) struct Module {
     /// Without comments and tests.
     pub(crate) code: String,
     /// What it takes from others: their names here, and their paths.
-    taken: BTreeMap<String, Names>,
+    pub(crate) taken: BTreeMap<String, Names>,
     /// What of that it shows.
     shows: BTreeMap<String, Names>,
 }
@@ -119,12 +119,11 @@ impl House {
             }
             _ => return None,
         };
-        let mut rest = path.iter().skip_while(|name| {
-            if *name == "super" {
-                module.pop();
-            }
-            matches!(name.as_str(), "crate" | "self" | "super")
-        });
+        let start = |name: &&String| matches!(name.as_str(), "crate" | "self" | "super");
+        for _ in path.iter().filter(|name| *name == "super") {
+            module.pop();
+        }
+        let mut rest = path.iter().skip_while(start);
         let mut name = rest.next()?;
         while let deeper = [module.as_slice(), std::slice::from_ref(name)].concat()
             && self.modules.contains_key(&deeper)

@@ -16,7 +16,7 @@ use cellftp::broker::{Broker, Limits};
 use cellftp::modem::port::StreamConnector;
 use cellftp::modem::{Modem, Options, clock};
 use cellftp::transfers::{Settings, Transfers};
-use simcom_emulator::uplink::Failure;
+use simcom_emulator::request::Failure;
 use simcom_emulator::uplink::memory::{Memory, Server as Uplink};
 use simcom_emulator::{Action, Effect, Emulator, Family, Fault, Knobs, Profile};
 use simcom_talk::ftps::tls::TlsPolicy;

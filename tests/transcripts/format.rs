@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use simcom_emulator::uplink::Security;
+use simcom_emulator::request::Security;
 use simcom_emulator::{Effect, Family, Fault, Knobs};
 
 use crate::read::read;

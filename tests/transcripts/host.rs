@@ -104,7 +104,8 @@ impl<'a> Replay<'a> {
     /// Brings the dialogue to a standing, with a module that says yes to everything.
     fn stand(&mut self, standing: Standing) -> Result<(), String> {
         let task = Task::Stand;
-        self.dialogue.begin(Operation { standing, task }).unwrap();
+        let begun = self.dialogue.begin(Operation { standing, task });
+        begun.map_err(|busy| format!("{busy:?}"))?;
         loop {
             let now = Moment::after(self.now);
             match self.dialogue.poll(now) {
@@ -136,7 +137,8 @@ impl<'a> Replay<'a> {
         self.content.clear();
         self.printed.clear();
         self.running = true;
-        self.dialogue.begin(operation).unwrap();
+        let begun = self.dialogue.begin(operation);
+        begun.map_err(|busy| format!("{busy:?}"))?;
         Ok(())
     }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use simcom_emulator::request::{Answer, Ask, Event, Request, Security};
 use simcom_emulator::uplink::memory::{Memory, Server};
-use simcom_emulator::uplink::{Answer, Ask, Event, Request, Security};
 use simcom_emulator::{Action, Effect, Emulator, Profile};
 
 use crate::cut::Cut;

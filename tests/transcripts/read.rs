@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use simcom_emulator::uplink::Security;
+use simcom_emulator::request::Security;
 use simcom_emulator::{Effect, Family, Fault, Phase, Trigger};
 
 use crate::format::{By, Form, Given, HOST, Item, Level, Said, Server, Transcript, Whose, parse};

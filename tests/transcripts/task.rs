@@ -3,7 +3,7 @@
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
-use simcom_emulator::uplink::Security;
+use simcom_emulator::request::Security;
 use simcom_talk::dialogue::operation::{
     Directory, Download, ModuleTransfer, Operation, SessionTarget, Standing, Task, Upload,
     WriteModuleFile,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use simcom_emulator::uplink::Event;
+use simcom_emulator::request::Event;
 use simcom_emulator::{Action, Effect, Emulator, Fault, Knobs, Phase, Profile, Trigger};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::Notify;
@@ -123,7 +123,7 @@ impl Module {
         true
     }
 
-    fn ask(&mut self, world: &World, now: Duration, request: simcom_emulator::uplink::Request) {
+    fn ask(&mut self, world: &World, now: Duration, request: simcom_emulator::request::Request) {
         let answer = self.net.answer(request, now, &mut world.oracle());
         match answer {
             Some((due, event)) if due <= now && self.answers.is_empty() => {

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
+use simcom_emulator::request::{Answer, Ask, Event, Failure, Request};
 use simcom_emulator::uplink::memory::{Memory, Names, Rest, Server};
-use simcom_emulator::uplink::{Answer, Ask, Event, Failure, Request};
 
 use crate::oracle::{At, By, Oracle};
 use crate::plan::{CutOff, Plan};

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::commands::settings::Settings;
 use crate::emulator::{Emulator, Execution};
 use crate::faults::{Direction, Effect};
 use crate::input::Input;
 use crate::line::LineBuffer;
 use crate::outbox::Item;
 use crate::power::Power;
+use crate::request::Ask;
 use crate::session::Session;
-use crate::uplink::Ask;
+use crate::settings::Settings;
 
 impl Emulator {
     /// Prints the parts of the banner whose time has come.

@@ -9,8 +9,8 @@ use crate::knobs::{FailureForm, OkOrder};
 use crate::line::printed_path;
 use crate::operation::{Download, Kind, Operation, Target, Upload};
 use crate::outbox::Item;
+use crate::request::{Answer, Ask, Failure};
 use crate::session::Standing;
-use crate::uplink::{Answer, Ask, Failure};
 
 /// One read of the network: large enough to keep a fast line busy, small beside a cache.
 const READ: usize = 16 * 1024;

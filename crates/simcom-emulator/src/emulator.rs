@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::commands::settings::Settings;
 use crate::contexts::Contexts;
 use crate::faults::{Armed, Direction, Effect, Fault, Noise, Stuck};
 use crate::input::Input;
@@ -16,9 +15,11 @@ use crate::operation::Operation;
 use crate::outbox::{Item, Outbox};
 use crate::power::Power;
 use crate::profile::Profile;
+use crate::request;
+use crate::request::{Ask, Request};
 use crate::session::Session;
+use crate::settings::Settings;
 use crate::storage::Storage;
-use crate::uplink::{self, Ask, Request};
 
 /// Output that may wait before the module stops reading, as a full buffer lowers RTS.
 const OUTBOX_LIMIT: usize = 64 * 1024;
@@ -149,11 +150,11 @@ impl Emulator {
     }
 
     /// Something from the network.
-    pub fn handle_uplink(&mut self, now: Duration, event: uplink::Event) {
+    pub fn handle_uplink(&mut self, now: Duration, event: request::Event) {
         self.advance(now);
         match event {
-            uplink::Event::Answer { id, answer } => self.answered(id, answer),
-            uplink::Event::PeerClosed => self.peer_closed(),
+            request::Event::Answer { id, answer } => self.answered(id, answer),
+            request::Event::PeerClosed => self.peer_closed(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::commands::settings::Receipt;
+use crate::settings::Receipt;
 
 /// ETX, which escapes itself and Ctrl-Z in stream mode (SIMCom manual L1215).
 const ETX: u8 = 0x03;

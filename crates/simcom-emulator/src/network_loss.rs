@@ -6,8 +6,8 @@ use crate::emulator::Emulator;
 use crate::faults::Stuck;
 use crate::input::Input;
 use crate::operation::Kind;
+use crate::request::{Ask, TransferType};
 use crate::session::Standing;
-use crate::uplink::{Ask, TransferType};
 
 impl Emulator {
     /// The server closed the control connection.

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::knobs::{FailureForm, OkOrder};
-use crate::uplink::TransferType;
+use crate::request::TransferType;
 
 /// The one command in flight.
 #[derive(Debug)]

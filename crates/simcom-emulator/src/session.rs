@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 
-use crate::uplink::TransferType;
+use crate::request::TransferType;
 
 /// The FTPS service's state and its settings.
 #[derive(Debug)]

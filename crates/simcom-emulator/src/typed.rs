@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 
-use crate::commands::settings::Receipt;
 use crate::emulator::{Emulator, HELD_LIMIT};
 use crate::faults::{Direction, Phase};
 use crate::input::{Data, Extent, Input};
@@ -10,7 +9,8 @@ use crate::knobs::Hearing;
 use crate::line::Typed;
 use crate::operation::{Kind, Operation, Target, Upload};
 use crate::outbox::Item;
-use crate::uplink::{Answer, Ask, Failure};
+use crate::request::{Answer, Ask, Failure};
+use crate::settings::Receipt;
 
 /// Upload content the network has not confirmed taking, before the module stops reading.
 const UNCONFIRMED_LIMIT: usize = 64 * 1024;

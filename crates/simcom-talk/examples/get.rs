@@ -23,6 +23,10 @@ type Error = Box<dyn std::error::Error>;
 /// How long a read waits for a byte. Deadlines are looked at that often.
 const TICK: Duration = Duration::from_millis(50);
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a program has a clock of its own"
+)]
 fn main() -> Result<(), Error> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [port, host, user, password, path] = args.as_slice() else {

@@ -1,10 +1,10 @@
 //! The V.250 commands without `+`.
 
 use super::outcome::Outcome;
-use super::settings::Settings;
 use super::status::CAPABILITIES;
 use crate::emulator::Emulator;
 use crate::line::{Command, Form};
+use crate::settings::Settings;
 
 impl Emulator {
     pub(super) fn basic(&mut self, command: &Command) -> Outcome {

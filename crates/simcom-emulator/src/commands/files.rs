@@ -4,14 +4,14 @@
 use bytes::{Bytes, BytesMut};
 
 use super::outcome::Outcome;
-use super::settings::{Receipt, ReceiptKind};
 use super::transfer::rest_size;
 use super::values::{Optional, optional, values};
 use crate::emulator::{Emulator, Execution};
 use crate::line::{Form, Parameter, printed_path};
 use crate::operation::{Download, Kind, Operation, Target, Upload};
+use crate::request::Ask;
+use crate::settings::{Receipt, ReceiptKind};
 use crate::storage::StorageError;
-use crate::uplink::Ask;
 
 /// Bytes of one CFTRANTX frame: what field parsers of SIM7600 boards expect.
 const FILE_FRAME: usize = 512;

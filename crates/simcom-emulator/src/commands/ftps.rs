@@ -10,8 +10,8 @@ use crate::faults::Stuck;
 use crate::knobs::{Sim, Verdict};
 use crate::line::{Command, Form, Parameter};
 use crate::operation::{Kind, Operation, Target};
+use crate::request::{Ask, Login, Security, TransferType};
 use crate::session::Standing;
-use crate::uplink::{Ask, Login, Security, TransferType};
 
 impl Emulator {
     pub(super) fn ftps(&mut self, command: &Command) -> Outcome {

@@ -7,7 +7,6 @@ mod ftps;
 mod messages;
 mod network;
 mod outcome;
-pub(crate) mod settings;
 mod sim;
 mod status;
 mod tls;

@@ -9,8 +9,8 @@ use crate::knobs::Sim;
 use crate::line::{Command, Form, Parameter};
 use crate::operation::Kind;
 use crate::outbox::Item;
+use crate::request::Ask;
 use crate::session::Standing;
-use crate::uplink::Ask;
 
 /// Commands that store what is written and print it when read: name, value at power-up, and the
 /// line of the test form. UART: SIMCom manual §3.2; `+CATR` §10.2; the rest 3GPP TS 27.007.

@@ -3,13 +3,13 @@
 use bytes::Bytes;
 
 use super::outcome::Outcome;
-use super::settings::ReceiptKind;
 use super::values::values;
 use crate::contexts::{CONTEXTS, FILES, NUMBERS};
 use crate::emulator::Emulator;
 use crate::line::{Form, Parameter};
+use crate::request::{Identity, TlsSettings, TlsVersions};
+use crate::settings::ReceiptKind;
 use crate::storage::CERTIFICATES;
-use crate::uplink::{Identity, TlsSettings, TlsVersions};
 
 /// Largest certificate, SIMCom manual `AT+CCERTDOWN`.
 const CERTIFICATE_LIMIT: u64 = 10_240;

@@ -10,7 +10,7 @@ use crate::knobs::CacheFull;
 use crate::line::Parameter;
 use crate::operation::{Download, Kind, Operation, Target, Upload};
 use crate::outbox::Item;
-use crate::uplink::{Answer, Ask};
+use crate::request::{Answer, Ask};
 
 /// Largest `<data_len>`, SIMCom manual L1215.
 const PUT_LIMIT: u64 = 2048;

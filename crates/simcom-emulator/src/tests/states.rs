@@ -224,7 +224,7 @@ fn one_operation_at_a_time() {
 
 #[test]
 fn single_ip_type_and_contexts_reach_the_login() {
-    use crate::uplink::{Ask, Security};
+    use crate::request::{Ask, Security};
     let mut bench = Bench::quiet(Family::Sim7600);
     bench.command("AT+CFTPSSTART;+CFTPSSINGLEIP=1");
     bench.command("AT+CFTPSSTART");

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::request::{Answer, Ask, Event, Failure, Request, Security, TransferType};
+use crate::request::{Answer, Ask, Event, Failure, Request, Security, TransferType};
 
 mod control;
 mod latin1;

@@ -10,8 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use secrecy::ExposeSecret;
 
-use super::request::{Answer, Ask, Event, Failure, Login, Request, Security, TransferType};
 use crate::emulator::{Action, Emulator};
+use crate::request::{Answer, Ask, Event, Failure, Login, Request, Security, TransferType};
 
 mod server;
 

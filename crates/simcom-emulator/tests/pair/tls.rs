@@ -6,8 +6,8 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use simcom_emulator::request::{Identity, Security, TlsVersions};
 use simcom_emulator::uplink::memory::Server as Peer;
-use simcom_emulator::uplink::{Identity, Security, TlsVersions};
 use simcom_emulator::{Effect, Family, Fault, Knobs, OkOrder, Phase, Prompt, Trigger};
 use simcom_talk::dialogue::failure::{Cause, Stage};
 use simcom_talk::dialogue::operation::{Directory, Output, SessionTarget, Standing, Task};

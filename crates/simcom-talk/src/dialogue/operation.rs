@@ -29,7 +29,7 @@ pub struct Operation {
 /// Where the module must stand for a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// It answers; nothing is said of FTPS.
+    /// The module was brought up. Any state of the FTPS service will do.
     Ready,
     /// The FTPS service is stopped.
     Down,
@@ -42,7 +42,7 @@ pub enum Standing {
 /// A server, and how the session there must be set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionTarget {
-    /// Logged in to.
+    /// The server that the module is logged in to.
     pub server: Arc<Server>,
     /// Representation type.
     pub transfer_type: TransferType,
@@ -51,8 +51,8 @@ pub struct SessionTarget {
 }
 
 impl SessionTarget {
-    /// Moves that are no absolute paths go on from where the session is: the way to an absolute
-    /// directory, cut into steps. A server's own way of naming directories stands for itself.
+    /// Whether a CWD with a relative path is a step from the current directory. That is so on the way to an absolute
+    /// path. A directory that the server names in its own way is reached in one command.
     pub(crate) fn goes_by_steps(&self) -> bool {
         match &self.directory {
             Directory::At(path) => path.is_absolute(),
@@ -320,7 +320,7 @@ pub enum Cleared {
     Deleted,
     /// There is no file of the name.
     Absent,
-    /// Nor its directory.
+    /// The parent directory does not exist.
     NoDirectory,
     /// What is there is what was there before the upload.
     Untouched,

@@ -101,7 +101,7 @@ impl Session {
     /// Takes note of what a command of the plan towards a standing came to.
     ///
     /// # Errors
-    /// Gives the cause back where the plan cannot go on.
+    /// The cause of the failed command, where the plan cannot go on.
     pub(crate) fn follow(
         &mut self,
         command: &Command,

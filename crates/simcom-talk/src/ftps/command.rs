@@ -113,7 +113,7 @@ impl Command {
         }
     }
 
-    /// How the command is settled.
+    /// What answers the command, and what ends it.
     #[must_use]
     pub const fn response_form(&self) -> ResponseForm {
         match self {

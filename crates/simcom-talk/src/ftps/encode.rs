@@ -12,7 +12,9 @@ impl Command {
     /// The line for the port, within the limits of the module.
     ///
     /// # Errors
-    /// Says which limit of the module an argument breaks. Nothing may be written then.
+    /// [`ValueError::TooLong`] for an argument or a line beyond the limits of the profile, [`ValueError::NotAscii`] and
+    /// [`ValueError::Escape`] for a path for which the command has no form, [`ValueError::UnknownDrive`], and what
+    /// [`Storage::encode`](crate::ftps::Storage::encode) has. Nothing may be written then.
     pub fn encode(&self, profile: &Profile) -> Result<CommandLine, ValueError> {
         let name = self.name();
         let line = match self {

@@ -45,7 +45,8 @@ impl Question {
     /// Takes a line, without its line end.
     ///
     /// # Errors
-    /// Says why it is not passed on.
+    /// [`ValueError::Empty`], [`ValueError::TooLong`] beyond 559 characters, [`ValueError::NotAscii`], and
+    /// [`ValueError::NotPassedOn`] with the reason.
     pub fn new(text: &str) -> Result<Self, ValueError> {
         let text = text.trim_matches(' ');
         if text.is_empty() {

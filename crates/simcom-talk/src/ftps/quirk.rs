@@ -66,7 +66,7 @@ impl Quirks {
     /// Reads a list from the text of a file.
     ///
     /// # Errors
-    /// Says what is wrong in it.
+    /// [`QuirkError::Syntax`], [`QuirkError::Nameless`] and [`QuirkError::TooSmall`].
     pub fn parse(text: &str) -> Result<Self, QuirkError> {
         let quirks: Self = toml::from_str(text)?;
         for (at, quirk) in quirks.quirk.iter().enumerate() {

@@ -3,7 +3,7 @@
 use super::command_name::CommandName;
 use super::non_ascii;
 
-/// A line `+CFTPS<name>: <body>`.
+/// A line such as `+CFTPSGET: <body>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// The command it belongs to.

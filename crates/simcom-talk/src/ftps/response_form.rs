@@ -1,4 +1,4 @@
-//! How an exchange is settled and how long each part of it may take, as data.
+//! What answers a command, and how long each part of the answer may take, as data.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::command_name::{CommandName, StorageCommandName};
 
 /// What answers a command, and what ends it.
 ///
-/// In every shape `ERROR` may stand in place of `OK`, and a report with an error code may come
+/// In every form `ERROR` may stand in place of `OK`, and a report with an error code may come
 /// before or after it, or not at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResponseForm {
@@ -28,7 +28,7 @@ pub enum ResponseForm {
 }
 
 impl CommandName {
-    /// How the command is settled.
+    /// What answers the command, and what ends it.
     #[must_use]
     pub const fn response_form(self) -> ResponseForm {
         match self {
@@ -88,7 +88,7 @@ impl CommandName {
 }
 
 impl StorageCommandName {
-    /// How the command is settled.
+    /// What answers the command, and what ends it.
     #[must_use]
     pub const fn response_form(self) -> ResponseForm {
         match self {

@@ -52,7 +52,8 @@ impl Storage {
     /// The line for the port.
     ///
     /// # Errors
-    /// Says which limit of the module the path breaks. Nothing may be written then.
+    /// [`ValueError::NotAFileName`] where a file is needed and the path is a root, [`ValueError::TooLong`], and
+    /// [`ValueError::NotAscii`] on a module that has no form for such names. Nothing may be written then.
     pub fn encode(&self, profile: &Profile) -> Result<CommandLine, ValueError> {
         let name = self.name().as_str();
         let path = match self {

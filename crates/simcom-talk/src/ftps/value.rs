@@ -28,7 +28,8 @@ impl Host {
     /// Takes a host name or address.
     ///
     /// # Errors
-    /// Says which rule of the type the text breaks.
+    /// [`ValueError::Empty`], [`ValueError::TooLong`] beyond 256 bytes, [`ValueError::Quote`], [`ValueError::Control`],
+    /// [`ValueError::Escape`] and [`ValueError::NotAscii`].
     pub fn new(text: impl Into<String>) -> Result<Self, ValueError> {
         let text = text.into();
         check_ascii(&text)?;
@@ -56,7 +57,8 @@ impl Username {
     /// Takes a user name.
     ///
     /// # Errors
-    /// Says which rule of the type the text breaks.
+    /// [`ValueError::Empty`], [`ValueError::TooLong`] beyond 256 bytes, [`ValueError::Quote`], [`ValueError::Control`],
+    /// [`ValueError::Escape`] and [`ValueError::NotAscii`].
     pub fn new(text: impl Into<String>) -> Result<Self, ValueError> {
         let text = text.into();
         check_ascii(&text)?;
@@ -81,7 +83,7 @@ impl Password {
     /// Takes a password.
     ///
     /// # Errors
-    /// Says which rule of the type the text breaks, without the text.
+    /// The same as [`Host::new`], but for [`ValueError::Empty`]: a password may be empty. The text is not repeated.
     pub fn new(text: impl Into<String>) -> Result<Self, ValueError> {
         let text = SecretString::from(text.into());
         match check_ascii(text.expose_secret()) {
@@ -186,7 +188,7 @@ impl Offset {
     /// Takes an offset.
     ///
     /// # Errors
-    /// The number is over [`Offset::MAX`].
+    /// [`ValueError::OutOfRange`] for a number over [`Offset::MAX`].
     pub fn new(bytes: u64) -> Result<Self, ValueError> {
         u32::try_from(bytes)
             .ok()

@@ -4,7 +4,7 @@ use suppaftp::tokio::ImplAsyncFtpStream;
 use suppaftp::{FtpError, Status};
 
 use super::tls::Stream;
-use crate::uplink::request::Failure;
+use crate::request::Failure;
 
 /// A control connection, in the clear or secured.
 pub(super) type Control = ImplAsyncFtpStream<Stream>;

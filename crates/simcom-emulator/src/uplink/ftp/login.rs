@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use super::control::{Control, failure};
 use super::latin1::Latin1;
 use super::tls::ModuleTls;
-use crate::uplink::request::{Failure, Login, Security};
+use crate::request::{Failure, Login, Security};
 
 /// Longest wait for a TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);

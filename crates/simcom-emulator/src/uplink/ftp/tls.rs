@@ -23,7 +23,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::uplink::request::{Failure, Login, Security, TlsSettings, TlsVersions};
+use crate::request::{Failure, Login, Security, TlsSettings, TlsVersions};
 
 /// Makes the TLS connections of one session.
 pub(super) struct ModuleTls {

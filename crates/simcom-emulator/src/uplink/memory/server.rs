@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 
-use crate::uplink::request::{Failure, Identity, Security, TlsSettings, TlsVersions};
+use crate::request::{Failure, Identity, Security, TlsSettings, TlsVersions};
 
 /// One server. Every field may be changed between two requests.
 #[derive(Clone, Debug)]

@@ -19,11 +19,11 @@ pub(crate) struct BringUp {
     pub(super) setup: Setup,
     pub(super) steps: std::vec::IntoIter<Step>,
     pub(super) current: Option<Step>,
-    /// To be said once more after a pause.
+    /// The step that is said once more after a pause.
     pub(super) again: Option<Step>,
-    /// Not answered: to be said once more, once the module answers again.
+    /// The step that was not answered. It is said once more when the module answers again.
     pub(super) unanswered: Option<Step>,
-    /// Said before what comes next in order.
+    /// Steps that are said before the next one in order.
     pub(super) extra: VecDeque<Step>,
     /// The module has just started: its identity is believed once two answers agree.
     pub(super) fresh: bool,
@@ -31,12 +31,12 @@ pub(crate) struct BringUp {
     pub(super) doubted: Option<String>,
     pub(super) asked: u32,
     pub(super) radio: Radio,
-    /// The last that was said once more.
+    /// The last step that was said once more.
     pub(super) repeated: Option<CommandName>,
     pub(super) contact: Contact,
     pub(super) facts: Facts,
     pub(super) sim_tries: u32,
-    /// Not applied yet.
+    /// The quirks, until they are applied.
     pub(super) quirks: Option<Quirks>,
     /// Something was heard that may have been taken for an answer.
     pub(super) out_of_step: bool,
@@ -49,11 +49,11 @@ pub(super) enum Contact {
     /// A program that crashed may have left the module at a prompt: end what it wrote. Anywhere
     /// else the byte means nothing before the next `AT` (V.250 §5.2.1).
     EndContent,
-    /// It has fallen back to a prompt: as [`Contact::EndContent`], and asked at once whether that was it.
+    /// The module may be at a prompt again: end what it takes for content, and call at once.
     Mark {
         tries: u32,
     },
-    /// It may wait for the rest of a block: see `FILLER` of the procedure.
+    /// The module may wait for the rest of a block: see `FILLER` of the procedure.
     Fill {
         tries: u32,
     },
@@ -110,8 +110,8 @@ impl BringUp {
         }
     }
 
-    /// A line that belongs to no command. One that no unsolicited line looks like shows that content is
-    /// still coming in, of a transfer that nobody waits for any more, or that answers came late.
+    /// Takes a line that belongs to no command. A line that is no known unsolicited result code means that stale content
+    /// is still coming in, or a late answer.
     pub(crate) fn unsolicited_line(&mut self, text: &str) {
         self.out_of_step |= is_content_or_late(text);
     }
@@ -163,7 +163,7 @@ impl BringUp {
     }
 }
 
-/// Whether no unsolicited line looks so: a result code, a report of the service, or content.
+/// Whether a line is a result code, a report of the service or content, and so no unsolicited result code.
 fn is_content_or_late(text: &str) -> bool {
     matches!(Line::classify(text.as_bytes()), Line::Final(_))
         || Report::parse(text).is_some()

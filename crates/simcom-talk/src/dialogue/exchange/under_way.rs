@@ -35,12 +35,12 @@ pub(crate) struct Exchange {
     pub(super) deadline: Moment,
     /// Bytes that the command announced, behind a prompt or, where there are none, without one.
     pub(super) literal: Option<u64>,
-    /// `OK` came before the report, where it belongs after it: another may follow.
+    /// `OK` came before the report, where it belongs after it. A second `OK` may follow.
     pub(super) hasty: bool,
     /// Bytes of content that came.
     pub(super) content: u64,
-    /// A block that came whole and is believed once the line after it shows that its count was
-    /// right: a line slipped into it, or a lost byte, would shift what follows.
+    /// A block that came whole. It is handed on when the next line shows that its count was right: a lost byte,
+    /// or a line that slipped in, would shift what follows.
     pub(super) unproven: BytesMut,
     pub(super) garbled: bool,
     pub(super) said: Moment,
@@ -48,7 +48,7 @@ pub(crate) struct Exchange {
     pub(super) echoed: bool,
 }
 
-/// Which lines of text belong to the exchange.
+/// Which lines are the information text of the answer (V.250 §5.7.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Information {
     /// Reports of this command.
@@ -58,9 +58,9 @@ pub(crate) enum Information {
     /// Information that may stand without any prefix, as the answer to `AT+CGMM` does, or
     /// with this one.
     Bare(&'static str),
-    /// Whatever comes before the final result code and means nothing by itself.
+    /// Every line before the final result code that is neither an unsolicited result code nor a report.
     Any,
-    /// None.
+    /// No line.
     Nothing,
 }
 

@@ -19,13 +19,12 @@ use crate::dialogue::step::Step;
 use crate::dialogue::tls::Secured;
 use crate::ftps::{Command, Storage};
 
-/// How often a lost standing is planned anew before the task has its way again, whose own tries
-/// are bounded: a module that answers nonsense for ever is not asked for ever.
+/// Most replans before the task's next command. The tries of a task are bounded as well, so that a module
+/// which answers nonsense is not asked for ever.
 pub(super) const REPLANS: u32 = 12;
 
-/// The longest way from one standing to another is LOGOUT, STOP, START, SINGLEIP, LOGIN, TYPE,
-/// PWD, CWD; a plan that needs more than twice that does not get there. A long path adds its
-/// moves.
+/// Most commands of one plan: twice the longest way from one standing to another, which is LOGOUT, STOP,
+/// START, SINGLEIP, LOGIN, TYPE, PWD, CWD. A long path adds its moves.
 const PLAN: usize = 16;
 
 impl Dialogue {

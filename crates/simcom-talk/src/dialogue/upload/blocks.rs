@@ -96,7 +96,7 @@ impl Blocks {
     /// How the block under way is announced.
     ///
     /// # Errors
-    /// It begins beyond what the module can count.
+    /// [`ValueError::OutOfRange`] where the block begins beyond [`Offset::MAX`].
     pub(super) fn form(&self) -> Result<PutForm, ValueError> {
         Ok(PutForm::Block {
             len: u16::try_from(self.block.len()).unwrap_or(LONGEST),

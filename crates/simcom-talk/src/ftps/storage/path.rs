@@ -20,7 +20,8 @@ impl ModulePath {
     /// Takes a path.
     ///
     /// # Errors
-    /// Says which rule of the type the text breaks.
+    /// [`ValueError::Empty`], [`ValueError::TooLong`] beyond 254 bytes, [`ValueError::NoDrive`],
+    /// [`ValueError::Control`] and [`ValueError::NotAFileName`].
     pub fn new(text: &str) -> Result<Self, ValueError> {
         if text.is_empty() {
             return Err(ValueError::Empty);
@@ -60,7 +61,7 @@ impl ModulePath {
     /// a drive.
     ///
     /// # Errors
-    /// The file system does not take such a name.
+    /// The same as [`ModulePath::new`], but for [`ValueError::NoDrive`].
     pub fn of_remote(drive: Drive, name: &str) -> Result<Self, ValueError> {
         check_name(name)?;
         Self::new(&format!("{}/{name}", drive.name()))
@@ -70,7 +71,7 @@ impl ModulePath {
     /// with a file called `OK` or `RDY`. Files that have such names are read and deleted as others are.
     ///
     /// # Errors
-    /// [`ValueError::SaidByTheModule`]
+    /// [`ValueError::SaidByTheModule`] for a name that reads like a line of the module.
     pub fn to_be_made(self) -> Result<Self, ValueError> {
         if self.name().is_some_and(unsolicited::is_said_by_modules) {
             return Err(ValueError::SaidByTheModule);

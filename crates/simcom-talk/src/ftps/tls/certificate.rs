@@ -45,7 +45,8 @@ impl CaCertificate {
     /// Takes the text of a PEM file. What stands around the certificates is left out.
     ///
     /// # Errors
-    /// Says what is wrong with the text.
+    /// [`CertificateError::PrivateKey`], [`CertificateError::TooLong`], [`CertificateError::None`] and
+    /// [`CertificateError::Unreadable`].
     pub fn from_pem(text: &[u8]) -> Result<Self, CertificateError> {
         if !blocks(text, |kind| kind.ends_with("PRIVATE KEY")).is_empty() {
             return Err(CertificateError::PrivateKey);

@@ -53,7 +53,9 @@ impl ClientIdentity {
     /// that takes cryptography, which this crate does without.
     ///
     /// # Errors
-    /// [`IdentityError`] says which text is wrong, and how; or it is what `proof` says.
+    /// [`IdentityError::Certificate`] with [`CertificateError::None`], [`CertificateError::TooLong`] or
+    /// [`CertificateError::Unreadable`]; [`IdentityError::Key`] with [`KeyError::None`], [`KeyError::Encrypted`] or
+    /// [`KeyError::TooLong`]; and whatever `proof` answers.
     pub fn from_pem(
         certificate: &[u8],
         key: &[u8],

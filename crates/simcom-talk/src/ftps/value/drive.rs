@@ -22,7 +22,7 @@ impl Drive {
     /// Reads `F:` or `F:/`, the letter in either case.
     ///
     /// # Errors
-    /// [`ValueError::NoDrive`]
+    /// [`ValueError::NoDrive`] for any other text.
     pub fn new(text: &str) -> Result<Self, ValueError> {
         let name = text.strip_suffix('/').unwrap_or(text);
         Self::ALL

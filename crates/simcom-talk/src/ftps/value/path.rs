@@ -23,8 +23,8 @@ impl RemotePath {
     /// nobody keeps bytes.
     ///
     /// # Errors
-    /// Says which rule of the type the text breaks. [`ValueError::Replaced`]: it has U+FFFD, so that somebody
-    /// has lost the name.
+    /// [`ValueError::Empty`], [`ValueError::TooLong`] beyond 4096 bytes, [`ValueError::Quote`],
+    /// [`ValueError::Control`], and [`ValueError::Replaced`] for U+FFFD, which shows that somebody has lost the name.
     pub fn new(text: impl Into<String>) -> Result<Self, ValueError> {
         let text = text.into();
         let len = lossless::bytes(&text).len();
@@ -52,7 +52,7 @@ impl RemotePath {
     /// Takes the bytes of a path, in whatever code they are.
     ///
     /// # Errors
-    /// Says which rule of the type they break.
+    /// As [`RemotePath::new`], but for [`ValueError::Replaced`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ValueError> {
         if bytes.len() > MAX_PATH {
             return Err(ValueError::TooLong {
@@ -126,7 +126,7 @@ impl RemotePath {
     /// `.` and `..` are taken away by their names alone, as a shell's `cd` does.
     ///
     /// # Errors
-    /// The joined path is too long.
+    /// [`ValueError::TooLong`] where the joined path has more than 4096 bytes.
     pub fn join(&self, other: &Self) -> Result<Self, ValueError> {
         let whole = if other.is_absolute() {
             other.0.clone()

@@ -1,4 +1,9 @@
-//! Requests to the network and their answers.
+//! What the module asks of the network, as values.
+//!
+//! The core puts out [`Request`]s and takes [`Event`]s; it never sees a socket. Every request is
+//! answered by exactly one [`Event::Answer`] with its number. The core itself paces a download by
+//! asking for one [`Ask::Read`] after another, so a slow serial line slows the server; an upload
+//! is paced by the answers to [`Ask::StoreData`], of which only a bounded number is outstanding.
 
 use std::fmt;
 use std::net::IpAddr;
