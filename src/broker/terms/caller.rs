@@ -60,7 +60,7 @@ pub struct Options {
     pub labels: Labels,
     /// It has a name, and is carried out once.
     pub request: Option<Named>,
-    /// It is only checked: where it would be admitted, it ends with [`crate::broker::Cause::OnlyValidated`].
+    /// It is only checked: where it would be admitted, it ends with [`crate::broker::terms::Cause::OnlyValidated`].
     pub validate_only: bool,
 }
 

@@ -12,7 +12,7 @@ use crate::dialogue::procedure::{Procedure, WayOut};
 use crate::dialogue::rung::Rung;
 
 impl Dialogue {
-    /// Begins an operation: while [`Step::Idle`](crate::dialogue::Step::Idle) is what [`Dialogue::poll`] says.
+    /// Begins an operation: while [`Step::Idle`](crate::dialogue::Step::Idle)(crate::dialogue::Step::Idle) is what [`Dialogue::poll`] says.
     ///
     /// # Errors
     /// [`Busy`] where an operation is under way, or its outcome was not polled yet. Nothing changes then.
@@ -43,7 +43,7 @@ impl Dialogue {
         self.mind_the_drain(now);
     }
 
-    /// Whether what the last [`Step::Write`] handed out is to be written no further: what came in since
+    /// Whether what the last [`Step::Write`](crate::dialogue::Step::Write) handed out is to be written no further: what came in since
     /// shows that the module does not take it any more. Ask after each call of
     /// [`Dialogue::handle_bytes`] and [`Dialogue::abandon`] while writing.
     #[must_use]
@@ -51,7 +51,7 @@ impl Dialogue {
         self.outbox.is_recalled()
     }
 
-    /// A piece came from the source, as [`Step::Fetch`] asked.
+    /// A piece came from the source, as [`Step::Fetch`](crate::dialogue::Step::Fetch) asked.
     pub fn handle_piece(&mut self, piece: Piece, now: Moment) {
         let Some(run) = &mut self.run else { return };
         // A piece that was fetched while the module ended the transfer has nowhere to go.
@@ -65,7 +65,7 @@ impl Dialogue {
         }
     }
 
-    /// Takes back what [`Step::Deliver`] handed out, where it could not be delivered before the next
+    /// Takes back what [`Step::Deliver`](crate::dialogue::Step::Deliver) handed out, where it could not be delivered before the next
     /// call: it comes again, or goes with the result.
     pub fn handle_undelivered(&mut self, delivery: Delivery) {
         if let Some(run) = self.run.as_mut().filter(|run| !run.abandoned) {
@@ -74,7 +74,7 @@ impl Dialogue {
     }
 
     /// Others wait for the link. A transfer that can go on later finishes as soon as possible, with
-    /// [`Output::UploadYielded`] or [`Output::DownloadYielded`]; all else goes on.
+    /// [`Output::UploadYielded`](crate::dialogue::Output::UploadYielded) or [`Output::DownloadYielded`](crate::dialogue::Output::DownloadYielded); all else goes on.
     pub fn yield_link(&mut self, now: Moment) {
         let Some(run) = &mut self.run else { return };
         if run.abandoned {
@@ -184,7 +184,7 @@ impl Dialogue {
         self.break_off(Cause::PortLost, now);
     }
 
-    /// Answers [`super::Step::Repair`]: tries a rung and plans the standing anew, or ends the
+    /// Answers [`Step::Repair`](crate::dialogue::Step::Repair): tries a rung and plans the standing anew, or ends the
     /// operation with the failure that was told.
     pub fn handle_repair(&mut self, rung: Option<Rung>) {
         let Some(run) = &mut self.run else { return };
