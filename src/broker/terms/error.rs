@@ -283,7 +283,7 @@ pub enum Cause {
     /// The operation needs a directory, and the name is a file or a symlink.
     #[error("it is no directory")]
     NotADirectory,
-    /// The tree to remove begins with a root directory, `.` or `..`.
+    /// The path of the tree to remove is a root directory or the current directory.
     #[error("a tree is removed by its name, and this names a root or a place to stand in")]
     RootOfTree,
     /// No command can carry this name of a listing.

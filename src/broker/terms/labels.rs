@@ -39,9 +39,9 @@ impl Labels {
 
     /// Takes labels.
     ///
-    /// [`LabelError`] names the first rule that is broken: [`TooMany`](LabelError::TooMany),
-    /// [`Key`](LabelError::Key) or [`Value`](LabelError::Value).
-    /// The first rule that is broken.
+    /// # Errors
+    /// The first rule that is broken: [`LabelError::TooMany`], [`LabelError::Key`] or
+    /// [`LabelError::Value`].
     pub fn new(labels: impl IntoIterator<Item = (String, String)>) -> Result<Self, LabelError> {
         let labels: BTreeMap<_, _> = labels.into_iter().collect();
         if labels.is_empty() {
