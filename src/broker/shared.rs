@@ -30,6 +30,18 @@ use simcom_talk::ftps::value::NameCode;
 /// has the link to itself, and gets exactly one answer. Dropping the future of a call, or the
 /// [`Reading`](super::flow::get::Reading) or [`Writing`](super::flow::put::Writing) that it
 /// returned, cancels the operation.
+///
+/// # Errors of its calls
+///
+/// The `# Errors` sections of the calls name three groups of causes:
+///
+/// - *Target*: [`Cause::ProfileNotFound`], [`Cause::InlineNotAllowed`], [`Cause::SessionNotFound`].
+/// - *Admission*, before the module is touched: [`Cause::ProfileNotAllowed`],
+///   [`Cause::DataBudget`], [`Cause::Stopping`], [`Cause::Expired`], [`Cause::OnlyValidated`],
+///   [`Cause::QueueFull`], and [`Cause::RequestIdUsed`] for a named request.
+/// - *Link*, while the operation waits or runs: [`Cause::Cancelled`], [`Cause::Expired`],
+///   [`Cause::Stopping`], [`Cause::DataBudget`], [`Cause::Modem`] with the module's failure, and
+///   [`Cause::WrongAnswer`] for a defect.
 #[derive(Debug, Clone)]
 pub struct Broker {
     pub(super) shared: Arc<Shared>,
