@@ -1,4 +1,4 @@
-//! The disk as the broker uses it. A simulation takes its place in tests that cut the power.
+//! The disk as the broker uses it. Tests that cut the power use a simulation instead.
 
 use std::ffi::OsString;
 use std::fmt::Debug;
@@ -13,12 +13,12 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-/// Files by path. All methods but [`Disk::run`] block, and fail as those of [`std::fs`] do.
+/// Files by path. All methods except [`Disk::run`] block, and fail like those of [`std::fs`].
 pub trait Disk: Debug + Send + Sync {
-    /// Whether there is such a directory.
+    /// Whether the path is a directory.
     fn is_directory(&self, path: &Path) -> bool;
 
-    /// Makes a directory.
+    /// Creates a directory.
     ///
     /// # Errors
     /// As [`fs::create_dir`].
@@ -36,19 +36,19 @@ pub trait Disk: Debug + Send + Sync {
     /// As [`fs::read_dir`].
     fn list(&self, path: &Path) -> io::Result<Vec<OsString>>;
 
-    /// Makes an empty file where there is none of the name.
+    /// Creates an empty file; it must not exist yet.
     ///
     /// # Errors
     /// As [`OpenOptions::create_new`].
     fn create(&self, path: &Path) -> io::Result<()>;
 
-    /// Opens a file to read, or to write.
+    /// Opens a file for reading or for writing.
     ///
     /// # Errors
     /// As [`OpenOptions::open`].
     fn open(&self, path: &Path, write: bool) -> io::Result<Arc<dyn DiskFile>>;
 
-    /// Bytes of a file.
+    /// The length of a file in bytes.
     ///
     /// # Errors
     /// As [`fs::metadata`].
@@ -60,67 +60,66 @@ pub trait Disk: Debug + Send + Sync {
     /// As [`fs::remove_file`].
     fn remove(&self, path: &Path) -> io::Result<()>;
 
-    /// Gives a file another name, in place of what has it.
+    /// Renames a file, and replaces an existing one.
     ///
     /// # Errors
     /// As [`fs::rename`].
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
-    /// Bytes that are free where `path` is; `None` where the disk does not say.
+    /// Free bytes on the file system of `path`; `None` if the disk does not say.
     ///
     /// # Errors
     /// As statvfs(3).
     fn free(&self, path: &Path) -> io::Result<Option<u64>>;
 
-    /// Opens the file of a database, or makes one where `new`, and says which file that is.
+    /// Opens a database file, or creates one if `new`, and identifies the file.
     ///
     /// # Errors
-    /// As [`OpenOptions::open`]. [`io::ErrorKind::ResourceBusy`]: somebody else has it.
+    /// As [`OpenOptions::open`]. [`io::ErrorKind::ResourceBusy`]: another process has it open.
     fn backend(
         &self,
         path: &Path,
         new: bool,
     ) -> io::Result<(Box<dyn redb::StorageBackend>, Identity)>;
 
-    /// Which file or directory a path leads to.
+    /// Identifies the file or directory that a path leads to.
     ///
     /// # Errors
     /// As [`fs::metadata`].
     fn identity(&self, path: &Path) -> io::Result<Identity>;
 
-    /// The same, and keeps it open: as long as that is so, no other gets its identity.
+    /// Like `identity`, and keeps the file open: meanwhile no other file gets its identity.
     ///
     /// # Errors
     /// As [`File::open`].
     fn anchor(&self, path: &Path) -> io::Result<Anchor>;
 
-    /// A name that no file had before.
+    /// A name that no file ever had.
     fn fresh(&self) -> Uuid;
 
-    /// Does work that blocks, also where the answer is not waited for.
+    /// Runs blocking work to its end, even if nobody waits for the answer.
     fn run(&self, work: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, io::Result<()>>;
 }
 
-/// Tells a file or directory from all others of the machine, as long as somebody has it open
-/// (inode(7)).
+/// Distinguishes a file or directory from all others of the machine while it is open (inode(7)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
-    /// The device it is on.
+    /// The device.
     pub device: u64,
-    /// Its number there.
+    /// The inode number on the device.
     pub inode: u64,
 }
 
-/// A file or directory that is kept open, so that it can be told from one that takes its place.
+/// A file or directory kept open, so that it can be distinguished from one that replaces it.
 #[derive(Debug)]
 pub struct Anchor {
     identity: Identity,
-    /// Deleted, and not open, its inode could become that of the next directory.
+    /// If it were deleted and not open, the next directory could get its inode.
     _open: Option<File>,
 }
 
 impl Anchor {
-    /// An anchor on a disk that gives no identity twice.
+    /// An anchor on a disk that never gives an identity twice.
     #[must_use]
     pub const fn new(identity: Identity) -> Self {
         Self {
@@ -129,10 +128,10 @@ impl Anchor {
         }
     }
 
-    /// Whether the path still leads there.
+    /// Whether the path still leads to the anchored file.
     ///
     /// # Errors
-    /// The disk does not tell.
+    /// As [`Disk::identity`]; a path that does not exist is no error.
     pub fn is_at(&self, disk: &dyn Disk, path: &Path) -> io::Result<bool> {
         leads_to(disk, path, self.identity)
     }
@@ -149,7 +148,8 @@ pub(crate) fn leads_to(disk: &dyn Disk, path: &Path, identity: Identity) -> io::
     }
 }
 
-/// The daemon may open no more files now. It passes, and is nobody's fault who is told of it.
+/// The daemon may open no more files now. This passes, and is not the fault of the caller who is
+/// told.
 pub fn is_short_of_descriptors(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let short = [Errno::MFILE, Errno::NFILE].map(|errno| Some(errno.raw_os_error()));
@@ -158,25 +158,25 @@ pub fn is_short_of_descriptors(error: &io::Error) -> bool {
 
 /// An open file.
 pub trait DiskFile: Debug + Send + Sync {
-    /// Fills `bytes` with those from `offset` on.
+    /// Fills `bytes` from `offset` on.
     ///
     /// # Errors
-    /// [`io::ErrorKind::UnexpectedEof`] where there are not so many.
+    /// [`io::ErrorKind::UnexpectedEof`] if the file is too short; else as read(2).
     fn read_exact_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<()>;
 
     /// Writes `bytes` from `offset` on.
     ///
     /// # Errors
-    /// Part of them may be written then.
+    /// As pwrite(2); a part of the bytes may be written then.
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
 
-    /// Cuts the file off, or fills it up with zeros.
+    /// Truncates the file, or extends it with zeros.
     ///
     /// # Errors
     /// As [`File::set_len`].
     fn set_len(&self, len: u64) -> io::Result<()>;
 
-    /// Makes what was written survive a power cut.
+    /// Makes written bytes survive a power cut.
     ///
     /// # Errors
     /// As [`File::sync_all`].
@@ -191,14 +191,14 @@ impl dyn Disk {
     }
 }
 
-/// Has a disk do work that blocks, and waits for the answer.
+/// Runs blocking work on a disk, and waits for the answer.
 pub(crate) async fn blocking<T: Send + 'static>(
     disk: &dyn Disk,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     let (done, answer) = oneshot::channel();
     let work = move || {
-        // Who asked may have left.
+        // The caller may have left.
         let _ = done.send(work());
     };
     disk.run(Box::new(work)).await?;
@@ -252,7 +252,7 @@ impl Disk for System {
     fn free(&self, path: &Path) -> io::Result<Option<u64>> {
         let disk = rustix::fs::statvfs(path)?;
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        // Without a number of blocks it says nothing of itself (statvfs(3), NOTES).
+        // A file system that reports no blocks reports no free ones either (statvfs(3), NOTES).
         Ok((disk.f_blocks != 0).then_some(free))
     }
 

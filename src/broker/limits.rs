@@ -1,4 +1,4 @@
-//! The bounds within which many share one link.
+//! The bounds that the users of one link share.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ pub struct Limits {
     pub sessions: catalogue::Limits,
     /// Bytes between callers and the link.
     pub spool: spool::Limits,
-    /// How callers may dawdle.
+    /// How long a caller may send or read nothing.
     pub stall: Stall,
-    /// How they may while others wait.
+    /// How long it may do so while others wait.
     pub trickle: Trickle,
-    /// What an idle link may cost.
+    /// The costs that an idle link may cause.
     pub upkeep: Upkeep,
     /// Data over the air.
     pub usage: usage::Limits,
@@ -26,46 +26,46 @@ pub struct Limits {
     pub at_commands: bool,
 }
 
-/// How long a caller may stand still while bytes could move, before the operation is ended.
+/// How long a caller may send or read nothing while bytes could move, before its operation fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stall(pub Duration);
 
 impl Default for Stall {
-    /// 30 s: longer than a pause of TCP on a bad link, shorter than the patience of the next.
+    /// 30 s: longer than a pause of TCP on a bad link, shorter than the patience of the next
+    /// caller.
     fn default() -> Self {
         Self(Duration::from_secs(30))
     }
 }
 
-/// How long a transfer may have the link while others wait for it and its caller stands still: an
-/// upload with nothing to send, which goes on when some bytes have come, or all; a download whose
-/// spool is full, which goes on when its caller has read.
+/// How long a transfer may keep the link while others wait and its caller sends or reads nothing.
+/// An upload without bytes to send yields, and resumes when some bytes, or all, have come. A
+/// download whose spool is full yields, and resumes when its caller has read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trickle(pub Duration);
 
 impl Default for Trickle {
     /// 2 s: longer than a pause of a client that reads from a disk or another network, and about
-    /// what it costs to go on.
+    /// the cost of resuming.
     fn default() -> Self {
         Self(Duration::from_secs(2))
     }
 }
 
-/// What an idle link may cost.
+/// The costs that an idle link may cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Upkeep {
-    /// When nobody has used the link for so long, the module logs out and stops the FTPS service,
-    /// which lets go of the data connection to the network too; zero: never. The next operation
-    /// logs in again.
+    /// After so long without a job, the module logs out and stops the FTPS service, which also
+    /// releases the data connection to the network; zero: never. The next operation logs in again.
     pub idle_logout: Duration,
-    /// While the module is logged in and idle, the server is asked for the directory so often, so
-    /// that it does not close the connection; zero: never.
+    /// While the module is logged in and idle, it asks the server for the directory at this
+    /// interval, so that the server does not close the connection; zero: never.
     pub keep_alive: Duration,
 }
 
 impl Default for Upkeep {
-    /// Two minutes outlast the pauses within one piece of work, and end before the five minutes
-    /// that a server has to bear silence at least (RFC 1123 §4.1.3.2).
+    /// Two minutes outlast the pauses within one piece of work, and end before the five minutes of
+    /// silence that a server must bear at least (RFC 1123 §4.1.3.2).
     fn default() -> Self {
         Self {
             idle_logout: Duration::from_secs(120),

@@ -1,4 +1,4 @@
-//! The one link: gives it to one job at a time, in the order of the scheduler.
+//! The one link: the module serves one job at a time, in the scheduler's order.
 
 pub(crate) mod logins;
 mod slot;
@@ -29,9 +29,9 @@ pub(crate) struct Link {
     queue: Mutex<Queue>,
     /// Logins of calls that have worked.
     logins: Mutex<Logins<()>>,
-    /// Since when.
+    /// When the link was made: the zero of its running time.
     began: Instant,
-    /// Who has the link has reason to ask whether it gives way.
+    /// Wakes the job on the link: it may have to yield.
     changed: Notify,
 }
 
@@ -40,19 +40,19 @@ struct Queue {
     scheduler: Scheduler,
     waiters: HashMap<Key, Waiter>,
     costs: Costs,
-    /// Where the last job that succeeded left the module, if it is logged in.
+    /// The server where the last successful job left the module, if it is logged in.
     left_at: Option<operation::SessionTarget>,
-    /// Servers that were seen to go on with a file.
+    /// Servers that have shown that they resume a file.
     go_on: Vec<Arc<Server>>,
 }
 
-/// How often in a row a login that has worked and is refused is tried again by calls that wait for it, and the
-/// pause before the first of these tries. It doubles: four refusals in 70 s, where programs that lock out who fails
-/// to log in count five in ten minutes, as a rule.
+/// How many refusals in a row of a login that once worked lead to another try, for the calls that
+/// wait, and the pause before the first of these tries. The pause doubles: four refusals in 70 s.
+/// Programs that lock out failed logins usually count five in ten minutes.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// Servers that are remembered: more than anybody has profiles; each costs a pointer.
+/// Servers remembered: more than anybody has profiles; each costs a pointer.
 const SERVERS: usize = 64;
 
 #[derive(Debug)]
@@ -66,7 +66,7 @@ struct Waiter {
 pub struct Place {
     /// Operations that go first.
     pub ahead: usize,
-    /// When its turn is expected; `None` before that was estimated.
+    /// When its turn is expected; `None` until that is estimated.
     pub start: Option<Instant>,
 }
 
@@ -88,7 +88,7 @@ impl Link {
         })
     }
 
-    /// Admits an operation, or says at once that there is no room.
+    /// Admits an operation, or answers at once that the queue is full.
     pub(crate) fn admit(self: &Arc<Self>, principal: &Principal) -> Result<Slot, Full> {
         let key = self.queue().scheduler.admit(principal, clock::now())?;
         Ok(Slot {
@@ -102,13 +102,13 @@ impl Link {
         self.queue().scheduler.admitted()
     }
 
-    /// What the work costs, as it was measured.
+    /// The measured costs of work on the link.
     pub(crate) fn costs(&self) -> Costs {
         self.queue().costs
     }
 
-    /// Takes in what a job cost, where that tells of others, and where it left the module. What
-    /// is about the module alone does not tell what the way to a server costs.
+    /// Learns what a job cost, where that predicts other jobs, and where it left the module. A job
+    /// that concerns the module alone does not show what reaching a server costs.
     pub(crate) fn learn(&self, spent: Option<Spent>, standing: Standing) {
         let mut queue = self.queue();
         match standing {
@@ -125,12 +125,12 @@ impl Link {
                 queue.left_at = Some(place);
             }
             Standing::Down => queue.logged_out(),
-            // A login that there was, there is still.
+            // The login before the job still stands.
             Standing::Ready | Standing::Started => {}
         }
     }
 
-    /// Takes in what a part of a transfer cost, and where it left the module.
+    /// Learns what a part of a transfer cost, and where it left the module.
     pub(crate) fn learn_part(&self, part: &Part, standing: Standing) {
         let mut queue = self.queue();
         queue.costs.learn_part(part);
@@ -142,7 +142,7 @@ impl Link {
         }
     }
 
-    /// A server went on with a file where it should.
+    /// A server has resumed a file as it should.
     pub(crate) fn goes_on(&self, server: &Arc<Server>) {
         let mut queue = self.queue();
         if !queue.go_on.contains(server) {
@@ -153,44 +153,45 @@ impl Link {
         }
     }
 
-    /// Whether a server was seen to go on with a file.
+    /// Whether a server has shown that it resumes a file.
     pub(crate) fn is_known_to_go_on(&self, server: &Arc<Server>) -> bool {
         self.queue().go_on.contains(server)
     }
 
-    /// A login of a call has worked.
+    /// The login of a call has worked.
     pub(crate) fn login_works(&self, server: &LoggedIn) {
         let now = self.lived();
         self.logins().worked(server, now);
     }
 
-    /// A login of a call was refused. Answers after which pause it is tried again; `None`: never.
+    /// The server refused the login of a call. Answers the pause before the next try; `None`: no
+    /// other try.
     pub(crate) fn login_refused(&self, server: &LoggedIn) -> Option<Duration> {
         let now = self.lived();
         let pause = |tries: u32| PAUSE * 2_u32.pow(tries.saturating_sub(1).min(TRIES));
         self.logins().refused(server, (), now, pause)
     }
 
-    /// How long a login is not tried, since another call met its refusal.
+    /// How long nobody tries a login because another call met its refusal.
     pub(crate) fn login_closed(&self, server: &LoggedIn) -> Option<Duration> {
         let now = self.lived();
         let (until, ()) = self.logins().closed(server, now)?;
         Some(until.since(now))
     }
 
-    /// The place of each one that waits.
+    /// The place of each waiting job.
     pub(crate) fn places(&self, now: Instant) -> HashMap<Key, Place> {
         self.queue().places(now).collect()
     }
 
-    /// How long nobody has had the link, and how long not even a chore; `None` while somebody has
-    /// it or waits for it.
+    /// How long no job has had the link, and how long no chore has had it either; `None` while a
+    /// job has it or waits for it.
     pub(crate) fn quiet(&self, now: Instant) -> Option<(Duration, Duration)> {
         self.queue().scheduler.quiet(now)
     }
 
-    /// The link for a chore, where nobody has it or waits for it, and where the last job left the
-    /// module.
+    /// The link for a chore, if no job has it or waits for it, and the server where the last job
+    /// left the module.
     pub(crate) fn chore(self: &Arc<Self>) -> Option<(Turn, Option<operation::SessionTarget>)> {
         let mut queue = self.queue();
         let key = queue.scheduler.next_chore(clock::now())?;
@@ -201,12 +202,12 @@ impl Link {
         Some((turn, queue.left_at.clone()))
     }
 
-    /// The module is logged in nowhere any more.
+    /// The module has logged out.
     pub(crate) fn logged_out(&self) {
         self.queue().logged_out();
     }
 
-    /// Jobs that wait.
+    /// Jobs that wait for the link.
     pub(crate) fn waiting(&self) -> usize {
         self.queue().scheduler.waiting()
     }
@@ -220,11 +221,11 @@ impl Link {
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        // No code panics while it holds the lock; were it so, the queue is still a queue.
+        // No code panics while it holds the lock; and if one did, the queue would still be valid.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives the link away where it is free, and tells the others their place.
+    /// Gives a free link to the next job, and tells the waiting jobs their places.
     fn pump(self: &Arc<Self>) {
         let mut queue = self.queue();
         let now = clock::now();
@@ -240,14 +241,14 @@ impl Link {
             match waiter.grant.send(turn) {
                 Ok(()) => break,
                 Err(turn) => {
-                    // Left between asking and now.
+                    // The waiter left after it was chosen.
                     turn.forget();
                     queue.scheduler.done(key, now);
                 }
             }
         }
         self.changed.notify_waiters();
-        // Most do not look at their place, and working it out takes its time.
+        // Most waiters do not look at their place, and working it out takes time.
         if !queue.waiters.values().any(Waiter::looks) {
             return;
         }
@@ -284,12 +285,12 @@ impl Waiter {
     }
 }
 
-/// What a job cost.
+/// What one job cost.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Spent {
-    /// What it was to move.
+    /// What it had to move.
     pub(crate) load: Load,
-    /// What lay between the module and its server.
+    /// What the module had to do first.
     pub(crate) way: Way,
     /// Its time on the link.
     pub(crate) took: Duration,
@@ -382,7 +383,7 @@ mod tests {
         let mut second = Box::pin(slots[1].turn(wish(), &ahead));
         assert!(futures_util::poll!(&mut second).is_pending());
         drop(first);
-        // Granted, not yet taken.
+        // Granted, and not taken yet.
         drop(second);
         assert!(slots[2].turn(wish(), &ahead).await.is_some());
     }

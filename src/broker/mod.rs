@@ -1,7 +1,8 @@
 //! Floor 4, sharing: many clients, one link.
 //!
-//! The rooms, from below: [`terms`], [`disk`], [`spool`], [`usage`], [`scheduler`], `link`, [`watch`], [`catalogue`],
-//! `names`, [`operation`], `shared` with the [`Broker`], [`flow`], [`api`]. Each names only those before it.
+//! The rooms, from below: [`terms`], [`disk`], [`spool`], [`usage`], [`scheduler`], `link`,
+//! [`watch`], [`catalogue`], `names`, [`operation`], `shared` with the [`Broker`], [`flow`],
+//! [`api`]. Each imports only earlier ones.
 
 pub mod api;
 pub mod catalogue;

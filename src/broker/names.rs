@@ -1,4 +1,8 @@
-//! Who writes which name on which server, so that no two callers spoil each other's file.
+//! Which operation writes which name on which server, so that no caller spoils another caller's
+//! file.
+//!
+//! Above 400 lines because the rules for two writers of one name, and the rule for two names of one
+//! file, form one table.
 
 mod kept;
 
@@ -18,13 +22,13 @@ use simcom_talk::dialogue::operation::{Directory, SessionTarget, Standing};
 use simcom_talk::ftps::lossless;
 use simcom_talk::ftps::value::{RemotePath, Server};
 
-/// How long an answer waits for the disk to know which uploads have lost their name: a card that
-/// stalls for seconds is common, and one that stalls for longer is broken. What is not on the disk
-/// by then is put there later.
+/// How long an answer waits until the disk records which uploads have lost their name. A card that
+/// stalls for seconds is common; one that stalls for longer is broken. The daemon records the rest
+/// later.
 const RECORD: Duration = Duration::from_secs(10);
 
-/// The writers of names. One that has written takes its name from all that came before it; nothing
-/// is taken from anybody by one who has not written.
+/// The writers of names. A writer that has written takes the name from all earlier ones; a writer
+/// that has not written takes it from nobody.
 #[derive(Debug)]
 pub(crate) struct Names {
     writers: Mutex<Vec<Weak<Writer>>>,
@@ -32,7 +36,7 @@ pub(crate) struct Names {
     kept: OnceLock<Uploads>,
 }
 
-/// Where the kept uploads are; `None` as long as the disk cannot be read.
+/// Finds the kept uploads; `None` while the disk cannot be read.
 struct Uploads(Box<dyn Fn() -> Option<Arc<dyn Kept>> + Send + Sync>);
 
 impl fmt::Debug for Uploads {
@@ -44,61 +48,61 @@ impl fmt::Debug for Uploads {
 /// A name on a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Name {
-    /// In small letters.
+    /// In lower case.
     host: String,
     /// Port and user name.
     login: (u16, String),
-    /// From the root on.
+    /// The path starts at the root.
     absolute: bool,
-    /// Where it is not: the directory that it is relative to, as far as that has a name.
+    /// For a relative path: the directory that it starts from, if that has a name.
     base: Option<String>,
     parts: Vec<String>,
-    /// It has steps upwards, which lead elsewhere where a directory is a link.
+    /// The path has `..` components, which lead elsewhere where a directory is a symlink.
     climbs: bool,
-    /// As it was asked for.
+    /// As the client gave it.
     path: RemotePath,
 }
 
 /// Whether two names are one file.
 ///
-/// What is not seen: a server that has two host names, or a name and an address; links on the
-/// server; and directories that a server shows under two names.
+/// It does not detect a server with two host names, or with a name and an address; symlinks on the
+/// server; or a directory that a server shows under two names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Match {
     No,
-    /// They may be: on a server that does not tell capitals from small letters, or where the one is
-    /// relative to a directory that is not known. What may be another's is not deleted, and not gone
-    /// on with; nobody fails for it.
+    /// They may be one file: on a server that ignores case, or where one name is relative to an
+    /// unknown directory. The daemon neither deletes nor resumes what may be another writer's; no
+    /// writer fails for it.
     Possible,
-    /// They are.
+    /// They are one file.
     Sure,
 }
 
-/// One who writes a name, as long as that may matter.
+/// A writer of a name, for as long as that may matter.
 #[derive(Debug)]
 pub(crate) struct Writer {
     name: Name,
-    /// The transfer whose attempt it is, where it is one's.
+    /// The transfer whose attempt this is, if it is one's.
     own: Option<Key>,
-    /// When its caller came.
+    /// When its caller was admitted.
     admitted: Instant,
     wrote: AtomicBool,
     taken_over: AtomicBool,
-    /// Another may have written the same file.
+    /// Another writer may have written the same file.
     doubtful: AtomicBool,
 }
 
-/// What was done to a name.
+/// What a writer did to a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Touch {
-    /// It was written in part, or deleted, or nobody knows.
+    /// It wrote a part, or deleted the file, or nobody knows.
     Begun,
     /// The whole file is there.
     Written,
 }
 
 impl Names {
-    /// For servers that transfers name by their profiles.
+    /// Names for a set of servers; transfers name servers by profile.
     pub(crate) fn new(servers: Arc<Servers>) -> Self {
         Self {
             writers: Mutex::default(),
@@ -107,16 +111,16 @@ impl Names {
         }
     }
 
-    /// What waits on the disk counts as well, as soon as the disk can be read.
+    /// Also counts the uploads kept on the disk, as soon as the disk can be read.
     pub(crate) fn with_kept(
         &self,
         kept: impl Fn() -> Option<Arc<dyn Kept>> + Send + Sync + 'static,
     ) {
-        // There is one place for transfers, named once, at the start.
+        // There is one store of transfers, set once at the start.
         let _ = self.kept.set(Uploads(Box::new(kept)));
     }
 
-    /// One that is about to write a name, `own`: for this transfer. Nobody loses anything yet.
+    /// A writer that will write a name; `own` is its transfer. Nobody loses a name yet.
     pub(crate) fn begin(&self, name: Name, own: Option<Key>, admitted: Instant) -> Arc<Writer> {
         let writer = Arc::new(Writer {
             name,
@@ -127,15 +131,15 @@ impl Names {
             doubtful: AtomicBool::new(false),
         });
         let mut writers = self.writers();
-        // Those that are gone are forgotten, so that there are no more than operations.
+        // Dropped writers go, so that there are never more of them than operations.
         writers.retain(|earlier| earlier.strong_count() > 0);
         writers.push(Arc::downgrade(&writer));
         writer
     }
 
-    /// A writer has written. To be called while it still has the link, so that the next one that gets
-    /// it knows. Answers the transfers that have lost something by it, which [`Names::record`] puts
-    /// on the disk.
+    /// A writer has written. It calls this while it still has the link, so that the next holder of
+    /// the link knows. Answers the transfers that lost something by it; [`Names::record`] records
+    /// them on the disk.
     pub(crate) fn wrote(&self, writer: &Writer, touch: Touch) -> Vec<Taken> {
         writer.wrote.store(true, Ordering::Relaxed);
         for other in self.writers().iter().filter_map(Weak::upgrade) {
@@ -170,8 +174,8 @@ impl Names {
         kept.lose(lost.collect())
     }
 
-    /// Waits until the disk knows what transfers have lost; no longer than [`RECORD`], and not when
-    /// `cancelled` completes. What it does not know then is remembered and put there later.
+    /// Waits until the disk records what transfers have lost, but no longer than [`RECORD`], and
+    /// only until `cancelled` completes. The daemon keeps the rest in memory and records it later.
     pub(crate) async fn record(&self, taken: Vec<Taken>, cancelled: impl Future<Output = ()>) {
         let Some(kept) = self.kept().filter(|_| !taken.is_empty()) else {
             return;
@@ -187,7 +191,7 @@ impl Names {
         }
     }
 
-    /// Whether somebody else has begun to write a name, and has not ended: it is not free.
+    /// Whether another writer has begun to write a name and has not ended: the name is not free.
     pub(crate) fn is_begun(&self, name: &Name, own: Option<&Key>) -> bool {
         let is = |other: &Name| other.matches(name) == Match::Sure;
         let writers = self.writers().clone();
@@ -204,8 +208,8 @@ impl Names {
             })
     }
 
-    /// Whether one that came after a transfer is writing its name, and has not ended. The transfer
-    /// waits for that: its own content is the older one.
+    /// Whether a writer that came after a transfer is writing the transfer's name and has not
+    /// ended. The transfer waits for it, because its own content is the older one.
     pub(crate) fn is_held_by_a_later_one(&self, own: &Key) -> bool {
         let Some(kept) = self.kept() else {
             return false;
@@ -232,13 +236,13 @@ impl Names {
             })
     }
 
-    /// Whether a transfer may write its name now, as far as it is known what others have done since
-    /// its attempt began.
+    /// Whether a transfer may write its name now, by what is known of other writers since its
+    /// attempt began.
     pub(crate) fn may_write(&self, own: &Key) -> bool {
         self.kept().is_none_or(|kept| kept.may_write(own))
     }
 
-    /// What came before: transfers by their order, and by the time at which others were admitted.
+    /// What came earlier: compares transfers by their order, others by the time of admission.
     fn order(
         &self,
         claims: &[Claim],
@@ -271,12 +275,13 @@ impl Names {
 }
 
 impl Writer {
-    /// Another has written the name since.
+    /// Another writer has written the name since.
     pub(crate) fn is_taken_over(&self) -> bool {
         self.taken_over.load(Ordering::Relaxed)
     }
 
-    /// Another may have written the same file since: nothing there is shown to be its own.
+    /// Another writer may have written the same file since: nothing proves that the file is still
+    /// its own.
     pub(crate) fn is_doubtful(&self) -> bool {
         self.is_taken_over() || self.doubtful.load(Ordering::Relaxed)
     }
@@ -287,7 +292,7 @@ impl Writer {
 }
 
 impl Name {
-    /// What a path is, read where the module stands for it; `None` where that is no server.
+    /// The name of a path, relative to the module's directory; `None` where that is on no server.
     pub(crate) fn at(standing: &Standing, path: &RemotePath) -> Option<Self> {
         let Standing::LoggedIn(SessionTarget {
             server, directory, ..
@@ -311,7 +316,7 @@ impl Name {
         })
     }
 
-    /// What a path is, read at a location.
+    /// The name of a path at a location.
     pub(crate) fn within(location: &Location, path: &RemotePath) -> Option<Self> {
         let (standing, path) = location.locate(path).ok()?;
         Self::at(&standing, &path)
@@ -340,7 +345,7 @@ impl Name {
         if possible { Match::Possible } else { Match::No }
     }
 
-    /// What is behind the steps upwards at its beginning.
+    /// The components behind the leading `..` components.
     fn end(&self) -> &[String] {
         let steps = self.parts.iter().take_while(|part| *part == "..").count();
         self.parts.get(steps..).unwrap_or_default()
@@ -357,7 +362,7 @@ fn login(server: &Server) -> (u16, String) {
     (server.port.get(), server.username.as_str().to_owned())
 }
 
-/// Whether they are the same but for capitals and small letters.
+/// Whether they differ at most in case.
 fn are_one(ours: &[String], theirs: &[String]) -> bool {
     let folded = |parts: &[String]| -> Vec<String> {
         parts.iter().map(|part| lossless::folded(part)).collect()

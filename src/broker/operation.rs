@@ -1,4 +1,7 @@
-//! An operation from its admission to its one answer, and all that live.
+//! An operation from its admission to its one answer, and the table of running operations.
+//!
+//! Above 400 lines because an operation is one state machine: admitted, on the link, yielded,
+//! cancelled, ended.
 
 mod admittance;
 mod ended;
@@ -45,10 +48,10 @@ use simcom_talk::dialogue::operation::{
 use simcom_talk::ftps::value::{RemotePath, Server};
 use stay::{Stay, is_yielded, load};
 
-/// One operation: whose it is, where it goes, and what became of it.
+/// One operation: its principal, its target and its result.
 ///
-/// It lives in a task of its own that no caller can drop, so that the link is given on only when
-/// the module is free; the caller holds [`Operation::cancel`].
+/// It runs in a task of its own that no caller can drop, so that it passes the link on only when
+/// the module is free. The caller holds [`Operation::cancel`].
 #[derive(Debug)]
 pub(crate) struct Operation {
     pub(crate) id: JobId,
@@ -56,15 +59,15 @@ pub(crate) struct Operation {
     pub(crate) cancel: CancellationToken,
     /// Its place while it waits.
     pub(crate) place: watch::Sender<Place>,
-    /// When it gives up the link before its end.
+    /// When it yields the link before its end.
     pub(crate) yields: Yields,
     priority: Priority,
     method: &'static str,
-    /// Where it goes; `None` where it is about the module alone.
+    /// Its server; `None` where it concerns the module alone.
     server: Option<Arc<Server>>,
     profile: Profile,
     labels: Labels,
-    /// The request that it is made for, where that has a name.
+    /// The named request that it belongs to, if any.
     request: Option<Named>,
     pub(crate) principal: Principal,
     deadline: Option<Instant>,
@@ -74,72 +77,72 @@ pub(crate) struct Operation {
     events: Arc<Events>,
     admitted: Instant,
     facts: Mutex<Facts>,
-    /// What it may have on the air; `None` where it is about the module alone.
+    /// Its budget on the air; `None` where it concerns the module alone.
     pub(crate) allowance: Option<Arc<Allowance>>,
-    /// How it was cancelled. Closed when the operation has ended.
+    /// How it was cancelled. The channel closes when the operation has ended.
     ending: watch::Sender<Option<Ending>>,
     slot: Slot,
-    /// The link, between two jobs of an operation that has many. Taken back before the slot goes.
+    /// The link, between two jobs of an operation with many. It is dropped before the slot.
     kept: Mutex<Kept>,
     _session: Option<SessionUse>,
 }
 
-/// The link of an operation that has more to do with it.
+/// The link of an operation that has more jobs.
 #[derive(Debug, Default)]
 struct Kept {
-    /// There are more jobs to come.
+    /// More jobs follow.
     more: bool,
     turn: Option<Turn>,
 }
 
 #[derive(Debug, Default)]
 struct Facts {
-    /// `CancelOperation` was called.
+    /// A client called `CancelOperation`.
     called_off: bool,
-    /// Its caller has all that it wanted.
+    /// Its caller has everything that it asked for.
     enough: bool,
-    /// The daemon is stopping and has ended it.
+    /// The daemon is stopping and ended it.
     stopped: bool,
     on_link_since: Option<Instant>,
-    /// Time on the link, without the job that has it.
+    /// Time on the link, without the current job.
     on_link: Duration,
     /// Bytes that its transfer has moved.
     bytes: u64,
-    /// As many there were when it got the link.
+    /// Bytes that it had moved when it got the link.
     bytes_before: u64,
-    /// When and why it was asked to make way.
+    /// When and why the scheduler asked it to yield.
     asked: Option<(Instant, Why)>,
-    /// When it gave up the link, to go on later.
+    /// When it yielded the link, to resume later.
     yielded: Option<Instant>,
-    /// When that was last told.
+    /// When watchers last heard of its progress.
     told: Option<Instant>,
     started: bool,
     ended: bool,
 }
 
-/// What goes along with a job.
+/// What a job gets beside its task.
 #[derive(Default)]
 pub(crate) struct Feed {
     pub(crate) source: Option<Box<dyn Source>>,
-    /// For a transfer that can go on later: others wait for the link.
+    /// Cancelled when a transfer that can resume should yield, because others wait for the link.
     pub(crate) make_way: CancellationToken,
     pub(crate) delivery: Option<mpsc::Sender<Delivery>>,
     pub(crate) progress: watch::Sender<Progress>,
-    /// Who writes, where that matters beyond the job.
+    /// The writer of the name, where it matters beyond the job.
     pub(crate) writer: Option<Arc<Writer>>,
 }
 
-/// One job that the link was had for.
+/// One finished job on the link.
 struct Done {
     answer: Result<Output, modem::Error>,
     took: Duration,
-    /// When and why it was asked to make way.
+    /// When and why the scheduler asked it to yield.
     asked: Option<(Instant, Why)>,
     ended: Instant,
 }
 
 impl Operation {
-    /// Waits for the link and does one job with it.
+    /// Waits for the link and runs one job on it.
     pub(crate) async fn run(
         &self,
         standing: Standing,
@@ -150,7 +153,7 @@ impl Operation {
         self.submit(turn, standing, task, feed).await
     }
 
-    /// The same, if it still makes sense when the link is there; `None` where it does not.
+    /// Like `run`, if the job still makes sense when the link is there; `None` if it does not.
     pub(crate) async fn run_if(
         &self,
         may: impl FnOnce() -> bool,
@@ -189,20 +192,21 @@ impl Operation {
         turn.ok_or_else(|| self.error(modem::Error::Stopping))
     }
 
-    /// Many jobs follow one another: the link is kept between two of them, while those who wait can.
-    /// Whoever says so has to [`Operation::let_go`] where the next one does not follow at once.
+    /// More jobs follow: the operation keeps the link between two of them, while the waiting jobs
+    /// have patience. The caller must call [`Operation::let_go`] if the next job does not follow at
+    /// once.
     pub(crate) fn has_more(&self) {
         self.kept().more = true;
     }
 
-    /// Gives the link on, where it was kept.
+    /// Passes the link on, if the operation kept it.
     pub(crate) fn let_go(&self) {
-        // Dropped without the lock: it is given to the next at once.
+        // Dropped after the lock is released: the drop passes the link on at once.
         let turn = self.kept().turn.take();
         drop(turn);
     }
 
-    /// A job is over: keeps the link for the next, or gives it on.
+    /// A job has ended: keeps the link for the next one, or passes it on.
     fn keep_or_give(&self, turn: Turn) {
         let mut kept = self.kept();
         if kept.more && self.slot.may_go_on() {
@@ -217,7 +221,7 @@ impl Operation {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does one job. Gives the link on when the module is free. What it moves is booked, however
+    /// Runs one job. Passes the link on when the module is free. Books what the job moved, however
     /// it ends.
     pub(crate) async fn submit(
         &self,
@@ -268,7 +272,7 @@ impl Operation {
             .zip(touch)
             .map(|(writer, touch)| names.wrote(&writer, touch));
         let taken = taken.unwrap_or_default();
-        // The link does not wait for the disk, nor for what follows a failure.
+        // The link waits neither for the disk nor for the work after a failure.
         if answer.is_ok() && taken.is_empty() {
             self.keep_or_give(turn);
         } else {
@@ -292,8 +296,8 @@ impl Operation {
         })
     }
 
-    /// While it has the link: tells its job to make way when others need the link, if it may.
-    /// Never completes.
+    /// While the operation has the link: tells its job to yield when others need the link and `may`
+    /// allows it. Never completes.
     pub(crate) async fn give_way(&self, make_way: &CancellationToken, may: impl Fn() -> bool) {
         let why = self.slot.wanted_by_others().await;
         if may() {
@@ -303,7 +307,7 @@ impl Operation {
         pending().await
     }
 
-    /// One that writes a name from now on; `None` where it is no server's.
+    /// Registers a writer of a name; `None` where the name is on no server.
     pub(crate) fn writes(
         &self,
         standing: &Standing,
@@ -323,7 +327,7 @@ impl Operation {
         self.writes(standing, written(task)?, None)
     }
 
-    /// Whether somebody else has begun to write a name, and has not ended.
+    /// Whether another writer has begun to write a name and has not ended.
     pub(crate) fn is_begun(
         &self,
         standing: &Standing,
@@ -334,9 +338,10 @@ impl Operation {
         name.is_some_and(|name| self.operations.names.is_begun(&name, own))
     }
 
-    /// Deletes what an upload has left, if it is shown to be that; whatever its caller thinks by
-    /// now. `may` is asked with the link: `None` where it says no. It is booked like all else, and
-    /// done whatever is left of the data budget: it costs little, and nobody else can do it.
+    /// Deletes what an upload left, if that is proven to be the upload's, even when the caller is
+    /// gone. `may` is asked while the operation has the link: `None` where it says no. The deletion
+    /// is booked like every job, and runs whatever the data budget says: it costs little, and
+    /// nobody else can do it.
     pub(crate) async fn clear(
         &self,
         standing: Standing,
@@ -351,8 +356,8 @@ impl Operation {
             deadline: None,
             load: Load::Small,
             yielding: None,
-            // The deletion for a transfer, which has a source, waits for its turn: it is tried for days, also
-            // at a server that does not answer, where each try takes minutes.
+            // A transfer's deletion, which has a source, waits for its turn: the daemon retries it
+            // for days, also at a server that does not answer, where each try takes minutes.
             deletes_a_part: source.is_none(),
         };
         let nobody = watch::Sender::default();
@@ -381,7 +386,7 @@ impl Operation {
         }
     }
 
-    /// Has the module do something with the link, and books what that moved, however it ends.
+    /// Runs something on the link and books what it moved, however it ends.
     async fn on_link_for(
         &self,
         work: operation::Operation,
@@ -416,7 +421,7 @@ impl Operation {
         }
     }
 
-    /// Has the module do something, until it has or `cancel` or `deadline` has ended it.
+    /// Runs something on the module until it ends, or until `cancel` or `deadline` ends it.
     async fn carry_out(
         &self,
         work: operation::Operation,
@@ -443,13 +448,13 @@ impl Operation {
         }
     }
 
-    /// Whether the server of an upload was seen to go on with a file.
+    /// Whether the server of an upload has shown that it resumes a file.
     pub(crate) fn goes_on(&self) -> bool {
         let server = self.server.as_ref();
         server.is_some_and(|server| self.link.is_known_to_go_on(server))
     }
 
-    /// The server went on with a file.
+    /// The server has resumed a file.
     pub(crate) fn went_on(&self) {
         if let Some(server) = &self.server {
             self.link.goes_on(server);
@@ -462,21 +467,22 @@ impl Operation {
         health.borrow().capabilities.profile.abort
     }
 
-    /// Its caller stands still, or goes on.
+    /// Its caller trickles, or goes on.
     pub(crate) fn trickles(&self, trickles: bool) {
         self.slot.trickles(trickles);
     }
 
-    /// Its caller stood still for so long of what any may, and left.
+    /// Its caller neither sent nor read for `time`, of the `trickle` that is allowed, and left.
     pub(crate) fn stood_still(&self, time: Duration, trickle: Duration) {
         if time >= trickle / 20 {
             self.slot.stood_still();
         }
     }
 
-    /// How long its caller may stand still while others wait, of what any may at first. A principal
-    /// that has let the link wait once is not waited for so long again before all its work has been over
-    /// for a while: many transfers that nobody reads would hold the link up one after another.
+    /// How long its caller may trickle while others wait; `trickle` is the limit of a principal
+    /// without a history. A principal that once held up the link gets less until all its work has
+    /// been over for a while: otherwise many transfers that nobody reads would hold up the link one
+    /// after another.
     pub(crate) fn patience(&self, trickle: Duration) -> Duration {
         if self.slot.has_stood_still() {
             trickle / 20
@@ -485,12 +491,12 @@ impl Operation {
         }
     }
 
-    /// Whether the caller's wish ended it before the module began with it.
+    /// Whether its caller ended it before the module began.
     pub(crate) fn ended_off_the_link(&self) -> bool {
         *self.ending.borrow() == Some(Ending::BeforeItBegan)
     }
 
-    /// Completes when the caller has had enough: it left, called the operation off, or its
+    /// Completes when the caller has ended the operation: it left, cancelled the operation, or its
     /// deadline passed.
     pub(crate) async fn cancelled(&self) {
         let expired = async {
@@ -506,8 +512,8 @@ impl Operation {
         }
     }
 
-    /// The error of an operation that the caller or the end of the daemon ended, and how it ended on
-    /// the link.
+    /// The error of an operation that its caller or the stop of the daemon ended; `ending` says how
+    /// it ended on the link.
     pub(crate) fn ended_by_caller(&self, ending: Ending) -> Error {
         self.ending.send_replace(Some(ending));
         let expired = self
@@ -524,7 +530,7 @@ impl Operation {
         })
     }
 
-    /// Its caller has all that it wanted: ends it, as one that is done.
+    /// Its caller has everything that it asked for: ends it as a success.
     pub(crate) fn enough(&self) {
         self.facts().enough = true;
         self.cancel.cancel();
@@ -544,12 +550,12 @@ impl Operation {
         }
     }
 
-    /// The size of what is being moved was found out.
+    /// The size of the running transfer is known now.
     pub(crate) fn sized(&self, bytes: u64) {
         self.slot.sized(bytes);
     }
 
-    /// What lies between the module and the server now: nothing, where there is no server.
+    /// What the module must do first to reach the server; nothing, where there is no server.
     fn way(&self) -> Way {
         let Some(server) = &self.server else {
             return Way::There;
@@ -560,7 +566,7 @@ impl Operation {
         Way::between(health.logged_in.as_ref(), &to)
     }
 
-    /// Whether it has the link, and bytes that it has moved.
+    /// Whether it has the link, and the bytes that it has moved.
     pub(crate) fn stands(&self) -> (bool, u64) {
         let kept = self.kept().turn.is_some();
         let facts = self.facts();
@@ -581,14 +587,16 @@ impl Operation {
 
 impl Drop for Operation {
     fn drop(&mut self) {
-        // One that was refused before its work began, or whose task was lost, has not told it.
+        // An operation refused before its work began, or whose task was lost, has not reported its
+        // end.
         self.end(Outcome::Failed {
             how: Failing::Failed,
             why: None,
         });
         let mut live = self.operations.live();
         live.remove(&self.id);
-        // Room for many that were there once would stay, between what their calls have given back.
+        // Otherwise a table that was once large would keep its memory between the memory freed by
+        // calls.
         if live.is_empty() {
             live.shrink_to_fit();
         }
@@ -605,14 +613,14 @@ const fn written(task: &Task) -> Option<&RemotePath> {
     }
 }
 
-/// What a job that writes or deletes a file has done to it, as far as can be told.
+/// What a job did to the file that it writes or deletes, as far as its answer shows.
 fn touch(answer: &Result<Output, modem::Error>, progress: Progress) -> Option<Touch> {
     let moved = !matches!(
         progress.stage,
         ProgressStage::Waiting | ProgressStage::Preparing
     );
     match answer {
-        // What the server contradicts, or nobody knows, is not there.
+        // A file that the server contradicts, or that nobody knows of, does not count as written.
         Ok(Output::Stored(stored)) => {
             let whole = match stored.confirmed {
                 Some(size) => size == stored.sent,
@@ -633,7 +641,7 @@ fn touch(answer: &Result<Output, modem::Error>, progress: Progress) -> Option<To
     }
 }
 
-/// The size of a file that was larger than its job was allowed.
+/// The size of a file that exceeded its job's limit.
 const fn over_limit(error: &modem::Error) -> Option<u64> {
     match error {
         modem::Error::Failed(failure) => match failure.cause {

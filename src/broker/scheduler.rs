@@ -1,7 +1,11 @@
-//! Who goes next: the queue in front of the link, without I/O and without a clock.
+//! The queue in front of the link, without I/O and without a clock.
 //!
-//! An operation is admitted once, asks for the link once for each job it has, and leaves. The
-//! order of those who ask is one tuple, `Scheduler::rank`: what comes first in it decides first.
+//! The scheduler admits an operation once. The operation asks for the link once for each of its
+//! jobs, and then leaves. One tuple, `Scheduler::rank`, orders the waiting jobs; its first element
+//! decides first.
+//!
+//! Above 400 lines because the queue is one state machine: who is admitted, who waits, who has the
+//! link.
 
 pub(crate) mod estimate;
 mod order;
@@ -26,17 +30,17 @@ pub(crate) use yielding::{Verdict, Yielding};
 /// Bounds of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Operations admitted and not yet ended, in all.
+    /// Operations admitted and not yet ended, of all principals.
     pub max: usize,
     /// Operations of one principal admitted and not yet ended.
     pub max_per_principal: usize,
-    /// How long the order may favour others (by priority, or because the module is logged in
-    /// to their server) before it goes by fairness alone.
+    /// How long the order may favour other jobs (by priority, or because the module is logged in to
+    /// their server) before it goes by fairness alone.
     pub patience: Duration,
 }
 
 impl Default for Limits {
-    /// 2048 operations, half of them for one principal: a waiting one costs a few kilobytes.
+    /// 2048 operations, half of them for one principal: a waiting operation costs a few kilobytes.
     /// 20 s of patience is a few changes of server, at 2 to 10 s a login.
     fn default() -> Self {
         Self {
@@ -47,12 +51,13 @@ impl Default for Limits {
     }
 }
 
-/// How long it is remembered that a principal let the link wait, once it has no operation any more. Who leaves
-/// and comes anew would be waited for as long as at first, each time.
+/// How long the scheduler remembers that a principal let the link wait, once the principal has no
+/// operation any more. Otherwise a principal that leaves and returns would get the full waiting
+/// time again each time.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
-/// How long an operation of many jobs has the link before others that go to the same server: about what one of
-/// theirs takes.
+/// How long an operation of many jobs keeps the link before other jobs for the same server: about
+/// the time of one of theirs.
 const TURN: Duration = Duration::from_secs(1);
 
 /// The queue as a value.
@@ -63,32 +68,32 @@ pub(crate) struct Scheduler {
     waiting: BTreeMap<Key, Waiting>,
     running: Option<Running>,
     shares: HashMap<Principal, Share>,
-    /// The server that the last job left the module at.
+    /// The server where the last job left the module.
     server: Option<Arc<Server>>,
     keys: u64,
     asked: u64,
     turns: u64,
-    /// Whether the last turn went to a job that deletes a part of a file.
+    /// Whether the last turn went to a job that deletes a partial file.
     deleted_last: bool,
-    /// How long a job has the link, as it was lately.
+    /// The recent average time that a job has the link.
     tenancy: Duration,
-    /// When the last job was over; and when the last of those jobs and chores.
+    /// When the last job ended; and when the last job or chore ended.
     idle: Instant,
     silent: Instant,
 }
 
-/// Who has the link.
+/// The job or chore that has the link.
 #[derive(Debug)]
 struct Running {
     key: Key,
     /// When it got the link.
     granted: Instant,
-    /// When it began with what it does now.
+    /// When it began its current job.
     since: Instant,
-    /// What it does; `None` for a chore that nobody asked for.
+    /// Its job; `None` for a chore of the daemon.
     job: Option<(Load, Way)>,
     priority: Priority,
-    /// Where it can go on later.
+    /// How it yields, if it can resume later.
     yielding: Option<Yielding>,
     moved: u64,
     trickles: bool,
@@ -98,28 +103,28 @@ struct Running {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Key(u64);
 
-/// What a job that asks for the link is like.
+/// What a job that asks for the link needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wish {
     /// How urgent it is.
     pub(crate) priority: Priority,
-    /// The server it goes to; `None` where it leaves the module's login alone.
+    /// The server that it goes to; `None` where it leaves the module's login alone.
     pub(crate) server: Option<Arc<Server>>,
-    /// From when on it must not be begun.
+    /// The moment after which it must not begin.
     pub(crate) deadline: Option<Instant>,
     /// What it moves.
     pub(crate) load: Load,
-    /// Where it can give way and go on later.
+    /// How it yields, if it can resume later.
     pub(crate) yielding: Option<Yielding>,
-    /// It deletes the part of a file that an upload has left. The upload is over, and readers may take
-    /// the part for the whole file.
+    /// It deletes the partial file of an upload that has ended. Until then readers may take the
+    /// partial file for the whole one.
     pub(crate) deletes_a_part: bool,
 }
 
-/// A bound was met.
+/// The queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Full {
-    /// The bound of the principal, not the one of all together.
+    /// The principal's own bound, not the one of all principals together.
     pub(crate) own: bool,
     /// When a place may be free.
     pub(crate) retry_after: Duration,
@@ -129,25 +134,25 @@ pub(crate) struct Full {
 struct Waiting {
     wish: Wish,
     principal: Principal,
-    /// From when on its patience is counted.
+    /// When its patience began.
     since: Instant,
     order: u64,
 }
 
-/// What one principal has, and what it had.
+/// The operations of one principal, and its history.
 #[derive(Debug, Default)]
 struct Share {
     admitted: usize,
-    /// One of its callers had the link and nothing to do with it.
+    /// One of its callers had the link and neither sent nor read.
     stood_still: bool,
-    /// When it had no operation any more.
+    /// When its last operation left.
     gone: Option<Instant>,
     /// Number of its last turn; 0 before the first.
     last_turn: u64,
 }
 
 impl Share {
-    /// Whether it has an operation, or had one lately.
+    /// Whether it has an operation, or had one recently.
     fn is_remembered(&self, now: Instant) -> bool {
         self.gone
             .is_none_or(|gone| now.duration_since(gone) < REMEMBERED)
@@ -173,7 +178,7 @@ impl Scheduler {
         }
     }
 
-    /// Gives an operation a place, which it has until it leaves.
+    /// Admits an operation; it keeps its place until it leaves.
     pub(crate) fn admit(&mut self, principal: &Principal, now: Instant) -> Result<Key, Full> {
         let own = self.shares.get(principal).map_or(0, |share| share.admitted);
         let share = Places {
@@ -209,13 +214,12 @@ impl Scheduler {
         }
     }
 
-    /// An operation that asked does not want the link any more.
+    /// An operation withdraws its request for the link.
     pub(crate) fn withdraw(&mut self, key: Key) {
         self.waiting.remove(&key);
     }
 
-    /// Gives the link, where it is free, to the one who goes next. Never to one whose deadline
-    /// has passed.
+    /// Gives a free link to the next job, never to one whose deadline has passed.
     pub(crate) fn next(&mut self, now: Instant) -> Option<Key> {
         if self.running.is_some() {
             return None;
@@ -253,7 +257,7 @@ impl Scheduler {
         Some(key)
     }
 
-    /// Gives the link to a chore that nobody asked for, where nobody has it or waits for it.
+    /// Gives the link to a chore of the daemon if no job has it or waits for it.
     pub(crate) fn next_chore(&mut self, now: Instant) -> Option<Key> {
         if self.running.is_some() || !self.waiting.is_empty() {
             return None;
@@ -273,19 +277,19 @@ impl Scheduler {
         Some(key)
     }
 
-    /// How long nobody has had the link, and how long not even a chore; `None` while somebody has
-    /// it or waits for it.
+    /// How long no job has had the link, and how long no chore has had it either; `None` while a
+    /// job has it or waits for it.
     pub(crate) fn quiet(&self, now: Instant) -> Option<(Duration, Duration)> {
         let free = self.running.is_none() && self.waiting.is_empty();
         free.then(|| (now - self.idle, now - self.silent))
     }
 
-    /// The module is logged in nowhere any more.
+    /// The module has logged out.
     pub(crate) fn logged_out(&mut self) {
         self.server = None;
     }
 
-    /// The size of what is moved now was found out.
+    /// The size of the running transfer is known now.
     pub(crate) fn sized(&mut self, key: Key, bytes: u64) {
         if let Some(Running { job, .. }) = self.running.as_mut().filter(|held| held.key == key)
             && let Some((Load::Up(size) | Load::Down(size), _)) = job
@@ -294,14 +298,14 @@ impl Scheduler {
         }
     }
 
-    /// So many bytes have moved since it got the link.
+    /// The running transfer has moved `bytes` bytes since it got the link.
     pub(crate) fn moved(&mut self, key: Key, bytes: u64) {
         if let Some(running) = self.running.as_mut().filter(|held| held.key == key) {
             running.moved = bytes;
         }
     }
 
-    /// The caller of what is moved now stands still, or goes on.
+    /// The caller of the running transfer trickles, or goes on.
     pub(crate) fn trickles(&mut self, key: Key, trickles: bool) {
         if trickles {
             self.stood_still(key);
@@ -311,7 +315,7 @@ impl Scheduler {
         }
     }
 
-    /// The caller of one that has the link stood still.
+    /// The caller of the job on the link neither sent nor read.
     pub(crate) fn stood_still(&mut self, key: Key) {
         if let Some(principal) = self.admitted.get(&key)
             && let Some(share) = self.shares.get_mut(principal)
@@ -320,15 +324,15 @@ impl Scheduler {
         }
     }
 
-    /// Whether a caller of the same principal has stood still with the link, since the principal had
-    /// no operation for [`REMEMBERED`].
+    /// Whether a caller of the same principal held up the link, within the time that [`REMEMBERED`]
+    /// bounds.
     pub(crate) fn has_stood_still(&self, key: Key) -> bool {
         let principal = self.admitted.get(&key);
         let share = principal.and_then(|principal| self.shares.get(principal));
         share.is_some_and(|share| share.stood_still)
     }
 
-    /// Whether the one that has the link gives it up for those who wait.
+    /// Whether the transfer on the link yields to the waiting jobs.
     pub(crate) fn verdict(&self, key: Key, costs: &Costs, now: Instant) -> Verdict {
         let running = self.running.as_ref().filter(|running| running.key == key);
         let Some((running, yielding, (load, _))) =
@@ -354,9 +358,9 @@ impl Scheduler {
         tenant.verdict(&guests, costs, now)
     }
 
-    /// Whether the one that has the link may do another job of its operation before those who wait: nobody is
-    /// to go first, or it has not had the link for its share of time yet. Between two jobs it costs nothing to
-    /// make way, but for the logins where the next one goes to another server.
+    /// Whether the operation on the link may run its next job before the waiting jobs: no waiting
+    /// job ranks before it, or its share of time is not over. Yielding between two jobs costs
+    /// nothing but the logins, where the next job goes to another server.
     pub(crate) fn may_go_on(&self, key: Key, costs: &Costs, now: Instant) -> bool {
         let Some(running) = self.running.as_ref().filter(|running| running.key == key) else {
             return false;
@@ -382,7 +386,7 @@ impl Scheduler {
         })
     }
 
-    /// The one that has the link begins with another job.
+    /// The operation on the link begins its next job.
     pub(crate) fn goes_on(&mut self, key: Key, wish: &Wish, now: Instant) {
         if let Some(running) = self.running.as_mut().filter(|held| held.key == key) {
             running.since = now;
@@ -393,7 +397,7 @@ impl Scheduler {
         }
     }
 
-    /// How long each of those who wait, in their order, will have to.
+    /// How long each waiting job still waits, in their order.
     pub(crate) fn starts(&self, costs: &Costs, now: Instant) -> Vec<(Key, Duration)> {
         let order = self.order(now);
         let rest = self.running.as_ref().and_then(|running| {
@@ -406,13 +410,14 @@ impl Scheduler {
         order.into_iter().zip(starts).collect()
     }
 
-    /// The job that had the link is over.
+    /// The job on the link has ended.
     pub(crate) fn done(&mut self, key: Key, now: Instant) {
         if let Some(running) = self.running.take_if(|running| running.key == key) {
             self.silent = now;
             if running.job.is_some() {
                 self.idle = now;
-                // An eighth of the newest: one long transfer does not make the estimate useless.
+                // The newest value weighs an eighth: one long transfer does not make the estimate
+                // useless.
                 self.tenancy = (self.tenancy * 7 + now.duration_since(running.granted)) / 8;
             }
         }
@@ -427,13 +432,14 @@ impl Scheduler {
                 share.admitted -= 1;
                 share.gone = (share.admitted == 0).then_some(now);
             }
-            // Who had a turn when matters only while somebody waits.
+            // The order of past turns matters only while jobs wait.
             if self.waiting.is_empty() {
                 self.shares.retain(|_, share| {
                     share.admitted > 0 || share.stood_still && share.is_remembered(now)
                 });
             }
-            // Room for many that were there once would stay, between what their calls have given back.
+            // Otherwise a table that was once large would keep its memory between the memory freed
+            // by calls.
             if self.admitted.is_empty() {
                 self.admitted.shrink_to_fit();
             }
@@ -454,7 +460,7 @@ impl Scheduler {
         let jobs = u32::try_from(self.waiting.len())
             .unwrap_or(u32::MAX)
             .saturating_add(1);
-        // A second lets the link breathe; who comes back after a minute finds another world.
+        // A second lets the link move on; after a minute the estimate means nothing.
         let retry_after = self
             .tenancy
             .saturating_mul(jobs)

@@ -1,4 +1,4 @@
-//! What all calls of the broker share, and how each begins.
+//! The state that all calls of the broker share, and how each call begins.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -26,9 +26,22 @@ use simcom_talk::ftps::value::NameCode;
 
 /// Shares one module among many callers. Cheap to clone. Its calls need a tokio runtime.
 ///
-/// Every operation is admitted or refused at once, waits for its turn, has the link to itself,
-/// and gets exactly one answer. Dropping the future of a call, or the [`Reading`](super::flow::get::Reading) or
-/// [`Writing`](super::flow::put::Writing) it gave, cancels the operation.
+/// The broker admits or refuses every operation at once. An admitted operation waits for its turn,
+/// has the link to itself, and gets exactly one answer. Dropping the future of a call, or the
+/// [`Reading`](super::flow::get::Reading) or [`Writing`](super::flow::put::Writing) that it
+/// returned, cancels the operation.
+///
+/// # Errors of its calls
+///
+/// The `# Errors` sections of the calls name three groups of causes:
+///
+/// - *Target*: [`Cause::ProfileNotFound`], [`Cause::InlineNotAllowed`], [`Cause::SessionNotFound`].
+/// - *Admission*, before the module is touched: [`Cause::ProfileNotAllowed`],
+///   [`Cause::DataBudget`], [`Cause::Stopping`], [`Cause::Expired`], [`Cause::OnlyValidated`],
+///   [`Cause::QueueFull`], and [`Cause::RequestIdUsed`] for a named request.
+/// - *Link*, while the operation waits or runs: [`Cause::Cancelled`], [`Cause::Expired`],
+///   [`Cause::Stopping`], [`Cause::DataBudget`], [`Cause::Modem`] with the module's failure, and
+///   [`Cause::WrongAnswer`] for a defect.
 #[derive(Debug, Clone)]
 pub struct Broker {
     pub(super) shared: Arc<Shared>,
@@ -50,17 +63,17 @@ pub(super) struct Shared {
     pub(super) started: Instant,
 }
 
-/// An operation that was cancelled.
+/// A cancelled operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cancelled {
     /// How it ended.
     pub ending: Ending,
-    /// Time from the wish to the free link.
+    /// Time from the call to the free link.
     pub cost: Duration,
 }
 
 impl Broker {
-    /// Shares a module, without transfers that outlive their caller.
+    /// Shares a module. The transfers that outlive their caller are a floor of their own above.
     #[must_use]
     pub fn new(modem: Modem, servers: Servers, limits: Limits) -> Self {
         let events = Arc::<Events>::default();
@@ -85,11 +98,11 @@ impl Broker {
         }
     }
 
-    /// Ends an operation of the same principal, waits until the link is free of it, and tells how
-    /// it ended. Dropping this future does not take the wish back.
+    /// Cancels an operation of the same principal, waits until the link is free of it, and says how
+    /// it ended. Dropping this future does not undo the cancellation.
     ///
     /// # Errors
-    /// [`Cause::OperationNotFound`], also where it ended by itself meanwhile.
+    /// [`Cause::OperationNotFound`], also if the operation ended by itself meanwhile.
     pub async fn cancel(&self, caller: &Caller, operation: &JobId) -> Result<Cancelled, Error> {
         let wished = clock::now();
         match self
@@ -106,23 +119,25 @@ impl Broker {
         }
     }
 
-    /// The servers that callers may go to.
+    /// The servers that callers may use.
     pub(crate) fn servers(&self) -> &Servers {
         &self.shared.servers
     }
 
-    /// Who writes which name.
+    /// The writers of names.
     pub(crate) fn names(&self) -> &Names {
         &self.shared.operations.names
     }
 
-    /// The daemon is stopping: no operation is admitted any more, and those that have not begun end
-    /// with [`Cause::Stopping`]. Those that have begun go on, where they made way as well.
+    /// The daemon is stopping. The broker admits no more operations, and ends those that have not
+    /// begun with [`Cause::Stopping`]. Operations that have begun go on, even those that have
+    /// yielded.
     pub fn stop(&self) {
         self.shared.operations.stop();
     }
 
-    /// Ends all operations with [`Cause::Stopping`], each as soon as the module is in order again.
+    /// Ends all operations with [`Cause::Stopping`], each as soon as the module is in a known state
+    /// again.
     pub fn break_off(&self) {
         self.shared.operations.break_off();
     }
@@ -133,20 +148,20 @@ impl Broker {
         self.shared.servers.used_by(&caller.principal)
     }
 
-    /// Whether a principal may know of a server: one that a profile names which it may use.
+    /// Whether a principal may know a server: a profile that the principal may use names it.
     #[must_use]
     pub fn may_know(&self, principal: &Principal, server: &LoggedIn) -> bool {
         self.shared.servers.is_known_to(principal, server)
     }
 
-    /// The name of a server's profile; empty where none names it.
+    /// The name of a server's profile; empty if none names it.
     #[must_use]
     pub fn profile_of(&self, server: &LoggedIn) -> String {
         let name = self.shared.servers.name_of(server);
         name.unwrap_or_default().to_owned()
     }
 
-    /// The code in which the server of a target has its names; UTF-8 where the target is not known.
+    /// The character code of names on a target's server; UTF-8 for an unknown target.
     #[must_use]
     pub fn names_of(&self, caller: &Caller, target: &Target) -> NameCode {
         let located = self.locate(caller, target);
@@ -156,19 +171,19 @@ impl Broker {
         )
     }
 
-    /// The bounds within which callers share the link.
+    /// The bounds that callers share.
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.shared.limits
     }
 
-    /// Since when the broker has been there.
+    /// When the broker was created.
     #[must_use]
     pub fn started(&self) -> Instant {
         self.shared.started
     }
 
-    /// What the module is and can do, as far as it was asked; never waits.
+    /// The module's identity and capabilities, as far as the daemon has asked; never waits.
     #[must_use]
     pub fn capabilities(&self) -> (Identity, Arc<Capabilities>) {
         let health = self.shared.link.modem.health();
@@ -176,7 +191,7 @@ impl Broker {
         (health.identity.clone(), Arc::clone(&health.capabilities))
     }
 
-    /// What is known of the module, now and at every change.
+    /// The state of the module, now and at every change.
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
         self.shared.link.modem.health()
@@ -189,7 +204,7 @@ impl Broker {
         }
     }
 
-    /// Does the one job of an operation; cancels it when dropped.
+    /// Runs the only job of an operation; cancels it when dropped.
     pub(crate) async fn run(
         &self,
         operation: Arc<Operation>,
@@ -208,7 +223,7 @@ impl Broker {
         answer.unwrap_or_else(|how| Err(Error::lost(&id, &how)))
     }
 
-    /// What a caller's operations at a location may take.
+    /// The data budget of a caller's operations at a location.
     pub(crate) fn allowance(
         &self,
         principal: Option<&Principal>,
@@ -242,8 +257,8 @@ impl Broker {
         self.admit_at(caller, method, priority, Some(location), session)
     }
 
-    /// As [`Broker::admit`], as urgent as is said; without a location, an operation about the
-    /// module alone.
+    /// Like [`Broker::admit`], with a given priority; without a location, for an operation that
+    /// concerns the module alone.
     pub(crate) fn admit_at(
         &self,
         caller: &Caller,
@@ -277,7 +292,7 @@ impl Broker {
         self.shared.operations.admit(&self.shared.link, admission)
     }
 
-    /// Where a target's relative paths are read from.
+    /// The location that a target's relative paths start from.
     pub(crate) fn locate(
         &self,
         caller: &Caller,
@@ -294,7 +309,7 @@ impl Broker {
         Ok((self.shared.servers.resolve(&choice)?, None))
     }
 
-    /// Where a session is; it does not expire while the second answer lives.
+    /// The location of a session; the session does not expire while the second value lives.
     pub(crate) fn use_session(
         &self,
         caller: &Caller,
@@ -311,7 +326,7 @@ impl Broker {
     }
 
     pub(crate) fn sessions(&self) -> MutexGuard<'_, Sessions> {
-        // No code panics while it holds the lock; were it so, the sessions are still sessions.
+        // No code panics while it holds the lock; and if one did, the table would still be valid.
         self.shared
             .sessions
             .lock()

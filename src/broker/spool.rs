@@ -1,8 +1,11 @@
 //! Bytes between a caller and the link: one writer, one reader, in order and within bounds.
 //!
-//! Bytes stay in memory while there is room, go to a file without a name when there is none,
-//! and when that is full, or not allowed, the writer waits. What an upload has read is kept in the
-//! memory that nobody else needs, so that it can go on, or start over, after a break.
+//! Bytes stay in memory while there is room. Then they go to a file without a name. When that is
+//! full, or not allowed, the writer waits. Memory that nobody else needs keeps what an upload has
+//! read, so that the upload can resume or start over after a break.
+//!
+//! Above 400 lines because the two ends share one state machine: the memory, the ring on disk and
+//! the accounting change under one lock.
 
 mod budget;
 mod kept;
@@ -30,23 +33,24 @@ pub(crate) use reader::{Reader, Spooled};
 pub(crate) use replay::{PIECE, Replay};
 use ring::Ring;
 
-/// Most bytes handed over at once.
+/// Most bytes in one piece.
 pub const MAX_CHUNK: usize = 64 * 1024;
 
-/// Files in all, and of one principal: so many that what is read slowly goes on, and few beside the
-/// descriptors of a process (1024 by custom).
+/// Files in all, and of one principal: enough for slow readers, and few beside the descriptors of a
+/// process (1024 by convention).
 const FILES: Share = Share {
     in_all: 128,
     of_one: 64,
 };
 
-/// Bounds of the spools. An empty spool takes one chunk whatever the bounds say, and one that is
-/// uploaded keeps the last 10 KiB, so that every transfer goes on.
+/// Bounds of the spools. An empty spool takes one chunk whatever the bounds say, and the spool of
+/// an upload keeps the last 10 KiB, so that every transfer can proceed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of memory for one operation.
     pub memory: u64,
-    /// Bytes beside it that an upload keeps of what it has sent, where nobody needs the memory.
+    /// Further bytes of memory that an upload keeps of what it has sent, while nobody else needs
+    /// them.
     pub keep: u64,
     /// Bytes of memory for all operations.
     pub memory_in_all: u64,
@@ -58,17 +62,16 @@ pub struct Limits {
     pub disk_in_all: u64,
     /// Bytes on disk for all operations of one principal.
     pub disk_of_one: u64,
-    /// Directory of the files, which have no name there; `None`: the system's for temporary
-    /// files.
+    /// Directory of the files, which have no name there; `None`: the system's temporary directory.
     pub directory: Option<PathBuf>,
 }
 
 impl Default for Limits {
-    /// 1 MiB an operation holds ten seconds of the link at 921600 baud: enough for every client
-    /// that reads at all, so that nothing goes to disk, which is flash and wears out. 32 MiB in
-    /// all fit the smallest computers. A module tells only at the end of a stream that it broke
-    /// (SIMCom manual L1215 (c)): with 8 MiB a file of that size can go on, or start over,
-    /// wherever it did. 64 MiB on disk are twelve minutes of the link.
+    /// 1 MiB for one operation holds ten seconds of the link at 921600 baud. That is enough for
+    /// every client that reads at all, so that nothing goes to disk, which is flash and wears out.
+    /// 32 MiB in all fit the smallest computers. A module reports a broken stream only at its end
+    /// (SIMCom manual L1215 (c)): with 8 MiB a file of that size can resume or start over wherever
+    /// it broke. 64 MiB on disk are twelve minutes of the link.
     fn default() -> Self {
         Self {
             memory: 1 << 20,
@@ -83,17 +86,17 @@ impl Default for Limits {
     }
 }
 
-/// What all spools together may take.
+/// The memory and disk that all spools share.
 #[derive(Debug)]
 pub(crate) struct Spools {
     limits: Limits,
     memory: Arc<Places>,
     disk: Arc<Places>,
-    /// Files, of which each is a descriptor.
+    /// Open files; each is a descriptor.
     files: Arc<Places>,
-    /// Where memory can be taken back from.
+    /// Spools that can give back kept memory.
     keepers: Mutex<Vec<Weak<Kept>>>,
-    /// Something was given back, or can be taken back.
+    /// Notifies that memory or disk was given back, or that memory can be reclaimed.
     freed: Notify,
 }
 
@@ -122,8 +125,8 @@ impl Spools {
         }
     }
 
-    /// A spool for a writer that must not wait for its reader: it may go to disk, and is given
-    /// up when it is full and the reader takes nothing for `stall`.
+    /// A spool for a writer that must not wait for its reader. It may use the disk. It is given up
+    /// when it is full and the reader takes nothing for `stall`.
     pub(crate) fn from_link(
         self: &Arc<Self>,
         owner: &Principal,
@@ -132,7 +135,7 @@ impl Spools {
         self.open(owner, self.limits.disk, Some(stall))
     }
 
-    /// A spool for a writer that can wait: it stays in memory. What was read is kept where there
+    /// A spool for a writer that can wait; it stays in memory. It keeps what was read, while there
     /// is room, for [`Reader::source`].
     pub(crate) fn to_link(self: &Arc<Self>, owner: &Principal) -> (Writer, Reader) {
         let (writer, reader) = self.open(owner, 0, None);
@@ -140,8 +143,8 @@ impl Spools {
         (writer, reader)
     }
 
-    /// Takes memory, from what is kept if need be: of anybody where there is too little for all, of the
-    /// same principal where that one has its share.
+    /// Takes memory. If there is too little, it reclaims kept bytes: of any principal where the
+    /// shared memory is full, of the same principal where that one has its share.
     fn take(&self, purse: &Purse, amount: u64) -> bool {
         while !purse.take(amount) {
             let own = purse.is_beyond(amount);
@@ -158,7 +161,7 @@ impl Spools {
         true
     }
 
-    /// Taken after the state of a spool, before what it keeps.
+    /// Lock order: after the state of a spool, before the bytes that it keeps.
     fn keepers(&self) -> MutexGuard<'_, Vec<Weak<Kept>>> {
         self.keepers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -192,34 +195,34 @@ impl Spools {
     }
 }
 
-/// What the two ends share.
+/// The state that the two ends share.
 #[derive(Debug)]
 struct Spool {
     spools: Arc<Spools>,
-    /// What its disk is taken from.
+    /// The budget of its disk.
     purse: Purse,
     /// Bytes allowed on disk.
     disk: u64,
     state: Mutex<State>,
-    /// What was read, where it may be asked for again.
+    /// Bytes that were read and may be asked for again.
     kept: Arc<Kept>,
-    /// There is something to look at for those who read.
+    /// Wakes the reader: the state changed.
     arrived: Notify,
-    /// The writer has something to look at.
+    /// Wakes the writer: the state changed.
     taken: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Read before the ring.
+    /// The reader takes these before the ring.
     memory: VecDeque<BytesMut>,
     /// Bytes in `memory`.
     in_memory: u64,
-    /// Bytes of memory taken from the purse; an empty spool's one chunk may be beyond it.
+    /// Bytes of memory taken from the purse; the one chunk of an empty spool may exceed it.
     accounted: u64,
-    /// Read after the memory.
+    /// The reader takes these after the memory.
     ring: Option<Ring>,
-    /// The place of its file among all.
+    /// The place of its file among all files.
     file: Option<Place>,
     end: Option<End>,
     reader_gone: bool,
@@ -227,12 +230,12 @@ struct State {
     full: bool,
 }
 
-/// How the writer left.
+/// How the writer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// It said that there is no more.
+    /// It said that there are no more bytes.
     Whole,
-    /// It did not.
+    /// It left before it said so.
     Broken,
 }
 
@@ -248,11 +251,11 @@ impl State {
 
 impl Spool {
     fn state(&self) -> MutexGuard<'_, State> {
-        // No code panics while it holds the lock; were it so, the state is still a state.
+        // No code panics while it holds the lock; and if one did, the state would still be valid.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends to the memory, if there is room.
+    /// Appends to the memory if there is room.
     fn remember(&self, state: &mut State, part: &[u8]) -> bool {
         let len = part.len() as u64;
         self.kept.shrink(self.spools.limits.keep);
@@ -263,7 +266,7 @@ impl Spool {
             return false;
         }
         state.in_memory += len;
-        // Small parts share an allocation: a caller that sends single bytes costs no more.
+        // Small parts share an allocation, so a caller that sends single bytes costs no more.
         match state.memory.back_mut() {
             Some(last) if last.len() + part.len() <= MAX_CHUNK => last.extend_from_slice(part),
             _ => state.memory.push_back(BytesMut::from(part)),
@@ -279,7 +282,7 @@ impl Spool {
         Some(chunk)
     }
 
-    /// Gives back what the memory does not hold any more.
+    /// Gives back memory that holds nothing any more.
     fn release(&self, state: &mut State) {
         let surplus = state.accounted.saturating_sub(state.in_memory);
         state.accounted -= surplus;
@@ -287,7 +290,7 @@ impl Spool {
         self.spools.freed.notify_waiters();
     }
 
-    /// Throws away all that is held.
+    /// Discards all bytes.
     fn clear(&self) {
         let mut state = self.state();
         state.memory.clear();
@@ -304,7 +307,7 @@ impl Spool {
 impl Drop for Spool {
     fn drop(&mut self) {
         self.clear();
-        // Even a weak one keeps its memory.
+        // Even a weak reference keeps its allocation.
         let mut keepers = self.spools.keepers();
         keepers.retain(|kept| kept.as_ptr() != Arc::as_ptr(&self.kept));
         if keepers.is_empty() {
@@ -324,7 +327,7 @@ pub(crate) enum WriteError {
     Io(io::Error),
 }
 
-/// Where bytes go in. Dropped without [`Writer::end`], the spool is broken.
+/// The end of a spool where bytes go in. Dropping it without [`Writer::end`] breaks the spool.
 #[derive(Debug)]
 pub(crate) struct Writer {
     spool: Arc<Spool>,
@@ -332,7 +335,8 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Puts bytes in; waits while there is no room. Dropping the future leaves a part of them.
+    /// Puts bytes in, and waits while there is no room. Dropping the future leaves some of them in
+    /// the spool.
     pub(crate) async fn write(&mut self, mut bytes: Bytes) -> Result<(), WriteError> {
         while !bytes.is_empty() {
             let part = bytes.split_to(bytes.len().min(MAX_CHUNK));
@@ -357,7 +361,7 @@ impl Writer {
         };
         let mut stalled = pin!(stalled);
         loop {
-            // Listens before it looks, so that nothing freed in between is missed.
+            // Registers before it looks, so that it misses nothing freed in between.
             let mut freed = pin!(spool.spools.freed.notified());
             freed.as_mut().enable();
             if self.try_write(&part).await? {
@@ -371,7 +375,7 @@ impl Writer {
         }
     }
 
-    /// Puts one part in, if there is room.
+    /// Puts one part in if there is room.
     async fn try_write(&self, part: &Bytes) -> Result<bool, WriteError> {
         let len = part.len() as u64;
         let spills = {
@@ -419,18 +423,18 @@ impl Writer {
         Ok(true)
     }
 
-    /// Looks at how much its reader has taken, beside the writer.
+    /// A view of how much the reader has taken, for use beside the writer.
     pub(crate) fn gauge(&self) -> Gauge {
         Gauge(Arc::clone(&self.spool))
     }
 
-    /// Says that there is no more.
+    /// Says that there are no more bytes.
     pub(crate) fn end(&mut self) {
         self.close(End::Whole);
     }
 
-    /// Waits until all bytes are read, or the reader is gone. `false`: the reader took nothing
-    /// for `stall`, and what it left is thrown away.
+    /// Waits until the reader has all bytes, or is gone. `false`: the reader took nothing for
+    /// `stall`, and the spool discarded the rest.
     pub(crate) async fn drained(&mut self, stall: Duration) -> bool {
         loop {
             {
@@ -450,7 +454,7 @@ impl Writer {
         }
     }
 
-    /// Throws away what is not read yet; the reader finds the spool broken.
+    /// Discards the bytes that were not read; the reader finds the spool broken.
     pub(crate) fn discard(&mut self) {
         self.spool.state().end = Some(End::Broken);
         self.spool.clear();
@@ -469,13 +473,13 @@ impl Drop for Writer {
     }
 }
 
-/// How much is in a spool, for those who wait for its reader while nothing is written.
+/// The fill level of a spool, for code that waits for the reader while it writes nothing.
 #[derive(Debug)]
 pub(crate) struct Gauge(Arc<Spool>);
 
 impl Gauge {
-    /// Waits until the reader has taken half of what is there now, or is gone. `false`: it took nothing
-    /// for `stall`.
+    /// Waits until the reader has taken half of the bytes now in the spool, or is gone. `false`: it
+    /// took nothing for `stall`.
     pub(crate) async fn half_taken(&self, stall: Duration) -> bool {
         let half = self.0.state().held() / 2;
         loop {

@@ -1,9 +1,9 @@
-//! How much data the module moves, for whom, and what of it the configuration allows.
+//! How much data the module moves, for which principal, and what the configuration allows.
 //!
-//! A mobile subscription counts what goes over the air, and the module tells nobody how much that
-//! was: it is estimated (`air`) from the content that each job moved and from what is said around
-//! it. Jobs that failed count with what they had moved. Days and months are those of UTC, as far as
-//! the clock can be believed (`ledger`).
+//! A mobile subscription counts the bytes on the air, and the module reports them to nobody. So
+//! `air` estimates them from the content that each job moved and from the commands around it. A
+//! failed job counts with what it moved. Days and months are those of UTC, as far as the clock can
+//! be believed (`ledger`).
 
 mod air;
 mod allowance;
@@ -28,40 +28,40 @@ pub use ledger::{Account, Counts, Volume};
 use ledger::{Ledger, Now};
 pub(crate) use moved::Moved;
 
-/// What may go over the air, beside what single profiles may.
+/// Limits of the data on the air, apart from those of single profiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
-    /// For all together.
+    /// For all principals together.
     pub module: Limit,
     /// For each client.
     pub client: Limit,
-    /// Uploads go in blocks where the module can do that: each costs a data connection.
+    /// Uploads go in blocks where the module can do that; each block costs a data connection.
     pub blocks: bool,
 }
 
-/// What has moved, and the limits of it. One for each module.
+/// The data that one module has moved, and its limits.
 #[derive(Debug)]
 pub struct Usage {
     limits: Limits,
     ledger: Mutex<Ledger>,
-    /// When it began to count.
+    /// When counting began.
     start: Instant,
-    /// Something was booked that was not stored yet.
+    /// Some bookings are not stored yet.
     changed: AtomicBool,
 }
 
-/// What has moved, as a principal may see it.
+/// The data moved, as one principal may see it.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// All together.
+    /// All principals together.
     pub total: Counts,
     /// The principal's own accounts.
     pub own: Vec<(Account, Counts)>,
-    /// The limits that its operations have, with the profile that they are for, where it is one.
+    /// The limits of the principal's operations; each with its profile, if it has one.
     pub limits: Vec<(Option<Arc<str>>, Standing)>,
-    /// When the day under way is over.
+    /// When the current day ends.
     pub day_ends: SystemTime,
-    /// When the month under way is over.
+    /// When the current month ends.
     pub month_ends: SystemTime,
 }
 
@@ -79,14 +79,14 @@ impl Usage {
         })
     }
 
-    /// All together, of the day and of the month that are under way.
+    /// The counts of all principals for the current day and month.
     #[must_use]
     pub fn total(&self) -> Counts {
         self.ledger(self.now()).total()
     }
 
-    /// What has moved, for all and for a principal, and how the limits of its operations stand: those of `profiles` by
-    /// their names.
+    /// The counts of all and of one principal, and the state of the limits on its operations:
+    /// `profiles` gives those of each profile by its name.
     pub(crate) fn report(
         &self,
         principal: &Principal,
@@ -126,7 +126,7 @@ impl Usage {
         }
     }
 
-    /// How the limits of all together stand.
+    /// The state of the limits that all principals share.
     pub(crate) fn standings(&self) -> Vec<Standing> {
         let limits = [(Scope::Module, self.limits.module); 1];
         let none = (Scope::Client, Limit::default());

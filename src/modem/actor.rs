@@ -1,4 +1,7 @@
-//! The one task that has the port: asks the dialogue what to do, and does exactly that.
+//! The one task that owns the port: it asks the dialogue what to do, and does exactly that.
+//!
+//! Above 400 lines because the actor is one state machine: one wait at the port, with every event
+//! that can end it.
 
 mod between;
 mod mend;
@@ -29,7 +32,7 @@ use simcom_talk::dialogue::failure::{Cause, Ending};
 use simcom_talk::dialogue::operation::{Delivery, Output};
 use simcom_talk::dialogue::{Dialogue, Failure, Moment, Step};
 
-/// Owns the port. The one place where the clock meets the dialogue.
+/// Owns the port. Only here the clock meets the dialogue.
 pub(super) struct ModemActor<C> {
     connector: C,
     dialogue: Dialogue,
@@ -37,9 +40,9 @@ pub(super) struct ModemActor<C> {
     jobs: mpsc::Receiver<Job>,
     health: watch::Sender<Health>,
     origin: Instant,
-    /// What the operation under way is for.
+    /// The purpose of the running operation.
     purpose: Purpose,
-    /// Why jobs cannot be served, and when to try again.
+    /// Why the module cannot serve jobs, and when to try again.
     trouble: Option<Trouble>,
     failures: u32,
     repairs: Repairs,
@@ -48,7 +51,7 @@ pub(super) struct ModemActor<C> {
 enum Purpose {
     /// Bringing the module up between two jobs.
     BringUp,
-    /// Repairing the connection to the network between two jobs, for this reason.
+    /// Repairing the connection to the network between two jobs, after this failure.
     Mend(Failure),
     /// Logging out before the end.
     Leave,
@@ -59,9 +62,9 @@ enum Purpose {
 struct Current {
     job: Job,
     since: Duration,
-    /// Its caller was told, or has told us, that it ends.
+    /// The job's end was requested: by its caller, or by the actor.
     abandoned: bool,
-    /// It was told that others wait.
+    /// The job was told to yield.
     makes_way: bool,
 }
 
@@ -70,32 +73,32 @@ struct Trouble {
     retry: Instant,
 }
 
-/// What ended a wait.
+/// The event that ended a wait.
 enum Event {
     Read(io::Result<usize>),
     Written(io::Result<usize>),
     Piece(Supply),
-    /// There is room for a delivery, or nobody to take one.
+    /// There is room for a delivery, or no receiver any more.
     Room(bool),
-    /// Something is wanted of the job.
+    /// A request to the job.
     Asked(Ask),
-    /// The source or receiver stood still for too long.
+    /// The source or receiver made no progress for too long.
     Stalled,
-    /// The time of the step has passed.
+    /// The deadline of the step has passed.
     Due,
     Job(Option<Box<Job>>),
     Opened(Result<Box<dyn Port>, Error>),
 }
 
-/// What is wanted of a job while it runs.
+/// A request to a running job.
 enum Ask {
-    /// The caller is gone, or wants it ended, or ran out of time.
+    /// The caller is gone, cancelled the job, or its deadline passed.
     End,
     /// Others wait for the link.
     MakeWay,
 }
 
-/// Bytes read at a time: what the tty layer of Linux holds.
+/// Bytes per read: the size of Linux's tty buffer.
 const READ: usize = 4096;
 
 impl<C: Connector> ModemActor<C> {
@@ -125,7 +128,7 @@ impl<C: Connector> ModemActor<C> {
             self.stop_mending();
             let now = self.now();
             let step = self.dialogue.poll(now);
-            // After the dialogue was asked: it may have begun to wait just now.
+            // After the call to the dialogue, which may have begun to wait just now.
             self.publish();
             match step {
                 Step::Idle => {
@@ -184,7 +187,8 @@ impl<C: Connector> ModemActor<C> {
                     return;
                 }
             }
-            // The module has closed the prompt, or is gone: the rest would be typed as commands.
+            // The module has closed the prompt or is gone: it would take the remaining bytes as
+            // commands.
             if self.dialogue.is_write_recalled() {
                 return;
             }
@@ -264,7 +268,7 @@ impl<C: Connector> ModemActor<C> {
         }
     }
 
-    /// An operation goes on when the port is back.
+    /// Resumes an operation when the port is back.
     async fn await_port(&mut self, moment: Moment) {
         let deadline = self.instant(moment);
         let retry = self.trouble.as_ref().map(|trouble| trouble.retry);
@@ -284,7 +288,7 @@ impl<C: Connector> ModemActor<C> {
         }
     }
 
-    /// Acts on what any wait can end with.
+    /// Handles the event that ended a wait.
     fn take(&mut self, event: Event, buffer: &[u8]) {
         match event {
             Event::Read(read) => self.received(read, buffer),
@@ -349,7 +353,7 @@ impl<C: Connector> ModemActor<C> {
 }
 
 impl Purpose {
-    /// Ends when something is wanted of the job.
+    /// Completes when there is a request to the job.
     async fn asked(&mut self) -> Ask {
         match self {
             Self::Job(current) if !current.abandoned => {
@@ -369,8 +373,8 @@ impl Purpose {
     }
 }
 
-/// Ends when nobody waits for a job any more, or when others wait for the link and the job was
-/// not told.
+/// Completes when the job has lost its caller, or when others wait for the link and the job was not
+/// told to yield yet.
 async fn asked(
     reply: &mut oneshot::Sender<Result<Output, Error>>,
     cancel: &CancellationToken,
@@ -394,8 +398,8 @@ async fn until(instant: Option<Instant>) {
     }
 }
 
-/// What comes first: something from the module, which is heard before anything more is written, or
-/// room for bytes.
+/// Waits for the first of two: bytes from the module, which are handled before anything more is
+/// written, or room for bytes to the module.
 async fn read_or_write(port: &mut Box<dyn Port>, buffer: &mut [u8], bytes: &[u8]) -> Event {
     future::poll_fn(|context| {
         let mut into = ReadBuf::new(buffer);

@@ -1,4 +1,4 @@
-//! The one place where the time of day enters: everywhere else `now` is a parameter.
+//! The only place that reads the time of day: everywhere else `now` is a parameter.
 
 use std::time::SystemTime;
 
@@ -14,7 +14,7 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
-/// The time of day at a moment of the runtime's clock, as the system's clock has it now.
+/// The wall-clock time of a moment on the runtime's clock, by the system's clock as it is now.
 #[must_use]
 pub fn wall(at: Instant) -> SystemTime {
     let (now, today) = (now(), today());
@@ -25,7 +25,7 @@ pub fn wall(at: Instant) -> SystemTime {
     then.unwrap_or(today)
 }
 
-/// The time of day, as the system's clock has it.
+/// The time of day, by the system's clock.
 fn today() -> SystemTime {
     let today = SystemTime::now();
     #[cfg(test)]
@@ -33,7 +33,7 @@ fn today() -> SystemTime {
     today
 }
 
-/// A clock of the day that jumps, for tests.
+/// A wall clock that jumps, for tests.
 #[cfg(test)]
 pub(crate) mod jump {
     use std::cell::Cell;
@@ -43,7 +43,7 @@ pub(crate) mod jump {
         static BY: Cell<i64> = const { Cell::new(0) };
     }
 
-    /// From now on the clock of this thread is wrong by so many seconds.
+    /// Makes the clock of this thread wrong by `seconds` from now on.
     pub(crate) fn to(seconds: i64) {
         BY.set(seconds);
     }

@@ -1,14 +1,14 @@
-//! Why a job could not be done, as far as the owner of the port can tell.
+//! Why a job was not done, at the level of the port.
 
 use std::io;
 use std::sync::Arc;
 
 use simcom_talk::dialogue::failure::Failure;
 
-/// A job that was not done. What it prints names no path of this machine, which is for its log alone.
+/// A job that was not done. Its message names no path of this machine; only the log gets the path.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    /// The serial device is not there.
+    /// The serial device does not exist.
     #[error("the serial device (module.device) is not there")]
     DeviceAbsent {
         /// Path of the device.
@@ -22,13 +22,13 @@ pub enum Error {
     PortHeld {
         /// Path of the device.
         device: String,
-        /// Name and process id of the program, where they could be found.
+        /// Name and process id of the program, if the system shows them.
         holder: Option<String>,
     },
     /// The port was open and failed.
     #[error("the serial port failed")]
     Io(#[source] Arc<io::Error>),
-    /// The module cannot serve now; this is what bringing it up said last.
+    /// The module cannot serve now; the failure is the last one of its bring-up.
     #[error("the module is not ready")]
     NotReady(#[source] Failure),
     /// The daemon is shutting down.
@@ -40,7 +40,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Path of the device, where the trouble is with it.
+    /// Path of the device, if the error concerns it.
     #[must_use]
     pub fn device(&self) -> Option<&str> {
         match self {

@@ -1,4 +1,4 @@
-//! What the owner of the port knows of the module, for anyone to look at.
+//! The state of the module, for anyone to read.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,49 +9,49 @@ use simcom_talk::dialogue::Repaired;
 use simcom_talk::dialogue::facts::{Capabilities, Identity, Registration};
 use simcom_talk::ftps::value::{Host, Server, Username};
 
-/// State of the module and its port. Read at any time; never asks the module.
+/// State of the module and its port. Reading it is always possible and never asks the module.
 #[derive(Debug, Clone)]
 pub struct Health {
-    /// Whether jobs are served.
+    /// Whether the module serves jobs.
     pub link: Link,
     /// When `link` last changed, since the daemon's start.
     pub since: Duration,
-    /// Who made the module; empty until it was asked.
+    /// The manufacturer, model and firmware; empty before the module was asked.
     pub identity: Identity,
     /// What the module can do.
     pub capabilities: Arc<Capabilities>,
-    /// SIM and network, as last seen.
+    /// SIM and network, as last read.
     pub registration: Registration,
     /// The server that the module is logged in to.
     pub logged_in: Option<LoggedIn>,
-    /// The job at the port, and when it came there, since the daemon's start.
+    /// The job at the port, and when it began, since the daemon's start.
     pub running: Option<(JobId, Duration)>,
-    /// What the module is waited for, where that takes a while.
+    /// What the daemon waits for from the module, if that takes a while.
     pub waiting: Option<Waiting>,
-    /// What was tried to repair the link: the last [`REPAIRS_KEPT`], the oldest first.
+    /// The last [`REPAIRS_KEPT`] repairs, the oldest first.
     pub repairs: Arc<Vec<Repair>>,
 }
 
-/// What the module is waited for.
+/// A long wait for the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiting {
-    /// In words.
+    /// What it waits for, in words.
     pub why: &'static str,
-    /// Since when, since the daemon's start.
+    /// When the wait began, since the daemon's start.
     pub since: Duration,
 }
 
-/// Repairs kept to be looked at: more than the budgets of the higher rungs allow in an hour.
+/// Repairs kept: more than the budgets of the higher rungs allow in an hour.
 pub const REPAIRS_KEPT: usize = 256;
 
 /// A rung of the repair ladder that was tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repair {
-    /// Counts from 1 on.
+    /// Counted from 1.
     pub number: u64,
-    /// When it was over, since the daemon's start.
+    /// When it ended, since the daemon's start.
     pub at: Duration,
-    /// What was tried, why, and whether it helped.
+    /// The rung, the reason, and whether it helped.
     pub what: Repaired,
 }
 
@@ -71,14 +71,14 @@ impl Default for Health {
     }
 }
 
-/// Whether jobs are served.
+/// Whether the module serves jobs.
 #[derive(Debug, Clone)]
 pub enum Link {
     /// The serial device cannot be opened.
     Absent(Error),
     /// The device is open; the module is being brought up.
     BringingUp,
-    /// Jobs are served.
+    /// The module serves jobs.
     Ready,
     /// The device is open and the module cannot serve.
     Fault(Error),
@@ -91,7 +91,7 @@ pub struct LoggedIn {
     pub host: Host,
     /// Port.
     pub port: u16,
-    /// Who.
+    /// User name.
     pub user: Username,
 }
 

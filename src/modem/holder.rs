@@ -1,4 +1,4 @@
-//! Who else has a device open.
+//! The program that has a device open.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{major, minor};
 
-/// Name, process id and systemd unit of a program other than this one that has the device open, as
-/// far as the system lets us see it: `cellftpd (pid 812, unit cellftpd.service)`.
+/// Name, process id and systemd unit of another program that has the device open, as far as the
+/// system shows it: `cellftpd (pid 812, unit cellftpd.service)`.
 ///
-/// Open files are only told to the same user and root (`/proc/<pid>/fd`, proc(5)). Locks are told to everybody:
-/// those of the system's table (`/proc/locks`), and the files that older programs write their process id into
-/// (`LCK..ttyUSB2`, Filesystem Hierarchy Standard §5.9). So a program that takes one is named to any user.
+/// The system shows open files only to the same user and to root (`/proc/<pid>/fd`, proc(5)). It
+/// shows locks to everybody: those of the system's table (`/proc/locks`), and the lock files in
+/// which older programs write their process id (`LCK..ttyUSB2`, Filesystem Hierarchy Standard
+/// §5.9). So any user learns the name of a program that takes a lock.
 pub(super) fn of(device: &Path) -> Option<String> {
     let device = fs::canonicalize(device).ok()?;
     let system = System::default();
@@ -22,7 +23,7 @@ pub(super) fn of(device: &Path) -> Option<String> {
     system.name(pid)
 }
 
-/// Where the system tells it.
+/// The places where the system shows it.
 #[derive(Debug)]
 struct System {
     proc: PathBuf,
@@ -60,7 +61,8 @@ impl System {
         targets.any(|target| target.is_ok_and(|target| target == device))
     }
 
-    /// A process that has a lock on it (flock(2), fcntl(2)): `1: FLOCK  ADVISORY  WRITE 812 00:19:5 0 EOF`.
+    /// A process that holds a lock on it (flock(2), fcntl(2)): `1: FLOCK ADVISORY WRITE 812 00:19:5
+    /// 0 EOF`.
     fn with_lock(&self, device: &Path) -> Option<u32> {
         let file = fs::metadata(device).ok()?;
         let known = format!(
@@ -75,13 +77,13 @@ impl System {
             .map(|row| row.split_whitespace().collect::<Vec<_>>());
         rows.find_map(|row| {
             let at = row.iter().position(|word| *word == known)?;
-            // A process outside of our own namespace has no id here.
+            // A process outside of this namespace has no id here.
             let pid: u32 = row.get(at.checked_sub(1)?)?.parse().ok()?;
             (pid != 0 && pid != self.own).then_some(pid)
         })
     }
 
-    /// A process that runs and has written a lock file for it.
+    /// A running process that has written a lock file for it.
     fn with_lock_file(&self, device: &Path) -> Option<u32> {
         let name = format!("LCK..{}", device.file_name()?.to_str()?);
         let mut texts = self
@@ -92,7 +94,7 @@ impl System {
         (pid != self.own && self.proc.join(format!("{pid}")).exists()).then_some(pid)
     }
 
-    /// Name and unit, both of which everybody may read.
+    /// Name and unit; everybody may read both.
     fn name(&self, pid: u32) -> Option<String> {
         let process = self.proc.join(format!("{pid}"));
         let name = fs::read_to_string(process.join("comm")).ok()?;
@@ -105,7 +107,8 @@ impl System {
     }
 }
 
-/// The unit of systemd in a row of `/proc/<pid>/cgroup`: the last part of the path that is the name of a service.
+/// The systemd unit in a row of `/proc/<pid>/cgroup`: the last part of the path that names a
+/// service.
 fn unit(row: &str) -> Option<&str> {
     let mut parts = row.rsplit('/');
     parts.find(|part| part.ends_with(".service"))
@@ -115,7 +118,7 @@ fn unit(row: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    /// A system with one process, which has this program name and unit.
+    /// A system with one process of this program name and unit.
     fn system(pid: u32) -> (tempfile::TempDir, System, PathBuf) {
         let root = tempfile::tempdir().unwrap();
         let process = root.path().join(format!("proc/{pid}"));
@@ -180,7 +183,7 @@ mod tests {
         assert_eq!(system.with_lock_file(&device), None);
     }
 
-    /// The table of the system that runs this test, and a lock of this very process.
+    /// Reads the table of the system that runs this test, and a lock of this process.
     #[test]
     fn the_systems_own_table_of_locks_is_read() {
         let directory = tempfile::tempdir().unwrap();

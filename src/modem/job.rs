@@ -1,4 +1,4 @@
-//! One operation's stay at the port.
+//! One operation's turn at the port.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::error::Error;
 use super::source::Source;
 use simcom_talk::dialogue::operation::{Delivery, Operation, Output, Progress};
 
-/// Names an operation in logs, events and errors.
+/// Identifies an operation in logs, events and errors.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct JobId(String);
 
@@ -35,30 +35,30 @@ impl fmt::Display for JobId {
     }
 }
 
-/// One operation with all it needs while it has the port to itself. Runs whole: no other job's
-/// AT line comes between its own.
+/// One operation with everything that it needs during its turn at the port. It runs as a whole: no
+/// AT command of another job comes between its own.
 pub struct Job {
-    /// Names the job.
+    /// Identifies the job.
     pub id: JobId,
-    /// What is to be done.
+    /// The operation to run.
     pub operation: Operation,
     /// Content of an upload.
     pub source: Option<Box<dyn Source>>,
-    /// Where a download or listing goes. A full channel holds the link for at most
-    /// [`Job::stall`]; a closed one cancels the job.
+    /// Receives a download or listing. A full channel holds the link for at most [`Job::stall`]; a
+    /// closed one cancels the job.
     pub delivery: Option<mpsc::Sender<Delivery>>,
-    /// Kept up to date while the job runs.
+    /// The progress; the actor updates it while the job runs.
     pub progress: watch::Sender<Progress>,
-    /// The caller's wish to end it.
+    /// Cancels the job.
     pub cancel: CancellationToken,
-    /// Others wait for the link: a transfer that can go on later gives it up as soon as it can,
-    /// and answers how far it came.
+    /// Others wait for the link: a transfer that can resume later yields as soon as it can, and
+    /// answers how far it came.
     pub make_way: CancellationToken,
     /// The caller's own deadline; the job is cancelled when it passes.
     pub deadline: Option<Instant>,
-    /// How long a source or a receiver may stand still before the link is taken from it.
+    /// How long a source or a receiver may make no progress before it loses the link.
     pub stall: Duration,
-    /// The outcome goes here. A receiver that is gone is no error.
+    /// Receives the outcome. A receiver that is gone is no error.
     pub reply: oneshot::Sender<Result<Output, Error>>,
 }
 

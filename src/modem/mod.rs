@@ -1,4 +1,4 @@
-//! Floor 3, the owner: one task has the serial port and runs one job after the other.
+//! Floor 3, the owner: one task owns the serial port and runs one job after the other.
 
 mod actor;
 pub mod clock;
@@ -19,19 +19,19 @@ use tokio::task::JoinHandle;
 use port::Connector;
 use simcom_talk::dialogue::{Patience, Setup, ladder};
 
-/// What the owner of the port is told at its start.
+/// Settings of the actor at its start.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// What is set on the module when it is brought up.
+    /// Settings of the module, sent at each bring-up.
     pub setup: Setup,
-    /// How long the dialogue waits for what no command has a time for.
+    /// How long the dialogue waits where no command defines a time.
     pub patience: Patience,
-    /// How often the higher rungs of the repair ladder may be tried.
+    /// How often the ladder may try its higher rungs.
     pub repair: ladder::Limits,
 }
 
-/// Handle of the task that owns the port. Cheap to clone; when the last clone is dropped the
-/// task logs out, closes the port and ends.
+/// Handle of the task that owns the port. Cheap to clone; when the last clone is dropped, the task
+/// logs out, closes the port and ends.
 #[derive(Debug, Clone)]
 pub struct Modem {
     jobs: mpsc::Sender<Job>,
@@ -39,13 +39,13 @@ pub struct Modem {
 }
 
 impl Modem {
-    /// Starts the task that owns the port. It opens the port, brings the module up, and does
-    /// both again by itself whenever they are lost.
+    /// Starts the task that owns the port. The task opens the port and brings the module up, and
+    /// does both again whenever they are lost.
     ///
     /// The task ends when every [`Modem`] is dropped and it has logged out.
     pub fn spawn(connector: impl Connector, options: Options) -> (Self, JoinHandle<()>) {
-        // One job waits at the door while another is at the port, so that the port is never
-        // idle for want of one; the queue proper is the caller's.
+        // One job waits in the channel while another is at the port, so that the port is never idle
+        // for want of one. The caller keeps the queue.
         let (jobs_in, jobs) = mpsc::channel(1);
         let (health_in, health) = watch::channel(Health::default());
         let actor = actor::ModemActor::new(connector, options, jobs, health_in);
@@ -58,7 +58,7 @@ impl Modem {
         )
     }
 
-    /// A handle of whoever takes the jobs.
+    /// A handle for a test that takes the jobs itself.
     #[cfg(test)]
     pub(crate) const fn from_parts(
         jobs: mpsc::Sender<Job>,
@@ -67,16 +67,16 @@ impl Modem {
         Self { jobs, health }
     }
 
-    /// Hands over a job. Waits while another job is at the port; the queue in front of the port
-    /// is the caller's.
+    /// Hands over a job. Waits while another job is at the port; the caller keeps the queue in
+    /// front of it.
     ///
     /// # Errors
-    /// Gives the job back when the task has ended.
+    /// The job itself, if the task has ended.
     pub async fn submit(&self, job: Job) -> Result<(), Job> {
         self.jobs.send(job).await.map_err(|returned| returned.0)
     }
 
-    /// What is known of the module, now and at every change.
+    /// The state of the module, now and at every change.
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
         self.health.clone()

@@ -1,4 +1,4 @@
-//! The serial port: opened for us alone, and opened again when it is lost.
+//! The serial port: opened exclusively, and reopened when it is lost.
 
 use std::fs::{File, OpenOptions};
 use std::future::Future;
@@ -20,8 +20,8 @@ use super::holder;
 
 /// An open port.
 pub trait Port: AsyncRead + AsyncWrite + Send + Unpin {
-    /// Drops what was written and has not left this machine, as far as the port can: content that
-    /// would arrive after its prompt was closed.
+    /// Drops bytes that were written and have not left this machine, as far as the port can:
+    /// otherwise content would arrive after its prompt was closed.
     fn discard_output(&mut self);
 }
 
@@ -34,11 +34,11 @@ impl Port for SerialStream {
 }
 
 impl Port for DuplexStream {
-    /// What was written has arrived.
+    /// In a stream, written bytes have already arrived.
     fn discard_output(&mut self) {}
 }
 
-/// Opens the port, as often as it is lost.
+/// Opens the port, each time it is lost.
 pub trait Connector: Send + 'static {
     /// Opens the port once.
     fn open(&mut self) -> Opening<'_>;
@@ -56,11 +56,11 @@ pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Port>, Error>>
 /// A serial device of the system.
 #[derive(Debug, Clone)]
 pub struct SerialConnector {
-    /// Path of the device; a link that udev keeps is followed anew each time.
+    /// Path of the device; a symlink that udev keeps is resolved again each time.
     pub device: PathBuf,
     /// Bits per second; ignored by USB devices.
     pub baud: u32,
-    /// RTS/CTS. XON/XOFF is never used: content has all byte values.
+    /// RTS/CTS. XON/XOFF is never used, because content contains all byte values.
     pub hardware_flow_control: bool,
 }
 
@@ -73,7 +73,7 @@ impl Connector for SerialConnector {
                 FlowControl::None
             };
             let device = self.device.to_string_lossy();
-            // Raw mode, TIOCEXCL and an exclusive flock are this crate's defaults.
+            // This crate sets raw mode, TIOCEXCL and an exclusive flock by default.
             let stream = tokio_serial::new(device.as_ref(), self.baud)
                 .flow_control(flow)
                 .open_native_async()
@@ -89,7 +89,7 @@ impl SerialConnector {
         let device = self.device.to_string_lossy().into_owned();
         let exists = self.device.exists();
         let source = io::Error::from(error.clone());
-        // A lock or an exclusive mode of another program comes back as "no device".
+        // The crate reports a lock or an exclusive mode of another program as "no device".
         let held = exists && matches!(error.kind, ErrorKind::NoDevice);
         if held {
             return Error::PortHeld {
@@ -106,8 +106,8 @@ impl SerialConnector {
         }
     }
 
-    /// Keeps DTR and RTS as they are when the port is closed: on some boards their fall resets
-    /// the module or ends its data mode (V.250 §6.2.9, `AT&D`).
+    /// Keeps DTR and RTS unchanged when the port is closed: on some boards their fall resets the
+    /// module or ends its data mode (V.250 §6.2.9, `AT&D`).
     fn keep_lines_up(&self) {
         let cleared = self.descriptor().and_then(|file| {
             let mut attributes = tcgetattr(&file)?;

@@ -1,4 +1,4 @@
-//! Where the content of an upload comes from.
+//! The source of an upload's content.
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -6,11 +6,11 @@ use tokio::sync::mpsc;
 
 use simcom_talk::dialogue::operation::Piece;
 
-/// The content of an upload, asked for by position: a transfer that broke goes on at what the
-/// server has, which may be before what it asked for last.
+/// The content of an upload, read by position: a transfer that broke resumes at the size on the
+/// server, which may be before the position that it read last.
 pub trait Source: Send {
-    /// Waits for the piece that begins at this byte. Dropping the future loses nothing: the same
-    /// byte can be asked for again.
+    /// Waits for the piece that begins at `offset`. Dropping the future loses nothing: the same
+    /// byte can be read again.
     fn piece(&mut self, offset: u64) -> BoxFuture<'_, Supply>;
 }
 
@@ -19,13 +19,13 @@ pub trait Source: Send {
 pub enum Supply {
     /// The piece, or the end.
     Piece(Piece),
-    /// The other side is gone, and the content is not whole.
+    /// The other side is gone, and the content is incomplete.
     Gone,
-    /// That byte is not held any more.
+    /// The source does not keep that byte any more.
     Forgotten,
 }
 
-/// A source whose content is all at hand.
+/// A source that holds all its content.
 #[derive(Debug)]
 pub struct AtHand(pub Bytes);
 
@@ -40,7 +40,8 @@ impl Source for AtHand {
     }
 }
 
-/// A source that can be read once, from the beginning. Closed without [`Piece::End`], it is gone.
+/// A source that can be read once, from the beginning. If it is closed without [`Piece::End`], it
+/// is gone.
 #[derive(Debug)]
 pub struct Once {
     pieces: mpsc::Receiver<Piece>,
@@ -48,7 +49,7 @@ pub struct Once {
 }
 
 impl Once {
-    /// Reads a channel.
+    /// A source that reads a channel.
     #[must_use]
     pub const fn new(pieces: mpsc::Receiver<Piece>) -> Self {
         Self {

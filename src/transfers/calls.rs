@@ -1,4 +1,4 @@
-//! What callers do with transfers.
+//! The calls on transfers.
 
 use crate::transfers::Storage;
 use std::sync::Arc;
@@ -18,6 +18,12 @@ use crate::broker::terms::{Cause, Error};
 use crate::broker::terms::{Key, TransferId};
 
 /// Transfers that outlive their caller. Cheap to clone.
+///
+/// # Errors of its calls
+///
+/// The `# Errors` sections name the *store causes* together: [`Cause::TransfersOff`]: this daemon
+/// keeps no transfers; [`Cause::Spool`]: the disk failed; [`Cause::Store`]: the store cannot be
+/// used.
 #[derive(Debug, Clone)]
 pub struct Transfers {
     pub(super) broker: Broker,
@@ -25,8 +31,8 @@ pub struct Transfers {
 }
 
 impl Transfers {
-    /// The transfers of a storage, which go over the link that a broker shares: from now on the broker knows which
-    /// names they are to write.
+    /// The transfers of a storage on the link that a broker shares. From now on the broker knows
+    /// which names they will write.
     #[must_use]
     pub fn new(broker: Broker, storage: Storage) -> Self {
         let kept = storage.clone();
@@ -37,35 +43,37 @@ impl Transfers {
         Self { broker, storage }
     }
 
-    /// The link that they go over.
+    /// The broker of the link that they use.
     #[must_use]
     pub const fn broker(&self) -> &Broker {
         &self.broker
     }
 
-    /// Whether transfers are kept, now and at every change.
+    /// Whether the daemon keeps transfers, now and at every change.
     #[must_use]
     pub fn keeping(&self) -> watch::Receiver<Keeping> {
         self.storage.keeping()
     }
 
-    /// Names of what is kept of stores that were damaged, beside the store.
+    /// Names of the damaged stores kept beside the store.
     #[must_use]
     pub fn set_aside(&self) -> Vec<String> {
         self.storage.set_aside()
     }
 
-    /// How many transfers of one principal are kept, and how many bytes; `None` where none are.
+    /// Most transfers of one principal, and most bytes; `None` where the daemon keeps none.
     #[must_use]
     pub fn limits(&self) -> Option<(usize, u64)> {
         let journal = self.storage.journal().ok()?;
         Some(journal.of_one())
     }
 
-    /// Takes the wish for an upload. The same wish under the same name is the same transfer.
+    /// Creates an upload. The same wish under the same name is the same transfer.
     ///
     /// # Errors
-    /// Why it is not taken.
+    /// [`Cause::ProfileNotFound`], [`Cause::ProfileNotAllowed`], [`Cause::OnlyValidated`],
+    /// [`Cause::TransferExists`], [`Cause::TransferBusy`], [`Cause::TransferEnded`],
+    /// [`Cause::TooManyTransfers`], [`Cause::SpoolFull`], and the store causes of [`Transfers`].
     pub async fn create_upload(
         &self,
         caller: &Caller,
@@ -82,10 +90,13 @@ impl Transfers {
         })
     }
 
-    /// Goes on with an upload that was half received.
+    /// Resumes an upload that was received in part.
     ///
     /// # Errors
-    /// It is not half received, or not so far.
+    /// [`Cause::TransferNotFound`]; [`Cause::WrongState`]: it is not in the middle of being
+    /// received; [`Cause::WrongOffset`]; [`Cause::TransferBusy`]: another call sends it;
+    /// [`Cause::TransferEnded`]: it was cancelled; [`Cause::SpoolFull`]; the store causes of
+    /// [`Transfers`].
     pub async fn resume_upload(
         &self,
         caller: &Caller,
@@ -97,10 +108,10 @@ impl Transfers {
         Receiving::begin(hold).await
     }
 
-    /// Takes the wish for a download. The same wish under the same name is the same transfer.
+    /// Creates a download. The same wish under the same name is the same transfer.
     ///
     /// # Errors
-    /// Why it is not taken.
+    /// As [`Transfers::create_upload`]; [`Cause::WrongAnswer`]: a defect.
     pub async fn create_download(
         &self,
         caller: &Caller,
@@ -113,19 +124,20 @@ impl Transfers {
         }
     }
 
-    /// A transfer of the caller's as it is.
+    /// A transfer of the caller.
     ///
     /// # Errors
-    /// There is none of this name.
+    /// [`Cause::TransferNotFound`], and the store causes of [`Transfers`].
     pub fn transfer(&self, caller: &Caller, id: TransferId) -> Result<Transfer, Error> {
         let there = self.storage.journal()?.get(&key(caller, id));
         there.ok_or_else(|| Cause::TransferNotFound.into())
     }
 
-    /// The transfers of whoever is meant behind one of them, in the order of principals and names.
+    /// The transfers of the principals that `whose` names, after `behind`, in the order of
+    /// principals and names.
     ///
     /// # Errors
-    /// This daemon keeps none.
+    /// The store causes of [`Transfers`].
     pub fn list_transfers(
         &self,
         caller: &Caller,
@@ -138,10 +150,10 @@ impl Transfers {
         Ok(journal.list(whose.one(caller), behind, limit, takes))
     }
 
-    /// Watches a transfer of the caller's.
+    /// Watches a transfer of the caller.
     ///
     /// # Errors
-    /// There is none of this name.
+    /// [`Cause::TransferNotFound`], and the store causes of [`Transfers`].
     pub fn watch_transfer(&self, caller: &Caller, id: TransferId) -> Result<Watch, Error> {
         let key = key(caller, id);
         let journal = Arc::clone(self.storage.journal()?);
@@ -156,10 +168,11 @@ impl Transfers {
         })
     }
 
-    /// Reads a download of the caller's from `offset` on.
+    /// Reads a download of the caller from `offset` on.
     ///
     /// # Errors
-    /// There is none of this name.
+    /// [`Cause::TransferNotFound`]; [`Cause::WrongState`]: it is an upload;
+    /// [`Cause::TransferEnded`]: its bytes are gone; the store causes of [`Transfers`].
     pub async fn read_transfer(
         &self,
         caller: &Caller,
@@ -170,11 +183,12 @@ impl Transfers {
         TransferReading::begin(journal, key(caller, id), offset).await
     }
 
-    /// Has a transfer that failed, or that waits, tried at once and with a new budget. One that fell
-    /// due meanwhile is being tried, which is what was wished: it goes on, with the new budget.
+    /// Tries a failed or waiting transfer at once and with a new budget. If its next attempt began
+    /// meanwhile, that attempt goes on with the new budget.
     ///
     /// # Errors
-    /// It is in another state, its bytes are gone, or the disk failed.
+    /// [`Cause::TransferNotFound`]; [`Cause::WrongState`]: it neither failed nor waits;
+    /// [`Cause::SpoolLost`]: its bytes are gone; the store causes of [`Transfers`].
     pub async fn retry_transfer(&self, caller: &Caller, id: TransferId) -> Result<Transfer, Error> {
         let key = key(caller, id);
         let journal = Arc::clone(self.storage.journal()?);
@@ -192,15 +206,15 @@ impl Transfers {
                         return Err(Cause::SpoolLost);
                     }
                     State::Failed | State::Waiting { .. } => record.retry(now),
-                    // Its time had come, or another caller had the same wish.
+                    // Its attempt fell due meanwhile, or another caller had retried it.
                     State::Queued | State::Running => record.renew(),
-                    // It was tried meanwhile.
+                    // An attempt succeeded meanwhile.
                     State::Done => {}
                     State::Receiving | State::Cancelled => {
                         return Err(Cause::WrongState(record.state.name()));
                     }
                 }
-                // What it left on the server may be the beginning of what comes.
+                // The partial file on the server may be the beginning of the new attempt.
                 journal.step_aside(&key, birth);
                 journal.reopen_logins();
                 Ok(())
@@ -211,12 +225,13 @@ impl Transfers {
         there.ok_or_else(|| Cause::TransferNotFound.into())
     }
 
-    /// Ends a transfer; completes when it has ended and the link is free of it. One that is over
-    /// stays as it is.
+    /// Cancels a transfer; completes when it has ended and the link is free of it. A transfer that
+    /// has ended stays as it is.
     ///
     /// # Errors
-    /// There is none of this name, or the disk failed. The wish is then remembered, as long as the
-    /// daemon runs, and carried out when the disk takes it.
+    /// [`Cause::TransferNotFound`], and the store causes of [`Transfers`]. After a failure of the
+    /// disk the daemon remembers the cancellation while it runs, and records it when the disk
+    /// accepts it.
     pub async fn cancel_transfer(
         &self,
         caller: &Caller,
@@ -247,11 +262,12 @@ impl Transfers {
         }
     }
 
-    /// Forgets a transfer that is over, or half received. What it has left on its server is deleted
-    /// all the same.
+    /// Deletes a transfer that has ended or was received in part. The daemon still deletes its
+    /// partial file on the server.
     ///
     /// # Errors
-    /// It is in another state, somebody sends it, or the disk failed.
+    /// [`Cause::TransferNotFound`]; [`Cause::WrongState`]: it has not ended, or another call sends
+    /// it; the store causes of [`Transfers`].
     pub async fn delete_transfer(&self, caller: &Caller, id: TransferId) -> Result<(), Error> {
         let may = |record: &Record| record.state.is_over() || record.state == State::Receiving;
         let key = key(caller, id);
@@ -260,7 +276,8 @@ impl Transfers {
         loop {
             changed.mark_unchanged();
             match journal.forget(&key, there.birth, may).await {
-                // Whoever worked on it is about to let go, or deletes what it left on the server.
+                // Whoever works on it will release it soon, or deletes its partial file on the
+                // server.
                 Err(error) if matches!(error.cause, Cause::TransferBusy) => {
                     journal.step_aside(&key, there.birth);
                     let _ = changed.changed().await;
@@ -272,7 +289,7 @@ impl Transfers {
 
     async fn create(&self, caller: &Caller, id: TransferId, wish: Wish) -> Result<Created, Error> {
         let journal = self.storage.journal()?;
-        // Refused now and not at its turn, when nobody listens.
+        // Refuses an unusable profile now, not at the attempt, when nobody listens.
         let profile = ServerChoice::Profile(wish.profile.clone());
         let there = self.broker.servers().resolve(&profile)?;
         let method = match wish.upload() {
@@ -288,7 +305,7 @@ impl Transfers {
     }
 }
 
-/// A transfer that is watched.
+/// A watched transfer.
 #[derive(Debug)]
 pub struct Watch {
     journal: Arc<Journal>,
@@ -299,10 +316,10 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// The transfer at once, and then when it has changed; `None` after it was over.
+    /// The transfer at once, and then at each change; `None` after it has ended.
     ///
     /// # Errors
-    /// It was deleted.
+    /// [`Cause::TransferNotFound`]: it was deleted.
     pub async fn next(&mut self) -> Result<Option<Transfer>, Error> {
         if self.over {
             return Ok(None);

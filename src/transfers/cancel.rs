@@ -1,10 +1,10 @@
-//! What callers and other uploads have done to a transfer that nobody works on, as it goes to the disk.
+//! Records on disk what callers and other uploads did to a transfer that nobody works on.
 
 use super::journal::Hold;
 use crate::broker::terms::Error;
 
-/// Puts on the disk that its client has ended a transfer. Where the disk does not take it, that is
-/// tried again later.
+/// Records on disk that its client has cancelled a transfer. If the disk does not accept it, the
+/// daemon tries again later.
 pub(super) async fn record_cancel(hold: &Hold) -> Result<(), Error> {
     let recorded = hold
         .change(|record, now| {
@@ -20,8 +20,8 @@ pub(super) async fn record_cancel(hold: &Hold) -> Result<(), Error> {
     recorded
 }
 
-/// Puts on the disk what others have done to a transfer that nobody works on: another upload wrote its
-/// name, its client has ended it.
+/// Records on disk what others did to a transfer that nobody works on: another upload wrote its
+/// name, or its client has cancelled it.
 pub(super) async fn record_what_others_did(hold: &Hold) -> Result<(), Error> {
     let Hold {
         journal,

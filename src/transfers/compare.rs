@@ -1,4 +1,4 @@
-//! The bytes of an upload that was accepted before, sent once more.
+//! The comparison of an accepted upload with bytes that its caller sends again.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use crate::broker::terms::Birth;
 use crate::broker::terms::Key;
 use crate::broker::terms::{Cause, Error, Hashed};
 
-/// An upload that was accepted before under the same name, and whose caller named no SHA-256 of what
-/// it sends now. The bytes are not kept; they decide whether it is the same upload.
+/// An upload that was accepted before under the same name, without a SHA-256 for the bytes that its
+/// caller sends now. The bytes are not kept; they decide whether it is the same upload.
 #[derive(Debug)]
 pub struct Comparing {
     journal: Arc<Journal>,
@@ -37,7 +37,7 @@ impl Comparing {
     /// Takes the next bytes.
     ///
     /// # Errors
-    /// There are more than were accepted: it is another upload.
+    /// [`Cause::TransferExists`]: there are more bytes than accepted, so it is another upload.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.found = self.found.saturating_add(bytes.len() as u64);
         if self.found > self.size {
@@ -47,11 +47,12 @@ impl Comparing {
         Ok(())
     }
 
-    /// All bytes were pushed: answers the transfer as it is now, if they are those that were
-    /// accepted. `sha256`, where the caller has it, is compared.
+    /// All bytes are there: returns the transfer as it is now, if the bytes are the accepted ones.
+    /// Compares `sha256`, if given.
     ///
     /// # Errors
-    /// They are others, or the transfer was deleted meanwhile.
+    /// [`Cause::HashMismatch`]: `sha256` differs; [`Cause::TransferExists`]: the bytes differ;
+    /// [`Cause::TransferNotFound`]: the transfer was deleted meanwhile.
     pub fn finish(self, sha256: Option<[u8; 32]>) -> Result<Transfer, Error> {
         let have: [u8; 32] = self.hash.finalize().into();
         if sha256.is_some_and(|sha256| sha256 != have) {

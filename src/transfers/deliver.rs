@@ -1,4 +1,7 @@
-//! What is due for transfers, done as long as the daemon runs.
+//! The work that is due for transfers, for as long as the daemon runs.
+//!
+//! Above 400 lines because an attempt is one state machine: it begins, waits for the link and the
+//! disk, ends, and is recorded.
 
 mod clear;
 mod download;
@@ -25,7 +28,7 @@ use crate::modem::{JobId, health};
 use simcom_talk::dialogue::failure;
 use simcom_talk::ftps::errcode::ErrCode;
 
-/// Time between two looks for what is old.
+/// Time between two searches for old transfers.
 const SWEEP: Duration = Duration::from_secs(60);
 
 /// Why an attempt did not reach its end.
@@ -42,7 +45,7 @@ impl<E: Into<Error>> From<E> for Stop {
     }
 }
 
-/// One attempt: the transfer, the link, and what may break it off.
+/// One attempt: the transfer, the link, and the signal that breaks it off.
 pub(crate) struct Attempt {
     pub(crate) broker: Broker,
     pub(crate) hold: Hold,
@@ -51,8 +54,8 @@ pub(crate) struct Attempt {
 }
 
 impl Transfers {
-    /// Delivers transfers until `stop` is cancelled; then breaks off what runs, at a place where
-    /// the next start goes on, and returns. Without it nothing is delivered.
+    /// Delivers transfers until `stop` is cancelled. Then it breaks running attempts off where the
+    /// next start can resume them, and returns. Without it nothing is delivered.
     pub async fn deliver(&self, stop: CancellationToken) {
         let journal = tokio::select! {
             biased;
@@ -66,7 +69,7 @@ impl Transfers {
         let mut sweep = interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !stop.is_cancelled() {
-            // Without a module every attempt would fail, and be written down each time.
+            // Without a module every attempt would fail, and each failure would cost a write.
             let (ready, logged_in) = {
                 let health = health.borrow_and_update();
                 let ready = matches!(health.link, health::Link::Ready);
@@ -95,7 +98,7 @@ impl Transfers {
             let cancel = journal.next_cancel_due().filter(|_| cancels.is_empty());
             let due = due.chain(cancel).min();
             let expiry = journal.next_expiry().map(|then| journal.instant(then));
-            // Where the disk does not take it, not again at once.
+            // If the disk does not accept the change, it pauses before the next try.
             let expiry = expiry.map(|then| not_before.map_or(then, |pause| pause.max(then)));
             tokio::select! {
                 biased;
@@ -152,7 +155,7 @@ impl Transfers {
                 Chore::Receive => Ok(()),
             };
             while let Err(error) = ended {
-                // The disk takes nothing. What the server has is looked at again when it does.
+                // The disk accepts nothing. The daemon checks the server's file again when it does.
                 if attempt.until_recorded(&error).await.is_err() {
                     return;
                 }
@@ -171,9 +174,9 @@ impl Transfers {
 }
 
 impl Attempt {
-    /// One attempt, and what becomes of the transfer after it.
+    /// One attempt, and the state of the transfer after it.
     async fn run(&self, record: &Record) -> Result<(), Error> {
-        // Found at a start: it was running when a later upload took its name.
+        // Found at a start: the attempt was running when a later upload took its name.
         if self.has_lost_its_name()? {
             return self.lost_its_name(record).await;
         }
@@ -278,7 +281,7 @@ impl Attempt {
                 .change(move |record, now| {
                     record.fail(told, now);
                     if arrived {
-                        // By the module's word the file is there: nobody deletes it.
+                        // The module reported the file as complete: nobody deletes it.
                         record.remnant = Remnant::Left;
                     }
                 })
@@ -296,26 +299,26 @@ impl Attempt {
             .await
     }
 
-    /// The server of a transfer, and who logs in there.
+    /// The server of a transfer, and its user.
     fn server(&self, record: &Record) -> Option<health::LoggedIn> {
         let located = self.broker.locate(&self.caller, &Self::target(record));
         let (location, _) = located.ok()?;
         Some(health::LoggedIn::from(location.server.as_ref()))
     }
 
-    /// Until when the login of a transfer is not tried, and why.
+    /// When the transfer's login may be tried again, and the refusal that closed it.
     fn closed_login(&self, record: &Record) -> Option<(Lived, Told)> {
         let server = self.server(record)?;
         self.hold.journal.login_closed(&server)
     }
 
-    /// Begins an attempt, or gives the transfer up: by the budget that it has at this very moment,
-    /// which its client may just have renewed. Answers whether there is one.
+    /// Begins an attempt, or gives the transfer up, by the budget that it has at this moment: its
+    /// client may just have renewed it. Answers whether an attempt begins.
     async fn begin_attempt(&self) -> Result<bool, Error> {
         let (journal, transfer) = (self.hold.journal.clone(), self.hold.key.id.clone());
         self.hold
             .change(move |record, now| {
-                // A later upload of the name ended it in this moment.
+                // A later upload of the name ended it at this moment.
                 if record.taken_over {
                     return false;
                 }
@@ -338,14 +341,14 @@ impl Attempt {
             .await
     }
 
-    /// An upload is on its server.
+    /// An upload is complete on its server.
     pub(crate) async fn delivered(&self, evidence: Evidence) -> Result<(), Stop> {
         self.ended_well(move |record, now| record.delivered(evidence, now))
             .await
     }
 
-    /// Records that the transfer is where it was to go, as soon as the disk takes it: what was done
-    /// is not done again for want of a record.
+    /// Records that the transfer is complete, as soon as the disk accepts it: a missing record must
+    /// not repeat the work.
     pub(crate) async fn ended_well(
         &self,
         change: impl FnOnce(&mut Record, Now) + Clone + Send + 'static,
@@ -356,8 +359,8 @@ impl Attempt {
         Ok(())
     }
 
-    /// The disk did not take a change. Waits until it is to be tried again: after a pause, or when
-    /// the transfer is cancelled.
+    /// The disk did not accept a change. Waits for the next try: after a pause, or when the
+    /// transfer is cancelled.
     async fn until_recorded(&self, error: &Error) -> Result<(), Stop> {
         let Hold {
             journal,
@@ -376,7 +379,7 @@ impl Attempt {
         }
     }
 
-    /// Waits for a part of the work; or until it is to be broken off.
+    /// Waits for a part of the work, or until the attempt is broken off.
     pub(crate) async fn unless_halted<T>(&self, work: impl Future<Output = T>) -> Result<T, Stop> {
         tokio::select! {
             biased;
@@ -386,7 +389,7 @@ impl Attempt {
         }
     }
 
-    /// The link is at work for the transfer.
+    /// An operation on the link works for the transfer.
     pub(crate) fn on_link(&self, operation: &JobId) {
         let operation = operation.clone();
         self.hold
@@ -394,9 +397,9 @@ impl Attempt {
             .live(&self.hold.key, |live| live.operation = Some(operation));
     }
 
-    /// Waits until an operation that was let go of has let go of the link.
+    /// Waits until an operation that was dropped has released the link.
     pub(crate) async fn ended(&self, operation: &JobId) {
-        // Where there is none of this name any more, it has let go.
+        // If no operation of this name is left, it has released the link.
         let _ = self.broker.cancel(&self.caller, operation).await;
     }
 
@@ -412,7 +415,7 @@ async fn sleep_or_never(until: Option<Instant>) {
     }
 }
 
-/// The daemon is stopping: nothing is wrong with the transfer.
+/// The daemon is stopping: the transfer has no fault.
 fn is_stopping(error: &Error) -> bool {
     match &error.cause {
         Cause::Stopping => true,
@@ -421,7 +424,7 @@ fn is_stopping(error: &Error) -> bool {
     }
 }
 
-/// The server said no, and not to the login.
+/// The server refused something other than the login.
 fn is_refused(error: &Error) -> bool {
     let Cause::Modem(error) = &error.cause else {
         return false;

@@ -1,4 +1,4 @@
-//! The bytes of transfers on disk: a file each, and what they may take together.
+//! The bytes of transfers on disk: one file each, and the bound that they share.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::broker::disk::{self, Disk, DiskFile};
 use crate::broker::terms::{Cause, Error};
 
-/// The name of a spool file. Never used again for another.
+/// The name of a spool file. No other file gets it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct FileId(Uuid);
 
@@ -25,25 +25,25 @@ impl FileId {
     }
 }
 
-/// Bytes that are read at once where a file is read from end to end.
+/// Bytes read at once when a file is read from end to end.
 const STRETCH: u64 = 64 * 1024;
 
-/// Bytes of the disk that no file takes: the records of a thousand transfers, so that what was
-/// accepted can be delivered, and that be written down, whatever a client sends.
+/// Bytes of the disk that no file takes: the records of a thousand transfers. So the daemon can
+/// deliver what it accepted, and record that, whatever clients send.
 const RESERVE: u64 = 1 << 20;
 
-/// The directory of the spool files. Its methods block, but for [`Files::run`].
+/// The directory of the spool files. Its methods block, except [`Files::run`].
 #[derive(Debug, Clone)]
 pub(crate) struct Files {
     pub(crate) disk: Arc<dyn Disk>,
     directory: PathBuf,
-    /// The name of the directory survives a power cut. It may be there without that: the disk failed just
-    /// then, or the daemon ended.
+    /// The name of the directory survives a power cut. The directory may exist without that: the
+    /// disk failed just then, or the daemon ended.
     named: Arc<AtomicBool>,
 }
 
 impl Files {
-    /// Takes a directory, which is made with the first file.
+    /// Uses a directory, which is created with the first file.
     pub(crate) fn new(disk: Arc<dyn Disk>, directory: PathBuf) -> Self {
         Self {
             disk,
@@ -52,12 +52,12 @@ impl Files {
         }
     }
 
-    /// Where they are.
+    /// The directory of the files.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Has the disk do work that blocks. It is done also where nobody waits for it any more.
+    /// Runs blocking work on the disk. It runs to its end even if nobody waits for it any more.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self) -> io::Result<T> + Send + 'static,
@@ -72,7 +72,7 @@ impl Files {
         FileId(self.disk.fresh())
     }
 
-    /// Makes an empty file whose name survives a power cut.
+    /// Creates an empty file whose name survives a power cut.
     pub(crate) fn create(&self, id: FileId) -> io::Result<()> {
         match self.disk.make_directory(&self.directory) {
             Ok(()) => self.named.store(false, Ordering::SeqCst),
@@ -89,10 +89,10 @@ impl Files {
         self.disk.sync_directory(&self.directory)
     }
 
-    /// Whether the disk has room for so many bytes more and for [`RESERVE`].
+    /// Whether the disk has room for `bytes` more bytes and for [`RESERVE`].
     ///
     /// # Errors
-    /// [`io::ErrorKind::StorageFull`] where it has not, or it does not tell.
+    /// [`io::ErrorKind::StorageFull`] if it has not; the disk's error if it does not tell.
     pub(crate) fn check_room(&self, bytes: u64) -> io::Result<()> {
         let disk = self.directory.parent().unwrap_or(&self.directory);
         let needed = bytes.saturating_add(RESERVE);
@@ -103,7 +103,7 @@ impl Files {
         }
     }
 
-    /// Opens a file to write at `offset`; what is behind it is cut off.
+    /// Opens a file to write at `offset`; truncates it there.
     pub(crate) fn writer(&self, id: FileId, offset: u64) -> io::Result<Writer> {
         let file = self.disk.open(&self.path(id), true)?;
         file.set_len(offset)?;
@@ -114,7 +114,7 @@ impl Files {
         self.disk.open(&self.path(id), false)
     }
 
-    /// The first and the last of the first `size` bytes, as many as `longest` of each.
+    /// The first and the last of the first `size` bytes, at most `longest` of each.
     pub(crate) fn ends(
         &self,
         id: FileId,
@@ -132,7 +132,7 @@ impl Files {
         Ok((read(0, first)?, read(size - last, last)?))
     }
 
-    /// Bytes of a file; `None` where there is none.
+    /// Length of a file in bytes; `None` where there is none.
     pub(crate) fn len(&self, id: FileId) -> io::Result<Option<u64>> {
         match self.disk.len(&self.path(id)) {
             Ok(len) => Ok(Some(len)),
@@ -141,7 +141,7 @@ impl Files {
         }
     }
 
-    /// SHA-256 of the first `size` bytes, as they are on disk.
+    /// SHA-256 of the first `size` bytes on disk.
     pub(crate) fn hash(&self, id: FileId, size: u64) -> io::Result<[u8; 32]> {
         let file = self.reader(id)?;
         let mut hash = Sha256::new();
@@ -157,7 +157,7 @@ impl Files {
         Ok(hash.finalize().into())
     }
 
-    /// Removes a file. One that is gone already is no error.
+    /// Removes a file. It is no error if the file is gone already.
     pub(crate) fn remove(&self, id: FileId) -> io::Result<()> {
         match self.disk.remove(&self.path(id)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -165,13 +165,13 @@ impl Files {
         }
     }
 
-    /// Removes all files but those that are known: what a crash between a file and its record
-    /// has left. Answers how many.
+    /// Removes all files except the known ones: files that a crash left without a record. Answers
+    /// how many.
     pub(crate) fn sweep(&self, known: &HashSet<FileId>) -> io::Result<usize> {
         let names = self.list_or_none(&self.directory)?;
         let mut removed = 0;
         for name in names {
-            // What is not named as ours is not ours.
+            // A file without such a name is not ours.
             let Some(id) = name.to_str().and_then(|name| Uuid::parse_str(name).ok()) else {
                 continue;
             };
@@ -183,8 +183,8 @@ impl Files {
         Ok(removed)
     }
 
-    /// Moves all files but those that are known to another directory, which is made where it is
-    /// needed. Answers how many.
+    /// Moves all files except the known ones to another directory, which it creates if needed.
+    /// Answers how many.
     pub(crate) fn set_aside(&self, known: &HashSet<FileId>, to: &Path) -> io::Result<usize> {
         let names = self.list_or_none(&self.directory)?;
         let unknown = names.into_iter().filter(|name| {
@@ -203,7 +203,7 @@ impl Files {
             self.disk
                 .rename(&self.directory.join(name), &to.join(name))?;
         }
-        // First where they are, then where they are not any more.
+        // First the directory that they are in now, then the one that they left.
         self.disk.sync_directory(to)?;
         if let Some(parent) = to.parent() {
             self.disk.sync_directory(parent)?;
@@ -212,12 +212,12 @@ impl Files {
         Ok(unknown.len())
     }
 
-    /// Whether any file has bytes. Those that a crash leaves before there is a store have none.
+    /// Whether any file has bytes. Files that a crash left before there was a store have none.
     pub(crate) fn have_bytes(&self) -> io::Result<bool> {
         Ok(self.bytes_in(&self.directory)? > 0)
     }
 
-    /// Bytes of the files in a directory; none where there is no such directory.
+    /// Bytes of the files in a directory; 0 where there is no such directory.
     pub(crate) fn bytes_in(&self, directory: &Path) -> io::Result<u64> {
         let mut bytes = 0_u64;
         for name in self.list_or_none(directory)? {
@@ -238,7 +238,7 @@ impl Files {
     }
 }
 
-/// A file that is written from one byte on to its end.
+/// A file that is written from one position on to its end.
 #[derive(Debug)]
 pub(crate) struct Writer {
     file: Arc<dyn DiskFile>,
@@ -257,7 +257,7 @@ impl Writer {
     }
 }
 
-/// What the files may take together, in bytes.
+/// The bytes that all files may take together.
 #[derive(Debug)]
 pub(crate) struct Room {
     bound: u64,
@@ -265,7 +265,7 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// A bound of which `taken` is taken, which may be more.
+    /// A bound of which `taken` is already in use; that may be more than the bound.
     pub(crate) const fn new(bound: u64, taken: u64) -> Self {
         Self {
             bound,
@@ -273,7 +273,7 @@ impl Room {
         }
     }
 
-    /// Takes all of `bytes`, or nothing and answers `false`.
+    /// Takes all of `bytes`, or takes nothing and answers `false`.
     pub(crate) fn take(&self, bytes: u64) -> bool {
         let mut taken = self.taken();
         let sum = taken.saturating_add(bytes);
@@ -293,7 +293,7 @@ impl Room {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is taken.
+    /// Bytes taken.
     pub(crate) fn all(&self) -> u64 {
         *self.taken()
     }

@@ -1,4 +1,7 @@
-//! All transfers: in memory to look at, on disk before anything is told of a change.
+//! All transfers: in memory for reading, and on disk before the daemon reports any change.
+//!
+//! Above 400 lines because the journal is one state machine: each record, its holder, and its
+//! changes in memory and on disk.
 
 mod bounds;
 mod change;
@@ -43,13 +46,13 @@ pub(crate) use turns::Chore;
 use turns::Work;
 use wishes::Unrecorded;
 
-/// How an error is told to a client; the face knows.
+/// Turns an error into its stored form for clients; the rpc floor supplies it.
 pub type Tell = fn(&Error) -> Told;
 
-/// The records' file, in the directory of the transfers.
+/// The file of the records, in the directory of the transfers.
 const STORE: &str = "transfers.redb";
 
-/// The directory of the bytes, beside it.
+/// The directory of the spool files, beside it.
 const FILES: &str = "files";
 
 /// All transfers.
@@ -57,17 +60,17 @@ const FILES: &str = "files";
 pub(crate) struct Journal {
     pub(crate) settings: Settings,
     pub(crate) files: Files,
-    /// Something may be due that was not before.
+    /// Wakes the delivery: something new may be due.
     pub(crate) wake: Notify,
     tell: Tell,
     room: Room,
     home: Arc<Home>,
-    /// Where it is told whether transfers are kept.
+    /// Reports whether the daemon keeps transfers.
     keeping: OnceLock<watch::Sender<Keeping>>,
-    /// Names of what is kept of damaged stores.
+    /// Names of the damaged stores that were kept.
     pub(crate) set_aside: Vec<String>,
     clock: Clock,
-    /// Whoever holds this may change records.
+    /// The holder of this lock may change records.
     store: AsyncMutex<Slot>,
     table: Mutex<Table>,
     #[cfg(test)]
@@ -81,10 +84,10 @@ struct Table {
     turns: HashMap<Principal, u64>,
     turn: u64,
     births: u64,
-    /// The time lived through that is on the disk.
+    /// The running time that is on the disk.
     lived: Lived,
     logins: Logins<Told>,
-    /// Changes whenever one of the entries does, comes or goes.
+    /// Changes whenever an entry changes, comes or goes.
     any: Arc<watch::Sender<u64>>,
 }
 
@@ -93,48 +96,49 @@ pub(crate) struct Entry {
     record: Record,
     birth: Birth,
     live: Live,
-    /// Bytes of the room that its file has.
+    /// Bytes that its file takes of the room.
     room: u64,
-    /// Somebody works on it: a caller who sends it, or an attempt.
+    /// The work in progress on it: a caller sends it, or an attempt runs.
     work: Option<Work>,
-    /// Its client has ended it, and that is not on the disk yet.
+    /// Its client has cancelled it, and the disk does not have that yet.
     cancel: bool,
-    /// What it left on its server is not deleted before: somebody has a wish that goes first.
+    /// Its partial file on the server is not deleted before this moment: a client's call goes
+    /// first.
     aside: Option<Lived>,
-    /// It has lost this to another that wrote its name, and that is not on the disk yet.
+    /// It has lost this to another writer of its name, and the disk does not have that yet.
     loss: Option<Loss>,
-    /// It is not tried before: one that came later is writing its name.
+    /// It is not tried before this moment: a later upload is writing its name.
     behind: Option<Lived>,
-    /// Its last change is not on the disk.
+    /// The disk does not have its last change.
     unrecorded: Option<Unrecorded>,
     changed: watch::Sender<u64>,
     /// As [`Table::any`].
     any: Arc<watch::Sender<u64>>,
 }
 
-/// What is known of a transfer while it moves, and is not worth a write to the disk.
+/// The progress of a running transfer, which is not worth a write to the disk.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Live {
     /// The operation on the link.
     pub operation: Option<JobId>,
     /// Bytes that the attempt has moved.
     pub moved: u64,
-    /// Bytes of a download in its file, safe or not.
+    /// Bytes of a download in its file, synchronised or not.
     pub(crate) written: u64,
 }
 
-/// What became of a wish for a transfer.
+/// The result of a wish for a transfer.
 pub(crate) enum Created {
-    /// It was there already, or needs nothing more.
+    /// It existed already, or needs no bytes.
     Is(Box<Transfer>),
-    /// Its bytes are to come, from the first on.
+    /// Its client sends its bytes, from the first on.
     Receive(Hold),
-    /// It was accepted before. Whether the bytes are the same is to be seen.
+    /// It was accepted before. Its client sends the bytes again, for comparison.
     Compare(Box<Transfer>),
 }
 
 impl Journal {
-    /// Reads what there is.
+    /// Opens the journal with the stored transfers.
     pub(crate) fn open(settings: Settings, tell: Tell) -> Result<Self, store::Error> {
         let path = settings.directory.join(STORE);
         let disk = Arc::clone(&settings.disk);
@@ -224,7 +228,7 @@ impl Journal {
         self.clock.now()
     }
 
-    /// When that will be on the runtime's clock.
+    /// The moment on the runtime's clock.
     pub(crate) fn instant(&self, then: Lived) -> Instant {
         self.clock.instant(then)
     }
@@ -233,7 +237,7 @@ impl Journal {
         (self.tell)(error)
     }
 
-    /// Takes a wish. See [`Created`].
+    /// Creates a transfer. See [`Created`].
     pub(crate) async fn create(self: &Arc<Self>, key: Key, wish: Wish) -> Result<Created, Error> {
         let journal = Arc::clone(self);
         whole(async move {
@@ -267,10 +271,10 @@ impl Journal {
         .await
     }
 
-    /// Whether a wish would be taken, as far as that is known without doing anything.
+    /// Whether a wish would be accepted, as far as that is known without doing anything.
     ///
     /// # Errors
-    /// [`Cause::TransferExists`], or there is no place for one more.
+    /// [`Cause::TransferExists`], [`Cause::TooManyTransfers`].
     pub(crate) fn would_create(&self, key: &Key, wish: &Wish) -> Result<(), Cause> {
         match self.get(key) {
             Some(there) if there.record.same(wish) == Same::No => Err(Cause::TransferExists),
@@ -279,7 +283,7 @@ impl Journal {
         }
     }
 
-    /// The same wish again, or another of the same name.
+    /// A second wish under the same name: the same one or another.
     async fn again(
         self: &Arc<Self>,
         store: &mut Slot,
@@ -301,11 +305,11 @@ impl Journal {
         Ok(Created::Receive(hold))
     }
 
-    /// Goes on with an upload that is half received, from `offset` on.
+    /// Resumes an upload that was received in part, from `offset` on.
     pub(crate) fn receive(self: &Arc<Self>, key: &Key, offset: u64) -> Result<Hold, Error> {
         let there = self.get(key).ok_or(Cause::TransferNotFound)?;
         let hold = self.claim(key, there.birth, Chore::Receive);
-        // Where whoever sent it before has let go, this holds still.
+        // Once the earlier sender has released it, this state holds still.
         let record = self.get_of(key, there.birth).unwrap_or(there).record;
         if record.state != State::Receiving {
             return Err(Cause::WrongState(record.state.name()).into());
@@ -320,8 +324,8 @@ impl Journal {
         Ok(hold)
     }
 
-    /// Changes a record, on disk and then in memory. What is begun is finished, also where the
-    /// caller leaves.
+    /// Changes a record, on disk and then in memory. A change that has begun is finished even if
+    /// the caller leaves.
     pub(crate) async fn change_of<T: Send + 'static>(
         self: &Arc<Self>,
         key: &Key,
@@ -340,7 +344,7 @@ impl Journal {
         .await
     }
 
-    /// Changes the record of whatever has a name, as a test wants it.
+    /// Changes the record of a name, for tests.
     #[cfg(test)]
     pub(crate) async fn change<T: Send + 'static>(
         self: &Arc<Self>,
@@ -351,11 +355,13 @@ impl Journal {
         self.change_of(key, birth, change).await
     }
 
-    /// Forgets a transfer where `may` allows it. What it has left on its server is still deleted:
-    /// until then its record stays, under a name that nobody can call it by.
+    /// Deletes a transfer if `may` allows it. The daemon still deletes its partial file on the
+    /// server: until then the record stays, under a name that no client can give.
     ///
     /// # Errors
-    /// Nothing is changed. [`Cause::TransferBusy`]: it is over, and somebody still works on it.
+    /// [`Cause::TransferNotFound`]; [`Cause::TransferBusy`]: it has ended, and somebody still works
+    /// on it; [`Cause::WrongState`]: `may` says no, or another call sends it; [`Cause::Spool`] or
+    /// [`Cause::Store`] from the disk. Nothing is changed then.
     pub(crate) async fn forget(
         self: &Arc<Self>,
         key: &Key,
@@ -384,7 +390,7 @@ impl Journal {
         .await
     }
 
-    /// Forgets this very transfer, whose hold the caller has.
+    /// Deletes this particular transfer; the caller has its hold.
     pub(crate) async fn forget_held(
         self: &Arc<Self>,
         key: &Key,
@@ -401,7 +407,7 @@ impl Journal {
         .await
     }
 
-    /// Bytes of the room that are taken, for tests that nothing is lost.
+    /// Bytes of the room that are taken, for tests that none is lost.
     #[cfg(test)]
     pub(crate) fn room_taken(&self) -> u64 {
         self.room.all()
@@ -482,7 +488,7 @@ impl Drop for Entry {
     }
 }
 
-/// Work that is finished although its caller leaves.
+/// Finishes work even if its caller leaves.
 async fn whole<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {

@@ -1,4 +1,4 @@
-//! Whether transfers are kept, and why not.
+//! Whether the daemon keeps transfers, and why not.
 
 use std::io;
 use std::sync::Arc;
@@ -8,21 +8,21 @@ use crate::broker::disk::is_short_of_descriptors;
 use crate::broker::terms::Trouble;
 use crate::modem::chain;
 
-/// Whether transfers are kept.
+/// Whether the daemon keeps transfers.
 #[derive(Debug, Clone)]
 pub enum Keeping {
-    /// They are not configured.
+    /// The configuration has none.
     Off,
-    /// The disk takes nothing. What is on it stays there, and it is tried again.
+    /// The disk accepts nothing. Its content stays, and the daemon tries again.
     Waiting(Arc<io::Error>),
-    /// The store cannot be used. What is in it stays there, and it is tried again.
+    /// The store cannot be used. Its content stays, and the daemon tries again.
     Unusable(Trouble),
-    /// They are kept.
+    /// The daemon keeps transfers.
     On,
 }
 
 impl Keeping {
-    /// Why they are not kept, though they are configured.
+    /// Why the daemon keeps none although the configuration has them.
     #[must_use]
     pub fn why(&self) -> Option<String> {
         match self {
@@ -66,7 +66,7 @@ impl From<store::Error> for Trouble {
     }
 }
 
-/// The disk takes nothing now, or no more files can be opened: nothing is wrong with the store.
+/// The disk accepts nothing now, or no more files can be opened: the store itself is sound.
 fn passes(error: &io::Error) -> bool {
     let takes_nothing = matches!(
         error.kind(),

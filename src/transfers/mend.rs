@@ -1,8 +1,8 @@
-//! A store that is damaged, and what becomes of it and of what can be read of it.
+//! The repair of a damaged store.
 //!
-//! Nothing is thrown away. What can be read goes to a new store; the damaged one is kept under
-//! another name beside it, and so are the bytes of transfers that nobody knows any more. Where the
-//! disk does not take that, all is left as it is.
+//! Nothing is thrown away. The readable records go to a new store. The damaged store is kept under
+//! another name beside it, and so are the bytes of transfers that no record knows any more. If the
+//! disk does not accept that, everything stays as it is.
 
 use std::collections::HashSet;
 use std::io;
@@ -15,17 +15,17 @@ use crate::broker::disk::Disk;
 use crate::broker::terms::Now;
 
 /// Most damaged stores that are kept. A disk that damages the store again and again needs a person,
-/// and not more of the same.
+/// not more copies.
 pub(crate) const MOST: usize = 4;
 
-/// What the name of a damaged store, and of the directory with the bytes, has at its end, before a
-/// number.
+/// The ending that the names of a damaged store and of the directory with its bytes get, followed
+/// by a number.
 const ASIDE: &str = ".damaged-";
 
-/// The end of a store's name that takes the place of a damaged one, until the latter is set aside.
+/// The ending of the new store's name until the damaged one is set aside.
 const MENDED: &str = "mended";
 
-/// Where the records and the bytes of transfers are.
+/// The place of the records and the bytes of transfers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shelf<'a> {
     /// The bytes.
@@ -34,28 +34,28 @@ pub(crate) struct Shelf<'a> {
     pub(crate) path: &'a Path,
 }
 
-/// What files are that no record names.
+/// The meaning of files that no record names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unknown {
     /// Bytes of transfers whose record was lost.
     Kept,
-    /// What a crash left, or a file whose record is on its way.
+    /// Files that a crash left, or a file whose record is on its way.
     Orphans,
 }
 
 impl Shelf<'_> {
-    /// Opens the store, or mends it; `None` where there is none. `told` is what those transfers fail
-    /// with of which only a former state is known.
+    /// Opens the store, or repairs it; `None` where there is none. `told` is the error of transfers
+    /// of which only a former state is known.
     ///
     /// # Errors
-    /// As [`Store::open`]; [`Error::Stuck`] where it cannot be mended.
+    /// As [`Store::open`]; [`Error::Stuck`] if it cannot be repaired.
     pub(crate) fn open(self, told: &Told) -> Result<Option<(Store, Records)>, Error> {
         let disk = &*self.files.disk;
         let failed = |source| self.failed(source);
         if !is_there(disk, self.path).map_err(failed)?
             && is_there(disk, &self.mended()).map_err(failed)?
         {
-            // The damaged one was set aside, and then the power was cut.
+            // The damaged store was set aside, and then the power was cut.
             self.take_name(&self.mended()).map_err(failed)?;
         }
         match Store::open(disk, self.path) {
@@ -66,7 +66,7 @@ impl Shelf<'_> {
             Err(Error::Damaged { what, .. }) => {
                 let mut salvage = store::salvage(disk, self.path)?;
                 let former = std::mem::take(&mut salvage.former);
-                // Their time begins now: whoever looks after them has to hear of it first.
+                // Their age begins now: their operator must hear of it first.
                 let stamps = former.values().chain(salvage.current.values());
                 let stamps = stamps.map(|record| record.since);
                 let lived = stamps.max().unwrap_or_default().max(salvage.lived);
@@ -87,7 +87,7 @@ impl Shelf<'_> {
                 self.mend(&what, salvage, Unknown::Kept)
             }
             Ok(Some(opened)) => {
-                // Mending was begun, and then the store was put right in another way.
+                // A repair had begun, and then the store was made valid in another way.
                 let _ = disk.remove(&self.mended());
                 Ok(opened)
             }
@@ -96,8 +96,8 @@ impl Shelf<'_> {
         .map(Some)
     }
 
-    /// Opens it, or makes it, while the daemon runs and has all records in memory: what is damaged
-    /// then is replaced by what is known.
+    /// Opens or creates the store while the daemon runs and has all records in memory: the records
+    /// in memory replace a damaged store.
     ///
     /// # Errors
     /// As [`Shelf::open`].
@@ -117,11 +117,11 @@ impl Shelf<'_> {
         Ok(store)
     }
 
-    /// Puts a new store with what was salvaged in place of the damaged one, if that is there, which
-    /// is kept.
+    /// Puts a new store with the salvaged records in place of the damaged one, which is kept if it
+    /// is there.
     ///
     /// # Errors
-    /// [`Error::Stuck`]: what is damaged is where it was.
+    /// [`Error::Stuck`]: the damaged store is where it was.
     fn mend(self, what: &str, with: Salvage, unknown: Unknown) -> Result<(Store, Records), Error> {
         let mended = self.try_mend(what, &with, unknown);
         let store = mended.map_err(|source| Error::Stuck {
@@ -136,7 +136,7 @@ impl Shelf<'_> {
         let (disk, path) = (&*self.files.disk, self.path);
         let number = self.free_number()?;
         let store = Store::create(disk, &self.mended(), with)?;
-        // Before the new store is there, whose next start would take them for orphans.
+        // Before the new store is there: its next start would take these files for orphans.
         let known: HashSet<FileId> = with.current.values().filter_map(|r| r.file).collect();
         let bytes = self.files.directory();
         let bytes = bytes.with_file_name(format!("{}{ASIDE}{number}", name_of(bytes)));
@@ -164,7 +164,7 @@ impl Shelf<'_> {
         Ok(store)
     }
 
-    /// The names of what is kept beside the store, in order.
+    /// The names of the stores kept beside the store, in order.
     pub(crate) fn set_aside(self) -> io::Result<Vec<String>> {
         let Some(directory) = self.path.parent() else {
             return Ok(Vec::new());
@@ -179,7 +179,7 @@ impl Shelf<'_> {
         Ok(kept)
     }
 
-    /// Bytes of transfers that are kept beside the store.
+    /// Bytes of transfers kept beside the store.
     pub(crate) fn bytes_set_aside(self, kept: &[String]) -> io::Result<u64> {
         let begin = name_of(self.files.directory()) + ASIDE;
         let directories = kept.iter().filter(|name| name.starts_with(&begin));
@@ -190,7 +190,7 @@ impl Shelf<'_> {
         bytes.sum()
     }
 
-    /// A former state of a transfer that came to its end since: its bytes are gone.
+    /// A former state of a transfer that has ended since: its bytes are gone.
     fn is_over(self, former: &Record) -> io::Result<bool> {
         let Some(file) = former.file.filter(|_| former.needs_file()) else {
             return Ok(false);

@@ -42,37 +42,38 @@ use std::time::{Duration, SystemTime};
 use crate::broker::disk::Disk;
 use crate::modem::clock;
 
-/// Where transfers are kept, and within which bounds.
+/// The place of the transfers, and their bounds.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Directory, which must exist; empty: there are none.
+    /// Directory, which must exist; empty: the daemon keeps no transfers.
     pub directory: PathBuf,
     /// Bytes of all files.
     pub disk_in_all: u64,
     /// Bytes of the files of one principal.
     pub disk_per_principal: u64,
-    /// Transfers in all, ended ones included.
+    /// Transfers in all, including ended ones.
     pub max_transfers: usize,
-    /// Transfers of one principal, ended ones included.
+    /// Transfers of one principal, including ended ones.
     pub max_per_principal: usize,
-    /// Transfers that are at work on the link or wait for it at once.
+    /// Transfers that are on the link or wait for it at the same time.
     pub active: usize,
-    /// How long one that has ended is kept, in time that a daemon runs.
+    /// How long an ended transfer is kept, in running time of daemons.
     pub max_age: Duration,
-    /// How long one that is half received is kept since its last byte, in time that a daemon runs.
+    /// How long an upload received in part is kept after its last byte, in running time of daemons.
     pub unfinished_age: Duration,
-    /// What the attempts of one may cost.
+    /// The budget for the attempts of one transfer.
     pub budget: Budget,
     /// The disk that the directory is on.
     pub disk: Arc<dyn Disk>,
-    /// What tells the time of day.
+    /// Tells the time of day.
     pub wall: fn() -> SystemTime,
 }
 
 impl Default for Settings {
     /// 512 MiB are an hour and a half of the link at 921600 baud. A thousand records are a
-    /// megabyte. Half of either for one principal leaves the others room. One at a time: there is
-    /// one link. A week is time to look at what failed, a day to come back to what was half sent.
+    /// megabyte. Half of either for one principal leaves room for the others. One active transfer,
+    /// because there is one link. A week is enough to look at a failure, and a day to resume an
+    /// upload sent in part.
     fn default() -> Self {
         Self {
             directory: PathBuf::from("/var/lib/cellftpd"),
@@ -90,28 +91,28 @@ impl Default for Settings {
     }
 }
 
-/// A transfer as it is.
+/// A transfer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transfer {
-    /// As the disk knows it.
+    /// The record on disk.
     pub record: Record,
-    /// What moves.
+    /// The progress.
     pub live: Live,
-    /// What the clock of the day will show at the next attempt, while it waits for one.
+    /// What the wall clock will show at the next attempt, while it waits for one.
     pub next_attempt: Option<SystemTime>,
-    /// Time until it expires, while it has not ended; `None`: it does not.
+    /// Time until it expires, while it has not ended; `None`: it never expires.
     pub expires_in: Option<Duration>,
-    /// Which of those that had its name.
+    /// Distinguishes it from other transfers of the same name.
     birth: Birth,
 }
 
-/// What became of the wish for an upload.
+/// The result of creating an upload.
 #[derive(Debug)]
 pub enum Upload {
     /// It was accepted before.
     Accepted(Box<Transfer>),
-    /// Its bytes are to come.
+    /// Its client sends its bytes.
     Receive(Receiving),
-    /// It was accepted before. Its bytes are to come again, to be compared.
+    /// It was accepted before. Its client sends its bytes again, for comparison.
     Compare(Comparing),
 }

@@ -1,4 +1,4 @@
-//! The bytes of a download on their way from the spool to a caller.
+//! The bytes of a download from the spool to a caller.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::broker::terms::Birth;
 use crate::broker::terms::Key;
 use crate::broker::terms::{Cause, Error};
 
-/// A download that is read, also while it is under way.
+/// The reading of a download, which may still be running.
 #[derive(Debug)]
 pub struct TransferReading {
     journal: Arc<Journal>,
@@ -27,20 +27,20 @@ pub struct TransferReading {
     changed: watch::Receiver<u64>,
 }
 
-/// What comes next.
+/// The next item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadNext {
-    /// The next bytes, never none.
+    /// The next bytes, at least one.
     Chunk(Bytes),
-    /// All were handed over.
+    /// All bytes were delivered.
     End {
         /// Bytes of the whole file.
         size: u64,
         /// SHA-256 of the whole file.
         sha256: [u8; 32],
-        /// The size that the file had by then, where that was more: these are its first bytes.
+        /// The size of the server's file, if it was larger: these are its first bytes.
         grown: Option<u64>,
-        /// From the wish until it was whole.
+        /// Time from the creation of the transfer until it was complete.
         took: Duration,
     },
 }
@@ -65,10 +65,12 @@ impl TransferReading {
         })
     }
 
-    /// Waits for the next bytes or for the end. After an error nothing comes.
+    /// Waits for the next bytes or for the end. An error is the last item.
     ///
     /// # Errors
-    /// Why not all bytes come.
+    /// [`Cause::TransferNotFound`]: it was deleted; [`Cause::SourceChanged`]: its bytes began anew;
+    /// [`Cause::WrongOffset`]: the offset is beyond the file; [`Cause::TransferEnded`]: it failed
+    /// or was cancelled; [`Cause::Spool`] or [`Cause::Store`] from the disk.
     pub async fn next(&mut self) -> Result<ReadNext, Error> {
         loop {
             self.changed.mark_unchanged();
@@ -100,8 +102,8 @@ impl TransferReading {
         }
     }
 
-    /// The transfer as it is, if its bytes are still those that are read: a name that was given to
-    /// another one, or bytes that began anew, are not mixed with what was read before.
+    /// The transfer, if its bytes are still the ones being read. Bytes of another transfer of the
+    /// same name, or bytes that began anew, must not be mixed with those read before.
     fn there(&self) -> Result<Transfer, Error> {
         let there = self.journal.get_of(&self.key, self.birth);
         let there = there.ok_or(Cause::TransferNotFound)?;
@@ -120,13 +122,13 @@ impl TransferReading {
             Ok(chunk)
         });
         let chunk = read.await?;
-        // While that was read, others may have been written in its place.
+        // During the read, other bytes may have replaced these.
         self.there()?;
         self.offset += len as u64;
         Ok(ReadNext::Chunk(Bytes::from(chunk)))
     }
 
-    /// From now on it may go where room is needed.
+    /// From now on the transfer may be deleted to make room.
     async fn mark_read(&self, already: bool) -> Result<(), Error> {
         if already {
             return Ok(());

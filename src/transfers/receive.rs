@@ -1,4 +1,4 @@
-//! Bytes of an upload on their way from a caller to the spool.
+//! The bytes of an upload from a caller to the spool.
 
 use bytes::Bytes;
 
@@ -8,25 +8,25 @@ use super::journal::{Hold, Why};
 use super::record::{Record, State};
 use crate::broker::terms::{Cause, Error, Hashed};
 
-/// Bytes between two synchronisations: what a power cut costs the caller, and how often flash is
-/// written to for the record alone.
+/// Bytes between two synchronisations: what a power cut costs the caller, and how often the record
+/// alone costs a write to flash.
 const SYNC: u64 = 1 << 20;
 
-/// An upload that is being received. It is accepted by [`Receiving::finish`]; where that does not
-/// come, what was received can be gone on with.
+/// An upload that is being received. [`Receiving::finish`] accepts it; without that, the received
+/// bytes can be resumed.
 #[derive(Debug)]
 pub struct Receiving {
     hold: Hold,
     file: Option<Writer>,
     written: u64,
     safe: u64,
-    /// Bytes there will be, where the caller knows.
+    /// Number of bytes, if the caller knows it.
     declared: Option<u64>,
 }
 
 impl Receiving {
-    /// Goes on behind the bytes that are safe. Where there are none and there is no room for any,
-    /// nothing is kept of the wish either.
+    /// Continues behind the synchronised bytes. If there are none and there is no room for any, the
+    /// transfer is not kept either.
     pub(crate) async fn begin(hold: Hold) -> Result<Self, Error> {
         let record = hold.record()?;
         let fresh = record.committed == 0;
@@ -65,7 +65,7 @@ impl Receiving {
         opened.await
     }
 
-    /// Completes when the transfer is cancelled; [`Receiving::pause`] is to follow.
+    /// Completes when the transfer is cancelled; the caller must then call [`Receiving::pause`].
     pub async fn halted(&self) {
         self.hold.halt.asked().await;
     }
@@ -73,8 +73,9 @@ impl Receiving {
     /// Takes the next bytes.
     ///
     /// # Errors
-    /// There are more than were named, there is no room, the disk failed, or the transfer was
-    /// cancelled.
+    /// [`Cause::SizeMismatch`]: more bytes than declared; [`Cause::SpoolFull`];
+    /// [`Cause::TransferEnded`]: it was cancelled; [`Cause::SpoolLost`]: an earlier write failed;
+    /// [`Cause::Spool`] or [`Cause::Store`] from the disk.
     pub async fn push(&mut self, bytes: Bytes) -> Result<(), Error> {
         if self.is_cancelled() {
             return Err(Cause::TransferEnded.into());
@@ -102,7 +103,7 @@ impl Receiving {
         Ok(())
     }
 
-    /// The caller stops halfway: what came is made safe, so that it can go on.
+    /// The caller stops halfway: synchronises the received bytes, so that the upload can resume.
     pub async fn pause(mut self) {
         let kept = async {
             if self.file.is_none() {
@@ -115,24 +116,25 @@ impl Receiving {
             tracing::warn!(transfer = %self.hold.key.id, %error, "not all that came was kept");
         }
         self.hold.journal.shrink(&self.hold.key, self.safe);
-        // Whoever cancelled it waits for this.
+        // The call that cancelled it waits for this.
         if self.is_cancelled() {
             self.cancelled().await;
         }
     }
 
-    /// All bytes were pushed: answers when they are safe. `sha256`, where the caller has it, is
-    /// compared.
+    /// All bytes are there: returns when they are synchronised. Compares `sha256`, if given.
     ///
     /// # Errors
-    /// They are not what was named, or the disk failed.
+    /// [`Cause::SizeMismatch`]: fewer bytes than declared; [`Cause::HashMismatch`];
+    /// [`Cause::SpoolLost`]: an earlier write failed; [`Cause::TransferNotFound`]; [`Cause::Spool`]
+    /// or [`Cause::Store`] from the disk.
     pub async fn finish(mut self, sha256: Option<[u8; 32]>) -> Result<Transfer, Error> {
         let found = self.written;
         if let Some(expected) = self.declared.filter(|declared| found != *declared) {
             return Err(self.reject(Cause::SizeMismatch { expected, found }).await);
         }
         self.sync().await?;
-        // The file is open: it may be in a directory that no later start finds.
+        // The file is open, but may be in a directory that no later start finds.
         self.hold.journal.is_at_home().await?;
         let record = self.hold.record()?;
         let files = &self.hold.journal.files;
@@ -173,7 +175,7 @@ impl Receiving {
         Ok(())
     }
 
-    /// Notes that all that was written is safe.
+    /// Records that all written bytes are synchronised.
     async fn keep(&mut self) -> Result<(), Error> {
         let written = self.written;
         self.hold
@@ -183,7 +185,7 @@ impl Receiving {
         Ok(())
     }
 
-    /// The disk failed: what is not safe gives back its room.
+    /// The disk failed: gives back the room of the bytes that are not synchronised.
     async fn cut_back(&mut self) -> Result<(), Error> {
         let (files, safe) = (&self.hold.journal.files, self.safe);
         let id = self.hold.record()?.file.ok_or(Cause::SpoolLost)?;
@@ -192,7 +194,7 @@ impl Receiving {
             .await
     }
 
-    /// Nothing is kept of bytes that are not what was named.
+    /// Drops bytes that are not the declared ones.
     async fn reject(&mut self, cause: Cause) -> Error {
         forget(&self.hold).await;
         cause.into()

@@ -1,4 +1,7 @@
-//! One transfer as the disk knows it, and what may become of it: a value.
+//! The record of one transfer and its state changes: a value.
+//!
+//! Above 400 lines because the record is one state machine, and its tests run it through random
+//! histories.
 
 mod state;
 
@@ -15,28 +18,28 @@ use crate::broker::terms::{Key, TransferId};
 use crate::broker::terms::{Lived, Now};
 pub use state::{Remnant, State};
 
-/// A transfer. Every change of it is on the disk before anybody is told.
+/// A transfer. Every change of it is on the disk before the daemon reports it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// Whose, and which.
+    /// The principal and the name.
     pub key: Key,
-    /// What was asked for.
+    /// What its client asked for.
     pub wish: Wish,
-    /// Where it is.
+    /// Its state.
     pub state: State,
-    /// Its bytes; `None` where none are needed any more.
+    /// Its spool file; `None` where it needs none any more.
     pub(crate) file: Option<FileId>,
-    /// Bytes of the file that are safe: a power cut leaves at least these.
+    /// Synchronised bytes of the file: a power cut leaves at least these.
     pub committed: u64,
-    /// Size of the whole, where it is known.
+    /// Size of the whole file, once known.
     pub size: Option<u64>,
-    /// SHA-256 of the whole, once all of it is there.
+    /// SHA-256 of the whole file, once all of it is there.
     pub sha256: Option<[u8; 32]>,
-    /// The size that a downloaded file had when more was there than was asked for: `size` bytes, its
-    /// first, are here.
+    /// The size of a downloaded file, if it was larger than the wanted part: its first `size` bytes
+    /// are here.
     #[serde(default)]
     pub grown: Option<u64>,
-    /// All bytes of a download are here, as its last reading has told at its end.
+    /// All bytes of a download are here, as the end of its last reading showed.
     #[serde(default)]
     pub(crate) is_fetched: bool,
     /// How often the bytes began anew.
@@ -45,89 +48,89 @@ pub struct Record {
     pub attempts: u32,
     /// Bytes that all attempts have moved over the link.
     pub moved: u64,
-    /// What has been used of the budget.
+    /// The used part of the budget.
     pub(crate) spent: Spent,
-    /// An upload was begun, or was about to be, when the server had this.
+    /// What the server had when an upload began, or was about to.
     pub(crate) begun: Option<Before>,
-    /// A later upload has written the name since: what is there is not to be gone on with.
+    /// A later upload has written the name since: the file there must not be resumed.
     #[serde(default)]
     pub(crate) taken_over: bool,
     /// Why the last attempt failed.
     pub last_error: Option<Told>,
-    /// What a finished upload rests on.
+    /// The evidence of a finished upload.
     pub evidence: Option<Evidence>,
-    /// What may be left on the server.
+    /// The partial file that may be left on the server.
     pub remnant: Remnant,
-    /// When it was created, as the clock of the day had it.
+    /// When it was created, by the wall clock.
     pub created: SystemTime,
-    /// When its state last changed, as the clock of the day had it.
+    /// When its state last changed, by the wall clock.
     pub changed: SystemTime,
-    /// When it was created.
+    /// When it was created, in running time.
     #[serde(default)]
     pub(crate) born: Lived,
-    /// When all its bytes were safe, or its client last had it tried anew: by this, uploads of one
-    /// name have their order.
+    /// When all its bytes were synchronised, or its client last retried it: this orders the uploads
+    /// of one name.
     #[serde(default)]
     pub(crate) accepted: Lived,
-    /// When its state last changed.
+    /// When its state last changed, in running time.
     #[serde(default)]
     pub(crate) since: Lived,
-    /// The first attempt does not begin before.
+    /// The first attempt does not begin before this moment.
     #[serde(default)]
     pub(crate) not_before: Lived,
-    /// It fails then, unless it has ended.
+    /// It fails at this moment, unless it has ended.
     #[serde(default)]
     pub(crate) expires: Option<Lived>,
     /// A download was read to its end.
     pub(crate) read: bool,
 }
 
-/// What has been used of a budget.
+/// The used part of a budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Spent {
     pub(crate) attempts: u32,
     /// Bytes over the link.
     pub(crate) moved: u64,
-    /// Of attempts that had the link, and of the pauses after them.
+    /// Time of attempts that had the link, and of the pauses after them.
     #[serde(default)]
     pub(crate) time: Duration,
 }
 
-/// An error as a client would have been told.
+/// An error in the form that clients receive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
-    /// Number of the status code.
+    /// Number of the gRPC status code.
     pub code: i32,
-    /// For programs.
+    /// The reason, for programs.
     pub reason: String,
-    /// For people.
+    /// The message, for people.
     pub message: String,
-    /// Particulars.
+    /// The details.
     pub metadata: BTreeMap<String, String>,
 }
 
-/// What a finished upload rests on.
+/// The evidence of a finished upload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// How sure it is.
+    /// Its strength.
     pub state: PutState,
-    /// In words.
+    /// The evidence, in words.
     pub words: String,
 }
 
-/// Whether a wish is the same transfer's.
+/// Whether a wish belongs to the same transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Same {
-    /// It is.
+    /// It does.
     Yes,
-    /// It is not.
+    /// It does not.
     No,
-    /// It is, where the bytes are the same.
+    /// It does, if the bytes are the same.
     IfBytesAre,
 }
 
 impl Record {
-    /// A transfer that begins: an upload whose bytes come to `file`, or a download.
+    /// A new transfer: an upload whose bytes go to `file`, or a download.
     pub(crate) fn new(key: Key, wish: Wish, file: FileId, now: Now) -> Self {
         let upload = wish.upload();
         let mut record = Self {
@@ -167,7 +170,7 @@ impl Record {
         record
     }
 
-    /// The time that it has begins, and so does its delay.
+    /// Starts its lifetime and its delay.
     fn come_into_force(&mut self, now: Now, delay: Duration) {
         self.not_before = now.lived + delay;
         self.expires = self
@@ -177,13 +180,13 @@ impl Record {
             .map(|lifetime| now.lived + lifetime);
     }
 
-    /// Whether its time is over, and it is not.
+    /// Whether its lifetime has passed and it has not ended.
     pub(crate) fn has_expired(&self, now: Lived) -> bool {
         self.is_to_be_written() && self.expires.is_some_and(|expires| expires <= now)
     }
 
-    /// Whether a wish under the same name is the same transfer's. Size and SHA-256 need not be named
-    /// both times: what is named has to fit.
+    /// Whether a wish under the same name belongs to the same transfer. Size and SHA-256 may be
+    /// missing; values given both times must agree.
     pub(crate) fn same(&self, wish: &Wish) -> Same {
         let (Some(_), Some(theirs)) = (self.wish.upload(), wish.upload()) else {
             return if self.wish == *wish {
@@ -206,8 +209,8 @@ impl Record {
         }
     }
 
-    /// Size and SHA-256 of the whole, as far as they are known; of what never was whole, as its client has
-    /// named them.
+    /// Size and SHA-256 of the whole file, as far as known; before the file is complete, the values
+    /// that its client declared.
     pub(crate) fn content(&self) -> (Option<u64>, Option<[u8; 32]>) {
         let named = self.wish.upload();
         (
@@ -216,7 +219,7 @@ impl Record {
         )
     }
 
-    /// The bytes of an upload come from the first on, once more.
+    /// The client sends the bytes of an upload again, from the first on.
     pub(crate) fn begin_receiving(&mut self, wish: &Wish) {
         self.committed = 0;
         self.wish.name_content(wish);
@@ -225,7 +228,7 @@ impl Record {
         }
     }
 
-    /// All bytes of an upload are safe.
+    /// All bytes of an upload are synchronised.
     pub(crate) fn accept(&mut self, size: u64, sha256: [u8; 32], now: Now) {
         self.committed = size;
         self.size = Some(size);
@@ -243,29 +246,28 @@ impl Record {
         self.enter(State::Running, now);
     }
 
-    /// The attempt has moved so many bytes.
+    /// The attempt has moved `bytes` bytes.
     pub(crate) fn spend(&mut self, bytes: u64) {
         self.moved = self.moved.saturating_add(bytes);
         self.spent.moved = self.spent.moved.saturating_add(bytes);
     }
 
-    /// The attempt is not held against the transfer: it was broken off by the daemon, or had no
-    /// link.
+    /// Does not charge the attempt: the daemon broke it off, or it had no link.
     fn forgive(&mut self) {
         self.spent.attempts = self.spent.attempts.saturating_sub(1);
     }
 
-    /// The attempt was broken off; there will be another as soon as may be.
+    /// The attempt was broken off; another follows as soon as possible.
     pub(crate) fn suspend(&mut self, now: Now) {
         self.forgive();
         self.enter(State::Queued, now);
     }
 
-    /// The attempt failed; there will be another. It counts where it had the link.
+    /// The attempt failed; another follows. The attempt is charged if it had the link.
     pub(crate) fn wait(&mut self, until: Now, why: Told, counts: bool, now: Now) {
         self.last_error = Some(why);
         if counts {
-            // Both as they were meant: what passed without a link to try on is nobody's fault.
+            // Charge attempt and backoff; waiting for the link is free.
             let tried = now.lived.since(self.since);
             let pause = until.lived.since(now.lived);
             self.spent.time = self.spent.time.saturating_add(tried + pause);
@@ -276,20 +278,20 @@ impl Record {
         self.enter(State::Waiting { until }, now);
     }
 
-    /// There is to be no attempt before then.
+    /// No attempt begins before `until`.
     pub(crate) fn postpone(&mut self, until: Lived, why: Told, now: Now) {
         self.last_error = Some(why);
         self.enter(State::Waiting { until }, now);
     }
 
-    /// An upload is on the server.
+    /// An upload is complete on the server.
     pub(crate) fn delivered(&mut self, evidence: Evidence, now: Now) {
         self.evidence = Some(evidence);
         self.begun = None;
         self.enter(State::Done, now);
     }
 
-    /// A download is in the spool.
+    /// A download is complete in the spool.
     pub(crate) fn fetched(&mut self, size: u64, sha256: [u8; 32], now: Now) {
         self.committed = size;
         self.size = Some(size);
@@ -297,20 +299,20 @@ impl Record {
         self.enter(State::Done, now);
     }
 
-    /// There will be no other attempt.
+    /// No other attempt follows.
     pub(crate) fn fail(&mut self, why: Told, now: Now) {
         self.last_error = Some(why);
         self.enter(State::Failed, now);
         self.leave_remnant(now);
     }
 
-    /// Its client has ended it.
+    /// Its client has cancelled it.
     pub(crate) fn cancel(&mut self, now: Now) {
         self.enter(State::Cancelled, now);
         self.leave_remnant(now);
     }
 
-    /// It is tried anew with a budget and a lifetime of its own, also while it waits.
+    /// It gets a new budget and a new lifetime, and is tried again; also while it waits.
     pub(crate) fn retry(&mut self, now: Now) {
         self.spent = Spent::default();
         self.come_into_force(now, Duration::ZERO);
@@ -320,7 +322,7 @@ impl Record {
         self.enter(State::Queued, now);
     }
 
-    /// It is tried already, as its client wishes, and has a budget of its own from now on.
+    /// An attempt runs already, as its client wishes; it gets a new budget from now on.
     pub(crate) fn renew(&mut self) {
         self.spent = Spent {
             attempts: u32::from(self.state == State::Running),
@@ -328,14 +330,14 @@ impl Record {
         };
     }
 
-    /// Its client has it forgotten. What it left on its server is still deleted.
+    /// Its client deletes it. The daemon still deletes its partial file on the server.
     pub(crate) fn hide(&mut self) {
         self.key.id = TransferId::hidden();
-        // Nobody can have it tried again.
+        // Nobody can retry it.
         self.state = State::Cancelled;
     }
 
-    /// Its file, where it is not needed any more.
+    /// Its file, if it no longer needs it.
     pub(crate) const fn let_go_of_file(&mut self) -> Option<FileId> {
         if self.needs_file() {
             None
@@ -344,7 +346,7 @@ impl Record {
         }
     }
 
-    /// The bytes of a download begin anew: the file on the server is another one.
+    /// The bytes of a download begin anew: the server's file is another one.
     pub(crate) fn begin_anew(&mut self) {
         self.generation = self.generation.saturating_add(1);
         self.committed = 0;
@@ -353,8 +355,8 @@ impl Record {
         self.is_fetched = false;
     }
 
-    /// This is a former state, and nobody knows the last. What was on its way is not tried again by
-    /// itself, and nothing is deleted on the server: it may have arrived.
+    /// This is a former state, and nobody knows the last one. An unfinished transfer is not tried
+    /// again by itself, and nothing is deleted on the server: the file may have arrived.
     pub(crate) fn becomes_uncertain(&mut self, why: Told, now: Now) {
         if !self.state.is_over() {
             self.begun = None;
@@ -365,9 +367,9 @@ impl Record {
         }
     }
 
-    /// As it is found at the daemon's start: an attempt that was under way was broken off, and
-    /// nothing waits longer than until `latest`. Whatever it waited for may have changed, and how long
-    /// it has waited already may not have been stored.
+    /// The record at the daemon's start: a running attempt counts as broken off, and nothing waits
+    /// longer than until `latest`. The reason of a wait may be gone, and the time waited so far may
+    /// not have been stored.
     pub(crate) fn recover(&mut self, why: Told, latest: Lived) {
         if self.state == State::Running {
             self.last_error = Some(why);
@@ -389,19 +391,20 @@ impl Record {
         }
     }
 
-    /// So many bytes of an upload are safe.
+    /// `committed` bytes of an upload are synchronised.
     pub(crate) fn keep(&mut self, committed: u64, now: Now) {
         self.committed = committed;
         self.enter(self.state, now);
     }
 
-    /// Whether it has begun to write its name and has not ended, or has something to delete there.
+    /// Whether it has begun to write its name and has not ended, or must still delete its partial
+    /// file.
     pub(crate) const fn may_touch_its_name(&self) -> bool {
         let pending = matches!(self.remnant, Remnant::Pending { .. });
         pending || (self.begun.is_some() && !self.state.is_over())
     }
 
-    /// Whether it was accepted and is not over.
+    /// Whether it was accepted and has not ended.
     pub(crate) const fn is_to_be_written(&self) -> bool {
         matches!(
             self.state,
@@ -409,7 +412,7 @@ impl Record {
         )
     }
 
-    /// Another has written its name, or may have: nothing is gone on with there, or deleted.
+    /// Another writer has written its name, or may have: it resumes and deletes nothing there.
     pub(crate) fn lose_its_proof(&mut self) {
         self.begun = None;
         if matches!(self.remnant, Remnant::Pending { .. }) {
@@ -417,11 +420,11 @@ impl Record {
         }
     }
 
-    /// A later upload has written its name: there is no other attempt. Its bytes are kept.
+    /// A later upload has written its name: no other attempt follows. Its bytes are kept.
     pub(crate) fn lose_its_name(&mut self, why: Told, now: Now) {
         self.lose_its_proof();
         match self.state {
-            // Who works on it finds it.
+            // The running attempt finds this.
             State::Running => self.taken_over = true,
             State::Queued | State::Waiting { .. } => {
                 self.taken_over = true;
@@ -449,7 +452,7 @@ impl Record {
         self.since = now.lived;
     }
 
-    /// Its bytes are needed: to be sent, to be read, or for another attempt.
+    /// It needs its bytes: to send them, to let clients read them, or for another attempt.
     pub(crate) const fn needs_file(&self) -> bool {
         match self.state {
             State::Receiving
@@ -458,12 +461,12 @@ impl Record {
             | State::Waiting { .. }
             | State::Failed => true,
             State::Done => self.wish.upload().is_none(),
-            // What it left is known by them.
+            // They identify its partial file.
             State::Cancelled => matches!(self.remnant, Remnant::Pending { .. }),
         }
     }
 
-    /// When something is to be done for it: an attempt, or a deletion on the server.
+    /// When work is due for it: an attempt, or a deletion on the server.
     pub(crate) const fn due(&self) -> Option<Lived> {
         match (self.state, self.remnant) {
             (State::Queued, _) => Some(self.not_before),
@@ -473,8 +476,8 @@ impl Record {
         }
     }
 
-    /// Nobody needs it any more: an upload that is done, one that was cancelled, or a download
-    /// that was read to its end.
+    /// Nobody needs it any more: a finished upload, a cancelled transfer, or a download that was
+    /// read to its end.
     pub(crate) fn is_spent(&self) -> bool {
         match self.state {
             State::Done => self.wish.upload().is_some() || self.read,
@@ -483,11 +486,11 @@ impl Record {
         }
     }
 
-    /// Its time is over: it ended, or nobody went on sending it, so long ago.
+    /// It ended, or received its last byte, so long ago that it is deleted.
     pub(crate) fn is_old(&self, ended: Duration, unfinished: Duration, now: Now) -> bool {
         let limit = match self.state {
             State::Receiving => unfinished,
-            // What it left on its server is not forgotten.
+            // Its partial file on the server must not be forgotten.
             _ if matches!(self.remnant, Remnant::Pending { .. }) => return false,
             state if state.is_over() => ended,
             _ => return false,
@@ -496,7 +499,7 @@ impl Record {
     }
 }
 
-/// Both are known, and they are not the same.
+/// Both are known and differ.
 fn differ<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
     one.zip(other).is_some_and(|(one, other)| one != other)
 }
@@ -518,7 +521,7 @@ mod tests {
         }
     }
 
-    /// What may happen to a transfer, where it may.
+    /// Applies an event, if the state allows it.
     fn happen(record: &mut Record, what: u8, now: Now) {
         let evidence = Evidence {
             state: PutState::VerifiedSize,
@@ -558,22 +561,22 @@ mod tests {
                 now += Duration::from_secs(1);
                 let before = record.clone();
                 happen(&mut record, event, now);
-                // What is not over has its bytes, and something that brings it on.
+                // A transfer that has not ended has its bytes, and something that will continue it.
                 if !record.state.is_over() {
                     prop_assert!(record.needs_file());
                     let moves = matches!(record.state, State::Receiving | State::Running);
                     prop_assert!(moves || record.due().is_some());
                 }
-                // What was done stays so, and nobody deletes it.
+                // A finished transfer stays finished, and nobody deletes its file.
                 if before.state == State::Done {
                     prop_assert_eq!(record.state, State::Done);
                     prop_assert_eq!(record.due(), None);
                 }
-                // Only what was begun is cleared up.
+                // Only a begun upload has a partial file to delete.
                 if matches!(record.remnant, Remnant::Pending { .. }) {
                     prop_assert!(record.begun.is_some() && record.state.is_over());
                 }
-                // Nothing that somebody may still want goes for want of room.
+                // Nothing that somebody may still want is deleted for want of room.
                 prop_assert!(!record.is_spent() || record.state.is_over());
                 prop_assert!(record.state != State::Failed || !record.is_spent());
             }
@@ -588,7 +591,7 @@ mod tests {
         let [waiting, failed, done] = records.as_slice() else {
             panic!("there are three");
         };
-        // Neither waits for what the clock was to show, nor is any of them old.
+        // Neither waits for a wall-clock time, and none is old.
         assert_eq!(waiting.state, State::Waiting { until: Lived::ZERO });
         assert_eq!(waiting.due(), Some(Lived::ZERO));
         assert_eq!(failed.due(), Some(Lived::ZERO));
@@ -597,7 +600,7 @@ mod tests {
         let (limit, soon) = (Duration::from_secs(60), NOW + Duration::from_secs(59));
         assert!(!done.is_old(limit, limit, soon));
         assert!(done.is_old(limit, limit, soon + Duration::from_secs(1)));
-        // What is told of them is as it was.
+        // Clients still see the same times.
         let changed = Duration::from_millis(1_790_000_000_250);
         assert_eq!(done.changed, SystemTime::UNIX_EPOCH + changed);
         for record in records {
@@ -619,7 +622,7 @@ mod tests {
         assert_eq!(value(&again), value(text));
         let plain = serde_json::to_string(&upload(key("x"))).unwrap();
         assert!(!plain.contains("terms"), "{plain}");
-        // One of before has no terms, and is due at once and for ever.
+        // A record of version 1 has no terms: it is due at once and never expires.
         for line in include_str!("testing/records-1.jsonl").lines() {
             let before: Record = serde_json::from_str(line).unwrap();
             assert_eq!((before.not_before, before.expires), (Lived::ZERO, None));

@@ -1,4 +1,4 @@
-//! Whether a failed attempt is followed by another, and when.
+//! Whether and when another attempt follows a failed one.
 
 use crate::broker::terms::Exhausted;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use crate::modem;
 use simcom_talk::dialogue::failure::{self, Failure, Finding, Stage};
 use simcom_talk::ftps::errcode::ErrCode;
 
-/// What the attempts of one transfer may cost in all.
+/// The budget for all attempts of one transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
     /// Attempts that had the link.
     pub attempts: u32,
-    /// Time of attempts that had the link, and of the pauses after them. A link that is away for a
-    /// week uses nothing up: what was accepted is not given up for want of a try.
+    /// Time of attempts that had the link, and of the pauses after them. A week without a link uses
+    /// none of it: an accepted transfer is not given up without a try.
     pub give_up_after: Duration,
     /// Bytes over the link, as a multiple of the file's size.
     pub resend_limit: u32,
@@ -26,10 +26,10 @@ pub struct Budget {
 }
 
 impl Default for Budget {
-    /// Ten seconds let a link come back that only stumbled, and ten minutes cost a link that is
-    /// away for long little. Twenty attempts are two hours and a half, for a server that says no;
-    /// a module that is away costs none. Two days of trying outlast a server's weekend. Five times
-    /// the size is what a bad link may cost before a person should look at it.
+    /// Ten seconds suit a link that fails briefly, and ten minutes cost little on a link that is
+    /// away for long. Twenty attempts are two hours and a half at a server that refuses; a missing
+    /// module costs none. Two days of tries outlast a server's weekend. Five times the size is what
+    /// a bad link may cost before a person should look at it.
     fn default() -> Self {
         Self {
             attempts: 20,
@@ -41,26 +41,26 @@ impl Default for Budget {
     }
 }
 
-/// What an error says of another attempt.
+/// What an error implies for another attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Another {
-    /// It would end in the same way, or do harm.
+    /// Another attempt would end in the same way, or do harm.
     Never,
-    /// It may succeed.
+    /// Another attempt may succeed; the failed one is charged.
     Counted,
-    /// It may succeed, and this one had no link.
+    /// Another attempt may succeed; the failed one had no link and is free.
     Uncounted,
-    /// It may succeed where the login has worked before: servers refuse one while they still count a
-    /// session that was cut, and lock accounts whose password is tried again and again.
+    /// Another attempt may succeed if the login has worked before. Servers refuse a login while
+    /// they still count a broken session, and lock accounts after repeated wrong passwords.
     IfLoginWorked,
 }
 
-/// Bytes that every attempt may cost beyond the file's own: a listing, a sentinel.
+/// Bytes that every attempt may cost beside the file's own: a listing, a sentinel.
 const BESIDES: u64 = 64 * 1024;
 
 impl Budget {
-    /// Time before the attempt that follows the `tries`-th: between a half and the whole of
-    /// what the doubling says, so that transfers that failed together do not come back together.
+    /// Time before the attempt that follows the `tries`-th: between half and all of the doubled
+    /// backoff, so that transfers that failed together do not return together.
     pub(crate) fn delay(&self, tries: u32, random: u64) -> Duration {
         let doublings = tries.saturating_sub(1).min(16);
         let whole = self
@@ -71,7 +71,7 @@ impl Budget {
         whole / 2 + whole / 2 * part / 1024
     }
 
-    /// The part that is used up, if any is.
+    /// The part of the budget that is used up, if any.
     pub(crate) fn exhausted(&self, record: &Record) -> Option<Exhausted> {
         let spent = &record.spent;
         let bytes = record.size.unwrap_or(u64::MAX).saturating_add(BESIDES);
@@ -88,7 +88,7 @@ impl Budget {
     }
 }
 
-/// What an error says of another attempt, of an upload or a download.
+/// What an error implies for another attempt of an upload or a download.
 pub(crate) fn another(error: &Error, uploads: bool) -> Another {
     match &error.cause {
         Cause::ProfileNotFound(_)
@@ -132,8 +132,8 @@ pub(crate) fn another(error: &Error, uploads: bool) -> Another {
         | Cause::Spool(_)
         | Cause::Store(_)
         | Cause::Stopping
-        // Another wrote there, and did not come to its end: where it has, the transfer is told so and
-        // is over.
+        // Another writer began there and did not finish: if it finishes, the transfer learns that
+        // and ends.
         | Cause::NameTaken(_)
         | Cause::Interrupted => Another::Uncounted,
         Cause::Expired
@@ -143,7 +143,8 @@ pub(crate) fn another(error: &Error, uploads: bool) -> Another {
         | Cause::SizeMismatch { .. }
         | Cause::HashMismatch(_)
         | Cause::SourceChanged
-        // The other may end without a file there; where it has written one, the next attempt finds it.
+        // The other upload may end without a file there; if it has written one, the next attempt
+        // finds it.
         | Cause::NameBusy(_)
         | Cause::Indeterminate
         | Cause::SentinelUnknown
@@ -168,12 +169,12 @@ fn of_failure(failure: &Failure, uploads: bool) -> Another {
     use failure::Cause as C;
     match &failure.cause {
         C::Reported(ErrCode::REJECTED) if failure.stage == Stage::Login => Another::IfLoginWorked,
-        // A file that is to be read is not there; one that is to be written makes the name.
+        // A file to read is not there; for a file to write that is normal.
         C::Reported(_) if !uploads && failure.finding == Some(Finding::NameAbsent) => {
             Another::Never
         }
         C::Reported(ErrCode::PARAMETER) | C::Exists | C::Unsuitable(_) => Another::Never,
-        // A certificate or a setting that the module does not take.
+        // The module refuses a certificate or a setting.
         C::Refused(_) if failure.stage == Stage::Tls => Another::Never,
         C::SimMissing | C::SimLocked | C::NotRegistered | C::NetworkLost => Another::Uncounted,
         _ => Another::Counted,
@@ -206,7 +207,7 @@ mod tests {
         let budget = Budget::default();
         let mut record = download(key("x"));
         assert_eq!(budget.exhausted(&record), None);
-        // Of unknown size, bytes say nothing.
+        // For a file of unknown size, bytes prove nothing.
         record.spend(1 << 40);
         assert_eq!(budget.exhausted(&record), None);
         record.size = Some(1 << 20);
@@ -235,7 +236,7 @@ mod tests {
         let mut now = NOW;
         for counts in [true, false, false, true] {
             assert_eq!(budget.exhausted(&record), None);
-            // A week without a module before each.
+            // A week without a module before each attempt.
             now += Duration::from_secs(7 * 86400);
             record.start(now);
             now += pause;
@@ -261,7 +262,7 @@ mod tests {
             another(&reported(Stage::Login, None), true),
             Another::IfLoginWorked
         );
-        // 421 in place of 530: the server has no room, or goes down.
+        // 421 instead of 530: the server has no room, or shuts down.
         let timeout = failure::Cause::Reported(ErrCode::SERVER_TIMEOUT);
         let timeout = modem::Error::Failed(Failure::new(timeout, None, Stage::Login));
         assert_eq!(another(&timeout.into(), true), Another::Counted);

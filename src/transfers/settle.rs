@@ -1,4 +1,4 @@
-//! What the size on the server says of an upload whose outcome is not known.
+//! What the size on the server proves about an upload of unknown outcome.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,26 +7,26 @@ use simcom_talk::dialogue::operation::{self, BegunUpload, Trail};
 /// What the server had under the name of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Before {
-    /// Nothing.
+    /// No file.
     Absent,
-    /// A file of so many bytes.
+    /// A file of this many bytes.
     Size(u64),
-    /// It does not tell.
+    /// The server does not tell.
     Unknown,
 }
 
-/// What to do with an upload that was begun, when its outcome is not known.
+/// What to do with a begun upload of unknown outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Settled {
-    /// The server has it whole.
+    /// Nothing more: the server has the whole file.
     There,
-    /// It is to be sent.
+    /// Send it.
     Send,
 }
 
 impl Before {
-    /// Whether an upload of `size` bytes that was begun when the server had `self` has arrived,
-    /// now that it has `now`. A size that was there before proves nothing.
+    /// Whether an upload of `size` bytes has arrived: the server had `self` when the upload began,
+    /// and has `now`. A size that was there before proves nothing.
     pub(crate) fn settle(self, now: Self, size: u64) -> Settled {
         let proves = match self {
             Self::Absent => true,
@@ -40,9 +40,9 @@ impl Before {
         }
     }
 
-    /// How far an upload that was begun when the server had `self` has come, now that it has `now`;
-    /// `None` where that is what was there before. What is there is still to be compared. An empty
-    /// file where there was none is what a STOR makes before its first byte.
+    /// How far an upload has come: the server had `self` when it began, and has `now`; `None` if
+    /// that is what was there before. The content must still be compared. An empty file where there
+    /// was none is what STOR creates before its first byte.
     pub(crate) fn begun(self, now: Self) -> Option<BegunUpload> {
         let at = match now {
             Self::Size(at) if self != now => at,
@@ -56,7 +56,7 @@ impl Before {
         })
     }
 
-    /// As the module's owner knows it.
+    /// The same in the dialogue's terms.
     pub(crate) const fn told(self) -> operation::Before {
         match self {
             Self::Absent => operation::Before::Nothing,

@@ -1,4 +1,5 @@
-//! Where the transfers of a daemon are kept: a store on the disk, a disk that is waited for, or nowhere.
+//! The place of a daemon's transfers: a store on the disk, a disk that is not ready yet, or
+//! nowhere.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -14,16 +15,16 @@ use crate::broker::disk::{self, Disk};
 use crate::broker::terms::Cause;
 use crate::modem::chain;
 
-/// Pause after a disk took nothing. Doubled each time, up to [`LONGEST_RETRY`]: somebody who has made
-/// room, or mounted the disk anew, waits no longer than a minute for it to be noticed.
+/// Pause after the disk accepted nothing. It doubles each time, up to [`LONGEST_RETRY`]: a person
+/// who has made room, or mounted the disk again, waits at most a minute until the daemon notices.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
-/// Where the transfers of a daemon are kept, or why they are not. Cheap to clone.
+/// The place of a daemon's transfers, or why there is none. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Storage(Option<Arc<Place>>);
 
-/// Where they are kept, from the time on at which the disk lets them be.
+/// Opens the store once the disk is writable.
 struct Place {
     disk: Arc<dyn Disk>,
     open: Box<dyn Fn() -> Result<Journal, store::Error> + Send + Sync>,
@@ -38,16 +39,16 @@ impl fmt::Debug for Place {
 }
 
 impl Storage {
-    /// Without transfers.
+    /// No transfers.
     #[must_use]
     pub const fn off() -> Self {
         Self(None)
     }
 
-    /// Opens what there is. Nothing is written until a transfer is created. `tell` turns errors
-    /// into what is kept of them. Blocks. A disk that takes nothing is no error, nor is a store that
-    /// cannot be used: all else works without it, and it is tried again while transfers are
-    /// delivered.
+    /// Opens the existing store. Nothing is written until a transfer is created. `tell` turns
+    /// errors into their stored form. Blocks. A disk that accepts nothing is no error, and neither
+    /// is an unusable store: everything else works without it, and the daemon tries again while it
+    /// delivers transfers.
     ///
     /// # Errors
     /// [`store::Error::InUse`]: another daemon has it.
@@ -57,7 +58,7 @@ impl Storage {
             tracing::info!("no transfers are kept: durable.directory is empty");
             return Ok(Self::off());
         }
-        // Made by whoever installs the daemon, so that nothing is kept in a place nobody knows of.
+        // The installer creates it, so that nothing is kept in a place that nobody knows.
         if !settings.disk.is_directory(&settings.directory) {
             tracing::warn!(%directory, "no transfers are kept: there is no such directory");
             return Ok(Self::off());
@@ -84,7 +85,7 @@ impl Storage {
         Ok(Self(Some(place.into())))
     }
 
-    /// Whether transfers are kept, now and at every change.
+    /// Whether the daemon keeps transfers, now and at every change.
     #[must_use]
     pub fn keeping(&self) -> watch::Receiver<Keeping> {
         match &self.0 {
@@ -93,14 +94,14 @@ impl Storage {
         }
     }
 
-    /// Names of what is kept of stores that were damaged, beside the store.
+    /// Names of the damaged stores kept beside the store.
     pub(crate) fn set_aside(&self) -> Vec<String> {
         let place = self.0.as_ref();
         let journal = place.and_then(|place| place.journal.get());
         journal.map_or_else(Vec::new, |journal| journal.set_aside.clone())
     }
 
-    /// The transfers, as soon as the disk lets them be kept; waits for ever where there are none.
+    /// The transfers, as soon as the disk is ready; waits for ever where the daemon keeps none.
     pub(crate) async fn opened(&self) -> &Arc<Journal> {
         let Some(place) = &self.0 else {
             return std::future::pending().await;
@@ -145,7 +146,7 @@ impl Place {
         Ok(())
     }
 
-    /// Tells why transfers cannot be kept: in the log once, until it is something else.
+    /// Reports why the daemon cannot keep transfers; each new reason goes to the log once.
     fn cannot(&self, error: store::Error) {
         let why = chain(&error);
         let keeping = Keeping::from(error);

@@ -1,4 +1,7 @@
-//! The records of transfers on disk. Every change is synchronised before it is told.
+//! The records of transfers on disk. Every change is synchronised before the daemon reports it.
+//!
+//! Above 400 lines because this is the one table of the format: rows, versions, changes and errors
+//! of the store.
 
 mod backing;
 mod index;
@@ -25,41 +28,41 @@ use sealed::{Kind, Sealed};
 use simcom_talk::ftps::value::{Host, Username};
 
 /// Records by principal and name, each with a checksum ([`sealed`]). The record is JSON, so that a
-/// later version can add a field and a person can read it with the tools at hand; it is small beside
-/// a transfer's file. Up to version 2 they had no checksum.
+/// later version can add a field and a person can read it with common tools; it is small beside a
+/// transfer's file. Up to version 2 records had no checksum.
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
 
-/// Logins that have worked: server and user as JSON, and when that was last seen, in seconds lived
-/// through. A program that does not know the table leaves it alone.
+/// Logins that have worked: server and user as JSON, and when that was last seen, in seconds of
+/// running time. A program that does not know the table leaves it alone.
 const LOGINS: TableDefinition<'_, &[u8], u32> = TableDefinition::new("logins");
 
-/// What the store is.
+/// Facts about the store.
 const ABOUT: TableDefinition<'_, &str, u32> = TableDefinition::new("about");
 
-/// One row: which records there are ([`Index`]). Since version 3.
+/// One row: the list of the records ([`Index`]). Since version 3.
 const INDEX: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("index");
 
-/// Seconds that daemons have lived through with what is in the store; another row. Since version 2:
-/// before, moments were times of the day. Since version 3 the index has it.
+/// Seconds of daemons' running time with this store; another row. Since version 2: earlier versions
+/// stored wall-clock times. Since version 3 the index has it.
 const LIVED: &str = "lived";
 
-/// The row of its version.
+/// The row of the store's version.
 const VERSION: &str = "version";
 
 /// The row of the index.
 const ALL: &str = "all";
 
-/// The version of the store that this program writes. A change that this one could not read needs
-/// the next.
+/// The version of the store that this program writes. A change that this version could not read
+/// needs the next number.
 pub(super) const CURRENT: u32 = 3;
 
 /// Bytes of memory for pages: the records of a thousand transfers.
 const CACHE: usize = 1 << 20;
 
-/// Why the store is not usable. It is never thrown away: what is in it was accepted.
+/// Why the store is not usable. It is never thrown away: its content was accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Another program has it.
+    /// Another program has it open.
     #[error("{0} is in use by another program; is another cellftpd running?")]
     InUse(PathBuf),
     /// A later version of this program wrote it.
@@ -70,7 +73,7 @@ pub enum Error {
         /// Its version.
         found: u32,
     },
-    /// It holds what this program does not understand.
+    /// This program does not understand its content.
     #[error("{path} is damaged: {what}")]
     Damaged {
         /// The store.
@@ -78,7 +81,7 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
-    /// It is damaged, and what can be read of it cannot be taken to a new one.
+    /// It is damaged, and its readable records cannot be moved to a new store.
     #[error("{path} is damaged ({what}) and cannot be set aside")]
     Stuck {
         /// The store.
@@ -89,7 +92,7 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// The system refuses.
+    /// The system refuses access.
     #[error("{path} cannot be used")]
     Io {
         /// The store, or its directory.
@@ -100,7 +103,7 @@ pub enum Error {
     },
 }
 
-/// All that is in a store.
+/// All records of a store.
 pub(crate) type Records = BTreeMap<Key, Record>;
 
 /// The store. Its methods block.
@@ -111,19 +114,19 @@ pub(crate) struct Store {
     index: Mutex<Index>,
 }
 
-/// All that is in a file that redb found whole.
+/// The content of a file that redb found intact.
 #[derive(Debug, Default)]
 struct Content {
     version: u32,
     records: Records,
     index: Index,
-    /// What is wrong with one of its rows.
+    /// The first invalid row.
     wrong: Option<String>,
 }
 
 impl Store {
-    /// Opens the store at `path` with all that is in it; `None` where there is none. One that is
-    /// damaged is left as it is, to the byte.
+    /// Opens the store at `path` with its records; `None` where there is none. A damaged store
+    /// stays unchanged to the byte.
     pub(crate) fn open(disk: &dyn Disk, path: &Path) -> Result<Option<(Self, Records)>, Error> {
         if !exists(disk, path)? {
             return Ok(None);
@@ -149,7 +152,7 @@ impl Store {
             identity,
             index: Mutex::new(index),
         };
-        // Those of a former version get their checksums.
+        // Records of a former version get their checksums.
         if version < CURRENT {
             let sealed = store.write_all(&records);
             sealed.map_err(|source| Error::Io {
@@ -160,8 +163,8 @@ impl Store {
         Ok(Some((store, records)))
     }
 
-    /// Makes a store at `path`, where there is none, with what was salvaged. It gets its name when it
-    /// is whole, and the name survives a power cut.
+    /// Creates a store with the salvaged records at `path`, where there is none. It gets its name
+    /// when it is complete, and the name survives a power cut.
     pub(crate) fn create(disk: &dyn Disk, path: &Path, with: &Salvage) -> io::Result<Self> {
         let unfinished = path.with_extension("new");
         if let Err(error) = disk.remove(&unfinished)
@@ -198,22 +201,22 @@ impl Store {
         Ok(store)
     }
 
-    /// Which file it is.
+    /// Identifies the file.
     pub(crate) const fn identity(&self) -> Identity {
         self.identity
     }
 
-    /// The time lived through with what is in it, as it was stored.
+    /// The running time, as it was stored.
     pub(crate) fn lived(&self) -> Lived {
         self.index().lived
     }
 
-    /// Puts a record in place of the one with its key, and synchronises.
+    /// Replaces the record of its key, and synchronises.
     pub(crate) fn put(&self, record: &Record) -> io::Result<()> {
         self.change(|transaction, index| insert(transaction, index, record))
     }
 
-    /// Stores the time lived through, and synchronises.
+    /// Stores the running time, and synchronises.
     pub(crate) fn keep_lived(&self, lived: Lived) -> io::Result<()> {
         self.change(|_, index| {
             index.lived = lived;
@@ -231,7 +234,7 @@ impl Store {
             let mut found = Vec::new();
             for row in logins.iter()? {
                 let (server, worked) = row?;
-                // What is not understood was not seen to work.
+                // A row that is not understood does not count as a login that worked.
                 if let Some(server) = server_of(server.value()) {
                     found.push((server, Lived::from_secs(worked.value())));
                 }
@@ -265,7 +268,7 @@ impl Store {
         self.change(|transaction, index| remove(transaction, index, key))
     }
 
-    /// Puts a record in place of one with another key, and synchronises: a crash leaves one of them.
+    /// Replaces a record by one with another key, and synchronises: a crash leaves one of them.
     pub(crate) fn rename(&self, from: &Key, record: &Record) -> io::Result<()> {
         self.change(|transaction, index| {
             remove(transaction, index, from)?;
@@ -273,7 +276,7 @@ impl Store {
         })
     }
 
-    /// Puts all records in.
+    /// Writes all records.
     fn write_all(&self, records: &Records) -> io::Result<()> {
         self.change(|transaction, index| {
             transaction.open_table(RECORDS)?;
@@ -282,12 +285,12 @@ impl Store {
         })
     }
 
-    /// One transaction, synchronised at its end: what redb does unless told otherwise. The index
-    /// goes with it.
+    /// Runs one transaction, synchronised at its end, as redb does by default. The transaction also
+    /// writes the index.
     ///
-    /// It is committed in two phases: all of it is on the disk before the head of the file points to
-    /// it. In one, redb could not tell a change that was torn by a power cut from one that was
-    /// damaged since, and would go back behind one that was acknowledged.
+    /// It commits in two phases: everything is on the disk before the head of the file points to
+    /// it. With one phase, redb could not tell a change that a power cut tore from one that was
+    /// damaged later, and would go back behind an acknowledged change.
     fn change(
         &self,
         change: impl FnOnce(&redb::WriteTransaction, &mut Index) -> Result<(), redb::Error>,
@@ -326,7 +329,7 @@ fn exists(disk: &dyn Disk, path: &Path) -> Result<bool, Error> {
     }
 }
 
-/// What can be read of the file at `path`, which is left as it is.
+/// The readable content of the file at `path`, which stays unchanged.
 ///
 /// # Errors
 /// [`Error::Io`]: the disk failed, and nothing is known of the file.
@@ -339,7 +342,7 @@ pub(crate) fn salvage(disk: &dyn Disk, path: &Path) -> Result<Salvage, Error> {
         return Ok(Salvage::default());
     }
     let mut found = Salvage::of(disk, path).map_err(failed)?;
-    // Where redb finds it whole, it is one of its rows that is not.
+    // If redb finds the file intact, one of its rows is damaged.
     match look(disk, path) {
         Ok(content) => {
             for (key, record) in content.records {
@@ -355,8 +358,8 @@ pub(crate) fn salvage(disk: &dyn Disk, path: &Path) -> Result<Salvage, Error> {
     Ok(found)
 }
 
-/// Reads all that is in a file, after its integrity was checked, and leaves it as it is: what redb
-/// repairs, it repairs in memory.
+/// Checks the integrity of a file, reads its content, and leaves it unchanged: redb's repairs stay
+/// in memory.
 fn look(disk: &dyn Disk, path: &Path) -> Result<Content, Error> {
     let damaged = |what: &str| Error::Damaged {
         path: path.into(),
@@ -372,7 +375,7 @@ fn look(disk: &dyn Disk, path: &Path) -> Result<Content, Error> {
     }
     let read = guarded(|| {
         let mut builder = builder();
-        // The checksum of each page.
+        // Checks the checksum of each page.
         builder.set_check_integrity_on_open(true);
         let database = Guarded(Some(builder.create_with_backend(backing)?));
         content(database.get()?)
@@ -382,7 +385,7 @@ fn look(disk: &dyn Disk, path: &Path) -> Result<Content, Error> {
         return Err(Error::Io { path, source });
     }
     let content = read.map_err(|error| match of(path, error) {
-        // The disk did not fail: the file is too short for what it says.
+        // The disk did not fail: the file is shorter than its head says.
         Error::Io { source, .. } => damaged(&source.to_string()),
         error => error,
     })?;
@@ -416,7 +419,7 @@ fn content(database: &Database) -> Result<Content, redb::Error> {
         Err(TableError::TableDoesNotExist(_)) if content.version == CURRENT => {
             content.wrong = Some("it has no index".into());
         }
-        // Of a former version.
+        // The store is of a former version.
         Err(TableError::TableDoesNotExist(_)) => {
             let lived = about.get(LIVED)?;
             let lived = lived.map_or(Lived::ZERO, |lived| Lived::from_secs(lived.value()));
@@ -513,7 +516,7 @@ fn backend(
     })
 }
 
-/// A database whose end cannot end the daemon.
+/// A database whose drop cannot end the daemon.
 #[derive(Debug)]
 struct Guarded(Option<Database>);
 
@@ -536,8 +539,8 @@ impl Drop for Guarded {
     }
 }
 
-/// Does what redb does, and has a panic be an error: redb asserts what it takes for granted of a
-/// file, and a file can be damaged while it is open. A database that panicked is not used again.
+/// Runs redb code and turns a panic into an error: redb asserts properties of a file, and a file
+/// can be damaged while it is open. A database that panicked is not used again.
 fn guarded<T>(work: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, redb::Error> {
     let done = catch_unwind(AssertUnwindSafe(work));
     done.unwrap_or_else(|panic| {
@@ -554,7 +557,7 @@ fn of(path: &Path, error: redb::Error) -> Error {
     let path = path.into();
     match error {
         redb::Error::DatabaseAlreadyOpen => Error::InUse(path),
-        // Without the magic of a store it is none (redb reports it as invalid data).
+        // Without the magic number it is no store (redb reports that as invalid data).
         redb::Error::Io(source) if source.kind() != io::ErrorKind::InvalidData => {
             Error::Io { path, source }
         }
@@ -586,7 +589,7 @@ fn io_of(error: redb::Error) -> io::Error {
     }
 }
 
-/// Has a store be of another version.
+/// Sets the version of a store.
 #[cfg(test)]
 pub(crate) fn of_version(path: &Path, version: u32) {
     let database = Database::open(path).unwrap();

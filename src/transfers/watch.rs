@@ -1,4 +1,4 @@
-//! All transfers of somebody, watched.
+//! The watch on all transfers of one principal, or of everybody.
 
 use crate::transfers::Transfers;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,14 +16,15 @@ use crate::broker::terms::Error;
 use crate::broker::terms::Key;
 use crate::broker::terms::{Caller, Principal, Whose};
 
-/// Time between two looks at what has changed, of all clients' transfers: often enough for a person's eye.
+/// Time between two checks for changes, of all clients' transfers: often enough for a person's eye.
 const PASS: Duration = Duration::from_millis(250);
 
-/// Which transfers are meant.
+/// Which transfers match.
 type Takes = Box<dyn Fn(&Record) -> bool + Send + Sync>;
 
-/// Transfers that are watched. What it holds is bounded by their number: of each it knows whether its last change was
-/// told, and reads the transfer itself only when that is told. So a slow reader gets the latest of each.
+/// Watched transfers. Their number bounds its memory: for each it keeps whether the last change was
+/// reported, and reads the transfer only when it reports it. So a slow reader gets the latest state
+/// of each.
 pub struct Watching {
     journal: Arc<Journal>,
     whose: Option<Principal>,
@@ -31,28 +32,28 @@ pub struct Watching {
     any: watch::Receiver<u64>,
     told: BTreeMap<Key, Mark>,
     news: BTreeSet<Key>,
-    /// All that were there at the beginning were told.
+    /// All transfers of the beginning were reported.
     present: bool,
 }
 
-/// What a watcher is told.
+/// An item for a watcher.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Told {
-    /// A transfer as it is.
+    /// The present state of a transfer.
     Is(Box<Transfer>),
-    /// All that there were at the beginning were told: so many.
+    /// All transfers of the beginning were reported: this many.
     Present(usize),
-    /// One that was told was forgotten.
+    /// A reported transfer was deleted.
     Deleted(Key),
-    /// One that was told is no longer among those that are meant.
+    /// A reported transfer no longer matches.
     Filtered(Key),
 }
 
 impl Transfers {
-    /// Watches the transfers of whoever is meant.
+    /// Watches the transfers of the principals that `whose` names.
     ///
     /// # Errors
-    /// This daemon keeps none.
+    /// The store causes of [`Transfers`].
     pub fn watch_transfers(
         &self,
         caller: &Caller,
@@ -76,7 +77,7 @@ impl Transfers {
 }
 
 impl Watching {
-    /// The next thing to tell. Cancel-safe.
+    /// The next item. Cancel-safe.
     pub async fn next(&mut self) -> Told {
         loop {
             while let Some(key) = self.news.pop_first() {
@@ -89,7 +90,7 @@ impl Watching {
                 return Told::Present(self.told.len());
             }
             if self.any.changed().await.is_err() {
-                // The journal is held here, and so is what tells of its changes.
+                // `self` holds the journal, and with it the sender of its changes.
                 std::future::pending::<()>().await;
             }
             sleep(PASS).await;
@@ -110,7 +111,7 @@ impl Watching {
         };
         if gone {
             self.told.remove(&key);
-            // Another one has its name.
+            // Another transfer has its name.
             if there.is_some() {
                 self.news.insert(key.clone());
             }

@@ -1,4 +1,4 @@
-//! What a client asks of a transfer, and under which name.
+//! What a client asks of a transfer.
 
 use std::time::Duration;
 
@@ -9,33 +9,33 @@ use crate::broker::terms::Priority;
 use crate::broker::terms::Verify;
 use simcom_talk::ftps::value::{RemotePath, ValueError};
 
-/// What a client asks for. A transfer with the same wish under the same name is the same.
+/// What a client asks for. Two calls with the same wish under the same name mean the same transfer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wish {
     /// Server profile of the configuration.
     pub profile: String,
-    /// On the server: absolute, or relative to the login directory.
+    /// Path on the server: absolute, or relative to the login directory.
     #[serde(with = "path")]
     pub path: RemotePath,
-    /// How urgent it is beside others.
+    /// Its priority among the transfers.
     pub priority: Priority,
-    /// Which way.
+    /// Its direction.
     pub direction: Direction,
-    /// When it may be tried, and what it is called by. Records of earlier versions have none.
+    /// When it may be tried, and its labels. Records of earlier versions have none.
     #[serde(default, skip_serializing_if = "Terms::is_usual")]
     pub terms: Terms,
 }
 
-/// When a transfer may be tried, and what it is called by.
+/// When a transfer may be tried, and its labels.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
-    /// The first attempt waits so long after all of it is with the daemon.
+    /// Delay of the first attempt after the daemon has all bytes.
     #[serde(default)]
     pub start_delay: Duration,
-    /// It is worth nothing when so much time has passed since then; `None`: it never expires.
+    /// Time after that in which the transfer is worth trying; `None`: it never expires.
     #[serde(default)]
     pub lifetime: Option<Duration>,
-    /// What it is called by.
+    /// Its labels.
     #[serde(default)]
     pub labels: Labels,
 }
@@ -46,7 +46,7 @@ impl Terms {
     }
 }
 
-/// Which way a transfer goes.
+/// The direction of a transfer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Direction {
     /// To the server.
@@ -55,26 +55,26 @@ pub enum Direction {
     Download,
 }
 
-/// How a file is to be written to the server.
+/// How to write a file to the server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UploadWish {
-    /// Refuse, without touching it, where the name exists.
+    /// Fail, without touching the file, if the name exists.
     pub must_be_new: bool,
-    /// How the result is made sure of.
+    /// How the daemon verifies the result.
     pub verify: Verify,
-    /// Delete what was begun where the transfer fails for good or is cancelled.
+    /// Delete the partial file if the transfer fails for good or is cancelled.
     pub delete_on_failure: bool,
     /// A file written last, as with a Put.
     #[serde(with = "optional_path")]
     pub sentinel: Option<RemotePath>,
-    /// Bytes to come, where the client knows.
+    /// Number of bytes, if the client knows it.
     pub size: Option<u64>,
-    /// SHA-256 of them, where the client knows.
+    /// SHA-256 of the bytes, if the client knows it.
     pub sha256: Option<[u8; 32]>,
 }
 
 impl Wish {
-    /// How the file is to be written, of an upload.
+    /// How to write the file, for an upload.
     #[must_use]
     pub const fn upload(&self) -> Option<&UploadWish> {
         match &self.direction {
@@ -83,7 +83,7 @@ impl Wish {
         }
     }
 
-    /// Whether both ask for the same, whatever they name of the content.
+    /// Whether both ask for the same, except for size and SHA-256.
     pub(crate) fn is_but_for_content(&self, other: &Self) -> bool {
         let mut named = self.clone();
         if let (Direction::Upload(ours), Some(theirs)) = (&mut named.direction, other.upload()) {
@@ -92,7 +92,7 @@ impl Wish {
         named == *other
     }
 
-    /// Takes over what another one names of the content.
+    /// Takes over the size and SHA-256 that another wish declares.
     pub(crate) fn name_content(&mut self, other: &Self) {
         if let (Direction::Upload(ours), Some(theirs)) = (&mut self.direction, other.upload()) {
             ours.size = ours.size.or(theirs.size);
@@ -101,8 +101,8 @@ impl Wish {
     }
 }
 
-/// A path as it was stored. Earlier versions accepted U+FFFD in a path, as any other character, and sent its
-/// own bytes to the server: it goes on standing for these.
+/// A path as it was stored. Earlier versions accepted U+FFFD in a path like any other character,
+/// and sent its own bytes to the server: it still stands for these bytes.
 fn stored(path: String) -> Result<RemotePath, ValueError> {
     if path.contains(char::REPLACEMENT_CHARACTER) {
         return RemotePath::from_bytes(path.as_bytes());

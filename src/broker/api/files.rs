@@ -1,4 +1,4 @@
-//! Files and directories of a server.
+//! Calls on files and directories of a server.
 
 use crate::broker::Broker;
 use crate::broker::flow::get::{Deliver, Next, Reading};
@@ -13,11 +13,13 @@ use simcom_talk::ftps::listing::Lines;
 use simcom_talk::ftps::value::{Offset, RemotePath};
 
 impl Broker {
-    /// Lists a directory, the session's (or the login directory) where there is no path. The
-    /// chunks are the server's text as it is. Returns when the listing begins on the link.
+    /// Lists a directory; without a path, the session's (or the login directory). The chunks are
+    /// the server's unchanged text. Returns when the listing begins on the link.
     ///
     /// # Errors
-    /// Why there is no listing.
+    /// The target, admission and link causes of [`Broker`]; [`Cause::InvalidPath`];
+    /// [`Cause::ReaderTooSlow`] and [`Cause::Spool`] where the listing ended before it began to
+    /// deliver.
     pub async fn list(
         &self,
         caller: &Caller,
@@ -43,7 +45,7 @@ impl Broker {
     /// The size of a file in bytes.
     ///
     /// # Errors
-    /// Why it is not known.
+    /// The target, admission and link causes of [`Broker`]; [`Cause::InvalidPath`].
     pub async fn size(
         &self,
         caller: &Caller,
@@ -65,7 +67,7 @@ impl Broker {
     /// Creates a directory.
     ///
     /// # Errors
-    /// Why it was not created.
+    /// The target, admission and link causes of [`Broker`]; [`Cause::InvalidPath`].
     pub async fn make_directory(
         &self,
         caller: &Caller,
@@ -80,7 +82,8 @@ impl Broker {
     /// Removes a directory.
     ///
     /// # Errors
-    /// Why it was not removed. [`Cause::DirectoryNotEmpty`]: the server refused, and lists something in it.
+    /// The target, admission and link causes of [`Broker`]; [`Cause::InvalidPath`];
+    /// [`Cause::DirectoryNotEmpty`]: the server refused, and its listing shows an entry.
     pub async fn remove_directory(
         &self,
         caller: &Caller,
@@ -100,7 +103,7 @@ impl Broker {
         let is_there = refused
             .failure()
             .is_some_and(|failure| failure.finding == Some(Finding::NamePresent));
-        // A server says of all reasons the same: the one that people meet is looked for.
+        // Servers give the same reply for every reason, so this looks for the most common one.
         if is_there && self.has_entries(caller, target, path).await {
             return Err(Error {
                 cause: Cause::DirectoryNotEmpty,
@@ -110,7 +113,7 @@ impl Broker {
         Err(refused)
     }
 
-    /// Whether a directory is listed as holding something.
+    /// Whether the listing of a directory shows an entry.
     async fn has_entries(&self, caller: &Caller, target: &Target, path: &RemotePath) -> bool {
         let Ok(mut reading) = self.list(caller, target, Some(path)).await else {
             return false;
@@ -137,7 +140,7 @@ impl Broker {
     /// Deletes a file.
     ///
     /// # Errors
-    /// Why it was not deleted.
+    /// The target, admission and link causes of [`Broker`]; [`Cause::InvalidPath`].
     pub async fn delete_file(
         &self,
         caller: &Caller,
@@ -152,7 +155,7 @@ impl Broker {
     /// Reads a file from `offset` on. Returns when the transfer begins on the link.
     ///
     /// # Errors
-    /// Why the transfer did not begin.
+    /// As [`Broker::begin_get`] and [`Reading::began`].
     pub async fn get(
         &self,
         caller: &Caller,
@@ -168,7 +171,8 @@ impl Broker {
     /// Admits the reading of a file from `offset` on. Returns at once.
     ///
     /// # Errors
-    /// Why it was not admitted. Nothing of it reaches the module.
+    /// The target and admission causes of [`Broker`], and [`Cause::InvalidPath`]. Nothing has
+    /// reached the module.
     pub fn begin_get(
         &self,
         caller: &Caller,
@@ -179,9 +183,9 @@ impl Broker {
         self.begin_download(caller, target, Download::of(path.clone(), offset), true)
     }
 
-    /// The same of what the target names so, also of what an earlier operation has begun: the bytes that it
-    /// handed over are not handed over again. One that does not insist comes back by itself where a login is
-    /// refused.
+    /// Like [`Broker::begin_get`] for a [`Download`], which may resume what an earlier operation
+    /// began: the earlier bytes are not delivered again. With `insists`, it retries a refused
+    /// login; without, its caller does that.
     pub(crate) fn begin_download(
         &self,
         caller: &Caller,
@@ -205,7 +209,8 @@ impl Broker {
     /// Admits the writing of a file. Returns at once; the bytes follow through [`Writing`].
     ///
     /// # Errors
-    /// Why it was not admitted. Nothing of it reaches the module.
+    /// The target and admission causes of [`Broker`]; [`Cause::InvalidPath`];
+    /// [`Cause::OwnSentinel`]; [`Cause::NoVerifyInAscii`]. Nothing has reached the module.
     pub fn put(&self, caller: &Caller, header: PutHeader) -> Result<Writing, Error> {
         let (location, session) = self.locate(caller, &header.target)?;
         if let Some(size) = header.size {
@@ -224,7 +229,7 @@ impl Broker {
         )?)
     }
 
-    /// One job on one path that answers once.
+    /// Runs one job on one path and returns its only answer.
     async fn simple(
         &self,
         caller: &Caller,

@@ -1,4 +1,4 @@
-//! Figures that nobody tells, and that are looked at from time to time.
+//! Gauges that no event updates, and that the daemon samples.
 
 use metrics::gauge;
 
@@ -8,7 +8,7 @@ use crate::broker::terms::Period;
 use crate::broker::watch::metrics::float;
 
 impl Broker {
-    /// Looks at what nobody tells.
+    /// Samples the gauges.
     pub(crate) fn look(&self) {
         let Status {
             queued,

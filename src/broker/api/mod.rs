@@ -1,4 +1,4 @@
-//! The calls of [`Broker`](crate::broker::Broker), beside those of its flows.
+//! The calls of [`Broker`](crate::broker::Broker), except those of its flows.
 
 mod files;
 mod gauges;

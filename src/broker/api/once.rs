@@ -1,4 +1,4 @@
-//! Requests that are carried out once.
+//! Named requests, each carried out once.
 
 use crate::broker::Broker;
 use crate::broker::api::Found;
@@ -7,16 +7,17 @@ use crate::broker::terms::{Caller, Cause, Error, Named, RequestId};
 use crate::modem::clock;
 
 impl Broker {
-    /// Begins what a caller has named, or finds what it came to before.
+    /// Begins a named request, or finds the result of an earlier call of it.
     ///
     /// # Errors
-    /// [`Cause::RequestIdUsed`], or too many of the caller's still run.
+    /// [`Cause::RequestIdUsed`]; [`Cause::QueueFull`]: too many named requests of the caller still
+    /// run.
     pub fn begin_once(&self, caller: &Caller, named: &Named) -> Result<Begin, Error> {
         let requests = &self.shared.operations.requests;
         Ok(requests.begin(&caller.principal, named, clock::now())?)
     }
 
-    /// The operation that a request of the caller's has made last.
+    /// The latest operation of a caller's named request.
     ///
     /// # Errors
     /// [`Cause::OperationNotFound`].

@@ -1,4 +1,4 @@
-//! The queue, for those who want to look at it.
+//! The queue, as a client may see it.
 
 use crate::broker::operation::Queued;
 
@@ -12,24 +12,24 @@ use crate::modem::{JobId, clock};
 /// The queue at one moment.
 #[derive(Debug, Clone)]
 pub struct Queue {
-    /// The operation on the link, those that wait in the order that is to be expected, and those
-    /// that need no link just now.
+    /// The operation on the link, then the waiting ones in their expected order, then those that
+    /// need no link now.
     pub operations: Vec<Queued>,
-    /// What the estimates rest on.
+    /// The measured costs behind the estimates.
     pub costs: Costs,
 }
 
-/// An operation of one's own.
+/// An operation of the caller.
 #[derive(Debug, Clone)]
 pub enum Found {
     /// It waits or runs.
     Live(Queued),
-    /// It has ended, not long ago.
+    /// It ended recently.
     Ended(Ended),
 }
 
 impl Broker {
-    /// An operation of the caller's, also one that has ended within the last ten minutes, as far as there is
+    /// An operation of the caller; also one that ended within the last ten minutes, while there is
     /// room for it.
     ///
     /// # Errors
@@ -40,7 +40,7 @@ impl Broker {
         let own = |queued: &Queued| {
             queued.about.operation == *id && queued.about.principal.as_ref() == Some(principal)
         };
-        // It may end between the two looks, and is then found by the second.
+        // It may end between the two looks; the second look then finds it.
         let all = operations.list(principal, &Whose::Own, link, now);
         let mut live = all.into_iter();
         let found = live.find(own).map(Found::Live);
@@ -48,8 +48,8 @@ impl Broker {
         Ok(found.ok_or(Cause::OperationNotFound)?)
     }
 
-    /// The queue now. [`Whose::Own`]: all of it, of others' operations without whose and where to;
-    /// [`Whose::All`]: all, with that; [`Whose::One`]: that principal's alone.
+    /// The queue now. [`Whose::Own`]: all operations, those of others without principal and target;
+    /// [`Whose::All`]: all, with both; [`Whose::One`]: those of that principal alone.
     #[must_use]
     pub fn queue(&self, caller: &Caller, whose: &Whose) -> Queue {
         let link = &self.shared.link;

@@ -1,4 +1,4 @@
-//! The module's own service: started, stopped, and where its data connections go.
+//! Calls on the module's own FTPS service: start, stop, reset, data address mode, AT commands.
 
 use crate::broker::Broker;
 use crate::broker::terms::Caller;
@@ -12,27 +12,27 @@ impl Broker {
     /// Starts the FTPS service of the module.
     ///
     /// # Errors
-    /// Why it is not started.
+    /// The admission and link causes of [`Broker`].
     pub async fn start_ftps(&self, caller: &Caller) -> Result<(), Error> {
         self.on_module(caller, "StartFtps", Standing::Started, Task::Stand)
             .await
             .map(drop)
     }
 
-    /// Logs out and stops the FTPS service of the module. Virtual sessions live on.
+    /// Logs out and stops the FTPS service of the module. Virtual sessions stay open.
     ///
     /// # Errors
-    /// Why it is not stopped.
+    /// The admission and link causes of [`Broker`].
     pub async fn stop_ftps(&self, caller: &Caller) -> Result<(), Error> {
         self.on_module(caller, "StopFtps", Standing::Down, Task::Stand)
             .await
             .map(drop)
     }
 
-    /// Resets the module, and waits until it is back and brought up. Virtual sessions live on.
+    /// Resets the module, and waits until it is back and brought up. Virtual sessions stay open.
     ///
     /// # Errors
-    /// Why it is not reset, or not back.
+    /// The admission and link causes of [`Broker`]; the module may have been reset all the same.
     pub async fn reset(&self, caller: &Caller) -> Result<(), Error> {
         let task = Task::Repair(Rung::Reset);
         self.on_module(caller, "Reset", Standing::Ready, task)
@@ -41,11 +41,10 @@ impl Broker {
         Ok(())
     }
 
-    /// Whether data connections go to the address of the control connection, as the module
-    /// says.
+    /// Whether data connections go to the address of the control connection, as the module reports.
     ///
     /// # Errors
-    /// Why it is not known.
+    /// The admission and link causes of [`Broker`].
     pub async fn single_ip(&self, caller: &Caller) -> Result<bool, Error> {
         let standing = Standing::Ready;
         match self
@@ -57,11 +56,11 @@ impl Broker {
         }
     }
 
-    /// Sets whether data connections go to the address of the control connection, until the next
-    /// login sets it as its server has it.
+    /// Sets whether data connections go to the address of the control connection. The next login
+    /// sets it again by its server's configuration.
     ///
     /// # Errors
-    /// Why it is not set.
+    /// The admission and link causes of [`Broker`].
     pub async fn set_single_ip(&self, caller: &Caller, on: bool) -> Result<(), Error> {
         let task = Task::SingleIp(on);
         self.on_module(caller, "SetDataAddressMode", Standing::Started, task)
@@ -69,20 +68,22 @@ impl Broker {
             .map(drop)
     }
 
-    /// What the module says of its FTPS commands: the test form of each, and the read form of
-    /// those that have one.
+    /// The module's answers to the test form of each FTPS command, and to the read form of those
+    /// that have one.
     ///
     /// # Errors
-    /// Why it is not known. A refusal of one form is an answer.
+    /// The admission and link causes of [`Broker`]. A form that the module refuses is an answer,
+    /// not an error.
     pub async fn command_forms(&self, caller: &Caller) -> Result<Vec<Answer>, Error> {
         self.ask(caller, "ListCommandForms", Question::forms())
             .await
     }
 
-    /// Passes a line on to the module.
+    /// Sends a caller's AT command to the module.
     ///
     /// # Errors
-    /// [`Cause::AtCommandsNotAllowed`], or why there is no answer. A refusal is an answer.
+    /// [`Cause::AtCommandsNotAllowed`]; the admission and link causes of [`Broker`]. A refusal by
+    /// the module is an answer, not an error.
     pub async fn at_command(&self, caller: &Caller, line: Question) -> Result<Answer, Error> {
         if !self.shared.limits.at_commands {
             return Err(Cause::AtCommandsNotAllowed.into());
@@ -110,7 +111,7 @@ impl Broker {
         }
     }
 
-    /// One job about the module alone that answers once.
+    /// Runs one job that concerns the module alone, and returns its only answer.
     pub(crate) async fn on_module(
         &self,
         caller: &Caller,

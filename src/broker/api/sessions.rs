@@ -1,4 +1,4 @@
-//! What a client does with its sessions.
+//! Calls on a client's virtual sessions.
 
 use crate::broker::catalogue::SessionInfo;
 use crate::broker::catalogue::SessionRequest;
@@ -14,10 +14,11 @@ use simcom_talk::dialogue::operation::{Output, Task};
 use simcom_talk::ftps::value::{RemotePath, TransferType};
 
 impl Broker {
-    /// Opens a virtual session: logs in and lets the server confirm the directory.
+    /// Opens a virtual session: logs in and has the server confirm the directory.
     ///
     /// # Errors
-    /// Then no session exists.
+    /// The target, admission and link causes of [`Broker`]; [`Cause::TooManySessions`];
+    /// [`Cause::InvalidPath`]; [`Cause::UnusableDirectory`]. No session exists then.
     pub async fn open_session(
         &self,
         caller: &Caller,
@@ -66,13 +67,13 @@ impl Broker {
         })
     }
 
-    /// The sessions of whoever is meant, in the order of their ids.
+    /// The sessions of the principals that `whose` names, in the order of their ids.
     #[must_use]
     pub fn open_sessions(&self, caller: &Caller, whose: &Whose) -> Vec<OpenSession> {
         self.sessions().of(whose.one(caller), clock::now())
     }
 
-    /// Ends a session. What it has queued or running goes on.
+    /// Closes a session. Its queued and running operations go on.
     ///
     /// # Errors
     /// [`Cause::SessionNotFound`].
@@ -80,10 +81,11 @@ impl Broker {
         Ok(self.sessions().close(&caller.principal, id, clock::now())?)
     }
 
-    /// Moves a session; answers the directory as the server named it.
+    /// Changes the directory of a session; returns the directory as the server named it.
     ///
     /// # Errors
-    /// Then the session is where it was.
+    /// [`Cause::SessionNotFound`]; the admission and link causes of [`Broker`];
+    /// [`Cause::InvalidPath`]; [`Cause::UnusableDirectory`]. The session keeps its directory then.
     pub async fn change_directory(
         &self,
         caller: &Caller,

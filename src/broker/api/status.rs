@@ -1,4 +1,4 @@
-//! What is known of the link that all share.
+//! The state of the shared link.
 
 use crate::broker::Broker;
 use crate::modem::clock;
@@ -10,7 +10,7 @@ use crate::modem::Health;
 use crate::modem::health::Repair;
 use simcom_talk::dialogue::{Repaired, Rung};
 
-/// State of the module, of the link and of those who share it.
+/// The state of the module, of the link and of its users.
 #[derive(Debug, Clone)]
 pub struct Status {
     /// State of the module.
@@ -27,26 +27,27 @@ pub struct Status {
     pub queued: usize,
     /// Open sessions.
     pub sessions: usize,
-    /// What has moved on this day and in this month.
+    /// The data moved on this day and in this month.
     pub data: Counts,
-    /// What was done to repair the link.
+    /// The repairs of the link.
     pub repairs: Repairs,
 }
 
-/// What was done to repair the link.
+/// The repairs of the link.
 #[derive(Debug, Clone, Default)]
 pub struct Repairs {
-    /// The last rung that was tried, and how long ago.
+    /// The last rung tried, and how long ago.
     pub last: Option<(Repaired, Duration)>,
-    /// How often each rung was tried within the last hour, from the lowest on; those that were
-    /// not are left out.
+    /// How often each rung was tried within the last hour, from the lowest on; a rung that was not
+    /// tried is left out.
     pub within_an_hour: Vec<(Rung, usize)>,
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 impl Repairs {
-    /// Of those that the module's owner remembers, `now` after the daemon's start.
+    /// Summarises the repairs that the module's actor remembers; `now` is the time since the
+    /// daemon's start.
     pub(crate) fn of(repairs: &[Repair], now: Duration) -> Self {
         let ago = |repair: &Repair| now.saturating_sub(repair.at);
         let count = |rung| {
@@ -64,7 +65,7 @@ impl Repairs {
 }
 
 impl Broker {
-    /// What is known now; never waits and never asks the module.
+    /// The state now; never waits and never asks the module.
     #[must_use]
     pub fn status(&self) -> Status {
         let now = clock::now();

@@ -1,5 +1,4 @@
-//! What is due although nobody asks for it: leases that run out, news of the link, and what an
-//! idle link costs.
+//! Work that no client asks for: expired leases, news of the link, and the upkeep of an idle link.
 
 use crate::broker::limits::Upkeep;
 use std::convert::Infallible;
@@ -26,10 +25,10 @@ use simcom_talk::dialogue::operation::{
     Directory, Operation, Progress, SessionTarget, Standing, Task,
 };
 
-/// How late what is due may be done. Nobody waits for it.
+/// How late this work may be done. Nobody waits for it.
 const TICK: Duration = Duration::from_secs(1);
 
-/// What an idle link makes necessary.
+/// A job that an idle link needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Chore {
     LogOut,
@@ -37,7 +36,7 @@ enum Chore {
 }
 
 impl Upkeep {
-    /// What is due when nobody has had the link for `idle`, and not even a chore for `silent`.
+    /// The chore that is due when no job has had the link for `idle`, and no chore for `silent`.
     fn due(&self, idle: Duration, silent: Duration) -> Option<Chore> {
         let reached = |limit: Duration, time| !limit.is_zero() && time >= limit;
         if reached(self.idle_logout, idle) {
@@ -51,8 +50,8 @@ impl Upkeep {
 }
 
 impl Broker {
-    /// Does what is due although nobody asks for it, as long as it is polled. Without it sessions
-    /// end unseen, nobody is told of the link, and the module stays logged in.
+    /// Does this work for as long as it is polled. Without it sessions end unnoticed, watchers hear
+    /// nothing of the link, and the module stays logged in.
     pub async fn upkeep(&self) -> Infallible {
         tokio::join!(self.tell_of_the_link(), self.tick(), self.look_on()).1
     }
@@ -124,7 +123,7 @@ impl Broker {
         self.shared.upkeep.due(idle, silent)
     }
 
-    /// Does a chore, unless somebody wants the link.
+    /// Does a chore, unless a job wants the link.
     async fn perform(&self, chore: Chore) {
         let link = &self.shared.link;
         let Some((turn, left_at)) = link.chore() else {
@@ -139,8 +138,8 @@ impl Broker {
                 }),
                 task: Task::WorkingDirectory,
             },
-            // Where no job succeeded there is no connection worth keeping, and without data none
-            // can be kept.
+            // Without a successful job there is no connection worth keeping, and without a data
+            // budget none can be kept.
             (Chore::LogOut | Chore::KeepAlive, _) => Operation {
                 standing: Standing::Down,
                 task: Task::Stand,
@@ -186,7 +185,7 @@ impl Broker {
         drop(turn);
     }
 
-    /// What the daemon itself may have on the air where the module is.
+    /// The data budget of the daemon itself on the server where the module is logged in.
     fn own_allowance(&self, at: &SessionTarget) -> Allowance {
         let servers = &self.shared.servers;
         let name = servers.name_of(&LoggedIn::from(at.server.as_ref()));

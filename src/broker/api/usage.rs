@@ -1,4 +1,4 @@
-//! What has moved, for those who ask.
+//! The data moved, for clients that ask.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use crate::broker::terms::Caller;
 use crate::broker::usage::{Keeper, Report};
 
 impl Broker {
-    /// What has moved, for all and for the caller, and how the caller's limits stand.
+    /// The data moved by all and by the caller, and the state of the caller's limits.
     #[must_use]
     pub fn usage(&self, caller: &Caller) -> Report {
         let profiles = self.shared.servers.data_limits();
         self.shared.usage.report(&caller.principal, profiles)
     }
 
-    /// What stores the counts at `path` from time to time. It holds no handle of the module.
+    /// Stores the counts at `path` periodically. It holds no handle of the module.
     #[must_use]
     pub fn usage_keeper(&self, path: impl Into<PathBuf>) -> Keeper {
         Keeper::new(Arc::clone(&self.shared.usage), path.into())

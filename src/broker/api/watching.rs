@@ -1,4 +1,4 @@
-//! The events of the daemon, for whoever watches.
+//! The events of the daemon, for watchers.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::broker::terms::share::Place;
 use crate::broker::terms::{Caller, Cause, Error, SessionId};
 use crate::broker::watch::Event;
 
-/// One who watches. Dropping it ends the watch, and lets go of the sessions that it kept.
+/// A watcher. Dropping it ends the watch, and lets the sessions that it kept expire.
 #[derive(Debug)]
 pub struct Watcher {
     events: broadcast::Receiver<Arc<Event>>,
@@ -19,17 +19,17 @@ pub struct Watcher {
     _sessions: Vec<SessionUse>,
 }
 
-/// What a watcher hears.
+/// What a watcher receives.
 #[derive(Debug, Clone)]
 pub enum Heard {
     /// The next event.
     Event(Event),
-    /// It was too slow: so many events are gone.
+    /// The watcher was too slow: this many events are lost.
     Lost(u64),
 }
 
 impl Watcher {
-    /// Waits for the next event. Cancel-safe. `None`: there will be no more.
+    /// Waits for the next event. Cancel-safe. `None`: no more events will come.
     pub async fn next(&mut self) -> Option<Heard> {
         match self.events.recv().await {
             Ok(event) => Some(Heard::Event(event.seen_by(self.seat.principal()))),
@@ -40,7 +40,7 @@ impl Watcher {
 }
 
 impl Broker {
-    /// Watches what happens from now on. The sessions named do not expire meanwhile.
+    /// Watches the events from now on. The given sessions do not expire meanwhile.
     ///
     /// # Errors
     /// [`Cause::TooManyWatchers`], or [`Cause::SessionNotFound`] for any of the sessions.

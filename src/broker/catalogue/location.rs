@@ -1,4 +1,4 @@
-//! Where the paths of an operation are read from.
+//! The directory that an operation's paths are relative to.
 
 use std::sync::Arc;
 
@@ -10,37 +10,37 @@ use crate::broker::usage;
 use simcom_talk::dialogue::operation::{Directory, SessionTarget, Standing};
 use simcom_talk::ftps::value::{NameCode, RemotePath, Server, TransferType};
 
-/// A server, the directory that relative paths are read from, and how content is represented.
+/// A server, the directory that relative paths start from, and the transfer type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Location {
     pub(crate) server: Arc<Server>,
     pub(crate) transfer_type: TransferType,
     pub(crate) base: Base,
-    /// The directory as the server named it; empty until it was asked.
+    /// The directory as the server named it; empty before the server was asked.
     pub(crate) name: String,
-    /// What the configuration says of the server.
+    /// The server's settings in the configuration.
     pub(crate) profile: Profile,
 }
 
-/// A server's profile, as far as it concerns those who share the link.
+/// The parts of a server's profile that concern operations on the shared link.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Profile {
     /// Its name; `None` for a server named inline.
     pub(crate) name: Option<Arc<str>>,
-    /// How urgent transfers are where their callers do not say.
+    /// The priority of transfers whose callers do not set one.
     pub(crate) priority: Priority,
-    /// What may go over the air to it.
+    /// The limit of the bytes on the air to it.
     pub(crate) data: usage::Limit,
-    /// When they give up the link where their callers do not say.
+    /// When transfers yield whose callers do not say.
     pub(crate) yields: Yields,
-    /// Who may use it.
+    /// Principals that may use it.
     pub(crate) access: Arc<Access>,
-    /// The code in which the server has its names.
+    /// The character code of the server's names.
     pub(crate) code: NameCode,
 }
 
 impl Profile {
-    /// Whether a principal may use it for what a method does.
+    /// Whether a principal may call a method on it.
     pub(crate) fn allow(&self, principal: &Principal, method: &'static str) -> Result<(), Cause> {
         if self.access.allows(principal, method) {
             return Ok(());
@@ -50,14 +50,15 @@ impl Profile {
     }
 }
 
-/// The directory that relative paths are read from.
+/// The directory that relative paths start from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Base {
-    /// The one that the server puts the user in at login, whatever its name.
+    /// The directory where the server puts the user at login, whatever its name.
     Login,
-    /// This one, from the root on: paths are made absolute, and the module may stand anywhere.
+    /// This directory, by its path from the root: the daemon makes paths absolute, and the module
+    /// may be in any directory.
     Absolute(RemotePath),
-    /// This one, in a server's own way of naming: the module has to go there.
+    /// This directory, in a server's own way of naming: the module must change to it.
     Named(RemotePath),
 }
 
@@ -81,7 +82,7 @@ impl Location {
         }
     }
 
-    /// Moves to the directory that the server named.
+    /// Moves to a directory that the server named.
     pub(crate) fn enter(&mut self, name: String) -> Result<(), Cause> {
         self.base = match RemotePath::new(name.as_str()) {
             Ok(path) if path.is_absolute() => Base::Absolute(path),
@@ -92,16 +93,15 @@ impl Location {
         Ok(())
     }
 
-    /// Stays in the login directory and learns its name, which may be one that no command can
-    /// carry.
+    /// Stays in the login directory and records its name, even one that no command can carry.
     pub(crate) fn learn(&mut self, name: String) {
         if self.enter(name.clone()).is_err() {
             self.name = name;
         }
     }
 
-    /// Where the module must stand for a path as a client gave it, and the path that is then right: in the code of
-    /// the server. What comes out of this goes in no second time.
+    /// The directory that the module must be in for a path of a client, and the path from there, in
+    /// the server's character code. A path that this returns must not go through it again.
     pub(crate) fn locate(&self, path: &RemotePath) -> Result<(Standing, RemotePath), Cause> {
         let path = &path
             .in_code(self.profile.code)
@@ -115,7 +115,7 @@ impl Location {
         Ok((self.standing(directory), path))
     }
 
-    /// A name that a client gave, read from the directory of a file that was located.
+    /// A client's name, relative to the directory of a file whose path `locate` returned.
     pub(crate) fn beside(&self, file: &RemotePath, name: &RemotePath) -> Result<RemotePath, Cause> {
         let name = name
             .in_code(self.profile.code)
@@ -123,7 +123,8 @@ impl Location {
         beside(file, &name)
     }
 
-    /// Where the module must stand for the directory itself, and its path where one is needed.
+    /// The directory that the module must be in for the location itself, and its path where a
+    /// command needs one.
     pub(crate) fn here(&self) -> (Standing, Option<RemotePath>) {
         let (directory, path) = match &self.base {
             Base::Login => (Directory::Login, None),
@@ -142,7 +143,8 @@ impl Location {
     }
 }
 
-/// A name read from the directory of a file. Not the file's own, as far as the names tell.
+/// A name relative to the directory of a file. It is not the file's own name, as far as the names
+/// show.
 fn beside(file: &RemotePath, name: &RemotePath) -> Result<RemotePath, Cause> {
     if name.is_beside(file) {
         return Err(Cause::OwnSentinel);

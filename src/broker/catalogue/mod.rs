@@ -1,4 +1,4 @@
-//! Where operations go: servers by their profiles, paths in them, sessions of clients.
+//! Targets of operations: server profiles, paths on the servers, sessions of clients.
 
 mod location;
 mod servers;

@@ -1,4 +1,4 @@
-//! The servers that callers may go to.
+//! The servers that callers may use.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,22 +25,22 @@ struct Known {
     profile: Profile,
 }
 
-/// A profile, for those who may use it.
+/// A profile, for a principal that may use it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProfileInfo {
     /// Its name.
     pub name: String,
     /// How the connections to its server are protected.
     pub server_type: ServerType,
-    /// With TLS, whether the server must prove who it is.
+    /// With TLS: whether the server must prove its identity.
     pub is_verified: bool,
     /// What the principal may do.
     pub access: Rights,
-    /// How urgent transfers are where their callers do not say.
+    /// The priority of transfers whose callers do not set one.
     pub priority: Priority,
-    /// When they give up the link where their callers do not say.
+    /// When transfers yield whose callers do not say.
     pub yields: Yields,
-    /// The code in which the server has its names.
+    /// The character code of the server's names.
     pub code: NameCode,
 }
 
@@ -83,7 +83,7 @@ impl Servers {
         }
     }
 
-    /// Says how urgent the transfers of a profile are where their callers do not say.
+    /// Sets the priority of a profile's transfers whose callers do not set one.
     #[must_use]
     pub fn with_priority(mut self, profile: &str, priority: Priority) -> Self {
         if let Some(known) = self.profiles.get_mut(profile) {
@@ -92,7 +92,7 @@ impl Servers {
         self
     }
 
-    /// Says what may go over the air to the server of a profile.
+    /// Sets the limit of the bytes on the air to a profile's server.
     #[must_use]
     pub fn with_data_limit(mut self, profile: &str, limit: usage::Limit) -> Self {
         if let Some(known) = self.profiles.get_mut(profile) {
@@ -101,7 +101,7 @@ impl Servers {
         self
     }
 
-    /// Says when the transfers of a profile give up the link where their callers do not say.
+    /// Sets when a profile's transfers yield whose callers do not say.
     #[must_use]
     pub fn with_yields(mut self, profile: &str, yields: Yields) -> Self {
         if let Some(known) = self.profiles.get_mut(profile) {
@@ -110,7 +110,7 @@ impl Servers {
         self
     }
 
-    /// Says who may use a profile; everybody where nothing is said.
+    /// Sets who may use a profile; without it, everybody may.
     #[must_use]
     pub fn with_access(mut self, profile: &str, access: Access) -> Self {
         if let Some(known) = self.profiles.get_mut(profile) {
@@ -119,7 +119,7 @@ impl Servers {
         self
     }
 
-    /// Says in which code the server of a profile has its names; UTF-8 where nothing is said.
+    /// Sets the character code of names on a profile's server; without it, UTF-8.
     #[must_use]
     pub fn with_names_in(mut self, profile: &str, code: NameCode) -> Self {
         if let Some(known) = self.profiles.get_mut(profile) {
@@ -128,7 +128,7 @@ impl Servers {
         self
     }
 
-    /// The profiles that have a limit, with it.
+    /// The profiles that have a limit, each with its limit.
     pub(crate) fn data_limits(&self) -> impl Iterator<Item = (Arc<str>, usage::Limit)> {
         let profiles = self.profiles.values().map(|known| &known.profile);
         let limited = profiles.filter(|profile| profile.data != usage::Limit::default());
@@ -161,7 +161,7 @@ impl Servers {
         }
     }
 
-    /// What a principal may use, in the order of the names.
+    /// The profiles that a principal may use, in the order of their names.
     pub(crate) fn used_by(&self, principal: &Principal) -> Vec<ProfileInfo> {
         let mut profiles: Vec<_> = self
             .profiles
@@ -172,7 +172,7 @@ impl Servers {
         profiles
     }
 
-    /// Whether a principal may use a profile of the server with this host and port.
+    /// Whether a principal may use a profile with this host and port.
     pub(crate) fn is_known_to(&self, principal: &Principal, server: &LoggedIn) -> bool {
         self.profiles
             .values()
@@ -180,7 +180,7 @@ impl Servers {
             .any(|known| known.profile.access.of(principal).is_some())
     }
 
-    /// The name of the profile with this host and port, the first by name where there are more.
+    /// The name of the profile with this host and port; the first by name if there are several.
     pub(crate) fn name_of(&self, logged_in: &LoggedIn) -> Option<&str> {
         self.profiles
             .iter()

@@ -1,4 +1,4 @@
-//! Virtual sessions: a server, a directory and a transfer type of the caller's own.
+//! Virtual sessions: each has a server, a directory and a transfer type of its caller.
 
 mod in_use;
 
@@ -28,7 +28,7 @@ pub struct Limits {
     pub max: usize,
     /// Sessions of one principal.
     pub max_per_principal: usize,
-    /// Lease where none is asked for.
+    /// Lease of a session that asks for none.
     pub lease: Duration,
     /// Longest lease granted.
     pub max_lease: Duration,
@@ -36,7 +36,7 @@ pub struct Limits {
 
 impl Default for Limits {
     /// 1024 sessions, a quarter of them for one principal: a session is a few hundred bytes. A
-    /// lease of ten minutes outlives a person's pause; a day is the most a forgotten one lasts.
+    /// lease of ten minutes outlives a person's pause; a forgotten session lasts a day at most.
     fn default() -> Self {
         Self {
             max: 1024,
@@ -47,7 +47,7 @@ impl Default for Limits {
     }
 }
 
-/// What a new session shall be.
+/// The properties of a new session.
 #[derive(Debug, Clone)]
 pub struct SessionRequest {
     /// Its server.
@@ -56,45 +56,45 @@ pub struct SessionRequest {
     pub directory: Option<RemotePath>,
     /// Its transfer type.
     pub transfer_type: TransferType,
-    /// How long it lives unused; `None`: the default. Cut to the maximum.
+    /// How long it lives unused; `None`: the default. The maximum caps it.
     pub lease: Option<Duration>,
 }
 
 /// A session that was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionInfo {
-    /// Names the session in later calls.
+    /// Identifies the session in later calls.
     pub id: SessionId,
     /// Its directory, as the server named it.
     pub directory: String,
-    /// The code in which the server has its names.
+    /// The character code of the server's names.
     pub code: NameCode,
-    /// The lease that was granted.
+    /// The granted lease.
     pub lease: Duration,
 }
 
-/// A session, for its client.
+/// An open session, for its client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenSession {
     /// Its name.
     pub id: SessionId,
-    /// Whose it is.
+    /// Its principal.
     pub principal: Principal,
     /// The profile of its server; `None` for one that the client named.
     pub profile: Option<Arc<str>>,
     /// Its directory, as the server named it.
     pub directory: String,
-    /// The code in which the server has its names.
+    /// The character code of the server's names.
     pub code: NameCode,
     /// Its transfer type.
     pub transfer_type: TransferType,
     /// How long it lives unused.
     pub lease: Duration,
-    /// How much of that is left; `None` while it is used.
+    /// The rest of the lease; `None` while an operation uses the session.
     pub left: Option<Duration>,
 }
 
-/// All sessions that are open. `now` is a parameter of all that depends on a lease.
+/// All open sessions. Every method that depends on a lease takes `now`.
 #[derive(Debug)]
 pub(crate) struct Sessions {
     limits: Limits,
@@ -109,7 +109,7 @@ struct VirtualSession {
     location: Location,
     lease: Duration,
     expires: Instant,
-    /// Operations under way in it; it does not expire while there are any.
+    /// Running operations in it; the session does not expire while there are any.
     uses: usize,
 }
 
@@ -136,7 +136,7 @@ impl Sessions {
         }
     }
 
-    /// Whether one more may be opened.
+    /// Whether one more session may be opened.
     pub(crate) fn room(&mut self, principal: &Principal, now: Instant) -> Result<(), Cause> {
         self.sweep(now);
         let own = self
@@ -152,7 +152,7 @@ impl Sessions {
         admitted.map_err(|Full { own }| Cause::TooManySessions { own })
     }
 
-    /// Opens a session. Answers its name and the lease that is granted.
+    /// Opens a session. Answers its name and the granted lease.
     pub(crate) fn open(
         &mut self,
         principal: Principal,
@@ -192,7 +192,7 @@ impl Sessions {
         Ok(())
     }
 
-    /// Where a session is. Its lease begins anew.
+    /// The location of a session. Its lease restarts.
     pub(crate) fn location(
         &mut self,
         principal: &Principal,
@@ -203,8 +203,8 @@ impl Sessions {
             .map(|session| &mut session.location)
     }
 
-    /// Where a session is, for an operation that begins: until [`Sessions::end_use`] the session
-    /// does not expire.
+    /// The location of a session, for an operation that begins: the session does not expire until
+    /// [`Sessions::end_use`].
     pub(crate) fn begin_use(
         &mut self,
         principal: &Principal,
@@ -216,7 +216,7 @@ impl Sessions {
         Ok(session.location.clone())
     }
 
-    /// An operation has ended. Nothing where the session was closed meanwhile.
+    /// An operation has ended. Does nothing if the session was closed meanwhile.
     pub(crate) fn end_use(&mut self, id: &SessionId, now: Instant) {
         if let Some(session) = self.open.get_mut(id) {
             session.uses = session.uses.saturating_sub(1);
@@ -224,7 +224,7 @@ impl Sessions {
         }
     }
 
-    /// A principal's own, or everybody's, in the order of their ids.
+    /// The sessions of one principal, or of all, in the order of their ids.
     pub(crate) fn of(&self, principal: Option<&Principal>, now: Instant) -> Vec<OpenSession> {
         let own = self.open.iter().filter(|(_, session)| {
             principal.is_none_or(|one| session.principal == *one) && !session.is_over(now)

@@ -1,4 +1,4 @@
-//! Bytes on their way from the server to a caller.
+//! Bytes from the server to a caller.
 
 mod drive;
 mod ends;
@@ -27,24 +27,24 @@ pub use guarded::{Guarded, Guards, Wanted};
 pub use many::Part;
 use simcom_talk::dialogue::operation::Growth;
 
-/// A download or listing under way. Dropping it cancels the operation.
+/// A running download or listing. Dropping it cancels the operation.
 #[derive(Debug)]
 pub struct Reading {
     operation: JobId,
-    /// The same, as long as it has not ended.
+    /// The operation, as long as it has not ended.
     live: Weak<Operation>,
     size: Option<u64>,
     reader: Reader,
-    /// Bytes that an earlier reading has handed over.
+    /// Bytes that an earlier reading delivered.
     before: u64,
     tally: Tally,
     progress: watch::Receiver<GetProgress>,
-    /// How far it is on the link, now or when it had it last.
+    /// The progress of the current or the last turn on the link.
     link: watch::Receiver<Progress>,
     begin: Begin,
     driver: JoinHandle<Result<Finished, Error>>,
     ended: Option<Result<Next, Error>>,
-    /// Ends the operation with the reading, where it is all of it.
+    /// Ends the operation with the reading, if the reading is all of it.
     _cancel: Option<DropGuard>,
 }
 
@@ -52,57 +52,57 @@ pub struct Reading {
 #[derive(Debug)]
 enum Begin {
     Awaited(oneshot::Receiver<Option<u64>>),
-    /// It failed before, or there was nothing to deliver: the driver knows.
+    /// It failed before that, or delivered nothing: the driver has the answer.
     Missed,
     Seen,
 }
 
-/// How a Get stands with the link.
+/// How far a Get is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct GetProgress {
-    /// What is being done.
+    /// Its stage.
     pub stage: GetStage,
     /// Its place, while it is queued.
     pub place: Place,
 }
 
-/// What a Get is doing.
+/// The stage of a Get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum GetStage {
-    /// Waiting for the link, at first or after it made way.
+    /// It waits for the link, at first or after it has yielded.
     #[default]
     Queued,
-    /// On the link, or over.
+    /// It is on the link, or has ended.
     Receiving,
 }
 
-/// What comes next in a [`Reading`].
+/// The next item of a [`Reading`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
-    /// The next bytes, at most [`crate::broker::spool::MAX_CHUNK`] of them, never none.
+    /// The next bytes: at least one, at most [`crate::broker::spool::MAX_CHUNK`].
     Chunk(Bytes),
-    /// All bytes were handed over.
+    /// All bytes were delivered.
     End(GetResult),
 }
 
 /// A finished download or listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GetResult {
-    /// Bytes handed over in chunks.
+    /// Bytes delivered in chunks.
     pub size: u64,
     /// SHA-256 of these bytes.
     pub sha256: [u8; 32],
-    /// How often the link broke and the transfer went on.
+    /// How often the link broke and the transfer resumed.
     pub resumes: u32,
     /// Time on the link, without waiting in the queue.
     pub elapsed: Duration,
-    /// The size that the file has now, where that is more than [`Reading::size`]: what was handed
-    /// over are its first bytes. It grew, or a longer one took its place before the first byte came.
+    /// The size of the file now, if it is more than [`Reading::size`]: the delivered bytes are its
+    /// first ones. It grew, or a longer file replaced it before the first byte came.
     pub grown: Option<u64>,
 }
 
 impl Broker {
-    /// Begins a job that delivers; completes when it does begin.
+    /// Begins a job that delivers; completes when the delivery begins.
     pub(crate) async fn read(
         &self,
         operation: Arc<Operation>,
@@ -131,7 +131,7 @@ impl Reading {
         }
     }
 
-    /// Begins a job that delivers, of an operation that goes on behind it.
+    /// Begins a delivering job of an operation that has more jobs after it.
     pub(crate) fn part_of(
         operation: Arc<Operation>,
         job: Deliver,
@@ -185,7 +185,9 @@ impl Reading {
     /// Waits until the transfer begins on the link. Cancel-safe.
     ///
     /// # Errors
-    /// Why it did not begin.
+    /// The link causes of [`Broker`](crate::broker::Broker); [`Cause::WrongOffset`]: the file is
+    /// shorter than the offset; [`Cause::SizeMismatch`]; [`Cause::ReaderTooSlow`];
+    /// [`Cause::Spool`].
     pub async fn began(&mut self) -> Result<(), Error> {
         if let Begin::Awaited(began) = &mut self.begin {
             let size = began.await;
@@ -201,30 +203,31 @@ impl Reading {
         }
     }
 
-    /// How it stands with the link, now and at every change.
+    /// The progress, now and at every change.
     #[must_use]
     pub fn progress(&self) -> watch::Receiver<GetProgress> {
         self.progress.clone()
     }
 
-    /// Names the operation.
+    /// Identifies the operation.
     #[must_use]
     pub const fn operation(&self) -> &JobId {
         &self.operation
     }
 
-    /// Size of the file on the server before the transfer, where it tells; known once
+    /// Size of the file on the server before the transfer, if the server tells; known once
     /// [`Reading::began`] has answered.
     #[must_use]
     pub const fn size(&self) -> Option<u64> {
         self.size
     }
 
-    /// Waits for the next bytes, or for the end. Cancel-safe. An error is the last thing that
-    /// comes, and what was handed over before it is true.
+    /// Waits for the next bytes, or for the end. Cancel-safe. An error is the last item, and the
+    /// bytes before it are right.
     ///
     /// # Errors
-    /// Why not all bytes came; `committed` counts those that did.
+    /// As [`Reading::began`]; [`Cause::SizeMismatch`] also where the module's count of bytes
+    /// differs. `committed` is the number of bytes delivered.
     pub async fn next(&mut self) -> Result<Next, Error> {
         if let Some(ended) = &self.ended {
             return ended.clone();
@@ -251,8 +254,9 @@ impl Reading {
         ended
     }
 
-    /// Its caller has all that it wanted: the rest is not taken from the link, and the operation is done.
-    /// Answers what came so far, but for the number of bytes and their hash, which the caller knows.
+    /// The caller has everything that it wants: the link carries no more, and the operation ends as
+    /// a success. Returns the result so far; the number of bytes and their hash are those of the
+    /// whole reading.
     fn enough(&self) -> GetResult {
         let elapsed = self.live.upgrade().map(|operation| {
             operation.enough();
@@ -267,7 +271,7 @@ impl Reading {
         }
     }
 
-    /// How the driver ended.
+    /// The result of the driver.
     async fn finished(&mut self) -> Result<Next, Error> {
         let finished = (&mut self.driver).await;
         finished
@@ -281,12 +285,12 @@ impl Reading {
 pub(crate) struct Deliver {
     pub(crate) standing: Standing,
     pub(crate) task: Task,
-    /// A login that has worked and is refused is tried again, as long as the caller waits.
+    /// The job retries a refused login that has worked before, as long as the caller waits.
     pub(crate) insists: bool,
 }
 
 impl Deliver {
-    /// Bytes that an earlier reading has handed over.
+    /// Bytes that an earlier reading delivered.
     fn before(&self) -> u64 {
         match &self.task {
             Task::Download(download) => download.begun.as_ref().map_or(0, |begun| begun.got),
@@ -295,7 +299,7 @@ impl Deliver {
     }
 }
 
-/// What the module said at the end.
+/// The module's result at the end.
 #[derive(Debug)]
 struct Finished {
     delivered: Delivered,
@@ -304,7 +308,7 @@ struct Finished {
 }
 
 impl Finished {
-    /// The end of a reading, if the module delivered what was counted.
+    /// The end of a reading, if the module's count agrees with the bytes delivered.
     fn result(&self, id: &JobId, before: u64, tally: &Tally) -> Result<Next, Error> {
         let Self {
             delivered,

@@ -1,4 +1,7 @@
 //! Many files of a server in one operation.
+//!
+//! Above 400 lines because one table says, for every cause, whether it concerns one file or all of
+//! them.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -19,22 +22,22 @@ use simcom_talk::dialogue::operation::{Output, Seen, Standing, Survey, Task, Wan
 use simcom_talk::ftps::listing::Entry;
 use simcom_talk::ftps::value::RemotePath;
 
-/// Most files of one operation whose files come one by one: an hour at three a second.
+/// Most files of one operation that receives its files one by one: an hour at three per second.
 pub const FILES: usize = 10_000;
 
-/// Most files of a request that names them all.
+/// Most files of a request that lists them all.
 pub const PATHS: usize = 1000;
 
-/// Most bytes of all names of one operation, which are kept until the results were read: a hundred for each
-/// of [`FILES`].
+/// Most bytes of all names of one operation; they are kept until the results are read. A hundred
+/// for each of [`FILES`].
 pub const NAMES: usize = 1 << 20;
 
-/// How many files in a row may fail on the link, although it came back each time, before the others are not
-/// tried any more: as often as any command is.
+/// How many files in a row may fail on the link, although it came back each time, before the
+/// operation gives up the others: as often as any command is tried.
 const FRUITLESS: u32 = 3;
 
-/// An operation on many files under way. Dropping it cancels the operation. What one of them came to comes as
-/// soon as it is known, in any order.
+/// A running operation on many files. Dropping it cancels the operation. The result of each file
+/// comes as soon as it is known, in any order.
 #[derive(Debug)]
 pub struct Many<T> {
     id: JobId,
@@ -46,27 +49,27 @@ pub struct Many<T> {
     _cancel: DropGuard,
 }
 
-/// What comes next of [`Many`].
+/// The next item of [`Many`].
 #[derive(Debug)]
 pub enum Next<T> {
-    /// Something of one file.
+    /// A part of one file's result.
     Part(T),
-    /// Nothing more comes.
+    /// The end.
     End(Counts),
 }
 
-/// What became of all files.
+/// The results of all files in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
-    /// As they were asked for.
+    /// Files that succeeded.
     pub succeeded: usize,
-    /// Others.
+    /// Files that failed.
     pub failed: usize,
     /// Time on the link, without waiting in the queue.
     pub elapsed: Duration,
 }
 
-/// How an operation on many files stands.
+/// How far an operation on many files is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ManyProgress {
     /// It has the link, or has ended.
@@ -77,28 +80,28 @@ pub struct ManyProgress {
     pub place: Place,
 }
 
-/// What one file came to, by its place among those that were given.
+/// The result of one file, by its index in the request.
 #[derive(Debug)]
 pub struct OfFile<T> {
-    /// From 0 on.
+    /// Counted from 0.
     pub index: usize,
-    /// As it was given.
+    /// The path as the caller gave it.
     pub path: RemotePath,
-    /// What it came to.
+    /// The result.
     pub outcome: Result<T, Error>,
 }
 
-/// What is known of a name.
+/// What the server shows about a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {
-    /// Its line in the listing of its directory; `None` where that hides it.
+    /// Its line in the listing of its directory; `None` where the listing hides it.
     pub entry: Option<Entry>,
-    /// Its size, where the server tells.
+    /// Its size, if the server tells.
     pub size: Option<u64>,
 }
 
 impl<T> Many<T> {
-    /// An operation whose results come from `results`, and which `driver` carries out.
+    /// An operation that `driver` carries out, and whose results come from `results`.
     pub(crate) fn begin(
         operation: &Arc<Operation>,
         results: mpsc::Receiver<T>,
@@ -117,13 +120,13 @@ impl<T> Many<T> {
         }
     }
 
-    /// Names the operation.
+    /// Identifies the operation.
     #[must_use]
     pub const fn operation(&self) -> &JobId {
         &self.id
     }
 
-    /// How it stands.
+    /// Its progress.
     #[must_use]
     pub fn progress(&self) -> ManyProgress {
         let (is_on_link, moved) = self
@@ -137,10 +140,11 @@ impl<T> Many<T> {
         }
     }
 
-    /// Waits for what comes next. Cancel-safe. An error is the last thing that comes.
+    /// Waits for the next item. Cancel-safe. An error is the last item.
     ///
     /// # Errors
-    /// Why not all files were seen to.
+    /// The cause that ended the operation before all files had a result: a link cause of
+    /// [`Broker`], [`Cause::ReaderTooSlow`], [`Cause::WriterTooSlow`] or [`Cause::Spool`].
     pub async fn next(&mut self) -> Result<Next<T>, Error> {
         if let Some(part) = self.results.recv().await {
             return Ok(Next::Part(part));
@@ -157,7 +161,7 @@ impl<T> Many<T> {
     }
 }
 
-/// What files came to, on its way to whoever asked.
+/// The results of files on their way to the caller.
 #[derive(Debug)]
 pub(crate) struct Results<T> {
     told: mpsc::Sender<T>,
@@ -167,7 +171,7 @@ pub(crate) struct Results<T> {
 }
 
 impl<T> Results<T> {
-    /// There is room for so many that nobody has read.
+    /// Results for a channel of `room` unread items.
     pub(crate) fn new(room: usize) -> (Self, mpsc::Receiver<T>) {
         let (told, results) = mpsc::channel(room);
         let results_of = Self {
@@ -178,8 +182,8 @@ impl<T> Results<T> {
         (results_of, results)
     }
 
-    /// One file is over. There is room for each of them. Gives back why the others are not tried any more,
-    /// where what failed it fails them as well.
+    /// One file has ended. The channel has room for its result. Returns an error if the failure
+    /// concerns the other files too.
     pub(crate) fn over<R>(
         &mut self,
         of: OfFile<R>,
@@ -190,7 +194,7 @@ impl<T> Results<T> {
         end
     }
 
-    /// The same of a file whose failure is counted together with that of others.
+    /// Like `over`, for a file whose failure counts once together with those of others.
     pub(crate) fn over_with_others<R>(&mut self, of: OfFile<R>, part: impl FnOnce(OfFile<R>) -> T) {
         match of.outcome {
             Ok(_) => self.counts.succeeded += 1,
@@ -200,11 +204,11 @@ impl<T> Results<T> {
     }
 
     fn tell(&self, part: T) {
-        // Nobody reads any more: the operation is cancelled in its own way.
+        // Nobody reads any more: the caller cancels the operation itself.
         let _ = self.told.try_send(part);
     }
 
-    /// Counts one file that is over.
+    /// Counts one file that has ended.
     pub(crate) fn count<R>(&mut self, outcome: Result<&R, &Error>) -> Result<(), Error> {
         match outcome {
             Ok(_) => {
@@ -219,7 +223,7 @@ impl<T> Results<T> {
         }
     }
 
-    /// Something failed: a file, or what concerns several.
+    /// A failure of one file, or of something that concerns several.
     pub(crate) fn fails(&mut self, error: &Error) -> Result<(), Error> {
         let reach = Reach::of(error);
         self.fruitless = match reach {
@@ -232,12 +236,12 @@ impl<T> Results<T> {
         Ok(())
     }
 
-    /// Where parts go.
+    /// The channel for the parts.
     pub(crate) const fn told(&self) -> &mpsc::Sender<T> {
         &self.told
     }
 
-    /// All is over: the link is given on, and what became of it is written down.
+    /// The operation has ended: passes the link on and logs the result.
     pub(crate) fn end(
         self,
         operation: &Operation,
@@ -258,9 +262,9 @@ impl<T> Results<T> {
 enum Reach {
     /// The file alone.
     File,
-    /// The link, which may be there again for the next file.
+    /// The link; it may be back for the next file.
     Link,
-    /// All that are to come: the module, its login, or the one who asked.
+    /// All later files: the failure is of the module, its login, or the caller.
     All,
 }
 
@@ -283,7 +287,7 @@ impl Reach {
             | Cause::WriterTooSlow
             | Cause::Spool(_)
             | Cause::WrongAnswer
-            // What refuses an operation as a whole.
+            // Causes that refuse an operation as a whole.
             | Cause::OnlyValidated
             | Cause::RequestIdUsed
             | Cause::RequestRunning
@@ -315,7 +319,7 @@ impl Reach {
             | Cause::SizeMismatch { .. }
             | Cause::HashMismatch(_)
             | Cause::WrongOffset { .. }
-            // Of transfers that outlive their caller.
+            // Causes of transfers that outlive their caller.
             | Cause::TransfersOff
             | Cause::TransferNotFound
             | Cause::TransferExists
@@ -350,7 +354,7 @@ impl Reach {
     }
 }
 
-/// One job of many, where a login that has worked and is refused is tried again.
+/// One of many jobs; it retries a refused login that has worked before.
 pub(crate) async fn job(
     operation: &Operation,
     standing: &Standing,
@@ -369,8 +373,8 @@ pub(crate) async fn job(
     }
 }
 
-/// Looks for names that are in one directory, and asks for the size of those of which the listing does not
-/// tell what is wanted, where that is wished for.
+/// Looks up names in one directory. With `sizes`, asks for each size that the listing does not
+/// show.
 pub(crate) async fn survey(
     operation: &Operation,
     standing: &Standing,
@@ -388,7 +392,7 @@ pub(crate) async fn survey(
     }
 }
 
-/// A file as the module has to be asked for it.
+/// A file as the module needs it in a command.
 #[derive(Debug, Clone)]
 pub(crate) struct Located {
     pub(crate) index: usize,
@@ -406,13 +410,13 @@ impl Located {
         })
     }
 
-    /// Whether two are in one directory, as far as their names tell.
+    /// Whether both files are in one directory, by their names.
     fn is_beside(&self, other: &Self) -> bool {
         self.path.parent() == other.path.parent() && self.standing == other.standing
     }
 }
 
-/// Files by their directories, in the order in which these were named first.
+/// Groups files by directory, in the order in which the directories first appear.
 pub(crate) fn by_directory<T: Clone>(
     files: impl IntoIterator<Item = (Located, T)>,
 ) -> Vec<Vec<(Located, T)>> {
@@ -423,7 +427,7 @@ pub(crate) fn by_directory<T: Clone>(
                 .first()
                 .is_some_and(|first| first.0.is_beside(&file.0))
         };
-        // Most follow one of the same directory.
+        // Most files follow one of the same directory.
         match groups.iter_mut().rev().find(same) {
             Some(group) => group.push(file),
             None => groups.push(vec![file]),
@@ -436,7 +440,8 @@ impl Broker {
     /// Admits the deletion of many files. Returns at once.
     ///
     /// # Errors
-    /// Why it was not admitted. Nothing of it reaches the module.
+    /// The target and admission causes of [`Broker`]. Nothing has reached the module.
+    /// [`Many::next`] reports the rest.
     pub fn delete_files(
         &self,
         caller: &Caller,
@@ -454,10 +459,11 @@ impl Broker {
         Ok(Many::begin(&operation, told, driver))
     }
 
-    /// Admits the looking for many names. Returns at once.
+    /// Admits the lookup of many names. Returns at once.
     ///
     /// # Errors
-    /// Why it was not admitted. Nothing of it reaches the module.
+    /// The target and admission causes of [`Broker`]. Nothing has reached the module.
+    /// [`Many::next`] reports the rest.
     pub fn stat_files(
         &self,
         caller: &Caller,

@@ -1,4 +1,4 @@
-//! Content on its way: between servers, module and callers.
+//! Content between servers, the module and callers.
 
 pub mod get;
 pub mod many;

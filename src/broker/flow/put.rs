@@ -1,4 +1,4 @@
-//! Bytes on their way from a caller to the server.
+//! Bytes from a caller to the server.
 
 mod content;
 mod drive;
@@ -37,35 +37,37 @@ pub(crate) use sentinel::Sentinel;
 use simcom_talk::dialogue::failure;
 use simcom_talk::ftps::value::RemotePath;
 
-/// What a file that is written shall be.
+/// The properties of a Put.
 #[derive(Debug, Clone)]
 pub struct PutHeader {
     /// Where it goes.
     pub target: Target,
     /// Its path.
     pub path: RemotePath,
-    /// Refuse, without touching it, where the name exists.
+    /// Fail, without touching the file, if the name exists.
     pub must_be_new: bool,
-    /// How the result is made sure of; `None`: by the size, and as well as can be in an ASCII session.
+    /// How the daemon verifies the result; `None`: by the size; in an ASCII session, as well as
+    /// possible.
     pub verify: Option<Verify>,
-    /// Delete what was begun where the file could not be written whole.
+    /// Delete the partial file if the Put fails.
     pub delete_on_failure: bool,
-    /// Bytes to come, where the caller knows. Other than what then comes fails the Put; nothing
-    /// is set aside for it.
+    /// Number of bytes, if the caller knows it. The Put fails if another number comes; the daemon
+    /// reserves nothing for it.
     pub size: Option<u64>,
-    /// A file written last, holding size and SHA-256 of the first: absolute, or relative to the
-    /// directory of `path`. Written only where the first is verified, so it needs a `verify`
+    /// A file written last, with the size and SHA-256 of the first: absolute, or relative to the
+    /// directory of `path`. It is written only if the first is verified, so it needs a `verify`
     /// other than [`Verify::Nothing`].
     pub sentinel: Option<RemotePath>,
 }
 
-/// An upload under way. Dropping it before [`Writing::finish`] has answered cancels the
-/// operation; without `finish` the file is never completed.
+/// A running upload. Dropping it before [`Writing::finish`] has answered cancels the operation;
+/// without `finish` the file is never completed.
 ///
-/// The link is asked for when the first bytes have come, so that a caller who only opens holds
-/// nobody up. One that sends nothing for the time of [`crate::broker::limits::Trickle`] gives the link to
-/// those who wait, where its upload can go on later; one that sends nothing for the time of
-/// [`crate::broker::limits::Stall`], on the link or not, has failed.
+/// The operation asks for the link when the first bytes have come, so that a caller that only opens
+/// an upload delays nobody. If the caller sends nothing for the time of
+/// [`crate::broker::limits::Trickle`], the upload yields the link, if it can resume later. If the
+/// caller sends nothing for the time of [`crate::broker::limits::Stall`], on the link or off it,
+/// the upload fails.
 #[derive(Debug)]
 pub struct Writing {
     operation: JobId,
@@ -85,7 +87,7 @@ pub struct Writing {
 /// How far a Put is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PutProgress {
-    /// What is being done.
+    /// Its stage.
     pub stage: PutStage,
     /// Bytes handed to the module.
     pub sent: u64,
@@ -93,15 +95,15 @@ pub struct PutProgress {
     pub place: link::Place,
 }
 
-/// What a Put is doing.
+/// The stage of a Put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PutStage {
-    /// Waiting for bytes or for the link, at first or after it made way.
+    /// It waits for bytes or for the link, at first or after it has yielded.
     #[default]
     Queued,
     /// On the link.
     Sending,
-    /// Making sure of the result.
+    /// The daemon verifies the result.
     Verifying,
 }
 
@@ -143,13 +145,13 @@ impl Writing {
         })
     }
 
-    /// Names the operation.
+    /// Identifies the operation.
     #[must_use]
     pub const fn operation(&self) -> &JobId {
         &self.operation
     }
 
-    /// Bytes to come, where the caller has said.
+    /// The number of bytes that the caller declared.
     #[must_use]
     pub const fn declared(&self) -> Option<u64> {
         self.declared
@@ -161,11 +163,12 @@ impl Writing {
         self.progress.clone()
     }
 
-    /// Hands over the next bytes; waits while the spool is full. Dropping the future before it
-    /// completes leaves a part of them handed over: drop the [`Writing`] then.
+    /// Takes the next bytes; waits while the spool is full. Dropping the future before it completes
+    /// leaves a part of the bytes in the spool: drop the [`Writing`] then.
     ///
     /// # Errors
-    /// Why the operation is over.
+    /// [`Cause::SizeMismatch`]: more bytes than declared; [`Cause::DataBudget`]; [`Cause::Spool`];
+    /// else the cause that ended the operation, as [`Writing::finish`] lists.
     pub async fn push(&mut self, bytes: Bytes) -> Result<(), Error> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
@@ -189,15 +192,15 @@ impl Writing {
         }
     }
 
-    /// Completes when the operation has failed while bytes are still awaited. Cancel-safe: for a
-    /// `select!` beside the caller's stream.
+    /// Completes when the operation has failed before all bytes came. Cancel-safe: for a `select!`
+    /// beside the caller's stream.
     pub async fn failed(&mut self) -> Error {
         if let Some(error) = &self.failed {
             return error.clone();
         }
         let error = match (&mut self.driver).await {
             Ok(Err(error)) => error,
-            // It cannot succeed before it was told that all bytes are there.
+            // The operation cannot succeed before `finish`.
             Ok(Ok(_)) => {
                 let operation = Some(self.operation.clone());
                 Error {
@@ -211,12 +214,17 @@ impl Writing {
         error
     }
 
-    /// Says that all bytes were pushed, and waits for the result. `sha256`, where the caller has
-    /// it, is compared with the bytes that were pushed before the file is completed.
+    /// Says that all bytes are there, and waits for the result. Before the file is completed,
+    /// `sha256`, if given, is compared with the bytes.
     ///
     /// # Errors
-    /// Why the file is not there as it should be. A failure of the sentinel leaves the file
-    /// itself, whole and verified: `committed` is its size.
+    /// [`Cause::SizeMismatch`], [`Cause::HashMismatch`]: the bytes, or the file on the server, are
+    /// not the expected ones. [`Cause::NameTaken`], [`Cause::NameBusy`]: another upload has the
+    /// name. [`Cause::Unverified`], [`Cause::Indeterminate`]: the evidence is not enough.
+    /// [`Cause::WriterTooSlow`], [`Cause::Spool`], and the link causes of
+    /// [`Broker`](crate::broker::Broker). After a failure of the sentinel
+    /// ([`Cause::SentinelUnknown`] among others) the file itself is complete and verified:
+    /// `committed` is its size.
     pub async fn finish(mut self, sha256: Option<[u8; 32]>) -> Result<PutResult, Error> {
         if let Some(error) = self.failed.take() {
             return Err(error);
@@ -229,7 +237,7 @@ impl Writing {
             return Err(self.fail(Cause::HashMismatch(Hashed::Sent)).await);
         }
         if let Some(whole) = self.whole.take() {
-            // A driver that is gone has its answer ready.
+            // A driver that has ended has its answer ready.
             let _ = whole.send(self.tally.clone());
         }
         if let Some(writer) = self.writer.as_mut() {
@@ -239,7 +247,7 @@ impl Writing {
         finished.unwrap_or_else(|how| Err(Error::lost(&self.operation, &how)))
     }
 
-    /// Ends the operation for a fault that was found here, and waits until it has ended.
+    /// Ends the operation because of a fault found here, and waits until it has ended.
     async fn fail(&mut self, cause: Cause) -> Error {
         self.fault.set(cause);
         self.cancel.cancel();
@@ -248,7 +256,7 @@ impl Writing {
     }
 }
 
-/// Why the caller's side ended the operation, where it was not the caller's wish.
+/// The fault on the caller's side that ended the operation, if it was not a cancellation.
 #[derive(Debug, Clone, Default)]
 struct Fault(Arc<Mutex<Option<Cause>>>);
 
@@ -260,10 +268,10 @@ impl Fault {
             .get_or_insert(cause);
     }
 
-    /// The error of an operation that was ended: the fault's cause, if there is one.
+    /// The error of an operation that was ended: with the fault's cause, if there is one.
     fn explain(&self, error: Error) -> Error {
         let fault = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // The module may see the end of the source before the wish to cancel.
+        // The module may see the end of the source before the cancellation.
         let source_gone = matches!(&error.cause, Cause::Modem(error)
             if matches!(&**error, modem::Error::Failed(failure)
                 if failure.cause == failure::Cause::SourceGone));

@@ -15,45 +15,47 @@ use simcom_talk::ftps::storage::{Entry, ModulePath, Space};
 use simcom_talk::ftps::value::{Drive, Offset, RemotePath, TransferType};
 pub use writing::{WritingToModule, Written};
 
-/// A file that goes between the server and a drive of the module, where it has the last component
-/// of the remote path as its name.
+/// A file transfer between the server and a drive of the module. On the module, the file has the
+/// last component of the remote path as its name.
 #[derive(Debug, Clone)]
 pub struct Transfer {
     /// The server.
     pub target: Target,
-    /// On the server.
+    /// Path on the server.
     pub path: RemotePath,
-    /// On the module.
+    /// Drive of the module.
     pub drive: Drive,
-    /// The byte to go on at.
+    /// The byte to resume at.
     pub offset: Offset,
-    /// Refuse to fetch, without touching it, where the module holds a file of the name.
+    /// Fail a fetch, without touching the file, if the module has a file of the name.
     pub must_be_new: bool,
 }
 
 impl Broker {
-    /// Admits the reading of a file of the server to a drive of the module. Returns at once. What
-    /// came stays on the module, however it ends.
+    /// Admits the reading of a server's file to a drive of the module. Returns at once. The bytes
+    /// that came stay on the module, however the operation ends.
     ///
     /// # Errors
-    /// Why it was not admitted.
+    /// The target and admission causes of [`Broker`], and [`Cause::InvalidPath`]; nothing has
+    /// reached the module.
     pub fn fetch_to_module(&self, caller: &Caller, transfer: Transfer) -> Result<Moving, Error> {
         self.move_file(caller, "FetchToModule", transfer, Task::Fetch)
     }
 
-    /// Admits the writing of a file of the server from a drive of the module. Returns at once. The
-    /// server may have a part of the file, where it fails.
+    /// Admits the writing of a file of the server from a drive of the module. Returns at once. If
+    /// it fails, the server may have a part of the file.
     ///
     /// # Errors
-    /// Why it was not admitted.
+    /// The target and admission causes of [`Broker`], and [`Cause::InvalidPath`]; nothing has
+    /// reached the module.
     pub fn send_from_module(&self, caller: &Caller, transfer: Transfer) -> Result<Moving, Error> {
         self.move_file(caller, "SendFromModule", transfer, Task::Send)
     }
 
-    /// The names in a directory of the module, and the size of each file where it is told.
+    /// The names in a directory of the module, and the size of each file if the module tells.
     ///
     /// # Errors
-    /// Why they are not known.
+    /// The admission and link causes of [`Broker`].
     pub async fn list_module_files(
         &self,
         caller: &Caller,
@@ -69,7 +71,7 @@ impl Broker {
     /// Deletes a file of the module.
     ///
     /// # Errors
-    /// Why it was not deleted.
+    /// The admission and link causes of [`Broker`].
     pub async fn delete_module_file(&self, caller: &Caller, file: ModulePath) -> Result<(), Error> {
         let task = Task::DeleteModuleFile(file);
         self.on_storage(caller, "DeleteModuleFile", task)
@@ -80,7 +82,7 @@ impl Broker {
     /// Admits the reading of a file of the module. Returns at once.
     ///
     /// # Errors
-    /// Why it was not admitted.
+    /// The admission causes of [`Broker`]; nothing has reached the module.
     pub fn read_module_file(&self, caller: &Caller, file: ModulePath) -> Result<Reading, Error> {
         let operation = self.admit_at(caller, "ReadModuleFile", Priority::Normal, None, None)?;
         let job = Deliver {
@@ -96,7 +98,7 @@ impl Broker {
     /// [`WritingToModule`].
     ///
     /// # Errors
-    /// Why it was not admitted. Nothing of it reaches the module.
+    /// The admission causes of [`Broker`]; nothing has reached the module.
     pub fn write_module_file(
         &self,
         caller: &Caller,
@@ -106,10 +108,10 @@ impl Broker {
         Ok(WritingToModule::new(operation, what))
     }
 
-    /// Room on a drive of the module, or on all there are.
+    /// Free space on a drive of the module, or on all its drives.
     ///
     /// # Errors
-    /// Why it is not known.
+    /// The admission and link causes of [`Broker`].
     pub async fn module_space(
         &self,
         caller: &Caller,
@@ -140,7 +142,7 @@ impl Broker {
     ) -> Result<Moving, Error> {
         let (location, session) = self.locate(caller, &transfer.target)?;
         let (mut standing, path) = location.locate(&transfer.path)?;
-        // Sizes are compared, and an offset here must be one there.
+        // Binary, because sizes are compared, and an offset must mean the same byte on both sides.
         if let Standing::LoggedIn(place) = &mut standing {
             place.transfer_type = TransferType::Binary;
         }

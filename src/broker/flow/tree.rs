@@ -1,4 +1,4 @@
-//! What a name of a server is, and trees of directories: all that is below one, and its removal.
+//! The kind of a name on a server, and trees of directories: their listing and removal.
 
 mod listed;
 mod remove;
@@ -18,16 +18,17 @@ use simcom_talk::ftps::value::RemotePath;
 pub use remove::{Removed, RemovedCount, Removing};
 pub use walk::{Walk, WalkCount, Walked};
 
-/// Directories in directories that are followed. Longer paths than these need names of one letter to be within
-/// the 4096 bytes of a path; a server that shows a directory in itself has no end.
+/// Depth of directories that the walk follows. A deeper path needs names of one letter to fit the
+/// 4096 bytes of a path; a server that shows a directory within itself has no end.
 const MAX_DEPTH: usize = 64;
 
 impl Broker {
-    /// What a name is: by the listing of its directory, and by its size where that hides it. Links are not
-    /// followed.
+    /// The kind of a name: by the listing of its directory, and by its size if the listing hides
+    /// it. Does not follow symlinks.
     ///
     /// # Errors
-    /// Why it is not known. A name that is not there is found so ([`simcom_talk::dialogue::failure::Finding`]).
+    /// The target, admission and link causes of [`Broker`]; [`Cause::InvalidPath`]. The failure's
+    /// finding says if the name does not exist ([`simcom_talk::dialogue::failure::Finding`]).
     pub async fn stat(
         &self,
         caller: &Caller,
@@ -38,7 +39,7 @@ impl Broker {
         let (standing, path) = location.locate(&without_slashes(path)?)?;
         let operation = self.admit(caller, "Stat", location, session)?;
         if !has_name(&path) {
-            // Whoever can go there stands in a directory.
+            // A path that the server accepts in CWD is a directory.
             self.run(operation, entered(standing, path), Task::Stand)
                 .await?;
             return Ok(entry(".".into(), Kind::Directory, None));
@@ -53,7 +54,8 @@ impl Broker {
                 }),
                 raw,
             }),
-            // What is not listed and has a size is a file with most servers, and some tell one of directories.
+            // With most servers a name that is not listed and has a size is a file; some also give
+            // a size for a directory.
             Output::Found(Found::Hidden(size)) => Ok(entry(name, Kind::Other, Some(size))),
             _ => Err(Cause::WrongAnswer.into()),
         }
@@ -75,7 +77,7 @@ fn entry(name: String, kind: Kind, size: Option<u64>) -> Entry {
     }
 }
 
-/// The time that a line of a listing tells, read today: that decides the year of one that names none.
+/// The time in a line of a listing, read today: today decides the year of a line that names none.
 fn modified(line: &[u8]) -> Option<std::time::SystemTime> {
     let mut lines = Lines::at(clock::wall(clock::now()));
     let mut entries = lines.push(line);
@@ -83,7 +85,7 @@ fn modified(line: &[u8]) -> Option<std::time::SystemTime> {
     entries.pop()?.facts?.modified
 }
 
-/// A directory may be named with a slash behind it.
+/// Removes trailing slashes, which the path of a directory may have.
 fn without_slashes(path: &RemotePath) -> Result<RemotePath, Cause> {
     match path.as_str().trim_end_matches('/') {
         "" => Ok(path.clone()),
@@ -91,13 +93,13 @@ fn without_slashes(path: &RemotePath) -> Result<RemotePath, Cause> {
     }
 }
 
-/// Whether a path ends in a name that a directory lists.
+/// Whether a path ends in a name that a directory can list.
 fn has_name(path: &RemotePath) -> bool {
     path.file_name()
         .is_some_and(|name| !matches!(name, "." | ".."))
 }
 
-/// Where a session must stand to be in a directory.
+/// The standing of a session inside a directory.
 fn entered(standing: Standing, path: RemotePath) -> Standing {
     let Standing::LoggedIn(place) = standing else {
         return standing;
@@ -110,10 +112,12 @@ fn entered(standing: Standing, path: RemotePath) -> Standing {
     Standing::LoggedIn(SessionTarget { directory, ..place })
 }
 
-/// The name and the path of an entry of the directory that is listed. Servers print `x`, `./x`, `/pub/x` and `x/`.
+/// The name and the path of an entry in the listed directory. Servers print `x`, `./x`, `/pub/x`
+/// and `x/`.
 ///
 /// # Errors
-/// [`Cause::NotAddressable`]: it is printed as a name of another directory, or no command can say it.
+/// [`Cause::NotAddressable`]: the entry's name belongs to another directory, or no command can
+/// carry it.
 fn branch_of(directory: Option<&RemotePath>, facts: &Facts) -> Result<(String, RemotePath), Cause> {
     let printed = facts.name.trim_end_matches('/');
     let printed = printed.strip_prefix("./").unwrap_or(printed);
@@ -136,7 +140,7 @@ fn branch_of(directory: Option<&RemotePath>, facts: &Facts) -> Result<(String, R
     branch().ok_or_else(|| Cause::NotAddressable(lossless::shown(&facts.name).into_owned()))
 }
 
-/// The same name as it is told: seen from where the tree begins.
+/// A name relative to the top of the tree, as it is reported.
 fn below(directory: &str, name: &str) -> String {
     match directory {
         "" => name.to_owned(),
@@ -144,7 +148,7 @@ fn below(directory: &str, name: &str) -> String {
     }
 }
 
-/// Whether an error is about the one name, so that the rest of the tree can go on.
+/// Whether an error concerns one name only, so that the rest of the tree can go on.
 fn is_of_one_name(error: &Error) -> bool {
     match &error.cause {
         Cause::InvalidPath(_) | Cause::NotAddressable(_) => true,
@@ -155,7 +159,7 @@ fn is_of_one_name(error: &Error) -> bool {
                     | failure::Cause::Refused(_)
                     | failure::Cause::ListingUnread(_)
             );
-            // A login is refused for all.
+            // A refused login concerns all names.
             is_refusal
                 && matches!(
                     failure.stage,

@@ -1,20 +1,20 @@
-//! Which logins have worked, and so are worth another try when they are refused.
+//! Logins that have worked, and so deserve another try after a refusal.
 
 use std::time::Duration;
 
 use crate::broker::terms::Lived;
 use crate::modem::health::LoggedIn;
 
-/// Logins that have worked, by server and user; of refusals, `W` is kept.
+/// Logins that have worked, by server and user; each refusal keeps a `W`.
 ///
-/// A server that still counts a session which was cut refuses the next one (`530 maximum number of
-/// clients`), until it gives that session up. The module reports nothing but that the server said no, so
-/// that a wrong password looks the same. So a refused login is tried again only where the same one has
-/// worked in the last [`WHILE`], a few times in a row by all together, and slowly.
+/// A server that still counts a broken session refuses the next one (`530 maximum number of
+/// clients`) until it gives the session up. The module reports only that the server refused, so a
+/// wrong password looks the same. So a refused login is tried again only if the same login worked
+/// in the last [`WHILE`], a few times in a row by all callers together, and slowly.
 #[derive(Debug)]
 pub(crate) struct Logins<W> {
     logins: Vec<Login<W>>,
-    /// Refusals in a row after which a login is tried once more.
+    /// Refusals in a row that lead to another try.
     tries: u32,
 }
 
@@ -24,22 +24,22 @@ pub(crate) struct Login<W> {
     pub(crate) worked: Lived,
     /// The moment that is on the disk.
     pub(crate) kept: Option<Lived>,
-    /// When it was to be put there last.
+    /// When it was last sent to the disk.
     pub(crate) tried: Option<Lived>,
-    /// Refusals since it worked.
+    /// Refusals since the login worked.
     pub(crate) refused: u32,
-    /// The last of them, and when it is tried again.
+    /// When the login may be tried again, and the last refusal.
     closed: Option<(Lived, W)>,
 }
 
-/// How long a login that has worked is believed in: also one that is used once a week.
+/// How long a login that worked is trusted: also one that is used once a week.
 const WHILE: Duration = Duration::from_secs(8 * 86400);
 
-/// Logins that are remembered: more than anybody has profiles.
+/// Logins remembered: more than anybody has profiles.
 const LOGINS: usize = 64;
 
 impl<W> Default for Logins<W> {
-    /// None, of which none is tried again.
+    /// No logins, and no tries after a refusal.
     fn default() -> Self {
         Self {
             logins: Vec::new(),
@@ -49,7 +49,7 @@ impl<W> Default for Logins<W> {
 }
 
 impl<W: Clone> Logins<W> {
-    /// As the disk has them. After so many refusals in a row, one is tried once more.
+    /// The logins on the disk. `tries` refusals in a row lead to another try.
     pub(crate) fn read(rows: Vec<(LoggedIn, Lived)>, tries: u32) -> Self {
         let logins = rows.into_iter().take(LOGINS);
         let login = |(server, worked)| Login {
@@ -66,7 +66,7 @@ impl<W: Clone> Logins<W> {
         }
     }
 
-    /// Nothing is waited for any more: somebody wants it tried.
+    /// Ends all pauses: a user asked for a new try.
     pub(crate) fn reopen(&mut self) {
         for login in &mut self.logins {
             login.closed = None;
@@ -77,7 +77,7 @@ impl<W: Clone> Logins<W> {
         self.logins.iter_mut().find(|login| login.server == *server)
     }
 
-    /// It has worked. Gives back what is to be forgotten for it.
+    /// The login has worked. Returns the oldest login, if it was dropped for this one.
     pub(crate) fn worked(&mut self, server: &LoggedIn, now: Lived) -> Option<LoggedIn> {
         if let Some(login) = self.get(server) {
             (login.worked, login.refused, login.closed) = (now, 0, None);
@@ -103,7 +103,7 @@ impl<W: Clone> Logins<W> {
         Some(self.logins.swap_remove(oldest).server)
     }
 
-    /// It was refused. Answers after which pause it is tried again; `None`: never.
+    /// The server refused the login. Answers the pause before the next try; `None`: no other try.
     pub(crate) fn refused(
         &mut self,
         server: &LoggedIn,
@@ -116,7 +116,7 @@ impl<W: Clone> Logins<W> {
         if now.since(login.worked) > WHILE {
             return None;
         }
-        // Another met the same refusal.
+        // Another call met the same refusal.
         if let Some((until, _)) = login.closed.as_ref().filter(|(until, _)| *until > now) {
             return Some(until.since(now));
         }
@@ -129,7 +129,7 @@ impl<W: Clone> Logins<W> {
         Some(pause)
     }
 
-    /// Until when it is not tried, and the refusal that is the reason.
+    /// When the login may be tried again, and the refusal that closed it.
     pub(crate) fn closed(&mut self, server: &LoggedIn, now: Lived) -> Option<(Lived, W)> {
         let (until, why) = self.get(server)?.closed.as_ref()?;
         (*until > now).then(|| (*until, why.clone()))
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(refused(&mut logins, "b", now), None);
         for _ in 0..TRIES {
             assert_eq!(refused(&mut logins, "a", now), Some(PAUSE));
-            // Of the same wave.
+            // From the same wave of calls.
             let later = now + PAUSE / 4;
             assert_eq!(refused(&mut logins, "a", later), Some(PAUSE * 3 / 4));
             now = now + PAUSE;

@@ -1,4 +1,4 @@
-//! A place in the queue, and the turn that it waits for.
+//! A place in the queue, and the turn that it leads to.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::broker::scheduler::{Key, Verdict, Wish};
 use crate::broker::terms::Why;
 use crate::modem::clock;
 
-/// An operation's place among those admitted. Dropping it gives the place away.
+/// An operation's place among those admitted. Dropping it frees the place.
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(super) link: Arc<Link>,
@@ -19,23 +19,23 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// Names it among those that wait.
+    /// Identifies the operation in the queue.
     pub(crate) const fn key(&self) -> Key {
         self.key
     }
 
-    /// The size of what it moves now was found out.
+    /// The size of the running transfer is known now.
     pub(crate) fn sized(&self, bytes: u64) {
         self.link.queue().scheduler.sized(self.key, bytes);
         self.link.changed.notify_waiters();
     }
 
-    /// So many bytes have moved since it has the link.
+    /// The operation has moved `bytes` bytes since it got the link.
     pub(crate) fn moved(&self, bytes: u64) {
         self.link.queue().scheduler.moved(self.key, bytes);
     }
 
-    /// Whether it may do another job with the link before those who wait.
+    /// Whether it may run its next job before the waiting jobs.
     pub(crate) fn may_go_on(&self) -> bool {
         let queue = self.link.queue();
         queue
@@ -43,32 +43,32 @@ impl Slot {
             .may_go_on(self.key, &queue.costs, clock::now())
     }
 
-    /// It does another job with the link.
+    /// It begins its next job on the link.
     pub(crate) fn goes_on(&self, wish: &Wish) {
         let mut queue = self.link.queue();
         queue.scheduler.goes_on(self.key, wish, clock::now());
     }
 
-    /// The caller of what it moves now stands still, or goes on.
+    /// The caller of the running transfer trickles, or goes on.
     pub(crate) fn trickles(&self, trickles: bool) {
         self.link.queue().scheduler.trickles(self.key, trickles);
         self.link.changed.notify_waiters();
     }
 
-    /// Its caller stood still, and left.
+    /// Its caller neither sent nor read, and left.
     pub(crate) fn stood_still(&self) {
         self.link.queue().scheduler.stood_still(self.key);
     }
 
-    /// Whether a caller of the same principal has stood still with the link.
+    /// Whether a caller of the same principal has held up the link.
     pub(crate) fn has_stood_still(&self) -> bool {
         self.link.queue().scheduler.has_stood_still(self.key)
     }
 
-    /// While it has the link: completes when it is to give way, and answers why.
+    /// While the operation has the link: completes when it must yield, and answers why.
     pub(crate) async fn wanted_by_others(&self) -> Why {
         loop {
-            // Listens before it looks, so that nothing that changes in between is missed.
+            // Registers before it looks, so that it misses no change in between.
             let mut changed = pin!(self.link.changed.notified());
             changed.as_mut().enable();
             let verdict = {
@@ -89,10 +89,10 @@ impl Slot {
         }
     }
 
-    /// Waits for the link. Dropping the future steps out of the queue. `place` is told how many
-    /// go first.
+    /// Waits for the link. Dropping the future leaves the queue. `place` receives the number of
+    /// operations that go first.
     pub(crate) async fn turn(&self, wish: Wish, place: &watch::Sender<Place>) -> Option<Turn> {
-        // Dropped last: a turn that nobody took gives the link on.
+        // Dropped last: a turn that nobody took passes the link on.
         let (grant, granted) = oneshot::channel();
         let _asking = Asking { slot: self };
         {
@@ -118,7 +118,7 @@ impl Drop for Slot {
     }
 }
 
-/// Someone in the queue. Dropping it steps out.
+/// A waiter in the queue. Dropping it leaves the queue.
 struct Asking<'a> {
     slot: &'a Slot,
 }
@@ -131,7 +131,7 @@ impl Drop for Asking<'_> {
     }
 }
 
-/// The link, for one job. Dropping it gives the link to the next.
+/// The link, for one job. Dropping it passes the link to the next job.
 #[derive(Debug)]
 pub(crate) struct Turn {
     pub(super) link: Option<Arc<Link>>,
@@ -139,7 +139,7 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
-    /// Drops it without giving the link on.
+    /// Drops it without passing the link on.
     pub(super) fn forget(mut self) {
         self.link = None;
     }

@@ -1,4 +1,4 @@
-//! A login that is refused while somebody waits, and that has worked before.
+//! Retries of a refused login that has worked before, while a caller waits.
 
 use std::time::Duration;
 
@@ -14,11 +14,13 @@ use simcom_talk::dialogue::operation::{Output, Standing};
 use simcom_talk::ftps::errcode::ErrCode;
 
 impl Operation {
-    /// Waits while the login is not tried, since another call was refused it a moment ago. A caller who does not
-    /// wait so long has it tried at once.
+    /// Waits while the login is closed because the server just refused it to another call. If the
+    /// caller's deadline comes sooner, the operation tries at once.
     ///
     /// # Errors
-    /// The caller left.
+    /// The error of [`Operation::ended_by_caller`]: the caller cancelled or left
+    /// ([`Cause::Cancelled`]), its deadline passed ([`Cause::Expired`]), or the daemon is stopping
+    /// ([`Cause::Stopping`]).
     pub(crate) async fn until_login_is_tried(&self, standing: &Standing) -> Result<(), Error> {
         let Standing::LoggedIn(place) = standing else {
             return Ok(());
@@ -29,11 +31,12 @@ impl Operation {
         }
     }
 
-    /// After a failure: waits until the login is tried again, where that is what failed and the login has worked
-    /// before. See [`crate::broker::link::logins`].
+    /// After a failure: waits for the next try of the login, if the server refused the login and it
+    /// has worked before. See [`crate::broker::link::logins`].
     ///
     /// # Errors
-    /// Gives the failure back, where no other try follows or the caller does not wait for it.
+    /// The given `error`, if no other try follows or the caller's deadline comes sooner; else as
+    /// [`Operation::until_login_is_tried`].
     pub(crate) async fn until_login_is_tried_again(
         &self,
         standing: &Standing,
@@ -54,7 +57,7 @@ impl Operation {
         }
     }
 
-    /// Whether the caller waits for longer than that.
+    /// Whether the caller's deadline is later than the pause.
     fn has(&self, pause: Duration) -> bool {
         let now = clock::now();
         self.deadline.is_none_or(|deadline| deadline > now + pause)
@@ -69,7 +72,7 @@ impl Operation {
     }
 }
 
-/// Whether a job ended where the module was logged in, as far as its answer tells.
+/// Whether the answer shows that the module was logged in.
 pub(super) fn has_logged_in(answer: &Result<Output, modem::Error>) -> bool {
     match answer {
         Ok(_) => true,
@@ -83,7 +86,7 @@ pub(super) fn has_logged_in(answer: &Result<Output, modem::Error>) -> bool {
     }
 }
 
-/// Whether the server refused the login, before anything of the server was touched.
+/// Whether the server refused the login before the job touched any file.
 fn is_refused_login(error: &Error) -> bool {
     let Cause::Modem(error) = &error.cause else {
         return false;

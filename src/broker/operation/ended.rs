@@ -1,4 +1,4 @@
-//! Operations that have ended, for a while.
+//! Recently ended operations.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,10 +10,11 @@ use crate::broker::terms::share::Share;
 use crate::broker::watch::{About, Outcome};
 use crate::modem::JobId;
 
-/// How long one is known: long enough for a caller whose connection broke to come back and ask.
+/// How long an ended operation is kept: a caller whose connection broke has time to come back and
+/// ask.
 const KEPT: Duration = Duration::from_secs(600);
 
-/// How many are known, each of about a kilobyte.
+/// How many are kept, each of about a kilobyte.
 const ENDED: Share = Share {
     in_all: 256,
     of_one: 64,
@@ -22,24 +23,24 @@ const ENDED: Share = Share {
 /// An operation that has ended.
 #[derive(Debug, Clone)]
 pub struct Ended {
-    /// Which one.
+    /// The operation.
     pub about: About,
-    /// How.
+    /// Its result.
     pub outcome: Outcome,
     /// Time on the link.
     pub on_link: Duration,
     /// Bytes of it that had moved.
     pub bytes: u64,
-    /// When.
+    /// When it ended.
     pub at: Instant,
 }
 
-/// The last operations that have ended, the oldest first.
+/// The most recently ended operations, the oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Endings(VecDeque<Ended>);
 
 impl Endings {
-    /// Takes one more; the oldest of those of which there are too many makes room.
+    /// Adds an operation; if a bound is exceeded, it drops the oldest that counts against it.
     pub(super) fn add(&mut self, ended: Ended) {
         self.forget(ended.at);
         let principal = ended.about.principal.clone();
@@ -56,7 +57,7 @@ impl Endings {
         self.0.push_back(ended);
     }
 
-    /// One of a principal's.
+    /// Finds an operation of one principal.
     pub(super) fn find(
         &mut self,
         principal: &Principal,
@@ -114,7 +115,7 @@ mod tests {
         }
         let mut find =
             |who, id: u64, at| endings.find(&Principal::new(who), &JobId::new(id.to_string()), at);
-        // One who has many does not push out another's.
+        // A principal with many does not push out another's.
         assert!(find("quiet", 0, now).is_some());
         assert!(find("busy", 36, now).is_none() && find("busy", 37, now).is_some());
         assert!(find("quiet", 100, now).is_none(), "another's");

@@ -1,4 +1,4 @@
-//! An operation as those see it who look at the queue.
+//! An operation as it appears in the queue.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use crate::modem::JobId;
 /// An operation that was admitted and has not ended.
 #[derive(Debug, Clone)]
 pub struct Queued {
-    /// Which one.
+    /// The operation.
     pub about: About,
-    /// Where it is.
+    /// Its state.
     pub state: State,
     /// Bytes of it that have moved.
     pub bytes: u64,
@@ -22,29 +22,29 @@ pub struct Queued {
     pub admitted: Instant,
 }
 
-/// Where an operation is.
+/// The state of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// It has the link.
     Running {
-        /// For so long.
+        /// How long it has had the link.
         elapsed: Duration,
     },
     /// It waits for the link.
     Waiting(Place),
-    /// It waits for its caller: for the first bytes of a Put, or until the last of a Get were
-    /// read.
+    /// It waits for its caller: for the first bytes of a Put, or for the reading of the last bytes
+    /// of a Get.
     Aside,
 }
 
 /// The operation on the link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Running {
-    /// Names the operation.
+    /// Identifies the operation.
     pub operation: JobId,
     /// Name of the method, for example `Put`.
     pub method: &'static str,
-    /// Whose it is.
+    /// Its principal.
     pub principal: Principal,
     /// How long it has had the link.
     pub elapsed: Duration,

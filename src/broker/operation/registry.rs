@@ -1,4 +1,4 @@
-//! All operations that live: admitted, listed and called off.
+//! All running operations: admission, list, cancellation.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,27 +29,27 @@ use crate::modem::{JobId, clock};
 use simcom_talk::dialogue::failure::Ending;
 use simcom_talk::ftps::value::Server;
 
-/// All operations that live, by their names.
+/// All operations that have not ended, by their names.
 #[derive(Debug)]
 pub(crate) struct Operations {
     live: Mutex<HashMap<JobId, Weak<Operation>>>,
     ended: Mutex<Endings>,
-    /// The daemon is stopping: none are made any more.
+    /// The daemon is stopping: it admits no more operations.
     stopping: AtomicBool,
     /// Requests that have a name.
     pub(crate) requests: Arc<Requests>,
-    /// Who writes what.
+    /// The writers of names.
     pub(crate) names: Arc<Names>,
 }
 
-/// What an operation is made of.
+/// The facts that make an operation.
 pub(crate) struct Admission<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) method: &'static str,
     pub(crate) priority: Priority,
     pub(crate) yields: Yields,
     pub(crate) server: Option<Arc<Server>>,
-    /// The profile of the server, where there is one.
+    /// The server's profile; the default where there is none.
     pub(crate) profile: Profile,
     pub(crate) session: Option<SessionUse>,
     pub(crate) allowance: Option<Arc<Allowance>>,
@@ -58,7 +58,7 @@ pub(crate) struct Admission<'a> {
 }
 
 impl Operations {
-    /// None yet.
+    /// No operations yet.
     pub(crate) fn new(names: Arc<Names>) -> Self {
         Self {
             live: Mutex::default(),
@@ -69,7 +69,7 @@ impl Operations {
         }
     }
 
-    /// Makes an operation, where the link admits it.
+    /// Creates an operation if the link admits it.
     pub(crate) fn admit(
         self: &Arc<Self>,
         link: &Arc<Link>,
@@ -139,7 +139,7 @@ impl Operations {
         self.live()
             .insert(operation.id.clone(), Arc::downgrade(&operation));
         if self.is_stopping() {
-            // It may have come too late to be found among those that wait.
+            // It may have come too late for the list of waiting operations.
             operation.stop();
         }
         operation.tell(OperationChange::Admitted {
@@ -148,8 +148,8 @@ impl Operations {
         Ok(operation)
     }
 
-    /// Calls an operation off, and waits until it has ended. `None`: there is none of this name
-    /// and principal, or it ended in another way.
+    /// Cancels an operation and waits until it has ended. `None`: the principal has no such
+    /// operation, or it ended in another way.
     pub(crate) async fn call_off(&self, principal: &Principal, id: &JobId) -> Option<Ending> {
         let mut ending = {
             let operation = self.live().get(id)?.upgrade()?;
@@ -164,7 +164,7 @@ impl Operations {
         *ending.borrow()
     }
 
-    /// Makes no more operations, and ends those that have not begun.
+    /// Admits no more operations, and ends those that have not begun.
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.end_where(|operation| !operation.facts().started);
@@ -181,7 +181,7 @@ impl Operations {
     }
 
     fn end_where(&self, which: impl Fn(&Operation) -> bool) {
-        // Upgraded first: the last owner of an operation takes the lock as it drops it.
+        // Upgraded first: dropping the last reference to an operation takes the lock.
         let live: Vec<_> = self.live().values().filter_map(Weak::upgrade).collect();
         for operation in live.iter().filter(|operation| which(operation)) {
             operation.stop();
@@ -190,7 +190,7 @@ impl Operations {
 
     /// The operation that has the link.
     pub(crate) fn running(&self, now: Instant) -> Option<Running> {
-        // Upgraded first: the last owner of an operation takes the lock as it drops it.
+        // Upgraded first: dropping the last reference to an operation takes the lock.
         let live: Vec<_> = self.live().values().filter_map(Weak::upgrade).collect();
         live.iter().find_map(|operation| {
             let since = operation.facts().on_link_since?;
@@ -203,8 +203,9 @@ impl Operations {
         })
     }
 
-    /// Operations as `principal` may see them: the one on the link, those that wait in their order, the others by
-    /// age. Its own are all, those of others without whose they are; see [`Broker::queue`](crate::broker::Broker::queue).
+    /// The operations as `principal` may see them: the one on the link, then the waiting ones in
+    /// order, then the others by age. Those of other principals come without their names; see
+    /// [`Broker::queue`](crate::broker::Broker::queue).
     pub(crate) fn list(
         &self,
         principal: &Principal,
@@ -250,13 +251,13 @@ impl Operations {
         listed
     }
 
-    /// One of a principal's that has ended not long ago.
+    /// A recently ended operation of a principal.
     pub(crate) fn ended(&self, principal: &Principal, id: &JobId, now: Instant) -> Option<Ended> {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         ended.find(principal, id, now)
     }
 
-    /// One has ended.
+    /// Keeps an operation that has ended.
     pub(super) fn keep(&self, operation: Ended) {
         let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         ended.add(operation);

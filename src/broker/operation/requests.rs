@@ -1,4 +1,4 @@
-//! Requests that have a name, so that each is carried out once (AIP-155).
+//! Named requests, each carried out once (AIP-155).
 
 use crate::broker::terms::Named;
 use crate::broker::terms::RequestId;
@@ -16,54 +16,55 @@ use crate::broker::terms::Principal;
 use crate::broker::terms::share::Share;
 use crate::modem::{JobId, clock};
 
-/// How long a request is known after its answer: long enough for a caller whose connection broke to come back.
+/// How long a request is kept after its answer: a caller whose connection broke has time to come
+/// back.
 const KEPT: Duration = Duration::from_secs(600);
 
-/// How many are known, each of about a kilobyte.
+/// How many requests are kept, each of about a kilobyte.
 const REQUESTS: Share = Share {
     in_all: 512,
     of_one: 128,
 };
 
-/// Bytes of the answers that are known: most have a hundred, and none has more than an error (4 KiB) but for the
-/// answers of raw AT lines.
+/// Bytes of the kept answers. Most answers have a hundred; none but that of a raw AT line is longer
+/// than an error (4 KiB).
 const ANSWERS: Share = Share {
     in_all: 1 << 20,
     of_one: 256 << 10,
 };
 
-/// When a place may be free where all of a principal's named requests still run.
+/// When the caller may retry if all named requests of its principal still run.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// What is to be done with a named request.
+/// What to do with a named request.
 #[derive(Debug)]
 pub enum Begin {
-    /// It is carried out. The answer goes to the ticket.
+    /// Carry it out, and give the answer to the ticket.
     Anew(Ticket),
-    /// It was carried out before, and this was the answer.
+    /// It was carried out before; this was the answer.
     Answered(Bytes),
-    /// It is being carried out.
+    /// Another call is carrying it out.
     Running(Running),
 }
 
-/// A request that is being carried out for another call.
+/// A request that another call is carrying out.
 #[derive(Debug)]
 pub struct Running {
-    /// What it does on the link, where it has begun that.
+    /// Its operation, if it has begun one.
     pub operation: Option<JobId>,
     changed: watch::Receiver<()>,
 }
 
 impl Running {
-    /// Completes when that may be over.
+    /// Completes when the request may be over.
     pub async fn over(&mut self) {
-        // Closed: it was forgotten, and so is over.
+        // A closed channel means that the request was forgotten, and so is over.
         let _ = self.changed.changed().await;
     }
 }
 
-/// The duty to carry out a request. Dropped without an answer, the request may be carried out again once what it
-/// began has ended.
+/// The duty to carry out a request. If it is dropped without an answer, the request may be carried
+/// out again once its operation has ended.
 #[derive(Debug)]
 pub struct Ticket {
     requests: Arc<Requests>,
@@ -72,7 +73,8 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    /// The answer that every other call of the request has from now on. Where nothing was begun, it is not kept.
+    /// Sets the answer that every other call of the request gets. It is not kept if the request
+    /// began no operation.
     pub fn answer(self, answer: Bytes) {
         let requests = Arc::clone(&self.requests);
         let mut table = requests.table();
@@ -81,7 +83,7 @@ impl Ticket {
             entry.answer = Some(answer);
         }
         drop(table);
-        // The ticket tells those who wait.
+        // Dropping the ticket wakes the waiting calls.
         drop(self);
     }
 }
@@ -95,7 +97,7 @@ impl Drop for Ticket {
         entry.is_held = false;
         entry.since = clock::now();
         entry.changed.send_replace(());
-        // It was refused before it began.
+        // The request was refused before it began.
         if entry.operation.is_none() && entry.answer.is_none() {
             table.entries.remove(&self.key);
         }
@@ -103,11 +105,11 @@ impl Drop for Ticket {
     }
 }
 
-/// All requests that are known.
+/// All kept requests.
 #[derive(Debug, Default)]
 pub(crate) struct Requests(Mutex<Table>);
 
-/// Whose, and which.
+/// The principal, and the request's name.
 type Key = (Principal, RequestId);
 
 #[derive(Debug, Default)]
@@ -119,19 +121,19 @@ struct Table {
 #[derive(Debug)]
 struct Entry {
     fingerprint: [u8; 32],
-    /// Tells one that was carried out again from the one before.
+    /// Distinguishes a request that is carried out again from the one before.
     turn: u64,
-    /// Somebody has the ticket.
+    /// A call holds the ticket.
     is_held: bool,
     answer: Option<Bytes>,
     operation: Option<JobId>,
     ended: Option<Box<Ended>>,
-    /// Since when nobody has changed it.
+    /// The last change.
     since: Instant,
     changed: watch::Sender<()>,
 }
 
-/// What is known of the operation of a request.
+/// What is known of a request's operation.
 pub(crate) enum Known {
     Live(JobId),
     Ended(Box<Ended>),
@@ -169,7 +171,8 @@ impl Requests {
         }))
     }
 
-    /// An operation begins for a named request: the first since somebody took its ticket, or since it was made again.
+    /// An operation begins for a named request: the first since a call took its ticket, or since
+    /// the request was repeated.
     pub(crate) fn bind(
         &self,
         principal: &Principal,
@@ -184,7 +187,7 @@ impl Requests {
             Some(entry) if entry.fingerprint != named.fingerprint => {
                 return Err(Cause::RequestIdUsed);
             }
-            // A request that looks at what it came to makes a second one.
+            // A request that checks its own result makes a second operation.
             Some(entry) if entry.is_held && entry.operation.is_some() => return Ok(()),
             Some(entry) if entry.is_held => {
                 entry.operation = Some(operation.clone());
@@ -192,7 +195,7 @@ impl Requests {
             }
             _ => {}
         }
-        // It changes nothing, and nobody keeps its answer.
+        // The request changes nothing, and nobody keeps its answer.
         table.enter(key.clone(), named, false, now)?;
         if let Some(entry) = table.entries.get_mut(&key) {
             entry.operation = Some(operation.clone());
@@ -232,13 +235,13 @@ impl Requests {
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        // No code panics while it holds the lock; were it so, the requests are still requests.
+        // No code panics while it holds the lock; and if one did, the table would still be valid.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Table {
-    /// Makes an entry in place of one that may be there.
+    /// Adds an entry, in place of one that may be there.
     fn enter(
         &mut self,
         key: Key,
@@ -274,7 +277,7 @@ impl Table {
         });
     }
 
-    /// Has a place for one more of a principal's: the oldest that does not run makes it.
+    /// Makes room for one more request of a principal: drops the oldest that does not run.
     fn make_place(&mut self, principal: &Principal) -> Result<(), Cause> {
         loop {
             let own = self.entries.keys().filter(|key| key.0 == *principal);
@@ -292,7 +295,7 @@ impl Table {
         }
     }
 
-    /// Forgets the oldest answers where they are too many bytes.
+    /// Drops the oldest answers while they have too many bytes.
     fn forget_answers(&mut self, principal: &Principal) {
         loop {
             let bytes = |entry: &Entry| entry.answer.as_ref().map_or(0, Bytes::len) as u64;
@@ -323,7 +326,7 @@ impl Table {
 }
 
 impl Entry {
-    /// Somebody carries it out, or what it began has not ended.
+    /// A call carries it out, or its operation has not ended.
     fn is_running(&self) -> bool {
         self.is_held || (self.operation.is_some() && self.ended.is_none())
     }

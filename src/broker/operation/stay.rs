@@ -1,4 +1,4 @@
-//! What one stay of an operation on the link cost.
+//! What one turn of an operation on the link cost.
 
 use std::time::Duration;
 
@@ -7,17 +7,17 @@ use crate::broker::scheduler::estimate::Part;
 use crate::broker::terms::{Load, Way};
 use simcom_talk::dialogue::operation::{Output, Task};
 
-/// One stay on the link, as far as its cost tells of others.
+/// One turn on the link, as far as its cost predicts other turns.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stay {
     load: Load,
     way: Way,
-    /// Bytes that an earlier stay had moved; `None` where this was the first.
+    /// Bytes moved by earlier turns; `None` for the first turn.
     begun: Option<u64>,
 }
 
 impl Stay {
-    /// Of a task, with what lies between the module and its server.
+    /// A turn for a task; `way` is what the module must do first.
     pub(super) const fn of(task: &Task, way: Way) -> Self {
         let begun = match task {
             Task::Upload(upload) => match &upload.begun {
@@ -37,8 +37,8 @@ impl Stay {
         }
     }
 
-    /// What it cost, if it was only a part of a transfer; `leaving` is the time from the wish to
-    /// make way to the answer.
+    /// What the turn cost if it was only a part of a transfer; `leaving` is the time from the
+    /// request to yield to the answer.
     pub(super) fn part(
         &self,
         output: &Output,
@@ -62,8 +62,8 @@ impl Stay {
         })
     }
 
-    /// What it cost as a whole; nothing, where its bytes did not cross the port, so that its time
-    /// says nothing of others.
+    /// What the turn cost as a whole; `None` where its bytes did not cross the port, so that its
+    /// time predicts nothing.
     pub(super) const fn spent(&self, output: &Output, took: Duration) -> Option<Spent> {
         let bytes = match output {
             Output::Delivered(delivered) => delivered.bytes,
@@ -81,7 +81,7 @@ impl Stay {
     }
 }
 
-/// What a task moves, as far as it tells.
+/// What a task moves, as far as the task shows.
 pub(super) const fn load(task: &Task) -> Load {
     match task {
         Task::Upload(_) | Task::Send(_) => Load::Up(None),
@@ -95,7 +95,7 @@ pub(super) const fn load(task: &Task) -> Load {
     }
 }
 
-/// Whether it goes on later.
+/// Whether the transfer resumes later.
 pub(super) const fn is_yielded(output: &Output) -> bool {
     matches!(
         output,

@@ -1,4 +1,4 @@
-//! What an operation tells the log and those who watch.
+//! What an operation writes to the log and sends to watchers.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -14,7 +14,7 @@ use crate::broker::terms::Why;
 use crate::broker::watch::{About, OperationChange, Outcome, What};
 use crate::modem::{JobId, chain, clock};
 
-/// Whose the lines of the log are that are written for an operation.
+/// Names the operation in the lines of the log that are written for it.
 #[derive(Debug)]
 pub(crate) struct Teller {
     operation: JobId,
@@ -23,10 +23,11 @@ pub(crate) struct Teller {
 }
 
 impl Teller {
-    /// Does something whose lines in the log name the operation.
+    /// Runs `work` so that its log lines name the operation.
     ///
-    /// Its span lives only while it does something, and not while it waits: tracing keeps some memory for
-    /// as many spans as there ever were at once, and that lay between what the calls had given back.
+    /// The span exists only while `work` runs, not while it waits. `tracing` keeps memory for the
+    /// highest number of spans ever open at once, and that memory sat between what the calls had
+    /// freed.
     pub(crate) async fn tells<F: Future>(self, work: F) -> F::Output {
         let mut work = pin!(work);
         poll_fn(|cx| {
@@ -43,7 +44,7 @@ impl Teller {
 }
 
 impl Operation {
-    /// So many bytes have moved so far.
+    /// The operation has moved `bytes` bytes so far.
     pub(crate) fn moved(&self, bytes: u64) {
         let now = clock::now();
         {
@@ -70,7 +71,7 @@ impl Operation {
         }
     }
 
-    /// Names it in the log.
+    /// The object that names it in the log.
     pub(crate) fn teller(&self) -> Teller {
         Teller {
             operation: self.id.clone(),
@@ -79,7 +80,7 @@ impl Operation {
         }
     }
 
-    /// Writes down how it ended, and tells those who watch.
+    /// Logs how it ended, and tells the watchers.
     pub(crate) fn log<T>(&self, outcome: &Result<T, Error>) {
         let on_link = self.on_link();
         let enough = self.facts().enough;
@@ -129,7 +130,7 @@ impl Operation {
         }
     }
 
-    /// It gave up the link, to go on later.
+    /// It yielded the link, to resume later.
     pub(super) fn yielded(&self, now: Instant, why: Why) {
         let bytes = {
             let mut facts = self.facts();
@@ -168,7 +169,7 @@ impl Operation {
     }
 }
 
-/// Time between two reports of how far an operation is: a watcher is a person or a log.
+/// Time between two progress events: a watcher is a person or a log.
 const TELL: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -184,7 +185,7 @@ mod tests {
 
     use super::*;
 
-    /// Spans that there are, and the most at once.
+    /// Open spans now, and the most at once.
     #[derive(Clone, Default)]
     struct Spans(Arc<(AtomicI64, AtomicI64)>);
 
@@ -199,8 +200,8 @@ mod tests {
         }
     }
 
-    /// 400 uploads that waited for their first bytes had 400, and what tracing keeps of each lay between
-    /// what their calls gave back: 19 MiB stayed.
+    /// 400 uploads that waited for their first bytes had 400 spans, and `tracing` kept memory for
+    /// each between what their calls had freed: 19 MiB stayed.
     #[tokio::test]
     async fn operations_that_wait_have_no_span() {
         let spans = Spans::default();

@@ -1,5 +1,5 @@
-//! How long things take, as the daemon has seen them, and when those who wait will begin. Values
-//! only: no clock and no queue of its own.
+//! Measured costs of the work on the link, and when the waiting jobs will begin. Values only: no
+//! clock and no queue.
 
 use crate::broker::terms::Load;
 use crate::broker::terms::Way;
@@ -7,34 +7,34 @@ use std::time::Duration;
 
 use simcom_talk::ftps::value::Server;
 
-/// What the work on the link costs: moving averages over the jobs that succeeded.
+/// The costs of work on the link: moving averages over jobs that succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Costs {
-    /// To log in where the module is logged in nowhere.
+    /// A login when the module is logged in nowhere.
     pub login: Duration,
-    /// To change from one server to another.
+    /// A change from one server to another.
     pub switch: Duration,
     /// An operation that moves no file, on the server that the module is logged in to.
     pub small: Duration,
-    /// To end a download that gives way, until the module is free.
+    /// The end of a download that yields, until the module is free.
     pub abort: Duration,
-    /// To end an upload that gives way, until the module is free.
+    /// The end of an upload that yields, until the module is free.
     pub pause: Duration,
-    /// Bytes of an upload in a second.
+    /// Bytes per second of an upload.
     pub up: u64,
-    /// Bytes of an upload in a second that goes on in blocks.
+    /// Bytes per second of an upload that resumes in blocks.
     pub blocks: u64,
-    /// Bytes of a download in a second.
+    /// Bytes per second of a download.
     pub down: u64,
-    /// Bytes of a transfer whose size nobody knows beforehand.
+    /// Bytes of a transfer of unknown size.
     pub size: u64,
 }
 
 impl Default for Costs {
-    /// What is believed before anything was measured: a login takes 2 to 10 s over a cellular
-    /// network and a change of server a logout more; a command is a round trip or two; 115200
-    /// bits per second, with which the modules leave the factory, carry 11520 bytes; a block of
-    /// 2048 bytes is about five round trips, of 200 ms each.
+    /// Assumptions before the first measurement. A login takes 2 to 10 s over a cellular network,
+    /// and a change of server adds a logout. A command is a round trip or two. The modules leave
+    /// the factory at 115200 bits per second, which carries 11520 bytes. A block of 2048 bytes is
+    /// about five round trips of 200 ms each.
     fn default() -> Self {
         Self {
             login: Duration::from_secs(6),
@@ -50,30 +50,30 @@ impl Default for Costs {
     }
 }
 
-/// A part of a transfer that was one stay on the link.
+/// The part of a transfer that ran in one turn on the link.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Part {
     /// It is an upload.
     pub(crate) up: bool,
     /// It went in blocks.
     pub(crate) in_blocks: bool,
-    /// What lay between the module and its server.
+    /// What the module had to do first.
     pub(crate) way: Way,
     /// Its time on the link.
     pub(crate) took: Duration,
     /// Bytes that it moved.
     pub(crate) bytes: u64,
-    /// From the wish that it makes way to the free module, where it did.
+    /// Time from the request to yield until the module was free, if it yielded.
     pub(crate) leaving: Option<Duration>,
 }
 
-/// Bytes from which on a transfer tells the link's speed: below, the commands around it cost more
-/// than the bytes.
+/// Bytes from which a transfer measures the link's speed: below that, the commands around it cost
+/// more than the bytes.
 const TELLING: u64 = 16 * 1024;
 
 impl Costs {
-    /// Takes in a job that succeeded. What cannot be told apart is not learned: a transfer that
-    /// began with a login tells its size alone.
+    /// Learns from a job that succeeded. It learns nothing that it cannot tell apart: a transfer
+    /// that began with a login shows its size alone.
     pub(crate) fn learn(&mut self, load: Load, way: Way, took: Duration, bytes: u64) {
         let (up, rate) = match (load, way) {
             (Load::Small, Way::There) => return mix(&mut self.small, took),
@@ -93,8 +93,8 @@ impl Costs {
         learn_rate(rate, way, bytes, took.saturating_sub(self.small));
     }
 
-    /// Takes in a transfer that gave way, or that went on in blocks: only a part of a file, of
-    /// which `leaving` was the time from the wish to the free module.
+    /// Learns from a transfer that yielded, or that resumed in blocks: it was only a part of a
+    /// file. `leaving` is the time from the request to yield until the module was free.
     pub(crate) fn learn_part(&mut self, part: &Part) {
         let Part {
             up,
@@ -132,9 +132,9 @@ impl Costs {
         (way + self.small).saturating_add(Duration::from_millis(millis))
     }
 
-    /// How long each of those who wait has to: `rest` is what the job on the link still takes, `at`
-    /// the server that it leaves the module at, and `queue` the jobs in their order, without a
-    /// server where they are about the module alone.
+    /// How long each waiting job still waits. `rest` is the remaining time of the job on the link,
+    /// `at` the server where that job leaves the module, and `queue` the waiting jobs in order; a
+    /// job without a server concerns the module alone.
     pub(crate) fn starts<'a>(
         &self,
         rest: Duration,
@@ -161,14 +161,14 @@ fn learn_rate(rate: &mut u64, way: Way, bytes: u64, moving: Duration) {
     }
 }
 
-/// An eighth of the newest: one odd job does not make the estimate useless, and a change of the
-/// network shows after a few.
+/// The newest value weighs an eighth: one odd job does not make the estimate useless, and a change
+/// of the network shows after a few jobs.
 fn average(before: u64, now: u64) -> u64 {
     u64::try_from((u128::from(before) * 7 + u128::from(now)) / 8).unwrap_or(u64::MAX)
 }
 
 fn mix(average: &mut Duration, now: Duration) {
-    // Nothing on the link takes days; a cut keeps the sum in range.
+    // No job on the link takes days; the cap keeps the sum in range.
     *average = (*average * 7 + now.min(Duration::from_secs(86_400))) / 8;
 }
 

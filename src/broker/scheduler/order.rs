@@ -1,4 +1,4 @@
-//! The order of those who wait.
+//! The order of the waiting jobs.
 
 use std::collections::HashMap;
 
@@ -8,15 +8,16 @@ use super::{Key, Scheduler, Waiting};
 use crate::broker::terms::Principal;
 use crate::broker::terms::Priority;
 
-/// Smaller goes first.
+/// The smaller rank goes first.
 type Rank = (Kind, u64, u64);
 
-/// Jobs of one kind take turns by principal: whether it does not go first as a deletion; whether it is
-/// still patient; how urgent it is; whether the module is logged in to another server.
+/// Jobs of one kind take turns by principal. The fields: whether the job is no preferred deletion;
+/// whether it is still patient; how urgent it is; whether the module is logged in to another
+/// server.
 type Kind = (bool, bool, Priority, bool);
 
 impl Scheduler {
-    /// Those who wait, in the order that is to be expected if nobody comes or goes.
+    /// The waiting jobs, in the order expected if none comes or goes.
     pub(super) fn order(&self, now: Instant) -> Vec<Key> {
         let mut ranked: Vec<(Rank, &Principal, Key)> = self
             .waiting
@@ -24,8 +25,8 @@ impl Scheduler {
             .map(|(key, waiting)| (self.rank(waiting, now), &waiting.principal, *key))
             .collect();
         ranked.sort_unstable();
-        // The second of a principal comes after the first of every other of the same rank, and
-        // the principals keep their order.
+        // The second job of a principal follows the first job of every other principal of the same
+        // rank, and the principals keep their order.
         let mut rounds: HashMap<(Kind, &Principal), (u64, usize)> = HashMap::new();
         let mut order: Vec<_> = ranked
             .into_iter()
@@ -40,20 +41,21 @@ impl Scheduler {
         order.into_iter().map(|(_, key)| key).collect()
     }
 
-    /// What decides, in this order: a job that deletes a part of a file, unless the last one did so too;
-    /// who has waited over the limit of patience; the more urgent; the server that the module is logged
-    /// in to; the principal whose last turn is longest ago; who asked first.
+    /// The criteria, in this order: a job that deletes a partial file goes first, unless the last
+    /// job did that too; then a job whose patience is over; then the more urgent one; then one for
+    /// the server that the module is logged in to; then one of the principal whose last turn is
+    /// longest ago; then the one that asked first.
     ///
-    /// So a job with `m - 1` older ones of its principal waits for `m * (patience + n * stay)` at most,
-    /// where `n` principals wait and `stay` is the longest time that a job, with a deletion before it, has
-    /// the link: when its patience has ended, each other principal goes once at most, and then it or one
-    /// of the older.
+    /// A job with `m - 1` older jobs of its principal waits at most `m * (patience + n * stay)`.
+    /// Here `n` principals wait, and `stay` is the longest time that a job, with a deletion before
+    /// it, has the link. When the job's patience is over, each other principal goes at most once;
+    /// then this job or one of the older ones goes.
     pub(super) fn rank(&self, waiting: &Waiting, now: Instant) -> Rank {
         let share = self.shares.get(&waiting.principal);
         let priority = waiting.wish.priority;
         let starving = now.duration_since(waiting.since) >= self.limits.patience;
         let turn = share.map_or(0, |share| share.last_turn);
-        // Where ten uploads end at once, the others do not wait for ten deletions in a row.
+        // When ten uploads end at once, the others do not wait for ten deletions in a row.
         let later = self.deleted_last || !waiting.wish.deletes_a_part;
         let kind = if starving {
             (later, false, Priority::Interactive, false)
@@ -64,9 +66,9 @@ impl Scheduler {
         (kind, turn, waiting.order)
     }
 
-    /// One of a principal's has its turn: its younger ones of the same priority have come forward by
-    /// that, and are patient anew. So a client with five hundred jobs is not starving while one after
-    /// the other is served. Its older ones were passed over, and are not.
+    /// Restarts the patience timer of the principal's later jobs of this priority: serving `chosen`
+    /// advanced them. So a client with five hundred jobs does not count as starving while its jobs
+    /// are served one by one. Its earlier jobs were passed over and keep their timers.
     pub(super) fn brought_forward(&mut self, chosen: &Waiting, now: Instant) {
         for waiting in self.waiting.values_mut() {
             if waiting.principal == chosen.principal

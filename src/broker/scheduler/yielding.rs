@@ -1,4 +1,4 @@
-//! Whether a transfer gives up the link before its end, for those who wait. Values only.
+//! Whether a transfer gives up the link before its end, for the waiting jobs. Values only.
 
 use crate::broker::terms::Why;
 use crate::broker::terms::Yields;
@@ -10,18 +10,18 @@ use crate::broker::scheduler::estimate::Costs;
 use crate::broker::terms::Load;
 use crate::broker::terms::Priority;
 
-/// What a transfer is like that has the link and can go on later.
+/// How a transfer on the link yields, if it can resume later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Yielding {
-    /// What its caller, or the profile of its server, says.
+    /// The policy of its caller, or of the profile of its server.
     pub(crate) policy: Yields,
-    /// Its rest goes in blocks, whether it gives way or not.
+    /// Its rest goes in blocks, whether it yields or not.
     pub(crate) in_blocks: bool,
-    /// It has given way before.
+    /// It has yielded before.
     pub(crate) again: bool,
 }
 
-/// A transfer on the link, and how it does.
+/// The transfer on the link and its progress.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tenant {
     pub(super) yielding: Yielding,
@@ -35,43 +35,45 @@ pub(super) struct Tenant {
     pub(super) trickles: bool,
 }
 
-/// Somebody who waits.
+/// A waiting job.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Guest {
     pub(super) priority: Priority,
-    /// From when on it goes before the more urgent.
+    /// When its patience ends: it then goes before more urgent ones.
     pub(super) starves: Instant,
-    /// How long it will have the link.
+    /// Its expected time on the link.
     pub(super) takes: Duration,
 }
 
-/// What a transfer on the link does.
+/// What the transfer on the link does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It goes on, until something changes.
+    /// It keeps the link until something changes.
     Keep,
     /// It gives up the link.
     MakeWay(Why),
-    /// It goes on until then at least.
+    /// It keeps the link at least until this moment.
     LookAgainAt(Instant),
 }
 
-/// A rest that is over sooner is not worth an interruption: about what an operation takes.
+/// A transfer that ends within this time is not worth an interruption: about the time of an
+/// operation.
 const SOON: Duration = Duration::from_secs(2);
 
-/// A transfer that gave way has the link for so many times the cost of that before it does again:
-/// four fifths of its time on the link bring it forward. With [`Yields::Always`] it is half.
+/// After a transfer has yielded, it keeps the link for this many times the cost of yielding before
+/// it yields again: so four fifths of its time on the link bring it forward. With
+/// [`Yields::Always`] it is half.
 pub(super) const SHARE: u32 = 4;
 
-/// Bytes by which a transfer tells its own pace.
+/// Bytes after which a transfer measures its own pace.
 const TELLING: u64 = 16 * 1024;
 
-/// One who waited beyond patience is let in where its work is so many times shorter than the rest.
-/// Two long transfers that take turns both end later.
+/// A job whose patience is over interrupts a transfer only if it is this many times shorter than
+/// the rest of the transfer. If two long transfers took turns, both would end later.
 const SHORTER: u32 = 4;
 
 impl Tenant {
-    /// Whether it gives way to `guests`.
+    /// Whether the transfer yields to `guests`.
     pub(super) fn verdict(&self, guests: &[Guest], costs: &Costs, now: Instant) -> Verdict {
         if self.trickles && !guests.is_empty() {
             return Verdict::MakeWay(Why::Trickle);
@@ -95,14 +97,15 @@ impl Tenant {
         if now < forward {
             Verdict::LookAgainAt(forward)
         } else if self.yielding.again && self.moved == 0 {
-            // The link broke, perhaps. It will have moved before it gives way again.
+            // The link may have broken. The transfer must have moved something before it yields
+            // again.
             Verdict::LookAgainAt(now + SOON)
         } else {
             Verdict::MakeWay(why)
         }
     }
 
-    /// How long it has the link at least, before it gives way.
+    /// How long the transfer has the link at least before it yields.
     fn share(&self, costs: &Costs) -> Duration {
         if !self.yielding.again {
             return Duration::ZERO;
@@ -114,7 +117,7 @@ impl Tenant {
         }
     }
 
-    /// Whether automatic policy finds it cheaper than to go on.
+    /// Whether the policy finds yielding worth its cost.
     fn is_worth(&self, rest: Duration, costs: &Costs) -> bool {
         let Yielding {
             policy, in_blocks, ..
@@ -126,22 +129,22 @@ impl Tenant {
         }
     }
 
-    /// What giving way costs it: to leave, and to be again where it was.
+    /// The cost of yielding: to leave, and to come back to the same place.
     fn cost(&self, costs: &Costs) -> Duration {
         match self.load {
-            // The size is asked for, and the end is read again.
+            // A resumed upload asks for the size and reads the end again.
             Load::Up(_) => costs.pause + costs.small * 2,
             _ => costs.abort + costs.login + costs.small,
         }
     }
 
-    /// How long it will still have the link.
+    /// The transfer's remaining time on the link.
     fn rest(&self, costs: &Costs, now: Instant) -> Duration {
         let known = match self.load {
             Load::Up(size) | Load::Down(size) => size,
             Load::Small => return Duration::ZERO,
         };
-        // What has moved so much may well move as much again.
+        // A transfer that has moved so much may well move as much again.
         let size = known.unwrap_or_else(|| costs.size.max(self.moved.saturating_mul(2)));
         let bytes = size.saturating_sub(self.moved);
         let millis = u64::try_from((now - self.since).as_millis()).unwrap_or(u64::MAX);
@@ -311,7 +314,7 @@ mod tests {
         let mut tenant = tenant(Load::Down(Some(100_000)), Yields::Always);
         tenant.moved = 50_000;
         let urgent = [guest(Priority::Interactive, tenant.since + 99 * SECOND)];
-        // 50000 bytes in a second: the rest takes one more.
+        // 50000 bytes in one second: the rest takes one second more.
         let now = tenant.since + SECOND;
         assert_eq!(tenant.verdict(&urgent, &costs(), now), Verdict::Keep);
     }

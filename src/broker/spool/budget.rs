@@ -1,11 +1,11 @@
-//! An amount that many share.
+//! An amount that many principals share.
 
 use std::sync::Arc;
 
 use crate::broker::terms::Principal;
 use crate::broker::terms::share::Places;
 
-/// What one principal takes of an amount of which nobody gets all.
+/// What one principal takes of a shared amount that no principal gets all of.
 #[derive(Debug, Clone)]
 pub(super) struct Purse {
     pub(super) places: Arc<Places>,
@@ -13,12 +13,12 @@ pub(super) struct Purse {
 }
 
 impl Purse {
-    /// Takes all of `amount`, or nothing and answers `false`.
+    /// Takes all of `amount`, or takes nothing and answers `false`.
     pub(super) fn take(&self, amount: u64) -> bool {
         self.places.take_many(&self.principal, amount).is_ok()
     }
 
-    /// Whether `amount` more is beyond what its principal may have, whatever others give back.
+    /// Whether `amount` more exceeds the principal's own bound, whatever others give back.
     pub(super) fn is_beyond(&self, amount: u64) -> bool {
         self.places.is_beyond(&self.principal, amount)
     }

@@ -1,4 +1,4 @@
-//! What was read out of a spool and may be asked for again.
+//! Bytes that were read out of a spool and may be asked for again.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,19 +7,20 @@ use bytes::Bytes;
 
 use super::budget::Purse;
 
-/// Bytes before the reading position that are never forgotten, whatever the bounds say: without
-/// them nothing could go on that made way. One piece that the dialogue holds at an open prompt or
-/// between two blocks of 2048, and the 2560 that it lays over the server's.
+/// Bytes before the reading position that the spool always keeps, whatever the bounds say: without
+/// them no transfer that yielded could resume. They cover one piece that the dialogue holds at an
+/// open prompt or between two blocks of 2048, and the 2560 bytes of overlap with the server's file.
 pub(super) const TAIL: u64 = 10 * 1024;
 
-/// So many bytes behind the place where an upload makes way it has shown whether its server goes on
-/// with a file: some to come to rest, and the two blocks after which the dialogue asks for the size.
+/// After so many bytes behind the place where an upload yielded, it has shown whether its server
+/// resumes a file: some bytes to settle, and the two blocks after which the dialogue asks for the
+/// size.
 const PROOF: u64 = 32 * 1024;
 
 /// The last bytes that were read, as far back as memory allows.
 #[derive(Debug)]
 pub(super) struct Kept {
-    /// What its memory is taken from.
+    /// The budget of its memory.
     pub(super) purse: Purse,
     state: Mutex<State>,
 }
@@ -28,11 +29,11 @@ pub(super) struct Kept {
 struct State {
     pieces: VecDeque<Bytes>,
     len: u64,
-    /// Bytes of memory taken from the purse; the tail may be beyond it.
+    /// Bytes of memory taken from the purse; the tail may exceed it.
     accounted: u64,
     /// Position behind the last piece.
     end: u64,
-    /// Nothing is forgotten until it comes to this position.
+    /// Keeps everything until the end reaches this position.
     pinned: Option<u64>,
 }
 
@@ -45,7 +46,7 @@ impl Kept {
         }
     }
 
-    /// Position of the byte that is read next.
+    /// Position of the next byte to read.
     pub(super) fn end(&self) -> u64 {
         self.state().end
     }
@@ -56,7 +57,7 @@ impl Kept {
         self.state().len
     }
 
-    /// Takes over a piece that was read just now, and what was taken from the purse for it.
+    /// Takes a piece that was just read, and the memory accounted for it.
     pub(super) fn keep(&self, piece: Bytes, accounted: u64) {
         let mut state = self.state();
         let len = piece.len() as u64;
@@ -70,8 +71,7 @@ impl Kept {
         state.release(&self.purse);
     }
 
-    /// Forgets nothing for the next [`PROOF`] bytes; `false` where the first byte is forgotten
-    /// already.
+    /// Keeps everything for the next [`PROOF`] bytes; `false` where the first byte is gone already.
     pub(super) fn pin(&self) -> bool {
         let mut state = self.state();
         let whole = state.len == state.end;
@@ -79,7 +79,7 @@ impl Kept {
         whole
     }
 
-    /// What was read at a position, up to the end of its piece; `None` where it is forgotten.
+    /// The bytes at a position, up to the end of their piece; `None` where they are gone.
     pub(super) fn piece(&self, position: u64) -> Option<Bytes> {
         let state = self.state();
         let mut at = state.end - state.len;
@@ -97,8 +97,8 @@ impl Kept {
         None
     }
 
-    /// Forgets the oldest until so much is given back, as far as that is allowed.
-    /// Answers whether anything was.
+    /// Drops the oldest pieces until `amount` is given back, as far as that is allowed. Answers
+    /// whether it dropped any.
     pub(super) fn reclaim(&self, amount: u64) -> bool {
         let mut state = self.state();
         let before = state.accounted;
@@ -107,14 +107,14 @@ impl Kept {
         state.accounted < before
     }
 
-    /// Forgets the oldest until no more than `most` is held, as far as that is allowed.
+    /// Drops the oldest pieces until at most `most` bytes are left, as far as that is allowed.
     pub(super) fn shrink(&self, most: u64) {
         let mut state = self.state();
         while state.len > most && state.pop() {}
         state.release(&self.purse);
     }
 
-    /// Forgets everything.
+    /// Drops everything.
     pub(super) fn clear(&self) {
         let mut state = self.state();
         state.pieces.clear();
@@ -129,7 +129,7 @@ impl Kept {
 }
 
 impl State {
-    /// Forgets the oldest piece, unless it belongs to the tail.
+    /// Drops the oldest piece, unless it belongs to the tail.
     fn pop(&mut self) -> bool {
         let first = self.pieces.front().map_or(0, |piece| piece.len() as u64);
         if self.pinned.is_some() || first == 0 || self.len - first < TAIL {
@@ -140,7 +140,7 @@ impl State {
         true
     }
 
-    /// Gives back what is not held any more.
+    /// Gives back memory that holds nothing any more.
     fn release(&mut self, purse: &Purse) {
         let surplus = self.accounted.saturating_sub(self.len);
         self.accounted -= surplus;

@@ -14,15 +14,16 @@ use super::{End, Replay, Spool, State};
 /// What comes out of a spool.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Spooled {
-    /// The next bytes, at most [`super::MAX_CHUNK`], never none.
+    /// The next bytes: at least one, at most [`super::MAX_CHUNK`].
     Data(Bytes),
-    /// There are no more.
+    /// There are no more bytes.
     End,
-    /// The writer left without saying that there are no more.
+    /// The writer left before it said that there are no more bytes.
     Broken,
 }
 
-/// Where bytes come out: by [`Reader::read`], or by [`Reader::source`], not both.
+/// The end of a spool where bytes come out: by [`Reader::read`] or by [`Reader::source`], not by
+/// both.
 #[derive(Debug)]
 pub(crate) struct Reader {
     pub(super) spool: Arc<Spool>,
@@ -66,27 +67,27 @@ impl Reader {
         }
     }
 
-    /// Keeps what was read, whoever needs the memory, until the upload has got further: so it can
-    /// start over. Answers `false` where the first byte is forgotten already.
+    /// Keeps the bytes read so far, whoever needs the memory, until the upload has gone on, so that
+    /// it can start over. Answers `false` where the first byte is gone already.
     pub(crate) fn pin(&self) -> bool {
         self.spool.kept.pin()
     }
 
-    /// How many bytes there are in all, once the last has come.
+    /// The number of all bytes, once the last has come.
     pub(crate) fn size(&self) -> Option<u64> {
         let state = self.spool.state();
         let whole = state.end == Some(End::Whole);
         whole.then(|| self.spool.kept.end() + state.in_memory)
     }
 
-    /// Nothing is asked for again.
+    /// Says that nobody asks for these bytes again.
     pub(crate) fn forget(&self) {
         self.spool.kept.clear();
         self.spool.spools.freed.notify_waiters();
     }
 
-    /// Waits until so many bytes can be read, or all that there are or that there is room for, and
-    /// answers `true`; `false` where nothing more came for `stall`. Cancel-safe.
+    /// Waits until `bytes` bytes can be read, or all there are, or all there is room for, and
+    /// answers `true`; `false` where no more came for `stall`. Cancel-safe.
     pub(crate) async fn ready(&self, bytes: u64, stall: Duration) -> bool {
         loop {
             let mut arrived = pin!(self.spool.arrived.notified());
@@ -103,13 +104,13 @@ impl Reader {
         }
     }
 
-    /// Waits until all was read although more is to come. Cancel-safe.
+    /// Waits until everything is read although more will come. Cancel-safe.
     pub(crate) async fn drained(&self) {
         self.when(|state| state.in_memory == 0 && state.end.is_none())
             .await;
     }
 
-    /// Whether `least` bytes come, or the last, within `span`.
+    /// Whether `least` bytes, or the last byte, come within `span`.
     pub(crate) async fn comes(&self, span: Duration, least: u64) -> bool {
         let before = self.arrived();
         let _ = timeout(span, self.when(|state| state.in_memory >= least)).await;
@@ -119,7 +120,7 @@ impl Reader {
         enough || self.arrived() - before >= least
     }
 
-    /// Waits until so many bytes can be read, or all there are. Cancel-safe.
+    /// Waits until `bytes` bytes can be read, or all there are. Cancel-safe.
     pub(crate) async fn enough(&self, bytes: u64) {
         self.when(|state| state.in_memory >= bytes || state.end.is_some())
             .await;
@@ -131,7 +132,7 @@ impl Reader {
         self.spool.kept.end() + state.in_memory
     }
 
-    /// Waits until the state is so.
+    /// Waits until `holds` is true of the state.
     async fn when(&self, holds: impl Fn(&State) -> bool) {
         loop {
             let mut arrived = pin!(self.spool.arrived.notified());

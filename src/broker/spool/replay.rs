@@ -1,4 +1,4 @@
-//! The content of an upload out of a spool, asked for by position.
+//! The content of an upload out of a spool, read by position.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use super::{End, Spool, State};
 use crate::modem::source::{Source, Supply};
 use simcom_talk::dialogue::operation::Piece;
 
-/// Bytes handed to the link at once: two blocks (SIMCom manual L1215). An upload makes way
-/// between two pieces only, and one of this size takes a third of a second at 115200 baud.
+/// Bytes handed to the link at once: two blocks (SIMCom manual L1215). An upload yields only
+/// between two pieces, and one of this size takes a third of a second at 115200 baud.
 pub(crate) const PIECE: usize = 4096;
 
-/// Reads the spool from its reader's position on, and what is kept from before it.
+/// Reads the spool from its reader's position on, and the kept bytes before it.
 #[derive(Debug)]
 pub(crate) struct Replay {
     pub(super) spool: Arc<Spool>,
@@ -36,7 +36,7 @@ impl Source for Replay {
 }
 
 impl Spool {
-    /// What there is at a position; `None` where it has not come yet.
+    /// The bytes at a position; `None` where they have not come yet.
     fn supply(&self, offset: u64) -> Option<Supply> {
         let mut state = self.state();
         let position = self.kept.end();
@@ -53,10 +53,10 @@ impl Spool {
         })
     }
 
-    /// Takes the next piece out of the memory, and keeps it.
+    /// Takes the next piece out of the memory, and keeps a copy.
     fn read_on(&self, state: &mut State) -> Option<Bytes> {
         let first = state.memory.front_mut()?;
-        // A copy: a part would keep the whole chunk in memory that it was cut from.
+        // A copy: a slice would keep the whole chunk that it was cut from in memory.
         let piece = Bytes::copy_from_slice(first.get(..PIECE).unwrap_or(first));
         first.advance(piece.len());
         if first.is_empty() {
@@ -66,7 +66,7 @@ impl Spool {
         let accounted = state.accounted.saturating_sub(state.in_memory);
         state.accounted -= accounted;
         self.kept.keep(piece.clone(), accounted);
-        // What is kept makes room for whoever needs it.
+        // Another spool can reclaim what this one keeps.
         self.spools.freed.notify_waiters();
         Some(piece)
     }

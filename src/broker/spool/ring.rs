@@ -1,4 +1,4 @@
-//! The part of a spool that is on disk: a file without a name, written round and round.
+//! The part of a spool on disk: a file without a name, used as a ring.
 
 use std::fs::File;
 use std::io;
@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 use super::MAX_CHUNK;
 use super::budget::Purse;
 
-/// Positions in the file. They only grow; a byte's place is its position modulo the capacity.
+/// Positions in the file. They only grow; the place of a byte is its position modulo the capacity.
 #[derive(Debug)]
 pub(super) struct Ring {
     file: Arc<File>,
@@ -24,7 +24,7 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    /// Makes an empty file of no name in a directory.
+    /// Creates an empty file without a name in a directory.
     pub(super) async fn create(directory: Option<PathBuf>, capacity: u64) -> io::Result<Self> {
         let file = blocking(move || match directory {
             Some(directory) => tempfile::tempfile_in(directory),
@@ -40,7 +40,7 @@ impl Ring {
         })
     }
 
-    /// Bytes written and not yet read.
+    /// Bytes written and not read yet.
     pub(super) const fn unread(&self) -> u64 {
         self.write - self.read
     }
@@ -50,7 +50,7 @@ impl Ring {
         self.len
     }
 
-    /// The place for `len` more bytes, if there is room.
+    /// The place for `len` more bytes if there is room.
     pub(super) fn reserve(&mut self, len: u64, purse: &Purse) -> Option<Slot> {
         if self.unread() == 0 {
             (self.read, self.write) = (0, 0);
@@ -67,18 +67,18 @@ impl Ring {
         Some(self.slot(self.write, len))
     }
 
-    /// The bytes of a slot from [`Ring::reserve`] are in the file.
+    /// Records that the bytes of a slot from [`Ring::reserve`] are in the file.
     pub(super) const fn commit_write(&mut self, len: u64) {
         self.write += len;
     }
 
-    /// Where the next bytes are; `None` where there are none.
+    /// The place of the next bytes; `None` where there are none.
     pub(super) fn next(&self) -> Option<Slot> {
         let len = self.unread().min(MAX_CHUNK as u64);
         (len > 0).then(|| self.slot(self.read, len))
     }
 
-    /// The bytes of a slot from [`Ring::next`] were read.
+    /// Records that the bytes of a slot from [`Ring::next`] were read.
     pub(super) const fn commit_read(&mut self, len: u64) {
         self.read += len;
     }
@@ -94,7 +94,7 @@ impl Ring {
     }
 }
 
-/// A stretch of the file, which may go on at its beginning.
+/// A stretch of the file; it may wrap around to the beginning.
 #[derive(Debug)]
 pub(super) struct Slot {
     file: Arc<File>,

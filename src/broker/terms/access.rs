@@ -8,14 +8,14 @@ use super::caller::Principal;
 /// What a profile may be used for, and by whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
-    /// Who may look at its server and read files.
+    /// Principals that may look at the profile's server and read files.
     pub read: Vec<Who>,
-    /// Who may also write, make and delete.
+    /// Principals that may also write, create and delete.
     pub write: Vec<Who>,
 }
 
 impl Default for Access {
-    /// Everybody may do all.
+    /// Everybody may do everything.
     fn default() -> Self {
         Self {
             read: Vec::new(),
@@ -45,7 +45,7 @@ impl Access {
         }
     }
 
-    /// Whether a principal may do what a method does.
+    /// Whether a principal may call a method.
     #[must_use]
     pub fn allows(&self, principal: &Principal, method: &str) -> bool {
         match self.of(principal) {
@@ -56,7 +56,7 @@ impl Access {
     }
 }
 
-/// Whether a method leaves the server as it is. Of one that is not known, that is not known either.
+/// Whether a method leaves the server unchanged. An unknown method counts as one that changes it.
 fn only_reads(method: &str) -> bool {
     matches!(
         method,
@@ -87,7 +87,7 @@ pub struct Who(String);
 pub struct WhoError(String);
 
 impl Who {
-    /// Whoever is let in.
+    /// Every principal.
     #[must_use]
     pub fn everybody() -> Self {
         Self("*".into())
@@ -105,7 +105,7 @@ impl Who {
         Self("tcp".into())
     }
 
-    /// Whether a principal is meant.
+    /// Whether the list entry names a principal.
     #[must_use]
     pub fn means(&self, principal: &Principal) -> bool {
         let name = principal.as_str();

@@ -12,7 +12,7 @@ use crate::broker::terms::SessionId;
 use crate::broker::terms::{Priority, Yields};
 use simcom_talk::ftps::value::{NameCode, Server};
 
-/// Who is calling, as the daemon's door found out. Fairness and ownership go by it.
+/// The client of a call, as the daemon's listener identified it. Fairness and ownership go by it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Principal(Arc<str>);
 
@@ -41,50 +41,53 @@ impl fmt::Display for Principal {
 pub struct Caller {
     /// Who is calling.
     pub principal: Principal,
-    /// When the caller gives up. What has not begun by then is never sent to the module; what
-    /// runs is cancelled.
+    /// When the caller gives up. The daemon never sends an operation to the module that has not
+    /// begun by then, and cancels one that runs.
     pub deadline: Option<Instant>,
-    /// How urgent a Get or Put is; `None`: as the server profile says. What moves a file of the
-    /// module is always [`Priority::Normal`], what moves no file [`Priority::Interactive`].
+    /// How urgent a Get or Put is; `None`: the server profile decides. An operation that moves a
+    /// file of the module always has [`Priority::Normal`], one that moves no file
+    /// [`Priority::Interactive`].
     pub priority: Option<Priority>,
-    /// When a Get or Put gives up the link before its end; `None`: as the server profile says.
+    /// When a Get or Put gives up the link before its end; `None`: the server profile decides.
     pub yields: Option<Yields>,
     /// What else the caller asks for.
     pub options: Options,
 }
 
-/// What a call may ask for beside what it does.
+/// What a call may ask for beside its operation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
-    /// What its operations are called by.
+    /// The labels of its operations.
     pub labels: Labels,
-    /// It has a name, and is carried out once.
+    /// The request's name; the daemon carries out a named request once.
     pub request: Option<Named>,
-    /// It is only checked: where it would be admitted, it ends with [`crate::broker::terms::Cause::OnlyValidated`].
+    /// The daemon only checks the request: if it would admit it, the call ends with
+    /// [`crate::broker::terms::Cause::OnlyValidated`].
     pub validate_only: bool,
 }
 
 impl Caller {
-    /// The same call for another principal. Whether the caller may do that is for whoever asks.
+    /// The same call for another principal. The function's user checks whether the caller may do
+    /// that.
     #[must_use]
     pub fn acting_for(self, principal: Principal) -> Self {
         Self { principal, ..self }
     }
 }
 
-/// Whose things a call is about.
+/// Whose operations, sessions or transfers a call is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Whose {
     /// The caller's own.
     Own,
-    /// A principal's.
+    /// One principal's.
     One(Principal),
     /// Everybody's.
     All,
 }
 
 impl Whose {
-    /// The one principal that is meant; `None`: all are.
+    /// The principal whose entries the call is about; `None`: the entries of all.
     #[must_use]
     pub const fn one<'a>(&'a self, caller: &'a Caller) -> Option<&'a Principal> {
         match self {
@@ -102,7 +105,8 @@ pub enum Target {
     Profile(String),
     /// An open session of the same principal.
     Session(SessionId),
-    /// A server named by the caller, where the configuration allows it, and the code of its names.
+    /// A server named by the caller, where the configuration allows that, and the character code of
+    /// its names.
     Inline(Arc<Server>, NameCode),
 }
 
@@ -111,15 +115,16 @@ pub enum Target {
 pub enum ServerChoice {
     /// A server profile of the configuration.
     Profile(String),
-    /// A server named by the caller, where the configuration allows it, and the code of its names.
+    /// A server named by the caller, where the configuration allows that, and the character code of
+    /// its names.
     Inline(Arc<Server>, NameCode),
 }
 
-/// How long a caller may stand still: one that sends, or one that reads.
+/// How long a caller may send nothing or read nothing.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
-    /// Before it has failed.
+    /// Time until its operation fails.
     pub(crate) stall: Duration,
-    /// Before its transfer makes way for others.
+    /// Time until its transfer yields the link to others.
     pub(crate) trickle: Duration,
 }

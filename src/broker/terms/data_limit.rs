@@ -1,29 +1,29 @@
-//! What may go over the air, and how that stands.
+//! Limits of the data on the air, and how much of them is used.
 
 use std::fmt;
 use std::time::Duration;
 
-/// What may go over the air in bytes; 0: as much as there is.
+/// Limits of the bytes on the air; 0: no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limit {
-    /// In a day.
+    /// In one day.
     pub per_day: u64,
-    /// In a month.
+    /// In one month.
     pub per_month: u64,
 }
 
-/// Whom a limit is for.
+/// The operations that a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
-    /// All operations.
+    /// All operations of the module.
     Module,
-    /// Those on one server profile.
+    /// Operations on one server profile.
     Profile,
-    /// Those of one client.
+    /// Operations of one client.
     Client,
 }
 
-/// The time that a limit is for.
+/// The period that a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Period {
     /// From midnight to midnight, in UTC.
@@ -32,21 +32,21 @@ pub enum Period {
     Month,
 }
 
-/// How a limit stands.
+/// How much of a limit is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
-    /// Whom it is for.
+    /// The operations that it counts.
     pub scope: Scope,
-    /// What time it is for.
+    /// The period that it counts.
     pub period: Period,
-    /// What may go over the air.
+    /// Bytes allowed on the air.
     pub limit: u64,
-    /// What has gone.
+    /// Bytes that went over the air in this period.
     pub used: u64,
 }
 
 impl Standing {
-    /// What is left.
+    /// Bytes left.
     #[must_use]
     pub const fn left(&self) -> u64 {
         self.limit.saturating_sub(self.used)
@@ -73,8 +73,9 @@ impl fmt::Display for Standing {
 pub struct Exceeded {
     /// The limit.
     pub standing: Standing,
-    /// What the operation takes on the air, in bytes.
+    /// Estimated bytes of the operation on the air.
     pub needed: u64,
-    /// When the limit counts from 0 again; `None` where the operation is beyond all of it.
+    /// When the limit counts from 0 again; `None` where the operation needs more than the whole
+    /// limit.
     pub retry_after: Option<Duration>,
 }

@@ -1,4 +1,4 @@
-//! Why an operation did not succeed, as far as those who share the link can tell.
+//! Why an operation did not succeed, at the level of the shared link.
 
 use std::error;
 use std::fmt;
@@ -21,15 +21,15 @@ use simcom_talk::ftps::value::ValueError;
 pub struct Error {
     /// What happened.
     pub cause: Cause,
-    /// The operation; `None` where none was admitted.
+    /// The operation; `None` where the daemon admitted none.
     pub operation: Option<JobId>,
     /// Bytes known to have arrived: with the caller for a Get, on the server for a Put.
     pub committed: Option<u64>,
-    /// A file is still on the server under the name: it could not be deleted, or could not be shown
-    /// to be what the operation had written.
+    /// A file is still on the server under the name: the daemon could not delete it, or could not
+    /// show that this operation wrote it.
     pub left_behind: bool,
-    /// What a Put has reached that is not as it was asked for: all bytes were handed over, and the file
-    /// is left where it is.
+    /// The result of a Put that does not meet the request: the module took all bytes, and the
+    /// daemon leaves the file in place.
     pub reached: Option<Box<PutResult>>,
 }
 
@@ -50,7 +50,7 @@ impl Error {
 }
 
 impl Error {
-    /// What failed on the link, where that is the cause.
+    /// The failure on the link, if that is the cause.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {
         let Cause::Modem(error) = &self.cause else {
@@ -62,7 +62,7 @@ impl Error {
         }
     }
 
-    /// The error code that the module reported, where that is the cause.
+    /// The error code that the module reported, if that is the cause.
     #[must_use]
     pub fn errcode(&self) -> Option<u16> {
         match self.failure()?.cause {
@@ -122,37 +122,38 @@ impl From<modem::Error> for Error {
 
 /// What went wrong.
 ///
-/// The failures of the module that mean one of these are turned into it; [`Cause::Modem`] holds
-/// the rest.
+/// A failure of the module that means one of these causes becomes that cause; [`Cause::Modem`]
+/// holds all other failures.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Cause {
-    /// No more operations are admitted now.
+    /// The queue of operations is full.
     #[error("{} full", scope(*.own, "operations"))]
     QueueFull {
-        /// The bound of the caller's own principal was met, not the one of all together.
+        /// The principal's own bound was met, not the one of all principals together.
         own: bool,
-        /// When a place may be free.
+        /// When the caller may try again.
         retry_after: Duration,
     },
-    /// No more sessions are opened now.
+    /// The table of sessions is full.
     #[error("{} full", scope(*.own, "sessions"))]
     TooManySessions {
-        /// The bound of the caller's own principal was met, not the one of all together.
+        /// The principal's own bound was met, not the one of all principals together.
         own: bool,
     },
-    /// Not a failure: the caller wished to know whether it would be admitted, and it would.
+    /// Not a failure: the caller asked only whether the daemon would admit the request, and it
+    /// would.
     #[error("the request was checked, and nothing of it was done")]
     OnlyValidated,
     /// The caller has given another request the same name.
     #[error("another request has this request_id")]
     RequestIdUsed,
-    /// The request of this name still runs.
+    /// The request of this name is still running.
     #[error("the request with this request_id still runs")]
     RequestRunning,
-    /// No more watchers are taken now.
+    /// The table of watchers is full.
     #[error("{} full", scope(*.own, "watchers"))]
     TooManyWatchers {
-        /// The bound of the caller's own principal was met, not the one of all together.
+        /// The principal's own bound was met, not the one of all principals together.
         own: bool,
     },
     /// More would go over the air than the configuration allows.
@@ -161,7 +162,7 @@ pub enum Cause {
     /// The caller's deadline passed.
     #[error("the caller's deadline passed")]
     Expired,
-    /// The daemon is stopping: the operation was not begun any more, or was broken off.
+    /// The daemon is stopping: it did not begin the operation, or broke it off.
     #[error("the daemon is stopping")]
     Stopping,
     /// The caller stopped reading.
@@ -193,69 +194,70 @@ pub enum Cause {
     /// There is no such transfer, or it is another principal's.
     #[error("there is no such transfer")]
     TransferNotFound,
-    /// Another transfer of the principal has the name.
+    /// Another transfer of the principal has this id.
     #[error("another transfer has this id")]
     TransferExists,
-    /// Somebody else sends or changes the transfer now.
+    /// Another call sends or changes the transfer now.
     #[error("another call is at work on the transfer")]
     TransferBusy,
-    /// No more transfers are kept.
+    /// The table of transfers is full.
     #[error("{} full", scope(*.own, "transfers"))]
     TooManyTransfers {
-        /// The bound of the caller's own principal was met, not the one of all together.
+        /// The principal's own bound was met, not the one of all principals together.
         own: bool,
     },
-    /// The files of transfers take all that they may.
+    /// The files of transfers fill the space that the configuration allows them.
     #[error("the files of {} take all the room that they may", whose(*.own))]
     SpoolFull {
-        /// The bound of the caller's own principal was met, not the one of all together.
+        /// The principal's own bound was met, not the one of all principals together.
         own: bool,
     },
-    /// The transfer is in a state in which this cannot be done.
+    /// The state of the transfer does not allow this.
     #[error("the transfer is {0}")]
     WrongState(&'static str),
-    /// The bytes do not go on there.
+    /// The caller's next byte does not follow the last byte of the transfer.
     #[error("there are {committed} bytes")]
     WrongOffset {
-        /// Bytes it has.
+        /// Bytes that the transfer has.
         committed: u64,
     },
-    /// The file on the server is another one than before.
+    /// The file on the server has changed since the transfer began.
     #[error("the file on the server has changed")]
     SourceChanged,
-    /// Another operation has written or deleted the file that an upload had begun.
+    /// Another operation wrote or deleted the file that this upload had begun.
     #[error("{0}: another operation wrote or deleted this file since; this upload does not go on")]
     NameTaken(String),
-    /// Another upload of this daemon has begun to write a file that is to be new, and has not ended.
+    /// Another upload of this daemon began to write a file that must be new, and has not ended.
     #[error("{0}: another upload of this daemon has begun to write this file")]
     NameBusy(String),
-    /// The transfer ended before it was whole.
+    /// The transfer ended before all its bytes were there.
     #[error("the transfer failed or was cancelled before it was whole")]
     TransferEnded,
-    /// What the attempts of a transfer may cost was used up.
+    /// The attempts of a transfer used up its budget.
     #[error("given up, since all {exhausted} were used up{}", after(.last))]
     GaveUp {
-        /// What was used up.
+        /// The part of the budget that was used up.
         exhausted: Exhausted,
         /// The error of the last attempt; may be empty.
         last: String,
     },
-    /// The time that a transfer had was over.
+    /// The transfer's lifetime passed.
     #[error("the transfer expired: its lifetime of {} s passed before it was done", .0.as_secs_f64())]
     TransferExpired(Duration),
-    /// The daemon ended while it was under way.
+    /// The daemon ended during the operation.
     #[error("the daemon ended in the middle of an attempt")]
     Interrupted,
     /// The bytes of a transfer are no longer on the disk.
     #[error("the bytes are no longer on the daemon's disk")]
     SpoolLost,
-    /// The module reported success, and nothing could confirm it as it was asked for.
+    /// The module reported success, and nothing could confirm it in the way that the caller asked
+    /// for.
     #[error("the module reported success, and the server does not let it be verified: {evidence}")]
     Unverified {
-        /// What is known, in words.
+        /// The evidence, in words.
         evidence: String,
     },
-    /// All was sent, the outcome was lost, and the server does not tell.
+    /// The caller sent all bytes, the module's outcome was lost, and the server does not tell.
     #[error("the outcome was lost, and the server does not tell")]
     Indeterminate,
     /// The file is there; the outcome of its sentinel was lost, and the server does not tell.
@@ -263,58 +265,58 @@ pub enum Cause {
         "the outcome of the sentinel was lost, and the server does not tell; the file is there"
     )]
     SentinelUnknown,
-    /// The configuration does not allow servers named by callers.
+    /// The configuration does not allow a caller to name a server.
     #[error("servers named in a request are not allowed")]
     InlineNotAllowed,
-    /// A line for the module, and the configuration forbids them.
+    /// The caller sent an AT command, and the configuration forbids that.
     #[error("lines of callers are not passed on to the module")]
     AtCommandsNotAllowed,
-    /// The path, read from the session's directory, breaks a rule.
+    /// The path, relative to the session's directory, breaks a rule.
     #[error("the path {0}")]
     InvalidPath(#[source] ValueError),
-    /// The sentinel of a file is that file, once the session's directory is known.
+    /// Relative to the session's directory, the sentinel and the file have the same path.
     #[error("the sentinel is the file itself, which it would replace")]
     OwnSentinel,
-    /// A directory that is to be removed holds something.
+    /// The directory to remove is not empty.
     #[error("the directory is not empty")]
     DirectoryNotEmpty,
-    /// A directory is wanted, and the name is a file or a link.
+    /// The operation needs a directory, and the name is a file or a symlink.
     #[error("it is no directory")]
     NotADirectory,
-    /// A tree that is to be removed begins with a root, or with the directory that somebody stands in.
+    /// The path of the tree to remove is a root directory or the current directory.
     #[error("a tree is removed by its name, and this names a root or a place to stand in")]
     RootOfTree,
-    /// A name in a listing that cannot be given in a command.
+    /// No command can carry this name of a listing.
     #[error("{0:?}: no command of this module can say this name as the server prints it")]
     NotAddressable(String),
-    /// A tree has more directories, or more of them in one another, than are kept in mind.
+    /// The tree has more directories, or deeper ones, than the walk keeps in memory.
     #[error("the tree has too many directories, or too many in one another")]
     TreeTooLarge,
-    /// Parts of a tree were not reached or not removed; each was told.
+    /// The operation did not reach or remove parts of the tree; it reported each of them.
     #[error("{failed} names of the tree failed, and each was told")]
     TreeIncomplete {
-        /// How many.
+        /// Number of these names.
         failed: u64,
     },
-    /// A verification that ASCII transfers do not have: line ends may be rewritten on the way, so that
+    /// The verification does not exist for ASCII transfers: a server may rewrite line ends, so
     /// neither sizes nor bytes compare (RFC 3659 §4.1).
     #[error("in an ASCII session neither sizes nor bytes compare")]
     NoVerifyInAscii,
-    /// The server named its directory in a way that no later command could carry.
+    /// The server named its directory with characters that no later command can carry.
     #[error("the server's name of the directory {0}")]
     UnusableDirectory(#[source] ValueError),
-    /// Sizes that must agree do not.
+    /// Two sizes that must agree differ.
     #[error("the size is {found} bytes, not {expected}")]
     SizeMismatch {
-        /// Bytes there should be.
+        /// Expected bytes.
         expected: u64,
-        /// Bytes there are.
+        /// Bytes found.
         found: u64,
     },
-    /// The bytes do not have the SHA-256 that they should have.
+    /// The SHA-256 of the bytes is not the expected one.
     #[error("the SHA-256 of {0} does not agree")]
     HashMismatch(Hashed),
-    /// The operation was cancelled by call.
+    /// A call cancelled the operation.
     #[error("cancelled")]
     Cancelled(Ending),
     /// The spool failed.
@@ -323,27 +325,27 @@ pub enum Cause {
     /// The store of transfers cannot be used.
     #[error(transparent)]
     Store(Trouble),
-    /// What was last known of a transfer was damaged on the disk. An older state of it is known.
+    /// The last record of the transfer was damaged on the disk. The daemon knows an older one.
     #[error(
         "the record of the transfer was damaged on the daemon's disk, and an older one is known"
     )]
     RecordDamaged,
-    /// The module, or the one who owns its port, failed.
+    /// The module or the actor of its port failed.
     #[error(transparent)]
     Modem(Box<modem::Error>),
-    /// An answer that cannot be: of another kind than the task has, or none at all.
+    /// A defect: the answer is of another kind than the task, or there is none.
     #[error("no right answer came, which is a defect of this program")]
     WrongAnswer,
 }
 
 impl Cause {
-    /// Whether the caller ended the operation, by wish or by its deadline.
+    /// Whether the caller ended the operation, by cancelling it or by its deadline.
     pub(crate) const fn is_the_callers(&self) -> bool {
         matches!(self, Self::Cancelled(_) | Self::Expired)
     }
 }
 
-/// Which bytes a hash was taken of.
+/// The bytes that a hash covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hashed {
     /// What the caller sent, against what the caller said.

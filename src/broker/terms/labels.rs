@@ -1,4 +1,4 @@
-//! What callers call their work by, for people and programs.
+//! The labels that callers give their work, for people and programs.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,12 +6,13 @@ use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// Labels of an operation or a transfer: at most [`Labels::MAX`], of keys with 1 to [`Labels::LONGEST`] of
-/// `a-z 0-9 _ -`, and values of at most as many bytes without control characters. Cheap to clone.
+/// Labels of an operation or a transfer: at most [`Labels::MAX`]. A key has 1 to
+/// [`Labels::LONGEST`] of `a-z 0-9 _ -`; a value has at most as many bytes and no control
+/// characters. Cheap to clone.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Labels(Arc<BTreeMap<String, String>>);
 
-/// Why labels are not taken.
+/// Why labels are refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LabelError {
     /// There are too many.
@@ -29,17 +30,18 @@ pub enum LabelError {
 }
 
 impl Labels {
-    /// Most labels: what a line of the log and a table of a screen still show.
+    /// Most labels: a line of the log and a table on a screen still show so many.
     pub const MAX: usize = 16;
 
-    /// Longest key and longest value, in bytes: as a label of DNS (RFC 1035 section 2.3.4), which other systems
-    /// take for theirs.
+    /// Longest key and longest value, in bytes: as a label of DNS (RFC 1035 section 2.3.4), a bound
+    /// that other systems share.
     pub const LONGEST: usize = 63;
 
     /// Takes labels.
     ///
     /// # Errors
-    /// The first rule that is broken.
+    /// The first rule that is broken: [`LabelError::TooMany`], [`LabelError::Key`] or
+    /// [`LabelError::Value`].
     pub fn new(labels: impl IntoIterator<Item = (String, String)>) -> Result<Self, LabelError> {
         let labels: BTreeMap<_, _> = labels.into_iter().collect();
         if labels.is_empty() {
@@ -62,13 +64,13 @@ impl Labels {
         Ok(Self(Arc::new(labels)))
     }
 
-    /// Whether there are none.
+    /// Whether there are no labels.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether all of some others are among them, with the same values.
+    /// Whether these labels contain all of `others`, with the same values.
     #[must_use]
     pub fn have(&self, others: &Self) -> bool {
         others
@@ -77,7 +79,7 @@ impl Labels {
             .all(|(key, value)| self.0.get(key) == Some(value))
     }
 
-    /// Each key and its value, in the order of the keys.
+    /// Each key with its value, in the order of the keys.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .iter()
@@ -86,7 +88,7 @@ impl Labels {
 }
 
 impl Default for Labels {
-    /// None.
+    /// No labels.
     fn default() -> Self {
         static NONE: LazyLock<Arc<BTreeMap<String, String>>> = LazyLock::new(Arc::default);
         Self(Arc::clone(&NONE))
@@ -100,7 +102,7 @@ impl fmt::Debug for Labels {
 }
 
 impl fmt::Display for Labels {
-    /// `key="value"` for each.
+    /// Writes `key="value"` for each label.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, (key, value)) in self.iter().enumerate() {
             let comma = if at > 0 { "," } else { "" };
@@ -122,7 +124,7 @@ impl<'de> Deserialize<'de> for Labels {
     }
 }
 
-/// Enough of a key to know it by.
+/// Enough of a key to recognise it.
 fn beginning(key: &str) -> String {
     key.chars().take(Labels::LONGEST).collect()
 }

@@ -5,16 +5,17 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// A moment, in time that daemons have lived through with these transfers since the first of them.
+/// A moment on the running-time clock: the time that daemons have run with these transfers since
+/// the first one.
 ///
-/// It is what ages and pauses are counted in. The clock of a router is wrong by years, and jumps: what
-/// it says is told to clients, and decides nothing. While no daemon runs, nothing grows older, and
-/// what a crash took of the time since it was last stored is lived through again.
+/// Ages and pauses count in it. The clock of a router is wrong by years, and jumps: the daemon
+/// tells clients what it says, and decides nothing by it. Nothing ages while no daemon runs, and a
+/// crash repeats the time since it was last stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Lived(Duration);
 
 impl Lived {
-    /// The beginning. Records of a version that counted by the clock of the day have this.
+    /// The beginning. Records of versions that counted by the wall clock have this.
     pub(crate) const ZERO: Self = Self(Duration::ZERO);
 
     pub(crate) const fn from_secs(secs: u32) -> Self {
@@ -26,19 +27,19 @@ impl Lived {
         u32::try_from(self.0.as_secs()).unwrap_or(u32::MAX)
     }
 
-    /// Time since an earlier moment; none where it is later.
+    /// Time since an earlier moment; zero where that moment is later.
     pub(crate) const fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// The moment so long before.
+    /// The moment `span` earlier.
     pub(crate) const fn before(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(span))
     }
 
-    /// Reads a moment that a former version has written as a time of the day: it has come.
+    /// Reads a moment that a former version wrote as wall-clock time: that moment has come.
     pub(crate) fn or_of_day<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        /// A [`Duration`] has both; a [`SystemTime`] has fields of other names.
+        /// A [`Duration`] has both fields; a [`SystemTime`] has fields of other names.
         #[derive(Deserialize)]
         struct Either {
             #[serde(default)]
@@ -62,7 +63,7 @@ impl Add<Duration> for Lived {
     }
 }
 
-/// The present: in time lived through, which decides, and by the clock of the day, which is told.
+/// The present: running time, which decides, and wall-clock time, which clients are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Now {
     pub(crate) lived: Lived,
@@ -70,7 +71,7 @@ pub(crate) struct Now {
 }
 
 impl Now {
-    /// What the clock of the day will show then, unless it is set.
+    /// What the wall clock will show at `then`, unless somebody sets it.
     pub(crate) fn wall_at(self, then: Lived) -> SystemTime {
         let later = self.wall.checked_add(then.since(self.lived));
         later.unwrap_or(self.wall)

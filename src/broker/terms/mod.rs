@@ -1,4 +1,4 @@
-//! What all rooms of the broker speak of: who calls, what for, and what came of it.
+//! The vocabulary of all rooms of the broker: who calls, what for, and with what result.
 
 mod access;
 mod caller;

@@ -7,37 +7,37 @@ use serde::{Deserialize, Serialize};
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
 )]
 pub enum Priority {
-    /// Somebody waits for the answer.
+    /// A person or program waits for the answer.
     Interactive,
-    /// Moves a file.
+    /// The job moves a file.
     #[default]
     Normal,
-    /// Moves a file that nobody waits for.
+    /// The job moves a file that nobody waits for.
     Bulk,
 }
 
-/// When a transfer gives up the link before its end, where it can go on later.
+/// When a transfer gives up the link before its end, if it can resume later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Yields {
-    /// Where it costs less than it saves: a download, where those who wait begin sooner in spite
-    /// of the abort and the new login; an upload that is bulk, that goes in blocks already, or
-    /// whose caller trickles. An upload in one stream pays dearly: what is left of it goes in
-    /// blocks, each of them an FTP transfer of its own.
+    /// Where yielding saves more than it costs: a download yields if the waiting jobs begin sooner
+    /// in spite of the abort and the new login; an upload yields if it is bulk, already goes in
+    /// blocks, or has a caller that trickles. An upload in one stream pays dearly: the rest of it
+    /// goes in blocks, each an FTP transfer of its own.
     #[default]
     Auto,
-    /// Whenever somebody more urgent waits and the rest takes longer than two seconds.
+    /// Whenever a more urgent job waits and the rest takes longer than two seconds.
     Always,
-    /// Not at all, unless its caller trickles: nobody holds the link with nothing to say.
+    /// Never, unless its caller trickles: a caller that sends nothing must not hold the link.
     Never,
 }
 
 /// Why a transfer gave up the link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
-    /// Somebody more urgent waits.
+    /// A more urgent job waits.
     Urgent,
-    /// Somebody with little to do has waited beyond patience.
+    /// A short job has waited longer than its patience.
     Patience,
-    /// Its caller sent nothing, or took nothing.
+    /// Its caller sent nothing or read nothing.
     Trickle,
 }

@@ -1,9 +1,9 @@
-//! The name that a caller gives a request, so that it is carried out once (AIP-155).
+//! The name that a caller gives a request, so that the daemon carries it out once (AIP-155).
 
 use std::sync::Arc;
 
-/// What a caller calls a request: 1 to [`RequestId::MAX`] of `A-Z a-z 0-9 . _ -`, as the id of a transfer, so that a
-/// script can use one name for both.
+/// A caller's name of a request: 1 to [`RequestId::MAX`] of `A-Z a-z 0-9 . _ -`, like the id of a
+/// transfer, so that a script can use one name for both.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RequestId(Arc<str>);
 
@@ -11,7 +11,7 @@ impl RequestId {
     /// Most bytes.
     pub const MAX: usize = 128;
 
-    /// Takes a name. `None` where it breaks the rule.
+    /// Takes a name. `None` if it breaks the rule.
     #[must_use]
     pub fn new(name: &str) -> Option<Self> {
         let good = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
@@ -31,6 +31,6 @@ impl RequestId {
 pub struct Named {
     /// Its name.
     pub id: RequestId,
-    /// What it asks for: the same for the same request, and for no other.
+    /// Identifies what it asks for: equal for equal requests only.
     pub fingerprint: [u8; 32],
 }

@@ -1,15 +1,15 @@
-//! A number of places that many share, of which nobody can take all.
+//! Places that many principals share, and that no principal can take all of.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::caller::Principal;
 
-/// Bounds of what many share: how much there is in all, and how much of it one principal may have.
+/// Bounds of shared places: how many there are in all, and how many one principal may have.
 ///
-/// The last quarter is for those who have little: a principal that has [`Share::little`] or more gets
-/// nothing of it. So a few who take all that they may leave something for everybody else. Where one may
-/// have all, nothing is kept back.
+/// The last quarter is for principals that have few: one that has [`Share::little`] or more gets
+/// none of it. So a few principals at their bound leave some for everybody else. Where one
+/// principal may have all, nothing is kept back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
     /// In all.
@@ -18,24 +18,25 @@ pub struct Share {
     pub of_one: u64,
 }
 
-/// A bound was met.
+/// A bound refused a request for places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full {
-    /// The bound of the principal, not the one of all together.
+    /// The principal's own bound, not the one of all principals together.
     pub own: bool,
 }
 
 impl Share {
-    /// What a principal may have of the last quarter: a sixty-fourth of all, and one in any case.
+    /// Most that a principal may have to still get some of the last quarter: a sixty-fourth of all,
+    /// at least one.
     #[must_use]
     pub fn little(self) -> u64 {
         (self.in_all / 64).max(1)
     }
 
-    /// Whether `more` is given to a principal that has `own` of the `taken` in all.
+    /// Whether a principal that has `own` of the `taken` places gets `more`.
     ///
     /// # Errors
-    /// Which bound was met.
+    /// [`Full`] says which bound was met.
     pub fn admit(self, taken: u64, own: u64, more: u64) -> Result<(), Full> {
         let (taken, own) = (taken.saturating_add(more), own.saturating_add(more));
         if own > self.of_one {
@@ -52,7 +53,7 @@ impl Share {
     }
 }
 
-/// What is taken of a [`Share`], and by whom.
+/// The taken places of a [`Share`], by principal.
 #[derive(Debug)]
 pub struct Places {
     share: Share,
@@ -66,7 +67,7 @@ struct Taken {
 }
 
 impl Places {
-    /// Nothing is taken.
+    /// No place is taken.
     #[must_use]
     pub fn new(share: Share) -> Self {
         Self {
@@ -75,10 +76,10 @@ impl Places {
         }
     }
 
-    /// Takes one place, which is given back when the answer is dropped.
+    /// Takes one place; dropping the result gives it back.
     ///
     /// # Errors
-    /// Which bound was met.
+    /// [`Full`] says which bound was met.
     pub fn take(self: &Arc<Self>, principal: &Principal) -> Result<Place, Full> {
         self.take_many(principal, 1)?;
         Ok(Place {
@@ -87,10 +88,10 @@ impl Places {
         })
     }
 
-    /// Takes so many, to be given back by [`Places::give`]: all of them, or none.
+    /// Takes `many` places, or none. [`Places::give`] gives them back.
     ///
     /// # Errors
-    /// Which bound was met.
+    /// [`Full`] says which bound was met.
     pub fn take_many(&self, principal: &Principal, many: u64) -> Result<(), Full> {
         let mut taken = self.taken();
         let own = taken.by.get(principal).copied().unwrap_or_default();
@@ -102,7 +103,7 @@ impl Places {
         Ok(())
     }
 
-    /// Gives back what was taken.
+    /// Gives `many` places back.
     pub fn give(&self, principal: &Principal, many: u64) {
         let mut taken = self.taken();
         taken.in_all = taken.in_all.saturating_sub(many);
@@ -114,27 +115,27 @@ impl Places {
         }
     }
 
-    /// Whether so many more are beyond what a principal may have, whatever others give back.
+    /// Whether `many` more exceed the principal's own bound, whatever others give back.
     #[must_use]
     pub fn is_beyond(&self, principal: &Principal, many: u64) -> bool {
         let own = self.taken().by.get(principal).copied().unwrap_or_default();
         own.saturating_add(many) > self.share.of_one
     }
 
-    /// What is taken in all.
+    /// Places taken by all.
     #[must_use]
     pub fn used(&self) -> u64 {
         self.taken().in_all
     }
 
-    /// What is left in all.
+    /// Places left for all.
     #[must_use]
     pub fn rest(&self) -> u64 {
         self.share.in_all.saturating_sub(self.used())
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
-        // No code panics while it holds the lock; were it so, the counts are still counts.
+        // No code panics while it holds the lock; and if one did, the counts would still be counts.
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -147,7 +148,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// Whose it is.
+    /// The principal that holds it.
     #[must_use]
     pub const fn principal(&self) -> &Principal {
         &self.principal

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-/// How many bytes there were, and their SHA-256.
+/// The number of the bytes, and their SHA-256.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tally {
     pub(crate) size: u64,

@@ -1,4 +1,4 @@
-//! The name of a transfer, and why one is given up or none are kept.
+//! The name of a transfer, why a transfer is given up, and why the daemon keeps none.
 
 use std::fmt;
 use std::io;
@@ -18,7 +18,7 @@ impl TransferId {
     /// Most bytes: twice what a UUID with a prefix needs, and a file name for any client.
     pub const MAX: usize = 128;
 
-    /// Takes a name. `None` where it breaks the rule.
+    /// Takes a name. `None` if it breaks the rule.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Option<Self> {
         let name = name.into();
@@ -29,12 +29,12 @@ impl TransferId {
         usable.then_some(Self(name))
     }
 
-    /// A name that no client can give and that is told to none.
+    /// A name that no client can give, and that the daemon tells to no client.
     pub(crate) fn hidden() -> Self {
         Self(format!(".{}", Uuid::new_v4()))
     }
 
-    /// Whether it is such a name.
+    /// Whether the name is hidden.
     pub(crate) fn is_hidden(&self) -> bool {
         self.0.starts_with('.')
     }
@@ -64,17 +64,17 @@ impl fmt::Display for TransferId {
     }
 }
 
-/// Whose transfer, and which.
+/// The principal of a transfer, and its name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Key {
-    /// Whose.
+    /// The principal.
     #[serde(with = "principal")]
     pub principal: Principal,
-    /// Which of them.
+    /// The transfer's name among the principal's.
     pub id: TransferId,
 }
 
-/// The part of a budget that was used up.
+/// The part of a transfer's budget that was used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exhausted {
     /// Attempts.
@@ -95,15 +95,16 @@ impl fmt::Display for Exhausted {
     }
 }
 
-/// Why there are no transfers although they are configured, as clients are told it: without a path.
+/// Why there are no transfers although the configuration has them, as clients read it: without a
+/// path.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Trouble {
-    /// The store is damaged, and could not be set aside.
+    /// The store is damaged, and the daemon could not set it aside.
     #[error("the store of transfers is damaged ({what}) and cannot be set aside")]
     Damaged {
         /// What is wrong with it.
         what: String,
-        /// Why it cannot be set aside.
+        /// Why the daemon could not set it aside.
         #[source]
         source: Arc<io::Error>,
     },
@@ -115,16 +116,16 @@ pub enum Trouble {
         /// The latest version that this daemon knows.
         known: u32,
     },
-    /// The system refuses it, or a part of it.
+    /// The system refuses to read the store, or a part of it.
     #[error("the store of transfers cannot be read")]
     Unreadable(#[source] Arc<io::Error>),
-    /// It is not there any more, or another one is.
+    /// The store is gone, or another one is in its place.
     #[error("the directory of transfers was moved, deleted or replaced while the daemon runs")]
     Replaced,
 }
 
 impl Trouble {
-    /// What whoever looks after the machine can do.
+    /// What the operator of the machine can do.
     pub(crate) const fn advice(&self) -> &'static str {
         match self {
             Self::Damaged { .. } => {
@@ -156,7 +157,7 @@ mod principal {
     }
 }
 
-/// Tells a transfer from those that had its name before, or will have it after it.
+/// Tells a transfer from earlier and later ones of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Birth(pub(crate) u64);
 

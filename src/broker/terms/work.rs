@@ -1,24 +1,24 @@
-//! What a job has to move, and how far the module is from its server.
+//! What a job moves, and what stands between the module and the job's server.
 
 /// What a job moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Load {
     /// No file.
     Small,
-    /// A file to the server, of so many bytes where that is known.
+    /// A file to the server; its bytes where known.
     Up(Option<u64>),
-    /// A file or listing from the server, of so many bytes where that is known.
+    /// A file or listing from the server; its bytes where known.
     Down(Option<u64>),
 }
 
-/// What lies between the module and a job's server.
+/// What the module must do before it can serve a job's server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// It is logged in there.
+    /// Nothing: the module is logged in there.
     There,
-    /// It is logged in elsewhere.
+    /// Log out and log in: the module is logged in elsewhere.
     Switch,
-    /// It is logged in nowhere.
+    /// Log in: the module is logged in nowhere.
     Login,
 }
 

@@ -1,26 +1,27 @@
-//! How sure it is that a file which was written is on its server.
+//! The evidence that a written file is on its server.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use simcom_talk::ftps::value::TransferType;
 
-/// How the result of a Put is made sure of.
+/// How the daemon verifies the result of a Put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Verify {
-    /// The server is asked for the size.
+    /// The daemon asks the server for the size.
     #[default]
     Size,
-    /// The file is read back and its SHA-256 compared.
+    /// The daemon reads the file back and compares its SHA-256.
     ReadBack,
-    /// Nothing is asked.
+    /// The daemon asks nothing.
     Nothing,
-    /// The server is asked for the size; where it does not tell, the module's report is enough.
+    /// The daemon asks the server for the size; if the server does not tell, the module's report is
+    /// enough.
     BestEffort,
 }
 
 impl Verify {
-    /// What is meant where nothing is said.
+    /// The default for a transfer type.
     pub(crate) const fn usual(transfer_type: TransferType) -> Self {
         match transfer_type {
             TransferType::Binary => Self::Size,
@@ -28,7 +29,7 @@ impl Verify {
         }
     }
 
-    /// Whether a state is enough.
+    /// Whether a state meets the verification.
     pub(crate) const fn is_met_by(self, state: PutState) -> bool {
         match (self, state) {
             (_, PutState::Indeterminate) => false,
@@ -46,29 +47,29 @@ impl Verify {
 pub struct PutResult {
     /// Bytes of the file on the server.
     pub size: u64,
-    /// SHA-256 of the bytes that were pushed.
+    /// SHA-256 of the bytes that the caller sent.
     pub sha256: [u8; 32],
-    /// How sure it is.
+    /// The strength of the evidence.
     pub state: PutState,
-    /// What the state rests on, in words.
+    /// The evidence of the state, in words.
     pub evidence: String,
-    /// How often the link broke and the transfer went on.
+    /// How often the link broke and the transfer resumed.
     pub resumes: u32,
     /// Time on the link, without waiting in the queue.
     pub elapsed: Duration,
-    /// A sentinel was asked for and is written.
+    /// The caller asked for a sentinel, and it is written.
     pub sentinel_written: bool,
 }
 
-/// How sure it is that the server holds the file.
+/// The evidence that the server holds the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PutState {
-    /// The server names the right size.
+    /// The server reports the right size.
     VerifiedSize,
-    /// The bytes were read back and have the right SHA-256.
+    /// The daemon read the bytes back, and their SHA-256 is right.
     VerifiedHash,
-    /// The module reported success; nothing else is known.
+    /// The module reported success; there is no other evidence.
     Unverified,
-    /// All bytes were handed over, the outcome was lost, and the server does not tell.
+    /// The module took all bytes, the outcome was lost, and the server does not tell.
     Indeterminate,
 }

@@ -1,4 +1,4 @@
-//! What moving content costs on the air: an estimate, since the module tells nobody.
+//! What content costs on the air: an estimate, because the module does not report it.
 
 use simcom_talk::dialogue::operation::Task;
 use simcom_talk::ftps::value::Server;
@@ -11,47 +11,47 @@ pub(super) const BLOCK: u64 = 2048;
 /// some networks.
 const SEGMENT: u64 = 1360;
 
-/// Beside the content of a segment: its own headers, and half of an acknowledgement, which is sent
-/// for every second one (RFC 9293 §3.8.6.3).
+/// Overhead of a segment: its own headers, and half of an acknowledgement, since a receiver sends
+/// one for every second segment (RFC 9293 §3.8.6.3).
 const HEADERS: u64 = 40 + 20;
 
-/// What TLS adds to a segment: a record's head of 5 bytes, 8 of nonce and 16 of tag (RFC 5246
-/// §6.2.3.3, RFC 5288 §3). Modules have buffers too small for longer records.
+/// What TLS adds to a segment: a record header of 5 bytes, 8 of nonce and 16 of tag (RFC 5246
+/// §6.2.3.3, RFC 5288 §3). The buffers of modules are too small for longer records.
 const RECORD: u64 = 5 + 8 + 16;
 
 /// Three segments that open a connection and four that close it.
 const CONNECTION: u64 = 7 * 40;
 
-/// A handshake with a server certificate and one above it, 1 to 1.5 KiB each, the rest of both
-/// flights, and the headers. Nothing of it is saved on the second connection: modules do not take
-/// up a TLS session again.
+/// A handshake with a server certificate and one issuer certificate, 1 to 1.5 KiB each, the rest of
+/// both flights, and the headers. The second connection costs the same: modules do not resume TLS
+/// sessions.
 const HANDSHAKE: u64 = 4500;
 
 /// A command and its reply: about 40 bytes of text each way, two segments and an acknowledgement.
 const EXCHANGE: u64 = 2 * 40 + 3 * 40;
 
-/// The question for the name of the server, and its answer (RFC 1035 §4.1).
+/// A DNS query for the server's name and its answer (RFC 1035 §4.1).
 const NAME: u64 = 2 * 100;
 
-/// From USER to TYPE and PWD, with the greeting and the goodbye.
+/// The commands from USER to TYPE and PWD, the greeting and QUIT.
 const LOGIN: u64 = 7 * EXCHANGE;
 
 /// AUTH, PBSZ and PROT (RFC 4217 §4).
 const PROTECTION: u64 = 3 * EXCHANGE;
 
-/// Content that an upload keeps to compare what it has written in blocks.
+/// Content that an upload keeps for comparison with what it wrote in blocks.
 const KEPT: u64 = 64 * 1024;
 
 /// How content is carried to a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Air {
     tls: bool,
-    /// Content of an upload that has a data connection of its own; `None`: all of it.
+    /// Content of an upload for each data connection; `None`: one connection carries it all.
     block: Option<u64>,
 }
 
 impl Air {
-    /// To a server; uploads in blocks of so many bytes, where they are.
+    /// To a server; `block` is the size of a block where uploads go in blocks.
     pub(super) fn to(server: &Server, block: Option<u64>) -> Self {
         Self {
             tls: server.server_type.is_tls(),
@@ -65,19 +65,19 @@ impl Air {
         NAME + CONNECTION + LOGIN + protection
     }
 
-    /// So many commands that move no content.
+    /// `count` commands that move no content.
     pub(super) const fn commands(self, count: u64) -> u64 {
         let record = if self.tls { 2 * RECORD } else { 0 };
         count * (EXCHANGE + record)
     }
 
-    /// A data connection with what is said around it: PASV, the transfer, and two replies.
+    /// A data connection with its commands: PASV, the transfer, and two replies.
     pub(super) const fn data_connection(self) -> u64 {
         let handshake = if self.tls { HANDSHAKE } else { 0 };
         CONNECTION + handshake + self.commands(2)
     }
 
-    /// Content itself, either way.
+    /// Content alone, in either direction.
     pub(super) const fn content(self, bytes: u64) -> u64 {
         let headers = bytes.div_ceil(SEGMENT).saturating_mul(self.beside());
         bytes.saturating_add(headers)
@@ -88,7 +88,7 @@ impl Air {
         self.data_connection().saturating_add(self.content(bytes))
     }
 
-    /// A file that is written in the form that uploads have.
+    /// A file in the form that uploads have.
     pub(super) fn upload(self, bytes: u64) -> u64 {
         let connections = self
             .block
@@ -97,7 +97,7 @@ impl Air {
         around.saturating_add(self.content(bytes))
     }
 
-    /// The most content that goes through one data connection within `air` bytes.
+    /// The most content that one data connection carries within `air` bytes.
     pub(super) const fn longest(self, air: u64) -> u64 {
         let air = air.saturating_sub(self.data_connection());
         let full = air / (SEGMENT + self.beside());
@@ -110,27 +110,27 @@ impl Air {
     }
 }
 
-/// What a task has on the air.
+/// The traffic that a task causes on the air.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Traffic {
-    /// Nothing: it is about the module alone.
+    /// None: the task concerns the module alone.
     None,
-    /// So many commands.
+    /// Only commands, this many.
     Commands(u64),
-    /// Content that comes.
+    /// Content from the server.
     Down {
-        /// Byte that it is counted from.
+        /// First byte that counts.
         from: u64,
-        /// What is asked beside it.
+        /// Commands around it.
         commands: u64,
     },
-    /// Content that goes, between a question for the size and another.
+    /// Content to the server, between two questions for the size.
     Up {
-        /// Byte that it is counted from.
+        /// First byte that counts.
         from: u64,
-        /// Through one data connection, whatever form uploads have.
+        /// One data connection carries it, whatever form uploads have.
         whole: bool,
-        /// What went in blocks is read back, as far as it is kept.
+        /// The upload reads blocks back and compares them, as far as it has kept them.
         reads_back: bool,
     },
 }
@@ -159,7 +159,7 @@ impl Traffic {
                 from: 0,
                 commands: 1,
             },
-            // Its size is asked for, its end is read, and it is deleted.
+            // The task asks for the size, reads the end, and deletes the file.
             Task::Clear(_) => Self::Down {
                 from: 0,
                 commands: 2,
@@ -168,7 +168,7 @@ impl Traffic {
                 from: 0,
                 commands: 0,
             },
-            // Counts what it moves, without what lies before its offset.
+            // The task counts the content that it moves, without the bytes before its offset.
             Task::Download(what) => Self::Down {
                 from: what.begun.as_ref().map_or(0, |begun| begun.got),
                 commands: 1,
@@ -190,7 +190,7 @@ impl Traffic {
         }
     }
 
-    /// Content that is read back of an upload of so many bytes.
+    /// Content that an upload of `bytes` bytes reads back.
     pub(super) fn read_back(self, air: Air, bytes: u64) -> u64 {
         match self {
             Self::Up {
@@ -202,7 +202,7 @@ impl Traffic {
         }
     }
 
-    /// What it costs with so many bytes of content.
+    /// The cost with `bytes` bytes of content.
     pub(super) fn cost(self, air: Air, bytes: u64) -> u64 {
         match self {
             Self::None => 0,

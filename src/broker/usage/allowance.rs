@@ -1,4 +1,4 @@
-//! What one operation may take of the data budget.
+//! The data budget of one operation.
 
 use crate::broker::usage::ledger::Volume;
 use std::sync::Arc;
@@ -17,21 +17,21 @@ use crate::modem::Health;
 use simcom_talk::dialogue::operation::Task;
 use simcom_talk::ftps::value::Server;
 
-/// What one operation may take, and on whose account it is booked.
+/// The data budget of one operation, and the account that it is booked on.
 #[derive(Debug)]
 pub(crate) struct Allowance {
     usage: Arc<Usage>,
     account: Account,
     profile: Limit,
     air: Air,
-    /// Bytes that its caller has announced or brought for an upload.
+    /// Bytes of an upload that its caller has announced or sent.
     brought: AtomicU64,
-    /// What was booked for it so far.
+    /// Bytes booked for the operation so far.
     booked: AtomicU64,
 }
 
 impl Usage {
-    /// What the operations of a principal on a server may take.
+    /// The budget of a principal's operation on a server.
     pub(crate) fn allowance(
         self: &Arc<Self>,
         principal: Option<Principal>,
@@ -77,13 +77,13 @@ impl Allowance {
         self.afford_in_all(up.cost(self.air, bytes).saturating_add(back))
     }
 
-    /// Whether a download may have moved so many bytes, where nobody knows its size.
+    /// Whether a download of unknown size may have moved `bytes` bytes.
     pub(crate) fn download(&self, bytes: u64) -> Result<(), Cause> {
         self.afford_in_all(self.air.whole(bytes))
     }
 
-    /// Lets a job begin whose least cost can be afforded, and tells its task the size that it may
-    /// have.
+    /// Admits a job if its least cost is affordable, and gives its task the largest size that it
+    /// may have.
     pub(crate) fn permit(&self, task: &mut Task, way: Way) -> Result<(), Cause> {
         let traffic = Traffic::of(task);
         if traffic == Traffic::None {
@@ -114,7 +114,7 @@ impl Allowance {
         Ok(())
     }
 
-    /// Books what a job has moved, and tells it; `None`: nothing.
+    /// Books what a job has moved, and returns it; `None`: nothing moved.
     pub(crate) fn book(&self, job: &Moved) -> Option<Volume> {
         let volume = job.volume(self.air)?;
         self.usage
@@ -125,7 +125,7 @@ impl Allowance {
         Some(volume)
     }
 
-    /// The error of a job that was refused because of its size.
+    /// The error of a job that its size made unaffordable.
     pub(crate) fn exceeded(&self, size: u64) -> Cause {
         let needed = self.air.whole(size);
         match self.tightest() {
@@ -134,7 +134,7 @@ impl Allowance {
         }
     }
 
-    /// Whether so many bytes can be had beside what was booked.
+    /// Whether `needed` bytes are left beside those already booked.
     fn afford(&self, needed: u64) -> Result<(), Cause> {
         match self.tightest() {
             Some(standing) if needed > standing.left() => Err(self.refusal(standing, needed)),
@@ -142,8 +142,8 @@ impl Allowance {
         }
     }
 
-    /// Whether so many bytes can be had, among them those that were booked for this operation: its
-    /// job may have ended before its caller has all.
+    /// Whether `needed` bytes are left, counting those already booked for this operation: its job
+    /// may end before its caller has everything.
     fn afford_in_all(&self, needed: u64) -> Result<(), Cause> {
         self.afford(needed.saturating_sub(self.booked.load(Ordering::Relaxed)))
     }
@@ -158,7 +158,7 @@ impl Allowance {
         })
     }
 
-    /// The limit of which the least is left; of equal ones, the one that lasts longer.
+    /// The limit with the least left; of equal ones, the one that lasts longer.
     fn tightest(&self) -> Option<Standing> {
         let limits = self.usage.limits(&self.account, self.profile);
         let ledger = self.usage.ledger(self.usage.now());

@@ -1,4 +1,4 @@
-//! Stores the counts from time to time.
+//! Stores the counts periodically.
 
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -11,12 +11,12 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Usage, store};
 
-/// Time between two writes, where something was booked: a few hundred writes a day do not wear out
-/// flash. A crash loses the counts of this time at most, and those of the job under way.
+/// Time between two writes, if something was booked: a few hundred writes a day do not wear out
+/// flash. A crash loses at most the counts of this time, and those of the running job.
 const EVERY: Duration = Duration::from_secs(300);
 
-/// Time lived through that a crash may have lived through again, where nothing was booked: a period
-/// that the clock does not end is over an hour later then.
+/// Running time that a crash may repeat where nothing was booked: a period that the clock does not
+/// end then lasts at most an hour longer.
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Stores the counts of a module in a file.
@@ -31,7 +31,7 @@ impl Keeper {
         Self { usage, path }
     }
 
-    /// Takes up the counts of an earlier life. Where they cannot be read, that is logged, and they
+    /// Loads the counts of an earlier run. If it cannot read them, it logs that, and the counts
     /// begin at zero.
     pub async fn restore(&self) {
         let path = self.path.clone();
@@ -52,7 +52,7 @@ impl Keeper {
         }
     }
 
-    /// Stores the counts from time to time, as long as it is polled.
+    /// Stores the counts periodically, for as long as it is polled.
     pub async fn run(&self) -> Infallible {
         let mut clock = interval(EVERY);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -62,12 +62,13 @@ impl Keeper {
         }
     }
 
-    /// Stores the counts, where any have changed, or are older now. A failure is logged.
+    /// Stores the counts if any changed or grew older. It logs a failure.
     pub async fn save(&self) {
         self.save_unless(Duration::ZERO).await;
     }
 
-    /// The same, where more was lived through than may be lived through again.
+    /// Stores the counts if something was booked, or if more running time than `again` is not
+    /// stored.
     async fn save_unless(&self, again: Duration) {
         let ledger = {
             let mut ledger = self.usage.ledger(self.usage.now());

@@ -1,4 +1,7 @@
-//! Who has moved how much on this day and in this month: a value without a clock.
+//! How much each principal has moved on this day and in this month: a value without a clock.
+//!
+//! Above 400 lines because the ledger is one state machine, and its tests run it through years of
+//! wrong clocks.
 
 use crate::broker::terms::Limit;
 use crate::broker::terms::Period;
@@ -12,63 +15,63 @@ use time::{Date, Month, OffsetDateTime, Time};
 
 use crate::broker::terms::Principal;
 
-/// Accounts kept. A principal is a user of this machine, or a name that the authority of a site has
-/// signed, and a profile an entry of the configuration: there are a few. What is beyond is booked
-/// under no principal's name.
+/// Most accounts. A principal is a user of this machine, or a name that a site's authority has
+/// signed, and a profile is an entry of the configuration, so there are few. Bookings beyond go to
+/// an account without a principal.
 const MAX_ACCOUNTS: usize = 4096;
 
-/// A clock of the day that shows less was never set: this program is younger.
+/// A wall clock that shows an earlier date was never set: this program is younger.
 const SET: Date = match Date::from_calendar_date(2026, Month::January, 1) {
     Ok(date) => date,
     Err(_) => Date::MIN,
 };
 
-/// The longest that a day is lived through, whatever the clock shows: an hour more than it has, so
-/// that a clock that is corrected a little does not end it before midnight.
+/// The longest running time of a day, whatever the clock shows: an hour more than a day has, so
+/// that a small correction of the clock does not end the day before midnight.
 const LONGEST_DAY: Duration = Duration::from_secs(25 * 3600);
 
-/// The longest that a month is lived through: a day more than it has.
+/// The longest running time of a month: a day more than a month has.
 const LONGEST_MONTH: Duration = Duration::from_secs(32 * 86400);
 
-/// Counts of one day and of the month that it is in, both in UTC.
+/// Counts of one day and of its month, both in UTC.
 ///
 /// Clocks are wrong by years, and jump. A period ends when the clock shows a later one, as it does
-/// after a night without power. It also ends when it was lived through for as long as it has, and then
-/// the clock is believed, whatever it shows. So a clock that is set back begins no period anew, one
-/// that was ahead blocks nothing for longer than a day or a month, and one that goes to and fro ends a
-/// period early at most once for each that is lived through. A clock that was never set ends none;
-/// what begins under it gets its date when the clock is set.
+/// after a night without power. It also ends when daemons have run for its full length; the clock
+/// is then believed, whatever it shows. So a clock that is set back begins no new period. A clock
+/// that was ahead blocks nothing for longer than a day or a month. A clock that jumps to and fro
+/// ends a period early at most once for each full length of running time. A clock that was never
+/// set ends no period; a period that begins under it gets its date when the clock is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ledger {
     pub(super) day: Span,
     pub(super) month: Span,
     pub(super) accounts: BTreeMap<Account, Counts>,
-    /// Time that this daemon had lived through when the ledger was looked at last.
+    /// Running time of this daemon at the last look at the ledger.
     seen: Duration,
-    /// The same when it was stored last.
+    /// Running time of this daemon when the ledger was last stored.
     stored: Duration,
 }
 
-/// A period under way.
+/// The current period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Span {
-    /// Its first day; `None` where the clock was not set so far.
+    /// Its first day; `None` where the clock was not set yet.
     pub(super) first: Option<Date>,
-    /// Time of it that daemons have lived through.
+    /// Its running time: how long daemons have run in it.
     pub(super) lived: Duration,
 }
 
 /// The present.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Now {
-    /// As the clock of the day has it.
+    /// By the wall clock.
     pub(super) wall: OffsetDateTime,
-    /// Time that this daemon has lived through.
+    /// Running time of this daemon.
     pub(super) lived: Duration,
 }
 
 impl Now {
-    /// The first day of a period that is under way by the clock, if that was set.
+    /// The first day of the current period by the clock; `None` where the clock was not set.
     fn first(self, period: Period) -> Option<Date> {
         let today = Some(self.wall.date()).filter(|today| *today >= SET);
         today.map(|today| match period {
@@ -79,7 +82,7 @@ impl Now {
 }
 
 impl Span {
-    /// Lives on. Answers whether another one begins.
+    /// Adds running time. Answers whether a new period begins.
     fn roll(&mut self, shown: Option<Date>, passed: Duration, longest: Duration) -> bool {
         self.lived = self.lived.saturating_add(passed);
         let is_later = self.first.is_some() && shown > self.first;
@@ -95,16 +98,16 @@ impl Span {
     }
 }
 
-/// On whose account something is booked.
+/// The account that a booking goes to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Account {
     /// The server profile; `None` for a server named inline.
     pub profile: Option<Arc<str>>,
-    /// Who it was for; `None`: the daemon itself, which keeps connections alive.
+    /// The principal; `None`: the daemon itself, which keeps connections alive.
     pub principal: Option<Principal>,
 }
 
-/// What an account has moved.
+/// What one account has moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// On this day.
@@ -120,7 +123,7 @@ pub struct Volume {
     pub up: u64,
     /// Content from servers.
     pub down: u64,
-    /// An estimate of all that went over the air for it, both ways.
+    /// Estimated bytes on the air for it, in both directions.
     pub air: u64,
 }
 
@@ -138,7 +141,7 @@ impl Ledger {
         }
     }
 
-    /// As it was stored.
+    /// A ledger as it was stored.
     pub(super) const fn of(day: Span, month: Span, accounts: BTreeMap<Account, Counts>) -> Self {
         Self {
             day,
@@ -149,7 +152,7 @@ impl Ledger {
         }
     }
 
-    /// Closes what is over.
+    /// Closes the periods that have ended.
     pub(super) fn roll(&mut self, now: Now) {
         let passed = now.lived.saturating_sub(self.seen);
         self.seen = now.lived;
@@ -172,7 +175,7 @@ impl Ledger {
             .retain(|_, counts| *counts != Counts::default());
     }
 
-    /// Time lived through that is not stored, where there are counts that it matters to.
+    /// Running time that is not stored, if there are counts that it matters to.
     pub(super) fn not_stored(&self) -> Duration {
         if self.accounts.is_empty() {
             return Duration::ZERO;
@@ -180,7 +183,7 @@ impl Ledger {
         self.seen.saturating_sub(self.stored)
     }
 
-    /// It is being stored.
+    /// Records that the ledger is being stored.
     pub(super) const fn is_stored(&mut self) {
         self.stored = self.seen;
     }
@@ -198,12 +201,12 @@ impl Ledger {
         counts.month += volume;
     }
 
-    /// All together.
+    /// The counts of all accounts together.
     pub(super) fn total(&self) -> Counts {
         self.sum(|_| true)
     }
 
-    /// How the limits of an account stand, where there are any.
+    /// The state of an account's limits, if it has any.
     pub(super) fn standings(
         &self,
         account: &Account,
@@ -234,9 +237,9 @@ impl Ledger {
         })
     }
 
-    /// When a period is over that is under way now, by the clock as it is.
+    /// When the current period ends, by the clock as it stands.
     pub(super) fn ends(&self, period: Period, now: Now) -> OffsetDateTime {
-        // The last moment that a date can name is the end of everything.
+        // The latest date that can be represented stands for a later one.
         now.wall
             .checked_add(
                 self.lasts(period, now)
@@ -246,14 +249,14 @@ impl Ledger {
             .unwrap_or(now.wall)
     }
 
-    /// How long a period that is under way still lasts, at most.
+    /// How long the current period lasts at most.
     pub(super) fn lasts(&self, period: Period, now: Now) -> Duration {
         let (span, longest) = match period {
             Period::Day => (self.day, LONGEST_DAY),
             Period::Month => (self.month, LONGEST_MONTH),
         };
         let lasts = longest.saturating_sub(span.lived);
-        // A clock that shows another period than the one under way says nothing of its end.
+        // A clock that shows another period says nothing about the end of this one.
         let Some(first) = span.first.filter(|_| span.first == now.first(period)) else {
             return lasts;
         };
@@ -278,7 +281,7 @@ impl Ledger {
     }
 }
 
-/// The first day of its month.
+/// The first day of the month of `day`.
 pub(super) fn first_of(day: Date) -> Date {
     day.replace_day(1).unwrap_or(day)
 }
@@ -317,7 +320,7 @@ mod tests {
         }
     }
 
-    /// A moment by the clock, at which nothing more was lived through.
+    /// A moment by the wall clock, with no running time.
     fn at(wall: OffsetDateTime) -> Now {
         Now {
             wall,
@@ -325,13 +328,13 @@ mod tests {
         }
     }
 
-    /// A clock that is wrong by so much, and the hours lived through.
+    /// A clock that is wrong by so much, and the hours of running time.
     struct Router {
         ledger: Ledger,
         right: OffsetDateTime,
         wrong: time::Duration,
         lived: Duration,
-        /// How often a day, and a month, began anew.
+        /// How often a day and a month began.
         begun: (u32, u32),
     }
 
@@ -355,7 +358,7 @@ mod tests {
             }
         }
 
-        /// Uses the budget each hour, for so many.
+        /// Uses the budget each hour, for `hours` hours.
         fn live(&mut self, hours: u32) {
             for _ in 0..hours {
                 self.right += Duration::from_secs(3600);
@@ -364,7 +367,7 @@ mod tests {
             }
         }
 
-        /// The clock is off by so many days from now on.
+        /// The clock is wrong by `days` days from now on.
         fn jump(&mut self, days: i64) {
             self.wrong = time::Duration::days(days);
             self.look();
@@ -379,7 +382,7 @@ mod tests {
             self.ledger.book(&me, air(1));
         }
 
-        /// As the file keeps it.
+        /// Stores and loads the ledger.
         fn restart(&mut self) {
             let Ledger {
                 day,
@@ -442,7 +445,7 @@ mod tests {
     fn a_clock_that_was_a_year_ahead_blocks_no_budget_for_a_year() {
         let mut router = Router::new(datetime!(2026-03-02 12:00 UTC));
         router.live(3);
-        // What it shows is believed: a night of a year cannot be told from it.
+        // The ledger believes the clock: it cannot tell this from a year without power.
         router.jump(YEAR);
         assert_eq!(router.begun, (1, 1));
         router.live(2);
@@ -453,7 +456,7 @@ mod tests {
         assert!(lasts <= LONGEST_DAY, "{lasts:?}");
         router.live(25);
         assert_eq!(router.begun, (2, 1));
-        // From then on days end at midnight again.
+        // From here on days end at midnight again.
         let lasts = router.ledger.lasts(Period::Day, router.now());
         let midnight = router
             .right
@@ -479,7 +482,7 @@ mod tests {
                 router.jump(one);
                 router.live(1);
             }
-            // Twenty days are lived through.
+            // Twenty days of running time.
             let (days, months) = router.begun;
             assert!((17..=2 * 21).contains(&days), "{one} {other}: {days}");
             assert!(months <= 2, "{one} {other}: {months}");
@@ -491,7 +494,7 @@ mod tests {
         let mut router = Router::new(datetime!(2026-03-02 12:00 UTC));
         router.live(1);
         for _ in 0..30 {
-            // Half a day, of which two hours without a time server.
+            // Half a day, two hours of it without a time server.
             router.restart();
             router.jump(-56 * YEAR);
             router.live(2);

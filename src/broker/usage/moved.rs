@@ -1,4 +1,4 @@
-//! What one job has moved, and what that was on the air.
+//! What one job has moved, and what that cost on the air.
 
 use super::air::{Air, Traffic};
 use super::ledger::Volume;
@@ -12,33 +12,33 @@ use simcom_talk::dialogue::operation::{Cleared, Output, Progress};
 pub(crate) struct Moved {
     traffic: Traffic,
     way: Way,
-    /// How far it came.
+    /// How far the job came.
     reached: Reached,
     bytes: u64,
-    /// An upload came to its end.
+    /// The upload is complete.
     is_stored: bool,
     pub(crate) resumes: u32,
 }
 
-/// Content that is read to see whose a file is: its last bytes, as the dialogue compares them.
+/// Content read to identify a file: its last bytes, as the dialogue compares them.
 const END: u64 = 512 + 2048;
 
-/// Bytes of a question for a size and its answer, as air.rs counts what is said (`EXCHANGE`).
+/// Bytes of a question for a size and its answer, by `EXCHANGE` of air.rs.
 const QUESTION: u64 = 200;
 
 /// How far a job came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reached {
     Nothing,
-    /// The server's door.
+    /// The connection to the server.
     Login,
-    /// It was logged in; no content was asked for.
+    /// It was logged in; it asked for no content.
     Commands,
     Transfer,
 }
 
 impl Moved {
-    /// What a job of this task has done, by its answer, or by how far it was seen to come.
+    /// What a job of this task has done, by its answer, or by the progress seen.
     pub(crate) fn by(
         traffic: Traffic,
         way: Way,
@@ -55,7 +55,7 @@ impl Moved {
                 done.bytes.saturating_sub(from),
                 done.resumes,
             ),
-            // What is asked beside the listing counts as what it says.
+            // The commands beside the listing count as the answer reports them.
             Ok(Output::Surveyed(done)) => {
                 (Reached::Transfer, done.bytes + done.commands * QUESTION, 0)
             }
@@ -64,7 +64,7 @@ impl Moved {
                 done.sent.saturating_sub(from),
                 done.resumes,
             ),
-            // The resumes are told again by the job that ends it.
+            // The job that ends the upload reports the resumes again.
             Ok(Output::UploadYielded(begun)) => {
                 (Reached::Transfer, begun.at.saturating_sub(from), 0)
             }
@@ -89,7 +89,7 @@ impl Moved {
                     failure.attempt.saturating_sub(1),
                 )
             }
-            // What became of it nobody can tell.
+            // Nobody can tell how far this one came.
             Err(modem::Error::Io(_) | modem::Error::Stopping) if progress.bytes > from => {
                 (Reached::Transfer, progress.bytes - from, 0)
             }
@@ -116,7 +116,7 @@ impl Moved {
             (Reached::Commands, _) => air.commands(1),
             (Reached::Transfer, traffic) => traffic.cost(air, self.bytes),
         };
-        // A new connection for all, and the size asked for before and after.
+        // Each resume costs a new connection, and the size is asked for before and after.
         let again = air.login() + air.commands(2) + air.data_connection();
         let resumes = again.saturating_mul(u64::from(self.resumes));
         let back = if self.is_stored {
@@ -142,7 +142,7 @@ impl Moved {
 }
 
 impl Reached {
-    /// How far a job came that failed, having moved so many bytes.
+    /// How far a failed job came that moved `bytes` bytes.
     fn before(failure: &failure::Failure, bytes: u64) -> Self {
         match (&failure.cause, failure.stage) {
             _ if bytes > 0 => Self::Transfer,

@@ -1,4 +1,4 @@
-//! Counts in a file, so that they outlive the daemon.
+//! Counts in a file, so that they survive a restart.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -12,8 +12,7 @@ use time::Date;
 use super::ledger::{Account, Counts, Ledger, Span, Volume, first_of};
 use crate::broker::terms::Principal;
 
-/// The form of the file that is written, and the former one, which did not know how long the periods
-/// were lived through.
+/// The format that is written; version 1 has no running time of the periods.
 const VERSION: u32 = 2;
 const FORMER: u32 = 1;
 
@@ -27,7 +26,7 @@ struct Saved {
     day: Option<Date>,
     #[serde(default)]
     month: Option<Date>,
-    /// Seconds of both that daemons have lived through.
+    /// Running seconds of the day and of the month.
     #[serde(default)]
     day_lived: u64,
     #[serde(default)]
@@ -55,7 +54,8 @@ struct Bytes {
 /// Reads the counts; `None` where there is no file.
 ///
 /// # Errors
-/// The file cannot be read, or is none of ours.
+/// The system's [`io::Error`] where the file cannot be read; one of `serde_json`, or
+/// [`io::ErrorKind::InvalidData`], where its content is not a usage file of a known version.
 pub(super) fn read(path: &Path) -> io::Result<Option<Ledger>> {
     let file = match File::open(path) {
         Ok(file) => file,
@@ -94,10 +94,11 @@ pub(super) fn read(path: &Path) -> io::Result<Option<Ledger>> {
     )))
 }
 
-/// Writes the counts: the file holds the old or the new ones, whole, whatever happens meanwhile.
+/// Writes the counts. The file holds the old counts or the new ones, complete, whatever happens
+/// meanwhile.
 ///
 /// # Errors
-/// The file is as it was.
+/// The system's [`io::Error`]; the file is then unchanged.
 pub(super) fn write(path: &Path, ledger: &Ledger) -> io::Result<()> {
     let accounts = ledger.accounts.iter().map(|(account, counts)| Record {
         profile: account.profile.as_deref().map(Into::into),
@@ -119,7 +120,7 @@ pub(super) fn write(path: &Path, ledger: &Ledger) -> io::Result<()> {
     file.write_all(b"\n")?;
     file.as_file().sync_all()?;
     file.persist(path)?;
-    // The new name is on disk only with its directory (rename(2), fsync(2)).
+    // The new name reaches the disk only with its directory (rename(2), fsync(2)).
     File::open(directory)?.sync_all()
 }
 

@@ -1,4 +1,4 @@
-//! What happens, told to whoever watches; nobody who watches can slow it.
+//! Events for watchers; no watcher can slow the broker.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,17 +12,17 @@ use crate::broker::terms::share::{Full, Place};
 use crate::broker::terms::share::{Places, Share};
 use crate::modem::clock;
 
-/// Events kept for watchers that are behind. All share them, so a slow watcher costs nothing: 4096
-/// are a thousand operations, and about a megabyte.
+/// Events kept for watchers that are behind. All watchers share them, so a slow one costs nothing:
+/// 4096 events are a thousand operations, and about a megabyte.
 const KEPT: usize = 4096;
 
-/// Watchers in all, and of one principal. Each costs a stream; a screen needs one.
+/// Watchers in all, and of one principal. Each costs a stream; one client needs one.
 const WATCHERS: Share = Share {
     in_all: 64,
     of_one: 16,
 };
 
-/// Tells what happens to all who watch.
+/// Sends events to all watchers.
 #[derive(Debug)]
 pub(crate) struct Events {
     log: Mutex<Log>,
@@ -49,7 +49,7 @@ impl Default for Events {
 }
 
 impl Events {
-    /// Tells an event. Never waits for a watcher.
+    /// Sends an event. Never waits for a watcher.
     pub(crate) fn tell(&self, what: What) {
         metrics::event(&what);
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
@@ -59,7 +59,7 @@ impl Events {
             time: clock::wall(clock::now()),
             what,
         };
-        // With nobody there, it is told to nobody.
+        // Without watchers there is no receiver.
         let _ = log.tell.send(Arc::new(event));
     }
 

@@ -1,4 +1,4 @@
-//! What the broker counts for whoever scrapes it. Where nobody does, each of these does nothing.
+//! What the broker counts for a Prometheus scraper. Without a recorder, each function does nothing.
 //!
 //! No label holds a principal, a path or a host: their number has no bound.
 
@@ -11,16 +11,16 @@ use crate::broker::terms::Why;
 use crate::broker::usage::Volume;
 use crate::modem::health::Link;
 
-/// Ends of the classes of times in seconds, from a command on a good link to the longest transfer
-/// that is usual.
+/// Bounds of the histogram buckets in seconds, from a command on a good link to the longest usual
+/// transfer.
 pub const SECONDS: [f64; 12] = [
     0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0,
 ];
 
-/// How often the values that are looked at, and not told, are looked at.
+/// How often the daemon samples the gauges that no event updates.
 pub(crate) const LOOK: Duration = Duration::from_secs(1);
 
-/// Says what each name means.
+/// Describes each metric.
 pub fn describe() {
     describe_counter!(
         "cellftpd_operations_total",
@@ -83,7 +83,7 @@ pub fn describe() {
     );
 }
 
-/// Takes in an event.
+/// Counts an event.
 pub(crate) fn event(what: &What) {
     match what {
         What::Operation { about, change } => operation(about.method, change),
@@ -100,7 +100,7 @@ pub(crate) fn event(what: &What) {
     }
 }
 
-/// The link has come to a state.
+/// The link has changed its state.
 pub(crate) fn link(now: &Link) {
     counter!("cellftpd_link_changes_total", "state" => name(now)).increment(1);
     for state in STATES {
@@ -114,7 +114,7 @@ pub(crate) fn login() {
     counter!("cellftpd_logins_total").increment(1);
 }
 
-/// A job has moved this, and went on so often after the link broke.
+/// A job has moved `volume`, and resumed `resumes` times after the link broke.
 pub(crate) fn moved(volume: Volume, resumes: u32) {
     counter!("cellftpd_content_bytes_total", "direction" => "up").increment(volume.up);
     counter!("cellftpd_content_bytes_total", "direction" => "down").increment(volume.down);
@@ -168,7 +168,7 @@ fn operation(method: &'static str, change: &OperationChange) {
     }
 }
 
-/// A count as Prometheus has it. Beyond 2^53 bytes the last digits go, which are nobody's.
+/// A count as Prometheus has it. Beyond 2^53 bytes it loses the last digits, which nobody needs.
 #[expect(clippy::cast_precision_loss, reason = "the last of 16 digits may go")]
 pub(crate) const fn float(count: u64) -> f64 {
     count as f64

@@ -1,4 +1,4 @@
-//! What those see who watch: events for clients, figures for whoever scrapes them.
+//! What watchers see: events for clients, figures for scrapers.
 
 mod events;
 pub mod metrics;

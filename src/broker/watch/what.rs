@@ -1,4 +1,4 @@
-//! What can happen, as those who watch are told it.
+//! The events that watchers receive.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,7 +11,7 @@ use simcom_talk::dialogue::Repaired;
 /// Something that happened.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// Counts the events of this daemon's life from 1 on; a gap is what a watcher lost.
+    /// Numbers the events of this daemon run from 1 on; a gap is what a watcher lost.
     pub sequence: u64,
     /// When it happened.
     pub time: SystemTime,
@@ -24,7 +24,7 @@ pub struct Event {
 pub enum What {
     /// The link changed, or the server that the module is logged in to.
     Link {
-        /// Whether jobs are served.
+        /// Whether the module serves jobs.
         link: Link,
         /// The server that the module is logged in to.
         logged_in: Option<LoggedIn>,
@@ -33,21 +33,21 @@ pub enum What {
     Repair(Box<Repaired>),
     /// A virtual session began or ended.
     Session {
-        /// Whose and which; `None` where it is another principal's.
+        /// The session and its principal; `None` where it is another principal's.
         own: Option<(Principal, SessionId)>,
-        /// What became of it.
+        /// What happened to it.
         change: SessionChange,
     },
     /// An operation went on.
     Operation {
-        /// Which one.
+        /// The operation.
         about: About,
-        /// How it went on.
+        /// What happened to it.
         change: OperationChange,
     },
 }
 
-/// What became of a session.
+/// What happened to a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionChange {
     /// It was opened.
@@ -58,58 +58,58 @@ pub enum SessionChange {
     Expired,
 }
 
-/// An operation, as others may see it.
+/// An operation, as watchers may see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct About {
-    /// Names the operation.
+    /// Identifies the operation.
     pub operation: JobId,
     /// Name of the method, for example `Put`.
     pub method: &'static str,
-    /// Whose it is; `None` where it is another principal's.
+    /// Its principal; `None` where it is another one than the watcher.
     pub principal: Option<Principal>,
     /// Its server profile; `None` for a server named inline, or where it is another principal's.
     pub profile: Option<Arc<str>>,
     /// How urgent it is.
     pub priority: Priority,
-    /// What it is called by; none where it is another principal's.
+    /// Its labels; none where it is another principal's.
     pub labels: Labels,
 }
 
-/// How an operation went on.
+/// What happened to an operation.
 #[derive(Debug, Clone)]
 pub enum OperationChange {
     /// It has a place in the queue.
     Admitted {
-        /// Operations that have one and have not ended, this one among them.
+        /// Operations that have a place and have not ended, including this one.
         admitted: usize,
     },
     /// It has the link for the first time.
     Started {
-        /// How long it waited for it.
+        /// How long it waited for the link.
         waited: Duration,
     },
-    /// Bytes of it have moved. Told at intervals.
+    /// It has moved bytes. Watchers get this at intervals.
     Progress {
         /// Bytes so far.
         bytes: u64,
     },
-    /// It gave up the link to others, and will go on later.
+    /// It gave up the link to others, and will resume later.
     Yielded {
         /// Bytes so far.
         bytes: u64,
-        /// What for.
+        /// The reason.
         why: Why,
     },
-    /// It has the link again after it gave it up.
+    /// It has the link again after it yielded.
     Resumed {
-        /// How long it waited for it.
+        /// How long it waited for the link.
         waited: Duration,
     },
     /// It has ended.
     Ended {
         /// Time on the link.
         on_link: Duration,
-        /// How it ended.
+        /// Its result.
         outcome: Outcome,
     },
 }
@@ -117,23 +117,23 @@ pub enum OperationChange {
 /// How an operation ended.
 #[derive(Debug, Clone)]
 pub enum Outcome {
-    /// As it was meant to.
+    /// It succeeded.
     Done,
-    /// In another way.
+    /// It did not succeed.
     Failed {
-        /// In which, as far as others may know.
+        /// The kind of failure that others may know.
         how: Failing,
-        /// Told to its own principal only.
+        /// The error; only its own principal sees it.
         why: Option<Box<Error>>,
     },
 }
 
-/// How an operation ended that did not end as it was meant to.
+/// How an operation failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failing {
-    /// Somebody ended it.
+    /// A call cancelled it.
     Cancelled,
-    /// What was done cannot be known.
+    /// Nobody can know what it did.
     Indeterminate,
     /// It failed.
     Failed,
@@ -153,7 +153,7 @@ impl From<&Error> for Outcome {
 }
 
 impl Event {
-    /// The event without what is another principal's business.
+    /// The event without the facts that belong to another principal.
     pub(crate) fn seen_by(&self, principal: &Principal) -> Self {
         let mut event = self.clone();
         match &mut event.what {
@@ -178,7 +178,7 @@ impl Event {
 }
 
 impl About {
-    /// Takes away what is another principal's business.
+    /// Removes the facts that belong to another principal.
     pub(crate) fn hide(&mut self) {
         self.principal = None;
         self.profile = None;

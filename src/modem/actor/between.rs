@@ -1,4 +1,4 @@
-//! Between two operations: what is begun next, and what the last one came to.
+//! Between two operations: the next operation, and the result of the last one.
 
 use std::time::Duration;
 
@@ -13,15 +13,15 @@ use simcom_talk::dialogue::failure::{Cause, Ending, Stage};
 use simcom_talk::dialogue::operation::{Operation, Output, Standing, Task};
 use simcom_talk::dialogue::{Failure, Session};
 
-/// Pause after the first failed try to open the port or to bring the module up. Doubled each
-/// time, up to [`LONGEST_RETRY`], after which somebody who plugs the module back in waits no
-/// longer than it takes to boot.
+/// Pause after the first failed try to open the port or to bring the module up. It doubles each
+/// time, up to [`LONGEST_RETRY`]: a person who plugs the module back in then waits no longer than
+/// the module takes to boot.
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LONGEST_RETRY: Duration = Duration::from_secs(8);
 
 impl<C: Connector> ModemActor<C> {
-    /// Nothing is under way: opens the port, brings the module up, or takes the next job.
-    /// Returns whether there is anything left to do.
+    /// No operation runs: opens the port, brings the module up, or takes the next job. Returns
+    /// whether there is more to do.
     pub(super) async fn idle(&mut self) -> bool {
         if self.jobs.is_closed() && self.jobs.is_empty() {
             return self.leave();
@@ -35,7 +35,7 @@ impl<C: Connector> ModemActor<C> {
             self.opened(opened);
             return true;
         }
-        // The module may be up and the last try have failed all the same, at what follows a bring-up:
+        // The module may answer although the last try failed, at the commands after the bring-up:
         // only a try that succeeds ends the trouble.
         let wanted = !self.dialogue.is_ready() || self.trouble.is_some();
         if self.port.is_some() && wanted && due {
@@ -67,7 +67,7 @@ impl<C: Connector> ModemActor<C> {
         true
     }
 
-    /// Logs out, where there is something to log out from. Returns whether there is.
+    /// Logs out if there is a login. Returns whether there is one.
     fn leave(&mut self) -> bool {
         let stands = matches!(
             self.dialogue.session(),
@@ -107,7 +107,8 @@ impl<C: Connector> ModemActor<C> {
         self.begin(Purpose::Job(Box::new(current)), operation);
     }
 
-    /// Begins an operation. The actor only does that between two operations, so that the dialogue takes it.
+    /// Begins an operation. The actor calls it only between two operations, so that the dialogue
+    /// accepts it.
     pub(super) fn begin(&mut self, purpose: Purpose, operation: Operation) {
         match self.dialogue.begin(operation) {
             Ok(()) => self.purpose = purpose,
@@ -127,7 +128,7 @@ impl<C: Connector> ModemActor<C> {
         }
     }
 
-    /// Notes why jobs cannot be served, and plans the next try.
+    /// Records why the module cannot serve jobs, and plans the next try.
     pub(super) fn troubled(&mut self, error: Error) {
         let factor = 2u32.saturating_pow(self.failures.min(10));
         let pause = FIRST_RETRY.saturating_mul(factor).min(LONGEST_RETRY);
@@ -144,7 +145,7 @@ impl<C: Connector> ModemActor<C> {
         });
     }
 
-    /// The operation under way is over. Returns whether that was the last one.
+    /// The operation has ended. Returns whether it was the last one.
     pub(super) fn done(&mut self, result: Result<Output, Failure>) -> bool {
         match std::mem::replace(&mut self.purpose, Purpose::BringUp) {
             Purpose::Leave => return true,
@@ -161,7 +162,7 @@ impl<C: Connector> ModemActor<C> {
             },
             Purpose::Mend(why) => self.mended(&why, &result),
             Purpose::Job(current) => {
-                // The broker tells the log of the operation's end, once.
+                // The broker logs the operation's end, once.
                 match &result {
                     Ok(_) => debug!(operation = %current.job.id, "done"),
                     Err(failure) => debug!(operation = %current.job.id, %failure, "failed"),

@@ -1,4 +1,4 @@
-//! The repair ladder as the owner of the port climbs it.
+//! The repair ladder, as the actor climbs it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,27 +16,26 @@ use simcom_talk::dialogue::operation::{Operation, Output, Standing, Task};
 use simcom_talk::dialogue::{Failure, Repaired, Rung, Sign};
 use simcom_talk::ftps::value::Server;
 
-/// What was repaired, and what is to be.
+/// The repairs done, and those still needed.
 pub(super) struct Repairs {
     ladder: Ladder,
     told: Arc<Vec<Repair>>,
     number: u64,
-    /// A connection that was not repaired while there was a job for it.
+    /// A broken connection that no job has repaired.
     broken: Option<Broken>,
-    /// Why the ladder had no rung when it was last asked.
+    /// Why the ladder offered no rung at the last request.
     refused: Option<Refusal>,
-    /// The port was opened anew, for this reason: whether that helped is not known yet.
+    /// The port was reopened after this failure; whether that helped is not known yet.
     reopened: Option<Failure>,
 }
 
 struct Broken {
     why: Failure,
-    /// When it is looked after.
+    /// When to repair it.
     at: Instant,
 }
 
-/// A network that sent the module away is left alone for so long before somebody tries again for
-/// whom nobody waits.
+/// Delay before retrying a rejected network when no job waits.
 const PAUSE: Duration = Duration::from_secs(30);
 
 impl Repairs {
@@ -51,14 +50,14 @@ impl Repairs {
         }
     }
 
-    /// What was tried, the oldest first.
+    /// The rungs tried, the oldest first.
     pub(super) const fn told(&self) -> &Arc<Vec<Repair>> {
         &self.told
     }
 }
 
 impl<C: Connector> ModemActor<C> {
-    /// An operation cannot reach its standing: climbs to the next rung, or ends it.
+    /// An operation cannot reach its standing: climbs to the next rung, or ends the operation.
     pub(super) fn climb(&mut self, failure: &Failure) {
         let server = match &self.purpose {
             Purpose::Job(current) => server(&current.job.operation.standing).cloned(),
@@ -68,12 +67,12 @@ impl<C: Connector> ModemActor<C> {
         self.dialogue.handle_repair(rung);
     }
 
-    /// Takes note of a rung that was tried, and tells it.
+    /// Records and logs a rung that was tried.
     pub(super) fn repaired(&mut self, mut what: Repaired) {
         let at = self.now().since_origin();
         match (&self.purpose, &what.why) {
             (Purpose::Mend(why), None) => what.why = Some(why.clone()),
-            // It counts, though nobody had to ask the ladder.
+            // The rung counts although nobody had to ask the ladder.
             (_, None) => self.repairs.ladder.note(what.rung, at),
             (_, Some(_)) => {}
         }
@@ -96,7 +95,7 @@ impl<C: Connector> ModemActor<C> {
         told.push(Repair { number, at, what });
     }
 
-    /// The module was brought up, or was not.
+    /// The bring-up has succeeded or failed.
     pub(super) fn brought_up(&mut self, failed: Option<&Failure>) {
         let outcome = failed.map_or(Ok(()), |failure| Err(failure.clone()));
         if let Some(why) = self.repairs.reopened.take() {
@@ -111,7 +110,7 @@ impl<C: Connector> ModemActor<C> {
         }
     }
 
-    /// A job is over: what does it tell of the connection?
+    /// A job has ended: learns what its result shows about the connection.
     pub(super) fn heed(&mut self, standing: &Standing, result: &Result<Output, Failure>) {
         let failure = match (result, standing) {
             (Ok(_), Standing::LoggedIn(_)) => {
@@ -126,14 +125,14 @@ impl<C: Connector> ModemActor<C> {
         self.break_down(why);
     }
 
-    /// When the connection is looked after; none while [`Self::mend`] would do nothing. A wait for a
-    /// moment that has passed ends at once, so that the owner of the port would be busy for nothing.
+    /// When to repair the connection; `None` while [`Self::mend`] would do nothing. A wait for a
+    /// past moment ends at once, so that the actor would loop for nothing.
     pub(super) fn mend_at(&self) -> Option<Instant> {
         let broken = self.repairs.broken.as_ref()?;
         self.can_mend().then_some(broken.at)
     }
 
-    /// Looks after the connection, where that is due. Returns whether something was begun.
+    /// Repairs the connection if that is due. Returns whether it began something.
     pub(super) fn mend(&mut self) -> bool {
         let due = |broken: &mut Broken| broken.at <= clock::now();
         if !self.can_mend() {
@@ -143,7 +142,8 @@ impl<C: Connector> ModemActor<C> {
             return false;
         };
         let task = if self.dialogue.trouble().is_some() {
-            // Planning it shows whether it is still broken, and asks for a rung if it is.
+            // Planning this task checks whether the connection is still broken, and asks for a rung
+            // if it is.
             Task::Stand
         } else {
             let Some(rung) = self.next_rung(&why, None) else {
@@ -161,12 +161,12 @@ impl<C: Connector> ModemActor<C> {
         true
     }
 
-    /// A connection can only be looked after on a module that answers.
+    /// Only a module that answers can have its connection repaired.
     fn can_mend(&self) -> bool {
         self.port.is_some() && self.dialogue.is_ready()
     }
 
-    /// The connection was looked after.
+    /// The repair has ended.
     pub(super) fn mended(&mut self, why: &Failure, result: &Result<Output, Failure>) {
         if result.is_err() {
             let why = self.dialogue.trouble().unwrap_or(why).clone();
@@ -174,14 +174,14 @@ impl<C: Connector> ModemActor<C> {
         }
     }
 
-    /// Nobody is left for whom the connection would be mended.
+    /// No user is left for whom to repair the connection.
     pub(super) fn stop_mending(&mut self) {
         if matches!(self.purpose, Purpose::Mend(_)) && self.jobs.is_closed() {
             self.abandon(Cause::Cancelled(Ending::BeforeItBegan));
         }
     }
 
-    /// Plans when the connection is looked after, where the ladder has a rung for it.
+    /// Plans the repair of the connection, if the ladder has a rung for it.
     fn break_down(&mut self, why: Failure) {
         let now = clock::now();
         let at = match (why.sign(), self.repairs.refused.take()) {

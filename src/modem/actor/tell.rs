@@ -1,4 +1,4 @@
-//! What whoever watches is told of the module.
+//! Publishes the module's state to watchers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::modem::health::{Link, LoggedIn, Waiting};
 use crate::modem::port::Connector;
 
 impl<C: Connector> ModemActor<C> {
-    /// Tells whoever watches what has changed.
+    /// Publishes what has changed to watchers.
     pub(super) fn publish(&self) {
         if let Purpose::Job(current) = &self.purpose {
             let progress = self.dialogue.progress();

@@ -1,4 +1,4 @@
-//! What a transfer that will not be completed has left on its server.
+//! The partial file of an incomplete transfer on its server.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use crate::transfers::record::{Record, Remnant};
 use crate::transfers::retry::{Another, another};
 use simcom_talk::dialogue::operation::{BegunUpload, Cleared, Remains, Trail};
 
-/// How often it is tried before it is left: a few minutes on a link that is there.
+/// Tries before the file is left: a few minutes on a working link.
 const TRIES: u32 = 5;
 
 impl Attempt {
-    /// Deletes it, where it is shown to be ours.
+    /// Deletes the partial file, if it is proven to be the transfer's.
     pub(crate) async fn clear_up(&self, record: &Record) -> Result<(), Error> {
         let Remnant::Pending { tries, .. } = record.remnant else {
             return Ok(());
@@ -25,7 +25,7 @@ impl Attempt {
                 let delay = journal.settings.budget.delay(tries + 1, fastrand::u64(..));
                 let due = journal.now().lived + delay;
                 match another(&error, true) {
-                    // It was not tried: there was no link, or the disk took nothing.
+                    // It was not tried: there was no link, or the disk accepted nothing.
                     Another::Uncounted => Remnant::Pending { due, tries },
                     Another::Counted | Another::Never | Another::IfLoginWorked
                         if tries + 1 >= TRIES =>
@@ -43,7 +43,8 @@ impl Attempt {
         };
         self.hold
             .change(move |record, _| {
-                // A later upload may have taken the name meanwhile, or it may be tried again by now.
+                // A later upload may have taken the name meanwhile, or the transfer may be tried
+                // again.
                 if matches!(record.remnant, Remnant::Pending { .. }) {
                     record.remnant = remnant;
                 }
@@ -57,7 +58,7 @@ impl Attempt {
         };
         let file = match self.content(record).await {
             Ok(file) => file,
-            // Without them nothing is shown to be theirs.
+            // Without its bytes nothing proves that the file is the transfer's.
             Err(Stop::Failed(error)) if matches!(error.cause, Cause::SpoolLost) => {
                 return Ok(Remnant::Left);
             }

@@ -1,4 +1,4 @@
-//! One attempt to bring a file of a server to the spool.
+//! One attempt to read a server's file into the spool.
 
 use bytes::Bytes;
 
@@ -13,14 +13,14 @@ use simcom_talk::dialogue::failure;
 use simcom_talk::dialogue::operation::{BegunDownload, Download};
 use simcom_talk::ftps::value::Offset;
 
-/// Bytes between two synchronisations: what a power cut costs on the link, some seconds of it.
+/// Bytes between two synchronisations: what a power cut costs is some seconds of the link.
 const SYNC: u64 = 256 * 1024;
 
 impl Attempt {
     pub(crate) async fn download(&self) -> Result<(), Stop> {
         let record = self.hold.record()?;
-        // As many bytes as the server named may be here, and more be there by now: only the end of a
-        // reading tells.
+        // All bytes that the server announced may be here, and the file may have grown by now: only
+        // the end of a reading tells.
         if !record.is_fetched {
             match self.fetch(&record).await {
                 Err(Stop::Failed(error)) if record.committed > 0 && is_another(&error) => {
@@ -33,13 +33,13 @@ impl Attempt {
         self.whole().await
     }
 
-    /// Brings what is not here yet. What is here is compared, by its size and at its ends, with the
-    /// file on the server.
+    /// Reads the missing bytes. Compares the bytes that are here, by size and at their ends, with
+    /// the server's file.
     async fn fetch(&self, record: &Record) -> Result<(), Stop> {
         let id = record.file.ok_or(Cause::SpoolLost)?;
         let (start, size) = (record.committed, record.size);
         let opened = self.hold.journal.files.run(move |files| {
-            // What there is no room for is not brought over the link in vain.
+            // It does not read bytes over the link that there is no room for.
             let left = size.map_or(0, |size| size.saturating_sub(start));
             files.check_room(left.max(MAX_CHUNK as u64))?;
             let file = files.writer(id, start)?;
@@ -80,7 +80,7 @@ impl Attempt {
         if fetched.is_err() {
             self.ended(&operation).await;
         }
-        // A file that failed keeps what was safe before.
+        // A file that failed keeps the bytes that were safe before.
         if part.file.is_some() {
             part.sync(&self.hold.journal.files).await?;
         }
@@ -95,7 +95,7 @@ impl Attempt {
             }
         });
         let end = ended.as_ref().ok().map(|result| result.grown);
-        // At once: what is here and whether it is all there is.
+        // At once: the bytes that are here, and whether they are all.
         self.hold
             .change(move |record, _| {
                 record.spend(moved);
@@ -114,7 +114,7 @@ impl Attempt {
         let (journal, key) = (&self.hold.journal, &self.hold.key);
         let start = part.written;
         loop {
-            // Broken off between chunks only: what is written is then known to a byte.
+            // It breaks off only between chunks, so that the written bytes are known exactly.
             let chunk = match self.unless_halted(reading.next()).await?? {
                 Next::Chunk(chunk) => chunk,
                 Next::End(result) => return Ok(result),
@@ -146,7 +146,7 @@ impl Attempt {
     }
 }
 
-/// The file on the server is not the one of which a part is here.
+/// The server's file is not the one that a part of is here.
 fn is_another(error: &Error) -> bool {
     let Cause::Modem(error) = &error.cause else {
         return false;
@@ -155,7 +155,7 @@ fn is_another(error: &Error) -> bool {
         if failure.cause == failure::Cause::SourceChanged)
 }
 
-/// The file as far as it is here.
+/// The part of the file that is here.
 struct Part {
     file: Option<Writer>,
     written: u64,

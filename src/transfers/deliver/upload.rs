@@ -20,9 +20,8 @@ use simcom_talk::dialogue::operation::{BegunUpload, Output, Task};
 use simcom_talk::ftps::errcode::ErrCode;
 use simcom_talk::ftps::value::Offset;
 
-/// Bytes at the end of a file that are read back where its size is right and nobody saw it
-/// arrive: what a bring-up may have put there, at most 2048 that fill up a block, and as many
-/// before.
+/// Bytes at the end of a file that are read back where its size is right and nobody saw it arrive:
+/// up to 2048 that a bring-up may have added to fill up a block, and as many before.
 const TAIL: u64 = 4096;
 
 impl Attempt {
@@ -50,7 +49,7 @@ impl Attempt {
             .filter(|begun| begun.at <= file.size);
         let sent = match self.send(&header, file, begun).await {
             Err(Stop::Failed(error)) if record.begun.is_none() && took_nothing(&error) => {
-                // What is there, and what becomes of it, is not this transfer's.
+                // The file there, and its fate, are not this transfer's.
                 self.hold.change(|record, _| record.begun = None).await?;
                 return Err(error.into());
             }
@@ -63,7 +62,7 @@ impl Attempt {
         self.delivered(evidence).await
     }
 
-    /// What learns of others that write the name meanwhile.
+    /// Learns of other writers of the name meanwhile.
     fn guard(&self, record: &Record) -> Result<Option<Arc<Writer>>, Stop> {
         let (location, _) = self.broker.locate(&self.caller, &Self::target(record))?;
         let name = Name::within(&location, &record.wish.path);
@@ -72,7 +71,7 @@ impl Attempt {
         Ok(name.map(|name| names.begin(name, Some(own), clock::now())))
     }
 
-    /// The file of the spool, if it still is what was accepted.
+    /// The spool file, if it still is the accepted one.
     pub(crate) async fn content(&self, record: &Record) -> Result<OnDisk, Stop> {
         let (Some(id), Some(size), Some(sha256)) = (record.file, record.size, record.sha256) else {
             return Err(Cause::SpoolLost.into());
@@ -93,7 +92,7 @@ impl Attempt {
         })
     }
 
-    /// Writes down, before a byte goes to the server, what it had.
+    /// Records what the server had before the first byte goes to it.
     async fn begin(&self, wish: &UploadWish, now: Before) -> Result<(), Stop> {
         if wish.must_be_new && matches!(now, Before::Size(_)) {
             let exists = failure::Failure {
@@ -108,9 +107,9 @@ impl Attempt {
             .await?)
     }
 
-    /// An attempt whose outcome was not seen had brought all of it there, by its size. Whether that
-    /// is so by its end, or by all of it where that was wished for, and in words: the next bring-up
-    /// may have filled up what was cut off (SIMCom manual L1215).
+    /// An attempt whose outcome nobody saw has brought the whole file there, by its size. Checks
+    /// the end, or the whole file if the verification demands that, and returns the evidence in
+    /// words: the next bring-up may have filled up a truncated file (SIMCom manual L1215).
     async fn found(
         &self,
         record: &Record,
@@ -132,8 +131,8 @@ impl Attempt {
         Ok(same.then_some((PutState::VerifiedSize, words)))
     }
 
-    /// What the server has from a byte on: its SHA-256, and its first bytes, at most [`TAIL`].
-    /// Nothing, where it cannot be had.
+    /// The server's bytes from a position on: their SHA-256, and the first of them, at most
+    /// [`TAIL`]. `None` if they cannot be read.
     async fn read_back(
         &self,
         record: &Record,
@@ -153,10 +152,10 @@ impl Attempt {
                     let room = (TAIL as usize).saturating_sub(first.len());
                     first.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
                 }
-                // Others follow: it is not the file that was to be sent.
+                // More bytes follow: it is not the file to send.
                 Ok(Ok(Next::End(result))) if result.grown.is_some() => return Ok(None),
                 Ok(Ok(Next::End(result))) => return Ok(Some((result.sha256, first.freeze()))),
-                // More came than is behind the offset: the server ignores it.
+                // More bytes came than there are behind the offset: the server ignores the offset.
                 Ok(Err(error)) if is_refused(&error) || is_of_another_size(&error) => {
                     return Ok(None);
                 }
@@ -170,7 +169,7 @@ impl Attempt {
         }
     }
 
-    /// What is left to do for a file that was found on the server.
+    /// Completes a file that was found on the server.
     async fn complete(
         &self,
         record: &Record,
@@ -287,14 +286,14 @@ impl Attempt {
         let spent = self.hold.change(move |record, _| record.spend(moved)).await;
         let sent = sent??;
         if let Err(error) = spent {
-            // The file is there. That is what counts, and is recorded as soon as the disk takes it.
+            // The file is there. That counts, and is recorded as soon as the disk accepts it.
             tracing::warn!(transfer = %self.hold.key.id, %error, "its bytes are not counted");
         }
         Ok(sent)
     }
 }
 
-/// What an attempt has moved, which may begin in the middle of the file, and go back.
+/// The bytes that an attempt has moved; it may begin in the middle of the file, and go back.
 struct Moved {
     at: u64,
     bytes: u64,
@@ -317,18 +316,19 @@ fn header(record: &Record, wish: &UploadWish) -> PutHeader {
     PutHeader {
         target: Attempt::target(record),
         path: record.wish.path.clone(),
-        // At every attempt: that one was begun does not make what is there now its own.
+        // Checked at every attempt: an earlier attempt does not make the file that is there now its
+        // own.
         must_be_new: wish.must_be_new,
         verify: Some(wish.verify),
-        // There may be another attempt, and what is left is dealt with when there is none.
+        // Another attempt may follow; the partial file is handled when none follows.
         delete_on_failure: false,
         size: record.size,
         sentinel: wish.sentinel.clone(),
     }
 }
 
-/// What is there is not the transfer's: the name was taken, or the server refused the file before it
-/// took a byte.
+/// The file there is not the transfer's: the name was taken, or the server refused the file before
+/// the first byte.
 fn took_nothing(error: &Error) -> bool {
     let busy = matches!(error.cause, Cause::NameBusy(_));
     busy || error.failure().is_some_and(|failure| {
@@ -336,7 +336,7 @@ fn took_nothing(error: &Error) -> bool {
     })
 }
 
-/// What the error of a question for the size says of the file, where it says anything.
+/// What the error of a question for the size shows about the file, if it shows anything.
 fn told(error: &Error) -> Option<Before> {
     let Cause::Modem(cause) = &error.cause else {
         return None;
@@ -356,7 +356,7 @@ fn told(error: &Error) -> Option<Before> {
     }
 }
 
-/// The file does not hold what it should, and never will.
+/// The spool file does not have the expected bytes, and never will.
 fn is_gone(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -1,4 +1,4 @@
-//! The bounds of all transfers and of each principal's, and what is forgotten to keep them.
+//! The bounds of all transfers and of each principal's, and the transfers deleted to keep them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use crate::broker::terms::share::Share;
 use crate::broker::terms::{Cause, Error};
 use crate::transfers::record::Record;
 
-/// Time lived through that a crash may have lived through again: one write an hour does not wear out
-/// flash, and ages are days.
+/// Running time that a crash may repeat: one write an hour does not wear out flash, and ages are
+/// days.
 const KEEP: Duration = Duration::from_secs(3600);
 
 impl Journal {
-    /// Has the file of a transfer grow to `bytes`; frees what nobody needs where that is needed.
+    /// Takes room for a file of `bytes` bytes; if needed, deletes transfers that nobody needs.
     pub(crate) async fn grow(self: &Arc<Self>, key: &Key, bytes: u64) -> Result<(), Error> {
         let Err(full) = self.reserve(key, bytes) else {
             return Ok(());
@@ -40,7 +40,7 @@ impl Journal {
             .map_err(|Full { own }| Cause::SpoolFull { own }.into())
     }
 
-    /// The file of a transfer holds so many bytes for now: what was taken beyond them is given back.
+    /// The file of a transfer has `bytes` bytes for now: gives back the room beyond them.
     pub(crate) fn shrink(&self, key: &Key, bytes: u64) {
         let mut table = self.table();
         if let Some(entry) = table.entries.get_mut(key) {
@@ -50,7 +50,7 @@ impl Journal {
         }
     }
 
-    /// Has a place for one more of a principal's.
+    /// Makes a place for one more transfer of a principal.
     pub(crate) async fn make_place(
         &self,
         store: &mut Slot,
@@ -66,7 +66,7 @@ impl Journal {
         }
     }
 
-    /// Whether there is, or can be, a place for one more of a principal's.
+    /// Whether a place for one more transfer of a principal is free or can be made.
     pub(crate) fn has_place(&self, principal: &Principal) -> Result<(), Cause> {
         match self.place(principal) {
             Err(Full { own }) if self.spent_of(own, principal).is_none() => {
@@ -93,8 +93,8 @@ impl Journal {
         self.spent(|key, _| !own || key.principal == *principal)
     }
 
-    /// Puts the time lived through on the disk, where there is something that grows older and that
-    /// much of it is not there yet. A failure is logged.
+    /// Stores the running time, if something grows older and more than `unless` is not stored yet.
+    /// It logs a failure.
     pub(crate) async fn keep_lived(self: &Arc<Self>, unless: Duration) {
         let now = self.now().lived;
         {
@@ -116,9 +116,9 @@ impl Journal {
         }
     }
 
-    /// Forgets what is too old.
+    /// Deletes transfers that are too old.
     pub(crate) async fn sweep(self: &Arc<Self>) {
-        // Told in GetStatus, also where nobody calls.
+        // GetStatus reports this even if no client calls.
         let _ = self.is_at_home().await;
         self.keep_lived(KEEP).await;
         let (ended, unfinished) = (self.settings.max_age, self.settings.unfinished_age);
@@ -142,7 +142,7 @@ impl Journal {
         }
     }
 
-    /// Of those that are meant, the transfer that nobody needs for the longest time.
+    /// The oldest evictable transfer that matches.
     fn spent(&self, is_meant: impl Fn(&Key, &Entry) -> bool) -> Option<Key> {
         let table = self.table();
         let spent = table.entries.iter().filter(|(key, entry)| {
@@ -157,7 +157,7 @@ impl Journal {
         let entries = table.entries.iter();
         let of_own = entries.filter(|(other, _)| other.principal == key.principal);
         let taken: u64 = of_own.map(|(_, entry)| entry.room).sum();
-        // One that was forgotten takes no more.
+        // A deleted transfer takes no more room.
         let entry = table.entries.get_mut(key).ok_or(Full { own: false })?;
         let lacking = bytes.saturating_sub(entry.room);
         if lacking == 0 {

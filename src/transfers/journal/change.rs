@@ -1,4 +1,4 @@
-//! A change of the disk.
+//! One change of the store.
 
 use std::io;
 
@@ -7,21 +7,21 @@ use crate::modem::health::LoggedIn;
 use crate::transfers::record::Record;
 use crate::transfers::store::Store;
 
-/// A change of the disk.
+/// One change of the store.
 pub(crate) enum Change<'a> {
     Put(&'a Record),
     Remove(&'a Key),
-    /// A record is put in place of the one with this key.
+    /// Replaces the record of this key by one with another key.
     Rename(&'a Key, &'a Record),
-    /// The time lived through.
+    /// The running time.
     Lived(Lived),
     /// A login has worked.
     Login(&'a LoggedIn, Lived),
-    /// It is not known any more whether one has.
+    /// The store no longer knows whether a login has worked.
     ForgetLogin(&'a LoggedIn),
 }
 
-/// A change that owns what it puts down, for the thread that writes.
+/// A change that owns its data, for the thread that writes.
 pub(crate) enum Owned {
     Put(Box<Record>),
     Remove(Key),
@@ -32,7 +32,7 @@ pub(crate) enum Owned {
 }
 
 impl Owned {
-    /// Makes the change.
+    /// Applies the change.
     pub(crate) fn apply(&self, store: &Store) -> io::Result<()> {
         match self {
             Self::Put(record) => store.put(record),

@@ -1,4 +1,4 @@
-//! The clock that ages and pauses of transfers are counted by.
+//! The clock for the ages and pauses of transfers.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::broker::terms::{Lived, Now};
 use crate::modem::clock;
 
-/// Counts on from what was lived through before the start.
+/// Continues the running time of earlier daemon runs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock {
     start: Instant,
@@ -16,7 +16,7 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// Counts on from `before`; `wall` tells the time of day.
+    /// Continues from `before`; `wall` tells the time of day.
     pub(crate) fn start(before: Lived, wall: fn() -> SystemTime) -> Self {
         Self {
             start: clock::now(),
@@ -34,7 +34,7 @@ impl Clock {
     }
 
     pub(crate) fn instant(self, then: Lived) -> Instant {
-        // A year is longer than any wait that is looked at again.
+        // A year is longer than any wait that is not checked again meanwhile.
         let later = then
             .since(self.before)
             .min(Duration::from_secs(365 * 86400));

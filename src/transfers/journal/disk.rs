@@ -1,4 +1,4 @@
-//! Changes as they go to the disk.
+//! Changes on their way to the disk.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::transfers::record::{Record, Remnant, State};
 use crate::transfers::store::Records;
 
 impl Journal {
-    /// Puts a changed record on disk and then in memory; lets go of what it needs no more.
+    /// Stores a changed record on disk and then in memory; releases what it no longer needs.
     pub(crate) async fn commit(&self, store: &mut Slot, mut record: Record) -> Result<(), Error> {
         let settled = !matches!(record.remnant, Remnant::Pending { .. });
         if settled && record.key.id.is_hidden() {
@@ -50,8 +50,8 @@ impl Journal {
         Ok(())
     }
 
-    /// Has a transfer go from the sight of its client, and keeps what is needed to delete what it
-    /// has left on its server.
+    /// Hides a transfer from its client, and keeps the facts that the deletion of its partial file
+    /// on the server needs.
     pub(crate) async fn hide(&self, store: &mut Slot, mut record: Record) -> Result<(), Error> {
         let key = record.key.clone();
         record.hide();
@@ -101,7 +101,7 @@ impl Journal {
         let change = change.owned();
         let (home, slot) = (Arc::clone(&self.home), store.clone());
         store.open = None;
-        // What a store is made anew from that was damaged while the daemon runs.
+        // The records for a new store, if the store was damaged while the daemon runs.
         let known = slot.open.is_none().then(|| self.records());
         let used = self.files.run(move |files| {
             let mut slot = slot;

@@ -1,4 +1,4 @@
-//! Transfers whose time is over.
+//! Transfers whose lifetime has passed.
 
 use std::sync::Arc;
 
@@ -11,16 +11,18 @@ use crate::broker::terms::{Lived, Now};
 use crate::transfers::record::{Record, State, Told};
 
 impl Journal {
-    /// When the next one expires.
+    /// When the next transfer expires.
     pub(crate) fn next_expiry(&self) -> Option<Lived> {
         let table = self.table();
         table.entries.values().filter_map(Entry::expires).min()
     }
 
-    /// Ends those that have expired, whether there is a link or not; of those that are at work, the attempt.
+    /// Ends the expired transfers, with or without a link; for a transfer at work, it ends the
+    /// attempt.
     ///
     /// # Errors
-    /// The disk does not take it.
+    /// [`Cause::Spool`](crate::broker::terms::Cause::Spool) or
+    /// [`Cause::Store`](crate::broker::terms::Cause::Store): the disk does not accept the change.
     pub(crate) async fn expire(self: &Arc<Self>) -> Result<(), Error> {
         let now = self.now().lived;
         let mut idle: Vec<(Key, Birth)> = Vec::new();
@@ -38,7 +40,7 @@ impl Journal {
         for (key, birth) in idle {
             let journal = Arc::clone(self);
             let change = move |record: &mut Record, now: Now| {
-                // It may have been begun, or given more time, meanwhile.
+                // An attempt may have begun, or the client may have given it more time, meanwhile.
                 let expired = record.has_expired(now.lived) && record.state != State::Running;
                 if expired {
                     record.fail(journal.told_expired(record), now);
@@ -58,7 +60,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Why one that has expired failed.
+    /// The error of an expired transfer.
     pub(crate) fn told_expired(&self, record: &Record) -> Told {
         let lifetime = record.wish.terms.lifetime.unwrap_or_default();
         self.told(&Cause::TransferExpired(lifetime).into())
@@ -66,7 +68,7 @@ impl Journal {
 }
 
 impl Entry {
-    /// When it is to be ended because its time is over; `None` where it is ended for another reason already.
+    /// When its lifetime ends it; `None` if another reason ends it already.
     fn expires(&self) -> Option<Lived> {
         let then = self
             .record

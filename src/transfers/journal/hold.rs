@@ -1,4 +1,4 @@
-//! The right to work on a transfer.
+//! The exclusive right to work on a transfer.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use crate::broker::terms::Now;
 use crate::broker::terms::{Cause, Error};
 use crate::transfers::record::Record;
 
-/// The right to work on a transfer, of which there is one at a time. While somebody has it, the
-/// transfer is not forgotten, unless by [`Journal::forget_held`].
+/// The right to work on a transfer; there is one at a time. While somebody holds it, only
+/// [`Journal::forget_held`] deletes the transfer.
 #[derive(Debug)]
 pub(crate) struct Hold {
     pub(crate) journal: Arc<Journal>,
     pub(crate) key: Key,
     pub(crate) birth: Birth,
-    /// Whether the work is to end, and why.
+    /// Whether the work must end, and why.
     pub(crate) halt: Halt,
 }
 
@@ -41,7 +41,7 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         let mut table = self.journal.table();
-        // Its name may be another transfer's by now, which somebody else works on.
+        // Its name may belong to another transfer by now, which somebody else works on.
         let entry = table.entries.get_mut(&self.key);
         if let Some(entry) = entry.filter(|entry| entry.birth == self.birth) {
             entry.work = None;

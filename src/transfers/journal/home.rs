@@ -1,4 +1,4 @@
-//! The place on the disk that the daemon has opened, and whether it still is there.
+//! The place on the disk that the daemon has opened, and whether it is still there.
 
 use std::io;
 use std::path::PathBuf;
@@ -14,8 +14,8 @@ use crate::transfers::files::Files;
 use crate::transfers::mend::Shelf;
 use crate::transfers::store::{self, Records, Store};
 
-/// The directory of the transfers and the store in it. What is written to a directory that was moved
-/// away or deleted is found by no later start, so nothing is acknowledged that went there.
+/// The directory of the transfers and the store in it. No later start finds what is written to a
+/// directory that was moved away or deleted, so the daemon acknowledges nothing that went there.
 #[derive(Debug)]
 pub(crate) struct Home {
     directory: PathBuf,
@@ -23,16 +23,16 @@ pub(crate) struct Home {
     path: PathBuf,
 }
 
-/// The store, as whoever may change it has it.
+/// The store, for the holder of the right to change it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Slot {
-    /// `None`: it is opened, or made, when it is needed. One that failed is opened anew: it trusts no
-    /// page that it was not able to write.
+    /// `None`: it is opened or created when needed. A store that failed is reopened: it trusts no
+    /// page that it could not write.
     pub(crate) open: Option<Arc<Store>>,
-    /// The one that was opened last.
+    /// The store that was opened last.
     known: Option<Identity>,
-    /// Its name survives a power cut. It may be there without that: the disk failed just when it got the
-    /// name, or the daemon ended.
+    /// Its name survives a power cut. The store may exist without that: the disk failed just when
+    /// it got the name, or the daemon ended.
     named: bool,
 }
 
@@ -64,11 +64,13 @@ impl Home {
         }
     }
 
-    /// Makes a change, and looks before and after it whether it goes to where it is looked for.
+    /// Applies a change, and checks before and after it that the change goes to the place that the
+    /// next start reads.
     ///
     /// # Errors
-    /// It is not to be acknowledged. [`Trouble::Replaced`]: the store stays open, in case it comes
-    /// back.
+    /// [`Cause::Spool`]: the disk failed. [`Cause::Store`]: the store cannot be used; with
+    /// [`Trouble::Replaced`] it stays open, in case it comes back. The change must not be
+    /// acknowledged.
     pub(crate) fn write(
         &self,
         files: &Files,
@@ -80,7 +82,7 @@ impl Home {
         let store = match slot.open.take() {
             Some(store) => store,
             None => {
-                // It may become another one on the way.
+                // The store may become another one here.
                 (slot.known, slot.named) = (None, false);
                 Arc::new(self.reopen(files, known.unwrap_or_default())?)
             }
@@ -90,13 +92,13 @@ impl Home {
             files.disk.sync_directory(&self.directory).map_err(spool)?;
             slot.named = true;
         }
-        // Dropped where it fails.
+        // Dropped if it fails.
         change.apply(&store).map_err(spool)?;
         slot.open = Some(store);
         self.check(&*files.disk, slot.known)
     }
 
-    /// Whether directory and store are those that were opened.
+    /// Whether the directory and the store are still the opened ones.
     pub(crate) fn check(&self, disk: &dyn Disk, store: Option<Identity>) -> Result<(), Cause> {
         let is_there = || {
             let here = self.anchor.is_at(disk, &self.directory)?;
@@ -123,7 +125,7 @@ impl Home {
 }
 
 impl Journal {
-    /// Whether what is written would be found by the next start.
+    /// Whether the next start would find what is written now.
     pub(crate) async fn at_home(&self, slot: &Slot) -> Result<(), Error> {
         let (home, known) = (Arc::clone(&self.home), slot.known);
         let looked = self
@@ -134,19 +136,19 @@ impl Journal {
         Ok(looked?)
     }
 
-    /// The same for who has no right to change records.
+    /// The same for callers without the right to change records.
     pub(crate) async fn is_at_home(&self) -> Result<(), Error> {
         let slot = self.store.lock().await.clone();
         self.at_home(&slot).await
     }
 
-    /// Whoever asks whether transfers are kept is told here.
+    /// Sets the receiver of news about whether the daemon keeps transfers.
     pub(crate) fn tells(&self, keeping: tokio::sync::watch::Sender<Keeping>) {
-        // It is told once.
+        // It is set once.
         let _ = self.keeping.set(keeping);
     }
 
-    /// Lets go of the store, as a change does that the disk did not take.
+    /// Drops the store, as a failed change does.
     #[cfg(test)]
     pub(crate) async fn lets_go(&self) {
         self.store.lock().await.open = None;

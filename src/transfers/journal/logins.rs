@@ -1,4 +1,4 @@
-//! Logins that have worked, as transfers know them: beyond the life of a daemon.
+//! Logins that have worked, as transfers know them: they survive a restart.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,22 +10,22 @@ use crate::modem::health::LoggedIn;
 use crate::transfers::record::Told;
 use crate::transfers::retry::Budget;
 
-/// Refusals in a row after which a login is tried once more. By the default pauses these are some 20
-/// minutes: servers give up a session that is silent after 5 to 15 (vsftpd 5, ProFTPD 10, pure-ftpd 15).
+/// Refusals in a row that lead to another try. With the default pauses these take some 20 minutes:
+/// servers give up a silent session after 5 to 15 (vsftpd 5, ProFTPD 10, pure-ftpd 15).
 pub(crate) const TRIES: u32 = 6;
 
-/// The pause after a refusal, as a multiple of that after another failure: programs that lock out who
-/// fails to log in count five in ten minutes, as a rule.
+/// The pause after a refusal, as a multiple of the pause after another failure. Programs that lock
+/// out failed logins usually count five in ten minutes.
 const SLOWER: u32 = 4;
 
-/// How old what is on the disk may be: as little is written as for the age of transfers.
+/// How old the entry on the disk may be: written as rarely as the age of transfers.
 const KEEP: Duration = Duration::from_secs(3600);
 
-/// Time before a disk that did not take it is asked again.
+/// Time before the next try of a disk that did not accept the entry.
 const AGAIN: Duration = Duration::from_secs(60);
 
 impl Journal {
-    /// Whether it is worth to note that a login works.
+    /// Whether the news that a login works is worth recording.
     pub(crate) fn is_news(&self, server: &LoggedIn) -> bool {
         let now = self.now().lived;
         let mut table = self.table();
@@ -37,13 +37,13 @@ impl Journal {
         })
     }
 
-    /// Refused logins are tried with the next attempt, and not when their pause is over.
+    /// The next attempts try refused logins at once, without their pause.
     pub(crate) fn reopen_logins(&self) {
         self.table().logins.reopen();
     }
 
-    /// A login works. It is put on the disk where there is a store: nothing is written before the first
-    /// transfer.
+    /// A login works. It is recorded on disk if there is a store: nothing is written before the
+    /// first transfer.
     pub(crate) async fn login_works(self: &Arc<Self>, server: LoggedIn) {
         let now = self.now().lived;
         let forgotten = {
@@ -77,7 +77,7 @@ impl Journal {
         }
     }
 
-    /// A login was refused. Answers after which pause it is to be tried again; `None`: never.
+    /// The server refused a login. Answers the pause before the next try; `None`: no other try.
     pub(crate) fn login_refused(&self, server: &LoggedIn, why: Told) -> Option<Duration> {
         let now = self.now().lived;
         let budget = Budget {
@@ -88,7 +88,7 @@ impl Journal {
         self.table().logins.refused(server, why, now, pause)
     }
 
-    /// Until when a login is not tried, and the refusal that is the reason.
+    /// When a login may be tried again, and the refusal that closed it.
     pub(crate) fn login_closed(&self, server: &LoggedIn) -> Option<(Lived, Told)> {
         let now = self.now().lived;
         self.table().logins.closed(server, now)

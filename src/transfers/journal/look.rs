@@ -1,4 +1,4 @@
-//! Transfers as they are.
+//! Read access to the transfers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::broker::terms::Key;
 use crate::broker::terms::Principal;
 use crate::transfers::{Record, Transfer};
 
-/// Tells one state of a transfer from all others.
+/// Distinguishes one state of a transfer from all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mark {
     pub(crate) birth: Birth,
@@ -27,25 +27,25 @@ impl Entry {
 }
 
 impl Journal {
-    /// A transfer as it is.
+    /// A transfer.
     pub(crate) fn get(&self, key: &Key) -> Option<Transfer> {
         let table = self.table();
         let entry = table.entries.get(key)?;
         Some(entry.transfer(self.now()))
     }
 
-    /// This very transfer, and no later one of the same name.
+    /// This particular transfer, not a later one of the same name.
     pub(crate) fn get_of(&self, key: &Key, birth: Birth) -> Option<Transfer> {
         self.get(key).filter(|there| there.birth == birth)
     }
 
-    /// How many transfers one principal may have, and how many bytes.
+    /// Most transfers of one principal, and most bytes.
     pub(crate) fn of_one(&self) -> (usize, u64) {
         let settings = &self.settings;
         (settings.max_per_principal, settings.disk_per_principal)
     }
 
-    /// Transfers of a principal, or of all, behind one, at most `limit` of them.
+    /// At most `limit` transfers of a principal, or of all, that come after `behind`.
     pub(crate) fn list(
         &self,
         principal: Option<&Principal>,
@@ -66,13 +66,14 @@ impl Journal {
             .collect()
     }
 
-    /// Changes whenever any transfer does, comes or goes.
+    /// Changes whenever a transfer changes, comes or goes.
     pub(crate) fn any(&self) -> watch::Receiver<u64> {
         self.table().any.subscribe()
     }
 
-    /// The transfers that may have changed since they were told, in the order of their names: of a principal or of
-    /// all. Those that `takes` does not mean are among them only if they were told.
+    /// The transfers of a principal, or of all, that may have changed since they were reported, in
+    /// the order of their names. A transfer that `takes` does not match is among them only if it
+    /// was reported.
     pub(crate) fn news(
         &self,
         principal: Option<&Principal>,
@@ -92,27 +93,27 @@ impl Journal {
         changed.chain(gone).cloned().collect()
     }
 
-    /// A transfer, and what tells this state of it from others.
+    /// A transfer, and the mark of its present state.
     pub(crate) fn marked(&self, key: &Key) -> Option<(Transfer, Mark)> {
         let table = self.table();
         let entry = table.entries.get(key)?;
         Some((entry.transfer(self.now()), entry.mark()))
     }
 
-    /// A transfer, and what changes at every change of it and is closed when it is forgotten.
+    /// A transfer, and a channel that signals each change of it and closes when it is deleted.
     pub(crate) fn follow(&self, key: &Key) -> Option<(Transfer, watch::Receiver<u64>)> {
         let table = self.table();
         let entry = table.entries.get(key)?;
         Some((entry.transfer(self.now()), entry.changed.subscribe()))
     }
 
-    /// Changes at every change of a transfer; closed when it is forgotten.
+    /// A channel that signals each change of a transfer and closes when it is deleted.
     #[cfg(test)]
     pub(crate) fn subscribe(&self, key: &Key) -> Option<watch::Receiver<u64>> {
         self.follow(key).map(|(_, changed)| changed)
     }
 
-    /// Tells those who watch what is not worth a write.
+    /// Reports progress to watchers that is not worth a write.
     pub(crate) fn live(&self, key: &Key, change: impl FnOnce(&mut Live)) {
         if let Some(entry) = self.table().entries.get_mut(key) {
             change(&mut entry.live);

@@ -1,4 +1,4 @@
-//! Uploads whose name another writes.
+//! Uploads whose name another writer writes.
 
 use std::sync::Arc;
 
@@ -75,7 +75,7 @@ impl Kept for Journal {
 }
 
 impl Journal {
-    /// Puts on the disk what an upload has lost, where it has.
+    /// Records on disk what an upload has lost, if it has lost something.
     pub(crate) async fn record_loss(
         self: &Arc<Self>,
         key: &Key,
@@ -106,7 +106,7 @@ impl Journal {
         }
         let mut table = self.table();
         if let Some(entry) = table.of(key, birth) {
-            // A greater loss came meanwhile, and is recorded next.
+            // It lost more meanwhile; that is recorded next.
             entry.loss = entry.loss.filter(|now| *now > loss);
         }
         drop(table);
@@ -119,7 +119,7 @@ impl Journal {
         self.table().of(key, birth)?.loss
     }
 
-    /// One that came later is writing its name: it is not tried for a while.
+    /// A later upload is writing its name: it is not tried for a while.
     pub(crate) fn wait_behind(&self, key: &Key, birth: Birth) {
         let until = self.now().lived + self.settings.budget.backoff;
         if let Some(entry) = self.table().of(key, birth) {

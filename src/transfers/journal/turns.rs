@@ -1,4 +1,4 @@
-//! Whose turn it is, and who works on what.
+//! Which transfer is next, and who works on which one.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use crate::broker::terms::Cause;
 use crate::broker::terms::Key;
 use crate::broker::terms::Lived;
 
-/// What somebody does with a transfer.
+/// The work on a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Chore {
     /// Its client sends it.
     Receive,
     /// An attempt.
     Attempt,
-    /// What it left on the server is deleted.
+    /// The deletion of its partial file on the server.
     ClearUp,
-    /// It is recorded that its client has ended it.
+    /// The record that its client has cancelled it.
     Cancel,
 }
 
@@ -27,13 +27,13 @@ pub(crate) enum Chore {
 #[derive(Debug)]
 pub(crate) struct Work {
     pub(crate) chore: Chore,
-    /// Ends it.
+    /// Ends the work.
     pub(crate) halt: Halt,
 }
 
 impl Journal {
-    /// The next thing that is due, and the hold on its transfer: of the most urgent, of the
-    /// principal whose last turn is longest ago, the oldest.
+    /// The next due work, with the hold on its transfer: the most urgent; among these, one of the
+    /// principal whose last turn is longest ago; of that one's, the oldest.
     pub(crate) fn next(self: &Arc<Self>) -> Option<(Hold, Chore)> {
         let now = self.now().lived;
         let mut table = self.table();
@@ -63,7 +63,7 @@ impl Journal {
         Some((hold, chore))
     }
 
-    /// When the next thing is due.
+    /// When the next work is due.
     pub(crate) fn next_due(&self) -> Option<Lived> {
         let table = self.table();
         table.entries.values().filter_map(Entry::due).min()
@@ -72,7 +72,8 @@ impl Journal {
     /// Takes a transfer to work on.
     ///
     /// # Errors
-    /// Somebody works on it, or it is gone; where it is to be received: it was cancelled.
+    /// [`Cause::TransferNotFound`]: it is gone; [`Cause::TransferBusy`]: somebody works on it;
+    /// [`Cause::TransferEnded`]: it was cancelled, and `chore` is not the record of that.
     pub(crate) fn claim(
         self: &Arc<Self>,
         key: &Key,
@@ -106,7 +107,7 @@ impl Journal {
 }
 
 impl Entry {
-    /// When something is due for it that nobody does yet.
+    /// When work is due for it that nobody does yet.
     fn due(&self) -> Option<Lived> {
         let idle = self.work.is_none() && !self.cancel && self.loss.is_none();
         let due = self.record.due().filter(|_| idle)?;

@@ -1,4 +1,4 @@
-//! What callers wish of a transfer while somebody works on it, or while the disk takes nothing.
+//! Calls on a transfer while somebody works on it, or while the disk accepts nothing.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::broker::terms::Error;
 use crate::broker::terms::Key;
 use crate::modem::clock as runtime;
 
-/// Why the last change of a transfer is not on the disk.
+/// Why the disk does not have the last change of a transfer.
 #[derive(Debug)]
 pub(crate) struct Unrecorded {
     why: Error,
@@ -22,8 +22,8 @@ pub(crate) struct Unrecorded {
 }
 
 impl Journal {
-    /// Its client ends a transfer that is not over. From now on nothing more is begun for it, and
-    /// what is under way ends. The wish is remembered until the disk has it.
+    /// Its client cancels a transfer that has not ended. From now on nothing more begins for it,
+    /// and running work ends. The daemon remembers the cancellation until the disk has it.
     pub(crate) fn wish_cancel(&self, key: &Key, birth: Birth) {
         let mut table = self.table();
         let Some(entry) = table.of(key, birth) else {
@@ -39,8 +39,8 @@ impl Journal {
         }
     }
 
-    /// Ends the deletion of what a transfer has left on its server, where that is under way, so that
-    /// another wish can go first. It goes on after a pause.
+    /// Interrupts the deletion of a transfer's partial file on the server, so that another call can
+    /// go first. The deletion resumes after a pause.
     pub(crate) fn step_aside(&self, key: &Key, birth: Birth) {
         let later = self.now().lived + self.settings.budget.backoff;
         let mut table = self.table();
@@ -55,7 +55,7 @@ impl Journal {
         }
     }
 
-    /// The disk did not take a change of a transfer. Those who wait for it are told.
+    /// The disk did not accept a change of a transfer. Wakes the calls that wait for it.
     pub(crate) fn not_recorded(&self, key: &Key, birth: Birth, why: &Error) {
         let mut table = self.table();
         if let Some(entry) = table.of(key, birth) {
@@ -67,7 +67,7 @@ impl Journal {
         }
     }
 
-    /// Why the last change of a transfer is not on the disk.
+    /// Why the disk does not have the last change of a transfer.
     pub(crate) fn why_unrecorded(&self, key: &Key, birth: Birth) -> Option<Error> {
         let mut table = self.table();
         let entry = table.of(key, birth)?;
@@ -75,8 +75,8 @@ impl Journal {
         Some(unrecorded.why.clone())
     }
 
-    /// A transfer that its client has ended, or that has lost something to another, which is to be
-    /// recorded now.
+    /// A transfer that its client has cancelled, or that has lost something to another writer, and
+    /// whose record is due now.
     pub(crate) fn next_cancel(self: &Arc<Self>) -> Option<Hold> {
         let now = runtime::now();
         let mut table = self.table();
@@ -88,13 +88,13 @@ impl Journal {
         Some(hold)
     }
 
-    /// Whether its client has ended it, and that is not recorded.
+    /// Whether its client has cancelled it, and the disk does not have that.
     pub(crate) fn is_cancel_wished(&self, key: &Key, birth: Birth) -> bool {
         let mut table = self.table();
         table.of(key, birth).is_some_and(|entry| entry.cancel)
     }
 
-    /// When the next such thing is to be recorded.
+    /// When the next such record is due.
     pub(crate) fn next_cancel_due(&self) -> Option<Instant> {
         let now = runtime::now();
         let table = self.table();
@@ -104,7 +104,7 @@ impl Journal {
 }
 
 impl Table {
-    /// This very transfer, and no later one of the same name.
+    /// This particular transfer, not a later one of the same name.
     pub(crate) fn of(&mut self, key: &Key, birth: Birth) -> Option<&mut Entry> {
         let entry = self.entries.get_mut(key)?;
         Some(entry).filter(|entry| entry.birth == birth)
@@ -112,7 +112,7 @@ impl Table {
 }
 
 impl Entry {
-    /// When its client's wish to end it, or its loss, is to be recorded, where nobody does that yet.
+    /// When its cancellation or its loss must be recorded, if nobody does that yet.
     fn cancel_due(&self, now: Instant) -> Option<Instant> {
         let due = (self.cancel || self.loss.is_some()) && self.work.is_none();
         let again = self.unrecorded.as_ref();

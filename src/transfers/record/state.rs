@@ -1,50 +1,50 @@
-//! Where a transfer is, and what it has left on its server.
+//! The state of a transfer, and its partial file on the server.
 
 use serde::{Deserialize, Serialize};
 
 use crate::broker::terms::Lived;
 
-/// Where a transfer is.
+/// The state of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum State {
     /// Its client is sending it, or has stopped halfway.
     Receiving,
     /// It waits for its turn.
     Queued,
-    /// An attempt is under way.
+    /// An attempt is running.
     Running,
-    /// It is tried again then.
+    /// It waits for its next attempt.
     Waiting {
-        /// When.
+        /// When the attempt is due.
         #[serde(deserialize_with = "Lived::or_of_day")]
         until: Lived,
     },
-    /// It is where it was to go.
+    /// It is complete at its destination.
     Done,
-    /// There will be no other attempt unless its client wishes one.
+    /// No other attempt follows unless its client retries it.
     Failed,
-    /// Its client has ended it.
+    /// Its client has cancelled it.
     Cancelled,
 }
 
-/// What may be left on the server of an upload that did not succeed.
+/// The partial file that an unsuccessful upload may have left on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Remnant {
-    /// Nothing of this transfer.
+    /// The server has nothing of this transfer.
     Nothing,
-    /// It is to be deleted.
+    /// The daemon will delete it.
     Pending {
-        /// When that is tried.
+        /// When it tries.
         #[serde(deserialize_with = "Lived::or_of_day")]
         due: Lived,
-        /// How often it was.
+        /// Tries so far.
         tries: u32,
     },
-    /// It was deleted, or there was nothing.
+    /// The daemon deleted it, or there was nothing.
     Deleted,
-    /// It stays, as was wished.
+    /// It stays, as the client asked.
     Kept,
-    /// It stays: it could not be deleted, or may be another's.
+    /// It stays: the daemon could not delete it, or it may be another writer's.
     Left,
 }
 

@@ -7,36 +7,36 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::{BackendError, StorageBackend};
 
-/// Bytes of a page that is kept in memory: as many as redb's have.
+/// Bytes of a page kept in memory: the size of redb's pages.
 const PAGE: u64 = 4096;
 
-/// Most pages that are kept in memory, 16 MiB. A check of a store writes a few of them; what writes
-/// more is led astray by a damaged file.
+/// Most pages kept in memory, 16 MiB. A check of a store writes a few of them; a check that writes
+/// more follows a damaged file astray.
 const MOST: usize = 4096;
 
-/// How often the bytes of a file may be read while it is looked at, and how many more bytes of a
-/// small one: a check reads each page a few times. What reads more goes round in a circle.
+/// How often the bytes of a file may be read during a check, and how many more bytes for a small
+/// file: a check reads each page a few times. A check that reads more runs in a circle.
 const TIMES: u64 = 32;
 const BESIDES: u64 = 64 << 20;
 
-/// A file that redb reads and writes, or only looks at.
+/// A file that redb reads and writes, or only checks.
 #[derive(Debug)]
 pub(crate) struct Backing {
     file: Box<dyn StorageBackend>,
     looks: Option<Look>,
 }
 
-/// What becomes of a file that is looked at: writes stay in memory, and the file is as it was.
+/// The state of a checked file: writes stay in memory, and the file stays unchanged.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Look(Arc<Mutex<Seen>>);
 
 #[derive(Debug, Default)]
 struct Seen {
-    /// Bytes of the file as redb sees it.
+    /// Length of the file as redb sees it.
     len: u64,
     /// Bytes of the file itself that redb still sees.
     of_file: u64,
-    /// Bytes that may still be read.
+    /// Bytes that redb may still read.
     left: u64,
     pages: BTreeMap<u64, Vec<u8>>,
     failed: Option<io::Error>,
@@ -48,10 +48,10 @@ impl Backing {
         Self { file, looks: None }
     }
 
-    /// Looks at the file without changing it.
+    /// Checks the file without changing it.
     ///
     /// # Errors
-    /// Its length is not told.
+    /// The [`io::Error`] of the file's length.
     pub(crate) fn looking(file: Box<dyn StorageBackend>) -> io::Result<(Self, Look)> {
         let len = file.len()?;
         let look = Look::default();
@@ -71,7 +71,7 @@ impl Look {
         self.seen().of_file == 0
     }
 
-    /// What the disk failed with, where it did: then nothing is known of the file.
+    /// The disk's error, if it failed: nothing is known of the file then.
     pub(crate) fn failure(&self) -> Option<io::Error> {
         self.seen().failed.take()
     }
@@ -284,7 +284,7 @@ mod tests {
         let writes = (0..1_000_000).take_while(|n| backing.write(n * PAGE, &page).is_ok());
         assert!(writes.count() <= MOST);
         backing.read(u64::MAX - 10, &mut page).unwrap_err();
-        // It is no fault of the disk.
+        // The disk has no fault.
         assert!(look.failure().is_none());
     }
 }

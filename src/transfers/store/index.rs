@@ -1,4 +1,4 @@
-//! What is in the store: which records, and by which change each was written.
+//! The index of the store: which records there are, and which change wrote each.
 
 use std::collections::BTreeMap;
 
@@ -8,21 +8,21 @@ use super::sealed::{Kind, Sealed};
 use crate::broker::terms::Key;
 use crate::broker::terms::Lived;
 
-/// A key in the index: enough of its SHA-256 that no two of some thousands are the same.
+/// A key in the index: enough of its SHA-256 that no two of some thousands are equal.
 pub(crate) type Short = [u8; 8];
 
-/// Numbers that are left out at each opening: those of changes that a crash kept from being committed
-/// may be in the file, and no later change may have them as well.
+/// Numbers skipped at each opening: the file may hold changes that a crash kept from being
+/// committed, and no later change may have their numbers.
 const LIVES: u64 = 1 << 20;
 
-/// All records by the change that wrote them. It is written with each change. Pages that the store
-/// let go of hold former states of records; the index tells them from the last ones, also where
-/// nothing else of the file can be read.
+/// All records with the change that wrote them. Each change writes it. Pages that the store has
+/// released hold former states of records; the index distinguishes them from the last states, even
+/// if nothing else of the file is readable.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Index {
     /// The last change.
     pub(crate) change: u64,
-    /// The time lived through, as it was stored.
+    /// The running time, as it was stored.
     pub(crate) lived: Lived,
     pub(crate) records: BTreeMap<Short, u64>,
 }
@@ -34,12 +34,12 @@ impl Index {
         self.change
     }
 
-    /// Goes on behind all numbers that an earlier life may have used.
+    /// Skips all numbers that an earlier run may have used.
     pub(crate) const fn begin_life(&mut self) {
         self.change += LIVES;
     }
 
-    /// The row as it is stored.
+    /// The row in its stored form.
     pub(crate) fn to_row(&self) -> Vec<u8> {
         let mut body = Vec::with_capacity(4 + self.records.len() * 16);
         body.extend_from_slice(&self.lived.as_secs().to_le_bytes());
@@ -75,10 +75,10 @@ impl Index {
     }
 }
 
-/// A key as the index has it.
+/// A key in its form for the index.
 pub(crate) fn short(key: &Key) -> Short {
     let mut hash = Sha256::new();
-    // Neither of them has a zero byte, so no two keys come to the same bytes.
+    // Neither part has a zero byte, so no two keys give the same bytes.
     hash.update(key.principal.as_str());
     hash.update([0]);
     hash.update(key.id.as_str());

@@ -1,8 +1,8 @@
-//! What can be read of a file that is no whole store any more.
+//! The readable content of a file that is no intact store any more.
 //!
-//! Nothing of the file's structure is believed. Rows are found by their marks and believed by their
-//! checksums, wherever they are. The index then tells which are the last states of records and which
-//! are former ones that lie about in the file.
+//! It trusts nothing of the file's structure. It finds rows by their marks and trusts them by their
+//! checksums, wherever they are. The index then shows which rows are the last states of records,
+//! and which are former ones left in the file.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,32 +16,32 @@ use crate::broker::terms::Key;
 use crate::broker::terms::Lived;
 use crate::transfers::record::Record;
 
-/// Bytes that are searched at once.
+/// Bytes searched at once.
 const STRETCH: usize = 64 * 1024;
 
-/// Bytes of a file that are searched: a hundred times the store of a thousand transfers.
+/// Most bytes of a file that are searched: a hundred times the store of a thousand transfers.
 const MOST: u64 = 256 << 20;
 
-/// Most keys whose states are remembered: ten times the transfers that are kept at all.
+/// Most keys whose states are kept: ten times the most transfers.
 const MOST_KEYS: usize = 100_000;
 
-/// What was found.
+/// The content found.
 #[derive(Debug, Default)]
 pub(crate) struct Salvage {
     /// Records in their last state.
     pub(crate) current: Records,
-    /// Records of which only a former state was found.
+    /// Records of which it found only a former state.
     pub(crate) former: Records,
-    /// Records of which nothing was found; `None` where nobody can tell.
+    /// Number of records of which it found nothing; `None` where nobody can tell.
     pub(crate) lost: Option<usize>,
-    /// The time lived through.
+    /// The running time.
     pub(crate) lived: Lived,
     /// The last change.
     pub(crate) change: u64,
 }
 
 impl Salvage {
-    /// The records that are known otherwise in place of those that were found.
+    /// Replaces the records found by the known ones.
     pub(crate) fn knowing(self, records: Records) -> Self {
         Self {
             current: records,
@@ -51,12 +51,12 @@ impl Salvage {
         }
     }
 
-    /// Searches a file. One that is empty, or a directory, has nothing in it.
+    /// Searches a file. An empty file, or a directory, has no content.
     ///
     /// # Errors
-    /// The disk failed: nothing is known of the file then.
+    /// The disk's [`io::Error`]: nothing is known of the file then.
     pub(crate) fn of(disk: &dyn Disk, path: &Path) -> io::Result<Self> {
-        // What has no length is not opened: it may be a pipe that nobody writes to.
+        // A path without a length is not opened: it may be a pipe that nobody writes to.
         let len = match disk.len(path) {
             Ok(len) => len.min(MOST),
             Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
@@ -76,7 +76,7 @@ impl Salvage {
     }
 }
 
-/// The last state of each record that was found, and the last index.
+/// The last state found of each record, and the last index.
 #[derive(Debug, Default)]
 struct Found {
     records: BTreeMap<Key, (u64, Record)>,
@@ -89,7 +89,7 @@ impl Found {
         let mut window = Vec::new();
         let mut at = 0;
         while at < len {
-            // A mark may stand across two stretches.
+            // A mark may span two stretches.
             let size = (len - at).min((STRETCH + MARK - 1) as u64);
             window.resize(usize::try_from(size).map_err(io::Error::other)?, 0);
             file.read_exact_at(&mut window, at)?;
@@ -146,7 +146,7 @@ impl Found {
             ..Salvage::default()
         };
         let Some(index) = self.index else {
-            // Which of them are the last states, nobody can tell.
+            // Nobody can tell which of them are the last states.
             let records = self.records.into_iter();
             salvage.former = records.map(|(key, (_, record))| (key, record)).collect();
             return salvage;
@@ -157,7 +157,7 @@ impl Found {
             let into = match left.remove(&index::short(&key)) {
                 Some(last) if last <= change => &mut salvage.current,
                 Some(_) => &mut salvage.former,
-                // Written since, and the index of that change is damaged.
+                // Written later, and the index of that change is damaged.
                 None if change > index.change => &mut salvage.current,
                 // Removed.
                 None => continue,
@@ -190,7 +190,7 @@ mod tests {
     fn of(parts: &[Vec<u8>]) -> Salvage {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("s");
-        // Rows that stand across the stretches that are searched.
+        // Rows that span the stretches.
         let noise = vec![0x63; STRETCH - 20];
         let parts: Vec<u8> = parts
             .iter()
@@ -229,12 +229,12 @@ mod tests {
         assert_eq!(found.former, [(key("b"), b.clone())].into());
         assert_eq!((found.lost, found.change), (Some(1), 9));
 
-        // The index of the last change is damaged: what that wrote is taken all the same.
+        // The index of the last change is damaged: the rows of that change count all the same.
         let found = of(&[row(&lost, 10), row(&b, 5), index.to_row()]);
         assert_eq!(found.current.len(), 2);
         assert_eq!((found.lost, found.change), (Some(1), 10));
 
-        // Without any, nothing is known to be the last.
+        // Without any index, nothing is known to be the last state.
         let found = of(&[row(&a, 2), row(&b, 4)]);
         assert!(found.current.is_empty());
         assert_eq!((found.former.len(), found.lost), (2, None));

@@ -1,8 +1,8 @@
-//! A row of the store with a checksum, so that it can be believed wherever it is found.
+//! A row of the store with a checksum, so that it is trusted wherever it is found.
 
 use sha2::{Digest, Sha256};
 
-/// What a row is.
+/// The kind of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A record, as JSON.
@@ -11,22 +11,23 @@ pub(crate) enum Kind {
     Index,
 }
 
-/// The first bytes of a row. No JSON begins so, which is what rows of former versions are.
+/// The first bytes of a row. No JSON begins like this, and rows of former versions are JSON.
 const MARKS: [(Kind, [u8; MARK]); 2] = [(Kind::Record, *b"cftp-rec"), (Kind::Index, *b"cftp-idx")];
 
 /// Bytes of a mark.
 pub(crate) const MARK: usize = 8;
 
-/// Bytes of the checksum: half of a SHA-256. Chance does not meet it.
+/// Bytes of the checksum: half of a SHA-256, so that no random bytes match it.
 const SUM: usize = 16;
 
 /// Bytes before the body: mark, length of the body, number of the change, checksum.
 pub(crate) const HEAD: usize = MARK + 4 + 8 + SUM;
 
-/// The longest body: an index of ten thousand transfers has 160 KB. What names more is damaged.
+/// The longest body: an index of ten thousand transfers has 160 KB. A row that claims more is
+/// damaged.
 pub(crate) const LONGEST: usize = 1 << 20;
 
-/// A row that was read and whose checksum is right.
+/// A row with a correct checksum.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Sealed<'a> {
     pub(crate) kind: Kind,
@@ -36,7 +37,7 @@ pub(crate) struct Sealed<'a> {
 }
 
 impl Sealed<'_> {
-    /// The row as it is stored.
+    /// The row in its stored form.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let len = u32::try_from(self.body.len()).unwrap_or(u32::MAX);
         let mark = mark_of(self.kind);
@@ -51,7 +52,7 @@ impl Sealed<'_> {
     }
 }
 
-/// Bytes of the whole row whose first bytes these are; `None` where they begin none.
+/// Length of the row that begins with these bytes; `None` where they begin none.
 pub(crate) fn row_len(head: &[u8]) -> Option<usize> {
     let (mark, rest) = head.split_first_chunk::<MARK>()?;
     kind_of(mark)?;
@@ -60,7 +61,7 @@ pub(crate) fn row_len(head: &[u8]) -> Option<usize> {
     (len <= LONGEST).then_some(HEAD + len)
 }
 
-/// Reads a row. `None` where it is none, is cut off, or does not have its checksum.
+/// Reads a row. `None` where it is no row, is truncated, or does not match its checksum.
 pub(crate) fn read(row: &[u8]) -> Option<Sealed<'_>> {
     let (mark, rest) = row.split_first_chunk::<MARK>()?;
     let kind = kind_of(mark)?;
@@ -72,12 +73,12 @@ pub(crate) fn read(row: &[u8]) -> Option<Sealed<'_>> {
     (whole && sum(mark, len, change, body) == *found).then_some(Sealed { kind, change, body })
 }
 
-/// Whether a row is of a version that had no checksums.
+/// Whether a row is of a version without checksums.
 pub(crate) fn is_plain(row: &[u8]) -> bool {
     row.starts_with(b"{")
 }
 
-/// Where a row may begin in these bytes.
+/// Positions where a row may begin in these bytes.
 pub(crate) fn beginnings(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
     let windows = bytes.windows(MARK).enumerate();
     windows.filter_map(|(at, window)| {

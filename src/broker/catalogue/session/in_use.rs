@@ -1,4 +1,4 @@
-//! A session that an operation is under way in.
+//! A session that a running operation uses.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,7 +6,7 @@ use super::Sessions;
 use crate::broker::terms::SessionId;
 use crate::modem::clock;
 
-/// Keeps a session from expiring while an operation in it is under way.
+/// Keeps a session from expiring while an operation in it runs.
 #[derive(Debug)]
 pub(crate) struct SessionUse {
     pub(crate) sessions: Arc<Mutex<Sessions>>,

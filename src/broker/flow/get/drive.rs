@@ -1,5 +1,5 @@
-//! The operation behind a reading: the module's deliveries go to the spool, in as many stays on the link
-//! as it takes.
+//! The operation behind a reading. It carries the module's deliveries to the spool, in as many
+//! turns on the link as needed.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -25,15 +25,16 @@ use simcom_talk::dialogue::operation::{Delivery, Download, Output, Progress, Sta
 use simcom_talk::ftps::value::TransferType;
 
 /// Deliveries between the module and the spool: enough that neither waits for the other's next
-/// turn on the runtime, few enough not to count as memory (a chunk is at most 1480 bytes on most
-/// firmware, SIMCom manual L1214).
+/// poll, and few enough to need little memory (a chunk is at most 1480 bytes on most firmware,
+/// SIMCom manual L1214).
 const DELIVERIES: usize = 8;
 
-/// A reader that has filled its spool is far behind: others wait for it only for this part of what a caller
-/// may who brings bytes (`transfers.trickle`), in which one that reads makes room for a chunk.
+/// A reader that has filled its spool is far behind, so others wait for it for only this fraction
+/// of `transfers.trickle`, the time of a caller that sends. A reader that reads makes room for a
+/// chunk within it.
 const MOMENTS: u32 = 20;
 
-/// One file, or one listing, of an operation, whatever becomes of its caller.
+/// Runs one file or listing of an operation to its end, whatever its caller does.
 pub(crate) async fn deliver(
     operation: &Operation,
     job: Deliver,
@@ -81,7 +82,7 @@ pub(crate) async fn deliver(
         (Ok(_), Err(error)) => Err(beyond_the_end(error, from)),
     };
     writer.end();
-    // The link is free, or is before long; the caller reads the rest at its own pace.
+    // The link is free, or is soon; the caller reads the rest at its own pace.
     tokio::select! {
         biased;
         () = operation.cancelled() => {
@@ -95,7 +96,7 @@ pub(crate) async fn deliver(
     }
 }
 
-/// Waits until all was read. An operation that has more to do keeps the link for a moment only.
+/// Waits until everything is read. An operation with more jobs keeps the link for a moment only.
 async fn drained(operation: &Operation, writer: &mut Writer, patience: Patience) -> bool {
     let mut drained = pin!(writer.drained(patience.stall));
     if let Ok(drained) = timeout(patience.trickle / MOMENTS, &mut drained).await {
@@ -105,7 +106,7 @@ async fn drained(operation: &Operation, writer: &mut Writer, patience: Patience)
     drained.await
 }
 
-/// A size that is less than where the file was to begin is no damage of the file.
+/// A size below the offset is no damage of the file, but a wrong offset.
 fn beyond_the_end(error: Error, from: u64) -> Error {
     match error.cause {
         Cause::SizeMismatch { expected, found } if expected == from && found < from => Error {
@@ -116,7 +117,7 @@ fn beyond_the_end(error: Error, from: u64) -> Error {
     }
 }
 
-/// Does the job, in as many stays on the link as it takes.
+/// Runs the job, in as many turns on the link as needed.
 async fn transfer(
     operation: &Operation,
     job: Deliver,
@@ -182,7 +183,7 @@ async fn transfer(
                 operation
                     .until_login_is_tried_again(&standing, error)
                     .await?;
-                // What was handed over before the login was lost is on its way to the reader.
+                // The bytes delivered before the login was lost are on their way to the reader.
                 if !taken(&delivery, &mut room.full, Vec::new()).await {
                     return Err(operation.ended_by_caller(Ending::Drained));
                 }
@@ -218,8 +219,9 @@ async fn transfer(
     }
 }
 
-/// What a Get that has made way waits for before it comes back: else one whose reader is slower than the
-/// link would come back for each chunk that was read, and cost those who wait an abort and a login each time.
+/// What a Get that has yielded waits for before it asks for the link again. Otherwise a Get whose
+/// reader is slower than the link would return for each chunk, and cost the waiting jobs an abort
+/// and a login each time.
 struct Room {
     /// A chunk waits for room.
     full: watch::Receiver<bool>,
@@ -228,9 +230,9 @@ struct Room {
     stall: Duration,
 }
 
-/// Off the link: hands on what it did not deliver any more, and waits until the spool has taken it all,
-/// so that one whose reader stands still does not come back before there is room. `false` where nobody
-/// wants it any more.
+/// Off the link: passes on the remaining deliveries, and waits until the spool has taken them all.
+/// So a Get whose reader stands still does not return before there is room. `false`: the caller
+/// wants no more.
 async fn taken(
     delivery: &mpsc::Sender<Delivery>,
     full: &mut watch::Receiver<bool>,
@@ -244,11 +246,11 @@ async fn taken(
     if delivery.reserve_many(DELIVERIES).await.is_err() {
         return false;
     }
-    // Nor while the last one that was taken out of the channel waits for room.
+    // The chunk taken last from the channel must not wait for room either.
     full.wait_for(|full| !full).await.is_ok()
 }
 
-/// What is left to move.
+/// The bytes left to move.
 fn load(task: &Task) -> Load {
     Load::Down(match task {
         Task::Download(Download { offset, begun, .. }) => begun.as_ref().and_then(|begun| {
@@ -259,7 +261,7 @@ fn load(task: &Task) -> Load {
     })
 }
 
-/// Whether it can go on later.
+/// How the transfer yields, if it can resume later.
 fn yielding(operation: &Operation, standing: &Standing, task: &Task) -> Option<Yielding> {
     let (Task::Download(download), Standing::LoggedIn(_)) = (task, standing) else {
         return None;
@@ -271,19 +273,19 @@ fn yielding(operation: &Operation, standing: &Standing, task: &Task) -> Option<Y
     })
 }
 
-/// Whether bytes come as the server holds them.
+/// Whether the bytes come unchanged.
 fn is_exact(standing: &Standing) -> bool {
     matches!(standing, Standing::LoggedIn(place) if place.transfer_type == TransferType::Binary)
 }
 
-/// Whether it can be done once more behind what was handed over. A listing has no offset, and where line ends are
-/// rewritten, what was handed over tells no place in the file.
+/// Whether the task can resume behind the delivered bytes. A listing has no offset; where line ends
+/// are rewritten, the delivered bytes show no position in the file.
 fn may_go_on(task: &Task, standing: &Standing, ends: &Ends) -> bool {
     ends.begun().is_none() || (matches!(task, Task::Download(_)) && is_exact(standing))
 }
 
-/// Takes deliveries to the spool. Where it cannot take them all, it lets go of their channel, which
-/// ends the job. Answers the size that the file has in the end, where it grew meanwhile.
+/// Carries deliveries to the spool. If the spool fails, it drops the channel, which ends the job.
+/// Returns the final size of the file if the file grew meanwhile.
 async fn pump(
     operation: &Operation,
     mut deliveries: mpsc::Receiver<Delivery>,
@@ -307,7 +309,7 @@ async fn pump(
             if let Some(size) = size {
                 operation.sized(size);
             }
-            // A caller that is gone cancels in its own way.
+            // A caller that is gone cancels the operation itself.
             let _ = begin.send(size);
         }
         moved += chunk.len() as u64;
@@ -316,7 +318,7 @@ async fn pump(
         }
         match way.spool(operation, chunk).await {
             Ok(()) => {}
-            // The job hears of it in its own way.
+            // The job learns of it through its own cancellation.
             Err(WriteError::Gone) => return Ok(None),
             Err(WriteError::Stalled) => return Err(Cause::ReaderTooSlow),
             Err(WriteError::Io(error)) => return Err(Cause::Spool(Arc::new(error))),
@@ -326,17 +328,17 @@ async fn pump(
     Ok(grown)
 }
 
-/// The way of a delivery into the spool.
+/// Carries deliveries into the spool.
 struct Way<'a> {
     writer: &'a mut Writer,
     /// A chunk waits for room.
     full: watch::Sender<bool>,
-    /// How long one may before the queue is told.
+    /// How long a chunk may wait before the queue is told.
     trickle: Duration,
 }
 
 impl Way<'_> {
-    /// Takes a chunk to the spool, and tells the queue when its reader makes no room for so long.
+    /// Puts a chunk into the spool, and tells the queue if its reader makes no room for so long.
     async fn spool(&mut self, operation: &Operation, chunk: Bytes) -> Result<(), WriteError> {
         let mut writing = pin!(self.writer.write(chunk));
         let at_once = poll_fn(|cx| Poll::Ready(writing.as_mut().poll(cx)));

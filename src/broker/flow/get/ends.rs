@@ -1,10 +1,10 @@
-//! What was handed over of a file, as far as it takes to go on behind it.
+//! The ends of the delivered bytes, which a resumed download compares.
 
 use std::sync::{Mutex, PoisonError};
 
 use simcom_talk::dialogue::operation::BegunDownload;
 
-/// The first and the last bytes, and how many there were.
+/// The first and the last bytes, and the number of bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Ends(Mutex<Seen>);
 
@@ -17,7 +17,7 @@ struct Seen {
 }
 
 impl Ends {
-    /// The size was told, or bytes are handed over.
+    /// Records the size that the server told, or delivered bytes.
     pub(crate) fn add(&self, size: Option<u64>, chunk: &[u8]) {
         let most = usize::try_from(BegunDownload::ENDS).unwrap_or(usize::MAX);
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -31,7 +31,7 @@ impl Ends {
         seen.last.drain(..over);
     }
 
-    /// A download that goes on behind it; `None` where nothing was handed over.
+    /// A download that resumes behind these bytes; `None` where nothing was delivered.
     pub(crate) fn begun(&self) -> Option<BegunDownload> {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let begun = || BegunDownload::of(seen.got, seen.size, &seen.first, &seen.last);

@@ -1,4 +1,4 @@
-//! A reading of a file of which its caller knows something already.
+//! The reading of a file that its caller already knows in part.
 
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -12,60 +12,61 @@ use crate::modem::JobId;
 use simcom_talk::dialogue::operation::Download;
 use simcom_talk::ftps::value::{Offset, RemotePath};
 
-/// What a file must be, or it is not the one that is meant.
+/// Properties that the file must have, or it is another file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Guards {
-    /// Bytes that the caller has of it, right before the first that it wants; at most as many as there
-    /// are before that one. Empty: nothing is known of them.
+    /// Bytes that the caller has from right before the first wanted byte; at most as many as there
+    /// are before that byte. Empty: the caller has none.
     pub tail: Bytes,
     /// Its size.
     pub if_size: Option<u64>,
-    /// SHA-256 of all of it, where all of it is read.
+    /// SHA-256 of the whole file, if the whole file is read.
     pub sha256: Option<[u8; 32]>,
 }
 
-/// What of a file is wanted.
+/// The wanted part of a file.
 #[derive(Debug, Clone)]
 pub struct Wanted {
     /// The file.
     pub path: RemotePath,
     /// First byte.
     pub offset: Offset,
-    /// Bytes from there on; `None`: to the end.
+    /// Number of bytes; `None`: to the end.
     pub length: Option<u64>,
-    /// What the file must be.
+    /// Properties that the file must have.
     pub guards: Guards,
-    /// What comes of a file that grows.
+    /// What happens if the file grows.
     pub growth: Growth,
 }
 
-/// A reading that ends with [`Cause::SourceChanged`] where the file is another than its caller takes
-/// it for. Dropping it cancels the operation.
+/// A reading that ends with [`Cause::SourceChanged`] if the file is not the expected one. Dropping
+/// it cancels the operation.
 #[derive(Debug)]
 pub struct Guarded {
     reading: Reading,
     guards: Guards,
     /// Where the reading begins: before the tail.
     from: u64,
-    /// Bytes of the tail that were found to be the same.
+    /// Bytes of the tail that agree so far.
     same: usize,
-    /// Bytes that were handed over.
+    /// Bytes delivered.
     handed: u64,
-    /// Bytes that came behind those that are wanted.
+    /// Bytes that came behind the wanted ones.
     beyond: u64,
-    /// Of those that were handed over, where not all that comes is handed over; else the reading has counted them.
+    /// Tally of the delivered bytes, if not all bytes that come are delivered; otherwise the
+    /// reading counts them.
     tally: Option<Tally>,
-    /// Bytes that are wanted.
+    /// Number of wanted bytes.
     length: Option<u64>,
 }
 
 impl Broker {
-    /// Admits the reading of a part of a file, as long as the file is what the caller takes it for. Returns at
-    /// once.
+    /// Admits the reading of a part of a file, which ends if the file is not the expected one.
+    /// Returns at once.
     ///
     /// # Errors
-    /// Why it was not admitted. Nothing of it reaches the module. [`Cause::WrongOffset`]: the tail is
-    /// longer than what is before the offset.
+    /// As [`Broker::begin_get`]; [`Cause::WrongOffset`]: the tail is longer than the bytes before
+    /// the offset.
     pub fn begin_guarded_get(
         &self,
         caller: &Caller,
@@ -97,7 +98,7 @@ impl Guarded {
     /// As [`Reading::began`].
     ///
     /// # Errors
-    /// Why it did not begin, or [`Cause::SourceChanged`] where the size is another one.
+    /// As [`Reading::began`]; [`Cause::SourceChanged`]: the file has another size.
     pub async fn began(&mut self) -> Result<(), Error> {
         self.reading.began().await?;
         match (self.guards.if_size, self.reading.size()) {
@@ -109,7 +110,8 @@ impl Guarded {
     /// As [`Reading::next`].
     ///
     /// # Errors
-    /// Likewise, and [`Cause::SourceChanged`] at the first byte that is another one, or at the end.
+    /// As [`Reading::next`]; [`Cause::SourceChanged`] at the first different byte, or at the end;
+    /// [`Cause::WrongOffset`]: the file ends within the tail.
     pub async fn next(&mut self) -> Result<Next, Error> {
         loop {
             if self.has_enough() {
@@ -134,7 +136,7 @@ impl Guarded {
         }
     }
 
-    /// What of a chunk is no part of the tail.
+    /// The bytes of a chunk that are not part of the tail.
     fn behind_the_tail(&mut self, mut chunk: Bytes) -> Result<Bytes, Error> {
         let tail = self.guards.tail.get(self.same..).unwrap_or_default();
         let known = tail.len().min(chunk.len());
@@ -146,7 +148,7 @@ impl Guarded {
         Ok(chunk)
     }
 
-    /// Bytes that are still wanted, as far as they can be counted.
+    /// Number of bytes still wanted, capped to `usize`.
     fn room(&self) -> usize {
         let left = self.length.map(|length| length.saturating_sub(self.handed));
         left.map_or(usize::MAX, |left| {
@@ -154,8 +156,8 @@ impl Guarded {
         })
     }
 
-    /// Whether all that is wanted was handed over, and more would come. Where only the end of the file shows its
-    /// size, and that is to be compared, it goes on to there.
+    /// Whether all wanted bytes are delivered and more would come. If only the end of the file
+    /// shows a size that must be compared, the reading goes on to the end.
     fn has_enough(&self) -> bool {
         let end = self.end_so_far();
         let size = self.reading.size();
@@ -165,7 +167,7 @@ impl Guarded {
     fn end(&self, result: GetResult) -> Result<GetResult, Error> {
         let whole = self.end_so_far();
         if self.same < self.guards.tail.len() {
-            // It ends within what the caller has already.
+            // The file ends within the bytes that the caller already has.
             return Err(self.error(Cause::WrongOffset { committed: whole }));
         }
         let result = self.told(result);
@@ -181,12 +183,12 @@ impl Guarded {
         Ok(result)
     }
 
-    /// The byte behind the last that came.
+    /// Position behind the last byte that came.
     fn end_so_far(&self) -> u64 {
         self.from + self.same as u64 + self.handed + self.beyond
     }
 
-    /// The result of a reading, of what was handed over.
+    /// The result of a reading, for the delivered bytes.
     fn told(&self, result: GetResult) -> GetResult {
         GetResult {
             size: self.handed,
@@ -213,7 +215,7 @@ impl Guarded {
         self.reading.progress()
     }
 
-    /// Names the operation.
+    /// Identifies the operation.
     #[must_use]
     pub const fn operation(&self) -> &JobId {
         self.reading.operation()
@@ -227,7 +229,7 @@ impl Guarded {
 }
 
 impl From<Reading> for Guarded {
-    /// Nothing is known of it.
+    /// A reading without guards.
     fn from(reading: Reading) -> Self {
         Self {
             reading,

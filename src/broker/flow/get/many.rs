@@ -1,4 +1,4 @@
-//! Many files on their way from the server to a caller.
+//! Many files from the server to a caller.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,20 +21,22 @@ use crate::broker::terms::{Cause, Error};
 use simcom_talk::dialogue::operation::{Download, Task, Wanted};
 use simcom_talk::ftps::value::{Offset, RemotePath};
 
-/// Parts that a caller has not taken yet, of at most 64 KiB each; what is beyond that is in the spool.
+/// Parts that the caller has not taken yet, of at most 64 KiB each; further bytes stay in the
+/// spool.
 const PARTS: usize = 2;
 
-/// A caller that takes nothing is waited for with the link for this part of what one may that brings bytes.
+/// The link waits for a caller that takes nothing for only this fraction of the time of a caller
+/// that sends.
 const MOMENTS: u32 = 20;
 
-/// What comes of many files, one file after the other.
+/// The results of many files, one file after the other.
 #[derive(Debug)]
 pub enum Part {
-    /// The file at this place begins, which has this path and, where the server tells, this size.
+    /// The file at this index begins: its path and, if the server tells, its size.
     Began(usize, RemotePath, Option<u64>),
     /// Bytes of it.
     Chunk(Bytes),
-    /// It is over.
+    /// The file has ended.
     Over(OfFile<GetResult>),
 }
 
@@ -42,7 +44,8 @@ impl Broker {
     /// Admits the reading of many files. Returns at once.
     ///
     /// # Errors
-    /// Why it was not admitted. Nothing of it reaches the module.
+    /// The target and admission causes of [`Broker`]. Nothing has reached the module.
+    /// [`Many::next`] reports the rest.
     pub fn get_files(
         &self,
         caller: &Caller,
@@ -73,9 +76,9 @@ struct Batch {
     spools: Arc<Spools>,
     patience: Patience,
     results: Results<Part>,
-    /// What listings have told, by the places of the files.
+    /// Sizes from listings, by the files' indexes.
     sizes: HashMap<usize, u64>,
-    /// Those that are in one directory, by the place of the first: one listing tells all their sizes.
+    /// Files in one directory, by the index of the first: one listing shows all their sizes.
     beside: HashMap<usize, Vec<Located>>,
 }
 
@@ -91,7 +94,7 @@ impl Batch {
             let located = Located::of(&self.location, index, path).ok()?;
             Some((located, ()))
         });
-        // A single file is asked for its size: that is one command as well, and says less.
+        // For a single file the size is asked for: that is one command as well, and transfers less.
         let several = by_directory(there)
             .into_iter()
             .filter(|group| group.len() > 1);
@@ -147,7 +150,7 @@ impl Batch {
             self.patience,
         );
         let (this, index) = (&*self, located.index);
-        // It has the reader, so that the file ends where nobody takes it any more.
+        // The future owns the reader, so that the file ends when nobody takes it any more.
         let handed = async move {
             if let Ok(size) = began.await {
                 this.tell(Part::Began(index, path.clone(), size)).await?;
@@ -162,7 +165,7 @@ impl Batch {
         }
     }
 
-    /// Hands the bytes of one file on.
+    /// Delivers the bytes of one file.
     async fn hand_over(&self, reader: &mut Reader) -> Result<Tally, Error> {
         let mut tally = Tally::default();
         loop {
@@ -177,8 +180,8 @@ impl Batch {
         }
     }
 
-    /// Learns the sizes of files that are in one directory. What the listing does not tell is asked for
-    /// with the file.
+    /// Learns the sizes of files in one directory. A size that the listing does not show is asked
+    /// for with the file.
     async fn list(&mut self, group: Vec<Located>) -> Result<(), Error> {
         let Some(first) = group.first() else {
             return Ok(());
@@ -200,7 +203,7 @@ impl Batch {
             Err(error) => return Err(error),
         };
         for (located, seen) in group.iter().zip(seen) {
-            // Of a file that is listed as empty nobody knows: servers list what they do not know so.
+            // An entry of size 0 proves nothing: servers list unknown sizes as 0.
             if let (Some(_), Ok(size @ 1..)) = (seen.entry, seen.size) {
                 self.sizes.insert(located.index, size);
             }
@@ -208,7 +211,7 @@ impl Batch {
         Ok(())
     }
 
-    /// Tells the caller. One that does not take it keeps the link waiting for a moment only.
+    /// Sends a part to the caller. The link waits only a moment for a caller that does not take it.
     async fn tell(&self, part: Part) -> Result<(), Error> {
         let told = self.results.told();
         let room = async {

@@ -1,4 +1,4 @@
-//! Where the bytes of a Put come from.
+//! The source of a Put's bytes.
 
 use std::future::pending;
 use std::io;
@@ -20,13 +20,13 @@ use simcom_talk::dialogue::operation::Piece;
 /// The bytes of a Put.
 #[derive(Debug)]
 pub(crate) enum Content {
-    /// A caller brings them while they are sent.
+    /// A caller sends them during the upload.
     Brought {
         reader: Reader,
-        /// Told when the caller has brought all.
+        /// Gets the tally when the caller has sent all bytes.
         whole: oneshot::Receiver<Tally>,
     },
-    /// They are on the disk before the first is sent.
+    /// They are on the disk before the upload begins.
     OnDisk(OnDisk),
 }
 
@@ -40,8 +40,8 @@ pub(crate) struct OnDisk {
 }
 
 impl Content {
-    /// Waits until so many bytes can be sent, or all that there are or that there is room for, and
-    /// answers `true`; `false` where nothing more came for `stall`.
+    /// Waits until `bytes` bytes can be sent, or all there are, or all there is room for, and
+    /// answers `true`; `false` where no more came for `stall`.
     pub(crate) async fn ready(&self, bytes: u64, stall: Duration) -> bool {
         match self {
             Self::Brought { reader, .. } => reader.ready(bytes, stall).await,
@@ -49,7 +49,7 @@ impl Content {
         }
     }
 
-    /// How many bytes there are, once that is known.
+    /// The number of bytes, once it is known.
     pub(crate) fn size(&self) -> Option<u64> {
         match self {
             Self::Brought { reader, .. } => reader.size(),
@@ -57,10 +57,11 @@ impl Content {
         }
     }
 
-    /// How many bytes there are and their SHA-256, once the last was sent.
+    /// The number of bytes and their SHA-256, once the last was sent.
     pub(crate) fn whole(&mut self) -> Option<(u64, [u8; 32])> {
         match self {
-            // Sent before the end of the bytes, without which there is no success.
+            // The caller's side sends this before the end of the bytes, and without that end there
+            // is no success.
             Self::Brought { whole, .. } => {
                 let tally = whole.try_recv().ok()?;
                 Some((tally.size, tally.sha256()))
@@ -69,7 +70,7 @@ impl Content {
         }
     }
 
-    /// The bytes as a job asks for them.
+    /// The bytes as the source of a job.
     pub(crate) fn source(&self, fault: &Fault) -> Box<dyn Source> {
         match self {
             Self::Brought { reader, .. } => Box::new(reader.source()),
@@ -82,7 +83,7 @@ impl Content {
         }
     }
 
-    /// Whether the first byte can be had again, now and until the upload has got further.
+    /// Whether the first byte is still available, and stays so until the upload has gone on.
     pub(crate) fn pin(&self) -> bool {
         match self {
             Self::Brought { reader, .. } => reader.pin(),
@@ -90,7 +91,7 @@ impl Content {
         }
     }
 
-    /// Waits until all was sent although more is to come.
+    /// Waits until everything was sent although more will come.
     pub(crate) async fn drained(&self) {
         match self {
             Self::Brought { reader, .. } => reader.drained().await,
@@ -98,7 +99,7 @@ impl Content {
         }
     }
 
-    /// Whether `least` bytes come, or the last, within `span`.
+    /// Whether `least` bytes, or the last byte, come within `span`.
     pub(crate) async fn comes(&self, span: Duration, least: u64) -> bool {
         match self {
             Self::Brought { reader, .. } => reader.comes(span, least).await,
@@ -106,14 +107,14 @@ impl Content {
         }
     }
 
-    /// Waits until so many bytes can be sent, or all there are.
+    /// Waits until `bytes` bytes can be sent, or all there are.
     pub(crate) async fn enough(&self, bytes: u64) {
         if let Self::Brought { reader, .. } = self {
             reader.enough(bytes).await;
         }
     }
 
-    /// Nothing is asked for again.
+    /// Says that nobody asks for these bytes again.
     pub(crate) fn forget(&self) {
         if let Self::Brought { reader, .. } = self {
             reader.forget();
@@ -122,12 +123,13 @@ impl Content {
 }
 
 impl OnDisk {
-    /// The bytes as a job asks for them that writes none.
+    /// The bytes as the source of a job that writes none.
     pub(crate) fn source(&self) -> Box<dyn Source> {
         Content::OnDisk(self.clone()).source(&Fault::default())
     }
 
-    /// All from a byte on, at most [`MAX_CHUNK`]. A file that is shorter than it was is an error.
+    /// All bytes from a position on, at most [`MAX_CHUNK`]. It is an error if the file has become
+    /// shorter.
     pub(crate) async fn read(&self, from: u64) -> io::Result<Bytes> {
         let rest = usize::try_from(self.size.saturating_sub(from)).unwrap_or(MAX_CHUNK);
         let file = Arc::clone(&self.file);
@@ -140,19 +142,19 @@ impl OnDisk {
     }
 }
 
-/// A file as the content of an upload. It can be asked for any byte at any time.
+/// A file as the content of an upload. It can supply any byte at any time.
 #[derive(Debug)]
 struct FileSource {
     file: OnDisk,
     fault: Fault,
-    /// What was read last.
+    /// The bytes read last.
     held: Bytes,
-    /// Its first byte.
+    /// The position of their first byte.
     from: u64,
 }
 
 impl FileSource {
-    /// The piece at a byte, as far as it was read.
+    /// The piece at a position, if it was read.
     fn held(&self, offset: u64) -> Option<Bytes> {
         let at = usize::try_from(offset.checked_sub(self.from)?).ok()?;
         let rest = self.held.get(at..).filter(|rest| !rest.is_empty())?;

@@ -1,4 +1,4 @@
-//! The work of a Put behind its caller's back: upload, verification, sentinel.
+//! The work of a Put, independent of its caller: upload, verification, sentinel.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
@@ -24,7 +24,7 @@ use simcom_talk::ftps::value::{Offset, RemotePath, TransferType};
 /// Deliveries between the module and a hash: as for a Get.
 const DELIVERIES: usize = 8;
 
-/// A Put that runs to its end whatever becomes of its caller.
+/// A Put that runs to its end whatever its caller does.
 #[derive(Debug)]
 pub(crate) struct Driver {
     pub(crate) operation: Arc<Operation>,
@@ -34,10 +34,10 @@ pub(crate) struct Driver {
     pub(crate) must_be_new: bool,
     verify: Verify,
     pub(crate) delete_on_failure: bool,
-    /// Bytes to come, where the caller knows.
+    /// Number of bytes, if the caller knows it.
     pub(crate) size: Option<u64>,
     sentinel: Option<RemotePath>,
-    /// The size is made sure of later, together with those of other files.
+    /// The size is verified later, together with those of other files.
     pub(crate) later: bool,
     /// It is one of many files of its operation.
     pub(crate) many: bool,
@@ -46,18 +46,18 @@ pub(crate) struct Driver {
     pub(crate) content: Content,
     /// What an earlier operation has begun.
     pub(crate) begun: Option<BegunUpload>,
-    /// The transfer whose attempt it is, where it is one's.
+    /// The transfer whose attempt this is, if it is one's.
     pub(crate) own: Option<Key>,
-    /// The right to the name, once it was begun.
+    /// The claim on the name, once the upload has begun.
     pub(crate) writer: OnceLock<Arc<Writer>>,
-    /// Why the source ended the operation, where it did.
+    /// The fault of the source that ended the operation, if there was one.
     pub(crate) fault: Fault,
     pub(crate) report: watch::Sender<PutProgress>,
     pub(crate) stall: Duration,
     pub(crate) trickle: Duration,
 }
 
-/// What a header comes to at a place.
+/// A header resolved at a location.
 #[derive(Debug)]
 pub(crate) struct Place {
     standing: Standing,
@@ -67,10 +67,10 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Reads a header there, before anything is admitted.
+    /// Resolves a header at a location, before the broker admits anything.
     ///
     /// # Errors
-    /// It cannot be meant so.
+    /// [`Cause::NoVerifyInAscii`], [`Cause::InvalidPath`], [`Cause::OwnSentinel`].
     pub(crate) fn of(location: &Location, header: &PutHeader) -> Result<Self, Cause> {
         let transfer_type = location.transfer_type;
         let verify = header.verify.unwrap_or(Verify::usual(transfer_type));
@@ -136,7 +136,7 @@ impl Driver {
         outcome
     }
 
-    /// Writes the file and makes sure of it, as far as that is not done later.
+    /// Writes the file and verifies it, except for what is verified later.
     pub(crate) async fn write(&mut self) -> Result<PutResult, Error> {
         self.first_bytes().await?;
         let stored = self.upload().await?;
@@ -156,7 +156,7 @@ impl Driver {
         if self.later && result.state == PutState::Unverified {
             return Ok(result);
         }
-        // The bytes of an ASCII transfer are rewritten on the way, as its size is.
+        // An ASCII transfer changes its bytes on the way, and so its size.
         if self.verify == Verify::ReadBack && self.compares_sizes() {
             self.read_back(&mut result).await?;
         }
@@ -167,7 +167,7 @@ impl Driver {
         result.elapsed = self.operation.on_link();
         match self.unmet(&result).map_or(sentinel, Err) {
             Ok(()) => Ok(result),
-            // What the server has is not what was sent, or not known to be.
+            // The server's file differs from the bytes sent, or nobody knows.
             Err(error) if matches!(error.cause, Cause::NameTaken(_)) => Err(error),
             Err(error) => Err(Error {
                 committed: Some(result.size),
@@ -177,7 +177,7 @@ impl Driver {
         }
     }
 
-    /// Why a file that was handed over whole is not known to be there as it was asked for.
+    /// The error of a complete file whose evidence does not meet the request.
     fn unmet(&self, result: &PutResult) -> Option<Error> {
         if self.verify.is_met_by(result.state) {
             return None;
@@ -192,8 +192,8 @@ impl Driver {
         }))
     }
 
-    /// Waits until there is something to send. A file that is known to be short is waited for as a whole: it
-    /// then goes with fewer questions, and its caller does not keep the link waiting.
+    /// Waits until there is something to send. It waits for all bytes of a file that is known to be
+    /// short: the upload then needs fewer questions, and its caller does not keep the link waiting.
     async fn first_bytes(&mut self) -> Result<(), Error> {
         let short = self.size.filter(|size| *size <= Upload::SHORT);
         let awaited = short.map_or(1, |size| size + 1);
@@ -208,7 +208,7 @@ impl Driver {
         }
     }
 
-    /// What is known after the upload alone.
+    /// The result that the upload alone proves.
     fn judge(&self, stored: &Stored, sha256: [u8; 32]) -> Result<PutResult, Error> {
         let acknowledged = if stored.acknowledged {
             "the module reported success"
@@ -249,8 +249,8 @@ impl Driver {
         })
     }
 
-    /// In ASCII, line ends may be rewritten, and the size on the server is another one rightly
-    /// (RFC 3659 §4.1).
+    /// ASCII transfers may rewrite line ends, so the size on the server may rightly differ (RFC
+    /// 3659 §4.1).
     pub(crate) fn compares_sizes(&self) -> bool {
         self.verify != Verify::Nothing && self.transfer_type == TransferType::Binary
     }
@@ -264,7 +264,7 @@ impl Driver {
         }
     }
 
-    /// Reads the file back and compares. What cannot be read leaves the result as it is.
+    /// Reads the file back and compares it. If it cannot be read, the result stays as it is.
     async fn read_back(&mut self, result: &mut PutResult) -> Result<(), Error> {
         let (delivery, mut deliveries) = mpsc::channel(DELIVERIES);
         let feed = Feed {
@@ -289,14 +289,14 @@ impl Driver {
         };
         let job = tokio::join!(job, hash).0;
         match job.map(|output| output.filter(|_| may())) {
-            // What would be read is another's.
+            // The file there would be another writer's.
             Ok(None) => Err(Error {
                 committed: Some(result.size),
                 ..self
                     .operation
                     .error(Cause::NameTaken(self.path.to_string()))
             }),
-            // Its first bytes are all there, and others follow: it is not the file that was sent.
+            // All its bytes agree, and more follow: it is not the file that was sent.
             Ok(Some(Output::Delivered(_))) if grown.is_some() => {
                 let (expected, found) = (result.size, grown.unwrap_or_default());
                 Err(Error {
@@ -314,7 +314,7 @@ impl Driver {
                     .push_str("; what was read back has the SHA-256 of what was sent");
                 Ok(())
             }
-            // It is not what was sent, so that it cannot be shown to be ours to delete.
+            // The content differs, so nothing proves that the file is ours to delete.
             Ok(Some(Output::Delivered(_))) => Err(Error {
                 committed: Some(found.size),
                 left_behind: self.delete_on_failure,
@@ -333,7 +333,7 @@ impl Driver {
         }
     }
 
-    /// Writes the file that tells readers that the first is whole.
+    /// Writes the sentinel, which tells readers that the first file is complete.
     async fn write_sentinel(&self, path: RemotePath, result: &mut PutResult) -> Result<(), Error> {
         if !matches!(
             result.state,
@@ -350,7 +350,7 @@ impl Driver {
             size: result.size,
             sha256: result.sha256,
         };
-        // It would tell readers of a file that is not this one any more.
+        // Otherwise the sentinel would describe a file that is no longer this one.
         let may = || !self.has_lost_the_name();
         let written = sentinel.write(&self.operation, &self.standing, may).await;
         written.map_err(|error| Error {
@@ -363,7 +363,7 @@ impl Driver {
     }
 }
 
-/// What the server's size shows of an upload, where it shows nothing for it.
+/// Why the server's size does not confirm an upload.
 const fn why_unconfirmed(doubt: Option<Doubt>) -> &'static str {
     match doubt {
         None => "the server does not tell the size",

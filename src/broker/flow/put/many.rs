@@ -1,4 +1,7 @@
-//! Many small files on their way from a caller to the server.
+//! Many small files from a caller to the server.
+//!
+//! Above 400 lines because the batch is one state machine: files arrive, are written, and are
+//! verified in rounds.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,34 +27,34 @@ use simcom_talk::dialogue::failure::Ending;
 use simcom_talk::dialogue::operation::{Seen, Wanted};
 use simcom_talk::ftps::value::{RemotePath, TransferType};
 
-/// Files that wait to be written: the next is there when one is done. Their bytes are in spools, which are
-/// bounded together.
+/// Files that wait to be written, so that the next is there when one is done. Their bytes are in
+/// spools, which share one bound.
 const AHEAD: usize = 8;
 
-/// So many files are made sure of at once: their names and what is known of them is kept until then.
+/// Files verified in one round: their names and evidence are kept until then.
 const ROUND: usize = 500;
 
-/// A caller that has nothing to send is waited for with the link for this part of what one may that brings a
-/// file: those who wait have it then.
+/// The link waits for a caller that has nothing to send for only this fraction of the time of a
+/// caller that sends one file; then the waiting jobs get it.
 const MOMENTS: u32 = 20;
 
-/// What many files shall be.
+/// The properties of a batch of files.
 #[derive(Debug, Clone)]
 pub struct PutFilesHeader {
     /// Where they go.
     pub target: Target,
-    /// Refuse, without touching it, where a name exists.
+    /// Fail a file, without touching it, if its name exists.
     pub must_be_new: bool,
-    /// How each is made sure of; `None`: as with [`PutHeader::verify`].
+    /// How the daemon verifies each file; `None`: as with [`PutHeader::verify`].
     pub verify: Option<Verify>,
-    /// Delete what was begun of one that could not be written whole.
+    /// Delete the partial file of one that fails.
     pub delete_on_failure: bool,
 }
 
-/// One file that was written, or was not.
+/// The result of one file.
 pub type FileWritten = OfFile<PutResult>;
 
-/// The files that a caller brings.
+/// The files that a caller sends.
 #[derive(Debug)]
 pub struct Incoming {
     files: mpsc::Sender<Brought>,
@@ -63,7 +66,7 @@ pub struct Incoming {
 #[derive(Debug)]
 enum Brought {
     File(File),
-    /// There are no more.
+    /// There are no more files.
     End,
 }
 
@@ -72,21 +75,22 @@ struct File {
     index: usize,
     path: RemotePath,
     size: u64,
-    /// The caller has said that it has another SHA-256.
+    /// The caller declared another SHA-256.
     is_spoilt: bool,
     content: Content,
 }
 
-/// The operation is over, and takes no more files.
+/// The operation has ended, and takes no more files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Over;
 
 impl Broker {
-    /// Admits the writing of many small files. Returns at once; the files follow through [`Incoming`], and what
-    /// each came to comes through [`Many`].
+    /// Admits the writing of many small files. Returns at once; the files follow through
+    /// [`Incoming`], and the results come through [`Many`].
     ///
     /// # Errors
-    /// Why it was not admitted. Nothing of it reaches the module.
+    /// The target and admission causes of [`Broker`]; [`Cause::NoVerifyInAscii`]. Nothing has
+    /// reached the module.
     pub fn put_files(
         &self,
         caller: &Caller,
@@ -126,16 +130,16 @@ impl Broker {
 }
 
 impl Incoming {
-    /// Files that were brought.
+    /// Files sent so far.
     #[must_use]
     pub const fn count(&self) -> usize {
         self.count
     }
 
-    /// Brings the next file, of which the caller knows the SHA-256, perhaps; waits while there is no room.
+    /// Sends the next file, with its SHA-256 if the caller knows it; waits while there is no room.
     ///
     /// # Errors
-    /// The operation has ended, and its [`Many`] tells why.
+    /// [`Over`]: the operation has ended, and its [`Many`] says why.
     pub async fn bring(
         &mut self,
         path: RemotePath,
@@ -153,23 +157,23 @@ impl Incoming {
             content: at_hand(reader, tally),
         };
         self.count += 1;
-        // First: who reads makes room.
+        // First, because the reader makes room.
         let sent = self.files.send(Brought::File(file)).await;
         sent.map_err(|_| Over)?;
-        // A file that was not wanted is told of by its result.
+        // The result of a file says if the operation did not want it.
         if writer.write(content).await.is_ok() {
             writer.end();
         }
         Ok(())
     }
 
-    /// Says that there are no more. Dropped without that, the operation is cancelled.
+    /// Says that there are no more files. Dropping it without that cancels the operation.
     pub async fn end(self) {
-        // Where it is over already, nobody needs to hear.
+        // If the operation has ended already, nobody needs this.
         let _ = self.files.send(Brought::End).await;
     }
 
-    /// Completes when the operation is over.
+    /// Completes when the operation has ended.
     pub async fn over(&self) {
         self.files.closed().await;
     }
@@ -177,42 +181,42 @@ impl Incoming {
 
 fn at_hand(reader: Reader, tally: Tally) -> Content {
     let (tell, whole) = oneshot::channel();
-    // It is read by whoever has the other end.
+    // The other end of the spool reads it.
     let _ = tell.send(tally);
     Content::Brought { reader, whole }
 }
 
-/// The operation itself, whatever becomes of its caller.
+/// The operation itself, independent of its caller.
 #[derive(Debug)]
 struct Batch {
     operation: Arc<Operation>,
     location: Location,
     header: PutFilesHeader,
     verify: Verify,
-    /// Sizes are made sure of for many files at once.
+    /// The sizes of many files are verified at once.
     later: bool,
     patience: Patience,
     brought: mpsc::Receiver<Brought>,
-    /// Files that the module has reported as written, and of which nothing else is known yet.
+    /// Files that the module reported as written, and that are not verified yet.
     open: Vec<(Located, Open)>,
     results: Results<FileWritten>,
-    /// Bytes of files that are over.
+    /// Bytes of files that have ended.
     moved: u64,
 }
 
-/// A file that is to be made sure of.
+/// A file that is not verified yet.
 #[derive(Debug, Clone)]
 struct Open {
     path: RemotePath,
     result: PutResult,
-    /// The right to the name.
+    /// The claim on the name.
     writer: Option<Arc<Writer>>,
 }
 
 impl Batch {
     async fn run(mut self) -> Result<super::super::many::Counts, Error> {
         let outcome = self.write_all().await;
-        // Where the link is gone, or nobody waits, nothing is asked any more.
+        // If the link is gone, or nobody waits, nothing more is asked.
         let outcome = match outcome {
             Ok(()) => self.make_sure().await,
             Err(error) => {
@@ -251,7 +255,7 @@ impl Batch {
         Ok(())
     }
 
-    /// The next file. The link is not kept for a caller that has none.
+    /// The next file. The operation passes the link on if the caller has none.
     async fn next(&mut self) -> Result<Option<File>, Error> {
         let moment = self.operation.patience(self.patience.trickle) / MOMENTS;
         let mut brought = self.within(moment).await?;
@@ -260,7 +264,8 @@ impl Batch {
             brought = self.within(self.patience.trickle).await?;
         }
         if brought.is_none() {
-            // Who sends one after the other, each after the result of the one before, gets that now.
+            // A caller that waits for each result before it sends the next file gets the result
+            // now.
             self.make_sure().await?;
             self.operation.let_go();
             brought = self.within(self.patience.stall).await?;
@@ -272,7 +277,7 @@ impl Batch {
         }
     }
 
-    /// What is brought within so long.
+    /// The next item that comes within `span`.
     async fn within(&mut self, span: Duration) -> Result<Option<Brought>, Error> {
         let brought = tokio::select! {
             biased;
@@ -282,13 +287,13 @@ impl Batch {
                 Err(_) => return Ok(None),
             },
         };
-        // One that leaves without having said the end wants no more either.
+        // A caller that leaves before it said the end wants no more either.
         brought
             .map(Some)
             .ok_or_else(|| self.operation.ended_by_caller(Ending::BeforeItBegan))
     }
 
-    /// Writes one file. `None`: it is to be made sure of later.
+    /// Writes one file. `None`: it is verified later.
     async fn write(&mut self, file: File) -> Result<Option<PutResult>, Error> {
         let operation = &self.operation;
         if file.is_spoilt {
@@ -338,7 +343,7 @@ impl Batch {
         Ok(None)
     }
 
-    /// Compares the sizes of what was written with those in the listings of the directories.
+    /// Compares the sizes of written files with those in the listings of their directories.
     async fn make_sure(&mut self) -> Result<(), Error> {
         let mut end = Ok(());
         for group in by_directory(std::mem::take(&mut self.open)) {
@@ -357,7 +362,7 @@ impl Batch {
             let seen = match seen {
                 Ok(seen) => seen,
                 Err(error) => {
-                    // What is known of them is told all the same.
+                    // Their results are reported all the same.
                     self.open.extend(group);
                     self.leave_open(Some(&error));
                     end = end.and(self.results.fails(&error));
@@ -378,7 +383,7 @@ impl Batch {
         end
     }
 
-    /// What a listing, or SIZE, shows of a file that the module has reported as written.
+    /// What a listing, or SIZE, proves about a file that the module reported as written.
     fn judge(&self, open: &Open, seen: Option<Seen>) -> Result<PutResult, Error> {
         let size = open.result.size;
         let committed = |error: Error| Error {
@@ -393,7 +398,8 @@ impl Batch {
             let taken = Cause::NameTaken(open.path.to_string());
             return Err(committed(self.operation.error(taken)));
         }
-        // A file of a name that may be the same, in capitals perhaps, says nothing of this one.
+        // A file whose name may be the same, for example in another case, proves nothing about this
+        // one.
         let doubtful = open
             .writer
             .as_ref()
@@ -405,7 +411,7 @@ impl Batch {
                     .into(),
                 ..open.result.clone()
             }),
-            // It is not what was sent, so that it cannot be shown to be ours to delete.
+            // The size differs, so nothing proves that the file is ours to delete.
             Some(Ok(found)) => Err(Error {
                 committed: Some(found),
                 left_behind: self.header.delete_on_failure,
@@ -418,7 +424,7 @@ impl Batch {
         }
     }
 
-    /// Nothing beside the module's report is known of a file.
+    /// The result of a file with no other evidence than the module's report.
     fn unverified(&self, open: &Open, why: Option<&Error>) -> Result<PutResult, Error> {
         let mut result = open.result.clone();
         if let Some(why) = why {
@@ -436,7 +442,7 @@ impl Batch {
         })
     }
 
-    /// Tells what is known of files that nobody asks for any more.
+    /// Reports the evidence of files that are not asked about any more.
     fn leave_open(&mut self, why: Option<&Error>) {
         for (located, open) in std::mem::take(&mut self.open) {
             let of = OfFile {

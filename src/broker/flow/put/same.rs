@@ -1,4 +1,4 @@
-//! Whether a file that is to be written is there already.
+//! Whether the server already has a file that a Put would write.
 
 use super::PutHeader;
 use crate::broker::Broker;
@@ -12,23 +12,25 @@ use simcom_talk::dialogue::operation::{Output, Task};
 use simcom_talk::ftps::errcode::ErrCode;
 use simcom_talk::ftps::value::Offset;
 
-/// A file that is there as it would be written.
+/// A file on the server that equals the one to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Same {
     /// The operation that found it.
     pub operation: JobId,
-    /// How sure that is.
+    /// The strength of the evidence.
     pub state: PutState,
-    /// What that rests on, in words.
+    /// The evidence, in words.
     pub evidence: &'static str,
 }
 
 impl Broker {
-    /// Whether the file of a header is on the server already: by the size, and with [`Verify::ReadBack`] by the
-    /// SHA-256 as well. `None` where it is not, or the server does not tell.
+    /// Whether the server already has the file of a header: compares the size and, with
+    /// [`Verify::ReadBack`], the SHA-256. `None`: it has not, or does not tell.
     ///
     /// # Errors
-    /// Why nobody knows: the Put itself would fail as well.
+    /// Those of [`Broker::size`], and with [`Verify::ReadBack`] of [`Broker::get`] and
+    /// [`Reading::next`](crate::broker::flow::get::Reading::next); the Put itself would fail as
+    /// well.
     pub async fn same_there(
         &self,
         caller: &Caller,
@@ -36,7 +38,8 @@ impl Broker {
         size: u64,
         sha256: Option<[u8; 32]>,
     ) -> Result<Option<Same>, Error> {
-        // The name of the request is for the Put itself: who asks by it is not to be told of this look.
+        // The request's name belongs to the Put itself; a caller that asks by it must not get this
+        // lookup.
         let caller = &Caller {
             options: Options {
                 request: None,
@@ -79,7 +82,7 @@ impl Broker {
     }
 }
 
-/// There is no such file, or its size is not told.
+/// There is no such file, or the server does not tell its size.
 fn is_untold(error: &Error) -> bool {
     error.failure().is_some_and(|failure| {
         matches!(

@@ -17,7 +17,7 @@ use crate::broker::terms::{Patience, PutResult, Verify};
 use crate::modem::JobId;
 use simcom_talk::dialogue::operation::BegunUpload;
 
-/// An upload under way whose bytes are all at hand. Dropping it cancels the operation.
+/// A running upload whose bytes are all on the disk. Dropping it cancels the operation.
 #[derive(Debug)]
 pub(crate) struct Sending {
     operation: JobId,
@@ -27,11 +27,12 @@ pub(crate) struct Sending {
 }
 
 impl Broker {
-    /// Admits the writing of a file that is on the disk, or the rest of it where an earlier
-    /// operation has begun, for the transfer `own`. Returns at once.
+    /// Admits the writing of a file on the disk for the transfer `own`, or of the rest of it if an
+    /// earlier operation has begun. Returns at once.
     ///
     /// # Errors
-    /// Why it was not admitted. Nothing of it reaches the module.
+    /// The target and admission causes of [`Broker`]; [`Cause::InvalidPath`];
+    /// [`Cause::OwnSentinel`]; [`Cause::NoVerifyInAscii`]. Nothing has reached the module.
     pub(crate) fn send(
         &self,
         caller: &Caller,
@@ -75,7 +76,7 @@ impl Broker {
 }
 
 impl Sending {
-    /// Names the operation.
+    /// Identifies the operation.
     pub(crate) const fn operation(&self) -> &JobId {
         &self.operation
     }

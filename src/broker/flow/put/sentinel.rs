@@ -1,4 +1,4 @@
-//! The small file beside another that tells readers that the other is whole.
+//! The small file beside another that tells readers that the other is complete.
 
 use bytes::Bytes;
 
@@ -8,23 +8,25 @@ use crate::modem::source::AtHand;
 use simcom_talk::dialogue::operation::{Output, Standing, Task, Upload};
 use simcom_talk::ftps::value::{RemotePath, TransferType};
 
-/// The sentinel of a file that is on the server, whole.
+/// The sentinel of a complete file on the server.
 #[derive(Debug, Clone)]
 pub(crate) struct Sentinel {
-    /// Of the sentinel.
+    /// Path of the sentinel.
     pub(crate) path: RemotePath,
-    /// Of the file that it tells of.
+    /// Path of the file that it describes.
     pub(crate) of: RemotePath,
     pub(crate) size: u64,
     pub(crate) sha256: [u8; 32],
 }
 
 impl Sentinel {
-    /// Writes it, as a part of an operation. `may` is asked with the link: whether what the sentinel
-    /// tells is still true.
+    /// Writes it as a part of an operation. `may` is asked while the operation has the link:
+    /// whether the sentinel would still be true.
     ///
     /// # Errors
-    /// It is not there, or nobody knows. [`Cause::NameTaken`]: `may` said no.
+    /// [`Cause::NameTaken`]: `may` said no. [`Cause::SizeMismatch`]: the server has another size.
+    /// [`Cause::SentinelUnknown`]: nobody knows whether it is there. Else the link causes of
+    /// [`Broker`](crate::broker::Broker).
     pub(crate) async fn write(
         &self,
         operation: &Operation,

@@ -1,4 +1,4 @@
-//! The upload of a Put: as many stays on the link as it takes.
+//! The upload of a Put, in as many turns on the link as needed.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -23,19 +23,19 @@ use simcom_talk::dialogue::operation::{
 };
 use simcom_talk::ftps::value::TransferType;
 
-/// Bytes that are worth a turn on the link for an upload that made way: four blocks.
+/// Bytes that justify a turn on the link for an upload that has yielded: four blocks.
 const WORTH: u64 = 8 * 1024;
 
-/// Bytes that an upload has to get further for its server to be known to go on with files: the
-/// dialogue asks for the size after the first two blocks.
+/// After an upload has gone on by so many bytes, its server is known to resume files: the dialogue
+/// asks for the size after the first two blocks.
 const PROOF: u64 = 8 * 1024;
 
-/// How an upload stands between two stays.
+/// The state of an upload between two turns.
 #[derive(Debug)]
 pub(crate) struct Upload {
-    /// How far it has come.
+    /// How far it is.
     begun: Option<BegunUpload>,
-    /// It had to start over: it stays from now on.
+    /// It had to start over: it does not yield any more.
     stays: bool,
 }
 
@@ -77,8 +77,9 @@ impl Driver {
         }
     }
 
-    /// One stay on the link. Where nothing of the file was touched and the login is refused that has worked, there
-    /// are a few more, with pauses; a transfer that outlives its caller comes back by itself.
+    /// One turn on the link. If the server refuses a login that has worked, before anything of the
+    /// file was touched, it retries a few times with pauses. For a transfer that outlives its
+    /// caller, the transfer retries instead.
     async fn stay_or_wait(&self, upload: &Upload) -> Result<Output, Stopped> {
         let (operation, standing) = (&self.operation, &self.standing);
         if self.own.is_some() {
@@ -97,14 +98,14 @@ impl Driver {
         }
     }
 
-    /// One stay on the link, from the queue on.
+    /// One turn on the link, from the queue on.
     async fn stay(&self, upload: &Upload) -> Result<Output, Stopped> {
         let operation = &self.operation;
         let at = upload.begun.as_ref().map_or(0, |begun| begun.at);
         let size = self.size.or_else(|| self.content.size());
         let load = Load::Up(size.map(|size| size.saturating_sub(at)));
         let exact = self.transfer_type == TransferType::Binary;
-        // Between two files of many it makes way anyway.
+        // One of many files yields between two files anyway.
         let yielding = (exact && !upload.stays && !self.many).then_some(Yielding {
             policy: operation.yields,
             in_blocks: at > 0,
@@ -133,7 +134,7 @@ impl Driver {
             let turn = operation.turn(load, yielding).await?;
             self.have_the_name()?;
             feed.writer = self.writer.get().cloned();
-            // What the module begins with, it puts in order itself.
+            // The dialogue itself cleans up what it has begun.
             let answer = operation.submit(turn, self.standing.clone(), task, feed);
             answer.await.map_err(|error| Stopped {
                 in_order: !operation.ended_off_the_link() && module_ran(&error.cause),
@@ -141,7 +142,7 @@ impl Driver {
             })
         };
         let mut job = pin!(job);
-        // A server that does not go on with files makes it start over: that must be possible.
+        // If the server does not resume files, the upload starts over: that must be possible.
         let may = || operation.goes_on() || self.content.pin();
         let mut others = pin!(operation.give_way(&make_way, may));
         let mut trickle = pin!(watch_for_trickle(&self.content, operation, self.trickle));
@@ -166,7 +167,7 @@ impl Driver {
         }
     }
 
-    /// After it made way: waits until there is enough to send.
+    /// After it has yielded: waits until there is enough to send.
     async fn worth_a_turn(&self) -> Result<(), Error> {
         tokio::select! {
             biased;
@@ -179,7 +180,7 @@ impl Driver {
         }
     }
 
-    /// With the link: finds out whether somebody else has written the name meanwhile.
+    /// On the link: finds out whether another writer has written the name meanwhile.
     fn have_the_name(&self) -> Result<(), Stopped> {
         let (operation, own) = (&self.operation, self.own.as_ref());
         let taken = || operation.error(Cause::NameTaken(self.path.to_string()));
@@ -194,31 +195,31 @@ impl Driver {
             return Err(taken().into());
         }
         if self.must_be_new && operation.is_begun(&self.standing, &self.path, own) {
-            // Whether anything is there yet, nobody has seen.
+            // Nobody has seen whether there is a file yet.
             let busy = Cause::NameBusy(self.path.to_string());
             return Err(operation.error(busy).into());
         }
         if let Some(writer) = operation.writes(&self.standing, &self.path, own.cloned()) {
-            // Nobody else sets it.
+            // Nothing else sets it.
             let _ = self.writer.set(writer);
         }
         Ok(())
     }
 
-    /// Another has written the name since.
+    /// Another writer has written the name since.
     pub(crate) fn has_lost_the_name(&self) -> bool {
         let writer = self.writer.get();
         writer.is_some_and(|writer| writer.is_taken_over())
     }
 
-    /// Another may have written the same file since.
+    /// Another writer may have written the same file since.
     fn is_doubtful(&self) -> bool {
         let writer = self.writer.get();
         writer.is_some_and(|writer| writer.is_doubtful())
     }
 
-    /// The upload ended while it had made way: deletes what was begun, or says that it is there.
-    /// What somebody else has written since is not its own.
+    /// The upload ended while it was off the link: deletes the partial file, or reports that it is
+    /// left. What another writer has written since is not its own.
     async fn put_in_order(&self, begun: BegunUpload, error: Error) -> Error {
         let at = begun.at;
         if self.has_lost_the_name() {
@@ -242,7 +243,7 @@ impl Driver {
             .operation
             .clear(self.standing.clone(), remains, None, never, may);
         match cleared.await {
-            // By its name it may be another's file.
+            // By its name it may be another writer's file.
             Ok(None) if !self.has_lost_the_name() => Error {
                 left_behind: true,
                 ..stays
@@ -257,7 +258,7 @@ impl Driver {
 }
 
 impl Upload {
-    /// What a stay tells of the server, which came so far.
+    /// Learns what a turn that came so far shows about the server.
     fn learn(&mut self, at: u64, resumes: u32, operation: &Operation) {
         let Some(begun) = self.begun.as_ref().filter(|begun| begun.at > 0) else {
             return;
@@ -274,7 +275,7 @@ impl Upload {
 #[derive(Debug)]
 struct Stopped {
     error: Error,
-    /// What was begun is deleted or kept as it should be.
+    /// The partial file is deleted or kept as it should be.
     in_order: bool,
 }
 
@@ -287,11 +288,11 @@ impl From<Error> for Stopped {
     }
 }
 
-/// Whether the module had begun with a job that failed.
+/// Whether the module had begun a job that failed.
 fn module_ran(cause: &Cause) -> bool {
     match cause {
         Cause::Modem(error) => matches!(**error, modem::Error::Failed(_)),
-        // It did not fit, and was not begun.
+        // The job did not fit the budget, and did not begin.
         Cause::DataBudget(_) => false,
         _ => true,
     }
@@ -301,7 +302,8 @@ fn module_ran(cause: &Cause) -> bool {
 async fn watch_for_trickle(content: &Content, operation: &Operation, span: Duration) {
     loop {
         content.drained().await;
-        // Another of the same principal may have stood still since this one asked for the link.
+        // Another upload of the same principal may have held up the link since this one asked for
+        // it.
         let patience = operation.patience(span);
         let mut wait = Wait {
             operation,
@@ -319,7 +321,7 @@ async fn watch_for_trickle(content: &Content, operation: &Operation, span: Durat
     }
 }
 
-/// The link waits for a caller. A caller that leaves meanwhile stood still as well.
+/// The link waits for a caller. A caller that leaves meanwhile held up the link as well.
 struct Wait<'a> {
     operation: &'a Operation,
     span: Duration,

@@ -1,4 +1,4 @@
-//! Files on their way between server and module, and how far an operation on a module file is.
+//! File transfers between server and module, and the progress of an operation on a module file.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::modem::{JobId, clock};
 use simcom_talk::dialogue::operation::{Moved, Output, Progress, ProgressStage, Standing, Task};
 use simcom_talk::ftps::storage::ModulePath;
 
-/// A file that goes between server and module. Dropping it before [`Moving::outcome`] has
+/// A running transfer between server and module. Dropping it before [`Moving::outcome`] has
 /// answered cancels the operation.
 #[derive(Debug)]
 pub struct Moving {
@@ -27,16 +27,16 @@ pub struct Moving {
     _cancel: DropGuard,
 }
 
-/// A file that was moved between server and module.
+/// A finished transfer between server and module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransferResult {
-    /// On the module.
+    /// The file on the module.
     pub file: ModulePath,
-    /// Its size there.
+    /// Its size on the module.
     pub size: u64,
-    /// The server names the same size; `false` where it does not tell.
+    /// The server reports the same size; `false` if it does not tell.
     pub verified: bool,
-    /// How often the link broke and the transfer went on.
+    /// How often the link broke and the transfer resumed.
     pub resumes: u32,
     /// Time on the link, without waiting in the queue.
     pub elapsed: Duration,
@@ -45,9 +45,9 @@ pub struct TransferResult {
 /// How far an operation on a file of the module is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ModuleProgress {
-    /// What is being done.
+    /// Its stage.
     pub stage: ProgressStage,
-    /// Bytes that are known to have arrived.
+    /// Bytes known to have arrived.
     pub bytes: u64,
     /// Its place, while it waits.
     pub place: Place,
@@ -83,7 +83,7 @@ impl Moving {
         }
     }
 
-    /// Names the operation.
+    /// Identifies the operation.
     #[must_use]
     pub const fn operation(&self) -> &JobId {
         &self.operation
@@ -98,14 +98,14 @@ impl Moving {
     /// Waits for the end.
     ///
     /// # Errors
-    /// Why the file is not where it should be.
+    /// The link causes of [`Broker`](crate::broker::Broker); [`Cause::SizeMismatch`].
     pub async fn outcome(mut self) -> Result<TransferResult, Error> {
         let finished = (&mut self.job).await;
         finished.unwrap_or_else(|how| Err(Error::lost(&self.operation, &how)))
     }
 }
 
-/// Does the one job of an operation, and tells how far it is.
+/// Runs the only job of an operation, and reports its progress.
 pub(crate) async fn follow(
     operation: &Operation,
     standing: Standing,

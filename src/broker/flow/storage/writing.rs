@@ -1,4 +1,4 @@
-//! Bytes on their way from a caller to a file of the module.
+//! Bytes from a caller to a file of the module.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,15 +18,15 @@ use crate::modem::JobId;
 use crate::modem::source::{Once, Source};
 use simcom_talk::dialogue::operation::{Output, Piece, Standing, Stored, Task};
 
-/// Pieces between the caller and the module: one that is sent while the next is at hand.
+/// Pieces between the caller and the module: the next is ready while one is sent.
 const PIECES: usize = 2;
 
-/// A file of the module that is written. Dropping it before [`WritingToModule::finish`] has
-/// answered cancels the operation, and the module is left without the file.
+/// A running upload to a file of the module. Dropping it before [`WritingToModule::finish`] has
+/// answered cancels the operation, and the module does not have the file.
 ///
-/// The module takes a file as whole with its last byte, so that the newest piece is held back
-/// until the caller has said that all is right. The link is asked for with the second piece, or
-/// with the end.
+/// The module completes the file with its last byte, so this holds the newest piece back until the
+/// caller has confirmed everything. The operation asks for the link with the second piece, or with
+/// the end.
 #[derive(Debug)]
 pub struct WritingToModule {
     operation: JobId,
@@ -38,12 +38,12 @@ pub struct WritingToModule {
     _cancel: DropGuard,
 }
 
-/// A file that was written.
+/// A finished file on the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
-    /// Its size, as the module names it.
+    /// Its size, as the module reports it.
     pub size: u64,
-    /// SHA-256 of the bytes that were pushed.
+    /// SHA-256 of the bytes that the caller sent.
     pub sha256: [u8; 32],
     /// Time on the link, without waiting in the queue.
     pub elapsed: Duration,
@@ -72,13 +72,13 @@ impl WritingToModule {
         }
     }
 
-    /// Names the operation.
+    /// Identifies the operation.
     #[must_use]
     pub const fn operation(&self) -> &JobId {
         &self.operation
     }
 
-    /// Bytes to come.
+    /// The declared number of bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
         u64::from(self.what.size)
@@ -90,10 +90,11 @@ impl WritingToModule {
         self.report.subscribe()
     }
 
-    /// Hands over the next bytes; waits while the module is busy with those before.
+    /// Takes the next bytes; waits while the module is busy with earlier ones.
     ///
     /// # Errors
-    /// Why the operation is over.
+    /// [`Cause::SizeMismatch`]: more bytes than declared; else the link causes of
+    /// [`Broker`](crate::broker::Broker), or [`Cause::WriterTooSlow`].
     pub async fn push(&mut self, mut bytes: Bytes) -> Result<(), Error> {
         let found = self.tally.size.saturating_add(bytes.len() as u64);
         self.check_size(found, found > u64::from(self.what.size))?;
@@ -108,11 +109,12 @@ impl WritingToModule {
         Ok(())
     }
 
-    /// Says that all bytes were pushed, and waits for the result. `sha256`, where the caller has
-    /// it, is compared with the bytes that were pushed before the file is completed.
+    /// Says that all bytes are there, and waits for the result. Before the file is completed,
+    /// `sha256`, if given, is compared with the bytes.
     ///
     /// # Errors
-    /// Why the file is not on the module.
+    /// [`Cause::SizeMismatch`]: fewer bytes than declared; [`Cause::HashMismatch`];
+    /// [`Cause::WriterTooSlow`]; the link causes of [`Broker`](crate::broker::Broker).
     pub async fn finish(mut self, sha256: Option<[u8; 32]>) -> Result<Written, Error> {
         let found = self.tally.size;
         self.check_size(found, found != u64::from(self.what.size))?;
@@ -162,7 +164,7 @@ impl WritingToModule {
         };
         let end = piece == Piece::End;
         if pieces.send(piece).await.is_ok() || end {
-            // The module may have all it was promised before it is told of the end.
+            // The module may have all declared bytes before the end is sent.
             return Ok(());
         }
         match self.outcome().await {
@@ -183,7 +185,7 @@ impl WritingToModule {
     }
 }
 
-/// The operation itself, whatever becomes of its caller.
+/// The operation itself, independent of its caller.
 async fn write(
     operation: Arc<Operation>,
     what: WriteModuleFile,

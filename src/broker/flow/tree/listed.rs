@@ -1,23 +1,23 @@
-//! A name in a directory that is to go.
+//! An entry of a directory to remove.
 
 use super::branch_of;
 use crate::broker::terms::Cause;
 use simcom_talk::ftps::listing::{Entry, Kind};
 use simcom_talk::ftps::value::RemotePath;
 
-/// Characters of a line that could not be read, as they are told.
+/// Characters shown of a line that could not be read.
 const SHOWN: usize = 100;
 
-/// What an entry of a directory is for whoever removes it.
+/// What an entry of a directory means for its removal.
 pub(crate) enum Listed {
-    /// This, which is to be deleted or gone into.
+    /// A name to delete or to enter.
     Name(Kind, String, RemotePath),
-    /// One that cannot be said.
+    /// A name that no command can carry.
     Unsayable(Kind, String, Cause),
 }
 
 impl Listed {
-    /// An entry of this directory.
+    /// An entry of the given directory.
     pub(crate) fn of(directory: &RemotePath, entry: Entry) -> Self {
         let Some(facts) = entry.facts else {
             let line = String::from_utf8_lossy(&entry.raw);
@@ -30,7 +30,7 @@ impl Listed {
         }
     }
 
-    /// What it takes while it waits, in bytes.
+    /// Its bytes in memory while it waits.
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Name(_, name, path) => name.len() + path.as_str().len(),

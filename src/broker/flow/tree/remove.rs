@@ -1,4 +1,4 @@
-//! The removal of a directory with all that is below it.
+//! The removal of a directory with everything below it.
 
 use std::sync::Arc;
 use std::vec;
@@ -24,21 +24,22 @@ use simcom_talk::dialogue::operation::{Found, Output, Standing, Task};
 use simcom_talk::ftps::listing::{Kind, Lines};
 use simcom_talk::ftps::value::RemotePath;
 
-/// Outcomes that wait for a caller who reads slowly. The link is not held meanwhile.
+/// Outcomes that wait for a slow caller. The link is not held meanwhile.
 const OUTCOMES: usize = 64;
 
-/// Bytes of the names of all directories that are gone through at the same time. What a directory has beyond that
-/// is listed again once these are removed.
+/// Bytes of the names of all directories on the current path. The remaining names of a directory
+/// are listed again once these are removed.
 const NAMES: usize = 512 * 1024;
 
-/// So many names of a directory are taken in any case.
+/// Least names taken from a directory.
 const SOME: usize = 16;
 
-/// How often a directory is listed again: some millions of names. A server that shows new ones for ever has no end.
+/// How often a directory is listed again: enough for some millions of names. A server that always
+/// shows new names has no end.
 const PASSES: u32 = 1000;
 
-/// The removal of a tree: what is in a directory before the directory, each in a turn of its own. Links are
-/// removed and never followed. Dropping it ends the removal where it is.
+/// The removal of a tree: the content of a directory before the directory, each in a turn of its
+/// own. It removes symlinks and never follows them. Dropping it ends the removal where it is.
 #[derive(Debug)]
 pub struct Removing {
     operation: Arc<Operation>,
@@ -47,25 +48,26 @@ pub struct Removing {
     _cancel: DropGuard,
 }
 
-/// What became of one name.
+/// The result for one name.
 #[derive(Debug)]
 pub struct Removed {
-    /// As [`simcom_talk::ftps::listing::Facts::name`] is, and seen from the directory that is removed: empty for that.
+    /// Like [`simcom_talk::ftps::listing::Facts::name`], relative to the removed directory: empty
+    /// for that directory.
     pub name: String,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// Why it is still there, where it is.
+    /// Why it is still there, if it is.
     pub outcome: Result<(), Box<Error>>,
 }
 
-/// What a removal came to.
+/// The result of a removal in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RemovedCount {
-    /// Directories that were removed.
+    /// Directories removed.
     pub directories: u64,
-    /// Files, links and other things that were deleted.
+    /// Files, symlinks and other names deleted.
     pub files: u64,
-    /// Names that are still there.
+    /// Names still there.
     pub failed: u64,
 }
 
@@ -76,34 +78,35 @@ struct Driver {
     spools: Arc<Spools>,
     patience: Patience,
     told: mpsc::Sender<Removed>,
-    /// The directories from the first to the one that is gone through.
+    /// The directories from the top to the current one.
     frames: Vec<Frame>,
     count: RemovedCount,
 }
 
-/// A directory that is gone through.
+/// A directory on the current path.
 struct Frame {
     path: RemotePath,
     name: String,
     rest: vec::IntoIter<Listed>,
-    /// Bytes of the names that it was listed with.
+    /// Bytes of the names taken from its listing.
     bytes: usize,
-    /// It has more than was taken.
+    /// It has more names than were taken.
     has_more: bool,
-    /// Something of it was removed since it was listed.
+    /// Some of its names were removed since the listing.
     shrank: bool,
     /// How often it was listed again.
     passes: u32,
-    /// Something stays in it.
+    /// Some of its names stay.
     stays: bool,
 }
 
 impl Broker {
-    /// Admits the removal of a directory with all that is below it. Returns at once.
+    /// Admits the removal of a directory with everything below it. Returns at once.
     ///
     /// # Errors
-    /// Why it was not admitted. Nothing of it reaches the module. [`Cause::RootOfTree`]: the path names a root, or
-    /// the directory that somebody stands in.
+    /// The target and admission causes of [`Broker`]; [`Cause::InvalidPath`];
+    /// [`Cause::RootOfTree`]: the path is a root directory or the current directory. Nothing has
+    /// reached the module.
     pub fn remove_tree(
         &self,
         caller: &Caller,
@@ -144,7 +147,7 @@ impl Broker {
 }
 
 impl Removing {
-    /// Names the operation.
+    /// Identifies the operation.
     #[must_use]
     pub fn operation(&self) -> &JobId {
         &self.operation.id
@@ -156,15 +159,16 @@ impl Removing {
         *self.operation.place.borrow()
     }
 
-    /// Waits for the next outcome; `None` where there is no other. Cancel-safe.
+    /// Waits for the next outcome; `None` after the last one. Cancel-safe.
     pub async fn next(&mut self) -> Option<Removed> {
         self.outcomes.recv().await
     }
 
-    /// What it came to, once there is no other outcome.
+    /// The result, after the last outcome.
     ///
     /// # Errors
-    /// Why it did not go through all of the tree. [`Cause::NotADirectory`]: the name is a file or a link.
+    /// The cause that ended the removal early: a link cause of [`Broker`], or
+    /// [`Cause::NotADirectory`]: the name is a file or a symlink.
     pub async fn finish(self) -> Result<RemovedCount, Error> {
         let driver = self.driver.await;
         driver.unwrap_or_else(|how| Err(Error::lost(&self.operation.id, &how)))
@@ -175,7 +179,7 @@ impl RemovedCount {
     /// Whether nothing is left.
     ///
     /// # Errors
-    /// [`Cause::TreeIncomplete`]: something is.
+    /// [`Cause::TreeIncomplete`]: some names are still there.
     pub fn outcome(&self) -> Result<(), Error> {
         match self.failed {
             0 => Ok(()),
@@ -199,7 +203,8 @@ impl Driver {
     async fn remove(&mut self, path: RemotePath) -> Result<(), Error> {
         match self.carry_out(Task::Stat(path.clone())).await? {
             Output::Found(Found::Listed(facts, _)) if facts.kind == Kind::Directory => {}
-            // A directory that is not listed can be removed as well: whether it is one, the listing shows.
+            // A directory that the listing hides can be removed as well; its own listing shows
+            // whether it is one.
             Output::Found(Found::Hidden(_)) => {}
             Output::Found(Found::Listed(..)) => {
                 return Err(self.operation.error(Cause::NotADirectory));
@@ -220,7 +225,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Removes a name of the directory that is gone through, or goes into it.
+    /// Removes a name of the current directory, or enters it.
     async fn take(&mut self, listed: Listed) -> Result<(), Error> {
         let Some(frame) = self.frames.last() else {
             return Ok(());
@@ -249,7 +254,7 @@ impl Driver {
         }
     }
 
-    /// Nothing is left to be taken of the directory: it goes itself, where nothing stays in it.
+    /// The current directory has no more names to take: removes it, if nothing in it stays.
     async fn leave(&mut self) -> Result<(), Error> {
         let Some(frame) = self.frames.pop() else {
             return Ok(());
@@ -262,7 +267,7 @@ impl Driver {
         self.ended(frame.name, Kind::Directory, removed).await
     }
 
-    /// What became of a name that was to be removed. One that is not there any more is as it should be.
+    /// The outcome of one removal. A name that is gone already counts as removed.
     async fn ended(
         &mut self,
         name: String,
@@ -312,7 +317,7 @@ impl Driver {
             () = self.operation.cancelled() => {
                 Err(self.operation.ended_by_caller(Ending::BeforeItBegan))
             }
-            // Whoever does not listen any more has cancelled it.
+            // A caller that does not listen any more has cancelled the removal.
             _ = self.told.send(removed) => Ok(()),
         }
     }
@@ -322,7 +327,7 @@ impl Driver {
         self.operation.run(standing, task, Feed::default()).await
     }
 
-    /// Lists the directory that is gone through once more: what was removed has made room for the rest.
+    /// Lists the current directory again: the removed names have made room for the rest.
     async fn list_again(&mut self) -> Result<(), Error> {
         let Some(frame) = self.frames.last() else {
             return Ok(());

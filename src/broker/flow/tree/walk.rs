@@ -1,4 +1,4 @@
-//! All that is below a directory.
+//! The walk through a directory and everything below it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,11 +20,11 @@ use simcom_talk::dialogue::operation::{Standing, Task};
 use simcom_talk::ftps::listing::{Entry, Facts, Kind, Lines};
 use simcom_talk::ftps::value::RemotePath;
 
-/// Bytes of the names of directories that wait for their turn, and of their paths: some thousands of them.
+/// Bytes of the waiting directories' names and paths: some thousands of directories.
 const WAITING: usize = 1024 * 1024;
 
-/// A walk through a tree: one listing a directory, each in a turn of its own, a directory before those in it.
-/// Links are told and not followed. Dropping it cancels the operation.
+/// A walk through a tree: one listing per directory, each in a turn of its own, a directory before
+/// those in it. It reports symlinks and does not follow them. Dropping it cancels the operation.
 #[derive(Debug)]
 pub struct Walk {
     operation: Arc<Operation>,
@@ -32,11 +32,11 @@ pub struct Walk {
     spools: Arc<Spools>,
     patience: Patience,
     max_depth: usize,
-    /// Directories that are still to be listed, the next one last.
+    /// Directories still to list, the next one last.
     waiting: Vec<Branch>,
     waiting_bytes: usize,
     current: Option<Current>,
-    /// Directories that cannot be listed, until that is told.
+    /// Directories that could not be listed, until they are reported.
     failed: VecDeque<(String, Error)>,
     count: WalkCount,
     _cancel: DropGuard,
@@ -45,15 +45,15 @@ pub struct Walk {
 /// A directory of the tree.
 #[derive(Debug)]
 struct Branch {
-    /// `None`: the directory that the session stands in.
+    /// `None`: the session's directory.
     path: Option<RemotePath>,
-    /// As it is told; empty for the one that the tree begins with.
+    /// The reported name; empty for the top of the tree.
     name: String,
     depth: usize,
 }
 
 impl Branch {
-    /// What it takes while it waits. The first one waits for nothing.
+    /// Its bytes in memory while it waits. The first directory does not wait.
     fn bytes(&self) -> usize {
         let path = self.path.as_ref().map_or(0, |path| path.as_str().len());
         if self.depth == 0 {
@@ -70,53 +70,54 @@ struct Current {
     branch: Branch,
     reading: Reading,
     lines: Lines,
-    /// Directories in it.
+    /// Directories found in it.
     found: Vec<Branch>,
 }
 
-/// What comes next of a [`Walk`]. Names of directories are as [`Facts::name`] is, and seen from where the tree
-/// begins: empty for that one.
+/// The next item of a [`Walk`]. Names of directories are like [`Facts::name`], relative to the top
+/// of the tree: empty for the top.
 #[derive(Debug)]
 pub enum Walked {
     /// Some entries of a directory.
     Entries {
         /// The directory.
         directory: String,
-        /// In the server's order. Never none.
+        /// In the server's order; never empty.
         entries: Vec<Entry>,
     },
-    /// A directory that could not be listed, or not to its end.
+    /// A directory that was not listed, or not to its end.
     Failed {
         /// The directory.
         directory: String,
-        /// Why.
+        /// The cause.
         error: Box<Error>,
     },
-    /// All was told.
+    /// The end.
     End(WalkCount),
 }
 
-/// What a walk has met.
+/// What a walk found, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct WalkCount {
-    /// Directories that were listed, the first one included.
+    /// Directories listed, including the top.
     pub directories: u64,
     /// Files.
     pub files: u64,
-    /// Links, and what is neither a file nor a directory or could not be read.
+    /// Symlinks, and entries that are neither a file nor a directory or could not be read.
     pub others: u64,
-    /// Sizes of the files, as far as the listings tell them, in bytes.
+    /// Sum of the files' sizes in bytes, as far as the listings show them.
     pub bytes: u64,
-    /// Directories that could not be listed.
+    /// Directories not listed.
     pub failed: u64,
 }
 
 impl Broker {
-    /// Admits a walk through all that is below a directory, the session's (or the login directory) where there is
-    /// no path; no deeper than so many directories in one another, where that is said. Returns at once.
+    /// Admits a walk through everything below a directory; without a path, the session's (or the
+    /// login directory). `max_depth` bounds the depth. Returns at once.
     ///
     /// # Errors
-    /// Why it was not admitted. Nothing of it reaches the module.
+    /// The target and admission causes of [`Broker`]; [`Cause::InvalidPath`]. Nothing has reached
+    /// the module.
     pub fn walk(
         &self,
         caller: &Caller,
@@ -157,24 +158,24 @@ impl Broker {
 }
 
 impl Walk {
-    /// Names the operation.
+    /// Identifies the operation.
     #[must_use]
     pub fn operation(&self) -> &JobId {
         &self.operation.id
     }
 
-    /// How it stands with the link.
+    /// Its progress on the link.
     #[must_use]
     pub fn progress(&self) -> GetProgress {
         let reading = self.current.as_ref().map(|current| &current.reading);
         reading.map_or_else(GetProgress::default, |reading| *reading.progress().borrow())
     }
 
-    /// Waits for what comes next. Cancel-safe. An error is the last thing that comes.
+    /// Waits for the next item. Cancel-safe. An error is the last item.
     ///
     /// # Errors
-    /// Why the walk does not go on: the directory that it begins with cannot be listed, the link or its server is
-    /// lost, or the tree is too large.
+    /// A link cause of [`Broker`]: the top cannot be listed, or the link or the server is lost;
+    /// [`Cause::TreeTooLarge`]; [`Cause::ReaderTooSlow`]; [`Cause::Spool`].
     pub async fn next(&mut self) -> Result<Walked, Error> {
         let next = self.step().await;
         let ended = match &next {
@@ -232,7 +233,7 @@ impl Walk {
         }
     }
 
-    /// Begins with a directory.
+    /// Begins the listing of a directory.
     fn list(&self, branch: Branch) -> Current {
         let job = Deliver {
             standing: self.standing.clone(),
@@ -296,7 +297,7 @@ impl Walk {
         Ok(())
     }
 
-    /// The directory is done: those in it come next, in the server's order.
+    /// The directory is done: the directories in it come next, in the server's order.
     fn leave(&mut self) {
         if let Some(current) = self.current.take() {
             self.waiting.extend(current.found.into_iter().rev());
@@ -305,7 +306,7 @@ impl Walk {
 }
 
 impl WalkCount {
-    /// Whether all of the tree was seen.
+    /// Whether the walk saw the whole tree.
     ///
     /// # Errors
     /// [`Cause::TreeIncomplete`]: some directories could not be listed.

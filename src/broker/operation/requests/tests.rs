@@ -1,4 +1,4 @@
-//! Requests by their names, without an operation behind them.
+//! Named requests without an operation behind them.
 
 use super::*;
 use crate::broker::terms::Labels;
@@ -65,7 +65,7 @@ async fn a_request_is_carried_out_once_and_its_answer_is_known_for_ten_minutes()
     let again = |at| requests.begin(&me(), &named("x", 1), at);
     let now = clock::now();
     assert_eq!(answered(again(now)), "done");
-    // Another request, another's request, and the same one later.
+    // Another request, another principal's request, and the same one later.
     let other = requests.begin(&me(), &named("x", 2), now);
     assert!(matches!(other, Err(Cause::RequestIdUsed)));
     drop(anew(requests.begin(
@@ -99,11 +99,11 @@ async fn a_second_call_waits_for_the_first() {
 async fn what_was_not_begun_or_was_let_go_of_may_be_carried_out_again() {
     let requests = Arc::<Requests>::default();
     let (x, now) = (named("x", 1), clock::now());
-    // It was refused: nothing of it is known.
+    // It was refused, so nothing of it is kept.
     let ticket = anew(requests.begin(&me(), &x, now));
     ticket.answer(Bytes::from_static(b"refused"));
     assert!(requests.table().entries.is_empty());
-    // Its caller left in the middle. Until what it began has ended, it is not begun again.
+    // Its caller left in the middle. It does not begin again until its operation has ended.
     let ticket = anew(requests.begin(&me(), &x, now));
     let operation = JobId::new("o");
     requests.bind(&me(), &x, &operation, now).unwrap();
@@ -113,7 +113,7 @@ async fn what_was_not_begun_or_was_let_go_of_may_be_carried_out_again() {
         Ok(Begin::Running(_))
     ));
     requests.ended(&x, &ended(&operation, &me(), now));
-    // What became of it can be asked meanwhile.
+    // A caller can ask for its result meanwhile.
     assert!(matches!(
         requests.operation(&me(), &x.id, now),
         Some(Known::Ended(_))
@@ -135,7 +135,7 @@ async fn one_who_looks_at_what_it_came_to_is_not_taken_for_the_request() {
         panic!("it has ended")
     };
     assert_eq!(ended.about.operation, first);
-    // A request that changes nothing is made again, and its name stands for the last.
+    // A request that changes nothing is repeated, and its name stands for the last one.
     let read = named("r", 1);
     for operation in [&first, &second] {
         requests.bind(&me(), &read, operation, now).unwrap();
