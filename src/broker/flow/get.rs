@@ -185,7 +185,7 @@ impl Reading {
     /// Waits until the transfer begins on the link. Cancel-safe.
     ///
     /// # Errors
-    /// The link causes of [`Broker`](crate::broker::Broker); [`Cause::WrongOffset`]: the file is
+    /// The link causes of [`Broker`]; [`Cause::WrongOffset`]: the file is
     /// shorter than the offset; [`Cause::SizeMismatch`]; [`Cause::ReaderTooSlow`];
     /// [`Cause::Spool`].
     pub async fn began(&mut self) -> Result<(), Error> {

@@ -139,7 +139,7 @@ impl Incoming {
     /// Sends the next file, with its SHA-256 if the caller knows it; waits while there is no room.
     ///
     /// # Errors
-    /// [`Over`]: the operation has ended, and its [`Many`] says why.
+    /// `Over`: the operation has ended, and its [`Many`] says why.
     pub async fn bring(
         &mut self,
         path: RemotePath,
