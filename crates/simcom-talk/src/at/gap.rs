@@ -94,11 +94,11 @@ impl Ends {
     }
 }
 
-/// The gaps that a module has behind its blocks. Each module keeps to its own, so that another one
-/// means that bytes were lost or slipped in, unless it shows that they were not: no lost byte makes a
-/// gap shorter without the rest of the gap being taken for content, and nothing slips in twice at one
-/// place. A loss does happen twice to the same bytes, where a line takes some of them for flow control
-/// (XON and XOFF, ITU-T T.50), so that coming once more unchanged proves nothing there.
+/// The gaps that a module has behind its blocks. Each module keeps to its own gap, so that a
+/// different one means that bytes were lost or added, unless the gap shows that they were not. A
+/// lost byte shortens the gap only by moving gap bytes into the content, and no byte is added twice
+/// at one place. A loss can hit the same bytes twice, where a line takes some of them for flow
+/// control (XON and XOFF, ITU-T T.50), so an unchanged repeat proves nothing there.
 ///
 /// TODO-correctness: charger firmware for the SIM7600 demands the same bytes behind every block.
 /// Emulators of other people have one between blocks and another, or none, behind the last; a

@@ -16,7 +16,7 @@ pub(crate) enum Known {
     Present,
     /// The name does not exist.
     Absent,
-    /// Nor does the directory that it would be in.
+    /// The parent directory does not exist.
     NoDirectory,
     /// It cannot be told; the number that the module gave, if it gave one.
     Undecided(Option<u64>),

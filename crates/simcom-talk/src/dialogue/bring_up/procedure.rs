@@ -24,9 +24,9 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(1);
 /// comes over a slow network has longer gaps.
 const QUIET: Duration = Duration::from_millis(200);
 
-/// Result codes, and in words (V.250 §6.2.5, §6.2.6): a module whose stored profile has `ATQ1` or `ATV0`
-/// hears every call, and no answer to a plain one is known for one. Said in turn with the plain call,
-/// for a module that takes no more than one of them on a line.
+/// Turns result codes on, in words (V.250 §6.2.5, §6.2.6). With `ATQ1` or `ATV0` in its stored
+/// profile, a module hears every command, but its replies are not recognised. The bring-up
+/// alternates this command with `AT`, for a module that takes only one of them per line.
 const LOUD: &str = "ATQ0V1";
 
 /// A block that a crashed program began has no end mark: the module takes so many bytes, at most

@@ -110,8 +110,8 @@ impl BringUp {
         }
     }
 
-    /// A line that belongs to no command. One that no unsolicited line looks like shows that content is
-    /// still coming in, of a transfer that nobody waits for any more, or that answers came late.
+    /// A line that belongs to no command. A line that is no known unsolicited result code means
+    /// stale content or a late answer.
     pub(crate) fn unsolicited_line(&mut self, text: &str) {
         self.out_of_step |= is_content_or_late(text);
     }

@@ -19,8 +19,8 @@ use crate::dialogue::step::Step;
 use crate::dialogue::tls::Secured;
 use crate::ftps::{Command, Storage};
 
-/// How often a lost standing is planned anew before the task has its way again, whose own tries
-/// are bounded: a module that answers nonsense for ever is not asked for ever.
+/// Maximum replans of a lost standing before the task's next command; the task bounds its own
+/// tries. So a module that always answers nonsense is not asked for ever.
 pub(super) const REPLANS: u32 = 12;
 
 /// The longest way from one standing to another is LOGOUT, STOP, START, SINGLEIP, LOGIN, TYPE,
