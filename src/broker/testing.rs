@@ -1,4 +1,7 @@
-//! What the tests of this floor share: values, and a module that does what it is told.
+//! What the tests of this floor share: values, and a scripted module.
+//!
+//! Above 400 lines because the scripted module is one state machine: its server's files, its
+//! faults, and the job that it runs.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::pending;
@@ -67,7 +70,7 @@ fn modem_with(
     (Modem::from_parts(jobs, health), taken, told)
 }
 
-/// A module with a server behind it: files by path, and time that passes on the link.
+/// A module with a server behind it: files by path, and transfer time in virtual time.
 #[derive(Clone, Default)]
 pub(crate) struct Module {
     state: Arc<Mutex<State>>,
@@ -84,39 +87,39 @@ struct State {
     doubt: Option<Doubt>,
     /// The same for one name.
     upload_answers: HashMap<String, (bool, Option<u64>)>,
-    /// It fails in the midst of so many jobs from now on.
+    /// Number of later jobs that fail in their middle.
     faults: usize,
     made_way: usize,
     aborts: bool,
     had_two: bool,
     logged_in: bool,
     refuses_rest: bool,
-    /// The server lets nobody in.
+    /// The server refuses every login.
     lets_nobody_in: bool,
     /// The server deletes nothing.
     refuses_deletions: bool,
-    /// The server refuses this many more uploads, having taken so many bytes.
+    /// The server refuses this many more uploads, each after so many bytes.
     refused_uploads: Option<(usize, usize)>,
-    /// What somebody appends to a file as soon as it is there.
+    /// Appended to every file as soon as it is written.
     appended: Vec<u8>,
-    /// So many downloads fail when all bytes were delivered.
+    /// Number of downloads that fail after all bytes were delivered.
     lost_ends: usize,
-    /// What its server answers to the next logins.
+    /// The server's answers to the next logins.
     logins: VecDeque<ErrCode>,
-    /// Logins that it was asked for.
+    /// Logins that the server was asked for.
     asked: usize,
-    /// It tells where it is logged in.
+    /// It reports where it is logged in.
     tells_logins: bool,
-    /// What a file had when its size was asked for.
+    /// Size of a file when its size was asked for; it grows afterwards.
     grows_from: Option<usize>,
-    /// Where it tells of itself, while it is started.
+    /// Publishes its health once it is started.
     health: Option<watch::Sender<Health>>,
 }
 
 impl Module {
-    /// Bytes that go over the link at once.
+    /// Bytes that one step of a transfer moves.
     const CHUNK: usize = 1000;
-    /// How long they take; and how long it takes to begin.
+    /// Time of one step, and of the beginning of a transfer.
     pub(crate) const CHUNK_TIME: Duration = Duration::from_millis(10);
     /// How long a cancelled job still has the link.
     pub(crate) const DRAIN_TIME: Duration = Duration::from_millis(300);
@@ -130,14 +133,13 @@ impl Module {
         self
     }
 
-    /// Takes jobs from now on.
-    /// The server has a directory, and lists it as it is.
+    /// Gives the server a directory; its listing shows the directory as it is.
     pub(crate) fn folder(self, name: &str) -> Self {
         self.state().folders.insert(name.into());
         self
     }
 
-    /// What the server says of a directory.
+    /// The server's listing of a directory.
     fn listing(&self, name: &str) -> Option<Vec<u8>> {
         let state = self.state();
         state.folders.get(name)?;
@@ -188,7 +190,7 @@ impl Module {
         self.state().cancelled
     }
 
-    /// It says that it is logged in, whatever it does.
+    /// It reports that it is logged in, whatever it does.
     pub(crate) fn logged_in(&self) {
         self.state().logged_in = true;
     }
@@ -198,17 +200,17 @@ impl Module {
         self.state().corrupts = true;
     }
 
-    /// What it says of an upload, whatever is true.
+    /// Its answer to every upload, whatever is true.
     pub(crate) fn answers_uploads(&self, acknowledged: bool, confirmed: Option<u64>) {
         self.state().upload_answer = Some((acknowledged, confirmed));
     }
 
-    /// Why the size that it names shows nothing of an upload.
+    /// Why the size that it reports does not confirm an upload.
     pub(crate) fn doubts_uploads(&self, doubt: Option<Doubt>) {
         self.state().doubt = doubt;
     }
 
-    /// What it says of an upload to a name; the truth where there is nothing.
+    /// Its answer to an upload to a name; `None`: the true one.
     pub(crate) fn answers_uploads_of(&self, name: &str, answer: Option<(bool, Option<u64>)>) {
         let answers = &mut self.state().upload_answers;
         match answer {
@@ -223,17 +225,17 @@ impl Module {
         self
     }
 
-    /// It fails once more, in the midst of a job.
+    /// It fails once more, in the middle of a job.
     pub(crate) fn fails(&self) {
         self.state().faults += 1;
     }
 
-    /// From now on every file has grown from this size on when it is read.
+    /// From now on every file that is read has grown beyond this size.
     pub(crate) fn grows_from(&self, size: usize) {
         self.state().grows_from = Some(size);
     }
 
-    /// Its server lets somebody in, or nobody.
+    /// Whether its server refuses every login.
     pub(crate) fn lets_nobody_in(&self, refuses: bool) {
         self.state().lets_nobody_in = refuses;
     }
@@ -243,33 +245,33 @@ impl Module {
         self.state().refuses_deletions = true;
     }
 
-    /// Its server refuses one upload, having taken so many bytes.
+    /// Its server refuses one upload after `bytes` bytes.
     pub(crate) fn refuses_an_upload_after(&self, bytes: usize) {
         self.state().refused_uploads = Some((1, bytes));
     }
 
-    /// From now on somebody appends this to every file that is written.
+    /// From now on `more` is appended to every file that is written.
     pub(crate) fn appends(&self, more: &[u8]) {
         self.state().appended = more.to_vec();
     }
 
-    /// The next download fails when all its bytes were delivered.
+    /// The next download fails after all its bytes were delivered.
     pub(crate) fn loses_an_end(&self) {
         self.state().lost_ends += 1;
     }
 
-    /// Its server gives no file from an offset on.
+    /// Its server refuses a download that begins at an offset.
     pub(crate) fn refuses_rest(&self) {
         self.state().refuses_rest = true;
     }
 
-    /// It tells where it is logged in, from the first job there on.
+    /// It reports where it is logged in, from the first job there on.
     pub(crate) fn tells_logins(self) -> Self {
         self.state().tells_logins = true;
         self
     }
 
-    /// It is logged out, and its server answers so to the next logins.
+    /// It is logged out, and its server answers the next logins with these codes.
     pub(crate) fn refuses_logins(&self, codes: impl IntoIterator<Item = ErrCode>) {
         let mut state = self.state();
         state.logins = codes.into_iter().collect();
@@ -284,7 +286,7 @@ impl Module {
         self.state().asked
     }
 
-    /// Logs in, where the server lets it.
+    /// Logs in, if the server allows it.
     fn log_in(&self, standing: &Standing) -> Result<(), Error> {
         let Standing::LoggedIn(place) = standing else {
             return Ok(());
@@ -303,19 +305,19 @@ impl Module {
         Ok(())
     }
 
-    /// It is there, or has gone; after its start.
+    /// Publishes the state of its link; only after its start.
     pub(crate) fn link(&self, link: Link) {
         let state = self.state();
         let health = state.health.as_ref().unwrap();
         health.send_modify(|health| health.link = link);
     }
 
-    /// How often it made way.
+    /// How often it yielded.
     pub(crate) fn made_way(&self) -> usize {
         self.state().made_way
     }
 
-    /// Whether it was never given a job while it had one.
+    /// Whether it never got a job while it had one.
     pub(crate) fn never_had_two(&self) -> bool {
         !self.state().had_two
     }
@@ -350,7 +352,7 @@ impl Module {
             }
         };
         let exists = |error: &Error| matches!(error, Error::Failed(failure) if failure.cause == Cause::Exists);
-        // One that the server refused, it leaves as it is.
+        // It leaves a file alone that the server refused.
         let refused = |error: &Error| matches!(error, Error::Failed(failure) if failure.cause == Cause::Reported(ErrCode::REJECTED));
         if let (Err(error), Task::Upload(upload)) = (&answer, &task)
             && !exists(error)
@@ -364,7 +366,7 @@ impl Module {
         drop(reply.send(answer));
     }
 
-    /// Completes in the midst of a job where one is to fail.
+    /// Completes in the middle of a job that must fail.
     async fn fault(&self) {
         sleep(Self::CHUNK_TIME * 3 / 2).await;
         if self.state().faults == 0 {
@@ -485,7 +487,7 @@ impl Module {
         let rest = &content[usize::try_from(got).unwrap()..];
         let mut chunks = rest.chunks(Self::CHUNK).map(Some).chain([None]);
         if begun.is_some() {
-            // It was told before that the transfer begins.
+            // It reported earlier that the transfer begins.
             match chunks.next().flatten() {
                 Some(chunk) => next = Delivery::Chunk(Bytes::copy_from_slice(chunk)),
                 None => return Ok(Output::Delivered(Delivered { bytes, resumes: 0 })),
@@ -533,7 +535,7 @@ impl Module {
         Ok(Output::Delivered(Delivered { bytes, resumes: 0 }))
     }
 
-    /// Deletes what ends as the upload does there.
+    /// Deletes a file that ends as the upload does there.
     async fn clear(&self, job: &mut Job, remains: &Remains) -> Cleared {
         let name = remains.path.as_str();
         let Some(there) = self.content(name) else {
@@ -647,7 +649,7 @@ impl Module {
     }
 }
 
-/// Whether content ends as its source does there, as far as the source still knows.
+/// Whether content ends as its source does there, as far as the source still has the bytes.
 async fn fits(content: &[u8], source: &mut dyn Source) -> bool {
     let mut at = content.len().saturating_sub(2560);
     while at < content.len() {
@@ -663,7 +665,7 @@ async fn fits(content: &[u8], source: &mut dyn Source) -> bool {
     true
 }
 
-/// In the middle of a job that writes a file.
+/// A failure in the middle of a job that writes a file.
 fn touching(cause: Cause, touched: bool) -> Error {
     let failure = Failure::new(cause, None, Stage::Data);
     Error::Failed(Failure { touched, ..failure })

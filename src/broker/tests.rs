@@ -1,4 +1,4 @@
-//! The floor as a whole, in virtual time, over a module that is played by a task.
+//! The floor as a whole, in virtual time, over a module that a task plays.
 
 use std::time::Duration;
 
@@ -99,12 +99,12 @@ fn content(len: usize) -> Vec<u8> {
     (0..len).map(|at| u8::try_from(at % 253).unwrap()).collect()
 }
 
-/// Waits until all tasks that can go on have gone on.
+/// Waits until no task can proceed without new input.
 async fn settle() {
     sleep(Duration::from_millis(1)).await;
 }
 
-/// A Get of another principal that has the link until the module's file ends.
+/// A Get of another principal, which has the link until the module's file ends.
 async fn busy(broker: &Broker) -> Reading {
     broker
         .get(&caller("busy"), &profile(), &path("/long"), Offset::ZERO)

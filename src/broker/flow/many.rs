@@ -373,7 +373,7 @@ pub(crate) async fn job(
     }
 }
 
-/// Looks up names in one directory. With `sizes`, asks for each size that the listing does not
+/// Looks up names in one directory. With `asks`, it also asks for each size that the listing does not
 /// show.
 pub(crate) async fn survey(
     operation: &Operation,

@@ -67,7 +67,7 @@ fn who_let_the_link_wait_is_remembered_until_all_its_work_has_been_over_for_a_mi
     assert!(queue.has_stood_still(second) && !queue.has_stood_still(other));
     queue.leave(second, now);
     queue.leave(other, now);
-    // Who comes anew at once is no other.
+    // A principal that returns at once is the same as before.
     let soon = now + REMEMBERED - SECOND;
     let third = admit(&mut queue, "p", wish(Priority::Normal, "a"), soon);
     assert!(queue.has_stood_still(third));
@@ -98,14 +98,14 @@ fn the_link_is_given_to_one_at_a_time() {
     assert_eq!(queue.next(now), None);
 }
 
-/// A call ended minutes after its deadline: a hundred others, each in its turn, had the link before its
-/// half file was deleted.
+/// A call ended minutes after its deadline: a hundred others had the link, each in its turn, before
+/// its partial file was deleted.
 #[test]
 fn a_part_of_a_file_is_deleted_before_the_next_but_one_has_the_link() {
     let (mut queue, start) = (scheduler(100, 100), clock::now());
     let others = [("p", Priority::Bulk), ("q", Priority::Interactive)];
     let others = others.map(|(name, priority)| admit(&mut queue, name, wish(priority, "a"), start));
-    // They have waited beyond patience, and it has just had the link.
+    // Their patience is over, and it has just had the link.
     let late = start + 60 * SECOND;
     let served = admit(&mut queue, "r", wish(Priority::Interactive, "a"), start);
     queue.leave(served, late);
@@ -115,7 +115,7 @@ fn a_part_of_a_file_is_deleted_before_the_next_but_one_has_the_link() {
     };
     let [one, two, three] = [(); 3].map(|()| admit(&mut queue, "r", deletes.clone(), late));
     assert_eq!(serve(&mut queue, late), Some(one));
-    // Of many, one between two others.
+    // Between two of many deletions, another job goes.
     assert_eq!(serve(&mut queue, late), Some(others[0]));
     assert_eq!(serve(&mut queue, late), Some(two));
     assert_eq!(serve(&mut queue, late), Some(others[1]));
@@ -274,7 +274,7 @@ fn the_estimate_follows_the_order_and_what_the_link_still_has_to_do() {
 }
 
 proptest! {
-    /// Between two turns of one principal, every other that waits has a turn.
+    /// Between two turns of one principal, every other waiting principal has a turn.
     #[test]
     fn turns_go_round(jobs in prop::collection::vec(0_u8..5, 1..60)) {
         let (mut queue, now) = (scheduler(100, 100), clock::now());
@@ -307,7 +307,7 @@ proptest! {
         prop_assert_eq!(served, expected);
     }
 
-    /// Whatever comes and goes: the bounds hold, nobody is lost, nobody is served twice.
+    /// Whatever comes and goes: the bounds hold, no job is lost, and no job is served twice.
     #[test]
     fn nobody_is_lost(steps in prop::collection::vec((0_u8..6, 0_u8..4, any::<u8>()), 1..200)) {
         let mut queue = scheduler(12, 5);
@@ -329,7 +329,7 @@ proptest! {
                             queue.ask(key, wish(priority, &(pick % 3).to_string()), now);
                             waiting.push(key);
                         }
-                        // The last quarter is for those who have none yet.
+                        // The last quarter is for principals that have none yet.
                         Err(full) if full.own => {
                             prop_assert!(own == 5 || (own > 0 && inside.len() >= 9));
                         }

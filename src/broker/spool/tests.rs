@@ -1,3 +1,6 @@
+//! The bounds of the spools, and what each principal gets of them. Above 400 lines because these
+//! tests are one table of bounds.
+
 use proptest::prelude::*;
 use tokio::time::{Duration, timeout};
 
@@ -63,7 +66,7 @@ async fn one_client_does_not_take_the_whole_disk() {
     timeout(STALL / 2, written).await.unwrap();
 }
 
-/// Each is a descriptor of the daemon.
+/// Each file is a descriptor of the daemon.
 #[tokio::test(start_paused = true)]
 async fn one_client_has_a_part_of_the_files() {
     let spools = spools(10, 10, 100, 1 << 20);
@@ -114,7 +117,7 @@ async fn one_client_does_not_take_all_memory() {
     assert_eq!(spools.memory.used(), 250);
 }
 
-/// Who has its share gives up what its own uploads keep, and nothing of a neighbour's.
+/// A principal at its bound gives up what its own uploads keep, and nothing of a neighbour's.
 #[tokio::test(start_paused = true)]
 async fn a_full_share_takes_back_only_what_is_its_own() {
     let spools = Arc::new(Spools::new(Limits {
@@ -323,7 +326,7 @@ async fn what_is_kept_is_given_back_at_once_when_another_spool_needs_it() {
     assert!(spools.memory.rest() < 12_000);
     assert_eq!(source.piece(0).await, Supply::Forgotten);
     assert!(!reader.pin(), "the first byte is gone");
-    // The tail is never given away.
+    // The tail is always kept.
     let from = 90_000 - usize::try_from(kept::TAIL).unwrap();
     assert!(replay(&mut source, from).await == bytes(90_000)[from..]);
 }
@@ -392,7 +395,7 @@ async fn a_writer_that_trickles_is_told_from_one_that_keeps_up_with_the_link() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever the sizes, the bounds and the pace: the bytes come out as they went in.
+    /// For all sizes, bounds and paces: the bytes come out as they went in.
     #[test]
     fn bytes_come_out_as_they_went_in(
         parts in prop::collection::vec(1_usize..40, 1..40),
@@ -441,7 +444,7 @@ proptest! {
     }
 }
 
-/// Each left a hundred bytes until the next upload, between the memory that its call gave back.
+/// Each upload left a hundred bytes until the next one, between the memory that its call freed.
 #[tokio::test]
 async fn an_upload_that_is_over_leaves_nothing_behind() {
     let spools = spools(1 << 20, 1 << 20, 0, 0);

@@ -156,7 +156,7 @@ async fn one_that_makes_way_is_queued_again_and_whole_in_the_end() {
     assert_eq!(result.resumes, 0);
 }
 
-/// What a reading with guards comes to.
+/// The result of a reading with guards.
 async fn guarded(
     broker: &Broker,
     offset: u64,
@@ -229,11 +229,11 @@ async fn a_get_of_another_file_than_its_caller_means_hands_nothing_over() {
         let error = guarded(&broker, offset, guards).await.unwrap_err();
         assert!(matches!(error.cause, Cause::SourceChanged), "{error:?}");
         assert_eq!(error.committed, Some(handed));
-        // The module is drained of the rest.
+        // The rest is drained from the module.
         sleep(SECOND).await;
         assert!(broker.status().running.is_none());
     }
-    // It ends within what the caller has.
+    // The file ends within the bytes that the caller has.
     let guards = Guards {
         tail: [&file[4100..], &[0; 100]].concat().into(),
         ..Guards::default()

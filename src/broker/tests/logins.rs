@@ -1,9 +1,9 @@
-//! Logins that are refused after they have worked, while somebody waits.
+//! Logins that are refused after they have worked, while a caller waits.
 
 use super::*;
 use simcom_talk::ftps::errcode::ErrCode;
 
-/// Refused so often in a row.
+/// Refused this many times in a row.
 fn times(count: usize) -> impl Iterator<Item = ErrCode> {
     std::iter::repeat_n(ErrCode::REJECTED, count)
 }
@@ -42,7 +42,7 @@ async fn a_login_that_never_worked_is_asked_for_once() {
     assert!(began.elapsed() < SECOND);
 }
 
-/// Programs lock out who fails to log in.
+/// Programs lock out users whose logins fail.
 #[tokio::test(start_paused = true)]
 async fn a_login_that_works_no_more_is_tried_a_few_times_by_all_calls_together() {
     let (broker, module) = broker(module());
@@ -58,7 +58,7 @@ async fn a_login_that_works_no_more_is_tried_a_few_times_by_all_calls_together()
         call.await.unwrap().unwrap_err();
     }
     let asked = module.asked_for_logins();
-    // Those that came at once, and a wave behind each of three pauses.
+    // The calls that came at once, and one wave behind each of three pauses.
     assert!(asked <= 4 * 4, "{asked}");
     get(&broker, "/f").await.unwrap_err();
     assert_eq!(module.asked_for_logins(), asked + 1);

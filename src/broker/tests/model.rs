@@ -1,4 +1,4 @@
-//! A model: random clients that come, vanish, call off and run out of time, at two servers, with and
+//! A model: random clients that come, vanish, cancel and run out of time, at two servers, with and
 //! without sessions, before a module that fails.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,11 +7,11 @@ use super::*;
 use crate::broker::terms::Priority;
 use simcom_talk::ftps::value::TransferType;
 
-/// What was done in all runs, and how much of it was answered well.
+/// The operations of all runs, and how many of them succeeded.
 static STEPS: AtomicUsize = AtomicUsize::new(0);
 static ANSWERED: AtomicUsize = AtomicUsize::new(0);
 
-/// What one client of the model does.
+/// An action of one client of the model.
 #[derive(Debug, Clone)]
 struct Act {
     principal: u8,
@@ -24,7 +24,7 @@ struct Act {
     server: u8,
     in_session: bool,
     size: usize,
-    /// Between two parts of what a Put sends.
+    /// Pause between two parts that a Put sends.
     pause: u64,
 }
 
@@ -57,8 +57,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     prop::collection::vec(act, 1..30)
 }
 
-/// Does what it is told and checks that the answer is its own.
-/// Answers whether a Put of its has succeeded.
+/// Runs a client's actions and checks that each answer is its own. Answers whether one of its Puts
+/// has succeeded.
 async fn perform(broker: Broker, module: Module, at: usize, act: Act, start: Instant) -> bool {
     let millis = Duration::from_millis;
     sleep(millis(act.starts)).await;
@@ -102,7 +102,7 @@ async fn perform(broker: Broker, module: Module, at: usize, act: Act, start: Ins
                 if calls_off {
                     let operation = reading.operation().clone();
                     sleep(millis(act.pause)).await;
-                    // It has ended by itself, perhaps.
+                    // It may have ended by itself.
                     let _ = broker.cancel(&me, &operation).await;
                 }
                 let mut all = Vec::new();
@@ -142,7 +142,7 @@ async fn perform(broker: Broker, module: Module, at: usize, act: Act, start: Ins
             }
         }
     };
-    // One that loses patience vanishes in the midst of it.
+    // A client that loses patience vanishes in the middle of it.
     match act.patience {
         Some(patience) => drop(timeout(millis(patience), work).await),
         None => work.await,
@@ -182,8 +182,8 @@ fn every_admitted_job_gets_its_own_answer() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
-    /// Whoever comes, makes way, vanishes or runs out of time, and whatever fails: everybody gets an
-    /// answer of their own, one job has the link at a time, and in the end nothing is left.
+    /// Whoever comes, yields, vanishes or runs out of time, and whatever fails: every client gets
+    /// an answer of its own, one job has the link at a time, and nothing is left in the end.
     fn model(acts in acts()) {
         STEPS.fetch_add(acts.len(), Ordering::Relaxed);
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -213,7 +213,7 @@ proptest! {
             for (at, (act, stored)) in acts.iter().zip(stored).enumerate() {
                 let found = module.content(&format!("/put{at}"));
                 match found {
-                    // Its caller may be gone before it hears of the success.
+                    // Its caller may be gone before the success reaches it.
                     Some(found) => assert!(found == content(act.size + at * 7), "{at} is not whole"),
                     None => assert!(!stored, "{at} is lost"),
                 }

@@ -1,4 +1,5 @@
-//! Puts.
+//! Puts. Above 400 lines because these tests are one table: what the server has, and what a Put may
+//! conclude.
 
 use super::*;
 use crate::broker::api::Heard;
@@ -135,7 +136,7 @@ async fn reading_back_compares_the_bytes_and_tells_of_what_is_wrong() {
         matches!(error.cause, Cause::HashMismatch(Hashed::ReadBack)),
         "{error:?}"
     );
-    // It is not what was sent, so that nothing shows whose it is.
+    // The content differs, so nothing proves whose file it is.
     assert!(error.left_behind);
     assert!(module.content("/f").is_some());
     let keep = PutHeader {
@@ -199,7 +200,8 @@ async fn a_sentinel_that_is_its_own_file_in_the_sessions_directory_is_refused() 
     assert_eq!(module.log().len(), before);
 }
 
-/// A server that named the right size was said not to tell any.
+/// The broker reported that a server does not tell the size when the server had named the right
+/// one.
 #[tokio::test(start_paused = true)]
 async fn why_a_right_size_proves_nothing_is_told_as_it_is() {
     for (doubt, words) in [
@@ -223,7 +225,7 @@ async fn why_a_right_size_proves_nothing_is_told_as_it_is() {
 #[tokio::test(start_paused = true)]
 async fn a_size_that_nobody_tells_is_no_proof() {
     use PutState::{Indeterminate, Unverified};
-    // Whether the wish is met: by what the module says, and by nothing at all.
+    // Whether the verification is met: by the module's report, and by no evidence at all.
     for (verify, met) in [
         (None, [false, false]),
         (Some(Verify::Size), [false, false]),
@@ -255,7 +257,7 @@ async fn a_size_that_nobody_tells_is_no_proof() {
                 *error.reached.expect("what was reached")
             });
             assert_eq!((result.state, result.size), (state, 3));
-            // Nobody deletes what may be there whole.
+            // Nobody deletes a file that may be complete.
             let deleted = |task: &Task| matches!(task, Task::DeleteFile(_));
             assert!(!module.log().iter().any(|(_, task)| deleted(task)));
         }
@@ -349,7 +351,7 @@ async fn one_that_makes_way_is_queued_again_and_ends_once() {
     assert_eq!(ended, 1);
 }
 
-/// A sends a part and falls silent; B writes the name; A comes to its end.
+/// A sends a part and falls silent; B writes the name; A sends the rest.
 #[tokio::test(start_paused = true)]
 async fn a_put_whose_name_another_wrote_deletes_nothing_and_does_not_go_on() {
     for goes_on in [false, true] {
@@ -427,7 +429,7 @@ async fn a_name_that_somebody_is_writing_is_not_new() {
     };
     let error = put(&broker, new, b"new").await.unwrap_err();
     assert!(matches!(error.cause, Cause::NameBusy(ref name) if name == "/f"));
-    // The first goes on as if nothing had been.
+    // The first goes on as if nothing had happened.
     slow.push(Bytes::from(content(9000))).await.unwrap();
     slow.finish(None).await.unwrap();
     assert_eq!(module.content("/f").unwrap().len(), 18_000);
@@ -449,7 +451,7 @@ async fn a_sentinel_whose_outcome_was_lost_is_not_told_as_written() {
     assert!(result.evidence.ends_with("the sentinel was written"));
 }
 
-/// The server rewrites line ends: what is read back is another text, rightly.
+/// The server rewrites line ends, so the text that is read back rightly differs.
 #[tokio::test(start_paused = true)]
 async fn reading_back_in_an_ascii_session_deletes_nothing() {
     let (broker, module) = broker(Module::new());
@@ -502,7 +504,7 @@ async fn a_sentinel_that_waited_while_another_wrote_the_file_is_not_written() {
         assert_eq!(error.committed, Some(9000));
         assert_eq!(module.content("/f"), Some(vec![7; 500]));
         assert_eq!(module.content("/f.ok"), None);
-        // Nor was anything of the other's read, to compare it.
+        // Nothing of the other file was read for comparison either.
         let log = module.log();
         let read = log
             .iter()
@@ -535,7 +537,7 @@ async fn a_file_that_goes_on_behind_what_was_sent_is_not_verified_by_its_beginni
     assert_eq!(module.content("/f").unwrap().len(), 3004);
 }
 
-/// B gets the link and fails before it writes: at its login, or since the server deletes nothing.
+/// B gets the link and fails before it writes: at its login, or because the server deletes nothing.
 #[tokio::test(start_paused = true)]
 async fn one_that_never_wrote_takes_no_name() {
     for deletes in [false, true] {
@@ -550,10 +552,10 @@ async fn one_that_never_wrote_takes_no_name() {
                 .await
                 .unwrap_err();
         } else {
-            // It waits until the slow one has made way.
+            // It waits until the slow one has yielded.
             let other = tokio::spawn({
                 let broker = broker.clone();
-                // It does not wait until a refused login is tried again.
+                // It does not wait for the next try of a refused login.
                 let soon = Caller {
                     deadline: Some(clock::now() + 5 * SECOND),
                     ..caller("me")
@@ -575,7 +577,7 @@ async fn one_that_never_wrote_takes_no_name() {
     }
 }
 
-/// A name that is read from the login directory may be any that ends so.
+/// A name relative to the login directory may be any name with this ending.
 #[tokio::test(start_paused = true)]
 async fn nobody_fails_for_a_name_that_is_only_perhaps_the_same() {
     for must_be_new in [false, true] {

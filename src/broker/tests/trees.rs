@@ -9,7 +9,7 @@ const FOLDER: &str = "drwxr-xr-x 2 u g 4096 Jan 01 2020 ";
 const FILE: &str = "-rw-r--r-- 1 u g 100 Jan 01 2020 ";
 const LINK: &str = "lrwxrwxrwx 1 u g 9 Jan 01 2020 ";
 
-/// What is told of the tree at `/t`: directories with entries, directories that failed, and the count.
+/// The reported tree at `/t`: directories with entries, directories that failed, and the counts.
 async fn walked(module: Module, depth: Option<usize>) -> (Vec<String>, Vec<String>, WalkCount) {
     let (broker, _) = broker(module);
     let me = caller("me");
@@ -103,7 +103,7 @@ async fn a_tree_whose_beginning_cannot_be_listed_is_an_error() {
     }
 }
 
-/// More names than are kept in mind at once, below a directory that has as many.
+/// More names than are kept at once, below a directory that has as many.
 #[tokio::test(start_paused = true)]
 async fn a_large_tree_is_removed_in_parts() {
     let mut module = Module::new().folder("/t").folder("/t/sub").folder("/other");

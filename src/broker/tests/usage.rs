@@ -1,4 +1,4 @@
-//! The data budget. How limits count and when they end is told beside them; here is what they do
+//! The data budget. Its own tests show how limits count and when they end; these show what they do
 //! to operations.
 
 use super::*;
@@ -6,7 +6,7 @@ use crate::broker::terms::Exceeded;
 use crate::broker::terms::{Limit, Scope};
 use crate::broker::usage;
 
-/// A broker whose module may have so many bytes on the air in a day.
+/// A broker whose module may have `per_day` bytes on the air in a day.
 fn within(per_day: u64, module: Module) -> (Broker, Module) {
     let module_limit = Limit {
         per_day,
@@ -49,7 +49,8 @@ async fn what_moves_is_booked_for_whom_it_moved() {
     let report = broker.usage(&caller("me"));
     let total = report.total.day;
     assert_eq!((total.up, total.down), (20_000, 50_000));
-    // Content, two data connections, logins (nobody is logged in) and a command of another.
+    // Content, two data connections, logins (the module is not logged in) and a command of another
+    // operation.
     assert!((75_000..90_000).contains(&total.air), "{total:?}");
     let [(account, counts)] = report.own.as_slice() else {
         panic!("one profile was used: {:?}", report.own);
@@ -160,7 +161,7 @@ async fn two_that_fit_alone_and_not_together_do_not_both_begin() {
 async fn a_download_is_told_what_it_may_have_and_one_of_unknown_size_is_ended_there() {
     let module = Module::new().file("/f", content(200_000));
     let (broker, module) = within(100_000, module);
-    // This module tells the size and knows no limit, as one would that learns the size late.
+    // This module reports the size and ignores limits, as a module would that learns the size late.
     let error = get(&broker, "/f").await.unwrap_err();
     exceeded(&error);
     let log = module.log();
@@ -245,7 +246,8 @@ async fn counts_outlive_the_daemon() {
     );
 }
 
-/// An upload that failed while it had made way, of a client that has used all up meanwhile.
+/// An upload that failed while it was off the link, of a client that has used up its budget
+/// meanwhile.
 #[tokio::test(start_paused = true)]
 async fn a_clean_up_is_booked_and_is_done_though_nothing_is_left() {
     let (broker, module) = within(50_000, Module::new().file("/f", content(25_000)));

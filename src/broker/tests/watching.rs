@@ -1,4 +1,4 @@
-//! What those see who watch, and what an idle link does.
+//! What watchers see, and what an idle link does.
 
 use super::*;
 use crate::broker::api::{Heard, Watcher};
@@ -6,8 +6,8 @@ use crate::broker::operation::State;
 use crate::broker::watch::{OperationChange, Outcome, SessionChange, What};
 use simcom_talk::dialogue::operation::Task;
 
-/// Changes of operations and sessions that were told so far, in short, with the principal that
-/// the watcher was allowed to see.
+/// Changes of operations and sessions reported so far, in short, with the principal that the
+/// watcher may see.
 async fn heard(watcher: &mut Watcher) -> Vec<String> {
     let mut all = Vec::new();
     while let Ok(Some(heard)) = timeout(Duration::from_millis(1), watcher.next()).await {
@@ -113,7 +113,7 @@ async fn watchers_are_bounded_and_leave_their_places() {
     broker.watch(&caller("other"), &[]).unwrap();
     watchers.pop();
     broker.watch(&caller("me"), &[]).unwrap();
-    // Sixteen of each of three, and then one of each.
+    // Sixteen of each of three principals, and then one of each.
     let mut others = 0;
     while let Ok(watcher) = broker.watch(&caller(&format!("other {}", others / 16)), &[]) {
         watchers.push(watcher);

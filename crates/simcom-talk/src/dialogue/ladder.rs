@@ -102,8 +102,8 @@ pub struct Ladder {
 /// What budgets are counted in.
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// So many vain tries to bring a silent module up, and the port is opened anew: a device that was
-/// enumerated anew may have left a dead descriptor.
+/// Failed bring-ups of a silent module before the port is reopened: a device that was enumerated
+/// again may have left a dead descriptor.
 const SILENT: u32 = 2;
 
 /// So many different servers out of reach, and it is the module that reaches none.

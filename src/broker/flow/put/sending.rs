@@ -31,8 +31,8 @@ impl Broker {
     /// earlier operation has begun. Returns at once.
     ///
     /// # Errors
-    /// The target and admission causes of [`Broker`]; [`Cause::InvalidPath`];
-    /// [`Cause::OwnSentinel`]; [`Cause::NoVerifyInAscii`]. Nothing has reached the module.
+    /// The target and admission causes of [`Broker`]; `Cause::InvalidPath`, `Cause::OwnSentinel` or
+    /// `Cause::NoVerifyInAscii` for the header. Nothing has reached the module.
     pub(crate) fn send(
         &self,
         caller: &Caller,

@@ -1,4 +1,4 @@
-//! How many logins the order costs, against the best order there is in which nobody waits longer.
+//! How many logins the order costs, against the best order in which nobody waits longer.
 
 use super::*;
 
@@ -9,7 +9,7 @@ const PATIENCE: u64 = 20;
 
 const MIXES: u64 = 300;
 
-/// A job: when it comes, in seconds, whose it is and where it goes.
+/// A job: when it comes, in seconds, its principal, and its server.
 #[derive(Debug, Clone, Copy)]
 struct Arrival {
     at: u64,
@@ -17,7 +17,7 @@ struct Arrival {
     server: u64,
 }
 
-/// What an order came to.
+/// The cost of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Cost {
     logins: u32,
@@ -84,7 +84,7 @@ fn scheduled(jobs: &[Arrival]) -> Cost {
     cost
 }
 
-/// The fewest logins with which nobody waits longer than `bound`: every order is tried.
+/// The fewest logins with which nobody waits longer than `bound`: tries every order.
 fn best(left: &mut Vec<Arrival>, now: u64, at: Option<u64>, bound: u64, most: u32) -> Option<u32> {
     if left.is_empty() {
         return Some(0);
@@ -130,7 +130,8 @@ fn the_order_costs_hardly_more_logins_than_the_best_there_is() {
         assert!(found <= cost.logins, "{jobs:?}");
         ours += cost.logins;
         theirs += found;
-        // All that the rules allow: what `Scheduler::rank` states, for whoever has the most here.
+        // The longest wait that `Scheduler::rank` allows, for the principal with the most jobs
+        // here.
         let most =
             (0..3).map(|principal| jobs.iter().filter(|job| job.principal == principal).count());
         let stated = most.max().unwrap_or_default() as u64 * (PATIENCE + 3 * (LOGIN + WORK));

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// One that has the link, and one that waits.
+/// An operation that has the link, and one that waits.
 fn two(guest: Wish) -> (Scheduler, Key, Instant, Costs) {
     let (mut queue, now) = (scheduler(10, 10), clock::now());
     let many = admit(&mut queue, "many", wish(Priority::Normal, "a"), now);
@@ -34,7 +34,7 @@ fn those_of_the_same_server_wait_for_a_turn_and_those_of_another_until_it_is_wor
         (wish(Priority::Normal, "a"), 1),
         (wish(Priority::Interactive, "a"), 0),
         (wish(Priority::Interactive, "b"), 4),
-        // Patience is over before.
+        // Its patience is over before that.
         (wish(Priority::Normal, "b"), 16),
     ] {
         let (queue, many, now, costs) = two(guest);
@@ -68,6 +68,6 @@ fn what_it_does_next_is_what_those_who_wait_expect() {
     queue.goes_on(many, &next, now + SECOND);
     let after = queue.starts(&costs, now + SECOND)[0].1;
     assert!(after > before, "{before:?} {after:?}");
-    // Its turn has lasted all the same.
+    // Its turn has lasted its full time all the same.
     assert!(!queue.may_go_on(many, &costs, now + SECOND));
 }

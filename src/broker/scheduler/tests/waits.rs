@@ -1,4 +1,4 @@
-//! How long anybody waits, against the bound that `Scheduler::rank` states.
+//! How long jobs wait, against the bound that `Scheduler::rank` states.
 
 use super::*;
 
@@ -7,7 +7,7 @@ const PATIENCE: u64 = 10;
 /// The longest time that a job has the link here.
 const STAY: u64 = 4;
 
-/// A job: when it comes, whose it is, how urgent, where it goes and how long it takes.
+/// A job: when it comes, its principal, priority, server and duration.
 #[derive(Debug, Clone, Copy)]
 struct Arrival {
     at: u64,
@@ -32,7 +32,8 @@ fn arrivals() -> impl Strategy<Value = Vec<Arrival>> {
     })
 }
 
-/// Serves them all; answers the longest wait, and the greatest part of its bound that one took.
+/// Serves them all; returns the longest wait, and the greatest part of its bound that any wait
+/// took.
 fn longest(all: &[Arrival]) -> Result<(u64, f64), TestCaseError> {
     let (mut queue, start) = (scheduler(1000, 1000), clock::now());
     let second = |at: u64| start + Duration::from_secs(at);
