@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Operation, Pace};
 use super::ended::{Ended, Endings};
+use super::{Operation, Pace};
 use crate::broker::catalogue::Profile;
 use crate::broker::catalogue::SessionUse;
 use crate::broker::link::Link;
