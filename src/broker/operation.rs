@@ -5,6 +5,7 @@
 
 mod admittance;
 mod ended;
+mod pace;
 mod queued;
 mod registry;
 pub mod requests;
@@ -39,6 +40,7 @@ use crate::modem::source::Source;
 use crate::modem::{self, Job, JobId, clock};
 use admittance::has_logged_in;
 pub use ended::Ended;
+pub(crate) use pace::{EVERY, Pace};
 pub use queued::{Queued, Running, State};
 pub(crate) use registry::{Admission, Operations};
 use simcom_talk::dialogue::failure::{self, Ending};
@@ -77,6 +79,7 @@ pub(crate) struct Operation {
     events: Arc<Events>,
     admitted: Instant,
     facts: Mutex<Facts>,
+    pace: Pace,
     /// Its budget on the air; `None` where it concerns the module alone.
     pub(crate) allowance: Option<Arc<Allowance>>,
     /// How it was cancelled. The channel closes when the operation has ended.
@@ -106,8 +109,6 @@ struct Facts {
     on_link_since: Option<Instant>,
     /// Time on the link, without the current job.
     on_link: Duration,
-    /// Bytes that its transfer has moved.
-    bytes: u64,
     /// Bytes that it had moved when it got the link.
     bytes_before: u64,
     /// When and why the scheduler asked it to yield.
@@ -570,7 +571,7 @@ impl Operation {
     pub(crate) fn stands(&self) -> (bool, u64) {
         let kept = self.kept().turn.is_some();
         let facts = self.facts();
-        (kept || facts.on_link_since.is_some(), facts.bytes)
+        (kept || facts.on_link_since.is_some(), self.pace.bytes())
     }
 
     /// Time on the link so far.

@@ -7,6 +7,7 @@ mod call;
 mod cause;
 mod failure;
 mod meaning;
+pub(super) mod reason;
 
 use std::collections::HashMap;
 
@@ -115,7 +116,6 @@ pub fn told(error: &Error) -> Told {
         .map(|info| (info.reason, info.metadata))
         .unwrap_or_default();
     Told {
-        code: status.code().into(),
         reason,
         message: status.message().into(),
         metadata: metadata.into_iter().collect(),
@@ -194,7 +194,7 @@ const fn limit(standing: &Standing) -> &'static str {
 mod tests {
     use tonic_types::FieldViolation;
 
-    use super::meaning::name;
+    use super::reason::name;
     use super::*;
     use crate::broker::terms::Principal;
     use crate::proto::Reason;

@@ -99,8 +99,6 @@ pub(crate) struct Spent {
 /// An error in the form that clients receive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
-    /// Number of the gRPC status code.
-    pub code: i32,
     /// The reason, for programs.
     pub reason: String,
     /// The message, for people.
@@ -514,7 +512,6 @@ mod tests {
 
     fn told(reason: &str) -> Told {
         Told {
-            code: 14,
             reason: reason.into(),
             message: "why".into(),
             metadata: BTreeMap::new(),

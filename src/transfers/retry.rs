@@ -227,7 +227,6 @@ mod tests {
         let budget = Budget::default();
         let mut record = download(key("x"));
         let why = || Told {
-            code: 14,
             reason: "X".into(),
             message: "why".into(),
             metadata: BTreeMap::new(),

@@ -61,7 +61,6 @@ fn settings(scratch: &TempDir) -> Settings {
 
 pub(crate) fn told(error: &Error) -> Told {
     Told {
-        code: 2,
         reason: format!("{:?}", error.cause),
         message: error.to_string(),
         metadata: Default::default(),

@@ -291,7 +291,6 @@ async fn every_pair_of_disturbances_of_an_a7670_leaves_transfers_whole() {
 /// As clients are told of errors.
 pub(crate) fn told(error: &Error) -> cellftp::transfers::Told {
     cellftp::transfers::Told {
-        code: 2,
         reason: format!("{:?}", error.cause),
         message: error.to_string(),
         metadata: BTreeMap::new(),

@@ -416,7 +416,6 @@ pub(crate) fn wall() -> SystemTime {
 
 fn told(error: &Error) -> transfers::Told {
     transfers::Told {
-        code: 2,
         reason: format!("{:?}", error.cause),
         message: error.to_string(),
         metadata: Default::default(),

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::Operation;
 use super::ended::{Ended, Endings};
+use super::{Operation, Pace};
 use crate::broker::catalogue::Profile;
 use crate::broker::catalogue::SessionUse;
 use crate::broker::link::Link;
@@ -130,6 +130,7 @@ impl Operations {
             events,
             admitted: clock::now(),
             facts: Mutex::default(),
+            pace: Pace::default(),
             allowance,
             ending: watch::Sender::default(),
             slot,
@@ -226,7 +227,7 @@ impl Operations {
             }
             let (on_link, bytes) = {
                 let facts = operation.facts();
-                (facts.on_link_since, facts.bytes)
+                (facts.on_link_since, operation.pace.bytes())
             };
             let state = match (on_link, places.get(&operation.slot.key())) {
                 (Some(since), _) => State::Running {

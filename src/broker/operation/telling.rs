@@ -47,9 +47,11 @@ impl Operation {
     /// The operation has moved `bytes` bytes so far.
     pub(crate) fn moved(&self, bytes: u64) {
         let now = clock::now();
+        if !self.pace.moved(bytes, now.duration_since(self.admitted)) {
+            return;
+        }
         {
             let mut facts = self.facts();
-            facts.bytes = bytes;
             self.slot.moved(bytes.saturating_sub(facts.bytes_before));
             if facts.told.is_some_and(|told| now < told + TELL) {
                 return;
@@ -117,7 +119,7 @@ impl Operation {
         let (first, yielded) = {
             let mut facts = self.facts();
             facts.on_link_since = Some(now);
-            facts.bytes_before = facts.bytes;
+            facts.bytes_before = self.pace.bytes();
             let first = !std::mem::replace(&mut facts.started, true);
             (first, facts.yielded.take())
         };
@@ -135,7 +137,7 @@ impl Operation {
         let bytes = {
             let mut facts = self.facts();
             facts.yielded = Some(now);
-            facts.bytes
+            self.pace.bytes()
         };
         tracing::debug!(bytes, ?why, "gave way");
         self.tell(OperationChange::Yielded { bytes, why });
@@ -147,7 +149,7 @@ impl Operation {
             if std::mem::replace(&mut facts.ended, true) {
                 return;
             }
-            (facts.on_link, facts.bytes)
+            (facts.on_link, self.pace.bytes())
         };
         let ended = Ended {
             about: self.about(),

@@ -77,9 +77,13 @@ impl Allowance {
         self.afford_in_all(up.cost(self.air, bytes).saturating_add(back))
     }
 
-    /// Whether a download of unknown size may have moved `bytes` bytes.
-    pub(crate) fn download(&self, bytes: u64) -> Result<(), Cause> {
-        self.afford_in_all(self.air.whole(bytes))
+    /// Whether a download of unknown size may have moved `bytes` bytes. Answers up to where it may go on without asking
+    /// again: `ahead` bytes further where the budget has that, and else not at all.
+    pub(crate) fn download(&self, bytes: u64, ahead: u64) -> Result<u64, Cause> {
+        self.afford_in_all(self.air.whole(bytes))?;
+        let further = bytes.saturating_add(ahead);
+        let has = self.afford_in_all(self.air.whole(further)).is_ok();
+        Ok(if has { further } else { bytes })
     }
 
     /// Admits a job if its least cost is affordable, and gives its task the largest size that it

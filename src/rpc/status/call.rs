@@ -6,7 +6,8 @@ use tonic::codegen::http::HeaderMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
-use super::meaning::{DOMAIN, LONGEST, Meaning, name, shortened};
+use super::meaning::{DOMAIN, LONGEST, Meaning, shortened};
+use super::reason::name;
 use crate::broker::terms::Principal;
 use crate::proto::Reason;
 use crate::rpc::convert::fields::Invalid;
@@ -55,7 +56,7 @@ pub(in crate::rpc) fn bad_metadata(name: &str, rule: &str) -> Status {
 
 /// A caller that has no principal.
 pub(in crate::rpc) fn no_identity(why: &str) -> Status {
-    simple(Code::Unauthenticated, Reason::NoIdentity, why)
+    simple(Reason::NoIdentity, why)
 }
 
 /// A caller without the role that a method needs.
@@ -67,7 +68,7 @@ pub(in crate::rpc) fn role_required(principal: &Principal, method: &str, role: R
     );
     let metadata = [("principal", principal.as_str()), ("role", role)];
     let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    Meaning::new(Code::PermissionDenied, Reason::RoleRequired, "").status(message, metadata.into())
+    Meaning::new(Reason::RoleRequired, "").status(message, metadata.into())
 }
 
 /// A call that needs a feature which this daemon does not have.
@@ -76,7 +77,7 @@ pub(in crate::rpc) fn feature_unknown(feature: &str) -> Status {
         "the call needs `{feature}`, which this daemon does not have; GetServerInfo names what it has"
     );
     let metadata = [("feature".to_owned(), feature.to_owned())];
-    Meaning::new(Code::Unimplemented, Reason::FeatureUnknown, "").status(message, metadata.into())
+    Meaning::new(Reason::FeatureUnknown, "").status(message, metadata.into())
 }
 
 /// A path that is no method's.
@@ -87,7 +88,6 @@ pub(in crate::rpc) fn no_such_method() -> Status {
 /// An upload whose stream ended before `finish`.
 pub(in crate::rpc) fn unfinished() -> Status {
     simple(
-        Code::Cancelled,
         Reason::Unfinished,
         "the stream ended without `finish`, so the file is not completed",
     )
@@ -106,7 +106,7 @@ pub(in crate::rpc) fn late_message(first: bool) -> Status {
     } else {
         format!("a message that had begun was not whole within {MESSAGE:?}")
     };
-    simple(Code::DeadlineExceeded, Reason::MessageTooLate, &message)
+    simple(Reason::MessageTooLate, &message)
 }
 
 /// A message that is longer than its method needs.
@@ -115,7 +115,7 @@ pub(in crate::rpc) fn too_long(len: u32, bound: u32) -> Status {
         "the message has {len} bytes, the method takes {bound}; send a file in chunks of at most \
          {CHUNK} bytes"
     );
-    simple(Code::InvalidArgument, Reason::MessageTooLong, &message)
+    simple(Reason::MessageTooLong, &message)
 }
 
 /// Too many short chunks.
@@ -124,13 +124,13 @@ pub(in crate::rpc) fn short_chunks() -> Status {
         "too many chunks are shorter than {SHORT} bytes: {SHORT_AT_ONCE} may be, and \
          {SHORT_A_SECOND} more in a second; send longer ones, best of 64 KiB"
     );
-    simple(Code::InvalidArgument, Reason::ChunksTooShort, &message)
+    simple(Reason::ChunksTooShort, &message)
 }
 
 /// A request that is no message of Protocol Buffers in gRPC's framing.
 pub(in crate::rpc) fn malformed(how: &str) -> Status {
     let message = format!("the request cannot be read: {how}");
-    simple(Code::InvalidArgument, Reason::MalformedMessage, &message)
+    simple(Reason::MalformedMessage, &message)
 }
 
 /// Changes tonic's INTERNAL for a message that cannot be decoded to `MALFORMED_MESSAGE`, since the client has
@@ -160,6 +160,6 @@ pub(in crate::rpc) fn too_many_calls(own: bool) -> Status {
     Meaning::unavailable(Reason::TooManyCalls, "").status(message, HashMap::new())
 }
 
-fn simple(code: Code, reason: Reason, message: &str) -> Status {
-    Meaning::new(code, reason, "").status(message.into(), HashMap::new())
+fn simple(reason: Reason, message: &str) -> Status {
+    Meaning::new(reason, "").status(message.into(), HashMap::new())
 }

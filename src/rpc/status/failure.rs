@@ -24,7 +24,6 @@ impl Meaning {
                 "check the module's power and cable, and module.device in the configuration",
             ),
             modem::Error::PortHeld { .. } => Self::new(
-                Code::FailedPrecondition,
                 Reason::PortHeld,
                 "end that program, or have it leave the port alone",
             ),
@@ -34,7 +33,7 @@ impl Meaning {
             modem::Error::NotReady(failure) => {
                 let meaning = Self::of_failure(failure);
                 // The client need not know why the module is not ready yet, unless a person has to act.
-                if meaning.code == Code::FailedPrecondition || meaning.code == Code::Unavailable {
+                if matches!(meaning.code(), Code::FailedPrecondition | Code::Unavailable) {
                     meaning
                 } else {
                     Self::unavailable(Reason::ModemNotReady, "the module is being brought up")
@@ -49,7 +48,6 @@ impl Meaning {
         use failure::Cause as C;
         match &failure.cause {
             C::Refused(_) if failure.stage == Stage::Tls => Self::new(
-                Code::FailedPrecondition,
                 Reason::TlsSetupRefused,
                 "the module does not take what TLS must prove, so it was not let log in; does its \
                  firmware have this setting, and its memory room for a certificate?",
@@ -61,18 +59,15 @@ impl Meaning {
                 "the module is being brought back to order",
             ),
             C::OutOfOrder(_) | C::Garbled => Self::new(
-                Code::Internal,
                 Reason::ModemGarbled,
                 "the module answered against its own manual; does another program use the port, or \
                  does the line change bytes (software flow control, 7 bits, a wrong baud rate)?",
             ),
             C::Undecided(_) => Self::new(
-                Code::Internal,
                 Reason::SizeUndecided,
                 "the directory's listing does not tell either",
             ),
             C::ListingUnread(_) => Self::new(
-                Code::FailedPrecondition,
                 Reason::ListingUnreadable,
                 "the server tells no size of the name either, so nobody can say whether it is there; a \
                  transfer of it does not need the listing",
@@ -81,43 +76,32 @@ impl Meaning {
             C::PortLost => Self::unavailable(Reason::PortLost, "the port is being reopened"),
             C::Disconnected => Self::unavailable(Reason::ServerClosed, ""),
             C::NetworkLost => Self::unavailable(Reason::Network, ""),
-            C::SimMissing => Self::new(
-                Code::FailedPrecondition,
-                Reason::SimMissing,
-                "put a SIM into the module",
-            ),
-            C::SimLocked => Self::new(
-                Code::FailedPrecondition,
-                Reason::SimLocked,
-                "unlock it: cellftpd does not enter PINs",
-            ),
+            C::SimMissing => Self::new(Reason::SimMissing, "put a SIM into the module"),
+            C::SimLocked => Self::new(Reason::SimLocked, "unlock it: cellftpd does not enter PINs"),
             C::NotRegistered => Self::unavailable(
                 Reason::NotRegistered,
                 "check antenna, coverage and subscription",
             ),
-            C::Cancelled(_) => Self::new(Code::Cancelled, Reason::Cancelled, ""),
-            C::SourceGone => Self::new(Code::Cancelled, Reason::Unfinished, ""),
+            C::Cancelled(_) => Self::new(Reason::Cancelled, ""),
+            C::SourceGone => Self::new(Reason::Unfinished, ""),
             C::SourceForgotten => Self::new(
-                Code::Aborted,
                 Reason::TransferFailed,
                 "it would have to start over, and the beginning is not kept: send it again",
             ),
-            C::SourceChanged => Self::new(Code::Aborted, Reason::SourceChanged, ""),
+            C::SourceChanged => Self::new(Reason::SourceChanged, ""),
             C::SourceStalled => Self::writer_too_slow(),
             C::ReceiverStalled => Self::reader_too_slow(),
-            C::Exists => Self::new(Code::AlreadyExists, Reason::AlreadyExists, ""),
+            C::Exists => Self::new(Reason::AlreadyExists, ""),
             C::NotOnModule => Self::new(
-                Code::NotFound,
                 Reason::FileNotFound,
                 "ListModuleFiles shows what the drives of the module hold",
             ),
             C::DriveFull { .. } => Self::new(
-                Code::FailedPrecondition,
                 Reason::ModuleFull,
                 "delete files of the module, or take another drive",
             ),
-            C::SizeMismatch { .. } => Self::new(Code::Aborted, Reason::SizeMismatch, ""),
-            C::OverLimit { .. } => Self::new(Code::ResourceExhausted, Reason::DataBudget, ""),
+            C::SizeMismatch { .. } => Self::new(Reason::SizeMismatch, ""),
+            C::OverLimit { .. } => Self::new(Reason::DataBudget, ""),
             C::Unsuitable(rule) => {
                 let field = match failure.command {
                     Some(CommandName::Login) => "target",
@@ -126,7 +110,6 @@ impl Meaning {
                 Self {
                     field: Some(FieldViolation::new(field, rule.to_string())),
                     ..Self::new(
-                        Code::InvalidArgument,
                         Reason::BadParameter,
                         "this command takes no more on this module",
                     )
@@ -144,30 +127,28 @@ impl Meaning {
         );
         match code {
             ErrCode::SSL_ALERT if failure.stage == Stage::Data => Self::new(
-                Code::FailedPrecondition,
                 Reason::TlsAlert,
                 "the login went well, so the TLS of the data connection is the likely cause: does \
                  the server insist on TLS session reuse (vsftpd's require_ssl_reuse), which these \
                  modules do not do?",
             ),
             ErrCode::SSL_ALERT => Self::new(
-                Code::FailedPrecondition,
                 Reason::TlsAlert,
                 "the server did not prove who it is, or the two have no TLS version in common: \
                  check the certificate that it is verified by (`ca_file`), its host name, \
                  `security` and `tls_floor`",
             ),
-            ErrCode::UNKNOWN => Self::new(Code::Unknown, Reason::ModemUnknown, ""),
+            ErrCode::UNKNOWN => Self::new(Reason::ModemUnknown, ""),
             ErrCode::BUSY => Self::unavailable(Reason::ModemBusy, ""),
             ErrCode::CLOSED_BY_SERVER => Self::unavailable(Reason::ServerClosed, ""),
             ErrCode::SSL_CLOSED => Self::unavailable(Reason::TlsClosed, ""),
             ErrCode::SERVER_TIMEOUT => Self::unavailable(Reason::ServerTimeout, ""),
             ErrCode::TIMEOUT => Self::unavailable(Reason::LinkTimeout, ""),
-            ErrCode::TRANSFER_FAILED => Self::new(Code::Aborted, Reason::TransferFailed, ""),
+            ErrCode::TRANSFER_FAILED => Self::new(Reason::TransferFailed, ""),
             ErrCode::MEMORY | ErrCode::FILE if absent => Self::file_not_found(),
-            ErrCode::MEMORY => Self::new(Code::Internal, Reason::ModuleMemory, ""),
-            ErrCode::FILE => Self::new(Code::Internal, Reason::ModuleFile, ""),
-            ErrCode::PARAMETER => Self::new(Code::InvalidArgument, Reason::BadParameter, ""),
+            ErrCode::MEMORY => Self::new(Reason::ModuleMemory, ""),
+            ErrCode::FILE => Self::new(Reason::ModuleFile, ""),
+            ErrCode::PARAMETER => Self::new(Reason::BadParameter, ""),
             ErrCode::REJECTED => Self::of_rejection(failure),
             ErrCode::NETWORK => Self::unavailable(
                 Reason::Network,
@@ -183,8 +164,8 @@ impl Meaning {
                  (vsftpd's require_ssl_reuse), which they do not do",
             ),
             ErrCode::CONNECT_SOCKET => Self::unavailable(Reason::Connect, "check host and port"),
-            ErrCode::STATE => Self::new(Code::Internal, Reason::ModemState, ""),
-            _ => Self::new(Code::Unknown, Reason::ModemUnknown, ""),
+            ErrCode::STATE => Self::new(Reason::ModemState, ""),
+            _ => Self::new(Reason::ModemUnknown, ""),
         }
     }
 
@@ -197,7 +178,6 @@ impl Meaning {
         );
         match (failure.stage, failure.finding) {
             (Stage::Login, _) => Self::new(
-                Code::FailedPrecondition,
                 Reason::LoginRefused,
                 "check user name and password; a login that has not worked lately is not repeated, since \
                  servers lock accounts; one that has may be refused while the server still counts a \
@@ -207,17 +187,15 @@ impl Meaning {
                 Self::file_not_found()
             }
             (_, Some(Finding::DirectoryAbsent)) => Self::new(
-                Code::NotFound,
                 Reason::DirectoryNotFound,
                 "the directory that the name would be in does not exist",
             ),
             (_, Some(Finding::NamePresent))
                 if failure.command == Some(CommandName::MakeDirectory) =>
             {
-                Self::new(Code::AlreadyExists, Reason::AlreadyExists, "")
+                Self::new(Reason::AlreadyExists, "")
             }
             _ => Self::new(
-                Code::FailedPrecondition,
                 Reason::ServerRefused,
                 "check the path, and that the user may do this",
             ),
@@ -228,22 +206,17 @@ impl Meaning {
     /// has shown decides.
     fn of_refusal(failure: &Failure) -> Self {
         let meaning = Self::of_rejection(failure);
-        match (meaning.code, failure.stage) {
+        match (meaning.code(), failure.stage) {
             (Code::NotFound | Code::AlreadyExists, _) => meaning,
             (_, Stage::Login) => Self::new(
-                Code::Internal,
                 Reason::ModemError,
                 "check user name, password, host and port: the module does not say more",
             ),
-            _ => Self::new(Code::Internal, Reason::ModemError, ""),
+            _ => Self::new(Reason::ModemError, ""),
         }
     }
 
     fn file_not_found() -> Self {
-        Self::new(
-            Code::NotFound,
-            Reason::FileNotFound,
-            "the directory does not list the name",
-        )
+        Self::new(Reason::FileNotFound, "the directory does not list the name")
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
+use super::reason::{self, name};
 use crate::proto::Reason;
 
 /// The `domain` of every `google.rpc.ErrorInfo`.
@@ -21,9 +22,8 @@ const VALUE: usize = 128;
 /// takes 5 to 20 s, so that a shorter wait would mostly be in vain.
 pub(super) const RETRY: Duration = Duration::from_secs(5);
 
-/// What an error means: code, reason, advice, and whether to try again.
+/// What an error means: reason (which has a code), advice, and whether to try again.
 pub(super) struct Meaning {
-    pub(super) code: Code,
     pub(super) reason: Reason,
     /// What a person can do, or what the cause is; may be empty.
     pub(super) advice: &'static str,
@@ -34,9 +34,8 @@ pub(super) struct Meaning {
 }
 
 impl Meaning {
-    pub(super) fn new(code: Code, reason: Reason, advice: &'static str) -> Self {
+    pub(super) fn new(reason: Reason, advice: &'static str) -> Self {
         Self {
-            code,
             reason,
             advice,
             retry: None,
@@ -48,7 +47,7 @@ impl Meaning {
     pub(super) fn unavailable(reason: Reason, advice: &'static str) -> Self {
         Self {
             retry: Some(RETRY),
-            ..Self::new(Code::Unavailable, reason, advice)
+            ..Self::new(reason, advice)
         }
     }
 
@@ -57,7 +56,7 @@ impl Meaning {
     pub(super) fn full(own: bool, reason: Reason, advice: &'static str) -> Self {
         Self {
             retry: (!own).then_some(RETRY),
-            ..Self::new(Code::ResourceExhausted, reason, advice)
+            ..Self::new(reason, advice)
         }
     }
 
@@ -77,7 +76,6 @@ impl Meaning {
     /// The caller reads too slowly.
     pub(super) fn reader_too_slow() -> Self {
         Self::new(
-            Code::ResourceExhausted,
             Reason::ReaderTooSlow,
             "others wait for the link; read faster, or go on later from an offset",
         )
@@ -86,10 +84,13 @@ impl Meaning {
     /// The caller sends too slowly.
     pub(super) fn writer_too_slow() -> Self {
         Self::new(
-            Code::ResourceExhausted,
             Reason::WriterTooSlow,
             "others wait for the link; have the data at hand before the call",
         )
+    }
+
+    pub(super) const fn code(&self) -> Code {
+        reason::code(self.reason)
     }
 
     pub(super) fn status(self, message: String, metadata: HashMap<String, String>) -> Status {
@@ -103,10 +104,11 @@ impl Meaning {
         if self.retry.is_some() {
             details.set_retry_info(self.retry);
         }
+        let code = self.code();
         if let Some(field) = self.field {
             details.set_bad_request(vec![field]);
         }
-        Status::with_error_details(self.code, message, details)
+        Status::with_error_details(code, message, details)
     }
 }
 
@@ -125,10 +127,4 @@ pub(super) fn shortened(text: String, most: usize) -> String {
         whole if whole.len() == text.len() => text,
         beginning => format!("{beginning} ..."),
     }
-}
-
-/// The name of a reason, as it is sent.
-pub(super) fn name(reason: Reason) -> &'static str {
-    let name = reason.as_str_name();
-    name.strip_prefix("REASON_").unwrap_or(name)
 }

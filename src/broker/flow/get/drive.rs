@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ends::Ends;
 use super::{Deliver, Finished, GetProgress, GetStage};
-use crate::broker::operation::{Feed, Operation};
+use crate::broker::operation::{EVERY, Feed, Operation};
 use crate::broker::scheduler::Yielding;
 use crate::broker::spool::{Gauge, WriteError, Writer};
 use crate::broker::terms::Load;
@@ -295,6 +295,8 @@ async fn pump(
 ) -> Result<Option<u64>, Cause> {
     let mut begin = Some(begin);
     let (mut moved, mut grown) = (0, None);
+    // Up to where the budget need not be asked again.
+    let mut asked = 0;
     while let Some(delivery) = deliveries.recv().await {
         let (size, chunk) = match delivery {
             Delivery::Began { size } => (size, Bytes::new()),
@@ -313,8 +315,10 @@ async fn pump(
             let _ = begin.send(size);
         }
         moved += chunk.len() as u64;
-        if let Some(allowance) = &operation.allowance {
-            allowance.download(moved)?;
+        if let Some(allowance) = &operation.allowance
+            && moved >= asked
+        {
+            asked = allowance.download(moved, EVERY)?;
         }
         match way.spool(operation, chunk).await {
             Ok(()) => {}
