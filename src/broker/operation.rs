@@ -115,8 +115,6 @@ struct Facts {
     asked: Option<(Instant, Why)>,
     /// When it yielded the link, to resume later.
     yielded: Option<Instant>,
-    /// When watchers last heard of its progress.
-    told: Option<Instant>,
     started: bool,
     ended: bool,
 }

@@ -3,39 +3,65 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Bytes between two reports. The module sends a chunk of about 1.4 KiB: a scheduler, a ledger and watchers that heard
-/// of each would cost more than moving it.
+/// Bytes after which the scheduler and the ledger hear again. The module sends a chunk of about 1.4 KiB: to tell them of
+/// each would cost more than moving it.
 pub(crate) const EVERY: u64 = 64 * 1024;
 
-/// Time between two reports of a link that is too slow for [`EVERY`]: often enough for a person's eye.
-const LATEST: Duration = Duration::from_millis(500);
+/// Time after which watchers hear again: often enough for a person's eye. The scheduler hears then as well, since a
+/// slow link takes seconds for [`EVERY`].
+const TELL: Duration = Duration::from_secs(1);
+
+/// The time of a report that was never made.
+const NEVER: u64 = u64::MAX;
 
 /// Counts the bytes of one operation. One task counts, any may read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pace {
     bytes: AtomicU64,
+    /// Bytes that were last reported.
     reported: AtomicU64,
-    /// Milliseconds since the operation was admitted.
-    reported_at: AtomicU64,
+    /// When watchers last heard, in milliseconds since the operation was admitted.
+    told: AtomicU64,
+}
+
+/// Who is to hear now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    Nobody,
+    Scheduler,
+    All,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            bytes: AtomicU64::new(0),
+            reported: AtomicU64::new(0),
+            told: AtomicU64::new(NEVER),
+        }
+    }
 }
 
 impl Pace {
-    /// The operation has moved `bytes` bytes so far, `now` after it was admitted. Answers whether that is to be
-    /// reported.
-    pub(super) fn moved(&self, bytes: u64, now: Duration) -> bool {
+    /// The operation has moved `bytes` bytes so far, `now` after it was admitted.
+    pub(super) fn moved(&self, bytes: u64, now: Duration) -> Due {
         self.bytes.store(bytes, Ordering::Relaxed);
-        let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        let now = u64::try_from(now.as_millis()).unwrap_or(NEVER - 1);
         let reported = self.reported.load(Ordering::Relaxed);
-        let since = now.saturating_sub(self.reported_at.load(Ordering::Relaxed));
-        // Fewer than before: it began anew.
-        let is_due = bytes < reported
-            || bytes - reported >= EVERY
-            || u128::from(since) >= LATEST.as_millis();
-        if is_due {
+        let told = self.told.load(Ordering::Relaxed);
+        let is_first = told == NEVER;
+        let due = if is_first || u128::from(now.saturating_sub(told)) >= TELL.as_millis() {
+            self.told.store(now, Ordering::Relaxed);
+            Due::All
+        } else if bytes < reported || bytes - reported >= EVERY {
+            Due::Scheduler
+        } else {
+            Due::Nobody
+        };
+        if due != Due::Nobody {
             self.reported.store(bytes, Ordering::Relaxed);
-            self.reported_at.store(now, Ordering::Relaxed);
         }
-        is_due
+        due
     }
 
     /// Bytes that it has moved.
@@ -49,17 +75,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_is_due_for_each_64_kib_and_twice_a_second() {
+    fn the_scheduler_hears_for_each_64_kib_and_all_once_a_second() {
         let pace = Pace::default();
-        let second = Duration::from_secs;
+        let at = Duration::from_millis;
+        assert_eq!(pace.moved(0, at(0)), Due::All);
         let due: Vec<u64> = (1..=200)
             .map(|chunk| chunk * 1480)
-            .filter(|bytes| pace.moved(*bytes, second(0)))
+            .filter(|bytes| pace.moved(*bytes, at(900)) == Due::Scheduler)
             .collect();
         assert_eq!(due, [66_600, 133_200, 199_800, 266_400]);
         assert_eq!(pace.bytes(), 296_000);
-        assert!(pace.moved(296_001, second(1)));
-        assert!(!pace.moved(296_002, second(1)));
-        assert!(pace.moved(10, second(1)), "it began anew");
+        assert_eq!(pace.moved(296_001, at(1000)), Due::All);
+        assert_eq!(pace.moved(296_002, at(1999)), Due::Nobody);
+        assert_eq!(pace.moved(10, at(1999)), Due::Scheduler, "it began anew");
     }
 }

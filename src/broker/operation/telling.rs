@@ -2,12 +2,12 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::Operation;
 use super::ended::Ended;
+use super::pace::Due;
 use crate::broker::terms::Error;
 use crate::broker::terms::Principal;
 use crate::broker::terms::Why;
@@ -46,19 +46,17 @@ impl Teller {
 impl Operation {
     /// The operation has moved `bytes` bytes so far.
     pub(crate) fn moved(&self, bytes: u64) {
-        let now = clock::now();
-        if !self.pace.moved(bytes, now.duration_since(self.admitted)) {
+        let due = self
+            .pace
+            .moved(bytes, clock::now().duration_since(self.admitted));
+        if due == Due::Nobody {
             return;
         }
-        {
-            let mut facts = self.facts();
-            self.slot.moved(bytes.saturating_sub(facts.bytes_before));
-            if facts.told.is_some_and(|told| now < told + TELL) {
-                return;
-            }
-            facts.told = Some(now);
+        let before = self.facts().bytes_before;
+        self.slot.moved(bytes.saturating_sub(before));
+        if due == Due::All {
+            self.tell(OperationChange::Progress { bytes });
         }
-        self.tell(OperationChange::Progress { bytes });
     }
 
     /// The operation as its own principal may see it.
@@ -170,9 +168,6 @@ impl Operation {
         self.events.tell(What::Operation { about, change });
     }
 }
-
-/// Time between two progress events: a watcher is a person or a log.
-const TELL: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
