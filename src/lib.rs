@@ -4,6 +4,7 @@
 //! `modem`, `broker`, `rpc` beside `client`; above them the entrance. `ARCHITECTURE.md` tells why.
 
 pub mod broker;
+mod certificates;
 pub mod client;
 pub mod config;
 pub mod daemon;

@@ -106,7 +106,7 @@ impl Client {
         let mut storage = self.storage.clone();
         self.limited(async {
             let answers = storage.fetch_to_module(request).await?.into_inner();
-            stream::result(answers, |response| {
+            stream::first_result(answers, |response| {
                 unless_validated(response.validated, ())?;
                 match response.message {
                     Some(Fetched::Progress(report)) => progress(&report),
@@ -144,7 +144,7 @@ impl Client {
         let mut storage = self.storage.clone();
         self.limited(async {
             let answers = storage.send_from_module(request).await?.into_inner();
-            stream::result(answers, |response| {
+            stream::first_result(answers, |response| {
                 unless_validated(response.validated, ())?;
                 match response.message {
                     Some(Sent::Progress(report)) => progress(&report),
@@ -230,7 +230,7 @@ impl Client {
         let mut storage = self.storage.clone();
         let answer = async {
             let answers = storage.write_module_file(request).await?.into_inner();
-            stream::result(answers, |response| {
+            stream::first_result(answers, |response| {
                 unless_validated(response.validated, ())?;
                 match response.message {
                     Some(Stored::Progress(report)) => progress(&report),

@@ -6,7 +6,6 @@ mod durable;
 mod env;
 mod error;
 mod file;
-mod identity;
 mod limits;
 mod listen;
 mod load;

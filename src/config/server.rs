@@ -10,8 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::error::Problem;
 use super::file::{contents, locate};
-use super::identity;
 use crate::broker::terms;
+use crate::certificates;
 use simcom_talk::ftps::tls::{
     CaCertificate, ClientIdentity, IdentityError, TlsFloor, TlsPolicy, Verify,
 };
@@ -283,7 +283,7 @@ impl ServerProfile {
         }
         let (cert, chain) = contents(cert).map_err(|rule| (CERT, rule))?;
         let (key, secret) = contents(key).map_err(|rule| (KEY, rule))?;
-        ClientIdentity::from_pem(&chain, &secret, identity::belong_together)
+        ClientIdentity::from_pem(&chain, &secret, certificates::belong_together)
             .map(Some)
             .map_err(|error| match error {
                 IdentityError::Certificate(rule) => (CERT, format!("{} {rule}", cert.display())),
@@ -313,7 +313,7 @@ impl ServerProfile {
             }
             (_, Verification::Required) => {
                 let (path, text) = contents(file)?;
-                let ca = CaCertificate::from_pem(&text)
+                let ca = CaCertificate::from_pem(&text, certificates::can_sign)
                     .map_err(|rule| format!("{} {rule}", path.display()))?;
                 Verify::Required(ca)
             }

@@ -30,6 +30,7 @@ mod peer;
 mod permission;
 mod progress;
 mod put;
+mod reason;
 mod report;
 mod require;
 pub mod role;

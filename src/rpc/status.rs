@@ -7,7 +7,6 @@ mod call;
 mod cause;
 mod failure;
 mod meaning;
-pub(super) mod reason;
 
 use std::collections::HashMap;
 
@@ -194,11 +193,11 @@ const fn limit(standing: &Standing) -> &'static str {
 mod tests {
     use tonic_types::FieldViolation;
 
-    use super::reason::name;
     use super::*;
     use crate::broker::terms::Principal;
     use crate::proto::Reason;
     use crate::rpc::convert::fields::Invalid;
+    use crate::rpc::reason::name;
     use crate::rpc::role::Role;
 
     /// Bytes of the status as it is sent: what HTTP/2 has of it is a third longer (base64).

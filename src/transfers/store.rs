@@ -54,7 +54,10 @@ const ALL: &str = "all";
 
 /// The version of the store that this program writes. A change that this version could not read
 /// needs the next number.
-pub(super) const CURRENT: u32 = 3;
+pub(super) const CURRENT: u32 = 4;
+
+/// The version since which rows have checksums and the store an index. Version 4 dropped the status code of an error.
+const SEALED: u32 = 3;
 
 /// Bytes of memory for pages: the records of a thousand transfers.
 const CACHE: usize = 1 << 20;
@@ -153,7 +156,7 @@ impl Store {
             index: Mutex::new(index),
         };
         // Records of a former version get their checksums.
-        if version < CURRENT {
+        if version < SEALED {
             let sealed = store.write_all(&records);
             sealed.map_err(|source| Error::Io {
                 path: path.into(),
@@ -416,7 +419,7 @@ fn content(database: &Database) -> Result<Content, redb::Error> {
                 None => content.wrong = Some("its index is not readable".into()),
             }
         }
-        Err(TableError::TableDoesNotExist(_)) if content.version == CURRENT => {
+        Err(TableError::TableDoesNotExist(_)) if content.version >= SEALED => {
             content.wrong = Some("it has no index".into());
         }
         // The store is of a former version.
@@ -446,7 +449,7 @@ fn record(version: u32, key: &[u8], value: &[u8]) -> Result<Record, String> {
     let body = match sealed::read(value) {
         Some(row) if row.kind == Kind::Record => row.body,
         // Former versions wrote no checksum.
-        None if version < CURRENT && sealed::is_plain(value) => value,
+        None if version < SEALED && sealed::is_plain(value) => value,
         _ => return Err(format!("the record {} does not have its checksum", name())),
     };
     let record: Record = serde_json::from_slice(body)

@@ -408,7 +408,8 @@ fn a_transfer_that_is_kept_is_suspended_at_once_and_goes_on_at_the_next_start() 
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    service.hear("STATUS=ready");
+    // What the first daemon said last may still wait to be heard, so that only an answer shows the second.
+    until("the daemon answers", || show()["state"].is_string());
     // It ends with the transfer.
     let watch = [
         "--socket",

@@ -216,7 +216,7 @@ fn errors_of_those_who_share_the_link() {
         ),
         (
             "newer store",
-            Cause::Store(Trouble::Newer { found: 9, known: 3 }),
+            Cause::Store(Trouble::Newer { found: 9, known: 4 }),
         ),
         (
             "unreadable store",

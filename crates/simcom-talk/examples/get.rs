@@ -80,13 +80,15 @@ pub(crate) fn run(
     dialogue.begin(operation)?;
     loop {
         match dialogue.poll(clock()) {
-            Step::Write { bytes, .. } => port.write_all(&bytes)?,
+            Step::Write { bytes, until } => write(port, &clock, &mut dialogue, &bytes, until)?,
             Step::Listen { until } => {
                 let mut buffer = [0; 4096];
                 match port.read(&mut buffer) {
                     Ok(0) => return Err("the port is gone".into()),
                     Ok(len) => dialogue.handle_bytes(buffer.get(..len).unwrap_or(&[]), clock()),
-                    Err(error) if error.kind() == ErrorKind::TimedOut => {}
+                    Err(error)
+                        if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted) => {
+                    }
                     Err(error) => return Err(error.into()),
                 }
                 if until <= clock() {
@@ -103,4 +105,26 @@ pub(crate) fn run(
             }
         }
     }
+}
+
+/// Writes as fast as the port takes it, until `until`.
+fn write(
+    port: &mut impl Write,
+    clock: &impl Fn() -> Moment,
+    dialogue: &mut Dialogue,
+    mut bytes: &[u8],
+    until: Moment,
+) -> Result<(), Error> {
+    while !bytes.is_empty() {
+        match port.write(bytes) {
+            Ok(len) => bytes = bytes.get(len..).unwrap_or(&[]),
+            Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if until <= clock() && !bytes.is_empty() {
+            dialogue.handle_write_deadline(clock());
+            break;
+        }
+    }
+    Ok(())
 }

@@ -59,6 +59,11 @@ impl Operation {
         }
     }
 
+    /// Turns on the link that it has had.
+    pub(crate) fn turns(&self) -> u64 {
+        self.pace.turns()
+    }
+
     /// The operation as its own principal may see it.
     pub(super) fn about(&self) -> About {
         About {
@@ -117,7 +122,7 @@ impl Operation {
         let (first, yielded) = {
             let mut facts = self.facts();
             facts.on_link_since = Some(now);
-            facts.bytes_before = self.pace.bytes();
+            facts.bytes_before = self.pace.begins_a_turn();
             let first = !std::mem::replace(&mut facts.started, true);
             (first, facts.yielded.take())
         };

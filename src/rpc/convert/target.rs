@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::fields::Fields;
 use crate::broker::terms::{SessionId, Target};
+use crate::certificates::can_sign;
 use crate::proto;
 use simcom_talk::ftps::tls::{CaCertificate, TlsFloor, TlsPolicy, Verify};
 use simcom_talk::ftps::value::{Host, NameCode, Password, Server, ServerType, Username};
@@ -137,7 +138,7 @@ impl Fields {
                 )
             }
             proto::ServerVerification::Unspecified | proto::ServerVerification::Required => {
-                match CaCertificate::from_pem(&server.ca_certificate) {
+                match CaCertificate::from_pem(&server.ca_certificate, can_sign) {
                     Ok(ca) => Some(Verify::Required(ca)),
                     Err(error) => self.refuse(&ca_field, error.to_string()),
                 }

@@ -7,7 +7,7 @@ use super::response::{count, duration, given, number, signed, timestamp, until};
 use crate::broker::terms::Key;
 use crate::broker::terms::{PutState, Verify};
 use crate::proto;
-use crate::rpc::status;
+use crate::rpc::reason;
 use crate::transfers::{Direction, Remnant, State, Terms, Told, Transfer, UploadWish, WatchTold};
 
 impl From<WatchTold> for proto::WatchTransfersResponse {
@@ -167,7 +167,7 @@ impl From<Verify> for proto::Verify {
 impl From<Told> for proto::Failure {
     fn from(told: Told) -> Self {
         Self {
-            code: status::reason::code_of(&told.reason).into(),
+            code: reason::code_of(&told.reason).into(),
             reason: told.reason,
             message: told.message,
             metadata: told.metadata.into_iter().collect(),

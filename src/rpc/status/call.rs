@@ -7,11 +7,11 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use super::meaning::{DOMAIN, LONGEST, Meaning, shortened};
-use super::reason::name;
 use crate::broker::terms::Principal;
 use crate::proto::Reason;
 use crate::rpc::convert::fields::Invalid;
 use crate::rpc::limits::{CHUNK, FIRST_MESSAGE, MESSAGE, SHORT, SHORT_A_SECOND, SHORT_AT_ONCE};
+use crate::rpc::reason::name;
 use crate::rpc::role::Role;
 
 /// Most fields that one status names, and bytes of what is said of each: the whole status has at most

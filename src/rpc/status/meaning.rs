@@ -6,8 +6,8 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
-use super::reason::{self, name};
 use crate::proto::Reason;
+use crate::rpc::reason::{self, name};
 
 /// The `domain` of every `google.rpc.ErrorInfo`.
 pub const DOMAIN: &str = "cellftp";

@@ -534,13 +534,13 @@ async fn a_store_of_a_later_version_is_left_as_it_is() {
     house.upload("x", upload_wish("/up"), b"abc").await.unwrap();
     house.end().await;
     let path = scratch.path().join(STORE);
-    store::of_version(&path, 4);
+    store::of_version(&path, 5);
     let there = fs::read(&path).unwrap();
     let house = House::idle(settings(&scratch), &Module::new());
     let refused = house.transfers.transfer(&me(), id("x")).unwrap_err();
     assert!(matches!(
         refused.cause,
-        Cause::Store(Trouble::Newer { found: 4, .. })
+        Cause::Store(Trouble::Newer { found: 5, .. })
     ));
     assert_eq!(house.transfers.set_aside(), Vec::<String>::new());
     assert!(fs::read(&path).unwrap() == there);

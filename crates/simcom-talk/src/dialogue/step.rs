@@ -12,8 +12,8 @@ use super::repair::Repaired;
 pub enum Step {
     /// Nothing is under way: begin an operation, or hand in what arrives unasked.
     Idle,
-    /// Write these bytes, then ask again. Call [`super::Dialogue::handle_deadline`] where they cannot
-    /// all be written by `until`.
+    /// Write these bytes, then ask again. Call [`super::Dialogue::handle_write_deadline`] where they
+    /// cannot all be written by `until`.
     Write {
         /// For the port.
         bytes: Bytes,

@@ -128,7 +128,8 @@ impl CommandName {
         }
     }
 
-    /// Whether it is a command of the FTPS service.
+    /// Whether it is a command of the FTPS service with a variant of its own. What only the bring-up says of the
+    /// service (`AT+CFTPSMODE`) is [`CommandName::Other`].
     #[must_use]
     pub const fn is_of_the_service(self) -> bool {
         !matches!(self, Self::Storage(_) | Self::Other(_))
@@ -163,7 +164,7 @@ impl fmt::Display for CommandName {
     }
 }
 
-/// The command that is typed so: a variant of its own where there is one, so that names can be compared.
+/// The command that is typed so: one of [`CommandName::ALL`], and else [`CommandName::Other`].
 impl From<&'static str> for CommandName {
     fn from(typed: &'static str) -> Self {
         let known = Self::ALL.into_iter().find(|name| name.as_str() == typed);

@@ -295,8 +295,8 @@ async fn pump(
 ) -> Result<Option<u64>, Cause> {
     let mut begin = Some(begin);
     let (mut moved, mut grown) = (0, None);
-    // Up to where the budget need not be asked again.
-    let mut asked = 0;
+    // Up to where the budget need not be asked again, in which turn: between two turns others may use it up.
+    let (mut asked, mut turn) = (0, 0);
     while let Some(delivery) = deliveries.recv().await {
         let (size, chunk) = match delivery {
             Delivery::Began { size } => (size, Bytes::new()),
@@ -316,8 +316,9 @@ async fn pump(
         }
         moved += chunk.len() as u64;
         if let Some(allowance) = &operation.allowance
-            && moved >= asked
+            && (moved >= asked || turn != operation.turns())
         {
+            turn = operation.turns();
             asked = allowance.download(moved, EVERY)?;
         }
         match way.spool(operation, chunk).await {

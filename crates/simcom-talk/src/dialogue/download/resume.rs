@@ -79,16 +79,17 @@ impl Download {
     pub(super) fn get(&mut self) -> Command {
         self.mark = self.got;
         self.twins.begin();
-        let position = self.offset + self.got;
+        let position = self.offset.saturating_add(self.got);
         let tail = self.window.tail();
-        let compared = position - tail.len() as u64;
+        let compared = position.saturating_sub(tail.len() as u64);
         // Where no size is known, and no bytes that came before, nothing shows that the server ignored the
         // offset.
         let blind = self.exact && self.size.is_none() && tail.is_empty();
         let wanted = if self.no_rest || blind { 0 } else { compared };
         let offset = Offset::new(wanted.min(Offset::MAX)).unwrap_or(Offset::ZERO);
         self.from = offset.get();
-        self.overlap = (self.from < position).then(|| Overlap::new(compared - self.from, tail));
+        self.overlap =
+            (self.from < position).then(|| Overlap::new(compared.saturating_sub(self.from), tail));
         if self.ways.pull {
             Command::GetToCache(self.path.clone(), offset)
         } else {
@@ -115,7 +116,7 @@ impl Download {
                 // A server that says 0 of a file with content does not tell.
                 self.size = None;
             } else {
-                let position = self.offset + self.got;
+                let position = self.offset.saturating_add(self.got);
                 let end = self.beyond.unwrap_or(position) + bytes.len() as u64;
                 if end > size {
                     self.beyond = Some(end);

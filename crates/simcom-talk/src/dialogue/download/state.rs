@@ -93,7 +93,7 @@ impl Download {
         let inquiry = Box::new(Inquiry::size(what.path.clone()));
         let returned = what.begun.is_some();
         let begun = what.begun.unwrap_or_default();
-        let end = what.offset.get() + begun.got;
+        let end = what.offset.get().saturating_add(begun.got);
         Self {
             state: match what.size {
                 _ if returned => State::Recheck(inquiry),

@@ -46,17 +46,25 @@ use crate::ftps::{ErrCode, Profile};
 /// * [`Dialogue::poll`] says what to do next, as one [`Step`].
 ///
 /// The order: open the port, [`Dialogue::handle_port_opened`], then [`Dialogue::begin`] whenever `poll` says
-/// [`Step::Idle`]. Call `poll` after every `handle_*` and every mutator, carry its step out, and call it again:
-/// steps are not repeated, and [`Step::Done`] ends the operation. Bytes from the port are handed in at any time,
-/// also while a step waits for something else.
+/// [`Step::Idle`]. Call `poll` after every `handle_*` and every mutator, carry its step out, and call it again.
+/// [`Step::Done`] ends the operation. Bytes from the port are handed in at any time, also while a step waits for
+/// something else.
+///
+/// * [`Step::Write`] and [`Step::Deliver`] are told once. While bytes of a `Write` are still to be written, hand in what
+///   arrives, and ask [`Dialogue::is_write_recalled`] before each further part of them; `poll` again when all are
+///   written or recalled.
+/// * [`Step::Fetch`], [`Step::Listen`], [`Step::AwaitPort`], [`Step::Repair`] and [`Step::Idle`] are told at every
+///   `poll` until they are answered. Read each piece and ask the ladder for each repair once, and hand each in once:
+///   the dialogue cannot tell a second one from the next.
+/// * After [`Dialogue::abandon`], drop a read of the source that is under way: its piece is not awaited any more.
 ///
 /// The deadline: a step that waits names its own ([`Step::deadline`]); it counts until the next `poll`. When it has
-/// passed, call [`Dialogue::handle_deadline`], or [`Dialogue::handle_write_deadline`] where the step was
-/// [`Step::Write`]. A call that comes early changes nothing. The times that are handed in must not go back.
+/// passed, and not before, call [`Dialogue::handle_deadline`], or [`Dialogue::handle_write_deadline`] where the step was
+/// [`Step::Write`]. [`Step::Fetch`] has none: its owner gives a source up by [`Dialogue::abandon`]. The times that are
+/// handed in must not go back.
 ///
-/// Misuse never panics. A call that fits nothing under way changes nothing: a piece that nobody asked for, an
-/// answer to a repair that nobody asked about, a yield without an operation. [`Dialogue::begin`] refuses a second
-/// operation with [`Busy`].
+/// [`Dialogue::begin`] refuses a second operation with [`Busy`]. An answer to a repair that nobody asked about and a
+/// yield without an operation change nothing.
 #[derive(Debug)]
 pub struct Dialogue {
     pub(super) setup: Setup,

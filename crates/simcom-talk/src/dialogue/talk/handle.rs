@@ -12,7 +12,7 @@ use crate::dialogue::procedure::{Procedure, WayOut};
 use crate::dialogue::rung::Rung;
 
 impl Dialogue {
-    /// Begins an operation: while [`Step::Idle`](crate::dialogue::Step::Idle)(crate::dialogue::Step::Idle) is what [`Dialogue::poll`] says.
+    /// Begins an operation: while [`Step::Idle`](crate::dialogue::Step::Idle) is what [`Dialogue::poll`] says.
     ///
     /// # Errors
     /// [`Busy`] where an operation is under way, or its outcome was not polled yet. Nothing changes then.

@@ -4,7 +4,6 @@ use std::fmt;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use x509_parser::pem::Pem;
 
 /// One or more certificates that a module is to trust, as PEM, at most [`CaCertificate::MAX`]
 /// bytes of it.
@@ -44,10 +43,16 @@ impl CaCertificate {
 
     /// Takes the text of a PEM file. What stands around the certificates is left out.
     ///
+    /// `proof` gets the PEM blocks and says whether each is a certificate that can sign others: that takes a library of
+    /// TLS, which this crate does without.
+    ///
     /// # Errors
-    /// [`CertificateError::PrivateKey`], [`CertificateError::TooLong`], [`CertificateError::None`] and
-    /// [`CertificateError::Unreadable`].
-    pub fn from_pem(text: &[u8]) -> Result<Self, CertificateError> {
+    /// [`CertificateError::PrivateKey`], [`CertificateError::TooLong`] and [`CertificateError::None`]; or what `proof`
+    /// says.
+    pub fn from_pem(
+        text: &[u8],
+        proof: impl FnOnce(&str) -> Result<(), CertificateError>,
+    ) -> Result<Self, CertificateError> {
         if !blocks(text, |kind| kind.ends_with("PRIVATE KEY")).is_empty() {
             return Err(CertificateError::PrivateKey);
         }
@@ -58,7 +63,7 @@ impl CaCertificate {
         if pem.is_empty() {
             return Err(CertificateError::None);
         }
-        readable(&pem)?;
+        proof(&pem)?;
         Ok(Self {
             name: format!("cellftp-{}.pem", fingerprint(&pem)),
             pem: pem.into(),
@@ -124,17 +129,6 @@ impl fmt::Debug for ModuleFile {
     }
 }
 
-/// Whether each PEM block of `pem` is an X.509 certificate.
-pub(super) fn readable(pem: &str) -> Result<(), CertificateError> {
-    for block in Pem::iter_from_buffer(pem.as_bytes()) {
-        let block = block.map_err(|_| CertificateError::Unreadable)?;
-        block
-            .parse_x509()
-            .map_err(|_| CertificateError::Unreadable)?;
-    }
-    Ok(())
-}
-
 /// The PEM blocks of the wanted kinds (RFC 7468 §2), without what stands around them and with
 /// line ends of one kind.
 pub(super) fn blocks(text: &[u8], wanted: impl Fn(&str) -> bool) -> String {
@@ -174,24 +168,35 @@ mod tests {
     #[test]
     fn a_name_belongs_to_one_content() {
         let (one, other) = (pem(), pem());
-        let first = CaCertificate::from_pem(one.as_bytes()).unwrap();
+        let first = CaCertificate::from_pem(one.as_bytes(), |_| Ok(())).unwrap();
         assert_ne!(
             first.name(),
-            CaCertificate::from_pem(other.as_bytes()).unwrap().name()
+            CaCertificate::from_pem(other.as_bytes(), |_| Ok(()))
+                .unwrap()
+                .name()
         );
         assert!((5..=128).contains(&first.name().len()));
         // The same certificate with other line ends and words around it.
         let dressed = format!("subject=/CN=x\r\n{}\nbye\n", one.replace('\n', "\r\n"));
-        assert_eq!(CaCertificate::from_pem(dressed.as_bytes()), Ok(first));
+        assert_eq!(
+            CaCertificate::from_pem(dressed.as_bytes(), |_| Ok(())),
+            Ok(first)
+        );
     }
 
     #[test]
     fn what_is_no_certificate_is_refused() {
-        let refused = |text: &str| CaCertificate::from_pem(text.as_bytes()).unwrap_err();
+        let refused =
+            |text: &str| CaCertificate::from_pem(text.as_bytes(), |_| Ok(())).unwrap_err();
         assert_eq!(refused(""), CertificateError::None);
         assert_eq!(refused("a file about cats"), CertificateError::None);
-        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        assert_eq!(refused(broken), CertificateError::Unreadable);
+        let unread = |_: &str| Err(CertificateError::Unreadable);
+        let judged = CaCertificate::from_pem(pem().as_bytes(), unread);
+        assert_eq!(
+            judged,
+            Err(CertificateError::Unreadable),
+            "the proof decides"
+        );
         let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
         assert_eq!(refused(&(key + &pem())), CertificateError::PrivateKey);
         let bundle: String = (0..40).map(|_| pem()).collect();

@@ -2,9 +2,7 @@
 
 use bytes::Bytes;
 
-use super::certificate::{
-    CaCertificate, CertificateError, ModuleFile, blocks, fingerprint, readable,
-};
+use super::certificate::{CaCertificate, CertificateError, ModuleFile, blocks, fingerprint};
 
 /// A certificate of the module's own and the key that belongs to it: for servers that ask their
 /// clients for one (RFC 5246 §7.4.4).
@@ -54,7 +52,7 @@ impl ClientIdentity {
     ///
     /// # Errors
     /// [`IdentityError::Certificate`] with [`CertificateError::None`], [`CertificateError::TooLong`] or
-    /// [`CertificateError::Unreadable`]; [`IdentityError::Key`] with [`KeyError::None`], [`KeyError::Encrypted`] or
+    /// [`IdentityError::Certificate`] with [`CertificateError::None`] or [`CertificateError::TooLong`]; [`IdentityError::Key`] with [`KeyError::None`], [`KeyError::Encrypted`] or
     /// [`KeyError::TooLong`]; and whatever `proof` answers.
     pub fn from_pem(
         certificate: &[u8],
@@ -68,7 +66,6 @@ impl ClientIdentity {
         if chain.len() > CaCertificate::MAX {
             return Err(CertificateError::TooLong { len: chain.len() }.into());
         }
-        readable(&chain)?;
         let key = blocks(key, |kind| kind.ends_with("PRIVATE KEY"));
         if key.is_empty() {
             return Err(KeyError::None.into());
@@ -144,8 +141,6 @@ mod tests {
         assert_eq!(refused(&certificate, &locked), KeyError::Encrypted.into());
         let locked = key.replacen('\n', "\nProc-Type: 4,ENCRYPTED\n\n", 1);
         assert_eq!(refused(&certificate, &locked), KeyError::Encrypted.into());
-        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        assert_eq!(refused(broken, &key), CertificateError::Unreadable.into());
     }
 
     #[test]

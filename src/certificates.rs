@@ -1,16 +1,36 @@
-//! Whether the key of a client belongs to its certificate.
+//! What the certificates and keys that go to a module are good for. The talk takes them without a library of TLS.
 
+use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
 use simcom_talk::ftps::tls::{CertificateError, IdentityError, KeyError};
 
-/// The proof of [`ClientIdentity::from_pem`](simcom_talk::ftps::tls::ClientIdentity::from_pem).
+/// Whether each PEM block is a certificate that can sign others: the proof of
+/// [`CaCertificate::from_pem`](simcom_talk::ftps::tls::CaCertificate::from_pem).
+///
+/// # Errors
+/// [`CertificateError::Unreadable`].
+pub(crate) fn can_sign(pem: &str) -> Result<(), CertificateError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        let certificate = certificate.map_err(|_| CertificateError::Unreadable)?;
+        let added = roots.add(certificate);
+        added.map_err(|_| CertificateError::Unreadable)?;
+    }
+    if roots.is_empty() {
+        return Err(CertificateError::None);
+    }
+    Ok(())
+}
+
+/// Whether a key belongs to a client's certificate: the proof of
+/// [`ClientIdentity::from_pem`](simcom_talk::ftps::tls::ClientIdentity::from_pem).
 ///
 /// # Errors
 /// [`CertificateError::Unreadable`], [`KeyError::Unreadable`], and [`KeyError::Foreign`] where both can be read.
-pub(super) fn belong_together(certificates: &str, key: &str) -> Result<(), IdentityError> {
+pub(crate) fn belong_together(certificates: &str, key: &str) -> Result<(), IdentityError> {
     let chain: Result<Vec<_>, _> =
         CertificateDer::pem_slice_iter(certificates.as_bytes()).collect();
     let chain = chain.map_err(|_| CertificateError::Unreadable)?;
@@ -31,6 +51,24 @@ mod tests {
     fn made() -> (String, String) {
         let made = rcgen::generate_simple_self_signed(["logger".to_owned()]).unwrap();
         (made.cert.pem(), made.signing_key.serialize_pem())
+    }
+
+    #[test]
+    fn only_a_certificate_can_sign() {
+        let (certificate, _) = made();
+        assert_eq!(can_sign(&certificate), Ok(()));
+        let wide = certificate.replacen('M', "M ", 1);
+        assert_eq!(can_sign(&wide), Ok(()), "blanks are left out (RFC 7468 §3)");
+        for broken in [
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_owned(),
+            certificate.replace("END CERTIFICATE", "END X509 CERTIFICATE"),
+        ] {
+            assert_eq!(
+                can_sign(&broken),
+                Err(CertificateError::Unreadable),
+                "{broken}"
+            );
+        }
     }
 
     #[test]

@@ -110,7 +110,7 @@ pub(super) const fn code(reason: Reason) -> Code {
 }
 
 /// The status code of a reason by its name. A name that this daemon does not know is that of a later one.
-pub(in crate::rpc) fn code_of(name: &str) -> Code {
+pub(super) fn code_of(name: &str) -> Code {
     Reason::from_str_name(&format!("REASON_{name}")).map_or(Code::Unknown, code)
 }
 
