@@ -364,7 +364,7 @@ fn socket(scratch: &Path) -> PathBuf {
 fn configuration(scratch: &Path, device: &Path, port: u16, servers: &[(&str, &Server)]) -> String {
     let mut text = format!(
         "[module]\ndevice = '{}'\n[listen]\nunix = '{}'\ntcp = '127.0.0.1:{port}'\n\
-         [durable]\ndirectory = '{}'\n[log]\nlevel = 'info,cellftp=debug'\n",
+         [durable]\ndirectory = '{}'\n[log]\nlevel = 'info,cellftp=debug,simcom_talk=debug'\n",
         device.display(),
         socket(scratch).display(),
         durable(scratch).display(),
