@@ -6,20 +6,21 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use bytes::Bytes;
+use divan::Bencher;
+use divan::counter::BytesCount;
+use tokio::io::DuplexStream;
+use tokio::runtime::Runtime;
+
 use cellftp::broker::catalogue::Servers;
 use cellftp::broker::terms::{Caller, Principal, Target, Whose};
 use cellftp::broker::{Broker, Limits};
 use cellftp::modem::port::StreamConnector;
 use cellftp::modem::{Modem, Options};
-use divan::Bencher;
-use divan::counter::BytesCount;
 use simcom_talk::at::framer::{Expect, Frame, Framer};
 use simcom_talk::ftps::escape::escape;
 use simcom_talk::ftps::listing::Lines;
 use simcom_talk::ftps::tls::TlsPolicy;
 use simcom_talk::ftps::value::{Host, Password, RemotePath, Server, ServerType, Username};
-use tokio::io::DuplexStream;
-use tokio::runtime::Runtime;
 
 const CONTENT: usize = 1 << 20;
 

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::catalogue;
-use super::{scheduler, spool, usage};
+use super::{catalogue, scheduler, spool, usage};
 
 /// All bounds of a [`super::Broker`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

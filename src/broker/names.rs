@@ -13,10 +13,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use crate::broker::catalogue::Location;
-use crate::broker::catalogue::Servers;
-use crate::broker::terms::ServerChoice;
-use crate::broker::terms::{Key, Lived};
+use crate::broker::catalogue::{Location, Servers};
+use crate::broker::terms::{Key, Lived, ServerChoice};
 pub(crate) use kept::{Claim, Kept, Loss, Recording, Taken};
 use simcom_talk::dialogue::operation::{Directory, SessionTarget, Standing};
 use simcom_talk::ftps::lossless;

@@ -24,17 +24,11 @@ use super::link::{Link, Place, Slot, Turn};
 use super::names::{Name, Touch, Writer};
 use super::scheduler::{Wish, Yielding};
 use super::usage::{Allowance, Moved, Traffic};
-use crate::broker::catalogue::Profile;
-use crate::broker::catalogue::SessionUse;
-use crate::broker::terms::Key;
-use crate::broker::terms::Labels;
-use crate::broker::terms::Named;
-use crate::broker::terms::Principal;
-use crate::broker::terms::{Cause, Error};
-use crate::broker::terms::{Load, Way};
-use crate::broker::terms::{Priority, Why, Yields};
-use crate::broker::watch::metrics;
-use crate::broker::watch::{Events, Failing, Outcome};
+use crate::broker::catalogue::{Profile, SessionUse};
+use crate::broker::terms::{
+    Cause, Error, Key, Labels, Load, Named, Principal, Priority, Way, Why, Yields,
+};
+use crate::broker::watch::{Events, Failing, Outcome, metrics};
 use crate::modem::health::LoggedIn;
 use crate::modem::source::Source;
 use crate::modem::{self, Job, JobId, clock};
@@ -109,8 +103,6 @@ struct Facts {
     on_link_since: Option<Instant>,
     /// Time on the link, without the current job.
     on_link: Duration,
-    /// Bytes that it had moved when it got the link.
-    bytes_before: u64,
     /// When and why the scheduler asked it to yield.
     asked: Option<(Instant, Why)>,
     /// When it yielded the link, to resume later.

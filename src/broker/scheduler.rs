@@ -11,7 +11,6 @@ pub(crate) mod estimate;
 mod order;
 mod yielding;
 
-use crate::broker::terms::Priority;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,9 +18,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::broker::scheduler::estimate::Costs;
-use crate::broker::terms::Principal;
 use crate::broker::terms::share::Share as Places;
-use crate::broker::terms::{Load, Way};
+use crate::broker::terms::{Load, Principal, Priority, Way};
 pub use crate::broker::terms::{Why, Yields};
 use simcom_talk::ftps::value::Server;
 use yielding::{Guest, Tenant};

@@ -25,8 +25,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use crate::broker::terms::Principal;
-use crate::broker::terms::share::Place;
-use crate::broker::terms::share::{Places, Share};
+use crate::broker::terms::share::{Place, Places, Share};
 use budget::Purse;
 use kept::Kept;
 pub(crate) use reader::{Reader, Spooled};

@@ -8,8 +8,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::shared::Cancelled;
-use super::testing::{Module, path, server};
-use super::{Broker, Limits, scheduler, spool, testing};
+use super::testing::{self, Module, path, server};
+use super::{Broker, Limits, scheduler, spool};
 use crate::broker::catalogue::{Servers, SessionRequest};
 use crate::broker::flow::get::{self, GetResult, Guards, Next, Reading};
 use crate::broker::flow::put::{PutHeader, PutStage, Writing};

@@ -18,10 +18,9 @@ use crate::proto::modem_service_client::ModemServiceClient;
 use crate::proto::module_storage_service_client::ModuleStorageServiceClient;
 use crate::proto::operation_service_client::OperationServiceClient;
 use crate::proto::server_service_client::ServerServiceClient;
+use crate::proto::target::Destination;
 use crate::proto::transfer_service_client::TransferServiceClient;
-use crate::proto::{
-    self, CallOptions, Growth, Priority, TransferOptions, YieldPolicy, target::Destination,
-};
+use crate::proto::{self, CallOptions, Growth, Priority, TransferOptions, YieldPolicy};
 
 /// How long the daemon may take to accept a connection. It is on this machine, or near.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,9 +1,8 @@
 //! Why a configuration is not usable: the place, the key, and what is allowed there.
 
-use std::fmt;
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
+use std::{fmt, io};
 
 /// A configuration that is not usable.
 #[derive(Debug, thiserror::Error)]

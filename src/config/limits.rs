@@ -7,10 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::error::{Problem, at_least_one, at_most, positive};
 use super::module::Module;
 use super::transfers::Transfers;
-use crate::broker::catalogue;
-use crate::broker::limits::Upkeep;
-use crate::broker::limits::{Limits, Stall, Trickle};
-use crate::broker::{scheduler, spool, usage};
+use crate::broker::limits::{Limits, Stall, Trickle, Upkeep};
+use crate::broker::{catalogue, scheduler, spool, usage};
 
 /// Operations that wait for the link or have it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,9 +1,8 @@
 //! `[module]`: the cellular module and its port.
 
-use std::fmt;
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
+use std::{fmt, fs};
 
 use serde::{Deserialize, Serialize};
 

@@ -5,8 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Problem, positive};
-use simcom_talk::dialogue::Rung;
-use simcom_talk::dialogue::ladder;
+use simcom_talk::dialogue::{Rung, ladder};
 
 /// Bounds of the higher rungs of the repair ladder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

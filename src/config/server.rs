@@ -1,9 +1,8 @@
 //! `[servers.NAME]`: the server profiles.
 
-use std::fmt;
-use std::fs;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
+use std::{fmt, fs};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};

@@ -11,8 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::{interval, sleep, timeout};
 
-use crate::broker;
-use crate::rpc;
+use crate::{broker, rpc};
 
 /// Why no counts are served.
 #[derive(Debug, thiserror::Error)]

@@ -1,8 +1,7 @@
 //! The notifications to systemd (sd_notify(3)), where systemd is the parent.
 
-use std::env;
-use std::io;
 use std::time::Duration;
+use std::{env, io};
 
 use sd_notify::NotifyState;
 use tokio::net::UnixDatagram;

@@ -7,12 +7,11 @@ mod between;
 mod mend;
 mod tell;
 
-use std::future;
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
+use std::{future, io};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncReadExt, ReadBuf};
@@ -20,13 +19,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::Options;
-use super::clock;
 use super::error::Error;
 use super::health::Health;
 use super::job::Job;
 use super::port::{Connector, Port};
 use super::source::{Source, Supply};
+use super::{Options, clock};
 use mend::Repairs;
 use simcom_talk::dialogue::failure::{Cause, Ending};
 use simcom_talk::dialogue::operation::{Delivery, Output};

@@ -9,13 +9,12 @@ pub mod job;
 pub mod port;
 pub mod source;
 
-pub use error::{Error, chain};
-pub use health::Health;
-pub use job::{Job, JobId};
-
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+pub use error::{Error, chain};
+pub use health::Health;
+pub use job::{Job, JobId};
 use port::Connector;
 use simcom_talk::dialogue::{Patience, Setup, ladder};
 

@@ -4,11 +4,10 @@ mod error;
 mod tcp;
 
 use std::fs::{self, Permissions};
-use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net;
 use std::path::{Path, PathBuf};
-use std::process;
+use std::{io, process};
 
 use tokio::net::{UnixListener, UnixStream};
 

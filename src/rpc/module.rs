@@ -3,9 +3,9 @@
 use tonic::{Request, Response, Status};
 
 use super::call::{Answer, caller};
-use super::options::{Optioned, Validated};
+use super::once;
+use super::options::{self, Optioned, Validated};
 use super::role::Roles;
-use super::{once, options};
 use crate::broker::Broker;
 use crate::broker::terms::{Caller, Error};
 use crate::proto::modem_service_server::ModemService;

@@ -10,8 +10,7 @@ use tonic::{Request, Response, Status};
 use super::convert::fields::Invalid;
 use super::convert::options::{self, Asked};
 use super::{call, status};
-use crate::broker::terms::Named;
-use crate::broker::terms::{Caller, Cause, Error, Options};
+use crate::broker::terms::{Caller, Cause, Error, Named, Options};
 use crate::proto;
 
 /// A request, or the header of a stream, that has options.

@@ -11,8 +11,7 @@ use crate::broker::flow::many::ManyProgress;
 use crate::broker::flow::put::{PutProgress, PutStage};
 use crate::broker::flow::storage::ModuleProgress;
 use crate::broker::link::Place;
-use crate::modem::JobId;
-use crate::modem::clock;
+use crate::modem::{JobId, clock};
 use crate::proto::{OperationProgress, Stage};
 use simcom_talk::dialogue::operation::ProgressStage;
 

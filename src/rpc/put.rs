@@ -14,8 +14,7 @@ use super::progress::ProgressMessages;
 use super::report::{self, Stop, WAITING, while_wanted};
 use super::status;
 use crate::broker::flow::put::{PutProgress, PutStage, Same, Writing};
-use crate::broker::terms::Caller;
-use crate::broker::terms::{PutResult, PutState};
+use crate::broker::terms::{Caller, PutResult, PutState};
 use crate::proto::{self, OperationProgress, PutRequest, PutResponse, put_response};
 
 type Reporter = report::Reporter<PutProgress, PutResponse>;

@@ -1,8 +1,7 @@
 //! Roles, and who has which.
 
 use crate::broker::Broker;
-use crate::broker::terms::Principal;
-use crate::broker::terms::Who;
+use crate::broker::terms::{Principal, Who};
 use crate::modem::health::LoggedIn;
 
 /// A role of a principal.

@@ -14,8 +14,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use super::convert::response;
-use crate::broker::terms::{Cause, Error};
-use crate::broker::terms::{Period, Scope, Standing};
+use crate::broker::terms::{Cause, Error, Period, Scope, Standing};
 use crate::modem::chain;
 use crate::proto::Failure;
 use crate::transfers::Told;

@@ -9,10 +9,10 @@ use tonic::{Request, Response, Status, Streaming};
 use super::call::{Answer, within};
 use super::convert::{response, storage};
 use super::ingest::Ingest;
-use super::once::{Keep, Opening};
-use super::options::{Answers, Validated, begun};
+use super::once::{self, Keep, Opening};
+use super::options::{self, Answers, Validated, begun};
 use super::report::{Reporter, WAITING, while_wanted};
-use super::{get, once, options, status};
+use super::{get, status};
 use crate::broker::Broker;
 use crate::broker::flow::storage::{
     ModuleProgress, Moving, TransferResult, WritingToModule, Written,

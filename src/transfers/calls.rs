@@ -1,6 +1,5 @@
 //! The calls on transfers.
 
-use crate::transfers::Storage;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -12,10 +11,8 @@ use super::record::{Record, State};
 use super::wish::Wish;
 use super::{Keeping, Receiving, Transfer, TransferReading, Upload};
 use crate::broker::Broker;
-use crate::broker::terms::Birth;
-use crate::broker::terms::{Caller, ServerChoice, Whose};
-use crate::broker::terms::{Cause, Error};
-use crate::broker::terms::{Key, TransferId};
+use crate::broker::terms::{Birth, Caller, Cause, Error, Key, ServerChoice, TransferId, Whose};
+use crate::transfers::Storage;
 
 /// Transfers that outlive their caller. Cheap to clone.
 ///

@@ -6,9 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::Transfer;
 use super::journal::Journal;
-use crate::broker::terms::Birth;
-use crate::broker::terms::Key;
-use crate::broker::terms::{Cause, Error, Hashed};
+use crate::broker::terms::{Birth, Cause, Error, Hashed, Key};
 
 /// An upload that was accepted before under the same name, without a SHA-256 for the bytes that its
 /// caller sends now. The bytes are not kept; they decide whether it is the same upload.

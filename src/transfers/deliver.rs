@@ -7,7 +7,6 @@ mod clear;
 mod download;
 mod upload;
 
-use crate::transfers::Transfers;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,11 +19,9 @@ use super::journal::{Chore, Hold, Loss, Why};
 use super::record::{Evidence, Record, Remnant, State, Told};
 use super::retry::{Another, another};
 use crate::broker::Broker;
-use crate::broker::terms::{Caller, Options, Target};
-use crate::broker::terms::{Cause, Error};
-use crate::broker::terms::{Lived, Now};
-use crate::modem::{self, clock};
-use crate::modem::{JobId, health};
+use crate::broker::terms::{Caller, Cause, Error, Lived, Now, Options, Target};
+use crate::modem::{self, JobId, clock, health};
+use crate::transfers::Transfers;
 use simcom_talk::dialogue::failure;
 use simcom_talk::ftps::errcode::ErrCode;
 

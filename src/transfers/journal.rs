@@ -17,7 +17,6 @@ mod names;
 mod turns;
 mod wishes;
 
-use crate::broker::terms::Birth;
 use std::collections::{BTreeMap, HashMap, HashSet, btree_map};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -26,15 +25,11 @@ use tokio::time::Instant;
 
 use super::files::{FileId, Files, Room};
 use super::record::{Record, Remnant, Same, State, Told};
-use super::store;
 use super::wish::Wish;
-use super::{Keeping, Settings, Transfer};
+use super::{Keeping, Settings, Transfer, store};
 use crate::broker::link::logins::Logins;
 pub(crate) use crate::broker::names::Loss;
-use crate::broker::terms::Key;
-use crate::broker::terms::Principal;
-use crate::broker::terms::{Cause, Error};
-use crate::broker::terms::{Lived, Now};
+use crate::broker::terms::{Birth, Cause, Error, Key, Lived, Now, Principal};
 use crate::modem::JobId;
 use change::Change;
 use clock::Clock;

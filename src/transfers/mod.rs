@@ -22,6 +22,13 @@ mod tests;
 mod watch;
 pub mod wish;
 
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::broker::disk::Disk;
+use crate::broker::terms::Birth;
+use crate::modem::clock;
 pub use calls::{Transfers, Watch};
 pub use compare::Comparing;
 pub use journal::{Live, Tell};
@@ -33,14 +40,6 @@ pub use retry::Budget;
 pub use storage::Storage;
 pub use watch::{Told as WatchTold, Watching};
 pub use wish::{Direction, Terms, UploadWish, Wish};
-
-use crate::broker::terms::Birth;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
-
-use crate::broker::disk::Disk;
-use crate::modem::clock;
 
 /// The place of the transfers, and their bounds.
 #[derive(Debug, Clone)]

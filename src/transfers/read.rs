@@ -11,9 +11,7 @@ use super::journal::Journal;
 use super::record::State;
 use crate::broker::disk::DiskFile;
 use crate::broker::spool::MAX_CHUNK;
-use crate::broker::terms::Birth;
-use crate::broker::terms::Key;
-use crate::broker::terms::{Cause, Error};
+use crate::broker::terms::{Birth, Cause, Error, Key};
 
 /// The reading of a download, which may still be running.
 #[derive(Debug)]

@@ -13,9 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::files::FileId;
 use super::settle::Before;
 use super::wish::Wish;
-use crate::broker::terms::PutState;
-use crate::broker::terms::{Key, TransferId};
-use crate::broker::terms::{Lived, Now};
+use crate::broker::terms::{Key, Lived, Now, PutState, TransferId};
 pub use state::{Remnant, State};
 
 /// A transfer. Every change of it is on the disk before the daemon reports it.

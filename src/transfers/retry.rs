@@ -1,10 +1,9 @@
 //! Whether and when another attempt follows a failed one.
 
-use crate::broker::terms::Exhausted;
 use std::time::Duration;
 
 use super::record::Record;
-use crate::broker::terms::{Cause, Error};
+use crate::broker::terms::{Cause, Error, Exhausted};
 use crate::modem;
 use simcom_talk::dialogue::failure::{self, Failure, Finding, Stage};
 use simcom_talk::ftps::errcode::ErrCode;

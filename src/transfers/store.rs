@@ -18,8 +18,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableErro
 
 use super::record::Record;
 use crate::broker::disk::{Disk, Identity};
-use crate::broker::terms::Key;
-use crate::broker::terms::Lived;
+use crate::broker::terms::{Key, Lived};
 use crate::modem::health::LoggedIn;
 use backing::Backing;
 use index::Index;

@@ -7,10 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::files::FileId;
 use super::record::Record;
 use super::wish::{Direction, Terms, UploadWish, Wish};
-use crate::broker::terms::Priority;
-use crate::broker::terms::{Cause, Error, Principal};
-use crate::broker::terms::{Key, TransferId};
-use crate::broker::terms::{Lived, Now};
+use crate::broker::terms::{Cause, Error, Key, Lived, Now, Principal, Priority, TransferId};
 use crate::broker::testing::path;
 
 pub(crate) const NOW: Now = Now {

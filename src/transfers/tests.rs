@@ -10,17 +10,13 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::store;
 use super::testing::{download_wish, id, key, upload_wish};
-use super::*;
+use super::{store, *};
 use crate::broker::catalogue::Servers;
-use crate::broker::terms::*;
-use crate::broker::terms::{Caller, Cause, Error, Options, Principal, Whose};
-use crate::broker::terms::{PutState, Verify};
+use crate::broker::terms::{Caller, Cause, Error, Options, Principal, PutState, Verify, Whose, *};
 use crate::broker::testing::{Module, server};
 use crate::broker::{Broker, Limits};
-use crate::modem::clock;
-use crate::modem::clock::jump;
+use crate::modem::clock::{self, jump};
 use crate::modem::health;
 use simcom_talk::dialogue::operation::Task;
 

@@ -1,6 +1,5 @@
 //! The watch on all transfers of one principal, or of everybody.
 
-use crate::transfers::Transfers;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -12,9 +11,8 @@ use tokio::time::sleep;
 use super::Transfer;
 use super::journal::{Journal, Mark};
 use super::record::Record;
-use crate::broker::terms::Error;
-use crate::broker::terms::Key;
-use crate::broker::terms::{Caller, Principal, Whose};
+use crate::broker::terms::{Caller, Error, Key, Principal, Whose};
+use crate::transfers::Transfers;
 
 /// Time between two checks for changes, of all clients' transfers: often enough for a person's eye.
 const PASS: Duration = Duration::from_millis(250);

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::broker::terms::Labels;
-use crate::broker::terms::Priority;
-use crate::broker::terms::Verify;
+use crate::broker::terms::{Labels, Priority, Verify};
 use simcom_talk::ftps::value::{RemotePath, ValueError};
 
 /// What a client asks for. Two calls with the same wish under the same name mean the same transfer.

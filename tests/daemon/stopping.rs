@@ -12,11 +12,11 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use cellftp::rpc::server::{GRACE, IN_ORDER, LAST_WORD};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::ftp::Server;
 use super::{CELLFTP, CELLFTPD, PATIENCE, Service, run, text};
+use cellftp::rpc::server::{GRACE, IN_ORDER, LAST_WORD};
 
 /// From the end of the grace to the last word to a client.
 const TOLD: Duration = IN_ORDER.saturating_add(LAST_WORD);

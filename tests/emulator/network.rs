@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
 use simcom_emulator::serve::pty::{Link, Pty};
 use simcom_emulator::serve::{InProcess, Module, emulate, in_process};
 use simcom_emulator::{Family, Knobs, Profile};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const SIZE: usize = 2 * 1024 * 1024;

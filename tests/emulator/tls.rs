@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use rustls::HandshakeKind;
-use simcom_emulator::serve::in_process;
-use simcom_emulator::{Family, Knobs, Profile};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::acceptor::self_signed;
+use simcom_emulator::serve::in_process;
+use simcom_emulator::{Family, Knobs, Profile};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -5,8 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use cellftp::client::watch_transfers_response::Event;
-use cellftp::client::{Client, Code, Error, Transfer, TransferFilter, TransferState, UploadHeader};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
@@ -14,6 +12,8 @@ use crate::content::traps;
 use crate::support::servers::{Security, Server, ServerKind};
 use crate::support::site::{Family, Site};
 use crate::support::{tools, wait};
+use cellftp::client::watch_transfers_response::Event;
+use cellftp::client::{Client, Code, Error, Transfer, TransferFilter, TransferState, UploadHeader};
 
 /// How often the daemon is killed.
 const KILLS: u32 = 100;

@@ -3,13 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cellftp::client::{Address, Client, Target};
-use cellftp::config::parse;
-use cellftp::daemon::{Daemon, Passed};
-use cellftp::modem::health::Link;
-use cellftp::proto;
-use cellftp::proto::ftps_service_client::FtpsServiceClient;
-use cellftp::proto::operation_service_client::OperationServiceClient;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -19,6 +12,13 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::program::ftp_server;
+use cellftp::client::{Address, Client, Target};
+use cellftp::config::parse;
+use cellftp::daemon::{Daemon, Passed};
+use cellftp::modem::health::Link;
+use cellftp::proto;
+use cellftp::proto::ftps_service_client::FtpsServiceClient;
+use cellftp::proto::operation_service_client::OperationServiceClient;
 
 /// No step of a test takes nearly as long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

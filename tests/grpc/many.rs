@@ -3,9 +3,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cellftp::client::{GetFilesItem, PutFilesOptions, PutState, SmallFile, Verify, small_files};
-use cellftp::proto::put_files_request::Item;
-use cellftp::proto::{IfExists, PutFile, PutFilesHeader, PutFilesRequest, put_files_response};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_stream::iter;
@@ -14,6 +11,9 @@ use tonic::Code;
 
 use crate::house::{House, PATIENCE, content, here, refused, target};
 use crate::wire::Wire;
+use cellftp::client::{GetFilesItem, PutFilesOptions, PutState, SmallFile, Verify, small_files};
+use cellftp::proto::put_files_request::Item;
+use cellftp::proto::{IfExists, PutFile, PutFilesHeader, PutFilesRequest, put_files_response};
 
 fn header(verify: Verify) -> PutFilesRequest {
     PutFilesRequest {

@@ -5,20 +5,19 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cellftp::broker::terms::Hashed;
-use cellftp::broker::terms::{Cause, Error};
-use cellftp::broker::terms::{Exceeded, Period, Scope, Standing};
-use cellftp::broker::terms::{Exhausted, Trouble};
-use cellftp::modem;
-use cellftp::modem::JobId;
+use tonic::Status;
+use tonic_types::StatusExt;
+
+use cellftp::broker::terms::{
+    Cause, Error, Exceeded, Exhausted, Hashed, Period, Scope, Standing, Trouble,
+};
+use cellftp::modem::{self, JobId};
 use cellftp::rpc::status;
 use simcom_talk::at::line::ErrorCode;
 use simcom_talk::dialogue::Rung;
 use simcom_talk::dialogue::failure::{self, Awaited, Ending, Failure, Finding, Stage};
 use simcom_talk::ftps::errcode::ErrCode;
 use simcom_talk::ftps::value::ValueError;
-use tonic::Status;
-use tonic_types::StatusExt;
 
 /// `what -> CODE REASON key=value.. retry=seconds field`, one row an error.
 fn row(what: &str, error: impl Into<Error>) -> String {

@@ -3,6 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tokio_stream::iter;
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+
+use crate::house::{House, PATIENCE, content, refused};
 use cellftp::client::{Client, Error, Transfer, TransferState, UploadHeader};
 use cellftp::modem::clock;
 use cellftp::proto::create_upload_request::Message;
@@ -11,12 +17,6 @@ use cellftp::proto::{
     self, CreateDownloadRequest, CreateUploadRequest, GetTransferRequest, ListTransfersRequest,
     PutFinish, PutState, ReadTransferRequest,
 };
-use sha2::{Digest, Sha256};
-use tokio_stream::iter;
-use tonic::transport::Channel;
-use tonic::{Code, Status};
-
-use crate::house::{House, PATIENCE, content, refused};
 
 async fn transfers(house: &House) -> TransferServiceClient<Channel> {
     TransferServiceClient::new(house.channel().await)

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use cellftp::client::operation_event::Change;
-use cellftp::client::watch_events_response::Event;
-use cellftp::client::{Error, Events, OperationState, Outcome};
 use tokio::time::timeout;
 use tonic::Code;
 
 use crate::abuse::Neighbour;
 use crate::house::{House, PATIENCE, content, here};
+use cellftp::client::operation_event::Change;
+use cellftp::client::watch_events_response::Event;
+use cellftp::client::{Error, Events, OperationState, Outcome};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_queue_and_the_events_show_what_goes_on() {

@@ -7,11 +7,12 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::JoinHandle;
+
 use simcom_emulator::serve::Module;
 use simcom_emulator::serve::pty::Pty;
 use simcom_emulator::{Family, Knobs, Profile};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::task::JoinHandle;
 
 /// The line, with a module at its end.
 pub(crate) struct Wire {

@@ -1,15 +1,14 @@
 //! Clients that read when they like, and those who wait for the link meanwhile.
 
-use cellftp::broker::terms::Error;
-use cellftp::broker::terms::Why;
-use cellftp::broker::{Limits, limits, spool};
-use cellftp::modem::clock;
 use futures_util::future::join_all;
-use simcom_emulator::Knobs;
 
 use super::world::lively;
 use super::yielding::{meanwhile, meanwhile_every, told};
 use super::*;
+use cellftp::broker::terms::{Error, Why};
+use cellftp::broker::{Limits, limits, spool};
+use cellftp::modem::clock;
+use simcom_emulator::Knobs;
 
 const SECOND: Duration = Duration::from_secs(1);
 

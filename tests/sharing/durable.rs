@@ -1,21 +1,20 @@
 //! Transfers that outlive their caller, under two disturbances at once, every pair of them: each arrives in the end,
 //! byte for byte, and what loses nothing costs no second attempt.
 
-use cellftp::transfers::Transfers;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cellftp::broker::terms::Error;
-use cellftp::broker::terms::Priority;
-use cellftp::broker::terms::TransferId;
-use cellftp::transfers::{Direction, ReadNext, Record, State, Terms, Upload, UploadWish, Wish};
-use simcom_emulator::{Effect, Family, Fault, Knobs, OkOrder, Phase, Trigger};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::world::{HOSTS, World, at, caller, lively, path};
+use cellftp::broker::terms::{Error, Priority, TransferId};
+use cellftp::transfers::{
+    Direction, ReadNext, Record, State, Terms, Transfers, Upload, UploadWish, Wish,
+};
+use simcom_emulator::{Effect, Family, Fault, Knobs, OkOrder, Phase, Trigger};
 
 /// Something that goes on around the transfers, or happens to them.
 struct Disturbance {

@@ -19,15 +19,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::sleep;
+
 use cellftp::broker::catalogue::SessionRequest;
 use cellftp::broker::flow::get::Next;
 use cellftp::broker::flow::put::PutHeader;
-use cellftp::broker::terms::{PutState, Verify};
-use cellftp::broker::terms::{ServerChoice, Target};
+use cellftp::broker::terms::{PutState, ServerChoice, Target, Verify};
 use simcom_emulator::Family;
 use simcom_talk::ftps::value::{Offset, TransferType};
-use tokio::time::sleep;
-
 use world::{HOSTS, World, at, caller, content, get, header, path, put};
 
 #[tokio::test(start_paused = true)]

@@ -1,9 +1,8 @@
 //! Several callers that write one name.
 
-use cellftp::broker::terms::Cause;
-
 use super::world::lively;
 use super::*;
+use cellftp::broker::terms::Cause;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -3,6 +3,9 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
+use tokio::time::{sleep, timeout};
+
+use crate::{HOSTS, World, at, caller, content, get, path};
 use cellftp::broker::Broker;
 use cellftp::broker::api::{Heard, Watcher};
 use cellftp::broker::terms::Cause;
@@ -10,9 +13,6 @@ use cellftp::broker::watch::What;
 use cellftp::modem::clock;
 use simcom_emulator::{Effect, Family, Fault, Knobs, Phase, Stuck, Trigger};
 use simcom_talk::dialogue::Rung;
-use tokio::time::{sleep, timeout};
-
-use crate::{HOSTS, World, at, caller, content, get, path};
 
 const SECOND: Duration = Duration::from_secs(1);
 

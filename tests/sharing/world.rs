@@ -1,30 +1,28 @@
 //! A broker, the module behind it, and the servers behind that.
 
-use cellftp::transfers::Storage;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::time::sleep_until;
+
+use crate::durable::told;
 use cellftp::broker::catalogue::Servers;
 use cellftp::broker::flow::get::Next;
 use cellftp::broker::flow::put::PutHeader;
-use cellftp::broker::terms::{Caller, Error, Principal, Target};
-use cellftp::broker::terms::{PutResult, Verify};
+use cellftp::broker::terms::{Caller, Error, Principal, PutResult, Target, Verify};
 use cellftp::broker::{Broker, Limits};
 use cellftp::modem::port::StreamConnector;
 use cellftp::modem::{Modem, Options, clock};
-use cellftp::transfers::{Settings, Transfers};
+use cellftp::transfers::{Settings, Storage, Transfers};
 use simcom_emulator::request::Failure;
 use simcom_emulator::uplink::memory::{Memory, Server as Uplink};
 use simcom_emulator::{Action, Effect, Emulator, Family, Fault, Knobs, Profile};
 use simcom_talk::ftps::tls::TlsPolicy;
 use simcom_talk::ftps::value::{Host, Offset, Password, RemotePath, Server, ServerType, Username};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
-use tokio::time::sleep_until;
-
-use crate::durable::told;
 
 pub(crate) const HOSTS: [&str; 2] = ["one.example", "two.example"];
 

@@ -2,17 +2,16 @@
 
 use std::sync::{Arc, Mutex};
 
-use cellftp::broker::api::Heard;
-use cellftp::broker::terms::Caller;
-use cellftp::broker::terms::{Priority, Why, Yields};
-use cellftp::broker::watch::{OperationChange, What};
-use cellftp::broker::{Limits, limits};
-use cellftp::modem::clock;
-use simcom_emulator::Knobs;
 use tokio::time::timeout;
 
 use super::world::lively;
 use super::*;
+use cellftp::broker::api::Heard;
+use cellftp::broker::terms::{Caller, Priority, Why, Yields};
+use cellftp::broker::watch::{OperationChange, What};
+use cellftp::broker::{Limits, limits};
+use cellftp::modem::clock;
+use simcom_emulator::Knobs;
 
 const SECOND: Duration = Duration::from_secs(1);
 

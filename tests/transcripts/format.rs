@@ -4,10 +4,9 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use crate::read::read;
 use simcom_emulator::request::Security;
 use simcom_emulator::{Effect, Family, Fault, Knobs};
-
-use crate::read::read;
 
 /// Host name that stands for every real one.
 pub(crate) const HOST: &str = "ftp.example";

@@ -1,9 +1,8 @@
 //! The lowest level: the framer cuts what the module says where the transcript does.
 
-use simcom_talk::at::{Expect, Frame, Framer};
-
 use crate::cut::Cut;
 use crate::format::{By, Form, Said, Transcript, Whose};
+use simcom_talk::at::{Expect, Frame, Framer};
 
 /// Replays what the module says.
 ///

@@ -5,14 +5,14 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use simcom_emulator::Family;
-use simcom_talk::dialogue::failure::{Cause, Failure, Finding};
-use simcom_talk::dialogue::operation::{Delivery, Operation, Output, Piece, Standing, Task};
-use simcom_talk::dialogue::{Dialogue, DownloadForm, Moment, Patience, Setup, Step, UploadForm};
 
 use crate::cut::Cut;
 use crate::format::{By, Form, Given, Item, Transcript, Whose};
 use crate::task::{logged_in, operation};
+use simcom_emulator::Family;
+use simcom_talk::dialogue::failure::{Cause, Failure, Finding};
+use simcom_talk::dialogue::operation::{Delivery, Operation, Output, Piece, Standing, Task};
+use simcom_talk::dialogue::{Dialogue, DownloadForm, Moment, Patience, Setup, Step, UploadForm};
 
 /// A conversation that takes longer than this has no end.
 const LONGEST: Duration = Duration::from_secs(3600);

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use simcom_emulator::request::{Answer, Ask, Event, Request, Security};
-use simcom_emulator::uplink::memory::{Memory, Server};
-use simcom_emulator::{Action, Effect, Emulator, Profile};
 
 use crate::cut::Cut;
 use crate::format::{By, Given, HOST, Item, Transcript, Whose};
+use simcom_emulator::request::{Answer, Ask, Event, Request, Security};
+use simcom_emulator::uplink::memory::{Memory, Server};
+use simcom_emulator::{Action, Effect, Emulator, Profile};
 
 /// How long the module may take to say something more.
 const PATIENCE: Duration = Duration::from_secs(60);

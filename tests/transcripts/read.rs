@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::format::{By, Form, Given, HOST, Item, Level, Said, Server, Transcript, Whose, parse};
 use simcom_emulator::request::Security;
 use simcom_emulator::{Effect, Family, Fault, Phase, Trigger};
-
-use crate::format::{By, Form, Given, HOST, Item, Level, Said, Server, Transcript, Whose, parse};
 
 /// Reads a transcript, without asking whether it makes sense.
 ///

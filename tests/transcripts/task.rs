@@ -3,6 +3,7 @@
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
+use crate::format::{HOST, Server, parse};
 use simcom_emulator::request::Security;
 use simcom_talk::dialogue::operation::{
     Directory, Download, ModuleTransfer, Operation, SessionTarget, Standing, Task, Upload,
@@ -14,8 +15,6 @@ use simcom_talk::ftps::tls::TlsPolicy;
 use simcom_talk::ftps::value::{
     self, Drive, Host, Offset, Password, RemotePath, ServerType, TransferType, Username,
 };
-
-use crate::format::{HOST, Server, parse};
 
 /// Reads the words of an `@do`: the operation, and the content of an upload.
 ///

@@ -3,16 +3,10 @@
 mod lasting;
 mod passing;
 
-use cellftp::transfers::Transfers;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cellftp::broker::Broker;
-use cellftp::broker::terms::{Caller, Error, Principal, Target};
-use cellftp::modem::clock;
-use simcom_talk::dialogue::failure::Finding;
-use simcom_talk::ftps::value::RemotePath;
 use tokio::time::{sleep, timeout};
 
 use crate::net::HOSTS;
@@ -20,8 +14,14 @@ use crate::oracle::{At, Told};
 use crate::plan::client_name;
 use crate::trouble::SHARED;
 use crate::world::World;
+use cellftp::broker::Broker;
+use cellftp::broker::terms::{Caller, Error, Principal, Target};
+use cellftp::modem::clock;
+use cellftp::transfers::Transfers;
 use lasting::Lasting;
 pub(crate) use lasting::{keeping, settle};
+use simcom_talk::dialogue::failure::Finding;
+use simcom_talk::ftps::value::RemotePath;
 
 /// How late after its deadline a call may end: what is on the link is broken off, which takes an
 /// abort, or the end of a block and a delete, and a module that may be silent until somebody has

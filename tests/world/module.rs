@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use simcom_emulator::request::Event;
-use simcom_emulator::{Action, Effect, Emulator, Fault, Knobs, Phase, Profile, Trigger};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use crate::net::Net;
 use crate::world::World;
+use simcom_emulator::request::Event;
+use simcom_emulator::{Action, Effect, Emulator, Fault, Knobs, Phase, Profile, Trigger};
 
 /// Bytes that pass the line at once: 5 ms at 921600 baud.
 const BURST: usize = 460;

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use simcom_emulator::request::{Answer, Ask, Event, Failure, Request};
-use simcom_emulator::uplink::memory::{Memory, Names, Rest, Server};
 
 use crate::oracle::{At, By, Oracle};
 use crate::plan::{CutOff, Plan};
+use simcom_emulator::request::{Answer, Ask, Event, Failure, Request};
+use simcom_emulator::uplink::memory::{Memory, Names, Rest, Server};
 
 pub(crate) const HOSTS: [&str; 2] = ["one.example", "two.example"];
 

@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cellftp::broker::terms::PutState;
-
 use crate::content::{begins_alike, content, marks};
+use cellftp::broker::terms::PutState;
 
 /// How long after its answer an operation may still reach a server: what it had handed to the
 /// module before, and what was on its way.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use simcom_emulator::{Effect, Phase, Stuck};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -12,6 +11,7 @@ use crate::net::Trouble;
 use crate::oracle::At;
 use crate::plan::KINDS;
 use crate::world::{World, step_wall};
+use simcom_emulator::{Effect, Phase, Stuck};
 
 /// Files that clients and others share on each server, beside a directory of them.
 pub(crate) const SHARED: [&str; 5] = ["/a.csv", "/b.bin", "/report.bin", "/d/a", "/d/log.txt"];

@@ -1,6 +1,5 @@
 //! One world: its lives, one after the other, and the looking after at the end.
 
-use cellftp::transfers::Storage;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,17 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
-use cellftp::broker::catalogue::Servers;
-use cellftp::broker::disk::Disk;
-use cellftp::broker::terms::Error;
-use cellftp::broker::{Broker, Limits, spool};
-use cellftp::modem::health;
-use cellftp::modem::port::StreamConnector;
-use cellftp::modem::{Modem, Options, clock};
-use cellftp::transfers::{self, Budget, Transfers};
-use simcom_emulator::Profile;
-use simcom_talk::ftps::tls::TlsPolicy;
-use simcom_talk::ftps::value::{Host, Password, Server, ServerType, Username};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +18,16 @@ use crate::net::{HOSTS, Net};
 use crate::oracle::{Oracle, Violation};
 use crate::plan::{End, Plan, Seed, client_name};
 use crate::trouble;
+use cellftp::broker::catalogue::Servers;
+use cellftp::broker::disk::Disk;
+use cellftp::broker::terms::Error;
+use cellftp::broker::{Broker, Limits, spool};
+use cellftp::modem::port::StreamConnector;
+use cellftp::modem::{Modem, Options, clock, health};
+use cellftp::transfers::{self, Budget, Storage, Transfers};
+use simcom_emulator::Profile;
+use simcom_talk::ftps::tls::TlsPolicy;
+use simcom_talk::ftps::value::{Host, Password, Server, ServerType, Username};
 
 /// Where the daemon keeps its transfers.
 const DIRECTORY: &str = "/spool";

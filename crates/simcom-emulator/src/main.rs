@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser;
+
 use simcom_emulator::serve::emulate::{self, EmulateArgs};
 
 /// A SIMCom module on a pseudo-terminal, which carries every FTP command to a real server.

@@ -11,12 +11,12 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cellftp::client::{Address, Credentials, Error, Priority, ServerPath, Target};
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::exit::Failure;
 pub(crate) use asking::{Asking, Whose};
+use cellftp::client::{Address, Credentials, Error, Priority, ServerPath, Target};
 pub(crate) use choice::{Check, Existing, OnServer, Remains, Urgency, Yields};
 pub(crate) use file::{Get, Landing, Ls, Put, Rm};
 pub(crate) use module::{ModuleCommand, ModuleGet, ModulePut, ServiceCommand};

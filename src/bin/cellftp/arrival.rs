@@ -7,7 +7,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use cellftp::client::{GetResult, ReadModuleFileResult, ReadTransferResult, ServerPath};
 use serde_json::json;
 use tempfile::NamedTempFile;
 use tokio::io::AsyncWrite;
@@ -17,6 +16,7 @@ use crate::destination::Destination;
 use crate::exit::Failure;
 use crate::output::{Plain, hex, print, seconds};
 use crate::plain::json_text;
+use cellftp::client::{GetResult, ReadModuleFileResult, ReadTransferResult, ServerPath};
 
 /// A file that arrives: on its way to standard output or a device, or to a name that it gets when it is whole.
 pub(crate) struct Arrival {

@@ -7,13 +7,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-use cellftp::client::ServerPath;
 use rustix::fs::OFlags;
 
 use crate::args::{Existing, Landing, is_standard_stream};
 use crate::descriptor::{duplicate, is_inherited, is_stdout, own_number};
 use crate::exit::Failure;
 use crate::links::{Leads, follow, is_within};
+use cellftp::client::ServerPath;
 
 /// Where a file that arrives is written.
 #[derive(Debug)]

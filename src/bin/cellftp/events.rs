@@ -1,13 +1,13 @@
 //! `cellftp events`.
 
-use cellftp::client::operation_event::Change;
-use cellftp::client::watch_events_response::Event;
-use cellftp::client::{Client, Failure as Told, Outcome, RepairEvent, WatchEventsResponse};
 use serde_json::{Value, json};
 
 use crate::args::Args;
 use crate::exit::Failure;
 use crate::output::{Plain, print, seconds, words};
+use cellftp::client::operation_event::Change;
+use cellftp::client::watch_events_response::Event;
+use cellftp::client::{Client, Failure as Told, Outcome, RepairEvent, WatchEventsResponse};
 
 pub(crate) async fn run(args: &Args, client: &Client) -> Result<(), Failure> {
     let sessions = args.session.iter().cloned().collect();

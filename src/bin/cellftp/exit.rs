@@ -5,11 +5,11 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use cellftp::client::{Code, Error, Refusal};
 use serde_json::json;
 
 use crate::advice::{MORE_TIME, advice};
 use crate::plain::{json_text, shown};
+use cellftp::client::{Code, Error, Refusal};
 
 /// The exit codes, as the help promises them.
 pub(crate) const HELP: &str = "\

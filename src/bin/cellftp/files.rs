@@ -1,11 +1,11 @@
 //! `cellftp size`, `mkdir`, `rmdir` and `rm`: names on the server.
 
-use cellftp::client::{Client, Error, ServerPath};
 use serde_json::json;
 
 use crate::args::Args;
 use crate::exit::Failure;
 use crate::output::{Plain, print};
+use cellftp::client::{Client, Error, ServerPath};
 
 pub(crate) async fn size(args: &Args, path: &ServerPath, client: &Client) -> Result<(), Failure> {
     let size = client.size(&args.target()?, path).await?;

@@ -2,15 +2,14 @@
 
 use std::path::Path;
 
-use cellftp::client::{Client, Download, GetResult, Target};
 use indicatif::ProgressBar;
 use tokio::io::AsyncWrite;
 
 use crate::args::{Args, Get};
 use crate::arrival::{Arrival, Arrived};
 use crate::exit::Failure;
-use crate::pair;
-use crate::progress;
+use crate::{pair, progress};
+use cellftp::client::{Client, Download, GetResult, Target};
 
 pub(crate) async fn run(args: &Args, get: &Get, client: &Client) -> Result<(), Failure> {
     let target = args.target()?;

@@ -1,11 +1,11 @@
 //! `cellftp ls [PATH]` and `cellftp stat PATH`.
 
-use cellftp::client::{Client, Entry, EntryKind, ServerPath};
 use serde_json::json;
 
 use crate::args::{Args, Ls};
 use crate::exit::Failure;
 use crate::output::{Plain, hex, print};
+use cellftp::client::{Client, Entry, EntryKind, ServerPath};
 
 pub(crate) async fn run(args: &Args, ls: &Ls, client: &Client) -> Result<(), Failure> {
     let entries = client.list(&args.target()?, &ls.path).await?;

@@ -29,13 +29,13 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use cellftp::client::{Client, Error};
 use clap::{CommandFactory, Parser};
 use rustix::process::Signal;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 use args::{Args, Asking, Command, Put, Remains, Rm, TransferCommand};
+use cellftp::client::{Client, Error};
 use exit::Failure;
 
 /// Added to the time limit before the whole run is ended: a run may have several calls, or wait for something

@@ -1,8 +1,5 @@
 //! `cellftp module ...`: files on the module, and the module itself.
 
-use cellftp::client::{
-    Client, EntryKind, IfExists, ModuleEntry, ModuleSpace, OperationProgress, Stage,
-};
 use indicatif::ProgressBar;
 use serde_json::json;
 
@@ -10,9 +7,11 @@ use crate::args::{Args, ModuleCommand, ModuleGet, ModulePut};
 use crate::arrival::Arrival;
 use crate::exit::Failure;
 use crate::output::{Plain, hex, print, seconds};
-use crate::progress;
 use crate::put::{how_sure, open};
-use crate::service;
+use crate::{progress, service};
+use cellftp::client::{
+    Client, EntryKind, IfExists, ModuleEntry, ModuleSpace, OperationProgress, Stage,
+};
 
 pub(crate) async fn run(
     args: &Args,

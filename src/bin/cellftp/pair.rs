@@ -6,9 +6,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use cellftp::client::ServerPath;
-
 use crate::exit::Failure;
+use cellftp::client::ServerPath;
 
 /// Refuses two names that are two different local files.
 ///

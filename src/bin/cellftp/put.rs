@@ -3,9 +3,6 @@
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use cellftp::client::{
-    Client, Error, OperationProgress, PutOptions, PutResult, PutState, ServerPath, Stage,
-};
 use indicatif::ProgressBar;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -16,8 +13,10 @@ use crate::args::{Args, Check, OnServer, Put, is_standard_stream};
 use crate::exit::Failure;
 use crate::files::is_checked;
 use crate::output::{Plain, hex, print, seconds};
-use crate::pair;
-use crate::progress;
+use crate::{pair, progress};
+use cellftp::client::{
+    Client, Error, OperationProgress, PutOptions, PutResult, PutState, ServerPath, Stage,
+};
 
 pub(crate) async fn run(args: &Args, put: &Put, client: &Client) -> Result<(), Failure> {
     let target = args.target()?;

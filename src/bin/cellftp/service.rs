@@ -1,11 +1,11 @@
 //! `cellftp module ...`: the module itself, and its FTPS service.
 
-use cellftp::client::{Client, CommandForm, DataAddressMode, GetCapabilitiesResponse};
 use serde_json::{Value, json};
 
 use crate::args::{Args, ServiceCommand};
 use crate::exit::Failure;
 use crate::output::{Plain, print};
+use cellftp::client::{Client, CommandForm, DataAddressMode, GetCapabilitiesResponse};
 
 pub(crate) async fn run(
     args: &Args,

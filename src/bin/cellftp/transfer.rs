@@ -1,10 +1,6 @@
 //! `cellftp transfer ...`: transfers that the daemon keeps and delivers by itself.
 
 use bytes::Bytes;
-use cellftp::client::{
-    Client, Code, Error, IfExists, OnFailure, Refusal, ServerPath, Transfer, TransferFilter,
-    TransferRemoval, TransferState, UploadHeader, Verify, watch_transfers_response::Event,
-};
 use serde_json::json;
 
 use crate::args::{Args, TransferCommand, TransferGet, TransferPut, TransferRead, Whose};
@@ -15,6 +11,11 @@ use crate::output::{Plain, print};
 use crate::progress;
 use crate::put::{hash, open, remote_name};
 use crate::transfer_text::{line, value};
+use cellftp::client::watch_transfers_response::Event;
+use cellftp::client::{
+    Client, Code, Error, IfExists, OnFailure, Refusal, ServerPath, Transfer, TransferFilter,
+    TransferRemoval, TransferState, UploadHeader, Verify,
+};
 
 pub(crate) async fn run(
     args: &Args,

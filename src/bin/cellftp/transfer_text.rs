@@ -1,11 +1,11 @@
 //! A transfer as `cellftp transfer` shows it.
 
-use cellftp::client::{Remnant, Transfer, TransferDirection, TransferState};
 use serde_json::json;
 
 use crate::events::failure_value;
 use crate::output::{Plain, hex, seconds};
 use crate::put::how_sure;
+use cellftp::client::{Remnant, Transfer, TransferDirection, TransferState};
 
 /// A transfer on one line, for people.
 pub(crate) fn line(transfer: &Transfer) -> String {

@@ -3,9 +3,6 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::ops::ControlFlow;
 
-use cellftp::client::{
-    Branch, CallOptions, Client, EntryKind, RemovedName, ServerPath, Target, TreeFailure,
-};
 use serde_json::{Value, json};
 
 use crate::args::{Args, Rm};
@@ -13,6 +10,9 @@ use crate::exit::Failure;
 use crate::files::is_checked;
 use crate::ls::{line, value};
 use crate::output::{Plain, print};
+use cellftp::client::{
+    Branch, CallOptions, Client, EntryKind, RemovedName, ServerPath, Target, TreeFailure,
+};
 
 /// Lists a directory and all below it, one directory after the other, as they arrive.
 pub(crate) async fn ls(args: &Args, path: &ServerPath, client: &Client) -> Result<(), Failure> {

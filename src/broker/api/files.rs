@@ -3,9 +3,7 @@
 use crate::broker::Broker;
 use crate::broker::flow::get::{Deliver, Next, Reading};
 use crate::broker::flow::put::{self, PutHeader, Writing};
-use crate::broker::terms::Verify;
-use crate::broker::terms::{Caller, Target};
-use crate::broker::terms::{Cause, Error};
+use crate::broker::terms::{Caller, Cause, Error, Target, Verify};
 use crate::modem::JobId;
 use simcom_talk::dialogue::failure::Finding;
 use simcom_talk::dialogue::operation::{Download, Output, Task};

@@ -1,12 +1,9 @@
 //! The queue, as a client may see it.
 
-use crate::broker::operation::Queued;
-
 use crate::broker::Broker;
-use crate::broker::operation::Ended;
+use crate::broker::operation::{Ended, Queued};
 use crate::broker::scheduler::estimate::Costs;
-use crate::broker::terms::{Caller, Whose};
-use crate::broker::terms::{Cause, Error};
+use crate::broker::terms::{Caller, Cause, Error, Whose};
 use crate::modem::{JobId, clock};
 
 /// The queue at one moment.

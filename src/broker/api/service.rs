@@ -1,9 +1,7 @@
 //! Calls on the module's own FTPS service: start, stop, reset, data address mode, AT commands.
 
 use crate::broker::Broker;
-use crate::broker::terms::Caller;
-use crate::broker::terms::Priority;
-use crate::broker::terms::{Cause, Error};
+use crate::broker::terms::{Caller, Cause, Error, Priority};
 use simcom_talk::dialogue::Rung;
 use simcom_talk::dialogue::operation::{Answer, Output, Standing, Task};
 use simcom_talk::ftps::question::Question;

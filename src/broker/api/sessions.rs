@@ -1,14 +1,8 @@
 //! Calls on a client's virtual sessions.
 
-use crate::broker::catalogue::SessionInfo;
-use crate::broker::catalogue::SessionRequest;
-
 use crate::broker::Broker;
-use crate::broker::catalogue::Location;
-use crate::broker::catalogue::OpenSession;
-use crate::broker::terms::SessionId;
-use crate::broker::terms::{Caller, Target, Whose};
-use crate::broker::terms::{Cause, Error};
+use crate::broker::catalogue::{Location, OpenSession, SessionInfo, SessionRequest};
+use crate::broker::terms::{Caller, Cause, Error, SessionId, Target, Whose};
 use crate::modem::clock;
 use simcom_talk::dialogue::operation::{Output, Task};
 use simcom_talk::ftps::value::{RemotePath, TransferType};

@@ -1,13 +1,12 @@
 //! The state of the shared link.
 
-use crate::broker::Broker;
-use crate::modem::clock;
 use std::time::Duration;
 
+use crate::broker::Broker;
 use crate::broker::operation::Running;
 use crate::broker::usage::Counts;
-use crate::modem::Health;
 use crate::modem::health::Repair;
+use crate::modem::{Health, clock};
 use simcom_talk::dialogue::{Repaired, Rung};
 
 /// The state of the module, of the link and of its users.

@@ -1,6 +1,5 @@
 //! Work that no client asks for: expired leases, news of the link, and the upkeep of an idle link.
 
-use crate::broker::limits::Upkeep;
 use std::convert::Infallible;
 use std::future::pending;
 use std::sync::Arc;
@@ -13,14 +12,12 @@ use uuid::Uuid;
 
 use crate::broker::Broker;
 use crate::broker::catalogue::{Location, Profile};
-use crate::broker::terms::ServerChoice;
-use crate::broker::terms::Way;
+use crate::broker::limits::Upkeep;
+use crate::broker::terms::{ServerChoice, Way};
 use crate::broker::usage::{Allowance, Moved, Traffic};
-use crate::broker::watch::What;
-use crate::broker::watch::metrics;
-use crate::modem::clock;
+use crate::broker::watch::{What, metrics};
 use crate::modem::health::LoggedIn;
-use crate::modem::{Job, JobId};
+use crate::modem::{Job, JobId, clock};
 use simcom_talk::dialogue::operation::{
     Directory, Operation, Progress, SessionTarget, Standing, Task,
 };

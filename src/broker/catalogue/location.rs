@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::broker::terms::Access;
-use crate::broker::terms::Cause;
-use crate::broker::terms::Principal;
-use crate::broker::terms::{Priority, Yields};
+use crate::broker::terms::{Access, Cause, Principal, Priority, Yields};
 use crate::broker::usage;
 use simcom_talk::dialogue::operation::{Directory, SessionTarget, Standing};
 use simcom_talk::ftps::value::{NameCode, RemotePath, Server, TransferType};

@@ -6,6 +6,5 @@ mod session;
 
 pub(crate) use location::{Location, Profile};
 pub use servers::{ProfileInfo, Servers};
-pub(crate) use session::SessionUse;
-pub(crate) use session::Sessions;
 pub use session::{Limits, OpenSession, SessionInfo, SessionRequest};
+pub(crate) use session::{SessionUse, Sessions};

@@ -4,10 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::location::{Location, Profile};
-use crate::broker::terms::Cause;
-use crate::broker::terms::{Access, Rights};
-use crate::broker::terms::{Principal, ServerChoice};
-use crate::broker::terms::{Priority, Yields};
+use crate::broker::terms::{Access, Cause, Principal, Priority, Rights, ServerChoice, Yields};
 use crate::broker::usage;
 use crate::modem::health::LoggedIn;
 use simcom_talk::ftps::value::{NameCode, Server, ServerType};

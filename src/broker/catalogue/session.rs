@@ -2,9 +2,6 @@
 
 mod in_use;
 
-use crate::broker::terms::ServerChoice;
-use crate::broker::terms::SessionId;
-use simcom_talk::ftps::value::RemotePath;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +10,11 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::location::Location;
-use crate::broker::terms::Cause;
-use crate::broker::terms::Principal;
-use crate::broker::terms::share::Full;
-use crate::broker::terms::share::Share;
+use crate::broker::terms::share::{Full, Share};
+use crate::broker::terms::{Cause, Principal, ServerChoice, SessionId};
 use crate::broker::watch::{Events, SessionChange, What};
 pub(crate) use in_use::SessionUse;
-use simcom_talk::ftps::value::{NameCode, TransferType};
+use simcom_talk::ftps::value::{NameCode, RemotePath, TransferType};
 
 /// Bounds of the sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,6 @@ mod ends;
 mod guarded;
 mod many;
 
-use crate::broker::Broker;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -14,18 +13,15 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::DropGuard;
 
+use crate::broker::Broker;
 use crate::broker::link::Place;
 use crate::broker::operation::Operation;
 use crate::broker::spool::{Reader, Spooled, Spools};
-use crate::broker::terms::Patience;
-use crate::broker::terms::Tally;
-use crate::broker::terms::{Cause, Error};
+use crate::broker::terms::{Cause, Error, Patience, Tally};
 use crate::modem::JobId;
-use simcom_talk::dialogue::operation::{Delivered, Progress, Standing, Task};
-
 pub use guarded::{Guarded, Guards, Wanted};
 pub use many::Part;
-use simcom_talk::dialogue::operation::Growth;
+use simcom_talk::dialogue::operation::{Delivered, Growth, Progress, Standing, Task};
 
 /// A running download or listing. Dropping it cancels the operation.
 #[derive(Debug)]

@@ -8,9 +8,6 @@ mod sending;
 mod sentinel;
 mod upload;
 
-use crate::broker::terms::Patience;
-use crate::broker::terms::PutResult;
-use crate::broker::terms::Verify;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -22,9 +19,7 @@ use crate::broker::catalogue::Location;
 use crate::broker::link;
 use crate::broker::operation::Operation;
 use crate::broker::spool::{Spools, WriteError, Writer};
-use crate::broker::terms::Tally;
-use crate::broker::terms::Target;
-use crate::broker::terms::{Cause, Error, Hashed};
+use crate::broker::terms::{Cause, Error, Hashed, Patience, PutResult, Tally, Target, Verify};
 use crate::broker::usage::Allowance;
 use crate::modem::{self, JobId};
 use content::Content;

@@ -5,12 +5,9 @@ mod writing;
 
 use super::get::{Deliver, Reading};
 use crate::broker::Broker;
-use crate::broker::terms::Priority;
-use crate::broker::terms::{Caller, Target};
-use crate::broker::terms::{Cause, Error};
+use crate::broker::terms::{Caller, Cause, Error, Priority, Target};
 pub use moving::{ModuleProgress, Moving, TransferResult};
-use simcom_talk::dialogue::operation::WriteModuleFile;
-use simcom_talk::dialogue::operation::{ModuleTransfer, Output, Standing, Task};
+use simcom_talk::dialogue::operation::{ModuleTransfer, Output, Standing, Task, WriteModuleFile};
 use simcom_talk::ftps::storage::{Entry, ModulePath, Space};
 use simcom_talk::ftps::value::{Drive, Offset, RemotePath, TransferType};
 pub use writing::{WritingToModule, Written};

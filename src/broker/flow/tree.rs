@@ -5,17 +5,15 @@ mod remove;
 mod walk;
 
 use crate::broker::Broker;
-use crate::broker::terms::{Caller, Target};
-use crate::broker::terms::{Cause, Error};
+use crate::broker::terms::{Caller, Cause, Error, Target};
 use crate::modem::clock;
+pub use remove::{Removed, RemovedCount, Removing};
 use simcom_talk::dialogue::failure::{self, Stage};
 use simcom_talk::dialogue::operation::{Directory, Found, Output, SessionTarget, Standing, Task};
 use simcom_talk::ftps::errcode::ErrCode;
 use simcom_talk::ftps::listing::{Entry, Facts, Kind, Lines};
 use simcom_talk::ftps::lossless;
 use simcom_talk::ftps::value::RemotePath;
-
-pub use remove::{Removed, RemovedCount, Removing};
 pub use walk::{Walk, WalkCount, Walked};
 
 /// Depth of directories that the walk follows. A deeper path needs names of one letter to fit the

@@ -4,10 +4,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use simcom_talk::ftps::value::RemotePath;
 use tokio::time::Instant;
 
 use crate::broker::terms::{Birth, Error, Key, Lived};
+use simcom_talk::ftps::value::RemotePath;
 
 /// All kept uploads. The floor of the transfers implements it.
 pub(crate) trait Kept: fmt::Debug + Send + Sync {

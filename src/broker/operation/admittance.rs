@@ -6,9 +6,8 @@ use tokio::time::sleep;
 
 use super::Operation;
 use crate::broker::terms::{Cause, Error};
-use crate::modem;
-use crate::modem::clock;
 use crate::modem::health::LoggedIn;
+use crate::modem::{self, clock};
 use simcom_talk::dialogue::failure::{self, Ending, Stage};
 use simcom_talk::dialogue::operation::{Output, Standing};
 use simcom_talk::ftps::errcode::ErrCode;

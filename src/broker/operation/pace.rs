@@ -50,12 +50,16 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// The operation has the link. Answers how many bytes it had moved before.
-    pub(super) fn begins_a_turn(&self) -> u64 {
-        let before = self.bytes();
-        self.before.store(before, Ordering::Relaxed);
+    /// The operation has the link.
+    pub(super) fn begins_a_turn(&self) {
+        self.before.store(self.bytes(), Ordering::Relaxed);
         self.turns.fetch_add(1, Ordering::Relaxed);
-        before
+    }
+
+    /// Bytes that it has moved in this turn.
+    pub(super) fn in_this_turn(&self) -> u64 {
+        self.bytes()
+            .saturating_sub(self.before.load(Ordering::Relaxed))
     }
 
     /// Turns that the operation has had.
@@ -69,12 +73,11 @@ impl Pace {
         let now = u64::try_from(now.as_millis()).unwrap_or(NEVER - 1);
         let reported = self.reported.load(Ordering::Relaxed);
         let told = self.told.load(Ordering::Relaxed);
-        let moved_now = bytes.saturating_sub(self.before.load(Ordering::Relaxed));
         let is_first = told == NEVER;
         let due = if is_first || u128::from(now.saturating_sub(told)) >= TELL.as_millis() {
             self.told.store(now, Ordering::Relaxed);
             Due::All
-        } else if bytes < reported || bytes - reported >= EVERY || moved_now < EVERY {
+        } else if bytes < reported || bytes - reported >= EVERY || self.in_this_turn() < EVERY {
             Due::Scheduler
         } else {
             Due::Nobody
@@ -99,7 +102,7 @@ mod tests {
     fn the_scheduler_hears_for_each_64_kib_and_all_once_a_second() {
         let pace = Pace::default();
         let at = Duration::from_millis;
-        assert_eq!(pace.begins_a_turn(), 0);
+        pace.begins_a_turn();
         assert_eq!(pace.moved(0, at(0)), Due::All);
         let due: Vec<u64> = (1..=200)
             .map(|chunk| chunk * 1480)
@@ -110,7 +113,8 @@ mod tests {
         assert_eq!(pace.bytes(), 296_000);
         assert_eq!(pace.moved(296_001, at(1000)), Due::All);
         assert_eq!(pace.moved(296_002, at(1999)), Due::Nobody);
-        assert_eq!((pace.begins_a_turn(), pace.turns()), (296_002, 2));
+        pace.begins_a_turn();
+        assert_eq!((pace.in_this_turn(), pace.turns()), (0, 2));
         assert_eq!(
             pace.moved(296_003, at(1999)),
             Due::Scheduler,

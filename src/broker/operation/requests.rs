@@ -1,7 +1,5 @@
 //! Named requests, each carried out once (AIP-155).
 
-use crate::broker::terms::Named;
-use crate::broker::terms::RequestId;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,9 +9,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::broker::operation::Ended;
-use crate::broker::terms::Cause;
-use crate::broker::terms::Principal;
 use crate::broker::terms::share::Share;
+use crate::broker::terms::{Cause, Named, Principal, RequestId};
 use crate::modem::{JobId, clock};
 
 /// How long a request is kept after its answer: a caller whose connection broke has time to come

@@ -8,9 +8,7 @@ use tokio::time::Instant;
 use super::Operation;
 use super::ended::Ended;
 use super::pace::Due;
-use crate::broker::terms::Error;
-use crate::broker::terms::Principal;
-use crate::broker::terms::Why;
+use crate::broker::terms::{Error, Principal, Why};
 use crate::broker::watch::{About, OperationChange, Outcome, What};
 use crate::modem::{JobId, chain, clock};
 
@@ -52,8 +50,7 @@ impl Operation {
         if due == Due::Nobody {
             return;
         }
-        let before = self.facts().bytes_before;
-        self.slot.moved(bytes.saturating_sub(before));
+        self.slot.moved(self.pace.in_this_turn());
         if due == Due::All {
             self.tell(OperationChange::Progress { bytes });
         }
@@ -122,7 +119,7 @@ impl Operation {
         let (first, yielded) = {
             let mut facts = self.facts();
             facts.on_link_since = Some(now);
-            facts.bytes_before = self.pace.begins_a_turn();
+            self.pace.begins_a_turn();
             let first = !std::mem::replace(&mut facts.started, true);
             (first, facts.yielded.take())
         };

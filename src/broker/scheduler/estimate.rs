@@ -1,10 +1,9 @@
 //! Measured costs of the work on the link, and when the waiting jobs will begin. Values only: no
 //! clock and no queue.
 
-use crate::broker::terms::Load;
-use crate::broker::terms::Way;
 use std::time::Duration;
 
+use crate::broker::terms::{Load, Way};
 use simcom_talk::ftps::value::Server;
 
 /// The costs of work on the link: moving averages over jobs that succeeded.

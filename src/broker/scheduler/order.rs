@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use tokio::time::Instant;
 
 use super::{Key, Scheduler, Waiting};
-use crate::broker::terms::Principal;
-use crate::broker::terms::Priority;
+use crate::broker::terms::{Principal, Priority};
 
 /// The smaller rank goes first.
 type Rank = (Kind, u64, u64);

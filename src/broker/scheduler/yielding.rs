@@ -1,14 +1,11 @@
 //! Whether a transfer gives up the link before its end, for the waiting jobs. Values only.
 
-use crate::broker::terms::Why;
-use crate::broker::terms::Yields;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::broker::scheduler::estimate::Costs;
-use crate::broker::terms::Load;
-use crate::broker::terms::Priority;
+use crate::broker::terms::{Load, Priority, Why, Yields};
 
 /// How a transfer on the link yields, if it can resume later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

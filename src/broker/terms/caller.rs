@@ -7,9 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::labels::Labels;
-use crate::broker::terms::Named;
-use crate::broker::terms::SessionId;
-use crate::broker::terms::{Priority, Yields};
+use crate::broker::terms::{Named, Priority, SessionId, Yields};
 use simcom_talk::ftps::value::{NameCode, Server};
 
 /// The client of a call, as the daemon's listener identified it. Fairness and ownership go by it.

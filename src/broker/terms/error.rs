@@ -1,18 +1,13 @@
 //! Why an operation did not succeed, at the level of the shared link.
 
-use std::error;
-use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{error, fmt, io};
 
 use tokio::task::JoinError;
 
-use crate::broker::terms::Exceeded;
-use crate::broker::terms::PutResult;
-use crate::broker::terms::{Exhausted, Trouble};
-use crate::modem;
-use crate::modem::JobId;
+use crate::broker::terms::{Exceeded, Exhausted, PutResult, Trouble};
+use crate::modem::{self, JobId};
 use simcom_talk::dialogue::failure::{self, Ending, Failure, Finding};
 use simcom_talk::ftps::value::ValueError;
 

@@ -1,8 +1,7 @@
 //! The name of a transfer, why a transfer is given up, and why the daemon keeps none.
 
-use std::fmt;
-use std::io;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use uuid::Uuid;

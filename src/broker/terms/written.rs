@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
 use simcom_talk::ftps::value::TransferType;
 
 /// How the daemon verifies the result of a Put.

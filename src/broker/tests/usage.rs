@@ -2,8 +2,7 @@
 //! to operations.
 
 use super::*;
-use crate::broker::terms::Exceeded;
-use crate::broker::terms::{Limit, Scope};
+use crate::broker::terms::{Exceeded, Limit, Scope};
 use crate::broker::usage;
 
 /// A broker whose module may have `per_day` bytes on the air in a day.

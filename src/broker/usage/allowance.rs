@@ -1,6 +1,5 @@
 //! The data budget of one operation.
 
-use crate::broker::usage::ledger::Volume;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,11 +7,8 @@ use super::Usage;
 use super::air::{Air, BLOCK, Traffic};
 use super::ledger::Account;
 use super::moved::Moved;
-use crate::broker::terms::Cause;
-use crate::broker::terms::Exceeded;
-use crate::broker::terms::Principal;
-use crate::broker::terms::Way;
-use crate::broker::terms::{Limit, Standing};
+use crate::broker::terms::{Cause, Exceeded, Limit, Principal, Standing, Way};
+use crate::broker::usage::ledger::Volume;
 use crate::modem::Health;
 use simcom_talk::dialogue::operation::Task;
 use simcom_talk::ftps::value::Server;

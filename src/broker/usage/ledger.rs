@@ -3,17 +3,13 @@
 //! Above 400 lines because the ledger is one state machine, and its tests run it through years of
 //! wrong clocks.
 
-use crate::broker::terms::Limit;
-use crate::broker::terms::Period;
-use crate::broker::terms::Scope;
-use crate::broker::terms::Standing;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use time::{Date, Month, OffsetDateTime, Time};
 
-use crate::broker::terms::Principal;
+use crate::broker::terms::{Limit, Period, Principal, Scope, Standing};
 
 /// Most accounts. A principal is a user of this machine, or a name that a site's authority has
 /// signed, and a profile is an entry of the configuration, so there are few. Bookings beyond go to

@@ -6,10 +6,8 @@ use tokio::sync::broadcast;
 
 use super::metrics;
 use super::what::{Event, What};
-use crate::broker::terms::Cause;
-use crate::broker::terms::Principal;
-use crate::broker::terms::share::{Full, Place};
-use crate::broker::terms::share::{Places, Share};
+use crate::broker::terms::share::{Full, Place, Places, Share};
+use crate::broker::terms::{Cause, Principal};
 use crate::modem::clock;
 
 /// Events kept for watchers that are behind. All watchers share them, so a slow one costs nothing:

@@ -1,8 +1,7 @@
 //! Enumerations of requests to values.
 
 use super::fields::{Fields, Invalid};
-use crate::broker::terms::Verify;
-use crate::broker::terms::{Priority, Yields};
+use crate::broker::terms::{Priority, Verify, Yields};
 use crate::proto;
 use simcom_talk::dialogue::operation::Growth;
 

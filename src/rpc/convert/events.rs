@@ -3,10 +3,8 @@
 use super::options::labels;
 use super::page::Page;
 use super::response::{duration, from_now, link, login, moment, number, signed, timestamp};
-use crate::broker::api::Heard;
-use crate::broker::api::{Found, Queue};
-use crate::broker::operation::Queued;
-use crate::broker::operation::State;
+use crate::broker::api::{Found, Heard, Queue};
+use crate::broker::operation::{Queued, State};
 use crate::broker::scheduler::estimate::Costs;
 use crate::broker::terms::{Priority, Why};
 use crate::broker::watch::{About, Event, Failing, OperationChange, Outcome, SessionChange, What};

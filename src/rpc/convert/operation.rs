@@ -3,8 +3,7 @@
 use super::fields::{Fields, Invalid, both};
 use super::options;
 use super::page::Page;
-use crate::broker::terms::RequestId;
-use crate::broker::terms::Whose;
+use crate::broker::terms::{RequestId, Whose};
 use crate::modem::JobId;
 use crate::proto;
 

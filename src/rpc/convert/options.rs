@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::fields::{Fields, Invalid};
-use crate::broker::terms::Labels;
-use crate::broker::terms::RequestId;
-use crate::broker::terms::{Principal, Whose};
+use crate::broker::terms::{Labels, Principal, RequestId, Whose};
 use crate::proto;
 use crate::transfers::Terms;
 

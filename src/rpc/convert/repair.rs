@@ -3,9 +3,8 @@
 use super::response::{duration, number};
 use crate::broker::api::Repairs;
 use crate::broker::terms::Error;
-use crate::modem;
-use crate::proto;
 use crate::rpc::status;
+use crate::{modem, proto};
 use simcom_talk::dialogue::failure::Failure;
 use simcom_talk::dialogue::{Repaired, Rung};
 

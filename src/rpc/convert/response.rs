@@ -1,6 +1,5 @@
 //! Values to responses.
 
-use crate::transfers::Transfers;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -9,16 +8,14 @@ use tokio::time::Instant;
 use crate::broker::api::Status;
 use crate::broker::catalogue::OpenSession;
 use crate::broker::terms::PutResult;
-use crate::modem;
-use crate::modem::chain;
 use crate::modem::health::{Link, LoggedIn};
+use crate::modem::{self, chain};
 use crate::proto;
-use crate::transfers::Keeping;
+use crate::transfers::{Keeping, Transfers};
 use simcom_talk::dialogue::facts::{Capabilities, Identity, Sim};
 use simcom_talk::ftps::profile::{NON_ASCII, NON_ASCII_FILES, Probe};
-use simcom_talk::ftps::takes;
 use simcom_talk::ftps::value::{NameCode, RemotePath, TransferType};
-use simcom_talk::ftps::{CommandName, Profile, StorageCommandName, listing, lossless};
+use simcom_talk::ftps::{CommandName, Profile, StorageCommandName, listing, lossless, takes};
 
 impl From<TransferType> for proto::TransferType {
     fn from(transfer_type: TransferType) -> Self {

@@ -4,8 +4,7 @@ use bytes::Bytes;
 
 use super::options::labels;
 use super::response::{count, duration, given, number, signed, timestamp, until};
-use crate::broker::terms::Key;
-use crate::broker::terms::{PutState, Verify};
+use crate::broker::terms::{Key, PutState, Verify};
 use crate::proto;
 use crate::rpc::reason;
 use crate::transfers::{Direction, Remnant, State, Terms, Told, Transfer, UploadWish, WatchTold};

@@ -5,10 +5,7 @@ use std::collections::HashMap;
 use super::fields::{Fields, Invalid, both};
 use super::options::{one, whose};
 use super::page::Page;
-use crate::broker::terms::Labels;
-use crate::broker::terms::Priority;
-use crate::broker::terms::{Caller, Principal, Whose};
-use crate::broker::terms::{Key, TransferId};
+use crate::broker::terms::{Caller, Key, Labels, Principal, Priority, TransferId, Whose};
 use crate::proto;
 use crate::transfers::{Direction, Record, UploadWish, Wish};
 

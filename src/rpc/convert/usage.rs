@@ -2,8 +2,7 @@
 
 use super::response::{signed, timestamp};
 use crate::broker::terms::{Period, Scope, Standing};
-use crate::broker::usage::Report;
-use crate::broker::usage::{Account, Counts, Volume};
+use crate::broker::usage::{Account, Counts, Report, Volume};
 use crate::proto;
 
 impl From<Report> for proto::GetUsageResponse {

@@ -7,8 +7,7 @@ use tonic_types::FieldViolation;
 
 use super::meaning::{Meaning, RETRY};
 use crate::broker::disk::is_short_of_descriptors;
-use crate::broker::terms::Cause;
-use crate::broker::terms::{Exhausted, Trouble};
+use crate::broker::terms::{Cause, Exhausted, Trouble};
 use crate::proto::Reason;
 
 impl Meaning {

@@ -6,12 +6,8 @@ use std::time::Duration;
 use super::change::Change;
 use super::home::Slot;
 use super::{Entry, Journal, whole};
-use crate::broker::terms::Birth;
-use crate::broker::terms::Key;
-use crate::broker::terms::Principal;
-use crate::broker::terms::share::Full;
-use crate::broker::terms::share::Share;
-use crate::broker::terms::{Cause, Error};
+use crate::broker::terms::share::{Full, Share};
+use crate::broker::terms::{Birth, Cause, Error, Key, Principal};
 use crate::transfers::record::Record;
 
 /// Running time that a crash may repeat: one write an hour does not wear out flash, and ages are

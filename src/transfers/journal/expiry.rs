@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use super::turns::Chore;
 use super::{Entry, Journal, Why};
-use crate::broker::terms::Birth;
-use crate::broker::terms::Key;
-use crate::broker::terms::{Cause, Error};
-use crate::broker::terms::{Lived, Now};
+use crate::broker::terms::{Birth, Cause, Error, Key, Lived, Now};
 use crate::transfers::record::{Record, State, Told};
 
 impl Journal {

@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use super::Journal;
 use super::halt::Halt;
-use crate::broker::terms::Birth;
-use crate::broker::terms::Key;
-use crate::broker::terms::Now;
-use crate::broker::terms::{Cause, Error};
+use crate::broker::terms::{Birth, Cause, Error, Key, Now};
 use crate::transfers::record::Record;
 
 /// The right to work on a transfer; there is one at a time. While somebody holds it, only

@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::watch;
 
 use super::{Entry, Journal, Live};
-use crate::broker::terms::Birth;
-use crate::broker::terms::Key;
-use crate::broker::terms::Principal;
+use crate::broker::terms::{Birth, Key, Principal};
 use crate::transfers::{Record, Transfer};
 
 /// Distinguishes one state of a transfer from all others.

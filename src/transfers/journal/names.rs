@@ -6,10 +6,7 @@ use tokio::time::Instant;
 
 use super::Journal;
 use crate::broker::names::{Claim, Kept, Loss, Recording, Taken};
-use crate::broker::terms::Birth;
-use crate::broker::terms::Key;
-use crate::broker::terms::Lived;
-use crate::broker::terms::{Cause, Error};
+use crate::broker::terms::{Birth, Cause, Error, Key, Lived};
 use crate::modem::clock;
 use crate::transfers::record::Record;
 

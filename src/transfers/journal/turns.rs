@@ -5,10 +5,7 @@ use std::sync::Arc;
 use super::halt::Halt;
 use super::hold::Hold;
 use super::{Entry, Journal, Table};
-use crate::broker::terms::Birth;
-use crate::broker::terms::Cause;
-use crate::broker::terms::Key;
-use crate::broker::terms::Lived;
+use crate::broker::terms::{Birth, Cause, Key, Lived};
 
 /// The work on a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

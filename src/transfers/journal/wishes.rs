@@ -8,9 +8,7 @@ use super::halt::Why;
 use super::hold::Hold;
 use super::turns::Chore;
 use super::{Entry, Journal, Table};
-use crate::broker::terms::Birth;
-use crate::broker::terms::Error;
-use crate::broker::terms::Key;
+use crate::broker::terms::{Birth, Error, Key};
 use crate::modem::clock as runtime;
 
 /// Why the disk does not have the last change of a transfer.

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::sealed::{Kind, Sealed};
-use crate::broker::terms::Key;
-use crate::broker::terms::Lived;
+use crate::broker::terms::{Key, Lived};
 
 /// A key in the index: enough of its SHA-256 that no two of some thousands are equal.
 pub(crate) type Short = [u8; 8];

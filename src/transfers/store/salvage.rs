@@ -12,8 +12,7 @@ use super::Records;
 use super::index::{self, Index};
 use super::sealed::{self, HEAD, Kind, MARK};
 use crate::broker::disk::{Disk, DiskFile};
-use crate::broker::terms::Key;
-use crate::broker::terms::Lived;
+use crate::broker::terms::{Key, Lived};
 use crate::transfers::record::Record;
 
 /// Bytes searched at once.

@@ -1,4 +1,6 @@
 //! A store that was damaged while no daemon ran, in every way that could be thought of.
+//!
+//! Above 400 lines: it is one table of damages, and what must be left after each.
 
 use std::collections::BTreeMap;
 use std::fs;

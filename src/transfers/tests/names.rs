@@ -1,10 +1,10 @@
 //! Names on the server that others write as well.
+//!
+//! Above 400 lines: each test is one order of two writers of a name, and they share the helpers of this file.
 
 use super::*;
 use crate::broker::flow::put::PutHeader;
-use crate::broker::terms::Now;
-use crate::broker::terms::PutResult;
-use crate::broker::terms::Target;
+use crate::broker::terms::{Now, PutResult, Target};
 use crate::broker::testing::path;
 use crate::transfers::settle::Before;
 

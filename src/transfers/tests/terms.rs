@@ -1,8 +1,9 @@
 //! When a transfer may be tried, and how long it is worth something.
 
+use wish::Terms;
+
 use super::*;
 use crate::broker::terms::Labels;
-use wish::Terms;
 
 const HOUR: Duration = Duration::from_secs(3600);
 

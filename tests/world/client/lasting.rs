@@ -5,14 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cellftp::broker::terms::Priority;
-use cellftp::broker::terms::TransferId;
-use cellftp::broker::terms::{Caller, Cause, Error, Principal};
-use cellftp::broker::terms::{PutState, Verify};
-use cellftp::transfers::Transfers;
-use cellftp::transfers::{
-    Direction, ReadNext, Receiving, State, Terms, Transfer, Upload, UploadWish, Wish,
-};
 use sha2::{Digest, Sha256};
 use tokio::time::{sleep, timeout};
 
@@ -22,6 +14,12 @@ use crate::net::HOSTS;
 use crate::oracle::{At, Got, Writer};
 use crate::plan::client_name;
 use crate::world::{World, wall};
+use cellftp::broker::terms::{
+    Caller, Cause, Error, Principal, Priority, PutState, TransferId, Verify,
+};
+use cellftp::transfers::{
+    Direction, ReadNext, Receiving, State, Terms, Transfer, Transfers, Upload, UploadWish, Wish,
+};
 
 /// A transfer as its client remembers it.
 #[derive(Debug, Clone)]

@@ -3,18 +3,17 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cellftp::broker::catalogue::SessionRequest;
-use cellftp::broker::flow::get::{Next, Reading};
-use cellftp::broker::flow::many;
-use cellftp::broker::flow::put::{PutFilesHeader, PutHeader};
-use cellftp::broker::terms::{Caller, Error, ServerChoice, Target};
-use cellftp::broker::terms::{PutResult, PutState, Verify};
-use simcom_talk::ftps::value::{Offset, TransferType};
 use tokio::time::{sleep, timeout};
 
 use super::{Client, path, target};
 use crate::net::HOSTS;
 use crate::oracle::{At, Got, Told, Writer};
+use cellftp::broker::catalogue::SessionRequest;
+use cellftp::broker::flow::get::{Next, Reading};
+use cellftp::broker::flow::many;
+use cellftp::broker::flow::put::{PutFilesHeader, PutHeader};
+use cellftp::broker::terms::{Caller, Error, PutResult, PutState, ServerChoice, Target, Verify};
+use simcom_talk::ftps::value::{Offset, TransferType};
 
 /// How a client behaves in a Put or Get.
 #[derive(Debug, Clone, Copy)]

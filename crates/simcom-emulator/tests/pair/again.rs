@@ -1,13 +1,12 @@
 //! Uploads that broke off or came out wrong: how often they are sent again, and what is said of what
 //! they left.
 
+use crate::link::{Link, nasty, on, path, pieces};
+use crate::{both, put};
 use simcom_emulator::{Effect, Fault, Knobs, Phase, Trigger};
 use simcom_talk::dialogue::failure::{Cause, Finding};
 use simcom_talk::dialogue::operation::{Before, BegunUpload, Task, Trail, Upload};
 use simcom_talk::ftps::ErrCode;
-
-use crate::link::{Link, nasty, on, path, pieces};
-use crate::{both, put};
 
 fn put_new(file: &str) -> Task {
     Task::Upload(Upload {

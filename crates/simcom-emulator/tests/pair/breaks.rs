@@ -1,12 +1,11 @@
 //! Links that break in the middle of a stream, with servers that go on and servers that do not.
 
+use crate::link::{Link, nasty, on, pieces};
+use crate::{both, get, put};
 use simcom_emulator::uplink::memory::Rest;
 use simcom_emulator::{Effect, Family, Fault, Knobs, Phase, Trigger};
 use simcom_talk::dialogue::failure::Cause;
 use simcom_talk::dialogue::operation::Output;
-
-use crate::link::{Link, nasty, on, pieces};
-use crate::{both, get, put};
 
 /// Injects effects, each once so many bytes were moved.
 fn broken_at(family: Family, effects: &[(usize, Effect)]) -> Link {

@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use simcom_emulator::{Effect, Family, Fault, Knobs, Phase, Trigger};
-use simcom_talk::dialogue::operation::{Output, Piece, Task};
-
 use crate::link::{Link, Outcome, nasty, on, path, pieces};
 use crate::{get, put};
+use simcom_emulator::{Effect, Family, Fault, Knobs, Phase, Trigger};
+use simcom_talk::dialogue::operation::{Output, Piece, Task};
 
 /// What can happen, with a name for the table.
 fn effects() -> Vec<(&'static str, Effect)> {

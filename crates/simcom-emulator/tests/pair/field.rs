@@ -5,16 +5,15 @@
 
 use std::time::Duration;
 
+use crate::link::{Link, nasty, on, path, pieces};
+use crate::storage::{alone, drive, write};
+use crate::{both, get, get_from};
 use simcom_emulator::{Effect, Family, Fault, Knobs, Phase, Sim as Card, Trigger};
 use simcom_talk::dialogue::facts::Sim;
 use simcom_talk::dialogue::failure::Cause;
 use simcom_talk::dialogue::operation::{Delivered, Output, Task};
 use simcom_talk::ftps::storage::{ModulePath, Space};
 use simcom_talk::ftps::value::Drive;
-
-use crate::link::{Link, nasty, on, path, pieces};
-use crate::storage::{alone, drive, write};
-use crate::{both, get, get_from};
 
 const SENTENCE: &str = "$GNRMC,,V,,,,,,,,,,N,V*37\r\n";
 

@@ -1,13 +1,12 @@
 //! Files read through the module's cache, and written in blocks.
 
+use crate::link::{Link, nasty, on, pieces};
+use crate::{get, get_from, put};
 use simcom_emulator::uplink::memory::Rest;
 use simcom_emulator::{CacheFull, Effect, Family, Knobs};
 use simcom_talk::dialogue::failure::{Cause, Ending, Finding};
 use simcom_talk::dialogue::operation::{Delivered, Output, Piece, Stored};
 use simcom_talk::ftps::ErrCode;
-
-use crate::link::{Link, nasty, on, pieces};
-use crate::{get, get_from, put};
 
 const SIZES: [usize; 9] = [0, 1, 17, 421, 1024, 2048, 2049, 4096, 30_000];
 

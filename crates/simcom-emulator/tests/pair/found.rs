@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use simcom_emulator::{Effect, Family, Fault, Knobs, Trigger};
-use simcom_talk::dialogue::operation::{Output, Task};
-
 use crate::link::{Link, on, path, pieces};
 use crate::{both, get, put};
+use simcom_emulator::{Effect, Family, Fault, Knobs, Trigger};
+use simcom_talk::dialogue::operation::{Output, Task};
 
 /// Logged in by somebody else: as another user, to another server.
 fn taken(family: Family) -> Link {

@@ -1,13 +1,12 @@
 //! Files that change while they are read, and modules whose trouble is not the file's.
 
+use crate::link::{Link, nasty, on, path};
+use crate::{both, get, get_from};
 use simcom_emulator::uplink::memory::Rest;
 use simcom_emulator::{CacheFull, Effect, Family, Fault, Knobs, Phase, Trigger};
 use simcom_talk::dialogue::failure::Cause;
 use simcom_talk::dialogue::operation::{Delivered, Download, Growth, Output, Task};
 use simcom_talk::ftps::value::Offset;
-
-use crate::link::{Link, nasty, on, path};
-use crate::{both, get, get_from};
 
 const FILE: &[u8] = b"/f";
 

@@ -5,16 +5,16 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+
+use crate::link::{Link, nasty, on, path, pieces};
+use crate::storage::{alone, drive, write};
+use crate::{both, get, put};
 use simcom_emulator::{Effect, Family, Fault, Knobs, Phase, Trigger};
 use simcom_talk::dialogue::facts::Sim;
 use simcom_talk::dialogue::failure::{Cause, Ending};
 use simcom_talk::dialogue::operation::{Delivered, Output, Piece, Standing, Task};
 use simcom_talk::dialogue::{Dialogue, Moment, Operation, Patience, Setup, Step};
 use simcom_talk::ftps::storage::ModulePath;
-
-use crate::link::{Link, nasty, on, path, pieces};
-use crate::storage::{alone, drive, write};
-use crate::{both, get, put};
 
 const SENTENCE: &str = "$GNRMC,,V,,,,,,,,,,N,V*37\r\n";
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+
 use simcom_emulator::uplink::memory::{Memory, Server as Peer};
 use simcom_emulator::{Action, Emulator, Family, Knobs, Profile};
 use simcom_talk::dialogue::failure::Cause;

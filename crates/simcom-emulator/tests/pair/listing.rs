@@ -2,6 +2,8 @@
 //!
 //! More than 400 lines: each test is a fault that was seen, or a rule, and they share the helpers of this file.
 
+use crate::link::{Link, nasty, on, path, pieces};
+use crate::{both, get, put};
 use simcom_emulator::uplink::memory::{ListPath, Names, Server};
 use simcom_emulator::{Family, Knobs};
 use simcom_talk::dialogue::failure::{Cause, Finding};
@@ -9,9 +11,6 @@ use simcom_talk::dialogue::operation::{
     Delivered, Directory, Operation, Output, Standing, Task, Upload,
 };
 use simcom_talk::ftps::ErrCode;
-
-use crate::link::{Link, nasty, on, path, pieces};
-use crate::{both, get, put};
 
 /// A server with a login directory and `/sub`, of which no name is in both.
 fn link_with(family: Family, mood: impl Fn(&mut Server)) -> Link {

@@ -36,6 +36,7 @@ mod tls;
 
 use std::time::Duration;
 
+use link::{HOST, Link, at, nasty, on, path, pieces};
 use simcom_emulator::{Effect, Family, Fault, Knobs, Phase, Trigger};
 use simcom_talk::dialogue::failure::{Cause, Finding};
 use simcom_talk::dialogue::operation::{
@@ -44,8 +45,6 @@ use simcom_talk::dialogue::operation::{
 use simcom_talk::dialogue::{Dialogue, Moment, Patience, Setup, Step};
 use simcom_talk::ftps::ErrCode;
 use simcom_talk::ftps::value::Offset;
-
-use link::{HOST, Link, at, nasty, on, path, pieces};
 
 fn get(file: &str) -> Task {
     get_from(file, 0)

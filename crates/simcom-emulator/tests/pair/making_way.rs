@@ -1,5 +1,7 @@
 //! Transfers that make way for others, and go on later.
 
+use crate::link::{Link, Outcome, nasty, on, path, pieces};
+use crate::{both, get, put};
 use simcom_emulator::uplink::memory::Rest;
 use simcom_emulator::{Family, Hearing, Knobs};
 use simcom_talk::dialogue::failure::Cause;
@@ -8,9 +10,6 @@ use simcom_talk::dialogue::operation::{
 };
 use simcom_talk::dialogue::{Moment, Operation};
 use simcom_talk::ftps::value::Offset;
-
-use crate::link::{Link, Outcome, nasty, on, path, pieces};
-use crate::{both, get, put};
 
 /// Asks the job under way to make way once so much was moved.
 fn asked_after(link: Link, bytes: usize) -> Link {

@@ -4,16 +4,15 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::link::{Link, Seen, inside, nasty, on, path, pieces};
+use crate::storage::{alone, drive, file, transfer, write};
+use crate::{get, put};
 use simcom_emulator::{FailureForm, Family, Knobs, OkOrder, Prompt};
 use simcom_talk::dialogue::failure::{Cause, Ending, Finding};
 use simcom_talk::dialogue::operation::{Output, Standing, Task};
 use simcom_talk::dialogue::{Failure, Moment, Operation};
 use simcom_talk::ftps::question::Question;
 use simcom_talk::ftps::storage::ModulePath;
-
-use crate::link::{Link, Seen, inside, nasty, on, path, pieces};
-use crate::storage::{alone, drive, file, transfer, write};
-use crate::{get, put};
 
 /// Lines that nobody asked for (SIM7500/SIM7600 AT manual V3.00 and A76XX AT manual V1.09).
 const NOISE: [&str; 12] = [

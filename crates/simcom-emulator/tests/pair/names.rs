@@ -1,14 +1,13 @@
 //! Paths that are too long for the module, and names outside ASCII.
 
+use crate::link::{Link, nasty, on, path, pieces};
+use crate::storage::{alone, transfer, write};
+use crate::{both, get, put};
 use simcom_emulator::{Family, Knobs};
 use simcom_talk::dialogue::failure::{Cause, Finding};
 use simcom_talk::dialogue::operation::{Download, Output, Task, Upload};
 use simcom_talk::ftps::ErrCode;
 use simcom_talk::ftps::value::{Offset, RemotePath, ValueError};
-
-use crate::link::{Link, nasty, on, path, pieces};
-use crate::storage::{alone, transfer, write};
-use crate::{both, get, put};
 
 /// Makes a directory so deep that no command takes its path; gives it back.
 fn deep(link: &mut Link) -> String {

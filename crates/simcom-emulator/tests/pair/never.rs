@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
+use crate::link::{Link, Outcome, nasty, on, path, pieces};
+use crate::storage::transfer;
+use crate::{both, get, put};
 use simcom_emulator::{Effect, Family, Fault, Knobs, Phase, Trigger};
 use simcom_talk::dialogue::Moment;
 use simcom_talk::dialogue::failure::{Awaited, Cause, Ending};
 use simcom_talk::dialogue::operation::{Output, Task};
-
-use crate::link::{Link, Outcome, nasty, on, path, pieces};
-use crate::storage::transfer;
-use crate::{both, get, put};
 
 /// Every command that an operation says, with an operation that says it.
 fn cases() -> Vec<(&'static str, Task)> {

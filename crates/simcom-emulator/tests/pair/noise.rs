@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
+use crate::link::{Link, Outcome, nasty, on, pieces};
+use crate::{both, get, put};
 use simcom_emulator::{Effect, Family, Fault, Hearing, Knobs, Phase, Trigger, Verdict};
 use simcom_talk::dialogue::failure::Cause;
 use simcom_talk::dialogue::ladder::{Ladder, Limits};
 use simcom_talk::dialogue::operation::{Output, Standing, Task};
 use simcom_talk::dialogue::{Operation, Rung};
 use simcom_talk::ftps::ErrCode;
-
-use crate::link::{Link, Outcome, nasty, on, pieces};
-use crate::{both, get, put};
 
 /// How often a line comes, in milliseconds, and which.
 const PERIODS: [u64; 4] = [100, 250, 1500, 4000];

@@ -6,15 +6,14 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::link::{Link, Outcome, nasty, on, path, pieces};
+use crate::{both, get, put};
 use simcom_emulator::uplink::memory::Rest;
 use simcom_emulator::{Effect, Family, Fault, Knobs, Phase, Trigger};
 use simcom_talk::dialogue::Moment;
 use simcom_talk::dialogue::failure::{Cause, Finding};
 use simcom_talk::dialogue::operation::{BegunUpload, Doubt, Output, Piece, Stored, Task, Upload};
 use simcom_talk::ftps::ErrCode;
-
-use crate::link::{Link, Outcome, nasty, on, path, pieces};
-use crate::{both, get, put};
 
 fn put_new(file: &str) -> Task {
     resumed(file, true, None)

@@ -5,14 +5,13 @@
 
 use std::time::Duration;
 
+use crate::link::{Link, Outcome, nasty, on, path, pieces};
+use crate::storage::{alone, drive};
+use crate::{get, put};
 use simcom_emulator::{Effect, Family, Fault, Knobs, OkOrder, Phase, Trigger};
 use simcom_talk::dialogue::ladder::{Ladder, Limits};
 use simcom_talk::dialogue::operation::{Output, Task};
 use simcom_talk::ftps::storage::ModulePath;
-
-use crate::link::{Link, Outcome, nasty, on, path, pieces};
-use crate::storage::{alone, drive};
-use crate::{get, put};
 
 /// Something that goes on around an operation, or happens to it.
 struct Disturbance {

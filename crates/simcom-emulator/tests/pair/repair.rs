@@ -3,15 +3,14 @@
 
 use std::time::Duration;
 
+use crate::link::{Link, Outcome, at, nasty, on, pieces};
+use crate::{both, get, put};
 use simcom_emulator::{Effect, Family, Fault, Knobs, Phase, Stuck, Trigger};
 use simcom_talk::dialogue::failure::Cause;
 use simcom_talk::dialogue::ladder::{Ladder, Limits};
 use simcom_talk::dialogue::operation::{Operation, Output, Standing, Task};
 use simcom_talk::dialogue::{Repaired, Rung};
 use simcom_talk::ftps::ErrCode;
-
-use crate::link::{Link, Outcome, at, nasty, on, pieces};
-use crate::{both, get, put};
 
 const CASES: [(Stuck, &[Rung]); 3] = [
     (Stuck::Context, &[Rung::Context]),

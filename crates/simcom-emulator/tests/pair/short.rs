@@ -1,13 +1,12 @@
 //! A short file that is all at hand: nothing is asked of the server before it is written.
 
+use crate::both;
+use crate::link::{Link, Outcome, nasty, on, path, pieces};
 use simcom_emulator::uplink::memory::Rest;
 use simcom_emulator::{Effect, Fault, Knobs, Phase, Trigger};
 use simcom_talk::dialogue::Output;
 use simcom_talk::dialogue::failure::Finding;
 use simcom_talk::dialogue::operation::{Stored, Task, Upload};
-
-use crate::both;
-use crate::link::{Link, Outcome, nasty, on, path, pieces};
 
 fn short(content: &[u8], verify_size: bool) -> Task {
     Task::Upload(Upload {

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use crate::link::{Link, nasty, on, path, pieces};
+use crate::{both, get};
 use simcom_emulator::{Effect, FailureForm, Family, Knobs, OkOrder};
 use simcom_talk::dialogue::failure::{Cause, Ending, Finding};
 use simcom_talk::dialogue::operation::{
@@ -12,9 +14,6 @@ use simcom_talk::dialogue::operation::{
 use simcom_talk::dialogue::{Failure, Moment, Operation};
 use simcom_talk::ftps::storage::ModulePath;
 use simcom_talk::ftps::value::{Drive, Offset, RemotePath};
-
-use crate::link::{Link, nasty, on, path, pieces};
-use crate::{both, get};
 
 /// The drive that a family takes by default.
 pub(crate) fn drive(family: Family) -> Drive {

@@ -1,12 +1,11 @@
 //! Many names of one directory, looked for in one listing, and asked for where that does not tell.
 
+use crate::both;
+use crate::link::{Link, nasty, on, path};
 use simcom_emulator::Knobs;
 use simcom_talk::dialogue::Output;
 use simcom_talk::dialogue::failure::Finding;
 use simcom_talk::dialogue::operation::{Seen, Survey, Task, Wanted};
-
-use crate::both;
-use crate::link::{Link, nasty, on, path};
 
 fn survey(names: &[(&str, Option<u64>)]) -> Task {
     Task::Survey(Survey {

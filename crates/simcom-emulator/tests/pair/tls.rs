@@ -6,6 +6,9 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 
 use bytes::Bytes;
+
+use crate::link::{HOST, Link, path, server};
+use crate::{both, get};
 use simcom_emulator::request::{Identity, Security, TlsVersions};
 use simcom_emulator::uplink::memory::Server as Peer;
 use simcom_emulator::{Effect, Family, Fault, Knobs, OkOrder, Phase, Prompt, Trigger};
@@ -15,9 +18,6 @@ use simcom_talk::dialogue::{Failure, Operation};
 use simcom_talk::ftps::ErrCode;
 use simcom_talk::ftps::tls::{CaCertificate, ClientIdentity, TlsFloor, TlsPolicy, Verify};
 use simcom_talk::ftps::value::{Server, ServerType, TransferType};
-
-use crate::link::{HOST, Link, path, server};
-use crate::{both, get};
 
 /// A server that asks for TLS from the first byte, beside the plain one.
 const PORT: u16 = 990;

@@ -7,8 +7,7 @@ use super::failure::{Cause, Failure};
 use super::operation::Output;
 use super::procedure::{Next, Procedure, Saying};
 use crate::at::CommandLine;
-use crate::ftps::CommandName;
-use crate::ftps::Timing;
+use crate::ftps::{CommandName, Timing};
 
 /// Says the commands that keep positions away from the AT port, each of which some modules know.
 /// None of them stops the receiver. A refusal is no failure: the sentences are known for what they

@@ -7,11 +7,10 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 
-pub use super::trail::Trail;
-
 use super::failure::Failure;
 use super::resume_window::{OVERLAP, ResumeWindow};
 use super::rung::Rung;
+pub use super::trail::Trail;
 use crate::ftps::listing::{self, Facts};
 use crate::ftps::question::Question;
 use crate::ftps::storage::{Entry, ModulePath, Space};

@@ -2,9 +2,8 @@
 //! long for the module or that a command has no form for.
 
 use super::operation::{Directory, SessionTarget, Standing};
-use crate::ftps::takes;
 use crate::ftps::value::RemotePath;
-use crate::ftps::{Command, Profile};
+use crate::ftps::{Command, Profile, takes};
 
 /// A command that is said from another directory: where to stand for it and what to say there;
 /// `None` where the command is fine as it is, or cannot be helped.

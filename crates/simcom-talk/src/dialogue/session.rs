@@ -5,9 +5,8 @@ use std::sync::Arc;
 use super::exchange::{Outcome, Response};
 use super::failure::{Awaited, Cause};
 use super::operation::{Directory, SessionTarget, Standing};
-use crate::ftps::takes;
 use crate::ftps::value::{RemotePath, Server, TransferType};
-use crate::ftps::{Body, Command, CommandName, ErrCode, Profile};
+use crate::ftps::{Body, Command, CommandName, ErrCode, Profile, takes};
 
 /// Where the module's one FTPS session stands.
 ///

@@ -3,14 +3,13 @@
 mod answer;
 mod path;
 
-pub use answer::{Entry, Space, count, entries, size};
-pub use path::ModulePath;
-
 use super::command_name::StorageCommandName;
 use super::non_ascii;
 use super::profile::Profile;
 use super::value::ValueError;
 use crate::at::CommandLine;
+pub use answer::{Entry, Space, count, entries, size};
+pub use path::ModulePath;
 
 /// A command of the module's file system.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,7 +14,6 @@ use secrecy::{ExposeSecret, SecretString};
 use super::tls::TlsPolicy;
 use check::check_ascii;
 pub(crate) use check::is_escape;
-
 pub use drive::Drive;
 pub use error::ValueError;
 pub use name_code::NameCode;

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use cellftp::client::{CallOptions, TransferOptions};
-
 use super::value::time;
+use cellftp::client::{CallOptions, TransferOptions};
 
 /// How a call is made that changes something.
 #[derive(Debug, Clone, Default, clap::Args)]

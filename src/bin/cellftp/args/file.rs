@@ -3,11 +3,10 @@
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 
-use cellftp::client::ServerPath;
-
 use super::asking::Asking;
 use super::choice::{Check, Existing, Grown, OnServer, Remains};
 use super::value::server_path;
+use cellftp::client::ServerPath;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Put {

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use cellftp::client::{DataAddressMode, ServerPath};
 use clap::{Subcommand, ValueEnum};
 
 use super::choice::Existing;
 use super::file::Landing;
 use super::value::server_path;
+use cellftp::client::{DataAddressMode, ServerPath};
 
 /// A path on the module begins with its drive: F:/name.
 #[derive(Debug, Subcommand)]

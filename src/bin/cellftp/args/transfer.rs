@@ -4,12 +4,11 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use cellftp::client::ServerPath;
-
 use super::asking::{Asking, Terms, Whose};
 use super::file::{Landing, Put};
 use super::value::server_path;
 use crate::exit::Failure;
+use cellftp::client::ServerPath;
 
 /// What the daemon has taken is on its disk, and outlives this program, the daemon and a power cut.
 #[derive(Debug, Subcommand)]

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use cellftp::client::ServerPath;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use humantime_serde::re::humantime;
+
+use cellftp::client::ServerPath;
 
 /// Reads a span of time.
 pub(crate) fn time(text: &str) -> Result<Duration, String> {

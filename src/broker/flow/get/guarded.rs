@@ -5,9 +5,7 @@ use tokio::sync::watch;
 
 use super::{GetProgress, GetResult, Growth, Next, Reading};
 use crate::broker::Broker;
-use crate::broker::terms::Tally;
-use crate::broker::terms::{Caller, Target};
-use crate::broker::terms::{Cause, Error};
+use crate::broker::terms::{Caller, Cause, Error, Tally, Target};
 use crate::modem::JobId;
 use simcom_talk::dialogue::operation::Download;
 use simcom_talk::ftps::value::{Offset, RemotePath};

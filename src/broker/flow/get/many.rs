@@ -14,10 +14,7 @@ use crate::broker::catalogue::Location;
 use crate::broker::flow::many::{Counts, Located, Many, OfFile, Results, by_directory, survey};
 use crate::broker::operation::Operation;
 use crate::broker::spool::{Reader, Spooled, Spools};
-use crate::broker::terms::Patience;
-use crate::broker::terms::Tally;
-use crate::broker::terms::{Caller, Target};
-use crate::broker::terms::{Cause, Error};
+use crate::broker::terms::{Caller, Cause, Error, Patience, Tally, Target};
 use simcom_talk::dialogue::operation::{Download, Task, Wanted};
 use simcom_talk::ftps::value::{Offset, RemotePath};
 

@@ -12,8 +12,7 @@ use tokio::sync::oneshot;
 use super::Fault;
 use crate::broker::disk::{self, Disk, DiskFile};
 use crate::broker::spool::{MAX_CHUNK, PIECE, Reader};
-use crate::broker::terms::Cause;
-use crate::broker::terms::Tally;
+use crate::broker::terms::{Cause, Tally};
 use crate::modem::source::{Source, Supply};
 use simcom_talk::dialogue::operation::Piece;
 

@@ -11,10 +11,9 @@ use super::{Fault, PutHeader, PutProgress, PutStage, Sentinel};
 use crate::broker::catalogue::Location;
 use crate::broker::names::Writer;
 use crate::broker::operation::{Feed, Operation};
-use crate::broker::terms::Key;
-use crate::broker::terms::Tally;
-use crate::broker::terms::{Cause, Error, Hashed};
-use crate::broker::terms::{Patience, PutResult, PutState, Verify};
+use crate::broker::terms::{
+    Cause, Error, Hashed, Key, Patience, PutResult, PutState, Tally, Verify,
+};
 use simcom_talk::dialogue::failure::Ending;
 use simcom_talk::dialogue::operation::{
     BegunUpload, Delivery, Doubt, Download, Output, Standing, Stored, Task, Upload,

@@ -19,10 +19,9 @@ use crate::broker::flow::many::{FILES, Located, Many, OfFile, Results, by_direct
 use crate::broker::names::Writer;
 use crate::broker::operation::Operation;
 use crate::broker::spool::{Reader, Spools};
-use crate::broker::terms::Tally;
-use crate::broker::terms::{Caller, Principal, Target};
-use crate::broker::terms::{Cause, Error, Hashed};
-use crate::broker::terms::{Patience, PutResult, PutState, Verify};
+use crate::broker::terms::{
+    Caller, Cause, Error, Hashed, Patience, Principal, PutResult, PutState, Tally, Target, Verify,
+};
 use simcom_talk::dialogue::failure::Ending;
 use simcom_talk::dialogue::operation::{Seen, Wanted};
 use simcom_talk::ftps::value::{RemotePath, TransferType};

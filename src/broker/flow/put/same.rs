@@ -3,9 +3,7 @@
 use super::PutHeader;
 use crate::broker::Broker;
 use crate::broker::flow::get::Next;
-use crate::broker::terms::{Caller, Options};
-use crate::broker::terms::{Cause, Error};
-use crate::broker::terms::{PutState, Verify};
+use crate::broker::terms::{Caller, Cause, Error, Options, PutState, Verify};
 use crate::modem::JobId;
 use simcom_talk::dialogue::failure;
 use simcom_talk::dialogue::operation::{Output, Task};

@@ -10,10 +10,7 @@ use super::content::{Content, OnDisk};
 use super::drive::Driver;
 use super::{PutHeader, PutProgress};
 use crate::broker::Broker;
-use crate::broker::terms::Caller;
-use crate::broker::terms::Error;
-use crate::broker::terms::Key;
-use crate::broker::terms::{Patience, PutResult, Verify};
+use crate::broker::terms::{Caller, Error, Key, Patience, PutResult, Verify};
 use crate::modem::JobId;
 use simcom_talk::dialogue::operation::BegunUpload;
 

@@ -12,10 +12,8 @@ use super::drive::Driver;
 use super::{PutProgress, PutStage};
 use crate::broker::operation::{Feed, Operation};
 use crate::broker::scheduler::Yielding;
-use crate::broker::terms::Load;
-use crate::broker::terms::{Cause, Error};
-use crate::modem;
-use crate::modem::clock;
+use crate::broker::terms::{Cause, Error, Load};
+use crate::modem::{self, clock};
 use simcom_talk::dialogue::failure::Ending;
 use simcom_talk::dialogue::operation::{
     BegunUpload, Cleared, Output, Progress, ProgressStage, Remains, Stored, Task,

@@ -1,8 +1,7 @@
 //! Named requests without an operation behind them.
 
 use super::*;
-use crate::broker::terms::Labels;
-use crate::broker::terms::Priority;
+use crate::broker::terms::{Labels, Priority};
 use crate::broker::watch::{About, Outcome};
 
 fn me() -> Principal {

@@ -1,13 +1,12 @@
 //! TLS as the module does it: by default it checks nothing, its control and data connections
 //! have contexts of their own, and it may or may not resume sessions.
 
-use std::fmt;
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::{fmt, io};
 
 use bytes::{Buf, Bytes};
 use rustls::client::Resumption;

@@ -8,8 +8,7 @@ use crate::dialogue::failure::{Cause, Stage};
 use crate::dialogue::known::Known;
 use crate::dialogue::operation::{self, BegunDownload, Delivery};
 use crate::dialogue::procedure::{Next, Procedure, Saying};
-use crate::ftps::value::Offset;
-use crate::ftps::value::{RemotePath, TransferType};
+use crate::ftps::value::{Offset, RemotePath, TransferType};
 use crate::ftps::{Command, CommandName, ErrCode};
 
 /// A download that was broken off behind so many bytes, and goes on.

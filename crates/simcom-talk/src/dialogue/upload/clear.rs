@@ -1,5 +1,7 @@
 //! Clearing up after an upload that failed: what it left is deleted, and nothing else.
 
+use bytes::Bytes;
+
 use super::rejoin::{Overlay, Rejoin};
 use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Stage};
@@ -10,7 +12,6 @@ use crate::dialogue::procedure::{Feed, Next, Procedure, Saying, is_transient, ma
 use crate::dialogue::size::unknown;
 use crate::ftps::value::RemotePath;
 use crate::ftps::{Command, CommandName};
-use bytes::Bytes;
 
 /// Deletes a file that an upload has begun, where it is shown to be what that upload left: it is no
 /// longer than what was handed over, it ends with the bytes that were sent there, these are not so few
