@@ -8,6 +8,7 @@
 //! the accounting change under one lock.
 
 mod budget;
+mod ends;
 mod kept;
 mod reader;
 mod replay;
@@ -27,13 +28,19 @@ use tokio::time::sleep;
 use crate::broker::terms::Principal;
 use crate::broker::terms::share::{Place, Places, Share};
 use budget::Purse;
+use ends::Ends;
 use kept::Kept;
 pub(crate) use reader::{Reader, Spooled};
 pub(crate) use replay::{PIECE, Replay};
 use ring::Ring;
+use simcom_talk::dialogue::operation::BegunDownload;
 
 /// Most bytes in one piece.
 pub const MAX_CHUNK: usize = 64 * 1024;
+
+/// A spool takes memory from the shared amount in steps of this size, and keeps one step ahead until another spool
+/// needs it. So a spool whose reader keeps up takes memory once, and not for each chunk.
+const STEP: u64 = MAX_CHUNK as u64;
 
 /// Files in all, and of one principal: enough for slow readers, and few beside the descriptors of a
 /// process (1024 by convention).
@@ -137,9 +144,7 @@ impl Spools {
     /// A spool for a writer that can wait; it stays in memory. It keeps what was read, while there
     /// is room, for [`Reader::source`].
     pub(crate) fn to_link(self: &Arc<Self>, owner: &Principal) -> (Writer, Reader) {
-        let (writer, reader) = self.open(owner, 0, None);
-        self.keepers().push(Arc::downgrade(&writer.spool.kept));
-        (writer, reader)
+        self.open(owner, 0, None)
     }
 
     /// Takes memory. If there is too little, it reclaims kept bytes: of any principal where the
@@ -180,10 +185,11 @@ impl Spools {
             purse: purse(&self.disk),
             disk,
             state: Mutex::default(),
-            kept: Arc::new(Kept::new(purse(&self.memory))),
+            kept: Arc::new(Kept::new(purse(&self.memory), self.limits.keep)),
             arrived: Notify::new(),
             taken: Notify::new(),
         });
+        self.keepers().push(Arc::downgrade(&spool.kept));
         (
             Writer {
                 spool: Arc::clone(&spool),
@@ -217,12 +223,14 @@ struct State {
     memory: VecDeque<BytesMut>,
     /// Bytes in `memory`.
     in_memory: u64,
-    /// Bytes of memory taken from the purse; the one chunk of an empty spool may exceed it.
+    /// Bytes of memory that are accounted for; the one chunk of an empty spool may exceed it.
     accounted: u64,
     /// The reader takes these after the memory.
     ring: Option<Ring>,
     /// The place of its file among all files.
     file: Option<Place>,
+    /// The ends of all that came from the link.
+    ends: Ends,
     end: Option<End>,
     reader_gone: bool,
     /// The writer waits for room.
@@ -257,14 +265,12 @@ impl Spool {
     /// Appends to the memory if there is room.
     fn remember(&self, state: &mut State, part: &[u8]) -> bool {
         let len = part.len() as u64;
-        self.kept.shrink(self.spools.limits.keep);
-        let within = state.in_memory + len <= self.spools.limits.memory;
-        if within && self.spools.take(&self.kept.purse, len) {
-            state.accounted += len;
-        } else if state.in_memory > 0 {
+        let filled = state.in_memory + len;
+        let within = filled <= self.spools.limits.memory;
+        if !(within && self.account(state, filled)) && state.in_memory > 0 {
             return false;
         }
-        state.in_memory += len;
+        state.in_memory = filled;
         // Small parts share an allocation, so a caller that sends single bytes costs no more.
         match state.memory.back_mut() {
             Some(last) if last.len() + part.len() <= MAX_CHUNK => last.extend_from_slice(part),
@@ -273,19 +279,33 @@ impl Spool {
         true
     }
 
+    /// Takes memory until `bytes` bytes are accounted for.
+    fn account(&self, state: &mut State, bytes: u64) -> bool {
+        let missing = bytes.saturating_sub(state.accounted);
+        let room = self.spools.limits.memory.saturating_sub(state.accounted);
+        let kept = &self.kept;
+        let taken = missing == 0
+            || kept.take_ahead(missing, STEP.min(room))
+            || self.spools.take(&kept.purse, missing);
+        if taken {
+            state.accounted += missing;
+        }
+        taken
+    }
+
     /// Takes the first bytes out of the memory.
     fn recall(&self, state: &mut State) -> Option<Bytes> {
         let chunk = state.memory.pop_front()?.freeze();
         state.in_memory -= chunk.len() as u64;
-        self.release(state);
+        self.release(state, STEP);
         Some(chunk)
     }
 
-    /// Gives back memory that holds nothing any more.
-    fn release(&self, state: &mut State) {
+    /// Gives back memory that holds nothing, except for `ahead` bytes.
+    fn release(&self, state: &mut State, ahead: u64) {
         let surplus = state.accounted.saturating_sub(state.in_memory);
         state.accounted -= surplus;
-        self.kept.purse.give(surplus);
+        self.kept.give_beyond(surplus, ahead);
         self.spools.freed.notify_waiters();
     }
 
@@ -299,7 +319,7 @@ impl Spool {
             state.file = None;
         }
         self.kept.clear();
-        self.release(&mut state);
+        self.release(&mut state, 0);
     }
 }
 
@@ -385,6 +405,7 @@ impl Writer {
             let fits = state.on_disk() == 0 && self.spool.remember(&mut state, part);
             state.full = !fits;
             if fits {
+                self.record(&mut state, part);
                 drop(state);
                 self.spool.arrived.notify_waiters();
                 return Ok(true);
@@ -415,11 +436,27 @@ impl Writer {
             return Ok(false);
         };
         slot.write(part.clone()).await.map_err(WriteError::Io)?;
-        if let Some(ring) = self.spool.state().ring.as_mut() {
-            ring.commit_write(len);
+        {
+            let mut state = self.spool.state();
+            if let Some(ring) = state.ring.as_mut() {
+                ring.commit_write(len);
+            }
+            self.record(&mut state, part);
         }
         self.spool.arrived.notify_waiters();
         Ok(true)
+    }
+
+    /// Records what is in the spool, if it came from the link: only a download resumes by it.
+    fn record(&self, state: &mut State, part: &[u8]) {
+        if self.stall.is_some() {
+            state.ends.add(part);
+        }
+    }
+
+    /// The server told the size of what comes from the link.
+    pub(crate) fn sized(&mut self, size: u64) {
+        self.spool.state().ends.sized(size);
     }
 
     /// A view of how much the reader has taken, for use beside the writer.
@@ -472,11 +509,16 @@ impl Drop for Writer {
     }
 }
 
-/// The fill level of a spool, for code that waits for the reader while it writes nothing.
+/// What went into a spool and how full it is, for code that writes nothing itself.
 #[derive(Debug)]
 pub(crate) struct Gauge(Arc<Spool>);
 
 impl Gauge {
+    /// A download that resumes behind the bytes that went in; `None` where there are none.
+    pub(crate) fn begun(&self) -> Option<BegunDownload> {
+        self.0.state().ends.begun()
+    }
+
     /// Waits until the reader has taken half of the bytes now in the spool, or is gone. `false`: it
     /// took nothing for `stall`.
     pub(crate) async fn half_taken(&self, stall: Duration) -> bool {

@@ -1,5 +1,8 @@
 //! What the tests of this floor share: values, and a scripted module.
 //!
+//! The scripted module runs each job to its end: it never yields. What yields, and goes on where it was, is tested
+//! on the emulated module (`tests/sharing`).
+//!
 //! Above 400 lines because the scripted module is one state machine: its server's files, its
 //! faults, and the job that it runs.
 
@@ -18,9 +21,9 @@ use crate::modem::{Error, Job, Modem};
 use simcom_talk::dialogue::facts::Capabilities;
 use simcom_talk::dialogue::failure::{Cause, Ending, Failure, Finding, Stage};
 use simcom_talk::dialogue::operation::{
-    Before, BegunDownload, BegunUpload, Cleared, Delivered, Delivery, Directory, Doubt, Download,
-    Found, Operation, Output, Piece, Progress, ProgressStage, Remains, SessionTarget, Standing,
-    Stored, Task, Trail, Upload,
+    Before, BegunDownload, Cleared, Delivered, Delivery, Directory, Doubt, Download, Found,
+    Operation, Output, Piece, Progress, ProgressStage, Remains, SessionTarget, Standing, Stored,
+    Task, Upload,
 };
 use simcom_talk::ftps::errcode::ErrCode;
 use simcom_talk::ftps::listing::{Facts, Kind};
@@ -89,9 +92,7 @@ struct State {
     upload_answers: HashMap<String, (bool, Option<u64>)>,
     /// Number of later jobs that fail in their middle.
     faults: usize,
-    made_way: usize,
     aborts: bool,
-    had_two: bool,
     logged_in: bool,
     refuses_rest: bool,
     /// The server refuses every login.
@@ -170,7 +171,7 @@ impl Module {
         let module = self.clone();
         tokio::spawn(async move {
             while let Some(job) = jobs.recv().await {
-                module.serve(job, &jobs).await;
+                module.serve(job).await;
             }
         });
         modem
@@ -312,17 +313,7 @@ impl Module {
         health.send_modify(|health| health.link = link);
     }
 
-    /// How often it yielded.
-    pub(crate) fn made_way(&self) -> usize {
-        self.state().made_way
-    }
-
-    /// Whether it never got a job while it had one.
-    pub(crate) fn never_had_two(&self) -> bool {
-        !self.state().had_two
-    }
-
-    async fn serve(&self, mut job: Job, others: &mpsc::Receiver<Job>) {
+    async fn serve(&self, mut job: Job) {
         let Operation { standing, task } = job.operation.clone();
         self.state().log.push((standing.clone(), task.clone()));
         let cancel = job.cancel.clone();
@@ -361,7 +352,6 @@ impl Module {
         {
             self.state().files.remove(upload.path.as_str());
         }
-        self.state().had_two |= !others.is_empty();
         let Job { reply, .. } = job;
         drop(reply.send(answer));
     }
@@ -482,7 +472,7 @@ impl Module {
         let size = Some(content.len() as u64);
         let content = &content[from..];
         let bytes = content.len() as u64;
-        let mut got = begun.as_ref().map_or(0, |begun| begun.got);
+        let got = begun.as_ref().map_or(0, |begun| begun.got);
         let mut next = Delivery::Began { size };
         let rest = &content[usize::try_from(got).unwrap()..];
         let mut chunks = rest.chunks(Self::CHUNK).map(Some).chain([None]);
@@ -494,10 +484,6 @@ impl Module {
             }
         }
         for chunk in chunks {
-            let moved = match &next {
-                Delivery::Chunk(chunk) => chunk.len() as u64,
-                Delivery::Began { .. } | Delivery::Grown { .. } => 0,
-            };
             match timeout(job.stall, delivery.send(next)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => {
@@ -507,21 +493,11 @@ impl Module {
                 }
                 Err(_) => return Err(failed(Cause::ReceiverStalled)),
             }
-            got += moved;
             let Some(chunk) = chunk else { break };
             job.progress.send_modify(|progress| {
                 progress.stage = ProgressStage::Transferring;
                 progress.bytes += chunk.len() as u64;
             });
-            if job.make_way.is_cancelled() {
-                self.state().made_way += 1;
-                let had = &content[..usize::try_from(got).unwrap()];
-                let ends = usize::try_from(BegunDownload::ENDS).unwrap().min(had.len());
-                let (first, last) = (&had[..ends], &had[had.len() - ends..]);
-                return Ok(Output::DownloadYielded(BegunDownload::of(
-                    got, size, first, last,
-                )));
-            }
             sleep(Self::CHUNK_TIME).await;
             next = Delivery::Chunk(Bytes::copy_from_slice(chunk));
         }
@@ -577,27 +553,7 @@ impl Module {
             content.clear();
         }
         loop {
-            let supply = tokio::select! {
-                biased;
-                () = job.make_way.cancelled() => {
-                    let at = content.len() as u64;
-                    let mut state = self.state();
-                    state.made_way += 1;
-                    let mut trail = Trail::default();
-                    trail.put(0, &content);
-                    if at > 0 {
-                        state.files.insert(to.to_string(), content);
-                    }
-                    return Ok(Output::UploadYielded(BegunUpload {
-                        at,
-                        before: Before::Nothing,
-                        resumes: 0,
-                        trail,
-                    }));
-                }
-                supply = timeout(job.stall, source.piece(content.len() as u64)) => supply,
-            };
-            match supply {
+            match timeout(job.stall, source.piece(content.len() as u64)).await {
                 Ok(Supply::Piece(Piece::Data(bytes))) => {
                     let chunks = u32::try_from(bytes.len().div_ceil(Self::CHUNK)).unwrap();
                     sleep(Self::CHUNK_TIME * chunks).await;

@@ -3,22 +3,19 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use proptest::prelude::*;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::shared::Cancelled;
 use super::testing::{self, Module, path, server};
 use super::{Broker, Limits, scheduler, spool};
 use crate::broker::catalogue::{Servers, SessionRequest};
-use crate::broker::flow::get::{self, GetResult, Guards, Next, Reading};
+use crate::broker::flow::get::{GetResult, Guards, Next, Reading};
 use crate::broker::flow::put::{PutHeader, PutStage, Writing};
 use crate::broker::limits::Upkeep;
 use crate::broker::terms::{
     Caller, Cause, Error, Hashed, Options, Principal, Priority, PutResult, PutState, ServerChoice,
-    Target, Verify, Whose, Yields,
+    Target, Verify, Whose,
 };
-use crate::broker::watch as events;
 use crate::modem::{self, JobId, clock};
 use simcom_talk::dialogue::failure::{self, Ending, Finding};
 use simcom_talk::dialogue::operation::{Directory, Download, SessionTarget, Standing, Task};
@@ -27,7 +24,6 @@ use simcom_talk::ftps::value::{NameCode, Offset};
 mod ending;
 mod getting;
 mod logins;
-mod model;
 mod putting;
 mod sessions;
 mod trees;

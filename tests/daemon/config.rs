@@ -1,4 +1,6 @@
 //! The configuration: its file says what is in force, and its errors say what to do.
+//!
+//! Above 400 lines because each test is one mistake in a configuration and what is said of it.
 
 use std::fs;
 use std::time::Duration;

@@ -1,4 +1,6 @@
 //! The edge of the file system: where what the programs print and fetch goes, whatever that is.
+//!
+//! Above 400 lines because these tests are one table: each output and each place for it, and what becomes of it.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};

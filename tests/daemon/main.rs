@@ -1,4 +1,6 @@
 //! The daemon as a process: its command line, its signals, and what systemd hears of it.
+//!
+//! Above 400 lines because it begins with what the tests of this program share.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,5 +1,7 @@
 //! SIGTERM while something is under way: who is told what, how long it takes, and how module and
 //! server are left. The module is a process of its own, on a slow line.
+//!
+//! Above 400 lines because each test is one state in which a SIGTERM can come.
 
 #![expect(
     clippy::disallowed_methods,

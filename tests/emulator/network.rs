@@ -1,4 +1,6 @@
 //! The emulated module with its real network, against a real FTP server in this process.
+//!
+//! Above 400 lines because the tests share one FTP server and the host that speaks to the module by hand.
 
 use std::net::SocketAddr;
 use std::path::Path;

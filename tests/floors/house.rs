@@ -33,19 +33,7 @@ pub(crate) struct Module {
 impl House {
     /// Reads the sources of a package of this repository.
     pub(crate) fn of(package: &str) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(package);
-        let (mut folders, mut files) = (vec![root.clone()], Vec::new());
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if path.extension().is_some_and(|extension| extension == "rs") {
-                    let below = path.strip_prefix(&root).unwrap().to_str().unwrap();
-                    files.push((below.to_owned(), fs::read_to_string(&path).unwrap()));
-                }
-            }
-        }
+        let files = sources(package);
         Self::read(
             package,
             files
@@ -137,6 +125,24 @@ impl House {
             _ => Some(key),
         }
     }
+}
+
+/// The files of Rust below a folder of this repository: their paths from there, and their text.
+pub(crate) fn sources(folder: &str) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let (mut folders, mut files) = (vec![root.clone()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let below = path.strip_prefix(&root).unwrap().to_str().unwrap();
+                files.push((below.to_owned(), fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    files
 }
 
 impl Module {

@@ -12,7 +12,7 @@
 
 mod house;
 
-use house::{House, Module};
+use house::{House, Module, sources};
 
 /// The packages' sources.
 const PACKAGES: [&str; 3] = [
@@ -20,6 +20,9 @@ const PACKAGES: [&str; 3] = [
     "crates/simcom-talk/src",
     "crates/simcom-emulator/src",
 ];
+
+/// Lines of a file; a longer one says in its first comment why it is so long.
+const LINES: usize = 400;
 
 /// Crates that only some places may name: the beginnings of their paths.
 const CRATES: &[(&str, &[&str])] = &[
@@ -115,6 +118,19 @@ fn crates_and_words_stay_where_they_belong() {
                 let said = begins(places) && !begins(but) && code.contains(word);
                 assert!(!said, "{path} says {word}");
             }
+        }
+    }
+}
+
+#[test]
+fn a_long_file_says_why_it_is_long() {
+    let reason = format!("{LINES} lines");
+    for folder in ["src", "crates", "tests", "benches"] {
+        for (path, text) in sources(folder) {
+            let first = text.lines().take_while(|line| line.starts_with("//!"));
+            let says = first.collect::<String>().contains(&reason);
+            let lines = text.lines().count();
+            assert!(lines <= LINES || says, "{folder}/{path} has {lines} lines");
         }
     }
 }

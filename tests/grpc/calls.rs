@@ -1,4 +1,6 @@
 //! The unary calls and listings.
+//!
+//! Above 400 lines because each unary method has its answer and its errors here.
 
 use std::time::Duration;
 

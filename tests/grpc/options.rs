@@ -1,4 +1,6 @@
 //! What calls ask for beside what they do: names, checks, labels, and others' things.
+//!
+//! Above 400 lines because each option is tried with each kind of call that takes it.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,6 @@
 //! The errors that clients see, frozen: programs rely on the code, the reason and the metadata.
+//!
+//! Above 400 lines because the frozen table of causes is one value.
 
 use std::fmt::Write;
 use std::io;

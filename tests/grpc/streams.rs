@@ -1,4 +1,6 @@
 //! Get and Put: content, the order of messages, and callers that leave.
+//!
+//! Above 400 lines because the order of messages is one subject for both directions.
 
 use bytes::Bytes;
 use cellftp::client::{Error, PutOptions, PutState, Verify};

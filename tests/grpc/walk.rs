@@ -1,5 +1,7 @@
 //! Every method with every field of its request beyond its bounds. What there is to be tried comes from
 //! the descriptors of the contract, so that a new method or field is tried as well.
+//!
+//! Above 400 lines because values beyond the bounds are made for each kind of field in one place.
 
 use std::collections::BTreeSet;
 

@@ -10,6 +10,7 @@
 
 mod dawdling;
 mod durable;
+mod model;
 mod names;
 mod repair;
 mod world;

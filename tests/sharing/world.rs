@@ -115,9 +115,13 @@ impl World {
 
     /// The server refuses so many logins (530), as one that still counts sessions that were cut.
     pub(crate) fn refuse_logins(&self, host: &str, count: usize) {
-        let mut net = self.net.lock().unwrap();
-        let logins = &mut net.server_mut(host, 21).unwrap().logins;
-        logins.extend(std::iter::repeat_n(Failure::Refused, count));
+        let refused = std::iter::repeat_n(Failure::Refused, count);
+        self.change(host, |server| server.logins.extend(refused));
+    }
+
+    /// Changes what a server does.
+    pub(crate) fn change(&self, host: &str, change: impl FnOnce(&mut Uplink)) {
+        change(self.net.lock().unwrap().server_mut(host, 21).unwrap());
     }
 
     /// The server closes the connection, as soon as the module does anything.
@@ -140,9 +144,9 @@ impl World {
     }
 
     pub(crate) fn store(&self, host: &str, name: &str, content: Vec<u8>) {
-        let mut net = self.net.lock().unwrap();
-        let files = &mut net.server_mut(host, 21).unwrap().files;
-        files.insert(name.as_bytes().to_vec(), content);
+        self.change(host, |server| {
+            server.files.insert(name.as_bytes().to_vec(), content);
+        });
     }
 }
 

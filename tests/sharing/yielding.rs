@@ -7,9 +7,10 @@ use tokio::time::timeout;
 use super::world::lively;
 use super::*;
 use cellftp::broker::api::Heard;
-use cellftp::broker::terms::{Caller, Priority, Why, Yields};
+use cellftp::broker::flow::get::GetStage;
+use cellftp::broker::terms::{Caller, Cause, Limit, Priority, Why, Yields};
 use cellftp::broker::watch::{OperationChange, What};
-use cellftp::broker::{Limits, limits};
+use cellftp::broker::{Limits, limits, usage};
 use cellftp::modem::clock;
 use simcom_emulator::Knobs;
 
@@ -206,6 +207,48 @@ async fn an_upload_that_trickles_lets_others_in_and_is_whole_in_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_get_that_yields_is_queued_again_and_ends_once() {
+    let world = World::new(Family::Sim7600);
+    let [one, _] = HOSTS;
+    world.store(one, "/small", content(1, 10));
+    let whole = lively(2, 2_000_000);
+    world.store(one, "/big", whole.clone());
+    let (watching, told) = told(&world, "Get").await;
+    let me = yields("me", Yields::Always);
+    let mut reading = world
+        .broker
+        .get(&me, &at(one), &path("/big"), Offset::ZERO)
+        .await
+        .unwrap();
+    let mut progress = reading.progress();
+    let queued = async {
+        progress
+            .wait_for(|now| now.stage == GetStage::Queued)
+            .await
+            .is_ok()
+    };
+    assert!(tokio::join!(queued, small(&world)).0);
+    let mut all = Vec::new();
+    let result = loop {
+        match reading.next().await.unwrap() {
+            Next::Chunk(chunk) => all.extend_from_slice(&chunk),
+            Next::End(result) => break result,
+        }
+    };
+    assert!(all == whole);
+    assert_eq!(result.resumes, 0);
+    sleep(SECOND).await;
+    let told = told.lock().unwrap();
+    let count = |what: &str| told.iter().filter(|told| told.starts_with(what)).count();
+    assert_eq!(
+        (count("yielded"), count("resumed"), count("ended")),
+        (1, 1, 1),
+        "{told:?}"
+    );
+    watching.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_byte_a_second_holds_nobody_up() {
     let world = World::new(Family::Sim7600);
     let [one, _] = HOSTS;
@@ -322,4 +365,39 @@ async fn a_client_that_stands_still_for_good_is_told_so_off_the_link_too() {
     })
     .await
     .unwrap();
+}
+
+/// An upload that failed while it was off the link, of a client that has used up its budget
+/// meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_clean_up_is_booked_and_is_done_though_nothing_is_left() {
+    let limits = Limits {
+        usage: usage::Limits {
+            module: Limit {
+                per_day: 50_000,
+                per_month: 0,
+            },
+            ..usage::Limits::default()
+        },
+        ..Limits::default()
+    };
+    let world = World::within(Family::Sim7600, Knobs::default(), limits, []);
+    let (broker, [one, _]) = (&world.broker, HOSTS);
+    world.store(one, "/f", content(1, 25_000));
+    let me = caller("me");
+    let mut slow = broker.put(&me, header(at(one), "/g")).unwrap();
+    slow.push(Bytes::from(lively(2, 9000))).await.unwrap();
+    sleep(3 * SECOND).await;
+    get(broker, "me", &at(one), "/f").await.unwrap();
+    let error = get(broker, "me", &at(one), "/f").await.unwrap_err();
+    assert!(matches!(error.cause, Cause::DataBudget(_)), "{error:?}");
+    let before = broker.usage(&me).total.day;
+    let error = slow.failed().await;
+    assert!(matches!(error.cause, Cause::WriterTooSlow), "{error:?}");
+    assert_eq!((error.left_behind, world.file(one, "/g")), (false, None));
+    let after = broker.usage(&me).total.day;
+    assert!(
+        after.air > before.air && after.down > before.down,
+        "{after:?}"
+    );
 }

@@ -1,4 +1,6 @@
 //! The servers, what befalls them, and the book that is kept of them.
+//!
+//! Above 400 lines because the servers and the book that is kept of them change together.
 
 use std::collections::VecDeque;
 use std::time::Duration;

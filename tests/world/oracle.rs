@@ -1,5 +1,7 @@
 //! What was promised, what was seen on the servers, and whether both agree. It never looks inside
 //! the daemon.
+//!
+//! Above 400 lines because all promises stand in one place.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

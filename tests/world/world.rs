@@ -1,4 +1,6 @@
 //! One world: its lives, one after the other, and the looking after at the end.
+//!
+//! Above 400 lines because the lives of one world share one state.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;

@@ -1,7 +1,6 @@
 //! Bytes from the server to a caller.
 
 mod drive;
-mod ends;
 mod guarded;
 mod many;
 

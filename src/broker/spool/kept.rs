@@ -1,6 +1,7 @@
 //! Bytes that were read out of a spool and may be asked for again.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -22,6 +23,10 @@ const PROOF: u64 = 32 * 1024;
 pub(super) struct Kept {
     /// The budget of its memory.
     pub(super) purse: Purse,
+    /// Most bytes to keep.
+    most: u64,
+    /// Bytes of memory taken from the purse for what comes next.
+    ahead: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -39,11 +44,49 @@ struct State {
 
 impl Kept {
     /// Nothing was read.
-    pub(super) fn new(purse: Purse) -> Self {
+    pub(super) fn new(purse: Purse, most: u64) -> Self {
         Self {
             purse,
+            most,
+            ahead: AtomicU64::new(0),
             state: Mutex::default(),
         }
+    }
+
+    /// Takes `amount` bytes of memory from what was taken ahead, or from the purse: there `step` bytes at once, if that
+    /// is more.
+    pub(super) fn take_ahead(&self, amount: u64, step: u64) -> bool {
+        let less = |ahead: u64| ahead.checked_sub(amount);
+        let drawn = self
+            .ahead
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        if drawn.is_ok() {
+            return true;
+        }
+        let taken = amount < step && self.purse.take(step);
+        if taken {
+            self.ahead.fetch_add(step - amount, Ordering::Relaxed);
+        }
+        taken || self.purse.take(amount)
+    }
+
+    /// Takes over memory that is not needed, and gives back what is beyond `most` bytes of it.
+    pub(super) fn give_beyond(&self, surplus: u64, most: u64) {
+        let ahead = self.ahead.fetch_add(surplus, Ordering::Relaxed) + surplus;
+        if ahead > most {
+            self.give_ahead(ahead - most);
+        }
+    }
+
+    /// Gives back up to `amount` bytes of what was taken ahead. Answers how many.
+    fn give_ahead(&self, amount: u64) -> u64 {
+        let less = |ahead: u64| Some(ahead.saturating_sub(amount));
+        let before = self
+            .ahead
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        let given = before.unwrap_or_default().min(amount);
+        self.purse.give(given);
+        given
     }
 
     /// Position of the next byte to read.
@@ -67,7 +110,7 @@ impl Kept {
         state.pieces.push_back(piece);
         let end = state.end;
         state.pinned.take_if(|until| *until <= end);
-        while state.accounted < state.len && state.pop() {}
+        while (state.accounted < state.len || state.len > self.most) && state.pop() {}
         state.release(&self.purse);
     }
 
@@ -97,21 +140,17 @@ impl Kept {
         None
     }
 
-    /// Drops the oldest pieces until `amount` is given back, as far as that is allowed. Answers
-    /// whether it dropped any.
+    /// Gives back what was taken ahead; where there is none, drops the oldest pieces until `amount` is given back, as
+    /// far as that is allowed. Answers whether it gave anything.
     pub(super) fn reclaim(&self, amount: u64) -> bool {
+        if self.give_ahead(amount) > 0 {
+            return true;
+        }
         let mut state = self.state();
         let before = state.accounted;
         while before.saturating_sub(state.len) < amount && state.pop() {}
         state.release(&self.purse);
         state.accounted < before
-    }
-
-    /// Drops the oldest pieces until at most `most` bytes are left, as far as that is allowed.
-    pub(super) fn shrink(&self, most: u64) {
-        let mut state = self.state();
-        while state.len > most && state.pop() {}
-        state.release(&self.purse);
     }
 
     /// Drops everything.
@@ -143,7 +182,9 @@ impl State {
     /// Gives back memory that holds nothing any more.
     fn release(&mut self, purse: &Purse) {
         let surplus = self.accounted.saturating_sub(self.len);
-        self.accounted -= surplus;
-        purse.give(surplus);
+        if surplus > 0 {
+            self.accounted -= surplus;
+            purse.give(surplus);
+        }
     }
 }

@@ -263,6 +263,21 @@ async fn what_is_not_fetched_in_time_is_thrown_away() {
     assert_eq!(spools.memory.rest(), 100);
 }
 
+/// A reader that keeps up: the memory that all share is asked for once, and given back at the end.
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_keeps_up_takes_one_step_of_memory() {
+    let spools = spools(1 << 20, 1 << 20, 0, 0);
+    let (mut writer, mut reader) = spools.from_link(&me(), STALL);
+    for _ in 0..100 {
+        writer.write(bytes(1480)).await.unwrap();
+        assert_eq!(spools.memory.used(), STEP);
+        assert!(matches!(reader.read().await.unwrap(), Spooled::Data(_)));
+        assert_eq!(spools.memory.used(), STEP);
+    }
+    drop((writer, reader));
+    assert_eq!(spools.memory.used(), 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn single_bytes_share_their_memory() {
     let spools = spools(1000, 1000, 0, 0);
@@ -317,7 +332,7 @@ async fn what_is_kept_is_given_back_at_once_when_another_spool_needs_it() {
     writer.write(bytes(90_000)).await.unwrap();
     let mut source = reader.source();
     assert_eq!(replay(&mut source, 0).await.len(), 90_000);
-    assert_eq!(spools.memory.rest(), 10_000);
+    assert!(spools.memory.rest() <= 10_000);
     let (mut other, _reads) = spools.to_link(&me());
     timeout(STALL, other.write(bytes(80_000)))
         .await

@@ -123,39 +123,6 @@ async fn a_listing_comes_as_it_is() {
     assert_eq!(text, "-rw-r--r-- 1 f\r\n");
 }
 
-#[tokio::test(start_paused = true)]
-async fn one_that_makes_way_is_queued_again_and_whole_in_the_end() {
-    let module = Module::new().aborts().file("/long", content(2_000_000));
-    let (broker, module) = broker(module);
-    let me = Caller {
-        yields: Some(Yields::Always),
-        ..caller("me")
-    };
-    let mut reading = broker
-        .begin_get(&me, &profile(), &path("/long"), Offset::ZERO)
-        .unwrap();
-    reading.began().await.unwrap();
-    let mut progress = reading.progress();
-    let queued = tokio::spawn(async move {
-        let queued = progress.wait_for(|now| now.stage == get::GetStage::Queued);
-        queued.await.map(drop).is_ok()
-    });
-    let (at, name) = (profile(), path("/long"));
-    let size = broker.size(&caller("asks"), &at, &name).await;
-    assert_eq!(size.unwrap(), 2_000_000);
-    assert!(queued.await.unwrap());
-    assert_eq!(module.made_way(), 1);
-    let mut all = Vec::new();
-    let result = loop {
-        match reading.next().await.unwrap() {
-            Next::Chunk(chunk) => all.extend_from_slice(&chunk),
-            Next::End(result) => break result,
-        }
-    };
-    assert!(all == content(2_000_000));
-    assert_eq!(result.resumes, 0);
-}
-
 /// The result of a reading with guards.
 async fn guarded(
     broker: &Broker,

@@ -2,7 +2,6 @@
 //! conclude.
 
 use super::*;
-use crate::broker::api::Heard;
 use simcom_talk::dialogue::operation::Doubt;
 use simcom_talk::ftps::value::TransferType;
 
@@ -54,32 +53,13 @@ async fn a_client_that_sends_nothing_never_has_the_link() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_stops_sending_makes_way_and_has_failed_in_the_end() {
-    let (broker, module) = broker(Module::new().file("/f", content(10)));
-    let mut writing = broker.put(&caller("me"), header("/g")).unwrap();
-    writing.push(Bytes::from_static(b"x")).await.unwrap();
-    settle().await;
-    let began = clock::now();
-    get(&broker, "/f").await.unwrap();
-    assert!(began.elapsed() < 3 * SECOND);
-    assert_eq!(
-        (module.made_way(), module.content("/g")),
-        (1, Some(vec![b'x']))
-    );
-    let error = writing.failed().await;
-    assert!(matches!(error.cause, Cause::WriterTooSlow), "{error:?}");
-    assert!(began.elapsed() < 34 * SECOND);
-    assert_eq!((error.left_behind, module.content("/g")), (false, None));
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_client_that_stops_sending_loses_the_link_though_nobody_waits() {
     let (broker, module) = broker(Module::new());
     let mut writing = broker.put(&caller("me"), header("/g")).unwrap();
     writing.push(Bytes::from_static(b"x")).await.unwrap();
     let error = writing.failed().await;
     assert!(matches!(error.cause, Cause::WriterTooSlow), "{error:?}");
-    assert_eq!((module.made_way(), module.content("/g")), (0, None));
+    assert_eq!(module.content("/g"), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -321,65 +301,6 @@ async fn a_writer_is_held_back_while_it_waits_for_the_link() {
     assert!(module.content("/f").unwrap() == big);
 }
 
-#[tokio::test(start_paused = true)]
-async fn one_that_makes_way_is_queued_again_and_ends_once() {
-    let (broker, module) = broker(Module::new().file("/f", content(10)));
-    let me = Caller {
-        yields: Some(Yields::Always),
-        ..caller("me")
-    };
-    let mut writing = broker.put(&me, header("/g")).unwrap();
-    let whole = content(800_000);
-    writing.push(Bytes::from(whole.clone())).await.unwrap();
-    let mut watcher = broker.watch(&caller("me"), &[]).unwrap();
-    let finishing = tokio::spawn(writing.finish(None));
-    settle().await;
-    let size = broker.size(&caller("asks"), &profile(), &path("/f")).await;
-    assert_eq!(size.unwrap(), 10);
-    assert!(module.made_way() > 0);
-    let result = finishing.await.unwrap().unwrap();
-    assert_eq!((result.size, result.resumes), (800_000, 0));
-    assert!(module.content("/g").unwrap() == whole);
-    let mut ended = 0;
-    while let Ok(Some(Heard::Event(event))) = timeout(SECOND, watcher.next()).await {
-        let events::What::Operation { about, change } = event.what else {
-            continue;
-        };
-        let ends = matches!(change, events::OperationChange::Ended { .. });
-        ended += usize::from(ends && about.method == "Put");
-    }
-    assert_eq!(ended, 1);
-}
-
-/// A sends a part and falls silent; B writes the name; A sends the rest.
-#[tokio::test(start_paused = true)]
-async fn a_put_whose_name_another_wrote_deletes_nothing_and_does_not_go_on() {
-    for goes_on in [false, true] {
-        let (broker, module) = broker(Module::new());
-        let mut slow = broker.put(&caller("a"), header("/d/report.bin")).unwrap();
-        slow.push(Bytes::from(content(9000))).await.unwrap();
-        settle().await;
-        let theirs = vec![7; 5000];
-        let other = put(&broker, header("//d/./report.bin"), &theirs).await;
-        assert_eq!(other.unwrap().state, PutState::VerifiedSize);
-        let module = module.file("/d/report.bin", theirs.clone());
-        let error = if goes_on {
-            slow.push(Bytes::from(content(9000))).await.unwrap();
-            slow.finish(None).await.unwrap_err()
-        } else {
-            slow.failed().await
-        };
-        match error.cause {
-            Cause::NameTaken(ref name) => assert!(goes_on && name == "/d/report.bin"),
-            Cause::WriterTooSlow => assert!(!goes_on),
-            ref cause => panic!("{cause:?}"),
-        }
-        assert!(!error.left_behind);
-        sleep(60 * SECOND).await;
-        assert_eq!(module.content("/d/report.bin"), Some(theirs));
-    }
-}
-
 /// B writes the name after A's file was verified and before A's sentinel is written.
 #[tokio::test(start_paused = true)]
 async fn a_put_that_lost_its_name_before_its_sentinel_is_no_success() {
@@ -399,40 +320,6 @@ async fn a_put_that_lost_its_name_before_its_sentinel_is_no_success() {
     assert_eq!(error.committed, Some(9000));
     assert_eq!(module.content("/f"), Some(vec![7; 500]));
     assert_eq!(module.content("/f.ok"), None);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_put_whose_name_was_deleted_does_not_go_on() {
-    let (broker, module) = broker(Module::new());
-    let mut slow = broker.put(&caller("a"), header("/f")).unwrap();
-    slow.push(Bytes::from(content(9000))).await.unwrap();
-    settle().await;
-    let deleted = broker
-        .delete_file(&caller("b"), &profile(), &path("/f"))
-        .await;
-    deleted.unwrap();
-    slow.push(Bytes::from(content(9000))).await.unwrap();
-    let error = slow.finish(None).await.unwrap_err();
-    assert!(matches!(error.cause, Cause::NameTaken(_)), "{error:?}");
-    assert_eq!(module.content("/f"), None);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_name_that_somebody_is_writing_is_not_new() {
-    let (broker, module) = broker(Module::new());
-    let mut slow = broker.put(&caller("a"), header("/f")).unwrap();
-    slow.push(Bytes::from(content(9000))).await.unwrap();
-    settle().await;
-    let new = PutHeader {
-        must_be_new: true,
-        ..header("/f")
-    };
-    let error = put(&broker, new, b"new").await.unwrap_err();
-    assert!(matches!(error.cause, Cause::NameBusy(ref name) if name == "/f"));
-    // The first goes on as if nothing had happened.
-    slow.push(Bytes::from(content(9000))).await.unwrap();
-    slow.finish(None).await.unwrap();
-    assert_eq!(module.content("/f").unwrap().len(), 18_000);
 }
 
 #[tokio::test(start_paused = true)]
@@ -535,78 +422,4 @@ async fn a_file_that_goes_on_behind_what_was_sent_is_not_verified_by_its_beginni
     );
     assert!(error.left_behind);
     assert_eq!(module.content("/f").unwrap().len(), 3004);
-}
-
-/// B gets the link and fails before it writes: at its login, or because the server deletes nothing.
-#[tokio::test(start_paused = true)]
-async fn one_that_never_wrote_takes_no_name() {
-    for deletes in [false, true] {
-        let (broker, module) = broker(Module::new());
-        let mut slow = broker.put(&caller("a"), header("/f")).unwrap();
-        slow.push(Bytes::from(content(9000))).await.unwrap();
-        settle().await;
-        if deletes {
-            module.refuses_deletions();
-            broker
-                .delete_file(&caller("b"), &profile(), &path("/f"))
-                .await
-                .unwrap_err();
-        } else {
-            // It waits until the slow one has yielded.
-            let other = tokio::spawn({
-                let broker = broker.clone();
-                // It does not wait for the next try of a refused login.
-                let soon = Caller {
-                    deadline: Some(clock::now() + 5 * SECOND),
-                    ..caller("me")
-                };
-                async move {
-                    let mut writing = broker.put(&soon, header("/f"))?;
-                    writing.push(Bytes::from_static(b"other")).await?;
-                    writing.finish(None).await
-                }
-            });
-            settle().await;
-            module.lets_nobody_in(true);
-            other.await.unwrap().unwrap_err();
-            module.lets_nobody_in(false);
-        }
-        slow.push(Bytes::from(content(9000))).await.unwrap();
-        slow.finish(None).await.unwrap();
-        assert_eq!(module.content("/f").unwrap().len(), 18_000);
-    }
-}
-
-/// A name relative to the login directory may be any name with this ending.
-#[tokio::test(start_paused = true)]
-async fn nobody_fails_for_a_name_that_is_only_perhaps_the_same() {
-    for must_be_new in [false, true] {
-        let (broker, module) = broker(Module::new());
-        let mut slow = broker.put(&caller("a"), header("f")).unwrap();
-        slow.push(Bytes::from(content(9000))).await.unwrap();
-        settle().await;
-        for name in ["/archive/f", "F"] {
-            let other = PutHeader {
-                must_be_new,
-                ..header(name)
-            };
-            put(&broker, other, b"other").await.unwrap();
-        }
-        slow.push(Bytes::from(content(9000))).await.unwrap();
-        slow.finish(None).await.unwrap();
-        assert_eq!(module.content("f").unwrap().len(), 18_000);
-        assert_eq!(module.content("/archive/f").unwrap(), b"other");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_perhaps_anothers_is_not_deleted() {
-    let (broker, module) = broker(Module::new());
-    let mut slow = broker.put(&caller("a"), header("f")).unwrap();
-    slow.push(Bytes::from(content(9000))).await.unwrap();
-    settle().await;
-    put(&broker, header("/home/f"), b"other").await.unwrap();
-    let error = slow.failed().await;
-    assert!(matches!(error.cause, Cause::WriterTooSlow), "{error:?}");
-    assert!(error.left_behind && module.content("f").is_some());
 }

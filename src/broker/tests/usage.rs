@@ -244,24 +244,3 @@ async fn counts_outlive_the_daemon() {
             .unwrap_err(),
     );
 }
-
-/// An upload that failed while it was off the link, of a client that has used up its budget
-/// meanwhile.
-#[tokio::test(start_paused = true)]
-async fn a_clean_up_is_booked_and_is_done_though_nothing_is_left() {
-    let (broker, module) = within(50_000, Module::new().file("/f", content(25_000)));
-    let mut slow = broker.put(&caller("me"), header("/g")).unwrap();
-    slow.push(Bytes::from(content(9000))).await.unwrap();
-    settle().await;
-    get(&broker, "/f").await.unwrap();
-    exceeded(&get(&broker, "/f").await.unwrap_err());
-    let before = broker.usage(&caller("me")).total.day;
-    let error = slow.failed().await;
-    assert!(matches!(error.cause, Cause::WriterTooSlow), "{error:?}");
-    assert_eq!((error.left_behind, module.content("/g")), (false, None));
-    let after = broker.usage(&caller("me")).total.day;
-    assert!(
-        after.air > before.air && after.down > before.down,
-        "{after:?}"
-    );
-}

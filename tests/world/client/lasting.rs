@@ -1,4 +1,6 @@
 //! Transfers, which outlive their caller and the daemon.
+//!
+//! Above 400 lines because one transfer is followed from its acceptance to its end, through every state.
 
 use std::error::Error as _;
 use std::sync::Arc;

@@ -212,7 +212,7 @@ impl Memory {
                 server.is_empty(&path) && server.directories.remove(&path)
             }),
             Ask::Dele(path) => self.change("DELE", &path, |server, path| {
-                server.files.remove(&path).is_some()
+                !server.keeps_all && server.files.remove(&path).is_some()
             }),
         }
     }

@@ -12,7 +12,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::ends::Ends;
 use super::{Deliver, Finished, GetProgress, GetStage};
 use crate::broker::operation::{EVERY, Feed, Operation};
 use crate::broker::scheduler::Yielding;
@@ -53,9 +52,8 @@ pub(crate) async fn deliver(
         gauge: writer.gauge(),
         stall: patience.stall,
     };
-    let ends = Ends::default();
     let (answer, pumped) = tokio::join!(
-        transfer(operation, job, delivery, room, report, link, &ends),
+        transfer(operation, job, delivery, room, report, link),
         async {
             let way = Way {
                 writer: &mut *writer,
@@ -65,7 +63,7 @@ pub(crate) async fn deliver(
             tokio::select! {
                 biased;
                 () = operation.cancelled() => Ok(None),
-                pumped = pump(operation, deliveries, way, begin, &ends) => pumped,
+                pumped = pump(operation, deliveries, way, begin) => pumped,
             }
         },
     );
@@ -123,7 +121,6 @@ async fn transfer(
     mut room: Room,
     report: &watch::Sender<GetProgress>,
     link: &watch::Sender<Progress>,
-    ends: &Ends,
 ) -> Result<Output, Error> {
     let Deliver {
         standing,
@@ -176,7 +173,7 @@ async fn transfer(
         };
         let answer = match answer {
             Ok(answer) => answer,
-            Err(error) if insists && may_go_on(&task, &standing, ends) => {
+            Err(error) if insists && may_go_on(&task, &standing, &delivery, &room.gauge) => {
                 report.send_modify(|report| report.stage = GetStage::Queued);
                 operation
                     .until_login_is_tried_again(&standing, error)
@@ -186,7 +183,7 @@ async fn transfer(
                     return Err(operation.ended_by_caller(Ending::Drained));
                 }
                 if let Task::Download(download) = &mut task {
-                    download.begun = ends.begun();
+                    download.begun = room.gauge.begun();
                 }
                 continue;
             }
@@ -278,8 +275,15 @@ fn is_exact(standing: &Standing) -> bool {
 
 /// Whether the task can resume behind the delivered bytes. A listing has no offset; where line ends
 /// are rewritten, the delivered bytes show no position in the file.
-fn may_go_on(task: &Task, standing: &Standing, ends: &Ends) -> bool {
-    ends.begun().is_none() || (matches!(task, Task::Download(_)) && is_exact(standing))
+fn may_go_on(
+    task: &Task,
+    standing: &Standing,
+    delivery: &mpsc::Sender<Delivery>,
+    spooled: &Gauge,
+) -> bool {
+    let on_the_way = delivery.capacity() < DELIVERIES;
+    let none_came = !on_the_way && spooled.begun().is_none();
+    none_came || (matches!(task, Task::Download(_)) && is_exact(standing))
 }
 
 /// Carries deliveries to the spool. If the spool fails, it drops the channel, which ends the job.
@@ -289,7 +293,6 @@ async fn pump(
     mut deliveries: mpsc::Receiver<Delivery>,
     mut way: Way<'_>,
     begin: oneshot::Sender<Option<u64>>,
-    ends: &Ends,
 ) -> Result<Option<u64>, Cause> {
     let mut begin = Some(begin);
     let (mut moved, mut grown) = (0, None);
@@ -304,7 +307,9 @@ async fn pump(
                 continue;
             }
         };
-        ends.add(size, &chunk);
+        if let Some(size) = size {
+            way.writer.sized(size);
+        }
         if let Some(begin) = begin.take() {
             if let Some(size) = size {
                 operation.sized(size);

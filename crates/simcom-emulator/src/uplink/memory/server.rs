@@ -35,6 +35,8 @@ pub struct Server {
     pub knows_size: bool,
     /// Files that it lets nobody write (553).
     pub protected: BTreeSet<Vec<u8>>,
+    /// It lets nobody delete a file (550).
+    pub keeps_all: bool,
     /// It refuses a file only when all of its content has come.
     pub refuses_late: bool,
     /// What the next logins come to, whatever they say: 530 as [`Failure::Refused`], 421 as
@@ -122,6 +124,7 @@ impl Default for Server {
             hidden: BTreeSet::new(),
             knows_size: true,
             protected: BTreeSet::new(),
+            keeps_all: false,
             refuses_late: false,
             logins: VecDeque::new(),
             list_path: ListPath::Honour,
