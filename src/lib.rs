@@ -1,7 +1,8 @@
 //! Moves files to FTP and FTPS servers over the AT port of a SIMCom cellular module.
 //!
-//! The floors, each importing only downward: `at`, `ftps`, `dialogue` beside `emulator`,
-//! `modem`, `broker`, `rpc` beside `client`; above them the entrance. `ARCHITECTURE.md` tells why.
+//! The floors, each importing only downward: `modem`, `broker`, `transfers`, `rpc` beside `client`; above them the
+//! entrance. The conversation with the module, below them, is a package of its own (`simcom-talk`). `ARCHITECTURE.md`
+//! tells why.
 
 pub mod broker;
 mod certificates;

@@ -1,8 +1,8 @@
 //! Floor 4, sharing: many clients, one link.
 //!
 //! The rooms, from below: [`terms`], [`disk`], [`spool`], [`usage`], [`scheduler`], `link`,
-//! [`watch`], [`catalogue`], `names`, [`operation`], `shared` with the [`Broker`], [`flow`],
-//! [`api`]. Each imports only earlier ones.
+//! [`watch`], [`catalogue`], `names`, [`operation`], [`limits`], `shared` with the [`Broker`],
+//! [`flow`], [`api`]. Each imports only earlier ones.
 
 pub mod api;
 pub mod catalogue;

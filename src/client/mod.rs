@@ -1,4 +1,4 @@
-//! Floor 5, beside the face: a client of the daemon for Rust programs, and all that `cellftp`
+//! Floor 6, beside the face: a client of the daemon for Rust programs, and all that `cellftp`
 //! needs.
 //!
 //! ```no_run

@@ -17,7 +17,7 @@ use crate::broker::terms::{Caller, Cause};
 use crate::proto::{self, PutFinish};
 
 /// How long a caller may send nothing while a module or a transfer waits for its upload. A Put has the broker's own
-/// bound, which holds only while others wait for the link.
+/// bound.
 const STALL: Duration = Duration::from_secs(30);
 
 /// A message of a stream that brings files. `C` is the content that comes behind the header.

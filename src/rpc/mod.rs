@@ -1,4 +1,4 @@
-//! Floor 5, the face: the gRPC services, and nothing of what they do.
+//! Floor 6, the face: the gRPC services, and nothing of what they do.
 
 mod admission;
 mod bounded_body;

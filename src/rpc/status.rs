@@ -1,4 +1,5 @@
-//! Errors as clients see them: the only room that knows gRPC's status codes.
+//! Errors as clients see them. The tables below give each error a reason; each reason has one status code
+//! (`reason.rs`).
 //!
 //! Every error carries `google.rpc.ErrorInfo` with a reason for programs; `RetryInfo` where
 //! waiting helps; `BadRequest` where fields of the request break rules.

@@ -1,4 +1,4 @@
-//! MessageMemory as gRPC frames them: a flag, a length, and so many bytes.
+//! Messages as gRPC frames them: a flag, a length, and so many bytes.
 
 use tokio::time::Instant;
 use tonic::Status;
@@ -14,11 +14,11 @@ const HEAD: usize = 5;
 pub(in crate::rpc) enum MessageForm {
     /// One message.
     One,
-    /// MessageMemory of which none is a chunk.
+    /// Messages of which none is a chunk.
     Many,
     /// A header, then chunks.
     Chunks,
-    /// MessageMemory with a whole file, or with many paths.
+    /// Messages with a whole file, or with many paths.
     Files,
     /// One message with many paths.
     Paths,
@@ -46,7 +46,7 @@ pub(super) struct Framing {
     headed: usize,
     /// Bytes of the message that are to come.
     rest: u32,
-    /// MessageMemory that are whole.
+    /// Messages that are whole.
     whole: u64,
     /// Whether [`Left::Begun`] was answered for the message that is arriving.
     told: bool,

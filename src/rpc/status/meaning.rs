@@ -77,7 +77,7 @@ impl Meaning {
     pub(super) fn reader_too_slow() -> Self {
         Self::new(
             Reason::ReaderTooSlow,
-            "others wait for the link; read faster, or go on later from an offset",
+            "the link is for those who use it; read faster, or go on later from an offset",
         )
     }
 
@@ -85,7 +85,7 @@ impl Meaning {
     pub(super) fn writer_too_slow() -> Self {
         Self::new(
             Reason::WriterTooSlow,
-            "others wait for the link; have the data at hand before the call",
+            "the link is for those who use it; have the data at hand before the call",
         )
     }
 

@@ -1,4 +1,5 @@
-//! Whether content is complete: the one place that compares how much came with how much there is.
+//! Whether content is complete: the one place of the talk that compares how much came with how much there is. Above
+//! it, the broker and the transfers compare the number that is judged here with what they handed on.
 //!
 //! Content that is pushed, content that is read out of the module's cache and files of the module are all judged
 //! here, whatever the module reported: a report proves nothing about the bytes. Before they are counted here, two

@@ -18,7 +18,8 @@ use crate::ftps::{Body, Command, CommandName, ErrCode};
 /// `+CFTPSSIZE: 9` after `OK` is nine bytes or error nine (SIMCom manual L1219): where the
 /// number can be either, the parent directory is listed. What a listing or SIZE shows is there. What a
 /// listing does not show may be hidden, or cut off, or printed as nobody can read it: then the file
-/// itself is asked for, which is short if the number is its size.
+/// itself is asked for, which is short if the number is its size. The file is asked for, too, where the listing shows
+/// its name without a size.
 #[derive(Debug)]
 pub(crate) struct Inquiry {
     path: RemotePath,

@@ -13,8 +13,8 @@ use crate::dialogue::session::Session;
 use crate::dialogue::sign::Sign;
 use crate::ftps::{Command, CommandName};
 
-/// How many rungs one operation tries. The ladder has three that an operation can be asked to
-/// try, and begins anew only when one of them has helped.
+/// How many rungs one operation tries. The ladder has three that an operation can be asked to try. It begins anew
+/// when one of them has helped, or when the highest that was tried has cooled down.
 const MOST: usize = 9;
 
 impl Dialogue {
