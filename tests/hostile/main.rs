@@ -223,6 +223,7 @@ async fn start(descriptors: u64, more: String) -> (Program, Neighbour, String) {
     std::fs::create_dir(&durable).unwrap();
     std::fs::write(root.join("small"), b"content").unwrap();
     std::fs::write(root.join("large"), vec![7; 3_000_000]).unwrap();
+    std::fs::write(root.join("larger"), vec![7; 6_000_000]).unwrap();
     let (ftp, port) = (ftp_server(root).await, free_port());
     let config = format!(
         "[durable]\ndirectory = {durable:?}\n[listen]\ntcp = \"127.0.0.1:{port}\"\n\
