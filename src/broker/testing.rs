@@ -27,23 +27,19 @@ use simcom_talk::dialogue::operation::{
 };
 use simcom_talk::ftps::errcode::ErrCode;
 use simcom_talk::ftps::listing::{Facts, Kind};
-use simcom_talk::ftps::tls::TlsPolicy;
-use simcom_talk::ftps::value::{Host, Password, RemotePath, Server, ServerType, Username};
+use simcom_talk::ftps::value::{Host, Password, RemotePath, Server, Username};
 
 pub(crate) fn path(text: &str) -> RemotePath {
     RemotePath::new(text).unwrap()
 }
 
 pub(crate) fn server(host: &str) -> Arc<Server> {
-    Arc::new(Server {
-        host: Host::new(host).unwrap(),
-        port: ServerType::Ftp.default_port(),
-        username: Username::new("u").unwrap(),
-        password: Password::new("p").unwrap(),
-        server_type: ServerType::Ftp,
-        single_ip: true,
-        tls: TlsPolicy::unverified(),
-    })
+    let (user, password) = (Username::new("u"), Password::new("p"));
+    Arc::new(Server::without_tls(
+        Host::new(host).unwrap(),
+        user.unwrap(),
+        password.unwrap(),
+    ))
 }
 
 /// A module whose jobs the test takes itself.

@@ -21,8 +21,7 @@ use cellftp::transfers::{Settings, Storage, Transfers};
 use simcom_emulator::request::Failure;
 use simcom_emulator::uplink::memory::{Memory, Server as Uplink};
 use simcom_emulator::{Action, Effect, Emulator, Family, Fault, Knobs, Profile};
-use simcom_talk::ftps::tls::TlsPolicy;
-use simcom_talk::ftps::value::{Host, Offset, Password, RemotePath, Server, ServerType, Username};
+use simcom_talk::ftps::value::{Host, Offset, Password, RemotePath, Server, Username};
 
 pub(crate) const HOSTS: [&str; 2] = ["one.example", "two.example"];
 
@@ -236,15 +235,8 @@ fn advance(
 }
 
 fn server(host: &str) -> Server {
-    Server {
-        host: Host::new(host).unwrap(),
-        port: ServerType::Ftp.default_port(),
-        username: Username::new("user").unwrap(),
-        password: Password::new("pass").unwrap(),
-        server_type: ServerType::Ftp,
-        single_ip: true,
-        tls: TlsPolicy::unverified(),
-    }
+    let (user, password) = (Username::new("user"), Password::new("pass"));
+    Server::without_tls(Host::new(host).unwrap(), user.unwrap(), password.unwrap())
 }
 
 pub(crate) fn caller(name: &str) -> Caller {

@@ -28,8 +28,7 @@ use cellftp::modem::port::StreamConnector;
 use cellftp::modem::{Modem, Options, clock, health};
 use cellftp::transfers::{self, Budget, Storage, Transfers};
 use simcom_emulator::Profile;
-use simcom_talk::ftps::tls::TlsPolicy;
-use simcom_talk::ftps::value::{Host, Password, Server, ServerType, Username};
+use simcom_talk::ftps::value::{Host, Password, Server, Username};
 
 /// Where the daemon keeps its transfers.
 const DIRECTORY: &str = "/spool";
@@ -423,13 +422,6 @@ fn told(error: &Error) -> transfers::Told {
 }
 
 fn server(host: &str) -> Server {
-    Server {
-        host: Host::new(host).unwrap(),
-        port: ServerType::Ftp.default_port(),
-        username: Username::new("user").unwrap(),
-        password: Password::new("pass").unwrap(),
-        server_type: ServerType::Ftp,
-        single_ip: true,
-        tls: TlsPolicy::unverified(),
-    }
+    let (user, password) = (Username::new("user"), Password::new("pass"));
+    Server::without_tls(Host::new(host).unwrap(), user.unwrap(), password.unwrap())
 }

@@ -71,7 +71,7 @@ fn the_example_prints_a_file_through_every_family() {
         server.directories.insert(b"/d".to_vec());
         server.files.insert(b"/d/f".to_vec(), content.clone());
         let mut network = Memory::new();
-        network.insert("ftp.example", 2121, server);
+        network.insert("ftp.example", 21, server);
         let port = Port(Rc::new(RefCell::new(Line {
             emulator: Emulator::new(Profile::of(family), Knobs::default()),
             network,
@@ -79,7 +79,7 @@ fn the_example_prints_a_file_through_every_family() {
             to_host: VecDeque::new(),
         })));
         let clock = || Moment::after(port.0.borrow().now);
-        let operation = get::download("ftp.example:2121", "user", "password", "/d/f").unwrap();
+        let operation = get::download(["ftp.example", "user", "password", "/d/f"]).unwrap();
         let mut out = Vec::new();
         let output = get::run(&mut port.clone(), clock, operation, &mut out).unwrap();
         let delivered = Delivered {
@@ -89,7 +89,7 @@ fn the_example_prints_a_file_through_every_family() {
         assert_eq!(output, Output::Delivered(delivered));
         assert_eq!(out, content, "{family:?}");
         // A file that is not there is an error in words.
-        let operation = get::download("ftp.example:2121", "user", "password", "/d/none").unwrap();
+        let operation = get::download(["ftp.example", "user", "password", "/d/none"]).unwrap();
         let error = get::run(&mut port.clone(), clock, operation, &mut out).unwrap_err();
         assert!(error.to_string().contains("AT+CFTPS"), "{error}");
     }

@@ -50,6 +50,16 @@ pub struct SessionTarget {
 }
 
 impl SessionTarget {
+    /// The directory that a login leads to, for content as it is.
+    #[must_use]
+    pub fn at_login(server: Server) -> Self {
+        Self {
+            server: Arc::new(server),
+            transfer_type: TransferType::Binary,
+            directory: Directory::Login,
+        }
+    }
+
     /// Whether a CWD with a relative path is a step from the current directory. That is so on the way to an absolute
     /// path. A directory that the server names in its own way is reached in one command.
     pub(crate) fn goes_by_steps(&self) -> bool {

@@ -229,6 +229,20 @@ pub struct Server {
 }
 
 impl Server {
+    /// An FTP server on its usual port, spoken to without TLS; data connections go to the same address.
+    #[must_use]
+    pub const fn without_tls(host: Host, username: Username, password: Password) -> Self {
+        Self {
+            host,
+            port: ServerType::Ftp.default_port(),
+            username,
+            password,
+            server_type: ServerType::Ftp,
+            single_ip: true,
+            tls: TlsPolicy::unverified(),
+        }
+    }
+
     /// Whether TLS is spoken to whoever answers.
     #[must_use]
     pub const fn is_unverified(&self) -> bool {
