@@ -126,7 +126,7 @@ async fn status_tells_that_a_module_starts_anew_and_is_not_registered() {
     world.store(one, "/f", content(1, 400_000));
     let (got, seen) = waits(broker, get(broker, "me", &at(one), "/f")).await;
     assert!(got.unwrap() == content(1, 400_000));
-    for told in ["the module is about to start anew", "not registered"] {
+    for told in ["the module is about to restart", "not registered"] {
         let is_told = seen.iter().any(|(why, _)| why.contains(told));
         assert!(is_told, "{seen:?} {:?}", broker.status().repairs);
     }

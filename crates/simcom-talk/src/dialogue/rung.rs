@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-/// A way to mend what is broken between host and server; the later, the more it costs and the
-/// more it mends.
+/// A way to repair what is broken between host and server. The later ones repair more and cost
+/// more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rung {
-    /// Waiting for quiet, and a question whose answer cannot be mistaken.
+    /// Waits for a quiet line, and asks a question whose answer cannot be mistaken.
     Resynchronise,
     /// LOGOUT and LOGIN.
     Login,
@@ -18,7 +18,7 @@ pub enum Rung {
     /// The radio is switched off and on (`AT+CFUN`, 3GPP 27.007 §8.2), and the module registers
     /// with a network again.
     Radio,
-    /// The module starts anew (`AT+CRESET`). All that it holds in memory is lost.
+    /// The module restarts (`AT+CRESET`). It loses all that it holds in memory.
     Reset,
     /// The port is closed and opened again.
     Reopen,

@@ -1,4 +1,4 @@
-//! What a name on the server is, as a task.
+//! The task that finds out what a name on the server is.
 
 use bytes::Bytes;
 
@@ -12,8 +12,8 @@ use super::size::unknown;
 use crate::ftps::CommandName;
 use crate::ftps::value::RemotePath;
 
-/// Finds a name in the listing of its directory, and asks for the size where it is not listed: many servers hide
-/// some names.
+/// Finds a name in the listing of its directory. Where the listing does not show it, asks for the size: many
+/// servers hide some names.
 #[derive(Debug)]
 pub(crate) struct Stat {
     path: RemotePath,
@@ -26,7 +26,7 @@ pub(crate) struct Stat {
 }
 
 impl Stat {
-    /// Of this path.
+    /// Finds out what this path is.
     pub(crate) fn new(path: RemotePath) -> Self {
         Self {
             inquiry: Inquiry::look(path.clone()),
@@ -54,7 +54,7 @@ impl Procedure for Stat {
             }
             match known {
                 Known::Size(size) => return Next::Finish(Ok(Output::Found(Found::Hidden(size)))),
-                // There is no size either.
+                // The name has no size either.
                 known if self.is_hidden => return Next::Finish(Err(unknown(known))),
                 Known::NoDirectory => return Next::Finish(Err(unknown(known))),
                 Known::Failed(name, cause) if !cause.is_data_channel() => {

@@ -1,4 +1,4 @@
-//! Files on the module, as tasks.
+//! The tasks on files of the module.
 
 mod attempt;
 mod fetch;

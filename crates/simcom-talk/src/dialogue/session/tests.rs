@@ -1,4 +1,4 @@
-//! Plans, and what their commands come to.
+//! Plans, and what their commands lead to.
 
 use std::num::NonZeroU16;
 
@@ -38,7 +38,7 @@ fn done(body: Option<Body>) -> Response {
     }
 }
 
-/// Plans and lets every command succeed, but for the refusals that are asked for.
+/// Plans, and lets every command succeed except those in `refuse`.
 fn walk(session: &mut Session, standing: &Standing, refuse: &[&str]) -> Vec<String> {
     let mut said = Vec::new();
     while let Some(command) = session.next_towards(standing, &Profile::sim7600()) {

@@ -1,4 +1,4 @@
-//! The data address mode, as a task.
+//! The task about the data address mode.
 
 use super::attempt::failure;
 use crate::dialogue::exchange::{Outcome, Response};
@@ -16,12 +16,12 @@ pub(crate) struct Mode {
 }
 
 impl Mode {
-    /// Asks.
+    /// Asks for the mode.
     pub(crate) fn read() -> Self {
         Self::new(Command::ReadSingleIp)
     }
 
-    /// Sets.
+    /// Sets the mode.
     pub(crate) fn set(on: bool) -> Self {
         Self::new(Command::SingleIp(on))
     }
