@@ -13,8 +13,8 @@ impl Command {
     ///
     /// # Errors
     /// [`ValueError::TooLong`] for an argument or a line beyond the limits of the profile, [`ValueError::NotAscii`] and
-    /// [`ValueError::Escape`] for a path for which the command has no form, [`ValueError::UnknownDrive`], and what
-    /// [`Storage::encode`](crate::ftps::Storage::encode) has. Nothing may be written then.
+    /// [`ValueError::Escape`] for a path that the command has no form for, [`ValueError::UnknownDrive`], and the errors
+    /// of [`Storage::encode`](crate::ftps::Storage::encode). The command must not be sent then.
     pub fn encode(&self, profile: &Profile) -> Result<CommandLine, ValueError> {
         let name = self.name();
         let line = match self {
@@ -114,9 +114,9 @@ pub fn takes(name: CommandName, path: &RemotePath, profile: &Profile) -> bool {
     path_argument(name, path, profile).is_ok()
 }
 
-/// Begins a line whose first argument is a path. Names outside ASCII go as hexadecimal UTF-8
-/// with a prefix outside the quotation marks, where the command has that form; so do those with a
-/// backslash that a module may read as another character: as digits they can be read in one way only.
+/// Begins a line whose first argument is a path. Where the command has that form, names outside ASCII go as hexadecimal
+/// UTF-8 with a prefix outside the quotation marks. So do names with a backslash that a module may read as another
+/// character: hexadecimal digits can be read in only one way.
 fn path_argument(
     name: CommandName,
     path: &RemotePath,

@@ -1,4 +1,4 @@
-//! Files on the module: their names, the commands that move them, and what these print.
+//! Files on the module: their names, the commands that move them, and the answers to these.
 
 mod answer;
 mod path;
@@ -14,11 +14,11 @@ pub use path::ModulePath;
 /// A command of the module's file system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Storage {
-    /// Makes a directory the current one (L2001).
+    /// Changes the current directory (L2001).
     Enter(ModulePath),
-    /// Counts what the current directory holds (L2004).
+    /// Asks how many names the current directory holds (L2004).
     Count,
-    /// Lists the current directory (L2004): so many names, where that is known.
+    /// Lists the current directory (L2004). The number of names is given where it is known.
     List(Option<usize>),
     /// Deletes a file of the directory (L2005).
     Delete(ModulePath),
@@ -26,9 +26,9 @@ pub enum Storage {
     Attributes(ModulePath),
     /// Asks for total and used bytes of the current drive (L2008).
     Space,
-    /// Takes a file in (L2011): so many literal bytes behind a prompt.
+    /// Writes a file (L2011): this many literal bytes follow behind a prompt.
     Write(ModulePath, u32),
-    /// Prints a file from this byte on (L2012).
+    /// Reads a file from this byte on (L2012).
     Read(ModulePath, u64),
 }
 
@@ -52,7 +52,7 @@ impl Storage {
     ///
     /// # Errors
     /// [`ValueError::NotAFileName`] where a file is needed and the path is a root, [`ValueError::TooLong`], and
-    /// [`ValueError::NotAscii`] on a module that has no form for such names. Nothing may be written then.
+    /// [`ValueError::NotAscii`] on a module that has no form for such names. The command must not be sent then.
     pub fn encode(&self, profile: &Profile) -> Result<CommandLine, ValueError> {
         let name = self.name().as_str();
         let path = match self {
@@ -86,7 +86,7 @@ impl Storage {
                 line.prefixed(non_ascii::PREFIX, &non_ascii::hex(argument))
             }
             Self::Write(..) | Self::Read(..) => line.quoted(argument),
-            // Printed without quotation marks in every example; a blank needs them.
+            // Every example has the name without quotation marks. A blank needs them.
             Self::Delete(_) | Self::Attributes(_) if argument.contains(' ') => {
                 line.quoted(argument)
             }
@@ -130,7 +130,7 @@ mod tests {
                 Storage::Delete(path("F:/\u{e4} b")),
                 "AT+FSDEL={non-ascii}\"C3A42062\"\r",
             ),
-            // Said from that directory.
+            // Sent from that directory.
             (Storage::Delete(path("F:/\u{e4}/b")), "AT+FSDEL=b\r"),
             (
                 Storage::Write(path("F:/\u{e4}"), 7),

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::reading::Reading;
 use super::{dos, eplf, ibm, mlst, mvs, rare, unix, vms};
 
-/// Reads a line; `None` where it has no form that is known, or could mean more than one thing.
+/// Reads a line. `None` where it has no known form, or could mean more than one thing.
 pub(super) fn read(line: &Bytes) -> Option<Reading> {
     unix::read(line)
         .or_else(|| dos::read(line))

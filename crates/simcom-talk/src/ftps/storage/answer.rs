@@ -1,4 +1,4 @@
-//! What the commands of the module's file system print.
+//! The answers to the commands of the module's file system.
 
 use crate::ftps::non_ascii;
 use crate::ftps::value::Drive;
@@ -12,11 +12,11 @@ pub struct Entry {
     pub directory: bool,
 }
 
-/// Reads the lines that `AT+FSLS` prints: two sections, each left out where it is empty, with the
-/// colon after the first one's title missing in one example (L2002).
+/// Reads the lines of the answer to `AT+FSLS`: two sections, each left out where it is empty. In one example,
+/// the title of the first has no colon (L2002).
 ///
-/// How a name outside ASCII is printed, no document shows: `{non-ascii}"<hex>"`, as `AT+CFTPSPWD`
-/// does (L1209), and the bytes themselves are both read.
+/// No document shows how a name outside ASCII is printed. Both `{non-ascii}"<hex>"`, as in the answer to
+/// `AT+CFTPSPWD` (L1209), and the bytes themselves are read.
 #[must_use]
 pub fn entries<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<Entry> {
     let mut directory = false;
@@ -39,7 +39,7 @@ fn decoded(name: &str) -> String {
     text.unwrap_or_else(|| name.to_owned())
 }
 
-/// Reads what `AT+FSLS?` prints after its name: how many names the directory holds.
+/// Reads the answer to `AT+FSLS?` after its name: how many names the directory holds.
 #[must_use]
 pub fn count(answer: &str) -> Option<usize> {
     let mut sum = 0;
@@ -49,26 +49,26 @@ pub fn count(answer: &str) -> Option<usize> {
     Some(sum)
 }
 
-/// Reads what `AT+FSATTRI` prints after its name: a size, on the SIM7600 followed by a date.
+/// Reads the answer to `AT+FSATTRI` after its name: a size, followed by a date on the SIM7600.
 #[must_use]
 pub fn size(answer: &str) -> Option<u64> {
     answer.split(',').next()?.trim().parse().ok()
 }
 
-/// Bytes of a drive.
+/// The space on a drive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Space {
     /// The drive.
     pub drive: Drive,
-    /// Bytes it holds.
+    /// Its size in bytes.
     pub total: u64,
-    /// Bytes of them in use.
+    /// Bytes in use.
     pub used: u64,
 }
 
 impl Space {
-    /// Reads what `AT+FSMEM` prints after its name, for a drive: `C:(total, used)`, one or more, the letter in
-    /// either case.
+    /// Reads the answer to `AT+FSMEM` after its name, for a drive: one or more `C:(total, used)`, the letter
+    /// in either case.
     #[must_use]
     pub fn parse(answer: &str, drive: Drive) -> Option<Self> {
         let answer = answer.to_ascii_uppercase();
