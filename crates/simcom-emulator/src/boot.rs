@@ -1,4 +1,4 @@
-//! Booting, hanging, and what faults do to the module.
+//! How the module boots and hangs, and what faults do to it.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ impl Emulator {
         }
     }
 
-    /// Forgets everything that power keeps, closes every connection, and boots.
+    /// Forgets everything that depends on power, closes every connection, and boots.
     pub(crate) fn reboot(&mut self) {
         self.forget();
         self.settings = Settings::new(&self.knobs);
@@ -45,19 +45,19 @@ impl Emulator {
         self.boot();
     }
 
-    /// From then on the SIM is read and a network is searched for.
+    /// From `from` on, the SIM is read and a network is searched for.
     pub(crate) fn begin_to_read_and_search(&mut self, from: Duration) {
         self.settings.sim_read_at = from + self.knobs.sim_time;
         self.settings.registers_at = from + self.knobs.registration_time;
     }
 
-    /// AT+CRESET and AT+CFUN=1,1: USB ports vanish and come back, a UART stays.
+    /// AT+CRESET and AT+CFUN=1,1: a USB port vanishes and comes back, a UART stays.
     pub(crate) fn reset_now(&mut self) {
         self.reboot();
         self.hangup = self.knobs.reset_hangs_up;
     }
 
-    /// Carries an effect out. `direction` is where its trigger lay.
+    /// Carries an effect out. `direction` is where its trigger was.
     pub(crate) fn strike(&mut self, effect: Effect, direction: Direction) {
         match effect {
             Effect::Silence => {
@@ -86,7 +86,7 @@ impl Emulator {
         }
     }
 
-    /// Bytes that come before whatever is waiting.
+    /// Sends bytes before everything that is waiting.
     fn slip_in(&mut self, bytes: Bytes) {
         self.out.push_front(Item::Bytes(bytes));
     }

@@ -1,4 +1,4 @@
-//! Conducting the command under way: when `OK` goes, when the result, and which.
+//! Conducts the command under way: when `OK` is sent, when the result is sent, and which.
 
 use bytes::Bytes;
 
@@ -12,7 +12,7 @@ use crate::outbox::Item;
 use crate::request::{Answer, Ask, Failure};
 use crate::session::Standing;
 
-/// One read of the network: large enough to keep a fast line busy, small beside a cache.
+/// Bytes of one read of the network: enough to keep a fast line busy, and few beside a cache.
 const READ: usize = 16 * 1024;
 
 impl Emulator {
@@ -32,8 +32,7 @@ impl Emulator {
                 ..
             })
         ) {
-            // The cache is read while the download runs, so that `OK` cannot wait for its end
-            // (L1214 b).
+            // The cache is read while the download runs, so `OK` cannot wait for its end (L1214 b).
             order = OkOrder::OkFirst;
         }
         let holds_ok = matches!(
@@ -60,7 +59,7 @@ impl Emulator {
         Outcome::Later
     }
 
-    /// Puts the operation's next question.
+    /// Asks the operation's next question.
     pub(crate) fn wait_for(&mut self, ask: Ask) {
         let id = self.ask(ask);
         if let Some(operation) = &mut self.operation {
@@ -68,7 +67,8 @@ impl Emulator {
         }
     }
 
-    /// Begins and succeeds at once, for commands that ask nobody; the module then stands there.
+    /// Begins and succeeds at once, for commands that need no network. The session is then in
+    /// `state`.
     pub(crate) fn settle_into(&mut self, standing: Standing) -> Outcome {
         let outcome = self.begin(Kind::Plain, None);
         let stood = self.session.standing;
@@ -87,8 +87,8 @@ impl Emulator {
         outcome
     }
 
-    /// Ends the operation well, unless a fault has it fail; says which. The result is `+NAME: 0`
-    /// unless another is given.
+    /// Ends the operation with success, unless a fault makes it fail. Returns whether it succeeded.
+    /// The result is `+NAME: 0` unless another is given.
     pub(crate) fn succeed(&mut self, result: Option<String>) -> bool {
         if let Some(code) = self.result_fault() {
             self.fail(code);
@@ -134,7 +134,7 @@ impl Emulator {
             Kind::Resolve(_) => format!("{name}: 0,10"),
             _ => format!("{name}: {code}"),
         };
-        // After data the documents have one form only: OK, then the code (L1215 c).
+        // After data the documents have only one form: OK, then the code (L1215 c).
         let after_data = matches!(&kind, Kind::Upload(upload) if upload.complete);
         let form = if after_data {
             FailureForm::OkCode
@@ -285,7 +285,7 @@ impl Emulator {
         }
     }
 
-    /// `OK` or `ERROR`, unless a knob or a fault swallows or precedes it.
+    /// `OK` or `ERROR`, unless a knob or a fault removes it or comes before it.
     pub(crate) fn final_code(&mut self, name: &str, nth: u32, code: &str) {
         let due = self.now + self.knobs.command_latency;
         for effect in self.faults.at(name, nth, Phase::BeforeOk) {
@@ -298,7 +298,7 @@ impl Emulator {
             .push(due, Item::Bytes(Bytes::from(format!("\r\n{code}\r\n"))));
     }
 
-    /// The result line, unless a knob or a fault swallows or precedes it.
+    /// The result line, unless a knob or a fault removes it or comes before it.
     pub(crate) fn result(&mut self, name: &str, nth: u32, line: &str) {
         let due = self.now + self.knobs.result_latency;
         for effect in self.faults.at(name, nth, Phase::BeforeResult) {
@@ -318,7 +318,7 @@ impl Emulator {
         self.faults.failure(&operation.name, operation.nth)
     }
 
-    /// Bytes the operation's place in the exchange is counted by, for faults.
+    /// The command and the execution by which faults count the running operation.
     pub(crate) fn execution_of_operation(&self) -> (String, u32) {
         self.operation
             .as_ref()

@@ -37,7 +37,7 @@ impl Emulator {
         }
     }
 
-    /// Connections carry nothing any more, and nothing says so.
+    /// Connections carry no data any more, and no line says so.
     pub(crate) fn get_stuck(&mut self, what: Stuck) {
         self.stuck = Some(what);
         if self.session.standing == Standing::Idle {
@@ -48,7 +48,7 @@ impl Emulator {
         self.fail_running(10);
     }
 
-    /// A command let go of something: what was stuck there, or depends on it, is free.
+    /// A command freed something: what was stuck there, or depends on it, is free.
     pub(crate) fn let_go(&mut self, of: Stuck) {
         let free = match (of, self.stuck) {
             (_, None) => false,
@@ -61,7 +61,7 @@ impl Emulator {
         }
     }
 
-    /// `<stat>` of `+CREG` and its kin as it is now.
+    /// The current `<stat>` of `+CREG` and the like.
     pub(crate) fn registration(&self) -> u8 {
         let searches = self.stuck == Some(Stuck::Radio) || self.now < self.settings.registers_at;
         match (self.settings.functionality, self.knobs.registration) {
@@ -80,8 +80,8 @@ impl Emulator {
             && upload.prompted
             && !upload.complete
         {
-            // SIMCom manual L1215 (c): a failure during input is reported after it; the first,
-            // since those that follow are of its making.
+            // SIMCom manual L1215 (c): a failure during input is reported after it. The first one
+            // is reported, since it causes those that follow.
             upload.failed.get_or_insert(code);
             if !self.knobs.failure_ends_prompt {
                 return;
@@ -93,7 +93,7 @@ impl Emulator {
         self.fail(code);
     }
 
-    /// Forgets the login: directory, type and cache go with it.
+    /// Ends the login. Its directory, type and cache are forgotten.
     pub(crate) fn leave(&mut self, standing: Standing) {
         self.session.standing = standing;
         self.session.transfer_type = TransferType::Binary;

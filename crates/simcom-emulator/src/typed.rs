@@ -12,7 +12,7 @@ use crate::outbox::Item;
 use crate::request::{Answer, Ask, Failure};
 use crate::settings::Receipt;
 
-/// Upload content the network has not confirmed taking, before the module stops reading.
+/// Most upload content that the network has not confirmed, before the module stops reading.
 const UNCONFIRMED_LIMIT: usize = 64 * 1024;
 /// The same in pieces, for a host that types byte by byte.
 const PIECES_LIMIT: usize = 256;
@@ -65,7 +65,7 @@ impl Emulator {
         }
     }
 
-    /// Takes up the bytes that came while a command ran.
+    /// Takes the bytes that came while a command was running.
     pub(crate) fn feed_held(&mut self) {
         if !self.held.is_empty() && !self.occupied() && !self.is_deaf() {
             let held = std::mem::take(&mut self.held);
@@ -81,7 +81,7 @@ impl Emulator {
             && matches!(self.input, Input::Commands)
     }
 
-    /// Whether it pushes a download and hears nothing meanwhile.
+    /// Whether the module pushes a download and hears nothing meanwhile.
     fn is_deaf(&self) -> bool {
         let running = self.operation.as_ref().map(|operation| &operation.kind);
         self.knobs.typed_while_pushing != Hearing::Heard
@@ -112,8 +112,8 @@ impl Emulator {
             .map_or(bytes.len(), |at| at + 1);
         let (typed, rest) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
         if self.settings.echo {
-            // Control characters other than CR are neither part of a line nor echoed here: the
-            // LF of a host that ends lines with CR LF would land behind the answer.
+            // Control characters other than CR neither belong to a line nor are echoed: the LF of a
+            // host that ends lines with CR LF would come behind the answer.
             let echo: Bytes = typed
                 .iter()
                 .copied()
@@ -127,7 +127,7 @@ impl Emulator {
             Some(Typed::TooLong | Typed::Commands(Err(_))) => self.say("ERROR"),
             Some(Typed::Commands(Ok(commands))) => self.execute(commands),
         }
-        // Field code ends lines with CR LF; a LF that comes before the module has said anything
+        // Field code ends lines with CR LF. A LF that comes before the module has sent anything
         // belongs to the line, even where data is expected next.
         self.after_line = typed.ends_with(b"\r");
         rest
@@ -151,7 +151,7 @@ impl Emulator {
         self.take_data(content);
         if ended {
             self.data_complete();
-            // A cut past the end of the data never strikes.
+            // A cut behind the end of the data never strikes.
             return bytes
                 .get(bytes.len() - unused.len() - later.len()..)
                 .unwrap_or_default();

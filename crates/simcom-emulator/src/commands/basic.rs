@@ -21,17 +21,17 @@ impl Emulator {
         match (command.name.as_str(), number.as_slice()) {
             ("E", b"0" | b"") => self.settings.echo = false,
             ("E", b"1") => self.settings.echo = true,
-            // Verbose answers only: numeric ones are nowhere used with this family.
+            // Verbose answers only: no host of this family uses numeric ones.
             ("V", b"1") | ("Q", b"0" | b"") => {}
             ("&F" | "Z", b"" | b"0") => {
-                // V.250 §6.1.1 and §6.1.2: the settings of the terminal go back to default;
-                // sessions are not settings.
+                // V.250 §6.1.1 and §6.1.2: the settings of the terminal return to their defaults.
+                // Sessions are not settings.
                 let defaults = Settings::new(&self.knobs);
                 self.settings.echo = defaults.echo;
                 self.settings.cmee = defaults.cmee;
             }
             ("&C" | "&D" | "&S" | "&W" | "S" | "X" | "L" | "M" | "H", _) => {}
-            // Behind this module nobody answers calls, neither of voice nor of data.
+            // Nobody answers calls of this module, neither of voice nor of data.
             ("D" | "A" | "O", _) => return Outcome::NoCarrier,
             ("I", b"" | b"0") => self.identify(true),
             _ => return Outcome::Error,
@@ -51,7 +51,7 @@ impl Emulator {
         if capabilities {
             lines.push(CAPABILITIES.to_owned());
         }
-        // The colon knob is about result lines; this is one block of text.
+        // The colon knob is about result lines. This is one block of text.
         self.send(format!("\r\n{}\r\n", lines.join("\r\n")));
     }
 }

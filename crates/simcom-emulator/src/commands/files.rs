@@ -13,13 +13,13 @@ use crate::request::Ask;
 use crate::settings::{Receipt, ReceiptKind};
 use crate::storage::StorageError;
 
-/// Bytes of one CFTRANTX frame: what field parsers of SIM7600 boards expect.
+/// Bytes of one CFTRANTX frame, as field parsers of SIM7600 boards expect it.
 const FILE_FRAME: usize = 512;
 /// Bytes of a file handed to the network at a time.
 const FILE_CHUNK: usize = 16 * 1024;
 
 impl Emulator {
-    /// The file and TLS commands; anything else is unknown.
+    /// Carries out the file and TLS commands. Any other command is unknown.
     pub(super) fn module_command(&mut self, name: &str, form: &Form) -> Outcome {
         if let Form::Write(text) = form
             && !self.profile.non_ascii_files
@@ -239,9 +239,9 @@ impl Emulator {
         Outcome::Ok
     }
 
-    /// `"path"[,dir[,offset]]`: the file lands in the root of the chosen drive under its base
-    /// name; an offset resumes a partial file there, whose absence is code 7 (SIM7500/SIM7600
-    /// FTP(S) application note V3.00 §5.2.3).
+    /// `"path"[,dir[,offset]]`: the file goes to the root of the chosen drive under its base name.
+    /// An offset resumes a partial file there; where that is missing, the code is 7
+    /// (SIM7500/SIM7600 FTP(S) application note V3.00 §5.2.3).
     pub(super) fn get_file(&mut self, text: &[u8]) -> Outcome {
         let Some((path, local, offset)) = self.file_values(text, self.profile.getfile_roots) else {
             return Outcome::Error;
@@ -285,7 +285,7 @@ impl Emulator {
         self.begin(Kind::Upload(upload), Some(Ask::StoreBegin { path, offset }))
     }
 
-    /// Hands the next piece of a module file to the network, or the end.
+    /// Hands the next piece of a module file to the network, or its end.
     pub(crate) fn upload_file_on(&mut self) {
         let Some(Operation {
             kind: Kind::Upload(upload),

@@ -42,7 +42,8 @@ impl Emulator {
             ("+CFTPSCWD", Form::Write(text)) => self.on_path(text, Ask::Cwd),
             ("+CFTPSSIZE", Form::Write(text)) => self.on_path(text, Ask::Size),
             ("+CFTPSCWD", Form::Execute(_)) if self.profile.bare_cwd_prints => {
-                // A76XX FTP(S) application note V1.02 §3.1: without a directory it prints it.
+                // A76XX FTP(S) application note V1.02 §3.1: without a directory it prints the
+                // current one.
                 self.logged_in()
                     .unwrap_or_else(|| self.begin(Kind::Plain, Some(Ask::Pwd)))
             }
@@ -65,7 +66,7 @@ impl Emulator {
         }
     }
 
-    /// Commands that only touch the module's own settings, whatever runs.
+    /// Carries out commands that only change the module's own settings, whatever is running.
     fn setting(&mut self, command: &Command) -> Option<Outcome> {
         let line = match (command.name.as_str(), &command.form) {
             ("+CFTPSSINGLEIP", Form::Read) => {
@@ -126,7 +127,7 @@ impl Emulator {
         Some(match self.knobs.busy {
             Verdict::Error | Verdict::Ok => Outcome::Error,
             Verdict::Code(code) => {
-                // The running operation keeps its place, so this answer is written out here.
+                // The running operation stays the current one, so this answer is written here.
                 let (name, nth) = (self.current.name.clone(), self.current.nth);
                 self.final_code(&name, nth, "OK");
                 self.result(&name, nth, &format!("{name}: {code}"));
@@ -143,7 +144,7 @@ impl Emulator {
         }
     }
 
-    /// The refusal of a command that needs a login, if there is none.
+    /// The refusal of a command that needs a login, where there is none.
     pub(super) fn logged_in(&mut self) -> Option<Outcome> {
         match self.session.standing {
             Standing::LoggedIn => None,
@@ -197,7 +198,7 @@ impl Emulator {
         let Some(login) = self.login_values(text) else {
             return Outcome::Error;
         };
-        // What an owner of a SIM7600E saw of a card that had lost contact.
+        // As the owner of a SIM7600E saw it with a card that had lost contact.
         if self.settings.sim == Sim::Absent {
             return Outcome::Cme(10);
         }
@@ -232,8 +233,8 @@ impl Emulator {
             .ok()
             .filter(|port| *port > 0)?;
         let (user, password) = match values.len() {
-            // TODO-correctness: the grammar lets user and password be left out; anonymous is the
-            // only sense that can make.
+            // TODO-correctness: the grammar allows user and password to be left out. That can only
+            // mean an anonymous login.
             2 => ("anonymous".to_owned(), "anonymous@".to_owned()),
             3 => return None,
             _ => (text(2)?, text(3).or_else(|| empty(values.get(3)))?),
@@ -285,7 +286,7 @@ impl Emulator {
         self.begin(Kind::Abort, Some(Ask::DropAll))
     }
 
-    /// A command whose one parameter is a remote path.
+    /// Carries out a command whose one parameter is a remote path.
     fn on_path(&mut self, text: &[u8], ask: fn(Bytes) -> Ask) -> Outcome {
         let Some(path) = self.path(text) else {
             return Outcome::Error;

@@ -1,5 +1,5 @@
 //! The module's identity, SIM, registration and packet-data commands (3GPP TS 27.007), and the
-//! vendor's own that a host uses to bring the port up.
+//! vendor's commands that a host uses to set up the port.
 
 use super::outcome::Outcome;
 use super::values::values;
@@ -12,7 +12,7 @@ use crate::outbox::Item;
 use crate::request::Ask;
 use crate::session::Standing;
 
-/// Commands that store what is written and print it when read: name, value at power-up, and the
+/// Commands that store a written value and print it when read: name, value at power-up, and the
 /// line of the test form. UART: SIMCom manual §3.2; `+CATR` §10.2; the rest 3GPP TS 27.007.
 const STORED: &[(&str, &str, &str)] = &[
     ("+IFC", "0,0", "+IFC: (0,2),(0,2)"),
@@ -39,7 +39,7 @@ const STORED: &[(&str, &str, &str)] = &[
     ("+CGAUTH", "1,0", "+CGAUTH: (1-24),(0-3),,"),
     ("+CCLK", "\"80/01/06,00:00:00+00\"", ""),
     ("+CTZR", "0", "+CTZR: (0,1)"),
-    // What programs for short messages set first (3GPP TS 27.005 §3, 27.007 §5.5, §7.6, §7.15).
+    // Programs for short messages set these first (3GPP TS 27.005 §3, 27.007 §5.5, §7.6, §7.15).
     ("+CMGF", "0", "+CMGF: (0,1)"),
     ("+CSDH", "0", "+CSDH: (0,1)"),
     ("+CSCA", "\"+15550100\",145", ""),
@@ -74,7 +74,7 @@ impl Emulator {
         }
     }
 
-    /// 3GPP TS 27.007 §5, and the same by their names of V.250 §6.1.
+    /// The commands of 3GPP TS 27.007 §5, also by their names of V.250 §6.1.
     fn identity(&mut self, name: &str, form: &Form) -> Outcome {
         let profile = &self.profile;
         let line = match (name, form) {

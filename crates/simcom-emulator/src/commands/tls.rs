@@ -63,11 +63,11 @@ impl Emulator {
         }
     }
 
-    /// The settings of one context, with the contents of its files. By default nothing is
-    /// verified and no name is sent: the module's own defaults.
+    /// The settings of one context, with the contents of its files. By default nothing is verified
+    /// and no name is sent, as on the module.
     ///
-    /// TODO-correctness: `ignorelocaltime` 1 makes a module accept certificates out of date; the
-    /// real client behind this emulator checks dates whenever it verifies.
+    /// TODO-correctness: `ignorelocaltime` 1 makes a module accept certificates that are out of
+    /// date. The real client behind this emulator checks dates whenever it verifies.
     pub(super) fn tls_settings(&self, context: u8) -> TlsSettings {
         let context = u64::from(context);
         let number = |key| self.contexts.number(context, key);
@@ -136,7 +136,7 @@ impl Emulator {
         let is_text = is_file || key.eq_ignore_ascii_case(self.profile.key_password);
         let text = match value {
             Parameter::Text(text) if is_text && text.len() <= 128 => text,
-            // The cipher list is taken and changes nothing: 0xFFFF, all of them.
+            // The cipher list is accepted and has no effect: 0xFFFF, all of them.
             Parameter::Word(word) if key.eq_ignore_ascii_case("ciphersuites") => word,
             _ => return None,
         };
@@ -189,6 +189,6 @@ impl Emulator {
 fn certificate_path(values: &[Parameter]) -> Option<String> {
     let [name] = values else { return None };
     let name = std::str::from_utf8(name.text(128)?).ok()?;
-    // 5 characters: one, a dot, and `pem`, `der` or `p7b`.
+    // At least 5 characters: one, a dot, and `pem`, `der` or `p7b`.
     (name.len() >= 5 && !name.contains('/')).then(|| format!("{CERTIFICATES}{name}"))
 }

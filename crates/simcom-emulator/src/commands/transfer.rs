@@ -69,8 +69,8 @@ impl Emulator {
         let Some(path) = values.first().and_then(|path| self.path_of(path)) else {
             return Outcome::Error;
         };
-        // TODO-correctness: an empty length before a `<rest_size>` is stream mode by V.250 §5.4.2
-        // (a value left out is the default); no document shows it.
+        // TODO-correctness: by V.250 §5.4.2 (a value left out is the default), an empty length
+        // before a `<rest_size>` means stream mode. No document shows it.
         let length = match optional(values.get(1)) {
             Optional::Absent => None,
             Optional::Given(length @ 1..=PUT_LIMIT) => Some(length),
@@ -116,7 +116,7 @@ impl Emulator {
         }
     }
 
-    /// The host has typed everything: `OK` goes, then the server is asked to confirm.
+    /// The host has typed everything: `OK` is sent, then the server is asked to confirm.
     pub(crate) fn upload_complete(&mut self) {
         let Some(Operation {
             kind: Kind::Upload(upload),
@@ -133,14 +133,14 @@ impl Emulator {
         self.wait_for(Ask::StoreEnd);
     }
 
-    /// Sends `OK` now, unless it has gone or follows the result.
+    /// Sends `OK` now, unless it was sent or follows the result.
     pub(super) fn accept(&mut self) {
         if let Some((name, nth)) = self.operation.as_mut().and_then(Operation::accept) {
             self.final_code(&name, nth, "OK");
         }
     }
 
-    /// More of a download.
+    /// More of a download has come.
     pub(crate) fn downloaded(&mut self, answer: Answer) {
         let Some(Operation {
             kind: Kind::Download(download),
@@ -226,7 +226,7 @@ impl Emulator {
         }
     }
 
-    /// Cuts what has come into frames; the last one may be short.
+    /// Cuts the content that has come into frames. The last frame may be short.
     fn frames(&mut self) {
         let largest = if self.knobs.chunk == 0 {
             self.profile.chunk
@@ -287,7 +287,7 @@ impl Emulator {
         }
     }
 
-    /// Bytes the target of a download can take now.
+    /// How many bytes the target of a download can take now.
     pub(crate) fn room_in_target(&self) -> usize {
         match &self.operation {
             Some(Operation {
@@ -311,8 +311,8 @@ impl Emulator {
         Outcome::Ok
     }
 
-    /// SIMCom manual L1217: one frame under the name of GET, then `OK`. An empty cache prints
-    /// only `OK`. TODO-correctness: that last is the behaviour of the SIM5320.
+    /// SIMCom manual L1217: one frame under the name of GET, then `OK`. An empty cache prints only
+    /// `OK`. TODO-correctness: the SIM5320 does the latter; no document shows it for this family.
     pub(super) fn cache_read(&mut self) -> Outcome {
         let bytes = self.take_cache(CACHE_READ);
         if !bytes.is_empty() {
