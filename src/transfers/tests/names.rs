@@ -1,4 +1,4 @@
-//! Names on the server that others write as well.
+//! Names on the server that other writers write as well.
 //!
 //! Above 400 lines: each test is one order of two writers of a name, and they share the helpers of this file.
 
@@ -8,7 +8,8 @@ use crate::broker::terms::{Now, PutResult, Target};
 use crate::broker::testing::path;
 use crate::transfers::settle::Before;
 
-/// As an attempt leaves it that had begun when the server had `before`, and what then happened.
+/// The state that an attempt leaves which had begun when the server had `before`. `then` is what happened
+/// next.
 async fn begun(house: &House, wish: Wish, before: Before, then: fn(&mut Record, Now)) {
     house.upload("x", wish, &content(9000)).await.unwrap();
     let journal = house.transfers.storage.journal().unwrap();
@@ -73,7 +74,7 @@ async fn a_transfer_whose_name_another_put_wrote_fails_and_keeps_its_bytes() {
     sleep(Duration::from_secs(3600)).await;
     assert_eq!(house.uploads(), 1, "the other's");
     assert_eq!(house.module.content("/up"), Some(theirs()));
-    // Its bytes are there.
+    // The bytes of the transfer are kept.
     house
         .transfers
         .retry_transfer(&me(), id("x"))
@@ -84,7 +85,7 @@ async fn a_transfer_whose_name_another_put_wrote_fails_and_keeps_its_bytes() {
     house.end().await;
 }
 
-/// The daemon ended while it ran: the next one tried it without end, and wrote a record each time.
+/// The daemon ended while the transfer ran. The next one tried it without end, and wrote a record each time.
 #[tokio::test(start_paused = true)]
 async fn a_transfer_that_lost_its_name_while_it_ran_fails_at_the_next_start() {
     let scratch = tempfile::tempdir().unwrap();
@@ -193,7 +194,7 @@ async fn a_transfer_is_not_done_while_its_sentinel_is_not_known_to_be_written() 
     house.end().await;
 }
 
-/// B gets the link and does not come to write: the server lets nobody in, or deletes nothing.
+/// B gets the link and writes nothing: the server refuses the login, or deletes nothing.
 #[tokio::test(start_paused = true)]
 async fn one_that_never_wrote_ends_no_transfer() {
     for deletes in [false, true] {
@@ -215,8 +216,8 @@ async fn one_that_never_wrote_ends_no_transfer() {
     }
 }
 
-/// B writes a part and breaks off, or deletes the file: what is there is not A's any more, and A is
-/// still to be delivered.
+/// B writes a part and breaks off, or deletes the file. The file there is not A's any more, and A must still
+/// be delivered.
 #[tokio::test(start_paused = true)]
 async fn one_that_did_not_write_all_ends_no_transfer() {
     for deletes in [false, true] {
@@ -271,7 +272,7 @@ async fn two_of_one_name(scratch: &TempDir) -> House {
     house
 }
 
-/// The newer one waits after a break when the older one's turn comes.
+/// The newer transfer waits after a break when it is the older one's turn.
 #[tokio::test(start_paused = true)]
 async fn of_two_transfers_of_one_name_the_older_one_gives_way() {
     let scratch = tempfile::tempdir().unwrap();
@@ -281,7 +282,7 @@ async fn of_two_transfers_of_one_name_the_older_one_gives_way() {
     assert_eq!(older.state, State::Failed);
     assert!(older.last_error.unwrap().reason.contains("NameTaken"));
     assert_eq!(house.module.content("/up"), Some(content(9000)));
-    // Its client has the last word.
+    // Its client decides last.
     house
         .transfers
         .retry_transfer(&me(), id("older"))
@@ -309,8 +310,8 @@ async fn the_older_one_of_a_name_is_delivered_where_the_newer_one_is_given_up() 
     house.end().await;
 }
 
-/// The world of seed 503 showed it: a transfer had looked at the server, found nothing, and let others
-/// go first; the put was told that the file is there.
+/// The world of seed 503 showed it. A transfer had checked the server, found no file, and let others go
+/// first. The put was told that there is a file.
 #[tokio::test(start_paused = true)]
 async fn a_put_of_a_new_file_is_not_told_of_one_that_another_has_only_begun() {
     let scratch = tempfile::tempdir().unwrap();
@@ -355,7 +356,7 @@ async fn a_transfer_of_a_new_file_does_not_fail_for_another_that_leaves_none() {
     house.end().await;
 }
 
-/// A put takes the name of a transfer, and the card of the records stalls.
+/// A put takes the name of a transfer while the disk of the records stalls.
 #[tokio::test(start_paused = true)]
 async fn a_stalled_disk_keeps_nobody_from_the_link() {
     let scratch = tempfile::tempdir().unwrap();
@@ -370,7 +371,7 @@ async fn a_stalled_disk_keeps_nobody_from_the_link() {
     both.0.unwrap();
     assert!(both.1 < Duration::from_secs(5), "{:?}", both.1);
     assert!(began.elapsed() < Duration::from_secs(30));
-    // It is put on the disk when that takes it, and nothing was tried meanwhile.
+    // The loss is recorded when the disk accepts it. Nothing was tried meanwhile.
     let house = house.deliver();
     let over = house.over("x").await.record;
     assert_eq!(over.state, State::Failed);
@@ -379,7 +380,7 @@ async fn a_stalled_disk_keeps_nobody_from_the_link() {
     house.end().await;
 }
 
-/// 552 when the disk of the server is full, for one.
+/// For example 552, when the disk of the server is full.
 #[tokio::test(start_paused = true)]
 async fn a_refusal_after_content_does_not_make_the_part_the_owners() {
     let scratch = tempfile::tempdir().unwrap();
@@ -412,7 +413,7 @@ async fn a_refusal_before_content_leaves_what_is_there_to_its_owner() {
     house.end().await;
 }
 
-/// What a STOR makes before its first byte, found after a power cut.
+/// A STOR creates this before its first byte. It was found after a power cut.
 #[tokio::test(start_paused = true)]
 async fn an_empty_file_where_there_was_none_is_gone_on_with() {
     let scratch = tempfile::tempdir().unwrap();
@@ -430,7 +431,7 @@ async fn an_empty_file_where_there_was_none_is_gone_on_with() {
     house.end().await;
 }
 
-/// What has begun goes on for a while when the daemon is to stop.
+/// Begun work goes on for a while when the daemon is told to stop.
 #[tokio::test(start_paused = true)]
 async fn a_clean_up_that_has_the_link_goes_on_when_the_daemon_is_to_stop() {
     let scratch = tempfile::tempdir().unwrap();

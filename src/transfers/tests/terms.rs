@@ -1,4 +1,4 @@
-//! When a transfer may be tried, and how long it is worth something.
+//! When a transfer may be tried, and when it expires.
 
 use wish::Terms;
 
@@ -55,7 +55,7 @@ async fn who_has_it_tried_does_not_wait_for_the_delay() {
     let house = House::open(&scratch, &Module::new());
     let mut wish = wish(100 * HOUR, Some(HOUR));
     house.upload("x", wish.clone(), b"abc").await.unwrap();
-    // It expires before it may begin. Nothing was on the server.
+    // It expires before it may begin. The server has nothing of it.
     let failed = house.over("x").await.record;
     assert_eq!(failed.state, State::Failed);
     assert_eq!(failed.remnant, Remnant::Nothing);
@@ -67,7 +67,7 @@ async fn who_has_it_tried_does_not_wait_for_the_delay() {
         .await
         .unwrap();
     assert_eq!(house.over("x").await.record.state, State::Done);
-    // The same under another name for its labels alone is another one.
+    // The same wish with other labels is another one.
     wish.terms.labels = Labels::default();
     let other = house.transfers.create_upload(&me(), id("x"), wish).await;
     assert!(matches!(other.unwrap_err().cause, Cause::TransferExists));
@@ -207,7 +207,7 @@ async fn whoever_watches_all_is_told_what_is_there_and_then_what_changes() {
     assert_eq!(everybody.next().await, WatchTold::Present(3));
     is(queued.next().await, "me", "b");
     assert_eq!(queued.next().await, WatchTold::Present(1));
-    // One is deleted and made anew, another goes on: each is told once, as it is now.
+    // One is deleted and created again, another goes on. Each is reported once, as it is now.
     house
         .transfers
         .delete_transfer(&me(), id("a"))
