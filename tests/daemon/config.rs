@@ -1,4 +1,4 @@
-//! The configuration: its file says what is in force, and its errors say what to do.
+//! The configuration: the shipped file has the defaults, and errors say what to do.
 
 use std::fs;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use simcom_talk::ftps::value::ServerType;
 const SHIPPED: &str = include_str!("../../config/cellftpd.toml");
 const DEMO: &str = include_str!("../../config/demo.toml");
 
-/// The file with every key that is commented out in force. Prose has a blank after its `#`.
+/// The file with every commented key in force. Prose has a blank after its `#`.
 fn uncommented() -> String {
     let line = |line: &str| match line.strip_prefix('#') {
         Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => key.into(),
@@ -29,7 +29,7 @@ fn refusal(text: &str) -> String {
         .to_string()
 }
 
-/// Every key of a table with the sections that it is in.
+/// Every key of a table, with its sections.
 fn keys(prefix: &str, table: &toml::Table) -> Vec<String> {
     let mut all = Vec::new();
     for (name, value) in table {
@@ -319,7 +319,7 @@ fn a_password_shows_nowhere() {
         format!("[servers.a]\nhost = \"h\"\npassword = {number}\n"),
         format!("[servers.a]\nhost = \"h\"\npassword = {number}x\n"),
         format!("[servers.a]\nhost = \"h\"\npassword = \"\\n{number}\"\n"),
-        // A value where a table belongs.
+        // A value in place of a table.
         format!("servers = \"{number}\"\n"),
         format!("[servers]\na = \"{number}\"\n"),
         format!("[servers]\na = {number}\n"),

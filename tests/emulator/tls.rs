@@ -1,5 +1,5 @@
 //! The two kinds of TLS that in-process servers lack, and a server that insists on resumed
-//! sessions: AUTH SSL and implicit TLS, against a server of a few replies.
+//! sessions: AUTH SSL and implicit TLS, against a server with a few replies.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use simcom_emulator::{Family, Knobs, Profile};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A server that knows one login and one file, and refuses data connections that do not resume
-/// the session of the control connection, as vsftpd does (522) after it has created the file.
+/// A server that knows one login and one file. It refuses data connections that do not resume the
+/// session of the control connection, as vsftpd does (522), after it has created the file.
 struct Server {
     tls: TlsAcceptor,
     stored: Vec<u8>,
@@ -159,7 +159,8 @@ async fn auth_ssl_and_implicit_tls_carry_files_and_resume_sessions() {
     }
 }
 
-/// What owners of A7670E modules see: login fine, transfers 1 (explicit) or 14 (implicit).
+/// What owners of A7670E modules see: the login succeeds, transfers fail with 1 (explicit) or 14
+/// (implicit).
 #[tokio::test]
 async fn a_server_that_insists_on_resumed_sessions_refuses_a_module_without() {
     for (implicit, code) in [(false, 1), (true, 14)] {

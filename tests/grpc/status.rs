@@ -46,7 +46,7 @@ fn row(what: &str, error: impl Into<Error>) -> String {
     row
 }
 
-/// A message tells something, and nothing twice.
+/// A message says something, and nothing twice.
 fn assert_sentence(status: &Status) {
     let message = status.message();
     assert!(message.len() > 5, "{message}");
@@ -551,7 +551,7 @@ fn tls_trouble_on_the_data_connection_is_named() {
         "{}",
         data.message()
     );
-    // Implicit TLS: the same trouble by another number.
+    // With implicit TLS, the same trouble has another number.
     let cause_14 = failure::Cause::Reported(ErrCode::CONNECT_SOCKET);
     let implicit = status::of(&of_failure(failed(cause_14, "AT+CFTPSPUT", Stage::Data)));
     assert!(

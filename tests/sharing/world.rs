@@ -38,7 +38,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(family: Family) -> Self {
-        // At this speed 100 kB take a second, so that there is a time in which to leave.
+        // At this speed 100 kB take a second, so there is time to leave in.
         let knobs = Knobs {
             baud: 921_600,
             ..Knobs::default()
@@ -46,7 +46,7 @@ impl World {
         Self::within(family, knobs, Limits::default(), [])
     }
 
-    /// A module that behaves so, and this going wrong.
+    /// A module with these knobs and these faults.
     pub(crate) fn with(
         family: Family,
         knobs: Knobs,
@@ -113,7 +113,8 @@ impl World {
         (self, transfers)
     }
 
-    /// The server refuses so many logins (530), as one that still counts sessions that were cut.
+    /// The server refuses this many logins (530), like one that still counts sessions that were
+    /// cut.
     pub(crate) fn refuse_logins(&self, host: &str, count: usize) {
         let mut net = self.net.lock().unwrap();
         let logins = &mut net.server_mut(host, 21).unwrap().logins;
@@ -204,7 +205,7 @@ async fn serve(
     }
 }
 
-/// Lets the module go on until it waits or has something to say; `false` when it hangs up.
+/// Runs the module until it waits or has something to send. `false` when it hangs up.
 fn advance(
     emulator: &mut Emulator,
     net: &Mutex<Memory>,
@@ -261,7 +262,7 @@ pub(crate) fn path(text: &str) -> RemotePath {
     RemotePath::new(text).unwrap()
 }
 
-/// Bytes that look like the module's own words, different for each seed.
+/// Bytes that look like the module's own lines, different for each seed.
 pub(crate) fn content(seed: usize, len: usize) -> Vec<u8> {
     let words = format!("\r\nOK\r\n{seed}\r\n+CFTPSGET: 0\r\n> \x03\x1a\x00");
     words.bytes().cycle().take(len).collect()
@@ -309,7 +310,7 @@ pub(crate) async fn put(
     writing.finish(None).await
 }
 
-/// Bytes that never repeat, as most files': what the server has can be told from its end.
+/// Bytes that never repeat, as in most files: the end of the server's file shows what it has.
 pub(crate) fn lively(seed: usize, len: usize) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(seed as u64);
     let mut all = content(seed, len);

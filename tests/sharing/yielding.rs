@@ -1,4 +1,4 @@
-//! Transfers that make way in the midst, and those who wait for them.
+//! Transfers that yield in the middle, and those that wait for them.
 
 use std::sync::{Arc, Mutex};
 
@@ -56,7 +56,7 @@ async fn get_as(world: &World, who: &Caller, name: &str) -> (Vec<u8>, u32) {
     }
 }
 
-/// Asks for a size as somebody else.
+/// Asks for a size as another client.
 async fn small(world: &World) -> u64 {
     let [one, _] = HOSTS;
     let size = world
@@ -66,7 +66,7 @@ async fn small(world: &World) -> u64 {
     size.unwrap()
 }
 
-/// Asks for a size every few seconds until `work` is done; answers how long each took.
+/// Asks for a size every few seconds until `work` is done. Returns how long each answer took.
 pub(crate) async fn meanwhile<T>(
     world: &World,
     work: impl Future<Output = T>,
@@ -261,7 +261,7 @@ async fn who_leaves_after_making_way_leaves_no_file() {
         let me = yields("me", Yields::Always);
         let mut writing = world.broker.put(&me, header(at(one), "/half")).unwrap();
         writing.push(Bytes::from(lively(2, 5000))).await.unwrap();
-        // It stands still on the link, makes way, and is not there any more when it could go on.
+        // It stands still on the link, yields, and has gone when it could go on.
         let asking = small(&world);
         sleep(SECOND).await;
         assert_eq!(asking.await, 10);

@@ -1,4 +1,4 @@
-//! The module's level: the emulator says what the transcript's module says.
+//! The module's level: the emulator sends what the transcript's module sends.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use simcom_emulator::request::{Answer, Ask, Event, Request, Security};
 use simcom_emulator::uplink::memory::{Memory, Server};
 use simcom_emulator::{Action, Effect, Emulator, Profile};
 
-/// How long the module may take to say something more.
+/// How long the module may take to send something more.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Replays what the host says to an emulated module.
@@ -145,7 +145,7 @@ impl<'a> Module<'a> {
         Ok(())
     }
 
-    /// Nothing was said beyond the transcript.
+    /// The module sent nothing beyond the transcript.
     fn heard_all(&mut self, number: usize) -> Result<(), String> {
         self.settle();
         if self.said.is_empty() {
@@ -155,7 +155,7 @@ impl<'a> Module<'a> {
         Err(format!("line {number}: before it, {more:?} besides"))
     }
 
-    /// Goes on to the next thing that the module does by itself, if it does until then.
+    /// Goes on to the next event of the module, if there is one until then.
     fn pass_time(&mut self, until: Duration) -> bool {
         let Some(at) = self.emulator.deadline().filter(|at| *at <= until) else {
             return false;
@@ -193,7 +193,7 @@ impl<'a> Module<'a> {
                 return Some(Event::Answer { id, answer });
             }
             (Ask::Read { max }, Some(_)) => {
-                // The server's own listing is read to its end, so that the transfer is over.
+                // The server's own listing is read to its end, so that the transfer ends.
                 let (max, ask) = (*max, |max| Request {
                     id,
                     ask: Ask::Read { max },

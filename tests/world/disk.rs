@@ -1,4 +1,4 @@
-//! A disk that keeps what was synchronised. A power cut takes, tears or keeps the rest by chance.
+//! A disk that keeps what was synchronised. A power cut takes, tears or keeps the rest at random.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -23,7 +23,7 @@ const ROOMY: u64 = 1 << 30;
 pub(crate) struct Mood {
     pub(crate) full: bool,
     pub(crate) read_only: bool,
-    /// One operation in so many fails with EIO; 0: none.
+    /// One operation in this many fails with EIO. 0: none.
     pub(crate) fails_one_in: u32,
     /// What an operation takes at most.
     pub(crate) slow: Duration,
@@ -82,7 +82,7 @@ impl Write {
         }
     }
 
-    /// What of it came to the disk, by chance.
+    /// The part of it that reached the disk, at random.
     fn torn(self, random: &mut fastrand::Rng) -> Option<Self> {
         match (random.u8(..3), self) {
             (0, _) => None,
@@ -120,7 +120,7 @@ impl SimDisk {
         self.lock().mood = mood;
     }
 
-    /// The power is cut after so many more changes.
+    /// The power is cut after this many more changes.
     pub(crate) fn cut_after(&self, changes: Option<u64>) {
         self.lock().cut_after = changes;
     }
@@ -144,8 +144,8 @@ impl SimDisk {
         self.lock().dead = true;
     }
 
-    /// The power comes back; `lost`: it was away, and what was not synchronised may be lost. A
-    /// daemon that was killed alone loses nothing.
+    /// The power comes back. `lost`: it was away, and what was not synchronised may be lost. A
+    /// daemon that was only killed loses nothing.
     pub(crate) fn restart(&self, lost: bool) {
         let inner = &mut *self.lock();
         inner.life += 1;
@@ -179,7 +179,7 @@ impl SimDisk {
         self.inner.lock().unwrap()
     }
 
-    /// An operation of this life, which may fail; `changes` those that write.
+    /// An operation of this life, which may fail. `changes`: it writes.
     fn enter(&self, life: Option<u64>, changes: bool) -> io::Result<MutexGuard<'_, Inner>> {
         let mut inner = self.lock();
         if inner.dead || life.is_some_and(|life| life != inner.life) {
@@ -189,7 +189,7 @@ impl SimDisk {
             if *left == 0 {
                 inner.dead = true;
                 self.cut.notify_one();
-                // Whether the last operation came through is chance.
+                // Whether the last operation was done is random.
                 if inner.random.bool() {
                     return Ok(inner);
                 }
@@ -226,7 +226,7 @@ impl Inner {
     }
 }
 
-/// The disk as one life of the daemon has it.
+/// The disk as one life of the daemon sees it.
 #[derive(Debug, Clone)]
 pub(crate) struct Mounted(pub(crate) Arc<SimDisk>);
 
@@ -371,7 +371,7 @@ impl Disk for Mounted {
             let most = inner.mood.slow.as_micros() as u64;
             Duration::from_micros(inner.random.u64(..=most))
         };
-        // A task of its own: the work is done although nobody waits for it any more.
+        // A task of its own: the work is done even if nobody waits for it any more.
         let task = tokio::spawn(async move {
             if !delay.is_zero() {
                 sleep(delay).await;
@@ -391,7 +391,7 @@ struct SimFile {
     disk: Arc<SimDisk>,
     inode: u64,
     life: u64,
-    /// Nobody else opens it as a database.
+    /// No other opener may use it as a database.
     locks: bool,
 }
 

@@ -15,7 +15,7 @@ use simcom_talk::dialogue::{Moment, Output};
 #[expect(dead_code, reason = "`main` opens a real port")]
 mod get;
 
-/// A serial port with an emulated module behind it, whose clock goes on where a read waits.
+/// A serial port with an emulated module behind it. Its clock moves while a read waits.
 struct Line {
     emulator: Emulator,
     network: Memory,
@@ -88,7 +88,7 @@ fn the_example_prints_a_file_through_every_family() {
         };
         assert_eq!(output, Output::Delivered(delivered));
         assert_eq!(out, content, "{family:?}");
-        // A file that is not there is an error in words.
+        // A missing file is an error in words.
         let operation = get::download("ftp.example:2121", "user", "password", "/d/none").unwrap();
         let error = get::run(&mut port.clone(), clock, operation, &mut out).unwrap_err();
         assert!(error.to_string().contains("AT+CFTPS"), "{error}");

@@ -20,7 +20,7 @@ use simcom_talk::ftps::value::{
 
 type Error = Box<dyn std::error::Error>;
 
-/// How long a read waits for a byte. Deadlines are looked at that often.
+/// How long a read waits for a byte, and so how often deadlines are checked.
 const TICK: Duration = Duration::from_millis(50);
 
 #[expect(
@@ -40,7 +40,7 @@ fn main() -> Result<(), Error> {
     Ok(())
 }
 
-/// Where the module must stand, and what it must do there.
+/// The operation: where the module must stand, and what it must do there.
 pub(crate) fn download(
     host: &str,
     user: &str,

@@ -1,6 +1,7 @@
 //! Files on the module, and the data address mode.
 //!
-//! More than 400 lines: each test is a fault that was seen, or a rule, and they share the helpers of this file.
+//! More than 400 lines: each test is one fault that was seen, or a rule, and they share the helpers of this
+//! file.
 
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ pub(crate) fn file(family: Family, name: &str) -> ModulePath {
     ModulePath::of_remote(drive(family), name).unwrap()
 }
 
-/// A task of the module alone.
+/// A task that needs only the module.
 pub(crate) fn alone(task: Task) -> Operation {
     Operation {
         standing: Standing::Ready,
@@ -172,7 +173,7 @@ fn files_are_fetched_and_sent_by_the_module() {
                 resumes: 0,
             }))
         };
-        // Twice: the second replaces the first.
+        // Twice: the second file replaces the first.
         for _ in 0..2 {
             assert_eq!(link.run(fetch.clone(), vec![]).result, moved(100_000));
         }

@@ -1,4 +1,4 @@
-//! Many names of one directory, looked for in one listing, and asked for where that does not tell.
+//! Many names of one directory, which one listing tells or single questions do.
 
 use crate::both;
 use crate::link::{Link, nasty, on, path};
@@ -75,12 +75,12 @@ fn what_the_listing_hides_or_shows_otherwise_is_asked_for() {
         assert_eq!(sizes(&seen), wanted, "{family:?}");
         let absent = seen[3].size.clone().unwrap_err().finding;
         assert_eq!(absent, Some(Finding::NameAbsent), "{family:?}");
-        // The one that is as it should be is not asked for.
+        // The name whose size is as expected is not asked for.
         assert_eq!(said(&link, "CFTPSSIZE=\""), 3, "{family:?}");
     }
 }
 
-/// A hidden file of nine bytes is no error nine.
+/// A hidden file of nine bytes is not error nine.
 #[test]
 fn a_hidden_file_whose_size_is_an_error_code_is_not_absent() {
     for family in both() {

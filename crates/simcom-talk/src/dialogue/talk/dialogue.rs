@@ -43,18 +43,18 @@ use crate::ftps::{ErrCode, Profile};
 ///   [`Dialogue::handle_deadline`] and [`Dialogue::handle_write_deadline`] for a time that has passed.
 /// * *Mutators* say what the owner wants: [`Dialogue::begin`] an operation, [`Dialogue::abandon`] it, or have it
 ///   [`Dialogue::yield_link`] to others.
-/// [`Dialogue::poll`] returns what to do next, as one [`Step`].
+/// * [`Dialogue::poll`] returns what to do next, as one [`Step`].
 ///
 /// The order: open the port, [`Dialogue::handle_port_opened`], then [`Dialogue::begin`] whenever `poll` says
 /// [`Step::Idle`]. Call `poll` after every `handle_*` and every mutator, carry its step out, and call it again.
 /// [`Step::Done`] ends the operation. Bytes from the port are handed in at any time, also while a step waits for
 /// something else.
 ///
-/// [`Step::Write`] and [`Step::Deliver`] are returned once. While bytes of a `Write` are still to be written, hand in
+/// * [`Step::Write`] and [`Step::Deliver`] are returned once. While bytes of a `Write` are still to be written, hand in
 ///   what arrives, and ask [`Dialogue::is_write_recalled`] before each further part of them. Call `poll` again when all
 ///   are written or recalled.
-/// [`Step::Fetch`], [`Step::Listen`], [`Step::AwaitPort`], [`Step::Repair`] and [`Step::Idle`] are returned by every
-///   `poll` until they are answered. Read each piece and ask the ladder for each repair once, and hand each in once:
+/// * [`Step::Fetch`], [`Step::Listen`], [`Step::AwaitPort`], [`Step::Repair`] and [`Step::Idle`] are returned by
+///   every `poll` until they are answered. Read each piece and ask the ladder for each repair once, and hand each in once:
 ///   the dialogue cannot tell a second one from the next.
 /// * After [`Dialogue::abandon`], drop a read of the source that is under way: its piece is not awaited any more.
 ///
