@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use simcom_emulator::serve::pty::{Link, Pty};
 use simcom_emulator::serve::{InProcess, Module, emulate, in_process};
-use simcom_emulator::{Family, Knobs, Profile};
+use simcom_emulator::{Family, Knobs, Model};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const SIZE: usize = 2 * 1024 * 1024;
@@ -165,7 +165,7 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Host<S> {
 }
 
 fn module(knobs: Knobs) -> (InProcess, Host<DuplexStream>) {
-    let module = in_process(Profile::of(Family::Sim7600), knobs);
+    let module = in_process(Model::of(Family::Sim7600), knobs);
     let host = Host::new(module.open());
     (module, host)
 }
@@ -278,7 +278,7 @@ async fn failures_of_the_real_server_have_their_codes() {
 async fn a_pty_survives_being_closed_and_opened_again() {
     let root = tempfile::tempdir().unwrap();
     let address = server(root.path(), None).await;
-    let mut module = Module::new(Profile::of(Family::A7670), Knobs::default());
+    let mut module = Module::new(Model::of(Family::A7670), Knobs::default());
     let mut pty = Pty::open().unwrap();
     let path = pty.path().to_str().unwrap().to_owned();
     tokio::spawn(async move { pty.serve(&mut module).await });

@@ -11,7 +11,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::acceptor::self_signed;
 use simcom_emulator::serve::in_process;
-use simcom_emulator::{Family, Knobs, Profile};
+use simcom_emulator::{Family, Knobs, Model};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -123,7 +123,7 @@ async fn session(implicit: bool, session_reuse: bool) -> [String; 2] {
         tls_session_reuse: session_reuse,
         ..Knobs::default()
     };
-    let module = in_process(Profile::of(Family::A7670), knobs);
+    let module = in_process(Model::of(Family::A7670), knobs);
     let mut host = module.open();
     command(&mut host, b"AT+CFTPSSTART\r", "+CFTPSSTART: 0\r\n").await;
     let server_type = if implicit { 3 } else { 1 };

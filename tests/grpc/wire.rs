@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use simcom_emulator::serve::Module;
 use simcom_emulator::serve::pty::Pty;
-use simcom_emulator::{Family, Knobs, Profile};
+use simcom_emulator::{Family, Knobs, Model};
 
 /// The line, with a module at its end.
 pub(crate) struct Wire {
@@ -47,7 +47,7 @@ impl Wire {
             heard: Arc::clone(&heard),
         };
         let serving = tokio::spawn(async move {
-            let mut module = Module::new(Profile::of(Family::Sim7600), knobs);
+            let mut module = Module::new(Model::of(Family::Sim7600), knobs);
             module.serve(&mut port).await.unwrap();
         });
         Self {

@@ -20,7 +20,7 @@ use cellftp::modem::{Modem, Options, clock};
 use cellftp::transfers::{Settings, Storage, Transfers};
 use simcom_emulator::request::Failure;
 use simcom_emulator::uplink::memory::{Memory, Server as Uplink};
-use simcom_emulator::{Action, Effect, Emulator, Family, Fault, Knobs, Profile};
+use simcom_emulator::{Action, Effect, Emulator, Family, Fault, Knobs, Model};
 use simcom_talk::ftps::tls::TlsPolicy;
 use simcom_talk::ftps::value::{Host, Offset, Password, RemotePath, Server, ServerType, Username};
 
@@ -73,7 +73,7 @@ impl World {
             memory.insert(host, 21, server);
         }
         let net = Arc::new(Mutex::new(memory));
-        let mut emulator = Emulator::new(Profile::of(family), knobs);
+        let mut emulator = Emulator::new(Model::of(family), knobs);
         for fault in armed {
             emulator.arm(fault);
         }
@@ -255,7 +255,7 @@ pub(crate) fn caller(name: &str) -> Caller {
 }
 
 pub(crate) fn at(host: &str) -> Target {
-    Target::Profile(host.into())
+    Target::Model(host.into())
 }
 
 pub(crate) fn path(text: &str) -> RemotePath {

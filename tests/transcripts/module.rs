@@ -8,7 +8,7 @@ use crate::cut::Cut;
 use crate::format::{By, Given, HOST, Item, Transcript, Whose};
 use simcom_emulator::request::{Answer, Ask, Event, Request, Security};
 use simcom_emulator::uplink::memory::{Memory, Server};
-use simcom_emulator::{Action, Effect, Emulator, Profile};
+use simcom_emulator::{Action, Effect, Emulator, Model};
 
 /// How long the module may take to send something more.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -67,7 +67,7 @@ impl<'a> Module<'a> {
         server.files.extend(settings.files.iter().cloned());
         server.directories.extend(settings.folders.iter().cloned());
         network.insert(HOST, settings.port, server);
-        let emulator = Emulator::new(Profile::of(transcript.family), transcript.knobs.clone());
+        let emulator = Emulator::new(Model::of(transcript.family), transcript.knobs.clone());
         let mut module = Self {
             transcript,
             cut: Cut::Lines,

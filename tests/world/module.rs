@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use crate::net::Net;
 use crate::world::World;
 use simcom_emulator::request::Event;
-use simcom_emulator::{Action, Effect, Emulator, Fault, Knobs, Phase, Profile, Trigger};
+use simcom_emulator::{Action, Effect, Emulator, Fault, Knobs, Model, Phase, Trigger};
 
 /// Bytes that pass the line at once: 5 ms at 921600 baud.
 const BURST: usize = 460;
@@ -39,7 +39,7 @@ const ETX: u8 = 0x03;
 const PUT: &[u8] = b"AT+CFTPSPUT=";
 
 impl Module {
-    pub(crate) fn new(profile: Profile, knobs: Knobs, net: Net) -> Self {
+    pub(crate) fn new(profile: Model, knobs: Knobs, net: Net) -> Self {
         Self {
             emulator: Emulator::new(profile, knobs),
             net,

@@ -25,7 +25,7 @@ use cellftp::broker::{Broker, Limits, spool};
 use cellftp::modem::port::StreamConnector;
 use cellftp::modem::{Modem, Options, clock, health};
 use cellftp::transfers::{self, Budget, Storage, Transfers};
-use simcom_emulator::Profile;
+use simcom_emulator::Model;
 use simcom_talk::ftps::tls::TlsPolicy;
 use simcom_talk::ftps::value::{Host, Password, Server, ServerType, Username};
 
@@ -104,7 +104,7 @@ pub(crate) fn run(seed: Seed) -> Outcome {
     let plan = Plan::of(seed);
     let number = plan.seed.number;
     let net = Net::new(&plan);
-    let module = Module::new(Profile::of(plan.family), plan.knobs.clone(), net);
+    let module = Module::new(Model::of(plan.family), plan.knobs.clone(), net);
     let world = Arc::new(World {
         poke: Poke::new(),
         disk: SimDisk::new(number, Path::new(DIRECTORY)),

@@ -21,7 +21,7 @@ impl Emulator {
             && until <= self.now
         {
             self.power = Power::Settling { until: settled };
-            for line in self.profile.banner.0 {
+            for line in self.model.banner.0 {
                 self.say(line);
             }
         }
@@ -29,7 +29,7 @@ impl Emulator {
             && until <= self.now
         {
             self.power = Power::On;
-            for line in self.profile.banner.1 {
+            for line in self.model.banner.1 {
                 self.say(line);
             }
         }
@@ -98,7 +98,7 @@ impl Emulator {
         self.held = BytesMut::new();
         self.queue.clear();
         self.current = Execution::default();
-        self.operation = None;
+        self.pending = None;
         self.session = Session::default();
         self.requests.clear();
         self.ask(Ask::DropAll);

@@ -11,10 +11,10 @@ use crate::faults::{Armed, Direction, Effect, Fault, Noise, Stuck};
 use crate::input::Input;
 use crate::knobs::Knobs;
 use crate::line::{Command, LineBuffer};
-use crate::operation::Operation;
+use crate::model::Model;
 use crate::outbox::{Item, Outbox};
+use crate::pending::PendingCommand;
 use crate::power::Power;
-use crate::profile::Profile;
 use crate::request::{self, Ask, Request};
 use crate::session::Session;
 use crate::settings::Settings;
@@ -47,7 +47,7 @@ pub enum Action {
 /// All times are durations since one origin of the caller's choice and must not go back.
 /// Call [`poll`](Self::poll) after every `handle_*` until it returns [`Action::Wait`].
 pub struct Emulator {
-    pub(crate) profile: Profile,
+    pub(crate) model: Model,
     pub(crate) knobs: Knobs,
     pub(crate) now: Duration,
     pub(crate) power: Power,
@@ -57,7 +57,7 @@ pub struct Emulator {
     pub(crate) held: BytesMut,
     pub(crate) queue: VecDeque<Command>,
     pub(crate) current: Execution,
-    pub(crate) operation: Option<Operation>,
+    pub(crate) pending: Option<PendingCommand>,
     pub(crate) session: Session,
     pub(crate) settings: Settings,
     pub(crate) storage: Storage,
@@ -78,9 +78,9 @@ pub struct Emulator {
 impl fmt::Debug for Emulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Emulator")
-            .field("family", &self.profile.family)
+            .field("family", &self.model.family)
             .field("power", &self.power)
-            .field("standing", &self.session.standing)
+            .field("state", &self.session.state)
             .finish_non_exhaustive()
     }
 }
@@ -96,7 +96,7 @@ impl Emulator {
     /// A module that has been up for a while, or is just getting power
     /// ([`Knobs::cold_start`]).
     #[must_use]
-    pub fn new(profile: Profile, knobs: Knobs) -> Self {
+    pub fn new(model: Model, knobs: Knobs) -> Self {
         let mut emulator = Self {
             now: Duration::ZERO,
             power: Power::On,
@@ -106,10 +106,10 @@ impl Emulator {
             held: BytesMut::new(),
             queue: VecDeque::new(),
             current: Execution::default(),
-            operation: None,
+            pending: None,
             session: Session::default(),
             settings: Settings::new(&knobs),
-            storage: Storage::new(profile.drives, profile.file_name_limit),
+            storage: Storage::new(model.drives, model.file_name_limit),
             contexts: Contexts::default(),
             requests: VecDeque::new(),
             last_id: 0,
@@ -118,7 +118,7 @@ impl Emulator {
             chatters_at: Duration::ZERO,
             stuck: None,
             after_line: false,
-            profile,
+            model,
             knobs,
         };
         if emulator.knobs.cold_start {

@@ -50,15 +50,15 @@ pub struct Knobs {
     /// What happens when the cache is full.
     pub cache_full: CacheFull,
     /// The answer to STOP while logged in. The A76XX manual (§17.2.4) says `ERROR`; a field log shows success.
-    pub stop_while_logged_in: Verdict,
+    pub stop_while_logged_in: Reaction,
     /// The answer to START when already started. It is undocumented; libraries expect a refusal.
-    pub start_when_started: Verdict,
+    pub start_when_started: Reaction,
     /// The answer to LOGIN when already logged in. It is undocumented; libraries log out first.
-    pub login_when_logged_in: Verdict,
+    pub login_when_logged_in: Reaction,
     /// The answer to file commands without a login. Owners of SIM7600 boards saw a bare `ERROR`.
-    pub not_logged_in: Verdict,
+    pub not_logged_in: Reaction,
     /// The answer to an FTPS command while another one is running.
-    pub busy: Verdict,
+    pub busy: Reaction,
     /// Whether ABORT lets the interrupted command print its own result (code 2) first.
     pub abort_emits_terminal: bool,
     /// What becomes of a command line typed while a download is pushed to the same port. No document says
@@ -159,11 +159,11 @@ impl Default for Knobs {
             cache_complete_early: true,
             cache_limit: 102_400,
             cache_full: CacheFull::Stall,
-            stop_while_logged_in: Verdict::Error,
-            start_when_started: Verdict::Error,
-            login_when_logged_in: Verdict::Error,
-            not_logged_in: Verdict::Error,
-            busy: Verdict::Code(3),
+            stop_while_logged_in: Reaction::Error,
+            start_when_started: Reaction::Error,
+            login_when_logged_in: Reaction::Error,
+            not_logged_in: Reaction::Error,
+            busy: Reaction::Code(3),
             abort_emits_terminal: false,
             typed_while_pushing: Hearing::Heard,
             keep_early_data: false,
@@ -303,7 +303,7 @@ pub enum Sim {
 /// How the module answers a command in a state that does not suit it: `error`, `ok`, or a result code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub enum Verdict {
+pub enum Reaction {
     /// A bare `ERROR`.
     Error,
     /// It is carried out, or the module pretends so.
@@ -312,35 +312,35 @@ pub enum Verdict {
     Code(u16),
 }
 
-impl FromStr for Verdict {
-    type Err = VerdictError;
+impl FromStr for Reaction {
+    type Err = ReactionError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "error" => Ok(Self::Error),
             "ok" => Ok(Self::Ok),
-            number => number.parse().map(Self::Code).map_err(|_| VerdictError {
+            number => number.parse().map(Self::Code).map_err(|_| ReactionError {
                 text: text.to_owned(),
             }),
         }
     }
 }
 
-impl TryFrom<String> for Verdict {
-    type Error = VerdictError;
+impl TryFrom<String> for Reaction {
+    type Error = ReactionError;
 
-    fn try_from(text: String) -> Result<Self, VerdictError> {
+    fn try_from(text: String) -> Result<Self, ReactionError> {
         text.parse()
     }
 }
 
-impl From<Verdict> for String {
-    fn from(verdict: Verdict) -> Self {
-        verdict.to_string()
+impl From<Reaction> for String {
+    fn from(reaction: Reaction) -> Self {
+        reaction.to_string()
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for Reaction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Error => f.write_str("error"),
@@ -353,7 +353,7 @@ impl fmt::Display for Verdict {
 /// The text is none of `error`, `ok` and a number.
 #[derive(Debug, thiserror::Error)]
 #[error("`{text}` is neither `error`, `ok` nor a result code")]
-pub struct VerdictError {
+pub struct ReactionError {
     text: String,
 }
 
@@ -377,8 +377,8 @@ mod tests {
         let knobs: Knobs = toml::from_str("busy = \"error\"\nstart_when_started = \"11\"").unwrap();
         assert_eq!(
             (knobs.busy, knobs.start_when_started),
-            (Verdict::Error, Verdict::Code(11))
+            (Reaction::Error, Reaction::Code(11))
         );
-        assert!("often".parse::<Verdict>().is_err());
+        assert!("often".parse::<Reaction>().is_err());
     }
 }

@@ -18,11 +18,11 @@ mod faults;
 mod input;
 mod knobs;
 mod line;
+mod model;
 mod network_loss;
-mod operation;
 mod outbox;
+mod pending;
 mod power;
-mod profile;
 pub mod request;
 pub mod serve;
 mod session;
@@ -37,6 +37,6 @@ mod tests;
 pub use emulator::{Action, Emulator};
 pub use faults::{Effect, Fault, Phase, Stuck, Trigger};
 pub use knobs::{
-    CacheFull, FailureForm, Hearing, Knobs, OkOrder, Prompt, Sim, Verdict, VerdictError,
+    CacheFull, FailureForm, Hearing, Knobs, OkOrder, Prompt, Reaction, ReactionError, Sim,
 };
-pub use profile::{Family, Profile};
+pub use model::{Family, Model};

@@ -5,17 +5,17 @@ use bytes::{Bytes, BytesMut};
 use crate::emulator::Emulator;
 use crate::faults::Stuck;
 use crate::input::Input;
-use crate::operation::Kind;
+use crate::pending::Kind;
 use crate::request::{Ask, TransferType};
-use crate::session::Standing;
+use crate::session::SessionState;
 
 impl Emulator {
     /// The server closed the control connection.
     pub(crate) fn peer_closed(&mut self) {
-        if self.session.standing != Standing::LoggedIn {
+        if self.session.state != SessionState::LoggedIn {
             return;
         }
-        self.session.standing = Standing::Dead;
+        self.session.state = SessionState::Dead;
         self.fail_running(4);
         self.say("+CFTPSNOTIFY: PEER CLOSED");
     }
@@ -25,14 +25,14 @@ impl Emulator {
         self.say("+CGEV: ME PDN DEACT 1");
         self.settings.pdn_active = false;
         self.settings.net_open = false;
-        if self.session.standing == Standing::Idle {
+        if self.session.state == SessionState::Idle {
             return;
         }
         self.ask(Ask::DropAll);
-        self.session.standing = Standing::NoNetwork;
+        self.session.state = SessionState::NoNetwork;
         self.fail_running(10);
-        if let Some(notice) = self.profile.disconnect_notice {
-            self.session.standing = Standing::Idle;
+        if let Some(notice) = self.model.disconnect_notice {
+            self.session.state = SessionState::Idle;
             self.say(notice);
         }
     }
@@ -40,11 +40,11 @@ impl Emulator {
     /// Connections carry no data any more, and no line says so.
     pub(crate) fn get_stuck(&mut self, what: Stuck) {
         self.stuck = Some(what);
-        if self.session.standing == Standing::Idle {
+        if self.session.state == SessionState::Idle {
             return;
         }
         self.ask(Ask::DropAll);
-        self.session.standing = Standing::NoNetwork;
+        self.session.state = SessionState::NoNetwork;
         self.fail_running(10);
     }
 
@@ -73,10 +73,10 @@ impl Emulator {
 
     /// Ends the running command, if any, with a code.
     pub(crate) fn fail_running(&mut self, code: u16) {
-        let Some(operation) = &mut self.operation else {
+        let Some(pending) = &mut self.pending else {
             return;
         };
-        if let Kind::Upload(upload) = &mut operation.kind
+        if let Kind::Upload(upload) = &mut pending.kind
             && upload.prompted
             && !upload.complete
         {
@@ -89,13 +89,13 @@ impl Emulator {
             upload.complete = true;
             self.input = Input::Commands;
         }
-        operation.waiting = None;
+        pending.waiting = None;
         self.fail(code);
     }
 
     /// Ends the login. Its directory, type and cache are forgotten.
-    pub(crate) fn leave(&mut self, standing: Standing) {
-        self.session.standing = standing;
+    pub(crate) fn leave(&mut self, state: SessionState) {
+        self.session.state = state;
         self.session.transfer_type = TransferType::Binary;
         self.session.cache = BytesMut::new();
     }

@@ -123,21 +123,21 @@ pub struct TlsSettings {
     /// PEM of the trusted certificates.
     pub ca: Option<Bytes>,
     /// PEM of the client certificate and its key, where the server gets one.
-    pub identity: Option<Identity>,
+    pub identity: Option<ClientIdentity>,
     /// Whether the host name is sent in the hello.
     pub sni: bool,
 }
 
 /// A client certificate with its key, both PEM.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct ClientIdentity {
     /// The chain, leaf first.
     pub chain: Bytes,
     /// The private key.
     pub key: Bytes,
 }
 
-impl fmt::Debug for Identity {
+impl fmt::Debug for ClientIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity").finish_non_exhaustive()
     }

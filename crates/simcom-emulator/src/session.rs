@@ -7,7 +7,7 @@ use crate::request::TransferType;
 /// The state of the FTPS service and its settings.
 #[derive(Debug)]
 pub(crate) struct Session {
-    pub(crate) standing: Standing,
+    pub(crate) state: SessionState,
     /// `AT+CFTPSSINGLEIP`; 0 by the example of the A76XX manual §17.
     pub(crate) single_ip: bool,
     /// `AT+CFTPSTYPE`. TODO-correctness: no document states the default. Binary is assumed, since
@@ -25,7 +25,7 @@ pub(crate) struct Session {
 impl Default for Session {
     fn default() -> Self {
         Self {
-            standing: Standing::Idle,
+            state: SessionState::Idle,
             single_ip: false,
             transfer_type: TransferType::Binary,
             passive: true,
@@ -37,7 +37,7 @@ impl Default for Session {
 
 /// The states between START and STOP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum SessionState {
     /// Before START.
     Idle,
     /// After START or LOGOUT.

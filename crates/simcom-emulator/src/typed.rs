@@ -7,8 +7,8 @@ use crate::faults::{Direction, Phase};
 use crate::input::{Data, Extent, Input};
 use crate::knobs::Hearing;
 use crate::line::Typed;
-use crate::operation::{Kind, Operation, Target, Upload};
 use crate::outbox::Item;
+use crate::pending::{Kind, PendingCommand, Target, Upload};
 use crate::request::{Answer, Ask, Failure};
 use crate::settings::Receipt;
 
@@ -75,23 +75,23 @@ impl Emulator {
 
     /// Whether the command line waits for a final code.
     fn occupied(&self) -> bool {
-        self.operation
+        self.pending
             .as_ref()
-            .is_some_and(|operation| !operation.accepted)
+            .is_some_and(|pending| !pending.accepted)
             && matches!(self.input, Input::Commands)
     }
 
     /// Whether the module pushes a download and hears nothing meanwhile.
     fn is_deaf(&self) -> bool {
-        let running = self.operation.as_ref().map(|operation| &operation.kind);
+        let running = self.pending.as_ref().map(|pending| &pending.kind);
         self.knobs.typed_while_pushing != Hearing::Heard
             && matches!(running, Some(Kind::Download(download)) if download.sink == Target::Port)
     }
 
     fn hold(&mut self, bytes: &[u8]) {
         let upload = matches!(
-            &self.operation,
-            Some(Operation {
+            &self.pending,
+            Some(PendingCommand {
                 kind: Kind::Upload(Upload { file: None, .. }),
                 ..
             })
@@ -173,10 +173,10 @@ impl Emulator {
             receipt.content.extend_from_slice(&content);
             return;
         }
-        if let Some(Operation {
+        if let Some(PendingCommand {
             kind: Kind::Upload(upload),
             ..
-        }) = &mut self.operation
+        }) = &mut self.pending
             && upload.failed.is_none()
         {
             upload.unconfirmed = upload.unconfirmed.saturating_add(content.len());
@@ -204,8 +204,8 @@ impl Emulator {
 
     /// Whether the network has not yet taken much of what was typed.
     pub(crate) fn congested(&self) -> bool {
-        match &self.operation {
-            Some(Operation {
+        match &self.pending {
+            Some(PendingCommand {
                 kind: Kind::Upload(upload),
                 ..
             }) => upload.unconfirmed >= UNCONFIRMED_LIMIT || upload.pieces >= PIECES_LIMIT,
@@ -215,10 +215,10 @@ impl Emulator {
 
     /// The network took a piece of an upload, or failed to.
     pub(crate) fn stored(&mut self, answer: Result<Answer, Failure>) {
-        let Some(Operation {
+        let Some(PendingCommand {
             kind: Kind::Upload(upload),
             ..
-        }) = &mut self.operation
+        }) = &mut self.pending
         else {
             return;
         };

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use simcom_emulator::uplink::memory::{Memory, Server};
-use simcom_emulator::{Emulator, Family, Knobs, Profile};
+use simcom_emulator::{Emulator, Family, Knobs, Model};
 use simcom_talk::dialogue::operation::Delivered;
 use simcom_talk::dialogue::{Moment, Output};
 
@@ -73,7 +73,7 @@ fn the_example_prints_a_file_through_every_family() {
         let mut network = Memory::new();
         network.insert("ftp.example", 2121, server);
         let port = Port(Rc::new(RefCell::new(Line {
-            emulator: Emulator::new(Profile::of(family), Knobs::default()),
+            emulator: Emulator::new(Model::of(family), Knobs::default()),
             network,
             now: Duration::ZERO,
             to_host: VecDeque::new(),

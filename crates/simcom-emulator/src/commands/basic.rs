@@ -41,12 +41,12 @@ impl Emulator {
 
     /// The block of lines that `ATI` prints, with capabilities or without.
     pub(super) fn identify(&mut self, capabilities: bool) {
-        let profile = &self.profile;
+        let model = &self.model;
         let mut lines = vec![
-            format!("Manufacturer: {}", profile.manufacturer),
-            format!("Model: {}", profile.model),
-            format!("Revision: {}", profile.revision),
-            format!("IMEI: {}", profile.imei),
+            format!("Manufacturer: {}", model.manufacturer),
+            format!("Model: {}", model.name),
+            format!("Revision: {}", model.revision),
+            format!("IMEI: {}", model.imei),
         ];
         if capabilities {
             lines.push(CAPABILITIES.to_owned());

@@ -216,7 +216,7 @@ impl Emulator {
                 let (name, nth) = (self.current.name.clone(), self.current.nth);
                 self.final_code(&name, nth, "OK");
                 self.say("+CPIN: READY");
-                for line in self.profile.banner.1 {
+                for line in self.model.banner.1 {
                     self.say(line);
                 }
                 return Outcome::Later;

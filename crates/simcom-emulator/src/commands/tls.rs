@@ -7,7 +7,7 @@ use super::values::values;
 use crate::contexts::{CONTEXTS, FILES, NUMBERS};
 use crate::emulator::Emulator;
 use crate::line::{Form, Parameter};
-use crate::request::{Identity, TlsSettings, TlsVersions};
+use crate::request::{ClientIdentity, TlsSettings, TlsVersions};
 use crate::settings::ReceiptKind;
 use crate::storage::CERTIFICATES;
 
@@ -79,7 +79,7 @@ impl Emulator {
         let identity = file("clientcert")
             .zip(file("clientkey"))
             .filter(|_| presents)
-            .map(|(chain, key)| Identity { chain, key });
+            .map(|(chain, key)| ClientIdentity { chain, key });
         TlsSettings {
             versions: match number("sslversion") {
                 0..=2 => TlsVersions::Obsolete,
@@ -133,7 +133,7 @@ impl Emulator {
             return Some(number.to_string());
         }
         let is_file = FILES.iter().any(|name| name.eq_ignore_ascii_case(key));
-        let is_text = is_file || key.eq_ignore_ascii_case(self.profile.key_password);
+        let is_text = is_file || key.eq_ignore_ascii_case(self.model.key_password);
         let text = match value {
             Parameter::Text(text) if is_text && text.len() <= 128 => text,
             // The cipher list is accepted and has no effect: 0xFFFF, all of them.

@@ -9,9 +9,9 @@ use tokio::io::AsyncWriteExt;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::module::{Ended, Module};
-use super::pty::{Link, Pty};
+use super::pty::{PortLink, Pty};
 use crate::{
-    CacheFull, FailureForm, Family, Fault, Hearing, Knobs, OkOrder, Profile, Prompt, Sim, Verdict,
+    CacheFull, FailureForm, Family, Fault, Hearing, Knobs, Model, OkOrder, Prompt, Reaction, Sim,
 };
 
 /// How long a port stays away after a reset, like a USB device that is enumerated again.
@@ -61,13 +61,13 @@ pub struct EmulateArgs {
     pub typed_while_pushing: Option<Hearing>,
     /// STOP while logged in: error, ok or a code
     #[arg(long, value_name = "VERDICT")]
-    pub stop_while_logged_in: Option<Verdict>,
+    pub stop_while_logged_in: Option<Reaction>,
     /// START when started: error, ok or a code
     #[arg(long, value_name = "VERDICT")]
-    pub start_when_started: Option<Verdict>,
+    pub start_when_started: Option<Reaction>,
     /// File commands without a login: error or a code
     #[arg(long, value_name = "VERDICT")]
-    pub not_logged_in: Option<Verdict>,
+    pub not_logged_in: Option<Reaction>,
     /// Pace the line at this rate in bits per second
     #[arg(long, value_name = "BAUD")]
     pub baud: Option<u32>,
@@ -120,7 +120,7 @@ pub enum Error {
     BootTime(f32),
     /// The link cannot be created.
     #[error("cannot link {path} to the port")]
-    Link {
+    PortLink {
         /// The link.
         path: PathBuf,
         /// What the system says.
@@ -156,7 +156,7 @@ struct FaultsFile {
 pub async fn run(args: EmulateArgs) -> Result<(), Error> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
-    let mut module = Module::new(Profile::of(args.family), args.knobs()?);
+    let mut module = Module::new(Model::of(args.family), args.knobs()?);
     for fault in args.faults()? {
         module.emulator_mut().arm(fault);
     }
@@ -174,7 +174,7 @@ async fn serve(args: &EmulateArgs, module: &mut Module) -> Result<(), Error> {
             .link
             .as_deref()
             .map(|path| {
-                Link::new(path, pty.path()).map_err(|source| Error::Link {
+                PortLink::new(path, pty.path()).map_err(|source| Error::PortLink {
                     path: path.to_owned(),
                     source,
                 })

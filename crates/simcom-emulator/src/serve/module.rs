@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::emulator::{Action, Emulator};
 use crate::knobs::Knobs;
-use crate::profile::Profile;
+use crate::model::Model;
 use crate::uplink::ftp::Ftp;
 
 /// Bytes that are read from the host at a time. They are fewer than the core keeps while it cannot
@@ -61,10 +61,10 @@ pub enum Ended {
 impl Module {
     /// A module on the network of this machine. Needs a running tokio runtime.
     #[must_use]
-    pub fn new(profile: Profile, knobs: Knobs) -> Self {
+    pub fn new(model: Model, knobs: Knobs) -> Self {
         let (interventions_in, interventions) = mpsc::channel(INTERVENTIONS);
         Self {
-            emulator: Emulator::new(profile, knobs),
+            emulator: Emulator::new(model, knobs),
             network: Ftp::spawn(),
             origin: clock(),
             interventions,
@@ -196,8 +196,8 @@ pub struct InProcess {
 
 /// Puts a module into this program. Needs a running tokio runtime.
 #[must_use]
-pub fn in_process(profile: Profile, knobs: Knobs) -> InProcess {
-    let module = Module::new(profile, knobs);
+pub fn in_process(model: Model, knobs: Knobs) -> InProcess {
+    let module = Module::new(model, knobs);
     let remote = module.remote();
     InProcess {
         module: Arc::new(Mutex::new(module)),

@@ -227,12 +227,12 @@ const PORTS: &str = "/dev/pts";
 
 /// A symbolic link to a port, removed when dropped.
 #[derive(Debug)]
-pub struct Link {
+pub struct PortLink {
     path: PathBuf,
     target: PathBuf,
 }
 
-impl Link {
+impl PortLink {
     /// Points `path` at `target`. An existing link to a pseudo-terminal, which another emulator may have
     /// left, is replaced in one step. Nothing else is.
     ///
@@ -260,7 +260,7 @@ impl Link {
     }
 }
 
-impl Drop for Link {
+impl Drop for PortLink {
     fn drop(&mut self) {
         // Another emulator may have taken the name over.
         if std::fs::read_link(&self.path).is_ok_and(|target| target == self.target) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use simcom_emulator::uplink::memory::{Memory, Server as Peer};
-use simcom_emulator::{Action, Emulator, Family, Knobs, Profile};
+use simcom_emulator::{Action, Emulator, Family, Knobs, Model};
 use simcom_talk::dialogue::failure::Cause;
 use simcom_talk::dialogue::ladder::Ladder;
 use simcom_talk::dialogue::operation::{
@@ -142,7 +142,7 @@ impl Link {
         dialogue.handle_port_opened();
         Self {
             dialogue,
-            module: Emulator::new(Profile::of(family), knobs),
+            module: Emulator::new(Model::of(family), knobs),
             network,
             now: Duration::ZERO,
             cut: 4096,

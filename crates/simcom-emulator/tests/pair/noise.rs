@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::link::{Link, Outcome, nasty, on, pieces};
 use crate::{both, get, put};
-use simcom_emulator::{Effect, Family, Fault, Hearing, Knobs, Phase, Trigger, Verdict};
+use simcom_emulator::{Effect, Family, Fault, Hearing, Knobs, Phase, Reaction, Trigger};
 use simcom_talk::dialogue::failure::Cause;
 use simcom_talk::dialogue::ladder::{Ladder, Limits};
 use simcom_talk::dialogue::operation::{Output, Standing, Task};
@@ -81,7 +81,7 @@ const CASES: [Case; 6] = [
     Case {
         name: "a module that stays busy",
         knobs: || Knobs {
-            start_when_started: Verdict::Code(3),
+            start_when_started: Reaction::Code(3),
             ..Knobs::default()
         },
         run: |link| {

@@ -50,9 +50,9 @@ use crate::ftps::{ErrCode, Profile};
 /// [`Step::Done`] ends the operation. Bytes from the port are handed in at any time, also while a step waits for
 /// something else.
 ///
-/// * [`Step::Write`] and [`Step::Deliver`] are returned once. While bytes of a `Write` are still to be written, hand in
-///   what arrives, and ask [`Dialogue::is_write_recalled`] before each further part of them. Call `poll` again when all
-///   are written or recalled.
+/// * [`Step::Write`] and [`Step::Deliver`] are returned once. While bytes of a `Write` are still to be written, hand
+///   in what arrives, and ask [`Dialogue::is_write_recalled`] before each further part of them. Call `poll` again when
+///   all are written or recalled.
 /// * [`Step::Fetch`], [`Step::Listen`], [`Step::AwaitPort`], [`Step::Repair`] and [`Step::Idle`] are returned by
 ///   every `poll` until they are answered. Read each piece and ask the ladder for each repair once, and hand each in once:
 ///   the dialogue cannot tell a second one from the next.

@@ -17,13 +17,13 @@ pub enum Family {
 
 /// Everything that differs between families, except the choices in [`Knobs`](super::Knobs).
 #[derive(Clone, Debug)]
-pub struct Profile {
+pub struct Model {
     /// Which family this row describes.
     pub family: Family,
     /// Answer to `AT+CGMI`.
     pub manufacturer: &'static str,
     /// Answer to `AT+CGMM`.
-    pub model: &'static str,
+    pub name: &'static str,
     /// Answer to `AT+CGMR`, without the `+CGMR: ` prefix.
     pub revision: &'static str,
     /// Answer to `AT+CSUB`, without its prefix.
@@ -72,7 +72,7 @@ pub struct Profile {
     pub key_password: &'static str,
 }
 
-impl Profile {
+impl Model {
     /// The row of `family`.
     #[must_use]
     pub const fn of(family: Family) -> Self {
@@ -94,10 +94,10 @@ impl Profile {
 
 /// SIMCom manual L1201 to L1219; limits: L1203, L1205; drives: L1212, L1213; orders:
 /// SIM7500/SIM7600 FTP(S) application note V3.00 §5.1 and §5.2.
-const SIM7600: Profile = Profile {
+const SIM7600: Model = Model {
     family: Family::Sim7600,
     manufacturer: "SIMCOM INCORPORATED",
-    model: "SIMCOM_SIM7600E",
+    name: "SIMCOM_SIM7600E",
     revision: "LE20B04SIM7600M22",
     sub_version: "B04V02",
     imei: "001017001234567",
@@ -164,10 +164,10 @@ const SIM7600: Profile = Profile {
 
 /// A76XX manual V1.09 §17 and A76XX FTP(S) application note V1.02; boot lines as A7670 boards print
 /// them.
-const A7670: Profile = Profile {
+const A7670: Model = Model {
     family: Family::A7670,
     manufacturer: "INCORPORATED",
-    model: "A7670E-FASE",
+    name: "A7670E-FASE",
     revision: "A7670M7_V1.11.1",
     sub_version: "A131B02A7670M7",
     imei: "001017007654321",

@@ -7,7 +7,7 @@ use crate::request::TransferType;
 
 /// The one command under way.
 #[derive(Debug)]
-pub(crate) struct Operation {
+pub(crate) struct PendingCommand {
     /// As on the wire, without `AT`.
     pub(crate) name: String,
     pub(crate) nth: u32,
@@ -17,7 +17,7 @@ pub(crate) struct Operation {
     pub(crate) accepted: bool,
     /// The request whose answer it waits for.
     pub(crate) waiting: Option<u64>,
-    /// Requests up to this one belonged to earlier operations.
+    /// Requests up to this one belonged to earlier commands.
     pub(crate) first_id: u64,
     pub(crate) kind: Kind,
 }
@@ -81,7 +81,7 @@ pub(crate) struct Upload {
     pub(crate) failed: Option<u16>,
 }
 
-impl Operation {
+impl PendingCommand {
     /// Marks `OK` as sent and returns its command, unless `OK` was sent or follows the result.
     pub(crate) fn accept(&mut self) -> Option<(String, u32)> {
         if self.accepted || self.order == OkOrder::ResultFirst {
