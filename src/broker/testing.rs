@@ -19,7 +19,7 @@ use simcom_talk::dialogue::facts::Capabilities;
 use simcom_talk::dialogue::failure::{Cause, Ending, Failure, Finding, Stage};
 use simcom_talk::dialogue::operation::{
     Before, BegunDownload, BegunUpload, Cleared, Delivered, Delivery, Directory, Doubt, Download,
-    Found, Operation, Output, Piece, Progress, ProgressStage, Remains, SessionTarget, Standing,
+    FoundName, Operation, Output, Piece, Progress, ProgressStage, Remains, SessionTarget, Standing,
     Stored, Task, Trail, Upload,
 };
 use simcom_talk::ftps::errcode::ErrCode;
@@ -415,7 +415,7 @@ impl Module {
                 listing
                     .or_else(|| self.content(name.as_str()))
                     .ok_or_else(absent)?;
-                let found = Found::Listed(Box::new(facts), Bytes::new());
+                let found = FoundName::Listed(Box::new(facts), Bytes::new());
                 Ok(Output::Found(found))
             }
             Task::RemoveDirectory(name) => match self.listing(name.as_str()) {

@@ -453,7 +453,7 @@ const QUIRKS: &str = include_str!("../../config/quirks.toml");
 
 #[test]
 fn the_shipped_quirks_are_an_example_that_can_be_read() {
-    use simcom_talk::ftps::{Profile, Quirks};
+    use simcom_talk::ftps::{ModuleProfile, Quirks};
     assert_eq!(Quirks::parse(QUIRKS).unwrap(), Quirks::default());
     let line = |line: &str| match line.strip_prefix('#') {
         Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => key.into(),
@@ -461,13 +461,13 @@ fn the_shipped_quirks_are_an_example_that_can_be_read() {
     };
     let text: String = QUIRKS.lines().map(|text| line(text) + "\n").collect();
     let quirks = Quirks::parse(&text).unwrap();
-    let mut profile = Profile::sim7600();
+    let mut profile = ModuleProfile::sim7600();
     let names = quirks.apply("SIMCOM_SIM7600E", "LE11B08SIM7600M22", &mut profile);
     assert_eq!(names, ["the cache of early firmware loses bytes"]);
     // The example changes what it is about, and nothing else.
-    let without_cache = Profile {
+    let without_cache = ModuleProfile {
         cache: false,
-        ..Profile::sim7600()
+        ..ModuleProfile::sim7600()
     };
     assert_eq!(profile, without_cache);
 }

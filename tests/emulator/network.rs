@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
-use simcom_emulator::serve::pty::{Link, Pty};
+use simcom_emulator::serve::pty::{PortLink, Pty};
 use simcom_emulator::serve::{InProcess, Module, emulate, in_process};
 use simcom_emulator::{Family, Knobs, Model};
 
@@ -573,7 +573,7 @@ fn a_link_never_replaces_a_file() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("precious");
     std::fs::write(&file, "x").unwrap();
-    assert!(Link::new(&file, Path::new("/dev/null")).is_err());
+    assert!(PortLink::new(&file, Path::new("/dev/null")).is_err());
     assert_eq!(std::fs::read(&file).unwrap(), b"x");
 }
 

@@ -255,7 +255,7 @@ pub(crate) fn caller(name: &str) -> Caller {
 }
 
 pub(crate) fn at(host: &str) -> Target {
-    Target::Model(host.into())
+    Target::Profile(host.into())
 }
 
 pub(crate) fn path(text: &str) -> RemotePath {

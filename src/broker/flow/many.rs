@@ -17,7 +17,7 @@ use crate::broker::operation::{Feed, Operation};
 use crate::broker::terms::{Caller, Cause, Error, Target};
 use crate::modem::{self, JobId, clock};
 use simcom_talk::dialogue::failure::{self, Stage};
-use simcom_talk::dialogue::operation::{Output, Seen, Standing, Survey, Task, Wanted};
+use simcom_talk::dialogue::operation::{Output, Standing, Survey, SurveyedName, Task, WantedName};
 use simcom_talk::ftps::listing::Entry;
 use simcom_talk::ftps::value::RemotePath;
 
@@ -377,9 +377,9 @@ pub(crate) async fn job(
 pub(crate) async fn survey(
     operation: &Operation,
     standing: &Standing,
-    names: Vec<Wanted>,
+    names: Vec<WantedName>,
     asks: bool,
-) -> Result<Vec<Seen>, Error> {
+) -> Result<Vec<SurveyedName>, Error> {
     let survey = Survey {
         names,
         asks,
@@ -529,7 +529,7 @@ async fn stat(
         let Some((first, _)) = group.first() else {
             continue;
         };
-        let names = group.iter().map(|(located, _)| Wanted {
+        let names = group.iter().map(|(located, _)| WantedName {
             path: located.path.clone(),
             size: None,
         });
@@ -556,7 +556,7 @@ async fn stat(
     Ok(())
 }
 
-fn known(operation: &Operation, seen: Seen) -> Result<Known, Error> {
+fn known(operation: &Operation, seen: SurveyedName) -> Result<Known, Error> {
     match (seen.entry, seen.size) {
         (entry @ Some(_), size) => Ok(Known {
             entry,

@@ -15,7 +15,7 @@ use crate::transfers::{Keeping, Transfers};
 use simcom_talk::dialogue::facts::{Capabilities, Identity, Sim};
 use simcom_talk::ftps::profile::{NON_ASCII, NON_ASCII_FILES, Probe};
 use simcom_talk::ftps::value::{NameCode, RemotePath, TransferType};
-use simcom_talk::ftps::{CommandName, Profile, StorageCommandName, listing, lossless, takes};
+use simcom_talk::ftps::{CommandName, ModuleProfile, StorageCommandName, listing, lossless, takes};
 
 impl From<TransferType> for proto::TransferType {
     fn from(transfer_type: TransferType) -> Self {
@@ -54,7 +54,11 @@ pub(in crate::rpc) const fn kind(kind: listing::Kind) -> proto::EntryKind {
 
 impl proto::Entry {
     /// A line of a listing, read by a module of this profile.
-    pub(in crate::rpc) fn of(entry: listing::Entry, profile: &Profile, code: NameCode) -> Self {
+    pub(in crate::rpc) fn of(
+        entry: listing::Entry,
+        profile: &ModuleProfile,
+        code: NameCode,
+    ) -> Self {
         let Some(facts) = entry.facts else {
             return Self {
                 raw: entry.raw,

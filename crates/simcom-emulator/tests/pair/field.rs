@@ -12,7 +12,7 @@ use simcom_emulator::{Effect, Family, Fault, Knobs, Phase, Sim as Card, Trigger}
 use simcom_talk::dialogue::facts::Sim;
 use simcom_talk::dialogue::failure::Cause;
 use simcom_talk::dialogue::operation::{Delivered, Output, Task};
-use simcom_talk::ftps::storage::{ModulePath, Space};
+use simcom_talk::ftps::storage::{DriveSpace, ModulePath};
 use simcom_talk::ftps::value::Drive;
 
 const SENTENCE: &str = "$GNRMC,,V,,,,,,,,,,N,V*37\r\n";
@@ -237,7 +237,7 @@ fn a_missed_call_in_a_listing_of_the_module_is_no_file() {
     }
 }
 
-fn spaces(link: &mut Link, drive: Option<Drive>) -> Result<Vec<Space>, Cause> {
+fn spaces(link: &mut Link, drive: Option<Drive>) -> Result<Vec<DriveSpace>, Cause> {
     match link.run(alone(Task::Space(drive)), vec![]).result {
         Ok(Output::Space(spaces)) => Ok(spaces),
         Ok(other) => panic!("{other:?}"),

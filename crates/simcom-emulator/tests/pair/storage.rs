@@ -10,7 +10,7 @@ use crate::{both, get};
 use simcom_emulator::{Effect, FailureForm, Family, Knobs, OkOrder};
 use simcom_talk::dialogue::failure::{Cause, Ending, Finding};
 use simcom_talk::dialogue::operation::{
-    Delivered, ModuleTransfer, Moved, Output, Piece, Standing, Stored, Task, WriteModuleFile,
+    Delivered, ModuleTransfer, MovedFile, Output, Piece, Standing, Stored, Task, WriteModuleFile,
 };
 use simcom_talk::dialogue::{Failure, Moment, Operation};
 use simcom_talk::ftps::storage::ModulePath;
@@ -167,7 +167,7 @@ fn files_are_fetched_and_sent_by_the_module() {
         let mut link = Link::new(family, Knobs::default()).with_file("/d/f.bin", &content);
         let fetch = on(Task::Fetch(transfer(family, "/d/f.bin", 0)));
         let moved = |size: usize| {
-            Ok(Output::Moved(Moved {
+            Ok(Output::Moved(MovedFile {
                 size: size as u64,
                 confirmed: Some(size as u64),
                 resumes: 0,

@@ -5,13 +5,13 @@ use crate::link::{Link, nasty, on, path};
 use simcom_emulator::Knobs;
 use simcom_talk::dialogue::Output;
 use simcom_talk::dialogue::failure::Finding;
-use simcom_talk::dialogue::operation::{Seen, Survey, Task, Wanted};
+use simcom_talk::dialogue::operation::{Survey, SurveyedName, Task, WantedName};
 
 fn survey(names: &[(&str, Option<u64>)]) -> Task {
     Task::Survey(Survey {
         names: names
             .iter()
-            .map(|(name, size)| Wanted {
+            .map(|(name, size)| WantedName {
                 path: path(name),
                 size: *size,
             })
@@ -21,14 +21,14 @@ fn survey(names: &[(&str, Option<u64>)]) -> Task {
     })
 }
 
-fn seen(link: &mut Link, names: &[(&str, Option<u64>)]) -> Vec<Seen> {
+fn seen(link: &mut Link, names: &[(&str, Option<u64>)]) -> Vec<SurveyedName> {
     match link.run(on(survey(names)), Vec::new()).result {
         Ok(Output::Surveyed(surveyed)) => surveyed.names,
         other => panic!("{other:?}"),
     }
 }
 
-fn sizes(seen: &[Seen]) -> Vec<Option<u64>> {
+fn sizes(seen: &[SurveyedName]) -> Vec<Option<u64>> {
     seen.iter().map(|seen| seen.size.clone().ok()).collect()
 }
 

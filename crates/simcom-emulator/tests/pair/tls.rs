@@ -17,7 +17,7 @@ use simcom_talk::dialogue::failure::{Cause, Stage};
 use simcom_talk::dialogue::operation::{Directory, Output, SessionTarget, Standing, Task};
 use simcom_talk::dialogue::{Failure, Operation};
 use simcom_talk::ftps::ErrCode;
-use simcom_talk::ftps::tls::{CaCertificate, ClientIdentity, TlsFloor, TlsPolicy, Verify};
+use simcom_talk::ftps::tls::{CaCertificate, ClientIdentity, ServerProof, TlsFloor, TlsPolicy};
 use simcom_talk::ftps::value::{Server, ServerType, TransferType};
 
 /// The port of a server with implicit TLS, in addition to the plain one.
@@ -42,7 +42,7 @@ fn link(family: Family, knobs: Knobs, ca: &CaCertificate) -> Link {
 
 fn required(ca: &CaCertificate) -> TlsPolicy {
     TlsPolicy {
-        verify: Verify::Required(ca.clone()),
+        verify: ServerProof::Required(ca.clone()),
         floor: TlsFloor::Tls12,
         sni: true,
         identity: None,
@@ -160,7 +160,7 @@ fn the_module_shows_its_own_certificate_to_the_server_that_the_profile_names_it_
             assert_eq!(shown(&link), None, "{family:?}");
             // A server that need not prove itself can still ask.
             let unseen = TlsPolicy {
-                verify: Verify::None,
+                verify: ServerProof::None,
                 ..policy.clone()
             };
             read(&mut link, unseen).unwrap();

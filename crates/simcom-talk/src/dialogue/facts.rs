@@ -1,6 +1,6 @@
 //! What the module says about itself at bring-up.
 
-use crate::ftps::Profile;
+use crate::ftps::ModuleProfile;
 use crate::ftps::profile::Probe;
 
 /// Who made the module, and the state of its SIM and network.
@@ -18,7 +18,7 @@ pub struct Facts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capabilities {
     /// The profile that holds: the family's, refined by the test commands, with the quirks over it.
-    pub profile: Profile,
+    pub profile: ModuleProfile,
     /// Names of the quirks.
     pub quirks: Vec<String>,
     /// The answer to each test command. `None`: the module refused it, or did not answer.
@@ -36,7 +36,7 @@ impl Capabilities {
     /// The abilities of a model whose test commands were not sent.
     pub(crate) fn of_model(model: &str) -> Self {
         Self {
-            profile: Profile::of_model(model),
+            profile: ModuleProfile::of_model(model),
             quirks: Vec::new(),
             answers: Vec::new(),
         }

@@ -13,7 +13,7 @@ use super::rung::Rung;
 pub use super::trail::Trail;
 use crate::ftps::listing::{self, Facts};
 use crate::ftps::question::Question;
-use crate::ftps::storage::{Entry, ModulePath, Space};
+use crate::ftps::storage::{DriveSpace, ModuleEntry, ModulePath};
 use crate::ftps::value::{Drive, Offset, RemotePath, Server, TransferType};
 
 /// One operation: where the module must stand, and what it must do there.
@@ -138,7 +138,7 @@ pub enum Task {
 #[derive(Debug, Clone)]
 pub struct Survey {
     /// All names have the same parent.
-    pub names: Vec<Wanted>,
+    pub names: Vec<WantedName>,
     /// Each name that the listing does not show, or shows with another size than expected, is asked for by itself
     /// (SIZE).
     pub asks: bool,
@@ -148,7 +148,7 @@ pub struct Survey {
 
 /// A name that is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct WantedName {
     /// Its path.
     pub path: RemotePath,
     /// The size that the file should have, where one is expected.
@@ -163,12 +163,12 @@ pub struct Surveyed {
     /// Commands that were sent in addition to the listing.
     pub commands: u64,
     /// One answer for each name, in their order.
-    pub names: Vec<Seen>,
+    pub names: Vec<SurveyedName>,
 }
 
 /// What is known of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct SurveyedName {
     /// The line of the listing, where the listing has the name.
     pub entry: Option<listing::Entry>,
     /// The size, or why there is none, as [`Task::Size`] answers it.
@@ -379,7 +379,7 @@ pub enum Output {
     /// Bytes of a file.
     Size(u64),
     /// What a name is.
-    Found(Found),
+    Found(FoundName),
     /// The names that were looked for.
     Surveyed(Surveyed),
     /// Everything was delivered.
@@ -393,11 +393,11 @@ pub enum Output {
     /// The download yielded and can go on from here.
     DownloadYielded(BegunDownload),
     /// The file was moved between server and module.
-    Moved(Moved),
+    Moved(MovedFile),
     /// The names in a directory of the module, and the size of each file where it is told.
-    ModuleFiles(Vec<(Entry, Option<u64>)>),
+    ModuleFiles(Vec<(ModuleEntry, Option<u64>)>),
     /// Room on drives of the module.
-    Space(Vec<Space>),
+    Space(Vec<DriveSpace>),
     /// Data connections go to the address of the control connection.
     SingleIp(bool),
     /// One answer for each line.
@@ -406,7 +406,7 @@ pub enum Output {
 
 /// What is known of a name on the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub enum FoundName {
     /// What the listing of its directory says, and the server's line.
     Listed(Box<Facts>, Bytes),
     /// The listing does not show it, but the server tells this size.
@@ -426,7 +426,7 @@ pub struct Answer {
 
 /// A file that was moved between server and module, with the evidence for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moved {
+pub struct MovedFile {
     /// Its size on the module.
     pub size: u64,
     /// The server names the same size. `None` where it does not tell.

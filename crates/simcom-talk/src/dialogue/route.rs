@@ -3,7 +3,7 @@
 
 use super::operation::{Directory, SessionTarget, Standing};
 use crate::ftps::value::RemotePath;
-use crate::ftps::{Command, Profile, takes};
+use crate::ftps::{Command, ModuleProfile, takes};
 
 /// For a command that is sent from another directory: the standing for it, and the command to send
 /// there. `None` where the command is fine as it is, or nothing helps.
@@ -15,7 +15,7 @@ use crate::ftps::{Command, Profile, takes};
 pub(crate) fn route(
     standing: &Standing,
     command: &Command,
-    profile: &Profile,
+    profile: &ModuleProfile,
 ) -> Option<(Standing, Command)> {
     let Standing::LoggedIn(place) = standing else {
         return None;
@@ -91,7 +91,7 @@ mod tests {
             transfer_type: TransferType::Binary,
             directory: Directory::Any,
         });
-        let (standing, command) = route(&standing, command, &Profile::sim7600())?;
+        let (standing, command) = route(&standing, command, &ModuleProfile::sim7600())?;
         match standing {
             Standing::LoggedIn(SessionTarget {
                 directory: Directory::At(path),

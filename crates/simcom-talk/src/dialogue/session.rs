@@ -6,7 +6,7 @@ use super::exchange::{Outcome, Response};
 use super::failure::{Awaited, Cause};
 use super::operation::{Directory, SessionTarget, Standing};
 use crate::ftps::value::{RemotePath, Server, TransferType};
-use crate::ftps::{Body, Command, CommandName, ErrCode, Profile, takes};
+use crate::ftps::{Body, Command, CommandName, ErrCode, ModuleProfile, takes};
 
 /// Where the module's one FTPS session stands.
 ///
@@ -67,7 +67,7 @@ impl Session {
     /// The next command on the way to a standing. `None` where the standing is reached. A directory
     /// whose path is too long for the module is reached by several moves.
     #[must_use]
-    pub fn next_towards(&self, standing: &Standing, profile: &Profile) -> Option<Command> {
+    pub fn next_towards(&self, standing: &Standing, profile: &ModuleProfile) -> Option<Command> {
         match (self, standing) {
             (_, Standing::Ready) => None,
             (Self::Busy, _) => Some(Command::Abort),
@@ -253,7 +253,7 @@ impl Session {
 }
 
 impl Login {
-    fn next_towards(&self, place: &SessionTarget, profile: &Profile) -> Option<Command> {
+    fn next_towards(&self, place: &SessionTarget, profile: &ModuleProfile) -> Option<Command> {
         if self.server != place.server {
             return Some(Command::Logout);
         }
@@ -282,7 +282,7 @@ impl Login {
     }
 
     /// The next move towards a directory, as far as the module's limit for a path allows.
-    fn step(&self, want: &RemotePath, profile: &Profile) -> Command {
+    fn step(&self, want: &RemotePath, profile: &ModuleProfile) -> Command {
         let fits = |path: &RemotePath| takes(CommandName::ChangeDirectory, path, profile);
         if fits(want) || !want.is_absolute() {
             return Command::ChangeDirectory(want.clone());

@@ -6,7 +6,7 @@ use super::exchange::Response;
 use super::failure::{Cause, Failure, Stage};
 use super::inquiry::Inquiry;
 use super::known::Known;
-use super::operation::{Delivery, Found, Output, Progress, ProgressStage};
+use super::operation::{Delivery, FoundName, Output, Progress, ProgressStage};
 use super::procedure::{Next, Procedure, Saying, Ways};
 use super::size::unknown;
 use crate::ftps::CommandName;
@@ -49,11 +49,13 @@ impl Procedure for Stat {
                 Err(known) => known,
             };
             if let Some((facts, raw)) = self.inquiry.entry() {
-                let found = Found::Listed(Box::new(facts.clone()), raw.clone());
+                let found = FoundName::Listed(Box::new(facts.clone()), raw.clone());
                 return Next::Finish(Ok(Output::Found(found)));
             }
             match known {
-                Known::Size(size) => return Next::Finish(Ok(Output::Found(Found::Hidden(size)))),
+                Known::Size(size) => {
+                    return Next::Finish(Ok(Output::Found(FoundName::Hidden(size))));
+                }
                 // The name has no size either.
                 known if self.is_hidden => return Next::Finish(Err(unknown(known))),
                 Known::NoDirectory => return Next::Finish(Err(unknown(known))),

@@ -8,7 +8,9 @@ use super::exchange::{Outcome, Response};
 use super::failure::{Cause, Failure, Stage};
 use super::inquiry::Inquiry;
 use super::known::{Known, known};
-use super::operation::{self, Delivery, Output, Progress, ProgressStage, Seen, Surveyed, Wanted};
+use super::operation::{
+    self, Delivery, Output, Progress, ProgressStage, Surveyed, SurveyedName, WantedName,
+};
 use super::procedure::{Next, Procedure, Saying, Ways, may_retry};
 use super::size;
 use super::sought::{Sought, keys};
@@ -42,7 +44,7 @@ pub(crate) struct Survey {
 
 #[derive(Debug)]
 struct Name {
-    wanted: Wanted,
+    wanted: WantedName,
     sought: Sought,
     /// What SIZE has told.
     told: Option<Known>,
@@ -152,7 +154,7 @@ impl Survey {
         self.ask(last)
     }
 
-    fn seen(&self, name: &Name) -> Seen {
+    fn seen(&self, name: &Name) -> SurveyedName {
         let listed = || self.listed(name).unwrap_or(Known::Undecided(None));
         let entry = name.sought.found().map(|(facts, raw)| Entry {
             facts: Some(facts.clone()),
@@ -162,7 +164,7 @@ impl Survey {
             Known::Size(size) => Ok(size),
             known => Err(size::unknown(known)),
         };
-        Seen { entry, size }
+        SurveyedName { entry, size }
     }
 
     fn failure(&self, cause: Cause) -> Failure {

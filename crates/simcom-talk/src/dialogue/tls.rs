@@ -8,9 +8,9 @@ use super::failure::{Cause, Failure, Stage};
 use super::operation::Output;
 use super::procedure::{Next, Procedure, Saying};
 use crate::at::CommandLine;
-use crate::ftps::tls::{ModuleFile, TlsFloor, TlsPolicy};
+use crate::ftps::tls::{TlsFile, TlsFloor, TlsPolicy};
 use crate::ftps::value::Server;
-use crate::ftps::{CommandName, Profile, Timing};
+use crate::ftps::{CommandName, ModuleProfile, Timing};
 
 /// The settings of the module's SSL contexts. They are volatile: after a restart of the module
 /// nothing is known of them.
@@ -30,7 +30,7 @@ const DOUBTS: usize = 64;
 
 impl Secured {
     /// What must be set before the module logs in there. `None` where nothing must be.
-    pub(crate) fn towards(&self, server: &Server, profile: &Profile) -> Option<TlsSetup> {
+    pub(crate) fn towards(&self, server: &Server, profile: &ModuleProfile) -> Option<TlsSetup> {
         let reached = !server.server_type.is_tls() || self.policy.as_ref() == Some(&server.tls);
         (!reached).then(|| TlsSetup::new(&server.tls, profile, &self.suspects))
     }
@@ -76,7 +76,7 @@ impl Secured {
 pub(crate) struct TlsSetup {
     policy: TlsPolicy,
     /// Files to load. Until the module was asked, this includes files that it may have.
-    files: VecDeque<ModuleFile>,
+    files: VecDeque<TlsFile>,
     /// Files of these names on the module are replaced.
     suspects: BTreeSet<String>,
     phase: Phase,
@@ -89,8 +89,8 @@ pub(crate) struct TlsSetup {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Phase {
     List,
-    Delete(ModuleFile),
-    Load(ModuleFile),
+    Delete(TlsFile),
+    Load(TlsFile),
     Set,
 }
 
@@ -112,7 +112,7 @@ const TIMING: Timing = Timing {
 };
 
 impl TlsSetup {
-    fn new(policy: &TlsPolicy, profile: &Profile, suspects: &BTreeSet<String>) -> Self {
+    fn new(policy: &TlsPolicy, profile: &ModuleProfile, suspects: &BTreeSet<String>) -> Self {
         let files = VecDeque::from(policy.files());
         Self {
             phase: if files.is_empty() {
@@ -251,7 +251,7 @@ fn refusal(response: &Response) -> Cause {
 
 /// All settings of a policy, including those that ask for nothing: a setting for another server
 /// must not count for this one.
-fn settings(policy: &TlsPolicy, profile: &Profile) -> Vec<Setting> {
+fn settings(policy: &TlsPolicy, profile: &ModuleProfile) -> Vec<Setting> {
     let mut settings = Vec::new();
     let floor = policy.floor != TlsFloor::Any;
     let authmode = policy.authmode();
@@ -293,7 +293,7 @@ fn settings(policy: &TlsPolicy, profile: &Profile) -> Vec<Setting> {
             line("authmode").number(authmode).finish(),
             authmode > 0,
         );
-        let mut name = |command, key, file: &ModuleFile| {
+        let mut name = |command, key, file: &TlsFile| {
             set(command, line(key).quoted(file.name()).finish(), true);
         };
         if let Some(ca) = policy.ca() {

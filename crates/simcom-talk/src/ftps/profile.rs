@@ -5,7 +5,7 @@ use super::value::Drive;
 
 /// The limits and abilities of a module.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Profile {
+pub struct ModuleProfile {
     /// The name, for people.
     pub name: &'static str,
     /// Longest path argument, in bytes between the quotation marks.
@@ -59,7 +59,7 @@ pub const NON_ASCII_FILES: [StorageCommandName; 5] = [
     StorageCommandName::Read,
 ];
 
-impl Profile {
+impl ModuleProfile {
     /// SIM7500 and SIM7600 (SIMCom manual L1201 to L1219; line limit: SIM7500/SIM7600 AT
     /// manual V3.00 §1.4.4).
     #[must_use]
@@ -245,13 +245,13 @@ mod tests {
             ("SIM5320", "unknown"),
             ("", "unknown"),
         ] {
-            assert_eq!(Profile::of_model(model).name, family, "{model}");
+            assert_eq!(ModuleProfile::of_model(model).name, family, "{model}");
         }
     }
 
     #[test]
     fn a_module_is_believed_about_itself() {
-        let mut profile = Profile::careful();
+        let mut profile = ModuleProfile::careful();
         let grammar = "[{non-ascii}]\"FILEPATH\"[,<rest_size>[,(0,1)]]";
         profile.heed(Probe::Get, Some(grammar));
         profile.heed(Probe::Abort, Some(""));
@@ -264,12 +264,12 @@ mod tests {
 
     #[test]
     fn a_refused_question_proves_little() {
-        let mut profile = Profile::sim7600();
+        let mut profile = ModuleProfile::sim7600();
         for probe in Probe::ALL {
             profile.heed(probe, None);
         }
-        assert_eq!(profile, Profile::sim7600());
-        let mut profile = Profile::a76xx();
+        assert_eq!(profile, ModuleProfile::sim7600());
+        let mut profile = ModuleProfile::a76xx();
         profile.heed(Probe::Mode, None);
         assert!(!profile.mode);
     }

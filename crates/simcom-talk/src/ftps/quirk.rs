@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::profile::Profile;
+use super::profile::ModuleProfile;
 
 /// A list of quirks, in the order in which they are applied.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -94,7 +94,7 @@ impl Quirks {
     }
 
     /// Applies the quirks of a model and firmware, in order. Returns their names.
-    pub fn apply(&self, model: &str, firmware: &str, profile: &mut Profile) -> Vec<String> {
+    pub fn apply(&self, model: &str, firmware: &str, profile: &mut ModuleProfile) -> Vec<String> {
         let apt = |quirk: &&Quirk| begins(model, &quirk.model) && begins(firmware, &quirk.firmware);
         self.quirk
             .iter()
@@ -108,7 +108,7 @@ impl Quirks {
 }
 
 impl Quirk {
-    fn apply(&self, profile: &mut Profile) {
+    fn apply(&self, profile: &mut ModuleProfile) {
         for (field, value) in [
             (&mut profile.max_path, self.max_path),
             (&mut profile.max_credential, self.max_credential),
@@ -147,16 +147,16 @@ mod tests {
     #[test]
     fn the_quirks_of_a_module_are_applied_in_order() {
         let quirks = Quirks::parse(LIST).unwrap();
-        let mut profile = Profile::sim7600();
+        let mut profile = ModuleProfile::sim7600();
         let names = quirks.apply("SIMCOM_SIM7600E", "LE20B05SIM7600M22", &mut profile);
         assert_eq!(names, ["a", "b"]);
         assert_eq!((profile.cache, profile.max_path), (true, 100));
-        let mut profile = Profile::sim7600();
+        let mut profile = ModuleProfile::sim7600();
         assert_eq!(quirks.apply("SIMCOM_SIM7600E", "LE", &mut profile), ["a"]);
         assert!(!profile.cache);
-        let mut profile = Profile::a76xx();
+        let mut profile = ModuleProfile::a76xx();
         assert!(quirks.apply("A7670E", "A1", &mut profile).is_empty());
-        assert_eq!(profile, Profile::a76xx());
+        assert_eq!(profile, ModuleProfile::a76xx());
     }
 
     #[test]

@@ -5,10 +5,10 @@ mod path;
 
 use super::command_name::StorageCommandName;
 use super::non_ascii;
-use super::profile::Profile;
+use super::profile::ModuleProfile;
 use super::value::ValueError;
 use crate::at::CommandLine;
-pub use answer::{Entry, Space, count, entries, size};
+pub use answer::{DriveSpace, ModuleEntry, count, entries, size};
 pub use path::ModulePath;
 
 /// A command of the module's file system.
@@ -53,7 +53,7 @@ impl Storage {
     /// # Errors
     /// [`ValueError::NotAFileName`] where a file is needed and the path is a root, [`ValueError::TooLong`], and
     /// [`ValueError::NotAscii`] on a module that has no form for such names. The command must not be sent then.
-    pub fn encode(&self, profile: &Profile) -> Result<CommandLine, ValueError> {
+    pub fn encode(&self, profile: &ModuleProfile) -> Result<CommandLine, ValueError> {
         let name = self.name().as_str();
         let path = match self {
             Self::Count => return Ok(CommandLine::read(name)),
@@ -137,16 +137,19 @@ mod tests {
                 "AT+CFTRANRX={non-ascii}\"463A2FC3A4\",7\r",
             ),
         ] {
-            let line = command.encode(&Profile::sim7600()).unwrap();
+            let line = command.encode(&ModuleProfile::sim7600()).unwrap();
             assert_eq!(line.bytes().as_ref(), want.as_bytes());
         }
         let named = Storage::Attributes(path("C:/\u{e4}"));
-        assert_eq!(named.encode(&Profile::a76xx()), Err(ValueError::NotAscii));
+        assert_eq!(
+            named.encode(&ModuleProfile::a76xx()),
+            Err(ValueError::NotAscii)
+        );
         let long = path(&format!("F:/{}", "\u{e4}".repeat(70)));
-        let refused = Storage::Read(long, 0).encode(&Profile::sim7600());
+        let refused = Storage::Read(long, 0).encode(&ModuleProfile::sim7600());
         assert!(matches!(refused, Err(ValueError::TooLong { len: 286, .. })));
         let long = path(&format!("C:/{}", "x".repeat(200)));
-        let refused = Storage::Read(long, 0).encode(&Profile::a76xx());
+        let refused = Storage::Read(long, 0).encode(&ModuleProfile::a76xx());
         assert!(matches!(refused, Err(ValueError::TooLong { max: 115, .. })));
     }
 }

@@ -5,7 +5,7 @@ mod identity;
 
 use std::net::IpAddr;
 
-pub use certificate::{CaCertificate, CertificateError, ModuleFile};
+pub use certificate::{CaCertificate, CertificateError, TlsFile};
 pub use identity::{ClientIdentity, IdentityError, KeyError};
 
 /// What is required of the TLS of a server's control and data connections.
@@ -15,7 +15,7 @@ pub use identity::{ClientIdentity, IdentityError, KeyError};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsPolicy {
     /// Whether the server must prove who it is.
-    pub verify: Verify,
+    pub verify: ServerProof,
     /// The oldest TLS version that is accepted.
     pub floor: TlsFloor,
     /// The module names the server in its first message (RFC 6066 §3), for servers that have
@@ -31,7 +31,7 @@ impl TlsPolicy {
     #[must_use]
     pub const fn unverified() -> Self {
         Self {
-            verify: Verify::None,
+            verify: ServerProof::None,
             floor: TlsFloor::Any,
             sni: false,
             identity: None,
@@ -49,14 +49,14 @@ impl TlsPolicy {
     #[must_use]
     pub const fn ca(&self) -> Option<&CaCertificate> {
         match &self.verify {
-            Verify::Required(ca) => Some(ca),
-            Verify::None => None,
+            ServerProof::Required(ca) => Some(ca),
+            ServerProof::None => None,
         }
     }
 
     /// Everything that must be on the module.
     #[must_use]
-    pub fn files(&self) -> Vec<ModuleFile> {
+    pub fn files(&self) -> Vec<TlsFile> {
         let identity = self.identity.iter();
         let own = identity.flat_map(|own| [own.certificate().clone(), own.key().clone()]);
         self.ca()
@@ -72,17 +72,17 @@ impl TlsPolicy {
     #[must_use]
     pub const fn authmode(&self) -> u64 {
         match (&self.verify, &self.identity) {
-            (Verify::None, None) => 0,
-            (Verify::Required(_), None) => 1,
-            (Verify::Required(_), Some(_)) => 2,
-            (Verify::None, Some(_)) => 3,
+            (ServerProof::None, None) => 0,
+            (ServerProof::Required(_), None) => 1,
+            (ServerProof::Required(_), Some(_)) => 2,
+            (ServerProof::None, Some(_)) => 3,
         }
     }
 }
 
 /// Whether a server must prove who it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verify {
+pub enum ServerProof {
     /// The server's certificate is one of these, or was signed by one of these.
     Required(CaCertificate),
     /// The server proves nothing. Anyone on the way can answer in its place, and read and change

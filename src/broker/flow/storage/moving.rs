@@ -14,7 +14,9 @@ use crate::broker::operation::{Feed, Operation};
 use crate::broker::terms::{Cause, Error};
 use crate::modem::source::Source;
 use crate::modem::{JobId, clock};
-use simcom_talk::dialogue::operation::{Moved, Output, Progress, ProgressStage, Standing, Task};
+use simcom_talk::dialogue::operation::{
+    MovedFile, Output, Progress, ProgressStage, Standing, Task,
+};
 use simcom_talk::ftps::storage::ModulePath;
 
 /// A running transfer between server and module. Dropping it before [`Moving::outcome`] has
@@ -151,7 +153,7 @@ impl ModuleProgress {
     }
 }
 
-fn result(file: ModulePath, moved: &Moved, elapsed: Duration) -> TransferResult {
+fn result(file: ModulePath, moved: &MovedFile, elapsed: Duration) -> TransferResult {
     TransferResult {
         file,
         size: moved.size,

@@ -232,14 +232,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::ftps::Profile;
+    use crate::ftps::ModuleProfile;
     use crate::ftps::{Command, Storage};
 
     /// The listing as a whole had ten seconds.
     #[test]
     fn a_long_listing_of_the_module_has_its_time_for_each_name() {
         let command = Command::Storage(Storage::List(Some(9)));
-        let line = command.encode(&Profile::careful()).unwrap();
+        let line = command.encode(&ModuleProfile::careful()).unwrap();
         let mut exchange = Exchange::of(&command, line, Moment::ORIGIN);
         let mut now = Moment::ORIGIN;
         let mut say = |exchange: &mut Exchange, text: &'static str| {

@@ -10,7 +10,7 @@ use crate::dialogue::failure::{Cause, Failure, Finding, Stage};
 use crate::dialogue::inquiry::Inquiry;
 use crate::dialogue::known::Known;
 use crate::dialogue::operation::{
-    Delivery, ModuleTransfer, Moved, Output, Progress, ProgressStage,
+    Delivery, ModuleTransfer, MovedFile, Output, Progress, ProgressStage,
 };
 use crate::dialogue::procedure::{Next, Procedure, Saying, is_transient};
 use crate::dialogue::size::unknown;
@@ -243,7 +243,7 @@ impl Procedure for Fetch {
                     }
                 },
                 State::Finish(result) => {
-                    let moved = Moved {
+                    let moved = MovedFile {
                         size: self.got,
                         confirmed: self.size,
                         resumes: self.resumes,

@@ -10,7 +10,7 @@ use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::operation::Output;
 use crate::dialogue::procedure::{Next, Procedure, Saying, TRIES};
-use crate::ftps::storage::{self, Entry, ModulePath, Space};
+use crate::ftps::storage::{self, DriveSpace, ModuleEntry, ModulePath};
 use crate::ftps::value::Drive;
 use crate::ftps::{Command, CommandName, Storage, StorageCommandName, unsolicited};
 
@@ -23,9 +23,9 @@ pub(crate) struct Look {
     /// How many names there are, where the module tells.
     count: Option<usize>,
     /// Names whose size is still to be asked for, and those that are done.
-    ahead: VecDeque<Entry>,
-    entries: Vec<(Entry, Option<u64>)>,
-    spaces: Vec<Space>,
+    ahead: VecDeque<ModuleEntry>,
+    entries: Vec<(ModuleEntry, Option<u64>)>,
+    spaces: Vec<DriveSpace>,
     /// Why a drive that exists did not tell its space. This is the failure where no drive tells.
     untold: Option<Failure>,
     ended: Option<Failure>,
@@ -165,7 +165,7 @@ impl Look {
         let space = drives
             .front()
             .zip(response.after("+FSMEM:"))
-            .and_then(|(drive, answer)| Space::parse(answer, *drive));
+            .and_then(|(drive, answer)| DriveSpace::parse(answer, *drive));
         let Some(space) = space else {
             return self.unmeasured(Cause::OutOfOrder("room without numbers".into()));
         };
@@ -213,7 +213,7 @@ impl Look {
             // It has gone meanwhile, or never was a file: where nothing tells how many there are, an
             // unsolicited line may have been taken for a name.
             (Step::Size, _) => {
-                let mistaken = |entry: &Entry| unsolicited::is_said_by_modules(&entry.name);
+                let mistaken = |entry: &ModuleEntry| unsolicited::is_said_by_modules(&entry.name);
                 if self.count.is_none() && self.ahead.front().is_some_and(mistaken) {
                     self.ahead.pop_front();
                     return self.next_size();

@@ -9,7 +9,7 @@ use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::inquiry::Inquiry;
 use crate::dialogue::known::Known;
 use crate::dialogue::operation::{
-    Delivery, ModuleTransfer, Moved, Output, Progress, ProgressStage,
+    Delivery, ModuleTransfer, MovedFile, Output, Progress, ProgressStage,
 };
 use crate::dialogue::procedure::{Next, Procedure, Saying, may_retry};
 use crate::ftps::command::ModuleFile;
@@ -144,7 +144,7 @@ impl Procedure for Send {
                     Err(_) => self.state = State::Finish(Err(failure.clone())),
                 },
                 State::Finish(result) => {
-                    let moved = Moved {
+                    let moved = MovedFile {
                         size: self.size,
                         confirmed: self.confirmed,
                         resumes: 0,

@@ -8,7 +8,7 @@ use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Finding, Stage};
 use crate::dialogue::operation::{Output, Piece, Progress, ProgressStage, Stored, WriteModuleFile};
 use crate::dialogue::procedure::{EndOfContent, Feed, Next, Procedure, Saying, may_retry};
-use crate::ftps::storage::Space;
+use crate::ftps::storage::DriveSpace;
 use crate::ftps::{Command, CommandName, Storage, StorageCommandName};
 
 /// Makes room, hands the announced bytes over, and asks for the resulting size.
@@ -80,7 +80,7 @@ impl Store {
     fn has_room(&self, response: &Response) -> State {
         let space = response
             .after("+FSMEM:")
-            .and_then(|answer| Space::parse(answer, self.what.file.drive()));
+            .and_then(|answer| DriveSpace::parse(answer, self.what.file.drive()));
         match space.map(|space| space.free()) {
             Some(free) if free < self.size() => {
                 let size = self.size();

@@ -24,7 +24,7 @@ use crate::dialogue::setup::Setup;
 #[expect(unused_imports, reason = "the documentation names it")]
 use crate::dialogue::step::Step;
 use crate::dialogue::tls::Secured;
-use crate::ftps::{ErrCode, Profile};
+use crate::ftps::{ErrCode, ModuleProfile};
 
 /// The host's side of the conversation with one module.
 ///
@@ -69,7 +69,7 @@ use crate::ftps::{ErrCode, Profile};
 pub struct Dialogue {
     pub(super) setup: Setup,
     pub(super) patience: Patience,
-    pub(super) profile: Profile,
+    pub(super) profile: ModuleProfile,
     pub(super) facts: Facts,
     pub(super) framer: Framer,
     /// What the module can be asked to do.
@@ -146,7 +146,7 @@ impl Dialogue {
         Self {
             setup,
             patience,
-            profile: Profile::careful(),
+            profile: ModuleProfile::careful(),
             facts: Facts::default(),
             framer: Framer::new(),
             readiness: Readiness::Closed { starting: false },

@@ -5,7 +5,7 @@ use crate::ftps::value::Drive;
 
 /// One name in a directory of the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct ModuleEntry {
     /// Its name.
     pub name: String,
     /// It is a directory.
@@ -18,13 +18,13 @@ pub struct Entry {
 /// No document shows how a name outside ASCII is printed. Both `{non-ascii}"<hex>"`, as in the answer to
 /// `AT+CFTPSPWD` (L1209), and the bytes themselves are read.
 #[must_use]
-pub fn entries<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<Entry> {
+pub fn entries<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<ModuleEntry> {
     let mut directory = false;
     let mut entries = Vec::new();
     for line in lines {
         match line.strip_prefix("+FSLS:") {
             Some(title) => directory = title.trim().starts_with("SUBDIRECTORIES"),
-            None => entries.push(Entry {
+            None => entries.push(ModuleEntry {
                 name: decoded(line),
                 directory,
             }),
@@ -57,7 +57,7 @@ pub fn size(answer: &str) -> Option<u64> {
 
 /// The space on a drive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Space {
+pub struct DriveSpace {
     /// The drive.
     pub drive: Drive,
     /// Its size in bytes.
@@ -66,7 +66,7 @@ pub struct Space {
     pub used: u64,
 }
 
-impl Space {
+impl DriveSpace {
     /// Reads the answer to `AT+FSMEM` after its name, for a drive: one or more `C:(total, used)`, the letter
     /// in either case.
     #[must_use]
@@ -130,13 +130,13 @@ mod tests {
         assert_eq!(size(" 8604, 2008/04/28 10:24:46 Tue"), Some(8604));
         assert_eq!(size("12"), Some(12));
         assert_eq!(size(""), None);
-        let space = Space::parse(" C:(11348480, 2201600)", Drive::C).unwrap();
+        let space = DriveSpace::parse(" C:(11348480, 2201600)", Drive::C).unwrap();
         assert_eq!(
             (space.total, space.used, space.free()),
             (11_348_480, 2_201_600, 9_146_880)
         );
-        assert!(Space::parse("C:(1,1),D:(3,2)", Drive::D).is_some());
-        assert!(Space::parse(" f:(3, 2)", Drive::F).is_some());
-        assert_eq!(Space::parse("C:(1, 2)", Drive::F), None);
+        assert!(DriveSpace::parse("C:(1,1),D:(3,2)", Drive::D).is_some());
+        assert!(DriveSpace::parse(" f:(3, 2)", Drive::F).is_some());
+        assert_eq!(DriveSpace::parse("C:(1, 2)", Drive::F), None);
     }
 }

@@ -71,8 +71,8 @@ impl CaCertificate {
 
     /// The file that goes to the module.
     #[must_use]
-    pub fn file(&self) -> ModuleFile {
-        ModuleFile {
+    pub fn file(&self) -> TlsFile {
+        TlsFile {
             name: self.name.clone(),
             content: self.pem.clone(),
         }
@@ -101,12 +101,12 @@ impl fmt::Debug for CaCertificate {
 
 /// A file for `AT+CCERTDOWN`. Its content may be a key, and is never printed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ModuleFile {
+pub struct TlsFile {
     pub(super) name: String,
     pub(super) content: Bytes,
 }
 
-impl ModuleFile {
+impl TlsFile {
     /// The name of the file on the module. It is derived from the content, so that no older file can be taken for this
     /// one.
     #[must_use]
@@ -122,9 +122,9 @@ impl ModuleFile {
 }
 
 /// Shows only the name.
-impl fmt::Debug for ModuleFile {
+impl fmt::Debug for TlsFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ModuleFile").field(&self.name).finish()
+        f.debug_tuple("TlsFile").field(&self.name).finish()
     }
 }
 

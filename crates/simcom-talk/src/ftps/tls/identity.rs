@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 
-use super::certificate::{CaCertificate, CertificateError, ModuleFile, blocks, fingerprint};
+use super::certificate::{CaCertificate, CertificateError, TlsFile, blocks, fingerprint};
 
 /// A certificate of the module's own and its key, for servers that ask their clients for one (RFC 5246 §7.4.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientIdentity {
-    certificate: ModuleFile,
-    key: ModuleFile,
+    certificate: TlsFile,
+    key: TlsFile,
 }
 
 /// Why two files are no identity.
@@ -80,11 +80,11 @@ impl ClientIdentity {
         // Both names are derived from the certificate: the key must not leave any trace in a name that is logged.
         let print = fingerprint(&chain);
         Ok(Self {
-            certificate: ModuleFile {
+            certificate: TlsFile {
                 name: format!("cellftp-{print}-own.pem"),
                 content: Bytes::from(chain),
             },
-            key: ModuleFile {
+            key: TlsFile {
                 name: format!("cellftp-{print}-key.pem"),
                 content: Bytes::from(key),
             },
@@ -93,13 +93,13 @@ impl ClientIdentity {
 
     /// The certificate, with those of its signers.
     #[must_use]
-    pub const fn certificate(&self) -> &ModuleFile {
+    pub const fn certificate(&self) -> &TlsFile {
         &self.certificate
     }
 
     /// The key.
     #[must_use]
-    pub const fn key(&self) -> &ModuleFile {
+    pub const fn key(&self) -> &TlsFile {
         &self.key
     }
 }
