@@ -15,7 +15,7 @@ use cellftp::broker::catalogue::Servers;
 use cellftp::broker::terms::{Caller, Principal, Target, Whose};
 use cellftp::broker::{Broker, Limits};
 use cellftp::modem::port::StreamConnector;
-use cellftp::modem::{Modem, Options};
+use cellftp::modem::{Modem, ModemOptions};
 use simcom_talk::at::framer::{Expect, Frame, Framer};
 use simcom_talk::ftps::escape::escape;
 use simcom_talk::ftps::listing::Lines;
@@ -133,14 +133,14 @@ impl Queue {
         let mut port = Some(port);
         let connector =
             StreamConnector(move || port.take().ok_or(std::io::ErrorKind::NotFound.into()));
-        let (modem, _) = Modem::spawn(connector, Options::default());
+        let (modem, _) = Modem::spawn(connector, ModemOptions::default());
         let names = ["a", "b", "c", "d"];
         let servers = names.map(|name| (name.to_owned(), server(name)));
         let servers = Servers::new(servers, false);
         let broker = Broker::new(modem, servers, Limits::default());
         let caller = |at: usize| Caller {
             yields: None,
-            options: cellftp::broker::terms::Options::default(),
+            options: cellftp::broker::terms::ModemOptions::default(),
             principal: Principal::new(format!("uid:{}", at % 10)),
             deadline: None,
             priority: None,

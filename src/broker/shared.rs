@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::catalogue::{Location, Profile, ProfileInfo, Servers, SessionUse, Sessions};
+use super::catalogue::{Location, ProfileInfo, ServerProfile, Servers, SessionUse, Sessions};
 use super::limits::{Limits, Upkeep};
 use super::link::Link;
 use super::names::Names;
@@ -276,7 +276,7 @@ impl Broker {
         let (server, profile) = location
             .map(|location| (location.server, location.profile))
             .unzip();
-        let profile: Profile = profile.unwrap_or_default();
+        let profile: ServerProfile = profile.unwrap_or_default();
         let admission = Admission {
             caller,
             method,

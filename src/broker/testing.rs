@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, sleep_until, timeout};
 
-use crate::modem::health::{Health, Link, LoggedIn};
+use crate::modem::health::{Health, LinkState, LoggedIn};
 use crate::modem::source::{Source, Supply};
 use crate::modem::{Error, Job, Modem};
 use simcom_talk::dialogue::facts::Capabilities;
@@ -61,7 +61,7 @@ fn modem_with(
     let mut capabilities = Capabilities::default();
     capabilities.profile.abort = aborts;
     let health = Health {
-        link: Link::Ready,
+        link: LinkState::Ready,
         logged_in,
         capabilities: Arc::new(capabilities),
         ..Health::default()
@@ -306,7 +306,7 @@ impl Module {
     }
 
     /// Publishes the state of its link; only after its start.
-    pub(crate) fn link(&self, link: Link) {
+    pub(crate) fn link(&self, link: LinkState) {
         let state = self.state();
         let health = state.health.as_ref().unwrap();
         health.send_modify(|health| health.link = link);

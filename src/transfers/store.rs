@@ -17,7 +17,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 
 use super::record::Record;
-use crate::broker::disk::{Disk, Identity};
+use crate::broker::disk::{Disk, FileIdentity};
 use crate::broker::terms::{Key, Lived};
 use crate::modem::health::LoggedIn;
 use backing::Backing;
@@ -112,7 +112,7 @@ pub(crate) type Records = BTreeMap<Key, Record>;
 #[derive(Debug)]
 pub(crate) struct Store {
     database: Guarded,
-    identity: Identity,
+    identity: FileIdentity,
     index: Mutex<Index>,
 }
 
@@ -204,7 +204,7 @@ impl Store {
     }
 
     /// Identifies the file.
-    pub(crate) const fn identity(&self) -> Identity {
+    pub(crate) const fn identity(&self) -> FileIdentity {
         self.identity
     }
 
@@ -504,7 +504,7 @@ fn builder() -> redb::Builder {
 fn backend(
     disk: &dyn Disk,
     path: &Path,
-) -> Result<(Box<dyn redb::StorageBackend>, Identity), Error> {
+) -> Result<(Box<dyn redb::StorageBackend>, FileIdentity), Error> {
     disk.backend(path, false).map_err(|source| {
         let path = path.into();
         match source.kind() {

@@ -55,8 +55,8 @@ fn settings(scratch: &TempDir) -> Settings {
     }
 }
 
-pub(crate) fn told(error: &Error) -> Told {
-    Told {
+pub(crate) fn told(error: &Error) -> ToldError {
+    ToldError {
         reason: format!("{:?}", error.cause),
         message: error.to_string(),
         metadata: Default::default(),

@@ -15,7 +15,7 @@ use crate::program::ftp_server;
 use cellftp::client::{Address, Client, Target};
 use cellftp::config::parse;
 use cellftp::daemon::{Daemon, Passed};
-use cellftp::modem::health::Link;
+use cellftp::modem::health::LinkState;
 use cellftp::proto;
 use cellftp::proto::ftps_service_client::FtpsServiceClient;
 use cellftp::proto::operation_service_client::OperationServiceClient;
@@ -75,7 +75,7 @@ impl House {
         let (house, daemon) = Self::open(device, module, more, transfers).await;
         let mut health = daemon.health();
         let house = house.serve(daemon);
-        let ready = health.wait_for(|health| matches!(health.link, Link::Ready));
+        let ready = health.wait_for(|health| matches!(health.link, LinkState::Ready));
         timeout(PATIENCE, ready).await.unwrap().unwrap();
         house
     }
@@ -85,7 +85,7 @@ impl House {
         let (house, daemon) = Self::open("/no/such/device", "", "", true).await;
         let mut health = daemon.health();
         let house = house.serve(daemon);
-        let absent = health.wait_for(|health| matches!(health.link, Link::Absent(_)));
+        let absent = health.wait_for(|health| matches!(health.link, LinkState::Absent(_)));
         timeout(PATIENCE, absent).await.unwrap().unwrap();
         house
     }

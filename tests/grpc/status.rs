@@ -9,7 +9,7 @@ use tonic::Status;
 use tonic_types::StatusExt;
 
 use cellftp::broker::terms::{
-    Cause, Error, Exceeded, Exhausted, Hashed, Period, Scope, Standing, Trouble,
+    Cause, Error, Exceeded, Exhausted, Hashed, LimitUse, Period, Scope, Trouble,
 };
 use cellftp::modem::{self, JobId};
 use cellftp::rpc::status;
@@ -85,7 +85,7 @@ fn of_failure(failure: Failure) -> Error {
 
 fn budget(scope: Scope, period: Period, retry_after: Option<Duration>) -> Cause {
     Cause::DataBudget(Exceeded {
-        standing: Standing {
+        limit_use: LimitUse {
             scope,
             period,
             limit: 50,

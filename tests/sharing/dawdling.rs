@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use super::world::lively;
 use super::yielding::{meanwhile, meanwhile_every, told};
 use super::*;
-use cellftp::broker::terms::{Error, Why};
+use cellftp::broker::terms::{Error, YieldReason};
 use cellftp::broker::{Limits, limits, spool};
 use cellftp::modem::clock;
 use simcom_emulator::Knobs;
@@ -177,7 +177,7 @@ async fn a_reader_slower_than_the_link_comes_back_when_half_is_read() {
     let pauses: Vec<_> = (1..60).map(|chunk| (chunk, 3 * SECOND)).collect();
     let (got, _) = meanwhile(&world, read(&world, &pauses)).await;
     assert!(got.unwrap() == lively(2, LARGE), "byte by byte");
-    let stood = format!("yielded {:?}", Why::Trickle);
+    let stood = format!("yielded {:?}", YieldReason::Trickle);
     let told = told.lock().unwrap();
     let times = told.iter().filter(|change| **change == stood).count();
     println!("a slow reader made way {times} times");

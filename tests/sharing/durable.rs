@@ -288,8 +288,8 @@ async fn every_pair_of_disturbances_of_an_a7670_leaves_transfers_whole() {
 }
 
 /// Errors as clients receive them.
-pub(crate) fn told(error: &Error) -> cellftp::transfers::Told {
-    cellftp::transfers::Told {
+pub(crate) fn told(error: &Error) -> cellftp::transfers::ToldError {
+    cellftp::transfers::ToldError {
         reason: format!("{:?}", error.cause),
         message: error.to_string(),
         metadata: BTreeMap::new(),

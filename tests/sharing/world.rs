@@ -16,7 +16,7 @@ use cellftp::broker::flow::put::PutHeader;
 use cellftp::broker::terms::{Caller, Error, Principal, PutResult, Target, Verify};
 use cellftp::broker::{Broker, Limits};
 use cellftp::modem::port::StreamConnector;
-use cellftp::modem::{Modem, Options, clock};
+use cellftp::modem::{Modem, ModemOptions, clock};
 use cellftp::transfers::{Settings, Storage, Transfers};
 use simcom_emulator::request::Failure;
 use simcom_emulator::uplink::memory::{Memory, Server as Uplink};
@@ -92,7 +92,7 @@ impl World {
             ));
             Ok(host)
         });
-        let (modem, _) = Modem::spawn(connector, Options::default());
+        let (modem, _) = Modem::spawn(connector, ModemOptions::default());
         let profiles = HOSTS.map(|host| (host.to_owned(), server(host)));
         let servers = Servers::new(profiles, false);
         Self {
@@ -248,7 +248,7 @@ pub(crate) fn caller(name: &str) -> Caller {
     Caller {
         priority: None,
         yields: None,
-        options: cellftp::broker::terms::Options::default(),
+        options: cellftp::broker::terms::ModemOptions::default(),
         principal: Principal::new(name),
         deadline: None,
     }

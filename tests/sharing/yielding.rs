@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use super::world::lively;
 use super::*;
 use cellftp::broker::api::Heard;
-use cellftp::broker::terms::{Caller, Priority, Why, Yields};
+use cellftp::broker::terms::{Caller, Priority, YieldReason, Yields};
 use cellftp::broker::watch::{OperationChange, What};
 use cellftp::broker::{Limits, limits};
 use cellftp::modem::clock;
@@ -245,7 +245,7 @@ async fn a_bulk_upload_makes_way_by_itself_and_a_normal_one_does_not() {
         let ((resumes, _), _) = meanwhile(&world, put_as(&world, &who, "/big", &whole)).await;
         assert_eq!(resumes, 0);
         assert!(world.file(one, "/big").unwrap() == whole);
-        let yielded = format!("yielded {:?}", Why::Urgent);
+        let yielded = format!("yielded {:?}", YieldReason::Urgent);
         assert_eq!(told.lock().unwrap().contains(&yielded), makes_way);
         watching.abort();
     }

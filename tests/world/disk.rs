@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use cellftp::broker::disk::{Anchor, Disk, DiskFile, Identity};
+use cellftp::broker::disk::{Anchor, Disk, DiskFile, FileIdentity};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -322,7 +322,7 @@ impl Disk for Mounted {
         &self,
         path: &Path,
         new: bool,
-    ) -> io::Result<(Box<dyn redb::StorageBackend>, Identity)> {
+    ) -> io::Result<(Box<dyn redb::StorageBackend>, FileIdentity)> {
         let mut inner = self.0.enter(None, new)?;
         if new && !inner.names.contains_key(path) {
             inner.make(path);
@@ -343,7 +343,7 @@ impl Disk for Mounted {
         Ok((Box::new(file), of_inode(number)))
     }
 
-    fn identity(&self, path: &Path) -> io::Result<Identity> {
+    fn identity(&self, path: &Path) -> io::Result<FileIdentity> {
         let mut inner = self.0.enter(None, false)?;
         let mut directories = inner.directories.iter();
         if let Some(number) = directories.position(|there| there == path) {
@@ -382,8 +382,8 @@ impl Disk for Mounted {
     }
 }
 
-const fn of_inode(inode: u64) -> Identity {
-    Identity { device: 0, inode }
+const fn of_inode(inode: u64) -> FileIdentity {
+    FileIdentity { device: 0, inode }
 }
 
 #[derive(Debug)]

@@ -23,7 +23,7 @@ use cellftp::broker::disk::Disk;
 use cellftp::broker::terms::Error;
 use cellftp::broker::{Broker, Limits, spool};
 use cellftp::modem::port::StreamConnector;
-use cellftp::modem::{Modem, Options, clock, health};
+use cellftp::modem::{Modem, ModemOptions, clock, health};
 use cellftp::transfers::{self, Budget, Storage, Transfers};
 use simcom_emulator::Model;
 use simcom_talk::ftps::tls::TlsPolicy;
@@ -160,7 +160,7 @@ impl Daemon {
         };
         let plugged = Arc::clone(world);
         let connector = StreamConnector(move || plug(&plugged));
-        let (modem, task) = Modem::spawn(connector, Options::default());
+        let (modem, task) = Modem::spawn(connector, ModemOptions::default());
         let profiles = HOSTS.map(|host| (host.to_owned(), server(host)));
         let limits = Limits {
             spool: spool::Limits {
@@ -312,7 +312,7 @@ fn heal(world: &Arc<World>, number: usize) {
             return world.violated("what was accepted cannot be read", "the store".into());
         };
         let mut health = daemon.transfers.broker().health();
-        let ready = health.wait_for(|health| matches!(health.link, health::Link::Ready));
+        let ready = health.wait_for(|health| matches!(health.link, health::LinkState::Ready));
         if timeout(Duration::from_secs(600), ready).await.is_err() {
             return world.violated("the module is not brought up", String::new());
         }

@@ -12,7 +12,7 @@ use tokio_util::sync::DropGuard;
 
 use crate::broker::Broker;
 use crate::broker::catalogue::Location;
-use crate::broker::link::Place;
+use crate::broker::link::QueuePlace;
 use crate::broker::operation::{Feed, Operation};
 use crate::broker::terms::{Caller, Cause, Error, Target};
 use crate::modem::{self, JobId, clock};
@@ -41,7 +41,7 @@ const FRUITLESS: u32 = 3;
 pub struct Many<T> {
     id: JobId,
     operation: Weak<Operation>,
-    place: watch::Receiver<Place>,
+    place: watch::Receiver<QueuePlace>,
     results: mpsc::Receiver<T>,
     driver: JoinHandle<Result<Counts, Error>>,
     ended: Option<Result<Counts, Error>>,
@@ -76,7 +76,7 @@ pub struct ManyProgress {
     /// Bytes that it has moved.
     pub moved: u64,
     /// Its place, while it waits.
-    pub place: Place,
+    pub place: QueuePlace,
 }
 
 /// The result of one file, by its index in the request.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::ended::{Ended, Endings};
 use super::{Operation, Pace};
-use crate::broker::catalogue::{Profile, SessionUse};
+use crate::broker::catalogue::{ServerProfile, SessionUse};
 use crate::broker::link::Link;
 use crate::broker::names::Names;
 use crate::broker::operation::requests::Requests;
@@ -45,7 +45,7 @@ pub(crate) struct Admission<'a> {
     pub(crate) yields: Yields,
     pub(crate) server: Option<Arc<Server>>,
     /// The server's profile; the default where there is none.
-    pub(crate) profile: Profile,
+    pub(crate) profile: ServerProfile,
     pub(crate) session: Option<SessionUse>,
     pub(crate) allowance: Option<Arc<Allowance>>,
     pub(crate) stall: Duration,

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::broker::api::Status;
 use crate::broker::catalogue::OpenSession;
 use crate::broker::terms::PutResult;
-use crate::modem::health::{Link, LoggedIn};
+use crate::modem::health::{LinkState, LoggedIn};
 use crate::modem::{self, chain};
 use crate::proto;
 use crate::transfers::{Keeping, Transfers};
@@ -265,11 +265,11 @@ pub(in crate::rpc) fn number(count: usize) -> i32 {
 }
 
 /// State of the link, and what is wrong with it.
-pub(super) fn link(link: &Link) -> (proto::LinkState, String) {
+pub(super) fn link(link: &LinkState) -> (proto::LinkState, String) {
     match link {
-        Link::Absent(error) => (proto::LinkState::DeviceAbsent, chain(error)),
-        Link::BringingUp => (proto::LinkState::BringingUp, String::new()),
-        Link::Ready => (proto::LinkState::Ready, String::new()),
-        Link::Fault(error) => (proto::LinkState::Fault, chain(error)),
+        LinkState::Absent(error) => (proto::LinkState::DeviceAbsent, chain(error)),
+        LinkState::BringingUp => (proto::LinkState::BringingUp, String::new()),
+        LinkState::Ready => (proto::LinkState::Ready, String::new()),
+        LinkState::Fault(error) => (proto::LinkState::Fault, chain(error)),
     }
 }

@@ -297,11 +297,11 @@ async fn two_who_take_all_that_they_may_leave_the_last_quarter_to_others() {
 async fn a_module_that_is_away_for_weeks_costs_a_transfer_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let house = House::open(&scratch, &Module::new());
-    house.module.link(health::Link::BringingUp);
+    house.module.link(health::LinkState::BringingUp);
     house.upload("x", upload_wish("/up"), b"abc").await.unwrap();
     sleep(Duration::from_secs(21 * 86400)).await;
     assert_eq!(house.record("x").state, State::Queued);
-    house.module.link(health::Link::Ready);
+    house.module.link(health::LinkState::Ready);
     let done = house.over("x").await.record;
     assert_eq!((done.state, done.attempts), (State::Done, 1));
     house.end().await;

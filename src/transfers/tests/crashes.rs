@@ -50,7 +50,7 @@ async fn a_file_that_arrived_before_the_crash_is_not_sent_again() {
     let journal = Arc::clone(house.transfers.storage.journal().unwrap());
     journal
         .change(&key("x"), |record, now| {
-            record.begun = Some(settle::Before::Absent);
+            record.begun = Some(settle::ServerFile::Absent);
             record.start(now);
             Ok(())
         })
@@ -77,7 +77,7 @@ async fn with_a_wrong_end(wish: Wish, module: Module) -> (House, Record) {
     let journal = Arc::clone(house.transfers.storage.journal().unwrap());
     journal
         .change(&key("x"), |record, now| {
-            record.begun = Some(settle::Before::Absent);
+            record.begun = Some(settle::ServerFile::Absent);
             record.start(now);
             Ok(())
         })

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use uuid::Uuid;
 
 use super::*;
-use crate::broker::disk::{Anchor, DiskFile, Identity};
+use crate::broker::disk::{Anchor, DiskFile, FileIdentity};
 
 /// The system's disk, whose calls fail on demand.
 #[derive(Debug)]
@@ -114,12 +114,12 @@ impl Disk for Faulty {
         &self,
         path: &Path,
         new: bool,
-    ) -> io::Result<(Box<dyn redb::StorageBackend>, Identity)> {
+    ) -> io::Result<(Box<dyn redb::StorageBackend>, FileIdentity)> {
         self.opens()?;
         self.disk.backend(path, new)
     }
 
-    fn identity(&self, path: &Path) -> io::Result<Identity> {
+    fn identity(&self, path: &Path) -> io::Result<FileIdentity> {
         self.disk.identity(path)
     }
 
@@ -198,7 +198,7 @@ async fn a_lack_of_descriptors_leaves_nothing_on_the_server_that_is_to_be_delete
     let house = House::within(once(&scratch, &disk), &module);
     let house = reuse::leaves_behind(house, &module).await;
     disk.fails(Some(Errno::MFILE));
-    house.module.link(health::Link::Ready);
+    house.module.link(health::LinkState::Ready);
     sleep(Duration::from_secs(600)).await;
     let waits = house.record("x");
     assert!(

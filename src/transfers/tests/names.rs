@@ -6,11 +6,11 @@ use super::*;
 use crate::broker::flow::put::PutHeader;
 use crate::broker::terms::{Now, PutResult, Target};
 use crate::broker::testing::path;
-use crate::transfers::settle::Before;
+use crate::transfers::settle::ServerFile;
 
 /// The state that an attempt leaves which had begun when the server had `before`. `then` is what happened
 /// next.
-async fn begun(house: &House, wish: Wish, before: Before, then: fn(&mut Record, Now)) {
+async fn begun(house: &House, wish: Wish, before: ServerFile, then: fn(&mut Record, Now)) {
     house.upload("x", wish, &content(9000)).await.unwrap();
     let journal = house.transfers.storage.journal().unwrap();
     let change = move |record: &mut Record, now| {
@@ -63,7 +63,7 @@ async fn a_transfer_whose_name_another_put_wrote_fails_and_keeps_its_bytes() {
     let scratch = tempfile::tempdir().unwrap();
     let module = Module::new();
     let house = House::idle(settings(&scratch), &module);
-    begun(&house, upload_wish("/up"), Before::Absent, waits).await;
+    begun(&house, upload_wish("/up"), ServerFile::Absent, waits).await;
     put(&house, "//up", b"other").await.unwrap();
     let record = house.record("x");
     assert_eq!((record.state, record.begun), (State::Failed, None));
@@ -92,7 +92,7 @@ async fn a_transfer_that_lost_its_name_while_it_ran_fails_at_the_next_start() {
     let module = Module::new();
     let house = House::idle(settings(&scratch), &module);
     let runs = |record: &mut Record, _| record.taken_over = true;
-    begun(&house, upload_wish("/up"), Before::Absent, runs).await;
+    begun(&house, upload_wish("/up"), ServerFile::Absent, runs).await;
     assert_eq!(house.record("x").state, State::Running);
     house.kill().await;
 
@@ -108,7 +108,13 @@ async fn a_transfer_that_lost_its_name_while_it_ran_fails_at_the_next_start() {
 async fn a_cancelled_transfer_does_not_delete_what_another_put_wrote() {
     let scratch = tempfile::tempdir().unwrap();
     let house = House::idle(settings(&scratch), &Module::new());
-    begun(&house, upload_wish("/up"), Before::Absent, Record::cancel).await;
+    begun(
+        &house,
+        upload_wish("/up"),
+        ServerFile::Absent,
+        Record::cancel,
+    )
+    .await;
     put(&house, "/up", &content(5000)).await.unwrap();
     assert_eq!(house.record("x").remnant, Remnant::Left);
     let house = house.deliver();
@@ -133,7 +139,7 @@ async fn a_cancelled_transfer_deletes_only_what_ends_as_its_own_bytes() {
         begun(
             &house,
             upload_wish("/up"),
-            Before::Size(100),
+            ServerFile::Size(100),
             Record::cancel,
         )
         .await;
@@ -158,7 +164,7 @@ async fn what_must_be_new_is_not_written_over_by_a_later_attempt() {
         let scratch = tempfile::tempdir().unwrap();
         let module = Module::new().file("/up", there.clone());
         let house = House::idle(settings(&scratch), &module);
-        begun(&house, wish.clone(), Before::Absent, Record::suspend).await;
+        begun(&house, wish.clone(), ServerFile::Absent, Record::suspend).await;
         let house = house.deliver();
         assert_eq!(house.over("x").await.record.state, state);
         let kept = if state == State::Failed {
@@ -200,7 +206,7 @@ async fn one_that_never_wrote_ends_no_transfer() {
     for deletes in [false, true] {
         let scratch = tempfile::tempdir().unwrap();
         let house = House::idle(settings(&scratch), &Module::new());
-        begun(&house, upload_wish("/up"), Before::Absent, waits).await;
+        begun(&house, upload_wish("/up"), ServerFile::Absent, waits).await;
         if deletes {
             house.module.refuses_deletions();
             delete(&house, "/up").await.unwrap_err();
@@ -209,7 +215,7 @@ async fn one_that_never_wrote_ends_no_transfer() {
             put(&house, "/up", b"other").await.unwrap_err();
             house.module.lets_nobody_in(false);
         }
-        assert_eq!(house.record("x").begun, Some(Before::Absent));
+        assert_eq!(house.record("x").begun, Some(ServerFile::Absent));
         let house = house.deliver();
         assert_eq!(house.over("x").await.record.state, State::Done);
         house.end().await;
@@ -224,7 +230,7 @@ async fn one_that_did_not_write_all_ends_no_transfer() {
         let scratch = tempfile::tempdir().unwrap();
         let module = Module::new().file("/up", content(5000));
         let house = House::idle(settings(&scratch), &module);
-        begun(&house, upload_wish("/up"), Before::Absent, waits).await;
+        begun(&house, upload_wish("/up"), ServerFile::Absent, waits).await;
         if deletes {
             delete(&house, "/up").await.unwrap();
         } else {
@@ -251,7 +257,7 @@ async fn a_transfer_fails_for_no_name_that_is_only_perhaps_its_own() {
         let scratch = tempfile::tempdir().unwrap();
         let house = House::idle(settings(&scratch), &Module::new());
         let wish = upload_wish("/archive/report.csv");
-        begun(&house, wish, Before::Absent, waits).await;
+        begun(&house, wish, ServerFile::Absent, waits).await;
         put(&house, name, b"other").await.unwrap();
         let record = house.record("x");
         assert!(matches!(record.state, State::Waiting { .. }), "{record:?}");
@@ -268,7 +274,7 @@ async fn two_of_one_name(scratch: &TempDir) -> House {
     older.priority = Priority::Interactive;
     house.upload("older", older, &content(700)).await.unwrap();
     sleep(Duration::from_secs(1)).await;
-    begun(&house, upload_wish("/up"), Before::Absent, waits).await;
+    begun(&house, upload_wish("/up"), ServerFile::Absent, waits).await;
     house
 }
 
@@ -316,7 +322,7 @@ async fn the_older_one_of_a_name_is_delivered_where_the_newer_one_is_given_up() 
 async fn a_put_of_a_new_file_is_not_told_of_one_that_another_has_only_begun() {
     let scratch = tempfile::tempdir().unwrap();
     let house = House::idle(settings(&scratch), &Module::new());
-    begun(&house, upload_wish("/up"), Before::Absent, waits).await;
+    begun(&house, upload_wish("/up"), ServerFile::Absent, waits).await;
     let new = PutHeader {
         must_be_new: true,
         ..header("/up")
@@ -332,7 +338,7 @@ async fn a_put_of_a_new_file_is_not_told_of_one_that_another_has_only_begun() {
 async fn a_transfer_of_a_new_file_does_not_fail_for_another_that_leaves_none() {
     let scratch = tempfile::tempdir().unwrap();
     let house = House::idle(settings(&scratch), &Module::new());
-    begun(&house, upload_wish("/up"), Before::Absent, waits).await;
+    begun(&house, upload_wish("/up"), ServerFile::Absent, waits).await;
     let house = house.deliver();
     let mut wish = upload_wish("/up");
     if let Direction::Upload(upload) = &mut wish.direction {
@@ -361,7 +367,7 @@ async fn a_transfer_of_a_new_file_does_not_fail_for_another_that_leaves_none() {
 async fn a_stalled_disk_keeps_nobody_from_the_link() {
     let scratch = tempfile::tempdir().unwrap();
     let house = House::idle(settings(&scratch), &Module::new());
-    begun(&house, upload_wish("/up"), Before::Absent, waits).await;
+    begun(&house, upload_wish("/up"), ServerFile::Absent, waits).await;
     house.weather().is_slow(Duration::from_secs(3600));
     let began = clock::now();
     let both = tokio::join!(put(&house, "/up", b"other"), async {
@@ -423,7 +429,7 @@ async fn an_empty_file_where_there_was_none_is_gone_on_with() {
     if let Direction::Upload(upload) = &mut wish.direction {
         upload.must_be_new = true;
     }
-    begun(&house, wish, Before::Absent, Record::suspend).await;
+    begun(&house, wish, ServerFile::Absent, Record::suspend).await;
     let house = house.deliver();
     let over = house.over("x").await.record;
     assert_eq!(over.state, State::Done, "{:?}", over.last_error);
@@ -437,7 +443,13 @@ async fn a_clean_up_that_has_the_link_goes_on_when_the_daemon_is_to_stop() {
     let scratch = tempfile::tempdir().unwrap();
     let module = Module::new().file("/up", content(5000));
     let house = House::idle(settings(&scratch), &module);
-    begun(&house, upload_wish("/up"), Before::Absent, Record::cancel).await;
+    begun(
+        &house,
+        upload_wish("/up"),
+        ServerFile::Absent,
+        Record::cancel,
+    )
+    .await;
     let house = house.deliver();
     while house.module.log().is_empty() {
         sleep(Duration::from_millis(1)).await;

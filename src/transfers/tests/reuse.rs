@@ -226,7 +226,7 @@ pub(crate) async fn leaves_behind(house: House, module: &Module) -> House {
     let me = me();
     let (cancelled, ()) = tokio::join!(house.transfers.cancel_transfer(&me, id("x")), async {
         sleep(Duration::from_millis(500)).await;
-        house.module.link(health::Link::BringingUp);
+        house.module.link(health::LinkState::BringingUp);
     });
     assert_eq!(cancelled.unwrap().record.state, State::Cancelled);
     house.weather().is_slow(Duration::ZERO);
@@ -262,7 +262,7 @@ async fn a_transfer_that_is_deleted_still_clears_up_what_it_left() {
             house.kill().await;
             house = House::open(&scratch, &module);
         }
-        house.module.link(health::Link::Ready);
+        house.module.link(health::LinkState::Ready);
         sleep(Duration::from_secs(60)).await;
         assert_eq!(module.content("/up"), None);
         house
@@ -289,7 +289,7 @@ async fn age_does_not_forget_what_is_left_on_a_server_either() {
     let house = left_behind(&scratch, &module).await;
     sleep(Duration::from_secs(8 * 86400)).await;
     assert!(matches!(house.record("x").remnant, Remnant::Pending { .. }));
-    house.module.link(health::Link::Ready);
+    house.module.link(health::LinkState::Ready);
     house
         .until("x", |there| there.record.remnant == Remnant::Deleted)
         .await;
@@ -304,7 +304,7 @@ async fn what_is_being_cleared_up_can_be_deleted() {
         let module = Module::new();
         let house = left_behind(&scratch, &module).await;
         house.weather().is_slow(Duration::from_millis(50));
-        house.module.link(health::Link::Ready);
+        house.module.link(health::LinkState::Ready);
         sleep(Duration::from_millis(9) * step).await;
         house
             .transfers

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::DropGuard;
 
-use crate::broker::link::Place;
+use crate::broker::link::QueuePlace;
 use crate::broker::operation::{Feed, Operation};
 use crate::broker::terms::{Cause, Error};
 use crate::modem::source::Source;
@@ -52,7 +52,7 @@ pub struct ModuleProgress {
     /// Bytes known to have arrived.
     pub bytes: u64,
     /// Its place, while it waits.
-    pub place: Place,
+    pub place: QueuePlace,
     /// When it got the link.
     pub since: Option<Instant>,
 }

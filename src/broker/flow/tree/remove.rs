@@ -11,7 +11,7 @@ use super::listed::Listed;
 use super::{MAX_DEPTH, below, has_name, is_of_one_name, without_slashes};
 use crate::broker::Broker;
 use crate::broker::flow::get::{Deliver, Next, Reading};
-use crate::broker::link::Place;
+use crate::broker::link::QueuePlace;
 use crate::broker::operation::{Feed, Operation};
 use crate::broker::spool::Spools;
 use crate::broker::terms::{Caller, Cause, Error, Patience, Priority, Target};
@@ -152,7 +152,7 @@ impl Removing {
 
     /// Its place in the queue, while it waits.
     #[must_use]
-    pub fn place(&self) -> Place {
+    pub fn place(&self) -> QueuePlace {
         *self.operation.place.borrow()
     }
 
