@@ -140,7 +140,7 @@ impl Queue {
         let broker = Broker::new(modem, servers, Limits::default());
         let caller = |at: usize| Caller {
             yields: None,
-            options: cellftp::broker::terms::ModemOptions::default(),
+            options: cellftp::broker::terms::Options::default(),
             principal: Principal::new(format!("uid:{}", at % 10)),
             deadline: None,
             priority: None,

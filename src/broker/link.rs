@@ -4,9 +4,10 @@ pub(crate) mod logins;
 mod slot;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 
@@ -215,12 +216,12 @@ impl Link {
     }
 
     fn logins(&self) -> MutexGuard<'_, Logins<()>> {
-        self.logins.lock().unwrap_or_else(PoisonError::into_inner)
+        self.logins.lock()
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         // No code panics while it holds the lock; and if one did, the queue would still be valid.
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock()
     }
 
     /// Gives a free link to the next job, and tells the waiting jobs their places.

@@ -1,8 +1,9 @@
 //! The state that all calls of the broker share, and how each call begins.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -327,9 +328,6 @@ impl Broker {
 
     pub(crate) fn sessions(&self) -> MutexGuard<'_, Sessions> {
         // No code panics while it holds the lock; and if one did, the table would still be valid.
-        self.shared
-            .sessions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.sessions.lock()
     }
 }

@@ -12,10 +12,11 @@ mod ledger;
 mod moved;
 mod store;
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use crate::broker::terms::Principal;
@@ -156,7 +157,7 @@ impl Usage {
     }
 
     fn ledger(&self, now: Now) -> MutexGuard<'_, Ledger> {
-        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ledger = self.ledger.lock();
         ledger.roll(now);
         ledger
     }

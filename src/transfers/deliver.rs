@@ -14,7 +14,6 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::cancel::{record_cancel, record_what_others_did};
 use super::journal::{Chore, HaltReason, Hold, Loss};
 use super::record::{Evidence, Record, Remnant, State, ToldError};
 use super::retry::{Another, another};
@@ -88,7 +87,7 @@ impl Transfers {
             if cancels.is_empty()
                 && let Some(hold) = journal.next_cancel()
             {
-                cancels.spawn(async move { record_what_others_did(&hold).await });
+                cancels.spawn(async move { hold.record_what_others_did().await });
             }
             let due = journal.next_due().filter(|_| ready && attempts.is_empty());
             let due = due.map(|due| journal.instant(due)).into_iter();
@@ -147,7 +146,7 @@ impl Transfers {
             let mut ended = match chore {
                 Chore::Attempt => attempt.run(&record).await,
                 Chore::ClearUp => attempt.clear_up(&record).await,
-                Chore::Cancel => record_cancel(&attempt.hold).await,
+                Chore::Cancel => attempt.hold.record_cancel().await,
                 // Its client does that.
                 Chore::Receive => Ok(()),
             };

@@ -1,7 +1,6 @@
 //! Transfers that outlive their caller: accepted when they are on disk, delivered across crashes.
 
 mod calls;
-mod cancel;
 mod compare;
 mod deliver;
 mod files;

@@ -248,7 +248,7 @@ pub(crate) fn caller(name: &str) -> Caller {
     Caller {
         priority: None,
         yields: None,
-        options: cellftp::broker::terms::ModemOptions::default(),
+        options: cellftp::broker::terms::Options::default(),
         principal: Principal::new(name),
         deadline: None,
     }

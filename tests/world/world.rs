@@ -412,8 +412,8 @@ pub(crate) fn wall() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::new(shown, now.subsec_nanos())
 }
 
-fn told(error: &Error) -> transfers::Told {
-    transfers::Told {
+fn told(error: &Error) -> transfers::ToldError {
+    transfers::ToldError {
         reason: format!("{:?}", error.cause),
         message: error.to_string(),
         metadata: Default::default(),

@@ -123,21 +123,21 @@ pub struct TlsSettings {
     /// PEM of the trusted certificates.
     pub ca: Option<Bytes>,
     /// PEM of the client certificate and its key, where the server gets one.
-    pub identity: Option<ClientIdentity>,
+    pub identity: Option<ClientCertificate>,
     /// Whether the host name is sent in the hello.
     pub sni: bool,
 }
 
 /// A client certificate with its key, both PEM.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ClientIdentity {
+pub struct ClientCertificate {
     /// The chain, leaf first.
     pub chain: Bytes,
     /// The private key.
     pub key: Bytes,
 }
 
-impl fmt::Debug for ClientIdentity {
+impl fmt::Debug for ClientCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity").finish_non_exhaustive()
     }

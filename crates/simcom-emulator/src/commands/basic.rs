@@ -1,6 +1,6 @@
 //! The V.250 commands without `+`.
 
-use super::outcome::Outcome;
+use super::Outcome;
 use super::status::CAPABILITIES;
 use crate::emulator::Emulator;
 use crate::line::{Command, Form};

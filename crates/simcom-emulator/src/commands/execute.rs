@@ -1,6 +1,6 @@
 //! Carries out a command line.
 
-use super::outcome::Outcome;
+use super::Outcome;
 use crate::emulator::{Emulator, Execution};
 use crate::line::{Command, Form, unescaped};
 

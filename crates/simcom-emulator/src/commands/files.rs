@@ -3,7 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::outcome::Outcome;
+use super::Outcome;
 use super::transfer::rest_size;
 use super::values::{Optional, optional, values};
 use crate::emulator::{Emulator, Execution};

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use secrecy::SecretString;
 
-use super::outcome::Outcome;
+use super::Outcome;
 use super::values::{Optional, optional, values};
 use crate::emulator::Emulator;
 use crate::faults::Stuck;

@@ -1,7 +1,7 @@
 //! Short messages (3GPP TS 27.005), as far as host programs ask about them before anything else. The store
 //! is empty, and nothing is sent.
 
-use super::outcome::Outcome;
+use super::Outcome;
 use crate::emulator::Emulator;
 use crate::line::Form;
 

@@ -1,6 +1,6 @@
 //! The radio, the network, and the module's own TCP/IP stack, as far as host programs ask about them.
 
-use super::outcome::Outcome;
+use super::Outcome;
 use crate::emulator::Emulator;
 use crate::faults::Stuck;
 use crate::knobs::Sim;

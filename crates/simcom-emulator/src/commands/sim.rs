@@ -1,6 +1,6 @@
 //! The SIM card (3GPP TS 27.007), and what the module says about it.
 
-use super::outcome::Outcome;
+use super::Outcome;
 use super::values::values;
 use crate::emulator::Emulator;
 use crate::knobs::Sim;

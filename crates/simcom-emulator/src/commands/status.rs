@@ -1,7 +1,7 @@
 //! The module's identity, SIM, registration and packet-data commands (3GPP TS 27.007), and the
 //! vendor's commands that a host uses to set up the port.
 
-use super::outcome::Outcome;
+use super::Outcome;
 use super::values::values;
 use crate::emulator::Emulator;
 use crate::faults::Stuck;

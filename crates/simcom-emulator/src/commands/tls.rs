@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 
-use super::outcome::Outcome;
+use super::Outcome;
 use super::values::values;
 use crate::contexts::{CONTEXTS, FILES, NUMBERS};
 use crate::emulator::Emulator;
 use crate::line::{Form, Parameter};
-use crate::request::{ClientIdentity, TlsSettings, TlsVersions};
+use crate::request::{ClientCertificate, TlsSettings, TlsVersions};
 use crate::settings::ReceiptKind;
 use crate::storage::CERTIFICATES;
 
@@ -79,7 +79,7 @@ impl Emulator {
         let identity = file("clientcert")
             .zip(file("clientkey"))
             .filter(|_| presents)
-            .map(|(chain, key)| ClientIdentity { chain, key });
+            .map(|(chain, key)| ClientCertificate { chain, key });
         TlsSettings {
             versions: match number("sslversion") {
                 0..=2 => TlsVersions::Obsolete,

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::outcome::Outcome;
+use super::Outcome;
 use super::values::{Optional, optional, values};
 use crate::emulator::{Emulator, Execution};
 use crate::faults::Phase;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::link::{HOST, Link, path, server};
 use crate::{both, get};
-use simcom_emulator::request::{ClientIdentity, Security, TlsVersions};
+use simcom_emulator::request::{ClientCertificate, Security, TlsVersions};
 use simcom_emulator::uplink::memory::Server as Peer;
 use simcom_emulator::{Effect, Family, Fault, Knobs, OkOrder, Phase, Prompt, Trigger};
 use simcom_talk::dialogue::failure::{Cause, Stage};
@@ -191,7 +191,7 @@ fn a_key_that_was_spoilt_on_the_way_is_loaded_anew() {
                 let policy = mutual(&ca);
                 let own = own(&policy);
                 let peer = link.network.server_mut(HOST, PORT).unwrap();
-                peer.client = Some(ClientIdentity {
+                peer.client = Some(ClientCertificate {
                     chain: own.0.clone(),
                     key: own.1.clone(),
                 });

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use strum::{Display, IntoStaticStr};
+
 use super::rung::Rung;
 use crate::at::line::ErrorCode;
 use crate::ftps::command_name::CommandName;
@@ -164,7 +166,8 @@ pub enum Finding {
 }
 
 /// How far an operation had come when it failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, IntoStaticStr, Clone, Copy, PartialEq, Eq, Hash)]
+#[strum(serialize_all = "lowercase")]
 pub enum Stage {
     /// The module or its port.
     Device,
@@ -191,26 +194,17 @@ pub enum Stage {
 impl Stage {
     /// The name in error details.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Device => "device",
-            Self::Sim => "sim",
-            Self::Network => "network",
-            Self::Dns => "dns",
-            Self::Tcp => "tcp",
-            Self::Tls => "tls",
-            Self::Login => "login",
-            Self::Directory => "directory",
-            Self::Data => "data",
-            Self::Commit => "commit",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }
 
 /// What did not come in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Display, Clone, Copy, PartialEq, Eq)]
+#[strum(serialize_all = "lowercase")]
 pub enum Awaited {
     /// `OK`, after the result or without it.
+    #[strum(to_string = "final result code")]
     FinalCode,
     /// The result, after `OK`.
     Result,
@@ -219,22 +213,11 @@ pub enum Awaited {
     /// The next bytes of a transfer.
     Data,
     /// The rest of a counted block.
+    #[strum(to_string = "rest of a data block")]
     Block,
     /// Room for more bytes on the port.
+    #[strum(to_string = "room on the port")]
     PortWrite,
-}
-
-impl fmt::Display for Awaited {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::FinalCode => "final result code",
-            Self::Result => "result",
-            Self::Prompt => "prompt",
-            Self::Data => "data",
-            Self::Block => "rest of a data block",
-            Self::PortWrite => "room on the port",
-        })
-    }
 }
 
 /// How a cancelled operation ended.

@@ -1,10 +1,11 @@
 //! The rungs of the repair ladder.
 
-use std::fmt;
+use strum::{Display, IntoStaticStr};
 
 /// A way to repair what is broken between host and server. The later ones repair more and cost
 /// more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Display, IntoStaticStr, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[strum(serialize_all = "lowercase")]
 pub enum Rung {
     /// Waits for a quiet line, and asks a question whose answer cannot be mistaken.
     Resynchronise,
@@ -38,21 +39,7 @@ impl Rung {
 
     /// The name in logs, errors and the configuration.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Resynchronise => "resynchronise",
-            Self::Login => "login",
-            Self::Service => "service",
-            Self::Context => "context",
-            Self::Radio => "radio",
-            Self::Reset => "reset",
-            Self::Reopen => "reopen",
-        }
-    }
-}
-
-impl fmt::Display for Rung {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }

@@ -10,7 +10,6 @@ mod entry;
 mod eplf;
 mod heading;
 mod ibm;
-mod line;
 mod mlst;
 mod month;
 mod mvs;
@@ -36,6 +35,7 @@ use bytes::{Buf as _, Bytes, BytesMut};
 
 pub use entry::{Entry, Facts, Kind};
 use heading::{Heading, heading};
+use reading::Reading;
 use whole::Whole;
 
 /// Cuts a listing that comes in blocks into entries. The end of a block may split a line.
@@ -163,7 +163,7 @@ impl Lines {
                 .by_ref()
                 .map(|part| {
                     let part = line.slice_ref(part);
-                    line::read(&part).map(|reading| (part, reading))
+                    reading_of(&part).map(|reading| (part, reading))
                 })
                 .collect();
             if let Some(readings) = readings {
@@ -173,7 +173,7 @@ impl Lines {
                 return;
             }
         }
-        if let Some(reading) = line::read(&line) {
+        if let Some(reading) = reading_of(&line) {
             self.whole.push(line, Some(reading), entries);
         } else if vms::is_first_half(&line) {
             self.half = Some(line);
@@ -193,4 +193,16 @@ impl Lines {
             self.whole.push(line, reading, entries);
         }
     }
+}
+
+/// Reads a line. `None` where it has no known form, or could mean more than one thing.
+fn reading_of(line: &Bytes) -> Option<Reading> {
+    unix::read(line)
+        .or_else(|| dos::read(line))
+        .or_else(|| eplf::read(line))
+        .or_else(|| mlst::read(line))
+        .or_else(|| vms::read(line))
+        .or_else(|| mvs::read(line))
+        .or_else(|| ibm::read(line))
+        .or_else(|| rare::read(line))
 }

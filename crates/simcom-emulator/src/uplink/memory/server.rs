@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 
-use crate::request::{ClientIdentity, Failure, Security, TlsSettings, TlsVersions};
+use crate::request::{ClientCertificate, Failure, Security, TlsSettings, TlsVersions};
 
 /// One server. Every field may be changed between two requests.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct Server {
     pub ca: Option<Bytes>,
     /// The identity that its clients must show, where it asks: a module must hold exactly this,
     /// including the key.
-    pub client: Option<ClientIdentity>,
+    pub client: Option<ClientCertificate>,
     /// What it does with REST.
     pub rest: Rest,
     /// Bytes it can still store.

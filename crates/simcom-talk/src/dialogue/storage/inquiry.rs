@@ -1,6 +1,6 @@
 //! Whether the module has a file, and how large it is.
 
-use super::attempt::again;
+use super::again;
 use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::Cause;
 use crate::ftps::storage::{self, ModulePath};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::info;
 
-use super::attempt::{again, failure};
+use super::{again, failure};
 use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::operation::Output;

@@ -1,6 +1,6 @@
 //! The task about the data address mode.
 
-use super::attempt::failure;
+use super::failure;
 use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::operation::Output;

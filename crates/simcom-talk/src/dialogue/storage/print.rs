@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
-use super::attempt::{again, failure};
 use super::inquiry::{FileInquiry, FileKnown};
+use super::{again, failure};
 use crate::dialogue::completeness::Completeness;
 use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Stage};

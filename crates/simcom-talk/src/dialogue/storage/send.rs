@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::attempt::failure;
+use super::failure;
 use super::inquiry::{FileInquiry, FileKnown};
 use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Stage};
