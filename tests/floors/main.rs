@@ -1,5 +1,5 @@
 //! Guard of the structure. No file needs a file that needs it, and no room (a folder with the file of its name) needs a
-//! room that needs it; some crates and words stay where they belong. What crates may name, the compiler holds.
+//! room that needs it. Some crates and words stay where they belong. The compiler checks which crates a package names.
 //!
 //! A file is a part of the module around it, so it may name what that module defines.
 
@@ -54,11 +54,11 @@ const CRATES: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Words that no code of some places may hold but for others: the beginnings of their paths.
+/// Words that code in some places may not contain, with exceptions: the beginnings of their paths.
 const WORDS: &[(&str, &[&str], &[&str])] = &[
     // The grammar knows no command's meaning.
     ("CFTPS", &["crates/simcom-talk/src/at/"], &[]),
-    // Above the talk nobody speaks AT.
+    // Above the talk, nobody speaks AT.
     (
         "\"AT",
         &["src/modem/", "src/broker/", "src/transfers/", "src/client/"],
@@ -71,7 +71,7 @@ const WORDS: &[(&str, &[&str], &[&str])] = &[
         &["src/modem/clock.rs", "crates/simcom-emulator/src/serve"],
     ),
     ("SystemTime::now", &["crates/simcom-talk/"], &[]),
-    // A list of what a room shows tells a reader, and this guard, where each name is from.
+    // An explicit list of imports tells a reader, and this guard, where each name comes from.
     (
         "::*;",
         &[
