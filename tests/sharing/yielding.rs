@@ -1,4 +1,6 @@
 //! Transfers that yield in the middle, and those that wait for them.
+//!
+//! Above 400 lines because each test is one way in which a transfer comes to yield.
 
 use std::sync::{Arc, Mutex};
 
