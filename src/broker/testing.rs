@@ -89,7 +89,7 @@ struct State {
     upload_answers: HashMap<String, (bool, Option<u64>)>,
     /// Number of later jobs that fail in their middle.
     faults: usize,
-    made_way: usize,
+    yielded: usize,
     aborts: bool,
     had_two: bool,
     logged_in: bool,
@@ -313,8 +313,8 @@ impl Module {
     }
 
     /// How often it yielded.
-    pub(crate) fn made_way(&self) -> usize {
-        self.state().made_way
+    pub(crate) fn yielded(&self) -> usize {
+        self.state().yielded
     }
 
     /// Whether it never got a job while it had one.
@@ -513,8 +513,8 @@ impl Module {
                 progress.stage = ProgressStage::Transferring;
                 progress.bytes += chunk.len() as u64;
             });
-            if job.make_way.is_cancelled() {
-                self.state().made_way += 1;
+            if job.yield_request.is_cancelled() {
+                self.state().yielded += 1;
                 let had = &content[..usize::try_from(got).unwrap()];
                 let ends = usize::try_from(BegunDownload::ENDS).unwrap().min(had.len());
                 let (first, last) = (&had[..ends], &had[had.len() - ends..]);
@@ -579,10 +579,10 @@ impl Module {
         loop {
             let supply = tokio::select! {
                 biased;
-                () = job.make_way.cancelled() => {
+                () = job.yield_request.cancelled() => {
                     let at = content.len() as u64;
                     let mut state = self.state();
-                    state.made_way += 1;
+                    state.yielded += 1;
                     let mut trail = Trail::default();
                     trail.put(0, &content);
                     if at > 0 {

@@ -124,7 +124,7 @@ async fn a_listing_comes_as_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_makes_way_is_queued_again_and_whole_in_the_end() {
+async fn one_that_yields_is_queued_again_and_whole_in_the_end() {
     let module = Module::new().aborts().file("/long", content(2_000_000));
     let (broker, module) = broker(module);
     let me = Caller {
@@ -144,7 +144,7 @@ async fn one_that_makes_way_is_queued_again_and_whole_in_the_end() {
     let size = broker.size(&caller("asks"), &at, &name).await;
     assert_eq!(size.unwrap(), 2_000_000);
     assert!(queued.await.unwrap());
-    assert_eq!(module.made_way(), 1);
+    assert_eq!(module.yielded(), 1);
     let mut all = Vec::new();
     let result = loop {
         match reading.next().await.unwrap() {

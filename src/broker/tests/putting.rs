@@ -54,7 +54,7 @@ async fn a_client_that_sends_nothing_never_has_the_link() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_stops_sending_makes_way_and_has_failed_in_the_end() {
+async fn a_client_that_stops_sending_yields_and_has_failed_in_the_end() {
     let (broker, module) = broker(Module::new().file("/f", content(10)));
     let mut writing = broker.put(&caller("me"), header("/g")).unwrap();
     writing.push(Bytes::from_static(b"x")).await.unwrap();
@@ -63,7 +63,7 @@ async fn a_client_that_stops_sending_makes_way_and_has_failed_in_the_end() {
     get(&broker, "/f").await.unwrap();
     assert!(began.elapsed() < 3 * SECOND);
     assert_eq!(
-        (module.made_way(), module.content("/g")),
+        (module.yielded(), module.content("/g")),
         (1, Some(vec![b'x']))
     );
     let error = writing.failed().await;
@@ -79,7 +79,7 @@ async fn a_client_that_stops_sending_loses_the_link_though_nobody_waits() {
     writing.push(Bytes::from_static(b"x")).await.unwrap();
     let error = writing.failed().await;
     assert!(matches!(error.cause, Cause::WriterTooSlow), "{error:?}");
-    assert_eq!((module.made_way(), module.content("/g")), (0, None));
+    assert_eq!((module.yielded(), module.content("/g")), (0, None));
 }
 
 #[tokio::test(start_paused = true)]
@@ -322,7 +322,7 @@ async fn a_writer_is_held_back_while_it_waits_for_the_link() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_makes_way_is_queued_again_and_ends_once() {
+async fn one_that_yields_is_queued_again_and_ends_once() {
     let (broker, module) = broker(Module::new().file("/f", content(10)));
     let me = Caller {
         yields: Some(Yields::Always),
@@ -336,7 +336,7 @@ async fn one_that_makes_way_is_queued_again_and_ends_once() {
     settle().await;
     let size = broker.size(&caller("asks"), &profile(), &path("/f")).await;
     assert_eq!(size.unwrap(), 10);
-    assert!(module.made_way() > 0);
+    assert!(module.yielded() > 0);
     let result = finishing.await.unwrap().unwrap();
     assert_eq!((result.size, result.resumes), (800_000, 0));
     assert!(module.content("/g").unwrap() == whole);
