@@ -347,11 +347,15 @@ impl Scheduler {
             trickles: running.trickles,
         };
         let alive = |waiting: &&Waiting| waiting.wish.deadline.is_none_or(|at| now < at);
-        let waiters = self.waiting.values().filter(alive).map(|waiting| WaitingJob {
-            priority: waiting.wish.priority,
-            starves: waiting.since + self.limits.patience,
-            takes: costs.of(waiting.wish.load, Way::There),
-        });
+        let waiters = self
+            .waiting
+            .values()
+            .filter(alive)
+            .map(|waiting| WaitingJob {
+                priority: waiting.wish.priority,
+                starves: waiting.since + self.limits.patience,
+                takes: costs.of(waiting.wish.load, Way::There),
+            });
         let waiters: Vec<_> = waiters.collect();
         holder.verdict(&waiters, costs, now)
     }
