@@ -117,7 +117,7 @@ struct Facts {
 pub(crate) struct Feed {
     pub(crate) source: Option<Box<dyn Source>>,
     /// Cancelled when a transfer that can resume should yield, because others wait for the link.
-    pub(crate) make_way: CancellationToken,
+    pub(crate) yield_request: CancellationToken,
     pub(crate) delivery: Option<mpsc::Sender<Delivery>>,
     pub(crate) progress: watch::Sender<Progress>,
     /// The writer of the name, where it matters beyond the job.
@@ -290,11 +290,15 @@ impl Operation {
 
     /// While the operation has the link: tells its job to yield when others need the link and `may`
     /// allows it. Never completes.
-    pub(crate) async fn give_way(&self, make_way: &CancellationToken, may: impl Fn() -> bool) {
+    pub(crate) async fn yield_when_wanted(
+        &self,
+        yield_request: &CancellationToken,
+        may: impl Fn() -> bool,
+    ) {
         let why = self.slot.wanted_by_others().await;
         if may() {
             self.facts().asked = Some((clock::now(), why));
-            make_way.cancel();
+            yield_request.cancel();
         }
         pending().await
     }
@@ -429,7 +433,7 @@ impl Operation {
             delivery: feed.delivery,
             progress: feed.progress,
             cancel,
-            make_way: feed.make_way,
+            yield_request: feed.yield_request,
             deadline,
             stall: self.stall,
             reply,

@@ -22,7 +22,7 @@ use crate::broker::terms::share::Share as Places;
 use crate::broker::terms::{Load, Principal, Priority, Way};
 pub use crate::broker::terms::{YieldReason, Yields};
 use simcom_talk::ftps::value::Server;
-use yielding::{Guest, Tenant};
+use yielding::{LinkHolder, WaitingJob};
 pub(crate) use yielding::{Verdict, Yielding};
 
 /// Bounds of the queue.
@@ -338,7 +338,7 @@ impl Scheduler {
         else {
             return Verdict::Keep;
         };
-        let tenant = Tenant {
+        let holder = LinkHolder {
             yielding,
             priority: running.priority,
             load,
@@ -347,13 +347,17 @@ impl Scheduler {
             trickles: running.trickles,
         };
         let alive = |waiting: &&Waiting| waiting.wish.deadline.is_none_or(|at| now < at);
-        let guests = self.waiting.values().filter(alive).map(|waiting| Guest {
-            priority: waiting.wish.priority,
-            starves: waiting.since + self.limits.patience,
-            takes: costs.of(waiting.wish.load, Way::There),
-        });
-        let guests: Vec<_> = guests.collect();
-        tenant.verdict(&guests, costs, now)
+        let waiters = self
+            .waiting
+            .values()
+            .filter(alive)
+            .map(|waiting| WaitingJob {
+                priority: waiting.wish.priority,
+                starves: waiting.since + self.limits.patience,
+                takes: costs.of(waiting.wish.load, Way::There),
+            });
+        let waiters: Vec<_> = waiters.collect();
+        holder.verdict(&waiters, costs, now)
     }
 
     /// Whether the operation on the link may run its next job before the waiting jobs: no waiting

@@ -115,7 +115,7 @@ impl Link {
             delivery,
             progress: watch::Sender::new(Progress::default()),
             cancel: cancel.clone(),
-            make_way: CancellationToken::new(),
+            yield_request: CancellationToken::new(),
             deadline: Some(clock::now() + JOB),
             stall: STALL,
             reply,

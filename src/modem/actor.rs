@@ -63,7 +63,7 @@ struct Current {
     /// The job's end was requested: by its caller, or by the actor.
     abandoned: bool,
     /// The job was told to yield.
-    makes_way: bool,
+    told_to_yield: bool,
 }
 
 struct Trouble {
@@ -93,7 +93,7 @@ enum Ask {
     /// The caller is gone, cancelled the job, or its deadline passed.
     End,
     /// Others wait for the link.
-    MakeWay,
+    Yield,
 }
 
 /// Bytes per read: the size of Linux's tty buffer.
@@ -213,8 +213,8 @@ impl<C: Connector> ModemActor<C> {
         let stalled = clock::now() + current.job.stall;
         let event = tokio::select! {
             biased;
-            ask = asked(&mut current.job.reply, &current.job.cancel, &current.job.make_way,
-                current.job.deadline, current.makes_way), if !current.abandoned => Event::Asked(ask),
+            ask = asked(&mut current.job.reply, &current.job.cancel, &current.job.yield_request,
+                current.job.deadline, current.told_to_yield), if !current.abandoned => Event::Asked(ask),
             read = read(&mut self.port, &mut buffer) => Event::Read(read),
             supply = supply(&mut current.job.source, offset) => Event::Piece(supply),
             () = sleep_until(stalled) => Event::Stalled,
@@ -242,8 +242,8 @@ impl<C: Connector> ModemActor<C> {
         let mut delivery = Some(delivery);
         let event = tokio::select! {
             biased;
-            ask = asked(&mut current.job.reply, &current.job.cancel, &current.job.make_way,
-                current.job.deadline, current.makes_way), if !current.abandoned => Event::Asked(ask),
+            ask = asked(&mut current.job.reply, &current.job.cancel, &current.job.yield_request,
+                current.job.deadline, current.told_to_yield), if !current.abandoned => Event::Asked(ask),
             permit = receiver.reserve() => Event::Room(match (permit, delivery.take()) {
                 (Ok(permit), Some(delivery)) => {
                     permit.send(delivery);
@@ -318,9 +318,9 @@ impl<C: Connector> ModemActor<C> {
     fn ask(&mut self, ask: &Ask) {
         match ask {
             Ask::End => self.abandon(Cause::Cancelled(Ending::Drained)),
-            Ask::MakeWay => {
+            Ask::Yield => {
                 if let Purpose::Job(current) = &mut self.purpose {
-                    current.makes_way = true;
+                    current.told_to_yield = true;
                 }
                 let now = self.now();
                 self.dialogue.yield_link(now);
@@ -355,12 +355,12 @@ impl Purpose {
     async fn asked(&mut self) -> Ask {
         match self {
             Self::Job(current) if !current.abandoned => {
-                let told = current.makes_way;
+                let told = current.told_to_yield;
                 let job = &mut current.job;
                 asked(
                     &mut job.reply,
                     &job.cancel,
-                    &job.make_way,
+                    &job.yield_request,
                     job.deadline,
                     told,
                 )
@@ -376,7 +376,7 @@ impl Purpose {
 async fn asked(
     reply: &mut oneshot::Sender<Result<Output, Error>>,
     cancel: &CancellationToken,
-    make_way: &CancellationToken,
+    yield_request: &CancellationToken,
     deadline: Option<Instant>,
     told: bool,
 ) -> Ask {
@@ -385,7 +385,7 @@ async fn asked(
         () = cancel.cancelled() => Ask::End,
         () = reply.closed() => Ask::End,
         () = until(deadline) => Ask::End,
-        () = make_way.cancelled(), if !told => Ask::MakeWay,
+        () = yield_request.cancelled(), if !told => Ask::Yield,
     }
 }
 

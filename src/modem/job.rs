@@ -53,7 +53,7 @@ pub struct Job {
     pub cancel: CancellationToken,
     /// Others wait for the link: a transfer that can resume later yields as soon as it can, and
     /// answers how far it came.
-    pub make_way: CancellationToken,
+    pub yield_request: CancellationToken,
     /// The caller's own deadline; the job is cancelled when it passes.
     pub deadline: Option<Instant>,
     /// How long a source or a receiver may make no progress before it loses the link.

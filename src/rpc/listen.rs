@@ -36,7 +36,7 @@ impl UnixDoor {
             at: path.display().to_string(),
             source,
         };
-        make_way(path).await?;
+        ensure_free(path).await?;
         // The socket gets its permissions before its final name, so that nobody connects between bind and
         // chmod.
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -103,7 +103,7 @@ impl Drop for UnixDoor {
 }
 
 /// Checks that nobody serves at `path`.
-async fn make_way(path: &Path) -> Result<(), Error> {
+async fn ensure_free(path: &Path) -> Result<(), Error> {
     let failed = |source| Error::Bind {
         at: path.display().to_string(),
         source,

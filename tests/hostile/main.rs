@@ -245,12 +245,12 @@ async fn over_and_over(mut part: impl AsyncFnMut()) {
 /// Runs an attack in threads that yield to all others.
 fn in_the_background<T>(attack: impl Future<Output = T>) -> T {
     // On Linux this concerns the thread, and the threads that it starts (sched(7)).
-    let give_way = || {
+    let yield_to_others = || {
         rustix::process::nice(19).unwrap();
     };
-    give_way();
+    yield_to_others();
     let runtime = Builder::new_multi_thread()
-        .on_thread_start(give_way)
+        .on_thread_start(yield_to_others)
         .enable_all()
         .build();
     runtime.unwrap().block_on(attack)

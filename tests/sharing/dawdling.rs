@@ -73,7 +73,7 @@ fn longest(waits: &[Duration]) -> Duration {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_that_pauses_makes_way_and_loses_nothing() {
+async fn a_reader_that_pauses_yields_and_loses_nothing() {
     let world = narrow();
     // At every place in the content, and so at every place on the way of a block to its reader.
     let pauses: Vec<_> = (1..60)
@@ -180,7 +180,7 @@ async fn a_reader_slower_than_the_link_comes_back_when_half_is_read() {
     let stood = format!("yielded {:?}", YieldReason::Trickle);
     let told = told.lock().unwrap();
     let times = told.iter().filter(|change| **change == stood).count();
-    println!("a slow reader made way {times} times");
+    println!("a slow reader yielded {times} times");
     // Half of the spool holds eight chunks, and the file has 46.
     assert!((1..=5).contains(&times), "{told:?}");
     watching.abort();

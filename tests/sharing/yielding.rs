@@ -276,8 +276,8 @@ async fn one_byte_a_second_holds_nobody_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bulk_upload_makes_way_by_itself_and_a_normal_one_does_not() {
-    for (priority, makes_way) in [(Priority::Bulk, true), (Priority::Normal, false)] {
+async fn a_bulk_upload_yields_by_itself_and_a_normal_one_does_not() {
+    for (priority, yields) in [(Priority::Bulk, true), (Priority::Normal, false)] {
         let world = World::new(Family::Sim7600);
         let [one, _] = HOSTS;
         world.store(one, "/small", content(1, 10));
@@ -291,13 +291,13 @@ async fn a_bulk_upload_makes_way_by_itself_and_a_normal_one_does_not() {
         assert_eq!(resumes, 0);
         assert!(world.file(one, "/big").unwrap() == whole);
         let yielded = format!("yielded {:?}", YieldReason::Urgent);
-        assert_eq!(told.lock().unwrap().contains(&yielded), makes_way);
+        assert_eq!(told.lock().unwrap().contains(&yielded), yields);
         watching.abort();
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_leaves_after_making_way_leaves_no_file() {
+async fn who_leaves_after_yielding_leaves_no_file() {
     for family in [Family::Sim7600, Family::A7670] {
         let world = World::new(family);
         let [one, _] = HOSTS;

@@ -326,9 +326,9 @@ impl<'a> Replay<'a> {
                 format!("room{}", drives.collect::<String>())
             }
             Output::SingleIp(on) => format!("mode {}", u8::from(*on)),
-            Output::UploadYielded(begun) => format!("made way at {}", begun.at),
+            Output::UploadYielded(begun) => format!("yielded at {}", begun.at),
             Output::Cleared(cleared) => format!("{cleared:?}").to_lowercase(),
-            Output::DownloadYielded(begun) => format!("made way at {}", begun.got),
+            Output::DownloadYielded(begun) => format!("yielded at {}", begun.got),
             Output::Answers(answers) => {
                 let lines = answers.iter().flat_map(|answer| {
                     let info = answer.info.iter().map(|line| format!(" {line}"));

@@ -96,7 +96,7 @@ fn change(change: &Change) -> String {
         Change::Moved(moved) => format!("{} bytes", moved.moved_bytes),
         Change::Yielded(yielded) => {
             let reason = yielded.reason().as_str_name();
-            format!("made way at {} bytes: {reason}", yielded.moved_bytes)
+            format!("yielded at {} bytes: {reason}", yielded.moved_bytes)
         }
         Change::Resumed(resumed) => {
             format!(

@@ -149,7 +149,7 @@ impl Broker {
             id: JobId::new(Uuid::new_v4().to_string()),
             operation,
             source: None,
-            make_way: CancellationToken::new(),
+            yield_request: CancellationToken::new(),
             delivery: None,
             progress: watch::Sender::default(),
             cancel: CancellationToken::new(),

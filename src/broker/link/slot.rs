@@ -78,7 +78,7 @@ impl Slot {
                     .verdict(self.key, &queue.costs, clock::now())
             };
             match verdict {
-                Verdict::MakeWay(why) => return why,
+                Verdict::Yield(why) => return why,
                 Verdict::Keep => changed.await,
                 Verdict::LookAgainAt(at) => tokio::select! {
                     biased;

@@ -139,7 +139,7 @@ impl Operation {
             facts.yielded = Some(now);
             self.pace.bytes()
         };
-        tracing::debug!(bytes, ?why, "gave way");
+        tracing::debug!(bytes, ?why, "yielded");
         self.tell(OperationChange::Yielded { bytes, why });
     }
 

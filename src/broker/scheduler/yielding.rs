@@ -20,7 +20,7 @@ pub(crate) struct Yielding {
 
 /// The transfer on the link and its progress.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Tenant {
+pub(super) struct LinkHolder {
     pub(super) yielding: Yielding,
     pub(super) priority: Priority,
     /// What it had to move when it got the link.
@@ -34,7 +34,7 @@ pub(super) struct Tenant {
 
 /// A waiting job.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Guest {
+pub(super) struct WaitingJob {
     pub(super) priority: Priority,
     /// When its patience ends: it then goes before more urgent ones.
     pub(super) starves: Instant,
@@ -48,7 +48,7 @@ pub(crate) enum Verdict {
     /// It keeps the link until something changes.
     Keep,
     /// It gives up the link.
-    MakeWay(YieldReason),
+    Yield(YieldReason),
     /// It keeps the link at least until this moment.
     LookAgainAt(Instant),
 }
@@ -69,21 +69,21 @@ const TELLING: u64 = 16 * 1024;
 /// the rest of the transfer. If two long transfers took turns, both would end later.
 const SHORTER: u32 = 4;
 
-impl Tenant {
-    /// Whether the transfer yields to `guests`.
-    pub(super) fn verdict(&self, guests: &[Guest], costs: &Costs, now: Instant) -> Verdict {
-        if self.trickles && !guests.is_empty() {
-            return Verdict::MakeWay(YieldReason::Trickle);
+impl LinkHolder {
+    /// Whether the transfer yields to `waiters`.
+    pub(super) fn verdict(&self, waiters: &[WaitingJob], costs: &Costs, now: Instant) -> Verdict {
+        if self.trickles && !waiters.is_empty() {
+            return Verdict::Yield(YieldReason::Trickle);
         }
         let rest = self.rest(costs, now);
         if self.yielding.policy == Yields::Never || rest <= SOON || !self.is_worth(rest, costs) {
             return Verdict::Keep;
         }
-        let short = |guest: &&Guest| guest.takes.saturating_mul(SHORTER) <= rest;
-        let why = if guests.iter().any(|guest| guest.priority < self.priority) {
+        let short = |waiter: &&WaitingJob| waiter.takes.saturating_mul(SHORTER) <= rest;
+        let why = if waiters.iter().any(|waiter| waiter.priority < self.priority) {
             YieldReason::Urgent
         } else {
-            let soonest = guests.iter().filter(short).map(|guest| guest.starves);
+            let soonest = waiters.iter().filter(short).map(|waiter| waiter.starves);
             match soonest.min() {
                 Some(starves) if starves <= now => YieldReason::Patience,
                 Some(starves) => return Verdict::LookAgainAt(starves),
@@ -98,7 +98,7 @@ impl Tenant {
             // again.
             Verdict::LookAgainAt(now + SOON)
         } else {
-            Verdict::MakeWay(why)
+            Verdict::Yield(why)
         }
     }
 
@@ -175,8 +175,8 @@ mod tests {
         }
     }
 
-    fn tenant(load: Load, policy: Yields) -> Tenant {
-        Tenant {
+    fn holder(load: Load, policy: Yields) -> LinkHolder {
+        LinkHolder {
             yielding: Yielding {
                 policy,
                 in_blocks: false,
@@ -190,8 +190,8 @@ mod tests {
         }
     }
 
-    fn guest(priority: Priority, starves: Instant) -> Guest {
-        Guest {
+    fn waiter(priority: Priority, starves: Instant) -> WaitingJob {
+        WaitingJob {
             priority,
             starves,
             takes: SECOND / 2,
@@ -203,26 +203,26 @@ mod tests {
     #[test]
     fn nobody_gives_way_to_nobody_or_to_those_less_urgent() {
         for policy in [Yields::Auto, Yields::Always, Yields::Never] {
-            let tenant = tenant(Load::Down(LARGE), policy);
-            let now = tenant.since + SECOND;
-            assert_eq!(tenant.verdict(&[], &costs(), now), Verdict::Keep);
-            let bulk = Guest {
+            let holder = holder(Load::Down(LARGE), policy);
+            let now = holder.since + SECOND;
+            assert_eq!(holder.verdict(&[], &costs(), now), Verdict::Keep);
+            let bulk = WaitingJob {
                 takes: 1000 * SECOND,
-                ..guest(Priority::Bulk, now)
+                ..waiter(Priority::Bulk, now)
             };
-            assert_eq!(tenant.verdict(&[bulk], &costs(), now), Verdict::Keep);
+            assert_eq!(holder.verdict(&[bulk], &costs(), now), Verdict::Keep);
         }
     }
 
     #[test]
     fn a_download_gives_way_where_an_abort_and_a_login_are_quicker_than_its_rest() {
         for (bytes, gives_way) in [(50_000, false), (70_000, true)] {
-            let tenant = tenant(Load::Down(Some(bytes)), Yields::Auto);
-            let now = tenant.since;
-            let urgent = guest(Priority::Interactive, now + 20 * SECOND);
-            let verdict = tenant.verdict(&[urgent], &costs(), now);
+            let holder = holder(Load::Down(Some(bytes)), Yields::Auto);
+            let now = holder.since;
+            let urgent = waiter(Priority::Interactive, now + 20 * SECOND);
+            let verdict = holder.verdict(&[urgent], &costs(), now);
             let expected = if gives_way {
-                Verdict::MakeWay(YieldReason::Urgent)
+                Verdict::Yield(YieldReason::Urgent)
             } else {
                 Verdict::Keep
             };
@@ -232,90 +232,87 @@ mod tests {
 
     #[test]
     fn an_upload_in_one_stream_gives_way_where_nobody_waits_for_it_or_where_it_was_told_to() {
-        let normal = tenant(Load::Up(LARGE), Yields::Auto);
+        let normal = holder(Load::Up(LARGE), Yields::Auto);
         let now = normal.since + SECOND;
-        let urgent = [guest(Priority::Interactive, now + 20 * SECOND)];
+        let urgent = [waiter(Priority::Interactive, now + 20 * SECOND)];
         assert_eq!(normal.verdict(&urgent, &costs(), now), Verdict::Keep);
         let mut in_blocks = normal;
         in_blocks.yielding.in_blocks = true;
-        let bulk = Tenant {
+        let bulk = LinkHolder {
             priority: Priority::Bulk,
             ..normal
         };
-        let told = tenant(Load::Up(LARGE), Yields::Always);
-        for tenant in [in_blocks, bulk, told] {
-            let verdict = tenant.verdict(&urgent, &costs(), now);
-            assert_eq!(verdict, Verdict::MakeWay(YieldReason::Urgent), "{tenant:?}");
+        let told = holder(Load::Up(LARGE), Yields::Always);
+        for holder in [in_blocks, bulk, told] {
+            let verdict = holder.verdict(&urgent, &costs(), now);
+            assert_eq!(verdict, Verdict::Yield(YieldReason::Urgent), "{holder:?}");
         }
-        let short = tenant(Load::Up(Some(20_000)), Yields::Always);
+        let short = holder(Load::Up(Some(20_000)), Yields::Always);
         assert_eq!(short.verdict(&urgent, &costs(), now), Verdict::Keep);
     }
 
     #[test]
     fn one_that_gave_way_has_the_link_for_a_while_before_it_does_again() {
         for (policy, share) in [(Yields::Always, 1), (Yields::Auto, 4)] {
-            let mut tenant = tenant(Load::Down(LARGE), policy);
-            tenant.yielding.again = true;
+            let mut holder = holder(Load::Down(LARGE), policy);
+            holder.yielding.again = true;
             let cost = 6 * SECOND + SECOND / 2;
-            let forward = tenant.since + cost * share;
-            let urgent = [guest(Priority::Interactive, forward + SECOND)];
-            let look = |tenant: &Tenant, now| tenant.verdict(&urgent, &costs(), now);
+            let forward = holder.since + cost * share;
+            let urgent = [waiter(Priority::Interactive, forward + SECOND)];
+            let look = |holder: &LinkHolder, now| holder.verdict(&urgent, &costs(), now);
             assert_eq!(
-                look(&tenant, tenant.since + SECOND),
+                look(&holder, holder.since + SECOND),
                 Verdict::LookAgainAt(forward)
             );
-            let later = look(&tenant, forward);
+            let later = look(&holder, forward);
             assert!(
                 matches!(later, Verdict::LookAgainAt(_)),
                 "it has not moved a byte"
             );
-            tenant.moved = 100;
-            assert_eq!(
-                look(&tenant, forward),
-                Verdict::MakeWay(YieldReason::Urgent)
-            );
+            holder.moved = 100;
+            assert_eq!(look(&holder, forward), Verdict::Yield(YieldReason::Urgent));
         }
     }
 
     #[test]
     fn who_has_waited_beyond_patience_is_let_in_if_that_is_quick() {
-        let tenant = tenant(Load::Down(LARGE), Yields::Auto);
-        let patient = tenant.since + 20 * SECOND;
-        let equal = [guest(Priority::Normal, patient)];
-        let early = tenant.since + SECOND;
+        let holder = holder(Load::Down(LARGE), Yields::Auto);
+        let patient = holder.since + 20 * SECOND;
+        let equal = [waiter(Priority::Normal, patient)];
+        let early = holder.since + SECOND;
         assert_eq!(
-            tenant.verdict(&equal, &costs(), early),
+            holder.verdict(&equal, &costs(), early),
             Verdict::LookAgainAt(patient)
         );
         assert_eq!(
-            tenant.verdict(&equal, &costs(), patient),
-            Verdict::MakeWay(YieldReason::Patience)
+            holder.verdict(&equal, &costs(), patient),
+            Verdict::Yield(YieldReason::Patience)
         );
-        let long = [Guest {
+        let long = [WaitingJob {
             takes: 80 * SECOND,
             ..equal[0]
         }];
-        assert_eq!(tenant.verdict(&long, &costs(), patient), Verdict::Keep);
+        assert_eq!(holder.verdict(&long, &costs(), patient), Verdict::Keep);
     }
 
     #[test]
     fn who_trickles_gives_way_to_anybody_and_whatever_was_agreed() {
-        let mut tenant = tenant(Load::Up(None), Yields::Never);
-        tenant.trickles = true;
-        let now = tenant.since;
-        let anybody = [guest(Priority::Bulk, now + 20 * SECOND)];
-        let verdict = tenant.verdict(&anybody, &costs(), now);
-        assert_eq!(verdict, Verdict::MakeWay(YieldReason::Trickle));
-        assert_eq!(tenant.verdict(&[], &costs(), now), Verdict::Keep);
+        let mut holder = holder(Load::Up(None), Yields::Never);
+        holder.trickles = true;
+        let now = holder.since;
+        let anybody = [waiter(Priority::Bulk, now + 20 * SECOND)];
+        let verdict = holder.verdict(&anybody, &costs(), now);
+        assert_eq!(verdict, Verdict::Yield(YieldReason::Trickle));
+        assert_eq!(holder.verdict(&[], &costs(), now), Verdict::Keep);
     }
 
     #[test]
     fn its_own_pace_counts_more_than_that_of_others() {
-        let mut tenant = tenant(Load::Down(Some(100_000)), Yields::Always);
-        tenant.moved = 50_000;
-        let urgent = [guest(Priority::Interactive, tenant.since + 99 * SECOND)];
+        let mut holder = holder(Load::Down(Some(100_000)), Yields::Always);
+        holder.moved = 50_000;
+        let urgent = [waiter(Priority::Interactive, holder.since + 99 * SECOND)];
         // 50000 bytes in one second: the rest takes one second more.
-        let now = tenant.since + SECOND;
-        assert_eq!(tenant.verdict(&urgent, &costs(), now), Verdict::Keep);
+        let now = holder.since + SECOND;
+        assert_eq!(holder.verdict(&urgent, &costs(), now), Verdict::Keep);
     }
 }

@@ -59,7 +59,7 @@ pub fn describe() {
     );
     describe_counter!(
         "cellftpd_yields_total",
-        "Times that a transfer made way for others, by why (urgent, patience, trickle)"
+        "Times that a transfer yielded to others, by why (urgent, patience, trickle)"
     );
     describe_counter!(
         "cellftpd_repairs_total",

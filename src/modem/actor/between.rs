@@ -102,7 +102,7 @@ impl<C: Connector> ModemActor<C> {
             job,
             since,
             abandoned: false,
-            makes_way: false,
+            told_to_yield: false,
         };
         self.begin(Purpose::Job(Box::new(current)), operation);
     }

@@ -21,7 +21,6 @@ mod getting;
 mod line;
 mod link;
 mod listing;
-mod making_way;
 mod matrix;
 mod names;
 mod never;
@@ -33,6 +32,7 @@ mod short;
 mod storage;
 mod survey;
 mod tls;
+mod yielding;
 
 use std::time::Duration;
 

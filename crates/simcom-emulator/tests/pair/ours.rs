@@ -39,7 +39,7 @@ fn cut(content: &[u8]) -> Vec<Piece> {
 }
 
 /// An upload of `/f` that yielded after 9000 bytes.
-fn made_way(content: &[u8], must_be_new: bool) -> (Link, BegunUpload) {
+fn yielded(content: &[u8], must_be_new: bool) -> (Link, BegunUpload) {
     let mut asked = false;
     let mut link = Link::sim7600().with_script(move |link, seen| {
         if !asked && seen.fetched == 3 {
@@ -87,7 +87,7 @@ fn what_another_wrote_meanwhile_is_not_deleted_by_a_resumed_upload() {
         vec![7; 30_000],
         vec![],
     ] {
-        let (mut link, begun) = made_way(&content, false);
+        let (mut link, begun) = yielded(&content, false);
         link = link.with_file("/f", &theirs);
         // It would have to start over, and cannot.
         (link.kept, link.taken) = (0, 9000);
@@ -101,7 +101,7 @@ fn what_another_wrote_meanwhile_is_not_deleted_by_a_resumed_upload() {
 #[test]
 fn what_an_upload_left_itself_is_deleted_by_the_resumed_one() {
     let content = nasty(20_000);
-    let (mut link, begun) = made_way(&content, false);
+    let (mut link, begun) = yielded(&content, false);
     let last = link.run(
         on(resumed("/f", false, Some(begun))),
         cut(&content[..12_000]),
@@ -216,13 +216,13 @@ fn what_must_be_new_does_not_replace_a_file_that_the_listing_hides() {
 fn what_must_be_new_does_not_replace_what_somebody_created_meanwhile() {
     let content = nasty(20_000);
     for theirs in [nasty(8000)[1..].to_vec(), vec![7; 30_000]] {
-        let (mut link, begun) = made_way(&content, true);
+        let (mut link, begun) = yielded(&content, true);
         link = link.with_file("/f", &theirs);
         let last = link.run(on(resumed("/f", true, Some(begun))), pieces(&content));
         assert_eq!(last.result.unwrap_err().cause, Cause::Exists);
         assert!(link.file("/f").unwrap() == theirs);
     }
-    let (mut link, begun) = made_way(&content, true);
+    let (mut link, begun) = yielded(&content, true);
     let last = link.run(on(resumed("/f", true, Some(begun))), pieces(&content));
     assert_eq!(stored(&last).confirmed, Some(20_000));
     assert!(link.file("/f").unwrap() == content);
@@ -235,7 +235,7 @@ fn what_must_be_new_does_not_replace_a_file_that_only_begins_alike() {
     for rest in [Rest::Honour, Rest::Refuse] {
         for same in [1, 6, 600, 2000] {
             for theirs in [&b"of another"[..], &[7; 600], &[7; 4000]] {
-                let (mut link, begun) = made_way(&content, true);
+                let (mut link, begun) = yielded(&content, true);
                 let theirs = [&content[..same], theirs].concat();
                 link = link.with_file("/f", &theirs);
                 link.peer().rest = rest;
@@ -313,7 +313,7 @@ fn a_file_that_was_replaced_in_a_break_between_blocks_is_written_from_its_beginn
 fn a_file_of_a_few_bytes_is_not_deleted_since_an_upload_begins_with_them() {
     let content = nasty(20_000);
     for len in [1, 2, 4, 15] {
-        let (mut link, begun) = made_way(&content, false);
+        let (mut link, begun) = yielded(&content, false);
         link = link.with_file("/f", &content[..len]);
         // It would have to start over, and cannot.
         (link.kept, link.taken) = (0, 9000);

@@ -40,8 +40,8 @@ pub(crate) trait Procedure: Debug + Send {
 
     /// Others wait for the link. A procedure that can go on later finishes as soon as possible.
     /// `pushed`: content is coming in that only an abort can stop.
-    fn make_way(&mut self, _pushed: bool) -> WayOut {
-        WayOut::Later
+    fn yield_link(&mut self, _pushed: bool) -> YieldBy {
+        YieldBy::Later
     }
 
     /// The prompt came: content may be written.
@@ -115,7 +115,7 @@ pub(crate) struct Ways {
 
 /// How a task that is asked to yield ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WayOut {
+pub(crate) enum YieldBy {
     /// By itself, at its next decision, or not at all.
     Later,
     /// After the content that is being handed over was ended where it is.

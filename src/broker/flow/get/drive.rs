@@ -133,7 +133,7 @@ async fn transfer(
             operation.until_login_is_tried(&standing).await?;
         }
         let now = task.clone();
-        let make_way = CancellationToken::new();
+        let yield_request = CancellationToken::new();
         link.send_modify(|link| {
             let resumes = link.resumes;
             *link = Progress {
@@ -143,7 +143,7 @@ async fn transfer(
         });
         let feed = Feed {
             delivery: Some(delivery.clone()),
-            make_way: make_way.clone(),
+            yield_request: yield_request.clone(),
             progress: link.clone(),
             ..Feed::default()
         };
@@ -159,7 +159,8 @@ async fn transfer(
             operation.submit(turn, standing.clone(), now, feed).await
         };
         let mut stay = pin!(stay);
-        let mut others = pin!(operation.give_way(&make_way, || operation.can_abort()));
+        let mut others =
+            pin!(operation.yield_when_wanted(&yield_request, || operation.can_abort()));
         let answer = loop {
             tokio::select! {
                 biased;

@@ -120,10 +120,10 @@ impl Driver {
         let progress = watch::Sender::default();
         let mut job_progress = progress.subscribe();
         let mut place = operation.place.subscribe();
-        let make_way = CancellationToken::new();
+        let yield_request = CancellationToken::new();
         let feed = Feed {
             source: Some(self.content.source(&self.fault)),
-            make_way: make_way.clone(),
+            yield_request: yield_request.clone(),
             progress,
             ..Feed::default()
         };
@@ -142,7 +142,7 @@ impl Driver {
         let mut job = pin!(job);
         // If the server does not resume files, the upload starts over: that must be possible.
         let may = || operation.goes_on() || self.content.pin();
-        let mut others = pin!(operation.give_way(&make_way, may));
+        let mut others = pin!(operation.yield_when_wanted(&yield_request, may));
         let mut trickle = pin!(watch_for_trickle(&self.content, operation, self.trickle));
         loop {
             tokio::select! {

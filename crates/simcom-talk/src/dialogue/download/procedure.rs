@@ -8,7 +8,7 @@ use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Finding};
 use crate::dialogue::known::Known;
 use crate::dialogue::operation::{Delivery, Progress, ProgressStage};
-use crate::dialogue::procedure::{Next, Procedure, Saying, WayOut, Ways};
+use crate::dialogue::procedure::{Next, Procedure, Saying, Ways, YieldBy};
 use crate::ftps::{Command, ErrCode, Report};
 
 /// A rest in the cache up to this size is read sooner than START and LOGIN are done: 256 commands
@@ -235,13 +235,13 @@ impl Procedure for Download {
         self.left
     }
 
-    fn make_way(&mut self, pushed: bool) -> WayOut {
+    fn yield_link(&mut self, pushed: bool) -> YieldBy {
         self.yields = true;
         if pushed && self.can_yield() && matches!(self.state, State::Wait) {
             self.state = State::Yield;
-            return WayOut::Abort;
+            return YieldBy::Abort;
         }
-        WayOut::Later
+        YieldBy::Later
     }
 
     fn abandon(&mut self, cause: Cause) {

@@ -8,7 +8,7 @@ use crate::dialogue::exchange::Exchange;
 use crate::dialogue::failure::{Awaited, Cause, Ending, Failure, Stage};
 use crate::dialogue::moment::Moment;
 use crate::dialogue::operation::{Delivery, Operation, Piece};
-use crate::dialogue::procedure::{Procedure, WayOut};
+use crate::dialogue::procedure::{Procedure, YieldBy};
 use crate::dialogue::rung::Rung;
 
 impl Dialogue {
@@ -85,10 +85,10 @@ impl Dialogue {
             .exchange
             .as_ref()
             .is_some_and(|exchange| exchange.is_receiving() && exchange.is_of_the_server());
-        match run.task.make_way(pushed && self.profile.abort) {
-            WayOut::Later => {}
-            WayOut::EndContent => self.end_content(now),
-            WayOut::Abort => {
+        match run.task.yield_link(pushed && self.profile.abort) {
+            YieldBy::Later => {}
+            YieldBy::EndContent => self.end_content(now),
+            YieldBy::Abort => {
                 run.holds_back = true;
                 run.drain_until = Some(now);
                 self.mind_the_drain(now);

@@ -6,7 +6,7 @@ use super::state::{State, Upload};
 use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Finding, Stage};
 use crate::dialogue::operation::{self, Before, Output, Piece, Progress, ProgressStage};
-use crate::dialogue::procedure::{Feed, Next, Procedure, Saying, WayOut, Ways};
+use crate::dialogue::procedure::{Feed, Next, Procedure, Saying, Ways, YieldBy};
 use crate::ftps::{Body, Command, ErrCode};
 
 impl Procedure for Upload {
@@ -176,13 +176,13 @@ impl Procedure for Upload {
         Some(self.write(piece))
     }
 
-    fn make_way(&mut self, _pushed: bool) -> WayOut {
+    fn yield_link(&mut self, _pushed: bool) -> YieldBy {
         self.yields = true;
         if self.can_pause() {
             self.paused = true;
-            return WayOut::EndContent;
+            return YieldBy::EndContent;
         }
-        WayOut::Later
+        YieldBy::Later
     }
 
     fn abandon(&mut self, cause: Cause) {

@@ -62,7 +62,7 @@ fn yielded(outcome: &Outcome) -> BegunUpload {
 }
 
 #[test]
-fn an_upload_makes_way_at_any_byte_and_goes_on_there() {
+fn an_upload_yields_at_any_byte_and_goes_on_there() {
     let content = nasty(20_000);
     for family in both() {
         for piecewise in [false, true] {
@@ -90,7 +90,7 @@ fn an_upload_makes_way_at_any_byte_and_goes_on_there() {
 }
 
 #[test]
-fn a_download_makes_way_where_the_module_can_abort() {
+fn a_download_yields_where_the_module_can_abort() {
     let content = nasty(600_000);
     for piecewise in [false, true] {
         for after in [0, 1, 1480, 5000, 100_000] {
